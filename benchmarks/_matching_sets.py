@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from stemtide.exercises.pictures import photographs
-from stemtide.fingerprints import pdq
+from stemtide.fingerprints.image import pdq
 
 Signals = np.ndarray
 """(n, 32) uint8."""

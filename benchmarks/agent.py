@@ -59,8 +59,8 @@ def fill(folder: Path, size: int) -> None:
     """Fill a store as a snapshot does."""
     from tests.agent.fake_hub import FakeHub
 
-    from stemtide.agent.rows import SignalRow
-    from stemtide.agent.store import Origin, Store
+    from stemtide.agent.store.database import Origin, Store
+    from stemtide.agent.store.rows import SignalRow
 
     hub, now = FakeHub(), datetime.now(UTC)
     like = hub.share("ab" * 32, kind="pdq")

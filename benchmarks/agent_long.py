@@ -25,9 +25,9 @@ ROUNDS = 3
 
 def values_of(kind: str, count: int):
     """Values of a kind, each of random content: the same in every run."""
-    from stemtide.fingerprints.audio_value import Sound, Track
-    from stemtide.fingerprints.text import RATE_BITS, TextPrint
-    from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
+    from stemtide.fingerprints.text.fingerprint import RATE_BITS, TextPrint
+    from stemtide.fingerprints.values.audio import Sound, Track
+    from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
 
     numbers = np.random.default_rng(SEED + len(kind))
     for _ in range(count):
@@ -48,8 +48,8 @@ def fill(folder: Path, each: int) -> None:
     """Fill a store as a snapshot does, and write its files."""
     from tests.agent.fake_hub import FakeHub
 
-    from stemtide.agent.rows import SignalRow
-    from stemtide.agent.store import Origin, Store
+    from stemtide.agent.store.database import Origin, Store
+    from stemtide.agent.store.rows import SignalRow
     from stemtide.fingerprints.kinds import Kind
 
     like, number = FakeHub().share("ab" * 32, kind="pdq"), 1 << 100
@@ -71,7 +71,7 @@ def fill(folder: Path, each: int) -> None:
 
 def open_s(folder: Path) -> float:
     """Seconds that the store takes of a start; the rest is the interpreter and the sandbox."""
-    from stemtide.agent.store import Store
+    from stemtide.agent.store.database import Store
 
     began = time.perf_counter()
     with Store(folder):

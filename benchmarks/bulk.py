@@ -43,7 +43,7 @@ def bare_inserts(folder: Path, rows: list[tuple[str, int]]) -> None:
 
 def make_parties() -> tuple[object, object]:
     """A sharer and a reader with names of their own in this database."""
-    from stemtide.hub.parties import writes
+    from stemtide.hub.rooms.parties.writes import parties as writes
 
     run = secrets.token_hex(4)
     now = datetime.now(UTC)
@@ -70,8 +70,9 @@ def run(folder: Path, *, signals: int, bulk: int) -> None:
     boot.migrate()
     from django.db import connection
 
-    from stemtide.hub.signals import reads, writes
-    from stemtide.protocol.signals import SignalIn
+    from stemtide.hub.rooms.signals.reads import signals as reads
+    from stemtide.hub.rooms.signals.writes import signals as writes
+    from stemtide.protocol.messages.signals import SignalIn
 
     sharer, reader = make_parties()
     plain = {"kind": "pdq", "quality": 90, "labels": ("perpetrator-content",), "severity": "high"}

@@ -24,9 +24,9 @@ from pathlib import Path
 import httpx
 
 from benchmarks.hub import PLAIN, running_as
-from stemtide.cli.signal_bulks import AT_ONCE, _packed
-from stemtide.cli.signal_source import opened
-from stemtide.protocol.bulk_columns import Columns
+from stemtide.cli.commands.signals.bulks import AT_ONCE, _packed
+from stemtide.cli.commands.signals.source import opened
+from stemtide.protocol.files.columns import Columns
 
 FORMS = ("csv", "jsonl", "parquet", "tx")
 LAUNCHER = """

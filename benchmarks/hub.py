@@ -38,8 +38,8 @@ def serve(providers: int) -> None:
 
     boot.start()
     boot.migrate()
-    from stemtide.hub.parties import writes
-    from stemtide.protocol.words import Scope
+    from stemtide.hub.rooms.parties.writes import parties as writes
+    from stemtide.protocol.enums import Scope
 
     now, run = datetime.now(UTC), secrets.token_hex(4)
     keys = []

@@ -22,7 +22,7 @@ from uuid import uuid4
 import httpx
 
 from stemtide.exercises import cast, processes
-from stemtide.exercises.tally import percentile
+from stemtide.exercises.counts import percentile
 
 BULK = 20_000
 

@@ -45,12 +45,12 @@ def sides(folder: Path) -> dict[str, Callable[[], object]]:
     """What is measured, by name."""
     from tests.hub.papers.filled import ORDER, referral
 
-    from stemtide.hub.papers.documents import form_pdf, referral_pdf, said_plainly
-    from stemtide.hub.papers.keeping import own_seal
-    from stemtide.hub.papers.sealing import seal_pdf
-    from stemtide.hub.papers.signing import sign_bytes
-    from stemtide.hub.papers.verifying import Trusted, verify_pdf
-    from stemtide.protocol.forms import form
+    from stemtide.hub.platform.documents.forms import form_pdf, referral_pdf, said_plainly
+    from stemtide.hub.platform.documents.pdf_seals import seal_pdf
+    from stemtide.hub.platform.documents.seal_files import own_seal
+    from stemtide.hub.platform.documents.signatures import sign_bytes
+    from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
+    from stemtide.protocol.law.forms import form
 
     now = datetime.now(UTC)
     own = own_seal(folder / "seal.pem", name="hub.example", now=now)
@@ -93,7 +93,7 @@ def rsa_seal(folder: Path, *, now: datetime):
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.x509.oid import NameOID
 
-    from stemtide.hub.papers.keeping import seal_in
+    from stemtide.hub.platform.documents.seal_files import seal_in
 
     key = rsa.generate_private_key(65537, 3072)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Benchmark")])
@@ -145,7 +145,7 @@ def main() -> None:
     import django
 
     django.setup()
-    from stemtide.hub.alerts.sending import THREADS
+    from stemtide.hub.rooms.alerts.sender import THREADS
 
     with tempfile.TemporaryDirectory() as folder:
         works = sides(Path(folder))

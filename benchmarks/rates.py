@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 import httpx
 
 from benchmarks.hub import running
-from stemtide.hub.quotas import Bound, Policy, Windows
+from stemtide.hub.platform.rate_windows import Bound, Policy, Windows
 
 ASK = "/api/v1/feed?after=0"
 PLENTY = "reading=1000000000"

@@ -46,10 +46,11 @@ def _seed(before: int) -> dict[str, object]:
 
     from django.test import Client
 
-    from stemtide.hub.parties import reads, writes
-    from stemtide.hub.referrals import writes_batches as batches
-    from stemtide.protocol.batches import BatchIn, RowsIn
-    from stemtide.protocol.words import Role, Scope
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from stemtide.hub.rooms.parties.writes import parties as writes
+    from stemtide.hub.rooms.referrals.writes import batches
+    from stemtide.protocol.enums import Role, Scope
+    from stemtide.protocol.messages.batches import BatchIn, RowsIn
 
     now, run = datetime.now(UTC), secrets.token_hex(4)
     kinds = [*["authority"] * 2, *["provider"] * PROVIDERS]

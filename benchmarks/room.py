@@ -47,20 +47,24 @@ def _seed(count: int, viewers: int) -> dict[str, object]:
 
     from django.test import Client
 
-    from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
-    from stemtide.hub.parties import writes as parties
-    from stemtide.hub.parties.reads import Actor
-    from stemtide.hub.signals import writes as shares, writes_outcomes
-    from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
-    from stemtide.protocol.crises import (
+    from stemtide.hub.rooms.crises.writes import (
+        crises,
+        moves as writes_moves,
+        participants as writes_joining,
+    )
+    from stemtide.hub.rooms.parties.reads.parties import Actor
+    from stemtide.hub.rooms.parties.writes import parties
+    from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes, signals as shares
+    from stemtide.protocol.enums import Scope
+    from stemtide.protocol.messages.crises import (
         CheckIn,
         InviteIn,
         MeasureIn,
         ProposalIn,
         WarningIn,
     )
-    from stemtide.protocol.signals import SignalIn
-    from stemtide.protocol.words import Scope
+    from stemtide.protocol.messages.signals import SignalIn
+    from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
 
     now, run = datetime.now(UTC), secrets.token_hex(3)
     chance = random.Random(5)  # noqa: S311  # the same crisis each time

@@ -38,9 +38,9 @@ def as_before():
     """Work as it was done before: numbers and the look for the same share by the ORM."""
     from django.db.models import F
 
-    from stemtide.hub.ledger import writes
-    from stemtide.hub.ledger.models import Numbering
-    from stemtide.hub.signals import statements
+    from stemtide.hub.rooms.ledger.models import Numbering
+    from stemtide.hub.rooms.ledger.writes import ledger as writes
+    from stemtide.hub.rooms.signals import bulk_sql as statements
 
     def advance(statement: str, count: int) -> int:
         column = "entries" if "entries" in statement else "positions"
@@ -69,10 +69,11 @@ def run(rounds: int) -> dict[str, list[float]]:
     """Times of each side, round by round."""
     from django.db import connection
 
-    from stemtide.hub.parties import reads as parties_reads, writes as parties
-    from stemtide.hub.signals import writes
-    from stemtide.protocol.signals import SignalIn
-    from stemtide.protocol.words import Scope
+    from stemtide.hub.rooms.parties.reads import parties as parties_reads
+    from stemtide.hub.rooms.parties.writes import parties
+    from stemtide.hub.rooms.signals.writes import signals as writes
+    from stemtide.protocol.enums import Scope
+    from stemtide.protocol.messages.signals import SignalIn
 
     now = datetime.now(UTC)
     party = parties.add_party("b", title="b", kind="authority", actor="benchmark", now=now)

@@ -39,8 +39,8 @@ def run(folder: Path, signals: int, *, changed: float, runs: int) -> None:
 
     boot.start()
     boot.migrate()
-    from stemtide.hub.snapshots import making
-    from stemtide.protocol.snapshot_files import apply, opened_delta, opened_whole
+    from stemtide.hub.rooms.snapshots import builder as making
+    from stemtide.protocol.sync.snapshot_files import apply, opened_delta, opened_whole
 
     sharer, reader = parties()
     share(sharer, range(signals))
@@ -105,7 +105,7 @@ def best(name: str, act: Callable[[], Any], *, runs: int) -> Any:
 
 def parties() -> tuple[Any, Any]:
     """An authority that shares, and a provider that reads."""
-    from stemtide.hub.parties import writes
+    from stemtide.hub.rooms.parties.writes import parties as writes
 
     now, name = datetime.now(UTC), os.urandom(4).hex()
     return tuple(
@@ -118,8 +118,8 @@ def parties() -> tuple[Any, Any]:
 
 def share(by: Any, numbers: range) -> None:
     """Share signals of these numbers."""
-    from stemtide.hub.signals import writes
-    from stemtide.protocol.signals import SignalIn
+    from stemtide.hub.rooms.signals.writes import signals as writes
+    from stemtide.protocol.messages.signals import SignalIn
 
     rows = [
         SignalIn.model_validate(
@@ -140,8 +140,9 @@ def share(by: Any, numbers: range) -> None:
 
 def withdraw(by: Any, count: int) -> None:
     """Withdraw signals, spread over all."""
-    from stemtide.hub.signals import reads, writes
-    from stemtide.protocol.signals import WithdrawIn
+    from stemtide.hub.rooms.signals.reads import signals as reads
+    from stemtide.hub.rooms.signals.writes import signals as writes
+    from stemtide.protocol.messages.signals import WithdrawIn
 
     page = reads.feed(0, viewer=by).entries
     for entry in page[:: max(1, len(page) // count)][:count]:

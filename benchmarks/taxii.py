@@ -45,7 +45,7 @@ def run(*, signals: int, limit: int, runs: int) -> None:
     boot.migrate()
     from django.db import connection
 
-    from stemtide.hub.stix import reads
+    from stemtide.hub.rooms.stix.reads import stix as reads
 
     by, key, crisis = fill(signals)
     boot.keep_what_is_there()  # as the hub does before it answers
@@ -78,14 +78,15 @@ def run(*, signals: int, limit: int, runs: int) -> None:
 
 def fill(signals: int) -> tuple[str, str, object]:
     """Fill one crisis; its party, a key of it, and the crisis."""
-    from stemtide.hub.crises import writes as crises
-    from stemtide.hub.parties import writes as parties
-    from stemtide.hub.parties.reads import Caller
-    from stemtide.hub.signals import writes
-    from stemtide.hub.stix import reads, writes as stix
-    from stemtide.protocol.crises import WarningIn
-    from stemtide.protocol.signals import SignalIn
-    from stemtide.protocol.words import Scope
+    from stemtide.hub.rooms.crises.writes import crises
+    from stemtide.hub.rooms.parties.reads.parties import Caller
+    from stemtide.hub.rooms.parties.writes import parties
+    from stemtide.hub.rooms.signals.writes import signals as writes
+    from stemtide.hub.rooms.stix.reads import stix as reads
+    from stemtide.hub.rooms.stix.writes import stix
+    from stemtide.protocol.enums import Scope
+    from stemtide.protocol.messages.crises import WarningIn
+    from stemtide.protocol.messages.signals import SignalIn
 
     now, name = datetime.now(UTC), f"authority-{secrets.token_hex(4)}"
     party = parties.add_party(

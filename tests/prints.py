@@ -7,11 +7,11 @@ import numpy as np
 from benchmarks.media.audio_sounds import speech
 from benchmarks.media.audio_variants import AAC, encoded
 
-from stemtide.fingerprints.audio import fingerprint_audio
-from stemtide.fingerprints.gop import fingerprint_gops
-from stemtide.fingerprints.text import RATE_BITS, TextPrint, sketch
-from stemtide.fingerprints.video import fingerprint_video
-from stemtide.fingerprints.video_print import Sampling
+from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
+from stemtide.fingerprints.text.fingerprint import RATE_BITS, TextPrint, sketch
+from stemtide.fingerprints.values.video import Sampling
+from stemtide.fingerprints.video.fingerprint import fingerprint_video
+from stemtide.fingerprints.video.gop import fingerprint_gops
 from tests.fingerprints.texts import prose
 from tests.fingerprints.videos import LIMITS, clip
 

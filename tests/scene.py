@@ -11,56 +11,62 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from stemtide.hub.alerts import links, writes as alerts, writes_deliveries, writes_drills
-from stemtide.hub.alerts.channels.port import Fate, Result
-from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.alerts.reads_deliveries import Home
-from stemtide.hub.complaints import reads as complaint_reads, writes as complaints
-from stemtide.hub.exchanges import (
-    reads_pushing,
-    writes as exchanges,
-    writes_pulling,
-    writes_pushing,
+from stemtide.hub.rooms.alerts import links
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+from stemtide.hub.rooms.alerts.models import Alert, Delivery
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.writes import (
+    alerts,
+    deliveries as writes_deliveries,
+    drills as writes_drills,
 )
-from stemtide.hub.media import writes as media
-from stemtide.hub.media.keys import keys_in
-from stemtide.hub.orders import writes as orders, writes_answers as order_answers
-from stemtide.hub.parties import (
-    reads as party_reads,
-    writes as parties,
-    writes_competences as competences,
-    writes_contacts,
-    writes_people,
+from stemtide.hub.rooms.complaints.reads import complaints as complaint_reads
+from stemtide.hub.rooms.complaints.writes import complaints
+from stemtide.hub.rooms.exchanges.reads import pushes as reads_pushing
+from stemtide.hub.rooms.exchanges.writes import (
+    exchanges,
+    pulls as writes_pulling,
+    pushes as writes_pushing,
 )
-from stemtide.hub.rechecks import reads as rechecks_reads, writes as rechecks
-from stemtide.hub.referrals import (
-    writes as referrals,
-    writes_answers,
-    writes_batches,
-    writes_holds,
+from stemtide.hub.rooms.media import writes as media
+from stemtide.hub.rooms.media.keys import keys_in
+from stemtide.hub.rooms.orders.writes import answers as order_answers, orders
+from stemtide.hub.rooms.parties.reads import parties as party_reads
+from stemtide.hub.rooms.parties.writes import (
+    competences,
+    contacts as writes_contacts,
+    parties,
+    people as writes_people,
 )
-from stemtide.hub.reports import writes as reports
-from stemtide.hub.signals import reads_outliers
-from stemtide.hub.situation import writes as situation, writes_leads
-from stemtide.hub.webhooks import writes as webhooks
-from stemtide.hub.webhooks.models import Delivery as WebhookDelivery
-from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
-from stemtide.protocol.complaints import (
+from stemtide.hub.rooms.rechecks import reads as rechecks_reads, writes as rechecks
+from stemtide.hub.rooms.referrals.writes import (
+    answers as writes_answers,
+    batches as writes_batches,
+    holds as writes_holds,
+    referrals,
+)
+from stemtide.hub.rooms.reports.writes import reports
+from stemtide.hub.rooms.signals.reads import outliers as reads_outliers
+from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
+from stemtide.hub.rooms.webhooks.models import Delivery as WebhookDelivery
+from stemtide.hub.rooms.webhooks.writes import webhooks
+from stemtide.interop.exchanges import Fault, Pull, Terms, Told
+from stemtide.protocol.enums import Direction, Duty, ExchangeKind, Role, Scope
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
+from stemtide.protocol.messages.complaints import (
     ComplaintIn,
     ComplaintLinkIn,
     ComplaintOutcomeIn,
     ComplaintTakeIn,
 )
-from stemtide.protocol.exchanges import Fault, Pull, Terms, Told
-from stemtide.protocol.holds import HoldIn
-from stemtide.protocol.orders import OrderIn
-from stemtide.protocol.previews import PreviewIn, Purpose
-from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
-from stemtide.protocol.reports import ActionIn
-from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
-from stemtide.protocol.webhook_messages import WebhookIn
-from stemtide.protocol.words import Direction, Duty, ExchangeKind, Role, Scope
-from stemtide.protocol.words_referrals import ReceiptVia
+from stemtide.protocol.messages.holds import HoldIn
+from stemtide.protocol.messages.orders import OrderIn
+from stemtide.protocol.messages.previews import PreviewIn, Purpose
+from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
+from stemtide.protocol.messages.reports import ActionIn
+from stemtide.protocol.messages.situation import LeadIn, LineIn, MessageIn
+from stemtide.protocol.messages.webhooks import WebhookIn
 from tests.fingerprints.pictures import encoded, photo
 
 PDQ = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2

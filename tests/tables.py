@@ -33,7 +33,7 @@ from stemtide.hub import boot
 boot.start()
 boot.migrate()
 from django.conf import settings
-from stemtide.hub.media.keys import keys_in
+from stemtide.hub.rooms.media.keys import keys_in
 keys_in(Path(settings.MEDIA_KEY_FILE))
 """
 GUARD = "ledger_numbering_forward"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from stemtide import private_files
-from stemtide.agent.schema import StoreError, lock_directory
+from stemtide.agent.store.schema import StoreError, lock_directory
 from stemtide.private_files import NotPrivateError
 from tests.cli.conftest import COMMAND
 
@@ -185,7 +185,7 @@ def test_an_agent_refuses_somebody_elses_folder_with_the_remedy(tmp_path):
 
 WORKER = """
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.walls import raise_walls
+from stemtide.fingerprints.sandbox.lockdown import raise_walls
 status = open("/proc/self/status")
 raise_walls(Limits())
 print(status.read())

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Transparency Database of our own on loopback, which enforces the documented rules.
 
-Its rules are written from the Commission's documentation, apart from stemtide.protocol.dsa: what
+Its rules are written from the Commission's documentation, apart from
+stemtide.protocol.law.dsa.statements: what
 both get right is right, and what one gets wrong shows. By hand:
 
     python -m tests.transparency_database --port 8077 --token secret

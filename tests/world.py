@@ -6,14 +6,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
-from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.parties.models import Party, Person
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
-from stemtide.protocol.crises import (
+from stemtide.hub.rooms.crises.writes import (
+    crises,
+    moves as writes_moves,
+    participants as writes_joining,
+)
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import Party, Person
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import Role, Scope
+from stemtide.protocol.messages.crises import (
     CheckIn,
     CrisisLife,
     InviteIn,
@@ -22,8 +26,8 @@ from stemtide.protocol.crises import (
     ReasonIn,
     WarningIn,
 )
-from stemtide.protocol.signals import SharedSignal, SignalIn
-from stemtide.protocol.words import Role, Scope
+from stemtide.protocol.messages.signals import SharedSignal, SignalIn
+from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"

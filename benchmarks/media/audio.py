@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sound: recall over 21 variants beside chromaprint, what it costs, a million words, live streams.
 
-Which material is which: the thresholds of `stemtide.matching.sound_search` were set on made sounds
+Which material is which: the thresholds of `stemtide.matching.audio.search` were set on made sounds
 0 to 2, 40 to 42 and 100 to 169; those from HELD_OUT on are altered and looked for here. A folder
 of real sounds (`audio/*`, and the sound of `videos/*`) can be given as well; none of it was used to
 set anything. `python -m benchmarks.media.audio [CORPUS]` prints the rows alone.
@@ -24,9 +24,9 @@ from benchmarks.media import audio_peer
 from benchmarks.media.audio_cost import cost_rows, library_row, live_row
 from benchmarks.media.audio_sounds import RATE, Samples, music, sounds
 from benchmarks.media.audio_variants import VARIANTS, decoded, encoded, variants
-from stemtide.fingerprints.audio import fingerprint_audio
+from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
 from stemtide.fingerprints.limits import Limits
-from stemtide.matching.sound import MATCH_SCORE, PROBABLE_SCORE, SoundFinder
+from stemtide.matching.audio.finder import MATCH_SCORE, PROBABLE_SCORE, SoundFinder
 
 LIMITS = Limits(cpu_s=3600, wall_s=3600)
 HELD_OUT = 60

@@ -11,11 +11,11 @@ import numpy as np
 
 from benchmarks.media.audio_sounds import KINDS, RATE, Samples, music, speech
 from benchmarks.media.audio_variants import WAV, encoded, frames_of
-from stemtide.fingerprints.audio import fingerprint_audio, fingerprint_chunk
-from stemtide.fingerprints.audio_value import Sound, Track, Words
+from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, fingerprint_chunk
 from stemtide.fingerprints.limits import Limits
-from stemtide.matching.sound import SoundFinder
-from stemtide.matching.sound_live import LiveSound
+from stemtide.fingerprints.values.audio import Sound, Track, Words
+from stemtide.matching.audio.finder import SoundFinder
+from stemtide.matching.audio.live import LiveSound
 
 LIMITS = Limits(cpu_s=3600, wall_s=3600)
 MILLION = 1_000_000

@@ -24,10 +24,10 @@ from pathlib import Path
 
 from benchmarks.media.hostile_harmful import harmful
 from benchmarks.media.hostile_seeds import seeds
+from stemtide.fingerprints.analysis import DECODER_FAILED, Asked
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Kind
 from stemtide.fingerprints.limits import ContentError, Limits
-from stemtide.fingerprints.looks import DECODER_FAILED, Asked
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 
 COUNT = 10_000
 SEED = 4

@@ -20,13 +20,13 @@ from PIL import Image
 
 from benchmarks.media.image_recall import FALSE, WAYS, outcomes, share, skimage
 from benchmarks.media.image_transforms import TRANSFORMS
-from stemtide.fingerprints import pdq, views
+from stemtide.fingerprints.analysis import Asked
 from stemtide.fingerprints.file import fingerprint_bytes
-from stemtide.fingerprints.image import fingerprint_image, look_at_image
+from stemtide.fingerprints.image import pdq, views
+from stemtide.fingerprints.image.fingerprint import fingerprint_image, look_at_image
+from stemtide.fingerprints.image.luma import plane_of
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import Asked
-from stemtide.fingerprints.luma import plane_of
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.matching.local import PROBABLE_INLIERS, confidence_of
 
 PHOTOS = ("astronaut.png", "coffee.png", "hubble_deep_field.jpg", "retina.jpg", "rocket.jpg")

@@ -12,10 +12,10 @@ import pdqhash
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.media.image_transforms import TRANSFORMS
-from stemtide.fingerprints.image import look_at_image
+from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.image.fingerprint import look_at_image
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MIN_QUALITY, Kind
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import Asked
 from stemtide.matching.local import MATCH_INLIERS, PROBABLE_INLIERS, LocalIndex
 
 PROBABLE_BITS = 45

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from stemtide.fingerprints.looks import Asked
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.sandbox.pool import Sandbox
 
 ROUNDS = 15
 

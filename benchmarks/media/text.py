@@ -4,7 +4,7 @@
 
 The material is what is at hand wherever this runs: our own documentation and Python's language
 reference, in English; or the texts of a folder. Thresholds come from other material (see
-matching/passages.py), so every figure here is on unseen texts.
+matching/text/passages.py), so every figure here is on unseen texts.
 """
 
 import importlib.util
@@ -18,8 +18,8 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.text import TextPrint, fingerprint_text, sketch
-from stemtide.matching.passages import PassageFinder
+from stemtide.fingerprints.text.fingerprint import TextPrint, fingerprint_text, sketch
+from stemtide.matching.text.passages import PassageFinder
 
 PAGES = Path(__file__).parents[2] / "docs"
 TLSH_WITHIN = 30

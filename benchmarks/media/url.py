@@ -13,8 +13,8 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.url import canonical
-from stemtide.fingerprints.url_reach import fingerprints_of_url
+from stemtide.fingerprints.url.canonical import canonical
+from stemtide.fingerprints.url.reach import fingerprints_of_url
 from stemtide.matching.library import Library
 
 ADDRESSES = (

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Video: recall over 38 alterations, offsets, what decoding less costs, same encodes, candidates.
 
-Which material is which: the thresholds of `stemtide.matching.alignment` were set on other clips
+Which material is which: the thresholds of `stemtide.matching.video.finder` were set on other clips
 than those that are altered here (`HELD_OUT`), as its docstrings say; a folder of real videos can
 be given as well. `python -m benchmarks.media.video [CORPUS]` prints the rows alone.
 """
@@ -22,15 +22,16 @@ from PIL import Image
 from benchmarks.media.video_alterations import NAMES, Altered, alter
 from benchmarks.media.video_clips import FPS, Clip, encoded, made_clips, read_clip
 from stemtide.exercises.media import RATE_HZ, tune
-from stemtide.fingerprints import film, pdq
-from stemtide.fingerprints.gop import fingerprint_gops
+from stemtide.fingerprints.analysis import Asked, Look, no_progress
+from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import Asked, Look, no_progress
-from stemtide.fingerprints.video import Sampling, fingerprint_video
-from stemtide.fingerprints.video_print import VideoPrint
+from stemtide.fingerprints.values.video import VideoPrint
+from stemtide.fingerprints.video import modality as film
+from stemtide.fingerprints.video.fingerprint import Sampling, fingerprint_video
+from stemtide.fingerprints.video.gop import fingerprint_gops
 from stemtide.kernels import frames as near_frames
-from stemtide.matching.alignment import VideoFinder
 from stemtide.matching.gops import GopFinder
+from stemtide.matching.video.finder import VideoFinder
 
 LIMITS = Limits(cpu_s=3600, wall_s=3600)
 CALIBRATED = 8

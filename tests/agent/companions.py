@@ -3,7 +3,7 @@
 
 import secrets
 
-from stemtide.agent.companion_settings import Companion
+from stemtide.agent.config.companion import Companion
 from tests.agent.fake_hub import KEY
 from tests.agent.world import AgentInProcess, config_of, until
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.fake_hub import FakeHub
 from tests.agent.world import FakeProvider, agent_of, config_of
 

@@ -25,13 +25,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from stemtide.protocol.agents import (
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
+from stemtide.protocol.sync.agents import (
     AgentStatusIn,
     OutcomeReportIn,
     OutcomeReportOut,
     RejectedOutcome,
 )
-from stemtide.protocol.feed import (
+from stemtide.protocol.sync.feed import (
     MAX_PAGE,
     FeedPage,
     FeedSignal,
@@ -40,11 +42,9 @@ from stemtide.protocol.feed import (
     Tombstone,
     Wake,
 )
-from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
-from stemtide.protocol.signatures import PublicKey, sign
-from stemtide.protocol.snapshot_files import LineWriter, head_member
-from stemtide.protocol.snapshots import SnapshotManifest, WholeHead
-from stemtide.protocol.words import SignalState
+from stemtide.protocol.sync.signatures import PublicKey, sign
+from stemtide.protocol.sync.snapshot_files import LineWriter, head_member
+from stemtide.protocol.sync.snapshots import SnapshotManifest, WholeHead
 
 KEY = "st_agent_secret"
 

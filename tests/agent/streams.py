@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from stemtide.exercises.media import RATE_HZ, tune
-from stemtide.fingerprints.looks import Asked
+from stemtide.fingerprints.analysis import Asked
 from tests.fingerprints.videos import FPS, encoded, pictures
 
 CHUNK_S = 4

@@ -5,8 +5,8 @@ import time
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from stemtide.agent.config import Webhook
-from stemtide.protocol.words import SignalState
+from stemtide.agent.config.settings import Webhook
+from stemtide.protocol.enums import SignalState
 from tests.agent.world import (
     NEW_SECRET,
     SECRET,

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from stemtide.agent.app import create_app
-from stemtide.agent.store import Store
+from stemtide.agent.http.app import create_app
+from stemtide.agent.store.database import Store
 from tests.agent.hma_routes import CREATING, HASH, ROUTES, Bank, Message, Row, ask, known, named
 from tests.agent.world import agent_of, config_of
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.protocol.words import SignalState
+from stemtide.protocol.enums import SignalState
 from tests.agent.companions import (
     BLOCK,
     CANARY,

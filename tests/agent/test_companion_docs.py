@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stemtide.agent.companion_settings import Companion
-from stemtide.agent.config import load
+from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.settings import load
 from tests.agent.companions import BLOCK, pdq, standing, until_holds, with_companion
 from tests.agent.fake_hma import FakeHma
 from tests.agent.test_config import GOOD

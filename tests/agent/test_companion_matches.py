@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from stemtide.agent.companion_settings import Companion
+from stemtide.agent.config.companion import Companion
 from tests.agent.companions import BLOCK, CANARY, HOLD, pdq, standing, until_holds, with_companion
 from tests.agent.fake_hma import FakeHma
 from tests.agent.world import agent_of, config_of, until

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.agent.companion_policy import bank_of
-from stemtide.agent.companion_settings import Companion
-from stemtide.agent.config import Config, ConfigError, Rule, load
+from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.settings import Config, ConfigError, Rule, load
+from stemtide.agent.hma.policy import bank_of
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.feed import FeedSignal
-from stemtide.protocol.words import Action
+from stemtide.protocol.enums import Action
+from stemtide.protocol.sync.feed import FeedSignal
 from tests.agent.test_config import GOOD
 
 CONFIG = Config(

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 import pytest
 
-from stemtide.agent import companion_rows as rows
-from stemtide.agent.companion import ask_rebuild, asked_rebuild, forget_rebuild
-from stemtide.agent.companion_settings import Companion
-from stemtide.agent.store import Store
+from stemtide.agent.config.companion import Companion
+from stemtide.agent.hma import rows
+from stemtide.agent.hma.sync import ask_rebuild, asked_rebuild, forget_rebuild
+from stemtide.agent.store.database import Store
 from tests.agent.companions import BLOCK
 
 

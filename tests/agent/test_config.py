@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.agent.config import DEFAULT_RULES, ConfigError, OnDispute, load
-from stemtide.agent.fleet import serve
-from stemtide.protocol.words import Action, Severity
+from stemtide.agent.config.settings import DEFAULT_RULES, ConfigError, OnDispute, load
+from stemtide.agent.process.supervisor import serve
+from stemtide.protocol.enums import Action, Severity
 from tests.agent.world import NEW_SECRET as OLD_SECRET, SECRET, config_of
 
 GOOD = 'name = "uploads"\nhub_url = "https://hub.example"\nkey = "st_a_b"\ndata_dir = "var"\n'

@@ -4,12 +4,12 @@ from uuid import UUID
 
 import pytest
 
-from stemtide.agent.config import DEFAULT_RULES, OnDispute, Rule
-from stemtide.agent.decide import NOTHING, Hit, decide
+from stemtide.agent.config.settings import DEFAULT_RULES, OnDispute, Rule
+from stemtide.agent.recognise.policy import NOTHING, Hit, decide
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.feed import FeedSignal
+from stemtide.protocol.enums import Action, Provenance, Reach, Severity
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.words import Action, Provenance, Reach, Severity
+from stemtide.protocol.sync.feed import FeedSignal
 
 BLOCK_ALL = (Rule(name="all", action=Action.BLOCK, disputed=OnDispute.ALSO),)
 

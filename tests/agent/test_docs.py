@@ -3,8 +3,8 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
-from stemtide.agent.config import DEFAULT_RULES, Config, Unread, load
-from stemtide.protocol.words import Action
+from stemtide.agent.config.settings import DEFAULT_RULES, Config, Unread, load
+from stemtide.protocol.enums import Action
 from tests.agent import streams
 from tests.agent.world import SECRET, picture, sha256
 

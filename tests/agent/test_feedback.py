@@ -2,9 +2,9 @@
 import sqlite3
 from datetime import UTC, datetime
 
-from stemtide.agent.store import Store
-from stemtide.agent.uploads import count
-from stemtide.protocol.words import Outcome
+from stemtide.agent.outbox.uploads import count
+from stemtide.agent.store.database import Store
+from stemtide.protocol.enums import Outcome
 from tests.agent.world import agent_of, config_of, sha256, until
 
 ONE = sha256(b"one")

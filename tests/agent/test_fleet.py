@@ -224,7 +224,7 @@ def test_a_store_that_cannot_be_opened_is_said_and_not_tried_for_ever(hub, tmp_p
 
 ORPHAN = """
 import socket
-from stemtide.agent.worker import _HandedServer
+from stemtide.agent.process.worker import _HandedServer
 parent, channel = socket.socketpair()
 channel.sendall(b"said, and never read")
 parent.close()

@@ -7,8 +7,8 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from stemtide.agent.asks import BINARY, BINARY_ANSWER
-from stemtide.agent.hashes import MOST, RECORD
+from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
+from stemtide.agent.recognise.hashes import MOST, RECORD
 from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
 
 USE = (Path(__file__).parents[2] / "docs/use/agent.md").read_text("utf-8")

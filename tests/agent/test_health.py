@@ -27,8 +27,8 @@ def blocks(agent):
 @pytest.fixture
 def quick(monkeypatch):
     """Shorter waits than an operator has."""
-    monkeypatch.setattr("stemtide.agent.sync.SILENT_S", 0.6)
-    monkeypatch.setattr("stemtide.agent.standing.STALLED_S", 0.3)
+    monkeypatch.setattr("stemtide.agent.sync.feed.SILENT_S", 0.6)
+    monkeypatch.setattr("stemtide.agent.hub.connection.STALLED_S", 0.3)
 
 
 @pytest.mark.usefixtures("quick")

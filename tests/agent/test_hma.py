@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from stemtide.fingerprints.url import fingerprint_url
+from stemtide.fingerprints.url.canonical import fingerprint_url
 from tests.agent.test_match import CAT, ROCKET, pdq_of, smaller
 from tests.agent.world import agent_of, config_of, sha256
 

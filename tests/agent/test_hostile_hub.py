@@ -6,11 +6,11 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from stemtide.fingerprints.audio_value import Sound, Track
-from stemtide.fingerprints.gop_print import GROUP, GopPrint
-from stemtide.fingerprints.text import sketch
-from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
-from stemtide.protocol.feed import SnapshotHead, SnapshotTail
+from stemtide.fingerprints.text.fingerprint import sketch
+from stemtide.fingerprints.values.audio import Sound, Track
+from stemtide.fingerprints.values.gop import GROUP, GopPrint
+from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
+from stemtide.protocol.sync.feed import SnapshotHead, SnapshotTail
 from tests.agent.world import agent_of, sha256, until
 
 KNOWN = sha256(b"content that the authority shares")

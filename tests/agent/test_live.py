@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from stemtide.agent.config import Rule, Webhook
-from stemtide.protocol.words import Action
+from stemtide.agent.config.settings import Rule, Webhook
+from stemtide.protocol.enums import Action
 from tests.agent.fake_hub import FakeHub
 from tests.agent.streams import (
     KNOWN,

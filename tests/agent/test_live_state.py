@@ -3,10 +3,10 @@
 
 import pytest
 
-from stemtide.agent import live_state
-from stemtide.agent.live_state import OutOfStepError, State, founds
-from stemtide.agent.live_store import FullError, LiveStore
-from stemtide.fingerprints.looks import LiveChunk
+from stemtide.agent.live import state as live_state
+from stemtide.agent.live.state import OutOfStepError, State, founds
+from stemtide.agent.live.store import FullError, LiveStore
+from stemtide.fingerprints.analysis import LiveChunk
 from stemtide.matching.found import Found, Span
 
 

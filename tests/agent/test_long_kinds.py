@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from stemtide.agent.config import Rule
-from stemtide.agent.decide import decide
-from stemtide.fingerprints.text import sketch
+from stemtide.agent.config.settings import Rule
+from stemtide.agent.recognise.policy import decide
+from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.matching.found import Found, Span
-from stemtide.protocol.words import Action
+from stemtide.protocol.enums import Action
 from tests.agent.test_decide import hit
 
 BLOCK_ALL = (Rule(name="all", action=Action.BLOCK),)

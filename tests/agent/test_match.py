@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.url import fingerprint_url
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.url.canonical import fingerprint_url
 from tests.agent.world import agent_of, config_of, picture, sha256, until
 
 CAT = picture("chelsea.png")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stemtide.exercises.media import RATE_HZ, tune
-from stemtide.fingerprints.text import sketch
+from stemtide.fingerprints.text.fingerprint import sketch
 from tests.agent import streams
 from tests.agent.fake_hub import KEY
 from tests.agent.test_long_kinds import MANIFESTO

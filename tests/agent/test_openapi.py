@@ -5,11 +5,11 @@ import msgspec
 import pytest
 import schemathesis
 
-from stemtide.agent.app import create_app
-from stemtide.agent.asks import _HashesIn
-from stemtide.agent.openapi.document import OPERATIONS, document
-from stemtide.agent.openapi.own import HashesIn
-from stemtide.agent.store import Store
+from stemtide.agent.http.app import create_app
+from stemtide.agent.http.hash_requests import _HashesIn
+from stemtide.agent.http.openapi.document import OPERATIONS, document
+from stemtide.agent.http.openapi.own import HashesIn
+from stemtide.agent.store.database import Store
 from tests.agent.world import config_of
 
 REFUSED = {"/c/{rest:path}", "/ui/{rest:path}"}

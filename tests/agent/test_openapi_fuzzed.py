@@ -3,7 +3,7 @@
 
 import pytest
 
-from stemtide.agent.openapi.document import OPERATIONS
+from stemtide.agent.http.openapi.document import OPERATIONS
 from tests.agent.fake_hma import FakeHma
 from tests.agent.fake_hub import KEY
 from tests.agent.world import AgentInProcess, sha256

@@ -5,9 +5,9 @@ import sqlite3
 
 import pytest
 
-from stemtide.agent import schema
-from stemtide.fingerprints.url import digest
-from stemtide.fingerprints.url_reach import Reach, print_of_url
+from stemtide.agent.store import schema
+from stemtide.fingerprints.url.canonical import digest
+from stemtide.fingerprints.url.reach import Reach, print_of_url
 from tests.agent.world import agent_of
 
 PAGE = "https://m.bad.example/video/12?utm_source=x"

@@ -7,12 +7,12 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from stemtide.agent import index, rows, schema
-from stemtide.agent.rows import SignalRow
-from stemtide.agent.state import BehindError, Origin
-from stemtide.agent.store import Store
+from stemtide.agent.store import index, rows, schema
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.position import BehindError, Origin
+from stemtide.agent.store.rows import SignalRow
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
+from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
 from stemtide.matching.library import Library
 from tests.agent.test_store import tear_pages_of
 

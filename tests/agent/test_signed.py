@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stemtide.agent.config import ConfigError, load
+from stemtide.agent.config.settings import ConfigError, load
 from tests.agent.world import agent_of, config_of, sha256, until
 
 NEW, OLD = b"new content", b"old content"

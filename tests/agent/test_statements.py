@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from stemtide.agent import restrictions
-from stemtide.agent.config import ConfigError, load
-from stemtide.agent.restrictions import Restriction
-from stemtide.agent.statements import Statements, statement
-from stemtide.agent.store import Store
-from stemtide.agent.transparency import Ground, Transparency, database_address
-from stemtide.protocol.dsa import lint
-from stemtide.protocol.dsa_answers import Remark
+from stemtide.agent.config.settings import ConfigError, load
+from stemtide.agent.config.transparency import Ground, Transparency, database_address
+from stemtide.agent.outbox import restrictions
+from stemtide.agent.outbox.restrictions import Restriction
+from stemtide.agent.outbox.statements import Statements, statement
+from stemtide.agent.store.database import Store
+from stemtide.protocol.law.dsa.answers import Remark
+from stemtide.protocol.law.dsa.statements import lint
 from tests.agent.world import AgentInProcess, config_of, picture, sha256, until
 from tests.cli.conftest import run
 from tests.transparency_database import Fault, TransparencyDatabase, wrong

@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.agent.act import Because, forget, record, revise
-from stemtide.agent.schema import StoreError
-from stemtide.agent.store import Store
-from stemtide.agent.uploads import count
-from stemtide.protocol.words import Action, Outcome
+from stemtide.agent.outbox.actions import Because, forget, record, revise
+from stemtide.agent.outbox.uploads import count
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.schema import StoreError
+from stemtide.protocol.enums import Action, Outcome
 from tests.agent.world import agent_of, sha256, until
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.protocol.words import SignalState
+from stemtide.protocol.enums import SignalState
 from tests.agent.fake_hub import FakeHub
 from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
 

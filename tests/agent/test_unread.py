@@ -8,9 +8,9 @@ import zlib
 
 import pytest
 
-from stemtide.agent.config import ConfigError, OnUnread, Unread, load
+from stemtide.agent.config.settings import ConfigError, OnUnread, Unread, load
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.test_hostile_uploads import nested
 from tests.agent.world import agent_of, config_of, picture, until
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stemtide.agent import schema
-from stemtide.agent.store import Store
+from stemtide.agent.store import schema
+from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 from tests.agent.test_segments import apply
 from tests.agent.world import sha256
@@ -87,7 +87,7 @@ def test_distances_of_an_older_store_are_limited_in_its_files_as_well(tmp_path):
 TRY = """
 import resource, sys
 from pathlib import Path
-from stemtide.agent.store import Store
+from stemtide.agent.store.database import Store
 resource.setrlimit(resource.RLIMIT_FSIZE, (32 * 1024, -1))
 Store(Path(sys.argv[1]))
 """

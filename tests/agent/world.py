@@ -21,9 +21,9 @@ from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from stemtide.agent.app import create_app
-from stemtide.agent.config import Config
-from stemtide.agent.store import Store
+from stemtide.agent.config.settings import Config
+from stemtide.agent.http.app import create_app
+from stemtide.agent.store.database import Store
 from tests.agent.fake_hub import KEY, Server
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()

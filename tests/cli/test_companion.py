@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stemtide.cli.app import app
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.companions import BLOCK, pdq, until_holds, until_quiet, with_companion
 from tests.agent.fake_hma import FakeHma
 from tests.agent.fake_hub import FakeHub

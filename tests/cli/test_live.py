@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.fake_hub import FakeHub
 from tests.agent.streams import KNOWN, OTHER, chunks, fragments, shared_values
 from tests.agent.world import agent_of, config_of

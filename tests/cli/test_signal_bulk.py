@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 import typer
 
-from stemtide.cli import signal_bulks
-from stemtide.cli.parquet_rows import ColumnError, _lines
-from stemtide.cli.signal_import import import_signals
-from stemtide.fingerprints.video_print import VideoPrint
-from stemtide.fingerprints.vpdq import to_json
-from stemtide.protocol.bulk_columns import COLUMNS, BadRow, Found, LeftOut
+from stemtide.cli.commands.signals import bulks as signal_bulks
+from stemtide.cli.commands.signals.importer import import_signals
+from stemtide.cli.commands.signals.parquet_rows import ColumnError, _lines
+from stemtide.fingerprints.values.video import VideoPrint
+from stemtide.fingerprints.video.vpdq import to_json
+from stemtide.protocol.files.columns import COLUMNS, BadRow, Found, LeftOut
 from tests.cli.conftest import run
 from tests.cli.test_room import say
 from tests.hub.api.conftest import serving
@@ -304,7 +304,7 @@ def test_the_types_of_other_programs_are_read(tmp_path):
 def test_without_pyarrow_the_command_says_what_to_install(monkeypatch, capsys):
     import typer
 
-    from stemtide.cli.signal_source import check_pyarrow
+    from stemtide.cli.commands.signals.source import check_pyarrow
 
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(typer.Exit):

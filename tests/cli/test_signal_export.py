@@ -8,9 +8,9 @@ import pytest
 import typer
 from starlette.responses import Response
 
-from stemtide.cli.signal_export import export_signals
-from stemtide.cli.signal_source import _told
-from stemtide.protocol.bulk_columns import HUB_HEADER, POSITION_HEADER, BulkFileError, Columns
+from stemtide.cli.commands.signals.export import export_signals
+from stemtide.cli.commands.signals.source import _told
+from stemtide.protocol.files.columns import HUB_HEADER, POSITION_HEADER, BulkFileError, Columns
 from tests.cli.conftest import COMMAND, run_process
 from tests.client.conftest import odd
 from tests.world import hex_value

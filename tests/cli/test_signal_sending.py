@@ -7,11 +7,11 @@ import pytest
 import typer
 from starlette.responses import Response
 
-from stemtide.cli import signal_bulks
-from stemtide.cli.signal_bulks import Way, send_all
-from stemtide.cli.signal_source import Source
-from stemtide.cli.wire import asking
-from stemtide.protocol.bulk_columns import BulkFileError, Found
+from stemtide.cli.commands.signals import bulks as signal_bulks
+from stemtide.cli.commands.signals.bulks import Way, send_all
+from stemtide.cli.commands.signals.source import Source
+from stemtide.cli.hub_client import asking
+from stemtide.protocol.files.columns import BulkFileError, Found
 from tests.client.conftest import odd, problem_answer
 from tests.world import hex_value
 

@@ -22,8 +22,8 @@ from stemtide.client import (
     TooManyError,
     UnreachableError,
 )
-from stemtide.client.cutting import Cutter, EndlessLineError, EventCutter
-from stemtide.protocol.crises import WarningIn
+from stemtide.client.lines import Cutter, EndlessLineError, EventCutter
+from stemtide.protocol.messages.crises import WarningIn
 from tests.client.conftest import broken_off, problem_answer
 
 ME = {"party": "big-video", "kind": "provider", "key": "st_x", "scopes": ["feed:read"]}

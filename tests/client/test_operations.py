@@ -98,8 +98,8 @@ import asyncio
 from uuid import UUID
 
 from stemtide.client import AsyncHub, DeclinedError, File, Hub
-from stemtide.protocol.reports import TimelineExport
-from stemtide.protocol.signals import SharedSignal, SignalIn
+from stemtide.protocol.messages.reports import TimelineExport
+from stemtide.protocol.messages.signals import SharedSignal, SignalIn
 
 
 def share(hub: Hub, signal: SignalIn) -> SharedSignal:

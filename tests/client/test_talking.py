@@ -19,10 +19,10 @@ from stemtide.client import (
     RefusedError,
     UnreachableError,
 )
-from stemtide.protocol.crises import CrisisOut, WarningIn
-from stemtide.protocol.feed import FeedSignal, SnapshotHead, SnapshotTail
-from stemtide.protocol.signals import BulkCheckOut, BulkIn, BulkOut, SignalIn, WithdrawIn
-from stemtide.protocol.words import Scope, WithdrawReason
+from stemtide.protocol.enums import Scope, WithdrawReason
+from stemtide.protocol.messages.crises import CrisisOut, WarningIn
+from stemtide.protocol.messages.signals import BulkCheckOut, BulkIn, BulkOut, SignalIn, WithdrawIn
+from stemtide.protocol.sync.feed import FeedSignal, SnapshotHead, SnapshotTail
 from tests.client.conftest import AUTHORITY, PROVIDER
 
 

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stemtide.agent.client import Client
-from stemtide.agent.config import Config
+from stemtide.agent.config.settings import Config
+from stemtide.agent.hub.client import Client
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
 from stemtide.tx.exchange import HubConfig, HubKey, StemtideExchangeAPI
 from tests.agent.fake_hub import Server

@@ -15,7 +15,7 @@ from threatexchange.exchanges.clients.stopncii.api import (
     StopNCIISignalType as Type,
 )
 
-from stemtide.protocol import canary
+from stemtide.interop.stopncii import canary
 
 pytestmark = pytest.mark.flow
 

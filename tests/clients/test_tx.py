@@ -12,7 +12,7 @@ import pytest
 
 from stemtide.exercises import media, pictures
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.clients.conftest import BIN, demo_hub, plain_environment
 
 pytestmark = pytest.mark.flow

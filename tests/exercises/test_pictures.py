@@ -5,7 +5,7 @@ import pytest
 
 from stemtide.exercises import pictures
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MIN_QUALITY, Kind
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 
 
 @pytest.fixture(scope="module")

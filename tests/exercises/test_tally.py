@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.exercises.tally import Tally, percentile
+from stemtide.exercises.counts import Tally, percentile
 
 
 @pytest.mark.parametrize(

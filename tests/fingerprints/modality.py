@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import (
+from stemtide.fingerprints.analysis import (
     MODALITIES,
     SNIFFED_BYTES,
     Asked,
@@ -24,15 +22,17 @@ from stemtide.fingerprints.looks import (
     Modality,
     no_progress,
 )
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.values import check_value
+from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.values.checks import check_value
 
 GROWTH_BYTES = 4 << 20
 """A worker may grow by so much over all looks; a leak of what a look decodes is more."""
 
 _LOOKS, _LONG_LOOKS = 40, 12
 _WARMING_LOOKS = 5
-_SLOW = {"stemtide.fingerprints.film", "stemtide.fingerprints.live_chunk"}
+_SLOW = {"stemtide.fingerprints.video.modality", "stemtide.fingerprints.live_chunk"}
 
 
 @dataclass(frozen=True, slots=True)

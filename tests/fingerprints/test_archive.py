@@ -14,7 +14,7 @@ from base64 import b64decode
 
 import pytest
 
-from stemtide.fingerprints.archive import ArchiveLimits, is_archive, members
+from stemtide.fingerprints.archive.members import ArchiveLimits, is_archive, members
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 
 FILES = {"a.txt": b"hello " * 40, "sub/b.txt": b"other words " * 30, "empty.txt": b""}

@@ -11,7 +11,7 @@ import zlib
 
 import pytest
 
-from stemtide.fingerprints.archive import members
+from stemtide.fingerprints.archive.members import members
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 
 TEXT = b"one line after another, " * 400

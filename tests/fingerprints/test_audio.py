@@ -13,13 +13,13 @@ from benchmarks.media.audio_sounds import RATE
 from benchmarks.media.audio_variants import AAC, MP3_32K, OPUS_16K, WAV, File, encoded
 from hypothesis import given, settings, strategies as st
 
-from stemtide.fingerprints import audio_print
-from stemtide.fingerprints.audio import fingerprint_audio, is_audio
-from stemtide.fingerprints.audio_decode import Ear, opened, to_mono
-from stemtide.fingerprints.audio_print import HOP, Printer, print_samples
-from stemtide.fingerprints.audio_value import MAX_WORDS, Sound, Track
+from stemtide.fingerprints.audio import printer as audio_print
+from stemtide.fingerprints.audio.decode import Ear, opened, to_mono
+from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, is_audio
+from stemtide.fingerprints.audio.printer import HOP, Printer, print_samples
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, FingerprintError
 from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.values.audio import MAX_WORDS, Sound, Track
 from tests.rounds import rounds
 
 SPEECH = audio_sounds.speech(0, seconds=6.0)
@@ -213,7 +213,7 @@ def test_samples_that_are_no_numbers_harm_nothing():
 
 
 def test_progress_is_told_for_long_sound(monkeypatch):
-    monkeypatch.setattr("stemtide.fingerprints.audio_decode._PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr("stemtide.fingerprints.audio.decode._PROGRESS_EVERY_S", 0.0)
     told: list[float] = []
     fingerprint_audio(FILES["audio/wav"], limits=Limits(), progress=told.append)
     assert told == sorted(told)
@@ -221,7 +221,7 @@ def test_progress_is_told_for_long_sound(monkeypatch):
 
 
 def test_sound_that_costs_more_than_allowed_is_heard_in_part_and_says_so(monkeypatch):
-    monkeypatch.setattr("stemtide.fingerprints.audio_decode._CPU_SHARE", 0.0)
+    monkeypatch.setattr("stemtide.fingerprints.audio.decode._CPU_SHARE", 0.0)
     sound = fingerprint_audio(FILES["audio/wav"], limits=Limits())
     assert sound.remarks[0].startswith(LIMIT)
     assert "cpu_s" in sound.remarks[0]
@@ -264,7 +264,7 @@ def test_what_cannot_be_decoded_says_so(content):
 
 
 def test_only_formats_on_the_list_are_opened(monkeypatch):
-    monkeypatch.setattr("stemtide.fingerprints.audio_decode.FORMATS", "mp3")
+    monkeypatch.setattr("stemtide.fingerprints.audio.decode.FORMATS", "mp3")
     with pytest.raises(av.error.FFmpegError), opened(io.BytesIO(FILES["audio/wav"])):
         pass
 

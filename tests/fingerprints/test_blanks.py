@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from stemtide.fingerprints import blanks
-from stemtide.fingerprints.audio_value import Sound, Track
 from stemtide.fingerprints.blanks import why_blank
-from stemtide.fingerprints.gop_print import GROUP, GopPrint
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.text import sketch
-from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
-from stemtide.matching.alignment_score import MIN_QUALITY
+from stemtide.fingerprints.text.fingerprint import sketch
+from stemtide.fingerprints.values.audio import Sound, Track
+from stemtide.fingerprints.values.gop import GROUP, GopPrint
+from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
 from stemtide.matching.gops import LEAST_GROUPS
-from stemtide.matching.passages import FEWEST_SHARED
+from stemtide.matching.text.passages import FEWEST_SHARED
+from stemtide.matching.video.score import MIN_QUALITY
 from tests.prints import LONG, long_value
 
 HALF = bytes.fromhex("0f" * 32)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageOps
 
-from stemtide.fingerprints import borders
+from stemtide.fingerprints.image import borders
 from tests.fingerprints.pictures import photo
 from tests.rounds import rounds
 

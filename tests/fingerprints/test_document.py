@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from stemtide.fingerprints.document import fingerprint_document, is_document
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.text import TextPrint, sketch
+from stemtide.fingerprints.text.document import fingerprint_document, is_document
+from stemtide.fingerprints.text.fingerprint import TextPrint, sketch
 from tests.fingerprints.texts import pdf, prose
 
 LIMITS = Limits()
@@ -52,7 +52,7 @@ def test_a_damaged_pdf_says_so(blob):
 
 
 def test_only_so_many_pages_are_looked_at(monkeypatch):
-    monkeypatch.setattr("stemtide.fingerprints.document.MAX_PAGES", 1)
+    monkeypatch.setattr("stemtide.fingerprints.text.document.MAX_PAGES", 1)
     found = look(pdf(*PAGES))
     assert found.remarks == (f"{LIMIT}only the first 1 of 2 pages were looked at",)
     assert found.grams.tolist() == sketch(PAGES[0]).grams.tolist()

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import ImageOps
 
-from stemtide.fingerprints import frames, frames_rects, frames_thumbs, pdq
-from stemtide.fingerprints.frames import Depth, NoPicturesError, Walk
+from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.limits import LimitError, UndecodableError
+from stemtide.fingerprints.video import frames, rects as frames_rects, thumbnails as frames_thumbs
+from stemtide.fingerprints.video.frames import Depth, NoPicturesError, Walk
 from tests.fingerprints.videos import FPS, LIMITS, SIZE, clip, encoded, pictures, sound_only
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from stemtide.fingerprints.gop import fingerprint_gops
-from stemtide.fingerprints.gop_print import GopPrint
 from stemtide.fingerprints.kinds import FingerprintError
+from stemtide.fingerprints.values.gop import GopPrint
+from stemtide.fingerprints.video.gop import fingerprint_gops
 from tests.fingerprints.videos import FPS, LIMITS, clip, encoded, pictures, remuxed
 from tests.rounds import rounds
 

@@ -9,7 +9,7 @@ import pdqhash
 import pytest
 from PIL import Image, ImageCms
 
-from stemtide.fingerprints import image as images, luma
+from stemtide.fingerprints.image import fingerprint as images, luma
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import Limits
 from tests.fingerprints.pictures import (

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from stemtide.fingerprints.image import NO_LOCAL, look_at_image
+from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.image.fingerprint import NO_LOCAL, look_at_image
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.local_value import QUERY_FEATURES, SIDE_PX, LocalFeatures
-from stemtide.fingerprints.looks import Asked
+from stemtide.fingerprints.values.local import QUERY_FEATURES, SIDE_PX, LocalFeatures
 from tests.fingerprints.pictures import encoded, photo
 from tests.rounds import rounds
 
-local = pytest.importorskip("stemtide.fingerprints.local", reason="needs stemtide[local]")
+local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")
 
 
 def features(image):
@@ -58,7 +58,7 @@ def test_a_look_gives_the_features_of_the_picture_and_of_its_mirror_image_when_a
 
 
 def test_without_opencv_the_hash_is_made_and_the_lack_is_said(monkeypatch):
-    monkeypatch.setitem(sys.modules, "stemtide.fingerprints.local", None)
+    monkeypatch.setitem(sys.modules, "stemtide.fingerprints.image.local", None)
     look = look_at_image(
         encoded(photo("coffee.png"), "PNG"), limits=Limits(), asked=Asked(local=True)
     )

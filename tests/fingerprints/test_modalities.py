@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from stemtide.fingerprints.analysis import MODALITIES, Asked, Registered
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import MODALITIES, Asked, Registered
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.fingerprints.pictures import encoded, photo
 
 MODULE = """
 import socket, tempfile, time
 from pathlib import Path
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.looks import Look
+from stemtide.fingerprints.analysis import Look
 
 def sniff(head):
     return "test/counted" if head.startswith(b"\\x01COUNT") else ""
@@ -218,7 +218,7 @@ def test_no_file_is_left_behind_by_a_worker_that_is_killed(launch, tmp_path, how
 CALLER = """
 import sys
 from pathlib import Path
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 sandbox = Sandbox().warm()
 print(next(iter(sandbox._alive)).pid, flush=True)
 while True:

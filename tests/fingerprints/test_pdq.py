@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 from PIL import Image
 
-from stemtide.fingerprints import pdq
+from stemtide.fingerprints.image import pdq
 from tests.fingerprints import oracle
 from tests.fingerprints.pictures import bits_between, photo, photo_paths
 from tests.rounds import rounds

@@ -8,10 +8,10 @@ import zipfile
 import pytest
 
 from stemtide.exercises import media, pictures
+from stemtide.fingerprints.analysis import MODALITIES, Asked
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
-from stemtide.fingerprints.looks import MODALITIES, Asked
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.values import add_long, check_value
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.values.checks import add_long, check_value
 from tests.fingerprints.modality import Sample, check_damage, check_head, check_vector, check_worker
 from tests.fingerprints.pictures import encoded, photo
 

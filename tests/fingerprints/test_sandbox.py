@@ -11,15 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from stemtide.fingerprints.image import fingerprint_image
+from stemtide.fingerprints.image.fingerprint import fingerprint_image
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.limits import (
-    ContentError,
-    ContentTooLargeError,
-    Limits,
-    SandboxError,
-)
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.limits import ContentError, ContentTooLargeError, Limits, SandboxError
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.fingerprints.pictures import animation, encoded, lying_jpeg, photo, png_bomb
 from tests.rounds import rounds
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stemtide.fingerprints.looks import Asked
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.stills import MAX_SIDE_PX, Still, jpeg, veiled
-from stemtide.fingerprints.workers import checked
+from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.image.thumbnail import MAX_SIDE_PX, Still, jpeg, veiled
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.worker import checked
 from tests.fingerprints.pictures import animation, encoded, photo, png_bomb
 
 ASKED = Asked(still=True)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import ContentTooLargeError, Limits
-from stemtide.fingerprints.text import (
+from stemtide.fingerprints.text.fingerprint import (
     MAX_GRAMS,
     TextPrint,
     decode,
@@ -17,7 +17,7 @@ from stemtide.fingerprints.text import (
     is_text,
     sketch,
 )
-from stemtide.fingerprints.text_words import _lookalikes, grams_of, read_alike, words_of
+from stemtide.fingerprints.text.words import _lookalikes, grams_of, read_alike, words_of
 from tests.fingerprints.texts import ideographs, prose
 from tests.rounds import rounds
 
@@ -129,13 +129,13 @@ def test_a_text_that_grows_when_it_is_decomposed_stops_at_the_limit():
 
 
 def test_a_very_long_text_says_that_it_was_cut(monkeypatch):
-    monkeypatch.setattr("stemtide.fingerprints.text.MAX_CHARS", 1000)
+    monkeypatch.setattr("stemtide.fingerprints.text.fingerprint.MAX_CHARS", 1000)
     found = fingerprint_text(TEXT.encode(), limits=LIMITS)
     assert found.remarks == ("limit: only the first 1,000 characters were looked at",)
 
 
 def test_a_very_long_page_says_that_it_was_cut(monkeypatch):
-    monkeypatch.setattr("stemtide.fingerprints.text.MAX_PAGE_CHARS", 1000)
+    monkeypatch.setattr("stemtide.fingerprints.text.fingerprint.MAX_PAGE_CHARS", 1000)
     found = fingerprint_text(f"<p>{TEXT}</p>".encode(), limits=LIMITS)
     assert found.remarks == ("limit: only the first 1,000 characters were looked at",)
 

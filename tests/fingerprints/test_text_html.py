@@ -4,7 +4,7 @@ import time
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from stemtide.fingerprints.text_html import text_of_html
+from stemtide.fingerprints.text.html import text_of_html
 from tests.rounds import rounds
 
 

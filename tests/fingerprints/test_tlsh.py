@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from stemtide.fingerprints.tlsh import tlsh_of
+from stemtide.fingerprints.text.tlsh import tlsh_of
 from tests.fingerprints.texts import prose
 
 KNOWN = [
@@ -35,7 +35,7 @@ def test_what_is_too_short_or_too_uniform_has_none(content):
 
 
 def test_what_is_too_long_has_none(monkeypatch):
-    monkeypatch.setattr("stemtide.fingerprints.tlsh.MAX_BYTES", 100)
+    monkeypatch.setattr("stemtide.fingerprints.text.tlsh.MAX_BYTES", 100)
     assert tlsh_of(random.Random(1).randbytes(101)) == ""
     assert tlsh_of(random.Random(1).randbytes(100)) != ""
 
@@ -43,7 +43,7 @@ def test_what_is_too_long_has_none(monkeypatch):
 def test_it_is_made_in_blocks_like_in_one(monkeypatch):
     content = prose("blocks", 2000).encode()
     whole = tlsh_of(content)
-    monkeypatch.setattr("stemtide.fingerprints.tlsh._BLOCK", 97)
+    monkeypatch.setattr("stemtide.fingerprints.text.tlsh._BLOCK", 97)
     assert tlsh_of(content) == whole
 
 

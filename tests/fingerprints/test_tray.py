@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.tray import TRAY_BYTES, Tray
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.shared_memory import TRAY_BYTES, Tray
 from tests.fingerprints.pictures import encoded, photo
 
 IS_LINUX = sys.platform == "linux"

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from stemtide.fingerprints import url as urls
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.url import UrlError, canonical, digest, fingerprint_url, in_ascii
+from stemtide.fingerprints.url import canonical as urls
+from stemtide.fingerprints.url.canonical import (
+    UrlError,
+    canonical,
+    digest,
+    fingerprint_url,
+    in_ascii,
+)
 from tests.rounds import rounds
 
 DOC = (Path(__file__).parents[2] / "docs/understand/urls.md").read_text("utf-8")
@@ -178,7 +184,7 @@ def test_no_text_raises_anything_but_a_url_error(address):
 
 def test_addresses_are_spelled_without_loading_numpy_or_pillow():
     program = (
-        "import sys, stemtide.fingerprints.url, stemtide.fingerprints.file;"
+        "import sys, stemtide.fingerprints.url.canonical, stemtide.fingerprints.file;"
         "print(sorted({'numpy', 'PIL'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from stemtide.fingerprints.kinds import Fingerprint, Kind
-from stemtide.fingerprints.url import (
+from stemtide.fingerprints.url.canonical import (
     SHARED,
     SITES,
     UrlClass,
@@ -14,7 +14,7 @@ from stemtide.fingerprints.url import (
     digest,
     url_class,
 )
-from stemtide.fingerprints.url_reach import (
+from stemtide.fingerprints.url.reach import (
     MAX_FOLDERS,
     Reach,
     expressions,

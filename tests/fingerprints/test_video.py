@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageOps
 
-from stemtide.fingerprints import video
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.video import fingerprint_video, is_video
-from stemtide.fingerprints.video_print import Sampling, VideoPrint, ViewKind
+from stemtide.fingerprints.values.video import Sampling, VideoPrint, ViewKind
+from stemtide.fingerprints.video import fingerprint as video
+from stemtide.fingerprints.video.fingerprint import fingerprint_video, is_video
 from tests.fingerprints.videos import LIMITS, changed, clip, encoded, pictures, remuxed, sound_only
 from tests.rounds import rounds
 

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from stemtide.fingerprints import pdq, views
-from stemtide.fingerprints.image import look_at_image
-from stemtide.fingerprints.image_quality import LOW_QUALITY
+from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.image import pdq, views
+from stemtide.fingerprints.image.fingerprint import look_at_image
+from stemtide.fingerprints.image.quality import LOW_QUALITY
 from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import Asked
 from tests.fingerprints.pictures import animation, bits_between, encoded, photo
 
 EVERYTHING = Asked(views=True, robust=True)

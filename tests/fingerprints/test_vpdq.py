@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from stemtide.fingerprints import vpdq
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.video import fingerprint_video
-from stemtide.fingerprints.video_print import Sampling, VideoPrint
+from stemtide.fingerprints.values.video import Sampling, VideoPrint
+from stemtide.fingerprints.video import vpdq
+from stemtide.fingerprints.video.fingerprint import fingerprint_video
 from tests.fingerprints.videos import LIMITS, clip
 from tests.rounds import rounds
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from stemtide.fingerprints.analysis import QueryView
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
 from stemtide.fingerprints.limits import Limits, SandboxError
-from stemtide.fingerprints.looks import QueryView
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.workers import Worker, _environment, checked
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.worker import Worker, _environment, checked
 from tests.fingerprints.pictures import png_bomb
 
 IS_LINUX = sys.platform == "linux"
@@ -44,7 +44,7 @@ def test_a_worker_gives_up_what_it_does_not_need():
 ATTEMPTS = """
 import os, socket, sys
 from pathlib import Path
-from stemtide.fingerprints.walls import raise_walls
+from stemtide.fingerprints.sandbox.lockdown import raise_walls
 from stemtide.fingerprints.limits import Limits
 walls = raise_walls(Limits())
 def fork():
@@ -98,8 +98,8 @@ ORPHANS = """
 import os, sys, threading
 from pathlib import Path
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.looks import QueryView
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.analysis import QueryView
+from stemtide.fingerprints.sandbox.pool import Sandbox
 limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
 sandbox = Sandbox(workers=2, limits=limits).warm()
 threading.Thread(target=sandbox.fingerprint, args=(Path(sys.argv[1]),)).start()

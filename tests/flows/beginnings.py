@@ -29,8 +29,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stemtide.exercises import cast
 made = cast.assemble(Path(sys.argv[1]))
-from stemtide.hub.parties import writes
-from stemtide.hub.parties.models import Party
+from stemtide.hub.rooms.parties import writes
+from stemtide.hub.rooms.parties.models import Party
 for name, role in (
     ("be-crisis-centre", "duty_officer"),
     ("be-crisis-centre", "coordinator"),

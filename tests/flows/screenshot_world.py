@@ -9,14 +9,19 @@ from uuid import uuid4
 from django.conf import settings
 from django.test import Client
 
-from stemtide.hub.crises import writes as crises, writes_events, writes_joining, writes_moves
-from stemtide.hub.media import writes as media
-from stemtide.hub.media.keys import keys_in
-from stemtide.hub.parties import reads, writes as parties
-from stemtide.hub.signals import writes as signals, writes_outcomes
-from stemtide.hub.situation import writes as situation
-from stemtide.protocol.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
-from stemtide.protocol.crises import (
+from stemtide.hub.rooms.crises.writes import (
+    crises,
+    events as writes_events,
+    moves as writes_moves,
+    participants as writes_joining,
+)
+from stemtide.hub.rooms.media import writes as media
+from stemtide.hub.rooms.media.keys import keys_in
+from stemtide.hub.rooms.parties.reads import parties as reads
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes, signals
+from stemtide.hub.rooms.situation.writes import situation
+from stemtide.protocol.messages.crises import (
     CheckIn,
     InviteIn,
     MeasureIn,
@@ -25,9 +30,10 @@ from stemtide.protocol.crises import (
     TriageIn,
     WarningIn,
 )
-from stemtide.protocol.previews import PreviewIn, Purpose
-from stemtide.protocol.signals import SignalIn
-from stemtide.protocol.situation import LineIn, MessageIn
+from stemtide.protocol.messages.previews import PreviewIn, Purpose
+from stemtide.protocol.messages.signals import SignalIn
+from stemtide.protocol.messages.situation import LineIn, MessageIn
+from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
 from tests.fingerprints.pictures import encoded, photo
 
 CAST = [

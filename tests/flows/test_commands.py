@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from stemtide.exercises import cast, pictures, processes
-from stemtide.protocol.frameworks import framework
+from stemtide.protocol.law.frameworks import framework
 from tests.cli.conftest import run
 from tests.flows.conftest import digest, row
 

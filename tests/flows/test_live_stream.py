@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from stemtide.exercises import cast
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.streams import KNOWN, OTHER, chunks, shared_values
 from tests.flows.conftest import row, until
 

@@ -23,13 +23,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stemtide.exercises import cast
 made = cast.assemble(Path(sys.argv[1]))
-from stemtide.hub.orders import writes as orders
-from stemtide.hub.parties import writes, writes_contacts
-from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.referrals import writes as referrals
-from stemtide.protocol.orders import OrderIn
-from stemtide.protocol.referrals import AssessIn, SendIn
+from stemtide.hub.rooms.orders import writes as orders
+from stemtide.hub.rooms.parties import writes, writes_contacts
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.referrals import writes as referrals
+from stemtide.protocol.messages.orders import OrderIn
+from stemtide.protocol.messages.referrals import AssessIn, SendIn
 now, by = datetime.now(UTC), {"actor": "exercise"}
 party = writes.add_party(
     "one-person", title="One Person", kind="provider", country="FR", now=now, **by
@@ -37,7 +37,7 @@ party = writes.add_party(
 home = writes.add_party(
     "fr-unit", title="French Unit", kind="authority", country="FR", now=now, **by
 )
-from stemtide.hub.parties import writes_competences as competences
+from stemtide.hub.rooms.parties import writes_competences as competences
 competences.name_competent(home, "scrutinise", now=now, **by)
 for one, address in ((party, "me@one-person.example"), (home, "tco@unit.example")):
     writes_contacts.add_contact_point(one, channel="mail", address=address, now=now, **by)

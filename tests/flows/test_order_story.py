@@ -22,10 +22,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from stemtide.exercises import cast
 made = cast.assemble(Path(sys.argv[1]))
-from stemtide.hub.alerts import reads_deliveries
-from stemtide.hub.parties import writes, writes_competences as competences, writes_contacts
-from stemtide.hub.parties.models import Party
-from stemtide.protocol.words import Duty
+from stemtide.hub.rooms.alerts import reads_deliveries
+from stemtide.hub.rooms.parties import writes, writes_competences as competences, writes_contacts
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums import Duty
 now, by = datetime.now(UTC), {"actor": "exercise"}
 writes.add_party(
     "ie-media-commission", title="Media Commission", kind="authority", country="IE", now=now, **by

@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from stemtide.exercises import cast
-from stemtide.hub.parties.rules_people import FAILURES
+from stemtide.hub.rooms.parties.rules.people import FAILURES
 from tests.cli.conftest import run
 from tests.flows import beginnings
 from tests.flows.beginnings import ASSEMBLE

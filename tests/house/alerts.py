@@ -4,9 +4,9 @@
 import re
 from pathlib import Path
 
-from stemtide.hub.alerts.rules import MOVES, Channel, DeliveryState
-from stemtide.hub.alerts.rules_kinds import EVERY_KIND
-from stemtide.hub.alerts.rules_rows import Who
+from stemtide.hub.rooms.alerts.rules.alerts import MOVES, Channel, DeliveryState
+from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
+from stemtide.hub.rooms.alerts.rules.rows import Who
 
 DOCS = Path(__file__).parents[2] / "docs"
 USE, UNDERSTAND = DOCS / "use/alerts.md", DOCS / "understand/alerts.md"

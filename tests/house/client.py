@@ -22,6 +22,7 @@ from enum import EnumType
 from pathlib import Path
 from typing import Any
 
+import stemtide.interop
 import stemtide.protocol
 from stemtide.fingerprints import kinds
 
@@ -65,9 +66,13 @@ class Written:
 
 
 def classes() -> dict[str, list[type]]:
-    """The messages and words of the protocol, by name."""
+    """Return the messages and enums of the protocol and of other formats, by name."""
     found: dict[str, list[type]] = {"Kind": [kinds.Kind]}
-    for one in pkgutil.walk_packages(stemtide.protocol.__path__, "stemtide.protocol."):
+    modules = [
+        *pkgutil.walk_packages(stemtide.protocol.__path__, "stemtide.protocol."),
+        *pkgutil.walk_packages(stemtide.interop.__path__, "stemtide.interop."),
+    ]
+    for one in modules:
         for name, made in vars(importlib.import_module(one.name)).items():
             if inspect.isclass(made) and made.__module__ == one.name:
                 found.setdefault(name, []).append(made)
@@ -327,7 +332,7 @@ def _methods(found: dict[str, list[Written]], *, later: str) -> str:
     says = f"Every operation of the API as a method{', to be awaited' if later else ''}."
     lines = [
         HEAD.format(says=says),
-        f"from stemtide.client.asking import {', '.join(sorted(makers.values()))}",
+        f"from stemtide.client.methods import {', '.join(sorted(makers.values()))}",
         f"from stemtide.client.calls import {', '.join(sorted(found))}",
         "\n\nclass Operations:",
         '    """A method for each operation; docs/use/python.md says how they are used."""\n',

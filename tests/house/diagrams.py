@@ -4,12 +4,12 @@
 import re
 from pathlib import Path
 
-from stemtide.hub.crises.rules_joining import JOINING
-from stemtide.hub.crises.rules_moves import PROPOSING
-from stemtide.protocol.frameworks import Framework, frameworks
-from stemtide.protocol.machines import Machine, machines
-from stemtide.protocol.neighbours import mechanisms
-from stemtide.protocol.triage import triages
+from stemtide.hub.rooms.crises.rules.moves import PROPOSING
+from stemtide.hub.rooms.crises.rules.participants import JOINING
+from stemtide.protocol.law.frameworks import Framework, frameworks
+from stemtide.protocol.law.machines import Machine, machines
+from stemtide.protocol.law.neighbours import mechanisms
+from stemtide.protocol.law.triage import triages
 
 PAGE = Path(__file__).parents[2] / "docs/understand/frameworks.md"
 MACHINES = PAGE.with_name("machines.md")

@@ -32,15 +32,15 @@ _OF_FIELDS = {"InvalidError", "Flaw", "Doubt"}
 """What names a field first, then says what is wrong with it."""
 
 DATA = {
-    "protocol/frameworks/*.toml": {"title", "prompts", "question"},
-    "protocol/triage.toml": {"title", "harm", "virality", "as_usual", "monitor", "activate"},
+    "protocol/law/frameworks/*.toml": {"title", "prompts", "question"},
+    "protocol/law/triage.toml": {"title", "harm", "virality", "as_usual", "monitor", "activate"},
     "protocol/labels.toml": {"title", "meaning", "refuse_to"},
     "protocol/ideologies.toml": {"title", "meaning"},
-    "protocol/neighbours.toml": {"title"},
-    "protocol/personal.toml": {"title"},
-    "protocol/reports.toml": {"title", "asks"},
-    "protocol/forms/*.toml": {"source"},
-    "protocol/yearly/*.toml": {"title", "note", "remark", "caution", "nothing"},
+    "protocol/law/neighbours.toml": {"title"},
+    "protocol/privacy/personal.toml": {"title"},
+    "protocol/messages/reports.toml": {"title", "asks"},
+    "protocol/law/forms/*.toml": {"source"},
+    "protocol/law/yearly/*.toml": {"title", "note", "remark", "caution", "nothing"},
 }
 """Which keys of which data files hold texts for people."""
 

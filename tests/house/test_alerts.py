@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the pages say of alerts is what the rules hold."""
 
-from stemtide.hub.alerts.rules import AlertState
+from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from tests.house import alerts
 
 

@@ -9,12 +9,12 @@ from urllib.parse import unquote
 
 import pytest
 
-from stemtide.agent.config import Config, Rule, Transparency, Unread, Webhook
-from stemtide.hub.ledger.rules import OPEN_TO
-from stemtide.protocol.frameworks import frameworks
+from stemtide.agent.config.settings import Config, Rule, Transparency, Unread, Webhook
+from stemtide.hub.rooms.ledger.rules.ledger import OPEN_TO
+from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS
 from stemtide.protocol.labels import labels
-from stemtide.protocol.words import PartyKind, Scope
+from stemtide.protocol.law.frameworks import frameworks
 from tests.house import commands, diagrams
 
 ROOT = Path(__file__).parents[2]
@@ -108,7 +108,8 @@ def kinds_in_source():
     """Every thing.past_participle that a writer names."""
     return {
         node.value
-        for path in SRC.rglob("writes*.py")
+        for path in SRC.rglob("*.py")
+        if path.name == "writes.py" or path.parent.name == "writes"
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant)
         and isinstance(node.value, str)

@@ -13,14 +13,18 @@ ROOT = Path(__file__).parents[2]
 
 BREACHES = {
     "floors": ("fingerprints/kinds.py", "import stemtide.matching"),
-    "hub-floors": ("hub/ledger/writes.py", "import stemtide.hub.signals.models"),
-    "agent-floors": ("agent/config.py", "import stemtide.agent.store"),
-    "pure": ("agent/config.py", "import django"),
+    "hub-floors": ("hub/platform/errors.py", "import stemtide.hub.rooms.signals.models"),
+    "room-floors": (
+        "hub/rooms/ledger/writes/ledger.py",
+        "import stemtide.hub.rooms.signals.models",
+    ),
+    "agent-floors": ("agent/config/settings.py", "import stemtide.agent.store.database"),
+    "pure": ("agent/config/settings.py", "import django"),
     "library": ("matching/__init__.py", "import pydantic"),
-    "protocol": ("protocol/words.py", "import httpx"),
-    "doors": ("hub/clock.py", "import stemtide.hub.signals.models"),
-    "rules": ("hub/signals/rules.py", "import django"),
-    "siblings": ("protocol/words.py", "import stemtide.protocol.signals"),
+    "protocol": ("protocol/enums/__init__.py", "import httpx"),
+    "doors": ("hub/scheduler.py", "import stemtide.hub.rooms.signals.models"),
+    "rules": ("hub/rooms/signals/rules/signals.py", "import django"),
+    "siblings": ("protocol/enums/__init__.py", "import stemtide.protocol.messages.signals"),
 }
 """A contract and the one line, in one file, that must break it."""
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever alerts people is either counted for its party, or has a reason here why it is not."""
 
-from stemtide.hub.alerts.rules_kinds import RAISES
-from stemtide.hub.ledger.rules_paces import AN_HOUR, PACES, WHAT, Pace
+from stemtide.hub.rooms.alerts.rules.kinds import RAISES
+from stemtide.hub.rooms.ledger.rules.rate_limits import AN_HOUR, PACES, WHAT, Pace
 
 BY_THE_CLOCK = {
     *("crisis.ended", "review.prompted", "review.required", "complaint.prompted"),

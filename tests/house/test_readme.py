@@ -14,7 +14,7 @@ import pytest
 from stemtide.exercises import pictures, processes
 from stemtide.exercises.pictures import photographs, reencoded
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.sandbox import Sandbox
+from stemtide.fingerprints.sandbox.pool import Sandbox
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.flow

@@ -2,12 +2,12 @@
 """Every hub room has the same few files, and its writes and reads keep their promises."""
 
 import ast
-import re
 from pathlib import Path
 
 import pytest
 
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
+ROOM = HUB / "rooms"
 ROOMS = [
     "ledger",
     "parties",
@@ -26,8 +26,7 @@ ROOMS = [
     "webhooks",
 ]
 USUAL = {"__init__.py", "models.py", "rules.py", "writes.py", "reads.py"}
-SPLIT = re.compile(r"(rules|writes|reads)_[a-z]+\.py")
-"""A file that outgrew its size is split by subject: decision 0022."""
+"""A floor is a file while it is small, and a package of plain nouns when it is not."""
 READERS = {"viewer", "party", "by"}
 WRITERS = {
     *("save", "create", "delete", "bulk_create", "bulk_update", "get_or_create"),
@@ -88,26 +87,24 @@ WITHOUT_AN_ENTRY = {
 """Writes that leave no ledger entry, each with its reason."""
 
 OTHER_FILES = {
-    "ledger/marks.py": "how far the ledger came for each room, for the wake and the desk: 0041",
-    "parties/moment.py": "what readers of one page have read already: 0041",
+    "ledger/crisis_versions.py": "how far the ledger came for each room, for the notifier: 0041",
+    "parties/request_cache.py": "what readers of one page have read already: 0041",
     "reports/paper.py": "timelines and reports as PDF, for both doors; it knows no table",
-    "signals/rows.py": "what its reads hand to doors, where the protocol has no message for it",
+    "signals/views.py": "what its reads hand to doors, where the protocol has no message for it",
+    "signals/outlier_rules.py": "which counts of an agent are held back, over those views; pure",
     "signals/long_values.py": "values as long as their content, for its reads and writes alone",
-    "stix/reading.py": "reads what is posted before the turn to write it, for its writes alone",
-    "media/keys.py": "the file of keys that previews are sealed with, apart from the database",
-    "media/stills.py": "the sandbox that makes pictures anew, for its writes alone",
-    "complaints/seals.py": "what only the hub opens: links, codes, words; for its reads and writes",
-    "signals/statements.py": "SQL for many rows at once, for its writes alone",
-    "exchanges/running.py": "runs what is due, outside every transaction: 0073",
-    "exchanges/seals.py": "secrets of other hubs, sealed, for its writes and running alone",
-    "rechecks/visiting.py": "makes the visits that are due, outside every transaction: 0050",
+    "signals/bulk_sql.py": "SQL for many rows at once, for its writes alone",
+    "stix/parser.py": "reads what is posted before the lock to write it, for its writes alone",
+    "media/keys.py": "the file of keys that previews are encrypted with, beside the database",
+    "media/thumbnails.py": "the sandbox that makes pictures anew, for its writes alone",
+    "complaints/encryption.py": "what only the hub opens: links, codes, words",
+    "exchanges/runner.py": "runs what is due, outside every transaction: 0073",
+    "exchanges/encryption.py": "secrets of other hubs, for its writes and its runner alone",
+    "rechecks/visits.py": "makes the visits that are due, outside every transaction: 0050",
     "alerts/links.py": "signs and reads the links that acknowledge, for its reads and writes",
-    "alerts/sending.py": "takes what is due to the channels, outside every transaction: 0030",
-    "webhooks/sending.py": "takes what is due to its receivers, outside every transaction: 0067",
-    "alerts/enclosures.py": "papers and JSON of a request, for sending and for links: 0049, 0059",
-    "alerts/words_notes.py": "clock, whom to ask and how to answer, beside a request: 0059",
-    "alerts/words_requests.py": "the same of orders, referrals and holds, by subject: 0022",
-    "alerts/words.py": "what an alert says, for channels and doors alike: 0030",
+    "alerts/sender.py": "takes what is due to the channels, outside every transaction: 0030",
+    "alerts/enclosures.py": "documents and JSON of a request, for sending and links: 0049, 0059",
+    "webhooks/sender.py": "takes what is due to its receivers, outside every transaction: 0067",
 }
 """Files of rooms beside the usual ones, each with its reason."""
 
@@ -125,28 +122,26 @@ def test_rooms_hold_only_the_usual_files():
     odd = [
         f"{room}/{path.name}"
         for room in ROOMS
-        for path in (HUB / room).glob("*.py")
-        if path.name not in USUAL
-        and not SPLIT.fullmatch(path.name)
-        and f"{room}/{path.name}" not in OTHER_FILES
+        for path in (ROOM / room).glob("*.py")
+        if path.name not in USUAL and f"{room}/{path.name}" not in OTHER_FILES
     ]
     assert odd == []
 
 
 def floor_files(what, rooms=None):
-    """All files of one floor: writes.py of each room, and writes_joining.py beside it."""
+    """All files of one floor: writes.py of each room, or what its package writes/ holds."""
     found = [
         (room, path)
         for room in rooms or ROOMS
-        for path in sorted((HUB / room).glob(f"{what}*.py"))
-        if path.name == f"{what}.py" or SPLIT.fullmatch(path.name)
+        for path in sorted([*(ROOM / room).glob(f"{what}.py"), *(ROOM / room).glob(f"{what}/*.py")])
+        if path.name != "__init__.py"
     ]
     assert found
     return found
 
 
 def test_rules_are_pure():
-    """The import contract holds rules.py alone; files split from it keep the same promise."""
+    """The import contract holds what rules import; here every file of the floor is listed."""
     impure = [
         f"{path.relative_to(HUB)} imports {name}"
         for _, path in floor_files("rules")
@@ -206,9 +201,9 @@ def test_only_writes_write():
     stray = [
         f"{path.relative_to(HUB)}:{call.lineno} {call.func.attr}"
         for path in HUB.rglob("*.py")
-        if not (path.name == "writes.py" or path.name.startswith("writes_"))
+        if not (path.name == "writes.py" or path.parent.name == "writes")
         and "migrations" not in path.parts
-        and path != HUB / "sessions.py"  # Django's engine of sessions, on Django's table
+        and path != HUB / "platform/sessions.py"  # Django's engine of sessions, on Django's table
         for call in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)

@@ -15,15 +15,6 @@ BANNED = {
 }
 
 
-def test_no_file_is_longer_than_400_lines():
-    long = {
-        str(one.relative_to(ROOT)): lines
-        for one in SOURCES
-        if (lines := one.read_text("utf-8").count("\n")) > 400
-    }
-    assert long == {}
-
-
 def test_no_function_is_longer_than_40_lines():
     """Options and docstrings do not count: a command's are its help."""
     long = []

@@ -18,7 +18,7 @@ import pytest
 from django.db import connection
 from django.test import TransactionTestCase
 
-from stemtide.hub.ledger.models import Numbering
+from stemtide.hub.rooms.ledger.models import Numbering
 from tests.world import World, make_world
 
 ONE_DATABASE = {"api", "desk", "outside", "papers", "running"}
@@ -84,12 +84,12 @@ def _emptying_is_allowed():
 
 
 WAITS = (
-    "stemtide.hub.alerts.channels.mail.TIMEOUT_S",
-    "stemtide.hub.alerts.channels.webhook.TIMEOUT_S",
-    "stemtide.hub.exchanges.sources.port.ONE_TIMEOUT_S",
-    "stemtide.hub.outside.looking.TIMEOUT_S",
-    "stemtide.hub.papers.verifying._WALL_S",
-    "stemtide.hub.webhooks.sending.TIMEOUT_S",
+    "stemtide.hub.rooms.alerts.channels.mail.TIMEOUT_S",
+    "stemtide.hub.rooms.alerts.channels.webhook.TIMEOUT_S",
+    "stemtide.hub.rooms.exchanges.sources.source.ONE_TIMEOUT_S",
+    "stemtide.hub.platform.egress.probe.TIMEOUT_S",
+    "stemtide.hub.platform.documents.verification._WALL_S",
+    "stemtide.hub.rooms.webhooks.sender.TIMEOUT_S",
 )
 """How long the hub waits for others, and for a process of its own."""
 

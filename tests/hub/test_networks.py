@@ -7,7 +7,8 @@ import pytest
 import uvicorn
 from django.core.exceptions import ImproperlyConfigured
 
-from stemtide.hub import boot, networks, settings as hub_settings
+from stemtide.hub import boot, settings as hub_settings
+from stemtide.hub.platform import networks
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,11 @@ from threading import Barrier
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from stemtide.hub import secret_files
-from stemtide.hub.media import keys as media
-from stemtide.hub.papers import keeping
+from stemtide.hub.platform import secret_files
+from stemtide.hub.platform.documents import seal_files as keeping
+from stemtide.hub.rooms.media import keys as media
+from stemtide.hub.rooms.snapshots import keys as snapshots
 from stemtide.hub.settings import _stored_secret
-from stemtide.hub.snapshots import keys as snapshots
 from tests.world import NOON
 
 AT_ONCE = 8
@@ -27,7 +27,7 @@ MAKERS = {
 SECRET = """
 import sys
 from pathlib import Path
-from stemtide.hub.secret_files import make_once
+from stemtide.hub.platform.secret_files import make_once
 print("ready", flush=True)
 sys.stdin.readline()
 path = Path(sys.argv[1])

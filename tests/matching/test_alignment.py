@@ -7,14 +7,15 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from PIL import Image, ImageChops, ImageOps
 
-from stemtide.fingerprints import pdq, vpdq
+from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.video import fingerprint_video
-from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
-from stemtide.matching import alignment_candidates, alignment_turns as turns
-from stemtide.matching.alignment import VideoFinder, confidence_of
-from stemtide.matching.alignment_candidates import near
-from stemtide.matching.alignment_store import FrameStore
+from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
+from stemtide.fingerprints.video import vpdq
+from stemtide.fingerprints.video.fingerprint import fingerprint_video
+from stemtide.matching.video import candidates as alignment_candidates, turns
+from stemtide.matching.video.candidates import near
+from stemtide.matching.video.finder import VideoFinder, confidence_of
+from stemtide.matching.video.store import FrameStore
 from tests.fingerprints.videos import LIMITS, SCENES, changed, clip, encoded, pictures
 from tests.rounds import rounds
 

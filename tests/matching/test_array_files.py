@@ -4,11 +4,11 @@
 import numpy as np
 import pytest
 
-from stemtide.fingerprints.audio_value import Sound, Track
-from stemtide.fingerprints.gop_print import GROUP, GopPrint
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.text import RATE_BITS, TextPrint
-from stemtide.fingerprints.video_print import ROW, Sampling, VideoPrint
+from stemtide.fingerprints.text.fingerprint import RATE_BITS, TextPrint
+from stemtide.fingerprints.values.audio import Sound, Track
+from stemtide.fingerprints.values.gop import GROUP, GopPrint
+from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
 from stemtide.matching.array_files import open_arrays, write_arrays
 from stemtide.matching.library import Entry, Library
 from stemtide.matching.segments import SegmentFileError

@@ -4,9 +4,9 @@ import threading
 import numpy as np
 import pytest
 
-from stemtide.fingerprints.gop import fingerprint_gops
-from stemtide.fingerprints.gop_print import GROUP, GopPrint
 from stemtide.fingerprints.kinds import FingerprintError
+from stemtide.fingerprints.values.gop import GROUP, GopPrint
+from stemtide.fingerprints.video.gop import fingerprint_gops
 from stemtide.matching.gops import GopFinder
 from tests.fingerprints.videos import LIMITS, clip, encoded, pictures, remuxed
 from tests.rounds import rounds

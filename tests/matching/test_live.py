@@ -5,11 +5,11 @@ import pytest
 from PIL import Image, ImageOps
 
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.video import fingerprint_video
-from stemtide.fingerprints.video_print import Sampling
+from stemtide.fingerprints.values.video import Sampling
+from stemtide.fingerprints.video.fingerprint import fingerprint_video
 from stemtide.matching import live
-from stemtide.matching.alignment import VideoFinder
 from stemtide.matching.live import LiveMatcher
+from stemtide.matching.video.finder import VideoFinder
 from tests.fingerprints.videos import FPS, LIMITS, SCENES, clip, encoded, pictures
 
 CHUNK_S = 2

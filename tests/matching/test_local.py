@@ -9,7 +9,7 @@ from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.matching.local import MATCH_INLIERS, LocalIndex, confidence_of
 from tests.fingerprints.pictures import photo
 
-local = pytest.importorskip("stemtide.fingerprints.local", reason="needs stemtide[local]")
+local = pytest.importorskip("stemtide.fingerprints.image.local", reason="needs stemtide[local]")
 
 NAMES = ("astronaut.png", "coffee.png", "rocket.jpg", "chelsea.png", "camera.png")
 

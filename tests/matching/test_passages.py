@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.text import TextPrint, sketch
-from stemtide.matching.passages import (
+from stemtide.fingerprints.text.fingerprint import TextPrint, sketch
+from stemtide.matching.text.passages import (
     COMMON_IN_TEXTS,
     FEWEST_SHARED,
     PassageFinder,

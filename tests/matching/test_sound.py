@@ -8,11 +8,11 @@ import pytest
 from benchmarks.media import audio_sounds, audio_variants
 from benchmarks.media.audio_sounds import RATE, Samples
 
-from stemtide.fingerprints.audio import fingerprint_audio
-from stemtide.fingerprints.audio_value import Sound, Track
+from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import Limits
-from stemtide.matching.sound import MATCH_SCORE, SoundFinder
+from stemtide.fingerprints.values.audio import Sound, Track
+from stemtide.matching.audio.finder import MATCH_SCORE, SoundFinder
 
 SECONDS = 16.0
 NAMES = ("music", "speech", "wood")

@@ -10,12 +10,12 @@ import pytest
 from benchmarks.media import audio_sounds, audio_variants
 from benchmarks.media.audio_sounds import RATE
 
-from stemtide.fingerprints.audio import fingerprint_audio, fingerprint_chunk
-from stemtide.fingerprints.audio_value import Sound, Track
+from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, fingerprint_chunk
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import Limits
-from stemtide.matching.sound import SoundFinder
-from stemtide.matching.sound_live import LiveSound
+from stemtide.fingerprints.values.audio import Sound, Track
+from stemtide.matching.audio.finder import SoundFinder
+from stemtide.matching.audio.live import LiveSound
 from tests.rounds import rounds
 
 KNOWN_AT_S = 12.0

@@ -6,9 +6,9 @@ import io
 
 import pytest
 
-from stemtide.protocol import batch_files
-from stemtide.protocol.batch_files import BatchFileError, read_rows, write_rows
-from stemtide.protocol.batches import BatchRowOut
+from stemtide.protocol.files import batches as batch_files
+from stemtide.protocol.files.batches import BatchFileError, read_rows, write_rows
+from stemtide.protocol.messages.batches import BatchRowOut
 
 
 @pytest.mark.parametrize(

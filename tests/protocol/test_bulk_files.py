@@ -7,13 +7,13 @@ import uuid
 
 import pytest
 
-from stemtide.fingerprints.url import canonical, digest
-from stemtide.fingerprints.video_print import VideoPrint
-from stemtide.fingerprints.vpdq import to_json, to_lines
-from stemtide.protocol import bulk_files
-from stemtide.protocol.bulk_columns import COLUMNS, BadRow, BulkFileError, Columns, LeftOut
-from stemtide.protocol.bulk_files import KIND_OF_TX, READERS, text_lines
-from stemtide.protocol.signals import SignalIn
+from stemtide.fingerprints.url.canonical import canonical, digest
+from stemtide.fingerprints.values.video import VideoPrint
+from stemtide.fingerprints.video.vpdq import to_json, to_lines
+from stemtide.protocol.files import signal_readers as bulk_files
+from stemtide.protocol.files.columns import COLUMNS, BadRow, BulkFileError, Columns, LeftOut
+from stemtide.protocol.files.signal_readers import KIND_OF_TX, READERS, text_lines
+from stemtide.protocol.messages.signals import SignalIn
 from tests.prints import long_value
 from tests.world import hex_value
 

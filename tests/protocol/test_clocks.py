@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from stemtide.protocol import clocks
-from stemtide.protocol.clocks import Pause
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law.deadlines import Pause
 
 BRUSSELS = ZoneInfo("Europe/Brussels")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -5,7 +5,7 @@ import io
 import pytest
 from hypothesis import given, strategies as st
 
-from stemtide.protocol.csv_cells import guard, unguard
+from stemtide.protocol.files.csv_cells import guard, unguard
 
 FORMULAS = ["=1+1", "+1", "-1", "@sum", "\uff1d1", "\uff0b1", "\uff0d1", "\uff20a"]
 

@@ -4,8 +4,8 @@ import json
 import pytest
 from hypothesis import given, strategies
 
-from stemtide.protocol.dsa import batches, lint, lint_all, words_of
-from stemtide.protocol.dsa_files import StatementFileError, read_statements
+from stemtide.protocol.law.dsa.files import StatementFileError, read_statements
+from stemtide.protocol.law.dsa.statements import batches, lint, lint_all, words_of
 
 SOUND = {
     "decision_visibility": ["DECISION_VISIBILITY_CONTENT_REMOVED"],

@@ -6,8 +6,8 @@ import json
 import pytest
 from hypothesis import given, strategies
 
-from stemtide.protocol.dsa import lint
-from stemtide.protocol.dsa_answers import Remark, api_address, read_refusal, read_taken
+from stemtide.protocol.law.dsa.answers import Remark, api_address, read_refusal, read_taken
+from stemtide.protocol.law.dsa.statements import lint
 from tests.protocol.test_dsa import SOUND
 from tests.transparency_database import GROUNDS, LONGEST, REQUIRED, wrong
 

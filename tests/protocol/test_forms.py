@@ -4,8 +4,8 @@ from importlib.resources import files
 
 import pytest
 
-from stemtide.protocol import forms
-from stemtide.protocol.forms import Fault, FaultKind, form
+from stemtide.protocol.law import forms
+from stemtide.protocol.law.forms import Fault, FaultKind, form
 
 MOMENT = "2026-11-24T12:00:00+01:00"
 ANSWER = {
@@ -141,7 +141,7 @@ def test_a_condition_may_name_the_option_of_a_single_choice():
 
 
 def text(name):
-    return files("stemtide.protocol.forms").joinpath(f"{name}.toml").read_text("utf-8")
+    return files("stemtide.protocol.law.forms").joinpath(f"{name}.toml").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

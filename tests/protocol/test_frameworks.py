@@ -4,7 +4,7 @@ from importlib.resources import files
 
 import pytest
 
-from stemtide.protocol import frameworks
+from stemtide.protocol.law import frameworks
 
 SIX = {
     "real-world-event",
@@ -82,7 +82,7 @@ def test_an_unknown_framework_names_those_that_exist():
 
 
 def text(name="eucp-2019"):
-    return files("stemtide.protocol.frameworks").joinpath(f"{name}.toml").read_text("utf-8")
+    return files("stemtide.protocol.law.frameworks").joinpath(f"{name}.toml").read_text("utf-8")
 
 
 FAULTS = [

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
+from stemtide.protocol.enums import Action, PartyKind
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS, Pap, Tlp, may_receive
-from stemtide.protocol.words import Action, PartyKind
 
 # Written out, never computed: which kind of party receives a signal of which label when the
 # sharer named nobody.

@@ -6,7 +6,7 @@ from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
-from stemtide.protocol.signals import SignalIn, is_long
+from stemtide.protocol.messages.signals import SignalIn, is_long
 from tests.prints import LONG, long_value, text_value
 from tests.rounds import rounds
 

@@ -3,13 +3,7 @@
 
 import pytest
 
-from stemtide.protocol.machines import (
-    MachineError,
-    WrongMoveError,
-    _read,
-    machine,
-    machines,
-)
+from stemtide.protocol.law.machines import MachineError, WrongMoveError, _read, machine, machines
 
 DOOR = """
 title = "Door"

@@ -5,10 +5,10 @@ from uuid import uuid4
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from stemtide.protocol.agents import OutcomeReportIn, OutcomeRow
-from stemtide.protocol.feed import FeedEntry, FeedSignal, Tombstone
+from stemtide.protocol.enums import OUTCOME_OF, Action, Severity
 from stemtide.protocol.problems import TITLES, ProblemType, problem
-from stemtide.protocol.words import OUTCOME_OF, Action, Severity
+from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
+from stemtide.protocol.sync.feed import FeedEntry, FeedSignal, Tombstone
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

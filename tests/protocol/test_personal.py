@@ -2,8 +2,8 @@
 import pytest
 from hypothesis import given, strategies
 
-from stemtide.protocol.personal import PersonalError, check_impersonal, find_personal, said
-from stemtide.protocol.personal_numbers import is_iban
+from stemtide.protocol.privacy.numbers import is_iban
+from stemtide.protocol.privacy.personal import PersonalError, check_impersonal, find_personal, said
 
 
 def found(text):

@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
-from stemtide.protocol import frameworks, places
-from stemtide.protocol.crises import ReasonIn
+from stemtide.protocol import places
 from stemtide.protocol.labels import check_label
-from stemtide.protocol.signals import SignalIn
+from stemtide.protocol.law import frameworks
+from stemtide.protocol.messages.crises import ReasonIn
+from stemtide.protocol.messages.signals import SignalIn
 
 
 def test_every_listed_time_zone_can_be_loaded():

@@ -4,7 +4,7 @@ import base64
 import pytest
 from pydantic import ValidationError
 
-from stemtide.protocol.previews import MAX_STILL_BYTES, PreviewIn
+from stemtide.protocol.messages.previews import MAX_STILL_BYTES, PreviewIn
 
 WHEN = "2026-11-25T12:00:00Z"
 

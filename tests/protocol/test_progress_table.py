@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-from stemtide.protocol.progress_table import progress_csv
+from stemtide.protocol.files.progress import progress_csv
 
 TIMES = {"count": 2, "median_s": 90.0, "p90_s": 120.0}
 

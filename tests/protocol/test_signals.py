@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from stemtide.protocol.labels import RefusedLabelError, _sound_names, check_label, labels
-from stemtide.protocol.signals import BulkIn, SignalIn
+from stemtide.protocol.messages.signals import BulkIn, SignalIn
 
 PDQ = "0f" * 32
 

@@ -14,9 +14,7 @@ from hypothesis import given, strategies as st
 from stix2validator import ValidationOptions, validate_instance
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.signals import is_long
-from stemtide.protocol.stix import (
+from stemtide.interop.stix.objects import (
     EXTENSION,
     MARKING_OF,
     TLP_OF,
@@ -26,8 +24,8 @@ from stemtide.protocol.stix import (
     standing_objects,
     stix_time,
 )
-from stemtide.protocol.stix_patterns import read_patterns
-from stemtide.protocol.stix_posted import (
+from stemtide.interop.stix.patterns import read_patterns
+from stemtide.interop.stix.posted import (
     PostedError,
     opinion_of,
     read_object,
@@ -35,8 +33,8 @@ from stemtide.protocol.stix_posted import (
     sighting_of,
     signals_of,
 )
-from stemtide.protocol.stix_signals import _FIELDS, indicator, pattern_of
-from stemtide.protocol.words import (
+from stemtide.interop.stix.signals import _FIELDS, indicator, pattern_of
+from stemtide.protocol.enums import (
     Opinion,
     Outcome,
     Provenance,
@@ -45,6 +43,8 @@ from stemtide.protocol.words import (
     SignalState,
     WithdrawReason,
 )
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.messages.signals import is_long
 from tests.prints import text_value
 from tests.world import NOON, hex_value
 
@@ -173,7 +173,7 @@ def test_a_signals_id_is_its_indicators_with_another_version():
     assert signal_uids("malware--x") == signal_uids("indicator--x") == ()
 
 
-SCHEMA = json.loads(files("stemtide.protocol").joinpath("stix_extension.json").read_text("utf-8"))
+SCHEMA = json.loads(files("stemtide.interop.stix").joinpath("extension.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.stix_patterns import (
+from stemtide.interop.stix.patterns import (
     BOUND,
     MAX_COMPARISONS,
     PLAIN,

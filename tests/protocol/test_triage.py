@@ -3,8 +3,8 @@ from importlib.resources import files
 
 import pytest
 
-from stemtide.protocol import neighbours, triage
-from stemtide.protocol.words import TriageOutcome
+from stemtide.protocol.enums import TriageOutcome
+from stemtide.protocol.law import neighbours, triage
 
 USUAL, MONITOR, ACTIVATE = TriageOutcome.AS_USUAL, TriageOutcome.MONITOR, TriageOutcome.ACTIVATE
 

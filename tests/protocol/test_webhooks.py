@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from stemtide.protocol.webhooks import LONGEST_RETRY_AFTER, derived_secret, retry_after
+from stemtide.protocol.webhook_headers import LONGEST_RETRY_AFTER, derived_secret, retry_after
 from tests.world import NOON
 
 

@@ -7,39 +7,35 @@ from typing import Annotated
 import typer
 
 from stemtide import __version__
-from stemtide.cli import (  # noqa: F401  # they add their verbs to crisis, order, referral and signal
-    crisis_joining,
-    crisis_moves,
-    order_answers,
-    referral_batch,
-    signal_export,
-    signal_import,
-)
-from stemtide.cli.agent import agent
-from stemtide.cli.alert import alert, delivery, drill
-from stemtide.cli.complaint import complaint
-from stemtide.cli.crisis import crisis
-from stemtide.cli.demo import demo
-from stemtide.cli.document import document
-from stemtide.cli.exchange import exchange
-from stemtide.cli.hold import hold
-from stemtide.cli.hub import hub
-from stemtide.cli.media import hash_files, match_files
-from stemtide.cli.order import order
-from stemtide.cli.outlier import outlier
-from stemtide.cli.party import key, party
-from stemtide.cli.person import person
-from stemtide.cli.preview import previews
-from stemtide.cli.progress import progress
-from stemtide.cli.recheck import recheck
+from stemtide.cli.commands.agent.agent import agent
+from stemtide.cli.commands.agent.media import hash_files, match_files
+from stemtide.cli.commands.alert import alert, delivery, drill
+from stemtide.cli.commands.crises import moves, participants  # noqa: F401  # they add to crisis
+from stemtide.cli.commands.crises.crisis import crisis
+from stemtide.cli.commands.crises.report import report
+from stemtide.cli.commands.crises.situation import lead, search, situation
+from stemtide.cli.commands.document import document
+from stemtide.cli.commands.operator.demo import demo
+from stemtide.cli.commands.operator.exchange import exchange
+from stemtide.cli.commands.operator.hub import hub
+from stemtide.cli.commands.operator.party import key, party
+from stemtide.cli.commands.operator.person import person
+from stemtide.cli.commands.orders import answers  # noqa: F401  # it adds to order
+from stemtide.cli.commands.orders.order import order
+from stemtide.cli.commands.progress import progress
+from stemtide.cli.commands.referrals import batch  # noqa: F401  # it adds to referral
+from stemtide.cli.commands.referrals.complaint import complaint
+from stemtide.cli.commands.referrals.hold import hold
+from stemtide.cli.commands.referrals.recheck import recheck
+from stemtide.cli.commands.referrals.referral import referral
+from stemtide.cli.commands.signals import export, importer  # noqa: F401  # they add to signal
+from stemtide.cli.commands.signals.outlier import outlier
+from stemtide.cli.commands.signals.preview import previews
+from stemtide.cli.commands.signals.signal import feed, signal
+from stemtide.cli.commands.snapshots.snapshot import snapshot
+from stemtide.cli.commands.statements.statement import statement
+from stemtide.cli.commands.webhook import webhook
 from stemtide.cli.references import MatchCommand
-from stemtide.cli.referral import referral
-from stemtide.cli.report import report
-from stemtide.cli.signal import feed, signal
-from stemtide.cli.situation import lead, search, situation
-from stemtide.cli.snapshot import snapshot
-from stemtide.cli.statement import statement
-from stemtide.cli.webhook import webhook
 from stemtide.private_files import close_umask
 
 app = typer.Typer(

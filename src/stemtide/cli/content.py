@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stemtide.fingerprints.analysis import Asked
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Fingerprints, Kind
-from stemtide.fingerprints.looks import Asked
 
 if TYPE_CHECKING:
-    from stemtide.fingerprints.sandbox import Sandbox
+    from stemtide.fingerprints.sandbox.pool import Sandbox
 
 
 class ContentNameError(ValueError):
@@ -42,7 +42,7 @@ def read_all(names: Iterable[str], *, asked: Asked | None = None) -> Iterator[Na
     from rich.console import Console
     from rich.progress import Progress
 
-    from stemtide.fingerprints.sandbox import Sandbox
+    from stemtide.fingerprints.sandbox.pool import Sandbox
 
     wanted = [one for name in names for one in _spread(name)]
     shown = Console(stderr=True)
@@ -85,8 +85,8 @@ def _read(
     if kind in {Kind.PDQ, Kind.SHA256, Kind.MD5} and not Path(name).exists():
         return Named(name, spelled(Kind(kind), rest))
     if "://" in name:
-        from stemtide.fingerprints.url import UrlError
-        from stemtide.fingerprints.url_reach import fingerprints_of_url
+        from stemtide.fingerprints.url.canonical import UrlError
+        from stemtide.fingerprints.url.reach import fingerprints_of_url
 
         try:
             return Named(name, fingerprints_of_url(name), url=name)

@@ -11,7 +11,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from stemtide.cli.speech import fail
+from stemtide.cli.output import fail
 
 AGAINST = "--against"
 ADDRESSES = ("http://", "https://")

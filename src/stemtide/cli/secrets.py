@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from stemtide.cli.speech import fail
+from stemtide.cli.output import fail
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 """Python client for a hub's API. See docs/use/python.md."""
 
 from stemtide.client.call import File
+from stemtide.client.connection import Limits
 from stemtide.client.errors import (
     AnswerError,
     DeclinedError,
@@ -13,7 +14,6 @@ from stemtide.client.errors import (
 )
 from stemtide.client.hub import Hub
 from stemtide.client.hub_async import AsyncHub
-from stemtide.client.line import Limits
 
 __all__ = [
     "AnswerError",

@@ -11,9 +11,7 @@ import httpx
 from pydantic import ValidationError
 
 from stemtide.client.call import Answer, Call, Events, File, Lines, Parts, Question
-from stemtide.client.cutting import Cutter, EndlessLineError, EventCutter
-from stemtide.client.errors import AnswerError
-from stemtide.client.line import (
+from stemtide.client.connection import (
     EVENT_STREAM,
     Limits,
     Line,
@@ -23,6 +21,8 @@ from stemtide.client.line import (
     media_type_of,
     name_of,
 )
+from stemtide.client.errors import AnswerError
+from stemtide.client.lines import Cutter, EndlessLineError, EventCutter
 from stemtide.client.operations_async import Operations
 
 

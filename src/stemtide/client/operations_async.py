@@ -4,7 +4,6 @@
 Made from docs/use/openapi.json by python -m tests.house.client; a test holds it equal to that.
 """
 
-from stemtide.client.asking import asked_later, events_later, lines_later, parts_later
 from stemtide.client.calls import (
     agents,
     alerts,
@@ -28,6 +27,7 @@ from stemtide.client.calls import (
     snapshots,
     webhooks,
 )
+from stemtide.client.methods import asked_later, events_later, lines_later, parts_later
 
 
 class Operations:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from stemtide.protocol.words import Duty, PartyKind, Role, Scope
+from stemtide.protocol.enums import Duty, PartyKind, Role, Scope
 
 _PARTIES = (
     ("be-crisis-centre", "Crisis Centre (Belgium)", PartyKind.AUTHORITY, "BE"),
@@ -50,7 +50,10 @@ def assemble(data_dir: Path) -> Cast:
 
     boot.start()
     boot.migrate()
-    from stemtide.hub.parties import writes, writes_competences
+    from stemtide.hub.rooms.parties.writes import (
+        competences as writes_competences,
+        parties as writes,
+    )
 
     now = datetime.now(UTC)
     keys = {}
@@ -76,7 +79,8 @@ def assemble(data_dir: Path) -> Cast:
 
 def new_key(party: str, name: str, scopes: Iterable[Scope]) -> str:
     """Create another key for a party of assemble(), with fewer scopes."""
-    from stemtide.hub.parties import reads, writes
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from stemtide.hub.rooms.parties.writes import parties as writes
 
     owner = reads.party_named(party, by="exercise")
     _, text = writes.new_key(

@@ -21,11 +21,11 @@ import httpx
 
 from stemtide.exercises import cast, media, pictures, processes, provider, requests
 from stemtide.exercises.stage import DemoError, Stage, good
+from stemtide.fingerprints.analysis import Asked
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.looks import Asked
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.protocol.frameworks import framework
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.protocol.law.frameworks import framework
 
 FRAMEWORK = "eucp-2023"
 SHARED_MEDIA = ("film.mp4", "document.html")
@@ -296,9 +296,9 @@ def _gather(stage: Stage) -> None:
 
 def _at_the_hub() -> tuple[int, int]:
     """Return the blocked outcomes that the hub counted, and the entries in its ledger."""
-    from stemtide.hub.ledger import reads as ledger
-    from stemtide.hub.parties import reads as parties
-    from stemtide.hub.signals import reads as signals
+    from stemtide.hub.rooms.ledger.reads import ledger
+    from stemtide.hub.rooms.parties.reads import parties
+    from stemtide.hub.rooms.signals.reads import signals
 
     viewer = parties.party_named(cast.COORDINATOR, by="exercise")
     rows = signals.sightings(viewer=viewer)

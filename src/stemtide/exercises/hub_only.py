@@ -16,7 +16,7 @@ import httpx
 
 from stemtide.exercises import cast, processes
 from stemtide.exercises.stage import DemoError, Stage, good
-from stemtide.protocol.words import Scope
+from stemtide.protocol.enums import Scope
 
 ACCOUNT = cast.PROVIDERS[0]
 """Whose keys are written: a provider, which shares, reports and judges."""

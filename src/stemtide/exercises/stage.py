@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from stemtide.exercises import cast, processes, provider
-from stemtide.exercises.tally import Tally
+from stemtide.exercises.counts import Tally
 
 
 class DemoError(Exception):

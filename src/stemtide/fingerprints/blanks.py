@@ -12,11 +12,11 @@ from importlib.resources import files
 
 import numpy as np
 
-from stemtide.fingerprints.audio_value import MIN_HEARD_WORDS, WORDS_PER_S, Sound
-from stemtide.fingerprints.gop_print import GopPrint
 from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
-from stemtide.fingerprints.text import TextPrint
-from stemtide.fingerprints.video_print import VideoPrint
+from stemtide.fingerprints.text.fingerprint import TextPrint
+from stemtide.fingerprints.values.audio import MIN_HEARD_WORDS, WORDS_PER_S, Sound
+from stemtide.fingerprints.values.gop import GopPrint
+from stemtide.fingerprints.values.video import VideoPrint
 
 LEAST_FRAME_QUALITY = 25
 """Frames of a video of lower quality are not compared."""

@@ -11,13 +11,13 @@ import math
 import av
 from av.container import InputContainer
 
-from stemtide.fingerprints.audio import fingerprint_chunk
-from stemtide.fingerprints.frames import container_of
+from stemtide.fingerprints.analysis import Asked, Content, LiveChunk, Look, Progress
+from stemtide.fingerprints.audio.fingerprint import fingerprint_chunk
 from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import Limits, UndecodableError
-from stemtide.fingerprints.looks import Asked, Content, LiveChunk, Look, Progress
-from stemtide.fingerprints.video import fingerprint_video, is_video
-from stemtide.fingerprints.video_print import Sampling
+from stemtide.fingerprints.values.video import Sampling
+from stemtide.fingerprints.video.fingerprint import fingerprint_video, is_video
+from stemtide.fingerprints.video.frames import container_of
 
 EVERY_S = 0.25
 """A chunk is looked at as densely as a signal: there is little of it, and it is looked at once."""

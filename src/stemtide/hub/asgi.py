@@ -18,12 +18,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _people = get_asgi_application()  # sets up Django, which the rest of the module needs
 
-from stemtide.hub.api.door import is_machines  # noqa: E402
+from stemtide.hub.api.asgi import Application, Receive, Scope, Send, gated, weighed  # noqa: E402
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
+from stemtide.hub.api.middleware import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
-from stemtide.hub.api.wire import Application, Receive, Scope, Send, gated, weighed  # noqa: E402
-from stemtide.hub.disconnects import Caller, CallerLeftError, serving  # noqa: E402
-from stemtide.hub.lanes import Precedence, Threads, for_streams, is_refresh, one_thread  # noqa: E402
+from stemtide.hub.platform.disconnects import Caller, CallerLeftError, serving  # noqa: E402
+from stemtide.hub.platform.request_threads import (  # noqa: E402
+    Precedence,
+    Threads,
+    for_streams,
+    is_refresh,
+    one_thread,
+)
 
 
 class _InOneThread(ASGIHandler):

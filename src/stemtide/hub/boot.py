@@ -68,7 +68,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     import uvicorn  # noqa: PLC0415  # only `serve` needs it
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
-    from stemtide.hub.wake import wakes  # noqa: PLC0415
+    from stemtide.hub.notifier import wakes  # noqa: PLC0415
 
     class Server(uvicorn.Server):
         """uvicorn that reports when it listens, and closes streams before it waits for them."""
@@ -91,9 +91,9 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 @contextmanager
 def _background_threads() -> Iterator[None]:
     """Run the scheduler and the health checks beside the server."""
-    from stemtide.hub.clock import Clock  # noqa: PLC0415  # needs start() first
+    from stemtide.hub.notifier import wakes  # noqa: PLC0415
+    from stemtide.hub.scheduler import Clock  # noqa: PLC0415  # needs start() first
     from stemtide.hub.vitals import vitals  # noqa: PLC0415
-    from stemtide.hub.wake import wakes  # noqa: PLC0415
 
     clock = Clock()
     clock.start()

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from django.conf import settings
 
-from stemtide.hub.ledger import reads, reads_keys, writes_keys
-from stemtide.hub.ledger.rules_keys import HostKey, KeyName, check_keys, secret_fingerprint
-from stemtide.hub.media import keys as media
-from stemtide.hub.snapshots import keys as snapshots
+from stemtide.hub.rooms.ledger.reads import keys as reads_keys, ledger as reads
+from stemtide.hub.rooms.ledger.rules.keys import HostKey, KeyName, check_keys, secret_fingerprint
+from stemtide.hub.rooms.ledger.writes import keys as writes_keys
+from stemtide.hub.rooms.media import keys as media
+from stemtide.hub.rooms.snapshots import keys as snapshots
 
 
 def record(*names: KeyName, by: str, now: datetime) -> None:
@@ -91,7 +92,7 @@ def _fingerprints(name: KeyName, *, now: datetime) -> tuple[str, ...]:
             identities = media.keys_in(Path(settings.MEDIA_KEY_FILE)).identities
             return tuple(_digest(str(key.to_public()).encode()) for key in identities)
         case KeyName.SEAL:
-            from stemtide.hub.papers import own  # noqa: PLC0415  # its import takes half a second, which commands save
+            from stemtide.hub.platform.documents import hub_seal as own  # noqa: PLC0415  # its import takes half a second, which commands save
 
             trust = own.hub_trust(now)
             # If the earlier certificate is trusted as well, the seal was renewed on purpose.

@@ -12,11 +12,11 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from stemtide import private_files
-from stemtide.hub import networks, secret_files
-from stemtide.hub.ledger.rules_paces import AN_HOUR
-from stemtide.hub.parties import rules_people
-from stemtide.hub.parties.rules_openid import OpenIdError, Organisation, read_organisations
-from stemtide.hub.quotas import USUAL
+from stemtide.hub.platform import networks, secret_files
+from stemtide.hub.platform.rate_windows import USUAL
+from stemtide.hub.rooms.ledger.rules.rate_limits import AN_HOUR
+from stemtide.hub.rooms.parties.rules import people as rules_people
+from stemtide.hub.rooms.parties.rules.openid import OpenIdError, Organisation, read_organisations
 
 
 def _secret(name: str) -> str:
@@ -146,21 +146,21 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django_htmx",
     "axes",
-    "stemtide.hub.ledger",
-    "stemtide.hub.parties",
-    "stemtide.hub.crises",
-    "stemtide.hub.signals",
-    "stemtide.hub.stix",
-    "stemtide.hub.exchanges",
-    "stemtide.hub.situation",
-    "stemtide.hub.media",
-    "stemtide.hub.referrals",
-    "stemtide.hub.orders",
-    "stemtide.hub.rechecks",
-    "stemtide.hub.complaints",
-    "stemtide.hub.reports",
-    "stemtide.hub.alerts",
-    "stemtide.hub.webhooks",
+    "stemtide.hub.rooms.ledger",
+    "stemtide.hub.rooms.parties",
+    "stemtide.hub.rooms.crises",
+    "stemtide.hub.rooms.signals",
+    "stemtide.hub.rooms.stix",
+    "stemtide.hub.rooms.exchanges",
+    "stemtide.hub.rooms.situation",
+    "stemtide.hub.rooms.media",
+    "stemtide.hub.rooms.referrals",
+    "stemtide.hub.rooms.orders",
+    "stemtide.hub.rooms.rechecks",
+    "stemtide.hub.rooms.complaints",
+    "stemtide.hub.rooms.reports",
+    "stemtide.hub.rooms.alerts",
+    "stemtide.hub.rooms.webhooks",
     "stemtide.hub.desk",
     "allauth",
     "allauth.account",
@@ -170,19 +170,19 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "stemtide.hub.api.door.door",
+    "stemtide.hub.api.middleware.door",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "stemtide.hub.desk.sittings.keep_sittings",
+    "stemtide.hub.desk.auth.sessions.keep_sittings",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "stemtide.hub.desk.headers.safe_headers",
-    "stemtide.hub.desk.preferences.as_they_read",
+    "stemtide.hub.desk.auth.preferences.as_they_read",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -245,11 +245,11 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "sign-in"
-SESSION_ENGINE = "stemtide.hub.sessions"
+SESSION_ENGINE = "stemtide.hub.platform.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SITTING_IDLE = timedelta(minutes=_whole_number("STEMTIDE_IDLE_MINUTES", 120))
 SECOND_FACTOR_REQUIRED = _one_of("STEMTIDE_SECOND_FACTOR", "required", "offered") == "required"
-ACCOUNT_ADAPTER = "stemtide.hub.desk.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "stemtide.hub.desk.auth.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -258,11 +258,11 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_REDIRECT_URL = "sign-in"
 # The lock of django-axes covers passwords and codes, in the database, for all processes.
 ACCOUNT_RATE_LIMITS = False
-ACCOUNT_FORMS = {"change_password": "stemtide.hub.desk.factors.ChangePasswordForm"}
-MFA_ADAPTER = "stemtide.hub.desk.accounts.FactorAdapter"
+ACCOUNT_FORMS = {"change_password": "stemtide.hub.desk.auth.factors.ChangePasswordForm"}
+MFA_ADAPTER = "stemtide.hub.desk.auth.accounts.FactorAdapter"
 MFA_FORMS = {
-    "authenticate": "stemtide.hub.desk.factors.CodeForm",
-    "reauthenticate": "stemtide.hub.desk.factors.CodeAgainForm",
+    "authenticate": "stemtide.hub.desk.auth.factors.CodeForm",
+    "reauthenticate": "stemtide.hub.desk.auth.factors.CodeAgainForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -272,14 +272,14 @@ MFA_ALLOW_UNVERIFIED_EMAIL = True  # people are added by somebody who knows thei
 MFA_TOTP_TOLERANCE = 1  # a code may be typed slowly; each is good once
 MFA_RATE_LIMITS = {"webauthn_login": "60/m/ip"}
 ORGANISATIONS = _organisations()
-SOCIALACCOUNT_ADAPTER = "stemtide.hub.desk.accounts.OrganisationAdapter"
+SOCIALACCOUNT_ADAPTER = "stemtide.hub.desk.auth.accounts.OrganisationAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = (
     True  # form-action of our CSP forbids redirects to other sites after a form
 )
 SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 SOCIALACCOUNT_PROVIDERS = _identity_providers(ORGANISATIONS)
-AXES_HANDLER = "stemtide.hub.desk.locks.SignInLock"
+AXES_HANDLER = "stemtide.hub.desk.auth.locks.SignInLock"
 AXES_FAILURE_LIMIT = rules_people.FAILURES
 AXES_COOLOFF_TIME = rules_people.LOCKED_FOR
 # Attempts at a locked account are not counted, so that they do not prolong the lock.
@@ -291,7 +291,7 @@ AXES_LOCKOUT_TEMPLATE = "desk/locked_out.html"
 # and the right password opens a locked door.
 AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
-AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.locks.network_of_caller"
+AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.auth.locks.network_of_caller"
 
 RATES = _numbers("STEMTIDE_RATES", USUAL)
 STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "total": 5000})

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.fingerprints.gop_print import GopPrint
+from stemtide.fingerprints.values.gop import GopPrint
 from stemtide.matching.found import Found, Span
 
 LEAST_GROUPS = 2

@@ -19,17 +19,17 @@ from stemtide.fingerprints.kinds import (
     Fingerprints,
     Kind,
 )
-from stemtide.fingerprints.values import check_value
+from stemtide.fingerprints.values.checks import check_value
 from stemtide.kernels.hamming import NO_OWN
-from stemtide.matching.alignment import VideoFinder
 from stemtide.matching.array_files import load_finder, save_finder
+from stemtide.matching.audio.finder import SoundFinder
 from stemtide.matching.found import Finder, Found
 from stemtide.matching.gops import GopFinder
 from stemtide.matching.hamming import HammingIndex
 from stemtide.matching.matches import Entry, Hits, Match, checked
-from stemtide.matching.passages import PassageFinder
 from stemtide.matching.segments import Keys, OwnBits, SegmentFileError, open_segment
-from stemtide.matching.sound import SoundFinder
+from stemtide.matching.text.passages import PassageFinder
+from stemtide.matching.video.finder import VideoFinder
 
 __all__ = ["Entry", "Hits", "Library", "Match"]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.fingerprints.video_print import (
+from stemtide.fingerprints.values.video import (
     MAX_VIEWS,
     ROW,
     WHOLE,

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.fingerprints.local_value import LocalFeatures
+from stemtide.fingerprints.values.local import LocalFeatures
 from stemtide.kernels import hamming, native
 from stemtide.matching.found import Found
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from stemtide.fingerprints.kinds import FingerprintError, Kind
-from stemtide.fingerprints.values import check_value
+from stemtide.fingerprints.values.checks import check_value
 from stemtide.matching.found import Found
 from stemtide.matching.hamming import MAX_WITHIN_BITS
 from stemtide.matching.segments import Keys

@@ -7,7 +7,7 @@ source: TLP 2.0, FIRST, August 2022; PAP as in the MISP taxonomies (docs/underst
 from dataclasses import dataclass
 from enum import StrEnum
 
-from stemtide.protocol.words import Action, PartyKind
+from stemtide.protocol.enums import Action, PartyKind
 
 
 class Tlp(StrEnum):

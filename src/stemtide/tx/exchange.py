@@ -22,12 +22,12 @@ from threatexchange.signal_type.signal_base import SignalType
 from stemtide.client import File, Hub, HubError, Limits
 from stemtide.client.call import Call
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
-from stemtide.protocol import canary
-from stemtide.protocol.feed import MAX_PAGE, FeedPage, FeedSignal
+from stemtide.interop.stopncii import canary
+from stemtide.interop.stopncii.records import Feedback
+from stemtide.protocol.enums import Action
 from stemtide.protocol.handling import PAP_ALLOWS
 from stemtide.protocol.labels import labels
-from stemtide.protocol.stopncii import Feedback
-from stemtide.protocol.words import Action
+from stemtide.protocol.sync.feed import MAX_PAGE, FeedPage, FeedSignal
 from stemtide.tx.kinds import FILLER, KIND_OF, NAMES_OF
 
 _LIMITS = Limits(read_s=60.0, patience_s=120.0)

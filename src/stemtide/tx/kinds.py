@@ -28,10 +28,10 @@ from threatexchange.signal_type.signal_base import (
 )
 
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind, parse_value
-from stemtide.fingerprints.sandbox import Sandbox
-from stemtide.fingerprints.url import UrlError, canonical, digest
-from stemtide.fingerprints.url_reach import fingerprints_of_url
-from stemtide.fingerprints.values import check_value
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
+from stemtide.fingerprints.url.reach import fingerprints_of_url
+from stemtide.fingerprints.values.checks import check_value
 from stemtide.matching.library import Entry, Library, Match
 
 T = TypeVar("T")

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from stemtide.hub.alerts.channels.port import Parcel
-from stemtide.hub.alerts.rules import Channel
-from stemtide.protocol.words import Urgency
+from stemtide.hub.rooms.alerts.channels.channel import Parcel
+from stemtide.hub.rooms.alerts.rules.alerts import Channel
+from stemtide.protocol.enums import Urgency
 from tests.world import NOON
 
 SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS1kZXNr"

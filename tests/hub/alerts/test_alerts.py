@@ -8,28 +8,28 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from stemtide.hub.alerts import (
-    links,
-    reads,
-    reads_deliveries,
-    reads_links,
-    words,
-    writes,
-    writes_deliveries,
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.alerts import links
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+from stemtide.hub.rooms.alerts.models import Alert, Delivery, Receipt
+from stemtide.hub.rooms.alerts.reads import (
+    alerts as reads,
+    deliveries as reads_deliveries,
+    links as reads_links,
 )
-from stemtide.hub.alerts.channels.port import Fate, Result
-from stemtide.hub.alerts.models import Alert, Delivery, Receipt
-from stemtide.hub.alerts.reads_deliveries import Home
-from stemtide.hub.alerts.rules_kinds import EVERY_KIND
-from stemtide.hub.crises import writes_moves as crises
-from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import reads as parties, writes_contacts
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.crises import CloseIn
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
+from stemtide.hub.rooms.alerts.texts import alerts as words
+from stemtide.hub.rooms.alerts.writes import alerts as writes, deliveries as writes_deliveries
+from stemtide.hub.rooms.crises.writes import moves as crises
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.crises import CloseIn
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.world import NOON, hex_value
 
 HOME = Home(address="https://hub.example")

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.alerts import writes
-from stemtide.hub.alerts.models import Alert
-from stemtide.hub.complaints import writes as complaints
+from stemtide.hub.rooms.alerts.models import Alert
+from stemtide.hub.rooms.alerts.writes import alerts as writes
+from stemtide.hub.rooms.complaints.writes import complaints
 from tests.hub.complaints.conftest import Bench
 from tests.world import NOON
 

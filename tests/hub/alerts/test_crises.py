@@ -3,13 +3,17 @@
 
 import pytest
 
-from stemtide.hub.alerts import writes
-from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
-from stemtide.hub.parties import writes_contacts
-from stemtide.hub.signals import writes as signals, writes_outcomes
-from stemtide.hub.situation import writes as situation
-from stemtide.protocol.crises import (
+from stemtide.hub.rooms.alerts.models import Alert, Delivery
+from stemtide.hub.rooms.alerts.writes import alerts as writes
+from stemtide.hub.rooms.crises.writes import (
+    crises,
+    moves as writes_moves,
+    participants as writes_joining,
+)
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes, signals
+from stemtide.hub.rooms.situation.writes import situation
+from stemtide.protocol.messages.crises import (
     CountriesIn,
     DecliningIn,
     InviteIn,
@@ -17,8 +21,8 @@ from stemtide.protocol.crises import (
     ProposalIn,
     TriageIn,
 )
-from stemtide.protocol.signals import OpinionIn
-from stemtide.protocol.situation import MessageIn
+from stemtide.protocol.messages.signals import OpinionIn
+from stemtide.protocol.messages.situation import MessageIn
 from tests.world import NOON, outcome, report_of
 
 

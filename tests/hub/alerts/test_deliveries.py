@@ -9,25 +9,24 @@ from uuid import UUID
 import pytest
 from django.db import connection
 
-from stemtide.hub.alerts import (
-    reads,
-    reads_deliveries,
-    rules,
-    sending,
-    writes,
-    writes_deliveries,
-    writes_drills,
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.alerts import sender as sending
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Post, Result
+from stemtide.hub.rooms.alerts.models import Alert, Delivery
+from stemtide.hub.rooms.alerts.reads import alerts as reads, deliveries as reads_deliveries
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.rules import alerts as rules
+from stemtide.hub.rooms.alerts.rules.alerts import DeliveryState
+from stemtide.hub.rooms.alerts.sender import Sending
+from stemtide.hub.rooms.alerts.writes import (
+    alerts as writes,
+    deliveries as writes_deliveries,
+    drills as writes_drills,
 )
-from stemtide.hub.alerts.channels.port import Fate, Post, Result
-from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.alerts.reads_deliveries import Home
-from stemtide.hub.alerts.rules import DeliveryState
-from stemtide.hub.alerts.sending import Sending
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.parties import writes_contacts
-from stemtide.hub.parties.models import ContactPoint
-from stemtide.hub.parties.reads import Actor
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.hub.rooms.parties.models import ContactPoint
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.protocol.enums import PartyKind, Role
 from tests.hub.alerts.receivers import answer, parts, receiver
 from tests.hub.api.conftest import wait_until
 from tests.world import NOON

@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.alerts import reads, reads_drills, rules, writes, writes_drills
-from stemtide.hub.alerts.models import Alert, Drill
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.reads import Actor
-from stemtide.protocol.words import Role
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.alerts.models import Alert, Drill
+from stemtide.hub.rooms.alerts.reads import alerts as reads, drills as reads_drills
+from stemtide.hub.rooms.alerts.rules import alerts as rules
+from stemtide.hub.rooms.alerts.writes import alerts as writes, drills as writes_drills
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import Role
 from tests.world import NOON
 
 

@@ -8,19 +8,20 @@ from dataclasses import replace
 
 import pytest
 
-from stemtide.hub.alerts import enclosures, sending, writes_deliveries
-from stemtide.hub.alerts.channels.port import Fate, Post
-from stemtide.hub.alerts.models import Delivery
-from stemtide.hub.alerts.reads_deliveries import Home
-from stemtide.hub.alerts.rules import Channel
-from stemtide.hub.alerts.sending import Sending
-from stemtide.hub.orders import reads as orders_reads
-from stemtide.hub.orders.models import Order
-from stemtide.hub.papers import own
-from stemtide.hub.papers.signing import verify_bytes
-from stemtide.hub.papers.verifying import verify_pdf
-from stemtide.hub.referrals import reads as referrals
-from stemtide.protocol.documents import SealVerdict
+from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents.signatures import verify_bytes
+from stemtide.hub.platform.documents.verification import verify_pdf
+from stemtide.hub.rooms.alerts import enclosures, sender as sending
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Post
+from stemtide.hub.rooms.alerts.models import Delivery
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.rules.alerts import Channel
+from stemtide.hub.rooms.alerts.sender import Sending
+from stemtide.hub.rooms.alerts.writes import deliveries as writes_deliveries
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.orders.reads import orders as orders_reads
+from stemtide.hub.rooms.referrals.reads import referrals
+from stemtide.protocol.messages.documents import SealVerdict
 from tests.hub.alerts.receivers import answer, parts, receiver
 from tests.hub.alerts.test_mail import post, server
 from tests.hub.alerts.test_requests import contact, raise_all
@@ -161,7 +162,7 @@ def test_a_later_word_on_an_order_comes_as_json_alone(orders):  # noqa: F811
     contact(orders.small_provider)
     made = cast.issue(orders)
     cast.receive(made.id)
-    from stemtide.hub.orders import writes_endings
+    from stemtide.hub.rooms.orders.writes import endings as writes_endings
     from tests.hub.alerts.test_requests import WORDS
 
     writes_endings.withdraw(made.id, body=WORDS, by=orders.actor(orders.authority), now=NOON)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The alert of a lead to a threat to life: urgent, to its addressee, and silent about its words."""
 
-from stemtide.hub.alerts import writes
-from stemtide.hub.alerts.models import Alert
-from stemtide.hub.situation import writes_leads
-from stemtide.protocol.situation import LeadIn
+from stemtide.hub.rooms.alerts.models import Alert
+from stemtide.hub.rooms.alerts.writes import alerts as writes
+from stemtide.hub.rooms.situation.writes import leads as writes_leads
+from stemtide.protocol.messages.situation import LeadIn
 from tests.hub.situation.conftest import LEAD
 from tests.world import NOON
 

@@ -10,18 +10,26 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from stemtide.hub.alerts import links, reads_links, sending, writes, writes_deliveries, writes_links
-from stemtide.hub.alerts.models import Alert, Delivery, Receipt
-from stemtide.hub.errors import ConflictError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.orders import reads as orders_reads, writes_endings
-from stemtide.hub.papers import own
-from stemtide.hub.papers.signing import verify_bytes
-from stemtide.hub.papers.verifying import verify_pdf
-from stemtide.hub.referrals import reads as referrals, writes as referring
-from stemtide.protocol.documents import SealVerdict
-from stemtide.protocol.orders import OrderAnswerIn, ScrutinyIn, WordsIn
-from stemtide.protocol.referrals import AnswerIn, TakeBackIn
+from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents.signatures import verify_bytes
+from stemtide.hub.platform.documents.verification import verify_pdf
+from stemtide.hub.platform.errors import ConflictError, NotFoundError
+from stemtide.hub.rooms.alerts import links, sender as sending
+from stemtide.hub.rooms.alerts.models import Alert, Delivery, Receipt
+from stemtide.hub.rooms.alerts.reads import links as reads_links
+from stemtide.hub.rooms.alerts.writes import (
+    alerts as writes,
+    deliveries as writes_deliveries,
+    links as writes_links,
+)
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.orders.reads import orders as orders_reads
+from stemtide.hub.rooms.orders.writes import endings as writes_endings
+from stemtide.hub.rooms.referrals.reads import referrals
+from stemtide.hub.rooms.referrals.writes import referrals as referring
+from stemtide.protocol.messages.documents import SealVerdict
+from stemtide.protocol.messages.orders import OrderAnswerIn, ScrutinyIn, WordsIn
+from stemtide.protocol.messages.referrals import AnswerIn, TakeBackIn
 from tests.hub.alerts.test_enclosures import HOME, own_folder  # noqa: F401  # the same seal
 from tests.hub.alerts.test_mail import post, server
 from tests.hub.alerts.test_requests import WORDS, contact, raise_all
@@ -187,7 +195,7 @@ def test_the_receipt_is_a_sealed_paper_that_both_sides_can_hold_against_the_file
 
 
 def test_a_link_to_a_drill_has_no_files(world):
-    from stemtide.hub.alerts import writes_drills
+    from stemtide.hub.rooms.alerts.writes import drills as writes_drills
 
     contact(world.big_provider)
     writes_drills.start([world.big_provider.name], by=None, now=NOON)

@@ -13,9 +13,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from standardwebhooks import Webhook
 
-from stemtide.hub.alerts.channels import mail
-from stemtide.hub.alerts.channels.port import Fate, Post
-from stemtide.hub.alerts.rules import Channel
+from stemtide.hub.rooms.alerts.channels import mail
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Post
+from stemtide.hub.rooms.alerts.rules.alerts import Channel
 from tests.hub.alerts.receivers import SECRET, nobody, parcel
 from tests.world import NOON
 

@@ -3,17 +3,29 @@
 
 import pytest
 
-from stemtide.hub.alerts import links, reads, reads_deliveries, reads_links, writes
-from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.alerts.reads_deliveries import Home
-from stemtide.hub.alerts.rules_kinds import REQUESTS
-from stemtide.hub.errors import NotFoundError
-from stemtide.hub.orders import reads as orders_reads, writes_answers, writes_due, writes_endings
-from stemtide.hub.parties import writes_contacts
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.referrals import reads as referrals, writes as referring
-from stemtide.protocol.orders import ScrutinyIn, SecrecyIn, WordsIn
-from stemtide.protocol.referrals import ContextIn, TakeBackIn
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.alerts import links
+from stemtide.hub.rooms.alerts.models import Alert, Delivery
+from stemtide.hub.rooms.alerts.reads import (
+    alerts as reads,
+    deliveries as reads_deliveries,
+    links as reads_links,
+)
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.rules.kinds import REQUESTS
+from stemtide.hub.rooms.alerts.writes import alerts as writes
+from stemtide.hub.rooms.orders.reads import orders as orders_reads
+from stemtide.hub.rooms.orders.writes import (
+    answers as writes_answers,
+    deadlines as writes_due,
+    endings as writes_endings,
+)
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.hub.rooms.referrals.reads import referrals
+from stemtide.hub.rooms.referrals.writes import referrals as referring
+from stemtide.protocol.messages.orders import ScrutinyIn, SecrecyIn, WordsIn
+from stemtide.protocol.messages.referrals import ContextIn, TakeBackIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.hub.orders.conftest import orders  # noqa: F401  # the same cast
@@ -90,8 +102,8 @@ def test_what_does_not_arrive_is_told_to_the_provider_and_the_issuer_and_no_agen
     contact(orders.small_provider)
     cast.issue(orders)
     raise_all()
-    from stemtide.hub.alerts import writes_deliveries
-    from stemtide.hub.alerts.channels.port import Fate, Result
+    from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+    from stemtide.hub.rooms.alerts.writes import deliveries as writes_deliveries
 
     for one in writes_deliveries.claim_due(NOON, limit=20, home=Home()):
         if one.kind == "order" and one.channel == "mail":
@@ -329,7 +341,7 @@ def test_both_sides_learn_that_an_order_meets_another_order_and_a_hold(orders): 
 
 
 def test_every_kind_has_words_and_addresses_only_those_that_its_entry_names():
-    from stemtide.hub.alerts import words_requests
+    from stemtide.hub.rooms.alerts.texts import requests as words_requests
 
     assert set(words_requests.TITLES) == set(words_requests.TEXTS) == set(REQUESTS)
     assert {rule.who for rule in REQUESTS.values()} == {"invited"}

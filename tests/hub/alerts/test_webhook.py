@@ -12,8 +12,8 @@ import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_binary_event
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from stemtide.hub.alerts.channels import webhook
-from stemtide.hub.alerts.channels.port import Fate, Post
+from stemtide.hub.rooms.alerts.channels import webhook
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Post
 from tests.hub.alerts.receivers import (
     OLD_SECRET,
     SECRET,

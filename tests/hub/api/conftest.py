@@ -18,8 +18,8 @@ from django.core.management.color import no_style
 from django.db import connection
 from django.test import Client
 
-from stemtide.hub.parties.models import Party
-from stemtide.hub.signals.models import Signal
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.models import Signal
 from tests import tables
 from tests.world import World
 

@@ -16,9 +16,9 @@ from stemtide.hub import boot
 
 
 def obey() -> None:
-    from stemtide.hub.parties import writes
-    from stemtide.hub.signals import reads
-    from stemtide.hub.situation.reads_search import _one_scan
+    from stemtide.hub.rooms.parties.writes import parties as writes
+    from stemtide.hub.rooms.signals.reads import signals as reads
+    from stemtide.hub.rooms.situation.reads.search import _one_scan
 
     for line in sys.stdin:
         verb, _, rest = line.strip().partition(" ")
@@ -41,8 +41,9 @@ def obey() -> None:
 
 
 def _another_key(name: str) -> str:
-    from stemtide.hub.parties import reads, writes
-    from stemtide.protocol.words import Scope
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from stemtide.hub.rooms.parties.writes import parties as writes
+    from stemtide.protocol.enums import Scope
 
     now = datetime.now(UTC)
     party = reads.party_named(name, by="operator")

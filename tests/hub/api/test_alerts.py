@@ -3,9 +3,9 @@
 
 import pytest
 
-from stemtide.hub.alerts import writes_drills
-from stemtide.hub.alerts.models import Alert, Receipt
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.alerts.models import Alert, Receipt
+from stemtide.hub.rooms.alerts.writes import drills as writes_drills
+from stemtide.protocol.enums import Scope
 from tests.world import NOON
 
 

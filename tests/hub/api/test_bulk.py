@@ -5,7 +5,7 @@ import secrets
 import httpx
 import pytest
 
-from stemtide.hub.signals import reads
+from stemtide.hub.rooms.signals.reads import signals as reads
 from tests.hub.api.conftest import signal
 from tests.prints import long_value, text_value
 from tests.world import hex_value

@@ -4,8 +4,8 @@ import threading
 import pytest
 from django.db import OperationalError, connection
 
-from stemtide.hub import clock
-from stemtide.hub.signals import reads
+from stemtide.hub import scheduler as clock
+from stemtide.hub.rooms.signals.reads import signals as reads
 from tests.hub.api.conftest import wait_until
 from tests.world import hex_value
 

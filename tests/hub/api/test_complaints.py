@@ -3,8 +3,8 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.complaints import writes
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.complaints.writes import complaints as writes
+from stemtide.protocol.enums import Scope
 from tests.world import NOON
 
 ALL_BUT_COMPLAINTS = [one for one in Scope if one is not Scope.COMPLAINTS_WRITE]
@@ -36,7 +36,7 @@ def decision(signal, **more):
 @pytest.fixture(autouse=True)
 def _in_time(monkeypatch):
     """The door reads the world's clock."""
-    monkeypatch.setattr("stemtide.hub.api.complaints.now", lambda: NOON)
+    monkeypatch.setattr("stemtide.hub.api.v1.referrals.complaints.now", lambda: NOON)
 
 
 def file(provider, signal, **more):

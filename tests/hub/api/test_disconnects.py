@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection, transaction
 
-from stemtide.hub.disconnects import Caller, CallerLeftError, check_caller, serving
-from stemtide.hub.parties.models import Party
+from stemtide.hub.platform.disconnects import Caller, CallerLeftError, check_caller, serving
+from stemtide.hub.rooms.parties.models import Party
 from tests.hub.api.conftest import signal, wait_until
 from tests.world import hex_value
 

@@ -10,13 +10,14 @@ import pytest
 from django.test import Client
 
 from stemtide.hub.desk import board
-from stemtide.hub.signals import reads, reads_export, writes
-from stemtide.hub.signals.reads_export import Wanted
-from stemtide.hub.wake import Subscription
-from stemtide.protocol.bulk_rows import json_rows
+from stemtide.hub.notifier import Subscription
+from stemtide.hub.rooms.signals.reads import export as reads_export, signals as reads
+from stemtide.hub.rooms.signals.reads.export import Wanted
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.interop.stix.objects import indicator_id
+from stemtide.protocol.files.signal_rows import json_rows
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.stix import indicator_id
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.world import NOON, hex_value, outcome, report_of
 
 # The sharer is be-crisis-centre. A column each for: the sharer, another authority, the agency, a

@@ -7,7 +7,7 @@ import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
 from stemtide.hub.api.health import _check_tables
-from stemtide.protocol.stix import EXTENSION, SCHEMA_PATH, standing_objects
+from stemtide.interop.stix.objects import EXTENSION, SCHEMA_PATH, standing_objects
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 

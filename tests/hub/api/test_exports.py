@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.signals import reads_export, writes
-from stemtide.protocol.bulk_columns import COLUMNS
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.rooms.signals.reads import export as reads_export
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.files.columns import COLUMNS
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.prints import long_value
 from tests.world import hex_value
 

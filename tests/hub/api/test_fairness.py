@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 from django.db import connections
 
-from stemtide.hub.signals.writes_bulks import one_bulk
+from stemtide.hub.rooms.signals.writes.bulks import one_bulk
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 

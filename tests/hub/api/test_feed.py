@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stemtide.hub.lanes import KEPT
-from stemtide.protocol.feed import FeedPage, FeedSignal, SnapshotHead, SnapshotTail
+from stemtide.hub.platform.request_threads import KEPT
+from stemtide.protocol.sync.feed import FeedPage, FeedSignal, SnapshotHead, SnapshotTail
 from tests.hub.api.conftest import signal, wait_until
 from tests.world import hex_value
 

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.hub.parties import writes as parties
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.protocol.enums import Scope
 
 SOME = "5a1e2f00-0000-4000-8000-000000000000"
 # Written out, not computed: what each address needs.

@@ -8,8 +8,8 @@ import time
 import pytest
 from asgiref.sync import sync_to_async
 
-from stemtide.hub import lanes
-from stemtide.hub.lanes import Precedence, Threads, is_refresh
+from stemtide.hub.platform import request_threads as lanes
+from stemtide.hub.platform.request_threads import Precedence, Threads, is_refresh
 
 pytestmark = pytest.mark.both_databases
 

@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 import pytest
 from pymisp import MISPEvent
 
-from stemtide.hub.signals import reads_misp, writes
-from stemtide.protocol import misp
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import Opinion, Scope, WithdrawReason
+from stemtide.hub.rooms.signals.reads import misp as reads_misp
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.interop.misp import events as misp
+from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.api.conftest import Machine
 from tests.world import NOON, hex_value, signal_in
 

@@ -5,11 +5,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from stemtide.hub.api import misp_rest
-from stemtide.hub.signals import reads, reads_misp, writes
-from stemtide.protocol import misp
-from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.words import Scope, WithdrawReason
+from stemtide.hub.api.compat.misp import search as misp_rest
+from stemtide.hub.rooms.signals.reads import misp as reads_misp, signals as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.interop.misp import events as misp
+from stemtide.protocol.enums import Scope, WithdrawReason
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.api.conftest import Machine
 from tests.world import NOON, hex_value
 

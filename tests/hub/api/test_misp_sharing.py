@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.signals import rules_ready
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol import misp
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.interop.misp import events as misp
+from stemtide.protocol.enums import Scope
 from tests.hub.api.conftest import Machine
 from tests.world import hex_value
 

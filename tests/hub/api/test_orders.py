@@ -3,8 +3,8 @@
 
 import pytest
 
-from stemtide.hub.parties import writes_competences as competences
-from stemtide.protocol.words import Duty
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.protocol.enums import Duty
 from tests.hub.orders import cast
 
 NOTICE = "Orders come by webhook and mail; you have one hour from receipt."

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.signals import reads
+from stemtide.hub.rooms.signals.reads import signals as reads
 from tests.hub.api.conftest import signal
 from tests.world import hex_value, outcome
 

@@ -248,7 +248,7 @@ def test_an_unexpected_error_says_nothing_about_us(machine, world, monkeypatch, 
     def crash(*_: object, **__: object) -> None:
         raise RuntimeError("the password is swordfish")
 
-    monkeypatch.setattr("stemtide.hub.signals.reads.feed", crash)
+    monkeypatch.setattr("stemtide.hub.rooms.signals.reads.signals.feed", crash)
 
     answer = machine(world.agency)("GET", "/api/v1/feed")
 
@@ -263,7 +263,7 @@ def test_a_database_that_is_away_asks_for_patience(machine, world, monkeypatch):
     def gone(*_: object, **__: object) -> None:
         raise OperationalError("server closed the connection at 10.0.0.7")
 
-    monkeypatch.setattr("stemtide.hub.signals.reads.feed", gone)
+    monkeypatch.setattr("stemtide.hub.rooms.signals.reads.signals.feed", gone)
 
     answer = machine(world.agency)("GET", "/api/v1/feed")
 

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from stemtide.hub import quotas
-from stemtide.hub.api.rates import policy_name
-from stemtide.hub.quotas import Bound, Policy, Windows, headers
+from stemtide.hub.api.rate_limits import policy_name
+from stemtide.hub.platform import rate_windows as quotas
+from stemtide.hub.platform.rate_windows import Bound, Policy, Windows, headers
 
 FIVE = Policy("reading", 5)
 TEN = Policy("reading-party", 10)

@@ -9,8 +9,8 @@ import time
 import httpx
 import pytest
 
-from stemtide.hub.api import rates
-from stemtide.hub.quotas import Policy, Standing
+from stemtide.hub.api import rate_limits as rates
+from stemtide.hub.platform.rate_windows import Policy, Standing
 from tests.hub.api.conftest import serving, signal, wait_until
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"

@@ -3,7 +3,7 @@
 
 import pytest
 
-from stemtide.protocol.words import Scope
+from stemtide.protocol.enums import Scope
 
 BODY = {
     "provider": "big-video",

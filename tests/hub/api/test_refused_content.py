@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from stemtide.hub.signals.models import ContentItem, LongValue, Signal
+from stemtide.hub.rooms.signals.models import ContentItem, LongValue, Signal
 from tests.cli.conftest import run
 from tests.hub.api.conftest import signal
 from tests.prints import text_value

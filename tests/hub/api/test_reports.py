@@ -3,7 +3,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.protocol.reports import sections_of
+from stemtide.protocol.messages.reports import sections_of
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ import gzip
 
 import pytest
 
-from stemtide.hub.snapshots.keeping import Shelf
-from stemtide.protocol.signatures import PublicKey
-from stemtide.protocol.snapshot_files import opened_delta, opened_whole
-from stemtide.protocol.snapshots import HubKeys, SnapshotOffer
+from stemtide.hub.rooms.snapshots.cache import Shelf
+from stemtide.protocol.sync.signatures import PublicKey
+from stemtide.protocol.sync.snapshot_files import opened_delta, opened_whole
+from stemtide.protocol.sync.snapshots import HubKeys, SnapshotOffer
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 

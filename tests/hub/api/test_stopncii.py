@@ -10,14 +10,15 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from stemtide.fingerprints.pdq import hash_luma
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.signals import reads, writes
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol import canary
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import Opinion, Scope, WithdrawReason
+from stemtide.fingerprints.image.pdq import hash_luma
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.interop.stopncii import canary
+from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.api.conftest import Machine
 from tests.world import NOON, hex_value, signal_in
 

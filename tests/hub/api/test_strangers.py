@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.api.urls import api
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import writes as parties
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.protocol.enums import Scope
 from tests import scene
 from tests.hub.api.conftest import Machine
 from tests.hub.desk.conftest import World

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from stemtide.hub.api.bodies import read_message
 from stemtide.hub.api.urls import api
-from stemtide.protocol.crises import ReasonIn
-from stemtide.protocol.words import Scope
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
 from tests.hub.api.test_bulk import BULK, JSON_LINES, lines
 from tests.world import hex_value

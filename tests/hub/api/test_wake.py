@@ -7,11 +7,11 @@ import time
 import pytest
 from django.db import DatabaseError, connection
 
-from stemtide.hub import wake
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.signals import reads
-from stemtide.hub.wake import APPLICATION, Wakes, WakesClosedError
-from stemtide.protocol.agents import AgentStatusIn
+from stemtide.hub import notifier as wake
+from stemtide.hub.notifier import APPLICATION, Wakes, WakesClosedError
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.protocol.sync.agents import AgentStatusIn
 from tests.hub.api.conftest import wait_until
 from tests.world import hex_value
 

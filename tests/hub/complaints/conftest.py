@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.complaints import reads, reads_redress, writes, writes_redress
-from stemtide.protocol.complaints import (
+from stemtide.hub.rooms.complaints.reads import complaints as reads, redress as reads_redress
+from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as writes_redress
+from stemtide.protocol.messages.complaints import (
     ComplaintIn,
     ComplaintLinkIn,
     ComplaintOutcomeIn,

@@ -3,10 +3,11 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.complaints import reads
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.signals import reads as signals, writes as signal_writes
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.complaints.reads import complaints as reads
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.writes import signals as signal_writes
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.world import NOON, hex_value, signal_in
 
 

@@ -4,11 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.complaints import reads, rules, seals, writes
-from stemtide.hub.complaints.models import Complaint
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.ledger.models import Entry
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.complaints import encryption as seals
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.complaints.reads import complaints as reads
+from stemtide.hub.rooms.complaints.rules import complaints as rules
+from stemtide.hub.rooms.complaints.writes import complaints as writes
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.reads import ledger
 from tests.hub.complaints.conftest import HOME, WORDS
 from tests.world import NOON, hex_value
 

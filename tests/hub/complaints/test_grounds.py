@@ -6,12 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.complaints import reads, reads_redress, writes_redress
-from stemtide.hub.errors import ConflictError, InvalidError
-from stemtide.hub.orders.models import Order
-from stemtide.hub.referrals import reads as referrals, writes
-from stemtide.hub.signals import reads as signals
-from stemtide.protocol.referrals import TakeBackIn
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.rooms.complaints.reads import complaints as reads, redress as reads_redress
+from stemtide.hub.rooms.complaints.writes import redress as writes_redress
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.referrals.reads import referrals
+from stemtide.hub.rooms.referrals.writes import referrals as writes
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.protocol.messages.referrals import TakeBackIn
 from tests.hub.referrals.conftest import Desk
 from tests.world import NOON, hex_value
 

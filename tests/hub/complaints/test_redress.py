@@ -3,10 +3,12 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.complaints import reads, reads_redress, writes_redress
-from stemtide.hub.errors import ConflictError, NotFoundError
-from stemtide.hub.signals import reads as signals, writes as signal_writes
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.platform.errors import ConflictError, NotFoundError
+from stemtide.hub.rooms.complaints.reads import complaints as reads, redress as reads_redress
+from stemtide.hub.rooms.complaints.writes import redress as writes_redress
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.writes import signals as signal_writes
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.complaints.conftest import WORDS
 from tests.world import NOON, hex_value
 

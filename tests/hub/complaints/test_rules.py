@@ -3,12 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.hub.complaints import rules, rules_redress
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
-from stemtide.protocol.complaints import ComplaintLinkIn, ComplaintOutcomeIn, RedressIn
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
+from stemtide.hub.rooms.complaints.rules import complaints as rules, redress as rules_redress
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState, RedressState
 from stemtide.protocol.handling import Pap
-from stemtide.protocol.words import PartyKind, Role
-from stemtide.protocol.words_complaints import ComplaintBasis, ComplaintState, RedressState
+from stemtide.protocol.messages.complaints import ComplaintLinkIn, ComplaintOutcomeIn, RedressIn
 from tests.world import NOON
 
 YES, NO = True, False

@@ -6,9 +6,9 @@ import pytest
 from cryptography.fernet import InvalidToken
 from hypothesis import given, strategies as st
 
-from stemtide.hub.complaints import seals
-from stemtide.hub.errors import NotFoundError
-from stemtide.protocol.complaints import ComplaintLinkIn
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.complaints import encryption as seals
+from stemtide.protocol.messages.complaints import ComplaintLinkIn
 from tests.world import NOON
 
 GROUND = UUID("019abcde-0000-7000-8000-00000000beef")

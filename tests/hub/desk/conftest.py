@@ -7,16 +7,20 @@ from uuid import uuid4
 import pytest
 from django.test import Client
 
-from stemtide.hub.crises import writes as crises, writes_joining, writes_moves
 from stemtide.hub.desk import board
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.agents import AgentStatusIn, Lookups, OutcomeReportIn, OutcomeRow
-from stemtide.protocol.crises import CheckIn, InviteIn, MeasureIn, ProposalIn, WarningIn
-from stemtide.protocol.frameworks import framework
-from stemtide.protocol.signals import OpinionIn, SignalIn, WithdrawIn
-from stemtide.protocol.words import CheckAnswer, Outcome, Role
+from stemtide.hub.rooms.crises.writes import (
+    crises,
+    moves as writes_moves,
+    participants as writes_joining,
+)
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import CheckAnswer, Outcome, Role
+from stemtide.protocol.law.frameworks import framework
+from stemtide.protocol.messages.crises import CheckIn, InviteIn, MeasureIn, ProposalIn, WarningIn
+from stemtide.protocol.messages.signals import OpinionIn, SignalIn, WithdrawIn
+from stemtide.protocol.sync.agents import AgentStatusIn, Lookups, OutcomeReportIn, OutcomeRow
 
 PASSWORD = "tide and stem 4711"
 PDQ = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2

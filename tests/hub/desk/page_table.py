@@ -4,7 +4,7 @@
 An address that is missing here makes tests/hub/desk/test_page_table.py fail.
 """
 
-from stemtide.protocol.words import Role
+from stemtide.protocol.enums import Role
 
 WHO = (
     (None, None),

@@ -7,12 +7,17 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from stemtide.hub.alerts import links, writes, writes_deliveries, writes_drills
-from stemtide.hub.alerts.channels.port import Fate, Result
-from stemtide.hub.alerts.models import Alert, Delivery, Drill, Receipt
-from stemtide.hub.alerts.reads_deliveries import Home
-from stemtide.hub.parties import writes_contacts
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.alerts import links
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+from stemtide.hub.rooms.alerts.models import Alert, Delivery, Drill, Receipt
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.writes import (
+    alerts as writes,
+    deliveries as writes_deliveries,
+    drills as writes_drills,
+)
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.protocol.enums import Role
 
 PAGES = ["alerts", "alerts-blocks", "alerts-bar", "deliveries", "drills"]
 

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from stemtide.protocol.words import Outcome, Role
+from stemtide.protocol.enums import Outcome, Role
 from tests.hub.desk.conftest import PDQ
 
 pytestmark = pytest.mark.both_databases

@@ -6,8 +6,8 @@ import re
 import pytest
 from django.test import Client
 
-from stemtide.hub.parties.models import ContactPoint, Person
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.parties.models import ContactPoint, Person
+from stemtide.protocol.enums import Role
 
 pytestmark = pytest.mark.django_db
 

@@ -5,10 +5,11 @@ import pytest
 from django.core.cache import cache
 from django.test import Client
 
-from stemtide.hub.complaints import reads, writes
-from stemtide.hub.complaints.models import Complaint
-from stemtide.hub.ledger.models import Entry
-from stemtide.protocol.complaints import (
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.complaints.reads import complaints as reads
+from stemtide.hub.rooms.complaints.writes import complaints as writes
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.protocol.messages.complaints import (
     ComplaintLinkIn,
     ComplaintOutcomeIn,
     ComplaintTakeIn,

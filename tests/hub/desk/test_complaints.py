@@ -5,16 +5,18 @@ import re
 
 import pytest
 
-from stemtide.hub.alerts import writes as alerts
-from stemtide.hub.complaints import reads, writes
-from stemtide.hub.complaints.models import Complaint
-from stemtide.hub.desk.words import label_title
-from stemtide.hub.errors import InvalidError
-from stemtide.hub.referrals import reads as referrals, writes as referring, writes_answers
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.complaints import ComplaintIn, ComplaintTakeIn
-from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn
-from stemtide.protocol.words import Role
+from stemtide.hub.desk.labels import label_title
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.alerts.writes import alerts
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.complaints.reads import complaints as reads
+from stemtide.hub.rooms.complaints.writes import complaints as writes
+from stemtide.hub.rooms.referrals.reads import referrals
+from stemtide.hub.rooms.referrals.writes import answers as writes_answers, referrals as referring
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintTakeIn
+from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from tests import scene
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.hub.desk import curves
-from stemtide.hub.signals.rows import CurvePoint
+from stemtide.hub.desk.signals import curves
+from stemtide.hub.rooms.signals.views import CurvePoint
 
 START = datetime(2026, 11, 25, 4, 20, tzinfo=UTC)
 LETTER = 6.5

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from stemtide.hub.papers import own
-from stemtide.protocol.documents import MAX_DOCUMENT_BYTES
+from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES
 from tests.hub.papers.papers import plain
 
 PATH = "/documents/verify"

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from stemtide.hub.desk import glyphs, times, words
+from stemtide.hub.desk import labels as words, times
+from stemtide.hub.desk.signals import glyphs
 from stemtide.hub.desk.templatetags import desk
-from stemtide.protocol.words import Outcome
+from stemtide.protocol.enums import Outcome
 
 NOON = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 

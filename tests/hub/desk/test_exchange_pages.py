@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from django.urls import reverse
 
-from stemtide.hub.exchanges import writes
-from stemtide.hub.exchanges.models import Exchange, Outgoing
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.exchanges import Terms
-from stemtide.protocol.words import Direction, ExchangeKind, Role
+from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.interop.exchanges import Terms
+from stemtide.protocol.enums import Direction, ExchangeKind, Role
 from tests.hub.desk.test_inbox import said
 
 pytestmark = pytest.mark.django_db

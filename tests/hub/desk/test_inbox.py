@@ -6,20 +6,24 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.alerts import writes as alerts
-from stemtide.hub.crises import writes_joining, writes_moves
-from stemtide.hub.crises.models import Participation
-from stemtide.hub.orders import writes as orders, writes_answers as order_answers
-from stemtide.hub.parties import writes_competences as competences
-from stemtide.hub.parties.reads_competences import is_competent
-from stemtide.hub.referrals import writes, writes_answers, writes_batches
-from stemtide.hub.referrals.models import Referral
-from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
-from stemtide.protocol.crises import CloseIn, InviteIn
-from stemtide.protocol.orders import OrderIn
-from stemtide.protocol.referrals import AnswerIn, AssessIn, SendIn, TakeBackIn
-from stemtide.protocol.words import Duty, Role
-from stemtide.protocol.words_referrals import ReceiptVia
+from stemtide.hub.rooms.alerts.writes import alerts
+from stemtide.hub.rooms.crises.models import Participation
+from stemtide.hub.rooms.crises.writes import moves as writes_moves, participants as writes_joining
+from stemtide.hub.rooms.orders.writes import answers as order_answers, orders
+from stemtide.hub.rooms.parties.reads.competences import is_competent
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.referrals.writes import (
+    answers as writes_answers,
+    batches as writes_batches,
+    referrals as writes,
+)
+from stemtide.protocol.enums import Duty, Role
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
+from stemtide.protocol.messages.crises import CloseIn, InviteIn
+from stemtide.protocol.messages.orders import OrderIn
+from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn, TakeBackIn
 from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db

@@ -8,9 +8,9 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from stemtide.hub.alerts import words
-from stemtide.hub.desk.refusals import in_words
-from stemtide.hub.errors import ConflictError, InvalidError
+from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.rooms.alerts.texts import alerts as words
 
 pytestmark = pytest.mark.django_db
 

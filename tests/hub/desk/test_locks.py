@@ -12,15 +12,16 @@ from django.core.cache import cache
 from django.db import connections, transaction
 from django.test import Client, RequestFactory
 
-from stemtide.hub.alerts import sending, writes as alerts, writes_deliveries
-from stemtide.hub.alerts.models import Alert, Delivery
-from stemtide.hub.alerts.reads_deliveries import Home
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import writes_locks
-from stemtide.hub.parties.models import CodeTry, Person
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.parties.rules_people import CODES_AN_HOUR, FAILURES, NETWORK_FAILURES
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.alerts import sender as sending
+from stemtide.hub.rooms.alerts.models import Alert, Delivery
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.writes import alerts, deliveries as writes_deliveries
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import CodeTry, Person
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.rules.people import CODES_AN_HOUR, FAILURES, NETWORK_FAILURES
+from stemtide.hub.rooms.parties.writes import locks as writes_locks
+from stemtide.protocol.enums import Role
 from tests.hub.alerts.test_mail import post, server
 from tests.hub.desk.conftest import PASSWORD
 from tests.hub.desk.test_sign_in import code, secured, sign_in  # noqa: F401  # a fixture

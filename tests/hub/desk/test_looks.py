@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.media.models import Look, Preview
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.media.models import Look, Preview
+from stemtide.protocol.enums import Role
 from tests.fingerprints.pictures import encoded, photo
 from tests.hub.desk.test_board import text
 

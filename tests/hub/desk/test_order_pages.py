@@ -8,15 +8,22 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.contrib.auth import get_user_model
 
-from stemtide.hub.alerts import writes as alerts
-from stemtide.hub.complaints import writes as complaints
-from stemtide.hub.orders import writes, writes_answers
-from stemtide.hub.orders.models import Copy, Information, Order, OrderAnswer, Receipt, Scrutiny
-from stemtide.hub.parties import writes_competences as competences
-from stemtide.protocol.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
-from stemtide.protocol.orders import OrderIn
-from stemtide.protocol.words import Duty, Role
-from stemtide.protocol.words_referrals import ReceiptVia
+from stemtide.hub.rooms.alerts.writes import alerts
+from stemtide.hub.rooms.complaints.writes import complaints
+from stemtide.hub.rooms.orders.models import (
+    Copy,
+    Information,
+    Order,
+    OrderAnswer,
+    Receipt,
+    Scrutiny,
+)
+from stemtide.hub.rooms.orders.writes import answers as writes_answers, orders as writes
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.protocol.enums import Duty, Role
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
+from stemtide.protocol.messages.orders import OrderIn
 from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db

@@ -9,12 +9,12 @@ from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client
 
 from stemtide.hub import settings as house
-from stemtide.hub.errors import NotAllowedError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import rules_openid
-from stemtide.hub.parties.models import Person, Sitting
-from stemtide.hub.permissions import allows
-from stemtide.protocol.words import Role
+from stemtide.hub.platform.errors import NotAllowedError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.rules import openid as rules_openid
+from stemtide.protocol.enums import Role
 from tests.openid_provider import IdentityProvider
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("provider")]

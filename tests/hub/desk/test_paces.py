@@ -3,10 +3,10 @@
 
 import pytest
 
-from stemtide.hub.crises.models import Crisis
-from stemtide.hub.ledger.rules_paces import Pace
-from stemtide.hub.parties import writes as parties
-from stemtide.protocol.words import Role, Scope
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.ledger.rules.rate_limits import Pace
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.protocol.enums import Role, Scope
 from tests.hub.api.conftest import Machine
 
 WARNING = {

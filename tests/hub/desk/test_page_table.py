@@ -10,8 +10,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from stemtide.hub.desk import room_blocks, urls
-from stemtide.hub.parties import writes as parties
+from stemtide.hub.desk import urls
+from stemtide.hub.desk.crises import blocks as room_blocks
+from stemtide.hub.rooms.parties.writes import parties
 from tests import scene
 from tests.hub.desk.page_table import DATA, FIXED, PARTS, TABLE, TWICE, WHO
 

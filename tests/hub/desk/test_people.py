@@ -3,7 +3,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from stemtide.protocol.words import Role
+from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
 
 SIGN_IN = "/sign-in"

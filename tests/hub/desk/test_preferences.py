@@ -90,7 +90,7 @@ def test_machines_are_answered_in_one_language(client):
 
 
 def test_a_zone_that_is_gone_leaves_the_page_standing(world):
-    from stemtide.hub.parties.models import Person
+    from stemtide.hub.rooms.parties.models import Person
 
     client = world.desk("provider")
     Person.objects.update(time_zone="Gone/Zone")

@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.desk import prints, times, words
+from stemtide.hub.desk import labels as words, long_fingerprints as prints, times
 from stemtide.hub.desk.templatetags import desk
-from stemtide.hub.signals import reads
+from stemtide.hub.rooms.signals.reads import signals as reads
 from tests.hub.desk.test_board import text
 from tests.prints import LONG, long_value
 

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from stemtide.hub.desk import progress_charts as charts
-from stemtide.hub.parties.models import Party, Person
-from stemtide.protocol.progress import Span
+from stemtide.hub.desk.progress import charts
+from stemtide.hub.rooms.parties.models import Party, Person
+from stemtide.protocol.messages.progress import Span
 from tests.hub.desk.test_board import text
 from tests.hub.reports.requests import order, referral
 

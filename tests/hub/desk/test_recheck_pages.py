@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.alerts import writes as alerts
-from stemtide.hub.orders import writes_answers as order_answers
-from stemtide.hub.outside.looking import Seen
-from stemtide.hub.rechecks import rules, writes as rechecks
-from stemtide.hub.rechecks.models import Recheck
-from stemtide.hub.referrals import writes_answers
-from stemtide.protocol.orders import OrderAnswerIn
-from stemtide.protocol.referrals import AnswerIn
-from stemtide.protocol.words import Role
+from stemtide.hub.platform.egress.probe import Seen
+from stemtide.hub.rooms.alerts.writes import alerts
+from stemtide.hub.rooms.orders.writes import answers as order_answers
+from stemtide.hub.rooms.rechecks import rules, writes as rechecks
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.referrals.writes import answers as writes_answers
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.orders import OrderAnswerIn
+from stemtide.protocol.messages.referrals import AnswerIn
 from tests.hub.desk.test_inbox import issue, refer, said
 from tests.hub.orders.cast import ANNEX_2
 

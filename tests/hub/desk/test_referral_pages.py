@@ -7,10 +7,10 @@ import io
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from stemtide.hub.referrals import writes
-from stemtide.hub.referrals.models import Batch, Hold, Referral
-from stemtide.protocol.referrals import AssessIn, SendIn
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.referrals.models import Batch, Hold, Referral
+from stemtide.hub.rooms.referrals.writes import referrals as writes
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.referrals import AssessIn, SendIn
 
 pytestmark = pytest.mark.django_db
 URL = "https://video.example/watch?v=1"

@@ -5,8 +5,8 @@ from uuid import uuid4
 
 from django.utils import translation
 
-from stemtide.hub.desk.refusals import in_words, without_field
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 
 
 def test_a_refusal_reads_english_by_itself():

@@ -3,12 +3,13 @@ import json
 
 import pytest
 
-from stemtide.hub.crises import writes_moves as moves
-from stemtide.hub.reports import reads, writes
-from stemtide.hub.reports.rules import fingerprint
-from stemtide.protocol.crises import ProposalIn
-from stemtide.protocol.reports import sections_of
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.crises.writes import moves
+from stemtide.hub.rooms.reports.reads import reports as reads
+from stemtide.hub.rooms.reports.rules.reports import fingerprint
+from stemtide.hub.rooms.reports.writes import reports as writes
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.crises import ProposalIn
+from stemtide.protocol.messages.reports import sections_of
 from tests.hub.desk.test_board import text
 
 
@@ -18,7 +19,7 @@ def crisis(world):
 
 
 def test_the_timeline_is_shown_in_words_and_by_thing(world, crisis, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.desk.reports.ROWS", 2)
+    monkeypatch.setattr("stemtide.hub.desk.reports.views.ROWS", 2)
     desk = world.desk("authority")
     page = desk.get(f"/crises/{crisis}/timeline")
     assert "The authority raised an early warning" in text(page)
@@ -57,7 +58,7 @@ def test_an_export_is_a_file(world, crisis):
 
 
 def test_an_export_that_paper_does_not_hold_says_so(world, crisis, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.reports.rules.MOST_ON_PAPER", 1)
+    monkeypatch.setattr("stemtide.hub.rooms.reports.rules.reports.MOST_ON_PAPER", 1)
     desk = world.desk("authority", Role.DUTY_OFFICER)
     answer = desk.post(f"/crises/{crisis}/timeline/export", {"as": "pdf"}, follow=True)
     assert "too many for paper" in text(answer)
@@ -196,7 +197,7 @@ def test_the_search_finds_what_its_reader_may_see(world, crisis):
 
 
 def test_the_search_goes_on_page_by_page(world, crisis, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.situation.reads_search.PAGE", 1)
+    monkeypatch.setattr("stemtide.hub.rooms.situation.reads.search.PAGE", 1)
     desk = world.desk("authority")
     world.share(crisis=crisis)
     world.share(crisis=crisis, value="0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2)

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from stemtide.hub.crises import reads_life
-from stemtide.hub.desk import room_blocks
-from stemtide.hub.ledger.models import Entry
-from stemtide.protocol.words import JoinState, Role
+from stemtide.hub.desk.crises import blocks as room_blocks
+from stemtide.hub.rooms.crises.reads import life as reads_life
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.protocol.enums import JoinState, Role
 from tests.hub.desk.test_board import text
 
 pytestmark = pytest.mark.django_db

@@ -6,15 +6,21 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.crises import writes as crises, writes_events, writes_joining, writes_moves
-from stemtide.hub.desk import room_blocks
-from stemtide.hub.desk.entries import ACTS
-from stemtide.hub.ledger.marks import Marks
-from stemtide.hub.ledger.rules import is_of_alerts, stays_in_its_room
-from stemtide.hub.parties import writes as parties, writes_people
-from stemtide.hub.parties.models import Person
-from stemtide.hub.situation import writes as situation, writes_leads
-from stemtide.protocol.crises import (
+from stemtide.hub.desk.crises import blocks as room_blocks
+from stemtide.hub.desk.ledger_sentences import ACTS
+from stemtide.hub.rooms.crises.writes import (
+    crises,
+    events as writes_events,
+    moves as writes_moves,
+    participants as writes_joining,
+)
+from stemtide.hub.rooms.ledger.crisis_versions import Marks
+from stemtide.hub.rooms.ledger.rules.ledger import is_of_alerts, stays_in_its_room
+from stemtide.hub.rooms.parties.models import Person
+from stemtide.hub.rooms.parties.writes import parties, people as writes_people
+from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.crises import (
     CheckIn,
     DecliningIn,
     InviteIn,
@@ -23,8 +29,7 @@ from stemtide.protocol.crises import (
     ProposalIn,
     WarningIn,
 )
-from stemtide.protocol.situation import LeadIn, LineIn, MessageIn
-from stemtide.protocol.words import Role
+from stemtide.protocol.messages.situation import LeadIn, LineIn, MessageIn
 
 pytestmark = pytest.mark.django_db
 

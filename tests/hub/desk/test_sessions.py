@@ -11,7 +11,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from stemtide.hub.sessions import SessionStore, stored_key
+from stemtide.hub.platform.sessions import SessionStore, stored_key
 from tests.hub.desk.conftest import PASSWORD
 
 pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]

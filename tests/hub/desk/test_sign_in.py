@@ -11,10 +11,10 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from django.core.cache import cache
 from django.test import Client
 
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import writes_people
-from stemtide.hub.parties.models import Person, Sitting
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.writes import people as writes_people
+from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -215,7 +215,7 @@ def test_doors_without_a_password_open_for_the_locked_but_not_for_the_deactivate
     from django.contrib.messages.middleware import MessageMiddleware
     from django.contrib.sessions.middleware import SessionMiddleware
 
-    from stemtide.hub.desk.accounts import AccountAdapter
+    from stemtide.hub.desk.auth.accounts import AccountAdapter
 
     person = world.person("provider")
     person.is_active = is_active

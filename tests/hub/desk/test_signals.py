@@ -3,8 +3,8 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.signals import reads, reads_outliers
-from stemtide.protocol.words import Opinion, Role, SignalState
+from stemtide.hub.rooms.signals.reads import outliers as reads_outliers, signals as reads
+from stemtide.protocol.enums import Opinion, Role, SignalState
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
 

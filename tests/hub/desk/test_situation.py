@@ -3,10 +3,10 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.desk import search
-from stemtide.hub.quotas import Windows
-from stemtide.hub.situation import reads, reads_leads
-from stemtide.protocol.words import Role
+from stemtide.hub.desk.signals import search
+from stemtide.hub.platform.rate_windows import Windows
+from stemtide.hub.rooms.situation.reads import leads as reads_leads, situation as reads
+from stemtide.protocol.enums import Role
 from tests.hub.desk.test_board import text
 
 LEAD = {
@@ -80,7 +80,7 @@ def test_a_message_is_pinned_by_who_leads(world, crisis):
 
 
 def test_the_log_is_read_by_kind_and_page_by_page(world, crisis, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.desk.situation.ROWS", 2)
+    monkeypatch.setattr("stemtide.hub.desk.situation.views.ROWS", 2)
     desk = world.desk("authority")
     for n in range(3):
         desk.post(f"/crises/{crisis}/log/post", SAID | {"message-text": f"Message {n}."})

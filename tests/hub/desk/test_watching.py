@@ -7,14 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from stemtide.hub.crises import writes_joining
-from stemtide.hub.desk.sittings import KEY
-from stemtide.hub.desk.watching import Together, Watcher, those_who_may
-from stemtide.hub.parties import writes_sittings
-from stemtide.hub.parties.models import Person
-from stemtide.hub.parties.reads_people import Seat
-from stemtide.protocol.crises import InviteIn, PartyIn
-from stemtide.protocol.words import Role
+from stemtide.hub.desk.auth.sessions import KEY
+from stemtide.hub.desk.stream_access import Together, Watcher, those_who_may
+from stemtide.hub.rooms.crises.writes import participants as writes_joining
+from stemtide.hub.rooms.parties.models import Person
+from stemtide.hub.rooms.parties.reads.people import Seat
+from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.crises import InviteIn, PartyIn
 
 PARTIES = ("authority", "agency", "provider", "rival")
 

@@ -5,14 +5,16 @@ import re
 
 import pytest
 
-from stemtide.hub.errors import NotAllowedError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import reads as parties, writes as party_writes
-from stemtide.hub.parties.models import ApiKey
-from stemtide.hub.webhooks import reads, writes
-from stemtide.hub.webhooks.models import Delivery, Webhook
-from stemtide.protocol.webhook_messages import WebhookChangeIn, WebhookIn
-from stemtide.protocol.words import Role, Scope
+from stemtide.hub.platform.errors import NotAllowedError
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import ApiKey
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.writes import parties as party_writes
+from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
+from stemtide.hub.rooms.webhooks.reads import webhooks as reads
+from stemtide.hub.rooms.webhooks.writes import webhooks as writes
+from stemtide.protocol.enums import Role, Scope
+from stemtide.protocol.messages.webhooks import WebhookChangeIn, WebhookIn
 from tests.hub.desk.test_inbox import said
 
 pytestmark = pytest.mark.django_db

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties.models import Party
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import Party
 from tests.hub.desk.test_board import text
 from tests.hub.reports.requests import order
 

@@ -8,13 +8,14 @@ from threading import Thread
 
 import pytest
 
-from stemtide.hub.exchanges import reads, writes, writes_pulling
-from stemtide.hub.exchanges.models import Exchange, Record
-from stemtide.hub.exchanges.running import Running, Way
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.exchanges import Pull, Terms, Told
-from stemtide.protocol.words import Direction, ExchangeKind
+from stemtide.hub.rooms.exchanges.models import Exchange, Record
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.hub.rooms.exchanges.runner import Running, Way
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pulls as writes_pulling
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.interop.exchanges import Pull, Terms, Told
+from stemtide.protocol.enums import Direction, ExchangeKind
 from tests.world import NOON, hex_value
 
 PATHS = {"taxii": "/root/collections/c1/", "stopncii": "/v1", "misp-feed": "/feed"}

@@ -3,11 +3,12 @@
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
-from stemtide.hub.exchanges import reads, writes
-from stemtide.hub.exchanges.running import Running, Way
-from stemtide.protocol.exchanges import Terms
-from stemtide.protocol.words import ExchangeKind
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.hub.rooms.exchanges.runner import Running, Way
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+from stemtide.interop.exchanges import Terms
+from stemtide.protocol.enums import ExchangeKind
 from tests.hub.api.conftest import Machine
 from tests.hub.exchanges.conftest import told
 from tests.hub.exchanges.test_taxii import indicator

@@ -3,12 +3,12 @@
 
 import pytest
 
-from stemtide.hub.errors import RefusalError
-from stemtide.hub.exchanges import reads
-from stemtide.hub.exchanges.models import Exchange
-from stemtide.protocol.exchanges import Fault, Terms
+from stemtide.hub.platform.errors import RefusalError
+from stemtide.hub.rooms.exchanges.models import Exchange
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.interop.exchanges import Fault, Terms
+from stemtide.interop.stix.objects import MARKING_OF
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.stix import MARKING_OF
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_pushing import Taxii
 from tests.hub.exchanges.test_taxii import Shelf, indicator, newer

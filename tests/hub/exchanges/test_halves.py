@@ -7,17 +7,18 @@ import time
 
 import pytest
 
-from stemtide.hub.exchanges import reads_pushing, writes, writes_pushing
-from stemtide.hub.exchanges.models import Outgoing
-from stemtide.hub.exchanges.sources.halves import PROVEN_AFTER
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.rooms.exchanges.reads import pushes as reads_pushing
+from stemtide.hub.rooms.exchanges.sources.bisect import PROVEN_AFTER
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pushes as writes_pushing
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.conftest import NOON
 from tests.hub.exchanges.test_pushing import StopNcii, Taxii
 from tests.hub.exchanges.test_taxii import indicator, stix_time
 from tests.world import hex_value
 
-RUN_S = "stemtide.hub.exchanges.running.RUN_S"
+RUN_S = "stemtide.hub.rooms.exchanges.runner.RUN_S"
 
 
 @pytest.fixture
@@ -194,7 +195,7 @@ def test_pulling_that_takes_all_its_time_leaves_pushing_its_own(desk, partner, m
 
 def test_a_run_ends_though_requests_never_do(desk, partner, monkeypatch):
     monkeypatch.setattr(RUN_S, 0)
-    monkeypatch.setattr("stemtide.hub.exchanges.sources.port.AFTER_S", 0.4)
+    monkeypatch.setattr("stemtide.hub.rooms.exchanges.sources.source.AFTER_S", 0.4)
     desk.add(address=partner.address, direction="push", secret="key")
     server = Taxii(partner)
     server.pending = 9
@@ -259,7 +260,7 @@ def test_what_may_be_there_and_is_then_refused_alone_is_taken_back_all_the_same(
 
 
 def test_a_status_that_is_not_to_be_had_says_nothing_of_the_post(desk, partner, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.exchanges.sources.taxii_push._PAUSE_S", 0)
+    monkeypatch.setattr("stemtide.hub.rooms.exchanges.sources.taxii_push._PAUSE_S", 0)
     desk.add(address=partner.address, direction="push", secret="key")
     placed = desk.world.share(kind="md5", tlp="green")
     server = Taxii(partner)

@@ -3,10 +3,10 @@
 
 import pytest
 
-from stemtide.protocol.exchange_stix import read_objects
-from stemtide.protocol.exchange_stopncii import MAX_FEEDBACKS, read_records
-from stemtide.protocol.exchange_words import MAX_TAGS, RefusedWordError, read_words
-from stemtide.protocol.stix import EXTENSION, MARKING_OF
+from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
+from stemtide.interop.stix.pulled import read_objects
+from stemtide.interop.stopncii.pulled import MAX_FEEDBACKS, read_records
+from stemtide.interop.vocabulary import MAX_TAGS, RefusedWordError, read_words
 from tests.hub.exchanges.test_stopncii import record
 from tests.hub.exchanges.test_taxii import indicator
 from tests.world import hex_value

@@ -8,8 +8,8 @@ import medallion
 import pytest
 from werkzeug.serving import make_server
 
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.stix import stix_time
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.interop.stix.objects import stix_time
 from tests.hub.exchanges.test_taxii import indicator
 from tests.world import NOON
 

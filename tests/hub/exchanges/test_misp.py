@@ -6,10 +6,10 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.exchanges.sources import misp
-from stemtide.hub.ledger import reads as ledger
-from stemtide.protocol import exchange_misp
-from stemtide.protocol.misp import attribute_uuid, organisation_uuid
+from stemtide.hub.rooms.exchanges.sources import misp
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.interop.misp import pulled as exchange_misp
+from stemtide.interop.misp.events import attribute_uuid, organisation_uuid
 from tests.world import NOON, hex_value
 
 NOON_S = int(NOON.timestamp())

@@ -8,16 +8,18 @@ import pytest
 from django.db import connection
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.errors import InvalidError
-from stemtide.hub.exchanges import reads, rules_pushing, writes_pushing
-from stemtide.hub.exchanges.models import Outgoing
-from stemtide.hub.exchanges.rules_pushing import Leaving
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.exchanges import Terms
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.hub.rooms.exchanges.rules import pushes as rules_pushing
+from stemtide.hub.rooms.exchanges.rules.pushes import Leaving
+from stemtide.hub.rooms.exchanges.writes import pushes as writes_pushing
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.interop.exchanges import Terms
+from stemtide.interop.stix.objects import EXTENSION
+from stemtide.protocol.enums import ExchangeKind
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.stix import EXTENSION
-from stemtide.protocol.words import ExchangeKind
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.exchanges.conftest import told
 from tests.world import hex_value
 
@@ -191,7 +193,7 @@ def test_a_value_that_two_parties_share_stays_there_until_the_last_withdraws(
 
 
 def _random(uid):
-    from stemtide.protocol.stix import as_random
+    from stemtide.interop.stix.objects import as_random
 
     return as_random(uid)
 
@@ -208,7 +210,7 @@ def test_a_refused_object_is_named_and_not_sent_again(desk, partner, pushing):
 
 
 def test_a_pending_status_is_asked_for(desk, partner, pushing, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.exchanges.sources.taxii_push._PAUSE_S", 0)
+    monkeypatch.setattr("stemtide.hub.rooms.exchanges.sources.taxii_push._PAUSE_S", 0)
     server = Taxii(partner)
     server.pending = 4
     pushing()
@@ -311,7 +313,7 @@ def test_others_get_their_turn_between_two_looks_at_what_changed(
     desk, partner, pushing, monkeypatch
 ):
     slept = []
-    monkeypatch.setattr("stemtide.hub.ledger.writes_parts.time.sleep", slept.append)
+    monkeypatch.setattr("stemtide.hub.rooms.ledger.writes.transactions.time.sleep", slept.append)
     monkeypatch.setattr(writes_pushing, "LOOKED_AT_ONCE", 1)
     Taxii(partner)
     pushing()

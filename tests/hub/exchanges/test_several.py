@@ -6,17 +6,18 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
-from stemtide.hub.exchanges import reads, writes
-from stemtide.hub.exchanges.models import Exchange, Record
-from stemtide.hub.exchanges.rules_turns import ENDS_AT_ONCE
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.signals import writes as signals
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.exchange_stix import MAX_SIGNALS
-from stemtide.protocol.exchanges import Terms
-from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.stix import EXTENSION, MARKING_OF
-from stemtide.protocol.words import WithdrawReason
+from stemtide.hub.rooms.exchanges.models import Exchange, Record
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.hub.rooms.exchanges.rules.turns import ENDS_AT_ONCE
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.interop.exchanges import Terms
+from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
+from stemtide.interop.stix.pulled import MAX_SIGNALS
+from stemtide.protocol.enums import WithdrawReason
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.test_taxii import Shelf, indicator, newer
 from tests.world import NOON, hex_value
 
@@ -352,7 +353,7 @@ def test_a_page_of_more_signals_than_are_taken_at_once_is_asked_for_shorter(
     desk, shelf, partner, monkeypatch
 ):
     assert MAX_SIGNALS == 20_000
-    monkeypatch.setattr("stemtide.protocol.exchange_stix.MAX_SIGNALS", 100)
+    monkeypatch.setattr("stemtide.interop.stix.pulled.MAX_SIGNALS", 100)
     shelf.put(*(several(*range(at, at + 10)) for at in range(0, 400, 10)))
     assert desk.run() == {"shared": 400}
     assert [one[1].partition("limit=")[2][:3] for one in partner.asked[:3]] == ["500", "125", "31"]
@@ -362,7 +363,7 @@ def test_a_page_of_more_signals_than_are_taken_at_once_is_asked_for_shorter(
 def test_a_page_that_may_not_be_longer_and_is_of_one_time_is_an_error_and_no_loop(
     desk, partner, monkeypatch
 ):
-    monkeypatch.setattr("stemtide.protocol.exchange_stix.MAX_SIGNALS", 100)
+    monkeypatch.setattr("stemtide.interop.stix.pulled.MAX_SIGNALS", 100)
     desk.add(address=partner.address, account="us", secret="hush")
     shelf = Shelf(partner, tokens=False)
     shelf.put(*(several(*range(at, at + 10)) for at in range(0, 400, 10)))
@@ -380,7 +381,7 @@ def test_a_page_that_is_left_between_its_turns_is_taken_whole_later(desk, shelf,
         if desk.live() and not desk.row.is_paused:
             writes.pause("partner", actor="operator", now=desk.now)
 
-    monkeypatch.setattr("stemtide.hub.ledger.writes_parts.time.sleep", pause)
+    monkeypatch.setattr("stemtide.hub.rooms.ledger.writes.transactions.time.sleep", pause)
     desk.run()
     assert (desk.row.checkpoint, desk.row.counts) == ({}, {"shared": len(desk.live())})
     assert 0 < len(desk.live()) < 2202

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.ledger import reads as ledger
-from stemtide.protocol import canary
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.interop.stopncii import canary
 from tests.world import NOON, hex_value
 
 NOON_S = int(NOON.timestamp())

@@ -7,15 +7,16 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from stemtide.hub.exchanges import reads, writes
-from stemtide.hub.exchanges.models import Exchange
-from stemtide.hub.exchanges.rules_turns import ENDS_AT_ONCE
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.signals import writes as signals
-from stemtide.hub.signals.models import OpinionRow, Signal
-from stemtide.protocol.exchanges import Fault, Terms
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.rooms.exchanges.models import Exchange
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.hub.rooms.exchanges.rules.turns import ENDS_AT_ONCE
+from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.interop.exchanges import Fault, Terms
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_taxii import Shelf, indicator
 from tests.world import NOON, hex_value
@@ -45,8 +46,8 @@ def test_a_page_and_its_checkpoint_are_written_together_or_not_at_all(desk):
     assert desk.row.checkpoint == {"after": "a"}
     (errand,) = writes.claim_due(desk.now, limit=1, name="partner")
     writes.pause("partner", actor="operator", now=desk.now)
-    from stemtide.hub.exchanges import writes_pulling
-    from stemtide.protocol.exchanges import Pull
+    from stemtide.hub.rooms.exchanges.writes import pulls as writes_pulling
+    from stemtide.interop.exchanges import Pull
 
     page = Pull([told(2)], checkpoint={"after": "b"})
     assert writes_pulling.take(errand, page, now=desk.now) is None
@@ -356,7 +357,7 @@ def test_others_get_their_turn_between_many_ends_and_between_pages(desk, partner
     Exchange.objects.update(address=f"{partner.address}/root/collections/c1/")
     written = []
     monkeypatch.setattr(
-        "stemtide.hub.ledger.writes_parts.time.sleep",
+        "stemtide.hub.rooms.ledger.writes.transactions.time.sleep",
         lambda _: written.append(Entry.objects.filter(kind="exchange.pulled").count()),
     )
     shelf = Shelf(partner, most=1)

@@ -3,11 +3,13 @@
 
 import pytest
 
-from stemtide.hub.exchanges import reads, reads_outgoing, rules_pushing, writes_pushing
-from stemtide.hub.exchanges.models import Outgoing
-from stemtide.hub.parties.models import Party
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads, outgoing as reads_outgoing
+from stemtide.hub.rooms.exchanges.rules import pushes as rules_pushing
+from stemtide.hub.rooms.exchanges.writes import pushes as writes_pushing
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.exchanges.test_pushing import Taxii, _random
 
 

@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.exchanges.sources import port, taxii
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.stix import EXTENSION, MARKING_OF, stix_time
+from stemtide.hub.rooms.exchanges.sources import source as port, taxii
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.interop.stix.objects import EXTENSION, MARKING_OF, stix_time
 from tests.world import NOON, hex_value
 
 
@@ -276,7 +276,7 @@ def test_a_page_that_repeats_is_left_by_time_where_the_server_tells_times(desk, 
 
 
 def test_pages_without_end_are_bounded_in_one_run_and_repeat_nothing(desk, source, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.exchanges.running.MAX_PAGES", 6)
+    monkeypatch.setattr("stemtide.hub.rooms.exchanges.runner.MAX_PAGES", 6)
     sent = indicator()
 
     def answer(*_):

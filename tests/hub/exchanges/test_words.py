@@ -6,9 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.protocol import exchange_words as table
-from stemtide.protocol.exchange_words import RefusedWordError, read_words
-from stemtide.protocol.exchanges import Fate
+from stemtide.interop import vocabulary as table
+from stemtide.interop.exchanges import Fate
+from stemtide.interop.vocabulary import RefusedWordError, read_words
 
 PAGE = Path(__file__).parents[3] / "docs/understand/exchanges.md"
 

@@ -4,9 +4,16 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from stemtide.hub.orders import reads, writes, writes_answers, writes_endings
-from stemtide.hub.parties import writes_competences as competences
-from stemtide.protocol.orders import (
+from stemtide.hub.rooms.orders.reads import orders as reads
+from stemtide.hub.rooms.orders.writes import (
+    answers as writes_answers,
+    endings as writes_endings,
+    orders as writes,
+)
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.protocol.enums import Duty
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.orders import (
     InformIn,
     OrderAnswerIn,
     OrderIn,
@@ -15,8 +22,6 @@ from stemtide.protocol.orders import (
     ScrutinyIn,
     WordsIn,
 )
-from stemtide.protocol.words import Duty
-from stemtide.protocol.words_referrals import ReceiptVia
 from tests.world import NOON, World
 
 URL = "https://small-forum.example/thread/7"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.hub.ledger.models import Entry
+from stemtide.hub.rooms.ledger.models import Entry
 from tests.hub.orders import cast
 
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.orders import reads_home, writes_answers, writes_endings
-from stemtide.protocol.orders import ScrutinyIn, WordsIn
+from stemtide.hub.rooms.orders.reads import home as reads_home
+from stemtide.hub.rooms.orders.writes import answers as writes_answers, endings as writes_endings
+from stemtide.protocol.messages.orders import ScrutinyIn, WordsIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import URL, after
 from tests.world import NOON

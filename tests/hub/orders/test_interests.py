@@ -8,14 +8,15 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.orders import reads, reads_drafts, writes
-from stemtide.hub.parties import writes_competences as competences
-from stemtide.hub.referrals import writes_holds
-from stemtide.protocol.holds import HoldIn
-from stemtide.protocol.orders import OrderIn
-from stemtide.protocol.words import Duty
-from stemtide.protocol.words_orders import OrderState
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.orders.reads import drafts as reads_drafts, orders as reads
+from stemtide.hub.rooms.orders.writes import orders as writes
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.hub.rooms.referrals.writes import holds as writes_holds
+from stemtide.protocol.enums import Duty
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.messages.holds import HoldIn
+from stemtide.protocol.messages.orders import OrderIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.world import NOON

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.errors import InvalidError
-from stemtide.hub.orders import rules_lint
-from stemtide.hub.orders.rules_interests import Interest, InterestKind
-from stemtide.hub.orders.rules_lint import LintFacts
-from stemtide.protocol.forms import FaultKind, form
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.orders.rules import lint as rules_lint
+from stemtide.hub.rooms.orders.rules.interests import Interest, InterestKind
+from stemtide.hub.rooms.orders.rules.lint import LintFacts
+from stemtide.protocol.law.forms import FaultKind, form
 from tests.hub.orders.cast import ANNEX_1, ANNEX_2, after
 from tests.world import NOON
 

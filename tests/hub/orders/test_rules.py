@@ -5,19 +5,23 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
-from stemtide.hub.orders import rules, rules_offers, rules_scrutiny
-from stemtide.hub.orders.rules import (
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.orders.rules import (
+    offers as rules_offers,
+    orders as rules,
+    scrutiny as rules_scrutiny,
+)
+from stemtide.hub.rooms.orders.rules.orders import (
     OrderFacts,
     PreservationFacts,
     ScrutinyFacts,
     Side,
 )
-from stemtide.hub.permissions import allows
-from stemtide.protocol.clocks import Pause
-from stemtide.protocol.machines import machine
-from stemtide.protocol.words import PartyKind, Role
-from stemtide.protocol.words_orders import OrderState, ScrutinyBasis, ScrutinyState
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState
+from stemtide.protocol.law.deadlines import Pause
+from stemtide.protocol.law.machines import machine
 from tests.hub.orders.cast import after
 from tests.world import NOON
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
-from stemtide.hub.orders import reads, reads_decisions, writes_due, writes_endings
-from stemtide.hub.signals import reads as signals
-from stemtide.protocol.orders import ScrutinyIn, WordsIn
-from stemtide.protocol.words_orders import OrderState
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.orders.reads import decisions as reads_decisions, orders as reads
+from stemtide.hub.rooms.orders.writes import deadlines as writes_due, endings as writes_endings
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.messages.orders import ScrutinyIn, WordsIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.world import NOON

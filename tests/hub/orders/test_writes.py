@@ -4,20 +4,21 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.orders import (
-    reads,
-    reads_drafts,
-    writes,
-    writes_answers,
-    writes_due,
-    writes_endings,
-    writes_preserving,
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.orders.reads import drafts as reads_drafts, orders as reads
+from stemtide.hub.rooms.orders.rules.lint import FlawedError
+from stemtide.hub.rooms.orders.writes import (
+    answers as writes_answers,
+    deadlines as writes_due,
+    endings as writes_endings,
+    orders as writes,
+    preservation as writes_preserving,
 )
-from stemtide.hub.orders.models import Order
-from stemtide.hub.orders.rules_lint import FlawedError
-from stemtide.hub.signals import reads as signals
-from stemtide.protocol.orders import (
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.orders import (
     AccessIn,
     DraftIn,
     OrderAnswerIn,
@@ -25,8 +26,6 @@ from stemtide.protocol.orders import (
     SecrecyIn,
     WordsIn,
 )
-from stemtide.protocol.words_orders import OrderState
-from stemtide.protocol.words_referrals import ReceiptVia
 from tests.hub.orders import cast
 from tests.hub.orders.cast import ANNEX_3, after
 from tests.world import NOON
@@ -183,7 +182,7 @@ def test_an_order_that_is_issued_has_its_reference_and_its_copies(orders):
 
 def test_the_ledger_names_no_address_and_no_words_of_an_order(orders):
     cast.issue(orders)
-    from stemtide.hub.ledger.models import Entry
+    from stemtide.hub.rooms.ledger.models import Entry
 
     told = str(list(Entry.objects.values_list("detail", "subject", "actor")))
     assert "small-forum.example" not in told
@@ -245,8 +244,8 @@ def test_an_emergency_that_is_taken_back_takes_its_ground_along(world):
 
 
 def test_who_is_no_longer_named_does_not_issue_what_it_drafted(orders):
-    from stemtide.hub.parties import writes_competences
-    from stemtide.protocol.words import Duty
+    from stemtide.hub.rooms.parties.writes import competences as writes_competences
+    from stemtide.protocol.enums import Duty
 
     uid = cast.draft(orders).id
     writes_competences.end_competence(orders.authority, Duty.ISSUE, actor="operator", now=NOON)
@@ -255,8 +254,8 @@ def test_who_is_no_longer_named_does_not_issue_what_it_drafted(orders):
 
 
 def test_an_order_within_one_state_has_no_copy(world):
-    from stemtide.hub.parties import writes_competences
-    from stemtide.protocol.words import Duty
+    from stemtide.hub.rooms.parties.writes import competences as writes_competences
+    from stemtide.protocol.enums import Duty
 
     for duty in (Duty.ISSUE, Duty.SCRUTINISE):
         writes_competences.name_competent(world.other_authority, duty, actor="operator", now=NOON)

@@ -3,8 +3,8 @@
 
 import pytest
 
-from stemtide.hub.outside import addresses
-from stemtide.hub.outside.addresses import Reach, UnknownHostError, UnreachableError
+from stemtide.hub.platform.egress import addresses
+from stemtide.hub.platform.egress.addresses import Reach, UnknownHostError, UnreachableError
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 
 HTTPS = Reach(schemes=frozenset({"https"}), ports=frozenset({443}))

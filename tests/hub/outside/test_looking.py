@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from stemtide.hub.outside import looking
-from stemtide.hub.outside.looking import ANYWHERE, THIS_MACHINE, Trouble, look
+from stemtide.hub.platform.egress import probe as looking
+from stemtide.hub.platform.egress.probe import ANYWHERE, THIS_MACHINE, Trouble, look
 from tests.hub.alerts.receivers import answer, nobody, parts, receiver
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 

@@ -3,7 +3,7 @@
 
 from uuid import UUID
 
-from stemtide.protocol.referrals import ReferralOut
+from stemtide.protocol.messages.referrals import ReferralOut
 from tests.world import NOON
 
 LONG_URL = "https://files.example/" + "a1b2c3d4e5" * 12 + "?page=2&part=of%20it#here"

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
-from stemtide.hub.papers.typesetting import typeset
-from stemtide.hub.reports.paper import TEMPLATES
+from stemtide.hub.platform.documents.typesetting import typeset
+from stemtide.hub.rooms.reports.paper import TEMPLATES
 from tests.world import NOON
 
 

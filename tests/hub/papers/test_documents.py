@@ -9,14 +9,14 @@ from dataclasses import replace
 import pytest
 from pyhanko.pdf_utils.reader import PdfFileReader
 
-from stemtide.fingerprints.url import in_ascii
-from stemtide.hub.papers.documents import form_json, form_pdf, referral_json, referral_pdf
-from stemtide.hub.papers.keeping import own_seal
-from stemtide.hub.papers.letters import Received, receipt_pdf
-from stemtide.hub.papers.sealing import seal_pdf
-from stemtide.hub.papers.verifying import Trusted, verify_pdf
-from stemtide.protocol.documents import SealVerdict
-from stemtide.protocol.forms import form
+from stemtide.fingerprints.url.canonical import in_ascii
+from stemtide.hub.platform.documents.forms import form_json, form_pdf, referral_json, referral_pdf
+from stemtide.hub.platform.documents.letters import Received, receipt_pdf
+from stemtide.hub.platform.documents.pdf_seals import seal_pdf
+from stemtide.hub.platform.documents.seal_files import own_seal
+from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
+from stemtide.protocol.law.forms import form
+from stemtide.protocol.messages.documents import SealVerdict
 from tests.hub.papers.filled import ANSWER, LONG_URL, ORDER, referral
 from tests.hub.papers.papers import text_of
 from tests.world import NOON

@@ -16,12 +16,12 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.pdf_utils.writer import copy_into_new_writer
 
-from stemtide.hub.papers import keeping, own
-from stemtide.hub.papers.keeping import SealFileError, own_seal, seal_in, trusted_in
-from stemtide.hub.papers.sealing import seal_pdf
-from stemtide.hub.papers.signing import SignatureError, sign_bytes, verify_bytes
-from stemtide.hub.papers.verifying import Trusted, verify_pdf
-from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
+from stemtide.hub.platform.documents import hub_seal as own, seal_files as keeping
+from stemtide.hub.platform.documents.pdf_seals import seal_pdf
+from stemtide.hub.platform.documents.seal_files import SealFileError, own_seal, seal_in, trusted_in
+from stemtide.hub.platform.documents.signatures import SignatureError, sign_bytes, verify_bytes
+from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 from tests.hub.papers.papers import as_p12, as_pem, chain, name, plain, text_of
 from tests.world import NOON
 
@@ -183,14 +183,14 @@ def test_a_process_that_dies_or_babbles_is_no_verdict(seal, monkeypatch, end, sa
     def other(words, **told):
         return real([words[0], "-c", f"import os; {end}"], **told)
 
-    monkeypatch.setattr("stemtide.hub.papers.verifying.subprocess.run", other)
+    monkeypatch.setattr("stemtide.hub.platform.documents.verification.subprocess.run", other)
     found = verdict(plain(), seal)
     assert found.verdict is SealVerdict.UNREADABLE
     assert said in found.why
 
 
 def test_a_document_that_takes_too_long_is_no_verdict(seal, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.papers.verifying._WALL_S", 0.0)
+    monkeypatch.setattr("stemtide.hub.platform.documents.verification._WALL_S", 0.0)
     assert "too long" in verdict(plain(), seal).why
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 import typst
 
-from stemtide.hub import papers
-from stemtide.hub.papers import typesetting
-from stemtide.hub.papers.typesetting import typeset
+from stemtide.hub.platform import documents as papers
+from stemtide.hub.platform.documents import typesetting
+from stemtide.hub.platform.documents.typesetting import typeset
 
 HUB = Path(papers.__file__).parents[1]
 

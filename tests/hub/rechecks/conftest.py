@@ -7,13 +7,13 @@ from uuid import uuid4
 import pytest
 from django.db import transaction
 
-from stemtide.fingerprints import url as urls
-from stemtide.hub.ledger import writes as ledger
-from stemtide.hub.orders.models import Copy, Order, OrderAddress
-from stemtide.hub.outside.looking import Seen
-from stemtide.hub.rechecks import rules, writes
-from stemtide.hub.rechecks.models import Recheck
-from stemtide.hub.referrals.models import Referral
+from stemtide.fingerprints.url import canonical as urls
+from stemtide.hub.platform.egress.probe import Seen
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.orders.models import Copy, Order, OrderAddress
+from stemtide.hub.rooms.rechecks import rules, writes
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.referrals.models import Referral
 from tests.world import NOON
 
 PAGE = "https://video.example/watch/12"

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.rechecks.models import Recheck
+from stemtide.hub.rooms.rechecks.models import Recheck
 from tests.hub.api.conftest import machine  # noqa: F401  # a fixture
 from tests.world import NOON
 

@@ -6,15 +6,16 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from stemtide.hub.alerts import reads as alerts, writes as alert_writes
-from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
-from stemtide.hub.outside.looking import Seen, Trouble
-from stemtide.hub.rechecks import reads, rules, writes
-from stemtide.hub.rechecks.models import Recheck
-from stemtide.hub.referrals.models import Referral
-from stemtide.hub.signals import writes_outcomes
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.words_rechecks import Verdict
+from stemtide.hub.platform.egress.probe import Seen, Trouble
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.alerts.reads import alerts
+from stemtide.hub.rooms.alerts.writes import alerts as alert_writes
+from stemtide.hub.rooms.rechecks import reads, rules, writes
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes
+from stemtide.protocol.enums.rechecks import Verdict
 from tests.hub.rechecks.conftest import PAGE
 from tests.world import NOON, outcome, report_of
 

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.outside.looking import Seen, Trouble
-from stemtide.hub.rechecks import rules
-from stemtide.hub.rechecks.rules import Finding, News, Standing
-from stemtide.protocol.words_rechecks import Reason, Verdict
+from stemtide.hub.platform.egress.probe import Seen, Trouble
+from stemtide.hub.rooms.rechecks import rules
+from stemtide.hub.rooms.rechecks.rules import Finding, News, Standing
+from stemtide.protocol.enums.rechecks import Reason, Verdict
 from tests.world import NOON
 
 PAGE = "https://video.example/watch/12"

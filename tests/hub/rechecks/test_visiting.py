@@ -6,10 +6,10 @@ from threading import Thread
 
 import pytest
 
-from stemtide.hub.rechecks import reads, visiting, writes
-from stemtide.hub.rechecks.models import Recheck
-from stemtide.hub.rechecks.reads import Errand
-from stemtide.hub.rechecks.visiting import Visiting, Way
+from stemtide.hub.rooms.rechecks import reads, visits as visiting, writes
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.rechecks.reads import Errand
+from stemtide.hub.rooms.rechecks.visits import Visiting, Way
 from tests.hub.rechecks.test_rechecks import DAY, QUARTER
 
 HERE = Way(loopback=True)

@@ -6,19 +6,18 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.referrals import (
-    reads,
-    reads_search,
-    writes,
-    writes_answers,
-    writes_batches,
-    writes_holds,
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.referrals.reads import referrals as reads, search as reads_search
+from stemtide.hub.rooms.referrals.writes import (
+    answers as writes_answers,
+    batches as writes_batches,
+    holds as writes_holds,
+    referrals as writes,
 )
-from stemtide.protocol.batches import BatchIn, BatchRowIn, RowsIn
-from stemtide.protocol.holds import HoldIn
-from stemtide.protocol.referrals import AnswerIn, AssessIn, SearchIn, SendIn
-from stemtide.protocol.words import Role
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
+from stemtide.protocol.messages.holds import HoldIn
+from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SearchIn, SendIn
 from tests.world import NOON, World
 
 URL = "https://video.example/watch?v=1"

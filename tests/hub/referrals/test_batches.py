@@ -3,12 +3,13 @@
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.referrals import reads, reads_batches, rules_batches as rules
-from stemtide.hub.referrals.models import Batch, BatchRow, Referral
-from stemtide.protocol.batches import CheckRowsIn
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.referrals.models import Batch, BatchRow, Referral
+from stemtide.hub.rooms.referrals.reads import batches as reads_batches, referrals as reads
+from stemtide.hub.rooms.referrals.rules import batches as rules
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.messages.batches import CheckRowsIn
 from tests.hub.referrals.conftest import row
 from tests.hub.referrals.test_referrals import NO, YES, allowed
 from tests.world import NOON

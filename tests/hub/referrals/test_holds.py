@@ -6,15 +6,17 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.clock import run_once
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.referrals import reads_holds, rules_holds as rules, writes, writes_holds
-from stemtide.hub.referrals.models import Hold
-from stemtide.protocol.holds import ExtendIn, HoldIn
-from stemtide.protocol.referrals import DropIn
-from stemtide.protocol.words import PartyKind, Role
-from stemtide.protocol.words_referrals import HoldState
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.referrals.models import Hold
+from stemtide.hub.rooms.referrals.reads import holds as reads_holds
+from stemtide.hub.rooms.referrals.rules import holds as rules
+from stemtide.hub.rooms.referrals.writes import holds as writes_holds, referrals as writes
+from stemtide.hub.scheduler import run_once
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.referrals import HoldState
+from stemtide.protocol.messages.holds import ExtendIn, HoldIn
+from stemtide.protocol.messages.referrals import DropIn
 from tests.hub.referrals.conftest import URL
 from tests.hub.referrals.test_referrals import NO, YES, By, allowed
 from tests.world import NOON, hex_value

@@ -5,16 +5,17 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.alerts.models import Alert
-from stemtide.hub.alerts.writes import raise_from_ledger
-from stemtide.hub.errors import InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.rechecks import writes as rechecks
-from stemtide.hub.rechecks.models import Recheck
-from stemtide.hub.referrals import reads, reads_inbox, writes, writes_answers
-from stemtide.hub.referrals.models import Referral
-from stemtide.protocol.referrals import AcknowledgeIn, AnswerIn, TakeBackIn
-from stemtide.protocol.words_referrals import ReferralState
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.alerts.models import Alert
+from stemtide.hub.rooms.alerts.writes.alerts import raise_from_ledger
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.rechecks import writes as rechecks
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.referrals.reads import inbox as reads_inbox, referrals as reads
+from stemtide.hub.rooms.referrals.writes import answers as writes_answers, referrals as writes
+from stemtide.protocol.enums.referrals import ReferralState
+from stemtide.protocol.messages.referrals import AcknowledgeIn, AnswerIn, TakeBackIn
 from tests.hub.referrals.conftest import row
 from tests.world import NOON
 

@@ -6,19 +6,23 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.errors import (
+from stemtide.hub.platform.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
     RefusalError,
 )
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.referrals import reads, rules, writes, writes_answers
-from stemtide.hub.referrals.models import Referral
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.machines import machine
-from stemtide.protocol.referrals import (
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.referrals.reads import referrals as reads
+from stemtide.hub.rooms.referrals.rules import referrals as rules
+from stemtide.hub.rooms.referrals.writes import answers as writes_answers, referrals as writes
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.referrals import Answer, HoldState, ReceiptVia, ReferralState
+from stemtide.protocol.law.machines import machine
+from stemtide.protocol.messages.referrals import (
     AcknowledgeIn,
     AnswerIn,
     ContextIn,
@@ -26,8 +30,6 @@ from stemtide.protocol.referrals import (
     ReinstateIn,
     TakeBackIn,
 )
-from stemtide.protocol.words import PartyKind, Role
-from stemtide.protocol.words_referrals import Answer, HoldState, ReceiptVia, ReferralState
 from tests.hub.referrals.conftest import URL
 from tests.world import NOON, hex_value
 

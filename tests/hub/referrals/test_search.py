@@ -3,11 +3,11 @@
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import writes_contacts
-from stemtide.hub.referrals import rules
-from stemtide.protocol.words_referrals import ReferralState, RowOutcome
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.hub.rooms.referrals.rules import referrals as rules
+from stemtide.protocol.enums.referrals import ReferralState, RowOutcome
 from tests.hub.referrals.conftest import URL
 from tests.world import NOON
 

@@ -3,10 +3,10 @@
 
 import pytest
 
-from stemtide.hub.reports import writes
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.reports import PublishIn, SectionIn, sections_of
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.rooms.reports.writes import reports as writes
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.messages.reports import PublishIn, SectionIn, sections_of
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.situation.conftest import Room
 from tests.world import NOON, hex_value, outcome, report_of
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 from itertools import count
 from uuid import uuid4
 
-from stemtide.hub.orders.models import Order, OrderAddress, OrderAnswer, Scrutiny
-from stemtide.hub.rechecks.models import Recheck
-from stemtide.hub.referrals.models import Referral
+from stemtide.hub.rooms.orders.models import Order, OrderAddress, OrderAnswer, Scrutiny
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.referrals.models import Referral
 from tests.world import NOON
 
 _NUMBERS = count(1)

@@ -6,12 +6,12 @@ from itertools import product
 
 import pytest
 
-from stemtide.hub.errors import InvalidError, NotAllowedError
-from stemtide.hub.parties.models import Party
-from stemtide.hub.referrals.models import Referral
-from stemtide.hub.reports.reads_orders import orders
-from stemtide.hub.reports.reads_referrals import referrals
-from stemtide.protocol.progress import ProgressAsked
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.reports.reads.orders import orders
+from stemtide.hub.rooms.reports.reads.referrals import referrals
+from stemtide.protocol.messages.progress import ProgressAsked
 from tests.hub.reports.requests import order, referral, visited
 from tests.world import NOON
 

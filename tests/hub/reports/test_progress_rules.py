@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from hypothesis import given, strategies
 
-from stemtide.hub.errors import InvalidError
-from stemtide.hub.permissions import allows
-from stemtide.hub.reports import rules_progress as rules
-from stemtide.hub.reports.rules import may_publish_counts
-from stemtide.protocol.progress import ProgressAsked
-from stemtide.protocol.words import PartyKind
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.reports.rules import progress as rules
+from stemtide.hub.rooms.reports.rules.reports import may_publish_counts
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.messages.progress import ProgressAsked
 
 TODAY = date(2026, 11, 24)
 

@@ -4,12 +4,14 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.reports import reads, rules, writes
-from stemtide.protocol.frameworks import frameworks
-from stemtide.protocol.reports import ActionIn, NoteIn, sections_of
-from stemtide.protocol.words import PartyKind, ReportAudience, ReportState, Role
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.reports.reads import reports as reads
+from stemtide.hub.rooms.reports.rules import reports as rules
+from stemtide.hub.rooms.reports.writes import reports as writes
+from stemtide.protocol.enums import PartyKind, ReportAudience, ReportState, Role
+from stemtide.protocol.law.frameworks import frameworks
+from stemtide.protocol.messages.reports import ActionIn, NoteIn, sections_of
 from tests.hub.situation.test_log import NO, YES, allowed
 from tests.world import NOON
 

@@ -3,9 +3,12 @@ import re
 
 import pytest
 
-from stemtide.hub.errors import NotAllowedError, NotFoundError
-from stemtide.hub.reports import paper, reads, reads_timeline, rules, writes
-from stemtide.protocol.reports import TimelineEntry, TimelineExport
+from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.rooms.reports import paper
+from stemtide.hub.rooms.reports.reads import reports as reads, timeline as reads_timeline
+from stemtide.hub.rooms.reports.rules import reports as rules
+from stemtide.hub.rooms.reports.writes import reports as writes
+from stemtide.protocol.messages.reports import TimelineEntry, TimelineExport
 from tests.hub.situation.test_log import allowed
 from tests.world import NOON
 

@@ -8,14 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.hub.complaints.models import Complaint
-from stemtide.hub.errors import InvalidError, NotAllowedError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.orders.models import Order, Scrutiny
-from stemtide.hub.permissions import allows
-from stemtide.hub.reports import reads_yearly, rules_yearly as rules, writes_yearly as writes
-from stemtide.protocol.words import PartyKind, Role
-from stemtide.protocol.yearly import YearlyForm, YearlyLineIn, report_asked
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.orders.models import Order, Scrutiny
+from stemtide.hub.rooms.reports.reads import yearly as reads_yearly
+from stemtide.hub.rooms.reports.rules import yearly as rules
+from stemtide.hub.rooms.reports.writes import yearly as writes
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.law.yearly import YearlyForm, YearlyLineIn, report_asked
 from tests.hub.complaints.conftest import bench  # noqa: F401  # a fixture
 from tests.hub.reports.requests import order, referral
 from tests.world import NOON

@@ -8,12 +8,12 @@ from fractions import Fraction
 
 import pytest
 
-from stemtide.hub.orders.models import Order
-from stemtide.hub.referrals.models import Referral
-from stemtide.hub.reports.reads_orders import orders
-from stemtide.hub.reports.reads_referrals import referrals
-from stemtide.hub.reports.reads_yearly import yearly
-from stemtide.protocol.progress import ProgressAsked
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.reports.reads.orders import orders
+from stemtide.hub.rooms.reports.reads.referrals import referrals
+from stemtide.hub.rooms.reports.reads.yearly import yearly
+from stemtide.protocol.messages.progress import ProgressAsked
 from tests.hub.reports.requests import order, referral
 
 NOW = datetime(2028, 2, 1, tzinfo=UTC)

@@ -5,9 +5,10 @@ import hashlib
 
 import pytest
 
-from stemtide.fingerprints.text import sketch
-from stemtide.hub.errors import InvalidError
-from stemtide.hub.signals import reads, writes
+from stemtide.fingerprints.text.fingerprint import sketch
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
 from tests.fingerprints.test_blanks import encode, film, sound
 from tests.world import NOON, hex_value, signal_in
 

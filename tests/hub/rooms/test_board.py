@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from uuid import uuid4
 
-from stemtide.hub.signals import reads, writes
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.world import NOON, hex_value, outcome, report_of
 
 

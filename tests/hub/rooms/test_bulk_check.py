@@ -5,10 +5,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from stemtide.hub.errors import NotAllowedError
-from stemtide.hub.signals import reads_bulk, writes
-from stemtide.hub.signals.models import LongValue, Signal
-from stemtide.hub.signals.rules import BulkRefusedError, TooManyError
+from stemtide.hub.platform.errors import NotAllowedError
+from stemtide.hub.rooms.signals.models import LongValue, Signal
+from stemtide.hub.rooms.signals.reads import bulk as reads_bulk
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, TooManyError
+from stemtide.hub.rooms.signals.writes import signals as writes
 from tests.prints import long_value
 from tests.world import hex_value, signal_in
 

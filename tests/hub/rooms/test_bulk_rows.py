@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.signals import rules_ready, writes
-from stemtide.hub.signals.models import Signal
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.writes import signals as writes
 from tests.world import NOON, hex_value, signal_in
 
 

@@ -12,15 +12,16 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, connections
 
-from stemtide.hub.disconnects import Caller, CallerLeftError, check_caller, serving
-from stemtide.hub.errors import TooManyError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.ledger.writes_parts import part, try_lock
-from stemtide.hub.signals import rules_ready, writes, writes_bulks
-from stemtide.hub.signals.models import Signal
-from stemtide.hub.signals.rules import BulkRefusedError
-from stemtide.hub.signals.writes_bulks import one_bulk
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.platform.disconnects import Caller, CallerLeftError, check_caller, serving
+from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.writes.transactions import part, try_lock
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
+from stemtide.hub.rooms.signals.writes import bulks as writes_bulks, signals as writes
+from stemtide.hub.rooms.signals.writes.bulks import one_bulk
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.world import NOON, hex_value, signal_in
 
 

@@ -5,9 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.signals import reads_clusters as reads, writes
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import Severity, SignalState
+from stemtide.hub.rooms.signals.reads import clusters as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.enums import Severity, SignalState
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
 pytestmark = pytest.mark.django_db

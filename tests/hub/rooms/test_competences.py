@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from django.db import connection, transaction
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.ledger.rules import NoTransactionError
-from stemtide.hub.parties import reads_competences as reads, writes_competences as writes
-from stemtide.hub.parties.models import Party
-from stemtide.protocol.words import Duty
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.rules.ledger import NoTransactionError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import competences as reads
+from stemtide.hub.rooms.parties.writes import competences as writes
+from stemtide.protocol.enums import Duty
 
 NOW = datetime(2026, 11, 25, 4, 0, tzinfo=UTC)
 

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from stemtide.hub.errors import InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.parties import reads, reads_contacts, rules_contacts, writes_contacts
-from stemtide.hub.parties.models import ContactPoint
-from stemtide.hub.permissions import allows
-from stemtide.protocol.words import Role
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.models import ContactPoint
+from stemtide.hub.rooms.parties.reads import contacts as reads_contacts, parties as reads
+from stemtide.hub.rooms.parties.rules import contacts as rules_contacts
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.protocol.enums import Role
 from tests.world import NOON
 
 SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)

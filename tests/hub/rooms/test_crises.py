@@ -3,11 +3,18 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.crises import reads, reads_life, writes, writes_joining, writes_moves
-from stemtide.hub.crises.models import Crisis
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.reports.reads_figures import figures
-from stemtide.protocol.crises import (
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
+from stemtide.hub.rooms.crises.writes import (
+    crises as writes,
+    moves as writes_moves,
+    participants as writes_joining,
+)
+from stemtide.hub.rooms.reports.reads.figures import figures
+from stemtide.protocol.enums import CheckAnswer, JoinState
+from stemtide.protocol.law.frameworks import newest
+from stemtide.protocol.messages.crises import (
     CheckIn,
     CloseIn,
     CountriesIn,
@@ -17,8 +24,6 @@ from stemtide.protocol.crises import (
     TriageIn,
     WarningIn,
 )
-from stemtide.protocol.frameworks import newest
-from stemtide.protocol.words import CheckAnswer, JoinState
 from tests.world import NOON
 
 YES = CheckIn(answer="yes", evidence="seen by two officers")

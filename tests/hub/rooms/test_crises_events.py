@@ -3,10 +3,17 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.crises import reads_life, writes_events, writes_joining
-from stemtide.hub.crises.models import EventLink
-from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError
-from stemtide.protocol.crises import InviteIn, LinkIn, NeighbourIn, NeighbourNewsIn, ReasonIn
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.rooms.crises.models import EventLink
+from stemtide.hub.rooms.crises.reads import life as reads_life
+from stemtide.hub.rooms.crises.writes import events as writes_events, participants as writes_joining
+from stemtide.protocol.messages.crises import (
+    InviteIn,
+    LinkIn,
+    NeighbourIn,
+    NeighbourNewsIn,
+    ReasonIn,
+)
 from tests.world import NOON
 
 PCI = {"framework": "gifct", "version": "2025", "type": "perpetrator-content-incident"}

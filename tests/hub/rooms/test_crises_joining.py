@@ -3,10 +3,15 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.crises import reads, reads_joining, reads_life, writes_joining
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.protocol.crises import DecliningIn, InviteIn, PartyIn
-from stemtide.protocol.words import Capacity, JoinState
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.crises.reads import (
+    crises as reads,
+    life as reads_life,
+    participants as reads_joining,
+)
+from stemtide.hub.rooms.crises.writes import participants as writes_joining
+from stemtide.protocol.enums import Capacity, JoinState
+from stemtide.protocol.messages.crises import DecliningIn, InviteIn, PartyIn
 from tests.world import NOON
 
 

@@ -4,9 +4,10 @@ import threading
 import pytest
 from django.db import connection
 
-from stemtide.hub.crises import reads, reads_life, writes, writes_moves
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.protocol.crises import CheckIn, CloseIn, KeepIn, ProposalIn, ReasonIn
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
+from stemtide.hub.rooms.crises.writes import crises as writes, moves as writes_moves
+from stemtide.protocol.messages.crises import CheckIn, CloseIn, KeepIn, ProposalIn, ReasonIn
 from tests.world import NOON
 
 ACTIVATE = ProposalIn(act="activate", reason="it spreads")

@@ -5,12 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.crises import rules, rules_events, rules_joining, rules_moves
-from stemtide.hub.errors import ConflictError, NotAllowedError, RefusalError
-from stemtide.hub.parties.models import Party
-from stemtide.hub.parties.reads import Actor
-from stemtide.protocol.frameworks import framework
-from stemtide.protocol.words import (
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RefusalError
+from stemtide.hub.rooms.crises.rules import (
+    crises as rules,
+    events as rules_events,
+    moves as rules_moves,
+    participants as rules_joining,
+)
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import (
     Capacity,
     CheckAnswer,
     JoinState,
@@ -19,6 +23,7 @@ from stemtide.protocol.words import (
     ProposalState,
     Role,
 )
+from stemtide.protocol.law.frameworks import framework
 from tests.world import NOON
 
 TESTS = [

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from stemtide.hub.situation import writes_leads as writes
-from stemtide.hub.situation.models import Lead
-from stemtide.protocol.situation import LeadIn
+from stemtide.hub.rooms.situation.models import Lead
+from stemtide.hub.rooms.situation.writes import leads as writes
+from stemtide.protocol.messages.situation import LeadIn
 from tests.hub.situation.conftest import LEAD
 from tests.world import NOON
 

@@ -7,14 +7,15 @@ from itertools import product
 import pytest
 from django.db import connection, transaction
 
-from stemtide.hub.errors import ConflictError, NotFoundError
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.signals import reads, writes
-from stemtide.hub.signals.rules import unpack_audience
-from stemtide.protocol.feed import FeedPage, FeedSignal
+from stemtide.hub.platform.errors import ConflictError, NotFoundError
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.rules.signals import unpack_audience
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import Tlp, may_receive
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import PartyKind
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.sync.feed import FeedPage, FeedSignal
 from tests.world import NOON, hex_value, signal_in
 
 AUDIENCES = [

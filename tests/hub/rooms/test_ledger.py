@@ -9,9 +9,10 @@ import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 
-from stemtide.hub.ledger import reads, writes
-from stemtide.hub.ledger.models import Entry, Numbering
-from stemtide.hub.ledger.rules import NoTransactionError
+from stemtide.hub.rooms.ledger.models import Entry, Numbering
+from stemtide.hub.rooms.ledger.reads import ledger as reads
+from stemtide.hub.rooms.ledger.rules.ledger import NoTransactionError
+from stemtide.hub.rooms.ledger.writes import ledger as writes
 from tests.world import NOON
 
 MICROSECOND = timedelta(microseconds=1)

@@ -4,11 +4,11 @@ from uuid import uuid4
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from stemtide.hub.ledger import reads
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.ledger.rules import crisis_named
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.reads import ledger as reads
+from stemtide.hub.rooms.ledger.rules.ledger import crisis_named
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 
 

@@ -9,12 +9,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from stemtide.hub.errors import ConflictError, NotFoundError
-from stemtide.hub.signals import long_values, reads, writes
-from stemtide.hub.signals.models import LongValue, Signal
-from stemtide.hub.signals.rules import TooManyError
-from stemtide.protocol.feed import MAX_PAGE_VALUE_BYTES, FeedPage
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.hub.platform.errors import ConflictError, NotFoundError
+from stemtide.hub.rooms.signals import long_values
+from stemtide.hub.rooms.signals.models import LongValue, Signal
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.rules.signals import TooManyError
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.sync.feed import MAX_PAGE_VALUE_BYTES, FeedPage
 from tests.prints import LONG, long_value, text_value
 from tests.world import NOON, hex_value, outcome, report_of, signal_in
 

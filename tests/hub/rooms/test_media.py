@@ -7,17 +7,17 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.media import keys as media_keys, reads, rules, writes
-from stemtide.hub.media.models import Look, Preview
-from stemtide.hub.media.rules import PreviewFacts
-from stemtide.hub.parties import reads as parties
-from stemtide.hub.permissions import allows
-from stemtide.hub.signals import writes as signals
-from stemtide.protocol.previews import PreviewIn, PreviewKind, Purpose
-from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.words import PartyKind, Role, SignalState
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.media import keys as media_keys, reads, rules, writes
+from stemtide.hub.rooms.media.models import Look, Preview
+from stemtide.hub.rooms.media.rules import PreviewFacts
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import PartyKind, Role, SignalState
+from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, Purpose
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.fingerprints.pictures import encoded, photo
 from tests.world import NOON, hex_value, signal_in
 

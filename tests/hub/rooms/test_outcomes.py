@@ -6,12 +6,14 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.errors import NotAllowedError
-from stemtide.hub.permissions import allows
-from stemtide.hub.signals import reads, reads_sightings, rules, writes
-from stemtide.hub.signals.models import CountedReport, Sighting, SightingSpan
-from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.words import Outcome, PartyKind
+from stemtide.hub.platform.errors import NotAllowedError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.signals.models import CountedReport, Sighting, SightingSpan
+from stemtide.hub.rooms.signals.reads import sightings as reads_sightings, signals as reads
+from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.enums import Outcome, PartyKind
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.world import NOON, hex_value, outcome, report_of
 
 

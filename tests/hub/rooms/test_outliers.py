@@ -5,11 +5,16 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.errors import NotAllowedError, NotFoundError
-from stemtide.hub.signals import reads, reads_outliers, reads_sightings, writes, writes_outliers
-from stemtide.hub.signals.models import Sighting, SightingSpan
-from stemtide.protocol.agents import BUCKET, Lookups, OutcomeReportIn, OutlierDecisionIn
-from stemtide.protocol.words import Outcome, Role
+from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.rooms.signals.models import Sighting, SightingSpan
+from stemtide.hub.rooms.signals.reads import (
+    outliers as reads_outliers,
+    sightings as reads_sightings,
+    signals as reads,
+)
+from stemtide.hub.rooms.signals.writes import outliers as writes_outliers, signals as writes
+from stemtide.protocol.enums import Outcome, Role
+from stemtide.protocol.sync.agents import BUCKET, Lookups, OutcomeReportIn, OutlierDecisionIn
 from tests.world import NOON, outcome, report_of
 
 COUNT, DISCARD = OutlierDecisionIn(is_counted=True), OutlierDecisionIn(is_counted=False)

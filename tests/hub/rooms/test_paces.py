@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from stemtide.hub.crises import writes as crises, writes_joining as joining
-from stemtide.hub.crises.models import Crisis
-from stemtide.hub.errors import TooManyError
-from stemtide.hub.ledger import reads_paces as paces, writes as ledger
-from stemtide.hub.ledger.models import Entry, PacedAct
-from stemtide.hub.ledger.rules_paces import Act, Pace, check_pace
-from stemtide.protocol.crises import InviteIn, WarningIn
-from stemtide.protocol.words import Role
+from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.crises.writes import crises, participants as joining
+from stemtide.hub.rooms.ledger.models import Entry, PacedAct
+from stemtide.hub.rooms.ledger.reads import rate_limits as paces
+from stemtide.hub.rooms.ledger.rules.rate_limits import Act, Pace, check_pace
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.crises import InviteIn, WarningIn
 from tests.world import NOON
 
 pytestmark = pytest.mark.usefixtures("few")

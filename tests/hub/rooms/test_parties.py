@@ -4,13 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotFoundError, UnknownKeyError
-from stemtide.hub.parties import reads, rules, writes, writes_contacts
-from stemtide.hub.parties.models import Agent, ApiKey, Person
-from stemtide.hub.permissions import allows, check_person_may_write
-from stemtide.hub.signals.reads_times import last_position
-from stemtide.protocol.agents import AgentStatusIn
-from stemtide.protocol.words import PartyKind, Role, Scope
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError, UnknownKeyError
+from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.rooms.parties.models import Agent, ApiKey, Person
+from stemtide.hub.rooms.parties.reads import parties as reads
+from stemtide.hub.rooms.parties.rules import parties as rules
+from stemtide.hub.rooms.parties.writes import contacts as writes_contacts, parties as writes
+from stemtide.hub.rooms.signals.reads.times import last_position
+from stemtide.protocol.enums import PartyKind, Role, Scope
+from stemtide.protocol.sync.agents import AgentStatusIn
 from tests.world import NOON, PASSWORD, hex_value
 
 

@@ -9,18 +9,8 @@ from allauth.mfa.models import Authenticator
 from axes.models import AccessAttempt
 from django.db import connection, models
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.parties import (
-    reads,
-    reads_people,
-    rules_people,
-    writes_locks,
-    writes_people,
-    writes_sittings,
-)
-from stemtide.hub.parties.models import Person, Sitting
-from stemtide.hub.permissions import (
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.platform.permissions import (
     MAY,
     Verb,
     allows,
@@ -28,7 +18,16 @@ from stemtide.hub.permissions import (
     check_person_may_manage,
     check_person_may_write,
 )
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.reads import parties as reads, people as reads_people
+from stemtide.hub.rooms.parties.rules import people as rules_people
+from stemtide.hub.rooms.parties.writes import (
+    locks as writes_locks,
+    people as writes_people,
+    sessions as writes_sittings,
+)
+from stemtide.protocol.enums import Role
 from tests.world import NOON
 
 IDLE = timedelta(hours=2)
@@ -113,7 +112,7 @@ def test_what_each_role_may_do(role, verbs):
 
 def colleague(world, party=None, email="other@agency.example"):
     party = party or world.agency
-    from stemtide.hub.parties import writes
+    from stemtide.hub.rooms.parties.writes import parties as writes
 
     return writes.add_person(
         email, party=party, role="analyst", password="correct-horse-battery", actor="x", now=NOON

@@ -5,12 +5,13 @@ import json
 
 import pytest
 
-from stemtide.fingerprints import url
-from stemtide.hub.errors import ConflictError, InvalidError
-from stemtide.hub.signals import reads, writes
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.feed import FeedSignal
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.fingerprints.url import canonical as url
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.sync.feed import FeedSignal
 from tests.world import NOON, hex_value, signal_in
 
 PAGE = "hxxps://www.Bad.example/video/12/?utm_source=x"

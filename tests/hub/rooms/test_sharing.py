@@ -5,15 +5,18 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.fingerprints import url
-from stemtide.hub.crises import writes_moves as crises
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError
-from stemtide.hub.permissions import allows
-from stemtide.hub.signals import reads, rules, statements, writes
-from stemtide.hub.signals.models import ContentItem, Signal
-from stemtide.protocol.crises import CloseIn
-from stemtide.protocol.signals import RowError, WithdrawIn
-from stemtide.protocol.words import PartyKind
+from stemtide.fingerprints.url import canonical as url
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.crises.writes import moves as crises
+from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals.models import ContentItem, Signal
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.messages.crises import CloseIn
+from stemtide.protocol.messages.signals import RowError, WithdrawIn
 from tests.world import NOON, hex_value, signal_in
 
 

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.desk import curves
-from stemtide.hub.signals import reads_sightings as reads, rules, writes, writes_outcomes
-from stemtide.hub.signals.models import SightingSpan
-from stemtide.hub.signals.rows import CurvePoint
-from stemtide.protocol.agents import OutcomeRow
+from stemtide.hub.desk.signals import curves
+from stemtide.hub.rooms.signals.models import SightingSpan
+from stemtide.hub.rooms.signals.reads import sightings as reads
+from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.hub.rooms.signals.views import CurvePoint
+from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes, signals as writes
+from stemtide.protocol.sync.agents import OutcomeRow
 from tests.world import NOON, hex_value, report_of, signal_in
 
 pytestmark = pytest.mark.django_db

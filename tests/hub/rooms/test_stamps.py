@@ -6,10 +6,10 @@ from datetime import timedelta
 import pytest
 from django.core.management import call_command
 
-from stemtide.hub.signals import writes
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import Opinion, WithdrawReason
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.enums import Opinion, WithdrawReason
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.world import NOON, hex_value, signal_in
 
 AT = int(NOON.timestamp())

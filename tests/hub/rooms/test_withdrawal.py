@@ -6,11 +6,13 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.errors import ConflictError, NotAllowedError, NotFoundError
-from stemtide.hub.signals import reads, rules, writes
-from stemtide.hub.signals.models import OpinionRow, Signal
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import PartyKind, Role, SignalState
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.enums import PartyKind, Role, SignalState
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.world import NOON, hex_value
 
 PASS, NO, CONFLICT = None, NotAllowedError, ConflictError

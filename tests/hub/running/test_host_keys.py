@@ -7,10 +7,10 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub import host_keys
-from stemtide.hub.ledger.models import Entry, HubKey
-from stemtide.hub.ledger.rules_keys import KeyName, OtherKeyError, secret_fingerprint
-from stemtide.hub.media import keys as media
-from stemtide.hub.snapshots import keys as signing
+from stemtide.hub.rooms.ledger.models import Entry, HubKey
+from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError, secret_fingerprint
+from stemtide.hub.rooms.media import keys as media
+from stemtide.hub.rooms.snapshots import keys as signing
 from tests import tables
 from tests.world import NOON
 

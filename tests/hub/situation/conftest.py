@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.situation import writes, writes_leads
-from stemtide.protocol.situation import LeadIn, LineIn, MessageIn, VoteIn
-from stemtide.protocol.words import Role
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation as writes
+from stemtide.protocol.enums import Role
+from stemtide.protocol.messages.situation import LeadIn, LineIn, MessageIn, VoteIn
 from tests.world import NOON
 
 LEAD = {

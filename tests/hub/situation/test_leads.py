@@ -6,18 +6,16 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from stemtide.hub.clock import run_once
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.situation import (
-    reads_leads as reads,
-    rules_leads as rules,
-    writes_leads as writes,
-)
-from stemtide.hub.situation.models import Lead
-from stemtide.protocol.situation import LeadCloseIn, LeadIn, LeadPassIn
-from stemtide.protocol.words import LeadState, PartyKind, Role
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.situation.models import Lead
+from stemtide.hub.rooms.situation.reads import leads as reads
+from stemtide.hub.rooms.situation.rules import leads as rules
+from stemtide.hub.rooms.situation.writes import leads as writes
+from stemtide.hub.scheduler import run_once
+from stemtide.protocol.enums import LeadState, PartyKind, Role
+from stemtide.protocol.messages.situation import LeadCloseIn, LeadIn, LeadPassIn
 from tests.hub.situation.conftest import LEAD
 from tests.hub.situation.test_log import NO, YES, allowed
 from tests.world import NOON

@@ -3,10 +3,12 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.situation import reads, rules, writes
-from stemtide.protocol.situation import LineIn
-from stemtide.protocol.words import LineState, PartyKind, Role, Vote
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.situation.reads import situation as reads
+from stemtide.hub.rooms.situation.rules import situation as rules
+from stemtide.hub.rooms.situation.writes import situation as writes
+from stemtide.protocol.enums import LineState, PartyKind, Role, Vote
+from stemtide.protocol.messages.situation import LineIn
 from tests.hub.situation.test_log import CLOSED, NO, OPEN, YES, allowed
 from tests.world import NOON
 

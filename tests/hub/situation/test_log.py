@@ -4,16 +4,18 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.hub.errors import (
+from stemtide.hub.platform.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
     NotFoundError,
     RefusalError,
 )
-from stemtide.hub.situation import reads, rules, writes
-from stemtide.protocol.situation import MessageIn
-from stemtide.protocol.words import MessageKind, PartyKind, Role
+from stemtide.hub.rooms.situation.reads import situation as reads
+from stemtide.hub.rooms.situation.rules import situation as rules
+from stemtide.hub.rooms.situation.writes import situation as writes
+from stemtide.protocol.enums import MessageKind, PartyKind, Role
+from stemtide.protocol.messages.situation import MessageIn
 from tests.world import NOON, hex_value
 
 OPEN = rules.RoomFacts(is_open=True, opened_by="be-crisis-centre")

@@ -3,9 +3,9 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.errors import InvalidError
-from stemtide.hub.situation import reads_search
-from stemtide.hub.situation.reads_search import search
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.situation.reads import search as reads_search
+from stemtide.hub.rooms.situation.reads.search import search
 from tests.world import hex_value
 
 ASKED = hex_value(77)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from stemtide.hub.snapshots import making
-from stemtide.protocol import snapshot_files
+from stemtide.hub.rooms.snapshots import builder as making
+from stemtide.protocol.sync import snapshot_files
 from tests.world import NOON
 
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from stemtide.protocol.signatures import PublicKey
+from stemtide.protocol.sync.signatures import PublicKey
 from tests.cli.conftest import run, run_bare
 from tests.hub.api.conftest import serving, signal
 from tests.hub.snapshots.replay import wire

@@ -7,10 +7,10 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stemtide.hub.signals import writes
-from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.signatures import PublicKey, SignatureError, sign
-from stemtide.protocol.snapshot_files import (
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.sync.signatures import PublicKey, SignatureError, sign
+from stemtide.protocol.sync.snapshot_files import (
     Incoming,
     SnapshotFileError,
     WrongBaseError,
@@ -20,7 +20,7 @@ from stemtide.protocol.snapshot_files import (
     opened_delta,
     opened_whole,
 )
-from stemtide.protocol.snapshots import WholeHead
+from stemtide.protocol.sync.snapshots import WholeHead
 from tests.world import NOON, hex_value
 
 

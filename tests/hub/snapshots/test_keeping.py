@@ -10,12 +10,13 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from stemtide.hub.errors import ConflictError
-from stemtide.hub.signals import reads, writes
-from stemtide.hub.snapshots import making
-from stemtide.hub.snapshots.keeping import BusyError, Shelf
-from stemtide.hub.snapshots.making import GoneError
-from stemtide.protocol.signals import WithdrawIn
+from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.hub.rooms.snapshots import builder as making
+from stemtide.hub.rooms.snapshots.builder import GoneError
+from stemtide.hub.rooms.snapshots.cache import BusyError, Shelf
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.world import NOON, hex_value
 
 
@@ -129,8 +130,8 @@ def test_a_reader_makes_one_at_a_time(world, readers, settings):
 
 
 def test_a_delta_of_most_of_it_is_refused(world, readers, monkeypatch):
-    monkeypatch.setattr("stemtide.protocol.snapshot_files.MEMBER_BYTES", 100)
-    monkeypatch.setattr("stemtide.hub.signals.reads_snapshots._CHUNK", 1)
+    monkeypatch.setattr("stemtide.protocol.sync.snapshot_files.MEMBER_BYTES", 100)
+    monkeypatch.setattr("stemtide.hub.rooms.signals.reads.snapshots._CHUNK", 1)
     _, manifest = readers.whole(world.agency)
     for number in range(20):
         world.share(value=hex_value(number))

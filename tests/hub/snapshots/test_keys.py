@@ -5,11 +5,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from stemtide.hub.snapshots import making
-from stemtide.hub.snapshots.keys import SigningKeyError, add_key, drop_old_keys, keys_in
-from stemtide.protocol.signatures import PublicKey, SignatureError, Signed, check, sign
-from stemtide.protocol.snapshot_files import opened_whole
-from stemtide.protocol.snapshots import HubKey
+from stemtide.hub.rooms.snapshots import builder as making
+from stemtide.hub.rooms.snapshots.keys import SigningKeyError, add_key, drop_old_keys, keys_in
+from stemtide.protocol.sync.signatures import PublicKey, SignatureError, Signed, check, sign
+from stemtide.protocol.sync.snapshot_files import opened_whole
+from stemtide.protocol.sync.snapshots import HubKey
 
 
 def test_the_key_is_made_once_for_its_owner_only(tmp_path):

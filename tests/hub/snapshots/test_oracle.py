@@ -8,13 +8,14 @@ from contextlib import suppress
 import pytest
 from django.db import transaction
 
-from stemtide.hub.errors import ConflictError
-from stemtide.hub.signals import reads, writes
-from stemtide.hub.signals.models import Signal
-from stemtide.hub.snapshots.making import GoneError
+from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.hub.rooms.snapshots.builder import GoneError
+from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Tlp
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import SignalState
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.prints import LONG, long_value
 from tests.world import NOON, hex_value
 
@@ -158,7 +159,7 @@ def test_a_reader_who_comes_into_a_crisis_takes_the_whole(world, readers):
 
 
 def test_a_base_from_before_what_is_known_to_be_gone_takes_the_whole(world, readers, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.snapshots.making.MAX_DROPS", 2)
+    monkeypatch.setattr("stemtide.hub.rooms.snapshots.builder.MAX_DROPS", 2)
     shared = [world.share(value=hex_value(number)) for number in range(4)]
     base, manifest = readers.whole(world.agency)
     for one in shared[:2]:

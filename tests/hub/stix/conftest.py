@@ -7,11 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.parties.reads import Caller
-from stemtide.hub.stix import reads, reads_pages, writes, writes_making
-from stemtide.hub.stix.reads_pages import Wanted
-from stemtide.protocol.stix import stix_time
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.stix.reads import pages as reads_pages, stix as reads
+from stemtide.hub.rooms.stix.reads.pages import Wanted
+from stemtide.hub.rooms.stix.writes import builder as writes_making, stix as writes
+from stemtide.interop.stix.objects import stix_time
+from stemtide.protocol.enums import Scope
 from tests.world import NOON, hex_value
 
 

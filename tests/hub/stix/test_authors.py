@@ -6,11 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.signals.models import Signal
-from stemtide.hub.stix import reads
-from stemtide.hub.stix.models import StixObject
-from stemtide.protocol.stix import EXTENSION, stix_time
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.hub.rooms.stix.reads import stix as reads
+from stemtide.interop.stix.objects import EXTENSION, stix_time
 from tests.hub.stix.conftest import indicator, said_of
 from tests.world import NOON, hex_value
 

@@ -3,10 +3,10 @@
 
 import pytest
 
-from stemtide.hub.errors import NotAllowedError, NotFoundError
-from stemtide.hub.stix import writes
-from stemtide.hub.stix.models import StixObject
-from stemtide.protocol.words import Scope
+from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.hub.rooms.stix.writes import stix as writes
+from stemtide.protocol.enums import Scope
 from tests.hub.stix.conftest import indicator, said_of
 from tests.world import NOON
 
@@ -38,14 +38,14 @@ def test_the_room_of_a_crisis_reads_and_writes_its_collection(shelf, row):
     alias = f"crisis-{crisis.id}"
     found = [rights(shelf, party, alias)]
     world.join(crisis, world.big_provider)
-    from stemtide.hub.crises import writes_joining
-    from stemtide.protocol.crises import InviteIn
+    from stemtide.hub.rooms.crises.writes import participants as writes_joining
+    from stemtide.protocol.messages.crises import InviteIn
 
     body = InviteIn(parties=("small-forum",))
     writes_joining.invite(crisis.id, body=body, by=world.actor(world.agency), now=NOON)
     found.append(rights(shelf, party, alias))
-    from stemtide.hub.crises import writes_moves
-    from stemtide.protocol.crises import CloseIn
+    from stemtide.hub.rooms.crises.writes import moves as writes_moves
+    from stemtide.protocol.messages.crises import CloseIn
 
     body = CloseIn(reason="nothing")
     writes_moves.close(crisis.id, body=body, by=world.actor(), now=NOON)

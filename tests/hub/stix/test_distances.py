@@ -6,9 +6,9 @@ from importlib import import_module
 from django.apps import apps
 from django.db import connection
 
-from stemtide.hub.signals.models import Signal
-from stemtide.hub.stix.models import StixObject
-from stemtide.protocol.stix import EXTENSION
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.interop.stix.objects import EXTENSION
 from tests.hub.stix.conftest import indicator
 
 FACTS = {"extension_type": "property-extension", "within_bits": 30}
@@ -23,7 +23,7 @@ def test_a_posted_indicator_cannot_widen_its_match(shelf):
 def test_an_indicator_without_our_extension_does_not_stop_the_migration(shelf):
     shelf.post(indicator(x_tool={"within_bits": 64}))
     before = StixObject.objects.get(type="indicator").body
-    import_module("stemtide.hub.stix.migrations.0004_distances").limit(
+    import_module("stemtide.hub.rooms.stix.migrations.0004_distances").limit(
         apps, connection.schema_editor()
     )
     assert StixObject.objects.get(type="indicator").body == before

@@ -3,12 +3,12 @@
 
 import pytest
 
-from stemtide.hub.crises import writes_joining, writes_moves
-from stemtide.hub.signals.models import Signal
-from stemtide.hub.stix import writes
-from stemtide.hub.stix.models import StixObject
-from stemtide.protocol.crises import CloseIn, DecliningIn
-from stemtide.protocol.stix import EXTENSION, MARKING_OF
+from stemtide.hub.rooms.crises.writes import moves as writes_moves, participants as writes_joining
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.hub.rooms.stix.writes import stix as writes
+from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
+from stemtide.protocol.messages.crises import CloseIn, DecliningIn
 from tests.hub.stix.conftest import indicator, said_of
 from tests.hub.stix.test_posting import A, B, md5, pdq, refusals, several
 from tests.hub.stix.test_second_descriptions import newer, revoked

@@ -7,13 +7,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from stemtide.hub.signals import writes
-from stemtide.hub.signals.models import OpinionRow, Signal
-from stemtide.hub.stix.models import StixObject
-from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.stix import MARKING_OF, stix_time
-from stemtide.protocol.stix_posted import MAX_JUDGED
-from stemtide.protocol.words import WithdrawReason
+from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.interop.stix.objects import MARKING_OF, stix_time
+from stemtide.interop.stix.posted import MAX_JUDGED
+from stemtide.protocol.enums import WithdrawReason
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.stix.conftest import indicator, said_of
 from tests.world import NOON, hex_value
 
@@ -58,7 +58,7 @@ def test_an_opinion_of_more_than_are_taken_at_once_is_refused(shelf):
 
 
 def test_the_opinions_of_one_post_are_counted_together(shelf, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.stix.writes_posting.MAX_JUDGED", 2)
+    monkeypatch.setattr("stemtide.hub.rooms.stix.writes.posts.MAX_JUDGED", 2)
     some = [indicator(hex_value(number)) for number in range(3)]
     shelf.post(*some)
     status = shelf.post(*[said_of(one["id"]) for one in some])

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.signals import writes as signals
-from stemtide.hub.signals.models import Signal
-from stemtide.protocol.signals import OpinionIn
-from stemtide.protocol.stix import EXTENSION
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.interop.stix.objects import EXTENSION
+from stemtide.protocol.messages.signals import OpinionIn
 from tests.hub.stix.conftest import indicator, said_of
 from tests.world import NOON, hex_value, outcome, report_of
 

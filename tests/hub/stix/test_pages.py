@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from stemtide.hub.signals import writes as signals
-from stemtide.hub.stix import reads_pages
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.stix.reads import pages as reads_pages
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.stix.conftest import indicator
 from tests.world import NOON, hex_value
 

@@ -3,10 +3,10 @@
 
 import pytest
 
-from stemtide.hub.signals.models import OpinionRow, Sighting, Signal
-from stemtide.hub.stix.models import StixObject
-from stemtide.protocol.stix import EXTENSION, MARKING_OF
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
+from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
+from stemtide.protocol.enums import Scope
 from tests.hub.stix.conftest import indicator, said_of
 from tests.world import NOON, hex_value
 
@@ -90,8 +90,8 @@ def test_a_revoked_version_withdraws_the_signal(shelf):
 def test_a_withdrawal_by_another_door_revokes_what_was_posted(shelf):
     sent = indicator()
     shelf.post(sent)
-    from stemtide.hub.signals import writes
-    from stemtide.protocol.signals import WithdrawIn
+    from stemtide.hub.rooms.signals.writes import signals as writes
+    from stemtide.protocol.messages.signals import WithdrawIn
 
     body = WithdrawIn(reason="not_violating")
     writes.withdraw(Signal.objects.get().uid, body=body, by=shelf.world.agency, now=NOON)
@@ -404,8 +404,8 @@ def test_one_comparison_does_not_become_several_under_its_id(shelf):
 
 
 def test_it_is_revoked_and_not_deleted(shelf):
-    from stemtide.hub.errors import NotAllowedError
-    from stemtide.hub.stix import writes
+    from stemtide.hub.platform.errors import NotAllowedError
+    from stemtide.hub.rooms.stix.writes import stix as writes
 
     sent = several(pdq(A), md5(B))
     shelf.post(sent)

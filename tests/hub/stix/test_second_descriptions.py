@@ -3,10 +3,10 @@
 
 import pytest
 
-from stemtide.hub.signals import writes as signals
-from stemtide.hub.signals.models import OpinionRow, Signal
-from stemtide.protocol.signals import WithdrawIn
-from stemtide.protocol.stix import EXTENSION, MARKING_OF, indicator_id
+from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.interop.stix.objects import EXTENSION, MARKING_OF, indicator_id
+from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.stix.conftest import indicator, said_of
 from tests.hub.stix.test_posting import A, B, C, md5, pdq, refusals, several, values
 from tests.world import NOON

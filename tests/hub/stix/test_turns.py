@@ -7,12 +7,13 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, connections
 
-from stemtide.hub.ledger.models import Entry
-from stemtide.hub.ledger.writes_parts import part
-from stemtide.hub.signals import rules_ready, writes as signals
-from stemtide.hub.signals.models import Signal
-from stemtide.hub.stix import writes_posting as posting
-from stemtide.hub.stix.models import Receipt
+from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.writes.transactions import part
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.stix.models import Receipt
+from stemtide.hub.rooms.stix.writes import posts as posting
 from tests.hub.stix.conftest import indicator, said_of
 from tests.world import NOON, hex_value, signal_in
 
@@ -50,7 +51,7 @@ def test_patterns_are_read_before_the_turn_of_new_ones_and_of_new_versions(shelf
 
 
 def test_no_more_is_read_of_a_post_than_it_may_share(shelf, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.stix.reading.MAX_SIGNALS", 3)
+    monkeypatch.setattr("stemtide.hub.rooms.stix.parser.MAX_SIGNALS", 3)
     pairs = [indicator(pattern=any_of(hex_value(2 * n), hex_value(2 * n + 1))) for n in range(2)]
     status = shelf.post(*pairs, indicator(hex_value(9)))
     assert (status["success_count"], Signal.objects.count()) == (2, 3)
@@ -59,7 +60,7 @@ def test_no_more_is_read_of_a_post_than_it_may_share(shelf, monkeypatch):
 
 
 def test_a_post_that_comes_again_goes_on_after_what_is_here(shelf, monkeypatch):
-    monkeypatch.setattr("stemtide.hub.stix.reading.MAX_SIGNALS", 2)
+    monkeypatch.setattr("stemtide.hub.rooms.stix.parser.MAX_SIGNALS", 2)
     some = [indicator(hex_value(number)) for number in range(4)]
     assert shelf.post(*some)["failure_count"] == 2
     assert shelf.post(*some)["success_count"] == 4
@@ -112,7 +113,7 @@ def test_others_write_between_the_turns_of_one_post(committed_shelf, monkeypatch
             with part():
                 yield
 
-        monkeypatch.setattr("stemtide.hub.stix.writes.part", part_after_a_share)
+        monkeypatch.setattr("stemtide.hub.rooms.stix.writes.stix.part", part_after_a_share)
         committed_shelf.post(*(indicator(hex_value(number)) for number in range(6)))
     acts = [one for one in world.ledger_kinds() if one in {"objects.posted", "signal.shared"}]
     assert acts == ["signal.shared", "objects.posted"] * 3

@@ -9,11 +9,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from stemtide.hub.parties import reads as parties
-from stemtide.hub.webhooks import writes, writes_events, writes_sending
-from stemtide.hub.webhooks.models import Delivery, Webhook
-from stemtide.hub.webhooks.sending import Calling
-from stemtide.protocol.webhook_messages import WebhookIn
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
+from stemtide.hub.rooms.webhooks.sender import Calling
+from stemtide.hub.rooms.webhooks.writes import (
+    deliveries as writes_sending,
+    events as writes_events,
+    webhooks as writes,
+)
+from stemtide.protocol.messages.webhooks import WebhookIn
 from tests.hub.alerts.receivers import answer, parts, receiver
 from tests.world import World
 

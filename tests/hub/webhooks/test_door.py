@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.webhooks import rules, writes
-from stemtide.hub.webhooks.models import Delivery
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.webhooks import rules
+from stemtide.hub.rooms.webhooks.models import Delivery
+from stemtide.hub.rooms.webhooks.writes import webhooks as writes
+from stemtide.protocol.enums import Scope
 from tests.house.test_docs import read, table
 from tests.hub.api.conftest import Machine
 from tests.hub.outside.names import NOT_PUBLIC, told_by

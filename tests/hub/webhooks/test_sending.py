@@ -14,14 +14,20 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.alerts import reads as alerts, writes as alert_writes
-from stemtide.hub.outside.posting import Fate, Verdict
-from stemtide.hub.webhooks import rules, sending, writes, writes_events, writes_sending
-from stemtide.hub.webhooks.models import Delivery, Webhook
-from stemtide.hub.webhooks.rules import DELAYS_S, MAX_ATTEMPTS, ConflictError
-from stemtide.hub.webhooks.writes_sending import Taken
-from stemtide.protocol.webhook_messages import WebhookChangeIn
-from stemtide.protocol.webhooks import LONGEST_RETRY_AFTER
+from stemtide.hub.platform.egress.posts import Fate, Verdict
+from stemtide.hub.rooms.alerts.reads import alerts
+from stemtide.hub.rooms.alerts.writes import alerts as alert_writes
+from stemtide.hub.rooms.webhooks import rules, sender as sending
+from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
+from stemtide.hub.rooms.webhooks.rules import DELAYS_S, MAX_ATTEMPTS, ConflictError
+from stemtide.hub.rooms.webhooks.writes import (
+    deliveries as writes_sending,
+    events as writes_events,
+    webhooks as writes,
+)
+from stemtide.hub.rooms.webhooks.writes.deliveries import Taken
+from stemtide.protocol.messages.webhooks import WebhookChangeIn
+from stemtide.protocol.webhook_headers import LONGEST_RETRY_AFTER
 from tests.hub.alerts.receivers import answer, receiver
 from tests.hub.api.conftest import wait_until
 from tests.hub.webhooks.test_telling import share
@@ -303,8 +309,8 @@ import sys, uuid
 from datetime import datetime
 from stemtide.hub import boot
 boot.start()
-from stemtide.hub.webhooks import writes_sending
-from stemtide.hub.webhooks.sending import Calling
+from stemtide.hub.rooms.webhooks import writes_sending
+from stemtide.hub.rooms.webhooks.sender import Calling
 now = datetime.fromisoformat(sys.argv[1])
 calling = Calling(home="", loopback=True, now=lambda: now, chance=lambda: 0.5)
 for taken in writes_sending.claim_due(now, limit=10):

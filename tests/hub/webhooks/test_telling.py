@@ -6,18 +6,19 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from stemtide.hub.alerts.rules_kinds import REQUESTS
-from stemtide.hub.crises import writes_joining
-from stemtide.hub.parties import writes as parties
-from stemtide.hub.signals import writes as signals
-from stemtide.hub.signals.models import Signal
-from stemtide.hub.webhooks import reads, reads_events, rules
-from stemtide.hub.webhooks.models import Delivery
-from stemtide.hub.webhooks.rules import Bundle
-from stemtide.protocol.crises import InviteIn, PartyIn
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.webhook_messages import EventType
-from stemtide.protocol.words import Scope
+from stemtide.hub.rooms.alerts.rules.kinds import REQUESTS
+from stemtide.hub.rooms.crises.writes import participants as writes_joining
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.webhooks import rules
+from stemtide.hub.rooms.webhooks.models import Delivery
+from stemtide.hub.rooms.webhooks.reads import events as reads_events, webhooks as reads
+from stemtide.hub.rooms.webhooks.rules import Bundle
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.messages.crises import InviteIn, PartyIn
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.messages.webhooks import EventType
 from tests.hub.orders import cast
 from tests.world import NOON, signal_in
 

@@ -15,10 +15,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
 from stemtide.hub.api.problems import ProblemError, is_refused, row_error
-from stemtide.protocol.bulk_columns import BadRow, BulkFileError, Columns, LeftOut
-from stemtide.protocol.bulk_files import read_csv, text_lines
-from stemtide.protocol.problems import WHOLE, FieldProblem, ProblemType
-from stemtide.protocol.signals import (
+from stemtide.protocol.files.columns import BadRow, BulkFileError, Columns, LeftOut
+from stemtide.protocol.files.signal_readers import read_csv, text_lines
+from stemtide.protocol.messages.signals import (
     MAX_BULK,
     MAX_BULK_VALUE_BYTES,
     BulkIn,
@@ -26,6 +25,7 @@ from stemtide.protocol.signals import (
     SignalIn,
     is_long,
 )
+from stemtide.protocol.problems import WHOLE, FieldProblem, ProblemType
 
 JSON = "application/json"
 JSON_LINES = "application/x-ndjson"

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 from django.http import HttpRequest
 
-from stemtide.hub.api.rates import LARGE_BYTES
-from stemtide.hub.ledger.writes_parts import part
-from stemtide.hub.parties.reads import Caller
-from stemtide.hub.signals.writes import Turn
-from stemtide.hub.signals.writes_bulks import one_bulk
+from stemtide.hub.api.rate_limits import LARGE_BYTES
+from stemtide.hub.rooms.ledger.writes.transactions import part
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.signals.writes.bulks import one_bulk
+from stemtide.hub.rooms.signals.writes.signals import Turn
 
 reading_alone = threading.Lock()
 """Held while the rows of a bulk are parsed. Python runs one thread at a time, and parsing 20,000

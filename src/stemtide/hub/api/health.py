@@ -13,20 +13,20 @@ from django.views.decorators.http import require_safe
 from pydantic import BaseModel
 
 from stemtide import __version__
-from stemtide.client.line import is_loopback
-from stemtide.hub.alerts import reads as alerts, reads_deliveries as deliveries
+from stemtide.client.connection import is_loopback
 from stemtide.hub.api import metrics, problems
+from stemtide.hub.api.app import answer_to
+from stemtide.hub.api.auth import called, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.api.callers import called, now
-from stemtide.hub.api.machine import answer_to
-from stemtide.hub.exchanges import reads as exchanges
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.parties import reads as parties
-from stemtide.hub.signals import reads as signals
-from stemtide.hub.signals.reads_times import last_position
+from stemtide.hub.rooms.alerts.reads import alerts, deliveries
+from stemtide.hub.rooms.exchanges.reads import exchanges
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.reads.times import last_position
 from stemtide.hub.vitals import Trouble, vitals
+from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType, problem
-from stemtide.protocol.words import Scope
 
 _PROXY_HEADERS = (
     *("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"),

@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from stemtide.hub.alerts.rules import AlertState, Channel, DeliveryState
-from stemtide.hub.disconnects import served
-from stemtide.hub.parties.reads import AgentRow
+from stemtide.hub.platform.disconnects import served
+from stemtide.hub.rooms.alerts.rules.alerts import AlertState, Channel, DeliveryState
+from stemtide.hub.rooms.parties.reads.parties import AgentRow
 from stemtide.hub.vitals import Trouble
-from stemtide.protocol.words import Outcome, SignalState
+from stemtide.protocol.enums import Outcome, SignalState
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -12,8 +12,10 @@ from ninja.errors import AuthenticationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from stemtide.hub.api.tongues import OURS, Tongue
-from stemtide.hub.errors import (
+from stemtide.hub.api.error_formats import OURS, Tongue
+from stemtide.hub.notifier import NoStreamLeftError, WakesClosedError
+from stemtide.hub.platform.documents.verification import AnotherDocumentError
+from stemtide.hub.platform.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
@@ -21,23 +23,15 @@ from stemtide.hub.errors import (
     TooManyError,
     UnknownKeyError,
 )
-from stemtide.hub.orders.rules_lint import FlawedError
-from stemtide.hub.papers.verifying import AnotherDocumentError
-from stemtide.hub.signals.rules import BulkRefusedError
-from stemtide.hub.snapshots.keeping import BusyError
-from stemtide.hub.snapshots.making import GoneError
+from stemtide.hub.rooms.orders.rules.lint import FlawedError
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
+from stemtide.hub.rooms.snapshots.builder import GoneError
+from stemtide.hub.rooms.snapshots.cache import BusyError
 from stemtide.hub.vitals import vitals
-from stemtide.hub.wake import NoStreamLeftError, WakesClosedError
 from stemtide.protocol.labels import RefusedLabelError
-from stemtide.protocol.problems import (
-    WHOLE,
-    FieldProblem,
-    Problem,
-    ProblemType,
-    problem,
-)
-from stemtide.protocol.problems_found import field_problem, summary, without_echoes
-from stemtide.protocol.signals import RowError
+from stemtide.protocol.messages.signals import RowError
+from stemtide.protocol.problems import WHOLE, FieldProblem, Problem, ProblemType, problem
+from stemtide.protocol.validation import field_problem, summary, without_echoes
 
 log = logging.getLogger(__name__)
 

@@ -17,19 +17,19 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import Error, connection
 from pydantic import BaseModel, Field, ValidationError
 
-from stemtide.hub.api import problems, rates
-from stemtide.hub.api.callers import called
-from stemtide.hub.api.feed import MAX_POSITION
+from stemtide.hub.api import problems, rate_limits as rates
+from stemtide.hub.api.asgi import NO_STORE, Receive, Scope, Send, send_problem
+from stemtide.hub.api.auth import called
 from stemtide.hub.api.metrics import count_request, streams_open
 from stemtide.hub.api.problems import ProblemError
-from stemtide.hub.api.wire import NO_STORE, Receive, Scope, Send, send_problem
-from stemtide.hub.errors import RefusalError
-from stemtide.hub.parties.reads import Caller
-from stemtide.hub.signals import reads as signals
-from stemtide.hub.wake import Subscription, WakesClosedError, wakes
-from stemtide.protocol import words
-from stemtide.protocol.feed import Wake
+from stemtide.hub.api.v1.feed import MAX_POSITION
+from stemtide.hub.notifier import Subscription, WakesClosedError, wakes
+from stemtide.hub.platform.errors import RefusalError
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.protocol import enums as words
 from stemtide.protocol.problems import Problem, ProblemType
+from stemtide.protocol.sync.feed import Wake
 
 ADDRESS = "/api/v1/events/stream"
 

@@ -6,38 +6,25 @@ from functools import partial
 from django.urls import URLPattern, URLResolver, include, path
 from ninja.openapi.views import openapi_json
 
-from stemtide.hub.api import (
+from stemtide.hub.api import health
+from stemtide.hub.api.app import machine
+from stemtide.hub.api.compat import schemas
+from stemtide.hub.api.compat.taxii import routes as taxii
+from stemtide.hub.api.v1 import (
     agents,
     alerts,
-    batches,
-    complaints,
-    crises,
     documents,
     exchanges,
-    exports,
     feed,
-    health,
-    holds,
-    leads,
-    order_answers,
-    orders,
-    outliers,
-    participants,
-    previews,
     progress,
-    rechecks,
-    referrals,
-    reports,
-    schemas,
-    search,
-    signals,
-    situation,
     snapshots,
-    taxii,
     webhooks,
     yearly,
 )
-from stemtide.hub.api.machine import machine
+from stemtide.hub.api.v1.crises import crises, leads, participants, reports, situation
+from stemtide.hub.api.v1.orders import answers as order_answers, orders
+from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
+from stemtide.hub.api.v1.signals import exports, outliers, previews, search, signals
 
 api = machine()
 """The API with all its endpoints."""
@@ -55,12 +42,12 @@ for _room in (
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
-    path("stopncii/v1/", include("stemtide.hub.api.stopncii")),
+    path("stopncii/v1/", include("stemtide.hub.api.compat.stopncii")),
     *taxii.urlpatterns,
     *schemas.urlpatterns,
-    path("misp/", include("stemtide.hub.api.misp")),
-    path("misp/", include("stemtide.hub.api.misp_rest")),
-    path("misp/", include("stemtide.hub.api.misp_sharing")),
+    path("misp/", include("stemtide.hub.api.compat.misp.feed")),
+    path("misp/", include("stemtide.hub.api.compat.misp.search")),
+    path("misp/", include("stemtide.hub.api.compat.misp.sharing")),
     path("openapi.json", partial(openapi_json, api=api), name="openapi"),
     path("health", health.health, name="health"),
     path("metrics", health.scrape, name="metrics"),

@@ -10,15 +10,20 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from stemtide.hub.crises import reads as crises
-from stemtide.hub.desk import entries, sightings
-from stemtide.hub.desk.people import SignedInRequest, signed_in
-from stemtide.hub.ledger import reads as ledger
-from stemtide.hub.parties import reads as parties
-from stemtide.hub.parties.reads import Viewer
-from stemtide.hub.signals import reads as signals, reads_outliers, reads_times
+from stemtide.hub.desk import ledger_sentences as entries
+from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
+from stemtide.hub.desk.signals import sightings
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.signals.reads import (
+    outliers as reads_outliers,
+    signals,
+    times as reads_times,
+)
 from stemtide.hub.vitals import vitals
-from stemtide.protocol.words import Outcome
+from stemtide.protocol.enums import Outcome
 
 CLOSED_FOR = timedelta(days=1)
 """A closed crisis stays on the board this long."""

@@ -11,11 +11,11 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods
 
+from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.people import SignedInRequest, signed_in
-from stemtide.hub.papers import own
-from stemtide.hub.papers.verifying import AnotherDocumentError, verify_pdf
-from stemtide.protocol.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
+from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents.verification import AnotherDocumentError, verify_pdf
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 
 VERDICTS = {
     SealVerdict.GENUINE: (

@@ -8,9 +8,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
-from stemtide.hub.desk.words import PHRASES
-from stemtide.protocol.signals import OpinionIn, WithdrawIn
-from stemtide.protocol.words import Opinion, WithdrawReason
+from stemtide.hub.desk.labels import PHRASES
+from stemtide.protocol.enums import Opinion, WithdrawReason
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 
 _NOTE_LENGTH = 500
 _NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")

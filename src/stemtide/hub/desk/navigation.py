@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.complaints.rules import check_read as check_read_complaints
-from stemtide.hub.media.rules import check_see_counts
-from stemtide.hub.parties.rules import COORDINATING
-from stemtide.hub.parties.rules_people import check_see_people
-from stemtide.hub.permissions import allows
-from stemtide.hub.webhooks.rules import check_look_after
-from stemtide.protocol.words import PartyKind, Role
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
+from stemtide.hub.rooms.media.rules import check_see_counts
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.parties.rules.people import check_see_people
+from stemtide.hub.rooms.webhooks.rules import check_look_after
+from stemtide.protocol.enums import PartyKind, Role
 
 PAGES = (
     ("board", _("Board")),

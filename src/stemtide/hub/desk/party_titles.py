@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Titles of parties, as every page of the desk shows them."""
 
-from stemtide.hub.desk.people import SignedInRequest
-from stemtide.hub.parties import reads as parties
+from stemtide.hub.desk.auth.people import SignedInRequest
+from stemtide.hub.rooms.parties.reads import parties
 
 
 def titles_of(request: SignedInRequest) -> dict[str, str]:

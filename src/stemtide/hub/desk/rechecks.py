@@ -10,14 +10,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.desk.party_titles import titles_of
-from stemtide.hub.desk.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.parties.reads import Actor
-from stemtide.hub.permissions import allows
-from stemtide.hub.rechecks import reads, rules, writes
-from stemtide.protocol.rechecks import RecheckOut
-from stemtide.protocol.words_rechecks import RequestKind, Verdict
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.rechecks import reads, rules, writes
+from stemtide.protocol.enums.rechecks import RequestKind, Verdict
+from stemtide.protocol.messages.rechecks import RecheckOut
 
 FILTERS = ("", "returned", "there", "gone", "unclear", "met")
 """Filters of the list: all, content that returned, by last verdict, content uploaded again."""

@@ -8,11 +8,11 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 
-from stemtide.hub.desk.people import lacks_factor
-from stemtide.hub.desk.sittings import seat_of
-from stemtide.hub.desk.watching import Watcher, may_see, together
-from stemtide.hub.errors import TooManyError
-from stemtide.hub.wake import FULL_S, NoStreamLeftError, Subscription, WakesClosedError, wakes
+from stemtide.hub.desk.auth.people import lacks_factor
+from stemtide.hub.desk.auth.sessions import seat_of
+from stemtide.hub.desk.stream_access import Watcher, may_see, together
+from stemtide.hub.notifier import FULL_S, NoStreamLeftError, Subscription, WakesClosedError, wakes
+from stemtide.hub.platform.errors import TooManyError
 
 TICK_S = 5.0
 """Seconds between refreshes without a change: an agent that disconnects writes no entry."""

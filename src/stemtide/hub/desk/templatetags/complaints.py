@@ -6,10 +6,11 @@ from uuid import UUID
 from django import template
 from django.template import Context
 
-from stemtide.hub.complaints import reads, rules
-from stemtide.hub.desk.people import actor_of
-from stemtide.hub.permissions import allows
-from stemtide.protocol.words import PartyKind
+from stemtide.hub.desk.auth.people import actor_of
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.complaints.reads import complaints as reads
+from stemtide.hub.rooms.complaints.rules import complaints as rules
+from stemtide.protocol.enums import PartyKind
 
 register = template.Library()
 

@@ -14,14 +14,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.alerts import reads as alerts
-from stemtide.hub.desk import glyphs, inbox, navigation, times, words
-from stemtide.hub.exchanges import reads_trouble
-from stemtide.hub.signals.rows import BoardSignal, Outcomes
-from stemtide.protocol.crises import TriageOut
-from stemtide.protocol.frameworks import Framework
+from stemtide.hub.desk import labels as words, navigation, times
+from stemtide.hub.desk.inbox import views as inbox
+from stemtide.hub.desk.signals import glyphs
+from stemtide.hub.rooms.alerts.reads import alerts
+from stemtide.hub.rooms.exchanges.reads import trouble as reads_trouble
+from stemtide.hub.rooms.signals.views import BoardSignal, Outcomes
+from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.words import Outcome, PartyKind, Role, SignalState
+from stemtide.protocol.law.frameworks import Framework
+from stemtide.protocol.messages.crises import TriageOut
 
 register = template.Library()
 

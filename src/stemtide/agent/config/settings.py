@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings of the agent, read once at start from agent.toml and the environment.
+
+The environment (STEMTIDE_AGENT_*) goes over the file; a secret may lie in a file of its own, named
+by KEY_FILE, TOKEN_FILE or WEBHOOK_SECRET_FILE. docs/run/agent.md lists all of them.
+"""
+
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from stemtide.agent.config import companion as companion_settings, transparency, values
+from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.tables import ConfigError, nearest, read_secret, read_table
+from stemtide.agent.config.transparency import Transparency
+from stemtide.client.connection import is_loopback
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.enums import Action, Provenance, Reach, Severity
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.sync.signatures import PublicKey
+
+__all__ = [
+    "DEFAULT_RULES",
+    "LOOPBACK_NAMES",
+    "PREFIX",
+    "WILDCARDS",
+    "Config",
+    "ConfigError",
+    "OnDispute",
+    "OnUnread",
+    "Rule",
+    "Transparency",
+    "Unread",
+    "Webhook",
+    "load",
+]
+
+PREFIX = "STEMTIDE_AGENT_"
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
+
+
+class OnDispute(StrEnum):
+    """Whether a rule applies to signals that a party disputes."""
+
+    NO = "no"
+    ALSO = "also"
+    ONLY = "only"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the policy. It applies if every condition that is set holds.
+
+    max_distance_bits: matters for PDQ only; exact kinds match at 0 bits.
+    min_match_percent: how sure it must be that this is the signal's content.
+    min_matched_s:     video and audio only: seconds of the content that must be the signal's.
+    reach:             URLs only: whether the signal covers the address, its folder or its host.
+    """
+
+    name: str
+    action: Action
+    labels: frozenset[str] = frozenset()
+    min_severity: Severity = Severity.LOW
+    min_confidence: int = 0
+    max_distance_bits: int | None = None
+    min_match_percent: int = 0
+    min_matched_s: float = 0.0
+    kinds: frozenset[Kind] = frozenset()
+    reach: frozenset[Reach] = frozenset()
+    provenance: frozenset[Provenance] = frozenset()
+    tlp: frozenset[Tlp] = frozenset()
+    disputed: OnDispute = OnDispute.NO
+
+
+class OnUnread(StrEnum):
+    """Whether to hold or pass content that could not be read and that no match stops."""
+
+    HOLD = "hold"
+    PASS = "pass"  # noqa: S105  # no password
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The policy for content that could not be read, by the word that its remark begins with.
+
+    undecodable: damaged, encrypted, of an unsupported type, or its decoder failed.
+    limit:       only part was read: it is too large, too long or too deep, or took too long.
+    """
+
+    undecodable: OnUnread = OnUnread.HOLD
+    limit: OnUnread = OnUnread.HOLD
+
+
+_CONTEXT = frozenset({Provenance.VICTIM, Provenance.MEDIA, Provenance.BYSTANDER})
+
+DEFAULT_RULES = (
+    Rule(name="context-needs-a-person", action=Action.HOLD, provenance=_CONTEXT),
+    Rule(name="grave-and-sure", action=Action.BLOCK, min_severity=Severity.HIGH, min_confidence=80),
+    Rule(name="a-person-looks", action=Action.HOLD, disputed=OnDispute.ALSO),
+)
+"""The policy of an agent whose agent.toml has none. docs/use/agent.md explains each rule."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """The provider's endpoint that receives actions.
+
+    secret:  Standard Webhooks: "whsec_" and base64 of 24 bytes or more.
+    old_secret: signs as well while the receiver still has only this one; "" for none.
+    attempts: after so many the delivery is dead until someone asks for a retry.
+    backoff_s: wait before the second attempt; it doubles, up to five minutes.
+    """
+
+    url: str
+    secret: str = field(repr=False)
+    old_secret: str = field(default="", repr=False)
+    attempts: int = 12
+    backoff_s: float = 1.0
+    timeout_s: float = 10.0
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Return the secrets to sign with: the current one, and the old one if it is set."""
+        return (self.secret, self.old_secret) if self.old_secret else (self.secret,)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The agent's settings.
+
+    hub_public_key: snapshots must be signed by one of these; if empty, they need no signature.
+    snapshot_file: signals to start from if the store has none, or older ones.
+    exercise:  receive exercise signals as well; they never lead to a real action.
+    fetch_hosts: hosts that content may be fetched from for callers who send only its URL.
+    hma_bank:  a bank of this name has all signals that lead to a hold or a block, for HMA clients.
+    workers:   decoding processes for each of the http_workers, which answer requests.
+    live_streams: live streams that may be open at a time.
+    live_idle_s:  a stream that received no chunk for so long has ended.
+    keep_days: how long the agent remembers which content it acted on, so that it can undo.
+    """
+
+    name: str
+    hub_url: str
+    data_dir: Path
+    key: str = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8471
+    token: str = field(default="", repr=False)
+    allowed_hosts: tuple[str, ...] = ()
+    insecure_hub: bool = False
+    hub_public_key: tuple[PublicKey, ...] = ()
+    snapshot_file: Path | None = None
+    fetch_hosts: tuple[str, ...] = ()
+    hma_bank: str = ""
+    exercise: bool = False
+    workers: int = 1
+    http_workers: int = 1
+    max_upload_bytes: int = 64 * 1024 * 1024
+    max_items: int = 1000
+    max_hashes: int = 20_000
+    live_streams: int = 200
+    live_idle_s: float = 60.0
+    heartbeat_s: float = 5.0
+    keep_days: int = 30
+    actions_file: Path | None = None
+    webhook: Webhook | None = None
+    transparency: Transparency | None = None
+    companion: Companion | None = None
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+    unread: Unread = Unread()
+
+    @property
+    def actions_path(self) -> Path:
+        """Return the path of the JSON-lines file of actions."""
+        return self.actions_file or self.data_dir / "actions.jsonl"
+
+
+def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> Config:
+    """Read the settings, or raise an error that names the wrong setting and the remedy.
+
+    path: the agent.toml; None: ./agent.toml if there is one, else the environment alone.
+    env:  the process's own environment when None.
+
+    raises: ConfigError.
+    """
+    env = os.environ if env is None else env
+    raw, root = _read_file(path)
+    _add_environment(raw, env)
+    for secret in ("key", "token"):
+        read_secret(raw, secret, root=root, prefix="")
+    webhook = _read_webhook(raw.pop("webhook", {}), root=root)
+    reasons = transparency.read(raw.pop("transparency", {}), root=root)
+    companion = companion_settings.read(raw.pop("companion", {}), root=root)
+    rules, unread = _read_policy(raw.pop("policy", {}))
+    settings = read_table(raw, _SETTINGS, where="", also=_TABLES)
+    for path_name in ("data_dir", "actions_file", "snapshot_file"):
+        if path_name in settings:
+            settings[path_name] = root / settings[path_name]
+    for needed, remedy in _NEEDED.items():
+        if not settings.get(needed):
+            raise ConfigError(needed, f"is missing; {remedy}")
+    config = Config(
+        **settings,
+        webhook=webhook,
+        transparency=reasons,
+        companion=companion,
+        rules=rules,
+        unread=unread,
+    )
+    _check_together(config)
+    return config
+
+
+_NEEDED = {
+    "name": 'give the agent a name, such as name = "uploads-1"',
+    "hub_url": 'say where the hub is, such as hub_url = "https://hub.example"',
+    "key": "put the key that `stemtide key new` printed into key, or into a file named by key_file",
+    "data_dir": 'name a directory that this agent alone uses, such as data_dir = "var/agent"',
+}
+
+
+def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
+    """Return the file's table and the directory that relative paths start from."""
+    file = path or Path("agent.toml")
+    if path is None and not file.exists():
+        return {}, Path()
+    try:
+        return tomllib.loads(file.read_text("utf-8")), file.parent
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), f"cannot be read ({error}); check the path") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(str(file), f"is not TOML: {error}; correct that line") from error
+
+
+def _add_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
+    """Override settings of the file by environment variables."""
+    for name, value in env.items():
+        if not name.startswith(PREFIX):
+            continue
+        setting = name.removeprefix(PREFIX).lower()
+        table, _, inner = setting.partition("_")
+        if table in ("webhook", "companion"):
+            raw.setdefault(table, {})[inner] = value
+        elif setting in _SETTINGS or setting in ("key_file", "token_file"):
+            raw[setting] = value
+            _drop_twin(raw, setting)
+        else:
+            raise ConfigError(name, f"is no setting of the agent; {nearest(setting, _SETTINGS)}")
+
+
+def _drop_twin(raw: dict[str, Any], setting: str) -> None:
+    """Let KEY in the environment override key_file in the file, and the other way round."""
+    twin = setting.removesuffix("_file") if setting.endswith("_file") else f"{setting}_file"
+    if twin in ("key", "token", "key_file", "token_file"):
+        raw.pop(twin, None)
+
+
+_SETTINGS: dict[str, Callable[[Any], Any]] = {
+    "name": values.agent_name,
+    "hub_url": values.address,
+    "data_dir": values.path,
+    "key": values.text,
+    "host": values.text,
+    "port": values.number(0, 65_535),
+    "token": values.text,
+    "allowed_hosts": values.host_names,
+    "insecure_hub": values.flag,
+    "hub_public_key": values.public_keys,
+    "snapshot_file": values.path,
+    "fetch_hosts": values.host_names,
+    "hma_bank": values.bank_name,
+    "exercise": values.flag,
+    "workers": values.number(1, 64),
+    "http_workers": values.number(1, 64),
+    "max_upload_bytes": values.number(1024, 2_000_000_000),
+    "max_items": values.number(1, 10_000),
+    "max_hashes": values.number(1, 200_000),
+    "live_streams": values.number(0, 10_000),
+    "live_idle_s": values.seconds(1, 86_400),
+    "heartbeat_s": values.seconds(0.1, 3600),
+    "keep_days": values.number(1, 3650),
+    "actions_file": values.path,
+}
+
+_TABLES = ("key_file", "token_file", "webhook", "transparency", "companion", "policy")
+"""Tables and file names that agent.toml may have beside its plain settings."""
+
+_WEBHOOK: dict[str, Callable[[Any], Any]] = {
+    "url": values.webhook_address,
+    "secret": values.signing_secret,
+    "old_secret": values.signing_secret,
+    "attempts": values.number(1, 100),
+    "backoff_s": values.seconds(0.01, 300),
+    "timeout_s": values.seconds(0.1, 120),
+}
+
+_RULE: dict[str, Callable[[Any], Any]] = {
+    "name": values.text,
+    "action": values.choice(Action),
+    "labels": values.several(values.label),
+    "min_severity": values.choice(Severity),
+    "min_confidence": values.number(0, 100),
+    "max_distance_bits": values.number(0, 256),
+    "min_match_percent": values.number(0, 100),
+    "min_matched_s": values.seconds(0, 86_400),
+    "kinds": values.several(values.choice(Kind)),
+    "reach": values.several(values.choice(Reach)),
+    "provenance": values.several(values.choice(Provenance)),
+    "tlp": values.several(values.choice(Tlp)),
+    "disputed": values.choice(OnDispute),
+}
+assert set(_RULE) == {condition.name for condition in fields(Rule)}  # noqa: S101 - every condition of a rule must be settable in a file
+
+
+def _read_webhook(table: object, *, root: Path) -> Webhook | None:
+    """Parse the [webhook] table; None if there is none."""
+    if not isinstance(table, dict):
+        raise ConfigError("webhook", "must be a table: write [webhook] above url and secret")
+    if not table:
+        return None
+    for secret in ("secret", "old_secret"):
+        read_secret(table, secret, root=root, prefix="webhook.")
+    read = read_table(table, _WEBHOOK, where="webhook.")
+    for needed in ("url", "secret"):
+        if needed not in read:
+            raise ConfigError(f"webhook.{needed}", "is missing; a webhook needs a url and a secret")
+    return Webhook(**read)
+
+
+_UNREAD: dict[str, Callable[[Any], Any]] = {
+    reason.name: values.choice(OnUnread) for reason in fields(Unread)
+}
+
+
+def _read_policy(table: object) -> tuple[tuple[Rule, ...], Unread]:
+    """Parse the [policy] table; defaults apply to everything it leaves out."""
+    if not isinstance(table, dict):
+        raise ConfigError("policy", "must be a table: write [[policy.rules]] above each rule")
+    plain = {name: value for name, value in table.items() if name != "rules"}
+    unread = Unread(**read_table(plain, _UNREAD, where="policy.", also=("rules",)))
+    return _read_rules(table.get("rules")), unread
+
+
+def _read_rules(rows: object) -> tuple[Rule, ...]:
+    """Parse the [[policy.rules]] tables in order; the default rules if there are none."""
+    if rows is None:
+        return DEFAULT_RULES
+    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
+        raise ConfigError("policy.rules", "must be tables: write [[policy.rules]] above each rule")
+    rules = tuple(_read_rule(row, number) for number, row in enumerate(rows, start=1))
+    names = [rule.name for rule in rules]
+    for rule in rules:
+        if names.count(rule.name) > 1:
+            raise ConfigError("policy.rules", f"two rules are called {rule.name!r}; rename one")
+    return rules
+
+
+def _read_rule(row: dict[str, Any], number: int) -> Rule:
+    where = f"policy.rules[{number}]."
+    read = {"name": f"rule {number}", **read_table(row, _RULE, where=where)}
+    if "action" not in read:
+        raise ConfigError(f"{where}action", f"is missing; say one of {', '.join(Action)}")
+    return Rule(**read)
+
+
+def _check_together(config: Config) -> None:
+    """Reject settings that are valid one by one but unsafe together."""
+    if not is_loopback(config.host) and not config.token:
+        raise ConfigError(
+            "token",
+            f"is missing, and host {config.host!r} lets other machines in; set token (or "
+            'token_file) to a long random text, or host = "127.0.0.1"',
+        )
+    if config.snapshot_file and not config.hub_public_key:
+        raise ConfigError(
+            "hub_public_key",
+            "is missing, and a snapshot_file proves nothing without it; set it to what "
+            "`stemtide hub keys` says on the hub's machine",
+        )
+    hub = urlsplit(config.hub_url)
+    is_plain = hub.scheme == "http" and not is_loopback(hub.hostname or "")
+    if is_plain and not config.insecure_hub:
+        raise ConfigError(
+            "hub_url",
+            "is plain http, so the key would travel readably; use https, or set "
+            "insecure_hub = true if that network is yours alone",
+        )

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Measure how fresh a provider's HMA is: from handing a hash over until HMA matches it.
+
+HMA accepts a hash at once, but matches it only after its index was rebuilt and reloaded, and
+reports neither. So the hash handed over last is looked up until HMA finds it: then its index has
+everything that was handed over before.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stemtide.agent.hma import outbox
+from stemtide.agent.hma.client import Line
+from stemtide.agent.hma.outbox import Row, Sizes
+from stemtide.agent.store.database import Store
+from stemtide.fingerprints.kinds import Kind
+
+logger = logging.getLogger(__name__)
+
+SLOW_S = 300.0
+"""Three times HMA's own 60 s to index and 30 s to load, with some margin; later is a problem."""
+
+_ASK_S, _ASK_AGAIN_S = 1.0, 20.0
+_COUNT_SHARE = 50
+
+
+@dataclass(slots=True)
+class Freshness:
+    """State of HMA's index for one kind.
+
+    matched_to: everything handed over until then is matched, in Unix time; None while unknown.
+    asked_for:  the content being looked up, and when it was handed over.
+    """
+
+    matched_to: float | None = None
+    asked_for: tuple[Row, float] | None = None
+    unmatched: int = 0
+    first_unmatched_at: float | None = None
+
+
+class Watch:
+    """Looks up the contents handed over last, and keeps the figures."""
+
+    def __init__(self, store: Store, *, agent: str, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._agent = agent
+        self._clock = clock
+        self._began_at = clock()
+        self._each: dict[Kind, Freshness] = {}
+        self._due_at = self._count_due_at = 0.0
+        self._sizes = Sizes()
+        self._matched_at: float | None = None
+        self._delay_s: float | None = None
+
+    def matched_to(self, kind: Kind) -> float:
+        """Return the hand-over time up to which HMA matches everything; 0 while unknown."""
+        freshness = self._each.get(kind)
+        return (freshness.matched_to or 0.0) if freshness else 0.0
+
+    async def look(self, line: Line, kinds: frozenset[Kind]) -> None:
+        """Look up the latest content of each kind, if it is time. raises: HmaError."""
+        now = self._clock()
+        if now < self._due_at:
+            return
+        for kind in sorted(kinds):
+            await self._look_for(line, kind)
+        is_behind = any(freshness.asked_for for freshness in self._each.values())
+        self._due_at = now + (_ASK_S if is_behind else _ASK_AGAIN_S)
+
+    def hurry(self) -> None:
+        """Look up sooner, because something was handed over."""
+        self._due_at = min(self._due_at, self._clock() + _ASK_S)
+
+    async def _look_for(self, line: Line, kind: Kind) -> None:
+        freshness = self._each.setdefault(kind, Freshness())
+        newest = await asyncio.to_thread(outbox.newest, self._store, kind)
+        target = freshness.asked_for or newest
+        if target is None:
+            return
+        row, handed_at = target
+        content_ids = await line.look_up(row.bank, kind, row.value)
+        if row.content in content_ids:
+            self._note_found(freshness, handed_at)
+            is_newest = newest is None or newest[1] <= handed_at
+            freshness.asked_for = None if is_newest else newest
+        elif await asyncio.to_thread(outbox.is_held, self._store, row.content or 0):
+            freshness.asked_for = target
+            await self._see_whether_gone(line, freshness, row)
+        else:
+            freshness.asked_for = newest  # it was withdrawn before HMA had it in its index
+
+    async def _see_whether_gone(self, line: Line, freshness: Freshness, row: Row) -> None:
+        """Stop waiting for a content that a person deleted at HMA: it is never matched."""
+        content = await line.content(row.bank, row.content or 0)
+        if not outbox.is_of(row, content, agent=self._agent):
+            logger.warning(
+                "HMA has content %s no more, of %s: a `rebuild` brings it back",
+                row.content,
+                row.signal,
+            )
+            await asyncio.to_thread(outbox.settle_gone, self._store, row)
+            freshness.asked_for = None
+
+    def _note_found(self, freshness: Freshness, handed_at: float) -> None:
+        now = self._clock()
+        is_news = freshness.matched_to is None or handed_at > freshness.matched_to
+        if is_news and handed_at >= self._began_at:
+            self._delay_s = round(now - handed_at, 1)
+        freshness.matched_to = max(handed_at, freshness.matched_to or 0.0)
+        self._matched_at = now
+
+    def count(self) -> None:
+        """Count the rows again, unless counting was slow a moment ago. It reads the file."""
+        began = self._clock()
+        if began < self._count_due_at:
+            return
+        self._sizes = outbox.sizes(self._store)
+        for kind, freshness in self._each.items():
+            freshness.unmatched, freshness.first_unmatched_at = outbox.later(
+                self._store, kind, than=freshness.matched_to or 0.0
+            )
+        ended = self._clock()
+        self._count_due_at = ended + _COUNT_SHARE * (ended - began)
+
+    @property
+    def sizes(self) -> Sizes:
+        """Return the rows as last counted."""
+        return self._sizes
+
+    def behind_s(self) -> float | None:
+        """Return how long a content has been handed over and not matched; 0.0 if there is none.
+
+        None until HMA has matched anything.
+        """
+        if self._matched_at is None:
+            return None
+        firsts = [
+            freshness.first_unmatched_at
+            for freshness in self._each.values()
+            if freshness.first_unmatched_at
+        ]
+        return round(max(0.0, self._clock() - min(firsts)), 1) if firsts else 0.0
+
+    def told(self) -> dict[str, Any]:
+        """Return the figures for /health."""
+        at = self._matched_at
+        return {
+            **asdict(self._sizes),
+            "unmatched": sum(freshness.unmatched for freshness in self._each.values()),
+            "behind_s": self.behind_s(),
+            "last_delay_s": self._delay_s,
+            "matched_at": datetime.fromtimestamp(at, UTC).isoformat() if at else None,
+        }

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide which bank of a provider's HMA a signal belongs in.
+
+1 HMA matches within one fixed distance and ignores the policy. So the mildest action of the
+  policy over all distances that HMA matches decides: whoever acts on a bank stays within it.
+2 A signal that is to match less far than HMA does is held for a person, whatever the rules say.
+3 Exercises and signals that are only logged go into no bank.
+"""
+
+from stemtide.agent.config.settings import Config, Rule
+from stemtide.agent.recognise.policy import Hit, judge
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
+from stemtide.protocol.enums import Action
+from stemtide.protocol.sync.feed import FeedSignal
+
+NOTE = "stemtide"
+"""Prefix of the note of each of our contents."""
+
+
+def note_of(signal: str, agent: str) -> str:
+    """Return the note that marks a content as this agent's: agents may share an HMA."""
+    return f"{NOTE}:{agent}:{signal}"
+
+
+def bank_of(signal: FeedSignal, config: Config) -> str:
+    """Return the name of the bank that a signal belongs in; "" for none."""
+    settings = config.companion
+    if settings is None or signal.exercise or signal.kind not in settings.kinds:
+        return ""
+    action = _action_of(signal, config)
+    if action is Action.BLOCK and Action.BLOCK not in settings.actions:
+        action = Action.HOLD  # a person may look at what could be stopped at once
+    return settings.bank(action) if action in settings.actions else ""
+
+
+def _action_of(signal: FeedSignal, config: Config) -> Action:
+    """Return the mildest action over all distances at which HMA matches."""
+    hits = [Hit(signal, signal.kind, bits, "") for bits in _distances(signal.kind, config.rules)]
+    action = min(
+        (judge(hit, config.rules).action for hit in hits), key=lambda candidate: candidate.rank
+    )
+    is_narrow = signal.within_bits is not None and signal.within_bits < MATCH_WITHIN_BITS
+    return Action.HOLD if is_narrow and action is Action.BLOCK else action
+
+
+def _distances(kind: Kind, rules: tuple[Rule, ...]) -> set[int]:
+    """Return one distance for each range in which all rules decide the same."""
+    if kind is not Kind.PDQ:
+        return {0}
+    ends = {rule.max_distance_bits for rule in rules if rule.max_distance_bits is not None}
+    return {0, MATCH_WITHIN_BITS, *(bits + 1 for bits in ends if bits < MATCH_WITHIN_BITS)}

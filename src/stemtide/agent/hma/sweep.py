@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find and delete contents at a provider's HMA whose ids we never received.
+
+HMA cannot list a bank, so a lost content is searched by a look-up of its hash, which also returns
+near ones. Contents of our rows are skipped. Of the rest the highest ids come first, because the
+lost content is newer than its neighbours. A row stays in doubt until all were checked against an
+index that includes everything sent.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+from stemtide.agent.config.companion import Companion as Settings
+from stemtide.agent.hma import outbox
+from stemtide.agent.hma.client import Line
+from stemtide.agent.hma.freshness import Watch
+from stemtide.agent.hma.outbox import Row
+from stemtide.agent.hma.policy import note_of
+from stemtide.agent.store.database import Store
+from stemtide.fingerprints.kinds import Kind
+
+logger = logging.getLogger(__name__)
+
+_EVERY_S = 5.0
+_ROWS, _AT_ONCE, _CONTENTS = 32, 8, 104
+
+
+class Sweep:
+    """Search for lost contents, resumed where it stopped at each run(). Deletions go first."""
+
+    def __init__(
+        self, store: Store, watch: Watch, *, agent: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._store = store
+        self._watch = watch
+        self._agent = agent
+        self._clock = clock
+        self._swept_at = float("-inf")
+        self._below: dict[tuple[int, float], int] = {}
+
+    async def run(self, line: Line, kinds: frozenset[Kind], settings: Settings) -> None:
+        """Search for a few, if it is time. raises: HmaError."""
+        if self._clock() - self._swept_at < min(_EVERY_S, settings.timeout_s):
+            return
+        self._swept_at = self._clock()
+        left = _CONTENTS
+        for row in await asyncio.to_thread(outbox.doubtful, self._store, kinds, limit=_ROWS):
+            left -= await self._sweep(line, row, settings, most=left)
+            going = await asyncio.to_thread(outbox.leaving, self._store, 1)
+            if left <= 0 or going:
+                return
+
+    async def _sweep(self, line: Line, row: Row, settings: Settings, *, most: int) -> int:
+        """Search for the contents of one row; return how many were checked."""
+        kind, doubt_at = Kind(row.kind), row.doubt_at or 0.0
+        # What was sent may take so long to be written down, at the other end of a lost line.
+        surely_at = doubt_at + 3 * settings.timeout_s
+        is_indexed = self._watch.matched_to(kind) > surely_at
+        content_ids = await line.look_up_all(row.bank, kind, row.value)
+        strange = await asyncio.to_thread(outbox.unknown, self._store, content_ids)
+        below = self._below.get((row.seq, doubt_at))
+        candidates = sorted(
+            (content_id for content_id in strange if below is None or content_id < below),
+            reverse=True,
+        )
+        chosen = candidates[:most]
+        for start in range(0, len(chosen), _AT_ONCE):
+            batch = chosen[start : start + _AT_ONCE]
+            await asyncio.gather(*(self._look_at(line, row, content) for content in batch))
+            await asyncio.sleep(len(batch) / settings.per_second)
+        if not is_indexed:
+            await self._hurry_index(line, kind, settings, surely_at=surely_at)
+        elif len(chosen) < len(candidates):
+            self._below[row.seq, doubt_at] = chosen[-1]
+        else:
+            self._below.pop((row.seq, doubt_at), None)
+            await asyncio.to_thread(outbox.settle_doubt, self._store, row)
+        return len(chosen)
+
+    async def _look_at(self, line: Line, row: Row, content: int) -> None:
+        existing = await line.content(row.bank, content)
+        if outbox.is_of(row, existing, agent=self._agent):
+            logger.info("content %d is one more of %s, and deleted", content, row.signal)
+            await line.remove(row.bank, content)
+
+    async def _hurry_index(
+        self, line: Line, kind: Kind, settings: Settings, *, surely_at: float
+    ) -> None:
+        """Hand a canary over again: once HMA matches it, its index has everything older."""
+        newest = await asyncio.to_thread(outbox.newest, self._store, kind)
+        if newest is None or newest[1] > surely_at or surely_at >= self._clock():
+            return
+        canary = await asyncio.to_thread(outbox.canary_of, self._store, kind, settings.canary_bank)
+        if canary is None or canary.content is None:
+            return
+        note = note_of(canary.signal, self._agent)
+        content = await line.put(canary.bank, kind, canary.value, note=note)
+        await asyncio.to_thread(
+            partial(outbox.replace, self._store, canary, content, now=self._clock())
+        )
+        await self._look_at(line, canary, canary.content)
+        self._watch.hurry()

@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep a provider's own HMA in step with the signals, over its REST interface.
+
+1 Which hash belongs in which bank is stored with the signals. A start or a snapshot compares all.
+2 Deletions go first. HMA deletes by a number alone, so whose content it is gets checked before.
+3 A hash is recorded as sent before it is sent. If the response is lost, it is sent again at once
+  and searched for later: HMA cannot list a bank, and finds a content only once it is indexed.
+4 A bank that disappeared is created again and filled. One that existed before us is left alone.
+5 If HMA is down or misbehaves, retries back off, nothing is lost, and no upload waits for it.
+
+source: decision 0075.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from stemtide.agent.backoff import Backoff
+from stemtide.agent.config.companion import Companion as Settings
+from stemtide.agent.config.settings import Config
+from stemtide.agent.events import wait_woken
+from stemtide.agent.hma import outbox, rows
+from stemtide.agent.hma.client import (
+    BankGoneError,
+    Content,
+    HmaAnswerError,
+    HmaAwayError,
+    HmaError,
+    HmaRefusedError,
+    Line,
+)
+from stemtide.agent.hma.freshness import SLOW_S, Watch
+from stemtide.agent.hma.outbox import Done, Row
+from stemtide.agent.hma.policy import note_of
+from stemtide.agent.hma.sweep import Sweep
+from stemtide.agent.store.database import Store
+from stemtide.fingerprints.kinds import Kind
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 8
+_BATCHES = 10
+_POLL_S = 1.0
+_MEET_S = 30.0
+_PROBES = 3
+_PAUSE_S = 0.005
+_REBUILD = "companion_rebuild"
+_ANEW = "anew"
+_Step = Callable[..., int | None]
+
+
+def ask_rebuild(store: Store, *, is_anew: bool) -> None:
+    """Request that the primary process compare HMA with the rows, or empty and refill its banks."""
+    with store.write() as tx:  # a request to compare does not replace one to refill
+        tx.execute(
+            "INSERT INTO state VALUES (?, ?) ON CONFLICT (name) DO UPDATE"
+            " SET value = excluded.value WHERE value != ?",
+            (_REBUILD, _ANEW if is_anew else "compare", _ANEW),
+        )
+
+
+def asked_rebuild(store: Store) -> str:
+    """Return the rebuild that was requested and is not done yet; "" for none."""
+    rows = store.read("SELECT value FROM state WHERE name = ?", (_REBUILD,))
+    return str(rows[0][0]) if rows else ""
+
+
+def forget_rebuild(store: Store, done: str) -> None:
+    """Delete a request for a rebuild that is done, unless it was replaced meanwhile."""
+    with store.write() as tx:
+        tx.execute("DELETE FROM state WHERE name = ? AND value = ?", (_REBUILD, done))
+
+
+class Companion:
+    """Worker that keeps HMA in step for as long as run() runs. Does nothing without settings."""
+
+    def __init__(
+        self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._watch = Watch(store, agent=config.name, clock=clock)
+        self._sweep = Sweep(store, self._watch, agent=config.name, clock=clock)
+        self._kinds: frozenset[Kind] | None = None
+        self._compared = ""
+        self._met_at = float("-inf")
+        self._is_reachable = self._is_shaky = False
+        self._trouble = ""
+        self._remarks: list[str] = []
+
+    def wake(self) -> None:
+        """Signal that signals changed. Call it on the event loop."""
+        self._wake.set()
+
+    def told(self) -> dict[str, Any]:
+        """Return HMA's state for /health, as the primary process knows it; {} without settings."""
+        settings = self._config.companion
+        if settings is None:
+            return {}
+        return {
+            "hma": settings.url,
+            "banks": list(settings.banks),
+            "reachable": self._is_reachable,
+            "compared": self._compared == self._store.view.generation,
+            **self._watch.told(),
+        }
+
+    @property
+    def trouble(self) -> str:
+        """A problem that a person should know about; "" for none."""
+        remarks = list(self._remarks)
+        if self._watch.sizes.refused:
+            remarks.append(f"{self._watch.sizes.refused} hashes are refused by HMA: see the log")
+        if (behind_s := self._watch.behind_s() or 0.0) > SLOW_S:
+            remarks.append(
+                f"HMA took hashes {behind_s:.0f} s ago and does not match them: does it index?"
+            )
+        return self._trouble or "; ".join(remarks)
+
+    async def run(self) -> None:
+        """Keep HMA in step until cancelled."""
+        settings = self._config.companion
+        if settings is None:
+            await asyncio.Event().wait()
+            return
+        self._kinds, self._compared = None, ""
+        await self._in_steps(rows.begin, settings)
+        async with Line(settings) as line, asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._keep_up(line, settings))
+
+    # signals
+
+    async def _follow(self) -> None:
+        """Compare all signals with the rows, once at the start and after each snapshot."""
+        while True:
+            generation = self._store.view.generation
+            if self._store.origin and generation != self._compared:
+                await self._in_steps(rows.leave_strays, config=self._config)
+                await self._in_steps(rows.compare_some, config=self._config)
+                self._compared = generation
+            await asyncio.sleep(_POLL_S / 4)
+
+    async def _in_steps(self, step: _Step, *values: object, **named: object) -> None:
+        """Do something to all rows, some at a time, so that nobody waits for it."""
+        after: int | None = 0
+        while after is not None:
+            after = await asyncio.to_thread(
+                partial(step, self._store, *values, after=after, **named)
+            )
+            if after is not None:
+                self._wake.set()
+                await asyncio.sleep(_PAUSE_S)
+
+    # HMA
+
+    async def _keep_up(self, line: Line, settings: Settings) -> None:
+        """Bring HMA in step with the rows, whenever woken and at least every second."""
+        backoff = Backoff(first_s=0.25, cap_s=5.0)
+        while True:
+            self._wake.clear()
+            try:
+                await self._turn(line, settings)
+            except HmaError as error:
+                self._note_trouble(error)
+                await asyncio.to_thread(self._watch.count)
+                await asyncio.sleep(backoff.next_s())
+                continue
+            backoff.reset()
+            self._is_reachable, self._trouble = True, ""
+            await asyncio.to_thread(self._watch.count)
+            await wait_woken(self._wake, within_s=_POLL_S)
+
+    def _note_trouble(self, error: HmaError) -> None:
+        if str(error) != self._trouble:
+            logger.warning("HMA is not kept up; %s", error)
+        self._trouble = str(error)
+        self._is_reachable = not isinstance(error, HmaAwayError)
+        self._is_shaky = self._is_shaky or not self._is_reachable
+
+    async def _turn(self, line: Line, settings: Settings) -> None:
+        await self._in_steps(rows.leave_expired, now=self._clock())
+        if self._is_shaky:  # a lost hash is in doubt, a lost status request is not
+            await line.standing()
+        await self._rebuild(line, settings)
+        if self._kinds is None or self._clock() - self._met_at > _MEET_S:
+            await self._meet(line, settings)
+        for _ in range(_BATCHES):
+            if not await self._hand_over(line, settings):
+                break
+        else:
+            self._wake.set()  # there is more
+        await self._check_some(line, settings)
+        await self._sweep.run(line, self._kinds or frozenset(), settings)
+        await self._watch.look(line, self._kinds or frozenset())
+
+    async def _rebuild(self, line: Line, settings: Settings) -> None:
+        """Carry out the rebuild that a person requested."""
+        rebuild = await asyncio.to_thread(asked_rebuild, self._store)
+        if not rebuild:
+            return
+        if rebuild == _ANEW:
+            for name in settings.banks:
+                await line.delete_bank(name)
+                await asyncio.to_thread(rows.claim, self._store, name, hma=settings.url)
+                await self._in_steps(rows.forget_some, name)
+            self._met_at = float("-inf")
+        await self._in_steps(rows.doubt_some)
+        await asyncio.to_thread(forget_rebuild, self._store, rebuild)
+
+    async def _meet(self, line: Line, settings: Settings) -> None:
+        """Check that HMA is healthy, matches our kinds, and still has its contents."""
+        remarks = [remark for remark in [await line.standing()] if remark]
+        kinds = await line.kinds() & settings.kinds
+        if missing := settings.kinds - kinds:
+            remarks.append(f"HMA does not match {', '.join(sorted(missing))}")
+        if kinds != self._kinds:
+            await asyncio.to_thread(partial(rows.want_canaries, self._store, settings, kinds=kinds))
+        for name in settings.banks:
+            remarks += await self._meet_bank(line, name)
+        self._kinds, self._remarks = kinds, remarks
+        for kind in sorted(kinds):
+            if await self._is_lost(line, kind, settings):
+                logger.warning("HMA lost what it was given: all of it is asked for")
+                await self._in_steps(rows.doubt_some)
+                break
+        self._met_at = self._clock()
+
+    async def _is_lost(self, line: Line, kind: Kind, settings: Settings) -> bool:
+        """Whether the contents handed over last are gone, and the canary too.
+
+        A single missing content was deleted by a person, which is respected; nobody deletes the
+        canary.
+        """
+        latest = await asyncio.to_thread(partial(outbox.last, self._store, kind, limit=_PROBES))
+        canary = await asyncio.to_thread(outbox.canary_of, self._store, kind, settings.canary_bank)
+        probes = [*([canary] if canary and canary.content else []), *(row for row, _ in latest)]
+        for row in probes:
+            if self._is_of(row, await self._content(line, row)):
+                return False
+        return bool(probes)
+
+    async def _meet_bank(self, line: Line, name: str) -> list[str]:
+        """Create a bank if it does not exist; return remarks about one that does."""
+        bank = await line.bank(name)
+        is_ours = await asyncio.to_thread(rows.is_ours, self._store, name)
+        if bank is None:
+            if is_ours:
+                logger.warning("HMA has no bank %s any more: it is made anew", name)
+                await self._in_steps(rows.forget_some, name)
+            await asyncio.to_thread(rows.claim, self._store, name, hma=line.hma)
+            await line.make_bank(name)
+            return []
+        if not is_ours:
+            raise HmaAnswerError(
+                line.hma,
+                f"has a bank {name} that this agent did not make: choose another "
+                "companion.bank_prefix, or, if it is an agent's of before, have it emptied and "
+                "filled with `stemtide agent companion rebuild --anew --yes`",
+            )
+        percent = 100 * bank.matching_enabled_ratio
+        return [f"{name} answers {percent:.0f} % of look-ups"] if percent < 100 else []  # noqa: PLR2004
+
+    async def _hand_over(self, line: Line, settings: Settings) -> bool:
+        """Delete and add one batch of contents each; return whether there was anything to do."""
+        began = time.monotonic()
+        removed = await self._remove_some(line)
+        put = await self._put_some(line)
+        attempts = [*removed, *put]
+        troubles = [attempt.trouble for attempt in attempts if attempt.trouble]
+        self._is_shaky = bool(troubles) and len(troubles) == len(attempts)
+        if self._is_shaky:
+            raise HmaAwayError(line.hma, troubles[0].removeprefix(f"{line.hma}: "))
+        if troubles:  # these are tried after all others
+            logger.info("%d of %d: %s", len(troubles), len(attempts), troubles[0])
+        await self._keep_pace(settings, len(attempts), began)
+        return bool(attempts)
+
+    async def _remove_some(self, line: Line) -> list[Done]:
+        batch = await asyncio.to_thread(outbox.leaving, self._store, _BATCH)
+        attempts = await asyncio.gather(*(self._remove(line, row) for row in batch))
+        if attempts:
+            await asyncio.to_thread(outbox.settle_left, self._store, attempts)
+        return attempts
+
+    async def _put_some(self, line: Line) -> list[Done]:
+        many = 1 if self._is_shaky else _BATCH  # every unanswered one is in doubt
+        batch = await asyncio.to_thread(
+            partial(outbox.joining, self._store, self._kinds or (), limit=many, now=self._clock())
+        )
+        attempts = await asyncio.gather(*(self._put(line, row) for row in batch))
+        if attempts:
+            settle = partial(outbox.settle_handed, self._store, attempts, now=self._clock())
+            if odd := await asyncio.to_thread(settle):
+                raise HmaAnswerError(line.hma, odd)
+            if any(attempt.content for attempt in attempts):
+                self._watch.hurry()
+        return attempts
+
+    async def _keep_pace(self, settings: Settings, number: int, began: float) -> None:
+        await asyncio.sleep(max(0.0, began + number / settings.per_second - time.monotonic()))
+
+    async def _put(self, line: Line, row: Row) -> Done:
+        try:
+            content = await line.put(
+                row.bank, Kind(row.kind), row.value, note=note_of(row.signal, self._config.name)
+            )
+        except HmaRefusedError as error:
+            logger.warning("%s of %s: %s", row.kind, row.signal, error)
+            return Done(row, refused=str(error))
+        except BankGoneError as error:
+            self._met_at = float("-inf")
+            return Done(row, trouble=str(error))
+        except HmaError as error:
+            return Done(row, doubt=error.may_be_done, trouble=str(error))
+        return Done(row, content)
+
+    async def _remove(self, line: Line, row: Row) -> Done:
+        try:
+            content = await self._content(line, row)
+            if self._is_of(row, content):
+                await line.remove(row.bank, row.content or 0)
+            elif content:
+                logger.warning("HMA's content %s is not of %s: left alone", row.content, row.signal)
+            if not self._is_of(row, content):
+                self._met_at = float("-inf")  # has it lost more?
+        except HmaError as error:
+            return Done(row, trouble=str(error))
+        return Done(row)
+
+    async def _content(self, line: Line, row: Row) -> Content | None:
+        return await line.content(row.bank, row.content or 0)
+
+    def _is_of(self, row: Row, content: Content | None) -> bool:
+        """Whether a content is the one that a row put there."""
+        return outbox.is_of(row, content, agent=self._config.name)
+
+    async def _check_some(self, line: Line, settings: Settings) -> None:
+        """Check that HMA still has contents that the rows say it has."""
+        for _ in range(_BATCHES):
+            began = time.monotonic()
+            batch = await asyncio.to_thread(outbox.unchecked, self._store, _BATCH)
+            if not batch:
+                return
+            contents = await asyncio.gather(*(self._content(line, row) for row in batch))
+            pairs = list(zip(batch, contents, strict=True))
+            present = [row for row, content in pairs if self._is_of(row, content)]
+            lost = [row for row, content in pairs if not self._is_of(row, content)]
+            await asyncio.to_thread(outbox.settle_checked, self._store, present, lost)
+            await self._keep_pace(settings, len(batch), began)
+        self._wake.set()

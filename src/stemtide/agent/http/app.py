@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent as an ASGI application: its routes and background tasks."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+import msgspec
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from stemtide.agent.config.settings import Config
+from stemtide.agent.counters import Tally
+from stemtide.agent.hma.sync import Companion
+from stemtide.agent.http import (
+    hash_requests as asks,
+    metrics,
+    middleware as door,
+    url_prefixes as buckets,
+)
+from stemtide.agent.http.background import Duties
+from stemtide.agent.http.banks import Banks
+from stemtide.agent.http.companion import CompanionDoor
+from stemtide.agent.http.health import Health
+from stemtide.agent.http.hma import Hma
+from stemtide.agent.http.live import LiveDoor
+from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
+from stemtide.agent.http.openapi.document import document
+from stemtide.agent.hub.client import Client
+from stemtide.agent.live.streams import Live
+from stemtide.agent.outbox.actions import Deliverer
+from stemtide.agent.outbox.outcomes import Reporter
+from stemtide.agent.outbox.statements import Statements
+from stemtide.agent.recognise.hashes import Ask, Found, Looker, as_records
+from stemtide.agent.recognise.pipeline import Recogniser
+from stemtide.agent.store.database import Store
+from stemtide.agent.sync.feed import Sync
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.protocol.problems import ProblemType
+
+_SMALL_BYTES = 16 * 1024
+"""Requests up to this size are answered on the event loop, as a thread would cost more."""
+
+
+class Agent:
+    """One process of the running agent: its components, routes and background tasks."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        store: Store,
+        sandbox: Sandbox,
+        tally: Tally,
+        on_settled: Callable[[], None],
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._tally = tally
+        client = Client(config)
+        self._reporter = Reporter(config=config, store=store, client=client)
+        self._deliverer = Deliverer(config=config, store=store)
+        self._statements = Statements(settings=config.transparency, store=store)
+        self._companion = Companion(config=config, store=store)
+        self._sync = Sync(
+            config=config,
+            store=store,
+            client=client,
+            deliverer=self._deliverer,
+            reporter=self._reporter,
+            tally=tally,
+            on_change=self._companion.wake,
+        )
+        self._take_in(sandbox)
+        self._health = Health(
+            config=config,
+            store=store,
+            tally=tally,
+            sync=self._sync,
+            deliverer=self._deliverer,
+            reporter=self._reporter,
+            statements=self._statements,
+            companion=self._companion,
+            open_streams=lambda: self._live.streams.count(now=time.time()),
+        )
+        self._duties = Duties(
+            client=client,
+            store=store,
+            tally=tally,
+            sync=self._sync,
+            health=self._health,
+            live=self._live,
+            statements=self._statements,
+            companion=self._companion,
+            on_settled=on_settled,
+        )
+
+    def _take_in(self, sandbox: Sandbox) -> None:
+        """Create the components that process content."""
+        self.looker = Looker(config=self._config, store=self._store, tally=self._tally)
+        self._recogniser = Recogniser(
+            config=self._config,
+            store=self._store,
+            tally=self._tally,
+            sandbox=sandbox,
+            deliverer=self._deliverer,
+            reporter=self._reporter,
+        )
+        self._live = Live(
+            config=self._config,
+            store=self._store,
+            tally=self._tally,
+            sandbox=sandbox,
+            decoders=self._recogniser.decoders,
+        )
+
+    def routes(self) -> list[Route]:
+        """Return all routes of the agent."""
+        live = LiveDoor(
+            config=self._config,
+            live=self._live,
+            wake=self._wake,
+            as_of=self._as_of,
+            check_ready=self._check_ready,
+        )
+        companion = CompanionDoor(
+            config=self._config,
+            store=self._store,
+            tally=self._tally,
+            wake=self._wake,
+            as_of=self._as_of,
+            check_ready=self._check_ready,
+            health=self._health.told,
+        )
+        return [
+            Route("/match", self.match, methods=["POST"]),
+            Route(QUICK_PATH, self.match_hash, methods=["GET"]),
+            Route("/match/hashes", self.match_hashes, methods=["POST"]),
+            Route("/match/urls", self.match_urls, methods=["GET"]),
+            *live.routes(),
+            *self._hma_routes(),
+            *companion.routes(),
+            Route("/health", self.health, methods=["GET"]),
+            Route("/metrics", self.metrics, methods=["GET"]),
+            Route("/deliveries/retry", self.retry, methods=["POST"]),
+            Route("/openapi.json", self.openapi, methods=["GET"]),
+        ]
+
+    def _hma_routes(self) -> list[Route]:
+        """Return the HMA-compatible routes."""
+        banks = Banks(
+            config=self._config,
+            store=self._store,
+            health=self._health.told,
+            check_ready=self._check_ready,
+        )
+        return Hma(
+            config=self._config,
+            store=self._store,
+            recogniser=self._recogniser,
+            banks=banks,
+            check_ready=self._check_ready,
+        ).routes()
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Starlette) -> AsyncIterator[None]:
+        """Run the background tasks while the server runs."""
+        task = asyncio.create_task(self._duties.run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.to_thread(self._recogniser.close)
+            await asyncio.to_thread(self.looker.close)
+            await asyncio.to_thread(self._live.close)
+
+    async def match(self, request: Request) -> Response:
+        """POST /match: recognise content, decide, act."""
+        began = time.perf_counter()
+        look_only = _wants_look(request)
+        self._check_ready()
+        items = await read_items(request, self._config)
+        answers = await self._recogniser.recognise(items, look_only=look_only)
+        metrics.count(self._tally, answers, took_s=time.perf_counter() - began)
+        return _json({"items": answers, **self._as_of()})
+
+    async def match_hash(self, request: Request) -> Response:
+        """GET /match/hash: look up one hash; Quick answers most of these before they get here."""
+        self._check_ready()
+        ask = asks.read_hash(request)
+        results = await asyncio.to_thread(self.looker.look, ask)
+        payload: dict[str, Any] = {"matches": results[0].matches if results else []}
+        if results and results[0].more:
+            payload["more"] = results[0].more
+        if ask.decide:
+            payload["decision"] = results[0].decision if results else None
+        return _json({**payload, **self._as_of()})
+
+    async def match_hashes(self, request: Request) -> Response:
+        """POST /match/hashes: look up many hashes."""
+        self._check_ready()
+        read, size = await asks.read_hashes(request, self._config)
+        as_of = self._as_of()
+        if size <= _SMALL_BYTES:
+            ask = read()
+            if not ask.decide:
+                is_binary = asks.wants_binary(request, ask)
+                return _told(ask, self.looker.look(ask, on_loop=True), as_of, is_binary=is_binary)
+
+        def answer() -> Response:
+            ask = read()
+            is_binary = asks.wants_binary(request, ask)
+            return _told(ask, self.looker.look(ask), as_of, is_binary=is_binary)
+
+        return await asyncio.get_running_loop().run_in_executor(self.looker.threads, answer)
+
+    async def match_urls(self, request: Request) -> Response:
+        """GET /match/urls: list known digests by prefix, so that the URL stays undisclosed."""
+        self._check_ready()
+        prefixes = buckets.read_prefixes(request)
+        job = partial(buckets.digests, prefixes, store=self._store, config=self._config)
+        digests = await asyncio.get_running_loop().run_in_executor(self.looker.threads, job)
+        return _json({"digests": digests, **self._as_of()})
+
+    async def health(self, request: Request) -> Response:
+        """GET /health: show the agent's health; 503 while it is not healthy.
+
+        ?ready: 503 only while it cannot answer look-ups. ?live: never, while the process lives.
+        """
+        health = await asyncio.to_thread(self._health.told)
+        condition = next(
+            (name for name in ("live", "ready") if name in request.query_params), "healthy"
+        )
+        status = 200 if health[condition] else 503
+        if not door.knows(request):
+            health = {name: health[name] for name in ("live", "ready", "healthy")}
+        return JSONResponse(health, status_code=status)
+
+    async def metrics(self, _request: Request) -> Response:
+        """GET /metrics: the same for Prometheus."""
+        health = await asyncio.to_thread(self._health.told)
+        return Response(metrics.text(self._tally, health), media_type=CONTENT_TYPE_LATEST)
+
+    async def retry(self, _request: Request) -> Response:
+        """POST /deliveries/retry: queue dead deliveries and rejected reports again."""
+        deliveries = await asyncio.to_thread(self._deliverer.retry_dead)
+        outcomes = await asyncio.to_thread(self._reporter.retry_refused)
+        statements = await asyncio.to_thread(self._statements.retry)
+        self._deliverer.wake()
+        self._reporter.wake()
+        retried = {"deliveries": deliveries, "outcome_rows": outcomes, "statements": statements}
+        return JSONResponse(retried)
+
+    async def openapi(self, _request: Request) -> Response:
+        """GET /openapi.json: describe the routes as OpenAPI."""
+        return JSONResponse(document())
+
+    def _wake(self) -> None:
+        """Wake the workers, because something was queued."""
+        self._deliverer.wake()
+        self._reporter.wake()
+
+    def _check_ready(self) -> None:
+        """Raise rather than report "no match" while there are no signals to match against."""
+        if self._store.origin is None:
+            trouble = self._health.hub_trouble() or "the first snapshot is on its way"
+            raise BadRequestError(
+                ProblemType.NOT_READY, f"no signals yet: {trouble}; ask again when /health is ready"
+            )
+
+    def _as_of(self) -> dict[str, Any]:
+        """Return the version of the signals that a response is based on."""
+        view = self._store.view
+        return {"position": view.position, "stale_s": view.stale_s(), "ready": True}
+
+
+def _json(body: dict[str, Any]) -> Response:
+    return Response(msgspec.json.encode(body), media_type="application/json")
+
+
+def _told(ask: Ask, results: list[Found], as_of: dict[str, Any], *, is_binary: bool) -> Response:
+    """Return the response of POST /match/hashes."""
+    if not is_binary:
+        matched = [_without_blanks(result) for result in results]
+        return _json({"hashes": ask.count, "matched": matched, **as_of})
+    headers = {
+        "Stemtide-Position": str(as_of["position"]),
+        "Stemtide-Stale-S": str(as_of["stale_s"]),
+        "Stemtide-More": str(sum(result.more for result in results)),
+    }
+    return Response(as_records(results), media_type=asks.BINARY_ANSWER, headers=headers)
+
+
+def _without_blanks(result: Found) -> dict[str, Any]:
+    """Return the matches of one hash, without empty fields."""
+    fields: dict[str, Any] = {"hash": result.query, "matches": result.matches}
+    if result.more:
+        fields["more"] = result.more
+    if result.decision:
+        fields["decision"] = result.decision
+    return fields
+
+
+def _wants_look(request: Request) -> bool:
+    """Whether the request is read-only. Unknown parameters are refused, to catch typos."""
+    for name, value in request.query_params.multi_items():
+        if name not in ("look", "ref"):
+            raise invalid(name[:80], "is no parameter of /match; known are look and ref")
+        if name == "look" and value not in ("0", "1"):
+            raise invalid("look", "must be 0 or 1")
+    return request.query_params.get("look") == "1"
+
+
+QUICK_PATH = "/match/hash"
+
+
+def tidy_path(path: str) -> str:
+    """Return a path without double slashes and without a slash at its end.
+
+    Clients join an address that ends in a slash with a path that begins with one.
+    """
+    return "/" + "/".join(part for part in path.split("/") if part)
+
+
+class Quick:
+    """Fast path: answers plain look-ups of one hash directly and passes on all other requests.
+
+    routes: the routes of the application behind it.
+    """
+
+    def __init__(self, app: Starlette, *, config: Config, looker: Looker) -> None:
+        self._app = app
+        self.routes = app.routes
+        self._door = door.Door(app, config)
+        self._looker = looker
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        if scope["type"] == "http" and ("//" in scope["path"] or scope["path"].endswith("/")):
+            scope["path"] = tidy_path(scope["path"])
+        if (
+            scope["type"] != "http"
+            or scope["path"] != QUICK_PATH
+            or scope["method"] != "GET"
+            or not self._door.lets_in_at_once(scope)
+            or (body := self._looker.quick(scope["query_string"])) is None
+        ):
+            await self._app(scope, receive, send)
+            return
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+        ]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def create_app(
+    config: Config,
+    *,
+    store: Store,
+    sandbox: Sandbox,
+    tally: Tally | None = None,
+    on_settled: Callable[[], None] = lambda: None,
+) -> Quick:
+    """Create the agent's ASGI application; its tasks run during its lifespan.
+
+    tally:      shared with the agent's other processes; None: there are none.
+    on_settled: called once the Library's files are complete.
+    """
+    agent = Agent(
+        config, store=store, sandbox=sandbox, tally=tally or Tally(), on_settled=on_settled
+    )
+    app = Starlette(
+        routes=agent.routes(),
+        lifespan=agent.lifespan,
+        middleware=[door.middleware(config)],
+        exception_handlers=door.EXCEPTION_HANDLERS,
+    )
+    return Quick(app, config=config, looker=agent.looker)

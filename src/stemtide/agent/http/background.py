@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Background tasks of an agent process.
+
+1 Every process notices within a few milliseconds what another one wrote, and loads it.
+2 The primary process talks to the hub and to HMA, delivers, reports and writes the Library's
+  files.
+3 The others keep trying to become primary: when that process ends, one of them does.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+
+from stemtide.agent.counters import Tally
+from stemtide.agent.hma.sync import Companion
+from stemtide.agent.http.health import Health
+from stemtide.agent.hub.client import Client
+from stemtide.agent.live.streams import Live
+from stemtide.agent.outbox.statements import Statements
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.disk import LOOK_EVERY_S
+from stemtide.agent.store.index import SAVE_AFTER
+from stemtide.agent.sync.feed import Sync
+
+logger = logging.getLogger(__name__)
+
+_RESTART_S = 1.0
+_POLL_S = 0.005
+_LEAD_POLL_S = 0.1
+_SAVE_POLL_S = 1.0
+_SAVE_AT_LAST_S = 3600.0
+_CHECK_AFTER_S = 2.0
+_WAITING = (
+    "SELECT EXISTS (SELECT 1 FROM deliveries), EXISTS (SELECT 1 FROM outcomes WHERE refused = '')"
+)
+
+
+class Duties:
+    """Runner of all background tasks, for as long as run() runs."""
+
+    def __init__(
+        self,
+        *,
+        client: Client,
+        store: Store,
+        tally: Tally,
+        sync: Sync,
+        health: Health,
+        live: Live,
+        statements: Statements,
+        companion: Companion,
+        on_settled: Callable[[], None],
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._tally = tally
+        self._sync = sync
+        self._health = health
+        self._live = live
+        self._statements = statements
+        self._companion = companion
+        self._on_settled = on_settled
+
+    async def run(self) -> None:
+        """Run the background tasks until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            if self._store.is_shared:
+                tasks.create_task(_keep_running(self._watch))
+            while not await asyncio.to_thread(self._store.try_lead):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(_LEAD_POLL_S)
+            async with self._client:
+                await self._lead()
+
+    async def _lead(self) -> None:
+        """Run the tasks that only the primary process has."""
+        self._tally.set("lead", 1)
+        parts = [
+            self._sync.run,
+            self._sync.reporter.run,
+            self._sync.deliverer.run,
+            self._live.run,
+            self._statements.run,
+            self._companion.run,
+        ]
+        async with asyncio.TaskGroup() as tasks:
+            for duty in (*parts, self._save, self._tell, self._check, self._look):
+                tasks.create_task(_keep_running(duty))
+
+    async def _watch(self) -> None:
+        """Load what other processes write."""
+        while True:
+            await self._take_news()
+            while not self._store.has_news():
+                self._tally.set("position", self._store.position)
+                await asyncio.sleep(_POLL_S)
+
+    async def _take_news(self) -> None:
+        if self._store.is_replaced:
+            logger.warning("the file is another one now: this process starts anew")
+            os.kill(os.getpid(), signal.SIGTERM)
+        if not self._store.is_lead:
+            await asyncio.to_thread(self._store.catch_up)
+            return
+        ((has_deliveries, has_outcomes),) = await asyncio.to_thread(self._store.read, _WAITING)
+        if has_deliveries:
+            self._sync.deliverer.wake()
+        if has_outcomes:
+            self._sync.reporter.wake()
+
+    async def _save(self) -> None:
+        """Write the Library's files once many signals are unsaved, or some for long."""
+        saved_at = time.monotonic()
+        while True:
+            unsaved, now = self._store.unsaved, time.monotonic()
+            if unsaved >= SAVE_AFTER or (unsaved and now - saved_at > _SAVE_AT_LAST_S):
+                await asyncio.to_thread(self._store.save)
+                saved_at = now
+            self._on_settled()
+            await asyncio.sleep(_SAVE_POLL_S)
+
+    async def _tell(self) -> None:
+        """Publish the state of the hub connection to the other processes."""
+        while True:
+            self._health.leave_notice()
+            await asyncio.sleep(_LEAD_POLL_S)
+
+    async def _look(self) -> None:
+        """Check every few seconds that the disk accepts writes."""
+        while True:
+            await asyncio.to_thread(self._store.disk.look)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _check(self) -> None:
+        """Check the integrity of the whole file once, which would slow a start down."""
+        await asyncio.sleep(_CHECK_AFTER_S)
+        await asyncio.to_thread(self._store.check)
+        await asyncio.Event().wait()
+
+
+async def _keep_running(run: Callable[[], Awaitable[None]]) -> None:
+    """Restart a task whenever it ends, so that a full disk today does not stop it for good."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            logger.exception("a part of the agent failed and starts again")
+        await asyncio.sleep(_RESTART_S)

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Routes for the HMA companion: its state, matches made by HMA, and rebuild requests.
+
+HMA neither lists its matches nor calls anybody. So its caller passes HMA's response on unchanged:
+the agent knows which signal a content id belongs to, and decides, acts and counts as if it had
+seen the content itself.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from stemtide.agent.config.settings import Config
+from stemtide.agent.counters import Tally
+from stemtide.agent.hma import outbox, sync as companion
+from stemtide.agent.hma.rows import CANARY
+from stemtide.agent.http import metrics
+from stemtide.agent.http.match_requests import WHOLE, BadRequestError, invalid, read_body
+from stemtide.agent.recognise.answers import Answer, answer_of
+from stemtide.agent.recognise.pipeline import record_decision
+from stemtide.agent.recognise.policy import Decision, Hit, decide, stands
+from stemtide.agent.store.database import Store, Transaction
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Fingerprints, Kind
+from stemtide.protocol.problems import ProblemType
+from stemtide.protocol.sync.agents import LANGUAGE
+from stemtide.protocol.sync.feed import FeedSignal
+
+logger = logging.getLogger(__name__)
+
+Message = TypeVar("Message", bound=BaseModel)
+
+_MAX_JSON = 1024 * 1024
+_MAX_ID = 2**63 - 1
+_MAX_BITS = 256
+_DIGITS = 4
+_DISTANCE = {
+    "anyOf": [
+        {"type": "integer", "minimum": 0, "maximum": _MAX_BITS},
+        {"type": "string", "pattern": "^(-|[0-9]{1,2})$"},
+    ]
+}
+
+
+def _bits(value: object) -> object:
+    """Parse a distance as HMA writes it: as text, and "-" for equal hashes."""
+    if value == "-":
+        return 0
+    is_number = isinstance(value, str) and value.isascii() and value.isdigit()
+    return int(str(value)) if is_number and len(str(value)) < _DIGITS else value
+
+
+class FoundIn(BaseModel):
+    """A match in HMA's format."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    bank_content_id: Annotated[int, WHOLE] = Field(ge=1, le=_MAX_ID)
+    distance: Annotated[
+        int, WHOLE, BeforeValidator(_bits), Field(ge=0, le=_MAX_BITS), WithJsonSchema(_DISTANCE)
+    ] = 0
+
+
+_Banks = dict[str, list[FoundIn]]
+
+
+class ContentIn(BaseModel):
+    """A piece of content, and HMA's unchanged response from /m/lookup about it.
+
+    ref: the provider's own id of it, by which it is undone as well.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    ref: str = Field(min_length=1, max_length=200)
+    lookup: _Banks | dict[str, _Banks]
+    language: str = Field(default="", pattern=rf"^$|{LANGUAGE}", max_length=35)
+
+    def found(self, banks: Sequence[str]) -> dict[tuple[str, int], int]:
+        """Return the distances of matches in these banks, by bank and content id."""
+        distances: dict[tuple[str, int], int] = {}
+        for name, inner in self.lookup.items():
+            by_bank = inner if isinstance(inner, dict) else {name: inner}
+            for bank, matches in by_bank.items():
+                for match in matches if bank in banks else ():
+                    key = (bank, match.bank_content_id)
+                    distances[key] = min(match.distance, distances.get(key, _MAX_BITS))
+        return distances
+
+
+class MatchesIn(BaseModel):
+    """JSON body of POST /companion/matches."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    items: tuple[ContentIn, ...] = Field(min_length=1)
+
+
+class RebuildIn(BaseModel):
+    """JSON body of POST /companion/rebuild. anew: empty the banks first, even ones not ours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    anew: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """HMA's matches for a piece of content, by signal id. lost: matches of no active signal."""
+
+    bits: dict[str, int]
+    lost: tuple[str, ...]
+
+
+class CompanionDoor:
+    """Endpoints about a provider's own HMA."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        tally: Tally,
+        wake: Callable[[], None],
+        as_of: Callable[[], dict[str, Any]],
+        check_ready: Callable[[], None],
+        health: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._tally = tally
+        self._wake = wake
+        self._as_of = as_of
+        self._check_ready = check_ready
+        self._health = health
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        return [
+            Route("/companion", self.tell, methods=["GET"]),
+            Route("/companion/rebuild", self.rebuild, methods=["POST"]),
+            Route("/companion/matches", self.matches, methods=["POST"]),
+        ]
+
+    async def tell(self, _request: Request) -> Response:
+        """GET /companion: HMA's state, as in /health."""
+        self._check_settings()
+        health = await asyncio.to_thread(self._health)
+        trouble = health["troubles"].get("companion", "")
+        return JSONResponse({**(health["companion"] or {}), "trouble": trouble})
+
+    async def rebuild(self, request: Request) -> Response:
+        """POST /companion/rebuild: compare HMA with our records of it, or refill its banks."""
+        self._check_settings()
+        message = await _read(request, RebuildIn)
+        await asyncio.to_thread(companion.ask_rebuild, self._store, is_anew=message.anew)
+        return JSONResponse({"anew": message.anew}, status_code=202)
+
+    async def matches(self, request: Request) -> Response:
+        """POST /companion/matches: decide about content by HMA's matches, and act."""
+        self._check_settings()
+        self._check_ready()
+        items = (await _read(request, MatchesIn)).items
+        if len(items) > self._config.max_items:
+            raise BadRequestError(
+                ProblemType.TOO_LARGE,
+                f"items: {len(items)} are more than max_items ({self._config.max_items});"
+                " send fewer at once",
+            )
+        answers, is_news = await asyncio.to_thread(self._conclude, items)
+        if is_news:
+            self._wake()
+        metrics.count_answers(self._tally, answers)
+        body = msgspec.json.encode({"items": answers, **self._as_of()})
+        return Response(body, media_type="application/json")
+
+    def _check_settings(self) -> None:
+        if self._config.companion is None:
+            raise BadRequestError(
+                ProblemType.NOT_FOUND,
+                "this agent keeps no HMA up: write [companion] and its url into agent.toml",
+            )
+
+    def _conclude(self, items: Sequence[ContentIn]) -> tuple[list[Answer], bool]:
+        """Decide and record; return the answers, and whether anything was queued."""
+        matches = self._name(items)
+        trouble, news = "", [False]
+        try:
+            with self._store.write() as tx:
+                decisions = [self._decide(match, tx=tx) for match in matches]
+                news = [
+                    record_decision(
+                        tx,
+                        item.ref,
+                        decision,
+                        config=self._config,
+                        language=item.language,
+                        found_by="hma",
+                    )
+                    for item, (decision, _) in zip(items, decisions, strict=True)
+                ]
+        except sqlite3.Error as error:
+            # The content must still be stopped: the answer says what was not written down.
+            trouble = f"not recorded: {self._store.path} cannot be written ({error})"
+            logger.exception("%s", trouble)
+            decisions = [self._decide(match, tx=None) for match in matches]
+            self._tally.add(
+                "unrecorded", sum(decision.action is not None for decision, _ in decisions)
+            )
+        answers = [
+            answer_of(
+                item.ref,
+                Fingerprints((), remarks=remarks),
+                decision,
+                trouble=trouble,
+                unread=self._config.unread,
+            )
+            for item, (decision, remarks) in zip(items, decisions, strict=True)
+        ]
+        return answers, any(news)
+
+    def _name(self, items: Sequence[ContentIn]) -> list[_Named]:
+        """Replace HMA's content ids by the ids of our signals."""
+        settings = self._config.companion
+        distances = [item.found(settings.banks if settings else ()) for item in items]
+        signal_ids = outbox.holders(
+            self._store, {key for by_content in distances for key in by_content}
+        )
+        matches = []
+        for by_content in distances:
+            bits: dict[str, int] = {}
+            for key, distance in by_content.items():
+                if signal := signal_ids.get(key):
+                    bits[signal] = min(distance, bits.get(signal, _MAX_BITS))
+            lost = tuple(
+                f"{bank} {content}: is of no signal that stands; it was withdrawn, or is not ours"
+                for bank, content in by_content
+                if (bank, content) not in signal_ids
+            )
+            matches.append(_Named(bits, lost))
+        return matches
+
+    def _decide(
+        self, matches: _Named, *, tx: Transaction | None
+    ) -> tuple[Decision, tuple[str, ...]]:
+        """Decide about a piece of content, with remarks about matches that did not count."""
+        signals = self._store.find_ids(matches.bits, tx=tx) if matches.bits else {}
+        now = datetime.now(UTC)
+        hits, remarks = [], list(matches.lost)
+        for signal_id, bits in matches.bits.items():
+            signal = signals.get(signal_id)
+            if signal_id.startswith(CANARY):
+                remarks.append(f"{signal_id}: is the canary, on which nobody acts")
+            elif signal is None or not stands(signal, now=now, exercise=self._config.exercise):
+                remarks.append(f"{signal_id}: stands no more")
+            elif bits > _reach_bits(signal):
+                remarks.append(f"{signal_id}: {bits} bits are further than it is to match")
+            else:
+                hits.append(Hit(signal, signal.kind, bits, ""))
+        return decide(hits, self._config.rules), tuple(remarks)
+
+
+def _reach_bits(signal: FeedSignal) -> int:
+    """Return within how many bits a signal matches."""
+    if signal.kind is not Kind.PDQ:
+        return 0
+    return MATCH_WITHIN_BITS if signal.within_bits is None else signal.within_bits
+
+
+async def _read(request: Request, kind: type[Message]) -> Message:
+    """Parse the body. raises: BadRequestError naming the field."""
+    body = await read_body(request, _MAX_JSON, remedy="send fewer items at once")
+    try:
+        return kind.model_validate_json(body or b"{}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(key) for key in first["loc"]) or "body"
+        raise invalid(where[:100], first["msg"][:300]) from error

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Export the counters of all processes at GET /metrics, in Prometheus text format."""
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from stemtide.agent.counters import ACTIONS, SECONDS, Tally
+from stemtide.agent.recognise.answers import Answer
+from stemtide.fingerprints.kinds import Kind
+
+_COUNTERS = {
+    "items": "Pieces of content asked about.",
+    "undecodable": "Content not wholly looked at.",
+    "hashes": "Hashes looked up by /match/hash and /match/hashes.",
+    "hashes_matched": "Of these, hashes that a signal matched.",
+    "live_chunks": "Chunks of live streams taken in.",
+    "live_alarms": "Times that known content began in a live stream.",
+}
+
+_GAUGES = {
+    "ready": "1 once there are signals to match against.",
+    "healthy": "1 while /health says 200.",
+    "hub_reachable": "1 while the hub answers.",
+    "streaming": "1 while the hub's stream wakes the agent.",
+    "position": "Feed position of the signals held.",
+    "hub_head": "Highest feed position heard of.",
+    "stale_s": "Seconds since the hub said that these are all the signals.",
+    "outbox": "Outcomes not yet acknowledged by the hub.",
+    "outbox_refused": "Outcomes that the hub refused.",
+    "deliveries": "Deliveries under way.",
+    "dead_letters": "Webhooks given up until someone retries them.",
+    "statements_owed": "Statements of reasons that wait to be posted.",
+    "statements_refused": "Statements of reasons that the database refused.",
+    "unrecorded": "Decisions that could not be written down.",
+    "skipped": "Feed entries that this version cannot read.",
+    "http_workers": "Processes that answer requests.",
+    "live_streams": "Live streams that are open.",
+}
+
+_COMPANION = {
+    "reachable": "1 while HMA answers.",
+    "handed": "Contents that HMA was handed and holds.",
+    "waiting": "Hashes still to be handed to HMA.",
+    "leaving": "Contents still to be deleted at HMA.",
+    "refused": "Hashes that HMA refused.",
+    "doubtful": "Hashes of which HMA may hold one content more.",
+    "unchecked": "Contents that HMA is still to be asked for.",
+    "unmatched": "Contents handed over that HMA does not match yet.",
+    "behind_s": "Seconds since the first of these was handed over; 0 for none.",
+    "last_delay_s": "Seconds from handing over to matching, the last time.",
+}
+
+
+def count(tally: Tally, answers: list[Answer], *, took_s: float) -> None:
+    """Count the answers and duration of a POST /match."""
+    bucket = bisect_left(SECONDS, took_s)
+    tally.add(f"seconds {SECONDS[bucket] if bucket < len(SECONDS) else 'more'}")
+    tally.add("seconds sum", took_s)
+    count_answers(tally, answers)
+
+
+def count_answers(tally: Tally, answers: list[Answer]) -> None:
+    """Count answers by decision and by the kinds that matched."""
+    tally.add("items", len(answers))
+    for answer in answers:
+        decision = answer.decision
+        tally.add(f"decisions {decision.action or 'none'} {str(decision.exercise).lower()}")
+        tally.add("undecodable", decision.undecodable)
+        for match in answer.matches:
+            tally.add(f"matches {match.kind}")
+
+
+def text(tally: Tally, health: Mapping[str, Any]) -> bytes:
+    """Return all metrics in Prometheus text format; the gauges repeat /health."""
+    registry = CollectorRegistry()
+    registry.register(_Numbers(tally, health))
+    return generate_latest(registry)
+
+
+class _Numbers(Collector):
+    def __init__(self, tally: Tally, health: Mapping[str, Any]) -> None:
+        self._tally = tally
+        self._health = health
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every metric."""
+        for name, description in _COUNTERS.items():
+            yield CounterMetricFamily(_full(name), description, value=self._tally.total(name))
+        yield self._decisions()
+        yield self._matches()
+        yield self._seconds()
+        for name, description in _GAUGES.items():
+            value = self._health[name]
+            yield GaugeMetricFamily(
+                _full(name), description, value=math.nan if value is None else value
+            )
+        trouble = GaugeMetricFamily(_full("trouble"), "1 for each trouble.", labels=["part"])
+        for part in self._health["troubles"]:
+            trouble.add_metric([part], 1)
+        yield trouble
+        for name, description in _COMPANION.items() if self._health["companion"] else ():
+            value = self._health["companion"].get(name)
+            full = _full(f"companion_{name}")
+            yield GaugeMetricFamily(full, description, value=math.nan if value is None else value)
+        signals = GaugeMetricFamily(_full("signals"), "Signals held.", labels=["kind"])
+        for kind, number in self._health["signals"].items():
+            signals.add_metric([kind], number)
+        yield signals
+
+    def _decisions(self) -> Metric:
+        family = CounterMetricFamily(
+            _full("decisions"), "Decisions.", labels=["action", "exercise"]
+        )
+        for action in ACTIONS:
+            for exercise in ("false", "true"):
+                number = self._tally.total(f"decisions {action} {exercise}")
+                family.add_metric([action, exercise], number)
+        return family
+
+    def _matches(self) -> Metric:
+        family = CounterMetricFamily(_full("matches"), "Matches of signals.", labels=["kind"])
+        for kind in Kind:
+            family.add_metric([kind], self._tally.total(f"matches {kind}"))
+        return family
+
+    def _seconds(self) -> Metric:
+        ends = [str(end) for end in SECONDS]
+        numbers = accumulate(self._tally.total(f"seconds {end}") for end in (*ends, "more"))
+        buckets = list(zip((*ends, "+Inf"), numbers, strict=True))
+        family = HistogramMetricFamily(_full("match_seconds"), "Time that POST /match took.")
+        family.add_metric([], buckets, sum_value=sum(self._tally.each("seconds sum")))
+        return family
+
+
+def _full(name: str) -> str:
+    return f"stemtide_agent_{name}"

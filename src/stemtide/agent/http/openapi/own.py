@@ -1,0 +1,324 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The agent's own operations in its OpenAPI document."""
+
+from typing import Any, Literal, NotRequired
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
+
+from stemtide.agent.http.companion import MatchesIn, RebuildIn
+from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
+from stemtide.agent.http.match_requests import ItemsIn
+from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
+from stemtide.agent.live.streams import LiveOut
+from stemtide.agent.recognise.answers import Answer
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.enums import Action
+
+_HEX_64 = text(pattern="^[0-9a-fA-F]{64}$")
+_YES_NO = one_of("0", "1")
+_BITS = {"type": "integer", "minimum": 0, "maximum": 64}
+_REF = text(least=1, most=200)
+_HASHES = {
+    Kind.PDQ: _HEX_64,
+    Kind.SHA256: _HEX_64,
+    Kind.MD5: text(pattern="^[0-9a-fA-F]{32}$"),
+    Kind.URL: _HEX_64,
+}
+_WITHIN = Parameter("within_bits", _BITS, "PDQ only: for signals that do not say their distance.")
+_DECIDE = Parameter("decide", _YES_NO, "Whether to decide by your policy as well.")
+_LOOK = Parameter("look", _YES_NO, "1: look and decide, and do nothing because of it.")
+_OBJECT: dict[str, Any] = {"type": "object"}
+
+
+class AsOf(TypedDict):
+    """Version of the signals that a response is based on."""
+
+    position: int
+    stale_s: float | None
+    ready: bool
+
+
+class Items(TypedDict):
+    """Answers, in the order of the request."""
+
+    items: list[Answer]
+
+
+class HashMatch(TypedDict):
+    """A signal that a hash matches."""
+
+    signal: UUID
+    distance_bits: int
+    exercise: bool
+    disputed: bool
+    action: NotRequired[Action]
+    rule: NotRequired[str]
+
+
+class HashDecision(TypedDict):
+    """A decision about content with a hash."""
+
+    action: Action
+    exercise: bool
+    signal: UUID
+    rule: str
+    why: str
+
+
+class HashMatches(TypedDict):
+    """Matches of one hash, nearest first."""
+
+    matches: list[HashMatch]
+    more: NotRequired[int]
+    decision: NotRequired[HashDecision | None]
+
+
+class HashFound(HashMatches):
+    """Matches of one of many hashes. hash: its index in the request."""
+
+    hash: int
+
+
+class HashesFound(TypedDict):
+    """Matches of many hashes."""
+
+    hashes: int
+    matched: list[HashFound]
+
+
+class Digests(TypedDict):
+    """Digests of URLs."""
+
+    digests: list[str]
+
+
+class Stream(TypedDict):
+    """An open stream."""
+
+    stream: str
+    ref: str
+
+
+class Streams(TypedDict):
+    """All open streams, and the maximum number of them."""
+
+    streams: list[Stream]
+    most: int
+
+
+class Retried(TypedDict):
+    """How many of each are queued again."""
+
+    deliveries: int
+    outcome_rows: int
+    statements: int
+
+
+class HashesIn(BaseModel):
+    """JSON body of POST /match/hashes. hashes: in hex, of the length of their kind."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["pdq", "sha256", "md5", "url"]
+    hashes: list[str] = Field(min_length=1)
+    within_bits: int | None = Field(default=None, ge=0, le=64)
+    decide: bool = False
+
+
+_FORM = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "array", "items": BYTES, "minItems": 1},
+        "ref": {"type": "array", "items": _REF},
+    },
+}
+_STREAM = in_path(
+    "stream", text(pattern="^[A-Za-z0-9._~:-]{1,100}$"), "Your name of the stream, such as tv."
+)
+_CHUNK = {"video/*": BYTES, "audio/*": BYTES, "application/octet-stream": BYTES}
+_STREAM_REF = Parameter("ref", _REF, "Your own id of the stream.")
+
+OWN = (
+    Operation(
+        "POST",
+        "/match",
+        "match_content",
+        "Recognise content, decide about it and act on the decision.",
+        (Items, AsOf),
+        parameters=(
+            _LOOK,
+            Parameter("ref", _REF, "Your own id of one file that is the body."),
+        ),
+        bodies={
+            "application/json": ItemsIn,
+            "multipart/form-data": _FORM,
+            "application/octet-stream": BYTES,
+            "image/*": BYTES,
+        },
+        errors=(400, 413, 415, 422, 503),
+    ),
+    Operation(
+        "GET",
+        "/match/hash",
+        "match_hash",
+        "Look one hash up: exactly one of pdq, sha256, md5 and url.",
+        (HashMatches, AsOf),
+        parameters=(
+            *(Parameter(kind, schema, "In hex.") for kind, schema in _HASHES.items()),
+            _WITHIN,
+            _DECIDE,
+        ),
+        errors=(422, 503),
+    ),
+    Operation(
+        "POST",
+        "/match/hashes",
+        "match_hashes",
+        "Look up many hashes of one kind. Parameters belong to the binary body alone.",
+        (HashesFound, AsOf),
+        parameters=(Parameter("kind", one_of(*_HASHES), "The kind of all."), _WITHIN, _DECIDE),
+        bodies={"application/json": HashesIn, BINARY: BYTES},
+        others={BINARY_ANSWER: BYTES},
+        errors=(400, 413, 415, 422, 503),
+    ),
+    Operation(
+        "GET",
+        "/match/urls",
+        "match_urls",
+        "Look an address up without telling it: digests that begin as some prefixes do.",
+        (Digests, AsOf),
+        parameters=(
+            Parameter(
+                "prefix",
+                {
+                    "type": "array",
+                    "items": text(pattern="^[0-9a-fA-F]{8}$"),
+                    "minItems": 1,
+                    "maxItems": 26,
+                },
+                "The first 8 hex digits of each digest.",
+                is_required=True,
+            ),
+        ),
+        errors=(422,),
+    ),
+    Operation(
+        "GET",
+        "/live",
+        "list_streams",
+        "List the open streams.",
+        Streams,
+        errors=(422,),
+    ),
+    Operation(
+        "POST",
+        "/live/{stream}",
+        "take_chunk",
+        "Take in a segment of a stream, and answer what is on.",
+        (LiveOut, AsOf),
+        parameters=(
+            _STREAM,
+            Parameter("seq", {"type": "integer", "minimum": 0, "maximum": 2**53}, "Its number."),
+            _STREAM_REF,
+            _LOOK,
+        ),
+        bodies=_CHUNK,
+        errors=(400, 409, 413, 415, 422, 429, 503),
+    ),
+    Operation(
+        "GET",
+        "/live/{stream}",
+        "read_stream",
+        "Return what a stream matched so far.",
+        (LiveOut, AsOf),
+        parameters=(_STREAM,),
+        errors=(404, 422),
+    ),
+    Operation(
+        "DELETE",
+        "/live/{stream}",
+        "end_stream",
+        "End a stream; return what it matched.",
+        (LiveOut, AsOf),
+        parameters=(_STREAM,),
+        errors=(404, 422),
+    ),
+    Operation(
+        "PUT",
+        "/live/{stream}/init",
+        "begin_stream",
+        "Keep the initialisation segment that later segments need.",
+        None,
+        parameters=(_STREAM, _STREAM_REF),
+        bodies=_CHUNK,
+        status=204,
+        errors=(400, 413, 415, 422, 429, 503),
+    ),
+    Operation(
+        "GET",
+        "/companion",
+        "read_companion",
+        "Return how your HMA stands, where the agent keeps one up.",
+        _OBJECT,
+        errors=(404,),
+    ),
+    Operation(
+        "POST",
+        "/companion/rebuild",
+        "rebuild_companion",
+        "Compare your HMA with what is known of it, or fill it anew.",
+        _OBJECT,
+        bodies={"application/json": RebuildIn},
+        is_body_needed=False,
+        status=202,
+        errors=(404, 413, 422),
+    ),
+    Operation(
+        "POST",
+        "/companion/matches",
+        "take_matches",
+        "Decide about content by what your HMA found, and act.",
+        (Items, AsOf),
+        bodies={"application/json": MatchesIn},
+        errors=(404, 413, 422, 503),
+    ),
+    Operation(
+        "GET",
+        "/health",
+        "read_health",
+        "Return how the agent stands; 503 while it is not healthy.",
+        _OBJECT,
+        parameters=(
+            Parameter("ready", text(), "503 only while it has no signals."),
+            Parameter("live", text(), "Never 503. Wins over ready."),
+        ),
+        errors=(503,),
+        is_open=True,
+    ),
+    Operation(
+        "GET",
+        "/metrics",
+        "read_metrics",
+        "Return the same for Prometheus.",
+        text(),
+        media_type="text/plain",
+    ),
+    Operation(
+        "POST",
+        "/deliveries/retry",
+        "retry_deliveries",
+        "Try again what was given up.",
+        Retried,
+    ),
+    Operation(
+        "GET",
+        "/openapi.json",
+        "read_openapi",
+        "Return this document.",
+        _OBJECT,
+    ),
+)
+"""What is not HMA's."""

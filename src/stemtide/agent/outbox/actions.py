@@ -1,0 +1,393 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record the actions on content and deliver them: a signed webhook and a JSON-lines file.
+
+1 An action is one row for each channel, written in the transaction of the decision.
+2 The file gets every action; the webhook gets blocks, holds and releases, never an exercise.
+3 A failed webhook is retried with growing waits, or after the wait that its receiver asks for. It
+  is dead after the last attempt or a 410, until someone retries it.
+4 For each piece of content the webhook sends only the latest event: a new one replaces those that
+  are still queued.
+
+source: Standard Webhooks 1.0 (headers, signature, payload).
+"""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+from uuid import uuid4
+
+import httpx
+
+from stemtide import __version__
+from stemtide.agent.backoff import wait_s
+from stemtide.agent.config.settings import Config, Webhook
+from stemtide.agent.events import wait_woken
+from stemtide.agent.outbox import restrictions, uploads
+from stemtide.agent.outbox.actions_file import ActionsFile
+from stemtide.agent.store.database import Store, Transaction
+from stemtide.client.connection import is_loopback
+from stemtide.protocol import webhook_headers as webhooks
+from stemtide.protocol.enums import Action
+
+logger = logging.getLogger(__name__)
+
+RELEASE = "content.release"
+_FILE, _WEBHOOK = "file", "webhook"
+_AT_ONCE = 8
+_CAP_S = 300.0
+_BATCH = 200
+_ANSWER_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """A signal that content matched, how it matched, and the action that it alone leads to."""
+
+    signal: str
+    action: Action
+    kind: str
+    distance_bits: int
+    part: str
+
+
+UNREAD = Because("", Action.HOLD, "", 0, "")
+"""Added to the reasons if part of the content could not be read: when the last signal is withdrawn,
+the content is then held, not released."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSize:
+    """Counts of queued and dead deliveries, and the webhook's latest error ("" for none)."""
+
+    waiting: int
+    dead: int
+    webhook_trouble: str
+
+
+def record(
+    tx: Transaction,
+    *,
+    ref: str,
+    reasons: Sequence[Because],
+    extra: Mapping[str, Any],
+    config: Config,
+    now: datetime,
+) -> bool:
+    """Record an action on a piece of content with its reasons, and queue its deliveries.
+
+    ref:     the provider's id of the content, or one that the agent generated.
+    reasons: the deciding signal first. extra: fields of the event besides ref and action.
+    returns: whether the action is new. Asking about the same content again acts only once.
+    """
+    deciding = reasons[0]
+    before = _reasons(tx, ref)
+    before.pop(UNREAD.signal, None)  # it was never sent as an action, so a match now is new
+    tx.executemany(
+        "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                ref,
+                reason.signal,
+                reason.action,
+                reason.kind,
+                reason.distance_bits,
+                reason.part,
+                now.timestamp(),
+            )
+            for reason in reasons
+        ],
+    )
+    strongest = _strongest(before)
+    is_stronger = strongest is None or deciding.action.rank > strongest.rank
+    is_new_log = deciding.action is Action.LOG and deciding.signal not in before
+    if not (is_stronger or is_new_log):
+        return False
+    if is_stronger and deciding.action is Action.BLOCK and not extra["exercise"]:
+        kinds = {reason.kind for reason in reasons if reason.action is Action.BLOCK}
+        restrictions.begin(tx, ref=ref, kinds=kinds, now=now)
+    event = {"ref": ref, "action": deciding.action.value, "agent": config.name, **extra}
+    _queue(tx, f"content.{deciding.action}", event, config=config, now=now)
+    return True
+
+
+def revise(
+    tx: Transaction,
+    *,
+    signal: str,
+    leads_to: Callable[[Because], Action | None],
+    why: str,
+    config: Config,
+    now: datetime,
+) -> int:
+    """Weaken the actions that one signal led to, unless another signal asks for as much.
+
+    leads_to: returns the action that the signal alone leads to now, or None if it no longer counts.
+    returns:  how many pieces of content get a milder action, or count for another signal.
+    """
+    rows = tx.execute(
+        "SELECT ref, action, kind, distance_bits, part FROM acted WHERE signal = ?", (signal,)
+    ).fetchall()
+    changed = 0
+    for ref, action, kind, distance_bits, part in rows:
+        before = _strongest(_reasons(tx, ref))
+        new = leads_to(Because(signal, Action(action), kind, distance_bits, part))
+        if new is None:
+            tx.execute("DELETE FROM acted WHERE ref = ? AND signal = ?", (ref, signal))
+        elif new.rank < Action(action).rank:
+            tx.execute(
+                "UPDATE acted SET action = ? WHERE ref = ? AND signal = ?", (new, ref, signal)
+            )
+        reasons = _reasons(tx, ref)
+        after = _strongest(reasons)
+        is_moved = before not in {None, Action.LOG} and uploads.recount(
+            tx, ref=ref, weaker=signal, reasons=reasons, now=now
+        )
+        if before and before is not Action.LOG and (after is None or after.rank < before.rank):
+            facts = {"ref": ref, "action": after, "undoes": before, "exercise": False}
+            facts |= {"agent": config.name, "signal": signal, "why": why}
+            kind_of = "content.hold" if after is Action.HOLD else RELEASE
+            _queue(tx, kind_of, facts, config=config, now=now)
+            restrictions.end(tx, ref=ref, now=now)
+            is_moved = True
+        changed += is_moved
+    return changed
+
+
+def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> None:
+    """Delete records of actions older than a time; those can no longer be undone.
+
+    keep_owed: keep what statements of reasons still have to be posted about.
+    """
+    tx.execute("DELETE FROM acted WHERE at < ?", (before.timestamp(),))
+    uploads.forget(tx, before=before)
+    restrictions.forget(tx, before=before, keep_owed=keep_owed)
+
+
+def _reasons(tx: Transaction, ref: str) -> dict[str, Action]:
+    """Return the action that each signal leads to for a piece of content, by signal."""
+    rows = tx.execute("SELECT signal, action FROM acted WHERE ref = ?", (ref,))
+    return {signal: Action(action) for signal, action in rows}
+
+
+def _strongest(reasons: Mapping[str, Action]) -> Action | None:
+    return max(reasons.values(), key=lambda action: action.rank, default=None)
+
+
+def _queue(
+    tx: Transaction, kind: str, facts: Mapping[str, Any], *, config: Config, now: datetime
+) -> None:
+    """Queue an event for each channel that takes it."""
+    body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": facts})
+    ref, event_id = facts["ref"], f"msg_{uuid4().hex}"
+    channels = [_FILE]
+    if config.webhook and not facts["exercise"] and kind != f"content.{Action.LOG}":
+        channels.append(_WEBHOOK)
+        # A block that arrives after its release would never be undone.
+        tx.execute("DELETE FROM deliveries WHERE ref = ? AND channel = ?", (ref, _WEBHOOK))
+    tx.executemany(
+        "INSERT INTO deliveries (id, channel, ref, body, due_at) VALUES (?, ?, ?, ?, 0)",
+        [(event_id, channel, ref, body) for channel in channels],
+    )
+
+
+class _Trouble(NamedTuple):
+    """Why a delivery failed. wait_s: the wait its receiver asks for; is_gone: never retry."""
+
+    words: str
+    wait_s: float = 0.0
+    is_gone: bool = False
+
+
+class _Row(NamedTuple):
+    seq: int
+    id: str
+    ref: str
+    body: str
+    attempts: int
+
+
+_COLUMNS = "seq, id, ref, body, attempts"
+_OPEN = f"channel = '{_WEBHOOK}' AND is_dead = 0 AND ref NOT IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
+
+
+class Deliverer:
+    """Worker that delivers queued events for as long as run() runs."""
+
+    def __init__(
+        self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._webhook = config.webhook
+        self._source = f"/agents/{quote(config.name, safe='')}"
+        self._file = ActionsFile(config.actions_path)
+        self._store = store
+        self._clock = clock
+        self._wake = asyncio.Event()
+        self._flying: dict[str, asyncio.Task[None]] = {}
+        self._rests_until = 0.0
+
+    def wake(self) -> None:
+        """Signal that something was queued. Call it on the event loop."""
+        self._wake.set()
+
+    def size(self) -> OutboxSize:
+        """Return how many deliveries are queued and dead, and the webhook's latest error."""
+        ((waiting, dead),) = self._store.read(
+            "SELECT coalesce(sum(1 - is_dead), 0), coalesce(sum(is_dead), 0) FROM deliveries"
+        )
+        troubles = self._store.read(
+            "SELECT trouble FROM deliveries WHERE trouble != '' ORDER BY seq DESC LIMIT 1"
+        )
+        trouble = str(troubles[0][0]) if troubles else ""
+        return OutboxSize(int(waiting), int(dead), trouble)
+
+    @property
+    def file_trouble(self) -> str:
+        """Why this process cannot write the JSON-lines file; "" if it can."""
+        return self._file.trouble
+
+    def retry_dead(self) -> int:
+        """Queue dead deliveries again and return how many there were."""
+        with self._store.write() as tx:
+            return tx.execute(
+                "UPDATE deliveries SET is_dead = 0, attempts = 0, due_at = 0 WHERE is_dead = 1"
+            ).rowcount
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        async with asyncio.TaskGroup() as tasks, _open_http(self._webhook) as http:
+            while True:
+                self._wake.clear()
+                await asyncio.to_thread(self._write_file)
+                if self._webhook:
+                    for row in await asyncio.to_thread(self._due_webhooks):
+                        task = tasks.create_task(self._deliver(row, http, self._webhook))
+                        self._flying[row.ref] = task
+                await wait_woken(self._wake, within_s=await asyncio.to_thread(self._wait_s))
+
+    def _due_webhooks(self) -> list[_Row]:
+        """Return the webhooks to send now, at most one for each piece of content."""
+        if self._clock() < self._rests_until:
+            return []
+        rows = self._store.read(
+            f"SELECT {_COLUMNS} FROM deliveries WHERE {_OPEN} AND due_at <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - our own names
+            (self._busy(), self._clock(), _AT_ONCE - len(self._flying)),
+        )
+        return [_Row(*row) for row in rows]
+
+    def _wait_s(self) -> float:
+        """Return how long to sleep until the next delivery is due; running ones wake us."""
+        longest = 1.0 if self._file.trouble else _CAP_S
+        if len(self._flying) >= _AT_ONCE:
+            return longest
+        ((due_at,),) = self._store.read(
+            f"SELECT min(due_at) FROM deliveries WHERE {_OPEN}",  # noqa: S608 - our own names
+            (self._busy(),),
+        )
+        if due_at is None or self._webhook is None:
+            return longest
+        return min(longest, max(0.0, max(float(due_at), self._rests_until) - self._clock()))
+
+    def _busy(self) -> str:
+        """Return the refs that have a delivery in flight, as a JSON list."""
+        return json.dumps(list(self._flying))
+
+    async def _deliver(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> None:
+        """Attempt one webhook delivery once."""
+        try:
+            trouble = await self._post(row, http, webhook)
+            await asyncio.to_thread(self._settle, row, webhook, trouble)
+        finally:
+            del self._flying[row.ref]
+            self._wake.set()
+
+    async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> _Trouble | None:
+        """Send one webhook and return the failure, or None on success."""
+        at = datetime.fromtimestamp(int(self._clock()), UTC)
+        headers = {
+            "Content-Type": "application/json",
+            **webhooks.sign(row.id, row.body, secrets=webhook.secrets, at=at),
+            **self._event(row),
+        }
+        body = row.body.encode()
+        try:
+            async with (
+                asyncio.timeout(webhook.timeout_s),
+                http.stream("POST", webhook.url, content=body, headers=headers) as response,
+            ):
+                await _pass_over(response)
+        except (httpx.RequestError, TimeoutError) as error:
+            return _Trouble(f"{webhook.url} cannot be reached ({error!r})")
+        return None if response.is_success else _trouble(response, now=at)
+
+    def _event(self, row: _Row) -> dict[str, str]:
+        """Return the headers that also make the webhook a CloudEvent."""
+        event = json.loads(row.body)
+        happened_at = datetime.fromisoformat(event["timestamp"])
+        return webhooks.event(row.id, event["type"], source=self._source, happened_at=happened_at)
+
+    def _settle(self, row: _Row, webhook: Webhook, trouble: _Trouble | None) -> None:
+        """Delete a delivered row; otherwise set its next attempt, or mark it dead."""
+        now = self._clock()
+        with self._store.write() as tx:
+            if trouble is None:
+                tx.execute("DELETE FROM deliveries WHERE seq = ?", (row.seq,))
+                return
+            attempts = row.attempts + 1
+            is_dead = trouble.is_gone or attempts >= webhook.attempts
+            wait = wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=_CAP_S)
+            self._rests_until = max(self._rests_until, now + trouble.wait_s)
+            due_at = now + max(wait, trouble.wait_s)
+            tx.execute(
+                "UPDATE deliveries SET attempts = ?, is_dead = ?, due_at = ?, trouble = ?"
+                " WHERE seq = ?",
+                (attempts, is_dead, due_at, trouble.words, row.seq),
+            )
+        after = "; it is dead until POST /deliveries/retry" if is_dead else ""
+        logger.warning("webhook %s, attempt %d: %s%s", row.id, attempts, trouble.words, after)
+
+    def _write_file(self) -> None:
+        """Append queued events to the file."""
+        while records := self._store.read(
+            f"SELECT {_COLUMNS} FROM deliveries WHERE channel = ? ORDER BY seq LIMIT ?",  # noqa: S608 - our own names
+            (_FILE, _BATCH),
+        ):
+            rows = [_Row(*row) for row in records]
+            if not self._file.append([(row.id, row.body) for row in rows]):
+                return
+            with self._store.write() as tx:
+                tx.executemany("DELETE FROM deliveries WHERE seq = ?", [(row.seq,) for row in rows])
+
+
+def _trouble(response: httpx.Response, *, now: datetime) -> _Trouble:
+    """Describe an unsuccessful response: its text, how long to wait, whether to stop."""
+    status = response.status_code
+    words = f"{response.url} answered {status}"
+    if status not in webhooks.ASKS_TO_WAIT:
+        return _Trouble(words, is_gone=status == webhooks.GONE)
+    wait = webhooks.retry_after(response.headers.get("retry-after", ""), now=now)
+    return _Trouble(words, wait_s=wait.total_seconds() if wait else 0.0)
+
+
+async def _pass_over(response: httpx.Response) -> None:
+    """Drain the response so that its connection can be reused, unless the body is long."""
+    size = 0
+    async for part in response.aiter_raw():
+        size += len(part)
+        if size > _ANSWER_BYTES:
+            return
+
+
+def _open_http(webhook: Webhook | None) -> httpx.AsyncClient:
+    """Return an HTTP client for the provider's webhook; it follows no redirects."""
+    host = urlsplit(webhook.url).hostname if webhook else None
+    return httpx.AsyncClient(
+        timeout=webhook.timeout_s if webhook else None,
+        headers={"User-Agent": f"stemtide-agent/{__version__}"},
+        trust_env=not is_loopback(host or "localhost"),
+    )

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Count outcomes of content by signal, and report the counts to the hub; never user data.
+
+1 A count is written in the transaction of the decision that it counts, under no report.
+2 Before sending, open counts are assigned to a new report id.
+3 A report is sent until the hub acknowledges it, then deleted. The hub counts each report id
+  once, so a crash of either side at any point loses nothing and doubles nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from stemtide.agent.backoff import Backoff
+from stemtide.agent.config.settings import Config
+from stemtide.agent.hub.client import Client
+from stemtide.agent.outbox.uploads import UNSEALED
+from stemtide.agent.store.database import Store, Transaction
+from stemtide.client import AnswerError, DeclinedError, HubError
+from stemtide.protocol.enums import Outcome
+from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeReportOut, OutcomeRow
+
+logger = logging.getLogger(__name__)
+
+GATHER_S = 0.25
+"""How long counts gather before a report leaves."""
+
+_MAX_ROWS = 10_000
+
+_REOPEN = """
+INSERT INTO outcomes (report, signal, outcome, bucket, language, was, was_signal, count,
+    first_at, last_at)
+  SELECT '', signal, outcome, bucket, language, was, was_signal, sum(count), min(first_at),
+      max(last_at)
+    FROM outcomes WHERE refused != ''
+    GROUP BY signal, outcome, bucket, language, was, was_signal
+  ON CONFLICT DO UPDATE SET count = count + excluded.count,
+    first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxSize:
+    """Numbers of outcomes that the hub has not acknowledged, and that it rejected."""
+
+    waiting: int
+    refused: int
+
+
+class Reporter:
+    """Worker that sends the counts for as long as run() runs."""
+
+    def __init__(self, *, config: Config, store: Store, client: Client) -> None:
+        self._name = config.name
+        self._store = store
+        self._client = client
+        self._wake = asyncio.Event()
+        self._wake.set()  # what an earlier run left
+        self._backoff = Backoff(first_s=0.25, cap_s=5.0)
+
+    def wake(self) -> None:
+        """Signal that something was counted. Call it on the event loop."""
+        self._wake.set()
+
+    def size(self) -> OutboxSize:
+        """Return how many outcomes are waiting and how many were rejected."""
+        ((waiting, refused),) = self._store.read(
+            "SELECT coalesce(sum(count) FILTER (WHERE refused = ''), 0),"
+            " coalesce(sum(count) FILTER (WHERE refused != ''), 0) FROM outcomes"
+        )
+        return OutboxSize(int(waiting), int(refused))
+
+    def retry_refused(self) -> int:
+        """Queue the rejected counts again; return how many rows they are.
+
+        They get a new report id: under the old one the hub may have counted other rows already.
+        """
+        with self._store.write() as tx:
+            tx.execute(_REOPEN)
+            return tx.execute("DELETE FROM outcomes WHERE refused != ''").rowcount
+
+    async def run(self) -> None:
+        """Report counts until cancelled."""
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(GATHER_S)
+            self._wake.clear()
+            try:
+                while await self._send_one():
+                    self._backoff.reset()
+            except HubError as error:
+                logger.warning("outcomes wait in the outbox: %s", error)
+                self._wake.set()
+                await asyncio.sleep(self._backoff.next_s())
+
+    async def _send_one(self) -> bool:
+        """Send the oldest report, or a new one; return False if there is nothing to send."""
+        report = await asyncio.to_thread(self._next_report)
+        if report is None:
+            return False
+        try:
+            receipt = await self._send(report)
+        except DeclinedError as error:
+            # Sent again it would be refused again and hold up all others, so it is set aside,
+            # where /health shows it and a person can retry it.
+            logger.error("report %s is set aside: %s", report.report, error)  # noqa: TRY400 - no trace needed
+            await asyncio.to_thread(self._set_aside, report.report, str(error))
+            return True
+        if receipt.report != report.report:
+            raise AnswerError(self._client.hub, f"acknowledged another report: {receipt.report}")
+        await asyncio.to_thread(self._settle, receipt)
+        return True
+
+    async def _send(self, report: OutcomeReportIn) -> OutcomeReportOut:
+        """Send a report; again without look-ups if an older hub does not know them."""
+        try:
+            return await self._client.send_outcomes(report)
+        except DeclinedError as error:
+            if not report.lookups or "lookups" not in str(error):
+                raise
+            bare = OutcomeReportIn(report=report.report, agent=report.agent, rows=report.rows)
+            return await self._client.send_outcomes(bare)
+
+    def _next_report(self) -> OutcomeReportIn | None:
+        with self._store.write() as tx:
+            unsent = tx.execute(
+                "SELECT report FROM outcomes WHERE report != ? AND refused = '' LIMIT 1",
+                (UNSEALED,),
+            ).fetchone()
+            report = unsent[0] if unsent else _seal(tx)
+            rows = tx.execute(
+                "SELECT signal, outcome, language, was, was_signal, count, first_at, last_at"
+                " FROM outcomes WHERE report = ? AND refused = '' ORDER BY was != '', first_at",
+                (report,),
+            ).fetchall()
+            lookups = tx.execute(
+                "SELECT bucket, count FROM lookups"
+                " WHERE bucket IN (SELECT bucket FROM outcomes WHERE report = ? AND refused = '')",
+                (report,),
+            ).fetchall()
+        if not rows:
+            return None
+        # What is not set is not sent, as in rows.
+        payload = {"report": UUID(report), "agent": self._name, "rows": map(_outcome_row, rows)}
+        spans = [{"begins_at": bucket, "count": number} for bucket, number in lookups]
+        return OutcomeReportIn.model_validate(payload | ({"lookups": spans} if spans else {}))
+
+    def _settle(self, receipt: OutcomeReportOut) -> None:
+        """Delete the counts that the hub took; keep rejected ones with the reason."""
+        if receipt.set_aside:
+            logger.warning(
+                "the hub set %d uploads aside, which exceed this agent's look-ups: its agency or"
+                " the sharer of the signal decides whether they count",
+                receipt.set_aside,
+            )
+        with self._store.write() as tx:
+            for rejection in receipt.rejected:
+                logger.warning(
+                    "the hub counts no outcome of %s: %s", rejection.signal, rejection.message
+                )
+                tx.execute(
+                    "UPDATE outcomes SET refused = ? WHERE report = ? AND signal = ?",
+                    (rejection.message or "rejected", str(receipt.report), str(rejection.signal)),
+                )
+            tx.execute(
+                "DELETE FROM outcomes WHERE report = ? AND refused = ''", (str(receipt.report),)
+            )
+
+    def _set_aside(self, report: UUID, why: str) -> None:
+        with self._store.write() as tx:
+            tx.execute("UPDATE outcomes SET refused = ? WHERE report = ?", (why, str(report)))
+
+
+def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
+    """Assign the open counts to a report id, so that sending them twice counts them once.
+
+    Counts of uploads leave before their corrections, and corrections in order of time.
+    """
+    report = str(new_id())
+    tx.execute(
+        "UPDATE outcomes SET report = ? WHERE report = ?"
+        " AND (signal, outcome, bucket, language, was, was_signal) IN"
+        " (SELECT signal, outcome, bucket, language, was, was_signal FROM outcomes"
+        " WHERE report = ? ORDER BY was != '', first_at LIMIT ?)",
+        (report, UNSEALED, UNSEALED, _MAX_ROWS),
+    )
+    return report
+
+
+def _outcome_row(row: tuple[str, str, str, str, str, int, str, str]) -> OutcomeRow:
+    signal, outcome, language, was, was_signal, number, first_at, last_at = row
+    fields = {
+        "signal": UUID(signal),
+        "outcome": Outcome(outcome),
+        "count": number,
+        "first_at": datetime.fromisoformat(first_at),
+        "last_at": datetime.fromisoformat(last_at),
+    }
+    # What is not set is not sent: an older hub knows no language, and no moves.
+    optional: dict[str, object] = {"language": language} if language else {}
+    if was:
+        optional["was"] = Outcome(was)
+    if was_signal not in {"", signal}:
+        optional["was_signal"] = UUID(was_signal)
+    return OutcomeRow.model_validate(fields | optional)

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Record what the provider blocked because of a match, from when and until when.
+
+Each block needs a statement of reasons (Regulation (EU) 2022/2065 Art. 17 and 24(5)). A row is
+written in the transaction of the decision and ended in that of the undoing, so neither gets lost.
+It has a random number (puid), so that the public statement leads back to nothing; the provider's
+id of the content is kept for the undoing and is in no statement.
+
+Only blocks count: an exercise and a log restrict nothing, and a hold waits for a person.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from uuid import uuid4
+
+from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.schema import StoreError
+from stemtide.protocol.law.dsa.answers import Remark
+
+OWED, SENDING, POSTED, REFUSED = "owed", "sending", "posted", "refused"
+"""What became of a statement. sending: begun, and not known whether it was taken."""
+
+
+class Restriction(NamedTuple):
+    """A piece of content that was blocked. began_at, ended_at: Unix time; None: still blocked.
+
+    kinds: the kinds of fingerprint that matched. state: the state of its statement.
+    """
+
+    puid: str
+    kinds: tuple[str, ...]
+    began_at: float
+    ended_at: float | None
+    state: str
+
+
+class Counts(NamedTuple):
+    """Numbers of statements that wait to be posted, and that were rejected; one reason."""
+
+    owed: int
+    refused: int
+    refusal: str = ""
+
+
+_COLUMNS = "puid, kinds, began_at, ended_at, state"
+
+
+def begin(tx: Transaction, *, ref: str, kinds: Collection[str], now: datetime) -> None:
+    """Record that content is blocked from now on."""
+    tx.execute(
+        "INSERT INTO restrictions (puid, ref, kinds, began_at) VALUES (?, ?, ?, ?)",
+        (uuid4().hex, ref, json.dumps(sorted(kinds)), now.timestamp()),
+    )
+
+
+def end(tx: Transaction, *, ref: str, now: datetime) -> None:
+    """Record that content is no longer blocked."""
+    tx.execute(
+        "UPDATE restrictions SET ended_at = ? WHERE ref = ? AND ended_at IS NULL",
+        (now.timestamp(), ref),
+    )
+
+
+def forget(tx: Transaction, *, before: datetime, keep_owed: bool) -> None:
+    """Delete rows that began before a time, and the content's id in those that stay.
+
+    keep_owed: keep unposted rows, however long the database is unreachable or rejects them.
+    """
+    old = before.timestamp()
+    kept_states = (OWED, SENDING, REFUSED) if keep_owed else ()
+    tx.execute(
+        "DELETE FROM restrictions WHERE began_at < ?"
+        " AND state NOT IN (SELECT value FROM json_each(?))",
+        (old, json.dumps(kept_states)),
+    )
+    tx.execute("UPDATE restrictions SET ref = '' WHERE began_at < ? AND ref != ''", (old,))
+
+
+class Restrictions:
+    """The rows of an open store, used as the journal of postings; crash-safe."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def due(self, *, before: float, limit: int) -> list[Restriction]:
+        """Return restrictions whose statement is due, the oldest first. before: Unix time."""
+        rows = self._store.read(
+            f"SELECT {_COLUMNS} FROM restrictions"  # noqa: S608 - our own names
+            " WHERE state IN (?, ?) AND began_at <= ? ORDER BY began_at, puid LIMIT ?",
+            (OWED, SENDING, before, limit),
+        )
+        return [_read(row) for row in rows]
+
+    def counts(self) -> Counts:
+        """Return how many statements wait, and how many were rejected."""
+        rows = self._store.read("SELECT state, count(*), max(why) FROM restrictions GROUP BY state")
+        count_of = {state: count for state, count, _ in rows}
+        why = next((why for state, _, why in rows if state == REFUSED), "")
+        return Counts(
+            count_of.get(OWED, 0) + count_of.get(SENDING, 0), count_of.get(REFUSED, 0), why
+        )
+
+    def begin(self, puids: Sequence[str]) -> None:
+        """Record, durably, that these are about to be sent."""
+        self._set(((SENDING, "", "", puid) for puid in puids), unless_state=POSTED)
+
+    def release(self, puids: Sequence[str]) -> None:
+        """Record that the database certainly has none of these."""
+        self._set(((OWED, "", "", puid) for puid in puids), unless_state=POSTED)
+
+    def take(self, uuids: Mapping[str, str]) -> None:
+        """Record that the database has these."""
+        self._set((POSTED, uuid, "", puid) for puid, uuid in uuids.items())
+
+    def refuse(self, remarks: Mapping[str, Sequence[Remark]]) -> None:
+        """Record that the database rejected these, and why."""
+        self._set((REFUSED, "", "; ".join(map(str, why)), puid) for puid, why in remarks.items())
+
+    def retry(self) -> int:
+        """Queue rejected statements again; return how many there are."""
+        with self._store.write() as tx:
+            return tx.execute(
+                "UPDATE restrictions SET state = ?, why = '' WHERE state = ?", (OWED, REFUSED)
+            ).rowcount
+
+    def _set(self, values: Iterator[tuple[str, str, str, str]], *, unless_state: str = "") -> None:
+        """Change states, except of rows that have the given state already."""
+        with self._store.write() as tx:
+            tx.executemany(
+                "UPDATE restrictions SET state = ?, uuid = ?, why = ?"
+                " WHERE puid = ? AND state != ?",
+                ((*value, unless_state) for value in values),
+            )
+
+
+def read_all(data_dir: Path, *, since: datetime | None) -> list[Restriction]:
+    """Return all rows of an agent's file, the oldest first, even while that agent runs.
+
+    raises: StoreError.
+    """
+    path = data_dir / "agent.db"
+    if not path.exists():
+        raise StoreError(f"{path} is not there: is data_dir that of an agent that ran?")
+    sql = f"SELECT {_COLUMNS} FROM restrictions WHERE began_at >= ? ORDER BY began_at, puid"  # noqa: S608 - our own names
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
+            rows = reader.execute(sql, (since.timestamp() if since else 0.0,)).fetchall()
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}): an agent of this version must have run with it once"
+        ) from error
+    return [_read(row) for row in rows]
+
+
+def _read(row: tuple[str, str, float, float | None, str]) -> Restriction:
+    puid, kinds, began_at, ended_at, state = row
+    return Restriction(puid, tuple(json.loads(kinds)), began_at, ended_at, state)

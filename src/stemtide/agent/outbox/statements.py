@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build statements of reasons for blocks, and post them automatically if configured.
+
+A statement has no id of content, no signal and no name: only the measure, its legal ground,
+how the content was detected, and two dates.
+
+source: Regulation (EU) 2022/2065 Art. 17(3) and 24(5). Not for removal orders: Art. 17(5).
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from stemtide.agent.backoff import Backoff
+from stemtide.agent.config.transparency import Transparency, common_fields
+from stemtide.agent.outbox.restrictions import SENDING, Counts, Restriction, Restrictions
+from stemtide.agent.outbox.transparency import (
+    FIRST_WAIT_S,
+    Database,
+    DatabaseAwayError,
+    DatabaseError,
+    Posting,
+)
+from stemtide.agent.store.database import Store
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.law.dsa.answers import Remark
+from stemtide.protocol.law.dsa.statements import lint
+
+logger = logging.getLogger(__name__)
+
+_LOOK_EVERY_S = 60.0
+_AT_ONCE = 1000
+
+_TYPES = {
+    Kind.PDQ: ("CONTENT_TYPE_IMAGE", "a picture"),
+    Kind.VIDEO: ("CONTENT_TYPE_VIDEO", "a film"),
+    Kind.GOP: ("CONTENT_TYPE_VIDEO", "a film"),
+    Kind.AUDIO: ("CONTENT_TYPE_AUDIO", "a sound"),
+    Kind.TEXT: ("CONTENT_TYPE_TEXT", "a text"),
+}
+_FILE, _ADDRESS = "a file, byte for byte", "a web address"
+_OTHER = "CONTENT_TYPE_OTHER"
+_FACTS = (
+    "When it was posted, the content was compared by automated means with fingerprints of terrorist"
+    " content that authorities and providers share under the EU Crisis Protocol. It matched as"
+    " {what}. There was no notice under Article 16."
+)
+
+
+def statement(restriction: Restriction, settings: Transparency) -> dict[str, Any]:
+    """Build the statement of reasons about one block, in the database's format.
+
+    The agent sees content when it is posted: that day is the content's date and the decision's.
+    """
+    kinds = [Kind(kind) for kind in restriction.kinds]
+    media = [_TYPES[kind] for kind in kinds if kind in _TYPES]
+    phrases = sorted({phrase for _, phrase in media}) or [
+        _ADDRESS if kinds == [Kind.URL] else _FILE,
+    ]
+    types = sorted({name for name, _ in media}) or [settings.content_type]
+    day = _day(restriction.began_at)
+    fields = {
+        "puid": restriction.puid,
+        **common_fields(settings),
+        "content_type": types,
+        "content_date": day,
+        "application_date": day,
+        "decision_facts": settings.facts or _FACTS.format(what=" and as ".join(phrases)),
+    }
+    if types == [_OTHER]:
+        fields["content_type_other"] = phrases[0]
+    if restriction.ended_at is not None:
+        fields["end_date_visibility_restriction"] = _day(restriction.ended_at)
+    return fields
+
+
+def _day(at: float) -> str:
+    """Return the date of a Unix time, in UTC."""
+    return datetime.fromtimestamp(at, UTC).date().isoformat()
+
+
+class Statements:
+    """Worker that posts due statements for as long as run() runs.
+
+    trouble: why posting fails; "" if it works.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: Transparency | None,
+        store: Store,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.trouble = ""
+        self._settings = settings
+        self._rows = Restrictions(store)
+        self._clock = clock
+
+    def counts(self) -> Counts:
+        """Count waiting and rejected statements; zero if nothing is posted."""
+        if self._settings is None or not self._settings.is_posting:
+            return Counts(0, 0)
+        return self._rows.counts()
+
+    def retry(self) -> int:
+        """Queue rejected statements again; return how many there are."""
+        return self._rows.retry()
+
+    async def run(self) -> None:
+        """Post until cancelled; without an address, only wait."""
+        settings = self._settings
+        if settings is None or not settings.is_posting:
+            await asyncio.Event().wait()
+            return
+        backoff = Backoff(first_s=FIRST_WAIT_S, cap_s=_LOOK_EVERY_S)
+        while True:
+            wait = min(_LOOK_EVERY_S, max(0.5, settings.wait_s))
+            try:
+                await self._post_due(settings)
+                self.trouble = ""
+                backoff.reset()
+            except DatabaseError as error:
+                if str(error) != self.trouble:
+                    logger.warning("statements of reasons wait: %s", error)
+                self.trouble = str(error)
+                if isinstance(error, DatabaseAwayError):
+                    wait = error.wait_s or backoff.next_s()
+            await asyncio.sleep(wait)
+
+    async def _post_due(self, settings: Transparency) -> None:
+        """Post all statements that are due. raises: DatabaseError."""
+        if not await asyncio.to_thread(self._due, settings):
+            return
+        async with Database(settings.address, token=settings.token) as database:
+            while due := await asyncio.to_thread(self._due, settings):
+                unsure = {restriction.puid for restriction in due if restriction.state == SENDING}
+                sound = await asyncio.to_thread(self._sound, due, settings)
+                # A try is a round: so trouble is told at once, however long the next one waits.
+                await Posting(database, self._rows, unsure=unsure, tries=1).post(sound)
+
+    def _sound(self, due: Sequence[Restriction], settings: Transparency) -> list[dict[str, Any]]:
+        """Return the statements that pass the lint; set the others aside."""
+        drafts = [statement(restriction, settings) for restriction in due]
+        bad = {
+            draft["puid"]: [Remark(problem.name, problem.message) for problem in problems]
+            for draft in drafts
+            if (problems := lint(draft))
+        }
+        self._rows.refuse(bad)
+        return [draft for draft in drafts if draft["puid"] not in bad]
+
+    def _due(self, settings: Transparency) -> list[Restriction]:
+        return self._rows.due(before=self._clock() - settings.wait_s, limit=_AT_ONCE)

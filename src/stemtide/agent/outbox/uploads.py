@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Count uploads by outcome: each once, at its current outcome.
+
+When the outcome of an upload changes, a row moves it: "was" is the outcome that it counted at
+before. The row keeps the time at which the content was met.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from stemtide.agent.store.database import Transaction
+from stemtide.protocol.enums import OUTCOME_OF, Action, Outcome
+from stemtide.protocol.sync.agents import BUCKET
+
+UNSEALED = ""
+"""The report of counts that are in no report yet."""
+
+
+class PendingLookups:
+    """Look-ups that counted no upload; they are written with the next upload that counts.
+
+    So most look-ups write nothing. A crash loses some, but none that counted an upload.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, number: int) -> None:
+        """Count look-ups at the current time."""
+        with self._lock:
+            self._counts[_bucket(datetime.now(UTC))] += number
+
+    def write(self, tx: Transaction) -> None:
+        """Write the pending counts."""
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+        for bucket, number in counts.items():
+            _add_lookups(tx, bucket, number)
+
+
+def count(
+    tx: Transaction,
+    *,
+    signal: str,
+    outcome: Outcome,
+    now: datetime,
+    number: int = 1,
+    language: str = "",
+    was: str = "",
+    was_signal: str = "",
+) -> None:
+    """Count an outcome of one signal that many times, in the caller's transaction.
+
+    language: of the content; "" if the provider did not give it.
+    was, was_signal: where the same uploads counted before; "" for uploads that did not.
+    """
+    at = now.isoformat()
+    tx.execute(
+        "INSERT INTO outcomes"
+        " (report, signal, outcome, bucket, language, was, was_signal, count, first_at, last_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+        " count = count + excluded.count, last_at = max(last_at, excluded.last_at),"
+        " first_at = min(first_at, excluded.first_at)",
+        (UNSEALED, signal, outcome.value, _bucket(now), language, was, was_signal, number, at, at),
+    )
+
+
+def count_upload(
+    tx: Transaction, *, ref: str, signal: str, outcome: Outcome, now: datetime, language: str = ""
+) -> None:
+    """Count an upload, or move it to its current outcome if it was counted before.
+
+    Each counted upload counts a look-up too, so there are never more uploads than look-ups.
+    """
+    before = _counted(tx, ref)
+    if before is None:
+        _add_lookups(tx, _bucket(now), 1)
+        count(tx, signal=signal, outcome=outcome, now=now, language=language)
+        tx.execute(
+            "INSERT INTO counted (ref, signal, outcome, at, language) VALUES (?, ?, ?, ?, ?)",
+            (ref, signal, outcome.value, now.timestamp(), language),
+        )
+    elif before[1] != outcome:
+        _move(tx, ref, before, signal=signal, outcome=outcome)
+
+
+def recount(
+    tx: Transaction, *, ref: str, weaker: str, reasons: Mapping[str, Action], now: datetime
+) -> bool:
+    """Count an upload at the signal that decides now, or as reversed if none stops it any more.
+
+    weaker: the signal that was withdrawn or disputed. reasons: the action that each signal leads
+    to.
+    returns: whether anything is to be reported.
+    """
+    signal, outcome = _decides(reasons, weaker=weaker)
+    before = _counted(tx, ref)
+    if before is None:  # an older agent counted it, which did not remember each upload
+        if outcome is Outcome.REVERSED:
+            count(tx, signal=weaker, outcome=outcome, now=now)
+        return outcome is Outcome.REVERSED
+    if before[1] == outcome and not (signal and before[0] == weaker != signal):
+        return False
+    _move(tx, ref, before, signal=signal or before[0], outcome=outcome)
+    return True
+
+
+def _decides(reasons: Mapping[str, Action], *, weaker: str) -> tuple[str, Outcome]:
+    """Return the signal that stops an upload now, and the outcome; "" if none does.
+
+    Among equals, the signal that the upload may count at already is preferred.
+    """
+    strongest = max(reasons.values(), key=lambda action: action.rank, default=Action.LOG)
+    if strongest is Action.LOG:
+        return "", Outcome.REVERSED
+    if reasons.get(weaker) is strongest:
+        return weaker, OUTCOME_OF[strongest]
+    return next(signal for signal, action in reasons.items() if action is strongest), OUTCOME_OF[
+        strongest
+    ]
+
+
+def forget(tx: Transaction, *, before: datetime) -> None:
+    """Delete where uploads counted that were met before a time, and look-ups of that time."""
+    tx.execute("DELETE FROM counted WHERE at < ?", (before.timestamp(),))
+    tx.execute(
+        "DELETE FROM lookups WHERE bucket < ? AND bucket NOT IN (SELECT bucket FROM outcomes)",
+        (_bucket(before),),
+    )
+
+
+def _counted(tx: Transaction, ref: str) -> tuple[str, str, float, str] | None:
+    """Return the signal and outcome that an upload counts at, its time and its language."""
+    row: tuple[str, str, float, str] | None = tx.execute(
+        "SELECT signal, outcome, at, language FROM counted WHERE ref = ?", (ref,)
+    ).fetchone()
+    return row
+
+
+def _move(
+    tx: Transaction,
+    ref: str,
+    before: tuple[str, str, float, str],
+    *,
+    signal: str,
+    outcome: Outcome,
+) -> None:
+    """Move an upload's count to another signal or outcome, keeping its time."""
+    was_signal, was, at, language = before
+    met_at = datetime.fromtimestamp(at, UTC)
+    count(
+        tx,
+        signal=signal,
+        outcome=outcome,
+        now=met_at,
+        language=language,
+        was=was,
+        was_signal=was_signal,
+    )
+    tx.execute(
+        "UPDATE counted SET signal = ?, outcome = ? WHERE ref = ?", (signal, outcome.value, ref)
+    )
+
+
+def _add_lookups(tx: Transaction, bucket: str, number: int) -> None:
+    tx.execute(
+        "INSERT INTO lookups (bucket, count) VALUES (?, ?)"
+        " ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        (bucket, number),
+    )
+
+
+def _bucket(now: datetime) -> str:
+    """Return the beginning of the time bucket that contains a moment."""
+    size_s = BUCKET.total_seconds()
+    return datetime.fromtimestamp(now.timestamp() // size_s * size_s, UTC).isoformat()

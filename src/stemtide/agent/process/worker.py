@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run one server process: alone, or as one of several behind a parent."""
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from types import FrameType
+from typing import BinaryIO
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from stemtide.agent.config.settings import Config, ConfigError
+from stemtide.agent.counters import Tally
+from stemtide.agent.http.app import create_app
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.schema import StoreError
+from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.sandbox.pool import Sandbox
+
+STOP_S = 10
+"""How long requests under way may take once the agent is told to stop."""
+
+_STOPS = (signal.SIGTERM, signal.SIGINT)
+
+
+def run_alone(config: Config, listener: socket.socket, *, on_start: Callable[[], None]) -> None:
+    """Run the whole agent in this process until stopped. raises: ConfigError."""
+    try:
+        with _parts(config) as (store, sandbox):
+            app = create_app(config, store=store, sandbox=sandbox)
+            _run(_Server(_settings(app), on_start=on_start), [listener])
+    except StoreError as error:
+        raise ConfigError("data_dir", str(error)) from error
+    except SandboxError as error:
+        raise ConfigError("workers", f"the sandbox does not start: {error}") from error
+
+
+def run_with_others(
+    config: Config,
+    channel: socket.socket,
+    *,
+    lock: BinaryIO,
+    tally: Tally,
+    report: Callable[[str], None],
+) -> None:
+    """Serve the connections that the parent hands over, until stopped or orphaned.
+
+    channel: connections arrive on it; its end means that the parent is gone.
+    lock:    the store's directory lock, which the parent holds.
+    report:  tells the parent "ready", "settled" and "stopping".
+
+    raises:  ConfigError.
+    """
+
+    def start() -> None:
+        tally.set("position", store.position)
+        tally.set("pid", os.getpid())
+        report("ready")
+
+    try:
+        with _parts(config, lock=lock) as (store, sandbox):
+            app = create_app(
+                config,
+                store=store,
+                sandbox=sandbox,
+                tally=tally,
+                on_settled=_once(report, "settled"),
+            )
+            settings = _settings(app, protocol=_counted(tally))
+            stop = partial(report, "stopping")
+            _run(_HandedServer(settings, on_start=start, on_stop=stop, channel=channel), [])
+    except StoreError as error:
+        raise ConfigError("data_dir", str(error)) from error
+    except SandboxError as error:
+        raise ConfigError("workers", f"the sandbox does not start: {error}") from error
+
+
+@contextmanager
+def _parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[Store, Sandbox]]:
+    """Open the store while the sandbox processes start."""
+    limits = Limits(max_input_bytes=config.max_upload_bytes)
+    with (
+        Sandbox(workers=config.workers, limits=limits) as sandbox,
+        ThreadPoolExecutor(1, "start") as starter,
+    ):
+        warm = starter.submit(sandbox.warm)
+        with Store(config.data_dir, lock=lock) as store:
+            warm.result()
+            yield store, sandbox
+
+
+def _once(report: Callable[[str], None], state: str) -> Callable[[], None]:
+    """Return a function that reports a state the first time only."""
+    pending = [state]
+
+    def call() -> None:
+        if pending:
+            report(pending.pop())
+
+    return call
+
+
+class _Server(uvicorn.Server):
+    """Server that calls on_start once it answers."""
+
+    def __init__(self, settings: uvicorn.Config, *, on_start: Callable[[], None]) -> None:
+        super().__init__(settings)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_start()
+
+
+class _HandedServer(_Server):
+    """Server that does not listen: the parent accepts its connections."""
+
+    def __init__(
+        self,
+        settings: uvicorn.Config,
+        *,
+        on_start: Callable[[], None],
+        on_stop: Callable[[], None],
+        channel: socket.socket,
+    ) -> None:
+        super().__init__(settings, on_start=on_start)
+        self._on_stop = on_stop
+        self._channel = channel
+        self._opening: set[asyncio.Task[object]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._channel.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take)
+        await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        asyncio.get_running_loop().remove_reader(self._channel.fileno())
+        await super().shutdown(sockets)
+
+    def _take(self) -> None:
+        """Receive a connection from the parent."""
+        try:
+            message, numbers, _, _ = socket.recv_fds(self._channel, 1, 1)
+        except BlockingIOError:
+            return
+        except OSError:  # the parent was killed before it read what we had said
+            message, numbers = b"", []
+        if not message:
+            os._exit(1)  # the parent was killed: so is the agent, and its successor may start
+        for number in numbers:
+            task = asyncio.create_task(self._open(socket.socket(fileno=number)))
+            self._opening.add(task)
+            task.add_done_callback(self._opening.discard)
+
+    async def _open(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        connection.setblocking(False)
+        with suppress(OSError):  # it hung up on the way here
+            await loop.connect_accepted_socket(self._new_protocol, connection)
+
+    def _new_protocol(self) -> asyncio.Protocol:
+        protocol: type[HttpToolsProtocol] = self.config.http_protocol_class  # type: ignore[assignment]  # as _settings said
+        return protocol(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _counted(tally: Tally) -> type[HttpToolsProtocol]:
+    """Return a protocol class that counts ended connections for the parent."""
+
+    class Counted(HttpToolsProtocol):
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            tally.add("closed")
+
+    return Counted
+
+
+def _settings(
+    app: ASGIApp, *, protocol: type[HttpToolsProtocol] = HttpToolsProtocol
+) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_S,
+        lifespan="on",
+    )
+
+
+def _run(server: _Server, sockets: list[socket.socket]) -> None:
+    is_main = threading.current_thread() is threading.main_thread()
+    # uvicorn raises the signal again once it has stopped; to be asked to stop is no failure.
+    before = {stop: signal.signal(stop, _stopped) for stop in _STOPS} if is_main else {}
+    try:
+        server.run(sockets=sockets)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _stopped(_number: int, _frame: FrameType | None) -> None:
+    """Ignore a signal that was handled already."""

@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Look up hashes: thousands in one request, or one on a fast path.
+
+Look-ups are read-only: nothing is recorded, delivered or counted as an outcome. The matches are
+those of POST /match: expired signals do not match, and exercise signals match only if the agent
+takes part in exercises, and are marked.
+"""
+
+import sqlite3
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from stemtide.agent.config.settings import Config
+from stemtide.agent.counters import Tally
+from stemtide.agent.recognise.policy import Decision, Hit, decide, stands
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.position import BehindError, Brief
+from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
+from stemtide.matching.library import Hits
+
+MOST = 100
+"""Matches that are told of one hash, nearest first."""
+
+RECORD = struct.Struct("<IHH16s")
+"""A match in the binary answer: query, distance_bits, marks, the signal's UUID."""
+
+IS_EXERCISE, IS_DISPUTED = 1, 2
+"""Marks of a match in the binary answer."""
+
+_SLICE, _SLICE_TO_DECIDE = 512, 32
+_BY_NAME = {kind.value.encode(): (kind, 2 * size) for kind, size in SIZE_BYTES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A query for hashes. values: SIZE_BYTES[kind] bytes each, concatenated."""
+
+    kind: Kind
+    values: bytes
+    within_bits: int | None = None
+    decide: bool = False
+
+    @property
+    def count(self) -> int:
+        """Return the number of hashes."""
+        return len(self.values) // SIZE_BYTES[self.kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The matches of one hash, nearest first.
+
+    matches:  at most MOST; more: how many were left out.
+    decision: the decision about content with this hash, if requested.
+    """
+
+    query: int
+    matches: list[dict[str, Any]]
+    more: int = 0
+    decision: dict[str, Any] | None = None
+
+
+class Looker:
+    """Hash look-ups in the signals of this process. Thread-safe.
+
+    threads: run large look-ups there, so that no other request waits.
+    """
+
+    def __init__(self, *, config: Config, store: Store, tally: Tally) -> None:
+        self._config = config
+        self._store = store
+        self._tally = tally
+        self.threads = ThreadPoolExecutor(2, "hashes")
+
+    def close(self) -> None:
+        """Let running look-ups end and start no others."""
+        self.threads.shutdown(cancel_futures=True)
+
+    def look(self, ask: Ask, *, on_loop: bool = False) -> list[Found]:
+        """Return the hashes that match signals. on_loop: called on the event loop."""
+        size = SIZE_BYTES[ask.kind]
+        step = _SLICE_TO_DECIDE if ask.decide else _SLICE
+        results: list[Found] = []
+        for start in range(0, ask.count, step):
+            values = ask.values[start * size : (start + step) * size]
+            results += self._look_at_some(ask, values, start=start, on_loop=on_loop)
+        self._tally.add("hashes", ask.count)
+        self._tally.add("hashes_matched", len(results))
+        return results
+
+    def quick(self, query: bytes) -> bytes | None:
+        """Answer the common case of GET /match/hash; None if it needs the full path.
+
+        query: the raw query string, "pdq=" and hex.
+        """
+        name, _, text = query.partition(b"=")
+        kind, digits = _BY_NAME.get(name, (None, 0))
+        view = self._store.view
+        if kind is None or len(text) != digits or view.origin is None:
+            return None
+        try:
+            value = bytes.fromhex(text.decode())
+        except ValueError:
+            return None
+        if 2 * len(value) != digits:  # blanks between the digits
+            return None
+        try:
+            hits = self._store.library.match_values(kind, value)
+            if len(hits.keys) > MOST:
+                return None
+            answers = [*self._tell(hits, on_loop=True, strict=True)] if len(hits.keys) else []
+        except (sqlite3.Error, BehindError):
+            return None
+        self._tally.add("hashes")
+        matches = b"[]"
+        for _, entries, _ in answers:
+            self._tally.add("hashes_matched")
+            matches = msgspec.json.encode(entries)
+        stale_s = view.stale_s()
+        return b'{"matches":%b,"position":%d,"stale_s":%b,"ready":true}' % (
+            matches,
+            view.position,
+            b"null" if stale_s is None else b"%.3f" % stale_s,
+        )
+
+    def _look_at_some(self, ask: Ask, values: bytes, *, start: int, on_loop: bool) -> list[Found]:
+        """Look up a slice; once more if a signal changed that the Library has not loaded."""
+        for strict in (True, False):
+            hits = self._store.library.match_values(ask.kind, values, within_bits=ask.within_bits)
+            if not len(hits.keys):
+                return []
+            try:
+                if ask.decide:
+                    return list(self._decide(hits, ask.kind, start=start, strict=strict))
+                answers = self._tell(hits, on_loop=on_loop, strict=strict)
+                return [Found(start + query, entries, more) for query, entries, more in answers]
+            except BehindError:
+                self._store.catch_up()
+        return []
+
+    def _tell(
+        self, hits: Hits, *, on_loop: bool, strict: bool
+    ) -> Iterator[tuple[int, list[dict[str, Any]], int]]:
+        """Yield for each hash its number, its active matches, and how many were left out."""
+        briefs = self._store.brief(
+            np.unique(hits.keys).tolist(),
+            now=time.time(),
+            exercise=self._config.exercise,
+            on_loop=on_loop,
+            strict=strict,
+        )
+        is_standing = np.isin(hits.keys, np.fromiter(briefs, np.int64, len(briefs)))
+        keys, distances = hits.keys[is_standing], hits.distances_bits[is_standing]
+        for query, begin, end in _runs(hits.queries[is_standing]):
+            chosen = slice(begin, min(end, begin + MOST))
+            pairs = zip(keys[chosen].tolist(), distances[chosen].tolist(), strict=True)
+            yield query, [_match(briefs[key], bits) for key, bits in pairs], end - chosen.stop
+
+    def _decide(self, hits: Hits, kind: Kind, *, start: int, strict: bool) -> Iterator[Found]:
+        """Decide about each hash as if it were content, by all signals that it matches."""
+        now = datetime.now(UTC)
+        signals = {
+            key: record
+            for key, record in self._store.find(hits.keys.tolist(), strict=strict).items()
+            if stands(record, now=now, exercise=self._config.exercise)
+        }
+        keys, distances = hits.keys.tolist(), hits.distances_bits.tolist()
+        for query, begin, end in _runs(hits.queries):
+            pairs = zip(keys[begin:end], distances[begin:end], strict=True)
+            matched = [Hit(signals[key], kind, bits, "") for key, bits in pairs if key in signals]
+            decision = decide(matched, self._config.rules)
+            if decision.action is not None:
+                yield _decided(start + query, decision)
+
+
+def _runs(queries: np.ndarray[Any, np.dtype[np.uint32]]) -> Iterator[tuple[int, int, int]]:
+    """Return each query with the start and end of its hits."""
+    distinct, begins = np.unique(queries, return_index=True)
+    ends = [*begins.tolist(), len(queries)][1:]
+    return zip(distinct.tolist(), begins.tolist(), ends, strict=True)
+
+
+def _match(brief: Brief, distance_bits: int) -> dict[str, Any]:
+    return {
+        "signal": brief.id,
+        "distance_bits": distance_bits,
+        "exercise": brief.exercise,
+        "disputed": brief.disputed,
+    }
+
+
+def _decided(query: int, decision: Decision) -> Found:
+    """Return a decision in the form of a response, the deciding match first."""
+    matches = [
+        {
+            "signal": str(verdict.hit.signal.id),
+            "distance_bits": verdict.hit.distance_bits,
+            "exercise": verdict.hit.signal.exercise,
+            "disputed": verdict.hit.signal.disputed,
+            "action": verdict.action,
+            "rule": verdict.rule,
+        }
+        for verdict in decision.verdicts[:MOST]
+    ]
+    fields = {
+        "action": decision.action,
+        "exercise": decision.exercise,
+        "signal": decision.signal,
+        "rule": decision.rule,
+        "why": decision.why,
+    }
+    return Found(query, matches, max(0, len(decision.verdicts) - MOST), fields)
+
+
+def as_records(results: list[Found]) -> bytes:
+    """Return the binary response: a RECORD for each match, by query, nearest first."""
+    return b"".join(
+        RECORD.pack(
+            result.query,
+            match["distance_bits"],
+            IS_EXERCISE * match["exercise"] | IS_DISPUTED * match["disputed"],
+            bytes.fromhex(match["signal"].replace("-", "")),
+        )
+        for result in results
+        for match in result.matches
+    )

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recognise content, decide about it and record the decision.
+
+1 Make fingerprints in the sandbox, unless the caller sent them, and look them up.
+2 In one transaction: read the current signals, decide, record the action, count it.
+  So a withdrawal either comes before the decision, or finds it and undoes it.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from uuid import uuid4
+
+from stemtide.agent.config.settings import Config
+from stemtide.agent.counters import Tally
+from stemtide.agent.outbox import actions as act, outcomes as feedback, uploads
+from stemtide.agent.recognise.answers import MAX_REASONS, Answer, answer_of, as_told
+from stemtide.agent.recognise.policy import Decision, Hit, Verdict, decide, stands, unread_remark
+from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.position import BehindError
+from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.file import fingerprint_bytes
+from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprints
+from stemtide.fingerprints.limits import ContentError, SandboxError
+from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.matching.library import Match
+from stemtide.protocol.enums import OUTCOME_OF
+from stemtide.protocol.sync.feed import FeedSignal
+
+logger = logging.getLogger(__name__)
+
+_LOOKERS = 4
+_ASKED = Asked(views=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A piece of content to recognise: its bytes, or fingerprints that the caller made.
+
+    ref:      the provider's own id of it; generated if the caller gives none.
+    language: of the content, as the provider knows it; counted with its outcome, never kept.
+    """
+
+    ref: str
+    blob: bytes | None = None
+    fingerprints: Fingerprints | None = None
+    language: str = ""
+
+
+def new_ref() -> str:
+    """Return a new id for content that came without one."""
+    return f"agent-{uuid4().hex}"
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """Decisions of one request. is_news: something was queued; trouble: why not recorded, or ""."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    is_news: bool = False
+    trouble: str = ""
+
+
+class Recogniser:
+    """Recognition of content: fingerprints it, looks it up and records decisions."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        tally: Tally,
+        sandbox: Sandbox,
+        deliverer: act.Deliverer,
+        reporter: feedback.Reporter,
+    ) -> None:
+        self._tally = tally
+        self._config = config
+        self._store = store
+        self._sandbox = sandbox
+        self._deliverer = deliverer
+        self._reporter = reporter
+        self._pending = uploads.PendingLookups()
+        self._decoders = ThreadPoolExecutor(config.workers, "decode")
+        self._lookers = ThreadPoolExecutor(_LOOKERS, "look")
+
+    @property
+    def decoders(self) -> ThreadPoolExecutor:
+        """Return the thread pool for decoding, with one thread for each sandbox worker."""
+        return self._decoders
+
+    def close(self) -> None:
+        """Let running look-ups end and start no others."""
+        self._decoders.shutdown(cancel_futures=True)
+        self._lookers.shutdown(cancel_futures=True)
+
+    async def recognise(self, items: Sequence[Item], *, look_only: bool = False) -> list[Answer]:
+        """Recognise content, decide about it and act on the decision.
+
+        look_only: decide, but do nothing because of it: no delivery, no count.
+        """
+        loop = asyncio.get_running_loop()
+        prints = await asyncio.gather(*(self._fingerprint(item) for item in items))
+        job = partial(self._look_up, items, prints, look_only=look_only)
+        outcome = await loop.run_in_executor(self._lookers, job)
+        if outcome.is_news:
+            self._deliverer.wake()
+            self._reporter.wake()
+        trouble, unread = outcome.trouble, self._config.unread
+        return [
+            answer_of(item.ref, fingerprints, decision, trouble=trouble, unread=unread)
+            for item, fingerprints, decision in zip(items, prints, outcome.decisions, strict=True)
+        ]
+
+    async def _fingerprint(self, item: Item) -> Fingerprints:
+        """Fingerprint one piece of content; a failure becomes a remark, never a "no match"."""
+        if item.fingerprints is not None:
+            return item.fingerprints
+        blob = item.blob or b""
+        loop = asyncio.get_running_loop()
+        try:
+            look = partial(self._sandbox.look, blob, asked=_ASKED)
+            return (await loop.run_in_executor(self._decoders, look)).fingerprints
+        except (ContentError, SandboxError) as error:
+            logger.warning("content is known by its digests only: %s", error)
+            digests = await asyncio.to_thread(fingerprint_bytes, blob)
+            return Fingerprints(digests, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
+
+    def _look_up(
+        self, items: Sequence[Item], prints: Sequence[Fingerprints], *, look_only: bool
+    ) -> _Outcome:
+        """Match, decide and record a whole request."""
+        try:
+            matches = self._store.library.match_many(prints)
+            return self._conclude(items, prints, matches, look_only=look_only, strict=True)
+        except BehindError:
+            # A signal changed since the Library heard of it: it may match as it is now.
+            self._store.catch_up()
+            matches = self._store.library.match_many(prints)
+            return self._conclude(items, prints, matches, look_only=look_only, strict=False)
+
+    def _conclude(
+        self,
+        items: Sequence[Item],
+        prints: Sequence[Fingerprints],
+        matches: Sequence[Sequence[Match]],
+        *,
+        look_only: bool,
+        strict: bool,
+    ) -> _Outcome:
+        """Decide and record. raises: BehindError when strict, and a matched signal is gone."""
+        if look_only or not any(matches):
+            if not look_only:
+                self._pending.add(len(items))
+            return _Outcome(self._decide(matches, tx=None, strict=strict))
+        try:
+            with self._store.write() as tx:
+                decisions = self._decide(matches, tx=tx, strict=strict)
+                news = [
+                    record_decision(
+                        tx,
+                        item.ref,
+                        decision,
+                        config=self._config,
+                        language=item.language,
+                        remarks=fingerprints.remarks,
+                    )
+                    for item, fingerprints, decision in zip(items, prints, decisions, strict=True)
+                ]
+                self._pending.add(news.count(False))
+                self._pending.write(tx)
+        except sqlite3.Error as error:
+            # The content must still be stopped: the answer says what was not written down.
+            trouble = f"not recorded: {self._store.path} cannot be written ({error})"
+            logger.exception("%s", trouble)
+            decisions = self._decide(matches, tx=None, strict=strict)
+            self._tally.add(
+                "unrecorded", sum(item_decision.action is not None for item_decision in decisions)
+            )
+            return _Outcome(decisions, trouble=trouble)
+        return _Outcome(decisions, any(news))
+
+    def _decide(
+        self, all_matches: Sequence[Sequence[Match]], *, tx: Transaction | None, strict: bool
+    ) -> list[Decision]:
+        """Decide about each piece of content by the current signals."""
+        keys = {match.key for item_matches in all_matches for match in item_matches}
+        signals = self._store.find(keys, tx=tx, strict=strict) if keys else {}
+        now = datetime.now(UTC)
+        active = {
+            key: signal
+            for key, signal in signals.items()
+            if stands(signal, now=now, exercise=self._config.exercise)
+        }
+        return [
+            decide(_hits(item_matches, active), self._config.rules) for item_matches in all_matches
+        ]
+
+
+def record_decision(
+    tx: Transaction,
+    ref: str,
+    decision: Decision,
+    *,
+    config: Config,
+    language: str = "",
+    remarks: Sequence[str] = (),
+    **extra: str,
+) -> bool:
+    """Record the decision about a piece of content and queue its event.
+
+    language: of the content, for the count. remarks: problems reading it: content that could not be
+    read is still held when the deciding signal is withdrawn. extra: more fields of the event.
+    returns: whether the action is new.
+    """
+    if decision.action is None or decision.signal is None:
+        return False
+    now = datetime.now(UTC)
+    verdicts = decision.verdicts[:MAX_REASONS]
+    event = extra | {
+        "exercise": decision.exercise,
+        "signal": decision.signal,
+        "rule": decision.rule,
+        "why": decision.why,
+        "matches": [as_told(verdict) for verdict in verdicts],
+    }
+    reasons = [_because(verdict) for verdict in verdicts]
+    if unread_remark(remarks, policy=config.unread):
+        reasons.append(act.UNREAD)
+    is_news = act.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
+    if is_news:
+        outcome = OUTCOME_OF[decision.action]
+        signal = decision.signal
+        uploads.count_upload(
+            tx, ref=ref, signal=signal, outcome=outcome, now=now, language=language
+        )
+    return is_news
+
+
+def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:
+    """Return the matches whose signals are in the rows; the Library may lag behind them."""
+    return [
+        Hit(
+            signals[match.key],
+            match.kind,
+            match.distance_bits,
+            match.part,
+            match_percent=int(100 * match.confidence),
+            transform=match.transform,
+            found=match.found,
+        )
+        for match in matches
+        if match.key in signals
+    ]
+
+
+def _because(verdict: Verdict) -> act.Because:
+    hit = verdict.hit
+    return act.Because(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)

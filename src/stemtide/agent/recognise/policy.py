@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide about content by the signals that it matched, and explain the decision. Pure.
+
+1 For each matched signal, the first rule of the policy that applies names an action.
+2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most,
+  and one that the agent's own party disputes only logs.
+3 The signal with the strongest action decides; among equals a real one, then the nearest.
+4 Content that could not be read is held, unless a match asks for as much or the policy lets
+  it pass. Such a hold names no signal and is never counted as a match.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+
+from stemtide.agent.config.settings import OnDispute, OnUnread, Rule, Unread
+from stemtide.fingerprints.kinds import Kind
+from stemtide.matching.found import Found
+from stemtide.protocol.enums import Action, Reach
+from stemtide.protocol.handling import PAP_ALLOWS
+from stemtide.protocol.sync.feed import FeedSignal
+
+SURE_PERCENT = 95
+"""A match that is less sure goes to a person, whatever a rule says: 5 in 100 would be wrong."""
+
+NO_RULE = "no rule"
+"""Named where no rule of the policy fits: a match is then logged, never lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A signal that content matched. distance_bits, part, transform and found are as in a Match.
+
+    match_percent: 0..100, how sure it is that this is the signal's content.
+    """
+
+    signal: FeedSignal
+    kind: Kind
+    distance_bits: int
+    part: str
+    match_percent: int = 100
+    transform: str = ""
+    found: tuple[Found, ...] = ()
+
+    @property
+    def reach(self) -> Reach | None:
+        """How the signal matched the URL (address, folder or host); None for other kinds."""
+        if self.kind is not Kind.URL:
+            return None
+        # As it was met, if that is known: a digest alone may be shared under another reach.
+        return Reach(self.transform) if self.transform else self.signal.reach or Reach.ADDRESS
+
+    @property
+    def matched_s(self) -> float | None:
+        """Seconds of the content that the signal covers; None for kinds without time."""
+        spans = [stretch.query_span for stretch in self.found if stretch.query_span]
+        return sum(span.end_s - span.start_s for span in spans) if spans else None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The action that one signal alone leads to. caps: why it is milder than the rule's."""
+
+    hit: Hit
+    action: Action
+    rule: str
+    asked: Action
+    caps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision about one piece of content. action is None if nothing matched.
+
+    verdicts: one for each matched signal, the deciding one first.
+    unread: the setting of the policy that holds content because it could not be read; "" if the
+            matched signals decide.
+    """
+
+    action: Action | None
+    why: str
+    verdicts: tuple[Verdict, ...] = ()
+    unread: str = ""
+
+    @property
+    def signal(self) -> str | None:
+        """Return the id of the deciding signal, or None."""
+        is_by_signal = self.verdicts and not self.unread
+        return str(self.verdicts[0].hit.signal.id) if is_by_signal else None
+
+    @property
+    def rule(self) -> str | None:
+        """Return the name of the deciding rule, or None."""
+        return self.unread or (self.verdicts[0].rule if self.verdicts else None)
+
+    @property
+    def exercise(self) -> bool:
+        """Whether this is part of an exercise, so that nothing may happen to the content."""
+        is_by_signal = self.verdicts and not self.unread
+        return bool(is_by_signal) and self.verdicts[0].hit.signal.exercise
+
+
+NOTHING = Decision(action=None, why="no signal matches")
+
+
+def stands(signal: FeedSignal, *, now: datetime, exercise: bool) -> bool:
+    """Whether a signal is active; an expired one is not, even while the hub is unreachable.
+
+    exercise: whether this agent takes part in exercises.
+    """
+    is_over = signal.expires_at is not None and signal.expires_at <= now
+    return not is_over and (exercise or not signal.exercise)
+
+
+def decide(hits: Sequence[Hit], rules: Sequence[Rule]) -> Decision:
+    """Decide about a piece of content by the signals that it matched."""
+    if not hits:
+        return NOTHING
+    verdicts = sorted((judge(hit, rules) for hit in hits), key=_strongest_first)
+    return Decision(verdicts[0].action, _explain(verdicts), tuple(verdicts))
+
+
+def hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -> Decision:
+    """Return the decision, raised to a hold if some of the content could not be read."""
+    remark = unread_remark(remarks, policy=policy)
+    if not remark or (decision.action and decision.action.rank >= Action.HOLD.rank):
+        return decision
+    name = remark.partition(":")[0]
+    matched = f"; {decision.why}" if decision.verdicts else ""
+    why = f"not all of it could be looked at ({remark}): policy.{name} says hold{matched}"
+    return replace(decision, action=Action.HOLD, why=why, unread=name)
+
+
+def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
+    """Return the first remark that the policy holds content for; "" if there is none."""
+    prefixes = tuple(
+        f"{field.name}: "
+        for field in fields(policy)
+        if getattr(policy, field.name) is OnUnread.HOLD
+    )
+    return next((remark for remark in remarks if remark.startswith(prefixes)), "")
+
+
+def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
+    """Return the action that one signal alone leads to, and why."""
+    rule = next((candidate for candidate in rules if fits(candidate, hit)), None)
+    wanted_action = rule.action if rule else Action.LOG
+    action, caps = wanted_action, []
+    for most, cap in _caps(hit, rule):
+        if action.rank > most.rank:
+            action = most
+            caps.append(cap)
+    return Verdict(hit, action, rule.name if rule else NO_RULE, wanted_action, tuple(caps))
+
+
+def fits(rule: Rule, hit: Hit) -> bool:
+    """Whether every condition of a rule holds."""
+    signal = hit.signal
+    on_dispute = rule.disputed is OnDispute.ALSO or (
+        (rule.disputed is OnDispute.ONLY) == signal.disputed
+    )
+    is_near = rule.max_distance_bits is None or hit.distance_bits <= rule.max_distance_bits
+    is_long = hit.matched_s is None or hit.matched_s >= rule.min_matched_s
+    return (
+        on_dispute
+        and is_near
+        and is_long
+        and hit.match_percent >= rule.min_match_percent
+        and signal.severity.rank >= rule.min_severity.rank
+        and signal.confidence >= rule.min_confidence
+        and (not rule.labels or not rule.labels.isdisjoint(signal.labels))
+        and (not rule.kinds or hit.kind in rule.kinds)
+        and (not rule.reach or hit.reach in rule.reach)
+        and (not rule.provenance or signal.provenance in rule.provenance)
+        and (not rule.tlp or signal.tlp in rule.tlp)
+    )
+
+
+def _caps(hit: Hit, rule: Rule | None) -> list[tuple[Action, str]]:
+    """Return upper limits on the action that this match may lead to, with their reasons."""
+    signal = hit.signal
+    pap = PAP_ALLOWS[signal.pap]
+    caps = [(pap, f"PAP:{signal.pap.upper()} allows {pap} at most")]
+    if signal.disputed_by_you:
+        caps.append((Action.LOG, "your own party disputes this signal, which then only logs"))
+    elif signal.disputed:
+        caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
+    if hit.match_percent < SURE_PERCENT:
+        why = f"a match that is {hit.match_percent} % sure leads to hold at most"
+        caps.append((Action.HOLD, why))
+    if hit.reach is Reach.HOST and not (rule and Reach.HOST in rule.reach):
+        why = "a signal of a whole host leads to hold at most, unless a rule names that reach"
+        caps.append((Action.HOLD, why))
+    if signal.exercise:
+        caps.append((Action.LOG, "an exercise only logs"))
+    return caps
+
+
+def _strongest_first(verdict: Verdict) -> tuple[int, bool, int, str]:
+    hit = verdict.hit
+    unsure = 100 - hit.match_percent + hit.distance_bits
+    return -verdict.action.rank, hit.signal.exercise, unsure, str(hit.signal.id)
+
+
+def _explain(verdicts: Sequence[Verdict]) -> str:
+    """Return one sentence that a moderator can quote when an uploader complains."""
+    first = verdicts[0]
+    hit = first.hit
+    near = f", {hit.distance_bits} bits away" if hit.kind is Kind.PDQ else ""
+    if hit.found:
+        near = f", {hit.match_percent} % sure"
+    if hit.matched_s is not None:
+        near += f", {hit.matched_s:.1f} s of it"
+    if hit.reach not in (None, Reach.ADDRESS):
+        near = f", which covers the whole {hit.reach}"
+    rule_text = f"rule {first.rule!r} says {first.asked}"
+    if first.rule == NO_RULE:
+        rule_text = f"no rule of the policy fits, so {first.asked}"
+    capped = f"; {'; '.join(first.caps)}" if first.caps else ""
+    others = f"; {len(verdicts) - 1} more matched" if len(verdicts) > 1 else ""
+    match_text = f"{hit.kind} signal {hit.signal.id} of {hit.signal.shared_by}{near}"
+    return f"{match_text}: {rule_text}{capped}{others}"

@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Storage of the agent: one SQLite file, and the searchable Library built from its signals.
+
+The rows are authoritative and the Library is an index over them: a match counts only if its row
+still exists. So a crash at any point leaves nothing to repair. Several processes of one agent may
+open the store; the primary alone changes signals, and the others follow its changes.
+"""
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from stemtide.agent.store import index, schema
+from stemtide.agent.store.disk import Disk
+from stemtide.agent.store.position import BehindError, Brief, Origin, set_state, view_of
+from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
+from stemtide.agent.store.schema import StoreError, TornError
+from stemtide.matching.library import Library
+from stemtide.protocol.sync.feed import FeedSignal
+
+logger = logging.getLogger(__name__)
+
+Transaction = sqlite3.Connection
+"""A connection inside a write transaction, as Store.write() hands it out."""
+
+_LOOP_CACHE_KB = 4_000
+_IN = "IN (SELECT value FROM json_each(?))"
+
+
+@dataclass(slots=True)
+class Incoming:
+    """A snapshot being loaded, beside the signals that still match.
+
+    seq: the last number given. unsaved: as in an Index.
+    """
+
+    generation: str
+    library: Library
+    seq: int
+    unsaved: int = 0
+
+
+class Store(AbstractContextManager["Store"]):
+    """The agent's storage. write() gives out one transaction at a time; reads never wait long.
+
+    is_shared: whether several processes of one agent have it open.
+    is_lead: whether this process is the primary, which alone changes signals.
+    view:    the version of the signals in rows and Library.
+    trouble: a problem with the file that a person should know about; "" for none.
+    """
+
+    def __init__(self, directory: Path, *, lock: BinaryIO | None = None) -> None:
+        """Open the store, and its Library.
+
+        lock:   the directory's lock, if several processes of one agent share the store; None:
+                this process alone uses it.
+
+        raises: StoreError.
+        """
+        self.path = directory / "agent.db"
+        self.trouble, self.disk = "", Disk(directory)
+        self._folder = directory / "segments"
+        self.is_shared = lock is not None
+        self._lock = lock or schema.lock_directory(directory)
+        self._lead = (directory / "agent.lead").open("wb")
+        self._turn = threading.RLock()  # before _writing, where both are needed
+        self._writing = threading.RLock()
+        self._reading = threading.Lock()
+        try:
+            self.is_lead = schema.try_lock(self._lead)
+            self._open()
+        except BaseException:
+            self._lead.close()
+            self._lock.close()
+            raise
+
+    def _open(self) -> None:
+        try:
+            self._connect()
+        except sqlite3.Error as error:
+            raise StoreError(f"{self.path} cannot be used: {error}") from error
+        except TornError as error:
+            if not self.is_lead:
+                raise StoreError(f"{self.path} is damaged: {error}") from error
+            self._begin_anew(error)
+        self._open_rest()
+
+    def _begin_anew(self, error: Exception) -> None:
+        """Set a damaged file aside and start a new one."""
+        self.trouble = schema.set_aside(self.path, error)
+        logger.warning("%s", self.trouble)
+        self._connect()
+
+    def _open_rest(self) -> None:
+        self._for_loop = schema.open_file(self.path, cache_kb=_LOOP_CACHE_KB)
+        self._poll = schema.open_file(self.path, cache_kb=100)
+        self._version, self._inode = self._poll_version(), self.path.stat().st_ino
+        if self.is_lead:
+            index.sweep(self._folder, keep=self.view.generation)
+
+    def _connect(self) -> None:
+        """Open the connections and the Library. raises: TornError."""
+        self._writer = schema.connect(self.path)
+        self._reader = schema.open_file(self.path)
+        try:
+            with _snapshot(self._reader) as tx:
+                self.view = view_of(tx)
+                self._index = index.open_index(tx, self._folder, self.view.generation)
+        except BaseException:
+            self._reader.close()
+            self._writer.close()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file and release the locks."""
+        with self._turn, self._writing, self._reading:
+            for connection in (self._poll, self._for_loop, self._reader, self._writer):
+                connection.close()
+            self._lead.close()
+            self._lock.close()
+
+    @property
+    def library(self) -> Library:
+        """Return the searchable signals."""
+        return self._index.library
+
+    @property
+    def origin(self) -> Origin | None:
+        """Return the source of the signals; None before the first snapshot."""
+        return self.view.origin
+
+    @property
+    def position(self) -> int:
+        """Return the feed position of rows and Library; 0 before the first snapshot."""
+        return self.view.position
+
+    @property
+    def synced_at(self) -> datetime | None:
+        """Return when the hub last confirmed that these are all signals; None before that."""
+        return self.view.synced_at
+
+    @contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """Run one transaction: all of it is written to disk, or nothing."""
+        with self._writing, self.disk.watched():
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # the first error is the one to tell
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def read(self, sql: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of a query, as last committed."""
+        with self._reading:
+            return self._reader.execute(sql, values).fetchall()
+
+    def find(
+        self, keys: Iterable[int], *, tx: Transaction | None = None, strict: bool = False
+    ) -> dict[int, FeedSignal]:
+        """Return the current signals by key; as a transaction sees them if one is given.
+
+        raises: BehindError when strict, and one of them is gone.
+        """
+        distinct = set(keys)
+        sql, values = f"SELECT seq, body FROM signals WHERE seq {_IN}", (json.dumps([*distinct]),)  # noqa: S608 - our own names
+        rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
+        if strict and len(rows) < len(distinct):
+            raise BehindError
+        return {seq: FeedSignal.model_validate_json(body) for seq, body in rows}
+
+    def find_ids(
+        self, ids: Iterable[str], *, tx: Transaction | None = None
+    ) -> dict[str, FeedSignal]:
+        """Return the current signals by id; as a transaction sees them if one is given."""
+        sql, values = f"SELECT id, body FROM signals WHERE id {_IN}", (json.dumps([*ids]),)  # noqa: S608 - our own names
+        rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
+        return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
+
+    def brief(
+        self,
+        keys: Iterable[int],
+        *,
+        now: float,
+        exercise: bool,
+        on_loop: bool = False,
+        strict: bool = False,
+    ) -> dict[int, Brief]:
+        """Return short records of the signals that match now, by key; expired ones do not.
+
+        now:     Unix time. exercise: whether signals of exercises count.
+        on_loop: called on the event loop; uses a connection that no other thread blocks.
+        raises:  BehindError when strict, and one of them is gone.
+        """
+        distinct = set(keys)
+        sql = f"SELECT seq, id, exercise, disputed, expires_at FROM signals WHERE seq {_IN}"  # noqa: S608 - our own names
+        values = (json.dumps([*distinct]),)
+        rows = self._for_loop.execute(sql, values).fetchall() if on_loop else self.read(sql, values)
+        if strict and len(rows) < len(distinct):
+            raise BehindError
+        return {
+            seq: Brief(uid, bool(is_exercise), bool(is_disputed))
+            for seq, uid, is_exercise, is_disputed, ends in rows
+            if (ends is None or ends > now) and (exercise or not is_exercise)
+        }
+
+    def apply(
+        self,
+        puts: Sequence[SignalRow],
+        drops: Sequence[str],
+        *,
+        position: int,
+        history: str = "",
+        synced_at: datetime | None,
+        alongside: Callable[[Transaction], None],
+    ) -> None:
+        """Apply one page of the feed: rows, position and consequences, all or nothing.
+
+        synced_at: when the hub had no more than this; None while more pages wait.
+        alongside: runs in the transaction, before the rows change.
+        """
+        with self._turn:
+            with self.write() as tx:
+                alongside(tx)
+                change = change_rows(tx, puts, drops)
+                set_state(tx, position=str(position), history=history)
+                if synced_at:
+                    set_state(tx, synced_at=synced_at.isoformat())
+                view = view_of(tx)
+            self._index.take(change.puts, change.drops, gone=change.gone)
+            self.view = view  # said only now, when what it promises is found
+
+    def begin_incoming(self) -> Incoming:
+        """Create the table for a snapshot; an unfinished one is discarded."""
+        generation = uuid4().hex
+        with self.write() as tx:
+            tx.execute("DROP TABLE IF EXISTS incoming")
+            tx.execute(schema.SIGNALS.format(name="incoming"))
+            last = tx.execute("SELECT seq FROM sqlite_sequence WHERE name = 'signals'").fetchone()
+        library = index.open_library(self._folder, generation)
+        return Incoming(generation, library, last[0] if last else 0)
+
+    def add_incoming(self, incoming: Incoming, rows: Sequence[SignalRow]) -> None:
+        """Store and index part of a snapshot, beside the signals that still match meanwhile.
+
+        A power cut may lose it, until adopt_incoming makes everything durable.
+        """
+        numbered = list(enumerate(rows, start=incoming.seq + 1))
+        with self._writing:
+            self._writer.execute("PRAGMA synchronous = NORMAL")
+            try:
+                with self.write() as tx:
+                    tx.executemany(INSERT_NUMBERED, [(seq, *row) for seq, row in numbered])
+            finally:
+                self._writer.execute("PRAGMA synchronous = FULL")
+        prints = [(seq, *row.print) for seq, row in numbered]
+        incoming.unsaved += index.put(incoming.library, prints)
+        incoming.seq += len(rows)
+
+    def adopt_incoming(
+        self,
+        incoming: Incoming,
+        *,
+        origin: Origin,
+        position: int,
+        history: str = "",
+        now: datetime,
+        alongside: Callable[[Transaction], None],
+    ) -> None:
+        """Replace all signals by a complete snapshot. Outboxes stay as they are.
+
+        alongside: runs in the transaction, while the table incoming holds the new signals.
+
+        raises: sqlite3.IntegrityError for a snapshot that has a signal twice.
+        """
+        for statement in schema.SIGNALS_INDEXES:  # at the end: five times quicker than row by row
+            with self.write() as tx:
+                tx.execute(statement.format(name=incoming.generation, table="incoming"))
+        if self.is_shared:
+            incoming.library.save()  # before the others hear of it, so that they need only open it
+        with self._turn:
+            with self.write() as tx:
+                alongside(tx)
+                tx.execute("DROP TABLE signals")
+                tx.execute("ALTER TABLE incoming RENAME TO signals")
+                set_state(
+                    tx,
+                    generation=incoming.generation,
+                    hub=origin.hub,
+                    party=origin.party,
+                    exercise="1" if origin.exercise else "0",
+                    position=str(position),
+                    history=history,
+                    synced_at=now.isoformat(),
+                )
+                view = view_of(tx)
+            unsaved = 0 if self.is_shared else incoming.unsaved
+            self._index = index.Index(
+                incoming.library, incoming.generation, incoming.seq, self._index.gone, unsaved
+            )
+            self.view = view
+        index.sweep(self._folder, keep=incoming.generation)
+
+    # what several processes need
+
+    def try_lead(self) -> bool:
+        """Become the primary process unless another process is; return whether this one is."""
+        if not self.is_lead and schema.try_lock(self._lead):
+            self.catch_up()  # before anything of ours is written
+            self.is_lead = True
+        return self.is_lead
+
+    def has_news(self) -> bool:
+        """Whether anything was committed since the last call. Call it on one thread only."""
+        before, self._version = self._version, self._poll_version()
+        return before != self._version
+
+    def _poll_version(self) -> int:
+        (version,) = self._poll.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the opened file was replaced by another one because it was damaged."""
+        return not self.path.exists() or self.path.stat().st_ino != self._inode
+
+    def check(self) -> None:
+        """Read every signal's row; if the file turns out to be damaged, start a new one.
+
+        Not done at a start: it would take as long as everything else together.
+        """
+        connection = schema.open_file(self.path, cache_kb=100)
+        try:
+            connection.execute("SELECT sum(length(body)) FROM signals NOT INDEXED").fetchall()
+        except sqlite3.DatabaseError as error:
+            if not schema.is_damage(error):
+                raise
+            with self._turn, self._writing, self._reading:
+                self._writer.close()
+                self._reader.close()
+                self._begin_anew(error)
+                self._open_rest()
+        finally:
+            connection.close()
+
+    def catch_up(self) -> None:
+        """Bring the Library in step with the rows. The primary waits until it is."""
+        with self._turn:
+            if self.is_lead:
+                return
+            with self._reading, _snapshot(self._reader) as tx:
+                view = view_of(tx)
+                if view.generation == self._index.generation:
+                    self._index.follow(tx)
+                else:
+                    self._index = index.open_index(tx, self._folder, view.generation)
+            if view.saved != self.view.saved:
+                self.library.refresh()
+                self._index.unsaved = 0
+            self.view = view
+
+    @property
+    def unsaved(self) -> int:
+        """Return how many changes of signals are in no file of the Library yet."""
+        return self._index.unsaved
+
+    def save(self) -> None:
+        """Rewrite the Library's files, and let the other processes switch to them."""
+        self._index.save()
+        with self.write() as tx:
+            set_state(tx, saved=uuid4().hex)
+
+
+@contextmanager
+def _snapshot(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Read everything inside from one state of the file."""
+    connection.execute("BEGIN")
+    try:
+        yield connection
+    finally:
+        with suppress(sqlite3.Error):  # of a damaged file; the first error is the one to tell
+            connection.execute("COMMIT")

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Keep the in-memory Library of one process in step with the rows of the agent's file.
+
+1 The rows are authoritative. A Library is loaded from its files, gets the missing rows and loses
+  the gone ones, and from then on receives each change.
+2 A signal's number belongs to one fingerprint for ever, so a Library that lags can only return
+  rows that are gone. On meeting one, catch up and look again: see `Store.stand`.
+3 Another snapshot is another generation, with its own files.
+"""
+
+import logging
+import shutil
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from stemtide.agent.store.schema import TornError, is_damage
+from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
+from stemtide.matching.library import Entry, Library
+
+logger = logging.getLogger(__name__)
+
+SAVE_AFTER = 20_000
+"""So many changes outside the files are worth writing the files anew: see docs/run/agent.md."""
+
+KEEP_GONE = 100_000
+"""So many numbers of gone signals are remembered for workers that are behind."""
+
+Fingerprinted = tuple[int, str, bytes, int | None]
+"""seq, kind, value, within_bits."""
+
+_CHUNK = 50_000
+_CHUNK_BYTES = 64 << 20
+_NO_OWN = 255
+_PRINTS = "SELECT seq, kind, value, within_bits FROM signals"
+
+
+@dataclass(slots=True)
+class Index:
+    """A Library and how many changes it has loaded.
+
+    generation: which snapshot's numbers it has.
+    seq, gone:  the highest number of a signal, and of a gone signal, that it has loaded.
+    unsaved:    changes that are in no file yet; a long value counts once for each kB.
+    """
+
+    library: Library
+    generation: str
+    seq: int = 0
+    gone: int = 0
+    unsaved: int = 0
+
+    def take(self, puts: list[Fingerprinted], drops: list[int], *, gone: int) -> None:
+        """Apply a change of the rows. A replacement is added before the old one is dropped."""
+        self.unsaved += put(self.library, puts) + len(drops)
+        if drops:
+            self.library.drop(drops)
+        self.seq = max(self.seq, *(row[0] for row in puts)) if puts else self.seq
+        self.gone = gone
+
+    def follow(self, tx: sqlite3.Connection) -> None:
+        """Apply the changes since; tx is inside a transaction of the same generation."""
+        dropped = tx.execute(
+            "SELECT number, seq FROM gone WHERE number > ?", (self.gone,)
+        ).fetchall()
+        if dropped and dropped[0][0] != self.gone + 1:  # the first of them are forgotten already
+            self.compare(tx)
+            return
+        puts = tx.execute(f"{_PRINTS} WHERE seq > ? ORDER BY seq", (self.seq,)).fetchall()
+        if puts or dropped:
+            numbers = [seq for _, seq in dropped]
+            self.take(puts, numbers, gone=dropped[-1][0] if dropped else self.gone)
+
+    def compare(self, tx: sqlite3.Connection) -> None:
+        """Make the Library equal the rows. raises: TornError for rows that cannot be read."""
+        try:
+            self._compare(tx)
+        except sqlite3.DatabaseError as error:
+            if is_damage(error):
+                raise TornError(str(error)) from error
+            raise
+        except ValueError as error:  # a value that is no fingerprint
+            raise TornError(str(error)) from error
+
+    def _compare(self, tx: sqlite3.Connection) -> None:
+        indexed, stored = self.library.keys(), _numbers(tx)
+        extra, missing = _beyond(indexed, stored), _beyond(stored, indexed)
+        self.library.drop(extra)
+        self.unsaved = len(extra)
+        for chunk in np.array_split(missing, range(_CHUNK, len(missing), _CHUNK)):
+            if len(chunk):
+                self.unsaved += put(self.library, _prints_of(tx, chunk))
+        self.seq = int(stored[-1]) if len(stored) else 0
+        (self.gone,) = tx.execute("SELECT coalesce(max(number), 0) FROM gone").fetchone()
+        if self.library.trouble:
+            logger.warning("segments are made anew: %s", "; ".join(self.library.trouble))
+
+    def save(self) -> None:
+        """Write the files again."""
+        at = self.unsaved
+        self.library.save()
+        self.unsaved -= at
+
+
+def open_index(tx: sqlite3.Connection, folder: Path, generation: str) -> Index:
+    """Open a generation's Library and bring it in step with the rows. raises: TornError."""
+    index = Index(open_library(folder, generation), generation)
+    index.compare(tx)
+    return index
+
+
+def open_library(folder: Path, generation: str) -> Library:
+    """Load the Library of one generation from its files."""
+    return Library(directory=folder / generation, identity=generation)
+
+
+def sweep(folder: Path, *, keep: str) -> None:
+    """Remove the files of all other generations. Processes that have them open keep them."""
+    for entry in folder.iterdir() if folder.exists() else ():
+        if entry.name != keep:
+            shutil.rmtree(entry, ignore_errors=True)  # tried again at the next start
+
+
+def put(library: Library, rows: Iterable[Fingerprinted]) -> int:
+    """Add rows to a Library, without an object for each row.
+
+    returns: how many they are; a long value counts once for each kB.
+    raises: ValueError for a value that is no fingerprint.
+    """
+    remaining, weight = iter(rows), 0
+    while chunk := list(_some(remaining)):
+        weight += sum(max(1, len(row[2]) >> 10) for row in chunk)
+        for kind, group in _by_kind(chunk).items():
+            if kind not in SIZE_BYTES:
+                library.put(Entry(seq, kind, value) for seq, _, value, _ in group)
+                continue
+            values = np.frombuffer(b"".join(row[2] for row in group), np.uint8)
+            own = [_NO_OWN if row[3] is None else row[3] for row in group]
+            library.put_columns(
+                kind,
+                np.array([row[0] for row in group], np.int64),
+                values.reshape(len(group), SIZE_BYTES[kind]),
+                own_bits=np.array(own, np.uint8),
+            )
+    return weight
+
+
+def _some(rows: Iterator[Fingerprinted]) -> Iterator[Fingerprinted]:
+    """Yield as many rows as should be held in memory at a time."""
+    size = 0
+    for row in islice(rows, _CHUNK):
+        yield row
+        size += len(row[2])
+        if size > _CHUNK_BYTES:
+            return
+
+
+def _by_kind(rows: Iterable[Fingerprinted]) -> dict[Kind, list[Fingerprinted]]:
+    by_kind: dict[str, list[Fingerprinted]] = {}
+    for row in rows:
+        by_kind.setdefault(row[1], []).append(row)
+    return {Kind(kind): group for kind, group in by_kind.items()}
+
+
+def _numbers(tx: sqlite3.Connection) -> npt.NDArray[np.int64]:
+    """Return all signal numbers, ascending. Read as one text: rows take four times as long."""
+    (text,) = tx.execute("SELECT group_concat(seq) FROM signals").fetchone()
+    return np.sort(np.fromstring(text or "", np.int64, sep=","))
+
+
+def _beyond(those: npt.NDArray[np.int64], these: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the numbers of `those` that are not in `these`; all are ascending."""
+    if np.array_equal(those, these):
+        return those[:0]
+    if not len(these):
+        return those
+    places = np.searchsorted(these, those).clip(max=len(these) - 1)
+    is_beyond: npt.NDArray[np.bool_] = these[places] != those
+    return those[is_beyond]
+
+
+def _prints_of(
+    tx: sqlite3.Connection, numbers: npt.NDArray[np.int64]
+) -> Iterator[Fingerprinted | Any]:
+    """Return the fingerprints of these signals, read in one pass over their range."""
+    chosen = set(numbers.tolist())
+    between = (int(numbers[0]), int(numbers[-1]))
+    rows = tx.execute(f"{_PRINTS} WHERE seq BETWEEN ? AND ?", between)
+    return (row for row in rows if row[0] in chosen)

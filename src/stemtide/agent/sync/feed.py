@@ -1,0 +1,388 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Follow the hub: a snapshot first, then the feed by cursor. Stream events only trigger a read.
+
+1 Ask the hub which party the key belongs to. If the signals are of another hub, party or view, or
+  the hub was restored from a backup, a snapshot replaces them.
+2 A snapshot is stored beside the signals that match meanwhile, and replaces them all at once.
+  Actions because of signals that it lacks are undone.
+3 A page of the feed is applied in one transaction: rows, cursor, and the undoing of withdrawals.
+4 While the hub is unreachable, the stored signals keep matching, and /health shows their age.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from stemtide import __version__
+from stemtide.agent.backoff import Backoff
+from stemtide.agent.config.settings import Config
+from stemtide.agent.counters import Tally
+from stemtide.agent.events import wait_woken
+from stemtide.agent.hma import rows as companion_rows
+from stemtide.agent.hub.client import SILENT_S, Client
+from stemtide.agent.hub.connection import Lag, Standing
+from stemtide.agent.outbox import actions as act, outcomes as feedback
+from stemtide.agent.outbox.actions import Because
+from stemtide.agent.recognise.policy import Hit, judge
+from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.sync import signed_snapshot as signed
+from stemtide.agent.sync.snapshot import Position, Reader, take_snapshot
+from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.enums import Action, Scope, SignalState
+from stemtide.protocol.sync.agents import AgentStatusIn, AgentTrouble
+from stemtide.protocol.sync.feed import FeedSignal, History, Tombstone
+
+logger = logging.getLogger(__name__)
+
+_PAGE = 2000  # read in about 20 ms, so that nothing else waits longer
+_POLL_STREAMING_S = 10.0
+_POLL_S = 2.0
+_SETTLE_S = 0.2  # a changed position is told this late, so that a burst is told once
+_PRUNE_EVERY = timedelta(hours=1)
+
+
+class _Page(BaseModel):
+    """A FeedPage with unparsed entries, so that one invalid entry does not reject the page."""
+
+    hub: UUID
+    entries: list[Any]
+    next: Position
+    head: Position
+    more: bool
+    history: History = ""
+
+
+class Sync:
+    """Worker that keeps the store in step with the hub for as long as run() runs.
+
+    deliverer, reporter: woken when a withdrawal undid something.
+    on_change: called on the event loop when a page was applied.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        client: Client,
+        deliverer: act.Deliverer,
+        reporter: feedback.Reporter,
+        tally: Tally,
+        on_change: Callable[[], None],
+    ) -> None:
+        self.standing = Standing()
+        self._on_change = on_change
+        self._tally = tally
+        self._reader = Reader(tally, exercise=config.exercise)
+        self._config = config
+        self._store = store
+        self._client = client
+        self._lag = Lag()
+        self._started_at = datetime.now(UTC)
+        self._party = ""
+        self._wake = asyncio.Event()
+        self._moved = asyncio.Event()
+        self.deliverer = deliverer
+        self.reporter = reporter
+
+    def look(self) -> None:
+        """Update `standing` with silence, stall and disk problems."""
+        standing, silent_s = self.standing, self._client.silent_s
+        standing.silence = (
+            f"the hub has said nothing for {silent_s:.0f} s" if silent_s > SILENT_S else ""
+        )
+        head = 0 if standing.is_loading else standing.head
+        standing.stall = self._lag.note(self._store.position, head, now=time.monotonic())
+        standing.disk = self._store.disk.trouble
+
+    async def run(self) -> None:
+        """Follow the feed, listen to the stream and report status until cancelled."""
+        await self._start_from_file()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow())
+            tasks.create_task(self._listen())
+            tasks.create_task(self._beat())
+
+    async def _start_from_file(self) -> None:
+        """Load the configured snapshot file, whether or not the hub is reachable."""
+        try:
+            manifest = await signed.take_file(
+                self._store, reader=self._reader, config=self._config, alongside=self._undo_lost
+            )
+        except signed.FileTroubleError as error:
+            logger.warning("%s", error)
+            self.standing.snapshot_trouble = str(error)
+        else:
+            if manifest:
+                logger.info("%d signals of %s from a file", manifest.signals, manifest.made_at)
+                self._moved.set()
+
+    async def _follow(self) -> None:
+        """Catch up when woken, and every few seconds in any case."""
+        backoff = Backoff(first_s=0.25, cap_s=5.0)
+        while True:
+            self._wake.clear()
+            try:
+                await self._catch_up()
+            except HubError as error:
+                self._note_trouble(error)
+                wait = backoff.next_s()
+            else:
+                backoff.reset()
+                self.standing.is_reachable, self.standing.trouble = True, ""
+                wait = _POLL_STREAMING_S if self.standing.is_streaming else _POLL_S
+            await wait_woken(self._wake, within_s=wait)
+
+    def _note_trouble(self, error: HubError) -> None:
+        trouble = str(error)
+        if trouble != self.standing.trouble:
+            logger.warning("the signals at hand keep matching; %s", trouble)
+        self.standing.is_reachable, self.standing.trouble = False, trouble
+        self._party = ""  # whoever answers next may be another hub
+
+    async def _catch_up(self) -> None:
+        """Apply all pages that the hub has."""
+        if not self._party:
+            await self._meet()
+        origin = self._store.origin
+        if not origin or (origin.party, origin.exercise) != (self._party, self._config.exercise):
+            await self._take_snapshot()
+        has_replaced = False
+        while True:
+            page = await self._next_page()
+            if page is None or not self._continues(page):
+                if has_replaced:
+                    raise AnswerError(self._client.hub, "its feed contradicts its snapshot")
+                has_replaced = True
+                await self._take_snapshot()
+                continue
+            before, self.standing.head = self._store.position, page.head
+            if await asyncio.to_thread(self._apply, page):
+                self.deliverer.wake()
+                self.reporter.wake()
+            self._on_change()
+            if page.next != before:
+                self._moved.set()
+            if not page.more:
+                return
+
+    async def _meet(self) -> None:
+        """Ask which party the key belongs to, and note scopes that it lacks."""
+        me = await self._client.whoami()
+        missing = {Scope.FEED_READ, Scope.FEEDBACK_WRITE} - set(me.scopes)
+        self.standing.key_trouble = (
+            f"key lacks the scope {' and '.join(sorted(missing))}; make one that has it with "
+            "`stemtide key new`"
+            if missing
+            else ""
+        )
+        if missing:
+            logger.warning("%s", self.standing.key_trouble)
+        self._party = me.party
+
+    async def _next_page(self) -> _Page | None:
+        """Return the page after our position; None if the hub does not know the position."""
+        try:
+            view = self._store.view
+            content = await self._client.feed(view.position, limit=_PAGE, history=view.history)
+        except DeclinedError as error:
+            logger.warning("%s", error)
+            return None
+        try:
+            return await asyncio.to_thread(_Page.model_validate_json, content)
+        except ValidationError as error:
+            raise AnswerError(self._client.hub, f"its feed is unreadable: {error}") from error
+
+    def _continues(self, page: _Page) -> bool:
+        """Whether a page continues from the store's position."""
+        origin, position = self._store.origin, self._store.position
+        if not origin or origin.hub != str(page.hub):
+            logger.warning("the hub is another one: all signals are replaced")
+            return False
+        if page.head < position or page.next < position or (page.more and page.next == position):
+            logger.warning("the hub has forgotten position %d: signals are replaced", position)
+            return False
+        return True
+
+    def _apply(self, page: _Page) -> bool:
+        """Apply a page and undo what it withdraws; return whether anything was undone."""
+        entries = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
+        signals = [entry for entry in entries if isinstance(entry, FeedSignal)]
+        tombstones = [entry for entry in entries if isinstance(entry, Tombstone)]
+        puts = [(signal, row) for signal in signals if (row := self._reader.row(signal))]
+        drops = [str(entry.id) for entry in tombstones]
+        now = datetime.now(UTC)
+        undone = 0
+
+        def undo(tx: Transaction) -> None:
+            nonlocal undone
+            undone = sum([self._undo(tx, entry, now) for entry in entries])
+            companion_rows.mark(tx, puts, drops, config=self._config)
+
+        self._store.apply(
+            [row for _, row in puts],
+            drops,
+            position=page.next,
+            history=page.history,
+            synced_at=None if page.more else now,
+            alongside=undo,
+        )
+        return undone > 0
+
+    def _undo_lost(self, tx: Transaction) -> None:
+        """Undo actions because of signals that a snapshot lacks, or has as disputed.
+
+        The tombstones in between are not read: the signals were withdrawn meanwhile, or the hub was
+        restored to a time before they were shared. Actions of expired signals stay.
+        """
+        now = datetime.now(UTC)
+        lost = tx.execute(
+            "SELECT DISTINCT acted.signal FROM acted JOIN signals ON signals.id = acted.signal"
+            " WHERE acted.signal NOT IN (SELECT id FROM incoming)"
+            " AND (signals.expires_at IS NULL OR signals.expires_at > ?)",
+            (now.timestamp(),),
+        ).fetchall()
+        for (uid,) in lost:
+            entry = Tombstone(position=0, id=uid, state=SignalState.WITHDRAWN)
+            self._undo(tx, entry, now, why=f"the hub no longer has signal {uid}")
+        disputed = tx.execute(
+            "SELECT body FROM incoming WHERE disputed AND id IN (SELECT signal FROM acted)"
+        ).fetchall()
+        for (body,) in disputed:
+            self._undo(tx, FeedSignal.model_validate_json(body), now)
+
+    def _undo(
+        self, tx: Transaction, entry: FeedSignal | Tombstone, now: datetime, *, why: str = ""
+    ) -> int:
+        """Undo actions because of a withdrawn signal, or weaken them if it is disputed.
+
+        An expired signal was right in its time: it stops matching, and nothing is undone.
+        """
+        why = why or _reason(entry)
+        if not why:
+            return 0
+
+        def leads_to(because: Because) -> Action | None:
+            if isinstance(entry, Tombstone):
+                return None
+            hit = Hit(entry, Kind(because.kind), because.distance_bits, because.part)
+            return judge(hit, self._config.rules).action
+
+        signal = str(entry.id)
+        number = act.revise(
+            tx, signal=signal, leads_to=leads_to, why=why, config=self._config, now=now
+        )
+        if number:
+            logger.info("%s: %d pieces of content are treated or counted otherwise", why, number)
+        return number
+
+    async def _take_snapshot(self) -> None:
+        """Replace all signals by the hub's."""
+        self.standing.is_loading = True
+        try:
+            await self._load_snapshot()
+        finally:
+            self.standing.is_loading = False
+        self.deliverer.wake()
+        self.reporter.wake()
+        self._moved.set()
+
+    async def _load_snapshot(self) -> None:
+        if self._config.hub_public_key:
+            manifest = await signed.take_signed(
+                self._client,
+                self._store,
+                reader=self._reader,
+                party=self._party,
+                config=self._config,
+                alongside=self._undo_lost,
+            )
+            logger.info("%d signals, signed, position %d", manifest.signals, manifest.version)
+        else:
+            await take_snapshot(
+                self._client,
+                self._store,
+                reader=self._reader,
+                party=self._party,
+                exercise=self._config.exercise,
+                alongside=self._undo_lost,
+            )
+
+    async def _listen(self) -> None:
+        """Wake up at stream events; without the stream the feed is polled."""
+        backoff = Backoff(first_s=0.25, cap_s=5.0)
+        while True:
+            try:
+                async with aclosing(self._client.wakes(self._store.position)) as positions:
+                    async for position in positions:
+                        backoff.reset()
+                        self.standing.is_streaming = True
+                        self.standing.head = max(self.standing.head, position)
+                        if position == 0 or position > self._store.position:
+                            self._wake.set()
+            except HubError as error:
+                logger.debug("%s", error)  # _follow tells the operator about the same hub
+            self.standing.is_streaming = False
+            self._wake.set()  # is only the stream gone, or the hub?
+            await asyncio.sleep(backoff.next_s())
+
+    async def _beat(self) -> None:
+        """Report our status to the hub, and delete records that are past their time."""
+        prune_due = datetime.now(UTC)
+        while True:
+            self._moved.clear()
+            await self._tell_status()
+            if datetime.now(UTC) >= prune_due:
+                prune_due += _PRUNE_EVERY
+                await asyncio.to_thread(self._prune)
+            await wait_woken(self._moved, within_s=self._config.heartbeat_s)
+            if self._moved.is_set():
+                await asyncio.sleep(_SETTLE_S)
+
+    async def _tell_status(self) -> None:
+        try:
+            await self._client.put_status(self._config.name, self._status())
+        except UnreachableError as error:
+            logger.debug("%s", error)  # _follow tells the operator about the same hub
+        except HubError as error:
+            if str(error) != self.standing.status_trouble:
+                logger.warning("the hub does not see this agent: %s", error)
+            self.standing.status_trouble = str(error)
+        else:
+            self.standing.status_trouble = ""
+
+    def _status(self) -> AgentStatusIn:
+        self.look()
+        texts = {AgentTrouble.DISK: self.standing.disk, AgentTrouble.STALLED: self.standing.stall}
+        troubles = [trouble for trouble, text in texts.items() if text]
+        status = AgentStatusIn(
+            version=__version__,
+            position=self._tally.slowest(self._store.position),
+            signals=len(self._store.library),
+            exercise=self._config.exercise,
+            started_at=self._started_at,
+        )
+        # What is not set is not sent: an older hub knows no troubles, and would take no status.
+        return status.model_copy(update={"troubles": troubles}) if troubles else status
+
+    def _prune(self) -> None:
+        with self._store.write() as tx:
+            before = datetime.now(UTC) - timedelta(days=self._config.keep_days)
+            posts = self._config.transparency
+            act.forget(tx, before=before, keep_owed=posts is not None and posts.is_posting)
+
+
+def _reason(entry: FeedSignal | Tombstone) -> str:
+    """Return why actions because of a signal are undone; "" if they are not."""
+    if isinstance(entry, FeedSignal):
+        return f"signal {entry.id} is disputed" if entry.disputed else ""
+    is_withdrawn = entry.state is SignalState.WITHDRAWN
+    return f"signal {entry.id} was withdrawn" if is_withdrawn else ""

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide agent: run a provider's end of the wire."""
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.commands.agent.companion import companion
+from stemtide.cli.commands.agent.live import live
+from stemtide.cli.output import fail, give, tell, told
+
+agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
+
+
+@agent.command("start")
+def start(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Its agent.toml; settings may also come as STEMTIDE_AGENT_…"),
+    ] = None,
+    http_workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Processes that answer requests; goes over the settings."),
+    ] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(
+            help="A signed snapshot to start from, also while the hub is away; the hub's key must "
+            "be in the settings. Goes over them.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Say the address as JSON.")] = False,
+) -> None:
+    """Start an agent beside the upload path.
+
+    Settings and policy are in docs/use/agent.md. Ctrl-C or SIGTERM stops it.
+    """
+    # The agent multiplies no matrices, and a parent with threads of its own could not fork safely.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from stemtide.agent.config.settings import PREFIX, ConfigError, load
+    from stemtide.agent.process.supervisor import serve
+
+    with told(ConfigError, OSError):
+        given = {f"{PREFIX}SNAPSHOT_FILE": str(snapshot.resolve())} if snapshot else {}
+        settings = load(config, env={**os.environ, **given})
+        if http_workers is not None:
+            settings = replace(settings, http_workers=http_workers)
+        serve(settings, as_json=as_json)
+
+
+@agent.command("statements")
+def statements(
+    config: Annotated[
+        Path | None, typer.Option(help="Its agent.toml, with a [transparency] table.")
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Blocks of this day (UTC) and later."),
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also those that the agent has posted.")
+    ] = False,
+) -> None:
+    """Write the statements of reasons for what the agent blocked, one JSON object a line.
+
+    For review, and for `stemtide statement post`. The agent may be running. Exercises, holds and
+    logs restrict nothing, and have none.
+    """
+    from stemtide.agent.config.settings import ConfigError, load
+    from stemtide.agent.outbox.restrictions import POSTED, read_all
+    from stemtide.agent.outbox.statements import statement
+    from stemtide.agent.store.schema import StoreError
+
+    with told(ConfigError, StoreError):
+        settings = load(config)
+        first = since.replace(tzinfo=UTC) if since else None
+        rows = read_all(settings.data_dir, since=first)
+    if settings.transparency is None:
+        fail("transparency: is missing; docs/use/statements.md says what it holds", code=2)
+    left = [row for row in rows if every or row.state != POSTED]
+    for one in left:
+        made = statement(one, settings.transparency)
+        give(made, as_json=True, line="")
+    tell(f"{len(left):,} statements; {len(rows) - len(left):,} were posted before.")
+
+
+agent.command("live")(live)
+agent.add_typer(companion, name="companion")

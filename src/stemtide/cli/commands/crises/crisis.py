@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide crisis: warn, rate, answer the checklist, close a warning; moves lie beside it."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.output import fail, give, tell
+from stemtide.protocol.enums import CheckAnswer, TriageOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+    from stemtide.client import Hub as Client
+
+crisis = typer.Typer(no_args_is_help=True, help="Crises: warn, decide by four eyes, take part.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
+
+
+@crisis.command("warn")
+def warn(
+    name: Annotated[str, typer.Argument(help="What happened, in a few words.")],
+    country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code; several allowed.")],
+    happened_at: Annotated[
+        str, typer.Option(help="ISO time of the event; unknown if left out.")
+    ] = "",
+    framework: Annotated[
+        str, typer.Option(help="Version of the protocol; the newest if left out.")
+    ] = "",
+    summary: Annotated[str, typer.Option(help="What is known; no personal data.")] = "",
+    event_ref: Annotated[
+        list[str] | None, typer.Option(help="What others call the event; several allowed.")
+    ] = None,
+    invite: Annotated[
+        list[str] | None, typer.Option(help="A party that it is addressed to; several allowed.")
+    ] = None,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Raise an early warning."""
+    body = {
+        "name": name,
+        **({"framework": framework} if framework else {}),
+        "summary": summary,
+        "happened_at": moment(happened_at) if happened_at else None,
+        "countries": country,
+        "event_refs": event_ref or [],
+        "invite": invite or [],
+        "exercise": exercise,
+    }
+    from stemtide.protocol.messages.crises import WarningIn
+
+    with asking(hub, key) as client:
+        give_crisis(plain(client.warn_of_crisis(WarningIn.model_validate(body))), as_json=as_json)
+
+
+def moment(text: str, *, option: str = "--happened-at") -> str:
+    """The moment that an ISO time names; UTC where it names no zone."""
+    if not text:
+        return datetime.now(UTC).isoformat()
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{option} {text!r} is not understood: write 2026-11-24T12:00:00Z", code=2)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
+
+
+@crisis.command("list")
+def list_crises(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
+    """List the crises that your party may see, latest warning first."""
+    with asking(hub, key) as client:
+        rows = plain(client.list_crises())
+    if not rows:
+        tell("No crisis. Raise a warning with: stemtide crisis warn NAME --country BE")
+    for row in rows:
+        give_crisis(row, as_json=as_json)
+
+
+@crisis.command("show")
+def show(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Show one crisis with its checklist, what is proposed, what is due, and what is alike."""
+    with asking(hub, key) as client:
+        row = plain(client.read_crisis(uid=crisis_id))
+    give_crisis(row, as_json=as_json)
+    if as_json:
+        return
+    for one in row["checks"]:
+        print(f"  {one['answer']:8} {one['test']:18} {one['question']}")
+    for one in row["proposals"]:
+        print(f"  {one['act']} {one['state']}: {one['reason']} ({one['by']['party']}) {one['id']}")
+    if (review := row["review"]) is not None:
+        late = "OVERDUE: " if review["is_overdue"] else ""
+        print(f"  {late}to be reviewed by {review['review_due']}")
+    for one in row["alike"]:
+        linked = "the same event" if one["is_linked"] else "perhaps the same event"
+        print(f"  {linked}: {one['id']} {one['name']} ({one['why']})")
+
+
+@crisis.command("answer")
+def answer(
+    crisis_id: CrisisId,
+    test: Annotated[str, typer.Argument(help="The test's name, from: stemtide crisis show.")],
+    said: Annotated[CheckAnswer, typer.Argument(metavar="yes|no|unknown")],
+    evidence: Annotated[str, typer.Option(help="What it rests on; no personal data.")] = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Answer one test of the activation checklist."""
+    body = {"answer": said, "evidence": evidence}
+    from stemtide.protocol.messages.crises import CheckIn
+
+    with asking(hub, key) as client:
+        give_crisis(
+            plain(client.answer_check(CheckIn.model_validate(body), uid=crisis_id, test=test)),
+            as_json=as_json,
+        )
+
+
+@crisis.command("triage")
+def triage(
+    crisis_id: CrisisId,
+    harm: Annotated[int, typer.Option(help="How grave: a level of the framework's matrix.")],
+    virality: Annotated[int, typer.Option(help="How fast it spreads: a level of it.")],
+    outcome: Annotated[
+        TriageOutcome | None, typer.Option(help="Another than the matrix says; needs a reason.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why; no personal data.")] = "",
+    close: Annotated[bool, typer.Option("--close", help="Close it if it is as usual.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Rate a warning by harm and virality: activate, monitor, or business as usual."""
+    body = {"harm": harm, "virality": virality, "outcome": outcome, "reason": reason}
+    from stemtide.protocol.messages.crises import TriageIn
+
+    row = do(
+        lambda client: client.triage_crisis(
+            TriageIn.model_validate(body | {"close": close}), uid=crisis_id
+        ),
+        hub=hub,
+        key=key,
+    )
+    give_crisis(row, as_json=as_json)
+    if not as_json:
+        print(f"  {row['triages'][-1]['explanation']}")
+
+
+@crisis.command("measure")
+def measure(
+    crisis_id: CrisisId,
+    country: Annotated[str, typer.Option(help="ISO 3166 alpha-2 code.")],
+    considered: Annotated[str, typer.Option(help="Which national measure.")],
+    insufficient: Annotated[str, typer.Option(help="Why it does not suffice.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Record a national measure that was considered. Activation needs one."""
+    body = {"country": country, "measure": considered, "insufficient": insufficient}
+    from stemtide.protocol.messages.crises import MeasureIn
+
+    give_crisis(
+        do(
+            lambda client: client.consider_measure(MeasureIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
+
+
+@crisis.command("widen")
+def widen(
+    crisis_id: CrisisId,
+    country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code; repeat for more.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add countries that a crisis turns out to concern. Activation needs two."""
+    body = {"countries": [one.upper() for one in country]}
+    from stemtide.protocol.messages.crises import CountriesIn
+
+    give_crisis(
+        do(
+            lambda client: client.widen_crisis(CountriesIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
+
+
+@crisis.command("close")
+def close(
+    crisis_id: CrisisId,
+    reason: Annotated[str, typer.Option(help="Why it ends; no personal data.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Close a warning that came to nothing. What was activated is closed by: propose."""
+    if not yes:
+        fail(f"this closes {crisis_id}, and a closed one stays closed; say --yes", code=2)
+    from stemtide.protocol.messages.crises import CloseIn
+
+    give_crisis(
+        do(
+            lambda client: client.close_crisis(CloseIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
+
+
+@crisis.command("clocks")
+def clocks(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Show since when it is: event, first sighting, warning, activation, signals."""
+    with asking(hub, key) as client:
+        row = plain(client.read_crisis_clocks(uid=crisis_id))
+    lines = [f"{name.removesuffix('_at'):16} {at or '-'}" for name, at in row.items()]
+    give(row, as_json=as_json, line="\n".join(lines))
+
+
+def do(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str) -> dict[str, Any]:
+    """Do something to a crisis; what the hub answers."""
+    with asking(hub, key) as client:
+        found: dict[str, Any] = plain(ask(client))
+    return found
+
+
+def give_crisis(row: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out one crisis."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    countries = ",".join(row["countries"])
+    line = f"{row['id']}  {row['stage_title']:22} {countries:10} {row['name']}{drill}"
+    give(row, as_json=as_json, line=line)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide crisis: invite parties, join, decline, leave, see who takes part."""
+
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.commands.crises.crisis import AsJson, CrisisId, crisis, do, give_crisis
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.output import give
+from stemtide.protocol.enums import Capacity, PartyKind
+
+MayWhy = Annotated[str, typer.Option("--reason", help="Why, if you wish to say.")]
+
+
+@crisis.command("invite")
+def invite(
+    crisis_id: CrisisId,
+    parties: Annotated[list[str] | None, typer.Argument(help="Names of parties.")] = None,
+    kind: Annotated[
+        list[PartyKind] | None, typer.Option(help="All parties of a kind; several allowed.")
+    ] = None,
+    capacity: Annotated[Capacity | None, typer.Option(help="As what they take part.")] = None,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask parties to take part."""
+    body = {"parties": parties or [], "kinds": kind or [], "capacity": capacity}
+    from stemtide.protocol.messages.crises import InviteIn
+
+    give_crisis(
+        do(
+            lambda client: client.invite_parties(InviteIn.model_validate(body), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
+
+
+@crisis.command("uninvite")
+def uninvite(
+    crisis_id: CrisisId,
+    party: Annotated[str, typer.Argument(help="The party's name.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take an invitation back before it is answered."""
+    from stemtide.protocol.messages.crises import PartyIn
+
+    give_crisis(
+        do(
+            lambda client: client.uninvite_party(PartyIn(party=party), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
+
+
+@crisis.command("join")
+def join(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Take part, for your party."""
+    give_crisis(
+        do(lambda client: client.join_crisis(uid=crisis_id), hub=hub, key=key), as_json=as_json
+    )
+
+
+@crisis.command("decline")
+def decline(
+    crisis_id: CrisisId,
+    reason: MayWhy = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Decline an invitation, for your party."""
+    from stemtide.protocol.messages.crises import DecliningIn
+
+    give_crisis(
+        do(
+            lambda client: client.decline_crisis(DecliningIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
+
+
+@crisis.command("leave")
+def leave(
+    crisis_id: CrisisId,
+    reason: MayWhy = "",
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Take part no longer, for your party."""
+    from stemtide.protocol.messages.crises import DecliningIn
+
+    give_crisis(
+        do(
+            lambda client: client.leave_crisis(DecliningIn(reason=reason), uid=crisis_id),
+            hub=hub,
+            key=key,
+        ),
+        as_json=as_json,
+    )
+
+
+@crisis.command("participants")
+def participants(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """List who takes part, who was asked, who declined or left."""
+    with asking(hub, key) as client:
+        rows = plain(client.list_participants(uid=crisis_id))
+    for row in rows:
+        line = f"{row['state']:10} {row['capacity'] or '':11} {row['party']:24} {row['title']}"
+        give(row, as_json=as_json, line=line)

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide report: a crisis' timeline and report, and the yearly report that the law asks for."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.output import fail, give, tell
+from stemtide.protocol.enums import NoteTopic, ReportAudience
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from stemtide.client import File
+
+report = typer.Typer(
+    no_args_is_help=True, help="What stays of a crisis, and what the law asks for once a year."
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
+ReportId = Annotated[str, typer.Argument(help="The report's id, from: stemtide report show.")]
+Out = Annotated[Path, typer.Option("--out", help="The file to write.")]
+
+
+@report.command("timeline")
+def timeline(
+    crisis_id: CrisisId,
+    thing: Annotated[
+        list[str] | None, typer.Option(help="Only entries about this, such as signal.")
+    ] = None,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Read the timeline of a crisis, oldest first."""
+    after = 0
+    with asking(hub, key) as client:
+        while True:
+            page = plain(client.read_timeline(uid=crisis_id, after=after, limit=500, thing=thing))
+            for row in page["entries"]:
+                who, what = row["actor"], row["subject"]
+                line = f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {what}"
+                give(row, as_json=as_json, line=line)
+            after = page["next"]
+            if not page["more"]:
+                return
+
+
+@report.command("export")
+def export(
+    crisis_id: CrisisId,
+    out: Out,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+) -> None:
+    """Export the whole timeline, as .json or .pdf. The ledger notes that you did."""
+    forms: dict[str, Literal["json", "pdf"]] = {".json": "json", ".pdf": "pdf"}
+    if out.suffix not in forms:
+        fail(f"--out {out}: name a .json or a .pdf file", code=2)
+    with asking(hub, key) as client:
+        _keep(client.export_timeline(uid=crisis_id, form=forms[out.suffix]), out)
+
+
+@report.command("open")
+def open_report(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Open the post-crisis report, or the next version of a published one."""
+    with asking(hub, key) as client:
+        _tell(plain(client.open_report(uid=crisis_id)), as_json=as_json)
+
+
+@report.command("show")
+def show(
+    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Show the latest report of a crisis, with its sections."""
+    with asking(hub, key) as client:
+        found = plain(client.read_latest_report(uid=crisis_id))
+    _tell(found, as_json=as_json)
+    for one in [] if as_json else found["sections"]:
+        print(f"  {one['name']:12} {len(one['text']):>6} characters  {one['asks']}")
+
+
+@report.command("write")
+def write(
+    report_id: ReportId,
+    section: Annotated[str, typer.Argument(help="The section's name.")],
+    text: Annotated[Path, typer.Argument(help="A file with its text; no personal data.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Write one section of a report."""
+    try:
+        body = {"text": text.read_text("utf-8")}
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{text} cannot be read: {error}", code=2)
+    from stemtide.protocol.messages.reports import SectionIn
+
+    with asking(hub, key) as client:
+        _tell(
+            plain(
+                client.write_section(SectionIn.model_validate(body), uid=report_id, name=section)
+            ),
+            as_json=as_json,
+        )
+
+
+@report.command("note")
+def note(
+    report_id: ReportId,
+    topic: Annotated[NoteTopic, typer.Argument(metavar="went_well|went_badly|idea")],
+    text: Annotated[str, typer.Argument(help="What you say; nothing about a person.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add a debrief note."""
+    from stemtide.protocol.messages.reports import NoteIn
+
+    with asking(hub, key) as client:
+        body = {"topic": topic, "text": text}
+        _tell(
+            plain(client.add_debrief_note(NoteIn.model_validate(body), uid=report_id)),
+            as_json=as_json,
+        )
+
+
+@report.command("act")
+def act(
+    report_id: ReportId,
+    text: Annotated[str, typer.Argument(help="What is to be done.")],
+    owner: Annotated[str, typer.Option(help="The party that does it.")],
+    due: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Until which day.")],
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give out an action, with its owner and its day."""
+    from stemtide.protocol.messages.reports import ActionIn
+
+    with asking(hub, key) as client:
+        body = {"text": text, "owner": owner, "due": due.date().isoformat()}
+        _tell(
+            plain(client.add_debrief_action(ActionIn.model_validate(body), uid=report_id)),
+            as_json=as_json,
+        )
+
+
+@report.command("agree")
+def agree(
+    report_id: ReportId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Agree to a report that another party's hand wrote."""
+    with asking(hub, key) as client:
+        _tell(plain(client.agree_report(uid=report_id)), as_json=as_json)
+
+
+@report.command("publish")
+def publish(
+    report_id: ReportId,
+    audience: Annotated[ReportAudience, typer.Option(help="Who reads it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Publish an agreed report; it stays as it is, and its figures are frozen."""
+    if not yes:
+        fail(f"this publishes {report_id} to {audience}, and it stays; say --yes", code=2)
+    from stemtide.protocol.messages.reports import PublishIn
+
+    with asking(hub, key) as client:
+        body = {"audience": audience}
+        _tell(
+            plain(client.publish_report(PublishIn.model_validate(body), uid=report_id)),
+            as_json=as_json,
+        )
+
+
+@report.command("print")
+def print_report(report_id: ReportId, out: Out, hub: Hub = DEFAULT_HUB, key: Key = "") -> None:
+    """Write a report to a PDF."""
+    with asking(hub, key) as client:
+        _keep(client.print_report(uid=report_id), out)
+
+
+@report.command("tco")
+def tco(
+    year: Annotated[int, typer.Option(help="The year that is reported on.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="A .pdf, .csv or .json file to write.")
+    ] = None,
+    zone: Annotated[str, typer.Option(help="Where days begin, such as Europe/Brussels.")] = "UTC",
+    exercise: Annotated[bool, typer.Option("--exercise", help="Count exercises instead.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Report on a year under Regulation (EU) 2021/784: providers Article 7, authorities Article 8.
+
+    What the hub cannot count is written at the desk; until then the report says that it is not
+    known, and is a draft.
+    """
+    form = out.suffix.removeprefix(".") if out else "lines"
+    if form not in {"pdf", "csv", "json", "lines"}:
+        fail(f"--out {out}: name a .pdf, a .csv or a .json file", code=2)
+    asked: dict[str, Any] = {"year": year, "zone": zone, "exercise": exercise}
+    with asking(hub, key) as client:
+        if out is not None and form == "pdf":
+            _keep(client.print_yearly_report(**asked), out)
+            return
+        answer = client.read_yearly_report(**asked)
+        found = plain(answer)
+    if out is not None and form == "json":
+        _keep(answer, out)
+    elif out is not None:
+        _keep_csv(found, out)
+    else:
+        _tell_yearly(found, as_json=as_json)
+
+
+def _keep_csv(found: dict[str, Any], out: Path) -> None:
+    """Write a yearly report as a table."""
+    from stemtide.protocol.files.yearly import yearly_csv
+    from stemtide.protocol.law.yearly import YearlyReport
+
+    out.write_text(yearly_csv(YearlyReport.model_validate(found)), "utf-8", newline="")
+    tell(f"{out}: written.")
+
+
+def _tell_yearly(found: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out a yearly report, a figure a line; and say what it still lacks."""
+    figures = [(part, one) for part in found["parts"] for one in part["figures"]]
+    for part, one in figures:
+        is_missing = not (one["is_known"] or one["is_given"])
+        count = "-" if one["count"] is None else f"{one['count']:,}"
+        told = "not known" if is_missing else "stated" if one["kind"] == "words" else count
+        line = f"{part['article']:14}  {told:>9}  {one['title']}"
+        give(one | {"article": part["article"]}, as_json=as_json, line=line)
+        for words in [] if as_json else one["text"].splitlines():
+            print(f"{'':27}{words}")
+        for piece in [] if as_json else one["pieces"]:
+            print(f"{'':14}  {piece['count']:>9,}    {piece['title']}")
+    if found["exercise"]:
+        tell("EXERCISE: only exercises are counted.")
+    if found["is_empty"]:
+        tell(found["nothing"])
+    if not found["is_over"]:
+        tell(f"The year is not over: counted until {found['until']}.")
+    if not found["is_whole"]:
+        tell("A draft: write what is not known at the desk, under Progress, Yearly report.")
+    if found["due"]:
+        tell(f"To be published before {found['due']}.")
+    tell(found["caution"])
+
+
+def _keep(answer: "BaseModel | File", out: Path) -> None:
+    """Write an answer to a file: what is none is JSON."""
+    from stemtide.client import File
+
+    found = answer.content if isinstance(answer, File) else answer.model_dump_json().encode()
+    out.write_bytes(found)
+    tell(f"{out}: {len(found):,} bytes.")
+
+
+def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out one report."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    line = f"{row['id']}  {row['state']:10} version {row['version']}  {row['crisis_name']}{drill}"
+    give(row, as_json=as_json, line=line)

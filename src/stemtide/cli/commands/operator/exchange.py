@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide exchange: other hubs to pull from and push to, on the hub's own machine."""
+
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
+from stemtide.cli.output import fail, give, tell, told
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.protocol.enums import Direction, ExchangeKind, Severity
+from stemtide.protocol.handling import Pap, Tlp
+
+if TYPE_CHECKING:
+    from stemtide.interop.exchanges import ExchangeOut, Terms
+
+exchange = typer.Typer(no_args_is_help=True, help="Other hubs to pull from and push to.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+Name = Annotated[str, typer.Argument(help="The exchange's name, from: stemtide exchange list.")]
+
+
+@exchange.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="Short and stable, such as partner-taxii.")],
+    kind: Annotated[ExchangeKind, typer.Option(help="What the other side speaks.")],
+    address: Annotated[
+        str,
+        typer.Option(
+            help="Of a TAXII collection, of StopNCII's endpoint, of a MISP feed's folder."
+        ),
+    ],
+    party: Annotated[str, typer.Option(help="Whose signals its records become: one of its own.")],
+    account: Annotated[str, typer.Option(help="User of HTTP Basic; without one, Bearer.")] = "",
+    secret_file: Annotated[
+        Path | None, typer.Option(help="File with its password, token or keys; - reads stdin.")
+    ] = None,
+    direction: Annotated[
+        Direction, typer.Option(help="Whether records come, signals go, or both.")
+    ] = Direction.PULL,
+    inside: Annotated[
+        bool, typer.Option("--inside", help="It is inside the circle that TLP:AMBER may reach.")
+    ] = False,
+    push_address: Annotated[str, typer.Option(help="Where to push, if it is another.")] = "",
+    every: Annotated[int, typer.Option(help="Seconds between two runs.")] = 300,
+    kinds: Annotated[list[Kind] | None, typer.Option("--only", help="Only this kind.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Where it says none we know.")] = None,
+    severity: Annotated[Severity, typer.Option(help="Where it says none.")] = Severity.MEDIUM,
+    tlp: Annotated[Tlp, typer.Option(help="Where it says none.")] = Tlp.AMBER,
+    tlp_loosest: Annotated[Tlp, typer.Option(help="Looser marks become this.")] = Tlp.GREEN,
+    tlp_strictest: Annotated[Tlp, typer.Option(help="Stricter ones are left out.")] = Tlp.AMBER,
+    pap: Annotated[Pap, typer.Option(help="Where it says none; the loosest taken.")] = Pap.AMBER,
+    confidence: Annotated[int, typer.Option(help="Where it says none; the most believed.")] = 50,
+    most_a_day: Annotated[int, typer.Option(help="New signals in a day.")] = 200_000,
+    crisis: Annotated[UUID | None, typer.Option(help="Join its signals to this crisis.")] = None,
+    exercise: Annotated[bool, typer.Option("--exercise", help="All of it is rehearsed.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add another hub to pull from or push to; the hub's clock begins at once.
+
+    What comes is a party's of its own, marked with the hubs that it came through.
+    """
+    said = {
+        "kinds": tuple(kinds or ()),
+        **({"labels": tuple(label)} if label else {}),
+        "severity": severity,
+        "tlp": tlp,
+        "tlp_loosest": tlp_loosest,
+        "pap": pap,
+        "tlp_strictest": tlp_strictest,
+        "confidence": confidence,
+        "most_a_day": most_a_day,
+        "crisis": crisis,
+        "exercise": exercise,
+    }
+    terms = _terms(said)
+    secret = _secret(secret_file)
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+    from stemtide.hub.rooms.parties.reads import parties
+
+    with told(InvalidError, ConflictError, NotFoundError):
+        asked = writes.Asked(
+            name=name,
+            kind=kind,
+            address=address,
+            account=account,
+            secret=secret,
+            every_s=every,
+            direction=direction,
+            inside=inside,
+            push_address=push_address,
+        )
+        row = writes.add(
+            asked,
+            terms=terms,
+            party=parties.party_named(party, by=OPERATOR),
+            actor=OPERATOR,
+            now=now(),
+        )
+    _show(row, as_json=as_json)
+
+
+@exchange.command("list")
+def list_exchanges(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List exchanges and how each stands."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+
+    rows = reads.all_exchanges(by=OPERATOR)
+    if not rows:
+        tell("No exchange yet. Add one: stemtide exchange add NAME --kind taxii --address …")
+    for row in rows:
+        _show(row, as_json=as_json)
+
+
+@exchange.command("show")
+def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show one exchange: its terms, how it stands, what became of its records."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+
+    with told(NotFoundError):
+        row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
+    _show(row, as_json=as_json)
+    if as_json:
+        return
+    for word, value in row.model_dump(mode="json").items():
+        tell(f"  {word}: {value}")
+
+
+@exchange.command("log")
+def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show what happened at an exchange, latest first."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+
+    with told(NotFoundError):
+        rows = reads.lines(name, by=OPERATOR)
+    for row in rows:
+        give(row.model_dump(), as_json=as_json, line=f"{row.at:%Y-%m-%d %H:%M:%S}  {row.words}")
+
+
+@exchange.command("run")
+def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Run an exchange now, here, and say what became of its records."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges import runner as running
+    from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+    from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+
+    with told(NotFoundError):
+        reads.find(name, by=OPERATOR)
+    errands = writes.claim_due(now(), limit=1, name=name)
+    if not errands:
+        fail("this exchange is paused, or was taken by the hub's clock just now: try again")
+    runner = running.Running(way=running.way_of_settings(), now=now, chance=random.random)
+    counts = runner.run(errands[0])
+    runner.close()
+    row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
+    found = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items()))
+    give(
+        {"exchange": name, "state": row.state, "counts": counts, "why": row.why},
+        as_json=as_json,
+        line=f"{name} {row.state}: {found or 'nothing new'}",
+    )
+    if row.why:
+        fail(row.why)
+
+
+@exchange.command("pause")
+def pause(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Stop asking, until it is resumed. What it brought stays."""
+    _change("pause", name, data_dir=data_dir, as_json=as_json)
+
+
+@exchange.command("resume")
+def resume(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Go on from where it stood."""
+    _change("resume", name, data_dir=data_dir, as_json=as_json)
+
+
+@exchange.command("remove")
+def remove(
+    name: Name,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="All it brought as well.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """End an exchange and forget its secret."""
+    if not yes:
+        what = " and withdraws all that it brought" if withdraw else ""
+        fail(f"this ends exchange {name}{what}; say --yes to do it", code=2)
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+
+    with told(NotFoundError):
+        if withdraw:
+            count = writes.withdraw_all(name, actor=OPERATOR, now=now())
+            tell(f"{count} signals withdrawn.")
+        writes.remove(name, actor=OPERATOR, now=now())
+    give({"exchange": name, "state": "removed"}, as_json=as_json, line=f"{name} is removed.")
+
+
+def _change(verb: str, name: str, *, data_dir: Path | None, as_json: bool) -> None:
+    """Pause or resume an exchange."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+
+    with told(NotFoundError, ConflictError):
+        act = writes.pause if verb == "pause" else writes.resume
+        row = act(name, actor=OPERATOR, now=now())
+    _show(row, as_json=as_json)
+
+
+def _terms(said: dict[str, Any]) -> "Terms":
+    """The terms that options name; what is wrong with one ends the command."""
+    from pydantic import ValidationError
+
+    from stemtide.interop.exchanges import Terms
+
+    try:
+        return Terms.model_validate(said)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(map(str, first["loc"]))
+        return fail(f"{path}: {first['msg'].removeprefix('Value error, ')}", code=2)
+
+
+def _secret(path: Path | None) -> str:
+    """A secret from a file, or from stdin: on a command line others would see it."""
+    if path is None:
+        return ""
+    try:
+        return (sys.stdin.read() if str(path) == "-" else path.read_text("utf-8")).strip()
+    except OSError as error:
+        return fail(f"{path}: {error.strerror}", code=2)
+
+
+def _show(row: "ExchangeOut", *, as_json: bool) -> None:
+    """Hand out one exchange."""
+    seen = f"last {row.last_ok_at:%Y-%m-%d %H:%M:%S}" if row.last_ok_at else "not yet"
+    why = f"  {row.why}" if row.why else ""
+    drill = "  EXERCISE" if row.terms.exercise else ""
+    line = f"{row.name:20} {row.kind:9} {row.state:8} as {row.party}, {seen}{why}{drill}"
+    give(row.model_dump(mode="json"), as_json=as_json, line=line)

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide party and key: who takes part, on the hub's own machine."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
+from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.secrets import new_secret_file
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.protocol.enums import Duty, PartyKind, Scope
+
+party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
+key = typer.Typer(no_args_is_help=True, help="API keys of machines.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+
+
+@party.command("add")
+def add_party(
+    name: Annotated[str, typer.Argument(help="Short and stable, such as be-crisis-centre.")],
+    kind: Annotated[PartyKind, typer.Option(help="What the organisation is.")],
+    title: Annotated[str, typer.Option(help="Its full name; the short one if left out.")] = "",
+    country: Annotated[str, typer.Option(help="ISO 3166 alpha-2 code, such as BE.")] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a party."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.writes import parties as writes
+
+    with told(InvalidError, ConflictError):
+        made = writes.add_party(
+            name, title=title or name, kind=kind, country=country, actor=OPERATOR, now=now()
+        )
+    give(
+        {"party": made.name, "kind": made.kind, "title": made.title, "country": made.country},
+        as_json=as_json,
+        line=f"{made.name} joined as {made.kind}. Next: stemtide key new --party {made.name}",
+    )
+
+
+@party.command("list")
+def list_parties(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the parties."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import parties as reads
+
+    rows = reads.all_parties(by=OPERATOR)
+    if not rows:
+        tell("No party yet. Add one: stemtide party add NAME --kind authority")
+    for row in rows:
+        give(
+            {"party": row.name, "kind": row.kind, "title": row.title, "country": row.country},
+            as_json=as_json,
+            line=f"{row.name:30} {row.kind:10} {row.country:2} {row.title}",
+        )
+
+
+@party.command("contact")
+def add_contact(
+    name: Annotated[str, typer.Argument(help="Name of the party.")],
+    channel: Annotated[str, typer.Option(help="mail, phone or url.")],
+    address: Annotated[str, typer.Option(help="Where somebody is reached: a desk, not a person.")],
+    language: Annotated[list[str] | None, typer.Option(help="Spoken there, such as fr.")] = None,
+    time_zone: Annotated[str, typer.Option(help="Such as Europe/Brussels.")] = "UTC",
+    always: Annotated[bool, typer.Option("--always", help="Somebody is there 24/7.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how a party is reached."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+
+    with told(InvalidError, NotFoundError):
+        writes_contacts.add_contact_point(
+            reads.party_named(name, by=OPERATOR),
+            channel=channel,
+            address=address,
+            languages=language or [],
+            time_zone=time_zone,
+            is_24_7=always,
+            actor=OPERATOR,
+            now=now(),
+        )
+    row = {"party": name, "channel": channel, "address": address, "is_24_7": always}
+    give(row, as_json=as_json, line=f"{name} is reached by {channel}: {address}")
+
+
+@party.command("contacts")
+def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List how each party is reached."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import contacts as reads_contacts
+
+    rows = reads_contacts.all_contact_points(by=OPERATOR)
+    if not rows:
+        tell(
+            "No contact point yet. Add one: stemtide party contact NAME --channel mail --address …"
+        )
+    for row in rows:
+        languages = ",".join(row.languages)
+        hours = "24/7" if row.is_24_7 else ""
+        give(
+            {
+                "party": row.party.name,
+                "channel": row.channel,
+                "address": row.address,
+                "languages": row.languages,
+                "time_zone": row.time_zone,
+                "is_24_7": row.is_24_7,
+            },
+            as_json=as_json,
+            line=f"{row.party.name:25} {row.channel:6} {row.address:35} {languages} "
+            f"{row.time_zone} {hours}".rstrip(),
+        )
+
+
+@party.command("competent")
+def name_competent(
+    name: Annotated[str, typer.Argument(help="Name of the authority.")],
+    duty: Annotated[Duty, typer.Option("--for", help="What its Member State named it for.")],
+    end: Annotated[bool, typer.Option("--end", help="It is so no longer.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Name an authority competent under Regulation (EU) 2021/784, Article 12."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from stemtide.hub.rooms.parties.writes import competences as writes
+
+    with told(InvalidError, ConflictError, NotFoundError):
+        found = reads.party_named(name, by=OPERATOR)
+        change = writes.end_competence if end else writes.name_competent
+        made = change(found, duty, actor=OPERATOR, now=now())
+    give(
+        {"party": name, "duty": duty, "named_at": made.named_at, "ended_at": made.ended_at},
+        as_json=as_json,
+        line=f"{name} is {'no longer ' if end else ''}competent to {duty}.",
+    )
+
+
+@party.command("register")
+def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the competent authorities and what each is named for."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import competences as reads_competences
+
+    rows = reads_competences.whole_register(by=OPERATOR)
+    if not rows:
+        tell("No competent authority yet. Name one: stemtide party competent NAME --for issue")
+    for row in rows:
+        give(
+            {
+                "party": row.party,
+                "country": row.country,
+                "duty": row.duty,
+                "named_at": row.named_at,
+            },
+            as_json=as_json,
+            line=f"{row.country:2} {row.party:30} {row.duty}",
+        )
+
+
+@key.command("new")
+def new_key(
+    party_name: Annotated[str, typer.Option("--party", help="Name of the party.")],
+    name: Annotated[str, typer.Option(help="What the key is for, such as agent-1.")] = "default",
+    scope: Annotated[
+        list[Scope] | None,
+        typer.Option(
+            help="What it may do; give it several times. Default: all but metrics, leads,"
+            " webhooks and what binds: orders, answers, complaints."
+        ),
+    ] = None,
+    days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0: never.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the key to this new file, which its owner alone may read, instead of"
+            " showing it. A command that fails leaves no file.",
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key. It is shown once: keep it where only the machine reads it."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import parties as reads
+    from stemtide.hub.rooms.parties.writes import parties as writes
+
+    moment = now()
+    apart = {
+        *(Scope.METRICS_READ, Scope.LEADS_WRITE, Scope.WEBHOOKS_MANAGE),
+        *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
+    }
+    scopes = scope or [one for one in Scope if one not in apart]
+    refusals = (InvalidError, ConflictError, NotFoundError)
+    with new_secret_file(out) as file, told(*refusals):
+        made, text = writes.new_key(
+            name,
+            party=reads.party_named(party_name, by=OPERATOR),
+            scopes=scopes,
+            expires_at=moment + timedelta(days=days) if days else None,
+            actor=OPERATOR,
+            now=moment,
+        )
+        file.write(f"{text}\n")
+    row: dict[str, object] = {"prefix": made.prefix, "party": party_name, "scopes": scopes}
+    place: dict[str, object] = {"file": str(out)} if out else {"key": text}
+    give(place | row, as_json=as_json, line=f"The key is in {out}" if out else text)
+    tell(f"Kept nowhere else. Take it back with: stemtide key revoke {made.prefix} --yes")
+
+
+@key.command("list")
+def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the keys, without their secrets."""
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.reads import parties as reads
+
+    rows = reads.all_keys(by=OPERATOR)
+    if not rows:
+        tell("No key yet. Make one: stemtide key new --party NAME")
+    for row in rows:
+        state = "revoked" if row.revoked_at else "live"
+        give(
+            {
+                "prefix": row.prefix,
+                "party": row.party.name,
+                "name": row.name,
+                "state": state,
+                "scopes": row.scopes,
+                "created_at": row.created_at,
+                "expires_at": row.expires_at,
+                "revoked_at": row.revoked_at,
+            },
+            as_json=as_json,
+            line=f"{row.prefix:10} {row.party.name:25} {row.name:15} {state:8} "
+            + " ".join(row.scopes),
+        )
+
+
+@key.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="The key's prefix, from: stemtide key list.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a key: whatever uses it is shut out at once."""
+    if not yes:
+        fail(f"this shuts out whatever uses key {prefix}; say --yes to do it", code=2)
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.writes import parties as writes
+
+    with told(NotFoundError, ConflictError):
+        made = writes.revoke_key(prefix, actor=OPERATOR, now=now())
+    give(
+        {"prefix": made.prefix, "revoked_at": made.revoked_at},
+        as_json=as_json,
+        line=f"{made.prefix} is revoked.",
+    )

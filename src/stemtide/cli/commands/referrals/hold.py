@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide hold: ask that content be left alone for a while."""
+
+from typing import Annotated, Any
+
+import typer
+
+from stemtide.cli.commands.referrals.referral import AsJson, Exercise
+from stemtide.cli.commands.signals.signal import end_of
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.output import give, tell
+from stemtide.protocol.enums.referrals import HoldReason
+
+hold = typer.Typer(
+    no_args_is_help=True, help="Holds: please do not act on this yet. They delay referrals alone."
+)
+
+HoldId = Annotated[str, typer.Argument(help="The hold's id, from: stemtide hold list.")]
+Until = Annotated[str, typer.Option(help="When it ends: 12h, 7d or an ISO time; 7 days at most.")]
+
+
+@hold.command("place")
+def place(
+    until: Until,
+    reason: Annotated[HoldReason, typer.Option(help="Why; no more of the case than that.")],
+    contact: Annotated[str, typer.Option(help="Where those who meet it call: a desk.")],
+    url: Annotated[str, typer.Option(help="The address of the content; it is not kept.")] = "",
+    signal: Annotated[str, typer.Option(help="Id of a signal of the content.")] = "",
+    case_reference: Annotated[str, typer.Option(help="Your own; nobody else reads it.")] = "",
+    exercise: Exercise = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask that content be left alone until a moment. It never delays a removal order."""
+    body = {
+        "url": url,
+        "signal": signal or None,
+        "until": end_of(until),
+        "reason": reason,
+        "contact": contact,
+        "case_reference": case_reference,
+        "exercise": exercise,
+    }
+    from stemtide.protocol.messages.holds import HoldIn
+
+    with asking(hub, key) as client:
+        _tell(plain(client.place_hold(HoldIn.model_validate(body))), as_json=as_json)
+
+
+@hold.command("list")
+def list_holds(
+    all_: Annotated[bool, typer.Option("--all", help="Those that are over as well.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """List your party's holds, the next to end first."""
+    with asking(hub, key) as client:
+        rows = plain(client.list_holds(open=None if all_ else True))
+    if not rows:
+        tell("There is no hold that your party may see.")
+    for row in rows:
+        _tell(row, as_json=as_json)
+
+
+@hold.command("extend")
+def extend(
+    hold_id: HoldId, until: Until, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Let a hold stand longer."""
+    from stemtide.protocol.messages.holds import ExtendIn
+
+    with asking(hub, key) as client:
+        body = {"until": end_of(until)}
+        _tell(
+            plain(client.extend_hold(ExtendIn.model_validate(body), uid=hold_id)), as_json=as_json
+        )
+
+
+@hold.command("lift")
+def lift(hold_id: HoldId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
+    """End a hold before its time; senders of what waited for it are told."""
+    with asking(hub, key) as client:
+        _tell(plain(client.lift_hold(uid=hold_id)), as_json=as_json)
+
+
+def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out one hold."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    line = (
+        f"{row['id']}  {row['reference']:14} {row['state']:8} until {row['until']}  {row['reason']}"
+        f"  {row['holder']}: {row['met']} waiting, {row['overridden']} sent over it{drill}"
+    )
+    give(row, as_json=as_json, line=line)

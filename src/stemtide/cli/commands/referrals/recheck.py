@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide recheck: whether removed content is gone, and whether it came back."""
+
+from typing import Annotated, Any
+
+import typer
+
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.output import give, tell
+from stemtide.protocol.enums.rechecks import Verdict
+
+recheck = typer.Typer(no_args_is_help=True, help="Whether removed content is gone.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+RecheckId = Annotated[str, typer.Argument(help="The re-check's id, from: stemtide recheck list.")]
+
+
+@recheck.command("list")
+def list_rechecks(
+    referral: Annotated[str, typer.Option(help="Only of this referral: its id.")] = "",
+    order: Annotated[str, typer.Option(help="Only of this removal order: its id.")] = "",
+    verdict: Annotated[Verdict | None, typer.Option(help="Only with this verdict.")] = None,
+    returned: Annotated[bool, typer.Option("--returned", help="Only what came back.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """List re-checks of requests that your party made or got, latest first."""
+    with asking(hub, key) as client:
+        rows = plain(
+            client.list_rechecks(
+                referral=referral or None,
+                order=order or None,
+                verdict=verdict,
+                returned=True if returned else None,
+            )
+        )
+    if not rows:
+        tell("There is no re-check that your party may see.")
+    for row in rows:
+        _tell(row, as_json=as_json)
+
+
+@recheck.command("show")
+def show(
+    recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Show one re-check with every visit."""
+    with asking(hub, key) as client:
+        row = plain(client.read_recheck(uid=recheck_id))
+    _tell(row, as_json=as_json)
+    if as_json:
+        return
+    for one in row["visits"]:
+        status = one["status"] or "-"
+        asked = f"  asked by {one['asked_by']}" if one["asked_by"] else ""
+        tell(f"  {one['at']}  {one['verdict']:7} {one['reason']} (status {status}){asked}")
+
+
+@recheck.command("visit")
+def visit(
+    recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Ask that the address be visited now; the hub does so within seconds, as its host allows."""
+    with asking(hub, key) as client:
+        row = plain(client.ask_for_visit(uid=recheck_id))
+    _tell(row, as_json=as_json)
+
+
+def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out one re-check."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    back = " CAME BACK" if row["returned_at"] else ""
+    verdict = row["verdict"] or "not visited yet"
+    why = f" ({row['reason']})" if row["reason"] else ""
+    which = f"{row['id']}  {row['kind']:8} {row['reference']}"
+    line = f"{which}  {verdict}{why}{back}  {row['url']}{drill}"
+    give(row, as_json=as_json, line=line)

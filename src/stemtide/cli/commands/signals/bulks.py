@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Send the rows of a file in bulks, and say honestly how far it came.
+
+1 Rows are packed until a bulk is full. What cannot be read, or is rightly not shared, is set aside.
+2 A bulk is shared whole or not at all; with goes_on its good rows are.
+3 Where it stops, it says which lines are shared, which are not, and how to go on.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+import typer
+
+from stemtide.cli.output import fail, give, tell
+from stemtide.protocol.enums import WouldBe
+from stemtide.protocol.files.columns import BadRow, BulkFileError, LeftOut
+from stemtide.protocol.messages.signals import MAX_BULK_VALUE_BYTES, BulkCheckOut, is_long
+
+if TYPE_CHECKING:
+    from stemtide.cli.commands.signals.source import Source
+    from stemtide.client import Hub as Client
+    from stemtide.protocol.files.columns import Found, Row
+    from stemtide.protocol.messages.signals import BulkOut
+    from stemtide.protocol.problems import FieldProblem
+
+AT_ONCE = 10_000
+"""Rows in one bulk: half of what the hub takes, so that other writers get their turns."""
+
+AT_ONCE_BYTES = 24 << 20
+"""Bytes of one bulk, of the 32 MiB that the hub takes."""
+
+_PAUSES_S = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before a bulk is sent again where the hub is away or not well."""
+
+_SHOWN = 50
+"""Refused rows that are shown to people; --json hands out all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to send. begin: the first line to share. goes_on: good rows of bad bulks too."""
+
+    begin: int = 1
+    goes_on: bool = False
+    is_dry: bool = False
+    as_json: bool = False
+
+
+@dataclass(slots=True)
+class Bulk:
+    """Rows that travel together. lines: where each lies in the file; bad: those that cannot."""
+
+    lines: list[int] = field(default_factory=list)
+    rows: list[bytes] = field(default_factory=list)
+    bad: list[tuple[int, BadRow]] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    size: int = 0
+    long_bytes: int = 0
+    first: int = 0
+    last: int = 0
+
+    @property
+    def body(self) -> bytes:
+        """The rows as the hub reads them."""
+        return b'{"signals":[' + b",".join(self.rows) + b"]}"
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows so far. reached: the last line of which that is known."""
+
+    created: int = 0
+    existing: int = 0
+    refused: int = 0
+    by_others: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    reached: int = 0
+
+
+def send_all(client: "Client", source: "Source", way: Way) -> bool:
+    """Send all rows of a source. returns: whether none was refused; where it stops, it exits."""
+    tally = Tally()
+    with typer.progressbar(
+        length=source.length, label="Checking" if way.is_dry else "Sharing", file=sys.stderr
+    ) as bar:
+        try:
+            for bulk in _packed(source.rows, begin=way.begin):
+                _send(client, bulk, tally, way)
+                tally.reached = bulk.last
+                bar.update(min(source.done(), source.length) - bar.pos)
+        except BulkFileError as error:
+            tell(f"\nstemtide: {error}")
+            _stop(tally, way)
+    _tell_end(tally, way)
+    return not tally.refused
+
+
+def _packed(rows: "Iterator[Found]", *, begin: int) -> Iterator[Bulk]:
+    """The rows in bulks that the hub takes. raises: BulkFileError; the bulk begun is not sent."""
+    bulk = Bulk()
+    for line, what in rows:
+        if line < begin:
+            continue
+        if isinstance(what, dict):
+            row, long_bytes = _encoded(what)
+            full = len(bulk.rows) == AT_ONCE or bulk.size + len(row) > AT_ONCE_BYTES
+            if bulk.rows and (full or bulk.long_bytes + long_bytes > MAX_BULK_VALUE_BYTES):
+                yield bulk
+                bulk = Bulk()
+            if b"\\u0000" in row:
+                bulk.bad.append((line, BadRow("", "holds a NUL character: leave it out")))
+            else:
+                bulk.rows.append(row)
+                bulk.lines.append(line)
+                bulk.size += len(row)
+                bulk.long_bytes += long_bytes
+        elif isinstance(what, LeftOut):
+            bulk.left_out[what.why] += 1
+        else:
+            bulk.bad.append((line, what))
+            if len(bulk.bad) == AT_ONCE:
+                yield bulk
+                bulk = Bulk(first=line + 1)
+        bulk.first, bulk.last = bulk.first or line, line
+    if bulk.last:
+        yield bulk
+
+
+def _encoded(row: "Row") -> tuple[bytes, int]:
+    """A row as JSON, and the bytes of its long value."""
+    value, kind = row.get("value"), row.get("kind")
+    long_bytes = len(value) // 2 if isinstance(value, str) and _is_long(kind) else 0
+    return msgspec.json.encode(row), long_bytes
+
+
+def _is_long(kind: object) -> bool:
+    """Whether a row's kind, which nobody has checked yet, is one of the long ones."""
+    from stemtide.fingerprints.kinds import Kind
+
+    try:
+        return is_long(Kind(str(kind)))
+    except ValueError:
+        return False
+
+
+def _send(client: "Client", bulk: Bulk, tally: Tally, way: Way) -> None:
+    """Share one bulk, or ask what would become of it. Exits where a bad row ends the way."""
+    tally.left_out += bulk.left_out
+    is_asked = way.is_dry or (bool(bulk.bad) and not way.goes_on)
+    refused = list(bulk.bad)
+    if bulk.rows:
+        done = _post(client, bulk.body, tally, way, is_asked=is_asked)
+        refused += _refused(done, bulk)
+        if not isinstance(done, list) and (way.is_dry or not is_asked):
+            tally.created += done.created
+            tally.existing += done.existing
+            rows = done.rows if isinstance(done, BulkCheckOut) else []
+            tally.by_others += sum(bool(one.others) for one in rows)
+    tally.refused += len(refused)
+    for number, (line, bad) in enumerate(sorted(refused)):
+        if way.as_json or tally.refused - len(refused) + number < _SHOWN:
+            row = {"line": line, "field": bad.field, "message": bad.message}
+            give(
+                row,
+                as_json=way.as_json,
+                line=f"line {line:>7}  {bad.field or 'row'}: {bad.message}",
+            )
+    if refused and not (way.is_dry or way.goes_on):
+        _stop(tally, way, bulk=bulk)
+
+
+def _refused(
+    done: "BulkCheckOut | BulkOut | list[FieldProblem]", bulk: Bulk
+) -> list[tuple[int, BadRow]]:
+    """The rows that the hub refuses, by their lines."""
+    if isinstance(done, list):
+        told = [(one.row or 0, one.field, one.message) for one in done]
+    elif isinstance(done, BulkCheckOut):
+        told = [
+            (one.row, one.field or "", one.message or "")
+            for one in done.rows
+            if one.would_be is WouldBe.REFUSED
+        ]
+    else:
+        told = [(error.row, error.field, error.message) for error in done.errors]
+    found = []
+    for row, field_, message in told:
+        name = field_.removeprefix(f"signals.{row}").removeprefix(".")
+        found.append((bulk.lines[row], BadRow(name, message)))
+    return found
+
+
+def _post(
+    client: "Client", body: bytes, tally: Tally, way: Way, *, is_asked: bool
+) -> "BulkCheckOut | BulkOut | list[FieldProblem]":
+    """Send a bulk, again where nobody knows whether it arrived: it is shared once all the same.
+
+    returns: what became of it, or why some of its rows keep all of it from being shared.
+    """
+    from stemtide.client import HubError, TooManyError, UnreachableError
+
+    for pause_s in (*_PAUSES_S, None):
+        try:
+            if is_asked:
+                return client.share_signals(body, dry_run=True)
+            return client.share_signals(body, partial=way.goes_on)
+        except HubError as error:
+            errors = error.problem.errors if error.problem else []
+            if errors and all(one.row is not None for one in errors):
+                return errors
+            # A hub that asks for a pause had one already, as long as it is worth waiting for.
+            is_away = isinstance(error, UnreachableError) and not isinstance(error, TooManyError)
+            if pause_s is None or not is_away:
+                _tell_reached(tally, way)
+                raise
+        time.sleep(pause_s)
+    raise AssertionError("the last try ends in an answer or in an error")
+
+
+def _stop(tally: Tally, way: Way, *, bulk: Bulk | None = None) -> None:
+    """End where something is wrong, and say what holds."""
+    if bulk is not None:
+        tell(f"Nothing of lines {bulk.first} to {bulk.last} was shared.")
+    _tell_reached(tally, way)
+    fail("the import stopped there; nothing is shared twice when it is done again")
+
+
+def _tell_reached(tally: Tally, way: Way) -> None:
+    """Say what of the file is done, and how to go on."""
+    if way.as_json:
+        give(_sums(tally, way), as_json=True, line="")
+    if way.is_dry:
+        tell("Nothing was shared: this was a dry run.")
+        return
+    if tally.reached:
+        tell(
+            f"Until line {tally.reached}: {tally.created:,} shared, {tally.existing:,} were shared"
+            " before. Correct the file and import it again, or go on with"
+            f" --from {tally.reached + 1}."
+        )
+    else:
+        tell("Nothing was shared.")
+    tell("With --continue the good rows of a bulk are shared although others are refused.")
+
+
+def _sums(tally: Tally, way: Way) -> dict[str, object]:
+    """What became of the rows so far, as JSON."""
+    sums: dict[str, object] = {
+        "created": tally.created,
+        "existing": tally.existing,
+        "refused": tally.refused,
+        "left_out": dict(sorted(tally.left_out.items())),
+        "reached": tally.reached,
+        "dry_run": way.is_dry,
+    }
+    return sums | ({"by_others": tally.by_others} if way.is_dry else {})
+
+
+def _tell_end(tally: Tally, way: Way) -> None:
+    """Say what became of the whole file."""
+    left_out = dict(sorted(tally.left_out.items()))
+    told = "would be " if way.is_dry else ""
+    why = ", ".join(f"{count:,} {word}" for word, count in left_out.items())
+    lines = [
+        f"{f'{told}shared':24}{tally.created:>12,}",
+        f"{'shared already':24}{tally.existing:>12,}",
+        *([f"{'  by others as well':24}{tally.by_others:>12,}"] if way.is_dry else []),
+        f"{f'{told}refused':24}{tally.refused:>12,}",
+        *([f"{'left out':24}{sum(left_out.values()):>12,}  ({why})"] if left_out else []),
+    ]
+    give(_sums(tally, way), as_json=way.as_json, line="\n".join(lines))
+    if tally.refused > _SHOWN and not way.as_json:
+        tell(f"{_SHOWN} refused rows are shown; --json hands out all {tally.refused:,}.")
+    if way.is_dry:
+        tell("Nothing was shared: this was a dry run.")

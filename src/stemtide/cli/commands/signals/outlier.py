@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide outlier: reported uploads that do not count until somebody decides."""
+
+from typing import Annotated, Any
+
+import typer
+
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.output import give, tell
+
+outlier = typer.Typer(no_args_is_help=True, help="Reported uploads that exceed the look-ups.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+OutlierId = Annotated[str, typer.Argument(help="The outlier's id, from: stemtide outlier list.")]
+
+
+@outlier.command("list")
+def list_outliers(
+    signal: Annotated[str, typer.Option(help="Only of this signal: its id.")] = "",
+    is_open: Annotated[bool, typer.Option("--open", help="Only without a decision.")] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """List reported uploads that were set aside, those without a decision first."""
+    with asking(hub, key) as client:
+        rows = plain(client.list_outliers(signal=signal or None, is_open=is_open))
+    if not rows:
+        tell("There is no outlier that your party may see.")
+    for row in rows:
+        _tell(row, as_json=as_json)
+
+
+@outlier.command("count")
+def count(
+    outlier_id: OutlierId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Count these uploads in all sums."""
+    _decide(outlier_id, is_counted=True, hub=hub, key=key, as_json=as_json)
+
+
+@outlier.command("discard")
+def discard(
+    outlier_id: OutlierId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
+) -> None:
+    """Leave these uploads out of all sums."""
+    _decide(outlier_id, is_counted=False, hub=hub, key=key, as_json=as_json)
+
+
+def _decide(outlier_id: str, *, is_counted: bool, hub: str, key: str, as_json: bool) -> None:
+    from stemtide.protocol.sync.agents import OutlierDecisionIn
+
+    body = OutlierDecisionIn(is_counted=is_counted)
+    with asking(hub, key) as client:
+        row = plain(client.decide_outlier(body, uid=outlier_id))
+    _tell(row, as_json=as_json)
+
+
+def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+    """Hand out one outlier."""
+    states = {None: "not decided", True: "counted", False: "left out"}
+    drill = " EXERCISE" if row["exercise"] else ""
+    line = (
+        f"{row['id']}  {states[row['is_counted']]}  {row['count']} {row['outcome']} of"
+        f" {row['lookups']} look-ups  {row['party']} {row['agent']}  signal {row['signal']}{drill}"
+    )
+    give(row, as_json=as_json, line=line)

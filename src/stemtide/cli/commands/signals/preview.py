@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""stemtide signal preview, and the key that the hub seals previews with."""
+
+import base64
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.commands.signals.signal import AsJson, end_of, signal
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub, record_keys
+from stemtide.cli.output import fail, give, tell
+
+previews = typer.Typer(no_args_is_help=True, help="Previews: the key they are sealed with.")
+
+
+@signal.command("preview")
+def preview(
+    signal_id: Annotated[str, typer.Argument(help="The id of a signal that your party shared.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A picture, or a text file with --excerpt.")
+    ],
+    expires: Annotated[str, typer.Option(help="When it is destroyed: 12h, 3d or an ISO time.")],
+    excerpt: Annotated[
+        bool, typer.Option("--excerpt", help="The file is a short text, not a picture.")
+    ] = False,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Send a small preview with a signal, for the people in its crisis to judge it by.
+
+    This is the one command that lets content travel. The hub makes a small picture of its own of
+    it, keeps that encrypted, and destroys it on the date.
+    """
+    try:
+        blob = file.read_bytes()
+        sent = blob.decode() if excerpt else base64.b64encode(blob).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"{file} cannot be read: {error}", code=2)
+    body = {"excerpt" if excerpt else "still": sent, "expires_at": end_of(expires)}
+    from stemtide.protocol.messages.previews import PreviewIn
+
+    with asking(hub, key) as client:
+        found = plain(client.send_preview(PreviewIn.model_validate(body), uid=signal_id))
+    line = f"{found['id']} is kept until {found['expires_at']} ({found['size_bytes']} bytes)."
+    give(found, as_json=as_json, line=line)
+
+
+@previews.command("rotate-key")
+def rotate_key(
+    data_dir: DataDir = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a new key for previews, seal all of them with it, and drop the old keys.
+
+    Run it on the hub's machine. A hub of several machines shares one file: run it once.
+    """
+    open_hub(data_dir)
+    from django.conf import settings
+
+    from stemtide.hub.rooms.media import writes
+    from stemtide.hub.rooms.media.keys import KeyFileError, add_key, drop_old_keys
+
+    path = settings.MEDIA_KEY_FILE
+    if not yes:
+        fail(f"this replaces the key in {path}; say --yes to do it", code=2)
+    try:
+        record_keys("media")
+        count = writes.reseal(keys=add_key(path), by=OPERATOR, now=now())
+        record_keys("media")
+        drop_old_keys(path)
+    except (KeyFileError, OSError) as error:
+        fail(f"the old keys stay: {error}")
+    tell("A backup of the database from before now needs the old key: keep it as long as that.")
+    give({"resealed": count}, as_json=as_json, line=f"{count} previews are sealed anew.")

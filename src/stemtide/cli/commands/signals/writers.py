@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of an export: each takes rows by names as the hub sends them, and writes one form."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+from stemtide.cli.commands.signals.source import BulkForm
+from stemtide.protocol.files.columns import COLUMNS, LISTS
+from stemtide.protocol.files.signal_rows import csv_heading, csv_rows, json_rows, tx_line, vpdq_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Rows = list[dict[str, Any]]
+
+_GROUP_ROWS = 50_000
+"""Rows of one group of a Parquet file, fewer where their values are long."""
+
+_GROUP_BYTES = 16 << 20
+_TIMES = frozenset({"shared_at", "expires_at", "withdrawn_at"})
+_NUMBERS = {"quality": 16, "within_bits": 16, "confidence": 16, "position": 64}
+_FLAGS = frozenset({"exercise", "disputed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a file is of: a hub, the position of its feed, and when it was asked."""
+
+    hub: str
+    position: str
+    at: datetime
+
+
+class Writer(Protocol):
+    """What writes rows."""
+
+    def write(self, rows: Rows) -> Rows:
+        """Write some rows. returns: those that the form can say."""
+
+    def close(self) -> None:
+        """Write what ends the file; the file itself stays open."""
+
+
+def writer(form: BulkForm, file: BinaryIO, head: Head) -> Writer:
+    """The writer of a form."""
+    if form is BulkForm.PARQUET:
+        return _Parquet(file, head)
+    if form is BulkForm.CSV:
+        return _Lines(file, lambda rows: csv_rows(rows).encode(), head=csv_heading().encode())
+    if form is BulkForm.JSONL:
+        return _Lines(file, json_rows)
+    return _Bare(file, tx_line if form is BulkForm.TX else vpdq_line)
+
+
+class _Lines:
+    """Every row as a line."""
+
+    def __init__(
+        self, file: BinaryIO, spell: Callable[[Rows], bytes], *, head: bytes = b""
+    ) -> None:
+        self._file, self._spell = file, spell
+        file.write(head)
+
+    def write(self, rows: Rows) -> Rows:
+        self._file.write(self._spell(rows))
+        return rows
+
+    def close(self) -> None:
+        pass
+
+
+class _Bare:
+    """A line for the rows that have one."""
+
+    def __init__(self, file: BinaryIO, spell: Callable[[dict[str, Any]], str | None]) -> None:
+        self._file, self._spell = file, spell
+
+    def write(self, rows: Rows) -> Rows:
+        lines = [(row, line) for row in rows if (line := self._spell(row))]
+        self._file.write("".join(line for _, line in lines).encode())
+        return [row for row, _ in lines]
+
+    def close(self) -> None:
+        pass
+
+
+class _Parquet:
+    """A typed table; its schema says of which hub, position and time it is."""
+
+    def __init__(self, file: BinaryIO, head: Head) -> None:
+        from pyarrow.parquet import ParquetWriter
+
+        self._schema = _schema(head)
+        self._writer = ParquetWriter(file, self._schema, compression="zstd")
+        self._rows: Rows = []
+        self._weight = 0
+
+    def write(self, rows: Rows) -> Rows:
+        for row in rows:
+            self._rows.append(row)
+            self._weight += len(row["value"] or "")
+            if len(self._rows) >= _GROUP_ROWS or self._weight > _GROUP_BYTES:
+                self._flush()
+        return rows
+
+    def close(self) -> None:
+        self._flush()
+        self._writer.close()
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if not self._rows:
+            return
+        arrays = []
+        for name in COLUMNS:
+            found = [row.get(name) for row in self._rows]
+            kind = self._schema.field(name).type
+            told = (
+                pa.array(found, pa.string()).cast(kind) if name in _TIMES else pa.array(found, kind)
+            )
+            arrays.append(told)
+        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+        self._rows, self._weight = [], 0
+
+
+def _schema(head: Head) -> "pa.Schema":
+    """The columns with their types, and what the file is of."""
+    import pyarrow as pa
+
+    def type_of(name: str) -> "pa.DataType":
+        if name in LISTS:
+            return pa.list_(pa.string())
+        if name in _TIMES:
+            return pa.timestamp("us", tz="UTC")
+        if name in _FLAGS:
+            return pa.bool_()
+        if name in _NUMBERS:
+            return pa.int16() if _NUMBERS[name] == 16 else pa.int64()  # noqa: PLR2004  # bits
+        return pa.string()
+
+    about = {
+        "stemtide.hub": head.hub,
+        "stemtide.position": head.position,
+        "stemtide.at": head.at.isoformat(),
+    }
+    return pa.schema([(name, type_of(name)) for name in COLUMNS], metadata=about)

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `stemtide statement post` does: lint, post, say what became of each statement."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from stemtide.agent.config.transparency import database_address
+from stemtide.agent.config.values import bearer_token
+from stemtide.agent.outbox.transparency import Database, DatabaseError, Posting
+from stemtide.cli.commands.statements.files import tell_problems
+from stemtide.cli.commands.statements.journal import FileJournal, JournalError
+from stemtide.cli.output import fail, give, tell
+from stemtide.protocol.law.dsa.statements import lint_all
+
+Row = tuple[int, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """How to send: the options of the command."""
+
+    to: str
+    token_file: Path
+    journal: Path
+    tries: int
+    dry_run: bool
+
+
+def send(rows: Sequence[object], how: Sending, *, as_json: bool) -> None:
+    """Post what is sound and not there yet; exit 1 if anything is left."""
+    api, token = _checked(how)
+    found = list(lint_all(rows))
+    tell_problems(found, as_json=as_json)
+    wrong = {one.row for one in found}
+    sound = [
+        (row, one)
+        for row, one in enumerate(rows, 1)
+        if row not in wrong and isinstance(one, Mapping)
+    ]
+    trouble = ""
+    try:
+        if how.dry_run and not how.journal.exists():
+            _tell_plan(len(sound), there=0, wrong=len(wrong), api=api)
+            return
+        with FileJournal(how.journal, api=api) as journal:
+            there = set(journal.uuids)
+            left = [one for _, one in sound if one["puid"] not in there]
+            if how.dry_run:
+                _tell_plan(len(left), there=len(sound) - len(left), wrong=len(wrong), api=api)
+                return
+            try:
+                asyncio.run(_post(left, api=api, token=token, journal=journal, tries=how.tries))
+            except DatabaseError as error:
+                trouble = str(error)
+            is_done = _tell_end(sound, journal=journal, before=there, as_json=as_json)
+    except JournalError as error:
+        fail(str(error))
+    if trouble:
+        fail(f"{trouble}. Run the command again: what was taken is not sent twice.")
+    if wrong or not is_done:
+        raise typer.Exit(1)
+
+
+def _checked(how: Sending) -> tuple[str, str]:
+    """Address and token; what is wrong with them ends the command."""
+    try:
+        api = database_address(how.to)
+    except ValueError as error:
+        fail(f"--to {error}", code=2)
+    try:
+        return api, bearer_token(how.token_file.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"--token-file {how.token_file} cannot be read: {error}", code=2)
+    except ValueError as error:
+        fail(f"--token-file {how.token_file} {error}", code=2)
+
+
+async def _post(
+    left: Sequence[Mapping[str, Any]], *, api: str, token: str, journal: FileJournal, tries: int
+) -> None:
+    async with Database(api, token=token) as database:
+        unsure = set(journal.sending)
+        await Posting(database, journal, unsure=unsure, tries=tries).post(left)
+
+
+def _tell_plan(left: int, *, there: int, wrong: int, api: str) -> None:
+    """Say what would be sent; exit 1 if anything has problems."""
+    tell(
+        f"{left:,} statements would be sent to {api}, {there:,} are there already,"
+        f" {wrong:,} have problems. Nothing was sent."
+    )
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _tell_end(
+    sound: Sequence[Row], *, journal: FileJournal, before: set[str], as_json: bool
+) -> bool:
+    """Say what became of each statement; whether the database has all of them."""
+    counts = {"posted": 0, "there": 0, "refused": 0, "left": 0}
+    for row, one in sound:
+        puid = one["puid"]
+        state = _state(puid, journal=journal, before=before)
+        counts[state] += 1
+        told = {"row": row, "puid": puid, "state": state, "uuid": journal.uuids.get(puid, "")}
+        if state == "refused":
+            for remark in journal.remarks[puid]:
+                more = {"field": remark.name, "message": remark.words}
+                give(told | more, as_json=as_json, line=f"row {row}  refused, {remark}")
+        else:
+            give(told, as_json=as_json, line=f"row {row}  {state}  {told['uuid']}".rstrip())
+    tell(
+        f"{counts['posted']:,} statements posted, {counts['there']:,} were there,"
+        f" {counts['refused']:,} refused, {counts['left']:,} left."
+    )
+    return not (counts["refused"] or counts["left"])
+
+
+def _state(puid: str, *, journal: FileJournal, before: set[str]) -> str:
+    """What became of one statement, in a word."""
+    if puid in before:
+        return "there"
+    if puid in journal.uuids:
+        return "posted"
+    return "refused" if puid in journal.remarks else "left"

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands' end of the hub's API: one client, one way to say what went wrong."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stemtide.cli.output import fail, tell
+from stemtide.protocol.key_files import empty_key_file
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydantic import BaseModel, ValidationError
+
+    from stemtide.client import Hub as Client, HubError
+
+Hub = Annotated[str, typer.Option("--hub", envvar="STEMTIDE_HUB_URL", help="The hub's address.")]
+Key = Annotated[
+    str,
+    typer.Option(
+        "--key",
+        envvar="STEMTIDE_KEY",
+        show_envvar=True,
+        help="An API key; better in the environment, or in a file named by STEMTIDE_KEY_FILE.",
+        show_default=False,
+    ),
+]
+DEFAULT_HUB = "http://127.0.0.1:8100"
+
+_PATIENT_S = 120.0
+_MOST_BYTES = 1024 * 1024 * 1024  # a person waits for it, on a machine of their own
+_MOST_SAID = 10
+
+
+@contextmanager
+def asking(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[Client]":
+    """The hub, with a key; whatever is wrong ends the command in one line.
+
+    patience_s: all pauses together that the hub may ask of one question; the usual ones are two
+    windows in which a hub counts requests.
+
+    A message that cannot be right is made inside as well: it is told in the hub's own words.
+    """
+    from pydantic import ValidationError
+
+    from stemtide.client import Hub as Client, HubError, Limits
+
+    limits = Limits(
+        read_s=_PATIENT_S,
+        answer_s=10 * _PATIENT_S,
+        answer_bytes=_MOST_BYTES,
+        patience_s=patience_s,
+        told=_tell_wait,
+    )
+    try:
+        # Whoever types an address of plain http means it.
+        with Client(hub, key=key_of(key), insecure=True, limits=limits) as client:
+            yield client
+    except ValidationError as error:
+        fail(_of_message(error))
+    except HubError as error:
+        fail(_of_hub(error, hub=hub))
+
+
+def plain(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  # JSON of any shape
+    """An answer as the JSON that it came as."""
+    from pydantic import BaseModel
+
+    if isinstance(answer, BaseModel):
+        return answer.model_dump(mode="json")
+    return [one.model_dump(mode="json") for one in answer]
+
+
+def _of_message(error: "ValidationError") -> str:
+    """What is wrong with a message that was not even sent."""
+    from stemtide.protocol.validation import found_in, summary
+
+    found = found_in(error)
+    shown = [f"{problem.field}: {problem.message}" for problem in found[:_MOST_SAID]]
+    return _joined(summary(found), shown)
+
+
+def _of_hub(error: "HubError", *, hub: str) -> str:
+    """What is wrong, in the hub's words where it has any."""
+    from stemtide.client import UnreachableError
+
+    if error.problem:
+        rows = [
+            (f"row {one.row}, " if one.row is not None else "") + f"{one.field}: {one.message}"
+            for one in error.problem.errors
+        ]
+        return _joined(error.problem.detail, rows[:_MOST_SAID])
+    if error.status:
+        return f"the hub answered {error.status}: {error.text}"
+    if isinstance(error, UnreachableError) and error.__cause__:
+        why = str(error.__cause__) or type(error.__cause__).__name__
+        return f"the hub at {hub} cannot be reached ({why}); is it running, is --hub right?"
+    return str(error)
+
+
+def _joined(summary: str, rows: "list[str]") -> str:
+    """Join a summary and the errors that it does not mention yet."""
+    return "; ".join([summary, *(row for row in rows if row not in summary)])
+
+
+def _tell_wait(wait_s: float) -> None:
+    """Say why nothing happens for a while."""
+    tell(f"the hub asks to wait {wait_s:g} s: it goes on by itself")
+
+
+def key_of(key: str) -> str:
+    """The key, from --key, STEMTIDE_KEY or STEMTIDE_KEY_FILE."""
+    path = os.environ.get("STEMTIDE_KEY_FILE")
+    if not key and path:
+        try:
+            key = Path(path).read_text("utf-8").strip()
+        except OSError as error:
+            fail(f"STEMTIDE_KEY_FILE: {path}: {error.strerror}", code=2)
+        if not key:
+            fail(f"STEMTIDE_KEY_FILE: {empty_key_file(path)}", code=2)
+    if not key:
+        fail("a key is needed: set STEMTIDE_KEY, or make one with: stemtide key new", code=2)
+    return key

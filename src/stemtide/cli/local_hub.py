@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Open the hub's own database from a command that its operator runs on the hub's machine."""
+
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stemtide.cli.output import fail
+
+OPERATOR = "operator"
+"""How the ledger names the person at the hub's own terminal."""
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        help="Where the hub keeps its files (default: var/hub, or STEMTIDE_DATA_DIR).",
+        show_default=False,
+    ),
+]
+
+
+def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True) -> None:
+    """Bring the hub's code up on its database, with its tables up to date.
+
+    has_hub_keys: False where it is no error that this host's secret is not the hub's.
+    """
+    if data_dir is not None:
+        os.environ["STEMTIDE_DATA_DIR"] = str(data_dir)
+    from django.core.exceptions import ImproperlyConfigured
+    from django.db import DatabaseError
+
+    from stemtide.hub import boot
+
+    try:
+        boot.start()
+        boot.migrate()
+        if has_hub_keys:
+            check_keys("secret")
+    except (ImproperlyConfigured, DatabaseError, OSError) as error:
+        fail(database_trouble(error))
+
+
+def database_trouble(error: Exception) -> str:
+    """Return in one line why the hub's database cannot be used, and the remedy."""
+    from stemtide.hub.vitals import is_damaged
+
+    reason = " ".join(str(error).split())
+    if not is_damaged(error):
+        return f"the hub's database cannot be opened: {reason}"
+    from django.conf import settings
+
+    path = settings.DATABASES["default"]["NAME"]
+    return (
+        f"{path} is damaged ({reason}): move it away, put the last backup in its place and start"
+        " again; see docs/run/hub.md, Backup"
+    )
+
+
+def check_keys(*names: str) -> None:
+    """End the command where this host has other keys than its hub."""
+    from stemtide.hub import host_keys
+    from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError
+
+    try:
+        host_keys.check(*map(KeyName, names), now=now())
+    except OtherKeyError as error:
+        fail(str(error), code=2)
+
+
+def record_keys(*names: str) -> None:
+    """Record what became of this host's keys; end the command where they are not the hub's."""
+    from stemtide.hub import host_keys
+    from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError
+
+    try:
+        host_keys.record(*map(KeyName, names), by=OPERATOR, now=now())
+    except OtherKeyError as error:
+        fail(str(error), code=2)
+
+
+def now() -> datetime:
+    """The time, read at the door."""
+    return datetime.now(UTC)
+
+
+def note_address(address: str) -> None:
+    """Leave the address of the running hub in its folder, for commands that print links."""
+    file = _address_file()
+    file.write_text(f"{os.getpid()} {address}\n", "utf-8")
+
+
+def forget_address() -> None:
+    """Take away the address that this process left."""
+    file = _address_file()
+    with suppress(OSError):
+        if file.read_text("utf-8").startswith(f"{os.getpid()} "):
+            file.unlink()
+
+
+def running_address() -> str:
+    """Return the address of the hub that runs on this folder; "" where none does."""
+    with suppress(OSError, ValueError):
+        number, _, address = _address_file().read_text("utf-8").strip().partition(" ")
+        with suppress(PermissionError):  # it runs, as another user
+            os.kill(int(number), 0)
+        return address
+    return ""
+
+
+def _address_file() -> Path:
+    """Return the file with the running hub's address. Call open_hub() first."""
+    from django.conf import settings
+
+    return Path(settings.DATA_DIR) / "hub.address"

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Archives are opened in memory, file by file, so that each can be looked at like an upload.
+
+Nothing is ever written, so the names in an archive are words to show and nothing else. What an
+archive may cost is limited over everything that is nested in it; what could not be opened is said.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from stemtide.fingerprints.archive.sevenzip import seven_entries
+from stemtide.fingerprints.archive.streams import (
+    ArchiveError,
+    ArchiveLimits,
+    Budget,
+    Pieces,
+    Stream,
+    bzipped,
+    gzipped,
+    stored,
+    xzipped,
+)
+from stemtide.fingerprints.archive.tar import BLOCK_BYTES, is_tar, tar_entries
+from stemtide.fingerprints.archive.zip import open_entry, zip_entries
+from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
+from stemtide.fingerprints.limits import LimitError
+
+__all__ = ["ArchiveLimits", "Member", "is_archive", "members"]
+
+_MAGICS = (
+    (b"PK\x03\x04", "application/zip"),
+    (b"PK\x05\x06", "application/zip"),
+    (b"\x1f\x8b\x08", "application/gzip"),
+    (b"BZh", "application/x-bzip2"),
+    (b"\xfd7zXZ\0", "application/x-xz"),
+    (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
+    (b"Rar!\x1a\x07", "application/vnd.rar"),
+    (b"\x28\xb5\x2f\xfd", "application/zstd"),
+)
+_STREAMS = {
+    "application/gzip": gzipped,
+    "application/x-bzip2": bzipped,
+    "application/x-xz": xzipped,
+}
+_ENDINGS = (".gz", ".bz2", ".xz")
+_SHORT_ENDINGS = {".tgz": ".tar", ".tbz2": ".tar", ".tbz": ".tar", ".txz": ".tar"}
+_MAX_NAME_CHARS = 300
+_BZIP_BLOCKS = b"123456789"
+
+Entries = Iterator[tuple[str, Pieces, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive, or what there is to say of one.
+
+    name:   where it is, archives within archives included: "photos.zip/a.jpg". It is only shown.
+            "" when the remark is of the archive itself.
+    blob:   its content; b"" where that could not be had, as far as it goes where it is damaged.
+    remark: "" if all is well; otherwise it begins with UNDECODABLE or LIMIT.
+    """
+
+    name: str
+    blob: bytes
+    remark: str = ""
+
+
+def is_archive(head: bytes) -> str:
+    """Return the media type of an archive by its first bytes, "" if they are of none.
+
+    head: the first 512 bytes or more.
+    """
+    for magic, media_type in _MAGICS:
+        if head.startswith(magic):
+            is_bzip = magic != b"BZh" or (len(head) > 4 and head[3] in _BZIP_BLOCKS)  # noqa: PLR2004
+            return media_type if is_bzip else ""
+    return "application/x-tar" if is_tar(head) else ""
+
+
+def members(
+    content: bytes | Path, *, limits: ArchiveLimits | None = None, name: str = ""
+) -> Iterator[Member]:
+    """Open an archive and hand out its files, and those of the archives in it.
+
+    An archive within is handed out as a file first, then its files. Folders and links are not
+    handed out. The files are made as they are asked for, and none is kept.
+
+    name:   what the archive is called; says what a lone compressed file in it is called.
+    limits: what it may cost. Where it costs more, a last member says which limit it was.
+    """
+    blob = content if isinstance(content, bytes) else content.read_bytes()
+    budget = Budget(limits or ArchiveLimits(), packed_bytes=len(blob))
+    try:
+        for member in _members(blob, budget, path="", depth=1, name=name):
+            budget.pause()
+            yield member
+            budget.resume()
+    except LimitError as error:
+        yield Member("", b"", f"{LIMIT}{error} ({error.limit}): the rest was not looked at")
+
+
+def _members(blob: bytes, budget: Budget, *, path: str, depth: int, name: str) -> Iterator[Member]:
+    try:
+        for raw_name, pieces, remark in _entries(blob, budget, name):
+            budget.count_member()
+            member = _collect(path + _shown(raw_name), pieces, remark, budget)
+            yield member
+            if is_archive(member.blob[:BLOCK_BYTES]):
+                yield from _nested(member, budget, depth=depth)
+    except (ArchiveError, RecursionError) as error:
+        yield Member(path.rstrip("/"), b"", f"{UNDECODABLE}this archive: {error}")
+
+
+def _nested(member: Member, budget: Budget, *, depth: int) -> Iterator[Member]:
+    if depth >= budget.limits.max_depth:
+        most = budget.limits.max_depth
+        yield Member(
+            member.name,
+            b"",
+            f"{LIMIT}archives nested deeper than {most} are not opened (max_depth)",
+        )
+        return
+    yield from _members(
+        member.blob, budget, path=f"{member.name}/", depth=depth + 1, name=member.name
+    )
+
+
+def _collect(name: str, pieces: Pieces, remark: str, budget: Budget) -> Member:
+    """Read a file, as far as it can be read and is not too large."""
+    most, parts, size = budget.limits.max_member_bytes, [], 0
+    try:
+        for piece in pieces:
+            size += len(piece)
+            if size > most:
+                return Member(
+                    name, b"", f"{LIMIT}it has more than {most:,} bytes (max_member_bytes)"
+                )
+            parts.append(piece)
+    except ArchiveError as error:
+        remark = f"{UNDECODABLE}{error}"
+    return Member(name, b"".join(parts), remark)
+
+
+def _entries(blob: bytes, budget: Budget, name: str) -> Entries:
+    """Name, content and remark of each file of one archive."""
+    media_type = is_archive(blob[:BLOCK_BYTES])
+    if media_type == "application/zip":
+        yield from _zip(blob, budget)
+    elif media_type == "application/x-7z-compressed":
+        yield from seven_entries(blob, budget)
+    elif media_type == "application/x-tar":
+        yield from _tar(Stream(stored(memoryview(blob), budget)))
+    elif media_type in _STREAMS:
+        stream = Stream(_STREAMS[media_type](memoryview(blob), budget))
+        if is_tar(stream.peek(BLOCK_BYTES)):
+            yield from _tar(stream)
+        else:
+            yield _inner_name(name), iter(lambda: stream.read(BLOCK_BYTES * 128), b""), ""
+    else:
+        kind = media_type.rpartition("/")[2] or "archive"
+        raise ArchiveError(f"a kind that is not opened here ({kind})")
+
+
+def _zip(blob: bytes, budget: Budget) -> Entries:
+    for entry in zip_entries(blob):
+        budget.spend(0)  # looks at the clock: folders, too, take time
+        if entry.is_encrypted:
+            yield entry.name, iter(()), f"{UNDECODABLE}encrypted: it opens with a password only"
+        elif not entry.is_folder:
+            yield entry.name, open_entry(blob, entry, budget), ""
+
+
+def _tar(stream: Stream) -> Entries:
+    for name, pieces in tar_entries(stream):
+        yield name, pieces, ""
+
+
+def _inner_name(name: str) -> str:
+    """What a lone compressed file is called: its archive without the ending."""
+    last = name.rpartition("/")[2]
+    for ending in _ENDINGS:
+        if last.lower().endswith(ending):
+            return last[: -len(ending)]
+    for ending, instead in _SHORT_ENDINGS.items():
+        if last.lower().endswith(ending):
+            return last[: -len(ending)] + instead
+    return last or "content"
+
+
+def _shown(name: str) -> str:
+    """Make a name fit to show: no control characters, no more than fits a line."""
+    clean = "".join(one if one.isprintable() else "\ufffd" for one in name[:_MAX_NAME_CHARS])
+    return clean or "unnamed"

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images become PDQ hashes. Runs inside a worker of the sandbox, on content nobody vouches for."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from PIL import Image, UnidentifiedImageError
+
+from stemtide.fingerprints.analysis import Asked, Content, Look, Progress, no_progress
+from stemtide.fingerprints.image import pdq, thumbnail as stills, views
+from stemtide.fingerprints.image.animation import (
+    Looker,
+    count_frames,
+    has_frames,
+    hash_frame,
+    is_new,
+    shown_s,
+    walk,
+)
+from stemtide.fingerprints.image.formats import (
+    ANIMATED,
+    BOMBS,
+    is_image,
+    open_image,
+    pillow_limited,
+    tolerance,
+)
+from stemtide.fingerprints.image.luma import Plane, plane_of
+from stemtide.fingerprints.image.quality import low_quality, why_dull
+from stemtide.fingerprints.kinds import (
+    LIMIT,
+    MIN_QUALITY,
+    UNDECODABLE,
+    Fingerprint,
+    Fingerprints,
+    Kind,
+    QueryView,
+)
+from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
+
+_REDUCED_SIDE_PX = 1024
+"""A JPEG with sides of twice this and more is decoded at half, a quarter or an eighth: at 12
+megapixels that changes at most 4 bits of the hash and saves a quarter of the time."""
+
+_BOXED_FRAMES = 8
+_TURNED_FRAMES = 64
+"""Of an animation, so many kept frames get boxed views, and so many the turned ones."""
+
+NO_LOCAL = "no local features were made: they need OpenCV (pip install 'stemtide[local]')"
+
+sniff = is_image
+
+
+def warm_up() -> None:
+    """Use the decoders once, so that later memory is the content's alone."""
+    look_at_image(
+        b"P5 64 64 255 " + bytes(range(64)) * 64, limits=Limits(), asked=Asked(views=True)
+    )
+
+
+def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
+    """Look at a picture for the sandbox: see `look_at_image`."""
+    if isinstance(content, bytes):
+        return look_at_image(content, limits=limits, asked=asked, progress=progress)
+    with content.open("rb") as file:
+        blob = file.read(limits.max_input_bytes + 1)
+    if len(blob) > limits.max_input_bytes:
+        remark = f"{LIMIT}a picture may have {limits.max_input_bytes:,} bytes (max_input_bytes)"
+        return Look(Fingerprints(each=(), size_bytes=len(blob), remarks=(remark,)))
+    return look_at_image(blob, limits=limits, asked=asked, progress=progress)
+
+
+def fingerprint_image(blob: bytes, *, limits: Limits) -> Fingerprints:
+    """Make the PDQ hash of a picture, or those of the distinct frames of an animation.
+
+    returns: PDQ fingerprints only. What could not be looked at is said by a remark that begins
+             with UNDECODABLE or LIMIT; nothing is raised for what the content is like.
+    """
+    return look_at_image(blob, limits=limits, asked=Asked()).fingerprints
+
+
+def look_at_image(
+    blob: bytes, *, limits: Limits, asked: Asked, progress: Progress = no_progress
+) -> Look:
+    """Make everything that is asked for out of one decode.
+
+    1. Recognise it; what is no image gets no hash and a remark.
+    2. Check the size that its header states against the pixel limit.
+    3. Decode strictly; if that fails, once more, taking as much as there is, with a remark.
+    4. Hash. Rotation notes (EXIF) are not followed and transparency is ignored, as everybody
+       who makes PDQ does it, or the hashes would not meet.
+
+    returns: as `fingerprint_image`; with asked.robust, hashes of crops come after the whole's,
+             named by their part; with asked.views, the views; with asked.local, the features.
+    """
+    work = _Work(blob, limits, asked, progress)
+    with pillow_limited(limits):
+        try:
+            _fill(work)
+        except UndecodableError as error:
+            work.remarks.append(f"{UNDECODABLE}{error}")
+        except (*BOMBS, LimitError):
+            work.remarks.append(
+                f"{LIMIT}the picture is too large to decode: it has more than"
+                f" {limits.max_pixels:,} pixels (max_pixels)"
+            )
+        except MemoryError:
+            work.remarks.append(
+                f"{LIMIT}decoding it needs more than {limits.memory_bytes:,} bytes of memory"
+                " (memory_bytes)"
+            )
+    made = Fingerprints(
+        each=tuple(work.found),
+        media_type=work.media_type,
+        size_bytes=len(blob),
+        remarks=tuple(work.remarks),
+        views=tuple(work.views),
+    )
+    return Look(made, local=work.local, still=work.still)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One look at one file: what has been found so far."""
+
+    blob: bytes
+    limits: Limits
+    asked: Asked
+    progress: Progress
+    media_type: str = ""
+    found: list[Fingerprint] = field(default_factory=list)
+    views: list[QueryView] = field(default_factory=list)
+    local: tuple[bytes, ...] = ()
+    still: tuple[int, int, bytes] | None = None
+    remarks: list[str] = field(default_factory=list)
+
+    def start_again(self, remark: str) -> None:
+        self.found.clear()
+        self.views.clear()
+        self.local = ()
+        self.remarks[:] = [remark]
+
+
+def _fill(work: _Work) -> None:
+    work.media_type = is_image(work.blob)
+    try:
+        image = open_image(work.blob)
+    except UnidentifiedImageError as error:
+        if work.media_type:
+            kind = work.media_type.removeprefix("image/")
+            raise UndecodableError(f"damaged, or a kind of {kind} that is not read here") from error
+        work.remarks.append(_unrecognised(work.blob))
+        return
+    except (*BOMBS, MemoryError):
+        raise
+    except Exception as error:
+        raise UndecodableError(
+            f"this image is damaged at its beginning ({_short(error)})"
+        ) from error
+    name = image.format or "image"
+    stated = work.media_type or f"image/{name.lower()}"
+    work.media_type = "image/jpeg" if name == "MPO" else Image.MIME.get(name, stated)
+    is_animated = name in ANIMATED and has_frames(image)
+    image.close()
+    _decode_twice(work, _hash_frames if is_animated else _hash_still, name)
+    if work.asked.still:
+        _take_still(work)
+
+
+def _take_still(work: _Work) -> None:
+    """Make a small picture for people, of as much as there is."""
+    with tolerance(), open_image(work.blob) as image:
+        still = stills.take(image)
+    work.still = still.width, still.height, still.rgb
+
+
+def _decode_twice(work: _Work, decode: Callable[[_Work], None], name: str) -> None:
+    """Decode strictly, and if that fails take what there is: browsers show cut files as well."""
+    try:
+        decode(work)
+    except (*BOMBS, LimitError, MemoryError):
+        raise
+    except Exception as strict:  # noqa: BLE001 - decoders raise whatever hostile bytes lead them to
+        work.start_again(f"cut off or damaged: hashed as far as it goes ({_short(strict)})")
+        with tolerance():
+            _decode_damaged(work, decode, name)
+
+
+def _decode_damaged(work: _Work, decode: Callable[[_Work], None], name: str) -> None:
+    try:
+        decode(work)
+    except (*BOMBS, LimitError, MemoryError):
+        raise
+    except Exception as error:
+        if work.found:
+            return  # frames before the damage were hashed, and the remark says that it is damaged
+        raise UndecodableError(
+            f"this {name} is damaged and no picture can be made of it ({_short(error)})"
+        ) from error
+
+
+def _hash_still(work: _Work) -> None:
+    with open_image(work.blob) as image:
+        full_size = image.height, image.width
+        image.draft("L", (_REDUCED_SIDE_PX, _REDUCED_SIDE_PX))
+        if min(full_size) < pdq.MIN_SIDE_PX:
+            work.remarks.append(_too_small(image))
+            return
+        plane = plane_of(image)
+    grid = plane.shrink(full_size=full_size)
+    value, quality = pdq.hash_grid(grid)
+    work.found.append(Fingerprint(Kind.PDQ, value, quality=quality))
+    _look_further(work, plane, grid)
+    if quality < MIN_QUALITY:
+        tried = work.views if work.asked.views else None
+        work.remarks.append(low_quality(quality, why_dull(grid, size=full_size), tried=tried))
+
+
+def _look_further(work: _Work, plane: Plane, grid: pdq.Floats) -> None:
+    """Make of a still picture what is asked for beside its hash."""
+    if work.asked.views:
+        work.views += views.views_of(plane, grid)
+    if work.asked.robust:
+        work.found += [
+            Fingerprint(Kind.PDQ, value, quality=quality, part=tag)
+            for tag, value, quality in views.crops_of(plane)
+        ]
+    if work.asked.local:
+        try:
+            from stemtide.fingerprints.image.local import query_values  # noqa: PLC0415 - needs OpenCV
+        except ImportError:
+            work.remarks.append(NO_LOCAL)
+            return
+        work.local = query_values(views.small_copy(plane))
+
+
+def _hash_frames(work: _Work) -> None:
+    """Hash the distinct frames of an animation, looking at no more than max_frames of them."""
+    with open_image(work.blob) as image:
+        frames = count_frames(image)
+        if min(image.size) < pdq.MIN_SIDE_PX:
+            work.remarks.append(_too_small(image))
+            return
+        looker = Looker(frames, work.limits)
+        dullest = ""
+        dull: list[Fingerprint] = []
+        say = work.remarks.append
+        for number, at_s in walk(image, frames, limits=work.limits, say=say, told=work.progress):
+            if not looker.wants(number, shown_s=shown_s(image)):
+                continue
+            plane = plane_of(image)
+            grid = plane.shrink(full_size=(image.height, image.width))
+            frame = hash_frame(image, grid, number=number, at_s=at_s)
+            if is_new(frame, work.found):
+                work.found.append(frame)
+                _look_at_frame(work, plane, grid)
+            elif (frame.quality or 0) < MIN_QUALITY and not dull:
+                dull.append(frame)
+                dullest = why_dull(grid, size=(image.height, image.width))
+                _look_at_frame(work, plane, grid, part=frame.part)
+    if not work.found and dull:
+        work.found += dull
+        said = low_quality(
+            dull[0].quality or 0, dullest, tried=work.views if work.asked.views else None
+        )
+        work.remarks.append(f"{said}; no frame is better")
+    work.remarks.append(
+        f"animated: {looker.seen} of {frames} frames looked at, {len(work.found)} distinct kept"
+    )
+
+
+def _look_at_frame(work: _Work, plane: Plane, grid: pdq.Floats, *, part: str = "") -> None:
+    if not work.asked.views:
+        return
+    number = len(work.found)
+    part = part or work.found[-1].part
+    if number <= _BOXED_FRAMES:
+        work.views += views.views_of(plane, grid, part=part)
+    elif number <= _TURNED_FRAMES:
+        work.views += views.turned_views(grid, part=part)
+
+
+def _too_small(image: Image.Image) -> str:
+    return (
+        f"too small: {image.width} x {image.height} px, and PDQ needs {pdq.MIN_SIDE_PX} a side;"
+        " only digests of the file were made"
+    )
+
+
+def _unrecognised(blob: bytes) -> str:
+    what = "nothing is in it" if not blob else "its bytes are not those of a known kind of image"
+    return f"not an image: {what}; only digests of the file were made"
+
+
+def _short(error: BaseException) -> str:
+    return (" ".join(str(error).split()) or type(error).__name__)[:120]

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A query is looked up in several views: turned, mirrored, inverted, without what is around it.
+
+The hash that is shared is that of the picture as it is. Whoever looks a picture up does not know
+what was done to it, so the look-up tries. Views are for looking up only: they are never shared.
+What is shared with them, if the sharer asks for it, are hashes of crops: see `crops_of`.
+"""
+
+import numpy as np
+from PIL import Image
+
+from stemtide.fingerprints.image import pdq
+from stemtide.fingerprints.image.borders import (
+    LOOK_SIDE_PX,
+    MAX_BOXES,
+    Box,
+    boxes_in,
+    snapped,
+    tilt_of,
+)
+from stemtide.fingerprints.image.luma import Plane
+from stemtide.fingerprints.kinds import MIN_QUALITY, QueryView
+
+ORIENTATIONS = (
+    "",
+    "turned 90",
+    "turned 180",
+    "turned 270",
+    "flipped",
+    "mirrored",
+    "transposed",
+    "transversed",
+)
+"""What was done to a picture that meets in this view, in the order of `pdq.dihedral`."""
+
+INVERTED = "inverted"
+BRIGHTENED = "brightened"
+"""The content has so little contrast that it is only compared with more of it."""
+
+_MOST_GAIN = 4.0
+"""More contrast than this would make pictures out of the noise of a sensor."""
+
+CROPS = (0.97, 0.94, 0.90, 0.85, 0.80, 0.70)
+"""Shares of each side that the centred crops keep; a centred square comes beside them."""
+
+TILTED_CROPS = (0.8, 0.7)
+"""Crops of a picture that was turned back: what its corners lost lies outside of them. They meet
+the crops that were shared."""
+
+MAX_VIEWS = len(ORIENTATIONS) * (MAX_BOXES + 1)
+
+_VIEW_SIDE_PX = 512
+"""Boxes are hashed out of a copy of about this size: PDQ samples 64 places a side."""
+
+
+def views_of(plane: Plane, grid: pdq.Floats, *, part: str = "") -> list[QueryView]:
+    """Make all views of a picture out of one decode, surest first.
+
+    plane:   the picture, or a reduced copy of it.
+    grid:    (64, 64) float32, what `plane.shrink` made of it.
+    part:    which part of the content the picture is, as in Fingerprint.
+    returns: the other orientations and the negative of the whole; then, in all orientations,
+             what is left without bars, frames and windows around it, or turned back. At most
+             MAX_VIEWS, each of MIN_QUALITY or better. None is the picture's own hash.
+    """
+    return [*turned_views(grid, part=part), *boxed_views(plane, part=part)]
+
+
+def turned_views(grid: pdq.Floats, *, part: str = "") -> list[QueryView]:
+    """Make the other orientations and the negative of a picture, from its grid alone.
+
+    If the picture is too dull for its hash to be compared, they are those of the picture with
+    more contrast, itself among them. The bits do not depend on contrast; the quality does.
+    """
+    named = _bright_enough(grid, part=part)
+    if not named:
+        return []
+    if named[0].transform:
+        return named
+    negative = bytes(255 - one for one in named[0].value)
+    return [*named[1:], QueryView(INVERTED, negative, named[0].quality, part)]
+
+
+def boxed_views(plane: Plane, *, part: str = "") -> list[QueryView]:
+    """Make the views without what may have been put around a picture, in all orientations."""
+    small = small_copy(plane)
+    grey = np.asarray(_scaled(small, LOOK_SIDE_PX), np.int16)
+    tilt = tilt_of(grey)
+    views = [] if tilt is None else _tilted(small, tilt, part=part)
+    boxes = boxes_in(grey)[: MAX_BOXES if tilt is None else MAX_BOXES - 1 - len(TILTED_CROPS)]
+    pixels = np.asarray(small)
+    for box in boxes:
+        views += _bright_enough(pdq.shrink(pixels[snapped(pixels, box)]), name="boxed", part=part)
+    return views
+
+
+def crops_of(plane: Plane) -> list[tuple[str, bytes, int]]:
+    """Hash centred crops of a picture that is to be shared, so that cropped copies meet it.
+
+    returns: (tag, hash, quality) of those that are good enough: "crop 97" to "crop 70" and
+             "square".
+    """
+    small = small_copy(plane)
+    height, width = plane.values.shape
+    side = min(height, width)
+    rest_y, rest_x = (height - side) / height / 2, (width - side) / width / 2
+    boxes = {f"crop {share * 100:.0f}": _centred(share) for share in CROPS}
+    boxes["square"] = Box(rest_y, 1 - rest_y, rest_x, 1 - rest_x)
+    found = [(tag, *pdq.hash_luma(_cut(small, box))) for tag, box in boxes.items()]
+    return [one for one in found if one[2] >= MIN_QUALITY]
+
+
+def _bright_enough(grid: pdq.Floats, *, name: str = "", part: str) -> list[QueryView]:
+    """Make all eight orientations of a picture, with more contrast if it is dull without."""
+    quality = pdq.quality(grid)
+    if quality < MIN_QUALITY:
+        low, high = float(grid.min()), float(grid.max())
+        gain = min(255.0 / max(high - low, 1.0), _MOST_GAIN)
+        quality = pdq.quality(np.asarray((grid - np.float32(low)) * np.float32(gain), np.float32))
+        if quality < MIN_QUALITY:
+            return []
+        name = f"{name}, {BRIGHTENED}" if name else BRIGHTENED
+    return [
+        QueryView(", ".join(filter(None, (name, way))), value, quality, part)
+        for way, value in zip(ORIENTATIONS, pdq.dihedral(grid), strict=True)
+    ]
+
+
+def _tilted(small: Image.Image, degrees: float, *, part: str) -> list[QueryView]:
+    """Turn a picture back: the whole, whose corners are lost, and centred crops without them."""
+    name = f"tilted {abs(degrees):.0f}"
+    middle = int(np.asarray(small).mean())
+    back = small.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=middle)
+    views = []
+    for share in (1.0, *TILTED_CROPS):
+        grid = pdq.shrink(_cut(back, _centred(share)))
+        views += _bright_enough(grid, name=name, part=part)
+    return views
+
+
+def _centred(share: float) -> Box:
+    rest = (1 - share) / 2
+    return Box(rest, 1 - rest, rest, 1 - rest)
+
+
+def small_copy(plane: Plane) -> Image.Image:
+    """Return the picture as 8 bits a pixel, at about _VIEW_SIDE_PX."""
+    values = plane.values
+    if (plane.black, plane.white) != (0.0, 255.0) or values.dtype != np.uint8:
+        scale = 255.0 / max(plane.white - plane.black, 1e-9)
+        values = ((values - plane.black) * scale).clip(0, 255).astype(np.uint8)
+    return _scaled(Image.fromarray(np.ascontiguousarray(values)), _VIEW_SIDE_PX)
+
+
+def _scaled(image: Image.Image, side: int) -> Image.Image:
+    """Shrink by a whole factor, so that the longer side is at most `side` px."""
+    factor = -(-max(image.size) // side)
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _cut(image: Image.Image, box: Box) -> pdq.Luma:
+    """Cut a box out."""
+    height, width = image.height, image.width
+    top, bottom = round(box.top * height), round(box.bottom * height)
+    left, right = round(box.left * width), round(box.right * width)
+    found: pdq.Luma = np.asarray(image)[top:bottom, left:right]
+    return found

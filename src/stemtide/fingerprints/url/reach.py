@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far a signal of a web address reaches: one address, a folder, or a whole host.
+
+Each becomes an expression, and a signal is the SHA-256 of one:
+
+    example.com/a/b?id=7     the address, as `canonical` spells it
+    example.com/a/           the folder: example.com/a and everything below it
+    example.com/             the host: everything there, and on hosts below it
+
+An address is looked up under every expression that covers it, at most 26 of them, so that a signal
+of any reach is found with exact look-ups alone. No expression of a folder or a host is ever made
+that would cover what many people publish, so a signal that claims such a thing meets nothing.
+
+source: Google Safe Browsing, "URLs and Hashing" (suffix and prefix expressions, 4-byte prefixes).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+
+from publicsuffixlist import PublicSuffixList
+
+from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind, QueryView
+from stemtide.fingerprints.url.canonical import (
+    SHARED,
+    SHORTENERS,
+    SITES,
+    UrlClass,
+    UrlError,
+    canonical,
+    digest,
+    url_class,
+)
+
+MAX_HOSTS = 5
+"""Hosts that an address is looked up under: its own, and up to four that it is below."""
+
+MAX_FOLDERS = 4
+"""Folders deep that an expression may be; with the host itself that is five, and the address."""
+
+MAX_EXPRESSIONS = 1 + MAX_HOSTS * (1 + MAX_FOLDERS)
+"""Expressions that an address is looked up under, at most."""
+
+PREFIX_BYTES = 4
+"""Bytes of a digest that are told to look it up without telling the address."""
+
+_PARTS = re.compile(r"(\[[^\]]*\]|[^/?#:]*)(?::\d+)?([^?#]*)")
+_IPV4 = re.compile(r"[\d.]+")
+
+
+class Reach(IntEnum):
+    """What a signal of an address covers; the smaller, the narrower."""
+
+    ADDRESS = 0
+    FOLDER = 1
+    HOST = 2
+
+
+@dataclass(frozen=True, slots=True)
+class UrlPrint:
+    """Everything that an address is looked up under, and not the address itself.
+
+    digests: (reach, SHA-256 of the expression), narrowest first; the first is the address's own.
+    remarks: what a person should know.
+    """
+
+    digests: tuple[tuple[Reach, bytes], ...]
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def prefixes(self) -> tuple[bytes, ...]:
+        """What is told to look it up: the first bytes of each digest, sorted, each once."""
+        return tuple(sorted({prefix_of(one) for _, one in self.digests}))
+
+    def check(self, bucket: Iterable[bytes]) -> Reach | None:
+        """Return the narrowest reach under which an answered digest covers it; None if none does.
+
+        bucket: whole digests, as answered for `prefixes`.
+        """
+        answered = set(bucket)
+        return next((reach for reach, one in self.digests if one in answered), None)
+
+
+def print_of_url(url: str) -> UrlPrint:
+    """Make everything that an address is looked up under.
+
+    raises: UrlError, as `canonical`.
+    """
+    spelled = canonical(url)
+    digests = tuple((reach, digest(one)) for reach, one in expressions(spelled))
+    remarks: tuple[str, ...] = ()
+    if url_class(spelled) is UrlClass.SHORT_LINK:
+        remarks = ("a short link: where it leads is not followed; look up that address too",)
+    return UrlPrint(digests, remarks)
+
+
+def fingerprints_of_url(url: str) -> Fingerprints:
+    """Make what an address is looked up by: its own fingerprint, and views of what it lies in.
+
+    raises: UrlError, as `canonical`.
+    """
+    made = print_of_url(url)
+    (_, own), *wider = made.digests
+    return Fingerprints(
+        each=(Fingerprint(Kind.URL, own),),
+        remarks=made.remarks,
+        views=tuple(QueryView(reach.name.lower(), one, kind=Kind.URL) for reach, one in wider),
+    )
+
+
+def prefix_of(whole: bytes) -> bytes:
+    """The part of a digest that is told in order to look it up."""
+    return whole[:PREFIX_BYTES]
+
+
+def expressions(spelled: str) -> list[tuple[Reach, str]]:
+    """List every expression that covers an address which `canonical` spelled, narrowest first."""
+    host, folders = _parts(spelled)
+    wider = [
+        (Reach.FOLDER if depth else Reach.HOST, _spell(one, folders[:depth]))
+        for depth in range(min(len(folders), MAX_FOLDERS), -1, -1)
+        for one in _hosts(host)
+        if not _is_too_wide(one, folders[:depth])
+    ]
+    return [(Reach.ADDRESS, spelled), *wider]
+
+
+def rule_of(url: str, *, reach: Reach) -> str:
+    """Spell the expression that a signal of this reach stands for; `digest` makes its value.
+
+    raises: UrlError if it is no web address, or would cover what many people publish.
+    """
+    spelled = canonical(url)
+    if reach is Reach.ADDRESS:
+        return spelled
+    host, folders = _parts(spelled)
+    if reach is Reach.HOST:
+        folders = []
+    elif not folders:
+        raise UrlError(f"{spelled[:100]!r} names no folder: name one, or share the host")
+    if len(folders) > MAX_FOLDERS:
+        raise UrlError(
+            f"{spelled[:100]!r} is more than {MAX_FOLDERS} folders deep: share a shorter one"
+        )
+    if _is_too_wide(host, folders):
+        raise UrlError(
+            f"{_spell(host, folders)[:100]!r} would cover what many people publish: "
+            "share the folder of one of them, or single addresses"
+        )
+    return _spell(host, folders)
+
+
+def _parts(spelled: str) -> tuple[str, list[str]]:
+    """Split an address into its host, without port, and its folders, the last name included."""
+    match = _PARTS.match(spelled)
+    host, path = match.groups() if match else (spelled, "")
+    return host, path.removeprefix("/").split("/") if path.strip("/") else []
+
+
+def _spell(host: str, folders: list[str]) -> str:
+    return "/".join((host, *folders, ""))
+
+
+def _hosts(host: str) -> list[str]:
+    """Return the host itself and up to four that it is below, from the registered name on."""
+    registered = _registered(host)
+    if not registered or registered == host:
+        return [host]
+    below = host[: -len(registered) - 1].split(".")
+    above = [".".join((*below[at:], registered)) for at in range(len(below), 0, -1)]
+    return [host, *above[: MAX_HOSTS - 1][::-1]]
+
+
+def _registered(host: str) -> str:
+    """Return the name that one party has registered; "" for a public suffix or an IP address."""
+    if host.startswith("[") or _IPV4.fullmatch(host):
+        return host
+    site = next((one for one in SITES if host.endswith(f".{one}")), "")
+    if site:
+        return ".".join((host[: -len(site) - 1].rpartition(".")[2], site))
+    return _suffixes().privatesuffix(host) or ""
+
+
+def _is_too_wide(host: str, folders: list[str]) -> bool:
+    """Whether a folder (none: the whole host) holds what many people publish."""
+    if not folders and (not _registered(host) or host in SITES or host in SHORTENERS):
+        return True
+    shared = next((one for one in _above(host) if one in SHARED), "")
+    if not shared or (shared in SITES and host != shared):
+        return False
+    path = "/".join(folders).lower()
+    return not path or any(f"{one.lower()}/".startswith(f"{path}/") for one in SHARED[shared])
+
+
+def _above(host: str) -> list[str]:
+    labels = host.split(".")
+    return [".".join(labels[at:]) for at in range(len(labels))]
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    """Load the public suffix list that the package brings along; nothing is fetched."""
+    return PublicSuffixList()

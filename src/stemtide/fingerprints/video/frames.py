@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Frames of a video in time, decoding no more than is asked for. Runs inside a worker.
+
+Everything about the file is hostile: its format, its sizes, its times and its end. Containers
+and decoders are those of two short lists; nothing but the given bytes is ever opened; times
+that jump are laid end to end; and what could not be looked at is remarked upon.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from stemtide.fingerprints.kinds import LIMIT
+from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
+from stemtide.fingerprints.video.luma import Luma8, is_full_range, luma_of
+
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf"
+"""Containers that are opened. Left out on purpose: playlists (HLS, concat, DASH), which name other
+files and hosts, and everything that is seldom uploaded."""
+
+CODECS = (
+    "h264,hevc,libdav1d,av1,vp9,vp8,mpeg4,mpeg2video,mpeg1video,h263,flv,theora,mjpeg,"
+    "vc1,wmv3,wmv2,wmv1,msmpeg4,msmpeg4v2,prores,dnxhd"
+)
+"""Decoders that may run, also while a container is probed. Sound is not decoded here."""
+
+MAX_STREAMS = 64
+MAX_LOOKS = 20_000
+"""Frames that are looked at. Each time that half of what is left of them is used up, the step is
+doubled: so a longer video is seen to its end, and what a file says of its length is not trusted."""
+
+LAST_S = 7 * 24 * 3600.0
+_GAP_S = 30.0
+_WIDE_GAP_S = 600.0
+_BACK_S = 1.0
+"""A time that runs further ahead than the first (and beyond the stated length) or than the second,
+or further back than the third, is no time: the frame is taken to follow the one before it."""
+
+_PACKETS_A_LOOK = 16
+"""Asking for processor time costs as much as decoding a small frame."""
+
+_STARVED_S = 0.75
+_STARVED_PACKETS = 4
+"""A gap between frames that says that leaving out all B frames left out too much: encoders do not
+put more than 16 of them in a row."""
+
+_HAS_B_REFERENCES = frozenset({"h264", "hevc"})
+
+
+class Depth(IntEnum):
+    """How much of a video is decoded.
+
+    FULL:       every frame, as a player shows it.
+    SPARSE:     without the frames that no other frame needs and without the loop filter: a third
+                to a half of the work, for hashes that differ by 3 to 5 bits.
+    KEY_FRAMES: only the frames that need no other: a twentieth of the work.
+    """
+
+    FULL = 1
+    SPARSE = 2
+    KEY_FRAMES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame: when it is shown, s from the beginning, and its brightness.
+
+    luma:         (h, w) uint8.
+    is_full_range: whether black is 0 and white 255; else they are 16 and 235.
+    """
+
+    at_s: float
+    luma: Luma8
+    is_full_range: bool
+
+
+@dataclass(slots=True)
+class Walk:
+    """One walk through a video; what is known of it so far.
+
+    every_s: at most one frame is handed out in each stretch of this length.
+    remarks: what could not be looked at, as fingerprints say it.
+    """
+
+    limits: Limits
+    depth: Depth
+    every_s: float
+    progress: Callable[[float], None] | None = None
+    duration_s: float = 0.0
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    decoded: int = 0
+    looks: int = 0
+    looks_until: int = field(default_factory=lambda: MAX_LOOKS // 2)
+    damaged: int = 0
+    until_s: float = 0.0
+    remarks: list[str] = field(default_factory=list)
+
+    def frames(self, content: bytes | Path) -> Iterator[Frame]:
+        """Hand out frames in the order of time.
+
+        raises: UndecodableError if it is no video that can be read, LimitError if its picture is
+                larger than max_pixels. What is met later is said in `remarks`.
+        """
+        with opened(content) as file:
+            first = _Pass(self, file)
+            try:
+                yield from first.frames()
+            except _StarvedError:
+                self.decoded = self.damaged = 0
+                self.until_s = 0.0
+                again = _Pass(self, file, keeps_b_frames=True, next_s=first.next_s)
+                yield from again.frames()
+
+
+class NoPicturesError(UndecodableError):
+    """It holds sound or something else, but nothing for this modality to look at."""
+
+
+class _StarvedError(Exception):
+    """Leaving out B frames left out most of the video after the frames handed out."""
+
+
+@contextmanager
+def opened(content: bytes | Path) -> Iterator[BinaryIO]:
+    """Open content as a file object: the libraries below never get to know a path."""
+    if isinstance(content, bytes):
+        yield BytesIO(content)
+    else:
+        with content.open("rb") as file:
+            yield file
+
+
+@contextmanager
+def container_of(file: BinaryIO) -> Iterator[InputContainer]:
+    """Open a container of the allowed formats, allowing it nothing but the file.
+
+    raises: UndecodableError.
+    """
+    file.seek(0)
+    options = {
+        "format_whitelist": FORMATS,
+        "codec_whitelist": CODECS,
+        "protocol_whitelist": "",
+        "max_streams": str(MAX_STREAMS),
+    }
+    try:
+        container = av.open(file, mode="r", options=options, metadata_errors="replace")
+    except (av.FFmpegError, ValueError, OverflowError) as error:
+        raise UndecodableError(f"no video that can be read ({short(error)})") from error
+    try:
+        yield container
+    finally:
+        container.close()
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """Return the first stream of moving pictures; cover pictures of sound files are none.
+
+    raises: NoPicturesError if there is none, UndecodableError if its decoder is not allowed.
+    """
+    for stream in container.streams.video:
+        if not stream.disposition & av.stream.Disposition.attached_pic:
+            name = getattr(stream.codec_context, "name", "unknown")  # there may be no context
+            if name not in CODECS.split(","):
+                raise UndecodableError(f"its moving pictures are of a kind not read here ({name})")
+            return stream
+    raise NoPicturesError("no moving pictures in it")
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
+    """Go through the packets of a stream in their order; the last one is empty.
+
+    PyAV stumbles over packets of streams that begin in mid-file; behind each, it goes on.
+    """
+    while True:
+        try:
+            yield from container.demux(stream)
+        except IndexError:
+            continue
+        return
+
+
+def short(error: BaseException) -> str:
+    """Return what an error says, in few words and without the file object's name."""
+    text = getattr(error, "strerror", None) or " ".join(str(error).split())
+    return (text or type(error).__name__)[:120]
+
+
+class _Pass:
+    """One pass over an open file.
+
+    next_s: frames before this time are decoded, but not handed out.
+    """
+
+    def __init__(
+        self, walk: Walk, file: BinaryIO, *, keeps_b_frames: bool = False, next_s: float = 0.0
+    ) -> None:
+        self._walk = walk
+        self._file = file
+        self._depth = walk.depth
+        self._keeps_b_frames = keeps_b_frames
+        self._began, self._used = time.monotonic(), time.process_time()
+        self.next_s = next_s
+        self._since_frame = 0
+        self._fed = 0
+
+    def frames(self) -> Iterator[Frame]:
+        with container_of(self._file) as container:
+            stream = video_stream(container)
+            self._describe(container, stream)
+            self._prepare(stream)
+            clock = _Clock(stream, duration_s=self._walk.duration_s)
+            for frame in self._decoded(container, stream):
+                self._walk.decoded += 1
+                at_s = clock.at_s(frame)
+                self._check_fed(at_s)
+                self._walk.until_s = at_s
+                if at_s + 1e-6 < self.next_s:
+                    continue
+                self._step(at_s)
+                yield Frame(at_s, luma_of(frame), is_full_range(frame))
+                self._tell(at_s)
+            self._check_fed(clock.end_s)
+        self._close()
+
+    def _describe(self, container: InputContainer, stream: VideoStream) -> None:
+        walk, context = self._walk, stream.codec_context
+        walk.codec = context.name
+        walk.width, walk.height = context.width, context.height
+        if walk.width * walk.height > walk.limits.max_pixels:
+            raise LimitError("max_pixels", f"{walk.width} x {walk.height} pixels are too many")
+        stated = container.duration / av.time_base if container.duration else 0.0
+        if stream.duration and stream.time_base:
+            stated = max(stated, float(stream.duration * stream.time_base))
+        walk.duration_s = min(max(stated, 0.0), LAST_S)
+
+    def _step(self, at_s: float) -> None:
+        """Say when the next frame is wanted."""
+        walk = self._walk
+        walk.looks += 1
+        if walk.looks >= walk.looks_until:
+            walk.looks_until += (MAX_LOOKS - walk.looks_until) // 2
+            walk.every_s *= 2
+            walk.remarks.append(f"long: one frame in {walk.every_s:g} s was seen from {at_s:.0f} s")
+        self.next_s = (int(at_s / walk.every_s + 1e-6) + 1) * walk.every_s
+        if at_s >= LAST_S or walk.looks >= MAX_LOOKS:
+            walk.remarks.append(f"{LIMIT}nothing was looked at after {at_s:.0f} s: it is too long")
+            self.next_s = math.inf
+
+    def _prepare(self, stream: VideoStream) -> None:
+        context = stream.codec_context
+        context.thread_type = "NONE"
+        context.thread_count = 1
+        options = {"max_pixels": str(self._walk.limits.max_pixels)}
+        if self._depth is not Depth.FULL:
+            options["skip_loop_filter"] = "all"
+        context.options = options
+        if self._depth is Depth.SPARSE:
+            skips_b = self._walk.codec in _HAS_B_REFERENCES and not self._keeps_b_frames
+            context.skip_frame = "BIDIR" if skips_b else "NONREF"
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        try:
+            for packet in packets_of(container, stream):
+                # VP9's decoder ignores the wish for key frames only, so it is seen to here.
+                is_wanted = packet.is_keyframe or self._depth is not Depth.KEY_FRAMES
+                if packet.size and not is_wanted:
+                    continue
+                self._since_frame += 1
+                self._fed += 1
+                is_over = self._fed % _PACKETS_A_LOOK == 1 and not self._has_time()
+                if is_over or self.next_s == math.inf:
+                    return
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError:
+                    self._walk.damaged += 1
+                    continue
+                yield from frames
+        except (av.FFmpegError, EOFError, ValueError, OverflowError) as error:
+            self._walk.damaged += 1
+            self._walk.remarks.append(
+                f"{LIMIT}damaged: nothing was looked at after"
+                f" {self._walk.until_s:.1f} s ({short(error)})"
+            )
+
+    def _check_fed(self, at_s: float) -> None:
+        """Notice that leaving out B frames leaves nothing of a video that is made of them."""
+        fed, self._since_frame = self._since_frame, 0
+        skips_b = self._walk.codec in _HAS_B_REFERENCES and not self._keeps_b_frames
+        if self._depth is not Depth.SPARSE or not skips_b:
+            return
+        limit_s = max(_STARVED_S, 1.5 * self._walk.every_s)
+        if at_s - self._walk.until_s > limit_s and fed > _STARVED_PACKETS:
+            raise _StarvedError
+
+    def _has_time(self) -> bool:
+        """Say whether there is time to go on; when half is used up, go on with key frames only."""
+        limits = self._walk.limits
+        wall, cpu = time.monotonic() - self._began, time.process_time() - self._used
+        part = max(wall / limits.wall_s, cpu / limits.cpu_s)
+        if part > 0.8:  # noqa: PLR2004 - what is left is for hashing the last frames
+            self._walk.remarks.append(
+                f"{LIMIT}nothing was looked at after {self._walk.until_s:.1f} s: it would take too"
+                f" long (wall_s {limits.wall_s:g}, cpu_s {limits.cpu_s})"
+            )
+            return False
+        if part > 0.5 and self._depth is not Depth.KEY_FRAMES:  # noqa: PLR2004 - as said above
+            self._depth = Depth.KEY_FRAMES
+            self._walk.remarks.append(
+                f"{LIMIT}only key frames were looked at after {self._walk.until_s:.1f} s: more"
+                f" would take too long (wall_s {limits.wall_s:g}, cpu_s {limits.cpu_s})"
+            )
+        return True
+
+    def _tell(self, at_s: float) -> None:
+        if self._walk.progress and self._walk.duration_s:
+            self._walk.progress(min(1.0, at_s / self._walk.duration_s))
+
+    def _close(self) -> None:
+        if not self._walk.decoded:
+            raise UndecodableError("not one picture could be decoded")
+        if self._walk.damaged:
+            self._walk.remarks.append(f"damaged: {self._walk.damaged} packets were not decodable")
+
+
+class _Clock:
+    """Makes seconds that never run back or far ahead of the times a file states."""
+
+    def __init__(self, stream: VideoStream, *, duration_s: float) -> None:
+        rate = stream.average_rate
+        self._frame_s = min(1.0, max(1e-3, 1 / float(rate))) if rate else 0.04
+        self._tick_s = float(stream.time_base or 0)
+        self._duration_s = duration_s
+        self._base_s: float | None = None
+        self._last_s = 0.0
+
+    @property
+    def end_s(self) -> float:
+        """Where the video should end: as stated, if that is not absurd."""
+        return self._duration_s if self._duration_s < self._last_s + 60 else self._last_s
+
+    def at_s(self, frame: VideoFrame) -> float:
+        follows_s = self._last_s + self._frame_s
+        if frame.pts is None:
+            self._last_s = min(follows_s, LAST_S)
+            return self._last_s
+        stated_s = frame.pts * self._tick_s
+        if self._base_s is None:
+            self._base_s, follows_s = stated_s, 0.0
+        at_s = stated_s - self._base_s
+        gap_s = at_s - self._last_s
+        ahead = gap_s > _WIDE_GAP_S or (gap_s > _GAP_S and at_s > self._duration_s + _BACK_S)
+        if ahead or at_s < self._last_s - _BACK_S:
+            self._base_s, at_s = stated_s - follows_s, follows_s
+        self._last_s = min(max(at_s, self._last_s), LAST_S)
+        return self._last_s

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Authentication and authorisation by API key."""
+
+from datetime import UTC, datetime
+from typing import cast
+
+from django.http import HttpRequest
+from ninja.security import HttpBearer
+
+from stemtide.hub.api import rate_limits as rates
+from stemtide.hub.api.problems import NEEDS_KEY, ProblemError
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.problems import ProblemType
+
+
+def now() -> datetime:
+    """Return the current time."""
+    return datetime.now(UTC)
+
+
+def known(token: str, request: HttpRequest, *, is_counted: bool = True) -> Caller:
+    """Authenticate a key and count the request: all interfaces for programs use this.
+
+    is_counted: False to skip the count, for a request that was counted already.
+
+    raises: UnknownKeyError; ProblemError with 429 if the key or its party exceeds its rate limit.
+    """
+    caller = parties.caller(token, now=now())
+    if is_counted:
+        rates.count(request, caller)
+    return caller
+
+
+def check_scope(caller: Caller, scope: Scope | None) -> None:
+    """Refuse a key without the scope of an endpoint. scope: None if any key will do.
+
+    raises: ProblemError.
+    """
+    if scope is not None and scope not in caller.scopes:
+        raise ProblemError(
+            ProblemType.NOT_ALLOWED,
+            f"this key lacks the scope {scope}: ask whoever runs the hub for a key that has it",
+        )
+
+
+class Key(HttpBearer):
+    """An API key in the Authorization header, with the scope that the endpoint requires."""
+
+    openapi_description = "st_<prefix>_<secret>, as made by `stemtide key new`."
+
+    def __init__(self, scope: Scope | None = None, *, is_counted: bool = True) -> None:
+        super().__init__()
+        self.scope = scope
+        self.is_counted = is_counted
+
+    def authenticate(self, request: HttpRequest, token: str) -> Caller:
+        """Authenticate a key. raises: UnknownKeyError; ProblemError if the scope is missing."""
+        caller = known(token, request, is_counted=self.is_counted)
+        check_scope(caller, self.scope)
+        return caller
+
+
+def called(request: HttpRequest, scope: Scope, *, is_counted: bool = True) -> Caller:
+    """Authenticate the caller of a view outside ninja.
+
+    raises: UnknownKeyError; ProblemError if the key or its scope is missing.
+    """
+    caller: Caller | None = Key(scope, is_counted=is_counted)(request)
+    if caller is None:
+        raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEY)
+    return caller
+
+
+def caller_of(request: HttpRequest) -> Caller:
+    """Return the caller that the endpoint's key authenticated."""
+    return cast("Caller", request.auth)  # type: ignore[attr-defined]  # set by ninja

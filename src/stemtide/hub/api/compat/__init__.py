@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints that speak other programs' protocols: TAXII, MISP, StopNCII."""

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""/misp/: adding and deleting by PyMISP, which shares and withdraws signals.
+
+An event is shared completely, or not at all. The event itself is not stored: the response has the
+hub's event with the signals, and the ids for deleting them. Attributes that came from this hub are
+not shared again, as they may be another party's.
+"""
+
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from stemtide.hub.api.auth import now
+from stemtide.hub.api.bodies import JSON, check_content_type, read_json
+from stemtide.hub.api.bulks import held
+from stemtide.hub.api.compat.misp.feed import called, door
+from stemtide.hub.api.compat.misp.search import NO_EVENT, answer, behind, behind_each
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.signals.reads import collection as reads_collection, misp as reads_misp
+from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
+from stemtide.hub.rooms.signals.writes import signals as writes
+from stemtide.hub.rooms.stix.reads import stix
+from stemtide.interop.misp import events as misp, posted as misp_posted
+from stemtide.interop.misp.events import EventHead
+from stemtide.interop.misp.posted import PostedEventError, Sent
+from stemtide.protocol.enums import Scope, WithdrawReason
+from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.problems import FieldProblem, ProblemType
+
+_NAMED = 500
+"""Maximum signals that a query names; beyond it, the whole event is read."""
+
+
+@door("POST")
+def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: ARG001  # an event of ours has its own
+    """Share the signals of an event; those that are marked as deleted in it are withdrawn."""
+    caller = called(request, Scope.SIGNALS_WRITE)
+    with held(request, caller) as turn:
+        event, left_out = _take_event(request, caller=caller, turn=turn)
+    return answer(event | {"left_out": left_out})
+
+
+def _take_event(
+    request: HttpRequest, *, caller: Caller, turn: writes.Turn | None
+) -> tuple[misp.Json, list[dict[str, str]]]:
+    """Share and withdraw the signals of an event; return the hub's event, and omissions."""
+    try:
+        others = stix.other_parties(viewer=caller.party)
+        sent = misp_posted.read_event(_body(request), others=others)
+    except PostedEventError as error:
+        raise _refused(error) from error
+    if not sent.signals and not sent.gone:
+        raise InvalidError("Attribute", "holds nothing that uploads are compared with")
+    own_signals = _known(sent, caller=caller)
+    fresh = sent.without(own_signals)
+    ended = behind_each(sent.gone, caller=caller)  # before taking the lock that others wait for
+    ready = rules_ready.read(fresh.signals, now=now())  # likewise
+    with turn() if turn else transaction.atomic():
+        ids = [*_share(fresh, ready, caller=caller), *own_signals.values()]
+        for fromkey in dict.fromkeys(sent.gone):
+            if uids := ended.get(fromkey, []):
+                _end(uids, caller=caller)
+                ids.extend(uids)
+            else:
+                fresh.leave_out(
+                    place=str(fromkey), kind="deleted", why="no longer matches, or never did"
+                )
+    return _event_with(ids, caller=caller), fresh.left_out
+
+
+@door("POST")
+def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Share attributes into an event: those of a crisis's event join the crisis."""
+    caller = called(request, Scope.SIGNALS_WRITE)
+    body = _body(request)
+    crisis = _head(uuid, caller=caller).crisis
+    try:
+        sent = misp_posted.read_attributes(body, crisis=crisis)
+    except PostedEventError as error:
+        raise _refused(error) from error
+    with held(request, caller) as turn:
+        ids = _share_some(sent, caller=caller, turn=turn)
+    event = _event_with(ids, caller=caller)["Event"]
+    inner = [entry["Attribute"][0] for entry in event["Object"]]
+    attributes = [*event["Attribute"], *inner]
+    return answer({"Attribute": attributes if isinstance(body, list) else attributes[0]})
+
+
+@door("POST")
+def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Share the signals of an object."""
+    caller = called(request, Scope.SIGNALS_WRITE)
+    body = _body(request)
+    crisis = _head(uuid, caller=caller).crisis
+    try:
+        sent = misp_posted.read_thing(body, crisis=crisis)
+    except PostedEventError as error:
+        raise _refused(error) from error
+    with held(request, caller) as turn:
+        ids = _share_some(sent, caller=caller, turn=turn)
+    event = _event_with(ids, caller=caller)["Event"]
+    entries = [*event["Object"], *event["Attribute"]]
+    return answer({"Object": entries[0]})
+
+
+@door("POST", "DELETE")
+def delete_attribute(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Withdraw the signal of an attribute, as its sharer or as an agency."""
+    caller = called(request, Scope.SIGNALS_WRITE)
+    if not _withdraw(uuid, caller=caller):
+        raise NotFoundError("there is no such attribute that still matches: search for it")
+    return answer({"saved": True, "success": True, "message": "Attribute deleted."})
+
+
+urlpatterns = [
+    path("events/add", add_event, name="misp-add-event"),
+    path("events/edit/<str:uuid>", add_event, name="misp-edit-event"),
+    path("attributes/add/<uuid:uuid>", add_attributes, name="misp-add-attributes"),
+    path("objects/add/<uuid:uuid>", add_object, name="misp-add-object"),
+    path("attributes/delete/<uuid:uuid>", delete_attribute, name="misp-delete-attribute"),
+]
+
+
+def _body(request: HttpRequest) -> object:
+    """Return the parsed JSON body. raises: ProblemError."""
+    check_content_type(request, JSON)
+    return read_json(request.body)
+
+
+def _share_some(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -> list[UUID]:
+    """Share the signals. raises: InvalidError if there are none, ProblemError."""
+    if not sent.signals:
+        why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
+        raise InvalidError("type", why)
+    ready = rules_ready.read(sent.signals, now=now())
+    return _share(sent, ready, caller=caller, turn=turn)
+
+
+def _share(
+    sent: Sent, ready: rules_ready.Ready, *, caller: Caller, turn: writes.Turn | None = None
+) -> list[UUID]:
+    """Share all signals or none; return their ids. raises: ProblemError."""
+    if not sent.signals:
+        return []
+    try:
+        out = writes.share_ready(ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn)
+    except BulkRefusedError as error:
+        errors = [
+            FieldProblem(
+                field=f"{sent.places[row_error.row]}.{row_error.field}", message=row_error.message
+            )
+            for row_error in error.errors
+        ]
+        summary = f"{errors[0].field}: {errors[0].message}"
+        raise ProblemError(ProblemType.INVALID, summary, errors=errors) from error
+    return [signal.id for signal in out.signals if signal]
+
+
+def _withdraw(uuid: UUID, *, caller: Caller) -> list[UUID]:
+    """Withdraw the signal of an attribute; return its id, or nothing if it is not live.
+
+    raises: NotAllowedError.
+    """
+    uids = behind(str(uuid), caller=caller)
+    _end(uids, caller=caller)
+    return uids
+
+
+def _end(uids: list[UUID], *, caller: Caller) -> None:
+    """Withdraw signals. raises: NotAllowedError."""
+    body = WithdrawIn(reason=WithdrawReason.OTHER)
+    for uid in uids:
+        writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
+
+
+def _known(sent: Sent, *, caller: Caller) -> dict[UUID, UUID]:
+    """Return existing signals by the ids of an event's attributes."""
+    rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
+    named = {
+        uid: uuid
+        for uuid in sent.ids
+        if uuid is not None
+        for room in rooms
+        for uid in misp.signal_uids(uuid, crisis=room)
+    }
+    return {named[uid]: uid for uid in reads_collection.by_uid(named, viewer=caller.party)}
+
+
+def _head(uuid: UUID, *, caller: Caller) -> EventHead:
+    """Return an event of the hub. raises: NotFoundError."""
+    heads = reads_misp.heads(viewer=caller.party, now=now())
+    head = next((candidate for candidate in heads if candidate.uuid == uuid), None)
+    if head is None:
+        raise NotFoundError(NO_EVENT)
+    return head
+
+
+def _event_with(ids: list[UUID], *, caller: Caller) -> misp.Json:
+    """Return an event with these signals only, preferably that of a crisis with all of them."""
+    at = now()
+    uids = frozenset(ids)
+    best: list[reads_misp.Row] = []
+    best_head: EventHead | None = None
+    for head in reads_misp.heads(viewer=caller.party, now=at) if uids else ():
+        only = uids if len(uids) <= _NAMED else None
+        every = reads_misp.rows_of(head, viewer=caller.party, only=only)
+        rows = [row for row in every if row["id"] in uids]
+        if rows and len(rows) >= len(best):
+            best_head, best = head, rows
+    if best_head is None:
+        return {"Event": {"info": "nothing was shared", "Attribute": [], "Object": []}}
+    return misp.event(best_head, best, now=at)
+
+
+def _refused(error: PostedEventError) -> ProblemError:
+    """Return the problem of a refused event."""
+    which = ProblemType.REFUSED_AND_ROUTED if error.is_routed else ProblemType.INVALID
+    field_problem = FieldProblem(field=error.where, message=str(error))
+    return ProblemError(which, f"{error.where}: {error}", errors=[field_problem])

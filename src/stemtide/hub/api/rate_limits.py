@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rate limits of keys, parties and addresses for all interfaces for programs: decision 0066.
+
+1 A request with a valid key is counted for the key and for its party, and refused if either has
+  reached its limit (`count`).
+2 Further requests with the same credentials are refused before anything is read or looked up,
+  until the window ends (`refusal`): a flood costs others next to nothing.
+3 Requests without a valid key are counted for their IP address (`count_stranger`). Valid keys
+  still work from there: behind a proxy everybody may have one address.
+
+Each process of a hub counts for itself.
+"""
+
+import time
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, QueryDict
+
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.platform.networks import network_of
+from stemtide.hub.platform.rate_windows import (
+    PARTY_TIMES,
+    Bound,
+    Policy,
+    Standing,
+    headers,
+    windows,
+)
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.protocol.messages.search import asks_for_similar
+from stemtide.protocol.problems import Problem, ProblemType, problem
+
+LARGE_BYTES = 256 * 1024
+"""Larger bodies count as a bulk, and so do bodies of unknown length."""
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEAVY = ("/documents/verify",)
+_SEARCH = "/api/v1/search"
+_WHOLE = ("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv")
+_MAX_BOXED = 10_000
+
+_boxed: dict[tuple[str, str, str], tuple[Standing, ...]] = {}
+"""Credentials that exceeded a limit, with the policy: refused without a look-up until it ends."""
+
+Header = Callable[[str], str | None]
+"""Returns a header of a request by its lower-case name."""
+
+
+def policy_name(method: str, path: str, query: str = "", *, header: Header) -> str:
+    """Return the policy that a request falls under, without a look-up."""
+    if path.endswith(_HEAVY) or (path == _SEARCH and _is_similar(query)):
+        return "heavy"
+    if path.startswith(_WHOLE):
+        return "bulk"
+    if method in _SAFE:
+        return "reading"
+    length = header("content-length") or ""
+    is_large = (
+        int(length) > LARGE_BYTES if length.isdecimal() else bool(header("transfer-encoding"))
+    )
+    return "bulk" if is_large else "writing"
+
+
+def _is_similar(query: str) -> bool:
+    """Whether a query string is a search that compares with all live images."""
+    search = QueryDict(query, encoding="utf-8").get("q")
+    return asks_for_similar(search or "")
+
+
+def count(request: HttpRequest, caller: Caller) -> None:
+    """Count a request of a known caller. raises: ProblemError with 429."""
+    if not settings.RATES:
+        return
+    now = time.monotonic()
+    query = request.META.get("QUERY_STRING", "")
+    name = policy_name(request.method or "", request.path, query, header=request.headers.get)
+    quota = settings.RATES[name]
+    standings = windows.take(
+        (
+            Bound(Policy(name, quota), caller.key),
+            Bound(Policy(f"{name}-party", PARTY_TIMES * quota), caller.party.pk),
+        ),
+        now=now,
+    )
+    request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
+    if standings[0].is_over:
+        _box(_credentials(request.headers.get, name=name), standings, now=now)
+        raise ProblemError.of(_too_many(standings[0], now=now))
+
+
+def count_stranger(address: str, request: HttpRequest) -> Problem | None:
+    """Count a request without a valid key; return the problem if its address sent too many."""
+    if not settings.RATES:
+        return None
+    now = time.monotonic()
+    policy = Policy("stranger", settings.RATES["stranger"])
+    standings = windows.take((Bound(policy, network_of(address) or address[:60]),), now=now)
+    request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
+    return _too_many(standings[0], now=now) if standings[0].is_over else None
+
+
+def refusal(
+    method: str, path: str, query: str = "", *, header: Header
+) -> tuple[Problem, dict[str, str]] | None:
+    """Return the problem and headers for credentials over their limit, or None."""
+    if not _boxed:
+        return None
+    name = policy_name(method, path, query, header=header)
+    key = _credentials(header, name=name)
+    standings = _boxed.get(key)
+    if standings is None:
+        return None
+    now = time.monotonic()
+    if standings[0].ends_at <= now:
+        _boxed.pop(key, None)
+        return None
+    return _too_many(standings[0], now=now), headers(standings, now=now)
+
+
+def headers_of(request: HttpRequest) -> dict[str, str]:
+    """Return the rate limit headers for a request."""
+    standings: tuple[Standing, ...] = getattr(request, "stemtide_rates", ())
+    return headers(standings, now=time.monotonic())
+
+
+def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
+    """Return the credentials of a request under a policy."""
+    return (name, header("authorization") or "", header("x-functions-key") or "")
+
+
+def _box(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: float) -> None:
+    """Remember valid credentials that have reached a limit."""
+    if len(_boxed) >= _MAX_BOXED:
+        # Copy to a list: other threads add and remove entries meanwhile.
+        for other_key, other_standings in list(_boxed.items()):
+            if other_standings[0].ends_at <= now:
+                _boxed.pop(other_key, None)
+    if len(_boxed) < _MAX_BOXED:
+        _boxed[key] = standings
+
+
+def _too_many(standing: Standing, *, now: float) -> Problem:
+    """Return the problem of an exceeded limit."""
+    policy, wait_s = standing.policy, standing.reset_s(now)
+    return problem(
+        ProblemType.TOO_MANY,
+        f"{policy.quota} requests in {policy.window_s} s are taken under the policy"
+        f" {policy.name}, and have been: go on in {wait_s} s, or ask whoever runs the hub for more",
+        retry_after_s=wait_s,
+    )

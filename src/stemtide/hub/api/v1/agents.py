@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for agents: identity, status, outcomes."""
+
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Path, Router
+
+from stemtide.hub.api.app import needs
+from stemtide.hub.api.auth import caller_of, now
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import PartyKind, Scope
+from stemtide.protocol.sync.agents import (
+    AGENT_NAME,
+    AgentStatusIn,
+    Noted,
+    OutcomeReportIn,
+    OutcomeReportOut,
+    Whoami,
+)
+
+router = Router(tags=["agents"])
+
+
+@router.get("/whoami", **needs(None), response=Whoami, operation_id="whoami")
+def whoami(request: HttpRequest) -> HttpResponse:
+    """Retrieve the party and the scopes of your API key."""
+    caller = caller_of(request)
+    return answer(
+        Whoami(
+            party=caller.party.name,
+            kind=PartyKind(caller.party.kind),
+            key=caller.key,
+            scopes=sorted(caller.scopes),
+        )
+    )
+
+
+@router.put(
+    "/agents/{name}",
+    **needs(Scope.FEEDBACK_WRITE),
+    response=Noted,
+    operation_id="report_status",
+)
+def status(
+    request: HttpRequest,
+    name: Annotated[str, Path(pattern=AGENT_NAME)],
+    body: AgentStatusIn,
+) -> HttpResponse:
+    """Report an agent's status. Without a report every few seconds it counts as disconnected."""
+    caller = caller_of(request)
+    parties.report_status(name, by=caller.party, status=body, now=now(), key=caller.key)
+    return answer(Noted())
+
+
+@router.post(
+    "/outcomes",
+    **needs(Scope.FEEDBACK_WRITE),
+    response=OutcomeReportOut,
+    operation_id="report_outcomes",
+)
+def outcomes(request: HttpRequest, body: OutcomeReportIn) -> HttpResponse:
+    """Report outcomes of matched content. A report counts once, however often it is sent."""
+    caller = caller_of(request)
+    return answer(signals.report_outcomes(body, by=caller.party, now=now(), actor_ref=caller.ref))

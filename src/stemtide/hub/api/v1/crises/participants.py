@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for a crisis's participants, linked crises and neighbouring mechanisms."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+from pydantic import RootModel
+
+from stemtide.hub.api.app import needs
+from stemtide.hub.api.auth import caller_of, now
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.crises.reads import participants as reads_joining
+from stemtide.hub.rooms.crises.writes import events as writes_events, participants as writes_joining
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.messages.crises import (
+    CrisisLife,
+    CrisisOut,
+    DecliningIn,
+    InviteIn,
+    LinkIn,
+    NeighbourIn,
+    NeighbourNewsIn,
+    ParticipantOut,
+    PartyIn,
+    ReasonIn,
+)
+
+router = Router(tags=["crises"])
+
+_Participants = RootModel[list[ParticipantOut]]
+
+
+@router.get(
+    "/crises/{uid}/participants",
+    **needs(Scope.FEED_READ),
+    response=list[ParticipantOut],
+    operation_id="list_participants",
+)
+def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """List the participants of a crisis: joined, invited, declined and left."""
+    participants = reads_joining.participants(uid, viewer=caller_of(request).party)
+    return answer(_Participants(participants))
+
+
+@router.post(
+    "/crises/{uid}/invite",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="invite_parties",
+)
+def invite(request: HttpRequest, uid: UUID, body: InviteIn) -> HttpResponse:
+    """Invite parties to a crisis, by name or by kind."""
+    return answer(writes_joining.invite(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/uninvite",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="uninvite_party",
+)
+def uninvite(request: HttpRequest, uid: UUID, body: PartyIn) -> HttpResponse:
+    """Withdraw an invitation before it is answered."""
+    return answer(writes_joining.uninvite(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/join",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisOut,
+    operation_id="join_crisis",
+)
+def join(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Join a crisis, for your party."""
+    return answer(writes_joining.join(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/decline",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisOut,
+    operation_id="decline_crisis",
+)
+def decline(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
+    """Decline an invitation, for your party. The reason is optional."""
+    return answer(writes_joining.decline(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/leave",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisOut,
+    operation_id="leave_crisis",
+)
+def leave(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
+    """Leave a crisis, for your party. The reason is optional."""
+    return answer(writes_joining.leave(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/link",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="link_crises",
+)
+def link(request: HttpRequest, uid: UUID, body: LinkIn) -> HttpResponse:
+    """Link a crisis with another one about the same event."""
+    return answer(writes_events.link(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/unlink",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="unlink_crisis",
+)
+def unlink(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
+    """Unlink a crisis: it is about an event of its own after all."""
+    return answer(writes_events.unlink(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/crises/{uid}/neighbours",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="mirror_neighbour",
+)
+def mirror(request: HttpRequest, uid: UUID, body: NeighbourIn) -> HttpResponse:
+    """Record another mechanism's activation about the event."""
+    return answer(writes_events.mirror(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.put(
+    "/crises/{uid}/neighbours/{neighbour}",
+    **needs(Scope.CRISES_WRITE),
+    response=CrisisLife,
+    operation_id="update_neighbour",
+)
+def update(request: HttpRequest, uid: UUID, neighbour: UUID, body: NeighbourNewsIn) -> HttpResponse:
+    """Update the status of another mechanism's activation."""
+    by = caller_of(request).actor
+    return answer(writes_events.update_neighbour(uid, neighbour, body=body, by=by, now=now()))

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for sealed documents: verification, and the hub's certificate."""
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from stemtide.hub.api.app import needs
+from stemtide.hub.api.auth import caller_of, now
+from stemtide.hub.api.bodies import answer, check_content_type
+from stemtide.hub.api.problems import ProblemError
+from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents.verification import verify_pdf
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealCertificate, Verification
+from stemtide.protocol.problems import ProblemType
+
+router = Router(tags=["documents"])
+
+PDF = "application/pdf"
+
+_PDF_BODY = {
+    "required": True,
+    "content": {PDF: {"schema": {"type": "string", "format": "binary"}}},
+}
+
+
+@router.post(
+    "/documents/verify",
+    **needs(None, requestBody=_PDF_BODY),
+    response=Verification,
+    operation_id="verify_document",
+)
+def verify(request: HttpRequest) -> HttpResponse:
+    """Verify the seals of a PDF: who sealed it, and whether it is unchanged. It is not stored."""
+    check_content_type(request, PDF)
+    if len(request.body) > MAX_DOCUMENT_BYTES:
+        raise ProblemError(
+            ProblemType.TOO_LARGE,
+            f"the document is too large: at most {MAX_DOCUMENT_BYTES:,} bytes are looked at",
+        )
+    at = now()
+    party = caller_of(request).party.name
+    return answer(verify_pdf(request.body, trusted=own.hub_trust(at), now=at, of=party))
+
+
+@router.get("/seal", **needs(None), response=SealCertificate, operation_id="read_seal")
+def read_seal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
+    """Retrieve the certificate that this hub seals documents with."""
+    return answer(own.certificate(now()))

@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for responses to orders and their end: answers, scrutiny, preservation."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Router
+
+from stemtide.hub.api.app import needs
+from stemtide.hub.api.auth import caller_of, now
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.orders.rules import scrutiny as rules_scrutiny
+from stemtide.hub.rooms.orders.rules.orders import Side
+from stemtide.hub.rooms.orders.writes import (
+    answers as writes_answers,
+    endings as writes_endings,
+    preservation as writes_preserving,
+)
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.messages.orders import (
+    AccessIn,
+    OrderAnswerIn,
+    OrderOut,
+    PreserveIn,
+    ScrutinyIn,
+    SecrecyIn,
+    WordsIn,
+)
+
+router = Router(tags=["orders"])
+
+
+@router.post(
+    "/orders/{uid}/acknowledge",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="acknowledge_order",
+)
+def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Acknowledge an order. Its deadline of one hour keeps running."""
+    return answer(writes_answers.acknowledge(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/execute",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="execute_order",
+)
+def execute(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
+    """Report execution by Annex II: content removed, or access disabled in all Member States."""
+    actor = caller_of(request).actor
+    return answer(writes_answers.execute(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/suspend",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="suspend_order",
+)
+def suspend(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
+    """Report by Annex III why the order cannot be executed. The deadline is suspended."""
+    actor = caller_of(request).actor
+    return answer(writes_answers.suspend(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/resume",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="resume_order",
+)
+def resume(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+    """End the ground of Annex III, as the addressee. The deadline of one hour starts anew."""
+    actor = caller_of(request).actor
+    side = Side.ADDRESSEE
+    return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
+
+
+@router.post(
+    "/orders/{uid}/clarify",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="clarify_order",
+)
+def clarify(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+    """Provide the clarification requested by Annex III, as the issuer. The deadline starts anew."""
+    actor = caller_of(request).actor
+    side = Side.ISSUER
+    return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
+
+
+@router.post(
+    "/orders/{uid}/reinstate",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="reinstate_content",
+)
+def reinstate(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Report that content was reinstated after the order lost its effect."""
+    return answer(writes_answers.reinstate(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/withdraw",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="withdraw_order",
+)
+def withdraw(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+    """Withdraw an order. The signals linked to it are withdrawn as well."""
+    actor = caller_of(request).actor
+    return answer(writes_endings.withdraw(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/prolong",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="prolong_secrecy",
+)
+def prolong(request: HttpRequest, uid: UUID, body: SecrecyIn) -> HttpResponse:
+    """Extend the non-disclosure to the content provider, to at most twelve weeks in all."""
+    actor = caller_of(request).actor
+    return answer(writes_endings.prolong(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/ask-scrutiny",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="ask_scrutiny",
+)
+def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
+    """Request scrutiny by the authority of your Member State, within 48 hours of receipt."""
+    rules_scrutiny.check_door(body.basis, is_providers=True)
+    actor = caller_of(request).actor
+    return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/scrutiny",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="open_scrutiny",
+)
+def open_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
+    """Open scrutiny of an order that you have a copy of, on your own or for a content provider."""
+    rules_scrutiny.check_door(body.basis, is_providers=False)
+    actor = caller_of(request).actor
+    return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/scrutiny/announce",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="announce_infringement",
+)
+def announce(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+    """Inform the issuer that you intend to find an infringement, with reasons."""
+    return _decide(request, uid, step="announce", body=body)
+
+
+@router.post(
+    "/orders/{uid}/scrutiny/uphold",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="uphold_order",
+)
+def uphold(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+    """Decide that there is no infringement: the order remains in effect."""
+    return _decide(request, uid, step="uphold", body=body)
+
+
+@router.post(
+    "/orders/{uid}/scrutiny/infringe",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="find_infringement",
+)
+def infringe(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+    """Decide that there is an infringement: the order loses its effect, content is reinstated."""
+    return _decide(request, uid, step="infringe", body=body)
+
+
+def _decide(request: HttpRequest, uid: UUID, *, step: str, body: WordsIn) -> HttpResponse:
+    """Take a step of scrutiny."""
+    actor = caller_of(request).actor
+    return answer(writes_endings.decide_scrutiny(uid, step=step, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/preservation",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="extend_preservation",
+)
+def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
+    """Request longer preservation of removed content for review proceedings: Art. 6(2)."""
+    actor = caller_of(request).actor
+    return answer(writes_preserving.extend(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/preservation/access",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="note_access",
+)
+def note_access(request: HttpRequest, uid: UUID, body: AccessIn) -> HttpResponse:
+    """Record an access to preserved content."""
+    actor = caller_of(request).actor
+    return answer(writes_preserving.note_access(uid, body=body, by=actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/preservation/destroyed",
+    **needs(Scope.ANSWERS_WRITE),
+    response=OrderOut,
+    operation_id="note_destroyed",
+)
+def note_destroyed(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Record that preserved content was destroyed after its time."""
+    return answer(writes_preserving.note_destroyed(uid, by=caller_of(request).actor, now=now()))

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Endpoints for removal orders up to issuing: information, drafts, lint, issuing, reading.
+
+An addressee that fetches an order has received it, as has an authority its copy: fetching one is
+recorded. A list has no content and is no receipt.
+"""
+
+from typing import Annotated
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+from pydantic import RootModel
+
+from stemtide.hub.api.app import needs
+from stemtide.hub.api.auth import caller_of, now
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.orders.reads import (
+    decisions as reads_decisions,
+    drafts as reads_drafts,
+    orders as reads,
+)
+from stemtide.hub.rooms.orders.rules.orders import Side
+from stemtide.hub.rooms.orders.writes import answers as writes_answers, orders as writes
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.orders import (
+    DecisionOut,
+    DraftIn,
+    EntryOut,
+    FormOut,
+    InformationOut,
+    InformIn,
+    LintFinding,
+    OrderHead,
+    OrderIn,
+    OrderOut,
+    StandingOut,
+)
+
+router = Router(tags=["orders"])
+
+_Heads = RootModel[list[OrderHead]]
+_Findings = RootModel[list[LintFinding]]
+_Entries = RootModel[list[EntryOut]]
+_Decisions = RootModel[list[DecisionOut]]
+_Informations = RootModel[list[InformationOut]]
+
+
+@router.post(
+    "/order-information",
+    **needs(Scope.ORDERS_WRITE),
+    response={201: InformationOut},
+    operation_id="inform_provider",
+)
+def inform(request: HttpRequest, body: InformIn) -> HttpResponse:
+    """Inform a provider of procedures and deadlines, twelve hours before your first order to it."""
+    information = writes.inform(body, by=caller_of(request).actor, now=now())
+    return answer(information, status=201)
+
+
+@router.get(
+    "/order-information",
+    **needs(Scope.REQUESTS_READ),
+    response=list[InformationOut],
+    operation_id="list_order_information",
+)
+def read_information(request: HttpRequest) -> HttpResponse:
+    """List information on procedures and deadlines that your party sent or received."""
+    return answer(_Informations(reads.informations(viewer=caller_of(request).party)))
+
+
+@router.get(
+    "/order-standing",
+    **needs(Scope.REQUESTS_READ),
+    response=StandingOut,
+    operation_id="read_order_standing",
+)
+def standing(
+    request: HttpRequest,
+    *,
+    url: Annotated[str, Query(min_length=1, max_length=4096)],
+    exercise: bool = False,
+) -> HttpResponse:
+    """Retrieve who has an order in effect for a URL, for authorities and agencies."""
+    viewer = caller_of(request).party
+    return answer(reads_drafts.standing(url, viewer=viewer, exercise=exercise))
+
+
+@router.get(
+    "/scrutiny-decisions",
+    **needs(Scope.REQUESTS_READ),
+    response=list[DecisionOut],
+    operation_id="list_scrutiny_decisions",
+)
+def decisions(
+    request: HttpRequest,
+    *,
+    limit: Annotated[int, Query(ge=1, le=reads_decisions.MAX_LIST)] = 100,
+) -> HttpResponse:
+    """List decisions of scrutiny that were sent to your agency, latest first: Art. 4(6)."""
+    viewer = caller_of(request).party
+    return answer(_Decisions(reads_decisions.decisions(viewer=viewer, limit=limit)))
+
+
+@router.post(
+    "/orders", **needs(Scope.ORDERS_WRITE), response={201: OrderOut}, operation_id="draft_order"
+)
+def draft(request: HttpRequest, body: OrderIn) -> HttpResponse:
+    """Create a draft of a removal order. Nobody else sees it until it is issued."""
+    order = writes.draft(body, by=caller_of(request).actor, now=now())
+    return answer(order, status=201)
+
+
+@router.get(
+    "/orders",
+    **needs(Scope.REQUESTS_READ),
+    response=list[OrderHead],
+    operation_id="list_orders",
+)
+def read_all(
+    request: HttpRequest,
+    *,
+    side: Side | None = None,
+    state: OrderState | None = None,
+    open: bool | None = None,  # noqa: A002  # the query's own word
+    limit: Annotated[int, Query(ge=1, le=reads.MAX_LIST)] = 100,
+) -> HttpResponse:
+    """List orders that your party issued, received or has a copy of; open ones first."""
+    viewer = caller_of(request).party
+    return answer(
+        _Heads(reads.orders(viewer=viewer, side=side, state=state, is_open=open, limit=limit))
+    )
+
+
+@router.get(
+    "/orders/{uid}", **needs(Scope.REQUESTS_READ), response=OrderOut, operation_id="read_order"
+)
+def read(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Retrieve an order. This counts as receipt by its addressee, or of an authority's copy."""
+    actor, moment = caller_of(request).actor, now()
+    order = reads.order(uid, viewer=actor.party, now=moment)
+    if order.issued_at is not None and order.issued_by != actor.name:
+        _note_arrival(order, request=request)
+        order = reads.order(uid, viewer=actor.party, now=moment)
+    return answer(order)
+
+
+def _note_arrival(order: OrderOut, *, request: HttpRequest) -> None:
+    """Record once that an addressee, or an authority with a copy, fetched an order."""
+    actor, moment = caller_of(request).actor, now()
+    if order.addressee == actor.name:
+        if all(receipt.via is not ReceiptVia.API for receipt in order.receipts):
+            via = ReceiptVia.API
+            writes_answers.record_receipt(order.id, via=via, at=moment, now=moment, by=actor)
+    elif any(copy.to == actor.name and copy.received_at is None for copy in order.copies):
+        writes_answers.receive_copy(order.id, by=actor, now=moment)
+
+
+@router.patch(
+    "/orders/{uid}", **needs(Scope.ORDERS_WRITE), response=OrderOut, operation_id="change_order"
+)
+def change(request: HttpRequest, uid: UUID, body: DraftIn) -> HttpResponse:
+    """Change a draft, field by field."""
+    return answer(writes.change(uid, body=body, by=caller_of(request).actor, now=now()))
+
+
+@router.get(
+    "/orders/{uid}/lint",
+    **needs(Scope.ORDERS_WRITE),
+    response=list[LintFinding],
+    operation_id="lint_order",
+)
+def lint(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Check a draft: missing and contradictory fields; errors first, then warnings."""
+    viewer = caller_of(request).party
+    return answer(_Findings(reads_drafts.lint(uid, viewer=viewer, now=now())))
+
+
+@router.post(
+    "/orders/{uid}/issue",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="issue_order",
+)
+def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Issue a draft: it gets its reference, is sent, and cannot be changed any more."""
+    return answer(writes.issue(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.post(
+    "/orders/{uid}/discard",
+    **needs(Scope.ORDERS_WRITE),
+    response=OrderOut,
+    operation_id="discard_order",
+)
+def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Discard a draft."""
+    return answer(writes.discard(uid, by=caller_of(request).actor, now=now()))
+
+
+@router.get(
+    "/orders/{uid}/annex-1",
+    **needs(Scope.REQUESTS_READ),
+    response=FormOut,
+    operation_id="read_annex_1",
+)
+def read_annex_1(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Retrieve Annex I of an order as data, with the hub's fields. This counts as receipt, too."""
+    actor, moment = caller_of(request).actor, now()
+    order = reads.order(uid, viewer=actor.party, now=moment)
+    if order.issued_at is not None and order.issued_by != actor.name:
+        _note_arrival(order, request=request)
+    return answer(FormOut(form="tco-annex-1", values=order.annex, exercise=order.exercise))
+
+
+@router.get(
+    "/orders/{uid}/history",
+    **needs(Scope.REQUESTS_READ),
+    response=list[EntryOut],
+    operation_id="read_order_history",
+)
+def history(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """List the ledger entries of an order, oldest first."""
+    rows = reads.history(uid, viewer=caller_of(request).party)
+    entries = [
+        EntryOut(
+            number=row.number,
+            kind=row.kind,
+            actor=row.actor,
+            detail=row.detail,
+            recorded_at=row.recorded_at,
+        )
+        for row in rows
+    ]
+    return answer(_Entries(entries))

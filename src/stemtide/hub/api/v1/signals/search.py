@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search endpoint."""
+
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router
+
+from stemtide.hub.api.app import needs
+from stemtide.hub.api.auth import caller_of
+from stemtide.hub.api.bodies import answer
+from stemtide.hub.rooms.situation.reads import search as reads
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.messages.search import MAX_QUERY, MIN_TEXT, FoundKind, SearchOut
+
+router = Router(tags=["search"])
+
+
+@router.get("/search", **needs(Scope.FEED_READ), response=SearchOut, operation_id="search")
+def search(
+    request: HttpRequest,
+    *,
+    q: Annotated[str, Query(min_length=MIN_TEXT, max_length=MAX_QUERY)],
+    kind: FoundKind | None = None,
+    page: Annotated[int, Query(ge=1, le=1000)] = 1,
+) -> HttpResponse:
+    """Search everything that your party may see for an id, a hash, a URL, a label or words.
+
+    Leads are only found with a key that has the scope leads:write.
+    """
+    caller = caller_of(request)
+    results = reads.search(
+        q, viewer=caller.party, kind=kind, page=page, leads=Scope.LEADS_WRITE in caller.scopes
+    )
+    return answer(results)

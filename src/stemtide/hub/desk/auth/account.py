@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One's own account: second factors, sessions, password, language and time zone."""
+
+from datetime import UTC, datetime
+
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk.auth import sessions as sittings
+from stemtide.hub.desk.auth.people import SignedInRequest, at_the_door, lacks_factor
+from stemtide.hub.rooms.parties.reads import people as reads_people
+from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
+
+
+@require_safe
+@at_the_door
+def you(request: SignedInRequest) -> HttpResponse:
+    """Show the account page; a missing second factor is shown first."""
+    person, now = request.user, datetime.now(UTC)
+    authenticators = list(Authenticator.objects.filter(user=person).order_by("created_at"))
+    kinds = Authenticator.Type
+    context = {
+        "now": now,
+        "codes": next(
+            (authenticator for authenticator in authenticators if authenticator.type == kinds.TOTP),
+            None,
+        ),
+        "paper": next(
+            (
+                authenticator
+                for authenticator in authenticators
+                if authenticator.type == kinds.RECOVERY_CODES
+            ),
+            None,
+        ),
+        "passkeys": [
+            authenticator
+            for authenticator in authenticators
+            if authenticator.type == kinds.WEBAUTHN
+        ],
+        "lacks_factor": lacks_factor(request, person),
+        "sittings": reads_people.sittings(viewer=person, idle=settings.SITTING_IDLE, now=now),
+        "here": sittings.number(request),
+        "idle_minutes": int(settings.SITTING_IDLE.total_seconds() // 60),
+    }
+    return render(request, "desk/you.html", context)
+
+
+@require_POST
+@at_the_door
+def end_sitting(request: SignedInRequest) -> HttpResponse:
+    """End one's own session on another browser, or all other sessions."""
+    person, now = request.user, datetime.now(UTC)
+    number = request.POST.get("number", "")
+    if number.isdecimal():
+        writes_sittings.end_sitting(int(number), person=person, now=now)
+    else:
+        writes_sittings.end_others(sittings.number(request), person=person, now=now)
+    messages.success(request, _("Signed out there."))
+    return redirect("you")

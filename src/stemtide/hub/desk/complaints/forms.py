@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms for reviewers: links, complaints of others, decisions, and answers to redress."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.complaints.public_forms import SPOKEN
+from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.labels.complaints import PHRASES
+from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintFinding, Exemption
+from stemtide.protocol.messages.complaints import (
+    MAX_WORDS,
+    MIN_WORDS,
+    ComplaintIn,
+    ComplaintLinkIn,
+    ComplaintOutcomeIn,
+    RedressIn,
+)
+
+_IMPERSONAL = _("Write nothing about a person: they read it as it stands.")
+_NOTE_LENGTH = 500
+
+
+def _area(rows: int) -> forms.Textarea:
+    """Return a text area with so many rows."""
+    return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
+
+
+class LinkForm(OrderForm):
+    """A decision of the provider that an uploader may complain about."""
+
+    reference = forms.CharField(
+        label=_("Your name of the decision"),
+        help_text=_("Letters, digits and . _ : / -. Nothing that tells who somebody is."),
+        max_length=120,
+    )
+    measure = forms.ChoiceField(
+        label=_("What was done to the content"), choices=list(PHRASES["restriction"].items())
+    )
+    basis = forms.ChoiceField(
+        label=_("What it rests on"), choices=list(PHRASES["complaint_basis"].items())
+    )
+    ground = forms.UUIDField(
+        label=_("Id of the signal, referral or order (empty for your own decision)"),
+        error_messages={"invalid": _("This is no id.")},
+        required=False,
+    )
+    acted_at = forms.DateTimeField(
+        label=_("When (empty: now)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )
+    acted_by = forms.CharField(
+        label=_("Who decided, as your own tools name them (may stay empty)"),
+        help_text=_("Not their name. They will not reject a complaint about it."),
+        max_length=80,
+        required=False,
+    )
+    is_automatic = forms.BooleanField(
+        label=_("No person looked before it was done"), required=False
+    )
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        form_data = dict(self.cleaned_data)
+        form_data["acted_at"] = form_data["acted_at"] or datetime.now(UTC)
+        form_data["acted_by"] = form_data["acted_by"].strip() or None
+        return form_data
+
+    def message(self) -> ComplaintLinkIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: ComplaintLinkIn | None = self.read(ComplaintLinkIn, **self.message_fields())
+        return message
+
+
+class FileForm(LinkForm):
+    """A decision, and the complaint about it that reached the provider by other means."""
+
+    text = forms.CharField(
+        label=_("What the uploader says"),
+        help_text=_("Leave out who they are: nobody here needs to know it."),
+        min_length=MIN_WORDS,
+        max_length=MAX_WORDS,
+        widget=_area(6),
+    )
+    language = forms.ChoiceField(label=_("In which language"), choices=SPOKEN, initial="en")
+
+    def message(self) -> ComplaintIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: ComplaintIn | None = self.read(ComplaintIn, **self.message_fields())
+        return message
+
+
+class UpholdForm(OrderForm):
+    """Uphold a complaint: the decision was wrong, and in which way."""
+
+    exemption = forms.ChoiceField(
+        label=_("In which context does the content stand?"),
+        choices=[("", _("Choose a context")), *PHRASES["exemption"].items()],
+    )
+    finding = forms.ChoiceField(
+        label=_("What was wrong?"),
+        choices=list(PHRASES["complaint_finding"].items()),
+        widget=forms.RadioSelect,
+    )
+    reasons = forms.CharField(
+        label=_("Your answer to whoever complained"),
+        help_text=_IMPERSONAL,
+        min_length=MIN_WORDS,
+        max_length=MAX_WORDS,
+        widget=_area(4),
+    )
+    note = forms.CharField(
+        label=_("What you tell whoever asked for it (needed where that was wrong)"),
+        help_text=_IMPERSONAL,
+        max_length=_NOTE_LENGTH,
+        required=False,
+        widget=_area(2),
+    )
+
+    def __init__(self, *args: Any, basis: ComplaintBasis, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        if basis is ComplaintBasis.OWN:
+            del self.fields["finding"], self.fields["note"]
+
+    def message(self) -> ComplaintOutcomeIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        fields = {"finding": ComplaintFinding.CONTENT, "note": "", **self.cleaned_data}
+        message: ComplaintOutcomeIn | None = self.read(ComplaintOutcomeIn, is_upheld=True, **fields)
+        return message
+
+
+class RejectForm(OrderForm):
+    """Reject a complaint: the decision was right."""
+
+    reasons = forms.CharField(
+        label=_("Your answer to whoever complained"),
+        help_text=_IMPERSONAL,
+        min_length=MIN_WORDS,
+        max_length=MAX_WORDS,
+        widget=_area(4),
+    )
+    note = forms.CharField(
+        label=_("Your doubts about the order, for its issuer (may stay empty)"),
+        help_text=_IMPERSONAL,
+        max_length=_NOTE_LENGTH,
+        required=False,
+        widget=_area(2),
+    )
+
+    def __init__(self, *args: Any, basis: ComplaintBasis, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        if basis is not ComplaintBasis.ORDER:
+            del self.fields["note"]
+
+    def message(self) -> ComplaintOutcomeIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: ComplaintOutcomeIn | None = self.read(
+            ComplaintOutcomeIn, is_upheld=False, exemption=Exemption.NONE, **self.cleaned_data
+        )
+        return message
+
+
+class GrantForm(OrderForm):
+    """Withdraw the signal, referral or order that a complaint was about."""
+
+    reason = forms.CharField(
+        label=_("What you say to it (may stay empty)"),
+        help_text=_IMPERSONAL,
+        max_length=_NOTE_LENGTH,
+        required=False,
+        widget=_area(2),
+    )
+    confirm = forms.BooleanField(
+        label=_("Take it back: every agent undoes what it did because of it."),
+        error_messages={"required": _("Tick this box to say that you mean it.")},
+    )
+
+    def message(self) -> RedressIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: RedressIn | None = self.read(
+            RedressIn, keep=False, reason=self.cleaned_data["reason"]
+        )
+        return message
+
+
+class KeepForm(OrderForm):
+    """Keep the signal, referral or order, and give the reason."""
+
+    reason = forms.CharField(
+        label=_("Why does it stay as it is?"),
+        help_text=_IMPERSONAL,
+        max_length=_NOTE_LENGTH,
+        widget=_area(3),
+    )
+
+    def message(self) -> RedressIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: RedressIn | None = self.read(
+            RedressIn, keep=True, reason=self.cleaned_data["reason"]
+        )
+        return message

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Blocks of a crisis' room, cached for all readers who see the same.
+
+Fifty people of seven parties may watch one room, and every action refreshes all of their pages. A
+block depends on the reader's party, language and time zone, and on the position of the ledger for
+this crisis; some also on the role, the available actions, or the reader's own views of previews.
+Each block is rendered once for each combination, from nothing but these inputs, and then shared.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from stemtide.hub.desk.auth.people import SignedInRequest
+from stemtide.hub.desk.crises import content as room_content, offers as room_offers
+from stemtide.hub.desk.crises.verbs import Offer
+from stemtide.hub.desk.situation import leads, views as situation
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.reads import crises, life as reads_life
+from stemtide.hub.rooms.crises.rules import crises as rules
+from stemtide.hub.rooms.ledger.crisis_versions import marks
+from stemtide.hub.rooms.ledger.reads.ledger import Heads
+from stemtide.hub.rooms.media import reads as media
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.request_cache import moment
+from stemtide.protocol.enums import CheckAnswer, ProposalState
+from stemtide.protocol.messages.crises import CrisisLife
+
+SAME_FOR_S = 10
+"""Relative times such as "3 min ago" are rendered again after this, even if nothing changes."""
+
+_MAX_ENTRIES = 1024
+
+
+class _BlockCache:
+    """An LRU cache that computes each value once, however many threads ask at the same time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: OrderedDict[Hashable, Any] = OrderedDict()
+        self._making: dict[Hashable, threading.Lock] = {}
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401  # the type of `make`
+        """Return the value of a key; compute it if it is missing."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+            key_lock = self._making.setdefault(key, threading.Lock())
+        with key_lock:
+            with self._lock:
+                if key in self._values:
+                    return self._values[key]
+            try:
+                value = make()
+                with self._lock:
+                    self._values[key] = value
+                    while len(self._values) > _MAX_ENTRIES:
+                        self._values.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
+        return value
+
+    def clear(self) -> None:
+        """Remove all values."""
+        with self._lock:
+            self._values.clear()
+
+
+made = _BlockCache()
+"""The cache of this process."""
+
+
+def page_context(
+    request: SignedInRequest, uid: UUID, *, by: Actor, refused: Offer | None = None
+) -> dict[str, object]:
+    """Return the template context of the whole page.
+
+    raises: NotFoundError if the person's party may not see the crisis.
+    """
+    now, heads = datetime.now(UTC), marks.look()
+    with moment(_shared_reads(uid, heads)):
+        room = _Room(request, uid, by=by, now=now, hub=heads.hub)
+        offers_context = _offers(room.life(), by=by, now=now, refused=refused)
+        own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
+        return {
+            **room.content(),
+            **room.life(),
+            **room.said(),
+            **room.acts(),
+            **own_views,
+            **offers_context,
+        }
+
+
+def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
+    """Return all blocks for HTMX, without CSRF tokens: the page's script adds its own.
+
+    raises: NotFoundError.
+    """
+    now, heads = datetime.now(UTC), marks.look()
+    with moment(_shared_reads(uid, heads)):
+        room = _Room(request, uid, by=by, now=now, hub=heads.hub)
+        life, content = room.life(), room.content()
+        own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
+        views = {**own_views, "key": tuple(own_views.values())}
+        offers_context = _offers(life, by=by, now=now, cached_html=True)
+        blocks = [
+            _block("head", content, life),
+            _block("next", life, _offers_of_block("next", offers_context)),
+        ]
+        blocks += [_block("curve", content), _block("clusters", content, views)]
+        blocks += [_block("sightings", content)]
+        if life["is_insider"]:
+            names = ("people", "checks", "neighbours")
+            blocks += [
+                _block(place, life, _offers_of_block(place, offers_context)) for place in names
+            ]
+        if life["life"].in_room:
+            discussion = room.said()
+            blocks += [
+                _block(name, discussion) for name in ("log", "lines", "leads") if name in discussion
+            ]
+        blocks += [_block("ledger", room.acts())]
+        return "".join(blocks) + _bar(request, by=by, now=now, heads=heads) + _read_at_block(now)
+
+
+_TEMPLATES = {"curve": "spread", "ledger": "timeline"}
+
+
+def _block(name: str, *parts: Mapping[str, Any]) -> str:
+    """Render one block from these parts and nothing else, once for all readers who see the same."""
+
+    def render() -> str:
+        context = {name: value for part in parts for name, value in part.items()}
+        html = render_to_string(f"desk/room/_{_TEMPLATES.get(name, name)}.html", context)
+        return f'<div id="block-{name}" hx-swap-oob="innerHTML">{html}</div>\n'
+
+    html: str = made.get((name, *_locale(), *(part["key"] for part in parts)), render)
+    return html
+
+
+_NAMES = {
+    "next": ("proposals", "next_offers"),
+    "people": ("uninvites", "people_offers"),
+    "checks": ("checks", "check_offers"),
+    "neighbours": ("news", "neighbour_offers"),
+}
+"""Names of the forms in the context of each block."""
+
+
+def _offers_of_block(place: str, offers_context: dict[str, Any]) -> dict[str, Any]:
+    """Return the forms of one block, with their key: a form depends on the party alone."""
+    offers_here = offers_context["offers"].get(place, ())
+    forms = {name: offers_context[name] for name in _NAMES[place]}
+    return {**forms, "key": tuple((offer.verb.name, offer.target) for offer in offers_here)}
+
+
+def _bar(request: SignedInRequest, *, by: Actor, now: datetime, heads: Heads) -> str:
+    """Render the count of the party's waiting alerts, in the bar above every page."""
+    key = ("bar", by.party.pk, *_locale(), heads.hub, heads.entries, _time_slot(by.party.pk, now))
+    html: str = made.get(
+        key, lambda: render_to_string("desk/alerts/_bar_live.html", {"request": request})
+    )
+    return html
+
+
+def _read_at_block(now: datetime) -> str:
+    """Render the time at which the figures were read."""
+
+    def render() -> str:
+        html = render_to_string("desk/_moment.html", {"now": now})
+        return f'<div id="block-moment" hx-swap-oob="innerHTML">{html}</div>'
+
+    html: str = made.get(("moment", *_locale(), int(now.timestamp())), render)
+    return html
+
+
+def _shared_reads(uid: UUID, heads: Heads) -> dict[Hashable, Any]:
+    """Return the cache of this room's reads since the last ledger entry, shared by all readers."""
+    reads: dict[Hashable, Any] = made.get(("known", uid, heads.hub, heads.entries), dict)
+    return reads
+
+
+def _locale() -> tuple[str | None, str]:
+    """Return the reader's language and time zone, which every rendering depends on."""
+    return translation.get_language(), timezone.get_current_timezone_name()
+
+
+def _time_slot(party: int, now: datetime) -> int:
+    """Return a number that changes every SAME_FOR_S seconds, at another time for each party."""
+    return int(now.timestamp() / SAME_FOR_S + party * 0.618)
+
+
+class _Room:
+    """The content of a room, in parts that change for different reasons. Each has its own key."""
+
+    def __init__(
+        self, request: SignedInRequest, uid: UUID, *, by: Actor, now: datetime, hub: UUID
+    ) -> None:
+        self._request, self._uid, self._by, self._now = request, uid, by, now
+        self._hub = hub
+
+    def life(self) -> dict[str, Any]:
+        """Return the crisis, its participants and proposals; the same for all of a party."""
+        return self._part("life", ("check", "measure", "proposal", "review"), self._read_life)
+
+    def content(self) -> dict[str, Any]:
+        """Return clocks, clusters and sightings; the same for all of a party.
+
+        Its part about the crisis itself changes with entries that concern every room.
+        """
+        things = ("signal", "signals", "opinion", "outcomes", "preview", "previews")
+        return self._part("content", things, self._read_content)
+
+    def acts(self) -> dict[str, Any]:
+        """Return the last ledger entries; the same for all of a party."""
+        return self._part("acts", None, self._read_acts)
+
+    def said(self) -> dict[str, Any]:
+        """Return log, public statements and leads, for participants, with their role's actions."""
+        things = ("message", "line", "signal", "signals")
+        return self._part("said", things, self._read_said, self._by.role)
+
+    def _part(
+        self,
+        name: str,
+        things: tuple[str, ...] | None,
+        read: Callable[[], dict[str, Any]],
+        *more: Hashable,
+    ) -> dict[str, Any]:
+        """Return one part; it is read again once something happened that it may show."""
+        party = self._by.party.pk
+        at = marks.of_room(self._uid, things)
+        key = (
+            name,
+            self._uid,
+            party,
+            *more,
+            *_locale(),
+            self._hub,
+            at,
+            _time_slot(party, self._now),
+        )
+        part: dict[str, Any] = made.get(key, lambda: {**read(), "key": key, "now": self._now})
+        return part
+
+    def _read_life(self) -> dict[str, Any]:
+        """Read the state of the crisis."""
+        viewer = self._by.party
+        facts = crises.facts_of(self._uid, viewer=viewer)
+        life = reads_life.life(self._uid, viewer=viewer)
+        return {
+            **room_content.frame(life, viewer=viewer),
+            "facts": facts,
+            "others": room_offers.linkable(life, viewer=viewer),
+            "is_insider": rules.is_insider(facts, viewer),
+            "checks_yes": sum(check.answer is CheckAnswer.YES for check in life.checks),
+            "checks_all": len(life.checks),
+        }
+
+    def _read_content(self) -> dict[str, Any]:
+        """Read shared signals and their sightings."""
+        viewer = self._by.party
+        life: CrisisLife = self.life()["life"]
+        return room_content.frame(life, viewer=viewer) | room_content.read(
+            life, viewer=viewer, now=self._now
+        )
+
+    def _read_acts(self) -> dict[str, Any]:
+        """Read the last ledger entries."""
+        return room_content.acts(self.life()["life"], viewer=self._by.party)
+
+    def _read_said(self) -> dict[str, Any]:
+        """Read log, public statements and leads; empty for parties that are not in the room."""
+        if not self.life()["life"].in_room:
+            return {}
+        try:
+            context = (
+                situation.log_context(self._request, self._uid, query={})
+                | situation.lines_context(self._request, self._uid)
+                | leads.leads_context(self._request, self._uid)
+            )
+        except NotFoundError:
+            return {}
+        return {name: context[name] for name in ("log", "lines", "leads", "titles")}
+
+
+def _own_views(uid: UUID, *, by: Actor, now: datetime, hub: UUID) -> dict[str, Any]:
+    """Return the part for one person alone: the previews that they viewed."""
+    key = ("own", uid, by, hub, marks.of_thing("preview"), _time_slot(by.party.pk, now))
+    exposure, viewed = made.get(key, lambda: media.looked_at(uid, by=by, now=now))
+    return {"exposure": exposure, "seen": viewed}
+
+
+def _offers(
+    shared: dict[str, Any],
+    *,
+    by: Actor,
+    now: datetime,
+    refused: Offer | None = None,
+    cached_html: bool = False,
+) -> dict[str, Any]:
+    """Return the forms of all blocks. drawn: as shared HTML without CSRF tokens."""
+    room = room_offers.room_now(shared["life"], shared["facts"], by=by, now=now)
+    around = room_offers.around(shared["facts"], uid=room.life.id, by=by, others=shared["others"])
+    offers = room_offers.offers(room, around=around, refused=refused)
+    if cached_html:
+        offers = {
+            place: [
+                _with_cached_html(offer, uid=room.life.id, key=around.key) for offer in offers_here
+            ]
+            for place, offers_here in offers.items()
+        }
+    answers = {
+        offer.target: offer for offer in offers.get("checks", ()) if offer.verb.name == "answer"
+    }
+    proposals = [
+        (proposal, [offer for offer in offers.get("next", ()) if offer.target == str(proposal.id)])
+        for proposal in room.life.proposals
+        if proposal.state is ProposalState.OPEN
+    ]
+    return {
+        "offers": offers,
+        "proposals": proposals,
+        "next_offers": [offer for offer in offers.get("next", ()) if not offer.target],
+        "checks": [(check, answers.get(check.test)) for check in room.life.checks],
+        "uninvites": {o.target: o for o in offers.get("people", ()) if o.verb.name == "uninvite"},
+        "people_offers": [o for o in offers.get("people", ()) if not o.target],
+        "check_offers": [o for o in offers.get("checks", ()) if not o.target],
+        "neighbour_offers": [o for o in offers.get("neighbours", ()) if not o.target],
+        "news": {o.target: o for o in offers.get("neighbours", ()) if o.target},
+        "stray": _orphan(offers, refused=refused),
+    }
+
+
+def _with_cached_html(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
+    """Return an offer whose form is rendered once for all readers with the same key."""
+    context = {"offer": offer, "life": {"id": uid}}
+    cache_key = ("offer", uid, offer.verb.name, offer.target, key, *_locale())
+
+    def html() -> str:
+        rendered: str = made.get(
+            cache_key, lambda: render_to_string("desk/room/_offer_form.html", context)
+        )
+        return rendered
+
+    return replace(offer, html=html)
+
+
+def _orphan(offers: dict[str, list[Offer]], *, refused: Offer | None) -> Offer | None:
+    """Return a refused form that is no longer offered, so that its input is not lost; or None."""
+    if refused is None or any(refused in block for block in offers.values()):
+        return None
+    return refused

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content in a crisis' room: clocks, clusters of variants, sightings, last entries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+
+from stemtide.hub.desk import ledger_sentences as entries, navigation
+from stemtide.hub.desk.signals import curves
+from stemtide.hub.rooms.ledger.crisis_versions import marks
+from stemtide.hub.rooms.media import reads as media
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.signals.reads import (
+    clusters as reads_clusters,
+    sightings as reads_sightings,
+    times as reads_times,
+)
+from stemtide.hub.rooms.signals.views import Cluster, CountTable, CurvePoint, Outcomes
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.law.frameworks import framework
+from stemtide.protocol.messages.crises import CrisisLife
+
+CLUSTERS = 12
+"""Clusters on the room's page; the page of its content has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """One clock. at: None if it has not happened. until: when the clock stopped."""
+
+    title: str
+    at: datetime | None
+    none: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterRow:
+    """A cluster on the content board. preview: a signal of the cluster that has a preview."""
+
+    cluster: Cluster
+    outcomes: Outcomes
+    preview: UUID | None
+
+
+def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
+    """Return the context of every block: the crisis, its framework, titles of parties."""
+    crisis_framework = framework(life.framework)
+    return {
+        "life": life,
+        "viewer": viewer,
+        "framework": crisis_framework,
+        "stage": crisis_framework.stages[life.stage],
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
+    }
+
+
+def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str, object]:
+    """Return clocks, clusters and sightings; the same for all of a party."""
+    times = reads_times.crisis_times(life.id, viewer=viewer)
+    rows = clusters(life.id, viewer=viewer)
+    totals = _counted(life.id, viewer=viewer)
+    return {
+        "clocks": _clocks(life, times=times, now=now),
+        "clusters": rows[:CLUSTERS],
+        "cluster_marks": marks_of(rows[:CLUSTERS]),
+        "cluster_count": len(rows),
+        "variant_count": sum(len(row.cluster.members) for row in rows),
+        "table": totals.table,
+        "curve": curves.draw(totals.points, marks=_marks(life, times=times)),
+    }
+
+
+def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
+    """Return the last ledger entries of a crisis."""
+    return {
+        "entries": entries.of_crisis(life.id, viewer=viewer) if life.in_room else [],
+        "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
+    }
+
+
+def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
+    """Return all clusters of a crisis, the one with the latest variant first."""
+    with_preview = media.kept(crisis, viewer=viewer)
+    return [
+        ClusterRow(
+            cluster=cluster, outcomes=outcomes, preview=_latest_with_preview(cluster, with_preview)
+        )
+        for cluster, outcomes in _counted(crisis, viewer=viewer).clusters
+    ]
+
+
+def marks_of(rows: Iterable[ClusterRow]) -> list[Tlp]:
+    """Return the TLP marks of some clusters, strictest first."""
+    marks = {row.cluster.tlp for row in rows}
+    return [tlp for tlp in Tlp if tlp in marks]
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """Figures that change only with signals and outcomes, not with every action in the room."""
+
+    clusters: list[tuple[Cluster, Outcomes]]
+    table: CountTable
+    points: list[CurvePoint]
+
+
+def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
+    """Return clusters, table and curve, cached until a signal or an outcome is added."""
+    heads = marks.look()
+    at = marks.of_room(crisis, ("signal", "signals", "opinion", "outcomes"))
+    version = reads_sightings.version(crisis, viewer=viewer)
+    return _counted_at(crisis, viewer, at=(heads.hub, at, version))
+
+
+@lru_cache(maxsize=64)
+def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, int]) -> _Counted:  # noqa: ARG001  # the key of the cache
+    """Compute clusters, table and curve; `at` is the key of the cache."""
+    counts = reads_clusters.outcomes(crisis, viewer=viewer)
+    return _Counted(
+        clusters=[
+            (cluster, reads_clusters.sum_of(cluster, counts=counts, viewer=viewer))
+            for cluster in reads_clusters.clusters(crisis, viewer=viewer)
+        ],
+        table=reads_sightings.table(crisis, viewer=viewer),
+        points=reads_sightings.curve(crisis, viewer=viewer),
+    )
+
+
+def _latest_with_preview(cluster: Cluster, with_preview: Iterable[UUID]) -> UUID | None:
+    """Return the latest variant that has a preview."""
+    if not with_preview:
+        return None
+    return next((variant.id for variant in cluster.variants if variant.id in with_preview), None)
+
+
+def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) -> list[Clock]:
+    """Return the clocks, in the order in which things happen."""
+    end = life.closed_at if life.closed_at and life.closed_at < now else None
+    return [
+        Clock(_("Event"), life.happened_at, _("unknown"), end),
+        Clock(_("First sighting"), times.first_sighting_at, _("none yet"), end),
+        Clock(_("Warning"), life.warned_at, "", end),
+        Clock(_("Activation"), life.activated_at, _("not activated"), end),
+        Clock(_("First signal"), times.first_signal_at, _("none yet"), end),
+        Clock(_("Last new variant"), times.last_variant_at, _("none yet"), None),
+    ]
+
+
+def _marks(life: CrisisLife, *, times: reads_times.CrisisTimes) -> list[tuple[str, datetime]]:
+    """Return the events that are marked along the spread curve."""
+    marks = [
+        (_("first signal"), times.first_signal_at),
+        (_("activation"), life.activated_at),
+        (_("closure"), life.closed_at),
+    ]
+    return [(word, at) for word, at in marks if at is not None]

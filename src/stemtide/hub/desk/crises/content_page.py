@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pages for the content of a crisis: all clusters, and one cluster with all its variants."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.crises import content as room_content
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.media import reads as media
+from stemtide.hub.rooms.parties.reads import parties
+
+CLUSTERS_A_PAGE = 60
+VARIANTS_A_PAGE = 100
+
+
+@require_safe
+@signed_in
+def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """List all clusters, page by page."""
+    viewer = request.user.party
+    life = crises.crisis(uid, viewer=viewer)
+    rows = room_content.clusters(uid, viewer=viewer)
+    pages = Paginator(rows, CLUSTERS_A_PAGE)
+    context = {
+        "life": life,
+        "now": datetime.now(UTC),
+        "page": pages.get_page(request.GET.get("page")),
+        "cluster_marks": room_content.marks_of(rows),
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "cluster_count": len(rows),
+        "variant_count": sum(len(row.cluster.members) for row in rows),
+        "seen": media.seen(uid, by=actor_of(request)),
+    }
+    return render(request, "desk/content.html", context)
+
+
+@require_safe
+@signed_in
+def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
+    """Show one cluster with every variant, live ones first.
+
+    raises: NotFoundError if the viewer may not see the cluster.
+    """
+    viewer = request.user.party
+    life = crises.crisis(uid, viewer=viewer)
+    rows = room_content.clusters(uid, viewer=viewer)
+    row = next((candidate for candidate in rows if key in candidate.cluster.members), None)
+    if row is None:
+        raise NotFoundError(
+            "there is no cluster {key} in this crisis that your party may see", key=key
+        )
+    pages = Paginator(row.cluster.variants, VARIANTS_A_PAGE)
+    context = {
+        "life": life,
+        "now": datetime.now(UTC),
+        "row": row,
+        "page": pages.get_page(request.GET.get("page")),
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "seen": media.seen(uid, by=actor_of(request)),
+    }
+    return render(request, "desk/cluster.html", context)

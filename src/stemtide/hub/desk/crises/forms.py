@@ -1,0 +1,390 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms of a crisis' room: each builds the message that its write takes."""
+
+from collections.abc import Hashable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.forms import MarkedForm, WhenField
+from stemtide.hub.desk.labels import PHRASES, Words, told
+from stemtide.protocol.enums import Capacity, CheckAnswer, NeighbourStatus, PartyKind, TriageOutcome
+from stemtide.protocol.law.frameworks import frameworks, newest
+from stemtide.protocol.law.triage import Triage
+from stemtide.protocol.messages.crises import (
+    CheckIn,
+    CountriesIn,
+    DecliningIn,
+    InviteIn,
+    KeepIn,
+    LinkIn,
+    MeasureIn,
+    NeighbourIn,
+    NeighbourNewsIn,
+    PartyIn,
+    ReasonIn,
+    TriageIn,
+    WarningIn,
+)
+
+NO_NAMES = _("Write nothing that names a person, unless it is needed.")
+_LENGTH = 2000
+_SPLIT = (",", " ", ";", "\n")
+
+
+def _words(text: str) -> list[str]:
+    """Split a field with several values into its words."""
+    for separator in _SPLIT[1:]:
+        text = text.replace(separator, _SPLIT[0])
+    return [word.strip() for word in text.split(_SPLIT[0]) if word.strip()]
+
+
+def _area(label: Words, *, rows: int = 2, required: bool = True, **options: Any) -> forms.CharField:  # noqa: ANN401  # Django's own options
+    """Return a field for some sentences."""
+    return forms.CharField(
+        label=label,
+        max_length=_LENGTH,
+        required=required,
+        min_length=3 if required else None,
+        widget=forms.Textarea(attrs={"rows": rows}),
+        **options,
+    )
+
+
+class RoomForm(MarkedForm):
+    """A form of the room, with the choices that the crisis gives it."""
+
+    def __init__(self, *args: Any, around: "Around | None" = None, **options: Any) -> None:  # noqa: ANN401  # Django's own options
+        super().__init__(*args, **options)
+        self.around = around or Around()
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Set the choices that depend on the crisis."""
+
+    def message(self) -> Any:  # noqa: ANN401  # each form has its own message
+        """Return the message for the room. Call it on a valid form."""
+
+
+class Around:
+    """Values of a crisis that its forms need. parties: names and titles of parties to invite."""
+
+    def __init__(
+        self,
+        *,
+        triage: Triage | None = None,
+        parties: Sequence[tuple[str, str]] = (),
+        countries: Sequence[str] = (),
+        review_h: int | None = None,
+        others: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.triage = triage
+        self.parties = parties
+        self.countries = countries
+        self.review_h = review_h
+        self.others = others
+
+    @property
+    def key(self) -> Hashable:
+        """Return all values: the forms depend on these, and on verb, target and reader."""
+        triage = self.triage.name if self.triage else None
+        choices = (tuple(self.parties), tuple(self.countries), tuple(self.others))
+        return (triage, self.review_h, *choices)
+
+
+class NothingForm(RoomForm):
+    """An action that takes no message."""
+
+
+class ReasonForm(RoomForm):
+    """An action with its reason."""
+
+    reason = _area(_("Why?"), help_text=NO_NAMES)
+
+    def message(self) -> ReasonIn:
+        """Return the message for the room. Call it on a valid form."""
+        return ReasonIn(reason=self.cleaned_data["reason"])
+
+
+class MayReasonForm(RoomForm):
+    """A party's answer, with an optional reason."""
+
+    reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
+
+    def message(self) -> DecliningIn:
+        """Return the message for the room. Call it on a valid form."""
+        return DecliningIn(reason=self.cleaned_data["reason"])
+
+
+class KeepForm(ReasonForm):
+    """A review that keeps the crisis live."""
+
+    next_h = forms.IntegerField(
+        label=_("Review again within hours (empty: as the framework asks)"),
+        required=False,
+        min_value=1,
+        max_value=1000,
+    )
+
+    def message(self) -> KeepIn:
+        """Return the message for the room. Call it on a valid form."""
+        return KeepIn(reason=self.cleaned_data["reason"], next_h=self.cleaned_data["next_h"])
+
+
+class TriageForm(RoomForm):
+    """Rate a warning by harm and virality."""
+
+    harm = forms.TypedChoiceField(label=_("Harm"), coerce=int)
+    virality = forms.TypedChoiceField(label=_("Virality"), coerce=int)
+    outcome = forms.ChoiceField(
+        label=_("Outcome"),
+        required=False,
+        choices=[("", _("As the matrix says")), *PHRASES["triage"].items()],
+    )
+    reason = _area(_("Why, if you differ from the matrix"), required=False)
+    close = forms.BooleanField(
+        label=_("Close the warning now, where it comes to business as usual"), required=False
+    )
+
+    def prepare(self) -> None:
+        """Set the levels of the framework's matrix."""
+        triage = self.around.triage
+        for axis in ("harm", "virality"):
+            levels = getattr(triage, axis) if triage else ()
+            field = self.fields[axis]
+            assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+            field.choices = [
+                ("", _("Choose a level")),
+                *((str(level), f"{level}: {told(words)}") for level, words in enumerate(levels)),
+            ]
+
+    def message(self) -> TriageIn:
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
+        return TriageIn(
+            harm=form_data["harm"],
+            virality=form_data["virality"],
+            outcome=TriageOutcome(form_data["outcome"]) if form_data["outcome"] else None,
+            reason=form_data["reason"],
+            close=form_data["close"],
+        )
+
+
+class CheckForm(RoomForm):
+    """The answer to one test of the checklist."""
+
+    answer = forms.ChoiceField(
+        label=_("Answer"),
+        choices=[
+            (CheckAnswer.YES, _("Yes")),
+            (CheckAnswer.NO, _("No")),
+            (CheckAnswer.UNKNOWN, _("Not known")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    evidence = _area(_("Evidence"), required=False, help_text=NO_NAMES)
+
+    def message(self) -> CheckIn:
+        """Return the message for the room. Call it on a valid form."""
+        return CheckIn(
+            answer=CheckAnswer(self.cleaned_data["answer"]), evidence=self.cleaned_data["evidence"]
+        )
+
+
+class CountriesForm(RoomForm):
+    """Add countries to a crisis."""
+
+    countries = forms.CharField(
+        label=_("Countries to add"), max_length=200, help_text=_("Two letters each, as in: BE, NL")
+    )
+
+    def message(self) -> CountriesIn:
+        """Return the message for the room. Call it on a valid form."""
+        return CountriesIn(
+            countries=tuple(word.upper() for word in _words(self.cleaned_data["countries"]))
+        )
+
+
+class MeasureForm(RoomForm):
+    """Record a national measure that was considered."""
+
+    country = forms.ChoiceField(label=_("Country"))
+    measure = _area(_("Which measure was considered?"))
+    insufficient = _area(_("Why does it not suffice?"))
+
+    def prepare(self) -> None:
+        """Set the countries of the crisis."""
+        field = self.fields["country"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = [(country, country) for country in self.around.countries]
+
+    def message(self) -> MeasureIn:
+        """Return the message for the room. Call it on a valid form."""
+        return MeasureIn(**self.cleaned_data)
+
+
+class InviteForm(RoomForm):
+    """Invite parties to take part."""
+
+    parties = forms.MultipleChoiceField(
+        label=_("Parties"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    kinds = forms.MultipleChoiceField(
+        label=_("Everyone of a kind"),
+        required=False,
+        choices=[(kind, PHRASES["parties"][kind]) for kind in PartyKind],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    capacity = forms.ChoiceField(
+        label=_("As what?"),
+        required=False,
+        choices=[("", _("As the hub sees it")), *PHRASES["capacity"].items()],
+    )
+
+    def prepare(self) -> None:
+        """Set the parties that may be invited."""
+        field = self.fields["parties"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101  # as declared above
+        field.choices = list(self.around.parties)
+
+    def clean(self) -> dict[str, Any]:
+        """Require at least one party or kind of party."""
+        form_data: dict[str, Any] = super().clean() or {}
+        if not form_data.get("parties") and not form_data.get("kinds"):
+            self.add_error("parties", _("Choose whom to invite."))
+        return form_data
+
+    def message(self) -> InviteIn:
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
+        return InviteIn(
+            parties=tuple(form_data["parties"]),
+            kinds=tuple(PartyKind(kind) for kind in form_data["kinds"]),
+            capacity=Capacity(form_data["capacity"]) if form_data["capacity"] else None,
+        )
+
+
+class UninviteForm(RoomForm):
+    """Withdraw a party's invitation."""
+
+    party = forms.CharField(widget=forms.HiddenInput, max_length=60)
+
+    def message(self) -> PartyIn:
+        """Return the message for the room. Call it on a valid form."""
+        return PartyIn(party=self.cleaned_data["party"])
+
+
+class NeighbourForm(RoomForm):
+    """Record another mechanism's activation for the event."""
+
+    framework = forms.CharField(
+        label=_("Mechanism"), min_length=2, max_length=60, help_text=_("As in: gifct")
+    )
+    version = forms.CharField(label=_("Version"), max_length=40, help_text=_("As in: 2025"))
+    type = forms.CharField(label=_("Type of activation"), max_length=80)
+    reference = forms.CharField(
+        label=_("What they call the event (may stay empty)"), required=False, max_length=200
+    )
+    status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
+    started_at = WhenField(label=_("Since when"))
+
+    def message(self) -> NeighbourIn:
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
+        return NeighbourIn(**{**form_data, "status": NeighbourStatus(form_data["status"])})
+
+
+class NeighbourNewsForm(RoomForm):
+    """Update the status of another mechanism's activation."""
+
+    status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
+
+    def message(self) -> NeighbourNewsIn:
+        """Return the message for the room; an activation that has ended ends now."""
+        status = NeighbourStatus(self.cleaned_data["status"])
+        ended_at = datetime.now(UTC) if status is NeighbourStatus.ENDED else None
+        return NeighbourNewsIn(status=status, ended_at=ended_at)
+
+
+class LinkForm(ReasonForm):
+    """Link another crisis about the same event."""
+
+    crisis = forms.ChoiceField(label=_("The other crisis"))
+    field_order = ("crisis", "reason")
+
+    def prepare(self) -> None:
+        """Set the crises that the reader may see."""
+        field = self.fields["crisis"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = list(self.around.others)
+
+    def message(self) -> LinkIn:
+        """Return the message for the room. Call it on a valid form."""
+        return LinkIn.model_validate(self.cleaned_data)
+
+
+class WarningForm(RoomForm):
+    """Raise an early warning."""
+
+    name = forms.CharField(
+        label=_("What happened, in a few words"),
+        min_length=3,
+        max_length=200,
+        help_text=_("As in: Attack at the harbour of Antwerp. No names of persons."),
+    )
+    happened_at = WhenField(
+        label=_("When did it happen? (may stay empty)"),
+        required=False,
+        help_text=_("Leave blank if nobody knows yet. In the time zone of your preferences."),
+    )
+    countries = forms.CharField(
+        label=_("Countries concerned"),
+        max_length=300,
+        help_text=_("Two letters each, as in: BE, NL"),
+    )
+    summary = _area(_("What is known (may stay empty)"), rows=4, required=False, help_text=NO_NAMES)
+    framework = forms.ChoiceField(label=_("Framework"))
+    event_refs = forms.CharField(
+        label=_("What others call the event (may stay empty)"),
+        required=False,
+        max_length=1000,
+        help_text=_("As in: gifct:2026-011"),
+    )
+    invite = forms.MultipleChoiceField(
+        label=_("Address it to (may stay empty)"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+    )
+    exercise = forms.BooleanField(
+        label=_("This is an exercise. The mark stays for ever."), required=False
+    )
+
+    def prepare(self) -> None:
+        """Set the frameworks, newest first, and the parties to invite."""
+        versions = sorted(
+            frameworks().values(), key=lambda version: version.agreed_on, reverse=True
+        )
+        field, invite = self.fields["framework"], self.fields["invite"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
+        assert isinstance(invite, forms.ChoiceField)  # noqa: S101  # as declared above
+        field.choices = [
+            (version.name, f"{told(version.title)} ({version.agreed_on})") for version in versions
+        ]
+        invite.choices = list(self.around.parties)
+        self.initial.setdefault("framework", newest())
+
+    def message(self) -> WarningIn:
+        """Return the message for the room. Call it on a valid form."""
+        form_data = self.cleaned_data
+        return WarningIn(
+            name=form_data["name"],
+            framework=form_data["framework"],
+            summary=form_data["summary"],
+            happened_at=form_data["happened_at"],
+            countries=tuple(word.upper() for word in _words(form_data["countries"])),
+            event_refs=tuple(_words(form_data["event_refs"])),
+            invite=tuple(form_data["invite"]),
+            exercise=form_data["exercise"],
+        )

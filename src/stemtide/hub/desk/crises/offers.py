@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms that a crisis' room offers now: those whose writes the rules would allow."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from typing import cast
+from uuid import UUID
+
+from django.utils.functional import SimpleLazyObject
+
+from stemtide.hub.desk.auth.people import SignedInRequest
+from stemtide.hub.desk.crises.forms import Around, RoomForm
+from stemtide.hub.desk.crises.targets import Room
+from stemtide.hub.desk.crises.verbs import Offer, Verb, allowed
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.crises.rules import participants as rules_joining
+from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.law.triage import triages
+from stemtide.protocol.messages.crises import CrisisLife
+
+
+def around(
+    facts: CrisisFacts, *, uid: UUID, by: Actor, others: Iterable[tuple[str, str]]
+) -> Around:
+    """Return the values that the forms need. others: crises to link with, by id and name."""
+    return Around(
+        triage=triages()[facts.framework.triage],
+        parties=[
+            (party.name, party.title)
+            for party in parties.parties(viewer=by.party)
+            if rules_joining.is_to_invite(facts, party)
+        ],
+        countries=facts.countries,
+        review_h=facts.at.review_after_h,
+        others=[(key, name) for key, name in others if key != str(uid)],
+    )
+
+
+def linkable(life: CrisisLife, *, viewer: parties.Viewer) -> list[tuple[str, str]]:
+    """Return the crises that may be linked with one: real or exercise alike, not yet linked."""
+    linked_ids = {related.id for related in life.alike if related.is_linked}
+    return [
+        (str(crisis.id), crisis.name)
+        for crisis in crises.crises(viewer=viewer)
+        if crisis.exercise is life.exercise and crisis.id not in linked_ids and crisis.id != life.id
+    ]
+
+
+def offers(room: Room, *, around: Around, refused: Offer | None = None) -> dict[str, list[Offer]]:
+    """Return the offers of each block. refused: one that was sent with errors, in its place."""
+    offers_by_block: dict[str, list[Offer]] = {}
+    for verb, target in allowed(room):
+        if verb.name == "link" and not around.others:
+            continue
+        if refused and (refused.verb, refused.target) == (verb, target):
+            offer = refused
+        else:
+            offer = Offer(verb, target, _form(verb, target, around=around))
+        offers_by_block.setdefault(verb.place, []).append(offer)
+    return offers_by_block
+
+
+def sent(request: SignedInRequest, uid: UUID, *, verb: Verb, target: str, by: Actor) -> Offer:
+    """Return an offer filled in with the request's data.
+
+    raises: NotFoundError if the person may not see the crisis.
+    """
+    facts = crises.facts_of(uid, viewer=by.party)
+    others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
+    room_facts = around(facts, uid=uid, by=by, others=others)
+    form = verb.form(request.POST, prefix=_prefix(verb, target), around=room_facts)
+    return Offer(verb, target, form)
+
+
+def room_now(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:
+    """Return the input of the rules."""
+    return Room(facts=facts, life=life, by=by, now=now)
+
+
+def _form(verb: Verb, target: str, *, around: Around) -> RoomForm:
+    """Return an empty form, built only when it is used: most are cached as HTML."""
+    build = partial(verb.form, prefix=_prefix(verb, target), around=around)
+    return cast("RoomForm", SimpleLazyObject(build))
+
+
+def _prefix(verb: Verb, target: str) -> str:
+    """Return the prefix of a form's field names, unique on the page."""
+    return f"{verb.name}-{target}" if target else verb.name

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The room of one crisis: its page, live blocks and actions; and the list of crises."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.crises import blocks as room_blocks, offers as room_offers
+from stemtide.hub.desk.crises.forms import Around, WarningForm
+from stemtide.hub.desk.crises.verbs import BY_NAME, Offer
+from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.platform.errors import ConflictError, InvalidError, TooManyError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.crises.rules import crises as rules
+from stemtide.hub.rooms.crises.writes import crises as writes
+from stemtide.hub.rooms.ledger.reads.rate_limits import check_acts
+from stemtide.hub.rooms.parties.reads import parties
+
+RELOAD_S = "15"
+
+
+@require_safe
+@signed_in
+def room(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show the whole page. ?every=15 reloads it, for browsers without JavaScript."""
+    page = _page(request, uid)
+    if request.GET.get("every") == RELOAD_S:
+        page.headers["Refresh"] = RELOAD_S
+    return page
+
+
+@require_safe
+@signed_in
+def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Render all blocks of the room, read at one time, for HTMX to swap in."""
+    return HttpResponse(room_blocks.fragment(request, uid, by=actor_of(request)))
+
+
+@require_POST
+@signed_in
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Carry out one action of the room; errors are shown at their fields, with status 422.
+
+    raises: NotFoundError if there is no such crisis or target, NotAllowedError.
+    """
+    if verb not in BY_NAME:
+        raise Http404
+    by, now = actor_of(request), datetime.now(UTC)
+    target = request.POST.get("target", "")[:80]
+    offer = room_offers.sent(request, uid, verb=BY_NAME[verb], target=target, by=by)
+    if offer.form.is_valid():
+        try:
+            offer.verb.do(uid, target, offer.form.message(), by, now)
+        except InvalidError as error:
+            field = error.field if error.field in offer.form.fields else None
+            offer.form.add_error(field, without_field(error))
+        except (ConflictError, ValueError) as error:
+            messages.error(request, in_words(error))
+            return redirect("crisis", uid=uid)
+        else:
+            messages.success(request, str(offer.verb.done))
+            return redirect("crisis", uid=uid)
+    offer.form.mark_errors()
+    return _page(request, uid, refused=replace(offer, is_open=True))
+
+
+@require_safe
+@signed_in
+def crises_page(request: SignedInRequest) -> HttpResponse:
+    """List the crises that the person's party may see, open ones first."""
+    viewer = request.user.party
+    crisis_rows = crises.crises(viewer=viewer)
+    context = {
+        "now": datetime.now(UTC),
+        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "crises": [crisis for crisis in crisis_rows if not crisis.closed_at],
+        "closed": [crisis for crisis in crisis_rows if crisis.closed_at],
+        "may_warn": allows(rules.check_warn, by=actor_of(request)),
+    }
+    return render(request, "desk/crises.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def warn(request: SignedInRequest) -> HttpResponse:
+    """Show the form for an early warning, and raise the warning that it sends."""
+    by = actor_of(request)
+    rules.check_warn(by=by)
+    viewer = request.user.party
+    if request.method != "POST":
+        check_acts("crisis.warned", viewer=viewer, now=datetime.now(UTC), is_person=True)
+    others = [
+        (party.name, party.title)
+        for party in parties.parties(viewer=viewer)
+        if party.name != viewer.name
+    ]
+    form = WarningForm(request.POST or None, prefix="warning", around=Around(parties=others))
+    is_sent = request.method == "POST"
+    if is_sent and form.is_valid():
+        try:
+            crisis = writes.warn(form.message(), by=by, now=datetime.now(UTC))
+            return redirect("crisis", uid=crisis.id)
+        except InvalidError as error:
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
+            )
+        except (TooManyError, ValueError) as error:
+            form.add_error(None, in_words(error))
+    if is_sent:
+        form.mark_errors()
+    return render(request, "desk/warn.html", {"form": form}, status=422 if is_sent else 200)
+
+
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page; refused: a form that was sent with errors."""
+    context = room_blocks.page_context(request, uid, by=actor_of(request), refused=refused)
+    return render(request, "desk/room.html", context, status=422 if refused else 200)

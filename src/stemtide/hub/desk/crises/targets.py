@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Targets of the actions in a crisis' room, by the rules that their writes enforce."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.crises.rules import (
+    crises as rules,
+    events as rules_events,
+    moves as rules_moves,
+    participants as rules_joining,
+)
+from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import JoinState, ProposalState
+from stemtide.protocol.messages.crises import CrisisLife, ProposalOut
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The input of the rules when a form is shown."""
+
+    facts: CrisisFacts
+    life: CrisisLife
+    by: Actor
+    now: datetime
+
+
+def whole(check: Callable[..., None], **arguments: object) -> Callable[[Room], list[str]]:
+    """Return a function that gives the crisis itself as target if a rule allows it."""
+    return lambda room: [""] if allows(check, room.facts, by=room.by, **arguments) else []
+
+
+def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
+    """Return a function that gives open proposals as targets, if a rule allows them."""
+
+    def targets(room: Room) -> list[str]:
+        return [
+            str(proposal.id)
+            for proposal in room.life.proposals
+            if proposal.state is ProposalState.OPEN
+            and allows(
+                check,
+                room.facts,
+                by=room.by,
+                proposal=proposal_facts(proposal),
+                now=room.now,
+            )
+        ]
+
+    return targets
+
+
+def proposal_facts(proposal: ProposalOut) -> rules_moves.ProposalFacts:
+    """Return the rules' input for a proposal; its ref is shown to its own party only."""
+    return rules_moves.ProposalFacts(
+        act=proposal.act,
+        state=proposal.state,
+        party=proposal.by.party,
+        ref=proposal.by.ref or "",
+        is_machine=proposal.by.role is None,
+        expires_at=proposal.expires_at,
+        is_stale=proposal.is_stale,
+    )
+
+
+def tests(room: Room) -> list[str]:
+    """Return the tests that may be answered."""
+    return [
+        test
+        for test in room.facts.framework.tests
+        if allows(rules.check_answer, room.facts, by=room.by, test=test)
+    ]
+
+
+def invited(room: Room) -> list[str]:
+    """Return the parties whose invitation may be withdrawn."""
+    return [
+        participant.party
+        for participant in room.life.participants
+        if participant.state is JoinState.INVITED
+        and allows(rules_joining.check_uninvite, room.facts, by=room.by, party=participant.party)
+    ]
+
+
+def running_neighbours(room: Room) -> list[str]:
+    """Return mirrored activations that have not ended."""
+    is_allowed = allows(rules_events.check_neighbour, room.facts, by=room.by)
+    mirrored = [neighbour for neighbour in room.life.neighbours if neighbour.crisis == room.life.id]
+    return [
+        str(neighbour.id) for neighbour in mirrored if is_allowed and neighbour.ended_at is None
+    ]
+
+
+def linked(room: Room) -> list[str]:
+    """Return the crisis itself if it is linked with others."""
+    has_others = any(related.is_linked for related in room.life.alike)
+    return whole(rules_events.check_unlink, has_others=has_others)(room)
+
+
+def linkable(room: Room) -> list[str]:
+    """Return the crisis itself if it may be linked with another."""
+    return whole(rules_events.check_neighbour)(room)

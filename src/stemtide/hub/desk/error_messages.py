@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Error messages of the rooms, translated. Rooms raise them in English, with templates."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext, gettext_noop as _
+
+from stemtide.hub.platform.errors import InvalidError, RefusalError
+
+
+def in_words(error: Exception) -> str:
+    """Return an error's message in the reader's language, after its field's name if it has one."""
+    text = without_field(error)
+    return f"{error.field}: {text}" if isinstance(error, InvalidError) else text
+
+
+def without_field(error: Exception) -> str:
+    """Return an error's message, to be shown beside the field that it is about."""
+    if not isinstance(error, RefusalError) or not error.template:
+        return str(error)
+    return filled(error.template, error.facts)
+
+
+def filled(template: str, facts: Mapping[str, object]) -> str:
+    """Return a message template in the reader's language, with its values filled in."""
+    text = gettext(template)
+    return (
+        text.format_map({name: _translated(fact) for name, fact in facts.items()})
+        if facts
+        else text
+    )
+
+
+def _translated(fact: object) -> object:
+    """Return a value of a message in the reader's language if it is a word."""
+    return gettext(fact) if isinstance(fact, str) and fact else fact
+
+
+FACTS = (
+    *(_("duty officer"), _("analyst"), _("coordinator"), _("administrator"), _("observer")),
+    *(_("data protection officer"), _("authority or agency"), _("agency")),
+    *(_("activates the protocol"), _("closes it"), _("rates a warning")),
+    *(_("answers the checklist"), _("records national measures"), _("links crises")),
+    *(_("mirrors other mechanisms"), _("lets a crisis calm down")),
+    *(_("makes a crisis live again"), _("reviews a crisis")),
+    *(_("as usual"), _("monitor"), _("activate")),
+    *(_("an exercise"), _("real"), _("was withdrawn"), _("expired")),
+    *(_("open"), _("confirmed"), _("declined"), _("withdrawn"), _("proposed"), _("agreed")),
+    *(_("objected"), _("superseded"), _("received"), _("passed on"), _("closed")),
+    *(_("draft"), _("published"), _("acknowledged"), _("unanswered"), _("overtaken")),
+    *(_("queued"), _("sending"), _("sent"), _("failed"), _("dead"), _("dropped"), _("stopped")),
+    *(_("leave the country out, and it goes to the agency"), _("call the police")),
+    *(_("Warnings and steps of a crisis"), _("Invitations"), _("Leads to a threat to life")),
+    *(_("Removal orders and what follows them"), _("Referrals"), _("Holds")),
+    *(_("Public lines"), _("Contact drills")),
+)
+"""Words that rooms put into error messages, listed here for the translators."""

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms for a provider: answer one referral or several, acknowledge, reinstate."""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.forms import OrderForm, WhenField
+from stemtide.hub.desk.labels.inbox import PHRASES
+from stemtide.hub.desk.labels.referrals import PHRASES as OF_REFERRALS
+from stemtide.protocol.enums.referrals import Answer, RefusalReason
+from stemtide.protocol.messages.referrals import (
+    MAX_WORDS,
+    MEASURES,
+    AcknowledgeIn,
+    AnswerIn,
+    ReinstateIn,
+)
+
+_IMPERSONAL = _("The sender reads it. Write nothing about a person.")
+
+PARTS: dict[str, frozenset[Answer]] = {
+    "measure_at": MEASURES,
+    "countries": frozenset({Answer.GEO_BLOCKED}),
+    "reason": frozenset({Answer.REFUSED}),
+    "question": frozenset({Answer.NEEDS_CONTEXT}),
+}
+"""Fields that only some answers have."""
+
+
+class AnswerForm(OrderForm):
+    """The answer to a referral. Without JavaScript, the fields of all answers are shown."""
+
+    answer = forms.ChoiceField(
+        label=_("What do you say?"),
+        widget=forms.RadioSelect,
+        error_messages={"required": _("Choose an answer.")},
+    )
+    measure_at = WhenField(
+        label=_("When was it done? (empty: now)"),
+        help_text=_("In the time zone of your preferences."),
+        required=False,
+    )
+    countries = forms.CharField(
+        label=_("Countries where it is blocked"),
+        help_text=_("Two letters each, as in: BE, NL"),
+        required=False,
+        max_length=1000,
+    )
+    reason = forms.ChoiceField(
+        label=_("Why does it stay?"),
+        choices=[("", _("Choose a reason")), *OF_REFERRALS["refusal"].items()],
+        required=False,
+    )
+    question = forms.CharField(
+        label=_("What must you know?"),
+        help_text=_IMPERSONAL,
+        required=False,
+        max_length=MAX_WORDS,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    note = forms.CharField(
+        label=_("Note (may stay empty)"),
+        help_text=_IMPERSONAL,
+        required=False,
+        max_length=MAX_WORDS,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    reference = forms.CharField(
+        label=_("Your own reference (may stay empty)"), required=False, max_length=100
+    )
+
+    def __init__(self, *args: Any, answers: Collection[Answer] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        labels = PHRASES["referral_answer"]
+        self.fields["answer"].choices = [  # type: ignore[attr-defined]  # a choice field
+            (answer.value, labels[answer]) for answer in Answer if answer in answers
+        ]
+        if Answer.NEEDS_CONTEXT not in answers:
+            del self.fields["question"]
+
+    def message(self) -> AnswerIn | None:
+        """Return the message for the room; None if it is invalid (the form then shows why).
+
+        A field of another answer is ignored if it holds only its initial value.
+        """
+        form_data = self.cleaned_data
+        answer = Answer(form_data["answer"])
+        self._check_parts(answer)
+        if self.errors:
+            return None
+        parts = {name: form_data.get(name) for name, answers in PARTS.items() if answer in answers}
+        if "countries" in parts:
+            parts["countries"] = self._countries()
+        if "reason" in parts:
+            parts["reason"] = RefusalReason(form_data["reason"])
+        message: AnswerIn | None = self.read(
+            AnswerIn,
+            answer=answer,
+            note=form_data["note"],
+            reference=form_data["reference"].strip(),
+            **parts,
+        )
+        return message
+
+    def _countries(self) -> tuple[str, ...]:
+        """Return the country codes as they were entered, in capitals."""
+        return tuple(re.findall(r"[^\s,;]+", self.cleaned_data["countries"].upper()))
+
+    def _check_parts(self, answer: Answer) -> None:
+        """Check that this answer's fields are filled in, and other answers' fields are not."""
+        form_data = self.cleaned_data
+        for name, answers in PARTS.items():
+            if answer not in answers and name in self.changed_data and form_data.get(name):
+                self.add_error(name, _("This belongs to another answer: empty it, or choose that."))
+        if answer is Answer.GEO_BLOCKED and not form_data.get("countries"):
+            self.add_error("countries", _("Say in which countries."))
+        elif answer is Answer.GEO_BLOCKED and any(
+            len(country) != 2  # noqa: PLR2004  # ISO 3166-1 alpha-2
+            for country in self._countries()
+        ):
+            self.add_error("countries", _("Two letters each, as in: BE, NL"))
+        if answer is Answer.REFUSED and not form_data.get("reason"):
+            self.add_error("reason", _("Choose a reason."))
+        is_other = answer is Answer.REFUSED and form_data.get("reason") == RefusalReason.OTHER
+        if is_other and not form_data.get("note", "").strip():
+            self.add_error("note", _("Say in words why."))
+        if answer is Answer.NEEDS_CONTEXT and not form_data.get("question"):
+            self.add_error("question", _("Say what you must know."))
+
+
+class AcknowledgeForm(OrderForm):
+    """Acknowledge a referral: a person has seen it."""
+
+    reference = forms.CharField(
+        label=_("Your own reference (may stay empty)"), required=False, max_length=100
+    )
+
+    def message(self) -> AcknowledgeIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: AcknowledgeIn | None = self.read(AcknowledgeIn, **self.cleaned_data)
+        return message
+
+
+class ReinstateForm(OrderForm):
+    """Report that the content is online again."""
+
+    note = forms.CharField(
+        label=_("Why? (may stay empty)"), help_text=_IMPERSONAL, required=False, max_length=500
+    )
+
+    def message(self) -> ReinstateIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: ReinstateIn | None = self.read(ReinstateIn, **self.cleaned_data)
+        return message

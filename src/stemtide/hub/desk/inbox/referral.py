@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One referral at its provider: the request, related information, and the answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk import ledger_sentences as entries, rechecks
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.error_messages import without_field
+from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.inbox.forms import AcknowledgeForm, AnswerForm, ReinstateForm
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.desk.referrals.steps import steps_of
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import WRITING_ROLES, allows
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.referrals.reads import inbox as known, referrals as reads
+from stemtide.hub.rooms.referrals.reads.inbox import Met, SaidBefore
+from stemtide.hub.rooms.referrals.rules import referrals as rules
+from stemtide.hub.rooms.referrals.writes import answers as writes
+from stemtide.protocol.enums import Outcome
+from stemtide.protocol.enums.referrals import Answer, ReceiptVia
+from stemtide.protocol.messages.crises import CrisisOut
+from stemtide.protocol.messages.referrals import ReferralOut
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Information that helps to answer. crisis: None if there is none that the viewer may see."""
+
+    met: Met
+    before: SaidBefore | None
+    crisis: CrisisOut | None
+
+
+@require_safe
+@signed_in
+def referral(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show one referral. Opened by somebody who acts for the provider, it counts as received."""
+    by, now = actor_of(request), datetime.now(UTC)
+    referral_out = reads.referral(uid, viewer=by.party)
+    if referral_out.provider != by.name:
+        return redirect("referral", uid=uid)
+    may_receive = request.method == "GET" and by.role in WRITING_ROLES
+    if may_receive and referral_out.received_at is None:
+        writes.record_receipt(uid, provider=by.party, via=ReceiptVia.DESK, at=now, by=by)
+    return render(request, "desk/inbox/referral.html", _context(request, uid))
+
+
+@require_safe
+@signed_in
+def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Render the parts of a referral's page that change, for HTMX to swap in."""
+    context = {**_context(request, uid), "is_fragment": True}
+    return render(request, "desk/inbox/_referral_blocks.html", context)
+
+
+@require_POST
+@signed_in
+@writing
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Acknowledge or answer a referral, or report that its content is online again."""
+    if verb not in _WRITES:
+        raise Http404
+    by = actor_of(request)
+    row = reads.find(uid, viewer=by.party)
+    rules.check_hand(reads.facts(row, viewer=by.party), _MOVE_OF_VERB[verb], by=by)
+    form = _form(request, uid, verb=verb)
+    body = form.message() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    if body is not None:
+        try:
+            _WRITES[verb](uid, body=body, by=by, now=datetime.now(UTC))
+        except ConflictError as error:  # the page no longer has the form
+            messages.error(request, without_field(error))
+            return redirect("inbox-referral", uid=uid)
+        except InvalidError as error:
+            field = error.field if error.field in form.fields else None
+            form.add_error(field, without_field(error))
+        else:
+            messages.success(request, _DONE[verb]())
+            return redirect("inbox-referral", uid=uid)
+    form.mark_errors()
+    context = _context(request, uid, bound={verb: form})
+    return render(request, "desk/inbox/referral.html", context, status=422)
+
+
+_WRITES: dict[str, Callable[..., ReferralOut]] = {
+    "acknowledge": writes.acknowledge,
+    "answer": writes.answer,
+    "reinstate": writes.reinstate,
+}
+_MOVE_OF_VERB = {"acknowledge": "acknowledge", "answer": "remove", "reinstate": "reinstate"}
+"""The move of the state machine that each verb must be allowed."""
+
+_DONE = {
+    "acknowledge": lambda: _("Acknowledged. The sender sees it."),
+    "answer": lambda: _("Answered. The sender sees it at once."),
+    "reinstate": lambda: _("Noted. The sender is told."),
+}
+
+
+def _form(request: SignedInRequest, uid: UUID, *, verb: str) -> OrderForm:
+    """Return the form of a verb, filled in with the request's data."""
+    if verb == "answer":
+        by = actor_of(request)
+        referral_out = reads.referral(uid, viewer=by.party)
+        initial = _initial_answer(_related_to(referral_out, by=by), referral_out)
+        # All answers: the write refuses one that is no longer open, and names the referral's state.
+        return AnswerForm(request.POST, prefix=verb, answers=tuple(Answer), initial=initial)
+    kind = AcknowledgeForm if verb == "acknowledge" else ReinstateForm
+    return kind(request.POST, prefix=verb)
+
+
+def _answers_open(request: SignedInRequest, uid: UUID) -> list[Answer]:
+    """Return the answers that the reader may give to a referral now."""
+    by = actor_of(request)
+    facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
+    return [answer for answer in Answer if allows(rules.check_answer, facts, answer, by=by)]
+
+
+def _context(
+    request: SignedInRequest, uid: UUID, *, bound: dict[str, OrderForm] | None = None
+) -> dict[str, object]:
+    """Return the template context. bound: a form that was sent and refused, by its verb."""
+    by, now = actor_of(request), datetime.now(UTC)
+    referral_out = reads.referral(uid, viewer=by.party)
+    rules.check_inbox(by.kind)
+    facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
+    related = _related_to(referral_out, by=by)
+    answers = _answers_open(request, uid)
+    forms: dict[str, OrderForm] = {
+        "acknowledge": AcknowledgeForm(prefix="acknowledge"),
+        "answer": AnswerForm(
+            prefix="answer", answers=answers, initial=_initial_answer(related, referral_out)
+        ),
+        "reinstate": ReinstateForm(prefix="reinstate"),
+    }
+    return {
+        "now": now,
+        "titles": titles_of(request),
+        "referral": referral_out,
+        "known": related,
+        "is_blocked": related.met.counts.get(Outcome.BLOCKED, 0) > 0,
+        "steps": steps_of(referral_out),
+        "may": {
+            "answer": bool(answers),
+            "acknowledge": allows(rules.check_move, facts, "acknowledge", by=by),
+            "reinstate": allows(rules.check_move, facts, "reinstate", by=by),
+        },
+        "forms": forms | (bound or {}),
+        "rechecks": rechecks.of_request(request, referral=uid),
+        "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
+    }
+
+
+def _related_to(referral_out: ReferralOut, *, by: Actor) -> Related:
+    """Return related information that helps to answer a referral."""
+    row = reads.find(referral_out.id, viewer=by.party)
+    crisis = crises.crisis(referral_out.crisis, viewer=by.party) if referral_out.crisis else None
+    return Related(
+        met=known.met(row, viewer=by.party),
+        before=known.said_before(row, viewer=by.party),
+        crisis=crisis,
+    )
+
+
+def _initial_answer(related: Related, referral_out: ReferralOut) -> dict[str, object]:
+    """Return initial values of the answer's form; the page says where each value comes from.
+
+    1. The provider's earlier answer about the same URL. Not its reference: two senders with the
+    same
+    reference would learn that they ask about the same content.
+    2. That its agents blocked the content, since when; and the countries of the crisis.
+    3. Its own reference of this referral. An answered referral starts empty otherwise.
+    """
+    if referral_out.answer is not None:
+        return {"reference": referral_out.provider_reference}
+    initial: dict[str, object] = {}
+    if related.crisis is not None:
+        initial["countries"] = ", ".join(related.crisis.countries)  # 2
+    if related.met.counts.get(Outcome.BLOCKED):
+        initial |= {"answer": Answer.REMOVED.value, "measure_at": _to_minute(related.met.first_at)}
+    if related.before is not None:  # 1
+        earlier = related.before
+        initial |= {
+            "answer": earlier.answer.value,
+            "measure_at": _to_minute(earlier.measure_at),
+            "reason": earlier.reason.value if earlier.reason else "",
+        }
+        if earlier.countries:
+            initial["countries"] = ", ".join(earlier.countries)
+    if referral_out.provider_reference:  # 3
+        initial["reference"] = referral_out.provider_reference
+    return initial
+
+
+def _to_minute(at: datetime | None) -> datetime | None:
+    """Return a time without seconds: browsers send none back from a datetime field."""
+    return at.replace(second=0, microsecond=0) if at else None

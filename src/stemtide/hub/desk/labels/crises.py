@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels for the states of a crisis' room."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.protocol.enums import (
+    Capacity,
+    JoinState,
+    NeighbourStatus,
+    PartyKind,
+    ProposalAct,
+    TriageOutcome,
+)
+from stemtide.protocol.messages.previews import Purpose
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+_Words: TypeAlias = "str | _StrPromise"
+
+PHRASES: dict[str, dict[str, _Words]] = {
+    "triage": {
+        TriageOutcome.AS_USUAL: _("business as usual"),
+        TriageOutcome.MONITOR: _("increased monitoring"),
+        TriageOutcome.ACTIVATE: _("activate"),
+    },
+    "joining": {
+        JoinState.LEADS: _("leads"),
+        JoinState.INVITED: _("invited"),
+        JoinState.JOINED: _("takes part"),
+        JoinState.DECLINED: _("declined"),
+        JoinState.LEFT: _("left"),
+        JoinState.UNINVITED: _("invitation taken back"),
+    },
+    "capacity": {
+        Capacity.AFFECTED: _("affected"),
+        Capacity.SUPPORTING: _("supporting"),
+        Capacity.OBSERVER: _("observing"),
+    },
+    "proposal": {
+        ProposalAct.ACTIVATE: _("Activation"),
+        ProposalAct.CLOSE: _("Closure"),
+    },
+    "neighbour": {
+        NeighbourStatus.UNCONFIRMED: _("not confirmed"),
+        NeighbourStatus.ACTIVE: _("active"),
+        NeighbourStatus.ENDED: _("ended"),
+    },
+    "party": {
+        PartyKind.AUTHORITY: _("authority"),
+        PartyKind.AGENCY: _("agency"),
+        PartyKind.PROVIDER: _("provider"),
+        PartyKind.CONSORTIUM: _("consortium"),
+        PartyKind.OBSERVER: _("observer"),
+    },
+    "figure": {"all": _("all")},
+    "parties": {
+        PartyKind.AUTHORITY: _("all authorities"),
+        PartyKind.AGENCY: _("all agencies"),
+        PartyKind.PROVIDER: _("all providers"),
+        PartyKind.CONSORTIUM: _("all consortia"),
+        PartyKind.OBSERVER: _("all observers"),
+    },
+    "purpose": {
+        Purpose.CONTAIN_SPREAD: _("to contain its spread"),
+        Purpose.THREAT_TO_LIFE: _("to find a threat to somebody's life"),
+        Purpose.PRESERVE: _("to preserve evidence"),
+        Purpose.REVIEW: _("to review a label, a dispute or a complaint"),
+    },
+}
+"""Labels by group, then by enum value."""
+
+LOOKS: dict[str, dict[str, str]] = {
+    "triage": {TriageOutcome.ACTIVATE: "bad", TriageOutcome.MONITOR: "warn"},
+    "joining": {
+        JoinState.LEADS: "good",
+        JoinState.JOINED: "good",
+        JoinState.INVITED: "warn",
+    },
+    "neighbour": {NeighbourStatus.ACTIVE: "bad", NeighbourStatus.UNCONFIRMED: "warn"},
+}
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

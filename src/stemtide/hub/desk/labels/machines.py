@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels and colours for the states of exchanges and webhooks."""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _, gettext_noop
+
+from stemtide.interop.exchanges import ExchangeState, Fate, OutgoingState
+from stemtide.protocol.enums import Direction, ExchangeKind
+from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookState
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+    "exchange-kind": {
+        ExchangeKind.TAXII: "TAXII",
+        ExchangeKind.STOPNCII: "StopNCII",
+        ExchangeKind.MISP_FEED: "MISP",
+    },
+    "exchange": {
+        ExchangeState.RUNNING: _("running"),
+        ExchangeState.FAILING: _("failing"),
+        ExchangeState.PAUSED: _("paused"),
+        ExchangeState.REMOVED: _("ended"),
+    },
+    "direction": {
+        Direction.PULL: _("comes here"),
+        Direction.PUSH: _("goes there"),
+        Direction.BOTH: _("both ways"),
+    },
+    "fate": {
+        Fate.SHARED: _("shared here, new"),
+        Fate.CHANGED: _("changed"),
+        Fate.ENDED: _("taken back by the source"),
+        Fate.CONFIRMED: _("here already, confirmed"),
+        Fate.ECHO: _("our own, come back"),
+        Fate.OVERRULED: _("withdrawn here before"),
+        Fate.LEFT_OUT: _("left out by the terms"),
+        Fate.REFUSED: _("wrong, and refused"),
+        "not_taken_back": _("withdrawn here, and kept there"),
+    },
+    "outgoing": {
+        OutgoingState.WAITING: _("waits to be told"),
+        OutgoingState.SENT: _("told"),
+        OutgoingState.TAKING_BACK: _("to be taken back there"),
+        OutgoingState.ENDED: _("over: it is not to be there any more"),
+        OutgoingState.REFUSED: _("refused there"),
+    },
+    "webhook": {
+        WebhookState.ACTIVE: _("active"),
+        WebhookState.PAUSED: _("paused"),
+        WebhookState.DISABLED: _("given up"),
+    },
+    "webhook-delivery": {
+        WebhookDeliveryState.QUEUED: _("waits to leave"),
+        WebhookDeliveryState.SENDING: _("under way"),
+        WebhookDeliveryState.FAILED: _("failed, tried again"),
+        WebhookDeliveryState.SENT: _("arrived"),
+        WebhookDeliveryState.DEAD: _("given up"),
+        WebhookDeliveryState.STOPPED: _("stopped with its webhook"),
+        WebhookDeliveryState.MOOT: _("nothing left to tell"),
+    },
+}
+
+LOOKS: dict[str, dict[str, str]] = {
+    "exchange": {
+        ExchangeState.RUNNING: "good",
+        ExchangeState.FAILING: "bad",
+        ExchangeState.PAUSED: "warn",
+    },
+    "webhook": {
+        WebhookState.ACTIVE: "good",
+        WebhookState.PAUSED: "warn",
+        WebhookState.DISABLED: "bad",
+    },
+    "webhook-delivery": {
+        WebhookDeliveryState.FAILED: "warn",
+        WebhookDeliveryState.SENT: "good",
+        WebhookDeliveryState.DEAD: "bad",
+        WebhookDeliveryState.STOPPED: "bad",
+    },
+    "outgoing": {OutgoingState.REFUSED: "bad", OutgoingState.TAKING_BACK: "warn"},
+}
+
+REASONS = (
+    gettext_noop("its receiver said that its address is gone (410): resume it once it is back"),
+    gettext_noop("nothing arrived there for three days: mend its receiver, test it, resume it"),
+    gettext_noop(
+        "the key that looked after it was revoked or has expired: resume it with another one"
+    ),
+)
+"""Reasons of the rules for disabling a webhook, listed here for the translators."""

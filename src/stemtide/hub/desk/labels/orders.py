@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels and colours for the states of removal orders and their scrutiny.
+
+None of it is shared with referrals: a referral is voluntary, and an order is not.
+"""
+
+from typing import TYPE_CHECKING
+
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.protocol.enums.orders import (
+    AccessPurpose,
+    EmergencyGround,
+    Measure,
+    OrderState,
+    ReviewKind,
+    ScrutinyBasis,
+    ScrutinyState,
+)
+from stemtide.protocol.enums.referrals import ReceiptVia
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+    "order": {
+        OrderState.DRAFTED: _("draft"),
+        OrderState.DISCARDED: _("draft thrown away"),
+        OrderState.ISSUED: _("issued, not received yet"),
+        OrderState.RECEIVED: _("received: the hour runs"),
+        OrderState.SUSPENDED: _("the clock stands still"),
+        OrderState.EXECUTED: _("executed"),
+        OrderState.WITHDRAWN: _("order taken back"),
+        OrderState.ANNULLED: _("without effect"),
+        OrderState.UNDONE: _("without effect: to be reinstated"),
+        OrderState.REINSTATED: _("content reinstated"),
+    },
+    "order_via": {
+        ReceiptVia.WEBHOOK: _("its webhook answered"),
+        ReceiptVia.MAIL: _("its mail server accepted it"),
+        ReceiptVia.API: _("a program of it fetched it"),
+        ReceiptVia.DESK: _("somebody opened it at the desk"),
+        ReceiptVia.LINK: _("somebody followed the link of the mail"),
+    },
+    "measure": {
+        Measure.REMOVED: _("removed"),
+        Measure.DISABLED: _("access disabled in all Member States"),
+    },
+    "annex": {
+        "tco-annex-1": _("Annex I: the removal order"),
+        "tco-annex-2": _("Annex II: it is executed"),
+        "tco-annex-3": _("Annex III: it cannot be executed"),
+    },
+    "scrutiny": {
+        ScrutinyState.OPENED: _("scrutiny is open"),
+        ScrutinyState.ANNOUNCED: _("an infringement was announced"),
+        ScrutinyState.UPHELD: _("no infringement found"),
+        ScrutinyState.INFRINGED: _("an infringement was found"),
+        ScrutinyState.CLOSED: _("closed without a decision"),
+    },
+    "scrutiny_basis": {
+        ScrutinyBasis.OWN_INITIATIVE: _("on the authority's own initiative"),
+        ScrutinyBasis.PROVIDER: _("the provider asked for it"),
+        ScrutinyBasis.CONTENT_PROVIDER: _("the content provider asked for it"),
+    },
+    "emergency": {
+        EmergencyGround.IMMINENT_THREAT: _(
+            "an imminent threat to the life or physical integrity of a person"
+        ),
+        EmergencyGround.ONGOING_EVENTS: _(
+            "ongoing events that harm the life or physical integrity of a person"
+        ),
+        EmergencyGround.OTHER: _("another serious harm, as the justification says"),
+    },
+    "review": {
+        ReviewKind.ADMINISTRATIVE: _("administrative review proceedings"),
+        ReviewKind.JUDICIAL: _("judicial review proceedings"),
+    },
+    "access_purpose": {
+        AccessPurpose.REVIEW: _("administrative or judicial review"),
+        AccessPurpose.COMPLAINT: _("handling of a complaint"),
+        AccessPurpose.PROSECUTION: _("prevention, investigation or prosecution"),
+    },
+}
+"""Labels by group, then by enum value."""
+
+LOOKS: dict[str, dict[str, str]] = {
+    "order": {
+        OrderState.ISSUED: "warn",
+        OrderState.RECEIVED: "bad",
+        OrderState.SUSPENDED: "warn",
+        OrderState.EXECUTED: "good",
+        OrderState.UNDONE: "warn",
+        OrderState.REINSTATED: "good",
+    },
+    "scrutiny": {
+        ScrutinyState.OPENED: "warn",
+        ScrutinyState.ANNOUNCED: "bad",
+        ScrutinyState.INFRINGED: "bad",
+        ScrutinyState.UPHELD: "good",
+    },
+}
+"""Colours by group, then by enum value; a value that is not listed is "calm"."""

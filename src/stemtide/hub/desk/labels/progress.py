@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Labels of the statistics: figures, outcomes of requests, reasons."""
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
+from stemtide.protocol.enums.referrals import ContentType, RefusalReason
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+Words: TypeAlias = "str | _StrPromise"
+
+REFERRAL_STEPS: dict[str, Words] = {
+    "assessed": _("assessed"),
+    "decided": _("decided"),
+    "referred": _("referred"),
+    "acknowledged": _("acknowledged"),
+    "gone": _("removed or disabled"),
+}
+"""Steps of a referral, in order."""
+
+REFERRAL_OUTCOMES: dict[str, Words] = {
+    "removed": _("removed"),
+    "disabled": _("access disabled"),
+    "geo_blocked": _("blocked in some countries"),
+    "refused": _("refused"),
+    "not_found": _("not found"),
+    "withdrawn": _("taken back before an answer"),
+    "waiting": _("waiting for an answer"),
+}
+
+ORDER_STEPS: dict[str, Words] = {
+    "issued": _("issued"),
+    "received": _("received"),
+    "executed": _("executed"),
+    "in_time": _("executed within the hour"),
+}
+
+ORDER_OUTCOMES: dict[str, Words] = {
+    "executed": _("executed"),
+    "not_executed": _("not executed: an answer of Annex III stands"),
+    "withdrawn": _("withdrawn before execution"),
+    "annulled": _("without effect before execution"),
+    "open": _("open"),
+}
+
+ORDER_BESIDE: dict[str, Words] = {
+    "overdue": _("the hour passed without an answer"),
+    "cross_border": _("to a provider of another Member State"),
+    "scrutinised": _("examined there"),
+    "infringed": _("found to infringe"),
+    "undone": _("lost its effect after execution"),
+    "reinstated": _("content reinstated"),
+    "addresses": _("web addresses in executed orders"),
+}
+
+REFERRAL_BESIDE: dict[str, Words] = {
+    "not_referred": _("decided not to refer"),
+    "reinstated": _("put back by the provider"),
+    "came_back": _("there again at a visit of the hub"),
+}
+
+REASONS: dict[str, Words] = {
+    RefusalReason.WITHIN_TERMS: _("within the provider's terms"),
+    RefusalReason.NEWS_OR_EDUCATION: _("news, education, art or research"),
+    RefusalReason.COUNTER_SPEECH: _("counter-speech"),
+    RefusalReason.NOT_OURS: _("not on this service"),
+    RefusalReason.NO_GROUNDS_GIVEN: _("no grounds were given"),
+    RefusalReason.UNDER_COMPLAINT: _("a complaint is under review"),
+    RefusalReason.OTHER: _("another reason"),
+    "impossibility": _("impossible, not of the provider's making"),
+    "manifest_error": _("manifest errors in the order"),
+    "insufficient_information": _("not enough information"),
+}
+
+CONTENT_TYPES: dict[str, Words] = {
+    ContentType.VIDEO: _("video"),
+    ContentType.IMAGE: _("image"),
+    ContentType.AUDIO: _("sound"),
+    ContentType.TEXT: _("text"),
+    ContentType.DOCUMENT: _("document"),
+    ContentType.LIVE_STREAM: _("live stream"),
+    ContentType.ARCHIVE: _("archive"),
+    ContentType.LINKS: _("links"),
+    ContentType.ACCOUNT: _("account"),
+    ContentType.GROUP: _("group"),
+    ContentType.OTHER: _("other"),
+}
+
+BY: dict[str, Words] = {
+    ProgressBy.PROVIDER: _("provider"),
+    ProgressBy.AUTHORITY: _("authority"),
+    ProgressBy.LANGUAGE: _("language"),
+    ProgressBy.CONTENT_TYPE: _("kind of content"),
+    ProgressBy.IDEOLOGY: _("ideology"),
+}
+
+OF: dict[str, Words] = {
+    ProgressOf.OWN: _("my party's"),
+    ProgressOf.ALL: _("everybody's"),
+}

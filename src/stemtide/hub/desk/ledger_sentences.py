@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ledger entries as sentences for people."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils.translation import gettext as _, gettext_lazy
+
+from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.parties.writes.locks import HUB
+from stemtide.hub.rooms.reports.reads import timeline as timelines
+
+TAIL = 12
+"""Entries at the end of the ledger that the board shows."""
+
+ACTS = {
+    "party.added": gettext_lazy("took a party in"),
+    "competence.named": gettext_lazy("named an authority competent"),
+    "competence.ended": gettext_lazy("ended an authority's competence"),
+    "person.added": gettext_lazy("added a person"),
+    "person.invited": gettext_lazy("invited a person"),
+    "person.joined": gettext_lazy("joined the desk"),
+    "person.reassigned": gettext_lazy("gave a person another role"),
+    "person.deactivated": gettext_lazy("shut a person out"),
+    "person.reactivated": gettext_lazy("let a person in again"),
+    "person.locked": gettext_lazy("locked an account after wrong passwords or codes"),
+    "person.unlocked": gettext_lazy("lifted the lock of an account"),
+    "person.erased": gettext_lazy("erased what was kept of a person"),
+    "sittings.ended": gettext_lazy("signed a person out everywhere"),
+    "factors.changed": gettext_lazy("changed their second factor"),
+    "factors.removed": gettext_lazy("took a person's second factors away"),
+    "password.changed": gettext_lazy("changed their password"),
+    "account.joined": gettext_lazy("came in through their organisation"),
+    "contact_point.added": gettext_lazy("added a contact point"),
+    "contact_point.changed": gettext_lazy("changed a contact point"),
+    "contact_point.removed": gettext_lazy("removed a contact point"),
+    "contact_point.verified": gettext_lazy("found a contact point to answer"),
+    "ladder.changed": gettext_lazy("changed its escalation ladder"),
+    "hub_key.recorded": gettext_lazy("recorded a key of the hub"),
+    "hub_key.replaced": gettext_lazy("replaced a key of the hub"),
+    "hub_key.accepted": gettext_lazy("accepted another key for the hub"),
+    "key.issued": gettext_lazy("issued a key"),
+    "key.revoked": gettext_lazy("revoked a key"),
+    "agent.appeared": gettext_lazy("connected an agent"),
+    "agent.returned": gettext_lazy("reconnected an agent"),
+    "agent.updated": gettext_lazy("updated an agent"),
+    "crisis.warned": gettext_lazy("raised an early warning"),
+    "crisis.activated": gettext_lazy("activated the protocol"),
+    "crisis.closed": gettext_lazy("closed a crisis"),
+    "crisis.triaged": gettext_lazy("rated an early warning"),
+    "crisis.deescalated": gettext_lazy("let a crisis calm down"),
+    "crisis.resumed": gettext_lazy("made a crisis live again"),
+    "crisis.reviewed": gettext_lazy("reviewed a crisis and kept it"),
+    "crisis.ended": gettext_lazy("ended a crisis' tail"),
+    "crisis.widened": gettext_lazy("added countries to a crisis"),
+    "crisis.linked": gettext_lazy("linked two crises of one event"),
+    "crisis.unlinked": gettext_lazy("set a crisis apart from another"),
+    "measure.considered": gettext_lazy("recorded a national measure"),
+    "proposal.opened": gettext_lazy("proposed activation or closure"),
+    "proposal.declined": gettext_lazy("declined what was proposed"),
+    "proposal.withdrawn": gettext_lazy("withdrew a proposal"),
+    "proposal.expired": gettext_lazy("let a proposal run out"),
+    "review.prompted": gettext_lazy("asked whether a crisis may calm down"),
+    "review.required": gettext_lazy("found a review overdue"),
+    "participant.invited": gettext_lazy("invited parties to a crisis"),
+    "participant.uninvited": gettext_lazy("took an invitation back"),
+    "participant.joined": gettext_lazy("joined a crisis"),
+    "participant.declined": gettext_lazy("declined an invitation"),
+    "participant.left": gettext_lazy("left a crisis"),
+    "neighbour.mirrored": gettext_lazy("noted another mechanism's activation"),
+    "neighbour.updated": gettext_lazy("updated another mechanism's activation"),
+    "check.answered": gettext_lazy("answered the checklist"),
+    "signal.shared": gettext_lazy("shared a signal"),
+    "signals.shared": gettext_lazy("shared signals in bulk"),
+    "signal.withdrawn": gettext_lazy("withdrew a signal"),
+    "signals.expired": gettext_lazy("let signals expire"),
+    "preview.added": gettext_lazy("sent a preview of a signal"),
+    "preview.opened": gettext_lazy("opened a preview, behind its veil"),
+    "preview.revealed": gettext_lazy("looked at a preview without its veil"),
+    "preview.destroyed": gettext_lazy("destroyed a preview"),
+    "previews.resealed": gettext_lazy("sealed the previews with a new key"),
+    "opinion.given": gettext_lazy("gave an opinion on a signal"),
+    "outcomes.reported": gettext_lazy("reported outcomes"),
+    "outlier.decided": gettext_lazy("decided whether reported uploads count"),
+    "message.posted": gettext_lazy("wrote into a situation log"),
+    "message.pinned": gettext_lazy("pinned a message"),
+    "message.unpinned": gettext_lazy("took a pinned message down"),
+    "line.proposed": gettext_lazy("proposed a public line"),
+    "line.agreed": gettext_lazy("agreed to a public line"),
+    "line.objected": gettext_lazy("objected to a public line"),
+    "line.withdrawn": gettext_lazy("withdrew a public line"),
+    "timeline.exported": gettext_lazy("exported a crisis' timeline"),
+    "report.opened": gettext_lazy("opened a post-crisis report"),
+    "report.written": gettext_lazy("wrote into a post-crisis report"),
+    "report.noted": gettext_lazy("added a debrief note"),
+    "action.added": gettext_lazy("gave out an action of the debrief"),
+    "action.completed": gettext_lazy("completed an action of the debrief"),
+    "report.agreed": gettext_lazy("agreed to a post-crisis report"),
+    "report.published": gettext_lazy("published a post-crisis report"),
+    "yearly.written": gettext_lazy("wrote into its yearly report"),
+    "lead.reported": gettext_lazy("reported a lead to a threat to life"),
+    "lead.received": gettext_lazy("received a lead to a threat to life"),
+    "lead.forwarded": gettext_lazy("passed on a lead to a threat to life"),
+    "lead.closed": gettext_lazy("closed a lead to a threat to life"),
+    "lead.erased": gettext_lazy("erased the words of a lead"),
+    "referral.assessed": gettext_lazy("assessed content, to be referred or not"),
+    "referral.held": gettext_lazy("let a referral wait for a hold"),
+    "referral.freed": gettext_lazy("freed a referral, as the hold is over"),
+    "referral.dropped": gettext_lazy("decided not to refer content"),
+    "referral.sent": gettext_lazy("sent a referral"),
+    "referral.overlapped": gettext_lazy("acts on the same content as a referral"),
+    "referral.received": gettext_lazy("received a referral"),
+    "referral.acknowledged": gettext_lazy("acknowledged a referral"),
+    "referral.answered": gettext_lazy("answered a referral"),
+    "referral.explained": gettext_lazy("gave context to a referral"),
+    "referral.withdrawn": gettext_lazy("withdrew a referral"),
+    "referral.reinstated": gettext_lazy("reinstated referred content"),
+    "referrals.sent": gettext_lazy("sent referrals of a batch"),
+    "referrals.held": gettext_lazy("let referrals of a batch wait for holds"),
+    "referrals.received": gettext_lazy("received referrals"),
+    "batch.opened": gettext_lazy("opened a batch of referrals"),
+    "hold.placed": gettext_lazy("asked for a hold"),
+    "hold.extended": gettext_lazy("extended a hold"),
+    "hold.lifted": gettext_lazy("lifted a hold"),
+    "hold.expired": gettext_lazy("let a hold run out"),
+    "hold.ordered": gettext_lazy("issued an order for content under a hold"),
+    "hold.met": gettext_lazy("met a hold"),
+    "hold.overridden": gettext_lazy("sent a referral over a hold, in an emergency"),
+    "complaint.filed": gettext_lazy("complained of a provider's decision"),
+    "complaint.taken": gettext_lazy("took up a complaint"),
+    "complaint.decided": gettext_lazy("decided a complaint"),
+    "complaint.withdrawn": gettext_lazy("took a complaint back"),
+    "complaint.prompted": gettext_lazy("found a complaint overdue"),
+    "complaint.erased": gettext_lazy("erased the words of a complaint"),
+    "redress.asked": gettext_lazy("asked for redress after a complaint"),
+    "redress.declined": gettext_lazy("kept what a complaint was about"),
+    "redress.granted": gettext_lazy("took back what a complaint was about"),
+    "redress.accepted": gettext_lazy("accepted why it was kept"),
+    "redress.lapsed": gettext_lazy("found that nothing is left to answer"),
+    "information.given": gettext_lazy("informed a provider before its first order"),
+    "order.drafted": gettext_lazy("drafted a removal order"),
+    "order.changed": gettext_lazy("changed a draft order"),
+    "order.discarded": gettext_lazy("discarded a draft order"),
+    "order.issued": gettext_lazy("issued a removal order"),
+    "order.copied": gettext_lazy("sent a copy of a removal order"),
+    "copy.received": gettext_lazy("received a copy of a removal order"),
+    "order.received": gettext_lazy("received a removal order"),
+    "order.acknowledged": gettext_lazy("acknowledged a removal order"),
+    "order.executed": gettext_lazy("executed a removal order"),
+    "order.suspended": gettext_lazy("said that a removal order cannot be executed"),
+    "order.resumed": gettext_lazy("started the hour of a removal order anew"),
+    "order.missed": gettext_lazy("noted that the hour of a removal order passed"),
+    "order.overlapped": gettext_lazy("issued a removal order for content that another order names"),
+    "order.prolonged": gettext_lazy("extended the secrecy of a removal order"),
+    "order.withdrawn": gettext_lazy("withdrew a removal order"),
+    "order.annulled": gettext_lazy("took the effect from a removal order"),
+    "order.reinstated": gettext_lazy("reinstated content"),
+    "scrutiny.requested": gettext_lazy("asked for scrutiny of a removal order"),
+    "scrutiny.opened": gettext_lazy("opened scrutiny of a removal order"),
+    "scrutiny.announced": gettext_lazy("announced that it intends to find an infringement"),
+    "scrutiny.communicated": gettext_lazy("sent a decision of scrutiny to the agencies"),
+    "scrutiny.confirmed": gettext_lazy("found no infringement in a removal order"),
+    "scrutiny.infringed": gettext_lazy("found an infringement in a removal order"),
+    "scrutiny.closed": gettext_lazy("closed scrutiny of an order without a decision"),
+    "scrutiny.missed": gettext_lazy("noted that scrutiny is overdue"),
+    "preservation.started": gettext_lazy("began to preserve removed content"),
+    "preservation.extended": gettext_lazy("asked to preserve removed content longer"),
+    "preservation.accessed": gettext_lazy("noted an access to preserved content"),
+    "preservation.destroyed": gettext_lazy("destroyed preserved content"),
+    "recheck.requested": gettext_lazy("asked for a re-check"),
+    "recheck.confirmed": gettext_lazy("found removed content gone"),
+    "recheck.contradicted": gettext_lazy("found removed content still there"),
+    "recheck.returned": gettext_lazy("found removed content there again"),
+    "recheck.met": gettext_lazy("learnt that removed content was uploaded again"),
+    "alerts.raised": gettext_lazy("alerted parties"),
+    "alerts.settled": gettext_lazy("closed alerts that are no longer needed"),
+    "alert.acknowledged": gettext_lazy("acknowledged an alert"),
+    "alert.escalated": gettext_lazy("asked the next step of a ladder"),
+    "link.renewed": gettext_lazy("asked for a new link in place of one that had expired"),
+    "alert.exhausted": gettext_lazy("came to the end of a ladder without an answer"),
+    "delivery.arrived": gettext_lazy("delivered an alert"),
+    "delivery.exhausted": gettext_lazy("gave up delivering an alert"),
+    "delivery.retried": gettext_lazy("tried a dead delivery again"),
+    "delivery.dropped": gettext_lazy("dropped a dead delivery"),
+    "signing_key.rotated": gettext_lazy("gave a contact point a new signing secret"),
+    "drill.started": gettext_lazy("started a contact drill"),
+    "drill.ended": gettext_lazy("ended a contact drill"),
+    "drill.demanded": gettext_lazy("reminded agencies of a contact drill"),
+    "signal.joined": gettext_lazy("brought a signal into the crisis"),
+    "signal.repeated": gettext_lazy("described a signal anew"),
+    "objects.posted": gettext_lazy("posted objects to a collection"),
+    "objects.deleted": gettext_lazy("deleted an object of a collection"),
+    "exchange.added": gettext_lazy("added an exchange with another hub"),
+    "exchange.paused": gettext_lazy("paused an exchange with another hub"),
+    "exchange.resumed": gettext_lazy("resumed an exchange with another hub"),
+    "exchange.removed": gettext_lazy("ended an exchange with another hub"),
+    "exchange.pulled": gettext_lazy("took in what another hub told"),
+    "exchange.pushed": gettext_lazy("told another hub what is shared"),
+    "exchange.failed": gettext_lazy("found that an exchange fails"),
+    "exchange.recovered": gettext_lazy("found that an exchange works again"),
+    "webhook.added": gettext_lazy("registered a webhook"),
+    "webhook.changed": gettext_lazy("changed a webhook"),
+    "webhook.paused": gettext_lazy("paused a webhook"),
+    "webhook.resumed": gettext_lazy("resumed a webhook"),
+    "webhook.renewed": gettext_lazy("renewed a webhook's secret"),
+    "webhook.tested": gettext_lazy("tested a webhook"),
+    "webhook.retried": gettext_lazy("sent an event to a webhook again"),
+    "webhook.removed": gettext_lazy("ended a webhook"),
+    "webhook.exhausted": gettext_lazy("gave an event to a webhook up"),
+    "webhook.disabled": gettext_lazy("gave a webhook up"),
+}
+"""Verb phrases by kind of ledger entry; a kind that is not listed is shown unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One ledger entry as a sentence: actor and action."""
+
+    number: int
+    who: str
+    act: str
+    kind: str
+    exercise: bool
+    recorded_at: datetime
+
+
+def tail(*, viewer: Viewer) -> list[Line]:
+    """Return the last entries, newest first."""
+    head = ledger.heads().entries
+    rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
+    return in_words(rows[::-1], viewer=viewer)
+
+
+NOISE = ("alerts.raised", "alerts.settled")
+"""Kinds that the scheduler writes after every action: left out of short lists."""
+
+
+def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
+    """Return the last entries of a crisis that the viewer may see, newest first."""
+    try:
+        rows = timelines.tail(crisis, viewer=viewer, limit=limit, without=NOISE)
+    except (
+        NotAllowedError,
+        NotFoundError,
+    ):  # not in the room: names are shown by the rules of the ledger alone
+        rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit, without=NOISE)
+    return in_words(rows, viewer=viewer)
+
+
+def about(subject: str, *, viewer: Viewer) -> list[Line]:
+    """Return the entries about one subject that the viewer may see, oldest first."""
+    return in_words(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
+
+
+def in_words(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[Line]:
+    """Return entries as sentences."""
+    titles = {party.ref: party.title for party in parties.parties(viewer=viewer)}
+    return [_line(row, titles=titles) for row in rows]
+
+
+def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
+    """Return an entry as a sentence. titles: titles of parties by their ledger reference."""
+    if row.actor == ledger.WITHHELD:
+        who = _("Someone else")
+    elif row.actor == "clock":
+        who = _("The hub's clock")
+    elif row.actor == HUB:
+        who = _("The hub")
+    elif row.actor == COMPLAINANT:
+        who = _("An uploader")
+    else:
+        who = titles.get(row.actor, _("The hub's operator"))
+    return Line(
+        number=row.number,
+        who=who,
+        act=str(ACTS.get(row.kind, row.kind)),
+        kind=row.kind,
+        exercise=row.exercise,
+        recorded_at=row.recorded_at,
+    )

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deadlines of an order, and its timeline."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from stemtide.hub.desk.labels.orders import PHRASES
+from stemtide.protocol.enums.orders import OrderState, ScrutinyState
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.messages.orders import OrderOut
+
+_OVER = frozenset({OrderState.WITHDRAWN, OrderState.ANNULLED, OrderState.REINSTATED})
+_UNDECIDED = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """One deadline. article: of Regulation (EU) 2021/784."""
+
+    title: str
+    at: datetime
+    article: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event in the timeline."""
+
+    title: str
+    at: datetime
+    note: str = ""
+
+
+def deadlines(order: OrderOut) -> list[Deadline]:
+    """Return the deadlines of an order other than the one-hour limit, sorted by time."""
+    due = []
+    if order.state not in _OVER and order.state is not OrderState.UNDONE:
+        if order.received_at and order.copies and not order.scrutinies:
+            until = clocks.ask_scrutiny_until(order.received_at)
+            due.append(Deadline(_("The provider may ask for scrutiny until"), until, "Art. 4(4)"))
+        due += [
+            Deadline(
+                _("An authority with a copy may examine it until"), copy.scrutiny_until, "Art. 4(3)"
+            )
+            for copy in order.copies
+            if copy.scrutiny_until and not order.scrutinies
+        ]
+    due += [
+        Deadline(_("Scrutiny is decided by"), scrutiny.due_at, "Art. 4(3)")
+        for scrutiny in order.scrutinies
+        if scrutiny.state in _UNDECIDED
+    ]
+    if order.secret_until and order.state not in _OVER:
+        title = _("The content provider is not told before")
+        due.append(Deadline(title, order.secret_until, "Art. 11(3)"))
+    preservation = order.preservation
+    if preservation and preservation.destroyed_at is None:
+        due.append(Deadline(_("What was removed is preserved until"), preservation.until, "Art. 6"))
+    return sorted(due, key=lambda deadline: deadline.at)
+
+
+def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[Moment]:
+    """Return the timeline of an order, sorted by time. titles: titles of parties by name."""
+    events: list[tuple[str, datetime | None, str]] = [
+        (_("drafted"), order.drafted_at, ""),
+        (_("issued"), order.issued_at, ""),
+        *[
+            (_("arrived"), receipt.at, str(PHRASES["order_via"][receipt.via]))
+            for receipt in order.receipts
+        ],
+        *[
+            (_("copy received"), copy.received_at, titles.get(copy.to, copy.to))
+            for copy in order.copies
+        ],
+        (_("acknowledged"), order.acknowledged_at, ""),
+        (_("the hour had passed"), order.missed_at, ""),
+        (_("content acted upon"), order.executed_at, _("as the provider says")),
+        (_("order lost its effect"), order.ended_at, ""),
+        (_("content reinstated"), order.reinstated_at, ""),
+    ]
+    for answer in order.answers:
+        events.append((str(PHRASES["annex"][answer.form]), answer.answered_at, ""))
+        events.append((_("the hour began anew"), answer.resumed_at, ""))
+    for scrutiny in order.scrutinies:
+        events.append(
+            (
+                _("scrutiny opened"),
+                scrutiny.opened_at,
+                str(PHRASES["scrutiny_basis"][scrutiny.basis]),
+            )
+        )
+        events.append((_("infringement announced"), scrutiny.announced_at, ""))
+        events.append(
+            (_("scrutiny decided"), scrutiny.decided_at, str(PHRASES["scrutiny"][scrutiny.state]))
+        )
+    moments = [Moment(title, at, note) for title, at, note in events if at is not None]
+    return sorted(moments, key=lambda moment: moment.at)

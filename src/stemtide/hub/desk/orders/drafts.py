@@ -1,0 +1,352 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Drafts of removal orders: begin, fill in Annex I beside its lint, issue; prior information."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from http import HTTPStatus
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.error_messages import filled, in_words, without_field
+from stemtide.hub.desk.forms import MarkedForm, uuid_or_none
+from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, known, language
+from stemtide.hub.desk.orders.forms import BeginForm, BesideForm, InformForm
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.orders.reads import drafts as reads_drafts, orders as reads
+from stemtide.hub.rooms.orders.rules import orders as rules
+from stemtide.hub.rooms.orders.rules.findings import Finding
+from stemtide.hub.rooms.orders.rules.lint import FlawedError
+from stemtide.hub.rooms.orders.writes import orders as writes
+from stemtide.hub.rooms.parties.reads import competences, parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.referrals.reads import search as searches
+from stemtide.protocol.enums import Duty, PartyKind
+from stemtide.protocol.law.forms import form
+from stemtide.protocol.messages.orders import OrderOut
+from stemtide.protocol.messages.referrals import Finding as Interest, SearchIn
+
+BESIDE = ("emergency_ground", "language", "content_type", "ideology")
+"""Fields outside Annex I whose change by somebody else is detected on saving."""
+
+SEARCHED = 10
+"""URLs of a draft for which other parties' interests are searched when its page is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One finding of the lint, in the reader's language."""
+
+    field: str
+    text: str
+    is_error: bool
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One field to fill in, with the lint's findings about it."""
+
+    field: forms.BoundField
+    remarks: tuple[Remark, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One section of the form. filled_in: fields that the hub fills in."""
+
+    name: str
+    title: str
+    note: str
+    filled_in: tuple[Shown, ...]
+    lines: tuple[Line, ...]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+@writing
+def new(request: SignedInRequest) -> HttpResponse:
+    """Begin a draft from its addressee and content; known values are filled in."""
+    by = actor_of(request)
+    _check_issuer(by)
+    if request.method != "POST":
+        initial = {name: request.GET.get(name, "")[:8000] for name in ("urls", "to", "signals")}
+        initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
+        form = BeginForm(providers=_providers(by), initial=initial)
+        return render(request, "desk/orders/new.html", {"form": form})
+    form_sent = BeginForm(request.POST, providers=_providers(by))
+    body = form_sent.message() if form_sent.is_valid() else None
+    if body is not None:
+        try:
+            order = writes.draft(body, by=by, now=datetime.now(UTC))
+        except InvalidError as error:
+            _add_refusal(form_sent, error)
+        else:
+            messages.success(request, _("Begun. What is known is filled in: look at all of it."))
+            return redirect("order-draft", uid=order.id)
+    form_sent.mark_errors()
+    return render(request, "desk/orders/new.html", {"form": form_sent}, status=422)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+@writing
+def draft(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Edit Annex I section by section; issue it once the lint passes."""
+    by, now = actor_of(request), datetime.now(UTC)
+    row = reads.find(uid, viewer=by.party)
+    if "change" not in reads.moves(row, by=by, now=now):
+        return redirect("order", uid=uid)
+    order = reads.order(uid, viewer=by.party, now=now)
+    annex, extras = _forms(request, order)
+    if request.method != "POST":
+        return _page(request, order, annex=annex, extras=extras)
+    is_valid = annex.is_valid() and extras.is_valid()
+    if request.POST.get("seen", version := _version(order)) != version:
+        annex.add_error(
+            None,
+            _(
+                "Somebody else changed this draft while you wrote. Nothing of yours is saved yet:"
+                " look at theirs on the page of the order, and save again if yours is to stand."
+            ),
+        )
+        is_valid = False
+    body = extras.changes(annex.written()) if is_valid else None
+    if body is not None:
+        try:
+            writes.change(uid, body=body, by=by, now=now)
+        except InvalidError as error:
+            _add_refusal(annex if error.field.startswith("annex.") else extras, error)
+        else:
+            return _after_save(request, uid, by=by)
+    return _page(request, order, annex=annex, extras=extras, status=422)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def inform(request: SignedInRequest) -> HttpResponse:
+    """Inform a provider of procedures and deadlines, twelve hours before a first order to it."""
+    by, now = actor_of(request), datetime.now(UTC)
+    status, form = 200, None
+    if request.method == "POST":
+        _check_issuer(by)
+        form = InformForm(request.POST, providers=_providers(by))
+        if _inform(request, form, by=by, now=now):
+            return redirect("order-inform")
+        form.mark_errors()
+        status = 422
+    elif is_issuer(by):
+        initial = {"to": request.GET.get("to", "")[:60], "text": _default_information(by)}
+        form = InformForm(providers=_providers(by), initial=initial)
+    context = {
+        "now": now,
+        "form": form,
+        "titles": titles_of(request),
+        "rows": reads.informations(viewer=by.party),
+    }
+    return render(request, "desk/orders/inform.html", context, status=status)
+
+
+def _inform(request: SignedInRequest, form: InformForm, *, by: Actor, now: datetime) -> bool:
+    """Send the information. Return whether it was sent; the form shows why not."""
+    body = form.message() if form.is_valid() else None
+    if body is None:
+        return False
+    try:
+        writes.inform(body, by=by, now=now)
+    except InvalidError as error:
+        _add_refusal(form, error)
+        return False
+    messages.success(request, _("Sent. An order may follow in twelve hours."))
+    return True
+
+
+def _after_save(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpResponse:
+    """Redirect after a draft was saved: back to it, or to the issued order."""
+    draft_url = f"{reverse('order-draft', args=[uid])}?look=1"
+    if request.POST.get("do") != "issue":
+        messages.success(request, _("Saved. Nobody but your authority sees it."))
+        return redirect(draft_url)
+    if not request.POST.get("confirm"):
+        messages.error(request, _("Saved, not issued: tick the box that says that you read it."))
+        return redirect(draft_url)
+    try:
+        writes.issue(uid, by=by, now=datetime.now(UTC))
+    except (FlawedError, ConflictError) as error:
+        messages.error(request, in_words(error))
+        return redirect(draft_url)
+    messages.success(request, _("Issued. It is on its way, and does not change any more."))
+    return redirect("order", uid=uid)
+
+
+def _page(
+    request: SignedInRequest,
+    order: OrderOut,
+    *,
+    annex: AnnexForm,
+    extras: BesideForm,
+    status: int = 200,
+) -> HttpResponse:
+    """Render the page of a draft."""
+    by, now = actor_of(request), datetime.now(UTC)
+    row = reads.find(order.id, viewer=by.party)
+    findings = reads_drafts.findings(row, viewer=by.party, now=now)
+    remarks = _remarks(findings, annex, extras)
+    is_looked_at = bool(request.GET.get("look")) or status != HTTPStatus.OK
+    for shown_form in (annex, extras):
+        shown_form.mark_errors()
+    context = {
+        "now": now,
+        "titles": titles_of(request),
+        "order": order,
+        "seen": _version(order),
+        "parts": _parts(annex, order, remarks=remarks if is_looked_at else ()),
+        "beside": _lines(extras, extras.fields, remarks=remarks if is_looked_at else ()),
+        "wrong": [*annex.non_field_errors(), *extras.non_field_errors()],
+        "remarks": remarks,
+        "flaws": sum(remark.is_error for remark in remarks),
+        "doubts": sum(not remark.is_error for remark in remarks),
+        "may_issue": "issue" in reads.moves(row, by=by, now=now),
+        "may_discard": "discard" in reads.moves(row, by=by, now=now),
+        "from_memory": annex.annex.from_memory,
+        "interests": _findings_of_others(order, by=by, now=now),
+    }
+    return render(request, "desk/orders/draft.html", context, status=status)
+
+
+def _forms(request: SignedInRequest, order: OrderOut) -> tuple[AnnexForm, BesideForm]:
+    """Return the two forms of the page, with stored values or with the request's data."""
+    post_data = request.POST if request.method == "POST" else None
+    initial = {
+        "emergency": order.emergency,
+        "emergency_ground": order.emergency_ground or "",
+        "language": order.language,
+        "content_type": order.content_type,
+        "ideology": order.ideology or "",
+        "signals": " ".join(str(signal) for signal in order.signals),
+    }
+    annex = AnnexForm(post_data, annex=form("tco-annex-1"), values=order.annex, prefix="annex")
+    return annex, BesideForm(post_data, initial=initial, language=order.language)
+
+
+def _version(order: OrderOut) -> str:
+    """Return a digest of a draft, which shows on saving whether somebody else changed it since."""
+    text = order.model_dump_json(include={"annex", "emergency", *BESIDE, "signals"})
+    return sha256(text.encode()).hexdigest()
+
+
+def _remarks(findings: Sequence[Finding], *forms_of_page: MarkedForm) -> list[Remark]:
+    """Return the lint's findings, each with the title of its field."""
+    labels = {
+        name: str(field.label) for form in forms_of_page for name, field in form.fields.items()
+    }
+    return [
+        Remark(
+            finding.field,
+            filled(finding.template, finding.facts),
+            finding.is_error,
+            title=labels.get(finding.field, finding.field),
+        )
+        for finding in findings
+    ]
+
+
+def _parts(annex: AnnexForm, order: OrderOut, *, remarks: Sequence[Remark]) -> list[Part]:
+    """Return the sections of Annex I, to be filled in."""
+    return [
+        Part(
+            name=section.name,
+            title=section.title.within(language()),
+            note=section.note.within(language()) if section.note else "",
+            filled_in=known(section, order.annex),
+            lines=_lines(annex, [field.name for field in section.fields], remarks=remarks),
+        )
+        for section in annex.annex.sections
+    ]
+
+
+def _lines(
+    form: MarkedForm, names: Iterable[str], *, remarks: Sequence[Remark]
+) -> tuple[Line, ...]:
+    """Return fields of a form, each with the lint's findings about it."""
+    return tuple(
+        Line(form[name], tuple(remark for remark in remarks if remark.field == name))
+        for name in names
+        if name in form.fields
+    )
+
+
+def _findings_of_others(order: OrderOut, *, by: Actor, now: datetime) -> list[Interest]:
+    """Return other parties' interests in the content of a draft; the search leaves no trace.
+
+    source: Regulation (EU) 2021/784 Art. 14(1).
+    """
+    findings: dict[object, Interest] = {}
+    for url in order.urls[:SEARCHED]:
+        search = SearchIn(
+            url=url,
+            provider=order.addressee,
+            signals=tuple(order.signals),
+            exercise=order.exercise,
+        )
+        try:
+            found_here = searches.search(search, viewer=by.party, now=now).findings
+        except InvalidError:  # not a searchable URL: the lint reports it
+            continue
+        findings |= {finding.model_dump_json(): finding for finding in found_here}
+    return list(findings.values())
+
+
+def _default_information(by: Actor) -> str:
+    """Return the default text of the information that a provider gets before a first order."""
+    return _(
+        "%(authority)s may issue removal orders under Article 3 of Regulation (EU) 2021/784 to"
+        " you. This is what you should know before the first one.\n\n"
+        "An order reaches you by the ways that you named for it: your webhook, your contact"
+        " point's mail, this desk. Within one hour of receipt you remove the content, or disable"
+        " access to it in all Member States, and say so by the form of Annex II. Where you cannot,"
+        " say so at once by the form of Annex III: the clock stands still until the ground is"
+        " over.\n\n"
+        "You preserve what you removed for six months. Within 48 hours of receipt you may ask the"
+        " authority of your own Member State to examine an order. Each order says how it can be"
+        " challenged."
+    ) % {"authority": by.party.title}
+
+
+def _may_issue(by: Actor) -> bool:
+    """Whether the actor's authority is registered as competent to issue orders."""
+    return competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
+
+
+def is_issuer(by: Actor) -> bool:
+    """Whether the actor may draft orders."""
+    actor_facts = {"kind": by.kind, "is_competent": _may_issue(by), "role": by.role}
+    return allows(rules.check_draft, **actor_facts)
+
+
+def _check_issuer(by: Actor) -> None:
+    """Refuse actors who may not draft orders."""
+    rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
+
+
+def _add_refusal(form: MarkedForm, error: InvalidError) -> None:
+    """Show a refusal beside its field, or above the form."""
+    name = error.field.removeprefix("annex.")
+    form.add_error(name if name in form.fields else None, without_field(error))
+
+
+def _providers(by: Actor) -> list[tuple[str, str]]:
+    """Return providers as (name, title)."""
+    party_rows = parties.parties(viewer=by.party)
+    return [(party.name, party.title) for party in party_rows if party.kind == PartyKind.PROVIDER]

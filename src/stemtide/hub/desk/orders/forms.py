@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms for removal orders: begin a draft, inform the provider before, act on an order."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel
+
+from stemtide.hub.desk.forms import OrderForm, uuid_or_none
+from stemtide.hub.desk.labels import ideology_title
+from stemtide.hub.desk.labels.orders import PHRASES
+from stemtide.hub.desk.labels.referrals import PHRASES as CONTENT
+from stemtide.hub.desk.orders.annex_forms import MomentField
+from stemtide.protocol.enums.orders import AccessPurpose, ScrutinyBasis
+from stemtide.protocol.enums.referrals import ContentType
+from stemtide.protocol.labels import ideologies
+from stemtide.protocol.law.forms import MAX_LONG_TEXT, MAX_URL, MAX_URLS
+from stemtide.protocol.messages.orders import (
+    AccessIn,
+    DraftIn,
+    InformIn,
+    OrderIn,
+    PreserveIn,
+    ScrutinyIn,
+    SecrecyIn,
+    WordsIn,
+)
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+_LANGUAGES = (
+    ("en", _("English")),
+    ("nl", _("Dutch")),
+    ("fr", _("French")),
+    ("de", _("German")),
+)
+_SIGNALS = _("Ids of your own signals of it (may stay empty)")
+_FALL = _("They are withdrawn at every agent if the order loses its effect.")
+
+
+def _area(rows: int) -> forms.Textarea:
+    """Return a text area with so many rows."""
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class ActForm(OrderForm):
+    """An action on an order. message() is None if the write takes no message, or it is invalid."""
+
+    takes_message = True
+
+    def message(self) -> BaseModel | None:
+        """Return the message for the room. Call it on a valid form."""
+        return None
+
+
+class PlainForm(ActForm):
+    """An action that takes no message."""
+
+    takes_message = False
+
+
+class SureForm(PlainForm):
+    """An action that takes no message and cannot be undone: it must be confirmed."""
+
+    confirm = forms.BooleanField(
+        label=_("I mean it: it cannot be undone."),
+        error_messages={"required": _("Tick this box to say that you mean it.")},
+    )
+
+
+class WordsForm(ActForm):
+    """An action with its reasons."""
+
+    text = forms.CharField(
+        label=_("Reasons"), min_length=3, max_length=MAX_LONG_TEXT, widget=_area(3)
+    )
+
+    def message(self) -> BaseModel | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: WordsIn | None = self.read(WordsIn, text=self.cleaned_data["text"])
+        return message
+
+
+class GraveForm(WordsForm):
+    """An action with its reasons that ends an order's effect: it must be confirmed."""
+
+    confirm = forms.BooleanField(
+        label=_("I mean it: the order loses its effect at once, and does not get it back."),
+        error_messages={"required": _("Tick this box to say that you mean it.")},
+    )
+
+
+class SecrecyForm(ActForm):
+    """Prolong the secrecy of an order towards its content provider."""
+
+    until = MomentField(label=_("Until when?"))
+    reason = forms.CharField(label=_("Why?"), min_length=3, max_length=2000, widget=_area(2))
+
+    def message(self) -> BaseModel | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: SecrecyIn | None = self.read(SecrecyIn, **self.cleaned_data)
+        return message
+
+
+class ScrutinyForm(ActForm):
+    """Ask for scrutiny, or open it. basis: who asks."""
+
+    basis = ScrutinyBasis.PROVIDER
+    reasons = forms.CharField(
+        label=_("Why should it be examined?"),
+        help_text=_("Such as: it seriously or manifestly infringes the Regulation, or a right."),
+        min_length=3,
+        max_length=MAX_LONG_TEXT,
+        widget=_area(3),
+    )
+
+    def message(self) -> BaseModel | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: ScrutinyIn | None = self.read(
+            ScrutinyIn,
+            basis=self.basis,
+            reasons=self.cleaned_data["reasons"],
+            informed_at=self.cleaned_data.get("informed_at"),
+        )
+        return message
+
+
+class OwnScrutinyForm(ScrutinyForm):
+    """Open scrutiny on the authority's own initiative."""
+
+    basis = ScrutinyBasis.OWN_INITIATIVE
+
+
+class AskedScrutinyForm(ScrutinyForm):
+    """Open scrutiny because a content provider asked, who is not a party here."""
+
+    basis = ScrutinyBasis.CONTENT_PROVIDER
+    informed_at = MomentField(label=_("When was the content provider informed, or had the order?"))
+
+
+class PreserveForm(ActForm):
+    """Prolong preservation of removed content, for review proceedings.
+
+    source: Regulation (EU) 2021/784 Art. 6(2).
+    """
+
+    proceedings = forms.ChoiceField(
+        label=_("Which review proceedings are going on?"),
+        choices=[
+            ("", _("Choose one")),
+            *PHRASES["review"].items(),
+            ("none", _("None: it is for an investigation, or for another reason")),
+        ],
+    )
+    reviewed_by = forms.CharField(
+        label=_("Before which authority or court?"), min_length=2, max_length=200
+    )
+    reviewed_since = forms.DateField(
+        label=_("Since which day?"),
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    reference = forms.CharField(
+        label=_("File number of the proceedings"), min_length=2, max_length=200
+    )
+    court = forms.CharField(
+        label=_("The court that asks (empty if your authority asks)"),
+        required=False,
+        max_length=200,
+    )
+    until = MomentField(label=_("Until when?"))
+
+    def clean_proceedings(self) -> str:
+        """Refuse reasons that do not prolong preservation, and say which rule applies to them."""
+        kind: str = self.cleaned_data["proceedings"]
+        if kind == "none":
+            raise forms.ValidationError(
+                _(
+                    "Only ongoing review proceedings prolong preservation (Art. 6(2)). For an"
+                    " investigation, ask the provider for access to what is preserved (Art."
+                    " 6(1)(b)), or use national law."
+                )
+            )
+        return kind
+
+    def message(self) -> BaseModel | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: PreserveIn | None = self.read(PreserveIn, **self.cleaned_data)
+        return message
+
+
+class AccessForm(ActForm):
+    """Record who had access to preserved content."""
+
+    purpose = forms.ChoiceField(
+        label=_("For what?"), choices=list(PHRASES["access_purpose"].items())
+    )
+    who = forms.CharField(label=_("Which office? No person's name"), min_length=2, max_length=200)
+    reference = forms.CharField(
+        label=_("Their reference (may stay empty)"), required=False, max_length=200
+    )
+
+    def message(self) -> BaseModel | None:
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: AccessIn | None = self.read(
+            AccessIn,
+            purpose=AccessPurpose(form_data["purpose"]),
+            who=form_data["who"],
+            reference=form_data["reference"],
+        )
+        return message
+
+
+class _ProviderForm(OrderForm):
+    """A form that names a provider."""
+
+    to = forms.ChoiceField(label=_("Provider"))
+
+    def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        self.fields["to"].choices = [("", _("Choose a provider")), *providers]  # type: ignore[attr-defined]  # a choice field
+
+
+class BeginForm(_ProviderForm):
+    """The start of a draft: its addressee, and the content."""
+
+    urls = forms.CharField(
+        label=_("Exact web addresses of the content, one on a line (may stay empty)"),
+        required=False,
+        max_length=MAX_URLS * (MAX_URL + 2),
+        widget=_area(3),
+    )
+    signals = forms.CharField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+    crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def message(self) -> OrderIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        signals = _uuids(self, form_data["signals"])
+        urls = [line.strip() for line in form_data["urls"].splitlines() if line.strip()]
+        if signals is None:
+            return None
+        message: OrderIn | None = self.read(
+            OrderIn,
+            to=form_data["to"],
+            annex={"urls": urls} if urls else {},
+            signals=signals,
+            exercise=form_data["exercise"],
+            crisis=form_data["crisis"],
+        )
+        return message
+
+
+class BesideForm(OrderForm):
+    """Fields of a draft that are not part of Annex I."""
+
+    emergency = forms.CharField(
+        label=_("Why it could not wait for twelve hours' notice (a first order only)"),
+        required=False,
+        max_length=2000,
+        widget=_area(2),
+    )
+    emergency_ground = forms.ChoiceField(
+        label=_("Which serious harm makes it an emergency? (recital 17)"),
+        choices=[("", _("It is not an emergency")), *PHRASES["emergency"].items()],
+        required=False,
+    )
+    language = forms.ChoiceField(label=_("Language of the order"), choices=_LANGUAGES)
+    content_type = forms.ChoiceField(
+        label=_("What is there?"), choices=list(CONTENT["content_type"].items())
+    )
+    ideology = forms.ChoiceField(label=_("What moved its makers (may stay open)"), required=False)
+    signals = forms.CharField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
+
+    def __init__(self, *args: Any, language: str = "", **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        choices = [(ideology, ideology_title(ideology)) for ideology in ideologies()]
+        self.fields["ideology"].choices = [("", _("not said")), *choices]  # type: ignore[attr-defined]  # a choice field
+        if language and language not in dict(_LANGUAGES):
+            self.fields["language"].choices = [*_LANGUAGES, (language, language)]  # type: ignore[attr-defined]  # the same
+
+    def changes(self, annex: dict[str, Any]) -> DraftIn | None:
+        """Return the message for the room, or None if it is invalid. annex: values of Annex I."""
+        form_data = self.cleaned_data
+        signals = _uuids(self, form_data["signals"])
+        if signals is None:
+            return None
+        message: DraftIn | None = self.read(
+            DraftIn,
+            annex=annex,
+            emergency=form_data["emergency"],
+            emergency_ground=form_data["emergency_ground"] or None,
+            language=form_data["language"],
+            content_type=ContentType(form_data["content_type"]),
+            ideology=form_data["ideology"] or None,
+            signals=signals,
+        )
+        return message
+
+
+class InformForm(_ProviderForm):
+    """Inform a provider of procedures and deadlines before a first order."""
+
+    text = forms.CharField(
+        label=_("What the provider is told"),
+        min_length=20,
+        max_length=MAX_LONG_TEXT,
+        widget=_area(8),
+    )
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+
+    def message(self) -> InformIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: InformIn | None = self.read(InformIn, **self.cleaned_data)
+        return message
+
+
+def _uuids(form: OrderForm, text: str) -> tuple[UUID, ...] | None:
+    """Parse ids separated by spaces or commas. Add a form error, return None if one is invalid."""
+    uids = []
+    for word in text.replace(",", " ").split():
+        uid = uuid_or_none(word)
+        if uid is None:
+            form.add_error("signals", _("This is no id of a signal: %s") % word[:60])
+            return None
+        uids.append(uid)
+    return tuple(uids)
+
+
+def relabelled(form: ActForm, label: "str | _StrPromise") -> ActForm:
+    """Return the form with another label on its text field."""
+    if label:
+        name = next(field for field in ("text", "reasons") if field in form.fields)
+        form.fields[name].label = label
+    return form

@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions on an order's page: each with its form, its texts and its write."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.orders.forms import (
+    AccessForm,
+    ActForm,
+    AskedScrutinyForm,
+    GraveForm,
+    OwnScrutinyForm,
+    PlainForm,
+    PreserveForm,
+    ScrutinyForm,
+    SecrecyForm,
+    SureForm,
+    WordsForm,
+    relabelled,
+)
+from stemtide.hub.rooms.orders.writes import (
+    answers as writes_answers,
+    endings as writes_endings,
+    orders as writes,
+    preservation as writes_preserving,
+)
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.messages.orders import OrderOut
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One action. move: its name in the rules; done: the confirmation; ask: its form's own label.
+
+    is_primary: it is the next step, and shown open and first.
+    """
+
+    move: str
+    title: "str | _StrPromise"
+    form: type[ActForm]
+    write: Callable[..., OrderOut]
+    done: "str | _StrPromise"
+    help: "str | _StrPromise" = ""
+    ask: "str | _StrPromise" = ""
+    is_destructive: bool = False
+    is_primary: bool = False
+
+    def do(self, uid: UUID, *, form: ActForm, by: Actor, now: datetime) -> bool:
+        """Carry out the action. Return False if the form is invalid; the form then shows why."""
+        if not form.takes_message:
+            self.write(uid, by=by, now=now)
+            return True
+        body = form.message()
+        if body is None:
+            return False
+        self.write(uid, body=body, by=by, now=now)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An available action with its form. is_open: it was sent and refused."""
+
+    name: str
+    act: Act
+    form: ActForm
+    is_open: bool = False
+
+
+ACTS: dict[str, Act] = {
+    "acknowledge": Act(
+        "acknowledge",
+        _("Acknowledge it"),
+        PlainForm,
+        writes_answers.acknowledge,
+        _("Acknowledged. Its hour goes on."),
+        help=_("It says that a person has the order. It changes nothing in its hour."),
+        is_primary=True,
+    ),
+    "clarify": Act(
+        "resume",
+        _("Clear up what Annex III asks"),
+        WordsForm,
+        writes_answers.resume,
+        _("Sent. The hour has begun anew."),
+        help=_("The provider's hour starts anew, whole, when you send it."),
+        ask=_("Your clarification; the provider reads it"),
+        is_primary=True,
+    ),
+    "resume": Act(
+        "resume",
+        _("The ground is over"),
+        WordsForm,
+        writes_answers.resume,
+        _("Said. Your hour has begun anew."),
+        help=_("Your hour starts anew, whole."),
+        ask=_("What has changed; the authority reads it"),
+    ),
+    "reinstate": Act(
+        "reinstate",
+        _("The content is there again"),
+        PlainForm,
+        writes_answers.reinstate,
+        _("Said. The authorities see it."),
+        help=_(
+            "The order has no effect any more: put back at once what you removed, then say so. You"
+            " may still enforce your own terms (Art. 4(7))."
+        ),
+        is_primary=True,
+    ),
+    "ask-scrutiny": Act(
+        "ask_scrutiny",
+        _("Ask for scrutiny"),
+        ScrutinyForm,
+        writes_endings.open_scrutiny,
+        _("Asked. The order stands until it is decided."),
+        help=_(
+            "The authority of your Member State decides within 72 hours. You obey first: the hour"
+            " goes on."
+        ),
+    ),
+    "examine": Act(
+        "open_scrutiny_own_initiative",
+        _("Examine it on your own initiative"),
+        OwnScrutinyForm,
+        writes_endings.open_scrutiny,
+        _("Scrutiny is open. Its 72 hours run from your copy."),
+    ),
+    "examine-asked": Act(
+        "open_scrutiny_content_provider",
+        _("Examine it, as a content provider asked"),
+        AskedScrutinyForm,
+        writes_endings.open_scrutiny,
+        _("Scrutiny is open. Its 72 hours run from now."),
+        help=_("Write no name: a content provider is no party here."),
+    ),
+    "announce": Act(
+        "announce",
+        _("Announce an infringement"),
+        WordsForm,
+        partial(writes_endings.decide_scrutiny, step="announce"),
+        _("Announced. The issuing authority is told, and may withdraw."),
+        help=_("Before you find an infringement, the issuing authority is told, and why."),
+        ask=_("Why you intend to find one"),
+    ),
+    "uphold": Act(
+        "uphold",
+        _("Find no infringement"),
+        WordsForm,
+        partial(writes_endings.decide_scrutiny, step="uphold"),
+        _("Decided: the order stands."),
+        ask=_("Your reasoned decision; issuer, provider and agencies read it"),
+    ),
+    "infringe": Act(
+        "infringe",
+        _("Find an infringement"),
+        GraveForm,
+        partial(writes_endings.decide_scrutiny, step="infringe"),
+        _("Decided: the order has no effect any more, and both sides are told."),
+        help=_(
+            "The order loses its effect at once: its clock stops, the signals that it names are"
+            " withdrawn at every agent, and the provider is told to reinstate."
+        ),
+        ask=_("Your reasoned decision; issuer, provider and agencies read it"),
+        is_destructive=True,
+    ),
+    "prolong": Act(
+        "prolong",
+        _("Keep it secret for longer"),
+        SecrecyForm,
+        writes_endings.prolong,
+        _("Extended. The provider is told."),
+        help=_("Once more, at most six weeks: twelve in all (Art. 11(3))."),
+    ),
+    "extend": Act(
+        "extend",
+        _("Have it preserved for longer"),
+        PreserveForm,
+        writes_preserving.extend,
+        _("Extended. The provider is told."),
+        help=_(
+            "Only for review proceedings of this order that are going on (Art. 6(2)). For an"
+            " investigation, ask the provider for access to what is preserved (Art. 6(1)(b)), or"
+            " use national law."
+        ),
+    ),
+    "note-access": Act(
+        "note_access",
+        _("Note who had access to what is preserved"),
+        AccessForm,
+        writes_preserving.note_access,
+        _("Noted."),
+    ),
+    "note-destroyed": Act(
+        "note_destroyed",
+        _("It is destroyed"),
+        SureForm,
+        writes_preserving.note_destroyed,
+        _("Noted."),
+        help=_("The time of preservation is over."),
+    ),
+    "withdraw": Act(
+        "withdraw",
+        _("Take the order back"),
+        GraveForm,
+        writes_endings.withdraw,
+        _("Taken back. The provider and all with a copy are told."),
+        help=_(
+            "What was executed is to be reinstated, and your signals that the order names are"
+            " withdrawn at every agent."
+        ),
+        ask=_("Why; the provider reads it"),
+        is_destructive=True,
+    ),
+    "discard": Act(
+        "discard",
+        _("Throw the draft away"),
+        SureForm,
+        writes.discard,
+        _("Thrown away. What it said is erased."),
+        is_destructive=True,
+    ),
+}
+"""Actions by their names in URLs, in the order of the page."""
+
+
+def form_of(name: str, data: Any = None) -> ActForm:  # noqa: ANN401  # as Django's forms
+    """Return the form of an action, empty or with the data that was sent."""
+    act = ACTS[name]
+    return relabelled(act.form(data, prefix=name), act.ask)
+
+
+def offers(moves: list[str], *, is_issuer: bool, refused: Offer | None = None) -> list[Offer]:
+    """Return the available actions of the page, for the moves that the rules allow.
+
+    refused: an action that was sent and refused, with the errors in its form.
+    """
+    hidden = "resume" if is_issuer else "clarify"
+    return [
+        refused if refused is not None and refused.name == name else Offer(name, act, form_of(name))
+        for name, act in ACTS.items()
+        if act.move in moves and name != hidden
+    ]

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removal orders at the desk: the lists with their deadlines, and the page of each order."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk import ledger_sentences as entries, rechecks
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.labels.orders import PHRASES
+from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
+from stemtide.hub.desk.orders.deadlines import deadlines, steps
+from stemtide.hub.desk.orders.offers import ACTS, Offer, form_of, offers
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.complaints.reads import redress as reads_redress
+from stemtide.hub.rooms.complaints.rules.complaints import check_read
+from stemtide.hub.rooms.orders.reads import (
+    decisions as reads_decisions,
+    home as reads_home,
+    orders as reads,
+)
+from stemtide.hub.rooms.orders.rules import orders as rules
+from stemtide.hub.rooms.orders.rules.orders import Side
+from stemtide.hub.rooms.orders.writes import answers as writes_answers
+from stemtide.hub.rooms.parties.reads import competences
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import Duty, PartyKind
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.law.forms import form
+from stemtide.protocol.messages.orders import AnswerOut, OrderOut
+
+_SIDES = {
+    PartyKind.AUTHORITY: (Side.ISSUER,),
+    PartyKind.PROVIDER: (Side.ADDRESSEE,),
+}
+"""The lists of orders by kind of party; copies are a separate list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One answer for display. paper: its name in the URLs of the order's documents."""
+
+    paper: str
+    answer: AnswerOut
+    sections: list[ShownSection]
+
+
+@require_safe
+@signed_in
+def orders(request: SignedInRequest) -> HttpResponse:
+    """List the orders of the reader's party, those with a running deadline first."""
+    return render(request, "desk/orders/orders.html", _list_context(request))
+
+
+@require_safe
+@signed_in
+def orders_blocks(request: SignedInRequest) -> HttpResponse:
+    """Render the lists, for HTMX to swap in."""
+    return render(request, "desk/orders/_orders_blocks.html", _list_context(request))
+
+
+@require_safe
+@signed_in
+def order(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show one order. Opening it is the receipt of the order, or of an authority's copy."""
+    by, now = actor_of(request), datetime.now(UTC)
+    order_out = reads.order(uid, viewer=by.party, now=now)
+    if request.method == "GET":
+        note_arrival(order_out, by=by, now=now)
+    return _page(request, uid)
+
+
+@require_safe
+@signed_in
+def order_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Render the parts of the page, for HTMX. Opening them is receipt as well."""
+    by, now = actor_of(request), datetime.now(UTC)
+    if request.method == "GET":
+        note_arrival(reads.order(uid, viewer=by.party, now=now), by=by, now=now)
+    return render(request, "desk/orders/_order_blocks.html", _context(request, uid))
+
+
+@require_POST
+@signed_in
+@writing
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Carry out one action on an order by its form: acknowledge, withdraw, examine and so on."""
+    if verb not in ACTS:
+        raise Http404
+    by, now = actor_of(request), datetime.now(UTC)
+    reads.find(uid, viewer=by.party)
+    action, form = ACTS[verb], form_of(verb, request.POST)
+    is_done = False
+    if form.is_valid():
+        try:
+            is_done = action.do(uid, form=form, by=by, now=now)
+        except InvalidError as error:
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
+            )
+        except ConflictError as error:
+            messages.error(request, in_words(error))
+            return redirect("order", uid=uid)
+    if not is_done:
+        form.mark_errors()
+        return _page(request, uid, refused=Offer(verb, action, form, is_open=True))
+    messages.success(request, str(action.done))
+    return redirect("orders") if verb == "discard" else redirect("order", uid=uid)
+
+
+def note_arrival(order_out: OrderOut, *, by: Actor, now: datetime) -> None:
+    """Record that an order, or a copy of it, was opened at the desk; each once.
+
+    source: decision 0055, on receipt.
+    """
+    if order_out.issued_at is None:
+        return
+    via = ReceiptVia.DESK
+    if order_out.addressee == by.name and all(
+        receipt.via is not via for receipt in order_out.receipts
+    ):
+        writes_answers.record_receipt(order_out.id, via=via, at=now, now=now, by=by)
+    if any(copy.to == by.name and copy.received_at is None for copy in order_out.copies):
+        writes_answers.receive_copy(order_out.id, by=by, now=now)
+
+
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page of an order. refused: an action that was refused."""
+    context = _context(request, uid, refused=refused)
+    return render(request, "desk/orders/order.html", context, status=422 if refused else 200)
+
+
+def _context(
+    request: SignedInRequest, uid: UUID, *, refused: Offer | None = None
+) -> dict[str, object]:
+    """Return the template context of an order's page."""
+    by, now = actor_of(request), datetime.now(UTC)
+    order_out = reads.order(uid, viewer=by.party, now=now)
+    row = reads.find(uid, viewer=by.party)
+    moves = reads.moves(row, by=by, now=now)
+    side = rules.side_of(reads.facts(row, viewer=by.party), name=by.name)
+    annex = form("tco-annex-1")
+    return {
+        "now": now,
+        "titles": titles_of(request),
+        "order": order_out,
+        "reference": row.shown_reference,
+        "side": side,
+        "moves": moves,
+        "is_draft": order_out.state is OrderState.DRAFTED,
+        "is_over": order_out.due_at is not None and now > order_out.due_at,
+        "from_memory": annex.from_memory,
+        "sections": sections(annex, order_out.annex),
+        "stopped_at": order_out.answers[-1].answered_at
+        if order_out.state is OrderState.SUSPENDED and order_out.answers
+        else None,
+        "taken_s": None if order_out.minutes_taken is None else order_out.minutes_taken * 60,
+        "answers": [
+            Told(f"answer-{number}", answer, sections(form(answer.form), answer.values))
+            for number, answer in enumerate(order_out.answers, start=1)
+        ][::-1],
+        "deadlines": deadlines(order_out),
+        "steps": steps(order_out, titles=titles_of(request)),
+        "offers": offers(moves, is_issuer=side is Side.ISSUER, refused=refused),
+        "asked": reads_redress.of_order(uid, viewer=by.party)
+        if allows(check_read, by.role)
+        else [],
+        "rechecks": rechecks.of_request(request, order=uid),
+        "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
+    }
+
+
+def _list_context(request: SignedInRequest) -> dict[str, object]:
+    """Return the template context of the lists."""
+    by, now = actor_of(request), datetime.now(UTC)
+    requested = request.GET.get("state", "")
+    state = next(
+        (order_state for order_state in OrderState if order_state.value == requested), None
+    )
+    is_issuing = competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
+    may_draft = allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
+    copies = reads_home.copies(viewer=by.party, now=now)
+    return {
+        "now": now,
+        "titles": titles_of(request),
+        "kind": by.kind,
+        "asked": requested if state else "",
+        "states": PHRASES["order"].items(),
+        "lists": [
+            (side, rows)
+            for side in _SIDES.get(by.kind, ())
+            if (rows := reads.orders(viewer=by.party, side=side, state=state))
+            or side is not Side.ISSUER
+            or is_issuing
+        ],
+        "copies": [copy for copy in copies if state in {None, copy.order.state}],
+        "decisions": reads_decisions.decisions(viewer=by.party),
+        "may_draft": may_draft,
+        "is_issuing": is_issuing,
+        "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party),
+    }

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""People of one's own party: the list, adding somebody, roles, and removing access."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _, gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.forms import MarkedForm
+from stemtide.hub.desk.labels import PHRASES
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import allows, check_person_may_manage
+from stemtide.hub.rooms.parties.reads import people as reads_people
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.rules import people as rules_people
+from stemtide.hub.rooms.parties.writes import locks as writes_locks, people as writes_people
+from stemtide.protocol.enums import Role
+
+_ROLES = [(role, PHRASES["role"][role]) for role in Role]
+
+
+class ColleagueForm(MarkedForm):
+    """Add a person."""
+
+    email = forms.EmailField(label=gettext_lazy("Mail address"), max_length=254)
+    role = forms.ChoiceField(
+        label=gettext_lazy("Role"), choices=[("", gettext_lazy("Choose a role")), *_ROLES]
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def colleagues(request: SignedInRequest) -> HttpResponse:
+    """List the people of the party, with a form to add somebody if the role allows it."""
+    by, now = actor_of(request), datetime.now(UTC)
+    rules_people.check_see_people(by.role)
+    form = ColleagueForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            person, secret = writes_people.add_colleague(**form.cleaned_data, by=by, now=now)
+        except InvalidError as error:
+            form.add_error(
+                error.field if error.field in form.fields else None, without_field(error)
+            )
+        except ConflictError as error:
+            form.add_error("email", in_words(error))
+        else:
+            return _invitation(request, email=person.email, secret=secret)
+    form.mark_errors()
+    context = {
+        "now": now,
+        "form": form,
+        "roles": _ROLES,
+        "may_manage": allows(check_person_may_manage, by.role),
+        "rows": [
+            (person, _allowed(person, by=by))
+            for person in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now)
+        ],
+    }
+    return render(request, "desk/colleagues.html", context, status=422 if form.errors else 200)
+
+
+@require_POST
+@signed_in
+def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
+    """Carry out an action on a colleague and confirm it; a new invitation shows its link once."""
+    if verb not in _DONE:
+        raise Http404
+    by, now = actor_of(request), datetime.now(UTC)
+    try:
+        if verb == "invite":
+            person, secret = writes_people.invite_again(number, by=by, now=now)
+            return _invitation(request, email=person.email, secret=secret)
+        if verb == "role":
+            writes_people.change_role(number, role=request.POST.get("role", ""), by=by, now=now)
+        elif verb == "erase" and not request.POST.get("confirm"):
+            messages.error(request, _("Tick the box beside it to say that you mean it."))
+            return redirect("colleagues")
+        else:
+            _VERBS[verb](number, by=by, now=now)
+    except (ConflictError, InvalidError) as error:
+        messages.error(request, in_words(error))
+    else:
+        messages.success(request, str(_DONE[verb]))
+    return redirect("colleagues")
+
+
+_VERBS: dict[str, Callable[..., object]] = {
+    "deactivate": writes_people.deactivate_person,
+    "reactivate": writes_people.reactivate_person,
+    "sign-out": writes_people.end_sittings,
+    "unlock": writes_locks.unlock_person,
+    "factors": writes_people.remove_factors,
+    "erase": writes_people.erase_person,
+}
+
+_DONE = {
+    "invite": "",
+    "role": gettext_lazy("The role is changed. They sign in again to act in it."),
+    "deactivate": gettext_lazy("They are shut out, from this moment."),
+    "reactivate": gettext_lazy("They may sign in again."),
+    "sign-out": gettext_lazy("They are signed out everywhere."),
+    "unlock": gettext_lazy("The lock is lifted. They can sign in with their password again."),
+    "factors": gettext_lazy(
+        "Their second factors are gone. With their password they reach the page to set up new ones."
+    ),
+    "erase": gettext_lazy("What was kept of them is erased. Their number stays in the ledger."),
+}
+
+
+def _allowed(row: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
+    """Return the buttons to show for a person, by the checks that the writes make."""
+    may_manage = allows(check_person_may_manage, by.role)
+    is_other = allows(rules_people.check_not_oneself, by.ref, subject=row.ref)
+    may_reactivate = allows(
+        rules_people.check_reactivate, is_active=row.is_active, erased_at=row.erased_at
+    )
+    may_erase = allows(rules_people.check_erase, is_active=row.is_active, erased_at=row.erased_at)
+    return {
+        "invite": may_manage and allows(rules_people.check_invite, is_active=row.is_active),
+        "role": may_manage and is_other and row.is_active,
+        "deactivate": may_manage
+        and is_other
+        and allows(rules_people.check_deactivate, is_active=row.is_active),
+        "reactivate": may_manage and may_reactivate,
+        "sign_out": may_manage and row.sittings > 0,
+        "unlock": may_manage and is_other and row.is_locked,
+        "factors": may_manage and is_other and bool(row.factors),
+        "erase": allows(rules_people.check_erase_people, by.role) and is_other and may_erase,
+    }
+
+
+@sensitive_variables("secret", "link")
+def _invitation(request: SignedInRequest, *, email: str, secret: str) -> HttpResponse:
+    """Show the link of an invitation. It is not stored, so it is shown only once."""
+    link = request.build_absolute_uri(reverse("invited", kwargs={"secret": secret}))
+    hours = int(rules_people.INVITED_FOR.total_seconds() // 3600)
+    return render(request, "desk/invitation.html", {"email": email, "link": link, "hours": hours})

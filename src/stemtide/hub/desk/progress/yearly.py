@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The yearly report of one's own party: its figures, and the texts that people add."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.error_messages import without_field
+from stemtide.hub.desk.progress.yearly_forms import AskedForm, LinesForm
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.reports import paper
+from stemtide.hub.rooms.reports.reads import yearly as reads_yearly
+from stemtide.hub.rooms.reports.rules import yearly as rules
+from stemtide.hub.rooms.reports.writes import yearly as writes_yearly
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.files.yearly import yearly_csv
+from stemtide.protocol.law.yearly import YearlyReport
+
+FILES = ("pdf", "csv", "json")
+"""File formats of the download."""
+
+
+@require_safe
+@signed_in
+def yearly(request: SignedInRequest) -> HttpResponse:
+    """Show the report of a year, as a page or a download."""
+    now, zone = datetime.now(UTC), timezone.get_current_timezone_name()
+    form = rules.form_for(PartyKind(request.user.party.kind))
+    query = _query_form(request.GET, now=now, zone=zone)
+    if not query.is_valid():
+        return render(request, "desk/progress/yearly.html", {"asked": query}, status=422)
+    report = _report(request, query, now=now, zone=zone)
+    if (as_ := request.GET.get("as")) in FILES:
+        return _file(request, report, as_=as_)
+    return _page(request, report, query=query, lines=LinesForm(form=form, report=report))
+
+
+@require_POST
+@signed_in
+@writing
+def write(request: SignedInRequest) -> HttpResponse:
+    """Save the figures and texts that the hub cannot count."""
+    now, zone = datetime.now(UTC), timezone.get_current_timezone_name()
+    form = rules.form_for(PartyKind(request.user.party.kind))
+    query_form = _query_form(request.POST, now=now, zone=zone)
+    if not query_form.is_valid():
+        return render(request, "desk/progress/yearly.html", {"asked": query_form}, status=422)
+    lines = LinesForm(request.POST, form=form)
+    year, is_exercise = query_form.year, query_form.is_exercise
+    if lines.is_valid():
+        try:
+            writes_yearly.write_lines(
+                year,
+                lines=lines.lines(),
+                by=actor_of(request),
+                now=now,
+                zone=zone,
+                is_exercise=is_exercise,
+            )
+        except InvalidError as error:
+            lines.add_error(error.field, without_field(error))
+        else:
+            messages.success(request, _("Written."))
+            query = f"?year={year}" + ("&exercise=on" if is_exercise else "")
+            return redirect(reverse("progress-yearly") + query)
+    lines.mark_errors()
+    report = _report(request, query_form, now=now, zone=zone)
+    return _page(request, report, query=query_form, lines=lines, status=422)
+
+
+def _query_form(parameters: Mapping[str, object], *, now: datetime, zone: str) -> AskedForm:
+    """Return the query form for a year; by default the last year that is over."""
+    years = rules.years(zone=zone, now=now)
+    return AskedForm(
+        parameters if "year" in parameters else {"year": years[min(1, len(years) - 1)]}, years=years
+    )
+
+
+def _report(
+    request: SignedInRequest, query: AskedForm, *, now: datetime, zone: str
+) -> YearlyReport:
+    """Return the requested report."""
+    viewer = request.user.party
+    return reads_yearly.yearly(
+        query.year, viewer=viewer, now=now, zone=zone, is_exercise=query.is_exercise
+    )
+
+
+def _page(
+    request: SignedInRequest,
+    report: YearlyReport,
+    *,
+    query: AskedForm,
+    lines: LinesForm,
+    status: int = 200,
+) -> HttpResponse:
+    """Render the report as a page."""
+    context = {
+        "asked": query,
+        "found": report,
+        "lines": lines,
+        "files": FILES,
+        "query": urlencode({"year": report.year} | ({"exercise": "on"} if report.exercise else {})),
+        "has_yearly": True,
+        "what": "yearly",
+        "may_write": allows(
+            rules.check_write,
+            kind=PartyKind(request.user.party.kind),
+            role=Role(request.user.role),
+        ),
+    }
+    return render(request, "desk/progress/yearly.html", context, status=status)
+
+
+def _file(request: SignedInRequest, report: YearlyReport, *, as_: str) -> HttpResponse:
+    """Return the report as a download."""
+    if as_ == "pdf":
+        response = HttpResponse(
+            paper.yearly_pdf(report, title=request.user.party.title), content_type="application/pdf"
+        )
+    elif as_ == "csv":
+        response = HttpResponse(yearly_csv(report), content_type="text/csv")
+    else:
+        response = HttpResponse(report.model_dump_json(indent=2), content_type="application/json")
+    name = f"{report.form}-{report.year}.{as_}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms for answering through a one-time link: annexes of an order, or referrals."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext as _, gettext_lazy
+from pydantic import BaseModel
+
+from stemtide.hub.desk.inbox.forms import AnswerForm
+from stemtide.hub.desk.orders.annex_forms import AnnexForm
+from stemtide.hub.desk.orders.forms import ActForm, ScrutinyForm, SureForm, WordsForm, relabelled
+from stemtide.hub.rooms.alerts.reads import links as reads_links
+from stemtide.hub.rooms.alerts.reads.links import Linked
+from stemtide.hub.rooms.orders.reads import drafts as reads_drafts
+from stemtide.protocol.law.forms import Form, form
+from stemtide.protocol.messages.orders import OrderAnswerIn
+from stemtide.protocol.messages.referrals import AnswerIn, ReferralOut
+
+ANNEXES = {"execute": "tco-annex-2", "suspend": "tco-annex-3"}
+"""The annex of each action that has one."""
+
+_ALL = "all"
+
+
+class ReferralsForm(AnswerForm):
+    """An answer to one of the referrals behind a link, or to all that wait."""
+
+    def __init__(self, *args: Any, referrals: Sequence[ReferralOut], **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        self.referrals = list(referrals)
+        if len(self.referrals) < 2:  # noqa: PLR2004  # nothing to choose from
+            return
+        choices = [(str(referral.id), referral.reference) for referral in self.referrals]
+        all_label = _("All %(count)d that wait") % {"count": len(choices)}
+        which = forms.ChoiceField(
+            label=_("Which of them?"),
+            choices=[("", _("Choose one or all")), (_ALL, all_label), *choices],
+        )
+        self.fields = {"which": which, **self.fields}
+
+    def chosen(self) -> list[UUID]:
+        """Return the ids of the referrals that are answered. Call it on a valid form."""
+        which = self.cleaned_data.get("which", _ALL)
+        return [referral.id for referral in self.referrals if which in {_ALL, str(referral.id)}]
+
+
+ByLink: TypeAlias = AnnexForm | ActForm | ReferralsForm
+
+
+def form_for(verb: str, linked: Linked, *, data: Any, now: datetime) -> ByLink:  # noqa: ANN401  # Django's
+    """Return the form of an action, prefilled. verb: one that the link allows."""
+    if verb in ANNEXES:
+        annex = form(ANNEXES[verb])
+        prefilled = reads_drafts.start_answer(annex.name, viewer=linked.party, now=now)
+        if linked.mail:
+            prefilled = {"contact_mail": linked.mail, **prefilled}
+        return AnnexForm(data, annex=annex, values=prefilled, prefix="annex")
+    if verb == "answer":
+        open_answers = reads_links.answers(linked.referrals, by=linked.by)
+        return ReferralsForm(data, referrals=linked.referrals, answers=open_answers)
+    if verb == "resume":
+        label = gettext_lazy("What has changed? The hour starts anew from now.")
+        return relabelled(WordsForm(data), label)
+    return ScrutinyForm(data) if verb == "ask_scrutiny" else SureForm(data)
+
+
+def body_of(form_filled: ByLink) -> BaseModel | None:
+    """Return the message for the room; None if the action takes none. Call it on a valid form.
+
+    Making the message may add errors to the form.
+    """
+    if isinstance(form_filled, AnnexForm):
+        values = {
+            name: value
+            for name, value in form_filled.written().items()
+            if value not in (None, "", [])
+        }
+        return OrderAnswerIn(annex=values)
+    if isinstance(form_filled, ReferralsForm):
+        message: AnswerIn | None = form_filled.message()
+        return message
+    return form_filled.message()
+
+
+def annex_of(form_filled: ByLink) -> Form | None:
+    """Return the annex that is filled in, or None."""
+    return form_filled.annex if isinstance(form_filled, AnnexForm) else None

@@ -1,0 +1,366 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms for referrals: assess and send content, upload a batch, ask for a hold."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.forms import OrderForm, uuid_or_none
+from stemtide.hub.desk.labels import ideology_title, label_title
+from stemtide.hub.desk.labels.referrals import PHRASES
+from stemtide.protocol.enums.referrals import ContentType, DropReason, HoldReason, TakeBackReason
+from stemtide.protocol.labels import ideologies, labels
+from stemtide.protocol.messages.holds import ExtendIn, HoldIn
+from stemtide.protocol.messages.referrals import (
+    MAX_URL_CHARS,
+    MAX_WORDS,
+    AssessIn,
+    ContextIn,
+    DropIn,
+    SearchIn,
+    SendIn,
+    TakeBackIn,
+)
+
+_IMPERSONAL = _("The provider reads it. Write nothing about a person.")
+_HOURS = (
+    (6, _("6 hours")),
+    (12, _("12 hours")),
+    (24, _("1 day")),
+    (48, _("2 days")),
+    (72, _("3 days")),
+    (120, _("5 days")),
+    (168, _("7 days")),
+)
+MAX_FILE_BYTES = 8 * 1024 * 1024
+"""Largest file of a batch."""
+
+
+def _area(rows: int) -> forms.Textarea:
+    """Return a text area with so many rows."""
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class AssessForm(OrderForm):
+    """Assessed content, to be referred or not. searched: the last search before sending."""
+
+    url = forms.CharField(
+        label=_("Web address of the content"), max_length=MAX_URL_CHARS, strip=True
+    )
+    provider = forms.ChoiceField(label=_("Provider"))
+    content_type = forms.ChoiceField(
+        label=_("What is there?"), choices=list(PHRASES["content_type"].items())
+    )
+    labels = forms.MultipleChoiceField(
+        label=_("What the content does"), widget=forms.CheckboxSelectMultiple
+    )
+    reason = forms.CharField(
+        label=_("Why it is referred"),
+        help_text=_IMPERSONAL,
+        max_length=MAX_WORDS,
+        widget=_area(4),
+    )
+    terms = forms.CharField(
+        label=_("Clause of the provider's terms (may stay empty)"), required=False, max_length=300
+    )
+    language = forms.CharField(
+        label=_("Its language (may stay empty)"),
+        help_text=_("A tag such as en, nl or sr-Latn."),
+        required=False,
+        max_length=12,
+    )
+    ideology = forms.ChoiceField(label=_("What moved its makers (may stay open)"), required=False)
+    signals = forms.CharField(
+        label=_("Ids of signals of the content (may stay empty)"),
+        help_text=_("They find the same content at other addresses."),
+        required=False,
+        max_length=4000,
+    )
+    again = forms.BooleanField(
+        label=_("It was referred and answered before, and came back"), required=False
+    )
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+    despite = forms.CharField(
+        label=_("Why send it, although another authority refers the same?"),
+        required=False,
+        max_length=500,
+        widget=_area(2),
+    )
+    crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    searched = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        label_choices = [
+            (label.name, label_title(label.name))
+            for label in labels().values()
+            if not label.refuse_to
+        ]
+        ideology_choices = [(name, ideology_title(name)) for name in ideologies()]
+        choices_of = {
+            "provider": [("", _("Choose a provider")), *providers],
+            "labels": label_choices,
+            "ideology": [("", _("not known")), *ideology_choices],
+        }
+        for name, choices in choices_of.items():
+            self.fields[name].choices = choices  # type: ignore[attr-defined]  # a choice field
+
+    def _signals(self) -> list[str]:
+        """Return the ids of signals as they were entered."""
+        return re.findall(r"[^\s,;]+", self.cleaned_data["signals"])
+
+    def search(self) -> SearchIn | None:
+        """Return the search before sending, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: SearchIn | None = self.read(
+            SearchIn,
+            url=form_data["url"],
+            provider=form_data["provider"],
+            signals=self._signals(),
+            exercise=form_data["exercise"],
+        )
+        return message
+
+    def message(self) -> AssessIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: AssessIn | None = self.read(
+            AssessIn,
+            provider=form_data["provider"],
+            url=form_data["url"],
+            content_type=ContentType(form_data["content_type"]),
+            language=form_data["language"].strip() or None,
+            ideology=form_data["ideology"] or None,
+            labels=tuple(form_data["labels"]),
+            terms=form_data["terms"],
+            reason=form_data["reason"],
+            crisis=form_data["crisis"],
+            signals=self._signals(),
+            again=form_data["again"],
+            exercise=form_data["exercise"],
+        )
+        return message
+
+
+class SendForm(OrderForm):
+    """Send an assessed referral."""
+
+    despite = forms.CharField(
+        label=_("Why send it, although another authority refers the same?"),
+        required=False,
+        max_length=500,
+        widget=_area(2),
+    )
+    override = forms.CharField(
+        label=_("The emergency for which it does not wait for a hold (may stay empty)"),
+        help_text=_("The holder is told at once."),
+        required=False,
+        max_length=500,
+        widget=_area(2),
+    )
+
+    def message(self) -> SendIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: SendIn | None = self.read(SendIn, **self.cleaned_data)
+        return message
+
+
+class DropForm(OrderForm):
+    """Decide not to refer."""
+
+    reason = forms.ChoiceField(
+        label=_("Why is it not referred?"),
+        choices=[("", _("Choose a reason")), *PHRASES["drop"].items()],
+    )
+    note = forms.CharField(label=_("Note (may stay empty)"), required=False, max_length=500)
+
+    def message(self) -> DropIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: DropIn | None = self.read(
+            DropIn, reason=DropReason(form_data["reason"]), note=form_data["note"]
+        )
+        return message
+
+
+class TakeBackForm(OrderForm):
+    """Withdraw a referral."""
+
+    reason = forms.ChoiceField(
+        label=_("Why is it withdrawn?"),
+        choices=[("", _("Choose a reason")), *PHRASES["take_back"].items()],
+    )
+    note = forms.CharField(
+        label=_("Note for the provider (may stay empty)"), required=False, max_length=500
+    )
+    signals = forms.BooleanField(
+        label=_("Withdraw our linked signals as well: every agent undoes what it did"),
+        required=False,
+    )
+
+    def message(self) -> TakeBackIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        message: TakeBackIn | None = self.read(
+            TakeBackIn,
+            reason=TakeBackReason(form_data["reason"]),
+            note=form_data["note"],
+            signals=form_data["signals"],
+        )
+        return message
+
+
+class ContextForm(OrderForm):
+    """Give the context that the provider asked for."""
+
+    context = forms.CharField(
+        label=_("What the provider asked for"),
+        help_text=_IMPERSONAL,
+        max_length=MAX_WORDS,
+        widget=_area(3),
+    )
+
+    def message(self) -> ContextIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        message: ContextIn | None = self.read(ContextIn, **self.cleaned_data)
+        return message
+
+
+class BatchForm(OrderForm):
+    """A file of URLs, and default values for columns that it leaves empty."""
+
+    name = forms.CharField(
+        label=_("Name of the batch"),
+        help_text=_("The same name goes on where it ended; nothing is sent twice."),
+        min_length=3,
+        max_length=120,
+    )
+    file = forms.FileField(label=_("File of comma-separated values"), required=False)
+    rows = forms.CharField(
+        label=_("Or the rows themselves"),
+        help_text=_("The first line names the columns: url, provider, reason, labels, …"),
+        required=False,
+        widget=_area(6),
+    )
+    provider = forms.ChoiceField(label=_("Provider, where the file names none"), required=False)
+    label = forms.ChoiceField(label=_("Label, where the file names none"), required=False)
+    reason = forms.CharField(
+        label=_("Reason, where the file gives none"),
+        help_text=_IMPERSONAL,
+        required=False,
+        max_length=MAX_WORDS,
+        widget=_area(2),
+    )
+    again = forms.BooleanField(
+        label=_("Also addresses that were referred and answered before"), required=False
+    )
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+
+    def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        label_choices = [
+            (label.name, label_title(label.name))
+            for label in labels().values()
+            if not label.refuse_to
+        ]
+        self.fields["provider"].choices = [("", _("the file names it")), *providers]  # type: ignore[attr-defined]  # a choice field
+        self.fields["label"].choices = [("", _("the file names them")), *label_choices]  # type: ignore[attr-defined]  # the same
+
+    def text(self) -> str | None:
+        """Return the rows as text; None if there are none or the file is not UTF-8."""
+        file = self.cleaned_data["file"]
+        if file is None:
+            if not self.cleaned_data["rows"].strip():
+                self.add_error("file", _("Choose a file, or write the rows below."))
+                return None
+            return str(self.cleaned_data["rows"])
+        if file.size > MAX_FILE_BYTES:
+            self.add_error("file", _("The file is larger than 8 MB: send it in parts."))
+            return None
+        try:
+            return str(file.read().decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            self.add_error("file", _("The file is no text in UTF-8: save it so, as CSV."))
+            return None
+
+    def defaults(self) -> dict[str, str]:
+        """Return default values for columns that the file leaves empty."""
+        form_data = self.cleaned_data
+        return {
+            "provider": form_data["provider"],
+            "labels": form_data["label"],
+            "reason": form_data["reason"],
+        }
+
+
+class HoldForm(OrderForm):
+    """Ask that content is left alone for some time."""
+
+    url = forms.CharField(
+        label=_("Web address of the content"),
+        help_text=_("Of it only a digest is kept."),
+        required=False,
+        max_length=MAX_URL_CHARS,
+    )
+    signal = forms.CharField(label=_("Or the id of a signal of it"), required=False, max_length=40)
+    hours = forms.TypedChoiceField(
+        label=_("For how long?"),
+        help_text=_("It can be extended later, each time by somebody who leads."),
+        choices=_HOURS,
+        coerce=int,
+        initial=24,
+    )
+    reason = forms.ChoiceField(
+        label=_("Why? No more of the case than this is told"),
+        choices=[("", _("Choose a reason")), *PHRASES["hold_reason"].items()],
+    )
+    contact = forms.CharField(
+        label=_("Where others call who meet the hold"),
+        help_text=_("A desk, not a person."),
+        min_length=3,
+        max_length=200,
+    )
+    case_reference = forms.CharField(
+        label=_("Your case reference (may stay empty)"),
+        help_text=_("Nobody but your party ever reads it."),
+        required=False,
+        max_length=80,
+    )
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+
+    def message(self, now: datetime) -> HoldIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        form_data = dict(self.cleaned_data)
+        signal = form_data["signal"].strip()
+        if signal and uuid_or_none(signal) is None:
+            self.add_error("signal", _("This is no id of a signal."))
+            return None
+        message: HoldIn | None = self.read(
+            HoldIn,
+            url=form_data["url"],
+            signal=uuid_or_none(signal),
+            until=now + timedelta(hours=form_data["hours"]),
+            reason=HoldReason(form_data["reason"]),
+            contact=form_data["contact"],
+            case_reference=form_data["case_reference"],
+            exercise=form_data["exercise"],
+        )
+        return message
+
+
+class ExtendForm(OrderForm):
+    """Extend a hold."""
+
+    hours = forms.TypedChoiceField(
+        label=_("From now on, for"), choices=_HOURS, coerce=int, initial=24
+    )
+
+    def message(self, now: datetime) -> ExtendIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        until = now + timedelta(hours=self.cleaned_data["hours"])
+        message: ExtendIn | None = self.read(ExtendIn, until=until)
+        return message

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Referrals at the desk: the list, the form with its search before sending, each page."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _, gettext_noop
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from stemtide.hub.desk import ledger_sentences as entries, rechecks
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.error_messages import without_field
+from stemtide.hub.desk.forms import OrderForm, uuid_or_none
+from stemtide.hub.desk.labels.referrals import PHRASES
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.desk.referrals.forms import (
+    AssessForm,
+    ContextForm,
+    DropForm,
+    SendForm,
+    TakeBackForm,
+)
+from stemtide.hub.desk.referrals.steps import steps_of
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import allows, check_person_may_lead
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.referrals.reads import referrals as reads, search as searches
+from stemtide.hub.rooms.referrals.rules import referrals as rules
+from stemtide.hub.rooms.referrals.writes import referrals as writes
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.referrals import ReferralState
+from stemtide.protocol.messages.referrals import ReferralOut, ReferralSearchOut, SearchIn, SendIn
+
+AT_ONCE = 50
+"""Referrals on one page of the list."""
+
+_GROUPS = {
+    "waiting": tuple(rules.AWAITING),
+    "ours": (ReferralState.ASSESSED, ReferralState.HELD),
+}
+"""Groups of states that can be selected: the provider has to decide; the sender has to."""
+
+
+@require_safe
+@signed_in
+def referrals(request: SignedInRequest) -> HttpResponse:
+    """List the referrals that the reader's party sent or received, latest first."""
+    viewer, by = request.user.party, actor_of(request)
+    query = {
+        name: request.GET.get(name, "")[:60] for name in ("state", "provider", "reference", "batch")
+    }
+    states = _GROUPS.get(query["state"]) or tuple(
+        referral_state for referral_state in ReferralState if referral_state.value == query["state"]
+    )
+    filters = reads.Filters(
+        states=states,
+        provider=query["provider"],
+        reference=query["reference"].strip(),
+        batch=uuid_or_none(query["batch"]),
+    )
+    page = request.GET.get("page", "1")
+    number = int(page) if page.isdecimal() and len(page) < 6 else 1  # noqa: PLR2004  # digits
+    rows, more = reads.latest(viewer=viewer, filters=filters, limit=AT_ONCE, page=number)
+    context = {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "rows": rows,
+        "counts": reads.counts(viewer=viewer),
+        "asked": query,
+        "is_narrowed": any(query.values()),
+        "states": PHRASES["referral"].items(),
+        "providers": _providers(request),
+        "before": number - 1,
+        "after": number + 1 if more else 0,
+        "may_refer": allows(rules.check_assess, kind=by.kind, role=by.role),
+        "refers": by.kind in rules.REFERRING,
+        "may_lead": allows(check_person_may_lead, by.role),
+    }
+    return render(request, "desk/referrals/referrals.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+@writing
+def new(request: SignedInRequest) -> HttpResponse:
+    """Assess content and refer it. Nothing is sent before a search for earlier referrals."""
+    by = actor_of(request)
+    rules.check_assess(kind=by.kind, role=by.role)
+    providers = _providers(request)
+    if request.method != "POST":
+        initial = {name: request.GET.get(name, "") for name in ("url", "provider", "signals")}
+        initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
+        return _show_form(request, AssessForm(providers=providers, initial=initial), by=by)
+    form = AssessForm(request.POST, providers=providers)
+    body = form.message() if form.is_valid() else None
+    search_in = form.search() if body is not None else None
+    search_out = _search(form, search_in, by=by) if search_in is not None else None
+    if body is None or search_out is None:
+        return _show_form(request, form, by=by, status=422)
+    key = f"{body.provider} {search_out.canonical}"
+    action = request.POST.get("do", "search")
+    if action == "search" or form.cleaned_data["searched"] != key:
+        return _show_form(request, form, by=by, search_out=search_out, key=key)
+    try:
+        if action == "send":
+            options = SendIn(despite=form.cleaned_data["despite"])
+            referral_out = writes.refer(body, how=options, by=by, now=datetime.now(UTC))
+        else:
+            referral_out = writes.assess(body, by=by, now=datetime.now(UTC))
+    except (ConflictError, InvalidError) as error:
+        _add_refusal(form, error)
+        return _show_form(request, form, by=by, search_out=search_out, key=key, status=422)
+    messages.success(request, _done_text(referral_out))
+    return redirect("referral", uid=referral_out.id)
+
+
+@require_safe
+@signed_in
+def referral(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show one referral: its text, the time of each step, and the available actions."""
+    by, now = actor_of(request), datetime.now(UTC)
+    referral_out = reads.referral(uid, viewer=by.party)
+    if referral_out.provider == by.name:
+        return redirect("inbox-referral", uid=uid)
+    return render(
+        request, "desk/referrals/referral.html", _context(request, referral_out, by=by, now=now)
+    )
+
+
+@require_safe
+@signed_in
+def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Render the parts of a referral's page that change, for HTMX to swap in."""
+    by, now = actor_of(request), datetime.now(UTC)
+    referral_out = reads.referral(uid, viewer=by.party)
+    context = {**_context(request, referral_out, by=by, now=now), "is_fragment": True}
+    return render(request, "desk/referrals/_blocks.html", context)
+
+
+@require_POST
+@signed_in
+@writing
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Send, drop, withdraw or explain a referral."""
+    if verb not in _ACTS:
+        raise Http404
+    kind, write, done = _ACTS[verb]
+    by = actor_of(request)
+    reads.find(uid, viewer=by.party)
+    form = kind(request.POST, prefix=verb)
+    body = form.message() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    if body is None:
+        first_error = next(iter(form.errors.items()))
+        messages.error(request, f"{form[first_error[0]].label}: {first_error[1][0]}")
+        return redirect("referral", uid=uid)
+    carry_out(
+        request,
+        lambda: write(uid, body=body, by=by, now=datetime.now(UTC)),
+        done=_(done),
+    )
+    return redirect("referral", uid=uid)
+
+
+_ACTS: dict[str, tuple[type[OrderForm], Callable[..., ReferralOut], str]] = {
+    "send": (SendForm, writes.send, gettext_noop("Done. See below where it stands.")),
+    "drop": (DropForm, writes.drop, gettext_noop("Not referred.")),
+    "withdraw": (TakeBackForm, writes.take_back, gettext_noop("Withdrawn. The provider is told.")),
+    "explain": (ContextForm, writes.explain, gettext_noop("Sent again, with the context.")),
+}
+"""Form, write and confirmation of each verb."""
+
+
+def _context(
+    request: SignedInRequest, referral_out: ReferralOut, *, by: Actor, now: datetime
+) -> dict[str, object]:
+    """Return the template context of a referral's page."""
+    facts = rules.ReferralFacts(
+        state=referral_out.state,
+        sender=referral_out.sender,
+        provider=referral_out.provider,
+        is_sent=referral_out.sent_at is not None,
+    )
+    may = {
+        "send": allows(rules.check_hand, facts, "send", by=by)
+        and referral_out.state in {ReferralState.ASSESSED, ReferralState.HELD},
+        **{
+            verb: allows(rules.check_move, facts, verb, by=by)
+            for verb in ("drop", "withdraw", "explain")
+        },
+    }
+    search_in = SearchIn(
+        url=referral_out.url,
+        provider=referral_out.provider,
+        signals=tuple(referral_out.signals),
+        exercise=referral_out.exercise,
+    )
+    return {
+        "now": now,
+        "titles": titles_of(request),
+        "referral": referral_out,
+        "steps": steps_of(referral_out),
+        "search": _without_itself(
+            searches.search(search_in, viewer=by.party, now=now), referral_out
+        )
+        if may["send"]
+        else None,
+        "may": may,
+        "forms": {verb: kind(prefix=verb) for verb, (kind, _do, _said) in _ACTS.items()},
+        "rechecks": rechecks.of_request(request, referral=referral_out.id),
+        "entries": entries.in_words(
+            reads.history(referral_out.id, viewer=by.party), viewer=by.party
+        ),
+    }
+
+
+def _without_itself(search_out: ReferralSearchOut, referral_out: ReferralOut) -> ReferralSearchOut:
+    """Return the findings of a search without the referral itself."""
+    findings = [finding for finding in search_out.findings if finding.referral != referral_out.id]
+    return search_out.model_copy(update={"findings": findings})
+
+
+def _search(form: AssessForm, search_in: SearchIn, *, by: Actor) -> ReferralSearchOut | None:
+    """Search before sending. Return None if the search is refused; the form then shows why."""
+    try:
+        return searches.search(search_in, viewer=by.party, now=datetime.now(UTC))
+    except InvalidError as error:
+        _add_refusal(form, error)
+        return None
+
+
+def _show_form(
+    request: SignedInRequest,
+    form: AssessForm,
+    *,
+    by: Actor,
+    search_out: ReferralSearchOut | None = None,
+    key: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """Render the form with the search's findings. key: the search, sent along with the form."""
+    form.mark_errors()
+    context = {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "form": form,
+        "search": search_out,
+        "searched": key,
+        "may_lead": allows(check_person_may_lead, by.role),
+    }
+    return render(request, "desk/referrals/new.html", context, status=status)
+
+
+def _add_refusal(form: OrderForm, error: ConflictError | InvalidError) -> None:
+    """Show a refusal beside its field, or above the form."""
+    field = error.field if isinstance(error, InvalidError) and error.field in form.fields else None
+    form.add_error(field, without_field(error))
+
+
+def _done_text(referral_out: ReferralOut) -> str:
+    """Return the confirmation for a new referral, by its state."""
+    if referral_out.state is ReferralState.SENT:
+        return _("Sent. The provider decides under its own terms.")
+    if referral_out.state is ReferralState.HELD:
+        return _("It waits: somebody asked that this content be left alone for now.")
+    return _("Recorded. Nothing was sent.")
+
+
+def _providers(request: SignedInRequest) -> list[tuple[str, str]]:
+    """Return providers as (name, title)."""
+    party_rows = parties.parties(viewer=request.user.party)
+    return [(party.name, party.title) for party in party_rows if party.kind == PartyKind.PROVIDER]

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timeline and report of a crisis at the desk, also as PDF."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.labels import figure
+from stemtide.hub.desk.ledger_sentences import ACTS
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.desk.reports.page import page
+from stemtide.hub.desk.situation.views import room_of
+from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.reports import paper
+from stemtide.hub.rooms.reports.reads import reports as reads, timeline as reads_timeline
+from stemtide.hub.rooms.reports.rules import reports as rules
+from stemtide.hub.rooms.reports.writes import reports as writes
+from stemtide.protocol.messages.reports import TimelineEntry
+
+ROWS = 100
+"""Entries on one page of the timeline."""
+
+
+def _refs(request: SignedInRequest) -> dict[str, str]:
+    """Return titles of actors by their ledger reference."""
+    fixed_titles = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
+    party_titles = {party.ref: party.title for party in parties.parties(viewer=request.user.party)}
+    return party_titles | fixed_titles | {"withheld": _("withheld")}
+
+
+@require_safe
+@signed_in
+def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show a page of the timeline, oldest first, with the forms to download it."""
+    after, thing = request.GET.get("after", ""), request.GET.get("thing", "")
+    start = int(after) if after.isdigit() and len(after) < 19 else 0  # noqa: PLR2004  # 64 bits
+    viewer, by = request.user.party, actor_of(request)
+    page_out = reads_timeline.timeline(
+        uid, viewer=viewer, after=start, limit=ROWS, things=[thing] if thing else ()
+    )
+    refs = _refs(request)
+    context = {
+        "now": datetime.now(UTC),
+        "crisis": crises.crisis(uid, viewer=viewer),
+        "rows": [_line(entry, refs=refs) for entry in page_out.entries],
+        "next": page_out.next if page_out.more else None,
+        "after": start,
+        "thing": thing,
+        "things": _things(),
+        "may_export": allows(rules.check_export, kind=by.kind, role=by.role),
+    }
+    return render(request, "desk/timeline.html", context)
+
+
+def _things() -> list[str]:
+    """Return the subjects that entries of a crisis can have."""
+    return [
+        *("crisis", "check", "signal", "signals", "opinion", "outcomes", "message", "line"),
+        *("participant", "proposal", "report", "action", "timeline"),
+    ]
+
+
+def _line(entry: TimelineEntry, *, refs: dict[str, str]) -> dict[str, object]:
+    """Return an entry as a row of the page."""
+    return {
+        "entry": entry,
+        "who": refs.get(entry.actor, entry.actor),
+        "act": str(ACTS.get(entry.kind, entry.kind)),
+        "facts": ", ".join(f"{name} {_as_text(value)}" for name, value in entry.detail.items()),
+    }
+
+
+def _as_text(value: object) -> str:
+    """Return a value of an entry as text."""
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+@require_POST
+@signed_in
+def export(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Download the whole timeline as JSON or PDF. The ledger records it."""
+    file_format = "pdf" if request.POST.get("as") == "pdf" else "json"
+    try:
+        export_out = writes.export_timeline(
+            uid, as_=file_format, by=actor_of(request), now=datetime.now(UTC)
+        )
+    except ConflictError as error:
+        messages.error(request, in_words(error))
+        return redirect("crisis-timeline", uid=uid)
+    if file_format == "json":
+        body: bytes = export_out.model_dump_json(indent=1).encode()
+        return _file(body, name=f"timeline-{uid}.json", media_type="application/json")
+    pdf = paper.timeline_pdf(
+        export_out, titles=_refs(request), acts={kind: str(act) for kind, act in ACTS.items()}
+    )
+    return _file(pdf, name=f"timeline-{uid}.pdf", media_type="application/pdf")
+
+
+def _file(body: bytes, *, name: str, media_type: str) -> HttpResponse:
+    """Return a response that downloads a file."""
+    response = HttpResponse(body, content_type=media_type)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@require_safe
+@signed_in
+def of_crisis(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Redirect to the latest report of a crisis, or show the button to open one."""
+    viewer, by = request.user.party, actor_of(request)
+    latest = reads.latest(uid, viewer=viewer)
+    if latest is not None:
+        return redirect("report", uid=latest.id)
+    open_facts = reads.open_facts(uid, viewer=viewer)
+    room_of(request, uid)
+    context = {
+        "crisis": crises.crisis(uid, viewer=viewer),
+        "may_open": allows(
+            rules.check_open, kind=by.kind, name=by.party.name, role=by.role, **open_facts
+        ),
+    }
+    return render(request, "desk/report_none.html", context)
+
+
+@require_POST
+@signed_in
+@writing
+def open_report(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Open a report, or the next version of a published one."""
+    try:
+        report_out = writes.open_report(uid, by=actor_of(request), now=datetime.now(UTC))
+    except ConflictError as error:
+        messages.error(request, in_words(error))
+        return redirect("crisis-report", uid=uid)
+    return redirect("report", uid=report_out.id)
+
+
+@require_safe
+@signed_in
+def published(request: SignedInRequest) -> HttpResponse:
+    """List all published reports that the reader may see."""
+    context = {
+        "now": datetime.now(UTC),
+        "reports": reads.reports(viewer=request.user.party),
+        "titles": titles_of(request),
+    }
+    return render(request, "desk/reports.html", context)
+
+
+@require_safe
+@signed_in
+def report(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show one report, which can be printed from the browser."""
+    return page(request, uid)
+
+
+@require_safe
+@signed_in
+def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Download the report as PDF."""
+    report_out = reads.report(uid, viewer=request.user.party)
+    pdf = paper.report_pdf(report_out, titles=titles_of(request), said=figure)
+    return _file(pdf, name=f"report-{uid}.pdf", media_type="application/pdf")

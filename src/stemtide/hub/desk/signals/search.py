@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search page, over everything that its reader may see."""
+
+import time
+from datetime import UTC, datetime
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _, gettext_noop
+from django.views.decorators.http import require_safe
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.error_messages import without_field
+from stemtide.hub.desk.situation.leads import reads_them
+from stemtide.hub.platform.errors import InvalidError, TooManyError
+from stemtide.hub.platform.rate_windows import PARTY_TIMES, Bound, Policy, windows
+from stemtide.hub.rooms.situation.reads import search as reads
+from stemtide.protocol.messages.search import FoundKind, Recognised, asks_for_similar
+
+KINDS = {
+    FoundKind.CRISES: _("Crises"),
+    FoundKind.SIGNALS: _("Signals"),
+    FoundKind.MESSAGES: _("Messages of situation logs"),
+    FoundKind.LEADS: _("Leads to a threat to life"),
+}
+TAKEN_FOR = {
+    Recognised.ID: _("an id"),
+    Recognised.HASH: _("a fingerprint"),
+    Recognised.ADDRESS: _("a web address, in whatever spelling"),
+    Recognised.LABEL: _("a label"),
+    Recognised.TEXT: _("text"),
+}
+
+
+@require_safe
+@signed_in
+def search(request: SignedInRequest) -> HttpResponse:
+    """Show the findings, or the empty form."""
+    query = request.GET.get("q", "")
+    context: dict[str, object] = {"now": datetime.now(UTC), "q": query}
+    if not query.strip():
+        return render(request, "desk/search.html", context)
+    if asks_for_similar(query):
+        _count_similarity_search(request)
+    kind = request.GET.get("kind", "")
+    page = request.GET.get("page", "1")
+    try:
+        search_out = reads.search(
+            query,
+            viewer=request.user.party,
+            leads=reads_them(actor_of(request)),
+            kind=FoundKind(kind) if kind in set(FoundKind) else None,
+            page=int(page) if page.isdigit() and 0 < len(page) < 5 and int(page) else 1,  # noqa: PLR2004  # pages
+        )
+    except InvalidError as error:
+        return render(
+            request, "desk/search.html", context | {"error": without_field(error)}, status=422
+        )
+    context |= {
+        "found": search_out,
+        "taken_for": TAKEN_FOR[search_out.recognised],
+        "groups": [(KINDS[group.kind], group) for group in search_out.groups],
+    }
+    return render(request, "desk/search.html", context)
+
+
+def _count_similarity_search(request: SignedInRequest) -> None:
+    """Count a similarity search against the rate limits of the person and the party.
+
+    raises: TooManyError if either has used up its limit for this minute.
+    """
+    quota = settings.RATES.get("heavy")
+    if quota is None:
+        return
+    now = time.monotonic()
+    bounds = (
+        Bound(Policy("heavy", quota), request.user.ref),
+        Bound(Policy("heavy-party", PARTY_TIMES * quota), request.user.party.pk),
+    )
+    tightest, *_others = windows.take(bounds, now=now)
+    if tightest.is_over:
+        raise TooManyError(
+            gettext_noop("too many searches by fingerprint: try again in {wait_s} seconds"),
+            retry_after_s=tightest.reset_s(now),
+            wait_s=tightest.reset_s(now),
+        )

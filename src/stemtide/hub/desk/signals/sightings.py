@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Outcomes of matching content by provider, as bars and figures."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.views import SightingRow
+from stemtide.protocol.enums import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One provider, or all together. counts: by outcome."""
+
+    title: str
+    counts: dict[str, int]
+    signals: int
+    last_at: datetime | None
+
+    @property
+    def height(self) -> int:
+        """Return the height of the bar: the sum of its counts."""
+        return sum(self.counts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Providers as the viewer may see them, and their total. largest: the longest bar."""
+
+    providers: list[Bar]
+    total: Bar
+    largest: int
+
+
+def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
+    """Return the outcomes of all signals that the viewer may see, or of one signal."""
+    rows = reads.sightings(viewer=viewer, signal=signal)
+    providers = [_bar(row) for row in rows if not row.is_total]
+    total = next((_bar(row) for row in rows if row.is_total), None) or _sum(providers)
+    largest = max((bar.height for bar in providers), default=0)
+    return Summary(providers=providers, total=total, largest=largest or total.height)
+
+
+def _bar(row: SightingRow) -> Bar:
+    """Return a row of the room as a bar."""
+    counts = {str(outcome): int(getattr(row, outcome)) for outcome in Outcome}
+    return Bar(title=row.title, counts=counts, signals=row.signals, last_at=row.last_at)
+
+
+def _sum(bars: list[Bar]) -> Bar:
+    """Return the total of all providers, for viewers who see each of them.
+
+    Signals are not added up: the same one may have been seen at several providers.
+    """
+    return Bar(
+        title="",
+        counts={str(outcome): sum(bar.counts[outcome] for bar in bars) for outcome in Outcome},
+        signals=0,
+        last_at=max((bar.last_at for bar in bars if bar.last_at), default=None),
+    )

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page of a signal, and the forms to withdraw it or to give an opinion."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk import ledger_sentences as entries, long_fingerprints as prints
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
+from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
+from stemtide.hub.desk.orders.drafts import is_issuer
+from stemtide.hub.desk.signals import sightings
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.media import reads as media, rules as media_rules
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.signals import outlier_rules as rules_counts
+from stemtide.hub.rooms.signals.reads import outliers as reads_outliers, signals as reads
+from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.hub.rooms.signals.writes import outliers as writes_outliers, signals as writes
+from stemtide.protocol.enums import PartyKind, Role, SignalState
+from stemtide.protocol.messages.signals import SignalOut
+from stemtide.protocol.sync.agents import OutlierDecisionIn
+
+
+@require_safe
+@signed_in
+def signal(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show the page."""
+    return _page(request, uid)
+
+
+@require_POST
+@signed_in
+def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Withdraw the signal for the person's party."""
+    form = WithdrawForm(request.POST, prefix="withdraw")
+    if not form.is_valid():
+        return _page(request, uid, withdraw_form=form)
+    carry_out(
+        request,
+        lambda: writes.withdraw(
+            uid,
+            body=form.message(),
+            by=request.user.party,
+            now=datetime.now(UTC),
+            actor_ref=request.user.ref,
+            role=Role(request.user.role),
+        ),
+        done=_("Withdrawn. Agents forget it as they hear of it: see the board."),
+    )
+    return redirect("signal", uid=uid)
+
+
+@require_POST
+@signed_in
+def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Record the opinion of the person's party."""
+    form = OpinionForm(request.POST, prefix="opinion")
+    if not form.is_valid():
+        return _page(request, uid, opinion_form=form)
+    carry_out(
+        request,
+        lambda: writes.opine(
+            uid,
+            body=form.message(),
+            by=request.user.party,
+            now=datetime.now(UTC),
+            actor_ref=request.user.ref,
+            role=Role(request.user.role),
+        ),
+        done=_("Your party's opinion is noted, and every reader sees it."),
+    )
+    return redirect("signal", uid=uid)
+
+
+@require_POST
+@signed_in
+def judge(request: SignedInRequest, uid: UUID, outlier: UUID) -> HttpResponse:
+    """Decide whether uploads that were set aside as outliers count."""
+    is_counted = {"count": True, "discard": False}.get(request.POST.get("decision", ""))
+    if is_counted is None:
+        return _page(request, uid)
+    carry_out(
+        request,
+        lambda: writes_outliers.judge(
+            outlier,
+            body=OutlierDecisionIn(is_counted=is_counted),
+            by=request.user.party,
+            now=datetime.now(UTC),
+            actor_ref=request.user.ref,
+            role=Role(request.user.role),
+        ),
+        done=_("These uploads count.") if is_counted else _("These uploads do not count."),
+    )
+    return redirect("signal", uid=uid)
+
+
+def _page(
+    request: SignedInRequest,
+    uid: UUID,
+    *,
+    withdraw_form: WithdrawForm | None = None,
+    opinion_form: OpinionForm | None = None,
+) -> HttpResponse:
+    """Render the page, with forms for the allowed actions; 422 if a form was refused."""
+    viewer = request.user.party
+    signal_out = reads.signal(uid, viewer=viewer)
+    summary = prints.describe(signal_out.kind, signal_out.value)
+    if summary:
+        signal_out = signal_out.model_copy(update={"value": summary.digest})
+    titles = {party.name: party.title for party in parties.parties(viewer=viewer)}
+    refused = withdraw_form or opinion_form
+    if refused:
+        refused.mark_errors()
+    context = {
+        "now": datetime.now(UTC),
+        "viewer": viewer,
+        "signal": signal_out,
+        "print": summary,
+        "titles": titles,
+        "crisis": _crisis(signal_out, request=request),
+        "sightings": sightings.summary(viewer=viewer, signal=uid),
+        "outliers": reads_outliers.outliers(viewer=viewer, signal=uid),
+        "entries": entries.about(f"signal:{uid}", viewer=viewer),
+        **_previews(signal_out, request=request),
+        "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
+        "opinion_form": opinion_form or OpinionForm(prefix="opinion"),
+        **_allowed(signal_out, request=request),
+    }
+    return render(request, "desk/signal.html", context, status=422 if refused else 200)
+
+
+def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
+    """Return which forms to show, by the rules that the writes enforce."""
+    facts = rules.SignalFacts(
+        state=signal_out.state, shared_by=signal_out.shared_by, ended_at=signal_out.withdrawn_at
+    )
+    party, may_write = request.user.party, allows(check_person_may_write, Role(request.user.role))
+    kind = PartyKind(party.kind)
+    return {
+        "may_withdraw": may_write
+        and allows(rules.check_withdraw, facts, kind=kind, name=party.name),
+        "may_judge": allows(check_person_may_lead, Role(request.user.role))
+        and allows(
+            rules_counts.check_judge,
+            kind=PartyKind(party.kind),
+            name=party.name,
+            shared_by=signal_out.shared_by,
+        ),
+        "may_opine": may_write and allows(rules.check_opine, facts, kind=kind),
+        "may_order": signal_out.shared_by == party.name
+        and signal_out.state is SignalState.LIVE
+        and is_issuer(actor_of(request)),
+    }
+
+
+def _previews(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, object]:
+    """Return the signal's previews, and the viewer's actions by the rules of the writes."""
+    by = actor_of(request)
+    facts = media.facts(reads.find(signal_out.id, viewer=by.party), viewer=by.party)
+    may_write = allows(check_person_may_write, Role(request.user.role))
+    return {
+        "previews": media.previews(signal_out.id, viewer=by.party),
+        "may_send_preview": may_write
+        and allows(media_rules.check_add, facts, kind=by.kind, name=by.party.name),
+        "may_look": allows(media_rules.check_look, facts, kind=by.kind, role=by.role),
+        "may_destroy": may_write
+        and allows(
+            media_rules.check_destroy, facts, destroyed_at=None, kind=by.kind, name=by.party.name
+        ),
+    }
+
+
+def _crisis(signal_out: SignalOut, *, request: SignedInRequest) -> object:
+    """Return the signal's crisis, if the viewer may see it."""
+    if signal_out.crisis is None:
+        return None
+    try:
+        return crises.crisis(signal_out.crisis, viewer=request.user.party)
+    except NotFoundError:
+        # A party may see a signal before it may see the crisis.
+        return None

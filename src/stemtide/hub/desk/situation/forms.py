@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms of a crisis' room: messages, public statements, leads."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from stemtide.hub.desk.forms import MarkedForm, OrderForm
+from stemtide.hub.desk.labels.situation import PHRASES
+from stemtide.protocol.enums import (
+    CountryGround,
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    MessageKind,
+    Urgency,
+    Vote,
+)
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.messages.situation import (
+    MAX_TEXT,
+    LeadCloseIn,
+    LeadIn,
+    LeadPassIn,
+    LineIn,
+    MessageIn,
+    VoteIn,
+)
+
+NO_NAMES = _("Write nothing about a person: everybody in the room reads it, and it stays.")
+_TAG = _("A tag such as en, nl or sr-Latn.")
+
+
+def _area(rows: int) -> forms.Textarea:
+    """Return a text area with so many rows."""
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class MessageForm(OrderForm):
+    """Write into the log."""
+
+    kind = forms.ChoiceField(label=_("What is it?"), choices=list(PHRASES["message"].items()))
+    text = forms.CharField(
+        label=_("Message"), max_length=MAX_TEXT, help_text=NO_NAMES, widget=_area(4)
+    )
+    urgency = forms.ChoiceField(
+        label=_("How soon must it be read?"), choices=list(PHRASES["urgency"].items())
+    )
+    tlp = forms.ChoiceField(
+        label=_("Who may read it"),
+        choices=[(tlp.value, f"TLP:{tlp.upper()}") for tlp in Tlp],
+        initial=Tlp.AMBER,
+    )
+    audience = forms.MultipleChoiceField(
+        label=_("Only these parties (may stay empty)"),
+        help_text=_("TLP:RED needs at least one."),
+        required=False,
+        widget=forms.SelectMultiple(attrs={"size": 4}),
+    )
+    language = forms.CharField(label=_("Language"), initial="en", max_length=12, help_text=_TAG)
+    signal = forms.UUIDField(
+        label=_("Id of a signal it speaks of (may stay empty)"), required=False
+    )
+    answers = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    corrects = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        self.fields["audience"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
+
+    def message(self) -> MessageIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        fields = dict(self.cleaned_data)
+        fields["kind"], fields["tlp"] = MessageKind(fields["kind"]), Tlp(fields["tlp"])
+        fields["urgency"], fields["audience"] = (
+            Urgency(fields["urgency"]),
+            tuple(fields["audience"]),
+        )
+        message: MessageIn | None = self.read(MessageIn, **fields)
+        return message
+
+
+class LineForm(OrderForm):
+    """Propose a public statement, in up to four languages at once."""
+
+    replaces = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        for number, tag in enumerate(("en", "", "", "")):
+            self.fields[f"language_{number}"] = forms.CharField(
+                label=_("Language"), initial=tag, max_length=12, required=not number, help_text=_TAG
+            )
+            self.fields[f"text_{number}"] = forms.CharField(
+                label=_("What may be said in public"),
+                max_length=2000,
+                required=not number,
+                widget=_area(2),
+            )
+
+    @property
+    def pairs(self) -> list[tuple[forms.BoundField, forms.BoundField]]:
+        """Return the fields of each language and its text."""
+        return [(self[f"language_{number}"], self[f"text_{number}"]) for number in range(4)]
+
+    def message(self) -> LineIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        form_data = self.cleaned_data
+        texts = {
+            form_data[f"language_{number}"]: form_data[f"text_{number}"]
+            for number in range(4)
+            if form_data.get(f"text_{number}")
+        }
+        message: LineIn | None = self.read(LineIn, texts=texts, replaces=form_data["replaces"])
+        return message
+
+
+class VoteForm(MarkedForm):
+    """Agree or object to a public statement, with a reason."""
+
+    vote = forms.ChoiceField(label=_("Your party"), choices=list(PHRASES["vote"].items()))
+    note = forms.CharField(label=_("Why (may stay empty)"), required=False, max_length=500)
+
+    def message(self) -> VoteIn:
+        """Return the message for the room. Call it on a valid form."""
+        return VoteIn(vote=Vote(self.cleaned_data["vote"]), note=self.cleaned_data["note"])
+
+
+class LeadForm(OrderForm):
+    """Report a lead: information about a threat to life."""
+
+    level = forms.ChoiceField(
+        label=_("How much is known?"),
+        choices=[("", _("Choose a level")), *reversed(PHRASES["level"].items())],
+    )
+    bases = forms.MultipleChoiceField(
+        label=_("Why you report it"), widget=forms.CheckboxSelectMultiple
+    )
+    country = forms.CharField(
+        label=_("Country concerned (may stay empty)"),
+        help_text=_("Two letters, such as BE. Empty: it goes to the agency."),
+        required=False,
+        max_length=2,
+    )
+    country_grounds = forms.MultipleChoiceField(
+        label=_("Why that country? (may stay empty)"),
+        choices=list(PHRASES["country_ground"].items()),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+    to = forms.ChoiceField(
+        label=_("Addressed to"),
+        help_text=_("Leave it open unless a country has more than one authority here."),
+        required=False,
+    )
+    facts = forms.CharField(label=_("What you know"), max_length=MAX_TEXT, widget=_area(4))
+    reasons = forms.CharField(
+        label=_("Why you think that a life is in danger"), max_length=2000, widget=_area(2)
+    )
+    address = forms.CharField(
+        label=_("Web address of the content (may stay empty)"), required=False, max_length=4096
+    )
+    posted_at = forms.CharField(
+        label=_("When it was posted, with its time zone (may stay empty)"),
+        help_text=_("Such as 2026-11-24T09:30:00+01:00."),
+        required=False,
+        max_length=40,
+    )
+    locate = forms.CharField(
+        label=_("What helps to find the person (may stay empty)"),
+        help_text=_("The only place for personal data, and no more than is needed."),
+        required=False,
+        max_length=2000,
+        widget=_area(2),
+    )
+    callback = forms.CharField(label=_("Where you are called back, at any hour"), max_length=300)
+    crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
+
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # Django's
+        bases: Sequence[LeadBasis] = (),
+        parties: Iterable[tuple[str, str]] = (),
+        **named: Any,  # noqa: ANN401  # Django's
+    ) -> None:
+        super().__init__(*args, **named)
+        self.fields["bases"].choices = [(base, PHRASES["basis"][base]) for base in bases]  # type: ignore[attr-defined]  # a choice field
+        self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
+
+    def message(self) -> LeadIn | None:
+        """Return the message for the room, or None if it is invalid."""
+        fields = dict(self.cleaned_data)
+        fields["level"] = LeadLevel(fields["level"])
+        fields["bases"] = tuple(LeadBasis(name) for name in fields["bases"])
+        fields["country"] = fields["country"].strip().upper()
+        fields["country_grounds"] = tuple(CountryGround(name) for name in fields["country_grounds"])
+        fields["posted_at"] = fields["posted_at"].strip() or None
+        message: LeadIn | None = self.read(LeadIn, **fields)
+        return message
+
+
+class PassForm(MarkedForm):
+    """Pass a lead on to another party."""
+
+    to = forms.ChoiceField(label=_("To whom"), required=False)
+
+    def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        outside = ("", _("investigators of your own state, outside this hub"))
+        self.fields["to"].choices = [outside, *parties]  # type: ignore[attr-defined]  # a choice field
+
+    def message(self) -> LeadPassIn:
+        """Return the message for the room. Call it on a valid form."""
+        return LeadPassIn(to=self.cleaned_data["to"])
+
+
+class CloseLeadForm(MarkedForm):
+    """Close a lead with its outcome."""
+
+    outcome = forms.ChoiceField(
+        label=_("What became of it?"),
+        choices=[("", _("Choose an outcome")), *PHRASES["lead_outcome"].items()],
+    )
+
+    def message(self) -> LeadCloseIn:
+        """Return the message for the room. Call it on a valid form."""
+        return LeadCloseIn(outcome=LeadOutcome(self.cleaned_data["outcome"]))

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Situation log and public statements of a crisis: pages, fragments and forms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.forms import uuid_or_none
+from stemtide.hub.desk.labels.situation import PHRASES
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.desk.situation.forms import LineForm, MessageForm, VoteForm
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.situation.reads import situation as reads
+from stemtide.hub.rooms.situation.rules import situation as rules
+from stemtide.hub.rooms.situation.writes import situation as writes
+from stemtide.protocol.enums import MessageKind
+from stemtide.protocol.messages.situation import LineOut
+
+ROWS = 50
+"""Messages on one page of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """A public statement, with the actions that the reader may take."""
+
+    line: LineOut
+    may_vote: bool
+    may_withdraw: bool
+
+
+def room_of(request: SignedInRequest, uid: UUID) -> rules.RoomFacts:
+    """Return the rules' input about a room."""
+    viewer = request.user.party
+    return reads.room_facts(reads.find_room(uid, viewer=viewer), viewer=viewer)
+
+
+def log_context(
+    request: SignedInRequest, uid: UUID, *, query: Mapping[str, str] | None = None
+) -> dict[str, object]:
+    """Return the template context of the log's block, for its own page and others.
+
+    query: which part of the log to show; by default the query string of the request.
+    """
+    query = request.GET if query is None else query
+    viewer, by = request.user.party, actor_of(request)
+    room = room_of(request, uid)
+    before = query.get("before", "")
+    kind = query.get("kind", "")
+    kind = kind if kind in set(MessageKind) else ""
+    before_number = int(before) if before.isdigit() and len(before) < 10 else None  # noqa: PLR2004  # fits
+    entries = reads.latest(uid, viewer=viewer, limit=ROWS + 1, before=before_number, kind=kind)
+    return {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "log": {
+            "crisis": uid,
+            "messages": entries[:ROWS],
+            "pinned": reads.log(uid, viewer=viewer, pinned=True).messages,
+            "older": entries[ROWS - 1].number if len(entries) > ROWS else None,
+            "before": before_number,
+            "kind": kind,
+            "kinds": list(PHRASES["message"].items()),
+            "party": viewer.name,
+            "may_post": allows(rules.check_post, room, kind=by.kind, role=by.role),
+            "may_pin": allows(rules.check_pin, room, kind=by.kind, name=viewer.name, role=by.role),
+        },
+    }
+
+
+def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
+    """Return the template context of the public statements' block, for its own page and others."""
+    viewer, by = request.user.party, actor_of(request)
+    room = room_of(request, uid)
+    rows = [
+        LineRow(
+            line=line,
+            may_vote=allows(
+                rules.check_vote,
+                _line_facts(line),
+                room,
+                kind=by.kind,
+                name=viewer.name,
+                role=by.role,
+            ),
+            may_withdraw=allows(
+                rules.check_withdraw_line, _line_facts(line), name=viewer.name, role=by.role
+            ),
+        )
+        for line in reads.lines(uid, viewer=viewer)
+    ]
+    return {
+        "now": datetime.now(UTC),
+        "titles": titles_of(request),
+        "lines": {
+            "crisis": uid,
+            "rows": rows,
+            "usable": [row for row in rows if row.line.usable],
+            "may_propose": allows(rules.check_propose, room, kind=by.kind, role=by.role),
+        },
+    }
+
+
+def _line_facts(line: LineOut) -> rules.LineFacts:
+    """Return the rules' input about a public statement."""
+    return rules.LineFacts(state=line.state, proposed_by=line.proposed_by)
+
+
+@require_safe
+@signed_in
+def log(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show the log, with the form to write into it."""
+    return _log_page(request, uid)
+
+
+@require_safe
+@signed_in
+def log_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Render the log alone, for HTMX to swap in."""
+    return render(request, "desk/room/_log.html", log_context(request, uid))
+
+
+def _log_page(
+    request: SignedInRequest, uid: UUID, *, form: MessageForm | None = None
+) -> HttpResponse:
+    """Render the log's page; 422 if the form was refused."""
+    if form:
+        form.mark_errors()
+    empty_form = MessageForm(
+        prefix="message",
+        parties=_choices(request),
+        initial={name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
+        | {"kind": request.GET.get("kind", MessageKind.OBSERVATION)},
+    )
+    context = log_context(request, uid)
+    context |= {"crisis": crises.crisis(uid, viewer=request.user.party), "form": form or empty_form}
+    context |= {name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
+    return render(request, "desk/log.html", context, status=422 if form else 200)
+
+
+def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
+    """Return parties to choose from, sorted by title."""
+    return sorted(titles_of(request).items(), key=lambda title: title[1])
+
+
+@require_POST
+@signed_in
+@writing
+def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Write a message into the log."""
+    form = MessageForm(request.POST, prefix="message", parties=_choices(request))
+    body = form.message() if form.is_valid() else None
+    if body is None:
+        return _log_page(request, uid, form=form)
+    try:
+        writes.post(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
+    except InvalidError as error:
+        form.add_error(error.field if error.field in form.fields else None, without_field(error))
+        return _log_page(request, uid, form=form)
+    except ConflictError as error:
+        messages.error(request, in_words(error))
+    else:
+        messages.success(request, _("Your message stands in the log."))
+    return redirect("crisis-log", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+def pin(request: SignedInRequest, uid: UUID, message: UUID) -> HttpResponse:
+    """Pin or unpin a message."""
+    is_pinned = request.POST.get("pinned") == "1"
+    writes.pin(message, is_pinned=is_pinned, by=actor_of(request), now=datetime.now(UTC))
+    return redirect("crisis-log", uid=uid)
+
+
+@require_safe
+@signed_in
+def lines(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show the public statements, with the form to propose one."""
+    return _lines_page(request, uid)
+
+
+@require_safe
+@signed_in
+def lines_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Render the public statements alone, for HTMX to swap in."""
+    return render(request, "desk/room/_lines.html", lines_context(request, uid))
+
+
+def _lines_page(
+    request: SignedInRequest, uid: UUID, *, form: LineForm | None = None
+) -> HttpResponse:
+    """Render the page of public statements; 422 if the form was refused."""
+    if form:
+        form.mark_errors()
+    replaces = uuid_or_none(request.GET.get("replaces"))
+    context = lines_context(request, uid)
+    context |= {
+        "crisis": crises.crisis(uid, viewer=request.user.party),
+        "form": form or LineForm(prefix="line", initial={"replaces": replaces}),
+        "replaces": replaces,
+    }
+    return render(request, "desk/lines.html", context, status=422 if form else 200)
+
+
+@require_POST
+@signed_in
+@writing
+def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Propose a public statement."""
+    form = LineForm(request.POST, prefix="line")
+    body = form.message() if form.is_valid() else None
+    if body is None:
+        return _lines_page(request, uid, form=form)
+    done = _("Proposed. It may be used once others agree.")
+    carry_out(
+        request,
+        lambda: writes.propose_line(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
+        done=done,
+    )
+    return redirect("crisis-lines", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
+    """Agree or object to a public statement."""
+    form = VoteForm(request.POST)
+    if form.is_valid():
+        body = form.message()
+        carry_out(
+            request,
+            lambda: writes.vote(line, body=body, by=actor_of(request), now=datetime.now(UTC)),
+            done=_("Your party's word is noted."),
+        )
+    return redirect("crisis-lines", uid=uid)
+
+
+@require_POST
+@signed_in
+@writing
+def withdraw(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
+    """Withdraw a public statement of one's own party."""
+    carry_out(
+        request,
+        lambda: writes.withdraw_line(line, by=actor_of(request), now=datetime.now(UTC)),
+        done=_("Withdrawn. It may not be used any more."),
+    )
+    return redirect("crisis-lines", uid=uid)

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""URLs of a provider's inbox and of re-checks."""
+
+from django.urls import path
+
+from stemtide.hub.desk import rechecks
+from stemtide.hub.desk.inbox import (
+    batches as inbox_many,
+    referral as inbox_referral,
+    views as inbox,
+)
+
+urlpatterns = [
+    path("inbox", inbox.inbox, name="inbox"),
+    path("inbox/_blocks", inbox.blocks, name="inbox-blocks"),
+    path("inbox/several", inbox_many.several, name="inbox-several"),
+    path("inbox/referrals/<uuid:uid>", inbox_referral.referral, name="inbox-referral"),
+    path("inbox/referrals/<uuid:uid>/_blocks", inbox_referral.blocks, name="inbox-referral-blocks"),
+    path(
+        "inbox/referrals/<uuid:uid>/do/<slug:verb>",
+        inbox_referral.act,
+        name="inbox-referral-act",
+    ),
+    path("inbox/batches/<uuid:uid>", inbox_many.parcel, name="inbox-batch"),
+    path("inbox/batches/<uuid:uid>/_blocks", inbox_many.parcel_blocks, name="inbox-batch-blocks"),
+    path("inbox/batches/<uuid:uid>/do/<slug:verb>", inbox_many.parcel_act, name="inbox-batch-act"),
+    path("rechecks", rechecks.rechecks, name="rechecks"),
+    path("rechecks/_list", rechecks.blocks, name="rechecks-blocks"),
+    path("rechecks/<uuid:uid>", rechecks.recheck, name="recheck"),
+    path("rechecks/<uuid:uid>/visit", rechecks.ask, name="recheck-visit"),
+]

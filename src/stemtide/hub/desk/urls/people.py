@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""URLs of colleagues and contact points."""
+
+from django.urls import path
+
+from stemtide.hub.desk.people import colleagues, contacts
+
+urlpatterns = [
+    path("people", colleagues.colleagues, name="colleagues"),
+    path("people/<int:number>/<slug:verb>", colleagues.act, name="colleague-act"),
+    path("contacts", contacts.contacts, name="contacts"),
+    path("contacts/own", contacts.own_contacts, name="own-contacts"),
+    path("contacts/own/new", contacts.contact, name="contact-new"),
+    path("contacts/own/ladder", contacts.set_ladder, name="ladder"),
+    path("contacts/own/<int:number>", contacts.contact, name="contact"),
+    path("contacts/own/<int:number>/remove", contacts.remove_contact, name="contact-remove"),
+]

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""URLs of the statistics and of the yearly report."""
+
+from django.urls import path
+
+from stemtide.hub.desk.progress import views as progress, yearly
+
+urlpatterns = [
+    path("progress", progress.referrals, name="progress"),
+    path("progress/orders", progress.orders, name="progress-orders"),
+    path("progress/yearly", yearly.yearly, name="progress-yearly"),
+    path("progress/yearly/write", yearly.write, name="progress-yearly-write"),
+]

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change notifier: tells subscribers within milliseconds that the hub has something new for them.
+
+One thread per process watches the database; commits of any process are noticed. A wake carries a
+position only: its content is read from the feed, by the rules of the feed.
+"""
+
+import asyncio
+import logging
+import math
+import resource
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing
+from typing import Protocol
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection
+
+from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.rooms.ledger.crisis_versions import marks
+from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.views import Change
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.handling import may_receive
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.01
+"""Seconds between checks whether anybody committed to SQLite (about 20 µs each)."""
+
+RETRY_S = 1.0
+"""Seconds that the watcher waits after a database error, and between checks on PostgreSQL."""
+
+APPLICATION = "stemtide-wake"
+"""application_name of the watcher's session in PostgreSQL."""
+
+ALL_CHANGES_S = 0.25
+"""Shortest seconds between wakes of a subscriber to all changes."""
+
+
+FULL_S = 30
+"""Retry-After, in seconds, if all allowed streams are open."""
+
+
+OTHER_FILES = 256
+"""Open files of the process that are reserved for everything but streams."""
+
+
+class Reader(Protocol):
+    """A subscriber's party: the attributes that its access depends on."""
+
+    @property
+    def name(self) -> str:
+        """Return its short name."""
+
+    @property
+    def kind(self) -> str:
+        """Return its kind of party."""
+
+
+class NoStreamLeftError(Exception):
+    """All streams that the process may have are open."""
+
+
+class WakesClosedError(Exception):
+    """The process is stopping: there will be no more wakes."""
+
+
+class Subscription:
+    """One subscriber's pending wake; later positions replace earlier ones, so none is lost."""
+
+    def __init__(
+        self,
+        party: Reader,
+        *,
+        after: int,
+        exercise: bool,
+        all_changes: bool,
+        crisis: UUID | None = None,
+        holder: str = "",
+    ) -> None:
+        self.holder = holder
+        self.loop = asyncio.get_running_loop()
+        self.all_changes = all_changes
+        self._crisis = crisis
+        self._mark = marks.of_page(crisis) if crisis else 0
+        self._name = party.name
+        self._kind = PartyKind(party.kind)
+        self._exercise = exercise
+        self._after = after
+        self._position = after
+        self._ready = asyncio.Event()
+        self._is_closed = False
+        self._next_at = 0.0
+
+    def is_for_it(self) -> bool:
+        """Whether there is a change that a subscriber to all changes, or to one room, waits for."""
+        if self._crisis is None:
+            return True
+        before, self._mark = self._mark, marks.of_page(self._crisis)
+        return self._mark != before
+
+    def concerns(self, change: Change) -> bool:
+        """Whether a change is new to the subscriber, who may see it and asked for its kind."""
+        is_new = change.position > self._after and (self._exercise or not change.exercise)
+        return is_new and may_receive(
+            self._name,
+            self._kind,
+            tlp=change.tlp,
+            audience=change.audience,
+            shared_by=change.shared_by,
+        )
+
+    async def get(self) -> int:
+        """Wait for the next wake. Return its position.
+
+        raises: WakesClosedError once the process is stopping.
+        """
+        if self.all_changes and (wait_s := self._next_at - time.monotonic()) > 0:
+            await asyncio.sleep(wait_s)
+        await self._ready.wait()
+        if self._is_closed:
+            raise WakesClosedError
+        self._ready.clear()
+        self._next_at = time.monotonic() + ALL_CHANGES_S
+        return self._position
+
+    def put(self, position: int) -> None:
+        """Store a wake; called in the subscriber's own loop."""
+        self._position = max(position, self._position)
+        self._ready.set()
+
+    def close(self) -> None:
+        """End the subscription; called in the subscriber's own loop."""
+        self._is_closed = True
+        self._ready.set()
+
+
+class Wakes:
+    """Notifies subscribers of every change that they may see. The first subscriber starts it."""
+
+    def __init__(self) -> None:
+        # Re-entrant: close() runs in a signal handler, which may interrupt any of the others.
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._subscriptions: set[Subscription] = set()
+        self._watcher: threading.Thread | None = None
+        self._after = 0
+
+    @asynccontextmanager
+    async def subscribe(
+        self,
+        party: Reader,
+        *,
+        exercise: bool = False,
+        all_changes: bool = False,
+        crisis: UUID | None = None,
+        holder: str = "",
+    ) -> AsyncIterator[Subscription]:
+        """Subscribe to every change that commits from now on and that a party may see.
+
+        exercise:    exercise signals as well as real ones.
+        all_changes: any commit at all (heartbeats, outcomes), at most four times a second.
+        crisis:      of all changes only those that the room of this crisis may show; the caller has
+                     checked that the party may see it.
+        holder:      the key or person of the stream, for the limit per holder; "" for none.
+
+        raises: TooManyError, NoStreamLeftError; WakesClosedError while the process is stopping;
+                django.db.Error if there is no database.
+        """
+        after = await asyncio.to_thread(self._start)
+        subscription = Subscription(
+            party,
+            after=after,
+            exercise=exercise,
+            all_changes=all_changes,
+            crisis=crisis,
+            holder=holder,
+        )
+        with self._lock:
+            self.check_room(holder)
+            self._subscriptions.add(subscription)
+        try:
+            yield subscription
+        finally:
+            with self._lock:
+                self._subscriptions.discard(subscription)
+
+    def check_room(self, holder: str) -> None:
+        """Refuse another stream if its key or person, or the process, has as many as allowed.
+
+        raises: TooManyError, NoStreamLeftError.
+        """
+        with self._lock:
+            open_streams = sum(
+                1
+                for subscription in self._subscriptions
+                if holder and subscription.holder == holder
+            )
+            count = len(self._subscriptions)
+        if open_streams >= settings.STREAMS.get("key", math.inf):
+            raise TooManyError(
+                "{most} streams are open already, and one key or person has no more: close one",
+                retry_after_s=FULL_S,
+                most=settings.STREAMS["key"],
+            )
+        if count >= min(settings.STREAMS.get("total", math.inf), _max_open_files() - OTHER_FILES):
+            raise NoStreamLeftError("all streams are open that the hub may have (STEMTIDE_STREAMS)")
+
+    def close(self) -> None:
+        """End the watcher and all subscriptions. Safe in a signal handler, and more than once."""
+        self._stop.set()
+        with self._lock:
+            subscriptions = list(self._subscriptions)
+        for subscription in subscriptions:
+            _deliver(subscription.loop, [(subscription, None)])
+
+    def __len__(self) -> int:
+        """Return the number of open subscriptions."""
+        return len(self._subscriptions)
+
+    def _start(self) -> int:
+        """Start the watcher if none runs yet. Return the current position."""
+        try:
+            position = marks.look().positions
+        finally:
+            connection.close()
+        with self._lock:
+            if self._stop.is_set():
+                raise WakesClosedError
+            if self._watcher is None:
+                self._after = position
+                self._watcher = threading.Thread(target=self._watch, name="wake", daemon=True)
+                self._watcher.start()
+        return position
+
+    def _watch(self) -> None:
+        """Publish after every commit until the process stops."""
+        while not self._stop.is_set():
+            try:
+                for _ in _commits(self._stop):
+                    self._publish()
+            except Exception:  # if the watcher ends, no stream gets a wake
+                # Nothing is lost: the next query starts at the last published position.
+                log.exception("the wake's watcher failed; it starts again in %s s", RETRY_S)
+                self._stop.wait(RETRY_S)
+            finally:
+                connection.close()
+
+    def _publish(self) -> None:
+        """Deliver the changes since the last time to the subscriptions that they concern."""
+        changes = signals.changes(self._after, viewer=None)
+        self._after = max((change.position for change in changes), default=self._after)
+        marks.look()
+        with self._lock:  # after the read, so that subscribers from before the commit are included
+            subscriptions = list(self._subscriptions)
+        hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}
+        for subscription in subscriptions:
+            if subscription.all_changes:
+                if subscription.is_for_it():
+                    hits.setdefault(subscription.loop, []).append((subscription, self._after))
+            elif positions := [
+                change.position for change in changes if subscription.concerns(change)
+            ]:
+                hits.setdefault(subscription.loop, []).append((subscription, max(positions)))
+        for loop, batch in hits.items():
+            _deliver(loop, batch)
+
+
+def _max_open_files() -> float:
+    """Return how many files the process may have open: each stream is one."""
+    soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return math.inf if soft == resource.RLIM_INFINITY else soft
+
+
+def _deliver(loop: asyncio.AbstractEventLoop, batch: list[tuple[Subscription, int | None]]) -> None:
+    """Deliver positions (None: the end) to subscriptions of one loop, in one step of that loop."""
+
+    def hand_over() -> None:
+        for subscription, position in batch:
+            if position is None:
+                subscription.close()
+            else:
+                subscription.put(position)
+
+    try:
+        loop.call_soon_threadsafe(hand_over)
+    except RuntimeError:  # the loop is closed, and its subscribers with it
+        log.debug("a loop with %d subscriptions is gone", len(batch))
+
+
+def _commits(stop: threading.Event) -> Iterator[None]:
+    """Yield once at the start, then after every commit by any process, until stopped."""
+    return _sqlite_commits(stop) if connection.vendor == "sqlite" else _postgres_commits(stop)
+
+
+def _sqlite_commits(stop: threading.Event) -> Iterator[None]:
+    """Poll the counter that SQLite changes when another connection has committed.
+
+    source: https://www.sqlite.org/pragma.html#pragma_data_version
+    """
+    last_version = None
+    with connection.cursor() as cursor:
+        while not stop.is_set():
+            cursor.execute("PRAGMA data_version")
+            version = cursor.fetchone()
+            if version != last_version:
+                last_version = version
+                yield
+            stop.wait(POLL_S)
+
+
+def _postgres_commits(stop: threading.Event) -> Iterator[None]:
+    """Yield on the ledger's NOTIFY, and once a second without it.
+
+    Heartbeats and outcomes have no ledger entry and no NOTIFY; they are noticed within that second.
+    The
+    listening connection is separate, so that notifications wait while others are handled.
+    """
+    with closing(connection.get_new_connection(connection.get_connection_params())) as listening:
+        listening.autocommit = True
+        listening.execute(f"SET application_name = '{APPLICATION}'")
+        listening.execute(f"LISTEN {CHANNEL}")
+        while not stop.is_set():
+            yield
+            with connection.wrap_database_errors:
+                for _ in listening.notifies(timeout=RETRY_S, stop_after=1):
+                    pass
+
+
+wakes = Wakes()
+"""The notifier of this process."""

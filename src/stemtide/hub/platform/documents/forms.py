@@ -1,0 +1,331 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Forms of the law and referrals as tagged PDF and as JSON, in the languages of the desk.
+
+A removal order and a referral never look alike: each has a word, a shape and a colour of its own at
+its very top, and a referral says that it binds to nothing.
+
+source: Regulation (EU) 2021/784, Annexes I to III; PDF/UA-1 (ISO 14289-1), PDF/A-2a (ISO 19005-2).
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from django.utils import translation
+from django.utils.translation import gettext as _, gettext_lazy
+
+from stemtide.fingerprints.url.canonical import UrlError, in_ascii
+from stemtide.hub.platform.documents.typesetting import typeset
+from stemtide.protocol.enums.referrals import ContentType
+from stemtide.protocol.labels import ideologies, labels
+from stemtide.protocol.law.forms import FieldKind, Form, FormField, date_of, is_empty, moment_of
+from stemtide.protocol.messages.documents import FormDocument
+from stemtide.protocol.messages.referrals import ReferralOut
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+SHEETS = Path(__file__).parent / "sheets"
+
+LANGUAGES = ("en", "nl", "fr", "de")
+
+_PIECE = 56
+"""Letters of an address in one line: no letter is added to it, hidden or seen."""
+
+Said: TypeAlias = Callable[[str, str], str]
+"""What people read for a stored word, and of what it is."""
+
+
+CONTENT_TYPES: Mapping[str, "str | _StrPromise"] = {
+    ContentType.VIDEO: gettext_lazy("video"),
+    ContentType.IMAGE: gettext_lazy("picture"),
+    ContentType.AUDIO: gettext_lazy("sound"),
+    ContentType.TEXT: gettext_lazy("text"),
+    ContentType.DOCUMENT: gettext_lazy("document"),
+    ContentType.LIVE_STREAM: gettext_lazy("live stream"),
+    ContentType.ARCHIVE: gettext_lazy("archive of files"),
+    ContentType.LINKS: gettext_lazy("list of links"),
+    ContentType.ACCOUNT: gettext_lazy("account"),
+    ContentType.GROUP: gettext_lazy("group or channel"),
+    ContentType.OTHER: gettext_lazy("something else"),
+}
+"""Kinds of content in words."""
+
+
+def said_plainly(word: str, of: str) -> str:
+    """What people read for a stored word of a referral, in the language that is active."""
+    if of == "label" and word in labels():
+        return _(labels()[word].title)
+    if of == "ideology" and word in ideologies():
+        return _(ideologies()[word].title)
+    return str(CONTENT_TYPES.get(word, word)) if of == "content_type" else word
+
+
+def form_pdf(
+    form: Form,
+    values: Mapping[str, object],
+    *,
+    language: str,
+    reference: str = "",
+    is_exercise: bool = False,
+    is_draft: bool = False,
+) -> bytes:
+    """A form of the law, filled in. language: English where the desk does not speak it."""
+    lang = spoken(language)
+    with translation.override(lang):
+        mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
+        kind, word, said = _what(form, is_exercise=is_exercise, is_draft=is_draft)
+        title = form.title.within(lang)
+        told: dict[str, object] = {
+            "title": f"{title} {reference}".strip(),
+            "running": reference,
+            "exercise": mark,
+            "tlp": "",
+            "kind": kind,
+            "word": word,
+            "said": said,
+            "source": _(form.source),
+            "preamble": [one.within(lang) for one in form.preamble],
+            "sections": [
+                {
+                    "title": _("SECTION %(name)s: %(title)s")
+                    % {"name": section.name, "title": section.title.within(lang)},
+                    "note": section.note.within(lang) if section.note else "",
+                    "fields": [
+                        _field(field, values, lang=lang)
+                        for field in section.fields
+                        if _is_shown(field, values)
+                    ],
+                }
+                for section in form.sections
+            ],
+            "nothing": _("not stated"),
+            "not-asked": _("does not apply"),
+            "remark": _(
+                "Parts of the wording of this form were not compared with the Official Journal."
+            )
+            if form.from_memory
+            else "",
+        }
+    return typeset(SHEETS / "form.typ", told, lang=lang)
+
+
+def form_json(
+    form: Form,
+    values: Mapping[str, object],
+    *,
+    language: str,
+    reference: str = "",
+    is_exercise: bool = False,
+) -> bytes:
+    """The same for programs: what stands in it by field, with the words of one language."""
+    lang = spoken(language)
+    made = FormDocument(
+        form=form.name,
+        title=form.title.within(lang),
+        source=form.source,
+        language=lang,
+        reference=reference,
+        exercise=is_exercise,
+        values={name: _plain(value) for name, value in values.items()},
+        titles={field.name: field.title.within(lang) for field in form.fields},
+    )
+    return made.model_dump_json(indent=2).encode()
+
+
+def referral_pdf(
+    referral: ReferralOut, *, titles: Mapping[str, str], said: Said, language: str
+) -> bytes:
+    """A referral as its addressee reads it. titles: parties' titles by name."""
+    lang = spoken(language)
+    with translation.override(lang):
+        told: dict[str, object] = {
+            "title": _("Referral %s") % referral.reference,
+            "exercise": _("EXERCISE") if referral.exercise else "",
+            "tlp": "",
+            "word": _("VOLUNTARY: this is a referral, not a removal order"),
+            "said": exercise_said() if referral.exercise else _voluntary_said(),
+            "facts": _facts(referral, titles=titles, said=said),
+            "content_title": _("The content"),
+            "address_title": _("Web address"),
+            "addresses": [_address(referral.url)],
+            "parts": [
+                {"title": title, "text": text}
+                for title, text in _parts(referral, said=said)
+                if text
+            ],
+            "answer_title": _("What you may answer"),
+            "answer": _answers(),
+        }
+    return typeset(SHEETS / "referral.typ", _dashed(told), lang=lang)
+
+
+def referral_json(referral: ReferralOut) -> bytes:
+    """The same for programs."""
+    return referral.model_dump_json(indent=2).encode()
+
+
+def spoken(language: str) -> str:
+    """A language of the desk; English where it has no other."""
+    code = language[:2].lower()
+    return code if code in LANGUAGES else "en"
+
+
+def _what(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, str]:
+    """What a form is: the look of its band, the word in it, and what follows from it."""
+    if form.name != "tco-annex-1":
+        said = exercise_said() if is_exercise else ""
+        return "answer", _("Answer of the addressee to a removal order"), said
+    if is_exercise:
+        return "order", _("REMOVAL ORDER"), exercise_said()
+    if is_draft:
+        return (
+            "order",
+            _("REMOVAL ORDER"),
+            _("This is a draft. It was not issued and binds nobody."),
+        )
+    binding = _("It binds. It is to be carried out within one hour of receipt.")
+    return "order", _("REMOVAL ORDER"), binding
+
+
+def exercise_said() -> str:
+    """What stands on every paper of an exercise."""
+    return _("This is an exercise. It has no legal effect, and nothing in it is real.")
+
+
+def _voluntary_said() -> str:
+    """What no referral may leave out."""
+    return _(
+        "It asks you to look at content under your own terms. Regulation (EU) 2021/784 does not"
+        " oblige you to act on it; no time limit and no penalty follow from it."
+    )
+
+
+def _is_shown(field: FormField, values: Mapping[str, object]) -> bool:
+    """Whether a field stands on the paper: what is not asked for and empty is left out."""
+    return field.is_asked(values) or not is_empty(values.get(field.name))
+
+
+def _field(field: FormField, values: Mapping[str, object], *, lang: str) -> dict[str, object]:
+    """One field as the sheet takes it."""
+    value = values.get(field.name)
+    made: dict[str, object] = {
+        "title": field.title.within(lang),
+        "boxes": [],
+        "addresses": [],
+        "text": "",
+        "is-empty": False,
+    }
+    match field.kind:
+        case FieldKind.CHOICE | FieldKind.CHOICES:
+            ticked = set(value) if isinstance(value, list | tuple) else {value}
+            made["boxes"] = [
+                {"title": option.title.within(lang), "is-ticked": option.name in ticked}
+                for option in field.options
+            ]
+        case FieldKind.TICK:
+            made["title"] = ""
+            made["boxes"] = [{"title": field.title.within(lang), "is-ticked": value is True}]
+        case FieldKind.URLS:
+            each = value if isinstance(value, list | tuple) else []
+            made["addresses"] = [_address(str(one)) for one in each]
+            made["is-empty"] = not each
+        case FieldKind.LINK if not is_empty(value):
+            made["addresses"] = [_address(str(value))]
+        case _:
+            made["text"] = _text(field.kind, value)
+            made["is-empty"] = is_empty(value)
+    return made
+
+
+def _text(kind: FieldKind, value: object) -> str:
+    """A value as people read it; one that is not as its kind wants stands as it is."""
+    if is_empty(value):
+        return ""
+    if kind is FieldKind.MOMENT and (at := moment_of(value)):
+        return moment_said(at)
+    if kind is FieldKind.DATE and (day := date_of(value)):
+        return day.isoformat()
+    return str(value)
+
+
+def moment_said(at: datetime) -> str:
+    """A time as it stands on paper."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _address(address: str) -> dict[str, object]:
+    """An address as the sheet takes it.
+
+    One that holds letters beyond ASCII is spelled a second time as it travels: a line in which
+    letters run both ways is read, and copied, in another order than it is written.
+    """
+    made: dict[str, object] = {"pieces": _pieces(address), "ascii": [], "ascii-title": ""}
+    if not address.isascii():
+        with suppress(UrlError):
+            made["ascii"] = _pieces(in_ascii(address))
+            made["ascii-title"] = _("The same as browsers send it:")
+    return made
+
+
+def _pieces(address: str) -> list[str]:
+    """An address in lines."""
+    return [address[at : at + _PIECE] for at in range(0, len(address), _PIECE)]
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it."""
+    return json.loads(json.dumps(value, default=lambda one: one.isoformat()))
+
+
+def _dashed(told: Mapping[str, object]) -> dict[str, object]:
+    """Names as typst writes them."""
+    return {name.replace("_", "-"): value for name, value in told.items()}
+
+
+def _facts(referral: ReferralOut, *, titles: Mapping[str, str], said: Said) -> list[list[str]]:
+    """What stands at the head of a referral."""
+    sent = [[_("Sent"), moment_said(referral.sent_at)]] if referral.sent_at else []
+    return [
+        [_("Reference"), referral.reference],
+        [_("From"), titles.get(referral.sender, referral.sender)],
+        [_("To"), titles.get(referral.provider, referral.provider)],
+        *sent,
+        [_("Kind of content"), said(referral.content_type, "content_type")],
+        *([[_("Language"), referral.language]] if referral.language else []),
+    ]
+
+
+def _parts(referral: ReferralOut, *, said: Said) -> list[tuple[str, str]]:
+    """What is said of the content, in order."""
+    labels = ", ".join(said(label, "label") for label in referral.labels)
+    asked = [
+        (_("You asked: %s") % question.question, question.context)
+        for question in referral.questions
+        if question.context
+    ]
+    return [
+        (_("Labels"), labels),
+        (_("Ideology"), said(referral.ideology, "ideology") if referral.ideology else ""),
+        (_("Your terms that it may break"), referral.terms),
+        (_("Why it is referred"), referral.reason),
+        *asked,
+    ]
+
+
+def _answers() -> list[str]:
+    """How a provider may answer, and what stays its own."""
+    return [
+        _(
+            "Removed, access disabled, blocked in some countries, not found, refused with your"
+            " reason, or: you need to know more. You may leave it unanswered."
+        ),
+        _(
+            "If you restrict content because of this referral, what you owe your user stays your"
+            " duty: a statement of reasons (Regulation (EU) 2022/2065, Article 17) and a way to"
+            " complain (Article 20)."
+        ),
+    ]

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hub's own seal and whom it trusts, as its settings say: one place for all doors.
+
+source: docs/run/hub.md, "The seal".
+"""
+
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from stemtide.hub.platform.documents import seal_files as keeping, signatures as signing
+from stemtide.hub.platform.documents.pdf_seals import Seal, seal_pdf
+from stemtide.hub.platform.documents.verification import Trusted
+from stemtide.protocol.messages.documents import SealCertificate
+
+
+def hub_seal(now: datetime) -> Seal:
+    """The key and certificate that this hub seals with; made at the first use if none was given.
+
+    raises: SealFileError.
+    """
+    if settings.SEAL_FILE:
+        path, password = Path(settings.SEAL_FILE), settings.SEAL_PASSWORD
+        return _given(path, password, path.stat().st_mtime_ns if path.exists() else 0)
+    path = Path(settings.DATA_DIR) / "seal.pem"
+    name = urlsplit(settings.HUB_ADDRESS).hostname or "localhost"
+    return keeping.own_seal(path, name=name, now=now)
+
+
+def hub_trust(now: datetime) -> Trusted:
+    """Whose seals this hub trusts: its own, and those in the file that its operator names.
+
+    raises: SealFileError.
+    """
+    own = hub_seal(now).certificate
+    if not settings.SEAL_TRUST_FILE:
+        return Trusted(own=own)
+    return Trusted(own=own, named=keeping.trusted_in(Path(settings.SEAL_TRUST_FILE)))
+
+
+def sealed(pdf: bytes, *, reason: str, now: datetime) -> bytes:
+    """A PDF of this hub under its seal. raises: SealFileError."""
+    return seal_pdf(pdf, hub_seal(now), title=_("Electronic seal"), reason=reason, now=now)
+
+
+def signed(content: bytes, *, now: datetime) -> bytes:
+    """The seal of this hub on content of any form, as a file beside it. raises: SealFileError."""
+    return signing.sign_bytes(content, hub_seal(now), now=now)
+
+
+def certificate(now: datetime) -> SealCertificate:
+    """The certificate of this hub's seal, for others to trust. raises: SealFileError."""
+    seal = hub_seal(now)
+    one = seal.certificate
+    return SealCertificate(
+        signer=str(one.subject.human_friendly),
+        fingerprint=one.sha256.hex(),
+        self_signed=seal.is_self_signed,
+        valid_until=one.not_valid_after,
+        pem=keeping.pem(one),
+    )
+
+
+@lru_cache(maxsize=2)
+def _given(path: Path, password: str, changed: int) -> Seal:  # noqa: ARG001  # another file is read anew
+    """The seal in the file that the operator gave; opening it costs a tenth of a second."""
+    return keeping.seal_in(path, password=password)

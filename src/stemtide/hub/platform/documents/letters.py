@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Letters: what a provider is told before its first removal order, and that something was received.
+
+source: Regulation (EU) 2021/784 Art. 3(2) and (5).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from stemtide.hub.platform.documents.forms import SHEETS, exercise_said, moment_said, spoken
+from stemtide.hub.platform.documents.typesetting import typeset
+from stemtide.protocol.messages.orders import InformationOut
+
+
+def information_pdf(told: InformationOut, *, titles: Mapping[str, str], language: str) -> bytes:
+    """The information as its addressee reads it. titles: parties' titles by name."""
+    lang = spoken(language)
+    with translation.override(lang):
+        data: dict[str, object] = {
+            "title": _("Information before a first removal order"),
+            "exercise": _("EXERCISE") if told.exercise else "",
+            "tlp": "",
+            "word": _("Information: this is no removal order"),
+            "said": exercise_said() if told.exercise else "",
+            "facts": [
+                [_("From"), titles.get(told.sent_by, told.sent_by)],
+                [_("To"), titles.get(told.to, told.to)],
+                [_("Sent"), moment_said(told.sent_at)],
+                [_("An order may follow from"), moment_said(told.order_from)],
+                [_("Source"), _("Regulation (EU) 2021/784, Article 3(2)")],
+            ],
+            "text": told.text,
+        }
+    return typeset(SHEETS / "letter.typ", data, lang=lang)
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What was received, by whom and how.
+
+    what, about: the title of what was received, and what it said of itself.
+    shown:       SHA-256 of the file that says the same for programs; name: that file's. "" where
+                 nothing was shown beside the title.
+    """
+
+    what: str
+    about: str
+    party: str
+    at: datetime
+    way: str
+    shown: str
+    name: str
+    exercise: bool = False
+
+
+def receipt_pdf(told: Received, *, language: str) -> bytes:
+    """That something was received, for both sides to keep."""
+    lang = spoken(language)
+    with translation.override(lang):
+        data: dict[str, object] = {
+            "title": _("Acknowledgement of receipt"),
+            "exercise": _("EXERCISE") if told.exercise else "",
+            "tlp": "",
+            "word": _("Acknowledgement of receipt"),
+            "said": exercise_said() if told.exercise else "",
+            "facts": [
+                [_("What"), told.what],
+                [_("Received by"), told.party],
+                [_("When"), moment_said(told.at)],
+                [_("How"), told.way],
+                *_shown(told),
+            ],
+            "text": "\n".join(
+                [
+                    told.about,
+                    _(
+                        "It says that somebody has it, not that they agree with it, nor what they"
+                        " will do. What else was done stands in the ledger of this hub."
+                    ),
+                ]
+            ),
+        }
+    return typeset(SHEETS / "letter.typ", data, lang=lang)
+
+
+def _shown(told: Received) -> list[list[str]]:
+    """What lay before whoever received it; the digest in two parts, as no line holds it."""
+    if not told.shown:
+        return []
+    digest = f"{told.shown[:32]} {told.shown[32:]}"
+    return [[_("Shown, as a file"), told.name], [_("Its SHA-256"), digest]]

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The seal on content that is no PDF: a signature in a file beside it, for any program to verify.
+
+    openssl cms -verify -binary -inform DER -in order.json.p7s -content order.json -CAfile hub.pem
+
+source: RFC 5652 (CMS), ETSI EN 319 122-1 (CAdES, baseline B-B).
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from asn1crypto import cms, x509
+from pyhanko.sign.ades.api import CAdESSignedAttrSpec
+from pyhanko.sign.signers.pdf_cms import PdfCMSSignedAttributes
+from pyhanko.sign.validation import async_validate_detached_cms
+from pyhanko.sign.validation.settings import KeyUsageConstraints
+from pyhanko.sign.validation.status import StandardCMSSignatureStatus
+from pyhanko_certvalidator import ValidationContext
+
+from stemtide.hub.platform.documents.pdf_seals import Seal, hand_of
+from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealSeen, Trust
+
+MAX_SIGNATURE_BYTES = 64 << 10
+
+USAGE = KeyUsageConstraints(
+    key_usage={"digital_signature", "non_repudiation"}, match_all_key_usages=False
+)
+"""What the certificate of a seal must be for."""
+
+
+class SignatureError(Exception):
+    """What should be a signature is none. The message says why in a few words."""
+
+
+def sign_bytes(content: bytes, seal: Seal, *, now: datetime) -> bytes:
+    """A signature on content, DER."""
+    about = PdfCMSSignedAttributes(signing_time=now, cades_signed_attrs=CAdESSignedAttrSpec())
+    made = asyncio.run(
+        hand_of(seal).async_sign_general_data(
+            content, "sha256", use_cades=True, detached=True, signed_attr_settings=about
+        )
+    )
+    return bytes(made.dump())
+
+
+def verify_bytes(
+    content: bytes,
+    signature: bytes,
+    *,
+    own: x509.Certificate | None = None,
+    named: Sequence[x509.Certificate] = (),
+    now: datetime,
+) -> SealSeen:
+    """Who signed content, and whether it is as it was. own, named: whom to trust.
+
+    raises: SignatureError.
+    """
+    if len(content) > MAX_DOCUMENT_BYTES or len(signature) > MAX_SIGNATURE_BYTES:
+        raise SignatureError("it is larger than what is looked at")
+    roots = [*([own] if own else []), *named]
+    context = ValidationContext(
+        trust_roots=roots, moment=now, allow_fetching=False, revocation_mode="soft-fail"
+    )
+    try:
+        told = cms.ContentInfo.load(signature)["content"]
+        status = asyncio.run(
+            async_validate_detached_cms(
+                content, told, signer_validation_context=context, key_usage_settings=USAGE
+            )
+        )
+        return seen(status.signing_cert, status, roots=roots[:1] if own else [])
+    except Exception as error:  # asn1crypto and pyHanko raise what they like on bad input
+        why = f"it is no signature that can be read ({type(error).__name__})"
+        raise SignatureError(why) from error
+
+
+def seen(
+    certificate: x509.Certificate,
+    status: StandardCMSSignatureStatus,
+    *,
+    roots: Sequence[x509.Certificate],
+) -> SealSeen:
+    """A signature as it is told. roots: those that are the hub's own."""
+    der = certificate.dump()
+    trust = Trust.NONE
+    if status.trusted:
+        trust = Trust.OWN if der in [root.dump() for root in roots] else Trust.NAMED
+    is_intact = bool(status.intact and status.valid)
+    return SealSeen(
+        signer=str(certificate.subject.human_friendly)[:300],
+        issuer=str(certificate.issuer.human_friendly)[:300],
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        sealed_at=status.signer_reported_dt,
+        reason="",
+        is_intact=is_intact,
+        is_whole=is_intact,
+        trust=trust,
+        self_signed=bool(certificate.self_issued),
+    )

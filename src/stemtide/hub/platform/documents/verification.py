@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a PDF is as it was when it was sealed, and by whom: looked at in another process.
+
+A PDF from a stranger may be a bomb. The process that serves people never parses one: it hands the
+bytes to a process with little time and memory, no network and nothing to write to, and reads a
+small answer that it checks.
+
+source: ETSI EN 319 102-1 (validation of signatures), of which time stamps and revocation are left
+        out: no certificate is asked for elsewhere.
+"""
+
+import hashlib
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from asn1crypto import x509
+from pydantic import ValidationError
+
+from stemtide.protocol.messages.documents import (
+    MAX_DOCUMENT_BYTES,
+    SealSeen,
+    SealVerdict,
+    Trust,
+    Verification,
+)
+
+_WALL_S = 30.0
+_SLOTS = threading.BoundedSemaphore(2)
+"""Documents that are looked at at once in this process; further ones wait their turn."""
+
+_askers: set[str] = set()
+_askers_lock = threading.Lock()
+
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+"""What the other process gets of ours: no secret can leak from what it was never given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """Whom the hub trusts. own: its own certificate; None where it has none."""
+
+    own: x509.Certificate | None = None
+    named: Sequence[x509.Certificate] = ()
+
+
+class AnotherDocumentError(Exception):
+    """Whoever asks has another document looked at already. The message names the remedy."""
+
+
+def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime, of: str = "") -> Verification:
+    """What can be said of a PDF. It raises nothing that the document brings about.
+
+    of: the party that asks, which has one looked at at a time: nobody keeps all slots busy. "" for
+        whoever runs the hub.
+
+    raises: AnotherDocumentError.
+    """
+    told = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
+    if len(pdf) > MAX_DOCUMENT_BYTES:
+        why = f"it is larger than {MAX_DOCUMENT_BYTES:,} bytes"
+        return Verification(verdict=SealVerdict.UNREADABLE, why=why, **told)
+    try:
+        with _turn(of), _SLOTS:
+            seals = _look(pdf, trusted=trusted, now=now)
+    except _UnreadableError as error:
+        return Verification(verdict=SealVerdict.UNREADABLE, why=str(error), **told)
+    return Verification(verdict=_verdict(seals), seals=seals, **told)
+
+
+@contextmanager
+def _turn(of: str) -> Iterator[None]:
+    """One document of a party. raises: AnotherDocumentError."""
+    with _askers_lock:
+        if of in _askers:
+            raise AnotherDocumentError(
+                "another document of your party is being looked at: send this one once that is done"
+            )
+        if of:
+            _askers.add(of)
+    try:
+        yield
+    finally:
+        with _askers_lock:
+            _askers.discard(of)
+
+
+def _verdict(seals: Sequence[SealSeen]) -> SealVerdict:
+    """One word for all seals: the worst that any of them says."""
+    if not seals:
+        return SealVerdict.UNSEALED
+    if not all(seal.is_intact for seal in seals) or not any(seal.is_whole for seal in seals):
+        return SealVerdict.CHANGED
+    whole = [seal for seal in seals if seal.is_whole]
+    is_trusted = any(one.trust is not Trust.NONE for one in whole)
+    return SealVerdict.GENUINE if is_trusted else SealVerdict.UNTRUSTED
+
+
+class _UnreadableError(Exception):
+    """It cannot be read. The message says why in a few words."""
+
+
+def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...]:
+    """The seals in a PDF, as the other process finds them.
+
+    raises: _UnreadableError.
+    """
+    asked = {
+        "now": now.isoformat(),
+        "own": trusted.own.dump().hex() if trusted.own else "",
+        "named": [one.dump().hex() for one in trusted.named],
+    }
+    try:
+        done = subprocess.run(  # a program of ours; the document is its input alone
+            [sys.executable, "-I", "-m", "stemtide.hub.platform.documents.verifier_process"],
+            input=json.dumps(asked).encode() + b"\n" + pdf,
+            capture_output=True,
+            timeout=_WALL_S,
+            check=False,
+            env=_ENVIRONMENT,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise _UnreadableError("to look at it takes too long") from error
+    if done.returncode != 0:
+        raise _UnreadableError("to look at it takes too much time or memory")
+    try:
+        found = json.loads(done.stdout)
+        if "why" in found:
+            raise _UnreadableError(str(found["why"])[:200])
+        return tuple(SealSeen.model_validate(one) for one in found["seals"])
+    except (ValueError, TypeError, KeyError, ValidationError) as error:
+        raise _UnreadableError("what was found in it makes no sense") from error

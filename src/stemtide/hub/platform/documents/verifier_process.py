@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looks at one PDF that nobody vouches for, and says in JSON which seals it bears.
+
+Run as `python -I -m stemtide.hub.platform.documents.verifier_process` by verification.py.
+It reads one line of JSON (whom to trust, and the time), then the PDF, and writes one object. It
+ends after one document.
+"""
+
+import asyncio
+import io
+import json
+import logging
+import resource
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from asn1crypto import x509
+from pyhanko.pdf_utils.decode_limits import DecodeLimits
+from pyhanko.pdf_utils.misc import PdfError
+from pyhanko.pdf_utils.reader import PdfFileReader
+from pyhanko.sign.diff_analysis import ModificationLevel
+from pyhanko.sign.general import SigningError
+from pyhanko.sign.validation import SignatureCoverageLevel, async_validate_pdf_signature
+from pyhanko.sign.validation.errors import SignatureValidationError
+from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
+from pyhanko_certvalidator import ValidationContext
+
+from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.sandbox.lockdown import raise_walls
+from stemtide.hub.platform.documents.signatures import USAGE, seen
+
+_CPU_S = 15
+_LIMITS = Limits(memory_bytes=768 << 20, cpu_s=_CPU_S)
+_MOST_SEALS = 16
+
+
+def main() -> None:
+    """Look at what stands on the standard input."""
+    logging.disable()  # what is wrong with a document is said once, in the answer
+    head, _, pdf = sys.stdin.buffer.read().partition(b"\n")
+    asked = json.loads(head)
+    loop = asyncio.new_event_loop()  # it makes a pair of sockets, which the walls forbid
+    raise_walls(_LIMITS)
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
+    try:
+        answer: dict[str, object] = {"seals": loop.run_until_complete(_seals(pdf, asked=asked))}
+    except (PdfError, SignatureValidationError, SigningError) as error:
+        answer = {"why": f"it cannot be read as a PDF: {_plain(error)}"}
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError) as error:
+        answer = {"why": f"it is no whole PDF ({type(error).__name__})"}
+    except RecursionError:
+        answer = {"why": "it is nested too deeply"}
+    sys.stdout.write(json.dumps(answer))
+
+
+async def _seals(pdf: bytes, *, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each seal and signature, in the order in which they were added."""
+    if not pdf.startswith(b"%PDF-"):
+        raise PdfError("it does not begin as one")
+    reader = PdfFileReader(io.BytesIO(pdf), decode_limits=DecodeLimits())
+    if reader.encrypted:
+        raise PdfError("it is encrypted")
+    found = list(reader.embedded_signatures)
+    if len(found) > _MOST_SEALS:
+        raise PdfError(f"it bears more than {_MOST_SEALS} signatures")
+    return [await _seal(one, asked=asked) for one in found]
+
+
+async def _seal(one: EmbeddedPdfSignature, *, asked: dict[str, Any]) -> dict[str, Any]:
+    """What one seal says, and whether it holds."""
+    own = [bytes.fromhex(asked["own"])] if asked["own"] else []
+    named = [bytes.fromhex(der) for der in asked["named"]]
+    context = _context([*own, *named], now=datetime.fromisoformat(asked["now"]))
+    status = await async_validate_pdf_signature(one, context, key_usage_settings=USAGE)
+    is_whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
+    is_changed = not is_whole and (
+        not status.docmdp_ok or status.modification_level is not ModificationLevel.LTA_UPDATES
+    )
+    roots = [x509.Certificate.load(der) for der in own]
+    found = seen(one.signer_cert, status, roots=roots)
+    about = {
+        "sealed_at": _aware(one.self_reported_timestamp),
+        "reason": str(one.sig_object.get("/Reason", ""))[:200],
+        "is_intact": found.is_intact and not is_changed,
+        "is_whole": is_whole,
+    }
+    return found.model_copy(update=about).model_dump(mode="json")
+
+
+def _context(roots: Sequence[bytes], *, now: datetime) -> ValidationContext:
+    """Whom to trust; nothing is fetched from anywhere."""
+    return ValidationContext(
+        trust_roots=[x509.Certificate.load(der) for der in roots],
+        moment=now,
+        allow_fetching=False,
+        revocation_mode="soft-fail",
+    )
+
+
+def _aware(at: datetime | None) -> datetime | None:
+    """A time with its zone; one without is taken as UTC, as the standard says."""
+    return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
+
+
+def _plain(error: Exception) -> str:
+    """An error in a few words."""
+    return " ".join(str(error).split())[:150]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deliver an alert as a signed POST to a contact point's address.
+
+1 Allowed addresses, and the meaning of responses, are the same for all webhooks
+  (outside/posting.py).
+2 The body is signed with every currently valid secret (Standard Webhooks), and is a CloudEvent.
+3 An attempt takes at most TIMEOUT_S in total.
+"""
+
+import json
+
+from stemtide.hub.platform.egress import posts as posting
+from stemtide.hub.rooms.alerts.channels import letter
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Parcel, Post, Result
+
+TIMEOUT_S = 10.0
+"""Longest duration of one attempt, from connecting to the end of the response."""
+
+
+def send(parcel: Parcel, *, post: Post) -> Result:
+    """Post the alert, one attempt."""
+    content = letter.body(parcel)
+    response = posting.post(
+        parcel.address,
+        content=content,
+        headers={**letter.headers(parcel, content), **letter.event_headers(parcel)},
+        loopback=post.loopback,
+        timeout_s=TIMEOUT_S,
+        now=parcel.now,
+    )
+    if response.fate is Fate.SENT:
+        acknowledged = _acknowledges(response.answer)
+        return Result(Fate.SENT, is_acknowledged=acknowledged, proof=f"HTTP {response.status}")
+    return Result(response.fate, response.words, wait=response.wait)
+
+
+def _acknowledges(answer: bytes) -> bool:
+    """Whether the response body is {"acknowledged": true, …}."""
+    try:
+        payload = json.loads(answer)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(payload, dict) and payload.get("acknowledged") is True

@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decide which parties are alerted by a ledger entry, and in which escalation steps."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.alerts.models import Alert, Delivery
+from stemtide.hub.rooms.alerts.reads import requests as reads_requests
+from stemtide.hub.rooms.alerts.rules import alerts as rules
+from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
+from stemtide.hub.rooms.alerts.rules.rows import Rule, Who
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.crises.reads import crises as crisis_reads, participants as crises
+from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
+from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
+from stemtide.hub.rooms.parties.reads import contacts
+from stemtide.hub.rooms.rechecks import reads as rechecks
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.situation.models import Lead
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.law.frameworks import framework
+
+CHANNEL_OF = {"mail": rules.Channel.MAIL, "url": rules.Channel.WEBHOOK}
+"""The channel for each kind of contact point; people call telephones themselves."""
+
+_CLOCK = "clock"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of an escalation ladder. wait: the time to answer before the next step."""
+
+    wait: timedelta
+    point: ContactPoint
+    channel: rules.Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """The subject of a ledger entry, with the values for the text of its alert.
+
+    addressed: the parties that the entry names, if any.
+    about:     the alert that it is about, if any.
+    person:    the person that it is about, if any.
+    """
+
+    entry: EntryRow
+    crisis: Crisis | None = None
+    signal: Signal | None = None
+    addressed: tuple[Party, ...] = ()
+    parameters: dict[str, str] = field(default_factory=dict)
+    exercise: bool = False
+    about: Alert | None = None
+    person: Person | None = None
+
+
+def ladder(*, party: Party, now: datetime) -> list[Step]:
+    """Return the steps by which the hub reaches a party now; empty without contact points."""
+    steps = [
+        step
+        for step in contacts.ladder(party, viewer=party, now=now)
+        if step.contact.channel in CHANNEL_OF
+    ]
+    points = ContactPoint.objects.in_bulk([step.contact.number for step in steps])
+    return [
+        Step(
+            wait=timedelta(minutes=step.wait_minutes),
+            point=points[step.contact.number],
+            channel=CHANNEL_OF[step.contact.channel],
+        )
+        for step in steps
+    ]
+
+
+def next_step(alert: Alert, *, party: Party, now: datetime) -> Step | None:
+    """Return the first step of a party's ladder not tried yet for an alert; None at its end.
+
+    This is not simply the step after the last one: contact points on duty change with the hour, and
+    none may be left out because of that.
+    """
+    contacted = set(alert.deliveries.values_list("point_id", flat=True))
+    return next(
+        (step for step in ladder(party=party, now=now) if step.point.pk not in contacted), None
+    )
+
+
+def matter(entry: EntryRow, *, by: str) -> Matter:  # noqa: ARG001  # the clock, for everyone
+    """Return the subject of a ledger entry. by: the caller, which reads for everyone."""
+    thing, _, name = entry.subject.partition(":")
+    subject_matter = _ABOUT.get(thing, _plain)(name, entry)
+    parameters = {"by": _title(entry.actor), **subject_matter.parameters}
+    if subject_matter.crisis is not None:
+        stage = framework(subject_matter.crisis.framework).stages[subject_matter.crisis.stage].title
+        parameters |= {"crisis": subject_matter.crisis.name, "stage": stage}
+    if subject_matter.addressed:
+        parameters["party"] = subject_matter.addressed[0].title
+    exercise = (
+        entry.exercise
+        or subject_matter.exercise
+        or bool(subject_matter.crisis and subject_matter.crisis.exercise)
+    )
+    return replace(subject_matter, parameters=parameters, exercise=exercise)
+
+
+def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
+    """Return the matter of an entry about a crisis; its detail may name parties and an act."""
+    crisis = _crisis(entry.crisis) if entry.crisis else None
+    named = entry.detail.get("parties")
+    refs = (
+        [f"party:{party_name}" for party_name in named]
+        if isinstance(named, list)
+        else [entry.subject]
+    )
+    act = entry.detail.get("act")
+    return Matter(
+        entry=entry,
+        crisis=crisis,
+        addressed=tuple(party for ref in refs for party in _party(ref)),
+        parameters={"act": act} if isinstance(act, str) else {},
+    )
+
+
+def _signal(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a signal, with its crisis if it has one."""
+    row = Signal.objects.select_related("shared_by", "crisis__opened_by").get(uid=name)
+    return Matter(entry=entry, crisis=row.crisis, signal=row)
+
+
+def _alert(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about another alert."""
+    row = Alert.objects.select_related("party", "crisis__opened_by").get(uid=name)
+    return Matter(
+        entry=entry,
+        crisis=row.crisis,
+        addressed=(row.party,),
+        parameters={"kind": row.kind, "reference": row.parameters.get("reference", "")},
+        about=row,
+        exercise=row.exercise,
+    )
+
+
+def _person(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a person: their party is addressed."""
+    row = Person.objects.select_related("party").get(pk=int(name))
+    return Matter(entry=entry, addressed=(row.party,), person=row)
+
+
+def _delivery(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a delivery of another alert."""
+    row = Delivery.objects.select_related("alert__party", "alert__crisis__opened_by").get(uid=name)
+    return Matter(
+        entry=entry,
+        crisis=row.alert.crisis,
+        addressed=(row.alert.party,),
+        parameters={
+            "channel": row.channel,
+            "error": row.last_error,
+            "reference": row.alert.parameters.get("reference", ""),
+        },
+        about=row.alert,
+        exercise=row.alert.exercise,
+    )
+
+
+def _lead(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a lead to a threat to life.
+
+    Its alert names no crisis and none of the lead's text, because a lead is sealed.
+    """
+    row = Lead.objects.select_related("addressed_to", "copied_to", "passed_to").get(uid=name)
+    is_passed_on = entry.kind == "lead.forwarded"
+    recipients = (row.passed_to,) if is_passed_on else (row.addressed_to, row.copied_to)
+    return Matter(entry=entry, addressed=tuple(party for party in recipients if party is not None))
+
+
+def _request(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a removal order, referral or hold, for the named parties.
+
+    Its crisis is left out: neither side need see it, and the end of the crisis does not end the
+    request.
+    """
+    thing = entry.subject.partition(":")[0]
+    parameters = {key: str(entry.detail.get(key, "")) for key in ("count", "first", "last")}
+    others = entry.detail.get("others")
+    parameters["others"] = (
+        ", ".join(_title(f"party:{name}") for name in others if name)
+        if isinstance(others, list)
+        else ""
+    )
+    parameters["reference"] = reads_requests.reference(thing, name, by=_CLOCK)
+    return Matter(entry=entry, addressed=_named(entry), parameters=parameters)
+
+
+def _named(entry: EntryRow) -> tuple[Party, ...]:
+    """Return the parties that an entry names: several by name, or one by its ledger reference."""
+    names = entry.detail.get("parties")
+    refs = [f"party:{name}" for name in names] if isinstance(names, list) else []
+    refs = refs or [str(entry.detail.get("party", ""))]
+    return tuple(party for ref in refs for party in _party(ref))
+
+
+def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
+    """Return the matter of an entry about a complaint, or redress because of one."""
+    return Matter(entry=entry, addressed=_party(str(entry.detail.get("party", ""))))
+
+
+def _recheck(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about a re-check: the request's number, and no address."""
+    row = Recheck.objects.select_related("referral", "order").get(uid=name)
+    sides = rechecks.sides(row, by=_CLOCK)
+    parameters = {"reference": row.request.reference, "provider": sides[1].title}
+    return Matter(
+        entry=entry, addressed=_named(entry), parameters=parameters, exercise=row.exercise
+    )
+
+
+def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+    """Return the parties to alert; never the one that acted, and none that has not joined.
+
+    The exceptions are invitations, and warnings and updates to the countries that they name. Alerts
+    of
+    an exercise go only to its participants: its early warning goes to those in its room.
+    """
+    parties = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]
+    if rule.who is Who.CONFIRMERS:  # a colleague of the proposer may be the second person
+        return parties
+    return [party for party in parties if party.ref != matter.entry.actor]
+
+
+def _may_know(matter: Matter, *, party: Party) -> bool:
+    """Whether a party may see the crisis of a matter: observers may not in its first stage."""
+    if matter.crisis is None:
+        return True
+    try:
+        crisis_reads.find(matter.crisis.uid, viewer=party)
+    except NotFoundError:
+        return False
+    return True
+
+
+def agencies(*, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+    """Return the agencies, which oversee all other parties."""
+    return list(Party.objects.filter(kind=PartyKind.AGENCY).order_by("name"))
+
+
+def room(crisis: Crisis, *, by: str) -> list[Party]:
+    """Return the parties in a crisis: its opener, agencies, and parties that joined."""
+    return crises.room(crisis, by=by)
+
+
+def _room(matter: Matter) -> list[Party]:
+    """Return the parties in the matter's crisis; none if there is no crisis."""
+    return room(matter.crisis, by=_CLOCK) if matter.crisis else []
+
+
+def _warned(matter: Matter) -> list[Party]:
+    """Return the agencies, and the authorities of the countries that a warning names."""
+    if matter.crisis is None or matter.exercise:
+        return _room(matter)
+    authorities = Party.objects.filter(
+        kind=PartyKind.AUTHORITY, country__in=matter.crisis.countries
+    )
+    return [*agencies(by=_CLOCK), *authorities.order_by("name")]
+
+
+def _concerned(matter: Matter) -> list[Party]:
+    """Return the authorities of the countries that the entry adds; in an exercise, those in it."""
+    added = matter.entry.detail.get("countries")
+    codes = set(added) if isinstance(added, list) else set()
+    if matter.exercise:
+        return [leader for leader in _leaders(matter) if leader.country in codes]
+    rows = Party.objects.filter(kind=PartyKind.AUTHORITY, country__in=codes)
+    return list(rows.order_by("name"))
+
+
+def _invited(matter: Matter) -> list[Party]:
+    """Return the parties that the entry names."""
+    return list(matter.addressed)
+
+
+def _leaders(matter: Matter) -> list[Party]:
+    """Return the authorities and agencies in the crisis."""
+    leading = {PartyKind.AUTHORITY, PartyKind.AGENCY}
+    return [party for party in _room(matter) if party.kind in leading]
+
+
+def _sharer(matter: Matter) -> list[Party]:
+    """Return the sharer of the signal, unless it has left the signal's crisis."""
+    if matter.signal is None:
+        return []
+    sharer = matter.signal.shared_by
+    is_out = matter.crisis is not None and sharer not in _room(matter)
+    return [] if is_out else [sharer]
+
+
+def _readers(matter: Matter) -> list[Party]:
+    """Return the parties in the signal's crisis that may see the signal."""
+    if matter.signal is None:
+        return []
+    return [party for party in _room(matter) if _may_see(matter.signal, viewer=party)]
+
+
+def _counterparts(matter: Matter) -> list[Party]:
+    """Return the agencies, the crisis' opener and a request's sender; none for a drill."""
+    if matter.parameters.get("kind") == "drill":
+        return []
+    opener = [matter.crisis.opened_by] if matter.crisis else []
+    parties = (*_onlookers(matter), *opener, *_senders(matter))
+    return [party for party in parties if party not in matter.addressed]
+
+
+def _owner(matter: Matter) -> list[Party]:
+    """Return the party whose contact point fails, the request's sender, and agencies."""
+    return [*_invited(matter), *_senders(matter), *_onlookers(matter)]
+
+
+def _onlookers(matter: Matter) -> list[Party]:
+    """Return the agencies, unless the alert is confidential to the two sides of a request."""
+    is_sealed = matter.about is not None and EVERY_KIND[matter.about.kind].sealed
+    return [] if is_sealed else agencies(by=_CLOCK)
+
+
+def _senders(matter: Matter) -> list[Party]:
+    """Return the sender of the request in an alert, who must know that it did not arrive."""
+    if matter.about is None:
+        return []
+    thing, _, name = matter.about.subject.partition(":")
+    return reads_requests.senders(thing, name, by=_CLOCK)
+
+
+_WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
+    Who.WARNED: _warned,
+    Who.CONCERNED: _concerned,
+    Who.INVITED: _invited,
+    Who.CONFIRMERS: _leaders,
+    Who.ROOM: _room,
+    Who.LEADERS: _leaders,
+    Who.ADDRESSED: _invited,
+    Who.SHARER: _sharer,
+    Who.READERS: _readers,
+    Who.COUNTERPARTS: _counterparts,
+    Who.OWNER: _owner,
+    Who.SIDES: _invited,
+}
+
+_ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
+    "signal": _signal,
+    "alert": _alert,
+    "delivery": _delivery,
+    "person": _person,
+    "lead": _lead,
+    "complaint": _complaint,
+    "recheck": _recheck,
+    **dict.fromkeys(reads_requests.THINGS, _request),
+}
+"""Readers of a subject, by its type before the colon."""
+
+
+def _may_see(signal: Signal, *, viewer: Party) -> bool:
+    """Whether a party may see a signal."""
+    try:
+        signals.find(signal.uid, viewer=viewer)
+    except NotFoundError:
+        return False
+    return True
+
+
+def _crisis(uid: UUID) -> Crisis:
+    """Return the row of a crisis."""
+    return Crisis.objects.select_related("opened_by").get(uid=uid)
+
+
+def _party(ref: str) -> tuple[Party, ...]:
+    """Return the party of a ledger reference; empty if it is not a party's."""
+    thing, _, name = ref.partition(":")
+    return tuple(Party.objects.filter(name=name)) if thing == "party" else ()
+
+
+def _title(ref: str) -> str:
+    """Return the title of the actor, "" for the scheduler and the operator."""
+    return next((party.title for party in _party(ref)), "")
+
+
+def _once(parties: list[Party]) -> list[Party]:
+    """Return the parties without duplicates, in order."""
+    return list({party.pk: party for party in parties}.values())

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the request behind a link, and the answers that its holder may give. Decision 0059."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.alerts import enclosures, links
+from stemtide.hub.rooms.alerts.channels.channel import Parcel
+from stemtide.hub.rooms.alerts.enclosures import Request
+from stemtide.hub.rooms.alerts.models import Delivery
+from stemtide.hub.rooms.alerts.reads import alerts as reads, deliveries as reads_deliveries
+from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.rules.alerts import Channel
+from stemtide.hub.rooms.orders.reads import orders
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.referrals.reads import referrals
+from stemtide.hub.rooms.referrals.rules.referrals import (
+    AWAITING,
+    ReferralFacts,
+    allows,
+    check_answer,
+)
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.referrals import Answer
+from stemtide.protocol.messages.orders import OrderOut
+from stemtide.protocol.messages.referrals import ReferralOut
+
+BY_LINK = ("execute", "suspend", "resume", "reinstate", "ask_scrutiny")
+"""Actions on an order that its addressee may take without an account."""
+
+_BINDING = frozenset({OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED})
+"""States of an order that its addressee must still execute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The alert behind a link. by: the actor that its holder acts as; mail: its address, if mailed.
+
+    request: the alert's request; None if it has none, or the link has expired.
+    referrals: those that the alert is about and that can still be answered.
+    may:     the actions that the holder may take on the request now.
+    """
+
+    token: str
+    alert: AlertRow
+    by: Actor
+    mail: str
+    ends_at: datetime
+    is_expired: bool
+    parcel: Parcel
+    request: Request | None = None
+    order: OrderOut | None = None
+    referrals: tuple[ReferralOut, ...] = ()
+    may: tuple[str, ...] = ()
+
+    @property
+    def party(self) -> Party:
+        """Return the party that the link was sent to."""
+        return self.by.party
+
+    @property
+    def binds(self) -> bool:
+        """Whether it is an order that its party must execute."""
+        order = self.order
+        return order is not None and order.addressee == self.by.name and order.state in _BINDING
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to answer."""
+        return self.alert.is_waiting or bool(self.may)
+
+
+def linked(token: str, *, by: str, now: datetime, language: str = "en") -> Linked:
+    """Return the alert behind a link. by: the caller; language: of the reader.
+
+    For an expired link it tells only whether something is left to answer, and nothing of the
+    request.
+
+    raises: NotFoundError if this hub never made the link.
+    """
+    link = links.opened(token)
+    delivery = find(link.delivery, by=by)
+    parcel = reads_deliveries.parcel(delivery, by=by, home=Home(), now=now)
+    actor = Actor(delivery.alert.party, delivery.ref)
+    order, referrals_asked, may = _asked(parcel, by=actor, now=now)
+    result = Linked(
+        token=token,
+        alert=reads.alert(delivery.alert.uid, viewer=actor.party),
+        by=actor,
+        mail=parcel.address if delivery.channel == Channel.MAIL else "",
+        ends_at=link.ends_at,
+        is_expired=link.ends_at <= now,
+        parcel=replace(parcel, language=language),
+        may=may,
+    )
+    if result.is_expired:
+        return result
+    return replace(
+        result, request=enclosures.request_of(result.parcel), order=order, referrals=referrals_asked
+    )
+
+
+def find(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says for whom
+    """Return the delivery that a link came with, for writes.
+
+    raises: NotFoundError, also if the contact point that it went to was removed since.
+    """
+    deliveries = Delivery.objects.select_related("alert__party", "alert__crisis", "point")
+    row = deliveries.filter(uid=uid).first()
+    if row is None or (row.point is not None and row.point.removed_at is not None):
+        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
+    return row
+
+
+def _asked(
+    parcel: Parcel, *, by: Actor, now: datetime
+) -> tuple[OrderOut | None, tuple[ReferralOut, ...], tuple[str, ...]]:
+    """Return the order or referrals that an alert is about, and the actions that are possible."""
+    thing, _, name = parcel.subject.partition(":")
+    try:
+        if thing == "order":
+            order = orders.order(UUID(name), viewer=by.party, now=now)
+            is_asked = order.addressee == by.name
+            may = tuple(action for action in BY_LINK if action in order.moves and is_asked)
+            return order, (), may
+        if thing == "referral":
+            pending: tuple[ReferralOut, ...] = (referrals.referral(UUID(name), viewer=by.party),)
+        elif thing == "batch":
+            whole = enclosures.referrals_of(UUID(name), party=by.party)
+            pending = tuple(referral for referral in whole if referral.state in AWAITING)
+        else:
+            return None, (), ()
+    except NotFoundError:  # the party may not see it any more
+        return None, (), ()
+    pending = tuple(referral for referral in pending if answers([referral], by=by))
+    return None, pending, ("answer",) if pending else ()
+
+
+def answers(pending: Collection[ReferralOut], *, by: Actor) -> list[Answer]:
+    """Return the answers that are possible for all these referrals; a question only for one."""
+    possible = [
+        answer
+        for answer in Answer
+        if all(allows(check_answer, _facts(referral), answer, by=by) for referral in pending)
+    ]
+    return [
+        answer for answer in possible if len(pending) == 1 or answer is not Answer.NEEDS_CONTEXT
+    ]
+
+
+def _facts(referral: ReferralOut) -> ReferralFacts:
+    """Return the facts about a referral that the rules need."""
+    return ReferralFacts(
+        state=referral.state,
+        sender=referral.sender,
+        provider=referral.provider,
+        is_sent=referral.sent_at is not None,
+    )

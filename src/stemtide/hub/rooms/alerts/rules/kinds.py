@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of alerts: the ledger kinds that raise them, addressees, urgency and channels.
+
+To add a kind: a row here, its texts in words.py, a row in docs/use/alerts.md. Nothing is sent to a
+party that has not joined, except an invitation, and an early warning to its addressees;
+reads_addressees.py enforces that for every row.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stemtide.hub.rooms.alerts.rules.alerts import Urgency
+from stemtide.hub.rooms.alerts.rules.rows import AT_THE_DESK, Rule, Who
+
+
+def _kinds(*names: str) -> frozenset[str]:
+    """Return a set of ledger kinds."""
+    return frozenset(names)
+
+
+_ENDED = _kinds("order.withdrawn", "order.annulled")
+_ANSWERED = _kinds("order.executed", "order.suspended") | _ENDED
+"""Entries after which a removal order needs no answer."""
+
+
+def _order(
+    *on: str,
+    urgency: Urgency = Urgency.NOW,
+    until: frozenset[str] = _ENDED,
+    **more: Any,  # noqa: ANN401  # of Rule
+) -> Rule:
+    """Return a rule for alerts about removal orders, to the parties that the entry names."""
+    return Rule(
+        who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=until, sealed=True, **more
+    )
+
+
+def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> Rule:  # noqa: ANN401  # of Rule
+    """Return a rule for alerts about referrals and holds, to the parties that the entry names."""
+    ends = _kinds("referral.withdrawn", *until.split())
+    return Rule(who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more)
+
+
+REQUESTS: Mapping[str, Rule] = {
+    "order_information": _order("information.given", urgency=Urgency.SOON, until=frozenset()),
+    "order": _order(
+        "order.issued",
+        until=_ANSWERED | {"order.acknowledged"},
+        escalates=True,
+        at_once=True,
+    ),
+    "order_copy": _order("order.copied", urgency=Urgency.SOON, until=_ENDED | {"copy.received"}),
+    "order_executed": _order("order.executed", urgency=Urgency.SOON),
+    "order_suspended": _order(
+        "order.suspended", until=_ENDED | {"order.resumed", "order.executed"}, escalates=True
+    ),
+    "order_resumed": _order("order.resumed", until=_ANSWERED, escalates=True, at_once=True),
+    "order_missed": _order("order.missed", until=_ANSWERED),
+    "order_ended": _order(
+        "order.withdrawn", "order.annulled", until=_kinds("order.reinstated"), escalates=True
+    ),
+    "order_prolonged": _order("order.prolonged", urgency=Urgency.SOON),
+    "order_overlapped": _order("order.overlapped", urgency=Urgency.SOON),
+    "order_reinstated": _order("order.reinstated", urgency=Urgency.SOON, until=frozenset()),
+    "scrutiny": _order(
+        "scrutiny.requested",
+        "scrutiny.opened",
+        urgency=Urgency.SOON,
+        until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),
+        escalates=True,
+        answered_by=_kinds("scrutiny.announced"),
+    ),
+    "scrutiny_announced": _order(
+        "scrutiny.announced",
+        until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),
+        escalates=True,
+    ),
+    "scrutiny_decided": _order("scrutiny.confirmed", urgency=Urgency.SOON),
+    "scrutiny_communicated": _order(
+        "scrutiny.communicated", urgency=Urgency.SOON, until=frozenset()
+    ),
+    "scrutiny_missed": _order(
+        "scrutiny.missed",
+        until=_kinds("scrutiny.confirmed", "scrutiny.infringed", "scrutiny.closed"),
+    ),
+    "referral": _referral("referral.sent", until="referral.acknowledged referral.answered"),
+    "referrals": _referral("referrals.sent"),
+    "referral_explained": _referral("referral.explained", until="referral.answered"),
+    "referral_question": _referral(
+        "referral.answered", until="referral.explained", answer="needs_context"
+    ),
+    "referral_answer": _referral(
+        "referral.answered",
+        "referral.reinstated",
+        urgency=Urgency.ROUTINE,
+        channels=AT_THE_DESK,
+        once=("by",),
+    ),
+    "referral_withdrawn": _referral("referral.withdrawn"),
+    "referral_freed": _referral(
+        "referral.freed", until="referral.sent referral.dropped", once=("by",)
+    ),
+    "referral_overlap": _referral("referral.overlapped", once=("by",)),
+    "hold_met": _referral("hold.met", until="hold.lifted hold.expired", once=("by",)),
+    "hold_ordered": _referral(
+        "hold.ordered", urgency=Urgency.NOW, until="hold.lifted hold.expired"
+    ),
+    "hold_overridden": _referral("hold.overridden", urgency=Urgency.NOW),
+}
+"""Alerts about removal orders, referrals and holds, which go to their two sides only."""
+
+_AT_WORK = _kinds(
+    *("crisis.triaged", "check.answered", "crisis.widened", "measure.considered"),
+    *("proposal.opened", "proposal.declined", "proposal.withdrawn"),
+    *("crisis.activated", "crisis.deescalated", "crisis.resumed", "crisis.reviewed"),
+    *("crisis.linked", "crisis.unlinked", "neighbour.mirrored", "neighbour.updated"),
+    *("participant.invited", "participant.uninvited", "participant.joined"),
+    *("message.posted", "message.pinned", "message.unpinned", "preview.opened"),
+    *("line.proposed", "line.agreed", "line.objected", "line.withdrawn"),
+)
+"""Acts of people in a crisis. Acts of machines, such as sharing signals and reporting outcomes,
+do not show that a person is there."""
+
+_REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
+"""Entries that end the wait for a review."""
+
+RULES: Mapping[str, Rule] = {
+    "early_warning": Rule(
+        who=Who.WARNED,
+        urgency=Urgency.NOW,
+        on=_kinds("crisis.warned"),
+        escalates=True,
+        overtaken_by=_kinds("crisis.activated", "crisis.closed"),
+        answered_by=_AT_WORK,
+    ),
+    "concerned": Rule(
+        who=Who.CONCERNED,
+        urgency=Urgency.NOW,
+        on=_kinds("crisis.widened"),
+        escalates=True,
+        overtaken_by=_kinds("crisis.closed"),
+        answered_by=_AT_WORK,
+    ),
+    "invitation": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.NOW,
+        on=_kinds("participant.invited"),
+        escalates=True,
+        overtaken_by=_kinds(
+            "participant.joined",
+            "participant.declined",
+            "participant.left",
+            "participant.uninvited",
+        ),
+        of_self=True,
+    ),
+    "proposal": Rule(
+        who=Who.CONFIRMERS,
+        urgency=Urgency.NOW,
+        on=_kinds("proposal.opened"),
+        escalates=True,
+        overtaken_by=_kinds(
+            *("proposal.declined", "proposal.withdrawn", "proposal.expired"),
+            *("crisis.activated", "crisis.closed"),
+        ),
+    ),
+    "activated": Rule(
+        who=Who.ROOM,
+        urgency=Urgency.NOW,
+        on=_kinds("crisis.activated", "crisis.resumed"),
+        escalates=True,
+        overtaken_by=_kinds("crisis.closed"),
+        answered_by=_AT_WORK,
+    ),
+    "review_due": Rule(
+        who=Who.LEADERS,
+        urgency=Urgency.SOON,
+        on=_kinds("review.prompted"),
+        escalates=True,
+        overtaken_by=_REVIEWED,
+    ),
+    "review_overdue": Rule(
+        who=Who.LEADERS,
+        urgency=Urgency.NOW,
+        on=_kinds("review.required"),
+        escalates=True,
+        overtaken_by=_REVIEWED,
+    ),
+    "deescalated": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.deescalated")),
+    "closed": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
+    "ended": Rule(
+        who=Who.ROOM, urgency=Urgency.ROUTINE, on=_kinds("crisis.ended"), channels=AT_THE_DESK
+    ),
+    "lead": Rule(
+        who=Who.ADDRESSED,
+        urgency=Urgency.NOW,
+        on=_kinds("lead.reported", "lead.forwarded"),
+        escalates=True,
+        overtaken_by=_kinds("lead.received", "lead.closed"),
+        answered_by=_kinds("lead.forwarded"),
+    ),
+    "line_proposed": Rule(
+        who=Who.ROOM,
+        urgency=Urgency.SOON,
+        on=_kinds("line.proposed"),
+        overtaken_by=_kinds("line.agreed", "line.withdrawn"),
+        once=("by", "crisis"),
+    ),
+    "signal_disputed": Rule(
+        who=Who.SHARER,
+        urgency=Urgency.SOON,
+        on=_kinds("opinion.given"),
+        opinion="dispute",
+        once=("by", "crisis"),
+    ),
+    "signal_withdrawn": Rule(
+        who=Who.READERS,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("signal.withdrawn"),
+        channels=AT_THE_DESK,
+    ),
+    "complaint": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("complaint.filed"),
+        overtaken_by=_kinds("complaint.taken", "complaint.withdrawn"),
+        once=("party",),
+    ),
+    "complaint_overdue": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("complaint.prompted"),
+        overtaken_by=_kinds("complaint.decided", "complaint.withdrawn"),
+        once=("party",),
+    ),
+    "redress_asked": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("redress.asked"),
+        overtaken_by=_kinds("redress.declined", "redress.granted", "redress.lapsed"),
+        once=("by",),
+    ),
+    "redress_declined": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("redress.declined"),
+        overtaken_by=_kinds("redress.accepted", "redress.granted", "redress.lapsed"),
+        once=("by",),
+    ),
+    "redress_granted": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("redress.granted"),
+        channels=AT_THE_DESK,
+    ),
+    "still_there": Rule(
+        who=Who.SIDES,
+        urgency=Urgency.SOON,
+        on=_kinds("recheck.contradicted"),
+        overtaken_by=_kinds("recheck.confirmed"),
+    ),
+    "came_back": Rule(
+        who=Who.SIDES,
+        urgency=Urgency.SOON,
+        on=_kinds("recheck.returned"),
+        overtaken_by=_kinds("recheck.confirmed"),
+    ),
+    "uploaded_again": Rule(
+        who=Who.SIDES,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("recheck.met"),
+        channels=AT_THE_DESK,
+    ),
+    **REQUESTS,
+    "unanswered": Rule(
+        who=Who.COUNTERPARTS,
+        urgency=Urgency.SOON,
+        on=_kinds("alert.exhausted"),
+        once=("party", "reference"),
+    ),
+    "dead_letter": Rule(
+        who=Who.OWNER,
+        urgency=Urgency.SOON,
+        on=_kinds("delivery.exhausted"),
+        channels=AT_THE_DESK,
+        once=("party", "reference"),
+    ),
+    "webhook_disabled": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("webhook.disabled"),
+        overtaken_by=_kinds("webhook.resumed", "webhook.removed"),
+    ),
+    "account_locked": Rule(
+        who=Who.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("person.locked"),
+        channels=AT_THE_DESK,
+        overtaken_by=_kinds("person.locked", "person.unlocked", "person.erased"),
+        sealed=True,
+        mails_person=True,
+    ),
+}
+"""Rules by kind of alert. A ledger kind may raise several, and several may raise the same."""
+
+DRILL = Rule(who=Who.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=True)
+"""The alert of a contact drill, raised by the drill and not from the ledger."""
+
+DRILL_DUE = Rule(
+    who=Who.COUNTERPARTS,
+    urgency=Urgency.ROUTINE,
+    on=frozenset(),
+    channels=AT_THE_DESK,
+    once=("party",),
+)
+"""The reminder that no drill was held for a quarter, raised by the scheduler."""
+
+EVERY_KIND: Mapping[str, Rule] = {**RULES, "drill": DRILL, "drill_due": DRILL_DUE}
+"""All kinds of alert."""
+
+RAISES: Mapping[str, tuple[str, ...]] = {
+    on: tuple(name for name, rule in RULES.items() if on in rule.on)
+    for on in {kind for rule in RULES.values() for kind in rule.on}
+}
+"""The alerts that an entry of a ledger kind raises."""
+
+OVERTAKES: Mapping[str, tuple[str, ...]] = {
+    by: tuple(name for name, rule in RULES.items() if by in rule.overtaken_by)
+    for by in {kind for rule in RULES.values() for kind in rule.overtaken_by}
+}
+"""The open alerts that an entry of a ledger kind ends."""
+
+ANSWERS: Mapping[str, tuple[str, ...]] = {
+    by: tuple(name for name, rule in RULES.items() if by in rule.answered_by)
+    for by in {kind for rule in RULES.values() for kind in rule.answered_by}
+}
+"""The open alerts of its own that a party answers by an act."""
+
+LEAVES = _kinds("participant.left", "participant.declined", "participant.uninvited")
+"""Entries after which a party has left a crisis: its open alerts about the crisis end."""

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The columns of the table of alerts: addressees, channels, and the entries that end an alert."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stemtide.hub.rooms.alerts.rules.alerts import Channel, Urgency
+
+
+class Who(StrEnum):
+    """The groups of parties that an alert can go to."""
+
+    WARNED = "warned"
+    """Agencies, and the authorities of the countries named."""
+    CONCERNED = "concerned"
+    """The authorities of the countries that the entry adds."""
+    INVITED = "invited"
+    """The parties that the entry names, and nobody else."""
+    CONFIRMERS = "confirmers"
+    """Authorities and agencies in the crisis; a colleague of the proposer may confirm."""
+    ROOM = "room"
+    """Parties in the crisis."""
+    LEADERS = "leaders"
+    """Authorities and agencies in the crisis."""
+    ADDRESSED = "addressed"
+    """Parties that a lead is addressed, copied or forwarded to."""
+    SHARER = "sharer"
+    """The party that shared the signal."""
+    READERS = "readers"
+    """Parties in the crisis that may see the signal."""
+    COUNTERPARTS = "counterparts"
+    """Agencies, the crisis' opener and a request's sender: those who wanted the party to know."""
+    OWNER = "owner"
+    """The party whose contact point fails, and agencies."""
+    SIDES = "sides"
+    """The sender of a removal request, and the provider that reported the content as gone."""
+
+
+ALL = frozenset(Channel)
+AT_THE_DESK = frozenset({Channel.PAGE})
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table. on: ledger kinds that raise it; overtaken_by: those that end it.
+
+    of_self: ended only by acts of the alerted party (an invitation by its own answer).
+    answered_by: acts of the alerted party that show that somebody there knows of the alert.
+    once:    not raised again to a party while an open alert has the same values of these
+             parameters, so that nobody can flood another with alerts.
+    opinion, answer: the value that the entry must have; "" for any.
+    at_once: all steps of the ladder are contacted together, because time is short.
+    sealed:  confidential to the two sides of a request: no agency learns of failures or silence.
+    mails_person: the person in the entry gets a separate mail with its own text.
+    """
+
+    who: Who
+    urgency: Urgency
+    on: frozenset[str]
+    channels: frozenset[Channel] = ALL
+    escalates: bool = False
+    overtaken_by: frozenset[str] = frozenset()
+    of_self: bool = False
+    answered_by: frozenset[str] = frozenset()
+    once: tuple[str, ...] = ()
+    opinion: str = ""
+    answer: str = ""
+    at_once: bool = False
+    sealed: bool = False
+    mails_person: bool = False
+
+    def fits(self, detail: Mapping[str, object]) -> bool:
+        """Whether an entry has the values that the row requires."""
+        required = {"opinion": self.opinion, "answer": self.answer}
+        return all(detail.get(name) == value for name, value in required.items() if value)

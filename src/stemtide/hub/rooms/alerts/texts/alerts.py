@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Texts of alerts in the reader's language: a title and a sentence for each kind."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeAlias
+
+from django.utils.translation import gettext as _, gettext_lazy
+
+from stemtide.hub.rooms.alerts.rules.alerts import Urgency
+from stemtide.hub.rooms.alerts.texts import requests as words_requests
+
+if TYPE_CHECKING:
+    from django.utils.functional import _StrPromise
+
+_NETWORKS = 5
+"""Networks that a mail names."""
+
+Words: TypeAlias = "str | _StrPromise"
+
+TITLES: Mapping[str, Words] = {
+    "early_warning": gettext_lazy("Early warning: %(crisis)s"),
+    "concerned": gettext_lazy("A crisis concerns your country: %(crisis)s"),
+    "invitation": gettext_lazy("Invitation to a crisis: %(crisis)s"),
+    "proposal": gettext_lazy("A proposal waits for a second person: %(crisis)s"),
+    "activated": gettext_lazy("Protocol active: %(crisis)s"),
+    "review_due": gettext_lazy("Review due soon: %(crisis)s"),
+    "review_overdue": gettext_lazy("Review OVERDUE: %(crisis)s"),
+    "deescalated": gettext_lazy("De-escalation: %(crisis)s"),
+    "closed": gettext_lazy("Closed: %(crisis)s"),
+    "ended": gettext_lazy("Ended: %(crisis)s"),
+    "lead": gettext_lazy("Threat to life: a lead waits for you"),
+    "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
+    "signal_disputed": gettext_lazy("A signal of yours is disputed"),
+    "signal_withdrawn": gettext_lazy("A signal was withdrawn"),
+    "complaint": gettext_lazy("Somebody complains of a decision of yours"),
+    "complaint_overdue": gettext_lazy("A complaint has waited for two weeks"),
+    "redress_asked": gettext_lazy("%(by)s asks you to look again"),
+    "redress_declined": gettext_lazy("%(by)s keeps what you asked about"),
+    "redress_granted": gettext_lazy("%(by)s took it back"),
+    "still_there": gettext_lazy("Still there: %(reference)s"),
+    "came_back": gettext_lazy("It came back: %(reference)s"),
+    "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
+    **words_requests.TITLES,
+    "unanswered": gettext_lazy("%(party)s does not answer"),
+    "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
+    "webhook_disabled": gettext_lazy("A webhook of yours is no longer called"),
+    "account_locked": gettext_lazy("An account of your party is locked"),
+    "drill": gettext_lazy("Contact drill: please acknowledge"),
+    "drill_due": gettext_lazy("A contact drill is due"),
+}
+"""Titles by kind, for mail subjects and the desk's header."""
+
+TEXTS: Mapping[str, Words] = {
+    "early_warning": gettext_lazy(
+        "%(by)s raised an early warning that names your country or your mandate. Look at it, and"
+        " say what you know."
+    ),
+    "concerned": gettext_lazy(
+        "%(by)s found that this crisis concerns your country too. Look at it; taking part is"
+        " voluntary."
+    ),
+    "invitation": gettext_lazy(
+        "%(by)s invites your party to this crisis. Taking part is voluntary: accept or decline at"
+        " the desk. Nothing else is sent to you unless you accept."
+    ),
+    "proposal": gettext_lazy(
+        "%(by)s proposes: %(act)s. A second person must look at it and confirm or decline."
+    ),
+    "activated": gettext_lazy(
+        "The protocol is active. Signals are shared from now on; see the room."
+    ),
+    "review_due": gettext_lazy("Say soon whether this crisis stays active, or de-escalate it."),
+    "review_overdue": gettext_lazy(
+        "The time within which somebody must say whether it stays active is over. Decide now."
+    ),
+    "deescalated": gettext_lazy("%(by)s began to wind this crisis down. Signals are still taken."),
+    "ended": gettext_lazy("The tail of this crisis has ended. It takes no more signals."),
+    "closed": gettext_lazy("%(by)s closed this crisis. Its signals stay until they expire."),
+    "lead": gettext_lazy(
+        "%(by)s sent a lead about a threat to somebody's life. Its words are at the desk only:"
+        " read it there now, and say that you have it."
+    ),
+    "line_proposed": gettext_lazy(
+        "%(by)s proposes a line for the public. Agree, or say what you object to."
+    ),
+    "signal_disputed": gettext_lazy(
+        "%(by)s disputes it. Agents do not act on it by themselves until you answer: look at it"
+        " again, and withdraw it or explain."
+    ),
+    "signal_withdrawn": gettext_lazy(
+        "%(by)s took it back. Agents forget it and undo what they did because of it."
+    ),
+    "complaint": gettext_lazy(
+        "Look at it and decide within two weeks. What they wrote is at the desk only."
+    ),
+    "complaint_overdue": gettext_lazy(
+        "Whoever complained should know the outcome by now. Decide it, and say why."
+    ),
+    "redress_asked": gettext_lazy(
+        "A complaint about what you shared or asked for was decided there. See what they say of it,"
+        " and take it back or keep it with a reason."
+    ),
+    "redress_declined": gettext_lazy(
+        "Read their reason. If it convinces you, accept it: your dispute is then taken back."
+    ),
+    "redress_granted": gettext_lazy(
+        "You had upheld a complaint about it, or asked. Agents undo what they did because of it."
+    ),
+    "still_there": gettext_lazy(
+        "%(provider)s says that the content is gone, and its address still answers. Look at what"
+        " the re-check saw, and tell each other."
+    ),
+    "came_back": gettext_lazy(
+        "An address whose content was gone answers again. Look at what the re-check saw, and tell"
+        " each other."
+    ),
+    "uploaded_again": gettext_lazy(
+        "Agents met content of the linked signals after %(provider)s said that it is gone. See how"
+        " often on the page of the request."
+    ),
+    **words_requests.TEXTS,
+    "unanswered": gettext_lazy(
+        "Nobody acknowledged “%(about)s”, and its ladder has ended. Reach them by telephone, or go"
+        " on without them."
+    ),
+    "dead_letter": gettext_lazy(
+        "It was tried by %(channel)s and given up: %(error)s. See the deliveries: retry it once the"
+        " contact point works, or drop it."
+    ),
+    "webhook_disabled": gettext_lazy(
+        "Its address is gone, or nothing arrived there for three days, or its key has ended. See"
+        " which and why: stemtide webhook list. What happened meanwhile is in the feed."
+    ),
+    "account_locked": gettext_lazy(
+        "There were too many wrong passwords or codes for it. The lock ends within an hour. A"
+        " coordinator or administrator can lift it on the page of your party's people."
+    ),
+    "drill": gettext_lazy(
+        "This is a drill; nothing has happened. Acknowledge it, so that we know that this contact"
+        " point reaches somebody."
+    ),
+    "drill_due": gettext_lazy(
+        "No drill was held for a quarter. Contact points go stale unnoticed: start a drill."
+    ),
+}
+"""Sentences by kind."""
+
+PERSONAL: Mapping[str, tuple[Words, Words]] = {
+    "account_locked": (
+        gettext_lazy("Your Stemtide account is locked for an hour"),
+        gettext_lazy(
+            "Somebody typed a wrong password or a wrong code for your account too often. For up to"
+            " an hour nobody can sign in to it with a password or a code. Where you are signed in,"
+            " you stay signed in.\n\n"
+            "If it was you: sign in with a passkey or through your organisation, or ask a"
+            " coordinator or administrator of your party to lift the lock.\n\n"
+            "If it was not you: nobody has signed in to your account because of this. Tell a"
+            " coordinator or administrator of your party. If somebody may know your password,"
+            " change it."
+        ),
+    ),
+}
+"""Title and text of the mail to the person whom an alert is about, by kind."""
+
+URGENCIES: Mapping[str, Words] = {
+    Urgency.NOW: gettext_lazy("now"),
+    Urgency.SOON: gettext_lazy("soon"),
+    Urgency.ROUTINE: gettext_lazy("routine"),
+}
+
+CHANNELS: Mapping[str, Words] = {
+    "page": gettext_lazy("desk"),
+    "mail": gettext_lazy("mail"),
+    "webhook": gettext_lazy("webhook"),
+}
+
+ACTS: Mapping[str, Words] = {
+    "activate": gettext_lazy("activate the protocol"),
+    "close": gettext_lazy("close the crisis"),
+}
+"""Texts of proposals."""
+
+EXERCISE = gettext_lazy("EXERCISE")
+"""Prefix of every title of an exercise, in every channel."""
+
+
+class _Said(dict[str, str]):
+    """Parameters of a text. A missing one reads as "…": an alert must always be readable."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"
+
+
+def title(kind: str, parameters: Mapping[str, str], *, exercise: bool) -> str:
+    """Return the title, in the active language."""
+    plain = str(TITLES.get(kind, kind)) % _said(parameters)
+    return f"[{EXERCISE}] {plain}" if exercise else plain
+
+
+def text(kind: str, parameters: Mapping[str, str]) -> str:
+    """Return the sentence, in the active language."""
+    return str(TEXTS.get(kind, "")) % _said(parameters)
+
+
+def personal(kind: str, notes: Iterable[tuple[str, str]]) -> tuple[str, str]:
+    """Return the title and text of a mail to one person, in the active language."""
+    title, text = PERSONAL[kind]
+    lines = "\n".join(f"{name}: {note}" for name, note in notes)
+    return str(title), f"{text}\n\n{lines}\n"
+
+
+def personal_notes(*, at: datetime, networks: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Return the notes in a mail to one person: when it happened, and from which networks."""
+    shown = ", ".join(networks[:_NETWORKS])
+    if len(networks) > _NETWORKS:
+        shown = _("%(networks)s and others") % {"networks": shown}
+    return (
+        (_("When"), f"{at:%Y-%m-%d %H:%M %Z}"),
+        (_("From the network (approximately)"), shown or _("not known")),
+    )
+
+
+def _said(parameters: Mapping[str, str]) -> _Said:
+    """Return parameters as text: for an alert about another alert, the title of that one."""
+    parameters_shown = _Said({name: str(value) for name, value in parameters.items() if value})
+    parameters_shown.setdefault("by", _("The hub"))
+    if "kind" in parameters:
+        own_parameters = {name: value for name, value in parameters.items() if name != "kind"}
+        parameters_shown["about"] = title(parameters["kind"], own_parameters, exercise=False)
+    if "act" in parameters:
+        parameters_shown["act"] = str(ACTS.get(parameters["act"], parameters["act"]))
+    if "channel" in parameters:
+        parameters_shown["channel"] = str(
+            CHANNELS.get(parameters["channel"], parameters["channel"])
+        )
+    return parameters_shown

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write deliveries: claim due ones, record results, retry, drop; rotate secrets.
+
+One scheduler claims a delivery: the row count of a conditional UPDATE decides which. The delivery
+is sent outside every transaction, then its result is recorded. If the scheduler dies in between,
+the row stays `sending` until its lease ends; then it is sent again under the same id. So receivers
+get a delivery at least once, and detect repeats by its id.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from stemtide.hub.rooms.alerts.channels.channel import Fate, Parcel, Result
+from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
+from stemtide.hub.rooms.alerts.reads import deliveries as reads_deliveries
+from stemtide.hub.rooms.alerts.reads.deliveries import Home
+from stemtide.hub.rooms.alerts.rules import alerts as rules
+from stemtide.hub.rooms.alerts.rules.alerts import UNSETTLED, AlertState, Channel, DeliveryState
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import ContactPoint
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import PartyKind
+
+CLOCK = "clock"
+OPERATOR = "operator"
+
+
+def claim_due(now: datetime, *, limit: int, home: Home) -> list[Parcel]:
+    """Claim due deliveries, the most urgent first, each for one scheduler only.
+
+    A party's webhooks are sent one after the other: a slow receiver delays only itself.
+    """
+    due = Delivery.objects.filter(
+        Q(state__in=(*rules.WAITING, DeliveryState.SENDING)), next_at__lte=now
+    )
+    busy = Delivery.objects.filter(
+        alert__party=OuterRef("alert__party"),
+        channel=Channel.WEBHOOK,
+        state=DeliveryState.SENDING,
+        next_at__gt=now,
+    )
+    rows = due.exclude(Q(channel=Channel.WEBHOOK) & Exists(busy)).select_related(
+        "alert__party", "alert__crisis", "point", "person"
+    )
+    parcels: list[Parcel] = []
+    parties: set[int] = set()
+    for row in rows.order_by("rank", "next_at", "pk")[: limit * 4]:
+        is_webhook = row.channel == Channel.WEBHOOK
+        if len(parcels) == limit or (is_webhook and row.alert.party_id in parties):
+            continue
+        if _take(row, now=now):
+            parcels.append(reads_deliveries.parcel(row, by=CLOCK, home=home, now=now))
+            parties |= {row.alert.party_id} if is_webhook else set()
+    return parcels
+
+
+def _take(row: Delivery, *, now: datetime) -> bool:
+    """Try to claim a delivery; return whether it worked."""
+    unchanged = Delivery.objects.filter(
+        pk=row.pk, state=row.state, attempts=row.attempts, next_at=row.next_at
+    )
+    row.attempts += 1
+    return bool(
+        unchanged.update(
+            state=DeliveryState.SENDING, attempts=row.attempts, next_at=now + rules.LEASE
+        )
+    )
+
+
+@transaction.atomic
+def note(parcel: Parcel, *, result: Result, chance: float, now: datetime) -> bool:
+    """Record the result of an attempt; return False if another scheduler has taken it over.
+
+    chance: spreads the wait before the next attempt, 0 ≤ chance < 1.
+    """
+    claimed = Delivery.objects.filter(
+        uid=parcel.delivery, state=DeliveryState.SENDING, attempts=parcel.attempt
+    )
+    if result.fate is Fate.SENT:
+        proof = result.proof[:300]
+        won = claimed.update(state=DeliveryState.SENT, sent_at=now, last_error="", proof=proof)
+    elif result.fate is Fate.REFUSED or parcel.attempt >= rules.MAX_ATTEMPTS:
+        won = claimed.update(state=DeliveryState.DEAD, last_error=_words(result))
+    else:
+        wait = rules.wait_after(parcel.attempt, jitter=chance)
+        due = now + max(wait, result.wait or wait)  # what the receiver asks for, if it is longer
+        won = claimed.update(state=DeliveryState.FAILED, next_at=due, last_error=_words(result))
+    if won:
+        _record(reads_deliveries.find(parcel.delivery, viewer=None), now=now)
+    return bool(won)
+
+
+@transaction.atomic
+def retry(uid: UUID, *, by: Actor | None, now: datetime) -> Delivery:
+    """Queue a dead delivery again, from its first attempt. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.take_turn()
+    row = _resolved(uid, by=by)
+    rules.check_retry(DeliveryState(row.state), alert=AlertState(row.alert.state))
+    row.state, row.attempts, row.next_at = DeliveryState.QUEUED, 0, now
+    row.save(update_fields=["state", "attempts", "next_at"])
+    _append("delivery.retried", row, by=by, now=now)
+    return row
+
+
+@transaction.atomic
+def drop(uid: UUID, *, reason: str, by: Actor | None, now: datetime) -> Delivery:
+    """Give up a dead delivery, with a reason. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, InvalidError, ConflictError.
+    """
+    ledger.take_turn()
+    row = _resolved(uid, by=by)
+    rules.check_drop(DeliveryState(row.state), reason=reason)
+    row.state, row.drop_reason = DeliveryState.DROPPED, reason.strip()
+    row.save(update_fields=["state", "drop_reason"])
+    _append("delivery.dropped", row, by=by, now=now)
+    return row
+
+
+@transaction.atomic
+def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[str, ...]:
+    """Give a contact point a new signing secret; earlier ones sign beside it for a day.
+
+    All earlier ones: after two rotations in a row, the receiver may only know the first secret.
+
+    raises: ConflictError if too many are valid already.
+    """
+    ledger.take_turn()
+    rows = SigningKey.objects.filter(point=point)
+    unretired = rows.filter(retires_at__gt=now)
+    last = unretired.order_by("-retires_at").first()
+    rules.check_rotation(1 + unretired.count(), until=last.retires_at if last else None)
+    latest = rows.order_by("-generation").first()
+    ends_at = now + rules.OVERLAP
+    if latest is None:
+        SigningKey.objects.create(point=point, generation=1, made_at=now, retires_at=ends_at)
+    else:
+        unretired.update(retires_at=ends_at)
+        rows.filter(pk=latest.pk).update(retires_at=ends_at)
+    generation = latest.generation + 1 if latest else 2
+    SigningKey.objects.create(point=point, generation=generation, made_at=now)
+    detail: dict[str, object] = {"generation": generation}
+    ledger.append(
+        "signing_key.rotated", actor=actor, subject=point.party.ref, now=now, detail=detail
+    )
+    return reads_deliveries.secrets(point, by=actor, now=now)
+
+
+def _resolved(uid: UUID, *, by: Actor | None) -> "Delivery":
+    """Return a delivery that the caller may retry or drop.
+
+    raises: NotFoundError, NotAllowedError.
+    """
+    row = reads_deliveries.find(uid, viewer=by.party if by else None)
+    if by is not None:
+        is_own = row.alert.party_id == by.party.pk
+        rules.check_resolve(kind=PartyKind(by.kind), role=by.role, is_own=is_own)
+    return row
+
+
+def _record(row: Delivery, *, now: datetime) -> None:
+    """Append final results to the ledger; a failure that will be retried stays in its row.
+
+    A delivery that arrives or fails after its alert was settled is settled with it.
+    """
+    if row.state == DeliveryState.SENT and row.channel != Channel.PAGE:
+        _append("delivery.arrived", row, by=None, now=now, actor=CLOCK)
+    elif row.state == DeliveryState.DEAD:
+        _append("delivery.exhausted", row, by=None, now=now, actor=CLOCK)
+    if row.state == DeliveryState.SENT and row.alert.state == AlertState.ACKNOWLEDGED:
+        row.state = DeliveryState.ACKNOWLEDGED
+        row.save(update_fields=["state"])
+    elif (
+        row.state == DeliveryState.FAILED
+        and row.alert.state not in UNSETTLED
+        and row.person is None
+    ):
+        row.state = DeliveryState.STOPPED
+        row.save(update_fields=["state"])
+
+
+def _append(
+    kind: str, row: Delivery, *, by: Actor | None, now: datetime, actor: str = OPERATOR
+) -> None:
+    """Append an act on a delivery to the ledger."""
+    detail: dict[str, object] = {
+        "party": row.alert.party.ref,
+        "channel": row.channel,
+        "attempts": row.attempts,
+    }
+    if by is not None:
+        detail["through"] = by.ref
+    ledger.append(
+        kind,
+        actor=by.party.ref if by else actor,
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.alert.exercise,
+    )
+
+
+def _words(result: Result) -> str:
+    """Return the problem, cut to the length of its column."""
+    return result.words[:300]

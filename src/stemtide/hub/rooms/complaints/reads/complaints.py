@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of complaints: for the provider's reviewers, and for whoever complained."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.complaints import encryption as seals
+from stemtide.hub.rooms.complaints.encryption import Ticket
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.complaints.reads import grounds
+from stemtide.hub.rooms.complaints.rules import complaints as rules
+from stemtide.hub.rooms.complaints.rules.complaints import ComplaintFacts
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums.complaints import (
+    ComplaintBasis,
+    ComplaintFinding,
+    ComplaintState,
+    Exemption,
+    RedressState,
+    Restriction,
+)
+from stemtide.protocol.law.machines import machine
+from stemtide.protocol.messages.complaints import (
+    ComplaintLinkIn,
+    ComplaintLinkOut,
+    ComplaintOut,
+    StandingOut,
+)
+
+COMPLAINANT = "complainant"
+"""Who complains, wherever the hub must name them: it knows no more of them."""
+
+AT_ONCE = 200
+"""Complaints in one list."""
+
+
+def link(decision: ComplaintLinkIn, *, by: Actor, home: str, now: datetime) -> ComplaintLinkOut:
+    """A link for the statement of reasons of one decision. Nothing is kept of it before it is used.
+
+    home: the hub's own address.
+    raises: NotAllowedError for all but providers; InvalidError naming the field.
+    """
+    rules.check_link(kind=by.kind, role=by.role)
+    grounds.ground(decision, party=by.party, now=now)
+    expires_at = rules.link_ends(now).replace(microsecond=0)
+    token = seals.make_link(Ticket(by.name, decision, expires_at))
+    return ComplaintLinkOut(
+        reference=decision.reference,
+        link=f"{home}/complain/{token}",
+        token=token,
+        expires_at=expires_at,
+    )
+
+
+def complaints(*, viewer: Party, is_open: bool | None = None) -> list[ComplaintOut]:
+    """A party's complaints: those that wait first, what is due soonest at the top; at most 200."""
+    rows = _own(viewer)
+    waiting = machine("complaint").open_states
+    if is_open is not None:
+        rows = rows.filter(state__in=waiting) if is_open else rows.exclude(state__in=waiting)
+    over = Case(
+        When(state__in=waiting, then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    found = rows.annotate(over=over).order_by("over", "due_at", "pk")[:AT_ONCE]
+    return [describe(row, viewer=viewer) for row in found]
+
+
+def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
+    """One complaint about one's own decision.
+
+    raises: NotFoundError, also for one about somebody else's.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Complaint:
+    """The row of a complaint, for writes.
+
+    raises: NotFoundError, also for one about somebody else's decision.
+    """
+    row = _own(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no complaint {uid} that your party may see", uid=uid)
+    return row
+
+
+def of_ground(uid: UUID, *, viewer: Party) -> list[ComplaintOut]:
+    """A party's complaints that rest on one signal, referral or order, oldest first."""
+    about = Q(signal__uid=uid) | Q(referral__uid=uid) | Q(order__uid=uid)
+    rows = _own(viewer).filter(about)[:AT_ONCE]
+    return [describe(row, viewer=viewer) for row in rows]
+
+
+def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
+    """What the rules must know of a complaint."""
+    return ComplaintFacts(
+        state=ComplaintState(row.state),
+        party=row.party.name,
+        basis=ComplaintBasis(row.basis),
+        own_hands=frozenset(_own_hands(row, viewer=viewer)),
+        binds=row.order is not None and row.order.ended_at is None,
+    )
+
+
+def standing(code: str, *, by: str) -> StandingOut:
+    """Where the complaint stands that a code goes with.
+
+    raises: NotFoundError for a code that goes with none.
+    """
+    return _tell(coded(code, by=by))
+
+
+def coded(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has the code
+    """The row that a code goes with, for writes. by: who has it, as the ledger names them.
+
+    raises: NotFoundError.
+    """
+    row = _rows().filter(code_hash=seals.hash_code(code)).first()
+    if row is None:
+        raise NotFoundError(
+            "no complaint goes with this code: look at it again, or open the link that you were"
+            " sent"
+        )
+    return row
+
+
+def linked(token: str, *, by: str, now: datetime) -> StandingOut:
+    """What a link is about, and where its complaint stands, if somebody complained.
+
+    raises: NotFoundError, the same for a link that is wrong and one that has expired.
+    """
+    ticket = seals.read_link(token, now=now)
+    row = behind(ticket, by=by)
+    if row is not None:
+        return _tell(row)
+    said = ticket.decision
+    return StandingOut(
+        provider=parties.party_named(ticket.party, by=by).title,
+        reference=said.reference,
+        measure=said.measure,
+        basis=said.basis,
+        acted_at=said.acted_at,
+        is_automatic=said.is_automatic,
+        exercise=said.exercise,
+    )
+
+
+def link_code(token: str, *, by: str, now: datetime) -> str:
+    """The code that goes with a link's complaint, for whoever has the link; "" before there is one.
+
+    raises: NotFoundError, the same for a link that is wrong and one that has expired.
+    """
+    ticket = seals.read_link(token, now=now)
+    if behind(ticket, by=by) is None:
+        return ""
+    said = ticket.decision
+    return seals.code_of(ticket.party, reference=said.reference, exercise=said.exercise)
+
+
+def behind(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
+    """The complaint about the decision that a link stands for; None where nobody complained."""
+    said = ticket.decision
+    return (
+        _rows()
+        .filter(party__name=ticket.party, reference=said.reference, exercise=said.exercise)
+        .first()
+    )
+
+
+def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001  # find() said for whom
+    """A complaint as its provider reads it, with its words opened."""
+    return ComplaintOut(
+        id=row.uid,
+        number=row.number,
+        state=ComplaintState(row.state),
+        reference=row.reference,
+        basis=ComplaintBasis(row.basis),
+        ground=grounds.ground_id(row, viewer=row.party),
+        measure=Restriction(row.measure),
+        acted_at=row.acted_at,
+        acted_by=row.acted_by or None,
+        is_automatic=row.is_automatic,
+        exercise=row.exercise,
+        text=seals.unseal(row.text),
+        language=row.language,
+        filed_at=row.filed_at,
+        due_at=row.due_at,
+        taken_at=row.taken_at,
+        reviewer=row.reviewer or None,
+        decided_at=row.decided_at,
+        exemption=Exemption(row.exemption) if row.exemption else None,
+        finding=ComplaintFinding(row.finding) if row.finding else None,
+        reasons=seals.unseal(row.reasons),
+        note=row.note,
+        redress=RedressState(row.redress) if row.redress else None,
+        asked_of=row.asked_of.name if row.asked_of else None,
+        answer=row.answer,
+        answered_at=row.answered_at,
+        erase_due=row.erase_due,
+        erased_at=row.erased_at,
+        seal=row.salt,
+    )
+
+
+def _tell(row: Complaint) -> StandingOut:
+    """Where a complaint stands, for whoever complained: nothing of the signal or of its sharer."""
+    return StandingOut(
+        provider=row.party.title,
+        reference=row.reference,
+        measure=Restriction(row.measure),
+        basis=ComplaintBasis(row.basis),
+        acted_at=row.acted_at,
+        is_automatic=row.is_automatic,
+        exercise=row.exercise,
+        state=ComplaintState(row.state),
+        filed_at=row.filed_at,
+        due_at=row.due_at,
+        decided_at=row.decided_at,
+        reasons=seals.unseal(row.reasons),
+        is_erased=row.erased_at is not None,
+    )
+
+
+def _own_hands(row: Complaint, *, viewer: Party) -> Iterable[str]:
+    """Who acted, and who shared the signal, as far as provider and ledger say.
+
+    A signal shared in bulk has no entry of its own, and so nobody who shared it.
+    """
+    if row.acted_by:
+        yield row.acted_by
+    if row.signal is None:
+        return
+    for entry in ledger.entries(viewer=viewer, subject=row.signal.ref, limit=AT_ONCE):
+        through = entry.detail.get("through")
+        if entry.kind == "signal.shared" and isinstance(through, str):
+            yield through
+
+
+def _rows() -> QuerySet[Complaint]:
+    """Complaints with what they name."""
+    return Complaint.objects.select_related(
+        "party", "signal__shared_by", "referral__sender", "order__issued_by", "asked_of"
+    )
+
+
+def _own(viewer: Party) -> QuerySet[Complaint]:
+    """Complaints about a party's own decisions."""
+    return _rows().filter(party=viewer)

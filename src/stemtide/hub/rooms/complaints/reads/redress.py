@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of redress: what complaints ask of those who asked for a measure."""
+
+from uuid import UUID
+
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.complaints.reads import grounds
+from stemtide.hub.rooms.complaints.rules.redress import RedressFacts
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums.complaints import (
+    ComplaintBasis,
+    ComplaintState,
+    Exemption,
+    RedressState,
+    Restriction,
+)
+from stemtide.protocol.messages.complaints import RedressOut
+
+AT_ONCE = 200
+"""Rows in one list."""
+
+
+def asked(*, viewer: Party) -> list[RedressOut]:
+    """What is asked of a party: what it has not answered first, the oldest at the top."""
+    first = Case(
+        When(redress=RedressState.ASKED, then=Value(0)),
+        default=Value(1),
+        output_field=IntegerField(),
+    )
+    rows = _of(viewer).annotate(first=first).order_by("first", "decided_at", "pk")
+    return [describe(row, viewer=viewer) for row in rows[:AT_ONCE]]
+
+
+def of_order(order: UUID, *, viewer: Party) -> list[RedressOut]:
+    """What is asked of a party about one of its removal orders, oldest first."""
+    rows = _of(viewer).filter(order__uid=order).order_by("decided_at", "pk")[:AT_ONCE]
+    return [describe(row, viewer=viewer) for row in rows]
+
+
+def redress(uid: UUID, *, viewer: Party) -> RedressOut:
+    """One of them.
+
+    raises: NotFoundError, also for what is asked of somebody else.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Complaint:
+    """The row behind it, for writes.
+
+    raises: NotFoundError, also for what is asked of somebody else.
+    """
+    row = _of(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no redress {uid} asked of your party", uid=uid)
+    return row
+
+
+def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # find() said for whom
+    """What the rules must know of it."""
+    assert row.asked_of is not None  # noqa: S101  # redress is asked of somebody
+    return RedressFacts(
+        state=RedressState(row.redress), party=row.party.name, author=row.asked_of.name
+    )
+
+
+def describe(row: Complaint, *, viewer: Party) -> RedressOut:
+    """What they read: who decided what and why, nothing of the uploader or their words."""
+    ground = grounds.ground_id(row, viewer=viewer)
+    assert ground is not None  # noqa: S101  # redress is asked about something
+    assert row.decided_at is not None  # noqa: S101  # by the decision that asked
+    return RedressOut(
+        id=row.uid,
+        basis=ComplaintBasis(row.basis),
+        ground=ground,
+        provider=row.party.name,
+        is_upheld=row.state == ComplaintState.UPHELD,
+        measure=Restriction(row.measure),
+        exemption=Exemption(row.exemption),
+        note=row.note,
+        state=RedressState(row.redress),
+        asked_at=row.decided_at,
+        answer=row.answer,
+        answered_at=row.answered_at,
+        exercise=row.exercise,
+    )
+
+
+def _of(viewer: Party) -> QuerySet[Complaint]:
+    """Complaints whose redress is asked of a party."""
+    rows = Complaint.objects.select_related("party", "signal", "referral", "order", "asked_of")
+    return rows.filter(asked_of=viewer).exclude(redress="")

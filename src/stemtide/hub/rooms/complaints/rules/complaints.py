@@ -1,0 +1,299 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may make a link, take a complaint up and decide it, and when; what a decision must say.
+
+source: Regulation (EU) 2021/784 Art. 10; Regulation (EU) 2022/2065 Art. 20.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.rooms.referrals.rules.referrals import check_impersonal
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.complaints import (
+    ComplaintBasis,
+    ComplaintFinding,
+    ComplaintState,
+    Exemption,
+)
+from stemtide.protocol.handling import Pap
+from stemtide.protocol.law.deadlines import COMPLAINT_WEEKS, months_after, weeks_after
+from stemtide.protocol.law.machines import WrongMoveError, machine
+from stemtide.protocol.messages.complaints import ComplaintLinkIn, ComplaintOutcomeIn
+
+__all__ = [
+    "ERASE_AT_LAST_MONTHS",
+    "ERASE_MONTHS",
+    "LINK_LEEWAY",
+    "LINK_MONTHS",
+    "ComplaintFacts",
+    "GroundFacts",
+    "allows",
+    "answer_due",
+    "asks_author",
+    "check_asked",
+    "check_decide",
+    "check_decision",
+    "check_file",
+    "check_link",
+    "check_read",
+    "check_take",
+    "erase_due",
+    "hand_of",
+    "link_ends",
+    "moved",
+    "own_hand",
+    "seal_digest",
+]
+
+LINK_MONTHS = 6
+"""For how long one may complain, at least. source: Regulation (EU) 2022/2065 Art. 20(1)."""
+
+LINK_LEEWAY = timedelta(days=14)
+"""How much longer a link opens: the months count from when the uploader is told (Art. 20(2))."""
+
+ERASE_MONTHS = 6
+"""Words are kept this long after the outcome, for whoever takes it further.
+
+source: our choice, after the six months of Regulation (EU) 2021/784 Art. 6.
+"""
+
+ERASE_AT_LAST_MONTHS = 12
+"""Words of a complaint that nobody decides are kept no longer. Our choice."""
+
+_FUTURE = timedelta(minutes=5)
+"""How far a provider's clock may run before ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroundFacts:
+    """What the rules must know of what a decision rests on.
+
+    pap: of a signal. secret_until: of an order that its content provider must not be told of.
+    """
+
+    exercise: bool
+    pap: Pap | None = None
+    secret_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintFacts:
+    """What the rules must know of a complaint. party: the provider whose decision it is about.
+
+    own_hands: who acted, or shared the signal: they do not reject a complaint about it.
+    binds:     it rests on a removal order that has its effect.
+    """
+
+    state: ComplaintState
+    party: str
+    basis: ComplaintBasis
+    own_hands: frozenset[str]
+    binds: bool = False
+
+
+def check_link(*, kind: PartyKind, role: Role | None) -> None:
+    """Providers decide about content, and so have complaints."""
+    if kind is not PartyKind.PROVIDER:
+        raise NotAllowedError("only providers act on content: complaints are about what they did")
+    if role is not None:
+        check_person_may_write(role)
+
+
+def check_decision(decision: ComplaintLinkIn, *, ground: GroundFacts | None, now: datetime) -> None:
+    """A decision that one may complain of: it was taken, and what it rests on may be told of.
+
+    ground: what it rests on, if that is in this hub.
+    raises: InvalidError naming the field.
+    """
+    if decision.acted_at > now + _FUTURE:
+        raise InvalidError("acted_at", "lies in the future: name when you acted")
+    if link_ends(decision.acted_at) < now:
+        raise InvalidError(
+            "acted_at", "lies more than six months back: the time to complain is over"
+        )
+    if decision.basis is ComplaintBasis.OWN and decision.ground is not None:
+        raise InvalidError("ground", "your own decision rests on nothing here: leave it out")
+    if decision.basis is not ComplaintBasis.OWN and decision.ground is None:
+        raise InvalidError("ground", "is missing: name what your decision rests on by its id")
+    if ground is None:
+        return
+    if ground.pap is Pap.RED:
+        raise InvalidError(
+            "ground", "is a PAP:RED signal: it allows no action, and nobody may be told of it"
+        )
+    if ground.secret_until is not None and ground.secret_until > now:
+        raise InvalidError(
+            "ground",
+            "is an order that nobody may be told of before {until:%Y-%m-%d %H:%M} UTC: wait",
+            until=ground.secret_until,
+        )
+    if ground.exercise is not decision.exercise:
+        what = "an exercise" if ground.exercise else "real"
+        raise InvalidError(
+            "exercise",
+            "what it rests on is {what} and the decision is not: make both so",
+            what=what,
+        )
+
+
+def link_ends(moment: datetime) -> datetime:
+    """Until when one may complain with a link that was made at a moment."""
+    return months_after(moment, LINK_MONTHS) + LINK_LEEWAY
+
+
+def answer_due(filed_at: datetime) -> datetime:
+    """When whoever complained must know the outcome.
+
+    source: Regulation (EU) 2021/784 Art. 10(2): two weeks of receipt.
+    """
+    return weeks_after(filed_at, COMPLAINT_WEEKS)
+
+
+def check_file(*, is_there: bool) -> None:
+    """One complaint for each decision: nobody floods a reviewer with one link."""
+    if is_there:
+        raise ConflictError("somebody has complained of this decision already: see where it stands")
+
+
+def check_read(role: Role | None) -> None:
+    """People who only watch read no complaints: whoever complains may write of themselves."""
+    if role is Role.OBSERVER:
+        raise NotAllowedError("your role (observer) reads no complaints: ask a duty officer")
+
+
+def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
+    """Somebody of the provider takes a complaint up, or takes it over from a colleague."""
+    _check_reviewer(facts, name=name, role=role)
+    moved("complaint", facts.state, "take", by="reviewer")
+
+
+def check_decide(
+    facts: ComplaintFacts, outcome: ComplaintOutcomeIn, *, name: str, role: Role | None, hand: str
+) -> None:
+    """The provider's reviewer decides, and says why.
+
+    hand: who reviews. Whoever took the decision may find it wrong, but not find it right.
+
+    raises: NotAllowedError, ConflictError, InvalidError naming the field.
+    source: Regulation (EU) 2022/2065 Art. 20(4) and (6): diligent, and not by machines alone.
+    """
+    _check_reviewer(facts, name=name, role=role)
+    moved("complaint", facts.state, "uphold" if outcome.is_upheld else "reject", by="reviewer")
+    check_impersonal(outcome.reasons, field="reasons")
+    check_impersonal(outcome.note, field="note")
+    if outcome.is_upheld:
+        _check_upheld(facts, outcome)
+        return
+    if own_hand(facts, hand):
+        raise NotAllowedError(
+            "this complaint is about what you did yourself: uphold it, or let a colleague decide"
+        )
+    if outcome.exemption is not Exemption.NONE:
+        raise InvalidError(
+            "exemption", "a context that makes it lawful upholds the complaint: choose none"
+        )
+    if outcome.finding is not None:
+        raise InvalidError("finding", "a rejected complaint found nothing wrong: leave it out")
+
+
+def _check_upheld(facts: ComplaintFacts, outcome: ComplaintOutcomeIn) -> None:
+    """What is found wrong is something there, and the provider's to undo.
+
+    source: Regulation (EU) 2021/784 Art. 3(1) and 4(4): an order is obeyed, and then disputed.
+    """
+    if facts.binds:
+        raise ConflictError(
+            "a removal order binds you while it has its effect: ask its authority in the note and"
+            " reject, or ask for scrutiny, and name the court to whoever complained"
+        )
+    if outcome.finding is None:
+        raise InvalidError("finding", "is missing: say what was wrong, content or ground")
+    if outcome.finding is ComplaintFinding.GROUND and facts.basis is ComplaintBasis.OWN:
+        raise InvalidError("finding", "your own decision rests on nothing else: choose content")
+    if outcome.finding is ComplaintFinding.GROUND and not outcome.note.strip():
+        raise InvalidError("note", "is missing: say to whoever asked for it what is wrong")
+
+
+def asks_author(outcome: ComplaintOutcomeIn, *, basis: ComplaintBasis) -> bool:
+    """Whether whoever asked for the measure is asked to look again.
+
+    Where it was found wrong; and with a rejection, where a provider must obey and has doubts.
+    """
+    if outcome.is_upheld:
+        return outcome.finding is ComplaintFinding.GROUND
+    return basis is ComplaintBasis.ORDER and bool(outcome.note.strip())
+
+
+def own_hand(facts: ComplaintFacts, hand: str) -> bool:
+    """Whether somebody would review what they did themselves."""
+    return hand in facts.own_hands
+
+
+def check_asked(redress: str) -> None:
+    """Something was asked of the signal's sharer."""
+    if not redress:
+        raise ConflictError("nothing was asked of anybody: it stands as it did")
+
+
+def hand_of(ref: str, reviewed_by: str | None) -> str:
+    """Who reviews: the person at the desk, or whom a provider's own tool names.
+
+    ref: how the ledger names who acts here.
+    raises: InvalidError for a machine that names nobody, as machines alone decide no complaint, or
+    somebody of the desk, who would have signed in.
+    """
+    if ref.startswith("person:"):
+        return ref
+    if not reviewed_by:
+        raise InvalidError(
+            "reviewed_by", "is missing: name the person who reviewed, as your own tools do"
+        )
+    if reviewed_by.partition(":")[0].lower() in {"person", "key"}:
+        raise InvalidError(
+            "reviewed_by",
+            "names somebody as this hub does: name who reviewed as your own tools do, or let them"
+            " sign in and decide at the desk",
+        )
+    return reviewed_by
+
+
+def moved(name: str, state: str, move: str, *, by: str) -> str:
+    """The state after a move of a machine.
+
+    raises: ConflictError where that move is not made from there.
+    """
+    try:
+        return machine(name).to(state, move, by=by)
+    except WrongMoveError as error:
+        found = machine(name)
+        raise ConflictError(
+            "it is {state} and cannot become {target}",
+            state=state.replace("_", " "),
+            target=found.moves[move].target.replace("_", " "),
+        ) from error
+
+
+def erase_due(filed_at: datetime, *, decided_at: datetime | None = None) -> datetime:
+    """When a complaint's words are erased."""
+    if decided_at is None:
+        return months_after(filed_at, ERASE_AT_LAST_MONTHS)
+    return months_after(decided_at, ERASE_MONTHS)
+
+
+def seal_digest(text: str, *, salt: str) -> str:
+    """The digest of what somebody complained of: SHA-256 of salt and text.
+
+    The ledger keeps it, so that nobody can say later that it read otherwise.
+    """
+    return hashlib.sha256(f"{salt}\n{text}".encode()).hexdigest()
+
+
+def _check_reviewer(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
+    """Reviewers are the provider's own people, in a role that acts for it."""
+    if name != facts.party:
+        raise NotAllowedError("only the provider whose decision it is about reviews a complaint")
+    if role is not None:
+        check_person_may_write(role)

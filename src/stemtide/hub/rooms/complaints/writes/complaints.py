@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of complaints. No word of theirs enters the ledger.
+
+Their entries name no crisis: a complaint is between a provider and its uploader.
+"""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.rooms.complaints import encryption as seals
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.complaints.reads import complaints as reads, grounds
+from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
+from stemtide.hub.rooms.complaints.reads.grounds import Ground
+from stemtide.hub.rooms.complaints.rules import complaints as rules
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes.competences import next_reference
+from stemtide.hub.rooms.referrals.writes import answers as referral_answers
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules.signals import uuid_at
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import Opinion, WithdrawReason
+from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintFinding, RedressState
+from stemtide.protocol.law.machines import machine
+from stemtide.protocol.messages.complaints import (
+    ComplaintFiledOut,
+    ComplaintIn,
+    ComplaintLinkIn,
+    ComplaintOut,
+    ComplaintOutcomeIn,
+    ComplaintTakeIn,
+    StandingOut,
+)
+from stemtide.protocol.messages.referrals import ReinstateIn
+from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+
+ERASE_AT_ONCE = 100
+"""Complaints that one transaction empties or notes as overdue, so that others get their turn."""
+
+
+@transaction.atomic
+def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> ComplaintFiledOut:
+    """File a complaint that reached the provider in its own way, on the uploader's behalf.
+
+    raises: NotAllowedError for all but providers; InvalidError naming the field; ConflictError
+    where somebody complained of this decision already.
+    """
+    rules.check_link(kind=by.kind, role=by.role)
+    ledger.take_turn()
+    found = grounds.ground(body, party=by.party, now=now)
+    row = _file(body, party=by.party, ground=found, text=body.text, language=body.language, now=now)
+    _record_by("complaint.filed", row, by=by, now=now, detail=_filed(row))
+    return ComplaintFiledOut(complaint=reads.describe(row, viewer=by.party), code=_code(row))
+
+
+@transaction.atomic
+def file_by_link(token: str, *, text: str, language: str, now: datetime) -> tuple[str, StandingOut]:
+    """Complain with a link; returns the code to ask with, and where the complaint stands.
+
+    raises: NotFoundError for a link that opens nothing; ConflictError for one that was used.
+    """
+    ticket = seals.read_link(token, now=now)
+    ledger.take_turn()
+    rules.check_file(is_there=reads.behind(ticket, by=COMPLAINANT) is not None)
+    party = parties.party_named(ticket.party, by=COMPLAINANT)
+    found = grounds.linked_ground(ticket.decision, party=party)
+    row = _file(ticket.decision, party=party, ground=found, text=text, language=language, now=now)
+    _record("complaint.filed", row, actor=COMPLAINANT, now=now, detail=_filed(row))
+    return _code(row), reads.linked(token, by=COMPLAINANT, now=now)
+
+
+def _file(
+    decision: ComplaintLinkIn,
+    *,
+    party: Party,
+    ground: Ground,
+    text: str,
+    language: str,
+    now: datetime,
+) -> Complaint:
+    """Store a complaint with its words sealed. raises: ConflictError where one is there."""
+    named = {"party": party, "reference": decision.reference, "exercise": decision.exercise}
+    rules.check_file(is_there=Complaint.objects.filter(**named).exists())
+    code = seals.code_of(party.name, reference=decision.reference, exercise=decision.exercise)
+    return Complaint.objects.create(
+        uid=uuid_at(now),
+        **named,
+        number=next_reference(party, "CP", now=now),
+        basis=decision.basis,
+        signal=ground.signal,
+        referral=ground.referral,
+        order=ground.order,
+        measure=decision.measure,
+        acted_at=decision.acted_at,
+        acted_by=decision.acted_by or "",
+        is_automatic=decision.is_automatic,
+        text=seals.seal(text),
+        language=language,
+        salt=secrets.token_hex(32),
+        code_hash=seals.hash_code(code),
+        filed_at=now,
+        due_at=rules.answer_due(now),
+        erase_due=rules.erase_due(now),
+    )
+
+
+def _code(row: Complaint) -> str:
+    """The code that goes with a complaint."""
+    return seals.code_of(row.party.name, reference=row.reference, exercise=row.exercise)
+
+
+def _filed(row: Complaint) -> dict[str, object]:
+    """What the ledger says of a complaint: whom it addresses, on what, and a proof of its words."""
+    digest = rules.seal_digest(seals.unseal(row.text), salt=row.salt)
+    told: dict[str, object] = {"party": row.party.ref, "basis": row.basis, "digest": digest}
+    return told
+
+
+@transaction.atomic
+def withdraw(code: str, *, now: datetime) -> StandingOut:
+    """Take a complaint back, as whoever made it and has its code.
+
+    raises: NotFoundError; ConflictError for one that was decided.
+    """
+    ledger.take_turn()
+    row = reads.coded(code, by=COMPLAINANT)
+    row.state = rules.moved("complaint", row.state, "withdraw", by="complainant")
+    row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
+    row.save(update_fields=["state", "decided_at", "erase_due"])
+    _record("complaint.withdrawn", row, actor=COMPLAINANT, now=now, detail=_addressed(row))
+    return reads.standing(code, by=COMPLAINANT)
+
+
+@transaction.atomic
+def take(uid: UUID, *, body: ComplaintTakeIn, by: Actor, now: datetime) -> ComplaintOut:
+    """Take a complaint up, or over from a colleague.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that was decided.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    rules.check_take(reads.facts(row, viewer=by.party), name=by.name, role=by.role)
+    row.state = rules.moved("complaint", row.state, "take", by="reviewer")
+    row.taken_at, row.reviewer = row.taken_at or now, rules.hand_of(by.ref, body.reviewed_by)
+    row.save(update_fields=["state", "taken_at", "reviewer"])
+    _record_by("complaint.taken", row, by=by, now=now, detail={})
+    return reads.describe(row, viewer=by.party)
+
+
+@transaction.atomic
+def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> ComplaintOut:
+    """Decide a complaint, in numbered steps and one transaction.
+
+    1. Ask the rules.  2. Store outcome and reasons.  3. Put right what it rests on, and ask
+    whoever asked for the measure.
+
+    raises: NotFoundError, NotAllowedError, ConflictError, InvalidError naming the field.
+    source: Regulation (EU) 2021/784 Art. 10(2); Regulation (EU) 2022/2065 Art. 20(4) to (6).
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    hand = rules.hand_of(by.ref, body.reviewed_by)
+    rules.check_decide(facts, body, name=by.name, role=by.role, hand=hand)  # 1
+    move = "uphold" if body.is_upheld else "reject"
+    row.state = rules.moved("complaint", row.state, move, by="reviewer")  # 2
+    row.exemption, row.finding = body.exemption, body.finding or ""
+    row.reasons, row.note, row.reviewer = seals.seal(body.reasons), body.note, hand
+    row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
+    told = _put_right(row, body=body, by=by, now=now)  # 3
+    row.save()
+    detail: dict[str, object] = {"outcome": row.state, "exemption": row.exemption, "ground": told}
+    _record_by("complaint.decided", row, by=by, now=now, detail=detail)
+    if row.asked_of is not None:
+        asked: dict[str, object] = {"party": row.asked_of.ref, "basis": row.basis}
+        _record_by("redress.asked", row, by=by, now=now, detail=asked)
+    return reads.describe(row, viewer=by.party)
+
+
+def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> str:
+    """Do what follows for what was found wrong; in one word, what that was.
+
+    1. Signals of one's own are withdrawn, those of others disputed.
+    2. A referral is answered: the content is there again.
+    3. Whoever asked for the measure, if that is somebody else, is asked to take it back.
+    """
+    told = "stands"
+    if body.finding is ComplaintFinding.GROUND:  # 1
+        own, others = grounds.parted(row, viewer=by.party)
+        withdraw_all(own, note=body.note, by=by, now=now)
+        opine_all(others, opinion=Opinion.DISPUTE, note=body.note, by=by, now=now)
+        told = "disputed" if others else "withdrawn" if own else "gone"
+    if body.is_upheld and grounds.may_reinstate(row, viewer=by.party):  # 2
+        assert row.referral is not None  # noqa: S101  # it was just asked
+        again = ReinstateIn(note=body.note)
+        referral_answers.reinstate(row.referral.uid, body=again, by=by, now=now)
+    if rules.asks_author(body, basis=ComplaintBasis(row.basis)):  # 3
+        whom = grounds.asked(row, viewer=by.party, is_gone=told == "gone")
+        if whom is not None:
+            row.redress, row.asked_of = RedressState.ASKED, whom
+    return told
+
+
+def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime) -> None:
+    """Withdraw signals because a complaint was upheld: every agent undoes what it did."""
+    body = WithdrawIn(reason=WithdrawReason.COMPLAINT_UPHELD, note=note)
+    for one in wrong:
+        signals.withdraw(one.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
+
+
+def opine_all(
+    them: Sequence[Signal], *, opinion: Opinion, note: str, by: Actor, now: datetime
+) -> None:
+    """Say one thing of several signals."""
+    body = OpinionIn(opinion=opinion, note=note)
+    for one in them:
+        signals.opine(one.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
+
+
+def note_overdue(now: datetime) -> int:
+    """Note complaints whose two weeks are over, once each; how many."""
+    count = 0
+    while done := _note_some(now):
+        count += done
+    return count
+
+
+@transaction.atomic
+def _note_some(now: datetime) -> int:
+    """Note one batch."""
+    waiting = machine("complaint").open_states
+    late = Complaint.objects.filter(state__in=waiting, overdue_at=None, due_at__lte=now)
+    if not late.exists():
+        return 0
+    ledger.take_turn()
+    # Another clock may have had its turn before ours: what it noted is not noted twice.
+    rows = list(late.select_related("party").order_by("due_at")[:ERASE_AT_ONCE])
+    for row in rows:
+        row.overdue_at = now
+        row.save(update_fields=["overdue_at"])
+        _record("complaint.prompted", row, actor="clock", now=now, detail=_addressed(row))
+    return len(rows)
+
+
+def erase_due_words(now: datetime) -> int:
+    """Erase the words of complaints whose time has come; how many. The ledger keeps its proof."""
+    count = 0
+    while done := _erase_some(now):
+        count += done
+    return count
+
+
+@transaction.atomic
+def _erase_some(now: datetime) -> int:
+    """Erase one batch."""
+    due = Complaint.objects.filter(erased_at__isnull=True, erase_due__lte=now)
+    if not due.exists():
+        return 0
+    ledger.take_turn()
+    # Another clock may have had its turn before ours: what it erased is due no more.
+    rows = list(due.select_related("party").order_by("erase_due")[:ERASE_AT_ONCE])
+    for row in rows:
+        row.text = row.reasons = row.salt = ""
+        row.erased_at = now
+        row.save(update_fields=["text", "reasons", "salt", "erased_at"])
+        _record("complaint.erased", row, actor="clock", now=now, detail={})
+    return len(rows)
+
+
+def _addressed(row: Complaint) -> dict[str, object]:
+    """Whom an entry is for."""
+    return {"party": row.party.ref}
+
+
+def _record(
+    kind: str, row: Complaint, *, actor: str, now: datetime, detail: dict[str, object]
+) -> None:
+    """Append what the clock or whoever complained did."""
+    ledger.append(kind, actor=actor, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
+
+
+def _record_by(
+    kind: str, row: Complaint, *, by: Actor, now: datetime, detail: dict[str, object]
+) -> None:
+    """Append what somebody of a party did."""
+    ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Crises, what is said of them, who takes part, and the neighbours that act beside us."""
+
+from uuid import uuid4
+
+from django.db import models
+
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums import (
+    CheckAnswer,
+    JoinState,
+    NeighbourStatus,
+    ProposalAct,
+    ProposalState,
+    TriageOutcome,
+)
+
+
+class Crisis(models.Model):
+    """One crisis, from its early warning on. Its stages are data: protocol/frameworks.
+
+    event:        the same for all crises that speak of one event.
+    event_refs:   what other mechanisms call the event.
+    tail_ends_at: until when a closed crisis takes signals; the clock ends it then.
+    """
+
+    uid = models.UUIDField(unique=True)
+    name = models.CharField(max_length=200)
+    framework = models.CharField(max_length=60)
+    stage = models.CharField(max_length=40)
+    summary = models.TextField(blank=True)
+    countries = models.JSONField(default=list)
+    exercise = models.BooleanField(default=False)
+    opened_by = models.ForeignKey(Party, models.PROTECT, related_name="crises_opened")
+    event = models.UUIDField(default=uuid4, db_index=True)
+    event_refs = models.JSONField(default=list)
+    happened_at = models.DateTimeField(null=True)
+    warned_at = models.DateTimeField()
+    activated_at = models.DateTimeField(null=True)
+    deescalated_at = models.DateTimeField(null=True)
+    closed_at = models.DateTimeField(null=True)
+    tail_ends_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    close_reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-warned_at"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"crisis:{self.uid}"
+
+
+class Check(models.Model):
+    """A party's answer to one test of a crisis' checklist; the latest one counts.
+
+    answered_ref, answered_role: which person in which role, or which key; "" in rows from before
+    they were kept.
+    """
+
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="checks")
+    test = models.CharField(max_length=60)
+    answer = models.CharField(max_length=10, choices=[(a, a) for a in CheckAnswer])
+    evidence = models.TextField(blank=True)
+    answered_by = models.ForeignKey(Party, models.PROTECT, related_name="checks")
+    answered_ref = models.CharField(max_length=80, blank=True)
+    answered_role = models.CharField(max_length=30, blank=True)
+    answered_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["answered_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.test}: {self.answer}"
+
+
+class _Act(models.Model):
+    """What somebody did in a crisis. role: "" where a machine acted with a key."""
+
+    by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    by_ref = models.CharField(max_length=80)
+    by_role = models.CharField(max_length=30, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        abstract = True
+        ordering = ["at", "pk"]
+
+
+class Triage(_Act):
+    """One rating of a warning; the latest one counts, and all stay."""
+
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="triages")
+    harm = models.SmallIntegerField()
+    virality = models.SmallIntegerField()
+    suggested = models.CharField(max_length=10, choices=[(o, o) for o in TriageOutcome])
+    outcome = models.CharField(max_length=10, choices=[(o, o) for o in TriageOutcome])
+    explanation = models.TextField()
+    reason = models.TextField(blank=True)
+
+    class Meta(_Act.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"harm {self.harm}, virality {self.virality}: {self.outcome}"
+
+
+class Measure(_Act):
+    """A national measure that was considered before activation, and why it does not suffice."""
+
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="measures")
+    country = models.CharField(max_length=2)
+    measure = models.TextField()
+    insufficient = models.TextField()
+
+    class Meta(_Act.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.country}: {self.measure[:40]}"
+
+
+class Proposal(_Act):
+    """What one person proposed and another confirms. checked_to: the last answer it rests on."""
+
+    uid = models.UUIDField(unique=True)
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="proposals")
+    act = models.CharField(max_length=10, choices=[(a, a) for a in ProposalAct])
+    state = models.CharField(max_length=10, default=ProposalState.OPEN)
+    reason = models.TextField()
+    checked_to = models.BigIntegerField()
+    expires_at = models.DateTimeField()
+    decided_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    decided_ref = models.CharField(max_length=80, blank=True)
+    decided_role = models.CharField(max_length=30, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_reason = models.TextField(blank=True)
+
+    class Meta(_Act.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crisis", "act"],
+                condition=models.Q(state=ProposalState.OPEN),
+                name="one_open_proposal_a_crisis_and_act",
+            )
+        ]
+        indexes = [
+            models.Index(
+                "expires_at",
+                condition=models.Q(state=ProposalState.OPEN),
+                name="open_proposals_by_expiry",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act}: {self.state}"
+
+
+class Review(models.Model):
+    """A span in which a crisis stays live, until people look at it again.
+
+    prompted_at, required_at: when the clock found that its dates had come.
+    decision: "" while the span runs; "moved" where the crisis itself moved on.
+    """
+
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="reviews")
+    since = models.DateTimeField()
+    prompt_due = models.DateTimeField()
+    review_due = models.DateTimeField()
+    prompted_at = models.DateTimeField(null=True)
+    required_at = models.DateTimeField(null=True)
+    decision = models.CharField(max_length=12, blank=True)
+    reason = models.TextField(blank=True)
+    by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    by_ref = models.CharField(max_length=80, blank=True)
+    by_role = models.CharField(max_length=30, blank=True)
+    at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["since", "pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crisis"], condition=models.Q(decision=""), name="one_running_review"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.crisis_id} until {self.review_due:%Y-%m-%d %H:%M}"
+
+
+class Participation(models.Model):
+    """How a party stands to a crisis; its history is in the ledger. reason: a party's own words."""
+
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="participations")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="participations")
+    state = models.CharField(max_length=10, choices=[(s, s) for s in JoinState])
+    capacity = models.CharField(max_length=12)
+    invited_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    invited_ref = models.CharField(max_length=80, blank=True)
+    invited_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    answered_ref = models.CharField(max_length=80, blank=True)
+    answered_role = models.CharField(max_length=30, blank=True)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["party__name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crisis", "party"], name="one_participation_a_crisis_and_party"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.state}"
+
+
+class Neighbour(_Act):
+    """Another mechanism's activation about the event of a crisis, mirrored here."""
+
+    uid = models.UUIDField(unique=True)
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="neighbours")
+    framework = models.CharField(max_length=60)
+    version = models.CharField(max_length=40)
+    type = models.CharField(max_length=80)
+    reference = models.CharField(max_length=200, blank=True)
+    status = models.CharField(max_length=12, choices=[(s, s) for s in NeighbourStatus])
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta(_Act.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.framework} {self.version} {self.type}"
+
+
+class EventLink(_Act):
+    """Somebody said that two crises speak of one event, or (other is None) took it back."""
+
+    crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="links")
+    other = models.ForeignKey(Crisis, models.CASCADE, null=True, related_name="+")
+    reason = models.TextField()
+
+    class Meta(_Act.Meta):
+        pass
+
+    def __str__(self) -> str:
+        return f"{self.crisis_id} with {self.other_id}"

@@ -1,0 +1,327 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of crises as such: which there are, where each stands, its checklist.
+
+The whole life of one is in reads_life.py, who takes part in reads_joining.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.models import Check, Crisis, Participation, Review
+from stemtide.hub.rooms.crises.rules import crises as rules
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, ReviewDecision, Role
+from stemtide.protocol.law.frameworks import framework
+from stemtide.protocol.messages.crises import ByOut, CheckOut, CrisisOut, ReviewOut
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What stands beside some crises, by their primary keys.
+
+    states: the viewer's own. reviews: running ones. checks: the latest answers, by test.
+    """
+
+    states: Mapping[int, JoinState] = field(default_factory=dict)
+    reviews: Mapping[int, Review] = field(default_factory=dict)
+    checks: Mapping[int, Mapping[str, Check]] = field(default_factory=dict)
+
+
+def crises(*, viewer: Party) -> list[CrisisOut]:
+    """All crises that a party may see, the latest warning first."""
+    rows = _seen(viewer).select_related("opened_by")
+    around = _all_around(viewer)
+    return [
+        _describe(row, viewer=viewer, around=around)
+        for row in rows
+        if _is_visible(row, viewer=viewer, around=around)
+    ]
+
+
+def crisis(uid: UUID, *, viewer: Party) -> CrisisOut:
+    """One crisis.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Crisis:
+    """The row of a crisis, for the rooms above and for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return _found(uid, viewer=viewer)[0]
+
+
+def _found(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
+    """A crisis, and how the viewer stands to it. raises: NotFoundError."""
+    row = _row(uid)
+    if row is not None:
+        around = _around(viewer, only=row)
+        if _is_visible(row, viewer=viewer, around=around):
+            return row, around
+    raise NotFoundError(
+        "there is no crisis {uid} that your party may see: list them first", uid=uid
+    )
+
+
+def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
+    """The row of a crisis that the viewer takes part in.
+
+    raises: NotFoundError as find() does; NotAllowedError for one that it has not joined.
+    """
+    row, around = _found(uid, viewer=viewer)
+    rules.check_in_room(_own_facts(row, viewer=viewer, around=around), viewer)
+    return row
+
+
+def is_in_room(uid: UUID, *, party: Party) -> bool:
+    """Whether a party takes part in a crisis; False also for one that there is not."""
+    row = _row(uid)
+    return row is not None and rules.is_in_room(
+        _own_facts(row, viewer=party, around=_around(party, only=row)), party
+    )
+
+
+def seen(*, viewer: Party) -> frozenset[UUID] | None:
+    """The crises that a party may see; None for all of them: it coordinates."""
+    if viewer.kind in COORDINATING:
+        return None
+    around = _around(viewer)
+    rows = _seen(viewer).select_related("opened_by")
+    return frozenset(row.uid for row in rows if _is_visible(row, viewer=viewer, around=around))
+
+
+def named(row: Crisis | None, *, viewer: Party) -> UUID | None:
+    """The id of a crisis to a party that may see it; None to others, and for none."""
+    if row is None or not _is_visible(row, viewer=viewer, around=_around(viewer, only=row)):
+        return None
+    return row.uid
+
+
+def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
+    """What the rules must know of a crisis: a page asks them before it shows a button.
+
+    raises: NotFoundError.
+    """
+    return facts(find(uid, viewer=viewer), viewer=viewer)
+
+
+def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
+    """What the rules must know of a crisis."""
+    return once(("facts", row.pk), lambda: _facts(row, viewer=viewer))
+
+
+def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
+    """The same, from the tables."""
+    states = [
+        (participation.party.name, participation.state)
+        for participation in participations(row, viewer=viewer)
+    ]
+    return rules.CrisisFacts(
+        framework=framework(row.framework),
+        stage=row.stage,
+        opened_by=row.opened_by.name,
+        countries=tuple(row.countries),
+        exercise=row.exercise,
+        tail_ends_at=row.tail_ends_at,
+        states={name: JoinState(state) for name, state in states},
+        answers={test: CheckAnswer(check.answer) for test, check in _latest(row).items()},
+        measures=once(("measures counted", row.pk), row.measures.count),
+    )
+
+
+def participations(row: Crisis, *, viewer: Party) -> list[Participation]:  # noqa: ARG001  # find() said for whom
+    """The rows of how parties stand to a crisis, by name; what of them is shown is for others."""
+    found = row.participations.select_related("party", "invited_by")
+    return once(("participations", row.pk), lambda: list(found))
+
+
+def describe(row: Crisis, *, viewer: Party) -> CrisisOut:
+    """A crisis as it travels."""
+    return _describe(row, viewer=viewer, around=_all_around(viewer, only=row))
+
+
+def by_out(party: Party, *, ref: str, role: str, viewer: Party) -> ByOut:
+    """Who did something, as a viewer may know it: which person is told to their own party only."""
+    return ByOut(
+        party=party.name,
+        role=Role(role) if role else None,
+        ref=(ref or None) if party == viewer else None,
+    )
+
+
+def describe_review(row: Review, *, viewer: Party) -> ReviewOut:
+    """One span of a live crisis until it is looked at again."""
+    return ReviewOut(
+        since=row.since,
+        prompt_due=row.prompt_due,
+        review_due=row.review_due,
+        is_prompted=row.prompted_at is not None and not row.decision,
+        is_overdue=row.required_at is not None and not row.decision,
+        decision=ReviewDecision(row.decision) if row.decision else None,
+        reason=row.reason,
+        by=by_out(row.by, ref=row.by_ref, role=row.by_role, viewer=viewer) if row.by else None,
+        at=row.at,
+    )
+
+
+def _row(uid: UUID) -> Crisis | None:
+    """A row, whoever asks; None where there is none."""
+    rows = Crisis.objects.select_related("opened_by").filter(uid=uid)
+    return once(("crisis", uid), rows.first)
+
+
+def _describe(row: Crisis, *, viewer: Party, around: _Around) -> CrisisOut:
+    """A crisis as it travels, from what stands beside it."""
+    own = _own_facts(row, viewer=viewer, around=around)
+    of, review = own.framework, around.reviews.get(row.pk)
+    latest = around.checks.get(row.pk, {})
+    is_insider = rules.is_insider(own, viewer)
+    return CrisisOut(
+        id=row.uid,
+        name=row.name,
+        framework=row.framework,
+        stage=row.stage,
+        stage_title=own.at.title,
+        summary=row.summary,
+        countries=row.countries,
+        exercise=row.exercise,
+        opened_by=row.opened_by.name,
+        event=row.event,
+        event_refs=row.event_refs,
+        happened_at=row.happened_at,
+        warned_at=row.warned_at,
+        activated_at=row.activated_at,
+        deescalated_at=row.deescalated_at,
+        closed_at=row.closed_at,
+        tail_ends_at=row.tail_ends_at,
+        ended_at=row.ended_at,
+        close_reason=row.close_reason if is_insider else "",
+        accepts_signals=own.at.is_open or own.at.tail_days is not None,
+        review=describe_review(review, viewer=viewer) if review and is_insider else None,
+        your_state=_your_state(own, viewer),
+        in_room=rules.is_in_room(own, viewer),
+        checks=[
+            _describe_check(test.name, test.question, latest, viewer=viewer, is_insider=is_insider)
+            for test in of.tests.values()
+        ],
+    )
+
+
+def _your_state(own: rules.CrisisFacts, viewer: Party) -> JoinState | None:
+    """How the viewer stands to a crisis; None where nobody asked it."""
+    state = own.states.get(viewer.name)
+    if state is not JoinState.JOINED and rules.is_in_room(own, viewer):
+        return JoinState.LEADS
+    return None if state is JoinState.UNINVITED else state
+
+
+def _describe_check(
+    test: str, question: str, latest: Mapping[str, Check], *, viewer: Party, is_insider: bool
+) -> CheckOut:
+    """One test, with its latest answer where there is one; evidence and author for insiders."""
+    check = latest.get(test)
+    if check is None or not is_insider:
+        return CheckOut(
+            test=test,
+            question=question,
+            answer=CheckAnswer(check.answer) if check else CheckAnswer.UNKNOWN,
+            evidence="",
+            answered_by=None,
+            answered_at=None,
+        )
+    by = by_out(check.answered_by, ref=check.answered_ref, role=check.answered_role, viewer=viewer)
+    return CheckOut(
+        test=test,
+        question=question,
+        answer=CheckAnswer(check.answer),
+        evidence=check.evidence,
+        answered_by=by.party,
+        answered_role=by.role,
+        answered_ref=by.ref,
+        answered_at=check.answered_at,
+    )
+
+
+def _latest(row: Crisis) -> dict[str, Check]:
+    """The latest answer to each test."""
+    return {check.test: check for check in _checks(row)}
+
+
+def _checks(row: Crisis) -> list[Check]:
+    """All answers to the checklist, oldest first."""
+    found = row.checks.select_related("answered_by")
+    return once(("checks", row.pk), lambda: list(found))
+
+
+def _own_facts(row: Crisis, *, viewer: Party, around: _Around) -> rules.CrisisFacts:
+    """What the rules must know to say whether a party sees a crisis and takes part in it."""
+    state = around.states.get(row.pk)
+    return rules.CrisisFacts(
+        framework=framework(row.framework),
+        stage=row.stage,
+        opened_by=row.opened_by.name,
+        countries=tuple(row.countries),
+        exercise=row.exercise,
+        tail_ends_at=row.tail_ends_at,
+        states={viewer.name: state} if state else {},
+    )
+
+
+def _is_visible(row: Crisis, *, viewer: Party, around: _Around) -> bool:
+    """Whether a party may see a crisis."""
+    own = _own_facts(row, viewer=viewer, around=around)
+    return rules.may_see(own, name=viewer.name, kind=PartyKind(viewer.kind))
+
+
+def _seen(viewer: Party) -> QuerySet[Crisis]:
+    """No fewer crises than a party may see; the rules have the last word on each."""
+    if viewer.kind in COORDINATING:
+        return Crisis.objects.all()
+    asked = Participation.objects.filter(party=viewer).values("crisis")
+    return Crisis.objects.filter(Q(opened_by=viewer) | Q(pk__in=asked))
+
+
+def _around(viewer: Party, *, only: Crisis | None = None) -> _Around:
+    """How a party stands to one crisis, or to all of them."""
+    return once(("around", viewer, only), lambda: _read_around(viewer, only=only))
+
+
+def _read_around(viewer: Party, *, only: Crisis | None) -> _Around:
+    """The same, from the tables."""
+    own = Participation.objects.filter(party=viewer)
+    if only is not None:
+        own = own.filter(crisis=only)
+    return _Around(
+        states={pk: JoinState(state) for pk, state in own.values_list("crisis_id", "state")}
+    )
+
+
+def _all_around(viewer: Party, *, only: Crisis | None = None) -> _Around:
+    """The same, with all that a description needs."""
+    if only is not None:
+        here = only.reviews.filter(decision="")
+        return _Around(
+            states=_around(viewer, only=only).states,
+            reviews={one.crisis_id: one for one in once(("running", only.pk), lambda: list(here))},
+            checks={only.pk: _latest(only)},
+        )
+    crises = _seen(viewer)
+    running = Review.objects.filter(decision="", crisis__in=crises)
+    checks = Check.objects.filter(crisis__in=crises).select_related("answered_by")
+    latest: dict[int, dict[str, Check]] = {}
+    for check in checks:
+        latest.setdefault(check.crisis_id, {})[check.test] = check
+    return _Around(
+        states=_around(viewer, only=only).states,
+        reviews={one.crisis_id: one for one in running},
+        checks=latest,
+    )

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of events: which crises may speak of one, and which neighbours act on it."""
+
+from uuid import UUID
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.models import Crisis, EventLink, Neighbour
+from stemtide.hub.rooms.crises.reads import crises as reads
+from stemtide.hub.rooms.crises.rules import events as rules_events
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.protocol.enums import NeighbourStatus
+from stemtide.protocol.law.frameworks import framework
+from stemtide.protocol.law.neighbours import mechanisms
+from stemtide.protocol.messages.crises import AlikeOut, NeighbourOut
+
+
+def alike(row: Crisis, *, viewer: Party) -> list[AlikeOut]:
+    """Other crises that speak of the same event, or may; only those that the viewer may see."""
+    here = event_of(row, viewer=viewer)
+    span = (here.happened_at - rules_events.NEAR, here.happened_at + rules_events.NEAR)
+    near = Q(event_at__range=span)
+    rows = Crisis.objects.filter(exercise=row.exercise).exclude(pk=row.pk)
+    rows = rows.annotate(event_at=Coalesce("happened_at", "warned_at"))
+    if not row.event_refs:
+        rows = rows.filter(Q(event=row.event) | near)
+    seen = reads.seen(viewer=viewer)
+    reasons = _reasons(row)
+    found = []
+    for other in once(("near", row.pk), lambda: list(rows.order_by("-warned_at"))):
+        if seen is not None and other.uid not in seen:
+            continue
+        is_linked = other.event == row.event
+        why = rules_events.alike(here, event_of(other, viewer=viewer))
+        if is_linked or why:
+            reason = reasons.get(other.pk, "") if is_linked else ""
+            told = _alike(other, is_linked=is_linked, why=why or "linked by hand")
+            found.append(told.model_copy(update={"reason": reason}))
+    return found
+
+
+def event_of(row: Crisis, *, viewer: Party) -> rules_events.EventFacts:  # noqa: ARG001  # find() said for whom
+    """What is known of a crisis' event."""
+    return rules_events.EventFacts(
+        name=row.name,
+        countries=row.countries,
+        refs=row.event_refs,
+        happened_at=row.happened_at or row.warned_at,
+        exercise=row.exercise,
+    )
+
+
+def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
+    """Other mechanisms' activations about a crisis' event, whichever crisis noted them."""
+    seen = reads.seen(viewer=viewer)
+    rows = Neighbour.objects.select_related("by", "crisis__opened_by").filter(
+        crisis__event=row.event
+    )
+    return [
+        _describe(one, viewer=viewer)
+        for one in once(("neighbours", row.pk), lambda: list(rows))
+        if seen is None or one.crisis.uid in seen
+    ]
+
+
+def running(row: Crisis, *, viewer: Party) -> set[tuple[str, str, str]]:  # noqa: ARG001  # so that none is noted twice, whoever noted it
+    """Framework, version and type of what is mirrored for a crisis' event and has not ended."""
+    rows = Neighbour.objects.filter(crisis__event=row.event).exclude(status=NeighbourStatus.ENDED)
+    return set(rows.values_list("framework", "version", "type"))
+
+
+def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  # noqa: ARG001  # find() said for whom
+    """The row of one mirrored activation, for writes.
+
+    raises: NotFoundError.
+    """
+    row = Neighbour.objects.filter(crisis=crisis, uid=uid).first()
+    if row is None:
+        raise NotFoundError("this crisis mirrors no activation {uid}: see the crisis", uid=uid)
+    return row
+
+
+def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() said for whom
+    """Whether another crisis speaks of the same event."""
+    return Crisis.objects.filter(event=row.event).exclude(pk=row.pk).exists()
+
+
+def _reasons(row: Crisis) -> dict[int, str]:
+    """What was said when a crisis was linked with others, by their primary keys; latest counts."""
+    return once(("reasons", row.pk), lambda: _read_reasons(row))
+
+
+def _read_reasons(row: Crisis) -> dict[int, str]:
+    """The same, from the table."""
+    links = EventLink.objects.filter(Q(crisis=row) | Q(other=row)).order_by("at", "pk")
+    found = {}
+    for one, other, reason in links.values_list("crisis_id", "other_id", "reason"):
+        far = other if one == row.pk else one
+        if far is not None:
+            found[far] = reason
+    return found
+
+
+def _alike(row: Crisis, *, is_linked: bool, why: str) -> AlikeOut:
+    """Another crisis, and what it has in common with the one at hand."""
+    return AlikeOut(
+        id=row.uid,
+        name=row.name,
+        stage_title=framework(row.framework).stages[row.stage].title,
+        warned_at=row.warned_at,
+        is_linked=is_linked,
+        why=why,
+    )
+
+
+def _describe(row: Neighbour, *, viewer: Party) -> NeighbourOut:
+    """Another mechanism's activation as it travels."""
+    known = mechanisms().get((row.framework, row.version))
+    return NeighbourOut(
+        id=row.uid,
+        crisis=row.crisis.uid,
+        framework=row.framework,
+        version=row.version,
+        type=row.type,
+        title=known.title if known else row.framework,
+        is_known=known is not None and row.type in known.types,
+        reference=row.reference,
+        status=NeighbourStatus(row.status),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        by=reads.by_out(row.by, ref=row.by_ref, role=row.by_role, viewer=viewer),
+        at=row.at,
+    )

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of a crisis' whole life: ratings, measures, proposals, reviews and the rest."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
+from stemtide.hub.rooms.crises.reads import (
+    crises as reads,
+    events as reads_events,
+    participants as reads_joining,
+)
+from stemtide.hub.rooms.crises.rules import crises as rules
+from stemtide.hub.rooms.crises.rules.moves import ProposalFacts
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.protocol.enums import ProposalAct, ProposalState, TriageOutcome
+from stemtide.protocol.messages.crises import CrisisLife, MeasureOut, ProposalOut, TriageOut
+
+
+def life(uid: UUID, *, viewer: Party) -> CrisisLife:
+    """One crisis with all that was said of it; who is no insider reads its facts alone.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe(reads.find(uid, viewer=viewer), viewer=viewer)
+
+
+def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
+    """The same for a row that is at hand."""
+    facts = reads.facts(row, viewer=viewer)
+    is_insider = rules.is_insider(facts, viewer)
+    return CrisisLife(
+        **dict(reads.describe(row, viewer=viewer)),
+        triages=_triages(row, viewer=viewer) if is_insider else [],
+        measures=_measures(row, viewer=viewer) if is_insider else [],
+        proposals=_proposals(row, viewer=viewer) if is_insider else [],
+        reviews=[reads.describe_review(one, viewer=viewer) for one in _rows(row, "reviews", "by")]
+        if is_insider
+        else [],
+        participants=reads_joining.described(row, facts=facts, viewer=viewer),
+        neighbours=reads_events.neighbours(row, viewer=viewer) if is_insider else [],
+        alike=reads_events.alike(row, viewer=viewer) if is_insider else [],
+    )
+
+
+def checked_to(row: Crisis, *, viewer: Party) -> int:  # noqa: ARG001  # find() said for whom
+    """The last answer to a crisis' checklist: what a proposal rests on; 0 for none."""
+    last = row.checks.order_by("-pk").values_list("pk", flat=True)
+    return once(("checked to", row.pk), last.first) or 0
+
+
+def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # noqa: ARG001  # find() said for whom
+    """The row of one proposal, for writes.
+
+    raises: NotFoundError.
+    """
+    row = Proposal.objects.select_related("by").filter(crisis=crisis, uid=uid).first()
+    if row is None:
+        raise NotFoundError("this crisis has no proposal {uid}: see the crisis", uid=uid)
+    return row
+
+
+def proposal_facts(row: Proposal, *, viewer: Party) -> ProposalFacts:
+    """What the rules must know of a proposal."""
+    return ProposalFacts(
+        act=ProposalAct(row.act),
+        state=ProposalState(row.state),
+        party=row.by.name,
+        ref=row.by_ref,
+        is_machine=not row.by_role,
+        expires_at=row.expires_at,
+        is_stale=_is_stale(row, last=checked_to(row.crisis, viewer=viewer)),
+    )
+
+
+def proposal_facts_of(uid: UUID, proposal: UUID, *, viewer: Party) -> ProposalFacts:
+    """The same by ids: a page asks the rules before it shows a button.
+
+    raises: NotFoundError.
+    """
+    crisis = reads.find(uid, viewer=viewer)
+    return proposal_facts(find_proposal(crisis, proposal, viewer=viewer), viewer=viewer)
+
+
+def is_anything_due(now: datetime, *, by: str) -> bool:  # noqa: ARG001  # the clock asks for nobody
+    """Whether the clock has something to do: asked every second, so it takes nobody's turn."""
+    running = Review.objects.filter(decision="")
+    return (
+        running.filter(prompted_at=None, prompt_due__lte=now).exists()
+        or running.filter(required_at=None, review_due__lte=now).exists()
+        or Proposal.objects.filter(state=ProposalState.OPEN, expires_at__lte=now).exists()
+        or Crisis.objects.filter(ended_at=None, tail_ends_at__lte=now).exists()
+    )
+
+
+def _rows(row: Crisis, things: str, *named: str) -> list[Any]:
+    """The rows of one kind that hang on a crisis, with the parties that they name."""
+    found = getattr(row, things).select_related(*named)
+    return once((things, row.pk), lambda: list(found))
+
+
+def _is_stale(row: Proposal, *, last: int) -> bool:
+    """Whether what was proposed rests on answers that were given again since."""
+    return row.act == ProposalAct.ACTIVATE and row.checked_to != last
+
+
+def _triages(row: Crisis, *, viewer: Party) -> list[TriageOut]:
+    """Ratings, oldest first."""
+    return [
+        TriageOut(
+            harm=one.harm,
+            virality=one.virality,
+            suggested=TriageOutcome(one.suggested),
+            outcome=TriageOutcome(one.outcome),
+            explanation=one.explanation,
+            reason=one.reason,
+            by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
+            at=one.at,
+        )
+        for one in _rows(row, "triages", "by")
+    ]
+
+
+def _measures(row: Crisis, *, viewer: Party) -> list[MeasureOut]:
+    """National measures, oldest first."""
+    return [
+        MeasureOut(
+            country=one.country,
+            measure=one.measure,
+            insufficient=one.insufficient,
+            by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
+            at=one.at,
+        )
+        for one in _rows(row, "measures", "by")
+    ]
+
+
+def _proposals(row: Crisis, *, viewer: Party) -> list[ProposalOut]:
+    """Proposals, oldest first."""
+    last = checked_to(row, viewer=viewer)
+    return [
+        ProposalOut(
+            id=one.uid,
+            act=ProposalAct(one.act),
+            state=ProposalState(one.state),
+            reason=one.reason,
+            by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
+            at=one.at,
+            expires_at=one.expires_at,
+            is_stale=_is_stale(one, last=last),
+            decided_by=reads.by_out(
+                one.decided_by, ref=one.decided_ref, role=one.decided_role, viewer=viewer
+            )
+            if one.decided_by
+            else None,
+            decided_at=one.decided_at,
+            decided_reason=one.decided_reason,
+        )
+        for one in _rows(row, "proposals", "by", "decided_by")
+    ]

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of who takes part in a crisis."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.hub.platform.permissions import allows, check_person_may_lead
+from stemtide.hub.rooms.crises.models import Crisis, Participation
+from stemtide.hub.rooms.crises.reads import crises as reads
+from stemtide.hub.rooms.crises.rules import crises as rules
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.protocol.enums import Capacity, JoinState, PartyKind, Role
+from stemtide.protocol.messages.crises import ParticipantOut
+
+
+def participants(uid: UUID, *, viewer: Party) -> list[ParticipantOut]:
+    """How parties stand to a crisis, by name: all of them for insiders, itself for another.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(uid, viewer=viewer)
+    return described(row, facts=reads.facts(row, viewer=viewer), viewer=viewer)
+
+
+def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
+    """The parties that take part in a crisis: who may read what is said in it.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(uid, viewer=viewer)
+    facts = reads.facts(row, viewer=viewer)
+    return [party for party in parties.parties(viewer=viewer) if rules.is_in_room(facts, party)]
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A crisis that a party is asked to take part in. invited_by: a title."""
+
+    crisis: UUID
+    name: str
+    exercise: bool
+    countries: list[str]
+    invited_by: str
+    invited_at: datetime
+    may_answer: bool
+
+
+def invitations(*, viewer: Party, role: Role | None = None) -> list[Invitation]:
+    """Return the invitations of a party to open crises that it has not answered, latest first."""
+    rows = Participation.objects.filter(
+        party=viewer, state=JoinState.INVITED, crisis__closed_at=None
+    ).select_related("crisis__opened_by", "invited_by")
+    return [
+        Invitation(
+            crisis=row.crisis.uid,
+            name=row.crisis.name,
+            exercise=row.crisis.exercise,
+            countries=row.crisis.countries,
+            invited_by=(row.invited_by or row.crisis.opened_by).title,
+            invited_at=row.invited_at or row.crisis.warned_at,
+            may_answer=allows(check_person_may_lead, role),
+        )
+        for row in rows.order_by("-invited_at")
+    ]
+
+
+def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+    """The same for who must tell them all: who opened the crisis, agencies, who joined."""
+    opener = Party.objects.filter(pk=row.opened_by_id)
+    agencies = Party.objects.filter(kind=PartyKind.AGENCY)
+    joined = Party.objects.filter(
+        participations__crisis=row, participations__state=JoinState.JOINED
+    )
+    return list(dict.fromkeys([*opener, *agencies.order_by("name"), *joined.order_by("name")]))
+
+
+def described(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[ParticipantOut]:
+    """The same for a row that is at hand; who leads comes first."""
+    is_insider = rules.is_insider(facts, viewer)
+    found = [
+        _describe(participation, viewer=viewer)
+        for participation in reads.participations(row, viewer=viewer)
+        if participation.state != JoinState.UNINVITED
+        and (is_insider or participation.party == viewer)
+    ]
+    named = {one.party for one in found}
+    leads = [
+        _leader(party)
+        for party in parties.parties(viewer=viewer)
+        if party.name not in named
+        and (party.kind == PartyKind.AGENCY or party == row.opened_by)
+        and (is_insider or party == row.opened_by)
+    ]
+    return leads + found
+
+
+def _leader(party: Party) -> ParticipantOut:
+    """A party that leads without an invitation."""
+    return ParticipantOut(
+        party=party.name,
+        title=party.title,
+        kind=PartyKind(party.kind),
+        state=JoinState.LEADS,
+        capacity=None,
+        invited_by=None,
+        invited_at=None,
+        answered_at=None,
+        answered_role=None,
+        reason="",
+    )
+
+
+def _describe(row: Participation, *, viewer: Party) -> ParticipantOut:  # noqa: ARG001  # described() said for whom
+    """A party that was asked or came by itself."""
+    return ParticipantOut(
+        party=row.party.name,
+        title=row.party.title,
+        kind=PartyKind(row.party.kind),
+        state=JoinState(row.state),
+        capacity=Capacity(row.capacity),
+        invited_by=row.invited_by.name if row.invited_by else None,
+        invited_at=row.invited_at,
+        answered_at=row.answered_at,
+        answered_role=Role(row.answered_role) if row.answered_role else None,
+        reason=row.reason,
+    )

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who sees a crisis, who takes part in it, who warns, rates and answers, and when.
+
+What moves a crisis is in rules_moves.py, who joins in rules_joining.py, what it is linked with in
+rules_events.py.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING, check_country
+from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, Role, TriageOutcome
+from stemtide.protocol.law.frameworks import Framework, Stage
+from stemtide.protocol.law.triage import TriageError, triages
+
+__all__ = [
+    "Acting",
+    "CrisisFacts",
+    "PartyNamed",
+    "accepts_signals",
+    "allows",
+    "check_answer",
+    "check_countries",
+    "check_in_room",
+    "check_leads",
+    "check_measure",
+    "check_new_countries",
+    "check_triage",
+    "check_warn",
+    "check_widen",
+    "check_writes",
+    "is_in_room",
+    "is_insider",
+    "may_see",
+    "triage_outcome",
+]
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much another machine's clock may run ahead of ours."""
+
+ASKED = frozenset({JoinState.INVITED, JoinState.JOINED, JoinState.DECLINED, JoinState.LEFT})
+"""States of a party that was asked, and so knows of the crisis."""
+
+
+class PartyNamed(Protocol):
+    """What the rules must know of a party; a party's row is one."""
+
+    @property
+    def name(self) -> str:
+        """The party's name."""
+
+    @property
+    def kind(self) -> str:
+        """The party's kind."""
+
+    @property
+    def country(self) -> str:
+        """The party's country; "" where it has none."""
+
+
+class Acting(PartyNamed, Protocol):
+    """Who acts; parties.reads.Actor is one. role: None where a machine acts with a key."""
+
+    @property
+    def kind(self) -> PartyKind:
+        """The party's kind."""
+
+    @property
+    def ref(self) -> str:
+        """Which person or key."""
+
+    @property
+    def role(self) -> Role | None:
+        """What the person does for their party."""
+
+
+@dataclass(frozen=True, slots=True)
+class CrisisFacts:
+    """What the rules must know of a crisis.
+
+    states:   how each party that was ever asked stands to it, by name.
+    answers:  the latest one to each test.
+    measures: how many national measures are recorded as considered.
+    """
+
+    framework: Framework
+    stage: str
+    opened_by: str
+    countries: tuple[str, ...]
+    exercise: bool = False
+    tail_ends_at: datetime | None = None
+    states: Mapping[str, JoinState] = field(default_factory=dict)
+    answers: Mapping[str, CheckAnswer] = field(default_factory=dict)
+    measures: int = 0
+
+    @property
+    def at(self) -> Stage:
+        """The stage it stands at."""
+        return self.framework.stages[self.stage]
+
+    @property
+    def leads(self) -> tuple[PartyKind, ...]:
+        """Kinds of party that decide where it stands."""
+        return self.at.leads or self.framework.leads
+
+
+def may_see(facts: CrisisFacts, *, name: str, kind: PartyKind) -> bool:
+    """Whether a party sees a crisis.
+
+    Authorities, agencies, consortia and who opened it do; providers and observers once they were
+    asked to take part, observers not before it has left the first stage.
+    """
+    if kind in COORDINATING or name == facts.opened_by:
+        return True
+    if kind is PartyKind.OBSERVER and facts.stage == facts.framework.first_stage:
+        return False
+    return facts.states.get(name) in ASKED
+
+
+def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party takes part: who opened the crisis, agencies, and those that joined."""
+    return (
+        party.kind == PartyKind.AGENCY
+        or party.name == facts.opened_by
+        or facts.states.get(party.name) is JoinState.JOINED
+    )
+
+
+def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
+    """Whether a party reads what the others say: those in the room, and coordinating kinds."""
+    return party.kind in COORDINATING or is_in_room(facts, party)
+
+
+def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
+    """Nobody acts in a crisis, and nobody is acted upon, without having joined it."""
+    if not is_in_room(facts, party):
+        raise NotAllowedError("your party takes no part in this crisis: join it first")
+
+
+def check_leads(facts: CrisisFacts, *, by: Acting, what: str) -> None:
+    """Some things only authorities and agencies in the room do. what: as in "activates"."""
+    if by.kind not in facts.leads:
+        kinds = " or ".join(facts.leads)
+        raise NotAllowedError("only {kinds} {what}: ask one", kinds=kinds, what=what)
+    check_in_room(facts, by)
+
+
+def accepts_signals(facts: CrisisFacts, *, now: datetime) -> bool:
+    """Whether signals may join the crisis: in open stages, and while a closed one has its tail."""
+    tail = facts.tail_ends_at
+    return facts.at.is_open or (facts.at.tail_days is not None and tail is not None and now < tail)
+
+
+def check_warn(*, by: Acting) -> None:
+    """Everyone who works in the protocol may warn; observers watch."""
+    if by.kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers do not raise warnings: tell an authority or the agency")
+    check_writes(by)
+
+
+def check_writes(by: Acting) -> None:
+    """A person acts in a role that does; what a machine may do, its key says."""
+    if by.role is not None:
+        check_person_may_write(by.role)
+
+
+def check_countries(codes: Iterable[str]) -> None:
+    """Countries are named by ISO 3166-1 alpha-2 codes, upper case."""
+    for code in codes:
+        check_country(code, field="countries")
+
+
+def check_triage(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room rate a warning; cheap, so an analyst may."""
+    check_leads(facts, by=by, what="rates a warning")
+    check_writes(by)
+    if facts.stage != facts.framework.first_stage:
+        raise ConflictError("it stands at {title!r}: only a warning is rated", title=facts.at.title)
+
+
+def triage_outcome(
+    facts: CrisisFacts, *, harm: int, virality: int, wanted: TriageOutcome | None, reason: str
+) -> tuple[TriageOutcome, TriageOutcome, str]:
+    """What the matrix says, what counts, and the cell in words; another outcome needs a reason.
+
+    raises: InvalidError naming the field.
+    """
+    matrix = triages()[facts.framework.triage]
+    try:
+        suggested = matrix.rate(harm=harm, virality=virality)
+        words = matrix.explain(harm=harm, virality=virality)
+    except TriageError as error:
+        axis, _, message = str(error).partition(": ")
+        raise InvalidError(axis, message) from error
+    if wanted in {None, suggested}:
+        return suggested, suggested, words
+    if not reason.strip():
+        raise InvalidError(
+            "reason",
+            "the matrix says {suggested}: say why you differ from it",
+            suggested=suggested.replace("_", " "),
+        )
+    return suggested, wanted or suggested, words
+
+
+def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
+    """Authorities and agencies in the room answer the tests of a crisis that is not closed."""
+    check_leads(facts, by=by, what="answers the checklist")
+    check_writes(by)
+    if test not in facts.framework.tests:
+        known = ", ".join(facts.framework.tests)
+        raise InvalidError(
+            "test", "there is no test {test!r}; known are {known}", test=test[:60], known=known
+        )
+    if not facts.at.is_open:
+        raise ConflictError("this crisis is closed: its checklist stays as it is")
+
+
+def check_widen(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room add countries, as how far it reaches is learnt late."""
+    check_leads(facts, by=by, what="adds countries")
+    check_writes(by)
+    if not facts.at.is_open:
+        raise ConflictError("this crisis is closed: its countries stay as they are")
+
+
+def check_new_countries(facts: CrisisFacts, codes: Iterable[str]) -> None:
+    """Countries to add are countries, and at least one of them is not named yet."""
+    check_countries(codes)
+    if not set(codes) - set(facts.countries):
+        named = ", ".join(facts.countries)
+        raise ConflictError("the crisis names {named} already: name another country", named=named)
+
+
+def check_measure(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room record which national measures were considered.
+
+    source: European Commission, IP/19/6009 (2019): where national measures do not suffice.
+    """
+    check_leads(facts, by=by, what="records national measures")
+    check_writes(by)
+    if not facts.at.is_open:
+        raise ConflictError("this crisis is closed: what was considered stays as it is")

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which crises may speak of one event, and which other mechanisms act beside us."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import SequenceMatcher
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.rooms.crises.rules.crises import (
+    CLOCK_SKEW,
+    Acting,
+    CrisisFacts,
+    check_leads,
+    check_writes,
+)
+from stemtide.protocol.law.neighbours import mechanisms
+
+NEAR = timedelta(hours=6)
+"""Events so close in time, in the same country and with a similar name, may be one."""
+
+SIMILAR = 0.6
+"""How alike two names are at least, from 0 to 1. source: tried on pairs of headlines of one event
+and of two; a person decides in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFacts:
+    """What is known of a crisis' event. happened_at: when, or its first warning if unknown."""
+
+    name: str
+    countries: Collection[str]
+    refs: Collection[str]
+    happened_at: datetime
+    exercise: bool
+
+
+def alike(one: EventFacts, other: EventFacts) -> str | None:
+    """What two crises have in common that may make them one event; None for too little."""
+    if one.exercise is not other.exercise:
+        return None
+    if same := {ref.casefold() for ref in one.refs} & {ref.casefold() for ref in other.refs}:
+        return f"both name {min(same)}"
+    if abs(one.happened_at - other.happened_at) > NEAR:
+        return None
+    shared = sorted(set(one.countries) & set(other.countries))
+    names = SequenceMatcher(None, one.name.casefold(), other.name.casefold())
+    if shared and names.ratio() >= SIMILAR:
+        return f"{', '.join(shared)}, within {NEAR.seconds // 3600} hours, and a similar name"
+    return None
+
+
+def check_link(
+    facts: CrisisFacts, other: CrisisFacts, *, by: Acting, is_same: bool, are_linked: bool
+) -> None:
+    """Authorities and agencies in the room say that two crises speak of one event.
+
+    is_same: both are one crisis. are_linked: somebody said so before.
+    """
+    check_leads(facts, by=by, what="links crises")
+    check_writes(by)
+    if is_same:
+        raise InvalidError("crisis", "is this very crisis: name the other one")
+    if facts.exercise is not other.exercise:
+        raise InvalidError("crisis", "one is an exercise and the other is real: they stay apart")
+    if are_linked:
+        raise ConflictError("these two are linked already")
+
+
+def check_unlink(facts: CrisisFacts, *, by: Acting, has_others: bool) -> None:
+    """Authorities and agencies in the room take back that a crisis speaks of others' event."""
+    check_leads(facts, by=by, what="links crises")
+    check_writes(by)
+    if not has_others:
+        raise ConflictError("this crisis is linked with no other")
+
+
+def check_neighbour(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room mirror what other mechanisms do."""
+    check_leads(facts, by=by, what="mirrors other mechanisms")
+    check_writes(by)
+
+
+def check_mechanism(
+    *, framework: str, version: str, type_: str, before: Collection[tuple[str, str, str]]
+) -> None:
+    """A known mechanism has the types that it has; one activation a mechanism, type and event.
+
+    before: framework, version and type of what is mirrored for the event and not ended.
+    """
+    known = mechanisms().get((framework, version))
+    if known is not None and known.is_complete and type_ not in known.types:
+        raise InvalidError(
+            "type",
+            "{title} has no {type!r}; it has {types}",
+            title=known.title,
+            type=type_[:60],
+            types=", ".join(known.types),
+        )
+    if known is None and (versions := sorted(v for f, v in mechanisms() if f == framework)):
+        raise InvalidError(
+            "version",
+            "{framework} is known as {versions}: name one of them",
+            framework=framework,
+            versions=", ".join(versions),
+        )
+    if (framework, version, type_) in before:
+        raise ConflictError(
+            "{framework} {version} {type} is mirrored for this event already: update that one",
+            framework=framework,
+            version=version,
+            type=type_,
+        )
+
+
+def check_span(*, started_at: datetime, ended_at: datetime | None, now: datetime) -> None:
+    """What another mechanism did has begun, and ends after it began."""
+    if started_at > now + CLOCK_SKEW:
+        raise InvalidError("started_at", "lies in the future: name when it began")
+    if ended_at is not None and ended_at < started_at:
+        raise InvalidError("ended_at", "lies before it began: correct one of the two")

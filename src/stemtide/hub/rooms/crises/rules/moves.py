@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who moves a crisis from stage to stage, alone or by four eyes, and when it is reviewed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import check_person_may_lead
+from stemtide.hub.rooms.crises.rules.crises import Acting, CrisisFacts, check_in_room, check_leads
+from stemtide.protocol.enums import CheckAnswer, PartyKind, ProposalAct, ProposalState
+
+WHAT = {ProposalAct.ACTIVATE: "activates the protocol", ProposalAct.CLOSE: "closes it"}
+
+PROPOSING: dict[str, ProposalState] = {
+    "confirm": ProposalState.CONFIRMED,
+    "decline": ProposalState.DECLINED,
+    "withdraw": ProposalState.WITHDRAWN,
+    "run out": ProposalState.EXPIRED,
+}
+"""What may become of an open proposal. The diagram in the docs is drawn of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalFacts:
+    """What the rules must know of a proposal.
+
+    party, ref, is_machine: who made it. is_stale: the checklist was answered again since.
+    """
+
+    act: ProposalAct
+    state: ProposalState
+    party: str
+    ref: str
+    is_machine: bool
+    expires_at: datetime
+    is_stale: bool = False
+
+
+def stage_of(facts: CrisisFacts, act: ProposalAct) -> str:
+    """Where a proposal would move the crisis."""
+    framework = facts.framework
+    return framework.active_stage if act is ProposalAct.ACTIVATE else framework.closed_stage
+
+
+def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
+    """Authorities and agencies in the room propose what takes two people."""
+    check_leads(facts, by=by, what=WHAT[act])
+    check_person_may_lead(by.role)
+    to = stage_of(facts, act)
+    _check_move(facts, to=to)
+    if to not in facts.at.two_people:
+        raise ConflictError("that takes one person only, from where this crisis stands: do it")
+    if act is ProposalAct.ACTIVATE:
+        _check_activation(facts)
+
+
+def check_confirm(
+    facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime
+) -> None:
+    """Another person confirms; where a machine acts on either side, one of another party.
+
+    A key has no eyes: two keys of one party may be in one hand.
+    source: the four-eyes principle for activation and closure.
+    """
+    check_propose(facts, by=by, act=proposal.act)
+    check_open(proposal, now=now)
+    if by.ref == proposal.ref and by.name == proposal.party:
+        raise NotAllowedError("who proposed it does not confirm it: ask somebody else to")
+    if by.name == proposal.party and (by.role is None or proposal.is_machine):
+        raise NotAllowedError(
+            "a key proposed or would confirm it: then another party confirms; ask one in the room"
+        )
+    if proposal.is_stale:
+        raise ConflictError(
+            "the checklist was answered again since this was proposed: propose it anew"
+        )
+
+
+def check_refuse(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime) -> None:
+    """Whoever leads may decline it; who proposed it withdraws it instead."""
+    check_leads(facts, by=by, what=WHAT[proposal.act])
+    check_person_may_lead(by.role)
+    check_open(proposal, now=now)
+    if by.ref == proposal.ref and by.name == proposal.party:
+        raise NotAllowedError("you proposed it: withdraw it instead of declining it")
+
+
+def check_withdraw(
+    facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime
+) -> None:
+    """The party that proposed takes it back."""
+    check_in_room(facts, by)
+    check_person_may_lead(by.role)
+    if by.name != proposal.party:
+        raise NotAllowedError(
+            "{party} proposed it and may withdraw it: decline it", party=proposal.party
+        )
+    check_open(proposal, now=now)
+
+
+def check_open(proposal: ProposalFacts, *, now: datetime) -> None:
+    """A proposal is decided once, and before it runs out."""
+    if proposal.state is not ProposalState.OPEN:
+        raise ConflictError("this proposal was {state}: propose it anew", state=proposal.state)
+    if proposal.expires_at <= now:
+        raise ConflictError("this proposal has run out: propose it anew")
+
+
+def check_close(facts: CrisisFacts, *, by: Acting) -> None:
+    """A warning is closed by one person of who raised it, or of an agency: most come to nothing."""
+    to = facts.framework.closed_stage
+    is_opener = by.name == facts.opened_by and to in facts.at.opener_may
+    if by.kind is not PartyKind.AGENCY and not is_opener:
+        raise NotAllowedError(
+            "only {opened_by}, who opened this crisis, or an agency closes it: ask them",
+            opened_by=facts.opened_by,
+        )
+    check_person_may_lead(by.role)
+    _check_move(facts, to=to)
+    if to in facts.at.two_people:
+        raise ConflictError(
+            "closing it from {title!r} takes two people: propose it, and another confirms",
+            title=facts.at.title,
+        )
+
+
+def check_deescalate(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room let a live crisis calm down."""
+    check_leads(facts, by=by, what="lets a crisis calm down")
+    check_person_may_lead(by.role)
+    _check_move(facts, to=facts.framework.calming_stage)
+
+
+def check_resume(facts: CrisisFacts, *, by: Acting) -> None:
+    """A crisis that was calming down flares up: it is live again, as two people once decided."""
+    check_leads(facts, by=by, what="makes a crisis live again")
+    check_person_may_lead(by.role)
+    if facts.stage != facts.framework.calming_stage:
+        raise ConflictError(
+            "it stands at {title!r}: only one that calms down resumes", title=facts.at.title
+        )
+    _check_move(facts, to=facts.framework.active_stage)
+
+
+def check_keep(facts: CrisisFacts, *, by: Acting) -> None:
+    """Authorities and agencies in the room keep a live crisis as it is, until the next review."""
+    check_leads(facts, by=by, what="reviews a crisis")
+    check_person_may_lead(by.role)
+    if facts.at.review_after_h is None:
+        raise ConflictError(
+            "it stands at {title!r}, where nothing is due for review", title=facts.at.title
+        )
+
+
+def next_spans(
+    facts: CrisisFacts, *, next_h: int | None = None
+) -> tuple[timedelta, timedelta] | None:
+    """When people are asked, and when a review must have been: None where nothing is due.
+
+    next_h: sooner than the framework asks for.
+
+    raises: InvalidError where it would be later.
+    """
+    prompt, review = facts.at.prompt_after_h, facts.at.review_after_h
+    if prompt is None or review is None:
+        return None
+    if next_h is not None and next_h > review:
+        raise InvalidError(
+            "next_h", "is later than this stage allows: at most {review} hours", review=review
+        )
+    hours = next_h or review
+    return timedelta(hours=min(prompt, hours)), timedelta(hours=hours)
+
+
+def tail_of(facts: CrisisFacts) -> timedelta:
+    """For how long it takes signals once it is closed: not at all if it was never active."""
+    framework = facts.framework
+    days = framework.stages[framework.closed_stage].tail_days or 0
+    return timedelta(days=0 if facts.stage == framework.first_stage else days)
+
+
+def _check_activation(facts: CrisisFacts) -> None:
+    """Only what is extraordinary and cross-border activates.
+
+    source: Regulation (EU) 2016/794 Art. 2(t); European Commission, IP/19/6009 (2019): for
+            situations in which national measures do not suffice for a cross-border response.
+    """
+    framework = facts.framework
+    if len(set(facts.countries)) < framework.needs_countries:
+        raise ConflictError(
+            "it touches {number} country: activation needs {needs_countries}; what stays in one"
+            " Member State is handled there",
+            number=len(set(facts.countries)),
+            needs_countries=framework.needs_countries,
+        )
+    open_tests = [test for test in framework.tests if facts.answers.get(test) != CheckAnswer.YES]
+    if open_tests:
+        raise ConflictError(
+            "not every test of the checklist is answered yes: {open_tests}",
+            open_tests=", ".join(open_tests),
+        )
+    if facts.measures < framework.needs_measures:
+        raise ConflictError(
+            "{measures} national measures are recorded as considered: record {needs_measures} at"
+            " least, and why it does not suffice",
+            measures=facts.measures,
+            needs_measures=framework.needs_measures,
+        )
+
+
+def _check_move(facts: CrisisFacts, *, to: str) -> None:
+    """A crisis moves as its framework's data says."""
+    if to not in facts.at.moves:
+        raise ConflictError(
+            "this crisis stands at {title!r}, from where it does not move to {next!r}",
+            title=facts.at.title,
+            next=facts.framework.stages[to].title,
+        )

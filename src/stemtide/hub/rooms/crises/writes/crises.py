@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writers of what is said of a crisis: warn, rate, answer the checklist, consider measures.
+
+What moves it is in writes_moves.py, who joins it in writes_joining.py, what it is linked with in
+writes_events.py.
+"""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.crises.models import Check, Crisis, Measure, Triage
+from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
+from stemtide.hub.rooms.crises.rules import crises as rules, moves as rules_moves
+from stemtide.hub.rooms.crises.writes import moves as writes_moves, participants as writes_joining
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import TriageOutcome
+from stemtide.protocol.law.frameworks import FrameworkError, framework
+from stemtide.protocol.messages.crises import (
+    CheckIn,
+    CloseIn,
+    CountriesIn,
+    CrisisLife,
+    InviteIn,
+    MeasureIn,
+    TriageIn,
+    WarningIn,
+)
+
+
+@transaction.atomic
+def warn(body: WarningIn, *, by: Actor, now: datetime) -> CrisisLife:
+    """Raise an early warning, and invite those that it is addressed to.
+
+    raises: NotAllowedError for observers and roles that only read; InvalidError for an unknown
+            framework, country or party.
+    """
+    rules.check_warn(by=by)
+    rules.check_countries(body.countries)
+    try:
+        of = framework(body.framework)
+    except FrameworkError as error:
+        raise InvalidError("framework", str(error)) from error
+    if body.happened_at is not None and body.happened_at > now + rules.CLOCK_SKEW:
+        raise InvalidError("happened_at", "lies in the future: name when it happened")
+    crisis = Crisis.objects.create(
+        uid=uuid4(),
+        name=body.name,
+        framework=of.name,
+        stage=of.first_stage,
+        summary=body.summary,
+        countries=sorted(set(body.countries)),
+        exercise=body.exercise,
+        opened_by=by.party,
+        event_refs=sorted(set(body.event_refs)),
+        happened_at=body.happened_at,
+        warned_at=now,
+    )
+    detail: dict[str, object] = {"framework": of.name, "countries": crisis.countries}
+    _record("crisis.warned", crisis, by=by, now=now, detail=detail)
+    if body.invite:
+        _invite(crisis, body.invite, by=by, now=now)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife:
+    """Rate a warning by harm and virality; earlier ratings stay on record.
+
+    raises: NotFoundError, NotAllowedError, ConflictError past the warning; InvalidError for a level
+            that there is not, and for another outcome than the matrix' without a reason.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules.check_triage(facts, by=by)
+    suggested, outcome, words = rules.triage_outcome(
+        facts,
+        harm=body.harm,
+        virality=body.virality,
+        wanted=body.outcome,
+        reason=body.reason,
+    )
+    if body.close:
+        rules_moves.check_close(facts, by=by)
+        if outcome is not TriageOutcome.AS_USUAL:
+            raise InvalidError(
+                "close", "it comes to {outcome}: only business as usual closes it", outcome=outcome
+            )
+    Triage.objects.create(
+        crisis=crisis,
+        harm=body.harm,
+        virality=body.virality,
+        suggested=suggested,
+        outcome=outcome,
+        explanation=words,
+        reason=body.reason,
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+    detail: dict[str, object] = {
+        "harm": body.harm,
+        "virality": body.virality,
+        "suggested": str(suggested),
+        "outcome": str(outcome),
+    }
+    _record("crisis.triaged", crisis, by=by, now=now, detail=detail)
+    if body.close:
+        return writes_moves.close(uid, body=CloseIn(reason=body.reason or words), by=by, now=now)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def answer(uid: UUID, *, test: str, body: CheckIn, by: Actor, now: datetime) -> CrisisLife:
+    """Answer one test of the activation checklist; earlier answers stay on record.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for an unknown test, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    rules.check_answer(reads.facts(crisis, viewer=by.party), by=by, test=test)
+    Check.objects.create(
+        crisis=crisis,
+        test=test,
+        answer=body.answer,
+        evidence=body.evidence,
+        answered_by=by.party,
+        answered_ref=by.ref,
+        answered_role=by.role or "",
+        answered_at=now,
+    )
+    detail: dict[str, object] = {"test": test, "answer": str(body.answer)}
+    _record("check.answered", crisis, by=by, now=now, detail=detail)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def consider(uid: UUID, *, body: MeasureIn, by: Actor, now: datetime) -> CrisisLife:
+    """Record a national measure that was considered, and why it does not suffice.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for an unknown country, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    rules.check_measure(reads.facts(crisis, viewer=by.party), by=by)
+    rules.check_countries([body.country])
+    Measure.objects.create(
+        crisis=crisis,
+        country=body.country,
+        measure=body.measure,
+        insufficient=body.insufficient,
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+    detail: dict[str, object] = {"country": body.country}
+    _record("measure.considered", crisis, by=by, now=now, detail=detail)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def widen(uid: UUID, *, body: CountriesIn, by: Actor, now: datetime) -> CrisisLife:
+    """Add countries that a crisis turns out to concern; none is ever taken away.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for what is no country; ConflictError past
+            the closure, and where all of them are named already.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules.check_widen(facts, by=by)
+    rules.check_new_countries(facts, body.countries)
+    added = sorted(set(body.countries) - set(crisis.countries))
+    crisis.countries = sorted({*crisis.countries, *added})
+    crisis.save(update_fields=["countries"])
+    _record("crisis.widened", crisis, by=by, now=now, detail={"countries": added})
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+def _invite(crisis: Crisis, names: tuple[str, ...], *, by: Actor, now: datetime) -> None:
+    """Invite those that a warning is addressed to. raises: InvalidError naming the field."""
+    try:
+        writes_joining.invite(crisis.uid, body=InviteIn(parties=names), by=by, now=now)
+    except InvalidError as error:
+        raise InvalidError.of("invite", error) from error
+
+
+def _record(
+    kind: str, crisis: Crisis, *, by: Actor, now: datetime, detail: dict[str, object]
+) -> None:
+    """Append to the ledger: who did it, and through which hand."""
+    ledger.append_by(
+        kind, by=by, subject=crisis.ref, now=now, detail=detail, exercise=crisis.exercise
+    )

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writers of events: link crises that speak of one, mirror the neighbours that act on it."""
+
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from stemtide.hub.rooms.crises.models import Crisis, EventLink, Neighbour
+from stemtide.hub.rooms.crises.reads import (
+    crises as reads,
+    events as reads_events,
+    life as reads_life,
+)
+from stemtide.hub.rooms.crises.rules import events as rules_events
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.messages.crises import (
+    CrisisLife,
+    LinkIn,
+    NeighbourIn,
+    NeighbourNewsIn,
+    ReasonIn,
+)
+
+
+@transaction.atomic
+def link(uid: UUID, *, body: LinkIn, by: Actor, now: datetime) -> CrisisLife:
+    """Say that a crisis speaks of the same event as another; each keeps its own life.
+
+    All crises of the one event join those of the other.
+
+    raises: NotFoundError for either, NotAllowedError, InvalidError, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    other = reads.find(body.crisis, viewer=by.party)
+    rules_events.check_link(
+        reads.facts(crisis, viewer=by.party),
+        reads.facts(other, viewer=by.party),
+        by=by,
+        is_same=crisis.pk == other.pk,
+        are_linked=crisis.event == other.event,
+    )
+    Crisis.objects.filter(event=crisis.event).update(event=other.event)
+    crisis.event = other.event
+    _note(crisis, other, reason=body.reason, by=by, now=now)
+    _record("crisis.linked", crisis, by=by, now=now, detail={"with": str(other.uid)})
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def unlink(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
+    """Say that a crisis speaks of an event of its own after all.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is linked with none.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    rules_events.check_unlink(
+        reads.facts(crisis, viewer=by.party),
+        by=by,
+        has_others=reads_events.is_linked(crisis, viewer=by.party),
+    )
+    crisis.event = uuid4()
+    crisis.save(update_fields=["event"])
+    _note(crisis, None, reason=body.reason, by=by, now=now)
+    _record("crisis.unlinked", crisis, by=by, now=now, detail={})
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisLife:
+    """Note another mechanism's activation about the crisis' event; several at once are usual.
+
+    raises: NotFoundError, NotAllowedError; InvalidError for a type that a known mechanism has not;
+            ConflictError for one that is noted for the event already.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    rules_events.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
+    rules_events.check_span(started_at=body.started_at, ended_at=body.ended_at, now=now)
+    rules_events.check_mechanism(
+        framework=body.framework,
+        version=body.version,
+        type_=body.type,
+        before=reads_events.running(crisis, viewer=by.party),
+    )
+    row = Neighbour.objects.create(
+        uid=uuid4(),
+        crisis=crisis,
+        framework=body.framework,
+        version=body.version,
+        type=body.type,
+        reference=body.reference,
+        status=body.status,
+        started_at=body.started_at,
+        ended_at=body.ended_at,
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+    _record("neighbour.mirrored", crisis, by=by, now=now, detail=_named(row))
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def update_neighbour(
+    uid: UUID, neighbour: UUID, *, body: NeighbourNewsIn, by: Actor, now: datetime
+) -> CrisisLife:
+    """Note what became of another mechanism's activation.
+
+    raises: NotFoundError, NotAllowedError, InvalidError for an end before its beginning.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    rules_events.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
+    row = reads_events.find_neighbour(crisis, neighbour, viewer=by.party)
+    rules_events.check_span(started_at=row.started_at, ended_at=body.ended_at, now=now)
+    row.status = body.status
+    row.ended_at = body.ended_at
+    row.save(update_fields=["status", "ended_at"])
+    _record("neighbour.updated", crisis, by=by, now=now, detail=_named(row))
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+def _note(crisis: Crisis, other: Crisis | None, *, reason: str, by: Actor, now: datetime) -> None:
+    """Keep why two crises were linked, or one was set apart."""
+    EventLink.objects.create(
+        crisis=crisis,
+        other=other,
+        reason=reason,
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+
+
+def _named(row: Neighbour) -> dict[str, object]:
+    """A mirrored activation as the ledger names it."""
+    return {"neighbour": str(row.uid), "status": str(row.status)}
+
+
+def _record(
+    kind: str, crisis: Crisis, *, by: Actor, now: datetime, detail: dict[str, object]
+) -> None:
+    """Append to the ledger: who did it, and through which hand."""
+    ledger.append_by(
+        kind, by=by, subject=crisis.ref, now=now, detail=detail, exercise=crisis.exercise
+    )

@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writers of what moves a crisis: four eyes, closing, calming down, reviews, the clock."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
+from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
+from stemtide.hub.rooms.crises.rules import moves as rules_moves
+from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import ProposalAct, ProposalState, ReviewDecision
+from stemtide.protocol.law.frameworks import framework
+from stemtide.protocol.messages.crises import CloseIn, CrisisLife, KeepIn, ProposalIn, ReasonIn
+
+
+@transaction.atomic
+def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisLife:
+    """Propose activation, or closure of what was activated: another person confirms.
+
+    A proposal whose checklist was answered again since makes way for the new one.
+
+    raises: NotFoundError, NotAllowedError, ConflictError naming what is missing or open.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_moves.check_propose(facts, by=by, act=body.act)
+    for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
+        known = reads_life.proposal_facts(before, viewer=by.party)
+        if not known.is_stale and known.expires_at > now:
+            raise ConflictError(
+                "{party} has proposed it already: confirm or decline that", party=known.party
+            )
+        _expire(before, now=now)
+    proposal = Proposal.objects.create(
+        uid=uuid4(),
+        crisis=crisis,
+        act=body.act,
+        reason=body.reason,
+        checked_to=reads_life.checked_to(crisis, viewer=by.party),
+        expires_at=now + timedelta(hours=facts.framework.proposal_h),
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+    _record("proposal.opened", crisis, by=by, now=now, detail=_named(proposal))
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLife:
+    """Confirm what another person proposed: the crisis moves.
+
+    raises: NotFoundError, NotAllowedError for the same hand, ConflictError naming why not.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
+    known = reads_life.proposal_facts(row, viewer=by.party)
+    rules_moves.check_confirm(facts, by=by, proposal=known, now=now)
+    _decide(row, "confirm", by=by, now=now)
+    detail = _named(row) | {"from": crisis.stage}
+    if known.act is ProposalAct.ACTIVATE:
+        crisis.activated_at = now
+        _enter(crisis, facts.framework.active_stage, by=by, now=now)
+        _record("crisis.activated", crisis, by=by, now=now, detail=detail)
+    else:
+        _close(crisis, facts, reason=row.reason, by=by, now=now)
+        _record("crisis.closed", crisis, by=by, now=now, detail=detail)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def refuse(uid: UUID, proposal: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
+    """Decline what another person proposed, and say why.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is decided or has run out.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
+    rules_moves.check_refuse(
+        reads.facts(crisis, viewer=by.party),
+        by=by,
+        proposal=reads_life.proposal_facts(row, viewer=by.party),
+        now=now,
+    )
+    _decide(row, "decline", by=by, now=now, reason=body.reason)
+    _record("proposal.declined", crisis, by=by, now=now, detail=_named(row))
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLife:
+    """Take back what one's own party proposed.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is decided or has run out.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
+    rules_moves.check_withdraw(
+        reads.facts(crisis, viewer=by.party),
+        by=by,
+        proposal=reads_life.proposal_facts(row, viewer=by.party),
+        now=now,
+    )
+    _decide(row, "withdraw", by=by, now=now)
+    _record("proposal.withdrawn", crisis, by=by, now=now, detail=_named(row))
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def close(uid: UUID, *, body: CloseIn, by: Actor, now: datetime) -> CrisisLife:
+    """Close a warning that came to nothing. What was activated is closed by four eyes.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_moves.check_close(facts, by=by)
+    _close(crisis, facts, reason=body.reason, by=by, now=now)
+    detail: dict[str, object] = {"from": facts.stage}
+    _record("crisis.closed", crisis, by=by, now=now, detail=detail)
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def deescalate(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
+    """Let a live crisis calm down.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_moves.check_deescalate(facts, by=by)
+    crisis.deescalated_at = now
+    _enter(
+        crisis,
+        facts.framework.calming_stage,
+        by=by,
+        now=now,
+        decision=ReviewDecision.DEESCALATE,
+        reason=body.reason,
+    )
+    _record("crisis.deescalated", crisis, by=by, now=now, detail={})
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def resume(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
+    """Make a crisis live again that was calming down.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_moves.check_resume(facts, by=by)
+    crisis.deescalated_at = None
+    _enter(crisis, facts.framework.active_stage, by=by, now=now, reason=body.reason)
+    _record("crisis.resumed", crisis, by=by, now=now, detail={})
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def keep(uid: UUID, *, body: KeepIn, by: Actor, now: datetime) -> CrisisLife:
+    """Review a crisis and keep it where it stands, until the next review.
+
+    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for a review too late.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_moves.check_keep(facts, by=by)
+    spans = rules_moves.next_spans(facts, next_h=body.next_h)
+    _review(crisis, ReviewDecision.KEEP, by=by, now=now, reason=body.reason)
+    _open_review(crisis, spans, now=now)
+    _record("crisis.reviewed", crisis, by=by, now=now, detail={"decision": "keep"})
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+def note_due(now: datetime) -> int:
+    """What the clock finds due: prompts, hard reviews, proposals run out, tails at their end.
+
+    Nothing is closed by the clock but a tail. Returns how many things it noted; each row is
+    changed by one clock alone.
+    """
+    if not reads_life.is_anything_due(now, by="clock"):
+        return 0
+    with transaction.atomic():
+        ledger.take_turn()
+        return _note_reviews(now) + _expire_proposals(now) + _end_tails(now)
+
+
+def _note_reviews(now: datetime) -> int:
+    """Prompts and hard reviews whose date has come."""
+    noted = 0
+    running = Review.objects.filter(decision="").select_related("crisis")
+    for row in running.filter(prompted_at=None, prompt_due__lte=now):
+        noted += Review.objects.filter(pk=row.pk, prompted_at=None).update(prompted_at=now)
+        _record_clock("review.prompted", row.crisis, now=now)
+    for row in running.filter(required_at=None, review_due__lte=now):
+        noted += Review.objects.filter(pk=row.pk, required_at=None).update(required_at=now)
+        _record_clock("review.required", row.crisis, now=now)
+    return noted
+
+
+def _expire_proposals(now: datetime) -> int:
+    """Proposals that nobody confirmed in time."""
+    due = Proposal.objects.filter(state=ProposalState.OPEN, expires_at__lte=now)
+    rows = list(due.select_related("crisis"))
+    for row in rows:
+        _expire(row, now=now)
+    return len(rows)
+
+
+def _end_tails(now: datetime) -> int:
+    """Closed crises whose tail is over."""
+    noted = 0
+    for crisis in Crisis.objects.filter(ended_at=None, tail_ends_at__lte=now):
+        of = framework(crisis.framework)
+        still = Crisis.objects.filter(pk=crisis.pk, ended_at=None)
+        noted += still.update(stage=of.ended_stage, ended_at=now)
+        _record_clock("crisis.ended", crisis, now=now)
+    return noted
+
+
+def _enter(
+    crisis: Crisis,
+    stage: str,
+    *,
+    by: Actor,
+    now: datetime,
+    decision: ReviewDecision = ReviewDecision.MOVED,
+    reason: str = "",
+) -> None:
+    """Move a crisis: its running review ends, and one begins where the new stage asks for it."""
+    _review(crisis, decision, by=by, now=now, reason=reason)
+    crisis.stage = stage
+    crisis.save()
+    facts = reads.facts(crisis, viewer=by.party)
+    _open_review(crisis, rules_moves.next_spans(facts), now=now)
+
+
+def _close(crisis: Crisis, facts: CrisisFacts, *, reason: str, by: Actor, now: datetime) -> None:
+    """Close a crisis; its tail begins."""
+    crisis.closed_at = now
+    crisis.close_reason = reason
+    crisis.tail_ends_at = now + rules_moves.tail_of(facts)
+    _enter(crisis, facts.framework.closed_stage, by=by, now=now, reason=reason)
+
+
+def _review(
+    crisis: Crisis, decision: ReviewDecision, *, by: Actor, now: datetime, reason: str
+) -> None:
+    """End the running review of a crisis, if there is one."""
+    crisis.reviews.filter(decision="").update(
+        decision=decision,
+        reason=reason,
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+
+
+def _open_review(
+    crisis: Crisis, spans: tuple[timedelta, timedelta] | None, *, now: datetime
+) -> None:
+    """Begin the span until a crisis is looked at again."""
+    if spans is not None:
+        prompt, review = spans
+        crisis.reviews.create(since=now, prompt_due=now + prompt, review_due=now + review)
+
+
+def _decide(row: Proposal, verb: str, *, by: Actor, now: datetime, reason: str = "") -> None:
+    """Decide a proposal."""
+    row.state = rules_moves.PROPOSING[verb]
+    row.decided_by = by.party
+    row.decided_ref = by.ref
+    row.decided_role = by.role or ""
+    row.decided_at = now
+    row.decided_reason = reason
+    row.save()
+
+
+def _expire(row: Proposal, *, now: datetime) -> None:
+    """End a proposal that ran out, or whose ground moved."""
+    row.state = rules_moves.PROPOSING["run out"]
+    row.decided_at = now
+    row.save(update_fields=["state", "decided_at"])
+    _record_clock("proposal.expired", row.crisis, now=now, detail=_named(row))
+
+
+def _named(row: Proposal) -> dict[str, object]:
+    """A proposal as the ledger names it."""
+    return {"proposal": str(row.uid), "act": str(row.act)}
+
+
+def _record(
+    kind: str, crisis: Crisis, *, by: Actor, now: datetime, detail: dict[str, object]
+) -> None:
+    """Append to the ledger: who did it, and through which hand."""
+    ledger.append_by(
+        kind, by=by, subject=crisis.ref, now=now, detail=detail, exercise=crisis.exercise
+    )
+
+
+def _record_clock(
+    kind: str, crisis: Crisis, *, now: datetime, detail: dict[str, object] | None = None
+) -> None:
+    """Append to the ledger what time alone brought about."""
+    ledger.append(
+        kind,
+        actor="clock",
+        subject=crisis.ref,
+        now=now,
+        detail=detail,
+        exercise=crisis.exercise,
+    )

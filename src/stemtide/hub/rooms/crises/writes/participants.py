@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The writers of who takes part: invite, join, decline, leave."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.crises.models import Crisis, Participation
+from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
+from stemtide.hub.rooms.crises.rules import participants as rules_joining
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import JoinState
+from stemtide.protocol.messages.crises import CrisisLife, CrisisOut, DecliningIn, InviteIn, PartyIn
+
+_ANSWERS = {
+    "participant.joined": rules_joining.JOINING["join"][1],
+    "participant.declined": rules_joining.JOINING["decline"][1],
+    "participant.left": rules_joining.JOINING["leave"][1],
+}
+"""What a party's answer makes of its state, by the entry's kind."""
+
+
+@transaction.atomic
+def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife:
+    """Ask parties to take part; those that were asked or have joined stay as they are.
+
+    A party that declined, left or was uninvited is asked again.
+
+    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for an unknown party.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_joining.check_invite(facts, by=by)
+    asked = [one for one in _wanted(body, by=by) if rules_joining.is_to_invite(facts, one)]
+    for party in asked:
+        capacity = rules_joining.capacity_of(facts, party, wanted=body.capacity)
+        Participation.objects.update_or_create(
+            crisis=crisis,
+            party=party,
+            defaults={
+                "state": JoinState.INVITED,
+                "capacity": capacity,
+                "invited_by": by.party,
+                "invited_ref": by.ref,
+                "invited_at": now,
+                "answered_at": None,
+                "answered_ref": "",
+                "answered_role": "",
+                "reason": "",
+            },
+        )
+    if asked:
+        _record("participant.invited", crisis, by=by, now=now, parties=[p.name for p in asked])
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def uninvite(uid: UUID, *, body: PartyIn, by: Actor, now: datetime) -> CrisisLife:
+    """Take an invitation back before it is answered; the crisis is gone from the party's sight.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_joining.check_uninvite(facts, by=by, party=body.party)
+    row = crisis.participations.get(party__name=body.party)
+    row.state = JoinState.UNINVITED
+    row.save(update_fields=["state"])
+    _record("participant.uninvited", crisis, by=by, now=now, parties=[body.party])
+    return reads_life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def join(uid: UUID, *, by: Actor, now: datetime) -> CrisisOut:
+    """Take part in a crisis, for one's own party.
+
+    raises: NotFoundError, NotAllowedError without an invitation, ConflictError.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis, viewer=by.party)
+    rules_joining.check_join(facts, by=by)
+    capacity = rules_joining.capacity_of(facts, by, wanted=None)
+    row, _ = Participation.objects.get_or_create(
+        crisis=crisis, party=by.party, defaults={"state": JoinState.JOINED, "capacity": capacity}
+    )
+    return _answer("participant.joined", row, by=by, now=now)
+
+
+@transaction.atomic
+def decline(uid: UUID, *, body: DecliningIn, by: Actor, now: datetime) -> CrisisOut:
+    """Decline an invitation, for one's own party.
+
+    raises: NotFoundError, NotAllowedError, ConflictError without an open invitation.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    rules_joining.check_decline(reads.facts(crisis, viewer=by.party), by=by)
+    row = crisis.participations.get(party=by.party)
+    return _answer("participant.declined", row, by=by, now=now, reason=body.reason)
+
+
+@transaction.atomic
+def leave(uid: UUID, *, body: DecliningIn, by: Actor, now: datetime) -> CrisisOut:
+    """Take part no longer, for one's own party.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for who has not joined.
+    """
+    ledger.take_turn()
+    crisis = reads.find(uid, viewer=by.party)
+    rules_joining.check_leave(reads.facts(crisis, viewer=by.party), by=by)
+    row = crisis.participations.get(party=by.party)
+    return _answer("participant.left", row, by=by, now=now, reason=body.reason)
+
+
+def _wanted(body: InviteIn, *, by: Actor) -> list[Party]:
+    """The parties that an invitation names, each once, by name.
+
+    raises: InvalidError.
+    """
+    if not body.parties and not body.kinds:
+        raise InvalidError("parties", "nobody is named: name parties, or kinds of party")
+    everyone = {party.name: party for party in parties.parties(viewer=by.party)}
+    if unknown := sorted(set(body.parties) - everyone.keys()):
+        raise InvalidError(
+            "parties", "there is no party {unknown!r}: see the list of parties", unknown=unknown[0]
+        )
+    return [one for name, one in everyone.items() if name in body.parties or one.kind in body.kinds]
+
+
+def _answer(
+    kind: str, row: Participation, *, by: Actor, now: datetime, reason: str = ""
+) -> CrisisOut:
+    """What a party answers, on its row and in the ledger; the crisis as it then reads it."""
+    row.state = _ANSWERS[kind]
+    row.answered_at = now
+    row.answered_ref = by.ref
+    row.answered_role = by.role or ""
+    row.reason = reason
+    row.save()
+    _record(kind, row.crisis, by=by, now=now, parties=[by.name])
+    return reads.describe(row.crisis, viewer=by.party)
+
+
+def _record(kind: str, crisis: Crisis, *, by: Actor, now: datetime, parties: list[str]) -> None:
+    """Append to the ledger: who did it, and of whom."""
+    ledger.append_by(
+        kind,
+        by=by,
+        subject=crisis.ref,
+        now=now,
+        detail={"parties": parties},
+        exercise=crisis.exercise,
+    )

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Exchanges, the records received through them, outgoing signals, and their log."""
+
+from django.db import models
+from django.db.models import Q
+
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.interop.exchanges import OutgoingState
+from stemtide.protocol.enums import ExchangeKind
+
+
+class Exchange(models.Model):
+    """Another hub that this one pulls from, pushes to, or both.
+
+    secret:     encrypted with the hub's own secret: a copy of the database does not reveal it.
+    party:      the party that shares its records as signals.
+    hub:        the other hub's id, once known.
+    checkpoint: where pulling continues, in the format of its kind.
+    next_at:    when it is due; during a run, when the lease ends. None: paused or removed.
+    taken:      the number of runs begun; a run may write only if it is the latest.
+    day, day_count: how many new signals came on the last day with any.
+    pushed_to:  the feed position up to which signals were checked for pushing.
+    counts: records by fate; not_taken_back: withdrawals that the other side refused for good.
+    inside:     whether the other side belongs to the community that TLP:AMBER may reach.
+    """
+
+    uid = models.UUIDField(unique=True)
+    name = models.SlugField(max_length=40, unique=True)
+    kind = models.CharField(max_length=20, choices=[(k, k) for k in ExchangeKind])
+    pulls = models.BooleanField(default=True)
+    pushes = models.BooleanField(default=False)
+    inside = models.BooleanField(default=False)
+    address = models.CharField(max_length=300)
+    push_address = models.CharField(max_length=300, blank=True)
+    account = models.CharField(max_length=200, blank=True)
+    secret = models.TextField(blank=True)
+    party = models.ForeignKey(Party, models.PROTECT, related_name="exchanges")
+    terms = models.JSONField(default=dict)
+    every_s = models.PositiveIntegerField()
+    is_paused = models.BooleanField(default=False)
+    hub = models.CharField(max_length=36, blank=True)
+    checkpoint = models.JSONField(default=dict)
+    next_at = models.DateTimeField(null=True)
+    taken = models.PositiveIntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    trouble = models.CharField(max_length=300, blank=True)
+    last_ok_at = models.DateTimeField(null=True)
+    counts = models.JSONField(default=dict)
+    day = models.DateField(null=True)
+    day_count = models.PositiveIntegerField(default=0)
+    pushed_to = models.BigIntegerField(default=0)
+    added_at = models.DateTimeField()
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def ref(self) -> str:
+        """Return the name of this row in the ledger."""
+        return f"exchange:{self.name}"
+
+
+class Record(models.Model):
+    """A record of a source that represents a signal here, or a MISP event that was read.
+
+    signal:      None for an event. is_own: whether it is the source's party's signal; otherwise
+                 another party's, of the same value.
+    is_disputed: as the source last reported. ended: the source withdrew it.
+    part_of:     the source's record that it is one comparison of; "" if that has a single one.
+    """
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="records")
+    key = models.CharField(max_length=300)
+    version = models.CharField(max_length=80)
+    signal = models.ForeignKey(Signal, models.PROTECT, null=True, related_name="records")
+    is_own = models.BooleanField(default=True)
+    is_disputed = models.BooleanField(default=False)
+    ended = models.BooleanField(default=False)
+    part_of = models.CharField(max_length=300, blank=True, db_default="")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint("exchange", "key", name="one_record_an_exchange_and_key")
+        ]
+        indexes = [
+            models.Index("exchange", "part_of", condition=~Q(part_of=""), name="records_by_whole"),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Line(models.Model):
+    """A line of an exchange's log. It never contains a signal's value."""
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="lines")
+    at = models.DateTimeField()
+    words = models.CharField(max_length=500)
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return self.words
+
+
+class Outgoing(models.Model):
+    """A signal that is queued for another hub, or was sent there.
+
+    remote:  its id there, if the other side assigns one; "" until known.
+    next_at: when it is tried; None if nothing is to be done.
+    attempts: how often sending was begun, or how often its withdrawal was refused.
+    refused_since: since when it is refused in runs in which nothing new is accepted.
+    """
+
+    exchange = models.ForeignKey(Exchange, models.CASCADE, related_name="outgoing")
+    signal = models.ForeignKey(Signal, models.PROTECT, related_name="outgoing")
+    state = models.CharField(max_length=20, choices=[(s, s) for s in OutgoingState])
+    remote = models.CharField(max_length=300, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    refused_since = models.DateTimeField(null=True)
+    next_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(null=True)
+    last_error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name_plural = "outgoing"
+        constraints = [
+            models.UniqueConstraint(
+                "exchange", "signal", name="one_outgoing_an_exchange_and_signal"
+            )
+        ]
+        indexes = [
+            models.Index("exchange", "next_at", name="outgoing_by_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.signal_id}"

@@ -1,0 +1,264 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read exchanges: state, log, the input of a run, and records that are known here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
+from stemtide.hub.rooms.exchanges.rules import exchanges as rules
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals.long_values import batches
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut, ExchangeState, Terms
+from stemtide.interop.misp.events import organisation_uuid
+from stemtide.interop.stix.objects import named_id
+from stemtide.protocol.enums import ExchangeKind, SignalState
+
+MAX_LINES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """A run that a scheduler claimed. secret: encrypted. taken: the number of the run."""
+
+    pk: int
+    name: str
+    taken: int
+    kind: ExchangeKind
+    pulls: bool
+    pushes: bool
+    address: str
+    push_address: str
+    account: str
+    secret: str
+    checkpoint: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A signal of the same value. is_own: of the exchange's party. is_seen: that party sees it."""
+
+    pk: int
+    is_own: bool
+    is_live: bool
+    is_seen: bool
+    withdrawn_at: datetime | None
+    tlp: str
+    pap: str
+
+
+def exchanges(*, viewer: Party) -> list[ExchangeOut]:
+    """Return all exchanges, by name, for coordinating parties.
+
+    raises: NotAllowedError.
+    """
+    _check(viewer)
+    return all_exchanges(by=viewer.ref)
+
+
+def exchange(name: str, *, viewer: Party) -> ExchangeOut:
+    """Return one exchange. raises: NotAllowedError, NotFoundError."""
+    _check(viewer)
+    return describe(find(name, by=viewer.ref), by=viewer.ref)
+
+
+def log(name: str, *, viewer: Party) -> list[ExchangeLineOut]:
+    """Return the last lines of an exchange's log. raises: NotAllowedError, NotFoundError."""
+    _check(viewer)
+    return lines(name, by=viewer.ref)
+
+
+def all_exchanges(*, by: str) -> list[ExchangeOut]:
+    """Return all exchanges, by name, for the operator at the hub's own console. by: the caller."""
+    rows = Exchange.objects.select_related("party").filter(removed_at=None)
+    return [describe(row, by=by) for row in rows]
+
+
+def lines(name: str, *, by: str) -> list[ExchangeLineOut]:
+    """Return the last lines of an exchange's log, latest first. raises: NotFoundError."""
+    rows = Line.objects.filter(exchange=find(name, by=by))[:MAX_LINES]
+    return [ExchangeLineOut(at=line.at, words=line.words) for line in rows]
+
+
+def find(name: str, *, by: str) -> Exchange:  # noqa: ARG001  # the caller has checked access
+    """Return an exchange that was not removed. raises: NotFoundError."""
+    row = Exchange.objects.select_related("party").filter(name=name, removed_at=None).first()
+    if row is None:
+        raise NotFoundError("there is no exchange {name!r}: see the list", name=name[:60])
+    return row
+
+
+def describe(row: Exchange, *, by: str) -> ExchangeOut:  # noqa: ARG001  # as above
+    """Return the state of an exchange."""
+    state = rules.state_of(
+        is_paused=row.is_paused, removed_at=row.removed_at, failing_since=row.failing_since
+    )
+    return ExchangeOut(
+        name=row.name,
+        kind=ExchangeKind(row.kind),
+        state=state,
+        pulls=row.pulls,
+        pushes=row.pushes,
+        address=row.address,
+        party=row.party.name,
+        terms=Terms.model_validate(row.terms),
+        every_s=row.every_s,
+        added_at=row.added_at,
+        last_ok_at=row.last_ok_at,
+        next_at=row.next_at,
+        failing_since=row.failing_since,
+        why=row.trouble,
+        counts=row.counts,
+        waiting=row.outgoing.exclude(next_at=None).count(),
+        hub=row.hub,
+    )
+
+
+def errand(row: Exchange, *, by: str) -> Errand:  # noqa: ARG001  # for the scheduler
+    """Return the input of a run."""
+    return Errand(
+        pk=row.pk,
+        name=row.name,
+        taken=row.taken,
+        kind=ExchangeKind(row.kind),
+        pulls=row.pulls,
+        pushes=row.pushes,
+        address=row.address,
+        push_address=row.push_address,
+        account=row.account,
+        secret=row.secret,
+        checkpoint=dict(row.checkpoint),
+    )
+
+
+def held(errand: Errand, *, by: str) -> Exchange | None:  # noqa: ARG001  # for the scheduler
+    """Return the exchange of a run; None if it was paused, removed, or taken over."""
+    claimed = Exchange.objects.filter(pk=errand.pk, taken=errand.taken)
+    return claimed.select_related("party").first()
+
+
+def versions(
+    errand: Errand, keys: Iterable[str], *, by: str
+) -> dict[str, str]:  # for the scheduler
+    """Return the versions of a source's records that are known here, by key."""
+    return {key: row.version for key, row in records(errand.pk, keys, by=by).items()}
+
+
+def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]:  # noqa: ARG001  # for the scheduler
+    """Return a source's records by key, each with its signal."""
+    by_key: dict[str, Record] = {}
+    for batch in batches(keys):
+        rows = Record.objects.filter(exchange=exchange, key__in=batch)
+        by_key |= {row.key: row for row in rows.select_related("signal", "signal__shared_by")}
+    return by_key
+
+
+def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # noqa: ARG001  # for the scheduler
+    """Return the parts of a source's records that have not ended, with their signals."""
+    live_parts: list[Record] = []
+    for batch in batches(wholes):
+        rows = Record.objects.filter(exchange=exchange, part_of__in=batch, ended=False)
+        live_parts += rows.exclude(part_of="").select_related("signal", "signal__shared_by")
+    return live_parts
+
+
+def standing(errand: Errand, wholes: Iterable[str], *, by: str) -> dict[str, dict[str, str]]:
+    """Return the versions of known parts of a source's records, by record and part."""
+    versions_by_whole: dict[str, dict[str, str]] = {}
+    for row in parts(errand.pk, wholes, by=by):
+        versions_by_whole.setdefault(row.part_of, {})[row.key] = row.version
+    return versions_by_whole
+
+
+def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]:  # noqa: ARG001  # for the scheduler
+    """Return the number of a source's records that represent each signal and have not ended."""
+    counts: dict[int, int] = {}
+    for batch in batches(pks):
+        rows = Record.objects.filter(exchange=exchange, signal__in=batch, ended=False)
+        for pk in rows.values_list("signal_id", flat=True):
+            if pk is not None:
+                counts[pk] = counts.get(pk, 0) + 1
+    return counts
+
+
+def rivals(
+    keys: Iterable[tuple[str, str, bool]],
+    *,
+    of: Party,
+    by: str,  # noqa: ARG001  # for the scheduler
+) -> dict[tuple[str, str, bool], list[Rival]]:
+    """Return signals of the same values, live or withdrawn here, by kind, value and exercise.
+
+    of: the exchange's party, whose access is checked.
+    """
+    wanted_keys = set(keys)
+    values: dict[str, set[str]] = {}
+    for kind, value, _ in wanted_keys:
+        values.setdefault(kind, set()).add(value)
+    pks = [
+        pk for kind, kind_values in values.items() for pk in statements.live_with(kind, kind_values)
+    ]
+    pks += statements.withdrawn_with({value for _, value, _ in wanted_keys})
+    by_key: dict[tuple[str, str, bool], list[Rival]] = {}
+    for batch in batches(pks):
+        rows = Signal.objects.filter(pk__in=batch)
+        visible_pks = set(rows.filter(visible(of)).values_list("pk", flat=True))
+        for row in rows:
+            rival = Rival(
+                pk=row.pk,
+                is_own=row.shared_by_id == of.pk,
+                is_live=row.state == SignalState.LIVE,
+                is_seen=row.pk in visible_pks,
+                withdrawn_at=row.withdrawn_at,
+                tlp=row.tlp,
+                pap=row.pap,
+            )
+            by_key.setdefault((row.kind, row.value, row.exercise), []).append(rival)
+    return by_key
+
+
+def signals_here(uids: Iterable[UUID], *, by: str) -> set[UUID]:  # noqa: ARG001  # an id says no more
+    """Return those of these ids that belong to signals here."""
+    known_uids: set[UUID] = set()
+    for batch in batches(uids):
+        known_uids |= set(Signal.objects.filter(uid__in=batch).values_list("uid", flat=True))
+    return known_uids
+
+
+def own_hub(*, by: str) -> str:  # noqa: ARG001  # public
+    """Return the id of this hub."""
+    return str(ledger.heads().hub)
+
+
+def own_makers(*, by: str) -> set[str]:  # noqa: ARG001  # public names
+    """Return the creator ids that this hub and its parties use in STIX and MISP."""
+    hub = ledger.heads().hub
+    names = Party.objects.values_list("name", flat=True)
+    identities = {named_id("identity", hub, "party", name) for name in names}
+    return identities | {str(organisation_uuid(hub))}
+
+
+def states(*, viewer: Party) -> dict[str, int]:
+    """Return the number of exchanges in each state, for coordinating parties; empty for others."""
+    if viewer.kind not in COORDINATING:
+        return {}
+    counts = dict.fromkeys(ExchangeState, 0)
+    for exchange in all_exchanges(by=viewer.ref):
+        counts[exchange.state] += 1
+    return {state.value: number for state, number in counts.items()}
+
+
+def _check(viewer: Party) -> None:
+    """Refuse parties that do not coordinate: addresses of partners are not for everybody."""
+    if viewer.kind not in COORDINATING:
+        raise NotAllowedError(
+            "authorities, agencies and consortia see exchanges: ask the hub's operator"
+        )

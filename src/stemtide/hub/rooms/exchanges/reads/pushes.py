@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read signals for pushing: the facts for the rules, and batches to send."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Q
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.rooms.exchanges.models import Outgoing
+from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
+from stemtide.hub.rooms.exchanges.rules.pushes import Leaving
+from stemtide.hub.rooms.exchanges.sources.source import Parcel
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import collection as reads_collection
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.interop.exchanges import OutgoingState
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.handling import Pap, Tlp
+
+
+def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # for the scheduler
+    """Return the facts about a signal that the rules for pushing need."""
+    return Leaving(
+        kind=Kind(row.kind),
+        tlp=Tlp(row.tlp),
+        pap=Pap(row.pap),
+        url=row.url,
+        reach=row.reach,
+        is_disputed=row.is_disputed,
+        exercise=row.exercise,
+        crisis=UUID(str(row.crisis.uid)) if row.crisis else None,
+        via=tuple(row.via.split()),
+    )
+
+
+def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list[Parcel]:
+    """Return the signals that are due to be sent, withdrawals first: they must not wait.
+
+    Refused ones come last, so that they never delay the rest. A withdrawal is sent even if the
+    party may no longer see the signal; a new signal only while viewer may see it.
+    """
+    is_new = Q(visible(viewer, "signal__"), state=OutgoingState.WAITING)
+    is_new &= Q(signal__state=SignalState.LIVE)
+    due = Outgoing.objects.filter(exchange=errand.pk, next_at__lte=now)
+    due = due.filter(Q(state=OutgoingState.TAKING_BACK) | is_new)
+    last = F("refused_since").asc(nulls_first=True)
+    outgoing = list(due.select_related("signal").order_by("state", last, "pk")[:limit])
+    chosen = Signal.objects.filter(pk__in=[item.signal_id for item in outgoing])
+    rows, _ = reads_collection.page(chosen, viewer=viewer, limit=limit)
+    by_pk = {row["pk"]: row for row in rows}
+    return [
+        Parcel(
+            pk=item.pk,
+            row=by_pk[item.signal_id],
+            remote=item.remote,
+            is_back=item.state == OutgoingState.TAKING_BACK,
+            withdrawn_at=_ended_at(item.signal, now=now),
+            refused_since=item.refused_since,
+        )
+        for item in outgoing
+        if item.signal_id in by_pk
+    ]
+
+
+def _ended_at(row: Signal, *, now: datetime) -> datetime | None:
+    """Return when a signal ended; now for a signal that is live here and withdrawn only there."""
+    return now if row.state == SignalState.LIVE else row.withdrawn_at or row.expires_at

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for exchanges: who runs them, which records are accepted, and when they run again."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
+from stemtide.hub.platform.permissions import allows
+from stemtide.interop.exchanges import ExchangeState, Fate, Terms, Told
+from stemtide.protocol.enums import Direction, ExchangeKind, PartyKind
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.messages.signals import MAX_VIA, SignalIn
+
+__all__ = [
+    "NotTakenError",
+    "TooManyNewError",
+    "allows",
+    "check_address",
+    "check_direction",
+    "check_manage",
+    "check_name",
+    "check_schedule",
+    "check_secret",
+    "check_sharer",
+    "check_terms",
+    "fit",
+    "is_overruled",
+    "is_stricter",
+    "next_try",
+    "state_of",
+    "tightened",
+]
+
+LEASE = timedelta(minutes=10)
+"""How long one scheduler holds an exchange; a run in both directions ends well within it."""
+
+MIN_EVERY_S, MAX_EVERY_S = 15, 86_400
+LONGEST_PAUSE = timedelta(hours=6)
+"""Longest delay before a failing source is polled again."""
+
+GO_ON_AFTER = timedelta(seconds=5)
+"""Delay until the next run if a source has more than one run can process."""
+
+JITTER = 0.1
+"""Random share of the interval, so that hubs do not poll in step."""
+
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_FUTURE = timedelta(days=1)
+
+
+class NotTakenError(Exception):
+    """A record is not accepted. fate: left out by the terms, or refused as invalid."""
+
+    def __init__(self, fate: Fate, words: str) -> None:
+        super().__init__(words)
+        self.fate = fate
+
+
+class TooManyNewError(RefusalError):
+    """A source brings more new signals in a day than its terms allow.
+
+    counts: the records of the page that were processed all the same, by fate.
+    """
+
+    counts: Mapping[str, int] = MappingProxyType({})
+
+
+def check_name(name: str) -> None:
+    """Refuse names unlike those of parties, because the ledger and commands use them."""
+    if not _NAME.fullmatch(name):
+        raise InvalidError(
+            "name",
+            "{name!r} is not a name: use 1 to 40 of a-z, 0-9 and - (not at an end)",
+            name=name[:60],
+        )
+
+
+def check_sharer(*, kind: PartyKind, exchanges: int) -> None:
+    """Refuse a party that is an observer or that shares another source's signals.
+
+    Disputes, withdrawals and questions about a signal must concern one source only.
+    """
+    if kind is PartyKind.OBSERVER:
+        raise InvalidError("party", "is an observer, which shares nothing: name another")
+    if exchanges:
+        raise ConflictError(
+            "this party is that of another exchange: add one of its own with stemtide party add"
+        )
+
+
+def check_manage(*, kind: PartyKind) -> None:
+    """Refuse to pause or resume an exchange for any party but an agency."""
+    if kind is not PartyKind.AGENCY:
+        raise NotAllowedError(
+            "an agency, or the hub's operator, pauses and resumes exchanges: ask one of them"
+        )
+
+
+def check_direction(kind: ExchangeKind, direction: Direction) -> None:
+    """Refuse to push to a MISP feed, which is read-only."""
+    if kind is ExchangeKind.MISP_FEED and direction is not Direction.PULL:
+        raise InvalidError("direction", "a MISP feed is pulled from, and not pushed to")
+
+
+def check_secret(secret: str, *, account: str) -> None:
+    """Refuse a secret or account that an HTTP header cannot carry."""
+    for field, text in (("secret", secret), ("account", account)):
+        if any(not " " <= character <= "~" for character in text) or text != text.strip():
+            raise InvalidError(field, "holds what no header can carry: give one line of ASCII")
+
+
+def check_schedule(every_s: int) -> None:
+    """Refuse an interval that is too long to be useful or too short for the other side."""
+    if not MIN_EVERY_S <= every_s <= MAX_EVERY_S:
+        raise InvalidError(
+            "every",
+            "{every_s} s is not possible: give {least} to {most} seconds",
+            every_s=every_s,
+            least=MIN_EVERY_S,
+            most=MAX_EVERY_S,
+        )
+
+
+def check_terms(terms: Terms) -> None:
+    """Refuse terms that accept nothing, or that would pass on TLP:RED."""
+    order = list(Tlp)
+    if terms.tlp_strictest is Tlp.RED:
+        raise InvalidError("tlp_strictest", "is RED, which is for its recipients alone: name AMBER")
+    if order.index(terms.tlp_loosest) < order.index(terms.tlp_strictest):
+        raise InvalidError(
+            "tlp_loosest", "is stricter than the strictest that is taken: nothing would be"
+        )
+
+
+def check_address(kind: ExchangeKind, address: str) -> str:
+    """Return an address in the normal form of its kind.
+
+    Whether the hub may connect to it is checked at every connection. raises: InvalidError.
+    """
+    address = address.strip()
+    if kind is ExchangeKind.TAXII:
+        address = address.rstrip("/") + "/"
+        if not re.search(r"/collections/[^/]+/$", address):
+            raise InvalidError(
+                "address", "must be that of a collection: https://host/root/collections/ID/"
+            )
+        return address
+    return address.rstrip("/").removesuffix("/manifest.json")
+
+
+def fit(source_record: Told, *, terms: Terms, now: datetime) -> SignalIn:
+    """Return the signal that a record becomes under an exchange's terms.
+
+    raises: NotTakenError.
+    """
+    facts: dict[str, Any] = dict(source_record.facts or {})
+    _check_wanted(source_record, facts=facts, terms=terms, now=now)
+    tlp = _mark(facts.pop("tlp", None), terms=terms)
+    pap: Pap = _strictest(list(Pap), facts.pop("pap", terms.pap), terms.pap)
+    facts["confidence"] = min(int(facts.get("confidence", terms.confidence)), terms.confidence)
+    fields = {
+        "labels": terms.labels,
+        "severity": terms.severity,
+        **facts,
+        "tlp": tlp,
+        "pap": pap,
+        "crisis": terms.crisis,
+        "exercise": terms.exercise,
+        "via": _way(source_record.via),
+    }
+    try:
+        return SignalIn.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ".".join(map(str, first["loc"]))
+        words = f"{path}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
+        raise NotTakenError(Fate.REFUSED, words[:300]) from error
+
+
+def _way(via: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the hubs that a record came through, without the middle if there are too many."""
+    hops = tuple(dict.fromkeys(via))
+    return hops if len(hops) <= MAX_VIA else (hops[0], *hops[1 - MAX_VIA :])
+
+
+def _check_wanted(
+    source_record: Told, *, facts: Mapping[str, Any], terms: Terms, now: datetime
+) -> None:
+    """Refuse a record that the terms exclude. raises: NotTakenError."""
+    if terms.kinds and facts.get("kind") not in terms.kinds:
+        raise NotTakenError(Fate.LEFT_OUT, f"kind {facts.get('kind')}: the terms do not name it")
+    if source_record.is_exercise and not terms.exercise:
+        raise NotTakenError(Fate.LEFT_OUT, "it is an exercise there, and this exchange is not")
+    if facts.get("audience"):
+        raise NotTakenError(Fate.LEFT_OUT, "it is for named parties there, of which we are one")
+    expires_at = facts.get("expires_at")
+    if expires_at is not None and expires_at <= now:
+        raise NotTakenError(Fate.LEFT_OUT, "it ran out already")
+
+
+def _mark(reported: Tlp | None, *, terms: Terms) -> Tlp:
+    """Return the TLP of a record. raises: NotTakenError if it is stricter than the terms accept."""
+    order = list(Tlp)
+    tlp: Tlp = _strictest(order, reported or terms.tlp, terms.tlp_loosest)
+    if order.index(tlp) < order.index(terms.tlp_strictest):
+        raise NotTakenError(Fate.LEFT_OUT, f"TLP:{tlp.upper()} is stricter than the terms take")
+    return tlp
+
+
+def _strictest(order: list[Any], *marks: Any) -> Any:  # noqa: ANN401  # TLP or PAP
+    """Return the strictest of these marks."""
+    return min(marks, key=order.index)
+
+
+def is_stricter(body: SignalIn, *, tlp: str, pap: str) -> bool:
+    """Whether one of a signal's marks is stricter than those given."""
+    order, acts = list(Tlp), list(Pap)
+    return order.index(body.tlp) < order.index(Tlp(tlp)) or (
+        acts.index(body.pap) < acts.index(Pap(pap))
+    )
+
+
+def tightened(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
+    """Return a signal with the strictest of its marks and those given."""
+    marks = {
+        "tlp": _strictest(list(Tlp), body.tlp, Tlp(tlp)),
+        "pap": _strictest(list(Pap), body.pap, Pap(pap)),
+    }
+    return body.model_copy(update=marks)
+
+
+def is_overruled(said_at: datetime | None, *, withdrawn_at: datetime) -> bool:
+    """Whether a withdrawal here is later than the source's record, which may then be an echo.
+
+    A record without a time counts as earlier.
+    """
+    return said_at is None or said_at <= withdrawn_at
+
+
+def is_ours(source_record: Told, *, hub: UUID, signals: set[UUID], makers: set[str]) -> bool:
+    """Whether a record is one of ours that came back. signals: those of its ids known here."""
+    is_named = any(signal in signals for signal in source_record.signals) or not makers.isdisjoint(
+        source_record.makers
+    )
+    return str(hub) in source_record.via or is_named
+
+
+def next_try(
+    now: datetime, *, every_s: int, failures: int, jitter: float, retry_after_s: float | None = None
+) -> datetime:
+    """Return when a source is polled again.
+
+    jitter: 0..1. retry_after_s: the wait that the source requested.
+    """
+    pause = timedelta(seconds=every_s) * 2 ** min(failures, 20)
+    pause = max(min(pause, LONGEST_PAUSE), timedelta(seconds=every_s))
+    pause *= 1 + JITTER * (2 * jitter - 1)
+    if retry_after_s is not None:
+        pause = max(pause, min(timedelta(seconds=max(retry_after_s, 0)), LONGEST_PAUSE))
+    due: datetime = now + pause
+    return due
+
+
+def state_of(
+    *, is_paused: bool, removed_at: datetime | None, failing_since: datetime | None
+) -> ExchangeState:
+    """Return the state of an exchange."""
+    if removed_at is not None:
+        return ExchangeState.REMOVED
+    if is_paused:
+        return ExchangeState.PAUSED
+    return ExchangeState.FAILING if failing_since else ExchangeState.RUNNING
+
+
+def lies_ahead(moment: datetime, *, now: datetime) -> bool:
+    """Whether a source's time is so far ahead that continuing from it would skip records."""
+    return moment > now + _FUTURE

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for signals that leave to another hub. The strictest rule wins; in doubt a signal stays."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.interop.exchanges import Terms
+from stemtide.interop.stopncii.records import TYPE_OF
+from stemtide.protocol.enums import ExchangeKind
+from stemtide.protocol.handling import Pap, Tlp
+
+ONWARD = {
+    Tlp.RED: False,
+    Tlp.AMBER_STRICT: False,
+    Tlp.AMBER: False,
+    Tlp.GREEN: True,
+    Tlp.CLEAR: True,
+}
+"""Whether each TLP may leave to any partner. source: TLP 2.0, FIRST, August 2022."""
+
+TAKE_BACK_AFTER = (
+    timedelta(minutes=10),
+    timedelta(hours=1),
+    timedelta(hours=6),
+    timedelta(hours=24),
+)
+"""Delays before a refused withdrawal is sent again; after the last one it is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The facts about a signal that the rules need. via: the hubs that it came through."""
+
+    kind: Kind
+    tlp: Tlp
+    pap: Pap
+    url: str
+    reach: str | None
+    is_disputed: bool
+    exercise: bool
+    crisis: UUID | None
+    via: tuple[str, ...]
+
+
+def may_leave(signal: Leaving, *, kind: ExchangeKind, terms: Terms, inside: bool, hub: str) -> bool:
+    """Whether a live signal that the partner's party may see is sent to the partner.
+
+    inside: whether the partner belongs to the community that TLP:AMBER may reach, as configured.
+    hub: the partner's id, if known. Signals from other hubs leave only if their mark allows anyone.
+    """
+    is_tlp_allowed = ONWARD[signal.tlp] or (signal.tlp is Tlp.AMBER and inside and not signal.via)
+    is_within_terms = (
+        signal.exercise is terms.exercise
+        and (terms.crisis is None or signal.crisis == terms.crisis)
+        and (not terms.kinds or signal.kind in terms.kinds)
+    )
+    is_known_there = bool(hub) and hub in signal.via
+    is_supported = kind is ExchangeKind.TAXII or (
+        signal.kind in TYPE_OF
+        and not signal.reach
+        and (signal.kind is not Kind.URL or bool(signal.url))
+    )
+    # PAP:RED stays: a partner's machines may act on every signal that they receive.
+    is_safe = signal.pap is not Pap.RED and not signal.is_disputed
+    return is_tlp_allowed and is_within_terms and is_supported and is_safe and not is_known_there
+
+
+def take_back_at(refusals: int, *, now: datetime) -> datetime | None:
+    """Return when a withdrawal refused so often is sent again; None if it is given up."""
+    is_given_up = refusals > len(TAKE_BACK_AFTER)
+    return None if is_given_up else now + TAKE_BACK_AFTER[max(refusals, 1) - 1]

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run due exchanges, a few at a time, outside every transaction.
+
+1 A run fetches a page, writes it with its checkpoint, and fetches the next.
+2 It stops at the end, or at its limit of time, bytes or pages, and then soon continues from there.
+3 Errors are recorded in words, and the source is polled again with growing delays.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from stemtide.hub.platform.egress.thread_pool import Crew
+from stemtide.hub.platform.errors import RefusalError
+from stemtide.hub.rooms.exchanges import encryption as seals
+from stemtide.hub.rooms.exchanges.encryption import LostSecretError
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes as reads_pushing
+from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
+from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
+from stemtide.hub.rooms.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
+from stemtide.hub.rooms.exchanges.sources.source import (
+    AllRefusedError,
+    Asking,
+    Place,
+    Puller,
+    Pusher,
+    SourceError,
+)
+from stemtide.hub.rooms.exchanges.writes import (
+    exchanges as writes,
+    pulls as writes_pulling,
+    pushes as writes_pushing,
+)
+from stemtide.protocol.enums import ExchangeKind
+
+log = logging.getLogger(__name__)
+
+THREADS = 2
+"""Exchanges that run at the same time."""
+
+RUN_S = 120.0
+MAX_PAGES = 100
+"""The time in which one run starts new requests, and its pages; then other exchanges run.
+If an exchange pulls and pushes, each has half of the time.
+"""
+
+CLOCK = "clock"
+
+PULLERS: Mapping[ExchangeKind, Puller] = {
+    ExchangeKind.TAXII: taxii.pull,
+    ExchangeKind.STOPNCII: stopncii.pull,
+    ExchangeKind.MISP_FEED: misp.pull,
+}
+
+PUSHERS: Mapping[ExchangeKind, Pusher] = {
+    ExchangeKind.TAXII: taxii_push.push,
+    ExchangeKind.STOPNCII: stopncii_push.push,
+}
+
+PARCELS = 100
+"""Signals that are sent in one batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How this hub connects to others. loopback: whether to this machine as well."""
+
+    loopback: bool = False
+
+
+def way_of_settings() -> Way:
+    """Return the connection settings."""
+    return Way(loopback=settings.EXCHANGE_LOOPBACK)
+
+
+class Running:
+    """Runner of due exchanges, a few at a time; its caller never waits for another hub.
+
+    now, chance: the clock and the random numbers, injected by the caller.
+    """
+
+    def __init__(
+        self,
+        *,
+        way: Way,
+        now: Callable[[], datetime],
+        chance: Callable[[], float],
+        threads: int = THREADS,
+    ) -> None:
+        self._way = way
+        self._now = now
+        self._chance = chance
+        self._crew: Crew[Errand] = Crew(self.run, threads=threads, name="exchanges")
+
+    def start_due(self, now: datetime) -> int:
+        """Start as many due runs as there are free threads; return how many."""
+        free = self._crew.free
+        if free <= 0:
+            return 0
+        errands = writes.claim_due(now, limit=free)
+        self._crew.start(errands)
+        return len(errands)
+
+    def settle(self) -> None:
+        """Wait for runs in progress: for tests and at the end of the process."""
+        self._crew.settle()
+
+    def close(self) -> None:
+        """Stop after the runs in progress; others stay due."""
+        self._crew.close()
+
+    def run(self, errand: Errand) -> dict[str, int]:
+        """Run one exchange and record the result; return the number of records by fate."""
+        counts: Counter[str] = Counter()
+        try:
+            more = self._run(errand, counts=counts)
+        except (SourceError, RefusalError, LostSecretError) as error:
+            retry_after_s = getattr(error, "retry_after_s", None)
+            answers = isinstance(error, TooManyNewError | AllRefusedError)
+            self._trouble(errand, str(error), retry_after_s=retry_after_s, answers=answers)
+            return dict(+counts)
+        except Exception:
+            log.exception("exchange %s failed; it is tried again", errand.name)
+            self._trouble(errand, "the hub itself failed; its operator finds why in its log")
+            return dict(+counts)
+        writes.note_done(errand, more=more, chance=self._chance(), now=self._now())
+        return dict(+counts)
+
+    def _run(self, errand: Errand, *, counts: Counter[str]) -> bool:
+        """Pull and push; return whether there is more. raises: SourceError, RefusalError."""
+        place = Place(
+            address=errand.address,
+            push_address=errand.push_address,
+            account=errand.account,
+            secret=seals.unseal(errand.secret),
+            hub=reads.own_hub(by=CLOCK),
+            loopback=self._way.loopback,
+        )
+        part_s = RUN_S / 2 if errand.pulls and errand.pushes else RUN_S
+
+        def asking() -> Asking:
+            return Asking(place, until=time.monotonic() + part_s, now=self._now())
+
+        more, day_is_full = False, None
+        try:
+            more = errand.pulls and self._pull(errand, asking=asking(), counts=counts)
+        except TooManyNewError as error:
+            day_is_full = error  # pushing goes on
+        if errand.pushes:
+            more = self._push(errand, asking=asking(), counts=counts) or more
+        if day_is_full is not None:
+            raise day_is_full
+        return more
+
+    def _pull(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
+        """Pull page by page; return whether there is more. raises: SourceError, RefusalError."""
+        checkpoint = dict(errand.checkpoint)
+
+        def versions_of(keys: Iterable[str]) -> Mapping[str, str]:
+            return reads.versions(errand, keys, by=CLOCK)
+
+        more, day_is_full = True, None
+        for _ in range(MAX_PAGES):
+            page = PULLERS[errand.kind](checkpoint, asking=asking, versions_of=versions_of)
+            counted: Mapping[str, int] | None
+            try:
+                counted = writes_pulling.take(
+                    errand, page, now=self._now(), is_full=day_is_full is not None
+                )
+            except TooManyNewError as error:
+                # Withdrawals on later pages must not wait for the next day.
+                day_is_full, counted = error, error.counts
+            if counted is None:  # paused, removed, or run by another scheduler meanwhile
+                return False
+            counts.update(counted)
+            more = page.more
+            if not more or asking.is_over:
+                break
+            checkpoint = page.checkpoint
+        if day_is_full is not None:
+            raise day_is_full
+        return more
+
+    def _push(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
+        """Push batch by batch; return whether there is more. raises: SourceError."""
+        for _ in range(MAX_PAGES):
+            if not writes_pushing.note_waiting(errand, now=self._now()):
+                break
+        for _ in range(MAX_PAGES):
+            row = reads.held(errand, by=CLOCK)
+            if row is None:
+                return False
+            parcels = reads_pushing.parcels(
+                errand, viewer=row.party, now=self._now(), limit=PARCELS
+            )
+            if not parcels:
+                return False
+            if not writes_pushing.note_begun(errand, [parcel.pk for parcel in parcels]):
+                return False
+            try:
+                results, remotes = PUSHERS[errand.kind](parcels, asking=asking)
+            except AllRefusedError as error:
+                self._note_all_refused(errand, error, counts=counts)
+                raise
+            if not self._note_sent(errand, results, remotes=remotes, counts=counts):
+                return False
+            if asking.is_over:
+                break
+        return True
+
+    def _note_all_refused(
+        self, errand: Errand, error: AllRefusedError, *, counts: Counter[str]
+    ) -> None:
+        """Record that everything new was refused, and the results of withdrawals if known."""
+        writes_pushing.note_all_refused(errand, error.parcels, now=self._now())
+        if error.results:
+            self._note_sent(errand, error.results, remotes={}, counts=counts)
+
+    def _note_sent(
+        self,
+        errand: Errand,
+        results: Mapping[int, str],
+        *,
+        remotes: Mapping[int, str],
+        counts: Counter[str],
+    ) -> bool:
+        """Record and count the results of a batch; return False if another run has taken over."""
+        noted = writes_pushing.note_sent(errand, results, remotes=remotes, now=self._now())
+        if noted is None:
+            return False
+        counts.update({"pushed": noted[0], "push_refused": noted[1]})
+        return True
+
+    def _trouble(
+        self,
+        errand: Errand,
+        words: str,
+        *,
+        retry_after_s: float | None = None,
+        answers: bool = False,
+    ) -> None:
+        """Record an error."""
+        writes.note_trouble(
+            errand,
+            words=words,
+            chance=self._chance(),
+            now=self._now(),
+            retry_after_s=retry_after_s,
+            answers=answers,
+        )

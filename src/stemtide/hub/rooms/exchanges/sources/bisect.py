@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bisect batches for servers that accept all of a message or nothing.
+
+A message that is refused as invalid is halved until the invalid signal is alone, so that it cannot
+block the others. If nothing is accepted at all, the server itself may be at fault, which says
+little about single signals.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import TypeAlias
+
+from stemtide.hub.rooms.exchanges.sources.source import (
+    AllRefusedError,
+    Asking,
+    Parcel,
+    RefusedError,
+    SourceError,
+)
+
+UNPROCESSABLE = 422
+WRONG = frozenset({400, 413, UNPROCESSABLE})
+"""Statuses for an invalid or too large message. Other 4xx statuses concern our access.
+
+source: RFC 9110, sections 15.5.1, 15.5.14 and 15.5.21.
+"""
+
+PROVEN_AFTER = timedelta(hours=12)
+"""How long new signals must be refused, while nothing new is accepted, before that counts.
+
+Half a day is enough to repair a proxy.
+"""
+
+Send: TypeAlias = Callable[[Sequence[Parcel]], dict[int, str]]
+"""Sends parcels; returns the result of each: words of a refusal, "" if accepted."""
+
+
+def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking) -> dict[int, str]:
+    """Send batches one after another, halving those that are refused as invalid.
+
+    Once a result is known it is returned, even if time runs out or an error ends the sending: the
+    next run will meet the error again. An accepted withdrawal proves nothing about new signals,
+    which may go to another address.
+
+    raises: SourceError if no result is known; AllRefusedError if new signals were all refused, and
+    only
+    recently.
+    """
+    results: dict[int, str] = {}
+    refused_alone: list[Parcel] = []
+    trouble: SourceError | None = None
+    is_answered = False
+    waiting = [group for group in groups if group][::-1]
+    while waiting and not (results and asking.is_over):
+        batch = waiting.pop()
+        try:
+            batch_results = send(batch)
+            results |= batch_results
+            is_answered |= any(
+                parcel.pk in batch_results and not parcel.is_back for parcel in batch
+            )
+        except SourceError as error:
+            trouble = error
+            if not isinstance(error, RefusedError) or error.status not in WRONG:
+                break
+            if len(batch) == 1:
+                results[batch[0].pk] = str(error)
+                refused_alone.append(batch[0])
+            else:
+                middle = len(batch) // 2
+                waiting += [batch[middle:], batch[:middle]]
+    if trouble is not None and not results:
+        raise trouble
+    refused_new = [parcel for parcel in refused_alone if not parcel.is_back]
+    if trouble is None or is_answered or not refused_new:
+        return results
+    return _proven(results, refused_new=refused_new, trouble=trouble, asking=asking)
+
+
+def _proven(
+    results: dict[int, str], *, refused_new: Iterable[Parcel], trouble: SourceError, asking: Asking
+) -> dict[int, str]:
+    """Return the results that count when nothing new was accepted. raises: AllRefusedError.
+
+    refused_new: refused when sent alone. Refused withdrawals count: they are retried anyway.
+    """
+    fresh = {
+        parcel.pk
+        for parcel in refused_new
+        if parcel.refused_since is None or asking.now - parcel.refused_since < PROVEN_AFTER
+    }
+    if not fresh:
+        return results
+    other_results = {pk: words for pk, words in results.items() if pk not in fresh}
+    raise AllRefusedError(trouble, parcels=tuple(fresh), results=other_results) from trouble

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pull from a MISP feed: the manifest, then events with a newer timestamp.
+
+1 The manifest is requested with the ETag of the last completed one (304: nothing is new).
+2 New events are put into the checkpoint, a limited number at a time; each step reads one event.
+3 An event that cannot be read is logged and skipped until its timestamp rises.
+
+Events that vanish from the manifest end nothing, as in MISP: ended ones are marked as deleted.
+
+source: MISP's own reader of feeds (Feed.php).
+"""
+
+import re
+from typing import Any
+
+from stemtide.hub.platform.egress.requests import Question
+from stemtide.hub.rooms.exchanges.sources.source import (
+    Asking,
+    Known,
+    LargeError,
+    RefusedError,
+    SourceError,
+    read_json,
+)
+from stemtide.interop.exchanges import Fault, Pull
+from stemtide.interop.misp.pulled import EventError, read_event
+
+MAX_EVENTS = 20_000
+"""Most events in a manifest; more are an error."""
+
+AT_ONCE = 200
+"""Events per checkpoint; the others are read from the manifest afterwards."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DAY_S = 86_400
+_MAX_DIGITS = 15
+_GONE = 404
+
+
+def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> Pull:
+    """Make one step: read the manifest, or one event.
+
+    checkpoint: etag (of the last completed manifest), pending (events with their timestamps), tag
+    (of
+    the manifest that they are from), rest (whether it has more).
+
+    raises: SourceError.
+    """
+    if checkpoint.get("pending"):
+        return _event(checkpoint, asking=asking)
+    headers = {"if-none-match": str(checkpoint["etag"])} if checkpoint.get("etag") else {}
+    response = asking.ask(_question("manifest.json", asking=asking, headers=headers))
+    if response.status == 304:  # noqa: PLR2004  # Not Modified
+        return Pull(checkpoint=checkpoint)
+    listed = read_json(response)
+    if not isinstance(listed, dict) or len(listed) > MAX_EVENTS:
+        raise SourceError("its answer is no manifest, or one of too many events")
+    new, notes = _new(listed, versions_of=versions_of, now_s=int(asking.now.timestamp()))
+    tag = response.headers.get("etag", "")[:300]
+    if not new:
+        return Pull(checkpoint={"etag": tag}, notes=notes)
+    onward = {"pending": new[:AT_ONCE], "tag": tag, "rest": len(new) > AT_ONCE}
+    return Pull(checkpoint=onward, more=True, notes=notes)
+
+
+def _new(
+    listed: dict[str, Any], *, versions_of: Known, now_s: int
+) -> tuple[list[list[Any]], tuple[str, ...]]:
+    """Return events whose timestamp is higher than the one that was read, oldest first."""
+    stamps: dict[str, int] = {}
+    invalid_count = 0
+    for uuid, entry in listed.items():
+        text = str(entry.get("timestamp", "")) if isinstance(entry, dict) else ""
+        stamp = int(text) if text.isdecimal() and len(text) <= _MAX_DIGITS else None
+        if not _UUID.fullmatch(uuid) or stamp is None or stamp > now_s + _DAY_S:
+            invalid_count += 1
+        else:
+            stamps[uuid] = stamp
+    known_stamps = versions_of(_key(uuid) for uuid in stamps)
+    new = [
+        [uuid, stamp]
+        for uuid, stamp in sorted(stamps.items(), key=lambda item: (item[1], item[0]))
+        if stamp > int(known_stamps.get(_key(uuid), 0))
+    ]
+    notes = (
+        (f"{invalid_count} events of the manifest have no UUID, or no time that can be",)
+        if invalid_count
+        else ()
+    )
+    return new, notes
+
+
+def _event(checkpoint: dict[str, Any], *, asking: Asking) -> Pull:
+    """Read the next event."""
+    (uuid, stamp), *pending = checkpoint["pending"]
+    onward: dict[str, Any] = {**checkpoint, "pending": pending}
+    more = bool(pending) or bool(checkpoint.get("rest"))
+    if not pending:
+        onward = {} if checkpoint.get("rest") else {"etag": checkpoint.get("tag", "")}
+    events = {_key(uuid): str(stamp)}
+    try:
+        response = asking.ask(_question(f"{uuid}.json", asking=asking))
+        source_records, faults, others = read_event(read_json(response))
+    except (EventError, LargeError) as error:
+        fault = Fault(_key(uuid), str(error))
+        return Pull([], [fault], onward, more=more, events=events)
+    except RefusedError as error:
+        if error.status != _GONE:
+            raise
+        fault = Fault(_key(uuid), "it is in the manifest, and not there (404)")
+        return Pull([], [fault], onward, more=more, events=events)
+    return Pull(source_records, faults, onward, more=more, events=events, others=others)
+
+
+def _question(name: str, *, asking: Asking, headers: dict[str, str] | None = None) -> Question:
+    """Return the request, with the bare key as MISP expects it, or Basic with an account."""
+    place = asking.place
+    all_headers = {"accept": "application/json", **asking.signed(bare=True), **(headers or {})}
+    return Question(f"{place.address}/{name}", headers=all_headers)
+
+
+def _key(uuid: str) -> str:
+    """Return an event's key among the records."""
+    return f"event:{uuid}"

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Requests of one run to another hub: credentials, time budget, byte budget."""
+
+import base64
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from stemtide.hub.platform.egress.addresses import Reach
+from stemtide.hub.platform.egress.requests import (
+    PORTS,
+    SCHEMES,
+    Answer,
+    NoAnswerError,
+    Question,
+    TooLargeError,
+    ask,
+)
+from stemtide.hub.rooms.exchanges.rules.exchanges import LONGEST_PAUSE
+from stemtide.interop.exchanges import Pull
+from stemtide.protocol.webhook_headers import retry_after
+
+MAX_URL_CHARS = 4000
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+MAX_RUN_BYTES = 128 * 1024 * 1024
+ONE_TIMEOUT_S = 30.0
+"""Longest duration of one request, including its response."""
+
+AFTER_S = 120.0
+"""Extra time in which a run finishes requests that it began in time."""
+
+_MARKS, _MARK_DIGITS = 32, 16
+_OK, _MULTIPLE = 200, 300
+_REFUSED = {401, 403}
+_GONE, _BUSY = 404, {429, 502, 503, 504}
+
+
+class SourceError(Exception):
+    """The other hub cannot be used now. retry_after_s: the wait that it requested."""
+
+    def __init__(self, words: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(words)
+        self.retry_after_s = retry_after_s
+
+
+class RefusedError(SourceError):
+    """The other hub rejects our request (4xx). status: of HTTP."""
+
+    def __init__(self, words: str, *, status: int) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class AllRefusedError(SourceError):
+    """The other hub responds, and refuses everything new.
+
+    parcels: primary keys of the new ones. results: known results of other parcels.
+    """
+
+    def __init__(
+        self, trouble: SourceError, *, parcels: tuple[int, ...], results: Mapping[int, str]
+    ) -> None:
+        words = f"it takes nothing of what is sent: {trouble}"
+        super().__init__(words, retry_after_s=trouble.retry_after_s)
+        self.parcels = parcels
+        self.results = results
+
+
+class LargeError(SourceError):
+    """A response is larger than the limit; a smaller page may fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The address of another hub, and the credentials for it.
+
+    hub: our own id. loopback: whether this machine may be reached.
+    """
+
+    address: str
+    push_address: str
+    account: str
+    secret: str
+    hub: str = ""
+    loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One signal to be sent to another hub, or to be withdrawn there.
+
+    row: the signal as collections have it. remote: its id there.
+    refused_since: since when it is refused in runs in which nothing new is accepted.
+    """
+
+    pk: int
+    row: dict[str, Any]
+    remote: str
+    is_back: bool
+    withdrawn_at: datetime | None
+    refused_since: datetime | None = None
+
+
+Known: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
+"""Returns the known versions of records, by key."""
+
+
+class Asking:
+    """The requests of one run to one other hub.
+
+    until: of time.monotonic(); nothing new is begun after it. now: for Retry-After.
+    """
+
+    def __init__(self, place: Place, *, until: float, now: datetime) -> None:
+        self.place = place
+        self.now = now
+        self._until = until
+        self._end = until + AFTER_S
+        self._left = MAX_RUN_BYTES
+        self._reach = Reach(
+            schemes=SCHEMES, ports=PORTS, loopback=place.loopback, max_chars=MAX_URL_CHARS
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has no time or bytes left."""
+        return time.monotonic() >= self._until or self._left <= 0
+
+    def ask(self, question: Question) -> Answer:
+        """Send a request; any status other than success or 304 raises an error.
+
+        raises: SourceError, RefusedError, LargeError.
+        """
+        started = time.monotonic()
+        if started >= self._end:
+            raise SourceError("it is too slow for one run: it is asked again later")
+        until = min(self._end, started + ONE_TIMEOUT_S)
+        try:
+            response = ask(question, reach=self._reach, until=until, max_bytes=MAX_ANSWER_BYTES)
+        except TooLargeError as error:
+            self._left -= MAX_ANSWER_BYTES
+            raise LargeError(str(error)) from error
+        except NoAnswerError as error:
+            raise SourceError(str(error)) from error
+        self._left -= len(response.body)
+        if _OK <= response.status < _MULTIPLE or response.status == 304:  # noqa: PLR2004  # Not Modified
+            return response
+        raise _error(response, now=self.now)
+
+    def signed(self, *, bare: bool = False) -> dict[str, str]:
+        """Return the Authorization header: Basic with an account, else Bearer, or bare the secret.
+
+        Empty if there is neither account nor secret.
+        """
+        place = self.place
+        if place.account:
+            credentials = f"{place.account}:{place.secret}".encode()
+            return {"authorization": f"Basic {base64.b64encode(credentials).decode()}"}
+        if not place.secret:
+            return {}
+        return {"authorization": place.secret if bare else f"Bearer {place.secret}"}
+
+
+Pusher: TypeAlias = Callable[..., tuple[dict[int, str], dict[int, str]]]
+"""Pushes parcels: (parcels, *, asking). Returns words of refusals, and ids there."""
+
+Puller: TypeAlias = Callable[..., Pull]
+"""Pulls one page: (checkpoint, *, asking, versions_of). raises: SourceError."""
+
+
+def read_json(response: Answer) -> Any:  # noqa: ANN401  # JSON of any shape
+    """Return the JSON of a response. raises: SourceError."""
+    try:
+        return msgspec.json.decode(response.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise SourceError("its answer is no JSON") from error
+
+
+def pages_with(checkpoint: Mapping[str, Any], versions: Iterable[str]) -> list[str] | None:
+    """Return the marks of the pages read so far, including the present page.
+
+    versions: of everything on the page, with ids. returns: None for a page that was read before. An
+    empty page has no mark: only its token can show that it is new.
+    """
+    before: list[str] = checkpoint.get("pages", [])
+    sorted_versions = sorted(set(versions))
+    if not sorted_versions:
+        return before
+    mark = hashlib.sha256("\n".join(sorted_versions).encode("utf-8", "replace")).hexdigest()[
+        :_MARK_DIGITS
+    ]
+    return None if mark in before else [*before, mark][-_MARKS:]
+
+
+def _error(response: Answer, *, now: datetime) -> SourceError:
+    """Return the error for an unsuccessful response."""
+    status = response.status
+    if status in _REFUSED:
+        return RefusedError(f"it refuses our key ({status}): give another", status=status)
+    if status == _GONE:
+        return RefusedError("it has nothing at this address (404): look at it", status=status)
+    retry_header = response.headers.get("retry-after", "")
+    wait = retry_after(retry_header, now=now, longest=LONGEST_PAUSE)
+    wait_s = None if wait is None else wait.total_seconds()
+    if status in _BUSY:
+        return SourceError(f"it is busy ({status})", retry_after_s=wait_s)
+    if 400 <= status < 500:  # noqa: PLR2004  # client errors
+        return RefusedError(f"it does not take what we ask ({status})", status=status)
+    return SourceError(f"it answers {status}", retry_after_s=wait_s)

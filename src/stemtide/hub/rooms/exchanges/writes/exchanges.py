@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write exchanges: add, pause, resume, remove; claim runs and record their results.
+
+Records of a run are written by writes_pulling.py. One scheduler claims a run: the row count of a
+conditional UPDATE decides which. It queries the other hub outside every transaction. If the
+scheduler dies, the run is repeated from the same checkpoint once its lease is over.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.exchanges import encryption as seals
+from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
+from stemtide.hub.rooms.exchanges.rules import exchanges as rules
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.ledger.writes.transactions import part
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules.signals import uuid_at
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.interop.exchanges import ExchangeOut, Terms
+from stemtide.protocol.enums import Direction, ExchangeKind, PartyKind, SignalState, WithdrawReason
+from stemtide.protocol.messages.signals import WithdrawIn
+
+CLOCK = "clock"
+KEPT_LINES = 500
+"""Lines that are kept of each exchange's log."""
+
+_AT_ONCE, _RECORDS_AT_ONCE = 200, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The settings of a new exchange. push_address: "" if it is the same as the address."""
+
+    name: str
+    kind: ExchangeKind
+    address: str
+    account: str = ""
+    secret: str = ""
+    push_address: str = ""
+    direction: Direction = Direction.PULL
+    inside: bool = False
+    every_s: int = 300
+
+
+@transaction.atomic
+def add(draft: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) -> ExchangeOut:
+    """Add an exchange; its first run is due at once.
+
+    raises: InvalidError, ConflictError.
+    """
+    rules.check_name(draft.name)
+    rules.check_schedule(draft.every_s)
+    rules.check_secret(draft.secret, account=draft.account)
+    rules.check_terms(terms)
+    rules.check_direction(draft.kind, draft.direction)
+    address = rules.check_address(draft.kind, draft.address)
+    push_address = rules.check_address(draft.kind, draft.push_address or draft.address)
+    ledger.take_turn()
+    if Exchange.objects.filter(name=draft.name).exists():
+        raise ConflictError("there was or is an exchange {name}: choose another", name=draft.name)
+    others = Exchange.objects.filter(party=party, removed_at=None).count()
+    rules.check_sharer(kind=PartyKind(party.kind), exchanges=others)
+    row = Exchange.objects.create(
+        uid=uuid_at(now),
+        name=draft.name,
+        kind=draft.kind,
+        pulls=draft.direction is not Direction.PUSH,
+        pushes=draft.direction is not Direction.PULL,
+        inside=draft.inside,
+        address=address,
+        push_address=push_address,
+        account=draft.account,
+        secret=seals.seal(draft.secret),
+        party=party,
+        terms=terms.model_dump(mode="json"),
+        every_s=draft.every_s,
+        next_at=now,
+        added_at=now,
+    )
+    detail: dict[str, object] = {"kind": draft.kind.value, "party": party.ref}
+    detail["direction"] = draft.direction.value
+    ledger.append("exchange.added", actor=actor, subject=row.ref, now=now, detail=detail)
+    return reads.describe(row, by=actor)
+
+
+@transaction.atomic
+def pause(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> ExchangeOut:
+    """Stop pulling and pushing until it is resumed. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    row = _turn(name, actor=actor, by=by)
+    if row.is_paused:
+        raise ConflictError("this exchange is paused already")
+    row.is_paused, row.next_at = True, None
+    row.taken += 1  # a run in progress can no longer write
+    row.save(update_fields=["is_paused", "next_at", "taken"])
+    _record("exchange.paused", row, actor=actor, by=by, now=now)
+    return reads.describe(row, by=actor)
+
+
+@transaction.atomic
+def resume(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> ExchangeOut:
+    """Continue a paused exchange. by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    row = _turn(name, actor=actor, by=by)
+    if not row.is_paused:
+        raise ConflictError("this exchange is not paused")
+    row.is_paused, row.next_at, row.failures = False, now, 0
+    row.save(update_fields=["is_paused", "next_at", "failures"])
+    _record("exchange.resumed", row, actor=actor, by=by, now=now)
+    return reads.describe(row, by=actor)
+
+
+@transaction.atomic
+def remove(name: str, *, actor: str, now: datetime) -> None:
+    """Remove an exchange and delete its secret. Its signals stay the party's.
+
+    raises: NotFoundError.
+    """
+    row = _turn(name, actor=actor, by=None)
+    row.removed_at, row.next_at, row.secret = now, None, ""
+    row.taken += 1
+    row.save(update_fields=["removed_at", "next_at", "secret", "taken"])
+    _record("exchange.removed", row, actor=actor, by=None, now=now)
+
+
+def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
+    """Withdraw all live signals that a source brought; return how many.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(name, by=actor)
+    brought = Signal.objects.filter(
+        records__exchange=row, records__is_own=True, state=SignalState.LIVE, shared_by=row.party
+    ).distinct()
+    count = 0
+    body = WithdrawIn(reason=WithdrawReason.OTHER, note=f"all that came through {row.name}")
+    while uids := list(brought.values_list("uid", flat=True)[:_AT_ONCE]):
+        with part():
+            for uid in uids:
+                signals.withdraw(uid, body=body, by=row.party, now=now, actor_ref=row.ref)
+        count += len(uids)
+    return count
+
+
+def claim_due(now: datetime, *, limit: int, name: str = "") -> list[Errand]:
+    """Claim due runs, the longest due first, each for one scheduler only.
+
+    name: claim this exchange, due or not; a run in progress can then no longer write.
+    """
+    rows = Exchange.objects.filter(removed_at=None, is_paused=False)
+    rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)
+    errands = []
+    for row in rows.order_by("next_at", "pk")[:limit]:
+        unchanged = Exchange.objects.filter(
+            pk=row.pk, taken=row.taken, next_at=row.next_at, is_paused=False, removed_at=None
+        )
+        row.taken += 1
+        if unchanged.update(taken=row.taken, next_at=now + rules.LEASE):
+            errands.append(reads.errand(row, by=CLOCK))
+    return errands
+
+
+@transaction.atomic
+def note_done(errand: Errand, *, more: bool, chance: float, now: datetime) -> None:
+    """Record a successful run, and when the next is due. more: there is more to pull now."""
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return
+    was_failing = row.failing_since is not None
+    row.failures, row.failing_since, row.trouble = 0, None, ""
+    row.last_ok_at = now
+    due = rules.next_try(now, every_s=row.every_s, failures=0, jitter=chance)
+    row.next_at = min(due, now + rules.GO_ON_AFTER) if more else due
+    row.save(update_fields=["failures", "failing_since", "trouble", "last_ok_at", "next_at"])
+    if was_failing:
+        write_line(row, "it works again", now=now)
+        ledger.append("exchange.recovered", actor=CLOCK, subject=row.ref, now=now)
+
+
+@transaction.atomic
+def note_trouble(
+    errand: Errand,
+    *,
+    words: str,
+    chance: float,
+    now: datetime,
+    retry_after_s: float | None = None,
+    answers: bool = False,
+) -> None:
+    """Record a failed run with its reason; the next one is due with a growing delay.
+
+    retry_after_s: the wait that the other hub requested. answers: it responds, but brings more than
+    the day allows, or refuses new signals: it is polled as often as ever, because withdrawals on
+    both
+    sides, and pulling, must not wait.
+    """
+    ledger.take_turn()
+    row = reads.held(errand, by=CLOCK)
+    if row is None:
+        return
+    is_new = row.failing_since is None
+    row.failures = 0 if answers else row.failures + 1
+    row.failing_since = row.failing_since or now
+    if row.trouble != words[:300]:
+        write_line(row, f"failing: {words}", now=now)
+    row.trouble = words[:300]
+    row.next_at = rules.next_try(
+        now, every_s=row.every_s, failures=row.failures, jitter=chance, retry_after_s=retry_after_s
+    )
+    row.save(update_fields=["failures", "failing_since", "trouble", "next_at"])
+    if is_new:
+        detail: dict[str, object] = {"why": row.trouble}
+        ledger.append("exchange.failed", actor=CLOCK, subject=row.ref, now=now, detail=detail)
+
+
+def write_line(row: Exchange, words: str, *, now: datetime) -> None:
+    """Add a line to an exchange's log and delete the oldest."""
+    # A key may be any text of another hub: unprintable characters become question marks.
+    shown = "".join(character if character.isprintable() else "?" for character in words[:500])
+    line = Line.objects.create(exchange=row, at=now, words=shown)
+    if line.pk % 50 == 0:
+        oldest = row.lines.values_list("pk", flat=True)[KEPT_LINES : KEPT_LINES + 1]
+        for last in list(oldest):
+            row.lines.filter(pk__lte=last).delete()
+
+
+def write_records(records: Iterable[Record]) -> None:
+    """Insert or update records."""
+    Record.objects.bulk_create(
+        records,
+        batch_size=_RECORDS_AT_ONCE,
+        update_conflicts=True,
+        unique_fields=["exchange", "key"],
+        update_fields=["version", "signal", "is_own", "is_disputed", "ended", "seen_at"],
+    )
+
+
+def _turn(name: str, *, actor: str, by: Actor | None) -> Exchange:
+    """Take the write lock and return an exchange that the caller may manage."""
+    ledger.take_turn()
+    if by is not None:
+        rules.check_manage(kind=by.kind)
+    return reads.find(name, by=actor)
+
+
+def _record(kind: str, row: Exchange, *, actor: str, by: Actor | None, now: datetime) -> None:
+    """Append an act on an exchange to the ledger."""
+    if by is None:
+        ledger.append(kind, actor=actor, subject=row.ref, now=now)
+    else:
+        ledger.append_by(kind, by=by, subject=row.ref, now=now)

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of the ledger."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+
+from stemtide.hub.rooms.ledger.models import Entry, Numbering, Placement
+from stemtide.hub.rooms.ledger.rules.ledger import SPACING, Viewer, may_read
+
+_FIRSTS = (
+    "SELECT wanted.column1, (SELECT max(first) FROM ledger_placement"
+    " WHERE first <= wanted.column1) FROM (VALUES {marks}) AS wanted"
+)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+WITHHELD = "withheld"
+"""Stands for a name that the reader may not learn."""
+
+Opens: TypeAlias = Callable[[Collection[str]], Collection[str]]
+"""Given subjects whose names are withheld, says those that the viewer may see after all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The hub's own id, and the highest numbers it has given out."""
+
+    hub: UUID
+    entries: int
+    positions: int
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One entry as a party reads it; every number is there, so that a gap would show."""
+
+    number: int
+    kind: str
+    actor: str
+    subject: str
+    detail: dict[str, object]
+    exercise: bool
+    recorded_at: datetime
+    crisis: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KindRow:
+    """What anybody may know of an entry: its number and kind; and where it belongs."""
+
+    number: int
+    kind: str
+    crisis: UUID | None
+
+
+def kinds(*, after: int, until: int, by: str) -> list[KindRow]:  # noqa: ARG001  # the process, for its marks
+    """Numbers and kinds of some entries, oldest first. by: who keeps count of them."""
+    found = Entry.objects.filter(number__gt=after, number__lte=until).order_by("number")
+    return [KindRow(*row) for row in found.values_list("number", "kind", "crisis")]
+
+
+def heads() -> Heads:
+    """The hub's id and its highest entry number and feed position, as far as committed."""
+    row = Numbering.objects.get()
+    return Heads(hub=row.hub, entries=row.entries, positions=row.positions)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a position was given out. act_at: when the act began; at: the position's own moment."""
+
+    act_at: datetime
+    at: datetime
+
+
+def moments(positions: Collection[int], *, by: str) -> dict[int, Moment]:  # noqa: ARG001  # times only
+    """The moments of some positions, as many as one query can ask for. by: the door that asks."""
+    if not positions:
+        return {}
+    marks = ", ".join(["(%s)"] * len(positions))
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRSTS.format(marks=marks), list(positions))
+        firsts = dict(cursor.fetchall())
+    acts = Placement.objects.in_bulk(set(firsts.values()))
+    return {
+        position: Moment(acts[first].at, acts[first].at + (position - first) * SPACING)
+        for position, first in firsts.items()
+    }
+
+
+def history(position: int, *, by: str) -> str:  # noqa: ARG001  # a random number
+    """Return the mark of the act that gave a position out, as 16 digits; "" for position 0.
+
+    Two hubs, or one hub before and after it was set back, have another one at the same position
+    unless they have the same history up to there. by: the door that asks.
+    """
+    rows = Placement.objects.filter(first__lte=position).order_by("-first")
+    act = rows.values_list("mark", "at").first()
+    if act is None:
+        return ""
+    mark, at = act
+    return f"{mark if mark is not None else (at - _EPOCH) // _MICROSECOND:016x}"
+
+
+def until(at: datetime, *, by: str) -> tuple[int, timedelta]:  # noqa: ARG001  # times only
+    """The last position whose moment is no later than a time, and how much later the time is.
+
+    0 where there is none. by: the door that asks.
+    """
+    act = Placement.objects.filter(at__lte=at).order_by("-at").first()
+    if act is None:
+        return 0, timedelta()
+    position = min(act.first + (at - act.at) // SPACING, act.first + act.count - 1)
+    return position, at - act.at - (position - act.first) * SPACING
+
+
+def acts_at(times: Collection[datetime], *, by: str) -> list[tuple[int, int]]:  # noqa: ARG001  # times only
+    """First and last positions of the acts that began at some times. by: the door that asks."""
+    acts = Placement.objects.filter(at__in=times).values_list("first", "count")
+    return [(first, first + count - 1) for first, count in acts]
+
+
+def entries(
+    *,
+    viewer: Viewer,
+    after: int = 0,
+    limit: int = 100,
+    subject: str | None = None,
+    opens: Opens | None = None,
+) -> list[EntryRow]:
+    """Entries after a number, oldest first; names that the viewer may not learn are withheld.
+
+    subject: only entries about one thing, which the viewer is known to be allowed to see.
+    opens:   asked about subjects that the ledger alone must withhold: a room above knows more.
+    """
+    found = Entry.objects.filter(number__gt=after)
+    if subject is not None:
+        found = found.filter(subject=subject)
+    return _rows(list(found.order_by("number")[:limit]), viewer=viewer, opens=opens)
+
+
+def without_hands(row: EntryRow, *, viewer: Viewer) -> EntryRow:
+    """The same entry; through whose hand it was done is told to their own party only."""
+    if row.actor == viewer.ref:
+        return row
+    return replace(row, detail={key: one for key, one in row.detail.items() if key != "through"})
+
+
+def timeline(
+    crisis: UUID,
+    *,
+    viewer: Viewer,
+    after: int = 0,
+    limit: int = 100,
+    things: Iterable[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+    opens: Opens | None = None,
+) -> list[EntryRow]:
+    """The entries of one crisis, which the viewer is known to be allowed to see, oldest first.
+
+    things: what stands before the dot of a kind; all where none is named.
+    opens:  asked about subjects that the ledger alone must withhold: a room above knows more.
+    """
+    found = Entry.objects.filter(Q(crisis=crisis) | Q(subject=f"crisis:{crisis}"), number__gt=after)
+    kinds = Q()
+    for thing in things:
+        kinds |= Q(kind__startswith=f"{thing}.")
+    found = found.filter(kinds)
+    if since is not None:
+        found = found.filter(recorded_at__gte=since)
+    if until is not None:
+        found = found.filter(recorded_at__lt=until)
+    rows = list(found.order_by("number")[:limit])
+    return _rows(rows, viewer=viewer, opens=opens)
+
+
+def unabridged(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: ARG001  # the clock, which tells each party its own
+    """Entries after a number, oldest first, with nothing withheld. by: who reads for everyone.
+
+    For rooms above, which decide of each entry whom it concerns; never for a door.
+    """
+    return [
+        EntryRow(
+            number=entry.number,
+            kind=entry.kind,
+            actor=entry.actor,
+            subject=entry.subject,
+            detail=entry.detail,
+            exercise=entry.exercise,
+            recorded_at=entry.recorded_at,
+            crisis=entry.crisis,
+        )
+        for entry in Entry.objects.filter(number__gt=after).order_by("number")[:limit]
+    ]
+
+
+def timeline_tail(
+    crisis: UUID,
+    *,
+    viewer: Viewer,
+    limit: int,
+    opens: Opens | None = None,
+    without: Collection[str] = (),
+) -> list[EntryRow]:
+    """The last entries of one crisis, which the viewer is known to be allowed to see, newest first.
+
+    without: kinds that are left out, of which there would be so many that they hide the others.
+
+    Two look-ups by index, as a database that is asked for both at once may read the whole ledger.
+    """
+    shown = Entry.objects.exclude(kind__in=without).order_by("-number")
+    about = shown.filter(subject=f"crisis:{crisis}")[:limit]
+    inside = shown.filter(crisis=crisis)[:limit]
+    rows = {row.number: row for row in (*about, *inside)}
+    latest = sorted(rows.values(), key=lambda row: row.number, reverse=True)[:limit]
+    return _rows(latest, viewer=viewer, opens=opens)
+
+
+def _rows(rows: list[Entry], *, viewer: Viewer, opens: Opens | None) -> list[EntryRow]:
+    """Entries as a viewer may read them, with what a room above opens."""
+    closed = {row.subject for row in rows if not _is_open(row, viewer=viewer)}
+    opened = set(opens(closed)) if opens and closed else set()
+    return [_row(row, viewer=viewer, is_open=row.subject in opened) for row in rows]
+
+
+def _is_open(entry: Entry, *, viewer: Viewer) -> bool:
+    """Whether the ledger by itself lets a viewer read an entry's names."""
+    return may_read(viewer, kind=entry.kind, actor=entry.actor)
+
+
+def _row(entry: Entry, *, viewer: Viewer, is_open: bool = False) -> EntryRow:
+    """An entry as a viewer may read it."""
+    is_open = is_open or _is_open(entry, viewer=viewer)
+    return EntryRow(
+        number=entry.number,
+        kind=entry.kind,
+        actor=entry.actor if is_open else WITHHELD,
+        subject=entry.subject if is_open else WITHHELD,
+        detail=entry.detail if is_open else {},
+        exercise=entry.exercise,
+        recorded_at=entry.recorded_at,
+    )

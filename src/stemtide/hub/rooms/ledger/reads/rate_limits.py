@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many acts that alert people a party did of late, and whether it may do one more."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Sum
+
+from stemtide.hub.rooms.ledger.models import PacedAct
+from stemtide.hub.rooms.ledger.rules.ledger import Viewer
+from stemtide.hub.rooms.ledger.rules.rate_limits import PACES, WINDOW, Act, check_pace, share_of
+
+
+def check_acts(
+    kind: str, *, viewer: Viewer, now: datetime, is_person: bool, exercise: bool = False
+) -> None:
+    """Refuse what the viewer may not do now: what a page asks before its form is filled in.
+
+    raises: TooManyError.
+    """
+    check_room(kind, weight=1, by=viewer.ref, now=now, is_person=is_person, exercise=exercise)
+
+
+def check_room(
+    kind: str, *, weight: int, by: str, now: datetime, is_person: bool, exercise: bool
+) -> None:
+    """Refuse one more act of a kind. by: who acts, as the ledger names them.
+
+    raises: TooManyError.
+    """
+    pace = PACES.get(kind)
+    most = settings.ALERTING_ACTS.get(pace) if pace else None
+    if pace is None or most is None or not by.startswith("party:"):
+        return
+    counted = PacedAct.objects.filter(actor=by, pace=pace, exercise=exercise, at__gt=now - WINDOW)
+    spent = counted.aggregate(weight=Sum("weight"))["weight"] or 0
+    if spent + weight <= share_of(most, is_person=is_person):
+        return
+    acts = [Act(*row) for row in counted.order_by("at", "pk").values_list("at", "weight")]
+    check_pace(pace, acts, weight=weight, most=most, is_person=is_person, now=now)

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Records the fingerprints of the hub's keys: at its first start, and when a key is replaced."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from stemtide.hub.rooms.ledger.models import HubKey
+from stemtide.hub.rooms.ledger.reads.keys import recorded_keys
+from stemtide.hub.rooms.ledger.rules.keys import HostKey, check_keys, newer_keys
+from stemtide.hub.rooms.ledger.writes.ledger import append, take_turn
+
+
+def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -> None:
+    """Record keys of which nothing is known yet, and those that their host has rotated.
+
+    host: the name of the machine that holds them. by: the actor.
+
+    raises: OtherKeyError for a key of which neither the newest nor an older one is recorded.
+    """
+    recorded = recorded_keys(by=host)
+    check_keys(keys, recorded)
+    if not newer_keys(keys, recorded):
+        return
+    with transaction.atomic():
+        take_turn()
+        recorded = recorded_keys(by=host)  # another host may have been first
+        check_keys(keys, recorded)
+        for key in newer_keys(keys, recorded):
+            kind = "hub_key.replaced" if key.name in recorded else "hub_key.recorded"
+            _record(key, kind, host=host, by=by, now=now)
+
+
+@transaction.atomic
+def accept_key(key: HostKey, *, host: str, by: str, now: datetime) -> bool:
+    """Record a key in the place of another one that no host has to show; whether it is another."""
+    take_turn()
+    if not newer_keys([key], recorded_keys(by=host)):
+        return False
+    _record(key, "hub_key.accepted", host=host, by=by, now=now)
+    return True
+
+
+def _record(key: HostKey, kind: str, *, host: str, by: str, now: datetime) -> None:
+    """Put a key's fingerprint down, with the entry that says so."""
+    HubKey.objects.update_or_create(
+        name=key.name,
+        defaults={
+            "fingerprint": key.fingerprints[0],
+            "host": host,
+            "place": key.place,
+            "recorded_at": now,
+        },
+    )
+    append(kind, actor=by, subject=f"hub_key:{key.name}", now=now)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transactions of long acts, such that short writes get their turn between any two of them.
+
+SQLite gives its write lock to whoever happens to look when it is free, and a waiting writer looks
+every 0.1 s. PostgreSQL serves writers in the order in which they came, so that several long acts
+would stand in front of a short one. Parts therefore wait for each other before they wait for the
+turn to write, and on SQLite the next part leaves as much time as the part before it took.
+
+The locks here are those of the operating system where the database is a file of this machine, and
+else PostgreSQL's: in both cases a process that dies lets go.
+"""
+
+import fcntl
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from django.conf import settings
+from django.db import DatabaseError, connection, transaction
+
+from stemtide.hub.platform.disconnects import carried_through
+from stemtide.hub.rooms.ledger.writes.ledger import take_turn
+
+LONGEST_PAUSE_S = 0.25
+"""The longest pause between two parts: who waits looks at least twice.
+
+source: sqliteDefaultBusyCallback() in SQLite's main.c.
+"""
+
+_FOLDER = "locks"
+_PARTS = "parts"
+
+
+@contextmanager
+def part() -> Iterator[None]:
+    """Run one part of a long act in a transaction that holds the turn to write.
+
+    Call it outside of every transaction.
+    """
+    if connection.vendor == "sqlite":
+        with _after_others(), _large_cache(), transaction.atomic(durable=True):
+            yield
+        return
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_number(_PARTS)])
+        take_turn()
+        yield
+
+
+@contextmanager
+def try_lock(name: str) -> Iterator[bool]:
+    """Hold the lock of a name, unless somebody holds it: whether it is ours. It never waits.
+
+    Call it outside of every transaction.
+    """
+    if connection.vendor == "sqlite":
+        with _opened(name) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_number(name)])
+        is_ours = bool(cursor.fetchone()[0])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            # A connection that broke has let go already.
+            with carried_through(), suppress(DatabaseError), connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_number(name)])
+
+
+@contextmanager
+def _after_others() -> Iterator[None]:
+    """Wait until no other part runs on this machine, and until the pause after the last is over."""
+    with _opened(_PARTS) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        pause_until = os.fstat(file).st_mtime
+        time.sleep(min(max(pause_until - time.time(), 0.0), LONGEST_PAUSE_S))
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            pause_s = min(time.monotonic() - began, LONGEST_PAUSE_S)
+            os.utime(file, (time.time() + pause_s,) * 2)
+
+
+@contextmanager
+def _large_cache() -> Iterator[None]:
+    """Let SQLite keep what a part changes in memory: the part then takes a third less time."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA cache_size = -65536")
+        try:
+            yield
+        finally:
+            with carried_through():
+                cursor.execute("PRAGMA cache_size = -2000")
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[int]:
+    """The file that a lock is held on; closing it lets go."""
+    folder = Path(settings.DATA_DIR) / _FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield file
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)  # also for a child that was forked with the file open
+        os.close(file)
+
+
+def _number(name: str) -> int:
+    """The number by which PostgreSQL knows the lock of a name."""
+    digest = hashlib.sha256(f"stemtide {name}".encode()).digest()
+    return int.from_bytes(digest[:8], signed=True)

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of media: take a preview in, look at it, destroy it, seal it anew."""
+
+from datetime import datetime, timedelta
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Q
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.media import reads, rules
+from stemtide.hub.rooms.media.keys import Keys
+from stemtide.hub.rooms.media.models import Look, Preview
+from stemtide.hub.rooms.media.thumbnails import remake
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import clusters, signals
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.messages.previews import PreviewIn, PreviewKind, PreviewOut, Purpose
+
+DESTROY_AT_ONCE = 200
+"""Previews that one transaction of destroy_due destroys."""
+
+
+def add(
+    uid: UUID, *, body: PreviewIn, by: Actor, now: datetime, keys: Keys, most: timedelta
+) -> PreviewOut:
+    """Take a preview of a signal in: made anew in a sandbox, then sealed.
+
+    keys: whose first one seals it. most: how long this hub keeps a preview.
+
+    1. Ask whether it may be sent at all.  2. Make it anew, which takes a while, outside any
+       transaction.  3. Ask again in our turn, store and record it.
+
+    raises: NotFoundError, NotAllowedError, ConflictError, InvalidError naming the field.
+    """
+    _check_add(signals.find(uid, viewer=by.party), by=by)  # 1
+    rules.check_expiry(body.expires_at, now=now, most=most)
+    if body.excerpt is not None:  # 2
+        kind, whole, veil = PreviewKind.EXCERPT, body.excerpt.encode(), b""
+    else:
+        kind, (whole, veil) = PreviewKind.STILL, remake(body.blob)
+    sealed, sealed_veil = keys.seal(whole), keys.seal(veil) if veil else b""
+    with transaction.atomic():  # 3
+        ledger.take_turn()
+        row = signals.find(uid, viewer=by.party)
+        _check_add(row, by=by)
+        preview = Preview.objects.create(
+            uid=uuid4(),
+            signal=row,
+            kind=kind,
+            whole=sealed,
+            veil=sealed_veil,
+            size_bytes=len(whole),
+            added_at=now,
+            expires_at=body.expires_at,
+        )
+        detail: dict[str, object] = {"preview": str(preview.uid), "is": kind.value}
+        _record("preview.added", row, by=by, now=now, detail=detail)
+        return reads.describe(preview, viewer=by.party)
+
+
+def _check_add(row: Signal, *, by: Actor) -> None:
+    """Whether a party may send a preview of a signal."""
+    if by.role is not None:
+        check_person_may_write(by.role)
+    rules.check_add(reads.facts(row, viewer=by.party), kind=by.kind, name=by.party.name)
+
+
+@transaction.atomic
+def open_look(uid: UUID, *, purpose: Purpose, by: Actor, now: datetime) -> UUID:
+    """Begin a look at a signal's previews, behind their veil; returns the look's id.
+
+    Its other variants count as seen with it.
+
+    raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept.
+    """
+    ledger.take_turn()
+    row = signals.find(uid, viewer=by.party)
+    rules.check_look(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
+    assert row.crisis is not None  # noqa: S101  # nobody is in the room of no crisis
+    cluster = clusters.cluster_of(uid, crisis=row.crisis.uid, viewer=by.party)
+    look = Look.objects.create(
+        uid=uuid4(),
+        person=reads.person(by=by),
+        crisis=row.crisis,
+        signal=row,
+        cluster=cluster.key if cluster else row.uid,
+        purpose=purpose,
+        opened_at=now,
+    )
+    _record("preview.opened", row, by=by, now=now, detail={"purpose": purpose.value})
+    return look.uid
+
+
+@transaction.atomic
+def reveal(uid: UUID, *, by: Actor, now: datetime) -> None:
+    """Lift the veil of a look that the same person began.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for a look that is over.
+    """
+    ledger.take_turn()
+    look = reads.own_look(uid, by=by)
+    rules.check_reveal(opened_at=look.opened_at, now=now)
+    facts = reads.facts(look.signal, viewer=by.party)
+    rules.check_look(facts, kind=by.kind, role=by.role)
+    if look.revealed_at is None:
+        look.revealed_at = now
+        look.save(update_fields=["revealed_at"])
+        detail: dict[str, object] = {"purpose": look.purpose}
+        _record("preview.revealed", look.signal, by=by, now=now, detail=detail)
+
+
+@transaction.atomic
+def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
+    """Destroy a preview before its date: the ciphertext goes, the record of it stays.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is destroyed.
+    """
+    ledger.take_turn()
+    found = Preview.objects.select_related("signal__shared_by", "signal__crisis").filter(uid=uid)
+    preview = found.first()
+    # Not the signal's own refusal: that would name it.
+    if preview is None or not reads.previews(preview.signal.uid, viewer=by.party):
+        raise NotFoundError("there is no preview {uid} that your party may see", uid=uid)
+    row = preview.signal
+    if by.role is not None:
+        check_person_may_write(by.role)
+    rules.check_destroy(
+        reads.facts(row, viewer=by.party),
+        destroyed_at=preview.destroyed_at,
+        kind=by.kind,
+        name=by.party.name,
+    )
+    _empty(preview, now=now)
+    _record("preview.destroyed", row, by=by, now=now, detail={"preview": str(preview.uid)})
+    return reads.describe(preview, viewer=by.party)
+
+
+def destroy_due(now: datetime) -> int:
+    """Destroy previews past their date, and those of signals that match no more; how many."""
+    count = 0
+    while some := _destroy_some(now):
+        count += some
+    return count
+
+
+@transaction.atomic
+def _destroy_some(now: datetime) -> int:
+    """Destroy one batch, so that other writers get their turn."""
+    is_due = Q(expires_at__lte=now) | ~Q(signal__state=SignalState.LIVE)
+    due = Preview.objects.filter(is_due, destroyed_at=None)
+    if not due.exists():
+        return 0
+    ledger.take_turn()
+    # Another clock may have had its turn before ours: what it destroyed is due no more.
+    some = list(due.select_related("signal__crisis")[:DESTROY_AT_ONCE])
+    for preview in some:
+        _empty(preview, now=now)
+        _append("preview.destroyed", preview.signal, actor="clock", now=now, detail=_name(preview))
+    return len(some)
+
+
+@transaction.atomic
+def reseal(*, keys: Keys, by: str, now: datetime) -> int:
+    """Seal every preview that an older key sealed with the newest one; how many those are.
+
+    raises: keys.KeyFileError where a preview cannot be opened: then nothing is changed.
+    """
+    ledger.take_turn()
+    count = 0
+    for preview in Preview.objects.filter(destroyed_at=None):
+        if keys.is_sealed_by_first(preview.whole):
+            continue
+        preview.whole = keys.seal(keys.unseal(preview.whole))
+        preview.veil = keys.seal(keys.unseal(preview.veil)) if preview.veil else b""
+        preview.save(update_fields=["whole", "veil"])
+        count += 1
+    ledger.append(
+        "previews.resealed", actor=by, subject="previews", now=now, detail={"count": count}
+    )
+    return count
+
+
+def _empty(preview: Preview, *, now: datetime) -> None:
+    """Take the ciphertext out of a row."""
+    preview.whole = preview.veil = b""
+    preview.destroyed_at = now
+    preview.save(update_fields=["whole", "veil", "destroyed_at"])
+
+
+def _name(preview: Preview) -> dict[str, object]:
+    """Which preview an entry speaks of."""
+    return {"preview": str(preview.uid)}
+
+
+def _record(kind: str, row: Signal, *, by: Actor, now: datetime, detail: dict[str, object]) -> None:
+    """Append what somebody did to the ledger."""
+    _append(kind, row, actor=by.party.ref, now=now, detail=detail | {"through": by.ref})
+
+
+def _append(
+    kind: str, row: Signal, *, actor: str, now: datetime, detail: dict[str, object]
+) -> None:
+    """Append to the ledger, about a signal."""
+    ledger.append(
+        kind,
+        actor=actor,
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
+    )

@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Removal orders with their receipts, answers, copies and scrutiny, and what is preserved."""
+
+from django.db import models
+
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.competences import shown_reference
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.protocol.enums.orders import (
+    AccessPurpose,
+    EmergencyGround,
+    Measure,
+    OrderState,
+    ReviewKind,
+    ScrutinyBasis,
+    ScrutinyState,
+)
+from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
+
+
+class Information(models.Model):
+    """What an authority told a provider of procedures and deadlines, before its first order.
+
+    source: Regulation (EU) 2021/784 Art. 3(2).
+    """
+
+    uid = models.UUIDField(unique=True)
+    sent_by = models.ForeignKey(Party, models.PROTECT, related_name="informations_sent")
+    sent_to = models.ForeignKey(Party, models.PROTECT, related_name="informations")
+    text = models.TextField()
+    exercise = models.BooleanField(default=False)
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-sent_at"]
+
+    def __str__(self) -> str:
+        return f"information {self.uid}"
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"information:{self.uid}"
+
+
+class Order(models.Model):
+    """One removal order.
+
+    reference:  given when it is issued; "" for a draft.
+    annex:      what the issuer wrote into Annex I; the hub fills in the rest when it is read.
+    emergency:  why a first order was issued without twelve hours' notice; "" otherwise. Its ground
+                may be missing in orders from before it was asked for.
+    due_at:     when the running hour is over; None before receipt, in a pause, and at the end.
+    missed_at:  when the hub noted that the hour had passed without an answer. It stays.
+    executed_at: the moment of the measure, as the provider says it; answered_at: when it said so.
+    secret_until: until when the content provider is not told; None where nothing is kept from them.
+    ended_at:   when it lost its effect: withdrawn or annulled.
+    """
+
+    uid = models.UUIDField(unique=True)
+    reference = models.CharField(max_length=20, blank=True)
+    state = models.CharField(
+        max_length=12, choices=[(s, s) for s in OrderState], default=OrderState.DRAFTED
+    )
+    issued_by = models.ForeignKey(Party, models.PROTECT, related_name="orders_issued")
+    addressee = models.ForeignKey(Party, models.PROTECT, related_name="orders")
+    annex = models.JSONField(default=dict)
+    language = models.CharField(max_length=12, default="en")
+    content_type = models.CharField(
+        max_length=20, choices=[(t, t) for t in ContentType], default=ContentType.OTHER
+    )
+    ideology = models.CharField(max_length=40, blank=True)
+    emergency = models.TextField(blank=True)
+    emergency_ground = models.CharField(
+        max_length=20,
+        choices=[(ground, ground) for ground in EmergencyGround],
+        blank=True,
+        db_default="",
+    )
+    is_first = models.BooleanField(default=False)
+    is_cross_border = models.BooleanField(default=False)
+    crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="orders")
+    signals = models.ManyToManyField(Signal, related_name="orders")
+    exercise = models.BooleanField(default=False)
+    drafted_at = models.DateTimeField()
+    issued_at = models.DateTimeField(null=True)
+    received_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    due_at = models.DateTimeField(null=True)
+    missed_at = models.DateTimeField(null=True)
+    executed_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    measure = models.CharField(max_length=10, blank=True, choices=[(m, m) for m in Measure])
+    secret_until = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.TextField(blank=True)
+    reinstated_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-drafted_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "issued_by",
+                "reference",
+                condition=~models.Q(reference=""),
+                name="one_order_a_reference",
+            )
+        ]
+        indexes = [
+            models.Index("due_at", condition=models.Q(due_at__isnull=False), name="orders_by_due"),
+            models.Index(fields=["addressee", "state"], name="orders_by_addressee"),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference or f"draft {self.uid}"
+
+    @property
+    def shown_reference(self) -> str:
+        """Its reference, with the issuer's State where it is from before that stood in it."""
+        return shown_reference(self.reference, state=self.issued_by.country)
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row."""
+        return f"order:{self.uid}"
+
+
+class OrderAddress(models.Model):
+    """One address of an order, as written and as the digest of its canonical spelling.
+
+    digest: 64 digits; "" where the text is no address and the order still a draft.
+    """
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="addresses")
+    place = models.PositiveSmallIntegerField()
+    url = models.TextField()
+    digest = models.CharField(max_length=64, blank=True, db_index=True)
+
+    class Meta:
+        ordering = ["place"]
+        constraints = [models.UniqueConstraint("order", "place", name="one_address_a_place")]
+
+    def __str__(self) -> str:
+        return f"address {self.place} of order {self.order_id}"
+
+
+class Receipt(models.Model):
+    """One way in which an order arrived. The first starts the hour; proof: what was answered."""
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="receipts")
+    via = models.CharField(max_length=10, choices=[(v, v) for v in ReceiptVia])
+    at = models.DateTimeField()
+    proof = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["at", "pk"]
+        constraints = [models.UniqueConstraint("order", "via", name="one_receipt_a_way")]
+
+    def __str__(self) -> str:
+        return f"{self.via} of order {self.order_id}"
+
+
+class OrderAnswer(models.Model):
+    """One answer of the addressee: Annex II or III. One of Annex III is a pause of the clock.
+
+    resumed_at: when its ground had ended; resumed_by: the party that said so.
+    """
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="answers")
+    form = models.CharField(max_length=20)
+    annex = models.JSONField(default=dict)
+    answered_at = models.DateTimeField()
+    was_late = models.BooleanField(default=False)
+    resumed_at = models.DateTimeField(null=True)
+    resumed_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    clarification = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["answered_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.form} of order {self.order_id}"
+
+
+class Copy(models.Model):
+    """A copy of an order at an authority of the provider's Member State.
+
+    source: Regulation (EU) 2021/784 Art. 4(1).
+    """
+
+    order = models.ForeignKey(Order, models.CASCADE, related_name="copies")
+    sent_to = models.ForeignKey(Party, models.PROTECT, related_name="copies")
+    sent_at = models.DateTimeField()
+    received_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["sent_to__name"]
+        constraints = [models.UniqueConstraint("order", "sent_to", name="one_copy_an_authority")]
+
+    def __str__(self) -> str:
+        return f"copy of order {self.order_id}"
+
+
+class Scrutiny(models.Model):
+    """One examination of an order by an authority of the provider's Member State.
+
+    asked_by: the provider that asked; None where the authority acts by itself or for a content
+              provider, who is no party here.
+    authority: who examines; None until one of those with a copy takes a request up.
+    missed_at: when the hub noted that the time had passed without a decision.
+    """
+
+    uid = models.UUIDField(unique=True)
+    order = models.ForeignKey(Order, models.CASCADE, related_name="scrutinies")
+    state = models.CharField(
+        max_length=12, choices=[(s, s) for s in ScrutinyState], default=ScrutinyState.OPENED
+    )
+    basis = models.CharField(max_length=20, choices=[(b, b) for b in ScrutinyBasis])
+    asked_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    authority = models.ForeignKey(Party, models.PROTECT, null=True, related_name="scrutinies")
+    reasons = models.TextField()
+    opened_at = models.DateTimeField()
+    due_at = models.DateTimeField()
+    missed_at = models.DateTimeField(null=True)
+    announced_at = models.DateTimeField(null=True)
+    announcement = models.TextField(blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decision = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["opened_at", "pk"]
+        verbose_name_plural = "scrutinies"
+
+    def __str__(self) -> str:
+        return f"scrutiny {self.uid}"
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names it."""
+        return f"scrutiny:{self.uid}"
+
+    @property
+    def reference(self) -> str:
+        """The file reference of its order."""
+        return self.order.reference
+
+    @property
+    def shown_reference(self) -> str:
+        """The same, with the State where it is from before that stood in it."""
+        return self.order.shown_reference
+
+
+class DecisionCopy(models.Model):
+    """A reasoned decision of scrutiny as it was sent to an agency.
+
+    source: Regulation (EU) 2021/784 Art. 4(6).
+    """
+
+    scrutiny = models.ForeignKey(Scrutiny, models.CASCADE, related_name="sent")
+    sent_to = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["sent_at", "pk"]
+        verbose_name_plural = "decision copies"
+        constraints = [
+            models.UniqueConstraint(fields=["scrutiny", "sent_to"], name="decision_sent_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"decision of {self.scrutiny_id} for {self.sent_to_id}"
+
+
+class Preservation(models.Model):
+    """That a provider preserves what it removed. The hub holds none of it: this is the duty's row.
+
+    source: Regulation (EU) 2021/784 Art. 6.
+    """
+
+    order = models.OneToOneField(Order, models.CASCADE, related_name="preservation")
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+    extended_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    proceedings = models.CharField(
+        max_length=20, choices=[(kind, kind) for kind in ReviewKind], blank=True, db_default=""
+    )
+    reviewed_by = models.CharField(max_length=200, blank=True, db_default="")
+    reviewed_since = models.DateField(null=True)
+    reference = models.CharField(max_length=200, blank=True)
+    court = models.CharField(max_length=200, blank=True, db_default="")
+    reason = models.TextField(blank=True)  # of requests from before proceedings were asked for
+    destroyed_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"preservation of order {self.order_id}"
+
+
+class Access(models.Model):
+    """That somebody had access to what is preserved."""
+
+    preservation = models.ForeignKey(Preservation, models.CASCADE, related_name="accesses")
+    purpose = models.CharField(max_length=20, choices=[(p, p) for p in AccessPurpose])
+    who = models.CharField(max_length=200)
+    reference = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["at", "pk"]
+        verbose_name_plural = "accesses"
+
+    def __str__(self) -> str:
+        return f"access to preservation {self.preservation_id}"

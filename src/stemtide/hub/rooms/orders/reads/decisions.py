@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of decisions of scrutiny as agencies have them: the decision, not the order.
+
+An agency learns whose order it was, what was decided and why. It sees no address of content, no
+form, no signal and no answer: an order is for its sides alone.
+
+source: Regulation (EU) 2021/784 Art. 4(6).
+"""
+
+from uuid import UUID
+
+from stemtide.hub.rooms.orders.models import DecisionCopy
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.orders import ScrutinyBasis, ScrutinyState
+from stemtide.protocol.messages.orders import DecisionOut
+
+MAX_LIST = 200
+"""Decisions in one list."""
+
+
+def agencies(*, by: Party) -> list[Party]:
+    """Return the agencies to which a decision is sent, but for the party that decides."""
+    return list(Party.objects.filter(kind=PartyKind.AGENCY).exclude(pk=by.pk).order_by("name"))
+
+
+def decisions(*, viewer: Party, limit: int = MAX_LIST) -> list[DecisionOut]:
+    """Return the decisions that were sent to a party, the latest first."""
+    copies = DecisionCopy.objects.filter(sent_to=viewer).select_related(
+        "scrutiny__authority", "scrutiny__order__issued_by", "scrutiny__order__addressee"
+    )
+    latest = copies.order_by("-sent_at", "-pk")[: max(1, min(limit, MAX_LIST))]
+    return [_describe(copy) for copy in latest]
+
+
+def was_sent(uid: UUID, *, viewer: Party) -> bool:
+    """Whether the decision of a scrutiny was sent to a party."""
+    return DecisionCopy.objects.filter(scrutiny__uid=uid, sent_to=viewer).exists()
+
+
+def _describe(copy: DecisionCopy) -> DecisionOut:
+    """Return a decision as it travels to an agency."""
+    scrutiny, order = copy.scrutiny, copy.scrutiny.order
+    return DecisionOut(
+        id=scrutiny.uid,
+        reference=order.shown_reference,
+        issued_by=order.issued_by.name,
+        addressee=order.addressee.name,
+        by=scrutiny.authority.name if scrutiny.authority else "",
+        basis=ScrutinyBasis(scrutiny.basis),
+        state=ScrutinyState(scrutiny.state),
+        decision=scrutiny.decision,
+        decided_at=scrutiny.decided_at or copy.sent_at,
+        sent_at=copy.sent_at,
+        exercise=order.exercise,
+    )

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a draft of an order begins with, and what its lint must know beside the form."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
+from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
+from stemtide.hub.rooms.orders.reads import interests as reads_interests, orders as reads
+from stemtide.hub.rooms.orders.rules import lint as rules_lint, orders as rules
+from stemtide.hub.rooms.orders.rules.findings import Finding
+from stemtide.hub.rooms.orders.rules.lint import LintFacts
+from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import competences, contacts, parties
+from stemtide.protocol.enums import Duty, PartyKind
+from stemtide.protocol.law.forms import form
+from stemtide.protocol.messages.orders import LintFinding, StandingOut, Values
+
+_KEPT = (
+    *("authority_type", "authority_name", "representative", "authority_address"),
+    *("authority_phone", "authority_fax", "authority_mail", "signature", "feedback_contact"),
+    *("redress_authority", "redress_body", "redress_deadline", "redress_link"),
+)
+"""Fields of Annex I that an authority writes alike each time."""
+
+_SIGNED = ("provider_name", "provider_state", "authorised_person", "contact_mail", "signature")
+"""Fields of Annexes II and III that a provider writes alike each time."""
+
+
+def start(to: str, *, viewer: Party, now: datetime) -> Values:
+    """What is known of Annex I before anybody wrote into it.
+
+    What describes the authority is taken from its last order, and the rest from the register and
+    the contact points.
+
+    raises: NotFoundError for a provider that there is not.
+    """
+    provider = parties.party(to, viewer=viewer)
+    last = Order.objects.filter(issued_by=viewer).order_by("-drafted_at", "-pk").first()
+    kept: Values = {name: last.annex[name] for name in _KEPT if name in last.annex} if last else {}
+    is_abroad = bool(provider.country) and provider.country != viewer.country
+    made: Values = {
+        "authority_name": viewer.title,
+        **kept,
+        "contact_point": _contact(provider, viewer=viewer, now=now),
+        "home_state": provider.country,
+        "cross_border": is_abroad,
+        "copy_sent": is_abroad,
+        "non_disclosure": False,
+        "signed_on": now.astimezone(UTC).date().isoformat(),
+    }
+    if is_abroad:
+        homes = competences.competent(provider.country, Duty.SCRUTINISE, viewer=viewer)
+        told = [f"{home.title}: {_contact(home, viewer=viewer, now=now)}" for home in homes]
+        made["home_contact"] = "\n".join(one.removesuffix(": ") for one in told)
+    return {name: value for name, value in made.items() if value not in ("", None)}
+
+
+def start_answer(name: str, *, viewer: Party, now: datetime) -> Values:
+    """What a provider knows of an answer before it wrote into it: who it is, as it said last.
+
+    name: of Annex II or III.
+    """
+    last = OrderAnswer.objects.filter(order__addressee=viewer).order_by("-answered_at", "-pk")
+    kept = first.annex if (first := last.first()) else {}
+    moment = now.astimezone(UTC).replace(microsecond=0)
+    made: Values = {
+        "provider_name": viewer.title,
+        "provider_state": viewer.country,
+        "contact_mail": _contact(viewer, viewer=viewer, now=now),
+        **{one: kept[one] for one in _SIGNED if one in kept},
+        "measure_at": moment.isoformat(),
+        "signed_on": moment.date().isoformat(),
+        "signed_at": moment.isoformat(),
+    }
+    asked = {field.name for field in form(name).fields if not field.is_filled_in}
+    return {one: value for one, value in made.items() if one in asked and value}
+
+
+def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
+    """What is to be said of a draft before it is issued.
+
+    raises: NotFoundError.
+    """
+    row = reads.find(uid, viewer=viewer)
+    return [
+        LintFinding(field=finding.field, is_error=finding.is_error, message=finding.message)
+        for finding in findings(row, viewer=viewer, now=now)
+    ]
+
+
+def findings(row: Order, *, viewer: Party, now: datetime) -> list[Finding]:
+    """The same, for writes and for pages that speak other languages."""
+    return rules_lint.lint(row.annex, facts=_facts(row, viewer=viewer, now=now))
+
+
+def is_first(row: Order, *, viewer: Party) -> bool:
+    """Whether an authority never issued an order to the provider of a draft.
+
+    Exercises do not count for real orders, nor real orders for exercises.
+    """
+    before = Order.objects.filter(
+        issued_by=viewer,
+        addressee=row.addressee,
+        exercise=row.exercise,
+        issued_at__isnull=False,
+    )
+    return not before.exclude(pk=row.pk).exists()
+
+
+def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it reads nothing of anybody
+    """The digest by which equal addresses are found; "" for a text that is no address."""
+    try:
+        return digest(canonical(url)).hex()
+    except UrlError:
+        return ""
+
+
+def standing(url: str, *, viewer: Party, exercise: bool = False) -> StandingOut:
+    """Who has an order in effect for an address: for those who coordinate, and no more than that.
+
+    raises: NotAllowedError for all but authorities and agencies.
+    """
+    rules.check_look(kind=PartyKind(viewer.kind))
+    found = OrderAddress.objects.filter(
+        digest=address_digest(url, by=viewer),
+        order__state__in=IN_EFFECT,
+        order__exercise=exercise,
+    ).exclude(digest="")
+    rows = list(found.values_list("order__issued_by__name", "order__received_at"))
+    return StandingOut(
+        parties=sorted({name for name, _ in rows}),
+        is_received=any(received_at is not None for _, received_at in rows),
+    )
+
+
+def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
+    """What the lint must know."""
+    told = Information.objects.filter(
+        sent_by=row.issued_by, sent_to=row.addressee, exercise=row.exercise
+    )
+    # Of several the first counts: whoever was told in time is not told anew by being told again.
+    first = told.order_by("sent_at").first()
+    home = row.addressee.country
+    homes = competences.competent(home, Duty.SCRUTINISE, viewer=viewer) if home else []
+    points = contacts.contact_points(viewer=viewer, now=now)
+    languages = {
+        tag.partition("-")[0]
+        for point in points
+        if point.party == row.addressee.name
+        for tag in point.languages
+    }
+    return LintFacts(
+        issuing_state=row.issued_by.country,
+        home_state=home,
+        homes=tuple(one.name for one in homes),
+        is_first=is_first(row, viewer=row.issued_by),
+        now=now,
+        emergency=row.emergency,
+        emergency_ground=row.emergency_ground,
+        informed_at=first.sent_at if first else None,
+        language=row.language,
+        languages=frozenset(languages),
+        interests=reads_interests.interests(row, viewer=row.issued_by, now=now),
+    )
+
+
+def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
+    """Where a party is reached by mail, or else somehow; "" where the viewer may not know."""
+    points = [
+        point
+        for point in contacts.contact_points(viewer=viewer, now=now)
+        if point.party == party.name
+    ]
+    ordered = sorted(points, key=lambda one: one.channel != "mail")
+    return ordered[0].address if ordered else ""

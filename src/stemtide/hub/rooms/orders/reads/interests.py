@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of what others do with the addresses and the content of an order.
+
+Content is the same where a signal of the same value, or of the same content item, is attached to an
+order or a hold.
+
+source: Regulation (EU) 2021/784 recital 36 and Art. 14(1).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from stemtide.hub.rooms.orders.models import Order, OrderAddress
+from stemtide.hub.rooms.orders.rules.interests import Interest, InterestKind
+from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import contacts
+from stemtide.hub.rooms.referrals.models import Hold
+from stemtide.hub.rooms.referrals.reads import search as searches
+from stemtide.hub.rooms.signals.reads import similar as alike
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Rows around an order, each with the address that it shares; "" for the same content."""
+
+    orders: tuple[tuple[Order, str], ...]
+    holds: tuple[tuple[Hold, str], ...]
+
+
+def around(row: Order, *, viewer: Party, now: datetime) -> Around:
+    """Return orders in effect and holds that stand on the addresses or content of an order.
+
+    viewer: its issuer, whose signals of it say what the content is.
+    """
+    urls = dict(row.addresses.exclude(digest="").values_list("digest", "url"))
+    uids = list(row.signals.values_list("uid", flat=True))
+    near = alike.alike(uids, viewer=viewer, exercise=row.exercise)
+    holds = searches.standing_on(
+        list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref
+    )
+    return Around(
+        orders=tuple(_orders(row, urls=urls, near=near)),
+        holds=tuple((hold, urls.get(hold.digest, "")[:200]) for hold in holds),
+    )
+
+
+def interests(row: Order, *, viewer: Party, now: datetime) -> tuple[Interest, ...]:
+    """Return what the issuer of an order is told of the interests of others."""
+    found = around(row, viewer=viewer, now=now)
+    told = [_of_order(order, url, viewer=viewer, now=now) for order, url in found.orders]
+    told += [_of_hold(hold, url) for hold, url in found.holds]
+    return tuple(dict.fromkeys(told))
+
+
+def _orders(
+    row: Order, *, urls: dict[str, str], near: frozenset[int]
+) -> Iterator[tuple[Order, str]]:
+    """Yield other orders in effect on the same addresses, then those on the same content."""
+    same = OrderAddress.objects.filter(
+        digest__in=list(urls), order__state__in=IN_EFFECT, order__exercise=row.exercise
+    ).exclude(order=row)
+    seen = set()
+    for address in same.select_related("order__issued_by").order_by("order", "place"):
+        seen.add(address.order_id)
+        yield address.order, urls[address.digest][:200]
+    others = Order.objects.filter(signals__in=near, state__in=IN_EFFECT, exercise=row.exercise)
+    for order in others.select_related("issued_by").exclude(pk=row.pk).distinct().order_by("pk"):
+        if order.pk not in seen:
+            yield order, ""
+
+
+def _of_order(order: Order, url: str, *, viewer: Party, now: datetime) -> Interest:
+    """Return an order in effect as an interest: of others, whose it is and whom to call."""
+    issuer = order.issued_by
+    if issuer.pk == viewer.pk:
+        return Interest(InterestKind.OWN, url=url, reference=order.reference)
+    steps = contacts.ladder(issuer, viewer=viewer, now=now)
+    return Interest(
+        InterestKind.ORDERED,
+        party=issuer.title,
+        country=issuer.country,
+        contact=steps[0].contact.address if steps else "",
+        url=url,
+    )
+
+
+def _of_hold(hold: Hold, url: str) -> Interest:
+    """Return a hold as an interest: whose it is, until when, and the contact that it names."""
+    return Interest(
+        InterestKind.HELD,
+        party=hold.holder.title,
+        country=hold.holder.country,
+        contact=hold.contact,
+        url=url,
+        until=hold.until,
+    )

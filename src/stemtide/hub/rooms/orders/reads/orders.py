@@ -1,0 +1,404 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of removal orders: for the issuer, the addressee, and who has a copy."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.orders.models import (
+    Copy,
+    DecisionCopy,
+    Information,
+    Order,
+    OrderAnswer,
+    Preservation,
+    Scrutiny,
+)
+from stemtide.hub.rooms.orders.rules import offers as rules_offers
+from stemtide.hub.rooms.orders.rules.lint import ANNEX_3
+from stemtide.hub.rooms.orders.rules.orders import (
+    OrderFacts,
+    PreservationFacts,
+    ScrutinyFacts,
+    Side,
+)
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import competences
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.protocol.enums import Duty
+from stemtide.protocol.enums.orders import (
+    AccessPurpose,
+    EmergencyGround,
+    Measure,
+    OrderState,
+    ReviewKind,
+    ScrutinyBasis,
+    ScrutinyState,
+)
+from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law.deadlines import Pause
+from stemtide.protocol.law.machines import machine
+from stemtide.protocol.messages.orders import (
+    AccessOut,
+    AnswerOut,
+    CopyOut,
+    DecisionSentOut,
+    InformationOut,
+    OrderHead,
+    OrderOut,
+    PreservationOut,
+    ReceiptOut,
+    ScrutinyOut,
+    Values,
+)
+
+MAX_LIST = 200
+"""Orders in one list."""
+
+_WAITING = (OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.UNDONE)
+
+
+def orders(
+    *,
+    viewer: Party,
+    side: Side | None = None,
+    state: OrderState | None = None,
+    is_open: bool | None = None,
+    limit: int = MAX_LIST,
+) -> list[OrderHead]:
+    """Orders that a party sees: those that wait for somebody first, by their due time.
+
+    side: only those that the party issued, was addressed, or has a copy of.
+    """
+    found = _visible(viewer)
+    if side is not None:
+        found = found.filter(_of_side(side, viewer))
+    if state is not None:
+        found = found.filter(state=state)
+    if is_open is not None:
+        open_states = Q(state__in=machine("order").open_states - {OrderState.EXECUTED})
+        found = found.filter(open_states if is_open else ~open_states)
+    waits = Case(
+        When(state__in=_WAITING, then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    rows = found.annotate(waits=waits).order_by(
+        "waits", F("due_at").asc(nulls_last=True), "-drafted_at", "-pk"
+    )
+    return [head(row, viewer=viewer) for row in rows[: max(1, min(limit, MAX_LIST))]]
+
+
+def inbox(*, viewer: Party) -> list[OrderHead]:
+    """Orders addressed to a provider, those that wait for it first. Reading it is no receipt."""
+    return orders(viewer=viewer, side=Side.ADDRESSEE)
+
+
+def waiting(*, viewer: Party) -> int:
+    """How many orders wait for a provider: to be executed, or their content reinstated."""
+    states = {*_WAITING} - {OrderState.SUSPENDED}
+    found = Order.objects.filter(addressee=viewer, issued_at__isnull=False, state__in=states)
+    return found.count()
+
+
+def order(uid: UUID, *, viewer: Party, now: datetime) -> OrderOut:
+    """One order. Whoever shows it to its addressee records the receipt.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer, now=now)
+
+
+def find(uid: UUID, *, viewer: Party) -> Order:
+    """The row of an order, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    row = _visible(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no removal order {uid} that your party may see", uid=uid)
+    return row
+
+
+def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find() said for whom
+    """What the rules must know of an order."""
+    copies = row.copies.select_related("sent_to")
+    kept = Preservation.objects.filter(order=row).first()
+    stopped = _open_pause(row)
+    return OrderFacts(
+        state=OrderState(row.state),
+        issued_by=row.issued_by.name,
+        addressee=row.addressee.name,
+        homes=tuple((copy.sent_to.name, copy.received_at) for copy in copies),
+        is_cross_border=row.is_cross_border,
+        issued_at=row.issued_at,
+        received_at=row.received_at,
+        is_acknowledged=row.acknowledged_at is not None,
+        grounds=frozenset(stopped.annex.get("grounds", ())) if stopped else frozenset(),
+        secret_until=row.secret_until,
+        scrutinies=tuple(
+            scrutiny_facts(scrutiny, viewer=row.issued_by)
+            for scrutiny in row.scrutinies.select_related("authority")
+        ),
+        preservation=PreservationFacts(kept.until, kept.destroyed_at is not None) if kept else None,
+    )
+
+
+def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: ARG001  # of an order that was found
+    """What the rules must know of a scrutiny."""
+    return ScrutinyFacts(
+        state=ScrutinyState(row.state),
+        basis=ScrutinyBasis(row.basis),
+        due_at=row.due_at,
+        authority=row.authority.name if row.authority else "",
+    )
+
+
+def pauses(row: Order, *, viewer: Party) -> list[Pause]:  # noqa: ARG001  # find() said for whom
+    """When the clock of an order stood still."""
+    found = row.answers.filter(form=ANNEX_3)
+    return [Pause(one.answered_at, one.resumed_at) for one in found]
+
+
+def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
+    """What somebody may do with an order now, for the API and for pages."""
+    return rules_offers.offers(
+        facts(row, viewer=by.party),
+        name=by.name,
+        role=by.role,
+        may_issue=competences.is_competent(by.party, Duty.ISSUE, viewer=by.party),
+        may_scrutinise=competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party),
+        now=now,
+    )
+
+
+def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() said for whom
+    """All fields of Annex I, with those that the hub fills in."""
+    written: Values = row.annex
+    return written | {
+        "issuing_state": row.issued_by.country,
+        "addressee": row.addressee.title,
+        "issued_at": row.issued_at.isoformat() if row.issued_at else None,
+        "reference": row.reference,
+        "emergency": bool(row.emergency),
+        "emergency_ground": row.emergency_ground,
+        "emergency_reasons": row.emergency,
+    }
+
+
+def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() said for whom
+    """The fields of Annex II and III that the hub fills in: section A."""
+    return {
+        "addressee": row.addressee.title,
+        "authority_name": str(row.annex.get("authority_name") or row.issued_by.title),
+        "reference": row.reference,
+        "received_at": row.received_at.isoformat() if row.received_at else None,
+    }
+
+
+def head(row: Order, *, viewer: Party) -> OrderHead:  # noqa: ARG001  # find() said for whom
+    """An order in a list."""
+    return OrderHead(
+        id=row.uid,
+        reference=row.reference,
+        state=OrderState(row.state),
+        issued_by=row.issued_by.name,
+        addressee=row.addressee.name,
+        exercise=row.exercise,
+        is_cross_border=row.is_cross_border,
+        issued_at=row.issued_at,
+        received_at=row.received_at,
+        due_at=row.due_at,
+        missed_at=row.missed_at,
+        executed_at=row.executed_at,
+        measure=Measure(row.measure) if row.measure else None,
+    )
+
+
+def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
+    """An order as it travels."""
+    stood = pauses(row, viewer=viewer)
+    taken = None
+    if row.received_at and row.executed_at:
+        taken = clocks.time_taken(row.received_at, row.executed_at, pauses=stood)
+    linked = signals.seen_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
+    kept = Preservation.objects.filter(order=row).select_related("extended_by").first()
+    return OrderOut(
+        **head(row, viewer=viewer).model_dump(),
+        language=row.language,
+        annex=annex_1(row, viewer=viewer),
+        urls=[address.url for address in row.addresses.all()],
+        is_first=row.is_first,
+        emergency=row.emergency,
+        emergency_ground=EmergencyGround(row.emergency_ground) if row.emergency_ground else None,
+        content_type=ContentType(row.content_type),
+        ideology=row.ideology or None,
+        signals=sorted(linked),
+        crisis=crises.named(row.crisis, viewer=viewer),
+        drafted_at=row.drafted_at,
+        acknowledged_at=row.acknowledged_at,
+        answered_at=row.answered_at,
+        minutes_taken=None if taken is None else round(taken.total_seconds() / 60, 2),
+        secret_until=row.secret_until,
+        ended_at=row.ended_at,
+        end_reason=row.end_reason,
+        reinstated_at=row.reinstated_at,
+        receipts=[
+            ReceiptOut(via=ReceiptVia(receipt.via), at=receipt.at, proof=receipt.proof)
+            for receipt in row.receipts.all()
+        ],
+        answers=[_answer(answer, row=row, viewer=viewer) for answer in row.answers.all()],
+        copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
+        scrutinies=[describe_scrutiny(scrutiny, viewer=viewer) for scrutiny in _scrutinies(row)],
+        preservation=_preservation(kept) if kept else None,
+        moves=moves(row, by=Actor(viewer, viewer.ref), now=now),
+    )
+
+
+def describe_scrutiny(row: Scrutiny, *, viewer: Party) -> ScrutinyOut:  # noqa: ARG001  # of an order that was found
+    """A scrutiny as it travels."""
+    return ScrutinyOut(
+        id=row.uid,
+        state=ScrutinyState(row.state),
+        basis=ScrutinyBasis(row.basis),
+        by=row.authority.name if row.authority else "",
+        reasons=row.reasons,
+        opened_at=row.opened_at,
+        due_at=row.due_at,
+        announced_at=row.announced_at,
+        announcement=row.announcement,
+        decided_at=row.decided_at,
+        decision=row.decision,
+        was_late=(row.decided_at or row.missed_at or row.due_at) > row.due_at,
+        sent=[
+            DecisionSentOut(to=copy.sent_to.name, sent_at=copy.sent_at) for copy in row.sent.all()
+        ],
+    )
+
+
+def informations(*, viewer: Party, limit: int = MAX_LIST) -> list[InformationOut]:
+    """What a party told providers before first orders, or was told, newest first."""
+    found = Information.objects.filter(Q(sent_by=viewer) | Q(sent_to=viewer))
+    rows = found.select_related("sent_by", "sent_to")[:limit]
+    return [describe_information(row, viewer=viewer) for row in rows]
+
+
+def describe_information(row: Information, *, viewer: Party) -> InformationOut:  # noqa: ARG001  # its caller said for whom
+    """What was told, as it travels."""
+    return InformationOut(
+        id=row.uid,
+        sent_by=row.sent_by.name,
+        to=row.sent_to.name,
+        text=row.text,
+        sent_at=row.sent_at,
+        order_from=clocks.first_order_from(row.sent_at),
+        exercise=row.exercise,
+    )
+
+
+def history(uid: UUID, *, viewer: Party) -> list[ledger.EntryRow]:
+    """What the ledger says of an order, oldest first, to those who see the order.
+
+    Whose hand it was is told to their own party only; before it was issued, nobody else was there.
+
+    raises: NotFoundError.
+    """
+    row = find(uid, viewer=viewer)
+    rows = ledger.entries(viewer=viewer, subject=row.ref, limit=500, opens=set)
+    told = [one for one in rows if _concerns(one, row=row, viewer=viewer)]
+    return [ledger.without_hands(one, viewer=viewer) for one in told]
+
+
+def _concerns(entry: ledger.EntryRow, *, row: Order, viewer: Party) -> bool:
+    """Whether an entry of an order is the viewer's to read.
+
+    Drafts, and whose order meets it, are their issuer's alone.
+    """
+    if entry.kind == "order.overlapped":
+        return row.issued_by_id == viewer.pk
+    is_before = row.issued_at is None or entry.recorded_at < row.issued_at
+    return row.issued_by_id == viewer.pk or not is_before
+
+
+def _visible(viewer: Party) -> QuerySet[Order]:
+    """The orders that rules.side_of knows a side for, as SQL."""
+    rows = Order.objects.select_related("issued_by", "addressee", "crisis")
+    every = _of_side(Side.ISSUER, viewer)
+    for side in (Side.ADDRESSEE, Side.HOME):
+        every |= _of_side(side, viewer)
+    return rows.filter(every)
+
+
+def _of_side(side: Side, viewer: Party) -> Q:
+    """The orders that a party is on one side of."""
+    if side is Side.ISSUER:
+        return Q(issued_by=viewer)
+    if side is Side.ADDRESSEE:
+        return Q(addressee=viewer, issued_at__isnull=False)
+    return Q(pk__in=Copy.objects.filter(sent_to=viewer).values("order"))
+
+
+def _scrutinies(row: Order) -> Sequence[Scrutiny]:
+    """The scrutinies of an order, oldest first."""
+    return list(with_decisions(row.scrutinies.all(), viewer=row.issued_by))
+
+
+def with_decisions(rows: QuerySet[Scrutiny], *, viewer: Party) -> QuerySet[Scrutiny]:  # noqa: ARG001  # of orders that were found
+    """Scrutinies with what describe_scrutiny() needs of each, in as few questions as one needs."""
+    sent = DecisionCopy.objects.select_related("sent_to")
+    return rows.select_related("authority").prefetch_related(Prefetch("sent", queryset=sent))
+
+
+def _open_pause(row: Order) -> OrderAnswer | None:
+    """The Annex III that stops the clock of an order now."""
+    return row.answers.filter(form=ANNEX_3, resumed_at=None).order_by("-pk").first()
+
+
+def _answer(answer: OrderAnswer, *, row: Order, viewer: Party) -> AnswerOut:
+    """An answer with the section that the hub fills in."""
+    return AnswerOut(
+        form=answer.form,
+        values=answer.annex | answer_head(row, viewer=viewer),
+        answered_at=answer.answered_at,
+        was_late=answer.was_late,
+        resumed_at=answer.resumed_at,
+        resumed_by=answer.resumed_by.name if answer.resumed_by else "",
+        clarification=answer.clarification,
+    )
+
+
+def _copy(row: Copy) -> CopyOut:
+    """A copy as it travels."""
+    until = clocks.scrutiny_due(row.received_at) if row.received_at else None
+    return CopyOut(
+        to=row.sent_to.name, sent_at=row.sent_at, received_at=row.received_at, scrutiny_until=until
+    )
+
+
+def _preservation(row: Preservation) -> PreservationOut:
+    """What is preserved, as it travels."""
+    return PreservationOut(
+        since=row.since,
+        until=row.until,
+        extended_by=row.extended_by.name if row.extended_by else "",
+        proceedings=ReviewKind(row.proceedings) if row.proceedings else None,
+        reviewed_by=row.reviewed_by,
+        reviewed_since=row.reviewed_since,
+        reference=row.reference,
+        court=row.court,
+        destroyed_at=row.destroyed_at,
+        accesses=[
+            AccessOut(
+                purpose=AccessPurpose(access.purpose),
+                who=access.who,
+                reference=access.reference,
+                at=access.at,
+            )
+            for access in row.accesses.all()
+        ],
+    )

@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The lint of Annex I: what is missing or contradicts itself, before an order leaves.
+
+A flaw forbids to issue; a doubt is shown and may stand.
+
+source: Regulation (EU) 2021/784 recital 36, Art. 3(2) and (4), Art. 4(1), Art. 11(3), Annex I.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import urlsplit
+
+from stemtide.fingerprints.url.canonical import UrlClass, UrlError, url_class
+from stemtide.hub.platform.errors import InvalidError, RefusalError
+from stemtide.hub.rooms.orders.rules.findings import Doubt, Finding, Flaw
+from stemtide.hub.rooms.orders.rules.interests import Interest, doubts
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law.forms import (
+    MAX_LONG_TEXT,
+    MAX_TEXT,
+    MAX_URL,
+    MAX_URLS,
+    Fault,
+    FaultKind,
+    FieldKind,
+    Form,
+    date_of,
+    form,
+    moment_of,
+)
+from stemtide.protocol.messages.orders import Values
+
+ANNEX_1, ANNEX_2, ANNEX_3 = "tco-annex-1", "tco-annex-2", "tco-annex-3"
+"""Names of the forms."""
+
+FEW_WORDS = 20
+"""Reasons with fewer characters tell a provider little."""
+
+_LATEST_ZONE = timezone(timedelta(hours=14))
+_SPELT_WRONG = frozenset(
+    {
+        FaultKind.UNKNOWN,
+        FaultKind.NOT_TEXT,
+        FaultKind.TOO_LONG,
+        FaultKind.NO_CONTROLS,
+        FaultKind.TOO_MANY,
+        FaultKind.NOT_TICK,
+        FaultKind.NOT_OPTION,
+    }
+)
+"""Faults that not even a draft keeps: no page or client of ours sends them."""
+
+
+class FlawedError(RefusalError):
+    """An order is not issued, as its lint found flaws. findings: all of them."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        super().__init__(
+            "{count} things in Annex I must be mended before this order is issued",
+            count=len(findings),
+        )
+        self.findings = list(findings)
+
+
+@dataclass(frozen=True, slots=True)
+class LintFacts:
+    """What the lint must know beside the form.
+
+    home_state: the provider's Member State as the hub knows it; "" where it does not.
+    homes:      authorities of it that are in the register for scrutiny.
+    is_first:   the issuer has never issued an order to this provider.
+    informed_at: when the issuer last told the provider of procedures and deadlines.
+    languages:  those of the provider's contact points; empty where nobody knows.
+    interests:  of others in the same addresses or content, and orders of one's own on them.
+    """
+
+    issuing_state: str
+    home_state: str
+    homes: tuple[str, ...]
+    is_first: bool
+    now: datetime
+    emergency: str = ""
+    emergency_ground: str = ""
+    informed_at: datetime | None = None
+    language: str = "en"
+    languages: frozenset[str] = field(default_factory=frozenset)
+    interests: tuple[Interest, ...] = ()
+
+
+def check_values(values: Mapping[str, object], *, name: str) -> None:
+    """Refuse what not even a draft keeps: unknown fields, fields of the hub, wrong kinds.
+
+    raises: InvalidError naming the field.
+    """
+    found = form(name)
+    for one in found.fields:
+        if one.is_filled_in and one.name in values:
+            where = _in_annex(one.name)
+            raise InvalidError(where, "is filled in by the hub: leave it out")
+    for fault in found.faults(values):
+        if fault.kind in _SPELT_WRONG:
+            flaw = _worded(fault, found)
+            raise InvalidError(_in_annex(fault.field), flaw.template, **flaw.facts)
+
+
+def check_answer(values: Mapping[str, object], *, name: str, now: datetime) -> None:
+    """Refuse an answer by Annex II or III that is not complete, at its first fault.
+
+    raises: InvalidError naming the field.
+    """
+    check_values(values, name=name)
+    for flaw in answer_flaws(values, name=name):
+        raise InvalidError(_in_annex(flaw.field), flaw.template, **flaw.facts)
+    measure_at = moment_of(values.get("measure_at"))
+    if measure_at is not None and measure_at > now + timedelta(minutes=5):
+        raise InvalidError("annex.measure_at", "lies in the future: say when it was done")
+
+
+def answer_flaws(values: Mapping[str, object], *, name: str) -> list[Finding]:
+    """All that is wrong with the fields of an answer by Annex II or III, in their order."""
+    found = form(name)
+    filled_in = {one.name for one in found.fields if one.is_filled_in}
+    return [_worded(fault, found) for fault in found.faults(values) if fault.field not in filled_in]
+
+
+def _in_annex(field: str) -> str:
+    """How a message names a field of a form."""
+    return f"annex.{field}"
+
+
+def lint(values: Values, *, facts: LintFacts) -> list[Finding]:
+    """What is to be said of a draft before it is issued, flaws first, then doubts."""
+    annex = form(ANNEX_1)
+    filled_in = {one.name for one in annex.fields if one.is_filled_in}
+    found: list[Finding] = [
+        _worded(fault, annex) for fault in annex.faults(values) if fault.field not in filled_in
+    ]
+    wrong = {one.field for one in found}
+    for part in (_states(values, facts), _secrecy(values, facts), _days(values, facts)):
+        found.extend(one for one in part if one.field not in wrong)
+    found.extend(_addresses(values) if "urls" not in wrong else ())
+    found.extend(_first_order(facts))
+    found.extend(doubts(facts.interests))  # recital 36
+    found.extend(_doubts(values, facts))
+    return sorted(found, key=lambda one: not one.is_error)
+
+
+def check_lint(findings: Sequence[Finding]) -> None:
+    """Refuse to issue what has flaws. raises: FlawedError."""
+    if flaws := [finding for finding in findings if finding.is_error]:
+        raise FlawedError(flaws)
+
+
+def _states(values: Values, facts: LintFacts) -> Iterator[Finding]:
+    """Section D agrees with the countries of issuer and provider."""
+    home = values.get("home_state")
+    if facts.home_state and home and home != facts.home_state:
+        yield Flaw(
+            "home_state",
+            "says {said}, and the hub knows the provider in {known}: correct one of them",
+            said=home,
+            known=facts.home_state,
+        )
+    is_abroad = bool(home) and home != facts.issuing_state
+    is_ticked = values.get("cross_border") is True
+    if is_abroad and not is_ticked:
+        yield Flaw(
+            "cross_border",
+            "is not ticked, though the provider's Member State is {home} and yours {own}: tick it",
+            home=home,
+            own=facts.issuing_state,
+        )
+    if home and not is_abroad and is_ticked:
+        yield Flaw("cross_border", "is ticked, though both Member States are one: untick it")
+    is_sent = values.get("copy_sent") is True
+    if is_ticked and not is_sent:
+        yield Flaw("copy_sent", "is not ticked: a copy goes to the authority of that Member State")
+    if is_sent and not is_ticked:
+        yield Flaw("copy_sent", "is ticked, though the order stays in one Member State: untick it")
+
+
+def _secrecy(values: Values, facts: LintFacts) -> Iterator[Finding]:
+    """Secrecy has an end within six weeks."""
+    until = moment_of(values.get("non_disclosure_until"))
+    if until is None:
+        return
+    most = clocks.secrecy_until(facts.now)
+    if until <= facts.now:
+        yield Flaw("non_disclosure_until", "lies in the past: name a later time, or no secrecy")
+    elif until > most:
+        yield Flaw(
+            "non_disclosure_until",
+            "lies more than six weeks ahead: name {most:%Y-%m-%d %H:%M} UTC at most",
+            most=most,
+        )
+
+
+def _days(values: Values, facts: LintFacts) -> Iterator[Finding]:
+    """The date beside the signature is the day of issue."""
+    signed = date_of(values.get("signed_on"))
+    if signed is None:
+        return
+    if signed > facts.now.astimezone(_LATEST_ZONE).date():
+        yield Flaw("signed_on", "lies in the future: an order is signed on the day of its issue")
+    elif signed < facts.now.astimezone(UTC).date() - timedelta(days=1):
+        yield Flaw("signed_on", "lies before the day of issue: sign it today")
+
+
+def _addresses(values: Values) -> Iterator[Finding]:
+    """Every address leads to one piece of content, once."""
+    urls = values.get("urls")
+    if not isinstance(urls, list):
+        return
+    for url in sorted({one for one in urls if urls.count(one) > 1}):
+        yield Flaw("urls", "{url} stands there twice: leave one out", url=url[:200])
+    for url in dict.fromkeys(urls):
+        try:
+            kind = url_class(url)
+        except UrlError as error:
+            yield Flaw("urls", "{why}", why=error)
+            continue
+        if kind is UrlClass.SHORT_LINK:
+            yield Flaw(
+                "urls", "{url} is a short link: name the address that it leads to", url=url[:200]
+            )
+        if kind is UrlClass.SITE:
+            yield Doubt(
+                "urls",
+                "{url} is the front page of a site: name the exact place of the content",
+                url=url[:200],
+            )
+    hosts = {(urlsplit(one).hostname or "").removeprefix("www.") for one in urls}
+    if len(hosts) > 1:
+        yield Doubt(
+            "urls",
+            "lie on {count} hosts: check that all of them are this provider's",
+            count=len(hosts),
+        )
+
+
+def _first_order(facts: LintFacts) -> Iterator[Finding]:
+    """Before a first order the provider was informed, or it is an emergency with its ground.
+
+    source: Regulation (EU) 2021/784 Art. 3(2), recital 17: the authority duly justifies its
+            decision in the removal order.
+    """
+    if not facts.is_first:
+        if facts.emergency:
+            yield Doubt(
+                "emergency", "is not needed: this provider had orders of yours before; leave it out"
+            )
+        return
+    start = clocks.first_order_from(facts.informed_at) if facts.informed_at else None
+    is_informed = start is not None and facts.now >= start
+    if is_informed and facts.emergency:
+        yield Doubt("emergency", "is not needed: the provider was informed in time; leave it out")
+    if facts.emergency and not is_informed and not facts.emergency_ground:
+        yield Flaw(
+            "emergency_ground",
+            "is missing: say which serious harm makes this an emergency (recital 17)",
+        )
+    if is_informed or facts.emergency:
+        return
+    if start is None:
+        yield Flaw(
+            "emergency",
+            "it is your first order to this provider: inform it of procedures and deadlines twelve"
+            " hours before, or say what makes this an emergency",
+        )
+    else:
+        yield Flaw(
+            "emergency",
+            "the provider was informed less than twelve hours ago: wait until {start:%Y-%m-%d"
+            " %H:%M} UTC, or say what makes this an emergency",
+            start=start,
+        )
+
+
+def _doubts(values: Values, facts: LintFacts) -> Iterator[Finding]:
+    """What a second look may be needed for."""
+    reasons = values.get("reasons")
+    if isinstance(reasons, str) and 0 < len(reasons.strip()) < FEW_WORDS:
+        yield Doubt("reasons", "says little: the provider must be able to follow the reasons")
+    if values.get("cross_border") is True and not facts.homes:
+        yield Doubt(
+            "copy_sent",
+            "no authority of {state} is in the register for scrutiny: send the copy yourself",
+            state=values.get("home_state") or facts.home_state,
+        )
+    if facts.languages and facts.language.partition("-")[0] not in facts.languages:
+        yield Doubt(
+            "language",
+            "the provider's contact points read {languages}: Article 15(2) asks for one of these",
+            languages=", ".join(sorted(facts.languages)),
+        )
+
+
+def _worded(fault: Fault, within: Form) -> Flaw:
+    """A fault of the form in words."""
+    name = fault.field
+    if fault.kind is FaultKind.CONTRADICTS:
+        return Flaw(name, "contradicts {other}: empty one of them", other=fault.other)
+    if fault.kind is FaultKind.UNKNOWN:
+        return Flaw(name, "is no field of {form}: leave it out", form=within.name)
+    if fault.kind is FaultKind.TOO_LONG:
+        most = _MOST.get(within.field(name).kind, MAX_TEXT)
+        return Flaw(name, "is longer than {most} characters: shorten it", most=most)
+    if fault.kind is FaultKind.NOT_OPTION:
+        options = ", ".join(option.name for option in within.field(name).options)
+        return Flaw(name, "is none of the boxes: choose from {options}", options=options)
+    return _PLAIN[fault.kind](name)
+
+
+_MOST = {
+    FieldKind.LONG_TEXT: MAX_LONG_TEXT,
+    FieldKind.URLS: MAX_URL,
+    FieldKind.LINK: MAX_URL,
+}
+"""Characters that a field of a kind holds; the others hold MAX_TEXT."""
+
+_PLAIN: Mapping[FaultKind, Callable[[str], Flaw]] = {
+    FaultKind.MISSING: lambda name: Flaw(name, "is missing: fill it in"),
+    FaultKind.NOT_TEXT: lambda name: Flaw(name, "is no text: write it as text"),
+    FaultKind.NO_CONTROLS: lambda name: Flaw(
+        name, "holds characters that cannot be read: leave them out"
+    ),
+    FaultKind.TOO_MANY: lambda name: Flaw(
+        name, "has more than {most} rows: make a second order", most=MAX_URLS
+    ),
+    FaultKind.NOT_URL: lambda name: Flaw(
+        name, "is no exact web address: write it with http:// or https://"
+    ),
+    FaultKind.NOT_COUNTRY: lambda name: Flaw(
+        name, "is no country: write its two letters, as in BE or DE"
+    ),
+    FaultKind.NOT_MOMENT: lambda name: Flaw(
+        name, "is no moment: write it with its time zone, as 2026-01-31T12:00Z"
+    ),
+    FaultKind.NOT_DATE: lambda name: Flaw(name, "is no date: write it as 2026-01-31"),
+    FaultKind.NOT_MAIL: lambda name: Flaw(
+        name, "is no e-mail address: write it as name@example.org"
+    ),
+    FaultKind.NOT_PHONE: lambda name: Flaw(
+        name, "is no telephone number: begin with + and the country's code"
+    ),
+    FaultKind.NOT_TICK: lambda name: Flaw(name, "is no tick: write true or false"),
+}
+"""Words for the kinds of fault that need no facts."""

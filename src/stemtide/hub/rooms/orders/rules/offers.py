@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a party may do with an order now: exactly what the writes would allow."""
+
+from datetime import datetime, timedelta
+
+from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny as rules_scrutiny
+from stemtide.hub.rooms.orders.rules.orders import OrderFacts, Side, allows
+from stemtide.protocol.enums import Role
+from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis
+
+_MOMENT = timedelta(seconds=1)
+
+DRAFTING = ("change", "discard", "issue")
+ANSWERING = ("execute", "suspend", "resume", "reinstate")
+DECIDING = ("announce", "uphold", "infringe")
+
+
+def offers(
+    facts: OrderFacts,
+    *,
+    name: str,
+    role: Role | None,
+    may_issue: bool,
+    may_scrutinise: bool,
+    now: datetime,
+) -> list[str]:
+    """Names of the acts that are open to a party. may_issue, may_scrutinise: as registered now."""
+    side = rules.side_of(facts, name=name)
+    if side is Side.ISSUER:
+        return _of_issuer(facts, name=name, role=role, may_issue=may_issue, now=now)
+    if side is Side.ADDRESSEE:
+        return _of_addressee(facts, name=name, role=role, now=now)
+    if side is Side.HOME:
+        return _of_home(facts, name=name, role=role, is_competent=may_scrutinise, now=now)
+    return []
+
+
+def _of_issuer(
+    facts: OrderFacts, *, name: str, role: Role | None, may_issue: bool, now: datetime
+) -> list[str]:
+    """What the issuer may do."""
+    found = []
+    if facts.state is OrderState.DRAFTED:
+        moves = {"change": "discard", "discard": "discard", "issue": "issue"}
+        found = [
+            act
+            for act, move in moves.items()
+            if allows(rules.check_move, facts, move, name=name, role=role, is_competent=may_issue)
+        ]
+    if allows(rules.check_resume, facts, name=name, role=role):
+        found.append("resume")
+    ending = rules.ending_move(facts.state, side=Side.ISSUER)
+    if allows(rules.check_move, facts, ending, name=name, role=role):
+        found.append("withdraw")
+    if facts.secret_until and allows(
+        rules.check_prolong,
+        facts,
+        name=name,
+        role=role,
+        until=facts.secret_until + _MOMENT,
+        now=now,
+    ):
+        found.append("prolong")
+    return found + _longer(facts, name=name, role=role, now=now)
+
+
+def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
+    """What the addressee may do. An answer says as well that the order was received."""
+    found = []
+    if allows(rules.check_acknowledge, facts, name=name, role=role):
+        found.append("acknowledge")
+    arrived = rules.arrived(facts, now=now)
+    found += [
+        one for one in ANSWERING if allows(rules.check_move, arrived, one, name=name, role=role)
+    ]
+    if allows(
+        rules_scrutiny.check_open,
+        facts,
+        ScrutinyBasis.PROVIDER,
+        name=name,
+        role=role,
+        informed_at=None,
+        now=now,
+    ):
+        found.append("ask_scrutiny")
+    if allows(rules.check_note_access, facts, name=name, role=role):
+        found.append("note_access")
+    if allows(rules.check_note_destroyed, facts, name=name, role=role, now=now):
+        found.append("note_destroyed")
+    return found
+
+
+def _of_home(
+    facts: OrderFacts, *, name: str, role: Role | None, is_competent: bool, now: datetime
+) -> list[str]:
+    """What an authority with a copy may do."""
+    bases = (ScrutinyBasis.OWN_INITIATIVE, ScrutinyBasis.CONTENT_PROVIDER)
+    found = [
+        f"open_scrutiny_{basis}"
+        for basis in bases
+        if is_competent
+        and allows(
+            rules_scrutiny.check_open,
+            facts,
+            basis,
+            name=name,
+            role=role,
+            informed_at=now,
+            now=now,
+        )
+    ]
+    latest = facts.scrutinies[-1] if facts.scrutinies else None
+    found += [
+        move
+        for move in (DECIDING if latest else ())
+        if allows(
+            rules_scrutiny.check_decide,
+            facts,
+            latest,
+            move,
+            name=name,
+            role=role,
+            is_competent=is_competent,
+            now=now,
+        )
+    ]
+    return found + _longer(facts, name=name, role=role, now=now)
+
+
+def _longer(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
+    """Whether a party may ask for longer preservation."""
+    if facts.preservation is None:
+        return []
+    until = max(facts.preservation.until, now) + _MOMENT
+    is_open = allows(rules.check_extend, facts, name=name, role=role, until=until, now=now)
+    return ["extend"] if is_open else []

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who drafts, issues, answers and ends a removal order, and when. An agency never issues one.
+
+source: Regulation (EU) 2021/784 Art. 3, 6, 11 and 12.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState, Side
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law.machines import WrongMoveError, machine
+
+__all__ = [
+    "IN_EFFECT",
+    "OrderFacts",
+    "PreservationFacts",
+    "ScrutinyFacts",
+    "Side",
+    "allows",
+    "arrived",
+    "check_acknowledge",
+    "check_addressee",
+    "check_draft",
+    "check_extend",
+    "check_inform",
+    "check_link",
+    "check_look",
+    "check_mark",
+    "check_move",
+    "check_note_access",
+    "check_note_destroyed",
+    "check_prolong",
+    "check_resume",
+    "check_review",
+    "ending_move",
+    "is_late",
+    "side_of",
+]
+
+IN_EFFECT = frozenset(
+    {OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.EXECUTED}
+)
+"""States of an order that binds, or that was obeyed."""
+
+_LEADING = frozenset({"issue", "withdraw", "revoke", "annul", "undo"})
+"""Moves that a person makes only in a role that decides."""
+
+_CLARIFIABLE = frozenset({"manifest_error", "insufficient_information"})
+"""Grounds of Annex III that a word of the issuer can end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScrutinyFacts:
+    """What the rules must know of one scrutiny. authority: who examines; "" for nobody yet."""
+
+    state: ScrutinyState
+    basis: ScrutinyBasis
+    due_at: datetime
+    authority: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not decided."""
+        return self.state in {ScrutinyState.OPENED, ScrutinyState.ANNOUNCED}
+
+    @property
+    def is_requested(self) -> bool:
+        """Whether the provider or a content provider asked for it."""
+        return self.basis is not ScrutinyBasis.OWN_INITIATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class PreservationFacts:
+    """What the rules must know of what is preserved."""
+
+    until: datetime
+    is_destroyed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """What the rules must know of an order. Parties by name.
+
+    homes:        the authorities that have a copy, each with when it received it, or None.
+    grounds:      those of the Annex III that stops the clock now.
+    scrutinies:   all of them, oldest first.
+    """
+
+    state: OrderState
+    issued_by: str
+    addressee: str
+    homes: tuple[tuple[str, datetime | None], ...] = ()
+    is_cross_border: bool = False
+    issued_at: datetime | None = None
+    received_at: datetime | None = None
+    is_acknowledged: bool = False
+    grounds: frozenset[str] = frozenset()
+    secret_until: datetime | None = None
+    scrutinies: tuple[ScrutinyFacts, ...] = ()
+    preservation: PreservationFacts | None = None
+
+
+def side_of(facts: OrderFacts, *, name: str) -> Side | None:
+    """Who a party is to an order; None for a stranger, to whom it does not exist."""
+    if name == facts.issued_by:
+        return Side.ISSUER
+    if name == facts.addressee:
+        return None if facts.issued_at is None else Side.ADDRESSEE
+    return Side.HOME if name in dict(facts.homes) else None
+
+
+def check_draft(*, kind: PartyKind, is_competent: bool, role: Role | None) -> None:
+    """Only an authority that its Member State named for this, and never an agency.
+
+    source: Regulation (EU) 2021/784 Art. 3(1) and 12(1)(a).
+    """
+    if kind is PartyKind.AGENCY:
+        raise NotAllowedError("an agency refers and never orders: make a referral")
+    if kind is not PartyKind.AUTHORITY:
+        raise NotAllowedError("only authorities issue removal orders: tell one what you found")
+    if not is_competent:
+        raise NotAllowedError(
+            "your authority is not in the register for issuing removal orders (Art. 12(1)(a)): ask"
+            " whoever runs the hub to enter it, or make a referral"
+        )
+    check_person_may_write(role)
+
+
+def check_inform(*, kind: PartyKind, is_competent: bool, role: Role | None) -> None:
+    """Who may order may inform before."""
+    check_draft(kind=kind, is_competent=is_competent, role=role)
+
+
+def check_look(*, kind: PartyKind) -> None:
+    """Who asks providers for things looks whether somebody else does already."""
+    if kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY}:
+        raise NotAllowedError("only authorities and agencies look up others' orders")
+
+
+def check_addressee(name: str, *, kind: PartyKind) -> None:
+    """Orders are addressed to providers of hosting services."""
+    if kind is not PartyKind.PROVIDER:
+        raise InvalidError("to", "{name} is no provider: orders go to providers alone", name=name)
+
+
+def check_mark(*, crisis: bool, exercise: bool) -> None:
+    """A crisis and an order in it are both real or both an exercise. crisis: its own mark."""
+    if crisis is not exercise:
+        what = "an exercise" if crisis else "real"
+        raise InvalidError(
+            "exercise", "the crisis is {what} and the order is not: make both so", what=what
+        )
+
+
+def check_link(uid: object, *, shared_by: str, name: str, exercise: bool, is_drill: bool) -> None:
+    """An order names its issuer's own signals: they are withdrawn when it loses its effect."""
+    if shared_by != name:
+        raise InvalidError(
+            "signals",
+            "{uid} was shared by {shared_by}: name signals of your own",
+            uid=uid,
+            shared_by=shared_by,
+        )
+    if exercise is not is_drill:
+        raise InvalidError(
+            "signals", "{uid} and the order are not both real or both an exercise", uid=uid
+        )
+
+
+def check_move(
+    facts: OrderFacts, move: str, *, name: str, role: Role | None, is_competent: bool = True
+) -> OrderState:
+    """Whether a party makes a move, and where it leads.
+
+    is_competent: for its issue, whether the issuer stands in the register now.
+
+    raises: NotAllowedError, ConflictError.
+    """
+    side = _side(facts, name=name)
+    check = check_person_may_lead if move in _LEADING else check_person_may_write
+    check(role)
+    try:
+        after = machine("order").to(facts.state, move, by=side)
+    except WrongMoveError as error:
+        raise ConflictError(
+            "this order is {state}: that cannot be done with it now",
+            state=machine("order").states[facts.state].title,
+        ) from error
+    if move == "issue" and not is_competent:
+        raise NotAllowedError(
+            "your authority is not in the register for issuing removal orders any more"
+        )
+    return OrderState(after)
+
+
+def arrived(facts: OrderFacts, *, now: datetime) -> OrderFacts:
+    """The same order once it has arrived: who answers an order has received it."""
+    if facts.state is not OrderState.ISSUED:
+        return facts
+    return replace(facts, state=OrderState.RECEIVED, received_at=now)
+
+
+def ending_move(state: OrderState, *, side: Side) -> str:
+    """The move by which an order loses its effect: what was executed is to be reinstated."""
+    if side is Side.HOME:
+        return "undo" if state is OrderState.EXECUTED else "annul"
+    return "revoke" if state is OrderState.EXECUTED else "withdraw"
+
+
+def check_acknowledge(facts: OrderFacts, *, name: str, role: Role | None) -> None:
+    """The addressee says, once, that a person has the order."""
+    _check_side(facts, Side.ADDRESSEE, name=name)
+    check_person_may_write(role)
+    if facts.is_acknowledged:
+        raise ConflictError("this order is acknowledged already")
+    if facts.state not in {OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED}:
+        raise ConflictError("this order is over: nothing is left to acknowledge")
+
+
+def check_resume(
+    facts: OrderFacts, *, name: str, role: Role | None, side: Side | None = None
+) -> None:
+    """The addressee says that the ground is over; the issuer clarifies what a word can clear.
+
+    side: whose door it is, where it is one side's alone.
+    """
+    if side is not None:
+        _check_side(facts, side, name=name)
+    check_move(facts, "resume", name=name, role=role)
+    if name == facts.issued_by and not facts.grounds & _CLARIFIABLE:
+        raise ConflictError(
+            "only the provider knows when an impossibility is over: wait for it, or withdraw the"
+            " order"
+        )
+
+
+def check_prolong(
+    facts: OrderFacts, *, name: str, role: Role | None, until: datetime, now: datetime
+) -> None:
+    """The issuer extends the secrecy of an order, once more at most six weeks.
+
+    source: Regulation (EU) 2021/784 Art. 11(3).
+    """
+    _check_side(facts, Side.ISSUER, name=name)
+    check_person_may_lead(role)
+    if facts.state not in IN_EFFECT or facts.secret_until is None or facts.issued_at is None:
+        raise ConflictError("nothing is kept from the content provider of this order")
+    if now >= facts.secret_until:
+        raise ConflictError("the time is over, and the content provider may know already")
+    most = clocks.secrecy_until(facts.issued_at, times=2)
+    if not facts.secret_until < until <= most:
+        raise InvalidError(
+            "until",
+            "lies outside what can be added: name a time after {first:%Y-%m-%d %H:%M} and at most"
+            " {most:%Y-%m-%d %H:%M} UTC",
+            first=facts.secret_until,
+            most=most,
+        )
+
+
+def check_extend(
+    facts: OrderFacts, *, name: str, role: Role | None, until: datetime, now: datetime
+) -> None:
+    """The issuer, or an authority with a copy, asks that content is preserved longer.
+
+    A court is no party here: the authority enters its request.
+
+    source: Regulation (EU) 2021/784 Art. 6(2).
+    """
+    if _side(facts, name=name) is Side.ADDRESSEE:
+        raise NotAllowedError("an authority or a court asks for longer preservation")
+    check_person_may_lead(role)
+    kept = _kept(facts)
+    if not max(kept.until, now) < until:
+        raise InvalidError(
+            "until",
+            "does not lie after {until:%Y-%m-%d %H:%M} UTC, until when it is preserved anyway",
+            until=max(kept.until, now),
+        )
+
+
+def check_review(facts: OrderFacts, *, since: date, now: datetime) -> None:
+    """The proceedings that prolong preservation are going on, and review this order.
+
+    A day is given without its place, so one that began anywhere by now has begun.
+
+    source: Regulation (EU) 2021/784 Art. 6(2) with (1)(a): "only if and for as long as necessary
+            for ongoing administrative or judicial review proceedings".
+    """
+    if since > (now + timedelta(hours=14)).date():
+        raise InvalidError(
+            "reviewed_since",
+            "lies in the future: only review proceedings that are going on prolong preservation"
+            " (Art. 6(2))",
+        )
+    if facts.issued_at is not None and since < (facts.issued_at - timedelta(hours=12)).date():
+        raise InvalidError(
+            "reviewed_since",
+            "lies before this order was issued: name proceedings that review it (Art. 6(2))",
+        )
+
+
+def check_note_access(facts: OrderFacts, *, name: str, role: Role | None) -> None:
+    """The provider notes who had access to what it preserves."""
+    _check_side(facts, Side.ADDRESSEE, name=name)
+    check_person_may_write(role)
+    _kept(facts)
+
+
+def check_note_destroyed(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> None:
+    """The provider notes that it destroyed what it preserved; not before its time."""
+    _check_side(facts, Side.ADDRESSEE, name=name)
+    check_person_may_write(role)
+    kept = _kept(facts)
+    if now < kept.until:
+        raise ConflictError(
+            "it is to be preserved until {until:%Y-%m-%d %H:%M} UTC: destroy it after that",
+            until=kept.until,
+        )
+
+
+def is_late(measure_at: datetime, *, received_at: datetime, pauses: Sequence[clocks.Pause]) -> bool:
+    """Whether a measure came after the hour; a clock that stands still makes nothing late."""
+    due = clocks.execute_due(received_at, pauses=pauses)
+    return due is not None and measure_at > due
+
+
+def _side(facts: OrderFacts, *, name: str) -> Side:
+    """Who a party is to an order. raises: NotAllowedError for strangers."""
+    side = side_of(facts, name=name)
+    if side is None:
+        raise NotAllowedError("your party has no part in this order")
+    return side
+
+
+def _check_side(facts: OrderFacts, side: Side, *, name: str) -> None:
+    """Refuse who is not on that side of an order."""
+    if _side(facts, name=name) is not side:
+        who = facts.issued_by if side is Side.ISSUER else facts.addressee
+        raise NotAllowedError("only {who} does that with this order", who=who)
+
+
+def _kept(facts: OrderFacts) -> PreservationFacts:
+    """What is preserved now. raises: ConflictError."""
+    if facts.preservation is None:
+        raise ConflictError("nothing is preserved for this order: it was not executed")
+    if facts.preservation.is_destroyed:
+        raise ConflictError("what was preserved for this order is destroyed")
+    return facts.preservation

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asks for scrutiny of an order, who examines it, and until when.
+
+source: Regulation (EU) 2021/784 Art. 4.
+"""
+
+from datetime import datetime
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import check_person_may_lead, check_person_may_write
+from stemtide.hub.rooms.orders.rules.orders import (
+    IN_EFFECT,
+    OrderFacts,
+    ScrutinyFacts,
+    Side,
+    side_of,
+)
+from stemtide.protocol.enums import Role
+from stemtide.protocol.enums.orders import ScrutinyBasis, ScrutinyState
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law.machines import WrongMoveError, machine
+
+_FINDING = frozenset({"announce", "infringe"})
+"""Steps towards an infringement."""
+
+
+def check_open(
+    facts: OrderFacts,
+    basis: ScrutinyBasis,
+    *,
+    name: str,
+    role: Role | None,
+    informed_at: datetime | None,
+    now: datetime,
+) -> datetime:
+    """Whether scrutiny is asked for or opened, and from when the time for it runs.
+
+    A provider asks within 48 hours of receipt. A content provider is no party here: the authority
+    that it asked enters the request, made within 48 hours of its being informed. By itself the
+    authority acts within 72 hours of its copy. A request is heard also while an authority examines
+    by itself: its own initiative may lapse, the right of who asked does not.
+
+    raises: NotAllowedError, ConflictError, InvalidError.
+    """
+    side = side_of(facts, name=name)
+    needed = Side.ADDRESSEE if basis is ScrutinyBasis.PROVIDER else Side.HOME
+    if side is not needed:
+        who = facts.addressee if needed is Side.ADDRESSEE else "an authority with a copy"
+        raise NotAllowedError("scrutiny on this basis is opened by {who}", who=who)
+    (check_person_may_write if side is Side.ADDRESSEE else check_person_may_lead)(role)
+    if facts.state not in IN_EFFECT:
+        raise ConflictError("this order has no effect: there is nothing to examine")
+    if not facts.homes:
+        raise ConflictError(
+            "no authority has a copy of this order in the hub: only orders of another Member State"
+            " are examined so; challenge it before the court that it names"
+        )
+    is_requested = basis is not ScrutinyBasis.OWN_INITIATIVE
+    if any(
+        scrutiny.is_open
+        for scrutiny in facts.scrutinies
+        if not is_requested or scrutiny.is_requested
+    ):
+        raise ConflictError("scrutiny of this order is open already")
+    if basis is ScrutinyBasis.OWN_INITIATIVE:
+        return _own_initiative(facts, name=name, now=now)
+    return _requested(facts, basis, informed_at=informed_at, now=now)
+
+
+def _own_initiative(facts: OrderFacts, *, name: str, now: datetime) -> datetime:
+    """From when the 72 hours of an authority run: its copy. raises: ConflictError."""
+    since = dict(facts.homes)[name] or now
+    if now > clocks.scrutiny_due(since):
+        raise ConflictError(
+            "the 72 hours since your copy are over: only a request opens scrutiny now"
+        )
+    return since
+
+
+def _requested(
+    facts: OrderFacts, basis: ScrutinyBasis, *, informed_at: datetime | None, now: datetime
+) -> datetime:
+    """From when the 72 hours after a request run: now. raises: ConflictError, InvalidError."""
+    since = facts.received_at
+    if basis is ScrutinyBasis.CONTENT_PROVIDER:
+        if informed_at is None or informed_at > now:
+            raise InvalidError(
+                "informed_at", "say when the content provider was informed, or had the order"
+            )
+        since = informed_at
+    if since is not None and now > clocks.ask_scrutiny_until(since):
+        raise ConflictError("the 48 hours in which scrutiny is asked for are over")
+    return now
+
+
+def check_door(basis: ScrutinyBasis, *, is_providers: bool) -> None:
+    """Providers ask and authorities open, each with the scope of its own.
+
+    raises: InvalidError.
+    """
+    if (basis is ScrutinyBasis.PROVIDER) is not is_providers:
+        other = "scrutiny" if is_providers else "ask-scrutiny"
+        raise InvalidError("basis", "is not for this address: use {other}", other=other)
+
+
+def check_competent(*, is_competent: bool) -> None:
+    """Only an authority that its Member State named for it examines orders."""
+    if not is_competent:
+        raise NotAllowedError(
+            "your authority is not in the register for scrutiny (Art. 12(1)(b)): ask whoever runs"
+            " the hub to enter it"
+        )
+
+
+def check_decide(
+    facts: OrderFacts,
+    scrutiny: ScrutinyFacts,
+    move: str,
+    *,
+    name: str,
+    role: Role | None,
+    is_competent: bool,
+    now: datetime,
+) -> ScrutinyState:
+    """Whether an authority takes a step of scrutiny, and where it leads.
+
+    Who examines goes on with it; a request is taken up by whichever of those with a copy is first.
+    An infringement is found only after the issuer was told that it is intended, and on an
+    authority's own initiative only within its 72 hours. A request must be decided, also late.
+
+    raises: NotAllowedError, ConflictError.
+    source: Regulation (EU) 2021/784 Art. 4(3): the finding is adopted "within the same period";
+            Art. 4(4) sets a duty to decide, and no lapse; Art. 4(5).
+    """
+    if side_of(facts, name=name) is not Side.HOME:
+        raise NotAllowedError("only an authority with a copy examines this order")
+    check_competent(is_competent=is_competent)
+    if scrutiny.authority not in {"", name}:
+        raise NotAllowedError("{who} examines this order already", who=scrutiny.authority)
+    check_person_may_lead(role)
+    if scrutiny.is_open and move in _FINDING and has_lapsed(scrutiny, now=now):
+        raise ConflictError(
+            "the 72 hours of your own initiative ended at {due_at:%Y-%m-%d %H:%M} UTC: an"
+            " infringement can no longer be found (Art. 4(3)); decide that there is none, or wait"
+            " for a request",
+            due_at=scrutiny.due_at,
+        )
+    try:
+        return ScrutinyState(machine("scrutiny").to(scrutiny.state, move, by="home"))
+    except WrongMoveError as error:
+        if move == "infringe" and scrutiny.state is ScrutinyState.OPENED:
+            raise ConflictError(
+                "tell the issuer first that you intend to find an infringement, and why"
+            ) from error
+        raise ConflictError(
+            "this scrutiny is decided: {state}",
+            state=machine("scrutiny").states[scrutiny.state].title,
+        ) from error
+
+
+def has_lapsed(scrutiny: ScrutinyFacts, *, now: datetime) -> bool:
+    """Whether the power to find an infringement by own initiative has ended.
+
+    source: Regulation (EU) 2021/784 Art. 4(3).
+    """
+    return not scrutiny.is_requested and now > scrutiny.due_at

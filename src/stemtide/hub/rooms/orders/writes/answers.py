@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of what comes back: receipts, acknowledgement, Annex II and III, the end of a pause."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.orders.models import Copy, Order, OrderAnswer, Preservation, Receipt
+from stemtide.hub.rooms.orders.reads import orders as reads
+from stemtide.hub.rooms.orders.rules import lint as rules_lint, orders as rules
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law.forms import moment_of
+from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, WordsIn
+
+CLOCK = "clock"
+
+
+@transaction.atomic
+def record_receipt(
+    uid: UUID,
+    *,
+    via: ReceiptVia,
+    at: datetime,
+    now: datetime,
+    proof: str = "",
+    by: Actor | None = None,
+) -> bool:
+    """Record that an order has arrived; the first receipt starts the hour. Whether it is news.
+
+    at:    when it arrived. A receipt that is told later and lies earlier moves the hour forward.
+    proof: what the other side's machine answered, in short.
+    by:    who opened or fetched it; None where a machine of the addressee took it.
+
+    Arrived is arrived: nothing is recorded for a draft, and nothing twice for one way.
+
+    raises: NotFoundError for an order that there is not.
+    source: decision 0055 on what counts as receipt.
+    """
+    ledger.take_turn()
+    row = Order.objects.select_related("issued_by", "addressee").filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no removal order {uid}", uid=uid)
+    if row.issued_at is None or (by is not None and by.party.pk != row.addressee_id):
+        return False
+    moment = min(max(at, row.issued_at), now)
+    if row.receipts.filter(via=via).exists():
+        return False
+    Receipt.objects.create(order=row, via=via, at=moment, proof=proof[:500])
+    _arrive(row, at=moment)
+    detail: dict[str, object] = {"via": via.value, "at": moment.isoformat()}
+    _tell("order.received", row, by=by, now=now, detail=detail)
+    return True
+
+
+@transaction.atomic
+def receive_copy(uid: UUID, *, by: Actor, now: datetime) -> bool:
+    """Note that an authority has its copy: its 72 hours begin. Whether it is news.
+
+    raises: NotFoundError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    copy = Copy.objects.filter(order=row, sent_to=by.party, received_at=None).first()
+    if copy is None:
+        return False
+    copy.received_at = now
+    copy.save(update_fields=["received_at"])
+    _tell("copy.received", row, by=by, now=now)
+    return True
+
+
+@transaction.atomic
+def acknowledge(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
+    """Say that a person at the provider has the order. It changes nothing in its hour.
+
+    raises: NotFoundError, NotAllowedError, ConflictError where somebody said so before.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    rules.check_acknowledge(reads.facts(row, viewer=by.party), name=by.name, role=by.role)
+    _receive_from(row, by=by, now=now)
+    row.acknowledged_at = now
+    row.save(update_fields=["acknowledged_at"])
+    _tell("order.acknowledged", row, by=by, now=now, to=[row.issued_by])
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> OrderOut:
+    """Answer by Annex II: removed, or access disabled in all Member States. Preservation begins.
+
+    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
+    source: Regulation (EU) 2021/784 Art. 3(6), Art. 6(1).
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
+    after = rules.check_move(facts, "execute", name=by.name, role=by.role)
+    rules_lint.check_answer(body.annex, name=rules_lint.ANNEX_2, now=now)
+    _receive_from(row, by=by, now=now)
+    measure_at = min(moment_of(body.annex["measure_at"]) or now, now)
+    stood = reads.pauses(row, viewer=by.party)
+    received_at = row.received_at or now
+    was_late = rules.is_late(measure_at, received_at=received_at, pauses=stood)
+    OrderAnswer.objects.filter(order=row, form=rules_lint.ANNEX_3, resumed_at=None).update(
+        resumed_at=now, resumed_by=by.party
+    )
+    OrderAnswer.objects.create(
+        order=row,
+        form=rules_lint.ANNEX_2,
+        annex=body.annex,
+        answered_at=now,
+        was_late=was_late,
+    )
+    row.state, row.measure = after, str(body.annex["measure"])
+    row.executed_at, row.answered_at, row.due_at = measure_at, now, None
+    row.save(update_fields=["state", "measure", "executed_at", "answered_at", "due_at"])
+    kept = Preservation.objects.create(
+        order=row, since=measure_at, until=clocks.preserve_until(measure_at)
+    )
+    detail: dict[str, object] = {"measure": row.measure, "late": was_late}
+    _tell("order.executed", row, by=by, now=now, to=[row.issued_by], detail=detail)
+    until: dict[str, object] = {"until": kept.until.isoformat()}
+    _tell("preservation.started", row, by=by, now=now, detail=until)
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> OrderOut:
+    """Answer by Annex III: the order cannot be carried out, for a ground; the clock stands still.
+
+    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
+    source: Regulation (EU) 2021/784 Art. 3(7) and (8).
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
+    after = rules.check_move(facts, "suspend", name=by.name, role=by.role)
+    rules_lint.check_answer(body.annex, name=rules_lint.ANNEX_3, now=now)
+    _receive_from(row, by=by, now=now)
+    was_late = row.due_at is not None and now > row.due_at
+    OrderAnswer.objects.create(
+        order=row,
+        form=rules_lint.ANNEX_3,
+        annex=body.annex,
+        answered_at=now,
+        was_late=was_late,
+    )
+    row.state, row.due_at = after, None
+    row.save(update_fields=["state", "due_at"])
+    detail: dict[str, object] = {"grounds": body.annex["grounds"], "late": was_late}
+    _tell("order.suspended", row, by=by, now=now, to=[row.issued_by], detail=detail)
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def resume(
+    uid: UUID, *, body: WordsIn, by: Actor, now: datetime, side: rules.Side | None = None
+) -> OrderOut:
+    """End a pause: the issuer clarifies, or the addressee says that its ground is over.
+
+    The hour starts anew. side: whose door it is, where it is one side's alone.
+
+    raises: NotFoundError, NotAllowedError, ConflictError where the clock does not stand still.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    rules.check_resume(facts, name=by.name, role=by.role, side=side)
+    OrderAnswer.objects.filter(order=row, form=rules_lint.ANNEX_3, resumed_at=None).update(
+        resumed_at=now, resumed_by=by.party, clarification=body.text
+    )
+    row.state = OrderState.RECEIVED
+    _set_due(row)
+    row.save(update_fields=["state", "due_at"])
+    other = row.addressee if by.party.pk == row.issued_by_id else row.issued_by
+    _tell("order.resumed", row, by=by, now=now, to=[other])
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
+    """Say that the content of an order that lost its effect is there again.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    source: Regulation (EU) 2021/784 Art. 4(7): immediately, without prejudice to its own terms.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    row.state = rules.check_move(facts, "reinstate", name=by.name, role=by.role)
+    row.reinstated_at = now
+    row.save(update_fields=["state", "reinstated_at"])
+    homes = [copy.sent_to for copy in row.copies.select_related("sent_to")]
+    _tell("order.reinstated", row, by=by, now=now, to=[row.issued_by, *homes])
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+def _receive_from(row: Order, *, by: Actor, now: datetime) -> None:
+    """Whoever answers an order has received it: record that, where nothing said so before."""
+    if row.received_at is not None:
+        return
+    via = ReceiptVia.DESK if by.is_person else ReceiptVia.API
+    Receipt.objects.create(order=row, via=via, at=now)
+    _arrive(row, at=now)
+    detail: dict[str, object] = {"via": via.value, "at": now.isoformat()}
+    _tell("order.received", row, by=by, now=now, detail=detail)
+
+
+def _arrive(row: Order, *, at: datetime) -> None:
+    """Start the hour of an order at its first receipt."""
+    if row.received_at is not None and at >= row.received_at:
+        return
+    row.received_at = at
+    if row.state == OrderState.ISSUED:
+        row.state = OrderState.RECEIVED
+    _set_due(row)
+    row.save(update_fields=["state", "received_at", "due_at"])
+
+
+def _set_due(row: Order) -> None:
+    """Say when the running hour of an order is over; None where none runs."""
+    row.due_at = None
+    if row.state == OrderState.RECEIVED and row.received_at is not None:
+        stood = reads.pauses(row, viewer=row.issued_by)
+        row.due_at = clocks.execute_due(row.received_at, pauses=stood)
+
+
+def _tell(
+    kind: str,
+    row: Order,
+    *,
+    by: Actor | None,
+    now: datetime,
+    to: Iterable[Party] = (),
+    detail: dict[str, object] | None = None,
+) -> None:
+    """Append to the ledger. to: whom it concerns. by: None where a machine took an order."""
+    told = list(to)
+    detail = detail or {}
+    if told:
+        detail |= {"party": told[0].ref, "parties": [one.name for one in told]}
+    if by is None:
+        ledger.append(
+            kind, actor=CLOCK, subject=row.ref, now=now, detail=detail, exercise=row.exercise
+        )
+    else:
+        ledger.append_by(
+            kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise
+        )

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of how an order ends or stays: withdrawal, secrecy, scrutiny and its decision."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.orders.models import DecisionCopy, Order, Scrutiny
+from stemtide.hub.rooms.orders.reads import decisions as reads_decisions, orders as reads
+from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny as rules_scrutiny
+from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT, Side
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import competences
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.signals.rules.signals import uuid_at
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.enums import Duty, SignalState, WithdrawReason
+from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState
+from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.messages.orders import OrderOut, ScrutinyIn, SecrecyIn, WordsIn
+from stemtide.protocol.messages.signals import WithdrawIn
+
+_KINDS = {
+    "announce": "scrutiny.announced",
+    "uphold": "scrutiny.confirmed",
+    "infringe": "scrutiny.infringed",
+}
+
+
+@transaction.atomic
+def withdraw(uid: UUID, *, body: WordsIn, by: Actor, now: datetime) -> OrderOut:
+    """Take an order back. What was executed is to be reinstated; its signals are withdrawn.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    move = rules.ending_move(facts.state, side=Side.ISSUER)
+    after = rules.check_move(facts, move, name=by.name, role=by.role)
+    _end(row, after=after, reason=body.text, by=by, now=now)
+    homes = [copy.sent_to for copy in row.copies.select_related("sent_to")]
+    _record("order.withdrawn", row, by=by, now=now, to=[row.addressee, *homes])
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def prolong(uid: UUID, *, body: SecrecyIn, by: Actor, now: datetime) -> OrderOut:
+    """Keep an order from its content provider for longer: at most twelve weeks in all.
+
+    raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept; InvalidError.
+    source: Regulation (EU) 2021/784 Art. 11(3).
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    rules.check_prolong(facts, name=by.name, role=by.role, until=body.until, now=now)
+    row.secret_until = body.until
+    row.save(update_fields=["secret_until"])
+    detail: dict[str, object] = {"until": body.until.isoformat()}
+    _record("order.prolonged", row, by=by, now=now, to=[row.addressee], detail=detail)
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> OrderOut:
+    """Ask for scrutiny of an order, or open one: by the provider, or an authority with a copy.
+
+    A request takes the place of an examination that an authority had opened by itself.
+
+    raises: NotFoundError, NotAllowedError, ConflictError past its time; InvalidError.
+    source: Regulation (EU) 2021/784 Art. 4(3) and (4).
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    since = rules_scrutiny.check_open(
+        facts, body.basis, name=by.name, role=by.role, informed_at=body.informed_at, now=now
+    )
+    is_asked = body.basis is ScrutinyBasis.PROVIDER
+    if not is_asked:
+        rules_scrutiny.check_competent(is_competent=_may_scrutinise(by))
+    _close_scrutinies(row, by=by, now=now)
+    Scrutiny.objects.create(
+        uid=uuid_at(now),
+        order=row,
+        basis=body.basis,
+        asked_by=by.party if is_asked else None,
+        authority=None if is_asked else by.party,
+        reasons=body.reasons,
+        opened_at=now,
+        due_at=clocks.scrutiny_due(since),
+    )
+    homes = [copy.sent_to for copy in row.copies.select_related("sent_to")] if is_asked else []
+    kind = "scrutiny.requested" if is_asked else "scrutiny.opened"
+    detail: dict[str, object] = {"basis": body.basis.value}
+    _record(kind, row, by=by, now=now, to=[*homes, row.issued_by], detail=detail)
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def decide_scrutiny(uid: UUID, *, step: str, body: WordsIn, by: Actor, now: datetime) -> OrderOut:
+    """Take a step of scrutiny: announce an infringement, find none, or find one.
+
+    An infringement found, the order loses its effect: its signals are withdrawn, so that agents let
+    go of what they held, and the provider is told to reinstate what it removed.
+
+    A decision goes to the agencies as well.
+
+    step: announce, uphold or infringe.
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    source: Regulation (EU) 2021/784 Art. 4(5) to (7).
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    found = row.scrutinies.select_related("authority").order_by("-opened_at", "-pk").first()
+    if found is None:
+        raise ConflictError("no scrutiny of this order is open: open one first")
+    after = rules_scrutiny.check_decide(
+        reads.facts(row, viewer=by.party),
+        reads.scrutiny_facts(found, viewer=by.party),
+        step,
+        name=by.name,
+        role=by.role,
+        is_competent=_may_scrutinise(by),
+        now=now,
+    )
+    found.state, found.authority = after, by.party
+    if after is ScrutinyState.ANNOUNCED:
+        found.announced_at, found.announcement = now, body.text
+    else:
+        found.decided_at, found.decision = now, body.text
+    found.save()
+    told = [row.issued_by] if after is ScrutinyState.ANNOUNCED else [row.issued_by, row.addressee]
+    detail: dict[str, object] = {"late": now > found.due_at}
+    _record(_KINDS[step], row, by=by, now=now, to=told, detail=detail)
+    if after is not ScrutinyState.ANNOUNCED:
+        _communicate(found, by=by, now=now)
+    if after is ScrutinyState.INFRINGED:
+        move = rules.ending_move(OrderState(row.state), side=Side.HOME)
+        ended = rules.check_move(
+            reads.facts(row, viewer=by.party), move, name=by.name, role=by.role
+        )
+        _end(row, after=ended, reason=body.text, by=by, now=now)
+        _record("order.annulled", row, by=by, now=now, to=[row.addressee, row.issued_by])
+    return reads.describe(row, viewer=by.party, now=now)
+
+
+def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
+    """Send a reasoned decision to the agencies, and record when.
+
+    source: Regulation (EU) 2021/784 Art. 4(6): without delay, and to Europol.
+    """
+    agencies = reads_decisions.agencies(by=by.party)
+    if not agencies:
+        return
+    DecisionCopy.objects.bulk_create(
+        DecisionCopy(scrutiny=scrutiny, sent_to=agency, sent_at=now) for agency in agencies
+    )
+    ledger.append_by(
+        "scrutiny.communicated",
+        by=by,
+        subject=scrutiny.ref,
+        now=now,
+        detail={"party": agencies[0].ref, "parties": [agency.name for agency in agencies]},
+        exercise=scrutiny.order.exercise,
+    )
+
+
+def _end(row: Order, *, after: OrderState, reason: str, by: Actor, now: datetime) -> None:
+    """Take an order's effect away, and what hangs on it: scrutiny that is open, its signals."""
+    row.state, row.ended_at, row.end_reason, row.due_at = after, now, reason, None
+    row.save(update_fields=["state", "ended_at", "end_reason", "due_at"])
+    _close_scrutinies(row, by=by, now=now)
+    _withdraw_signals(row, now=now)
+
+
+def _close_scrutinies(row: Order, *, by: Actor, now: datetime) -> None:
+    """End the scrutinies of an order that are open, without a decision."""
+    open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
+    for scrutiny in row.scrutinies.filter(state__in=open_states):
+        scrutiny.state, scrutiny.decided_at = ScrutinyState.CLOSED, now
+        scrutiny.save(update_fields=["state", "decided_at"])
+        _record("scrutiny.closed", row, by=by, now=now)
+
+
+def _withdraw_signals(row: Order, *, now: datetime) -> None:
+    """Take back the signals that were shared for an order, where no other order needs them.
+
+    The issuer shared them, so they are withdrawn in its name; the ledger says through which order.
+    """
+    for signal in row.signals.filter(state=SignalState.LIVE).order_by("pk"):
+        if signal.orders.exclude(pk=row.pk).filter(state__in=IN_EFFECT).exists():
+            continue
+        signals.withdraw(
+            signal.uid,
+            body=WithdrawIn(reason=WithdrawReason.ORDER_ANNULLED),
+            by=row.issued_by,
+            now=now,
+            actor_ref=row.ref,
+        )
+
+
+def _may_scrutinise(by: Actor) -> bool:
+    """Whether somebody acts for an authority that is registered for scrutiny."""
+    return competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party)
+
+
+def _record(
+    kind: str,
+    row: Order,
+    *,
+    by: Actor,
+    now: datetime,
+    to: Iterable[Party] = (),
+    detail: dict[str, object] | None = None,
+) -> None:
+    """Append to the ledger. to: whom it concerns, except who acts."""
+    told = [one for one in to if one.pk != by.party.pk]
+    detail = detail or {}
+    if told:
+        detail |= {"party": told[0].ref, "parties": [one.name for one in told]}
+    ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)

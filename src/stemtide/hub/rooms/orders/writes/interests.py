@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writer that tells both sides where an order meets another order, or a hold.
+
+source: Regulation (EU) 2021/784 recital 36 and Art. 14(1).
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.orders.reads.interests import around
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
+
+CLOCK = "clock"
+
+
+def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
+    """Tell the issuers of orders that meet, and holders whose hold is passed; it stops nothing."""
+    found = around(row, viewer=by.party, now=now)
+    others = {order.pk: order for order, _ in found.orders if order.issued_by_id != by.party.pk}
+    for order in others.values():
+        _append("order.overlapped", order.ref, order.issued_by, row=row, by=by, now=now)
+    if others:
+        issuers = {order.issued_by for order in others.values()}
+        ledger.append(
+            "order.overlapped",
+            actor=CLOCK,  # its issuer acted, and is told all the same
+            subject=row.ref,
+            now=now,
+            detail=_detail(by.party, issuers),
+            exercise=row.exercise,
+        )
+    holds = {hold.pk: hold for hold, _ in found.holds if hold.holder_id != by.party.pk}
+    for hold in holds.values():
+        _append("hold.ordered", hold.ref, hold.holder, row=row, by=by, now=now)
+
+
+def _append(kind: str, subject: str, party: Party, *, row: Order, by: Actor, now: datetime) -> None:
+    """Append to the ledger that a party is told of an order of somebody else."""
+    ledger.append_by(
+        kind,
+        by=by,
+        subject=subject,
+        now=now,
+        detail=_detail(party, [by.party]),
+        exercise=row.exercise,
+    )
+
+
+def _detail(party: Party, others: Iterable[Party]) -> dict[str, object]:
+    """Return who is told, and of whom."""
+    names = sorted(other.name for other in others)
+    return {"party": party.ref, "parties": [party.name], "others": names}

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of removal orders until they leave: inform, draft, change, discard, issue."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.orders.models import Copy, Information, Order, OrderAddress
+from stemtide.hub.rooms.orders.reads import drafts as reads_drafts, orders as reads
+from stemtide.hub.rooms.orders.rules import lint as rules_lint, orders as rules
+from stemtide.hub.rooms.orders.writes import interests as writes_interests
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import competences, parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes import competences as numbers
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.rules.signals import uuid_at
+from stemtide.protocol.enums import Duty
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.law.forms import moment_of
+from stemtide.protocol.messages.orders import (
+    DraftIn,
+    InformationOut,
+    InformIn,
+    OrderIn,
+    OrderOut,
+    Values,
+)
+
+_BESIDE = ("emergency", "emergency_ground", "language", "content_type", "ideology")
+"""What a draft holds beside its form."""
+
+SERIES, EXERCISE_SERIES = "RO", "XRO"
+"""Series of file references: an exercise leaves no gap in the real one."""
+
+
+@transaction.atomic
+def inform(body: InformIn, *, by: Actor, now: datetime) -> InformationOut:
+    """Tell a provider of procedures and deadlines, twelve hours before a first order.
+
+    raises: NotAllowedError for all but issuing authorities; InvalidError.
+    source: Regulation (EU) 2021/784 Art. 3(2).
+    """
+    rules.check_inform(kind=by.kind, is_competent=_may_issue(by), role=by.role)
+    ledger.take_turn()
+    row = Information.objects.create(
+        uid=uuid_at(now),
+        sent_by=by.party,
+        sent_to=_provider(body.to, by=by),
+        text=body.text,
+        exercise=body.exercise,
+        sent_at=now,
+    )
+    ledger.append_by(
+        "information.given",
+        by=by,
+        subject=row.ref,
+        now=now,
+        detail={"party": row.sent_to.ref, "parties": [row.sent_to.name]},
+        exercise=row.exercise,
+    )
+    return reads.describe_information(row, viewer=by.party)
+
+
+@transaction.atomic
+def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
+    """Begin a removal order. Nobody but its authority sees it before it is issued.
+
+    What the body leaves open is filled in with what is known already.
+
+    raises: NotAllowedError for all but issuing authorities; InvalidError naming the field.
+    """
+    rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
+    rules_lint.check_values(body.annex, name=rules_lint.ANNEX_1)
+    ledger.take_turn()
+    provider = _provider(body.to, by=by)
+    known = reads_drafts.start(body.to, viewer=by.party, now=now)
+    row = Order.objects.create(
+        uid=uuid_at(now),
+        issued_by=by.party,
+        addressee=provider,
+        annex=_merged(known, body.annex),
+        language=body.language,
+        content_type=body.content_type,
+        ideology=body.ideology or "",
+        emergency=body.emergency.strip(),
+        emergency_ground=body.emergency_ground or "",
+        crisis=_crisis(body.crisis, exercise=body.exercise, by=by),
+        exercise=body.exercise,
+        drafted_at=now,
+    )
+    _set_addresses(row, by=by)
+    row.signals.set(_own_signals(body.signals, row=row, by=by))
+    return _record("order.drafted", row, by=by, now=now)
+
+
+@transaction.atomic
+def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
+    """Change a draft; what is not said stays. An empty value empties its field.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is no draft; InvalidError.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    rules.check_move(facts, "discard", name=by.name, role=by.role)  # whoever may throw it away
+    if body.annex is not None:
+        rules_lint.check_values(body.annex, name=rules_lint.ANNEX_1)
+        row.annex = _merged(row.annex, body.annex)
+    if body.emergency is not None:
+        row.emergency = body.emergency.strip()
+    row.emergency_ground = (body.emergency_ground or row.emergency_ground) if row.emergency else ""
+    row.language = body.language or row.language
+    row.content_type = body.content_type or row.content_type
+    row.ideology = body.ideology or row.ideology
+    row.save(update_fields=["annex", *_BESIDE])
+    _set_addresses(row, by=by)
+    if body.signals is not None:
+        row.signals.set(_own_signals(body.signals, row=row, by=by))
+    return _record("order.changed", row, by=by, now=now)
+
+
+@transaction.atomic
+def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
+    """Throw a draft away: what it said is erased, that it was there stays.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is no draft.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    row.state = rules.check_move(facts, "discard", name=by.name, role=by.role)
+    row.annex, row.emergency, row.emergency_ground = {}, "", ""
+    row.save(update_fields=["state", "annex", "emergency", "emergency_ground"])
+    row.addresses.all().delete()
+    row.signals.clear()
+    return _record("order.discarded", row, by=by, now=now)
+
+
+@transaction.atomic
+def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
+    """Issue an order: in numbered steps, all or nothing.
+
+    1. Whoever issues may do so.  2. The lint finds no flaw.  3. The order gets its reference; from
+    now on its form does not change.  4. Authorities of the provider's state get their copies.
+    5. Who orders or holds the same is told, and so is the issuer.
+
+    raises: NotFoundError, NotAllowedError, ConflictError; FlawedError with all findings.
+    source: Regulation (EU) 2021/784 Art. 3(1) to (5), Art. 4(1).
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    facts = reads.facts(row, viewer=by.party)
+    row.state = rules.check_move(  # 1
+        facts, "issue", name=by.name, role=by.role, is_competent=_may_issue(by)
+    )
+    found = reads_drafts.findings(row, viewer=by.party, now=now)
+    rules_lint.check_lint(found)  # 2
+    row.is_first = reads_drafts.is_first(row, viewer=by.party)
+    row.is_cross_border = row.annex.get("cross_border") is True
+    series = EXERCISE_SERIES if row.exercise else SERIES
+    row.reference = numbers.next_state_reference(by.party, series, now=now)  # 3
+    row.issued_at = now
+    if row.annex.get("non_disclosure"):
+        row.secret_until = moment_of(row.annex.get("non_disclosure_until"))
+    row.save()
+    homes = _copy(row, by=by, now=now)  # 4
+    told = _record("order.issued", row, by=by, now=now, to=[row.addressee])
+    for home in homes:
+        _record("order.copied", row, by=by, now=now, to=[home])
+    writes_interests.tell_interested(row, by=by, now=now)  # 5
+    return told
+
+
+def _may_issue(by: Actor) -> bool:
+    """Whether somebody acts for an authority that is registered for issuing."""
+    return competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
+
+
+def _provider(name: str, *, by: Actor) -> Party:
+    """The provider that is addressed. raises: InvalidError for none, or for another kind."""
+    try:
+        found = parties.party(name, viewer=by.party)
+    except NotFoundError as error:
+        raise InvalidError.of("to", error) from error
+    rules.check_addressee(name, kind=Actor(found, found.ref).kind)
+    return found
+
+
+def _crisis(uid: UUID | None, *, exercise: bool, by: Actor) -> Crisis | None:
+    """The crisis that an order belongs to. raises: InvalidError for one that does not fit."""
+    if uid is None:
+        return None
+    try:
+        found = crises.find(uid, viewer=by.party)
+    except NotFoundError as error:
+        raise InvalidError.of("crisis", error) from error
+    rules.check_mark(crisis=found.exercise, exercise=exercise)
+    return found
+
+
+def _own_signals(uids: Iterable[UUID], *, row: Order, by: Actor) -> list[Signal]:
+    """The signals that an order names. raises: InvalidError for others' and for unknown ones."""
+    found = []
+    for uid in dict.fromkeys(uids):
+        try:
+            one = signals.find(uid, viewer=by.party)
+        except NotFoundError as error:
+            raise InvalidError.of("signals", error) from error
+        rules.check_link(
+            uid,
+            shared_by=one.shared_by.name,
+            name=by.name,
+            exercise=row.exercise,
+            is_drill=one.exercise,
+        )
+        found.append(one)
+    return found
+
+
+def _merged(before: Values, after: Values) -> Values:
+    """Fields of a form, with what changes; what is empty then is not kept."""
+    return {name: one for name, one in (before | after).items() if one not in ("", None, [])}
+
+
+def _set_addresses(row: Order, *, by: Actor) -> None:
+    """Keep the addresses of the form where they can be looked up."""
+    urls = row.annex.get("urls") or []
+    row.addresses.all().delete()
+    OrderAddress.objects.bulk_create(
+        OrderAddress(
+            order=row,
+            place=place,
+            url=url[:8192],
+            digest=reads_drafts.address_digest(url, by=by.party),
+        )
+        for place, url in enumerate(urls)
+    )
+
+
+def _copy(row: Order, *, by: Actor, now: datetime) -> list[Party]:
+    """Send copies to the authorities of the provider's state that examine orders; whom."""
+    if not row.is_cross_border:
+        return []
+    state = str(row.annex.get("home_state"))
+    found = competences.competent(state, Duty.SCRUTINISE, viewer=by.party)
+    homes = [one for one in found if one.pk != by.party.pk]
+    Copy.objects.bulk_create(Copy(order=row, sent_to=home, sent_at=now) for home in homes)
+    return homes
+
+
+def _record(
+    kind: str, row: Order, *, by: Actor, now: datetime, to: Iterable[Party] = ()
+) -> OrderOut:
+    """Append to the ledger, and say how the order stands now. to: whom it concerns."""
+    told = list(to)
+    detail: dict[str, object] = {"state": OrderState(row.state).value}
+    if told:
+        detail |= {"party": told[0].ref, "parties": [one.name for one in told]}
+    ledger.append_by(
+        kind,
+        by=by,
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.exercise,
+    )
+    return reads.describe(row, viewer=by.party, now=now)

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of parties, keys and agents."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from stemtide.hub.platform.errors import NotFoundError, UnknownKeyError
+from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
+from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.hub.rooms.parties.rules import parties as rules
+from stemtide.protocol.enums import PartyKind, Role, Scope
+from stemtide.protocol.sync.agents import AgentTrouble
+
+Viewer: TypeAlias = Party
+"""Who a read is for. Doors name the type by this word: they never import a table."""
+
+Someone: TypeAlias = Person
+"""A person who signed in, for the door that they stand at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, for which party. ref: how the ledger names them (person:7, key:abcd2345).
+
+    role: what a person does for their party; None where a machine acts with a key, or the
+          operator at the hub's own console.
+    """
+
+    party: Party
+    ref: str
+    role: Role | None = None
+
+    @property
+    def name(self) -> str:
+        """The party's name."""
+        return self.party.name
+
+    @property
+    def kind(self) -> PartyKind:
+        """What kind of party it is."""
+        return PartyKind(self.party.kind)
+
+    @property
+    def country(self) -> str:
+        """The party's country; "" where it has none."""
+        return self.party.country
+
+    @property
+    def is_person(self) -> bool:
+        """Whether a person acts, not a machine."""
+        return self.role is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls with a key. key: the key's prefix."""
+
+    party: Party
+    key: str
+    scopes: frozenset[Scope]
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names the key."""
+        return f"key:{self.key}"
+
+    @property
+    def actor(self) -> Actor:
+        """The key, acting for its party."""
+        return Actor(party=self.party, ref=self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """How an agent stands. behind: positions of the feed that it has not taken in yet."""
+
+    party: str
+    title: str
+    name: str
+    version: str
+    position: int
+    signals: int
+    exercise: bool
+    started_at: datetime
+    last_seen_at: datetime
+    is_connected: bool
+    behind: int
+    troubles: tuple[AgentTrouble, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """A key, without its secret."""
+
+    prefix: str
+    name: str
+    scopes: tuple[Scope, ...]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+def caller(token: str, *, now: datetime) -> Caller:
+    """Who calls with this key.
+
+    raises: UnknownKeyError, the same for an unknown, wrong, expired or revoked key.
+    """
+    prefix = token.removeprefix("st_").partition("_")[0]
+    key = ApiKey.objects.select_related("party").filter(prefix=prefix).first()
+    given = hashlib.sha256(token.encode()).hexdigest()
+    is_right = hmac.compare_digest(given, key.secret_sha256 if key else "")
+    if (
+        key is None
+        or not is_right
+        or key.revoked_at is not None
+        or (key.expires_at is not None and key.expires_at <= now)
+    ):
+        raise UnknownKeyError(
+            "this API key is not known here, or no longer: ask whoever runs the hub for a new one"
+            " and send it as 'Authorization: Bearer st_…'"
+        )
+    scopes = frozenset(Scope(scope) for scope in key.scopes)
+    return Caller(party=key.party, key=key.prefix, scopes=scopes)
+
+
+def actor(person: Person, *, viewer: Party) -> Actor:  # noqa: ARG001  # people act for their own
+    """A person who signed in, acting for their party."""
+    return Actor(party=person.party, ref=person.ref, role=Role(person.role))
+
+
+def party(name: str, *, viewer: Party) -> Party:  # noqa: ARG001  # every party may see every other
+    """A party by its name.
+
+    raises: NotFoundError.
+    """
+    return _named(name)
+
+
+def party_named(name: str, *, by: str) -> Party:  # noqa: ARG001  # an operator may see every party
+    """A party by its name, for the operator at the hub's own console. by: who that is.
+
+    raises: NotFoundError.
+    """
+    return _named(name)
+
+
+def parties(*, viewer: Party) -> list[Party]:  # noqa: ARG001  # every party may see every other
+    """All parties, by name."""
+    return list(once("parties", lambda: list(Party.objects.order_by("name"))))
+
+
+def existing(names: Iterable[str], *, viewer: Party) -> set[str]:  # noqa: ARG001  # every party may see every other
+    """Those of these names that are parties'."""
+    return set(Party.objects.filter(name__in=list(names)).values_list("name", flat=True))
+
+
+def all_parties(*, by: str) -> list[Party]:  # noqa: ARG001  # an operator may see every party
+    """All parties, by name, for the operator at the hub's own console. by: who that is."""
+    return list(Party.objects.order_by("name"))
+
+
+def all_keys(*, by: str) -> list[ApiKey]:  # noqa: ARG001  # an operator may see every key
+    """All keys, by party and name, for the operator at the hub's own console."""
+    return list(ApiKey.objects.select_related("party").order_by("party__name", "name", "pk"))
+
+
+def keys(*, viewer: Party) -> list[KeyRow]:
+    """The viewer's own keys, by name."""
+    found = ApiKey.objects.filter(party=viewer).order_by("name", "created_at")
+    return [
+        KeyRow(
+            prefix=key.prefix,
+            name=key.name,
+            scopes=tuple(Scope(scope) for scope in key.scopes),
+            created_at=key.created_at,
+            expires_at=key.expires_at,
+            revoked_at=key.revoked_at,
+        )
+        for key in found
+    ]
+
+
+def agents(*, viewer: Party, now: datetime, head: int) -> list[AgentRow]:
+    """How agents stand: all of them for coordinating parties, one's own for the others.
+
+    head: the feed position of the latest change that an agent takes in.
+    """
+    kind = PartyKind(viewer.kind)
+    return [
+        AgentRow(
+            party=agent.party.name,
+            title=agent.party.title,
+            name=agent.name,
+            version=agent.version,
+            position=agent.position,
+            signals=agent.signals,
+            exercise=agent.exercise,
+            started_at=agent.started_at,
+            last_seen_at=agent.last_seen_at,
+            is_connected=rules.is_connected(agent.last_seen_at, now=now),
+            behind=max(0, head - agent.position),
+            troubles=tuple(map(AgentTrouble, agent.troubles)),
+        )
+        for agent in Agent.objects.select_related("party").order_by("party__name", "name")
+        if rules.may_see_agents(viewer.name, kind=kind, owner=agent.party.name)
+    ]
+
+
+def _named(name: str) -> Party:
+    """A party by its name."""
+    found = Party.objects.filter(name=name).first()
+    if found is None:
+        raise NotFoundError("there is no party {name!r}: see the list of parties", name=name[:60])
+    return found

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change parties: every write asks the rules and records itself in the ledger."""

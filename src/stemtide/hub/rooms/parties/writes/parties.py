@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of parties, people, contact points, keys and agents."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TypeVar
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
+from stemtide.hub.rooms.parties.rules import parties as rules
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.sync.agents import AgentStatusIn
+
+_PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
+_Word = TypeVar("_Word", PartyKind, Role)
+
+
+@transaction.atomic
+def add_party(
+    name: str, *, title: str, kind: str, country: str = "", actor: str, now: datetime
+) -> Party:
+    """Take an organisation into the protocol. country: alpha-2, "" for one above countries.
+
+    raises: InvalidError, ConflictError for a name that is taken.
+    """
+    rules.check_party_name(name)
+    if country:
+        rules.check_country(country)
+    word = _word(PartyKind, kind, field="kind")
+    if not title.strip():
+        raise InvalidError("title", "is empty: write the organisation's full name")
+    ledger.take_turn()
+    if Party.objects.filter(name=name).exists():
+        raise ConflictError("there is a party {name} already: choose another name", name=name)
+    party = Party.objects.create(
+        name=name, title=title.strip()[:200], kind=word, country=country, joined_at=now
+    )
+    ledger.append(
+        "party.added", actor=actor, subject=party.ref, now=now, detail={"kind": str(word)}
+    )
+    return party
+
+
+@transaction.atomic
+def add_person(
+    email: str, *, party: Party, role: str, password: str, actor: str, now: datetime
+) -> Person:
+    """Let somebody sign in for a party.
+
+    raises: InvalidError (among others in the words of the password rules), ConflictError.
+    """
+    person = Person(
+        email=email.strip().lower(),
+        party=party,
+        role=_word(Role, role, field="role"),
+        added_at=now,
+    )
+    for field, check in (("email", validate_email), ("password", None)):
+        try:
+            if check:
+                check(person.email)
+            else:
+                validate_password(password, person)
+        except ValidationError as error:
+            raise InvalidError(field, " ".join(error.messages)) from error
+    ledger.take_turn()
+    if Person.objects.filter(email=person.email).exists():
+        raise ConflictError("somebody with this mail address signs in already")
+    person.set_password(password)
+    person.save()
+    detail: dict[str, object] = {"party": party.ref, "role": person.role}
+    ledger.append("person.added", actor=actor, subject=person.ref, now=now, detail=detail)
+    return person
+
+
+@transaction.atomic
+def new_key(
+    name: str,
+    *,
+    party: Party,
+    scopes: Iterable[str],
+    expires_at: datetime | None = None,
+    actor: str,
+    now: datetime,
+) -> tuple[ApiKey, str]:
+    """Make an API key for a party. The text is returned once and kept nowhere.
+
+    raises: InvalidError, ConflictError where the party has a live key of this name.
+    """
+    wanted = sorted(set(scopes))
+    rules.check_scopes(wanted)
+    rules.check_expiry(expires_at, now=now)
+    if not name.strip() or len(name) > 60:  # noqa: PLR2004  # the column's width
+        raise InvalidError("name", "a key needs a name of 1 to 60 letters")
+    ledger.take_turn()
+    if ApiKey.objects.filter(party=party, name=name, revoked_at=None).exists():
+        raise ConflictError(
+            "{party} has a live key named {name!r}: revoke it or choose another name",
+            party=party.name,
+            name=name,
+        )
+    prefix = "".join(secrets.choice(_PREFIX_LETTERS) for _ in range(8))
+    text = f"st_{prefix}_{secrets.token_urlsafe(32)}"
+    key = ApiKey.objects.create(
+        party=party,
+        name=name,
+        prefix=prefix,
+        secret_sha256=hashlib.sha256(text.encode()).hexdigest(),
+        scopes=wanted,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    detail: dict[str, object] = {"party": party.ref, "scopes": wanted}
+    ledger.append("key.issued", actor=actor, subject=key.ref, now=now, detail=detail)
+    return key, text
+
+
+@transaction.atomic
+def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
+    """End a key at once.
+
+    raises: NotFoundError, ConflictError for one that was revoked before.
+    """
+    ledger.take_turn()
+    key = ApiKey.objects.filter(prefix=prefix).select_related("party").first()
+    if key is None:
+        raise NotFoundError(
+            "there is no key {prefix!r}: its prefix stands after st_", prefix=prefix[:20]
+        )
+    rules.check_revoke(prefix, revoked_at=key.revoked_at)
+    key.revoked_at = now
+    key.save(update_fields=["revoked_at"])
+    detail: dict[str, object] = {"party": key.party.ref}
+    ledger.append("key.revoked", actor=actor, subject=key.ref, now=now, detail=detail)
+    return key
+
+
+@transaction.atomic
+def report_status(
+    name: str, *, by: Party, status: AgentStatusIn, now: datetime, key: str = ""
+) -> Agent:
+    """Note how an agent stands. key: the prefix of the key that it reports with; "" for none.
+
+    The ledger learns of it when the agent first appears, comes back after a silence or changes
+    its version; in between a heartbeat changes one row and waits for nobody.
+
+    raises: ConflictError for a new agent of a key that has as many as a key may.
+    """
+    facts = {
+        "version": status.version,
+        "position": status.position,
+        "signals": status.signals,
+        "exercise": status.exercise,
+        "started_at": status.started_at,
+        "troubles": status.troubles,
+        "last_seen_at": now,
+    }
+    same = Agent.objects.filter(party=by, name=name)
+    steady = same.filter(version=status.version, last_seen_at__gte=now - rules.SILENT_AFTER)
+    if not steady.update(**facts):
+        ledger.take_turn()
+        # Another heartbeat of the same agent may have had its turn before ours.
+        if not steady.update(**facts):
+            _record_agent(name, by=by, facts=facts, now=now, key=key)
+    return same.select_related("party").get()
+
+
+def _record_agent(
+    name: str, *, by: Party, facts: dict[str, object], now: datetime, key: str
+) -> None:
+    """Write down that an agent appeared, returned or was updated."""
+    before = Agent.objects.filter(party=by, name=name).first()
+    if before is None and key:
+        rules.check_new_agent(Agent.objects.filter(key=key).count())
+    first = {**facts, "first_seen_at": now, "key": key}
+    agent, is_new = Agent.objects.update_or_create(
+        party=by, name=name, defaults=facts, create_defaults=first
+    )
+    if is_new or before is None:
+        kind = "agent.appeared"
+    elif before.version != agent.version:
+        kind = "agent.updated"
+    else:
+        kind = "agent.returned"
+    detail: dict[str, object] = {"party": by.ref, "version": agent.version}
+    ledger.append(
+        kind,
+        actor=by.ref,
+        subject=agent.ref,
+        now=now,
+        detail=detail,
+        exercise=agent.exercise,
+    )
+
+
+def _word(words: type[_Word], text: str, *, field: str) -> _Word:
+    """Read one of our words.
+
+    raises: InvalidError naming those that exist.
+    """
+    try:
+        return words(text)
+    except ValueError as error:
+        known = ", ".join(words)
+        raise InvalidError(
+            field, "there is no {text!r}; known are {known}", text=text[:40], known=known
+        ) from error

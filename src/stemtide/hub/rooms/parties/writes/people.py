@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of people: what they are in their party, how they get in, how they read."""
+
+import secrets
+from datetime import datetime
+
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from axes.handlers.proxy import AxesProxyHandler
+from axes.models import AccessLog
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.permissions import check_person_may_manage
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, Sitting
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.rules import contacts as rules_contacts, people as rules_people
+from stemtide.hub.rooms.parties.writes import parties as writes
+from stemtide.protocol.enums import Role
+
+
+@transaction.atomic
+def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
+    """Note in which language and on which clock a person reads. "": as the browser asks, UTC.
+
+    raises: InvalidError.
+    """
+    if language:
+        language = rules_contacts.language_tag(language, field="language").lower()
+    if time_zone:
+        rules_contacts.check_time_zone(time_zone)
+    person.language, person.time_zone = language, time_zone
+    person.save(update_fields=["language", "time_zone"])
+
+
+@transaction.atomic
+def invite_person(
+    email: str, *, party: Party, role: str, actor: str, now: datetime
+) -> tuple[Person, str]:
+    """Add somebody who sets their own password, as the operator.
+
+    Returns the person and the secret of their invitation, which is kept nowhere.
+
+    raises: InvalidError, ConflictError.
+    """
+    person = writes.add_person(
+        email, party=party, role=role, password=secrets.token_urlsafe(32), actor=actor, now=now
+    )
+    person.set_unusable_password()
+    return person, _invite(person, actor=actor, now=now)
+
+
+@transaction.atomic
+def add_colleague(email: str, *, role: str, by: Actor, now: datetime) -> tuple[Person, str]:
+    """Add somebody of one's own party; as invite_person.
+
+    raises: NotAllowedError, InvalidError, ConflictError.
+    """
+    check_person_may_manage(by.role)
+    person = writes.add_person(
+        email,
+        party=by.party,
+        role=role,
+        password=secrets.token_urlsafe(32),
+        actor=by.ref,
+        now=now,
+    )
+    person.set_unusable_password()
+    return person, _invite(person, actor=by.ref, now=now)
+
+
+@transaction.atomic
+def invite_again(number: int, *, by: Actor, now: datetime) -> tuple[Person, str]:
+    """Give a colleague a new link to set a password with; the old link and password end.
+
+    raises: NotAllowedError, NotFoundError, ConflictError for one who is deactivated.
+    """
+    person = _colleague(number, by=by)
+    rules_people.check_invite(is_active=person.is_active)
+    person.set_unusable_password()
+    _end_sittings(person, now=now)
+    return person, _invite(person, actor=by.ref, now=now)
+
+
+@transaction.atomic
+def accept_invitation(secret: str, *, password: str, now: datetime) -> Person:
+    """Set the password of whoever was sent this secret. It works once.
+
+    raises: NotFoundError for a secret that is unknown, used or too old; InvalidError.
+    """
+    ledger.take_turn()
+    person = Person.objects.filter(
+        invitation_sha256=rules_people.digest(secret), invited_until__gt=now, is_active=True
+    ).first()
+    if person is None or not secret:
+        raise NotFoundError("this link was used, or is too old: ask your administrator for another")
+    try:
+        validate_password(password, person)
+    except ValidationError as error:
+        raise InvalidError("password", " ".join(error.messages)) from error
+    person.set_password(password)
+    person.invitation_sha256, person.invited_until = "", None
+    person.save(update_fields=["password", "invitation_sha256", "invited_until"])
+    ledger.append("person.joined", actor=person.ref, subject=person.ref, now=now)
+    return person
+
+
+@transaction.atomic
+def record_password(person: Person, *, now: datetime) -> None:
+    """Record that a person changed their own password."""
+    ledger.append("password.changed", actor=person.ref, subject=person.ref, now=now)
+
+
+@transaction.atomic
+def record_factor(person: Person, *, what: str, now: datetime) -> None:
+    """Record that a person changed their own second factor. what: "code", "passkey", "codes"."""
+    detail: dict[str, object] = {"what": what}
+    ledger.append("factors.changed", actor=person.ref, subject=person.ref, now=now, detail=detail)
+
+
+@transaction.atomic
+def spend_code(number: int, *, step: int) -> bool:
+    """Whether a one-time code is used for the first time; it, and older ones, are then spent.
+
+    number: of the second factor's row. step: the 30 seconds that the code belongs to.
+
+    source: RFC 6238, section 5.2.
+    """
+    ledger.take_turn()
+    factor = Authenticator.objects.get(pk=number)
+    if step <= factor.data.get("spent", -1):
+        return False
+    factor.data["spent"] = step
+    factor.save(update_fields=["data"])
+    return True
+
+
+@transaction.atomic
+def tie_account(person: Person, *, provider: str, now: datetime) -> None:
+    """Record that a person is known by an account at their organisation's identity provider."""
+    detail: dict[str, object] = {"provider": provider}
+    ledger.append("account.joined", actor=person.ref, subject=person.ref, now=now, detail=detail)
+
+
+@transaction.atomic
+def forget_claims(number: int) -> None:
+    """Keep nothing of what an identity provider said about somebody but its own number."""
+    SocialAccount.objects.filter(pk=number).update(extra_data={})
+
+
+@transaction.atomic
+def add_observer(email: str, *, party: Party, actor: str, now: datetime) -> Person:
+    """Add somebody whom their organisation's identity provider vouches for, to read only.
+
+    raises: InvalidError, ConflictError for an address that signs in for another party.
+    """
+    person = writes.add_person(
+        email,
+        party=party,
+        role=Role.OBSERVER,
+        password=secrets.token_urlsafe(32),
+        actor=actor,
+        now=now,
+    )
+    person.set_unusable_password()
+    person.save(update_fields=["password"])
+    ledger.append("person.joined", actor=actor, subject=person.ref, now=now)
+    return person
+
+
+@transaction.atomic
+def change_role(number: int, *, role: str, by: Actor, now: datetime) -> Person:
+    """Give a colleague another role. They sign in again to act in it.
+
+    raises: NotAllowedError, also for oneself; NotFoundError; InvalidError.
+    """
+    person = _colleague(number, by=by)
+    rules_people.check_not_oneself(by.ref, subject=person.ref)
+    if role not in set(Role):
+        raise InvalidError(
+            "role", "there is no {role!r}; known are {roles}", role=role[:40], roles=", ".join(Role)
+        )
+    if person.role == role:
+        return person
+    before, person.role = person.role, role
+    person.save(update_fields=["role"])
+    _end_sittings(person, now=now)
+    detail: dict[str, object] = {"from": before, "to": role}
+    ledger.append("person.reassigned", actor=by.ref, subject=person.ref, now=now, detail=detail)
+    return person
+
+
+@transaction.atomic
+def deactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
+    """Shut a colleague out, at once.
+
+    raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
+    """
+    person = _colleague(number, by=by)
+    rules_people.check_not_oneself(by.ref, subject=person.ref)
+    rules_people.check_deactivate(is_active=person.is_active)
+    person.is_active, person.invitation_sha256, person.invited_until = False, "", None
+    person.save(update_fields=["is_active", "invitation_sha256", "invited_until"])
+    _end_sittings(person, now=now)
+    ledger.append("person.deactivated", actor=by.ref, subject=person.ref, now=now)
+    return person
+
+
+@transaction.atomic
+def reactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
+    """Let a colleague in again who was shut out.
+
+    raises: NotAllowedError, NotFoundError, ConflictError.
+    """
+    person = _colleague(number, by=by)
+    rules_people.check_reactivate(is_active=person.is_active, erased_at=person.erased_at)
+    person.is_active = True
+    person.save(update_fields=["is_active"])
+    ledger.append("person.reactivated", actor=by.ref, subject=person.ref, now=now)
+    return person
+
+
+@transaction.atomic
+def end_sittings(number: int, *, by: Actor, now: datetime) -> Person:
+    """Sign a colleague out everywhere.
+
+    raises: NotAllowedError, NotFoundError.
+    """
+    person = _colleague(number, by=by)
+    detail: dict[str, object] = {"sittings": _end_sittings(person, now=now)}
+    ledger.append("sittings.ended", actor=by.ref, subject=person.ref, now=now, detail=detail)
+    return person
+
+
+@transaction.atomic
+def remove_factors(number: int, *, by: Actor, now: datetime) -> Person:
+    """Take a colleague's second factors away, who lost them; they set up new ones.
+
+    The tie to an account at their organisation's identity provider goes too.
+
+    raises: NotAllowedError, also for oneself; NotFoundError.
+    """
+    person = _colleague(number, by=by)
+    rules_people.check_not_oneself(by.ref, subject=person.ref)
+    _forget_factors(person)
+    _end_sittings(person, now=now)
+    ledger.append("factors.removed", actor=by.ref, subject=person.ref, now=now)
+    return person
+
+
+@transaction.atomic
+def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
+    """Take everything about a person out of their row; the row stays, as a number.
+
+    raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
+    source: Art. 17 of Regulation (EU) 2016/679.
+    """
+    rules_people.check_erase_people(by.role)
+    ledger.take_turn()
+    person = _of_party(number, by=by)
+    rules_people.check_not_oneself(by.ref, subject=person.ref)
+    rules_people.check_erase(is_active=person.is_active, erased_at=person.erased_at)
+    AxesProxyHandler.reset_attempts(username=person.email)
+    AccessLog.objects.filter(username=person.email).delete()
+    _forget_factors(person)
+    Sitting.objects.filter(person=person).delete()
+    CodeTry.objects.filter(person=person).delete()
+    person.email = f"erased-{person.pk}@erased.invalid"
+    person.language = person.time_zone = ""
+    person.last_login, person.locked_at, person.erased_at = None, None, now
+    person.set_unusable_password()
+    person.save()
+    ledger.append("person.erased", actor=by.ref, subject=person.ref, now=now)
+    return person
+
+
+def _invite(person: Person, *, actor: str, now: datetime) -> str:
+    """Make the secret of an invitation; only its digest is kept."""
+    secret = secrets.token_urlsafe(32)
+    person.invitation_sha256 = rules_people.digest(secret)
+    person.invited_until = now + rules_people.INVITED_FOR
+    person.save(update_fields=["password", "invitation_sha256", "invited_until"])
+    ledger.append("person.invited", actor=actor, subject=person.ref, now=now)
+    return secret
+
+
+def _colleague(number: int, *, by: Actor) -> Person:
+    """Somebody of the actor's party, for an actor who looks after people."""
+    check_person_may_manage(by.role)
+    ledger.take_turn()
+    return _of_party(number, by=by)
+
+
+def _of_party(number: int, *, by: Actor) -> Person:
+    """Somebody of the actor's party; others' people do not exist here."""
+    found = Person.objects.filter(pk=number, party=by.party).select_related("party").first()
+    if found is None:
+        raise NotFoundError(
+            "your party has no person {number}: see the list of its people", number=number
+        )
+    return found
+
+
+def _end_sittings(person: Person, *, now: datetime) -> int:
+    """End all of a person's sittings; returns how many there were."""
+    return Sitting.objects.filter(person=person, ended_at=None).update(ended_at=now)
+
+
+def _forget_factors(person: Person) -> None:
+    """Delete a person's second factors and ties to identity providers."""
+    Authenticator.objects.filter(user=person).delete()
+    SocialAccount.objects.filter(user=person).delete()

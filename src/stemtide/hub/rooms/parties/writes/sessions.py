@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of sittings: who is signed in, since when, and what ends it."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from stemtide.hub.platform.sessions import SessionStore
+from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.rules import people as rules_people
+
+_KEPT = timedelta(days=1)
+
+
+@transaction.atomic
+def start_sitting(person: Person, *, door: str, browser: str, now: datetime) -> int:
+    """Note that a person signed in; returns the sitting's number. Old ones are forgotten."""
+    Sitting.objects.filter(started_at__lt=now - _KEPT).delete()
+    SessionStore.clear_expired()
+    made = Sitting.objects.create(
+        person=person, door=door, browser=browser[:60], started_at=now, seen_at=now
+    )
+    return made.pk
+
+
+def go_on(number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool) -> bool:
+    """Whether a sitting goes on. by_hand: the person did something, which is noted."""
+    mine = Sitting.objects.filter(pk=number, person=person)
+    found = mine.order_by("pk").values_list("started_at", "seen_at", "ended_at").first()
+    if found is None:
+        return False
+    started_at, seen_at, ended_at = found
+    if rules_people.is_over(
+        started_at=started_at, seen_at=seen_at, ended_at=ended_at, idle=idle, now=now
+    ):
+        return False
+    if by_hand and now - seen_at >= rules_people.SEEN_EVERY:
+        Sitting.objects.filter(pk=number, ended_at=None).update(seen_at=now)
+    return True
+
+
+def end_sitting(number: int, *, person: Person, now: datetime) -> None:
+    """End one of a person's own sittings; one that is not theirs, or over, stays as it is."""
+    Sitting.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
+
+
+def end_others(number: int | None, *, person: Person, now: datetime) -> None:
+    """End all of a person's own sittings but one."""
+    Sitting.objects.filter(person=person, ended_at=None).exclude(pk=number or 0).update(
+        ended_at=now
+    )

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of re-checks: for those who see the referral or the order."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Prefetch, Q, QuerySet, Sum
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.rechecks import rules
+from stemtide.hub.rooms.rechecks.models import Recheck, Visit
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.signals.reads import sightings as reads_sightings, signals
+from stemtide.protocol.enums import Outcome, PartyKind
+from stemtide.protocol.enums.rechecks import Reason, Verdict
+from stemtide.protocol.messages.rechecks import MetAgain, RecheckOut, VisitOut
+
+MAX_VISITS = 50
+"""Visits of one re-check that are told, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One visit that was begun. taken: which one; is_asked: whether somebody asked for it."""
+
+    uid: UUID
+    taken: int
+    url: str
+    exercise: bool
+
+
+def rechecks(
+    *,
+    viewer: Party,
+    referral: UUID | None = None,
+    order: UUID | None = None,
+    verdict: Verdict | None = None,
+    returned: bool | None = None,
+    limit: int = 200,
+) -> list[RecheckOut]:
+    """Re-checks that a party sees, of one request where one is named, latest first.
+
+    returned: only those that were there again, or only the others.
+    """
+    found = _visible(viewer)
+    if referral is not None:
+        found = found.filter(referral__uid=referral)
+    if order is not None:
+        found = found.filter(order__uid=order)
+    if verdict is not None:
+        found = found.filter(verdict=verdict)
+    if returned is not None:
+        found = found.filter(returned_at__isnull=not returned)
+    rows = found.order_by("-since", "place", "-pk")[:limit]
+    return [describe(row, viewer=viewer) for row in rows]
+
+
+def recheck(uid: UUID, *, viewer: Party) -> RecheckOut:
+    """One re-check.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Recheck:
+    """The row of a re-check, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    row = _visible(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no re-check {uid} that your party may see", uid=uid)
+    return row
+
+
+def is_side(row: Recheck, *, viewer: Party) -> bool:
+    """Whether a party is one of the two sides of a re-check's request."""
+    return viewer.pk in {side.pk for side in sides(row, by=viewer.ref)}
+
+
+def sides(row: Recheck, *, by: str) -> tuple[Party, Party]:  # noqa: ARG001  # who asks has found the row
+    """Who asked, and the provider. by: who reads it."""
+    asked = row.request
+    if isinstance(asked, Order):
+        return asked.issued_by, asked.addressee
+    return asked.sender, asked.provider
+
+
+def visited_at(row: Recheck, *, viewer: Party) -> datetime | None:  # noqa: ARG001  # find() said for whom
+    """When an address was visited last."""
+    latest = row.visits.first()
+    return latest.at if latest else None
+
+
+def errand(row: Recheck, *, by: str) -> Errand:  # noqa: ARG001  # the clock, which tells nobody
+    """A visit that was just begun. by: who makes it."""
+    return Errand(uid=row.uid, taken=row.taken, url=row.url, exercise=row.exercise)
+
+
+def met(asked: Referral | Order, *, by: str) -> dict[str, int]:
+    """Uploads of a request's linked signals that agents have met so far, by party."""
+    return reads_sightings.met(list(asked.signals.values_list("uid", flat=True)), by=by)
+
+
+def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for everyone
+    """Re-checks whose linked signals agents have met since, of which that is not noted yet.
+
+    One query for those of referrals and one for those of orders, however many there are.
+    """
+    found: list[Recheck] = []
+    for of in ("referral", "order"):
+        signals = f"{of}__signals"
+        is_met = ~Q(**{f"{signals}__sightings__outcome": Outcome.REVERSED})
+        rows = Recheck.objects.filter(ended_at=None, met_at=None, **{f"{signals}__isnull": False})
+        summed = rows.annotate(met=Sum(f"{signals}__sightings__count", filter=is_met))
+        found += [
+            row
+            for row in summed.filter(met__gt=0).select_related(of).order_by("pk")
+            if row.met > sum(row.met_before.values())
+        ]
+    return found
+
+
+def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
+    """A re-check as it travels."""
+    asked, (requester, provider) = row.request, sides(row, by=viewer.ref)
+    return RecheckOut(
+        id=row.uid,
+        kind=row.kind,
+        request=asked.uid,
+        reference=asked.reference,
+        requested_by=requester.name,
+        provider=provider.name,
+        url=row.url,
+        since=row.since,
+        verdict=Verdict(row.verdict) if row.verdict else None,
+        reason=Reason(row.reason) if row.reason else None,
+        gone_at=row.gone_at,
+        returned_at=row.returned_at,
+        next_at=row.next_at,
+        ended_at=row.ended_at,
+        exercise=row.exercise,
+        met_again=_met_again(row, viewer=viewer),
+        visits=[_visit(visit) for visit in list(row.visits.all())[:MAX_VISITS]],
+    )
+
+
+def _met_again(row: Recheck, *, viewer: Party) -> MetAgain | None:
+    """What agents met of the linked signals since the removal.
+
+    A provider sees itself and the total, as with every sighting. Who may not see all of the signals
+    learns of no count, and not that there are any.
+    """
+    asked = row.request
+    if not asked.signals.exists() or not _sees_signals(asked, viewer=viewer):
+        return None
+    since = {
+        name: count - int(row.met_before.get(name, 0))
+        for name, count in met(asked, by=viewer.ref).items()
+    }
+    shown = viewer.kind in COORDINATING
+    return MetAgain(
+        total=sum(since.values()),
+        noted_at=row.met_at,
+        providers={
+            name: count
+            for name, count in sorted(since.items())
+            if count > 0 and (shown or name == viewer.name)
+        },
+    )
+
+
+def told_of_met(row: Recheck, *, by: str) -> list[Party]:
+    """The sides that are told that agents met the linked signals. by: the clock, for both."""
+    return [side for side in sides(row, by=by) if _sees_signals(row.request, viewer=side)]
+
+
+def _sees_signals(asked: Referral | Order, *, viewer: Party) -> bool:
+    """Whether a party may see all signals that a request is linked to."""
+    linked = set(asked.signals.values_list("uid", flat=True))
+    return signals.seen_by_uid(linked, viewer=viewer).keys() == linked
+
+
+def _visit(row: Visit) -> VisitOut:
+    """A visit as it travels."""
+    return VisitOut(
+        at=row.at,
+        verdict=Verdict(row.verdict),
+        reason=Reason(row.reason),
+        status=row.status,
+        hops=row.hops,
+        size_bytes=row.size_bytes,
+        digest=row.digest,
+        content_type=row.content_type,
+        asked_by=row.asked_by,
+    )
+
+
+def _visible(viewer: Party) -> QuerySet[Recheck]:
+    """The re-checks that a party sees."""
+    mine = Q(referral__sender=viewer) | Q(referral__provider=viewer)
+    mine |= Q(order__issued_by=viewer) | Q(order__addressee=viewer)
+    copied = Q(order__in=Order.objects.filter(copies__sent_to=viewer))
+    if viewer.kind == PartyKind.AGENCY:  # which sees every referral, so that two are not sent
+        mine |= Q(referral__isnull=False)
+    return (
+        Recheck.objects.filter(mine | copied)
+        .select_related(
+            *("referral__sender", "referral__provider", "order__issued_by", "order__addressee")
+        )
+        .prefetch_related(Prefetch("visits", Visit.objects.order_by("-at", "-pk")))
+    )
+
+
+def claims(subjects: Collection[str], *, by: str) -> list[Referral | Order]:  # noqa: ARG001  # the clock, for everyone
+    """The requests that ledger subjects name. by: who reads for everyone."""
+    named: dict[str, list[str]] = {"referral": [], "order": []}
+    for subject in subjects:
+        thing, _, uid = subject.partition(":")
+        if thing in named:
+            named[thing].append(uid)
+    referrals = Referral.objects.filter(uid__in=named["referral"])
+    orders = Order.objects.filter(uid__in=named["order"])
+    return [
+        *referrals.select_related("sender", "provider"),
+        *orders.select_related("issued_by", "addressee").prefetch_related("addresses"),
+    ]
+
+
+def is_claimed(asked: Referral | Order, *, by: str) -> bool:  # noqa: ARG001  # the clock, for everyone
+    """Whether a provider says, now, that what was asked about is gone."""
+    if isinstance(asked, Order):
+        return asked.state in rules.GONE_ORDERS
+    return asked.state in rules.GONE_REFERRALS

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a visit to an address means, when the next is due, and who may ask for one.
+
+The worst mistake is to call gone what is there, so whatever proves neither is unclear: a page that
+shows itself to others only, one that leads elsewhere, one that says "removed" and answers "200 OK",
+a host that answers anything that is asked.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from stemtide.fingerprints.url.canonical import UrlClass, UrlError, canonical, url_class
+from stemtide.hub.platform.egress.probe import Seen, Trouble
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError
+from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.protocol.enums import Role
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.rechecks import Reason, Verdict
+from stemtide.protocol.enums.referrals import ReferralState
+from stemtide.protocol.messages.rechecks import PASSING, Plan, plan
+
+LEASE = timedelta(minutes=3)
+"""How long whoever began a visit has to note it, before another clock begins it anew."""
+
+ASK_AFTER = timedelta(minutes=1)
+"""How long after a visit somebody may ask for the next."""
+
+GONE_REFERRALS = frozenset({ReferralState.REMOVED, ReferralState.DISABLED})
+"""States in which a provider says that content is gone everywhere.
+
+What it blocks in some countries is missing: what the hub sees depends on where it stands.
+"""
+
+GONE_ORDERS = frozenset({OrderState.EXECUTED})
+
+_WORDS_IN = frozenset({"text/html", "application/xhtml+xml", "text/plain"})
+_LIKE = 0.1
+"""Two pages whose sizes differ by less than this share are taken for the same one."""
+
+_TROUBLES = {
+    Trouble.REFUSED: Reason.REFUSED,
+    Trouble.TIMED_OUT: Reason.TIMED_OUT,
+    Trouble.NO_CONNECTION: Reason.NO_CONNECTION,
+    Trouble.BROKEN_OFF: Reason.BROKEN_OFF,
+    Trouble.TOO_MANY_HOPS: Reason.TOO_MANY_HOPS,
+}
+
+_SKIPPED = re.compile(rb"<(script|style|template)\b")
+
+
+class News(Enum):
+    """What a visit may say that was not known before."""
+
+    GONE = auto()
+    STILL_THERE = auto()
+    RETURNED = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a visit comes to."""
+
+    verdict: Verdict
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of an address before a visit is noted. settled: None before a clear verdict."""
+
+    since: datetime
+    settled: Verdict | None
+    repeats: int
+
+
+def judge(seen: Seen, *, url: str, control: Seen | None = None) -> Finding:
+    """What a visit means.
+
+    1 No answer: unclear, with the reason.
+    2 A status that says that nothing is there: gone.
+    3 A status that shuts us out, or that may pass: unclear.
+    4 An answer of another page than the one that was asked for: unclear.
+    5 A page that says that something was removed: unclear.
+    6 A host that answers an address that cannot exist in the same way: unclear.
+    7 Everything else that answers is there.
+
+    control: what such an address answered, where it was asked.
+    """
+    if seen.trouble is not None:
+        return _unclear(_TROUBLES[seen.trouble])
+    statuses = plan().statuses
+    is_elsewhere = _led_elsewhere(seen, url=url)
+    if seen.status in statuses["gone"] and not is_elsewhere:
+        return Finding(Verdict.GONE, Reason.SAYS_GONE)
+    doubts = (
+        (seen.status in statuses["closed"], Reason.CLOSED),
+        (seen.status in statuses["passing"], Reason.BUSY),
+        (is_elsewhere, Reason.LED_ELSEWHERE),
+        (not _is_shown(seen), Reason.OTHER_STATUS),
+        (seen.is_packed, Reason.PACKED),
+        (bool(seen.found), Reason.SAYS_REMOVED),
+        (control is not None and _is_alike(seen, control), Reason.ANSWERS_ANYTHING),
+    )
+    doubt = next((reason for is_so, reason in doubts if is_so), None)
+    return _unclear(doubt) if doubt else Finding(Verdict.THERE, Reason.ANSWERS)
+
+
+def needs_control(seen: Seen, *, url: str) -> bool:
+    """Whether a page would count as there, and may yet be what its host answers to anything."""
+    is_there = judge(seen, url=url).verdict is Verdict.THERE
+    return is_there and seen.content_type in _WORDS_IN and bool(control_url(url, chance="x"))
+
+
+def control_url(url: str, *, chance: str) -> str:
+    """An address beside this one that cannot exist; "" for the front page of a site.
+
+    chance: letters and digits that nobody can have chosen.
+    """
+    parts = urlsplit(url)
+    folder, _, name = parts.path.rstrip("/").rpartition("/")
+    pairs = parse_qsl(parts.query, keep_blank_values=True)
+    if pairs:
+        query = urlencode([(key, chance) for key, _ in pairs])
+        return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+    if not name:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc, f"{folder}/{chance}", "", ""))
+
+
+def says_removed(body: bytes) -> str:
+    """The words by which a page says that something was removed; "" where it says none.
+
+    Scripts and styles are left out: they hold what a page would say if. Nothing is parsed.
+    """
+    text = _without_scripts(body.lower()).decode("utf-8", "replace").lower().replace("\u2019", "'")
+    return next((words for words in plan().words["removed"] if words in text), "")
+
+
+def next_visit(standing: Standing, *, finding: Finding, now: datetime) -> datetime | None:
+    """When an address is visited after this one; None where the schedule has ended."""
+    ours: Plan = plan()
+    due = next((standing.since + one for one in ours.after if standing.since + one > now), None)
+    if finding.reason in PASSING and standing.repeats < ours.again.times:
+        soon = now + ours.again_after
+        return soon if due is None else min(soon, due)
+    return due
+
+
+def news_of(standing: Standing, *, finding: Finding) -> News | None:
+    """What a verdict says that was not known; None where it says nothing new."""
+    if finding.verdict is Verdict.UNCLEAR or finding.verdict is standing.settled:
+        return None
+    if finding.verdict is Verdict.GONE:
+        return News.GONE
+    return News.STILL_THERE if standing.settled is None else News.RETURNED
+
+
+def check_ask(
+    *,
+    role: Role | None,
+    is_side: bool,
+    is_over: bool,
+    visited_at: datetime | None,
+    next_at: datetime | None,
+    now: datetime,
+) -> None:
+    """Whether somebody may ask for a visit now: either side, not again within a minute."""
+    if not is_side:
+        raise NotAllowedError("only the two sides of a request ask for a visit")
+    if role is not None:
+        check_person_may_write(role)
+    if is_over:
+        raise ConflictError("the provider does not say any more that this is gone")
+    if next_at is not None and next_at <= now:
+        raise ConflictError("a visit is due already: see in a minute")
+    if visited_at is not None and now - visited_at < ASK_AFTER:
+        raise ConflictError("this address was visited less than a minute ago: see what was seen")
+
+
+def _unclear(reason: Reason) -> Finding:
+    """A visit that proves neither."""
+    return Finding(Verdict.UNCLEAR, reason)
+
+
+def _is_shown(seen: Seen) -> bool:
+    """Whether an answer shows something."""
+    return seen.status is not None and 200 <= seen.status < 300  # noqa: PLR2004  # RFC 9110 section 15.3
+
+
+def _led_elsewhere(seen: Seen, *, url: str) -> bool:
+    """Whether the answer is another address' than the one that was asked for.
+
+    A short link leads elsewhere by its nature: while it leads anywhere, it is there.
+    """
+    if not seen.hops:
+        return False
+    try:
+        return canonical(seen.url) != canonical(url) and url_class(url) is not UrlClass.SHORT_LINK
+    except UrlError:
+        return True
+
+
+def _is_alike(seen: Seen, control: Seen) -> bool:
+    """Whether an address that cannot exist got the same answer."""
+    if control.trouble is not None or not _is_shown(control):
+        return False
+    if seen.digest == control.digest:
+        return True
+    larger = max(seen.size_bytes, control.size_bytes)
+    return abs(seen.size_bytes - control.size_bytes) <= _LIKE * larger
+
+
+def _without_scripts(body: bytes) -> bytes:
+    """A page without what stands in its scripts and styles, read once from front to back."""
+    kept, at = [], 0
+    while found := _SKIPPED.search(body, at):
+        kept.append(body[at : found.start()])
+        end = body.find(b"</" + found[1], found.end())
+        if end < 0:
+            return b"".join(kept)
+        at = end + 2
+    return b"".join([*kept, body[at:]])

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the visits that are due: outside every transaction, a few at a time."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.conf import settings
+
+from stemtide.hub.platform.egress.probe import ANYWHERE, THIS_MACHINE, Seen, Trouble, look, spell
+from stemtide.hub.platform.egress.thread_pool import Crew
+from stemtide.hub.rooms.rechecks import rules, writes
+from stemtide.hub.rooms.rechecks.reads import Errand
+from stemtide.hub.rooms.rechecks.rules import Finding
+from stemtide.protocol.enums.rechecks import Reason, Verdict
+
+THREADS = 4
+"""Visits that are under way at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How this hub visits. is_on: whether at all; loopback: whether this machine too."""
+
+    is_on: bool = True
+    loopback: bool = False
+
+
+def way_of_settings() -> Way:
+    """How this hub visits, as its settings say."""
+    return Way(is_on=settings.RECHECKS, loopback=settings.RECHECK_LOOPBACK)
+
+
+class Visiting:
+    """Visits what is due, a few at a time; who calls it never waits for an address.
+
+    now: the clock of the door that made it.
+    """
+
+    def __init__(self, *, way: Way, now: Callable[[], datetime], threads: int = THREADS) -> None:
+        self._way = way
+        self._now = now
+        self._crew: Crew[Errand] = Crew(self.visit, threads=threads, name="rechecks")
+
+    def start_due(self, now: datetime) -> int:
+        """Begin as many due visits as there are free threads; returns how many."""
+        free = self._crew.free
+        if free <= 0 or not self._way.is_on:
+            return 0
+        errands = writes.claim_due(now, limit=free)
+        self._crew.start(errands)
+        return len(errands)
+
+    def settle(self) -> None:
+        """Wait for what is under way: tests and the end of the process."""
+        self._crew.settle()
+
+    def close(self) -> None:
+        """End, after what is under way; what is not visited stays due."""
+        self._crew.close()
+
+    def visit(self, errand: Errand) -> Finding:
+        """Make one visit, and note what it came to."""
+        seen, finding = visit(errand, way=self._way)
+        writes.note(errand, seen=seen, finding=finding, now=self._now())
+        return finding
+
+
+def visit(errand: Errand, *, way: Way) -> tuple[Seen, Finding]:
+    """Look at an address, and at one beside it that cannot exist where that helps to judge.
+
+    An exercise visits this machine alone, where the settings let it, and nothing else ever.
+    """
+    if errand.exercise and not way.loopback:
+        return Seen(errand.url), Finding(Verdict.UNCLEAR, Reason.EXERCISE)
+    reach = THIS_MACHINE if errand.exercise else replace(ANYWHERE, loopback=way.loopback)
+    seen = look(errand.url, reach=reach, words=rules.says_removed)
+    control = None
+    if seen.trouble is not Trouble.REFUSED and rules.needs_control(seen, url=errand.url):
+        beside = rules.control_url(spell(seen.url, reach=reach), chance=secrets.token_hex(8))
+        control = look(beside, reach=reach)
+    return seen, rules.judge(seen, url=errand.url, control=control)

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of batches: for sender and agencies; and what would become of rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, QuerySet
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.referrals.models import Batch, BatchRow, Hold, Referral
+from stemtide.hub.rooms.referrals.reads import search as searches, targets
+from stemtide.hub.rooms.referrals.rules import referrals as rules
+from stemtide.hub.rooms.referrals.rules.batches import BadRow, Draft, check_open, read_row, repeated
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.referrals import RowOutcome
+from stemtide.protocol.messages.batches import (
+    BatchOut,
+    BatchRowIn,
+    BatchRowOut,
+    CheckRowsIn,
+    RowPage,
+    RowsOut,
+)
+
+MAX_PAGE = 1000
+"""Rows in one page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What becomes of one row. draft: None where it is bad. own: one's own referral of the same."""
+
+    number: int
+    outcome: RowOutcome
+    message: str = ""
+    draft: Draft | None = None
+    provider: Party | None = None
+    holds: tuple[Hold, ...] = ()
+    own: Referral | None = None
+
+
+def batch(uid: UUID, *, viewer: Party) -> BatchOut:
+    """One batch.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe_batch(find_batch(uid, viewer=viewer), viewer=viewer)
+
+
+def find_batch(uid: UUID, *, viewer: Party) -> Batch:
+    """The row of a batch, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    row = _visible(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no batch {uid} that your party may see", uid=uid)
+    return row
+
+
+def batches(*, viewer: Party, limit: int = 100) -> list[BatchOut]:
+    """Batches that a party sees, the latest first."""
+    return [describe_batch(row, viewer=viewer) for row in _visible(viewer)[:limit]]
+
+
+def rows(uid: UUID, *, viewer: Party, after: int = 0, limit: int = MAX_PAGE) -> RowPage:
+    """What became of a batch's rows, by number.
+
+    raises: NotFoundError.
+    """
+    of = find_batch(uid, viewer=viewer)
+    size = max(1, min(limit, MAX_PAGE))
+    found = list(
+        of.rows.filter(number__gt=after).select_related("referral").order_by("number")[: size + 1]
+    )
+    page = [describe_row(row, viewer=viewer) for row in found[:size]]
+    return RowPage(rows=page, next=page[-1].number if page else after, more=len(found) > size)
+
+
+def check_rows(body: CheckRowsIn, *, viewer: Party, role: Role | None, now: datetime) -> RowsOut:
+    """What would become of rows, row by row. Nothing is stored, and nobody learns of it.
+
+    role: of the person who asks; None for a machine.
+
+    raises: NotAllowedError; InvalidError for a crisis that does not fit.
+    """
+    check_open(kind=PartyKind(viewer.kind), role=role)
+    targets.crisis(body.crisis, exercise=body.exercise, viewer=viewer)
+    judged = judge(body.rows, viewer=viewer, exercise=body.exercise, again=body.again, now=now)
+    said = {row.number: row for row in body.rows}
+    return RowsOut(
+        rows=[
+            BatchRowOut(
+                number=one.number,
+                url=said[one.number].url[:4096],
+                provider=said[one.number].provider[:60],
+                outcome=one.outcome,
+                message=one.message,
+                referral=one.own.uid if one.own else None,
+                reference=one.own.reference if one.own else "",
+            )
+            for one in judged
+        ]
+    )
+
+
+def judge(
+    said: Sequence[BatchRowIn],
+    *,
+    viewer: Party,
+    exercise: bool,
+    again: bool,
+    now: datetime,
+) -> list[Judged]:
+    """What becomes of rows, in the order said, in numbered steps.
+
+    1. Each row is read by itself.  2. Providers are looked up, all at once.
+    3. What is around the addresses is looked up, all at once.  4. The rules speak on each.
+    """
+    read = [read_row(row, exercise=exercise) for row in said]  # 1
+    names = {one.body.provider for one in read if isinstance(one, Draft)}
+    known = targets.providers(names, viewer=viewer)  # 2
+    good = [one for one in read if isinstance(one, Draft) and one.body.provider in known]
+    around = searches.surroundings(  # 3
+        {one.digest for one in good}, viewer=viewer, exercise=exercise, now=now
+    )
+    twice = repeated((one.number, (one.digest, known[one.body.provider].pk)) for one in good)
+    return [  # 4
+        _judge(one, known=known, around=around, twice=twice, again=again) for one in read
+    ]
+
+
+def _judge(
+    one: Draft | BadRow,
+    *,
+    known: dict[str, Party],
+    around: searches.Surroundings,
+    twice: dict[int, int],
+    again: bool,
+) -> Judged:
+    """What becomes of one row."""
+    if isinstance(one, BadRow):
+        return Judged(one.number, one.outcome, one.message)
+    provider = known.get(one.body.provider)
+    if provider is None:
+        what = f"there is no provider {one.body.provider!r}: see the list of parties"
+        return Judged(one.number, RowOutcome.UNKNOWN_PROVIDER, what)
+    if one.number in twice:
+        what = f"row {twice[one.number]} names the same address"
+        return Judged(one.number, RowOutcome.DUPLICATE, what)
+    outcome = rules.verdict(around.around(one.digest, provider.pk), again=again)
+    own = around.own.get((one.digest, provider.pk))
+    holds = tuple(around.holds.get(one.digest, ()))
+    return Judged(
+        one.number,
+        outcome,
+        _why(outcome, own=own, holds=holds),
+        draft=one,
+        provider=provider,
+        holds=holds if outcome is RowOutcome.HELD else (),
+        own=own if outcome is RowOutcome.DUPLICATE else None,
+    )
+
+
+def _why(outcome: RowOutcome, *, own: Referral | None, holds: tuple[Hold, ...]) -> str:
+    """Why a row is not simply sent, and what to do."""
+    if outcome is RowOutcome.DUPLICATE and own:
+        return f"your party refers it already, as {own.reference}"
+    if outcome is RowOutcome.HELD:
+        last = max(holds, key=lambda one: one.until)
+        until = f"{last.until:%Y-%m-%d %H:%M} UTC"
+        return f"waits for a hold of {last.holder.name} until {until}: call {last.contact}"[:500]
+    if outcome is RowOutcome.REFERRED_BY_OTHERS:
+        return "another authority's referral awaits its answer: search for it to see whose"
+    return ""
+
+
+def describe_batch(row: Batch, *, viewer: Party) -> BatchOut:
+    """A batch as it travels."""
+    counts = row.rows.order_by().values_list("outcome").annotate(Count("pk"))
+    outcomes = {RowOutcome(outcome): count for outcome, count in counts}
+    return BatchOut(
+        id=row.uid,
+        name=row.name,
+        sender=row.sender.name,
+        crisis=crises.named(row.crisis, viewer=viewer),
+        exercise=row.exercise,
+        opened_at=row.opened_at,
+        rows=sum(outcomes.values()),
+        outcomes=outcomes,
+    )
+
+
+def describe_row(row: BatchRow, *, viewer: Party) -> BatchRowOut:  # noqa: ARG001  # find_batch() said for whom
+    """A row as it travels."""
+    return BatchRowOut(
+        number=row.number,
+        url=row.url,
+        provider=row.provider,
+        outcome=RowOutcome(row.outcome),
+        message=row.message,
+        referral=row.referral.uid if row.referral else None,
+        reference=row.referral.reference if row.referral else "",
+    )
+
+
+def _visible(viewer: Party) -> QuerySet[Batch]:
+    """Batches of a party's own; for agencies all."""
+    found = Batch.objects.select_related("sender", "crisis")
+    return found if viewer.kind == PartyKind.AGENCY else found.filter(sender=viewer)

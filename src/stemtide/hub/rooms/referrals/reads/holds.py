@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of holds as such, for holders and agencies. Others meet them in a search."""
+
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.referrals.models import Hold
+from stemtide.hub.rooms.referrals.rules.holds import HoldFacts
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.referrals import HoldReason, HoldState, ReferralState
+from stemtide.protocol.messages.holds import HoldOut
+
+
+def hold(uid: UUID, *, viewer: Party) -> HoldOut:
+    """One hold.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe_hold(find_hold(uid, viewer=viewer), viewer=viewer)
+
+
+def find_hold(uid: UUID, *, viewer: Party) -> Hold:
+    """The row of a hold, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    row = _visible(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no hold {uid} that your party may see", uid=uid)
+    return row
+
+
+def holds(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> list[HoldOut]:
+    """Holds that a party sees: those that stand first, the next to end first; then the others."""
+    rows = _visible(viewer)
+    standing = rows.filter(state=HoldState.PLACED).order_by("until", "pk")
+    over = rows.exclude(state=HoldState.PLACED).order_by("-ended_at", "-pk")
+    found = [] if is_open is False else list(standing[:limit])
+    if is_open is not True:
+        found += list(over[: limit - len(found)])
+    return [describe_hold(row, viewer=viewer) for row in found]
+
+
+def hold_facts(row: Hold, *, viewer: Party) -> HoldFacts:  # noqa: ARG001  # find_hold() said for whom
+    """What the rules must know of a hold."""
+    return HoldFacts(state=HoldState(row.state), holder=row.holder.name)
+
+
+def describe_hold(row: Hold, *, viewer: Party) -> HoldOut:
+    """A hold as it travels. Its case is its holder's alone."""
+    met = row.meetings.aggregate(
+        waiting=Count("pk", filter=Q(is_overridden=False, referral__state=ReferralState.HELD)),
+        overridden=Count("pk", filter=Q(is_overridden=True)),
+    )
+    return HoldOut(
+        id=row.uid,
+        reference=row.reference,
+        state=HoldState(row.state),
+        holder=row.holder.name,
+        digest=row.digest,
+        signal=row.signal.uid if row.signal else None,
+        until=row.until,
+        reason=HoldReason(row.reason),
+        contact=row.contact,
+        case_reference=row.case_reference if row.holder_id == viewer.pk else "",
+        exercise=row.exercise,
+        placed_at=row.placed_at,
+        ended_at=row.ended_at,
+        met=met["waiting"],
+        overridden=met["overridden"],
+    )
+
+
+def _visible(viewer: Party) -> QuerySet[Hold]:
+    """The holds that rules_holds.may_see lets a party see, as SQL."""
+    rows = Hold.objects.select_related("holder", "signal")
+    return rows if viewer.kind == PartyKind.AGENCY else rows.filter(holder=viewer)

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a provider was asked: batches as one row each, what waits, and what it said before.
+
+A batch's name is its sender's own. To the provider a batch is what came from one sender at once.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Case, Count, IntegerField, Max, Min, Q, QuerySet, Value, When
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.referrals.reads.referrals import describe_all, whole
+from stemtide.hub.rooms.referrals.rules.referrals import AWAITING
+from stemtide.hub.rooms.signals.models import Sighting
+from stemtide.hub.rooms.signals.reads import similar as alike
+from stemtide.protocol.enums import Outcome
+from stemtide.protocol.enums.referrals import Answer, ReferralState, RefusalReason
+from stemtide.protocol.messages.referrals import ReferralOut
+
+_TURN = Case(
+    When(state=ReferralState.SENT, then=Value(0)),
+    When(state__in=AWAITING, then=Value(1)),
+    default=Value(2),
+    output_field=IntegerField(),
+)
+"""Whose turn it is: what nobody has acknowledged, what waits, what is decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """A batch, as far as it went to one provider.
+
+    first, last: file references. sent_at: when the first part came; latest_at: when the last did.
+    counts:      how many of its referrals stand in each state.
+    """
+
+    uid: UUID
+    sender: str
+    exercise: bool
+    first: str
+    last: str
+    sent_at: datetime
+    latest_at: datetime
+    counts: dict[ReferralState, int]
+
+    @property
+    def count(self) -> int:
+        """All of its referrals."""
+        return sum(self.counts.values())
+
+    @property
+    def waiting(self) -> int:
+        """Those that are not decided."""
+        return sum(count for state, count in self.counts.items() if state in AWAITING)
+
+    @property
+    def new(self) -> int:
+        """Those of which nobody has said that a person has them."""
+        return self.counts.get(ReferralState.SENT, 0)
+
+    @property
+    def decided(self) -> int:
+        """Those that were answered, or need no answer any more."""
+        return self.count - self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many referrals wait for a provider. new: those that nobody has acknowledged."""
+
+    number: int
+    new: int
+
+
+@dataclass(frozen=True, slots=True)
+class SaidBefore:
+    """What a provider last answered about the same address, to whomever."""
+
+    answer: Answer
+    answered_at: datetime
+    measure_at: datetime | None
+    countries: list[str]
+    reason: RefusalReason | None
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What a provider's own agents did with content of a referral.
+
+    counts: how often, by outcome. first_at, last_at: of those that were blocked, if any were.
+    """
+
+    counts: dict[Outcome, int] = field(default_factory=dict)
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
+def waiting(*, viewer: Party) -> Waiting:
+    """How many referrals wait for a provider's answer, and for anybody to have them."""
+    rows = _to(viewer).filter(state__in=AWAITING)
+    found = rows.aggregate(number=Count("pk"), new=Count("pk", Q(state=ReferralState.SENT)))
+    return Waiting(number=found["number"], new=found["new"])
+
+
+def parcels(*, viewer: Party) -> list[Parcel]:
+    """Batches that came to a provider, those in which something waits first, then the latest."""
+    found = _parcels(_to(viewer).filter(batch__isnull=False))
+    latest = sorted(found, key=lambda one: one.sent_at, reverse=True)
+    return sorted(latest, key=lambda one: one.waiting == 0)
+
+
+def parcel(uid: UUID, *, viewer: Party) -> Parcel:
+    """One batch, as far as it went to a provider.
+
+    raises: NotFoundError, also for one of which nothing did.
+    """
+    found = _parcels(_to(viewer).filter(batch__uid=uid))
+    if not found:
+        raise NotFoundError("there is no batch {uid} that your party was sent", uid=uid)
+    return found[0]
+
+
+def singles(
+    *,
+    viewer: Party,
+    states: Collection[ReferralState] = (),
+    reference: str = "",
+    limit: int = 50,
+    page: int = 1,
+) -> tuple[list[ReferralOut], bool]:
+    """Referrals that came to a provider by themselves; and whether there are more.
+
+    Those that nobody acknowledged first, then those that wait, then the decided; of each the
+    latest first. reference: the sender's or the provider's own; it finds those of batches too.
+    """
+    rows = _to(viewer)
+    if reference:
+        rows = rows.filter(Q(reference=reference) | Q(provider_reference=reference))
+    else:
+        rows = rows.filter(batch__isnull=True)
+    if states:
+        rows = rows.filter(state__in=states)
+    ordered = rows.annotate(turn=_TURN).order_by("turn", "-sent_at", "-pk")
+    return _page(ordered, viewer=viewer, limit=limit, page=page)
+
+
+def of_parcel(
+    uid: UUID,
+    *,
+    viewer: Party,
+    states: Collection[ReferralState] = (),
+    limit: int = 100,
+    page: int = 1,
+) -> tuple[list[ReferralOut], bool]:
+    """Referrals of a batch that went to a provider: those that wait first, by file reference."""
+    rows = _to(viewer).filter(batch__uid=uid)
+    if states:
+        rows = rows.filter(state__in=states)
+    ordered = rows.annotate(turn=_TURN).order_by("turn", "pk")
+    return _page(ordered, viewer=viewer, limit=limit, page=page)
+
+
+def undecided(
+    *, viewer: Party, uids: Collection[UUID] = (), batch: UUID | None = None
+) -> list[UUID]:
+    """Referrals that wait for a provider's answer: among some, or of a batch; oldest first."""
+    rows = _to(viewer).filter(state__in=AWAITING).order_by("pk")
+    rows = rows.filter(batch__uid=batch) if batch is not None else rows.filter(uid__in=list(uids))
+    return list(rows.values_list("uid", flat=True))
+
+
+def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
+    """What a provider last decided about the address of one of its referrals, if it ever did."""
+    decided = _to(viewer).filter(digest=row.digest, exercise=row.exercise, reinstated_at=None)
+    found = decided.exclude(Q(pk=row.pk) | Q(answered_at=None)).order_by("-answered_at").first()
+    if found is None:
+        return None
+    return SaidBefore(
+        answer=Answer(found.answer),
+        answered_at=found.answered_at or found.assessed_at,
+        measure_at=found.measure_at,
+        countries=found.countries,
+        reason=RefusalReason(found.refusal_reason) if found.refusal_reason else None,
+    )
+
+
+def met(row: Referral, *, viewer: Party) -> Met:
+    """What a party's own agents did with content of linked signals, or of this very address."""
+    of_address = alike.of_address([row.digest], by=viewer.ref, exercise=row.exercise)
+    signals = {*row.signals.values_list("pk", flat=True), *of_address}
+    rows = Sighting.objects.filter(signal__in=signals, party=viewer).order_by()
+    counts: dict[Outcome, int] = {}
+    for one in rows:
+        counts[Outcome(one.outcome)] = counts.get(Outcome(one.outcome), 0) + one.count
+    at = rows.filter(outcome=Outcome.BLOCKED).aggregate(first=Min("first_at"), last=Max("last_at"))
+    return Met(counts=counts, first_at=at["first"], last_at=at["last"])
+
+
+def _to(viewer: Party) -> QuerySet[Referral]:
+    """What was sent to a provider."""
+    return Referral.objects.filter(provider=viewer, sent_at__isnull=False)
+
+
+def _parcels(rows: QuerySet[Referral]) -> list[Parcel]:
+    """Referrals of batches, batch by batch."""
+    summed = (
+        rows.order_by()
+        .values_list("batch__uid", "batch__exercise", "sender__name", "state")
+        .annotate(Count("pk"), Min("reference"), Max("reference"), Min("sent_at"), Max("sent_at"))
+    )
+    groups: dict[UUID, list[_Sum]] = {}
+    for row in summed:
+        one = _Sum(*row)
+        groups.setdefault(one.uid, []).append(one)
+    return [_parcel(parts) for parts in groups.values()]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """The referrals of one batch that stand in one state."""
+
+    uid: UUID
+    exercise: bool
+    sender: str
+    state: str
+    count: int
+    first: str
+    last: str
+    sent_at: datetime
+    latest_at: datetime
+
+
+def _parcel(parts: list[_Sum]) -> Parcel:
+    """One batch from its sums by state."""
+    return Parcel(
+        uid=parts[0].uid,
+        sender=parts[0].sender,
+        exercise=parts[0].exercise,
+        first=min(part.first for part in parts),
+        last=max(part.last for part in parts),
+        sent_at=min(part.sent_at for part in parts),
+        latest_at=max(part.latest_at for part in parts),
+        counts={ReferralState(part.state): part.count for part in parts},
+    )
+
+
+def _page(
+    rows: QuerySet[Referral], *, viewer: Party, limit: int, page: int
+) -> tuple[list[ReferralOut], bool]:
+    """One page of some referrals, as they travel; and whether there are more."""
+    first = (max(page, 1) - 1) * limit
+    found = list(whole(rows, viewer=viewer)[first : first + limit + 1])
+    return describe_all(found[:limit], viewer=viewer), len(found) > limit

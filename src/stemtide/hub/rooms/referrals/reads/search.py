@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search before sending: what others do with the same content, told by kind and contact alone.
+
+Who searches learns that somebody else refers or holds it and whom to call, and nothing of the case.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from stemtide.fingerprints.url import canonical as urls
+from stemtide.hub.platform.errors import NotAllowedError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import contacts
+from stemtide.hub.rooms.referrals.models import Hold, Referral
+from stemtide.hub.rooms.referrals.rules import referrals as rules
+from stemtide.hub.rooms.signals.long_values import batches
+from stemtide.hub.rooms.signals.reads import similar as alike
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.referrals import (
+    FindingKind,
+    HoldReason,
+    HoldState,
+    ReferralState,
+    RowOutcome,
+)
+from stemtide.protocol.messages.referrals import Finding, ReferralSearchOut, SearchIn
+
+Key = tuple[str, int]
+"""An address' digest, and a provider's primary key."""
+
+_AT_ONCE = 100
+"""Findings of one kind that a search tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is around some addresses, by digest and provider.
+
+    own:    the sender's last referral of each. others: awaiting ones of others. holds: by digest.
+    """
+
+    own: Mapping[Key, Referral] = field(default_factory=dict)
+    others: Mapping[Key, list[Referral]] = field(default_factory=dict)
+    holds: Mapping[str, list[Hold]] = field(default_factory=dict)
+
+    def around(self, digest: str, provider: int) -> rules.Around:
+        """What the rules must know of one address at one provider."""
+        own = self.own.get((digest, provider))
+        return rules.Around(
+            own=ReferralState(own.state) if own else None,
+            reference=own.reference if own else "",
+            others=(digest, provider) in self.others,
+            holds=digest in self.holds,
+        )
+
+
+def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut:
+    """What would speak against referring an address now.
+
+    raises: NotAllowedError for who refers nothing: others learn nothing of what is looked into;
+            InvalidError for what is no web address.
+    """
+    if PartyKind(viewer.kind) not in rules.REFERRING:
+        raise NotAllowedError("only authorities and agencies search before they refer: ask one")
+    _, spelled = rules.read_url(body.url)
+    digest = urls.digest(spelled).hex()
+    near = alike.alike(body.signals, viewer=viewer, exercise=body.exercise)
+    found = [
+        *_told_referrals(digest, near, body=body, viewer=viewer, now=now),
+        *(
+            _told_hold(one)
+            for one in standing_on(
+                [digest], near=near, exercise=body.exercise, now=now, by="search"
+            )
+        ),
+    ]
+    around = rules.Around(
+        own=_own_state(found),
+        others=any(one.kind is FindingKind.REFERRED and one.is_open for one in found),
+        holds=any(one.kind is FindingKind.HELD for one in found),
+    )
+    come_to = rules.verdict(around, again=True)
+    return ReferralSearchOut(
+        canonical=spelled,
+        findings=found,
+        is_held=around.holds,
+        needs_despite=around.others and come_to is not RowOutcome.DUPLICATE,
+    )
+
+
+def surroundings(
+    digests: Collection[str],
+    *,
+    viewer: Party,
+    exercise: bool,
+    now: datetime,
+    near: Collection[int] = (),
+    but: int | None = None,
+) -> Surroundings:
+    """What is around addresses that are about to be sent. but: one's own row, at hand."""
+    own: dict[Key, Referral] = {}
+    others: dict[Key, list[Referral]] = {}
+    for batch in batches(digests):
+        rows = Referral.objects.filter(digest__in=batch, exercise=exercise).exclude(pk=but or 0)
+        mine = rows.filter(sender=viewer).exclude(state__in=rules.BACK)
+        own.update(((one.digest, one.provider_id), one) for one in mine.order_by("pk"))
+        theirs = rows.filter(state__in=rules.AWAITING).exclude(sender=viewer)
+        for one in theirs.select_related("sender", "crisis").order_by("pk"):
+            others.setdefault((one.digest, one.provider_id), []).append(one)
+    holds: dict[str, list[Hold]] = {}
+    found = standing_on(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
+    of_signals = alike.of_address(digests, by=viewer.ref, exercise=exercise)
+    for hold in found:
+        met = {hold.digest, of_signals.get(hold.signal_id or 0, "")} & set(digests)
+        for digest in met or digests:  # of a signal that the one address at hand is linked to
+            holds.setdefault(digest, []).append(hold)
+    return Surroundings(own=own, others=others, holds=holds)
+
+
+def standing_on(
+    digests: Collection[str],
+    *,
+    near: Collection[int] = (),
+    exercise: bool,
+    now: datetime,
+    by: str,
+) -> list[Hold]:
+    """Holds that stand on addresses, or on signals of the same content, the eldest first.
+
+    near: primary keys of signals. by: who asks, for rooms above; never for a door.
+    """
+    open_ones = Hold.objects.filter(state=HoldState.PLACED, until__gt=now, exercise=exercise)
+    found: dict[int, Hold] = {}
+    for batch in batches(digests):
+        of_signals = list(alike.of_address(batch, by=by, exercise=exercise))
+        which = Q(digest__in=batch) | Q(signal__in=[*of_signals, *near])
+        rows = open_ones.filter(which).select_related("holder")
+        found.update((row.pk, row) for row in rows)
+    return [found[pk] for pk in sorted(found)]
+
+
+def awaiting(
+    digest: str,
+    *,
+    near: Collection[int],
+    exercise: bool,
+    by: str,  # noqa: ARG001  # a write, which tells each sender alone
+) -> list[Referral]:
+    """Referrals of an address, or of signals of the same content, that await an answer."""
+    which = Q(digest=digest) if digest else Q(pk=None)
+    if near:
+        which |= Q(signals__in=list(near))
+    rows = Referral.objects.filter(which, state__in=rules.AWAITING, exercise=exercise)
+    return list(rows.select_related("sender", "crisis").distinct().order_by("pk")[:_AT_ONCE])
+
+
+def similar(
+    near: Collection[int], *, viewer: Party, exercise: bool, but: Iterable[int] = ()
+) -> list[Referral]:
+    """Awaiting referrals of others that name signals of the same content, the eldest first."""
+    if not near:
+        return []
+    rows = _of_signals(near, exercise=exercise).filter(state__in=rules.AWAITING)
+    return list(rows.exclude(sender=viewer).exclude(pk__in=list(but))[:_AT_ONCE])
+
+
+def _of_signals(near: Collection[int], *, exercise: bool) -> QuerySet[Referral]:
+    """Referrals that name one of these signals."""
+    rows = Referral.objects.filter(signals__in=list(near), exercise=exercise)
+    return rows.select_related("sender", "provider", "crisis").distinct().order_by("pk")
+
+
+def _told_referrals(
+    digest: str, near: Collection[int], *, body: SearchIn, viewer: Party, now: datetime
+) -> list[Finding]:
+    """Referrals of the same address, then those of the same content elsewhere."""
+    rows = Referral.objects.filter(digest=digest, exercise=body.exercise)
+    if body.provider:
+        rows = rows.filter(provider__name=body.provider)
+    known = Q(sender=viewer) | Q(sent_at__isnull=False)
+    same = list(
+        rows.filter(known).exclude(state__in=rules.BACK)
+        .select_related("sender", "provider").order_by("-pk")[:_AT_ONCE]
+    )  # fmt: skip
+    pks = [one.pk for one in same]
+    alike_ones = (
+        _of_signals(near, exercise=body.exercise)
+        .filter(known)
+        .exclude(state__in=rules.BACK)
+        .exclude(pk__in=pks)[:_AT_ONCE]
+        if near
+        else []
+    )
+    reached = {one.sender_id: one.sender for one in (*same, *alike_ones)}
+    phones = {pk: _contact(one, viewer=viewer, now=now) for pk, one in reached.items()}
+    return [
+        *(_told(one, viewer=viewer, contact=phones[one.sender_id]) for one in same),
+        *(
+            _told(one, viewer=viewer, contact=phones[one.sender_id], kind=FindingKind.SIMILAR)
+            for one in alike_ones
+        ),
+    ]
+
+
+def _told(
+    row: Referral, *, viewer: Party, contact: str, kind: FindingKind = FindingKind.REFERRED
+) -> Finding:
+    """One referral as a search tells it: of others only that it is there, and whom to call."""
+    is_own = row.sender_id == viewer.pk
+    state = ReferralState(row.state)
+    if is_own and kind is FindingKind.REFERRED:
+        kind = FindingKind.OWN
+    return Finding(
+        kind=kind,
+        party=row.sender.name,
+        party_title=row.sender.title,
+        contact=contact,
+        is_open=state in rules.STANDING,
+        provider=row.provider.name,
+        referral=row.uid if is_own else None,
+        reference=row.reference if is_own else "",
+        state=state if is_own else None,
+    )
+
+
+def _told_hold(hold: Hold) -> Finding:
+    """One hold as a search tells it: whose, until when, and the kind of reason."""
+    return Finding(
+        kind=FindingKind.HELD,
+        party=hold.holder.name,
+        party_title=hold.holder.title,
+        contact=hold.contact,
+        is_open=True,
+        provider="",
+        until=hold.until,
+        reason=HoldReason(hold.reason),
+    )
+
+
+def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
+    """Where a party is reached now, as far as the viewer may know it; "" where that is nowhere."""
+    steps = contacts.ladder(party, viewer=viewer, now=now)
+    return steps[0].contact.address if steps else ""
+
+
+def _own_state(found: Iterable[Finding]) -> ReferralState | None:
+    """The state of one's own last referral of the same address."""
+    return next((one.state for one in found if one.kind is FindingKind.OWN), None)

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whom and what a referral names, looked up for its sender; what does not fit is a bad field."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.referrals.rules import referrals as rules
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.protocol.enums import PartyKind
+
+
+def provider(name: str, *, viewer: Party) -> Party:
+    """A provider by its name. raises: InvalidError for what is none."""
+    try:
+        found = parties.party(name, viewer=viewer)
+    except NotFoundError as error:
+        raise InvalidError.of("provider", error) from error
+    rules.check_provider(found.name, kind=PartyKind(found.kind))
+    return found
+
+
+def providers(names: Collection[str], *, viewer: Party) -> dict[str, Party]:
+    """Those of these names that are providers'."""
+    return {
+        party.name: party
+        for party in parties.parties(viewer=viewer)
+        if party.name in names and party.kind == PartyKind.PROVIDER
+    }
+
+
+def crisis(uid: UUID | None, *, exercise: bool, viewer: Party) -> Crisis | None:
+    """The crisis that a referral belongs to. raises: InvalidError for one that does not fit."""
+    if uid is None:
+        return None
+    try:
+        found = crises.find(uid, viewer=viewer)
+    except NotFoundError as error:
+        raise InvalidError.of("crisis", error) from error
+    rules.check_same_mark(exercise=exercise, of_what="crisis", is_exercise=found.exercise)
+    return found
+
+
+def linked(uids: Collection[UUID], *, exercise: bool, viewer: Party) -> list[int]:
+    """Primary keys of the signals that a referral names. raises: InvalidError."""
+    known = signals.seen_by_uid(uids, viewer=viewer)
+    for uid in uids:
+        if uid not in known:
+            raise InvalidError(
+                "signals", "there is no signal {uid} that your party may see", uid=uid
+            )
+        is_exercise = known[uid].exercise
+        rules.check_same_mark(exercise=exercise, of_what="signal", is_exercise=is_exercise)
+    return [one.pk for one in known.values()]

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a batch's rows say, and what becomes of each: one bad row stops none of the others."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from pydantic import ValidationError
+
+from stemtide.fingerprints.url import canonical as urls
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows, check_person_may_lead
+from stemtide.hub.rooms.referrals.rules.referrals import REFERRING, check_impersonal, read_url
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.referrals import RowOutcome
+from stemtide.protocol.messages.batches import MAX_ROWS, BatchRowIn
+from stemtide.protocol.messages.referrals import AssessIn
+
+__all__ = [
+    "BadRow",
+    "Draft",
+    "allows",
+    "check_open",
+    "check_owner",
+    "check_size",
+    "read_row",
+    "repeated",
+]
+
+_APART = re.compile(r"[\s,;|]+")
+_SAID = {
+    "missing": "is missing",
+    "enum": "is none of the known words",
+    "string_too_short": "is missing",
+    "string_pattern_mismatch": "is not written as it must be",
+    "too_short": "is missing",
+}
+"""Our words for kinds of error whose own words are for programs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A row that is right by itself. digest: of its address' canonical spelling."""
+
+    number: int
+    body: AssessIn
+    url: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that is not. message: what is wrong, and the remedy."""
+
+    number: int
+    outcome: RowOutcome
+    message: str
+
+
+def check_open(*, kind: PartyKind, role: Role | None) -> None:
+    """Authorities and agencies send batches, by somebody who leads."""
+    if kind not in REFERRING:
+        raise NotAllowedError("only an authority or an agency refers content: tell one of them")
+    check_person_may_lead(role)
+
+
+def check_owner(sender: str, *, name: str) -> None:
+    """Rows come from the party that opened the batch."""
+    if name != sender:
+        raise NotAllowedError("only {sender} sends rows: the batch is theirs", sender=sender)
+
+
+def check_size(rows: int) -> None:
+    """A batch stays a thing that somebody looks through."""
+    if rows > MAX_ROWS:
+        raise ConflictError("a batch holds at most {most} rows: open another one", most=MAX_ROWS)
+
+
+def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
+    """A row as a referral to be, or what is wrong with it."""
+    try:
+        url, spelled = read_url(row.url)
+    except InvalidError as error:
+        return BadRow(row.number, RowOutcome.BAD_URL, error.message[:500])
+    said = {
+        "provider": row.provider.strip(),
+        "url": url,
+        "content_type": row.content_type.strip() or "other",
+        "language": row.language.strip() or None,
+        "ideology": row.ideology.strip() or None,
+        "labels": tuple(one for one in _APART.split(row.labels) if one),
+        "terms": row.terms.strip(),
+        "reason": row.reason.strip(),
+        "exercise": exercise,
+    }
+    try:
+        body = AssessIn.model_validate(said)
+        _check_words(body.reason, body.terms)
+    except ValidationError as error:
+        return BadRow(row.number, RowOutcome.INVALID, _first(error)[:500])
+    except InvalidError as error:
+        return BadRow(row.number, RowOutcome.INVALID, str(error)[:500])
+    return Draft(row.number, body=body, url=url, digest=urls.digest(spelled).hex())
+
+
+def repeated(drafts: Iterable[tuple[int, tuple[str, int]]]) -> dict[int, int]:
+    """Rows that name what an earlier row names: the earlier one's number, by their own."""
+    first: dict[tuple[str, int], int] = {}
+    found = {}
+    for number, key in drafts:
+        earlier = first.setdefault(key, number)
+        if earlier != number:
+            found[number] = earlier
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _check_words(reason: str, terms: str) -> None:
+    """Refuse personal data; rows of a batch often give the same reason. raises: InvalidError."""
+    check_impersonal(reason, field="reason")
+    check_impersonal(terms, field="terms")
+
+
+def _first(error: ValidationError) -> str:
+    """The first thing that is wrong with a row, in words."""
+    one = error.errors(include_url=False)[0]
+    field = str(one["loc"][0]) if one["loc"] else "row"
+    said = _SAID.get(one["type"]) or one["msg"].removeprefix("Value error, ")
+    return f"{field}: {said}"

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who refers content to whom, who answers, and what a search before sending comes to.
+
+A referral is voluntary: no rule here makes a provider do anything, and no clock runs against it.
+
+source: Regulation (EU) 2021/784 Art. 14(1) for what is searched before sending: authorities avoid
+        to do the same twice, and to disturb an investigation.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from stemtide.fingerprints.url import canonical as urls
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import (
+    WRITING_ROLES,
+    allows,
+    check_person_may_lead,
+    check_person_may_write,
+)
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums.referrals import Answer, ReferralState, RowOutcome
+from stemtide.protocol.law.machines import WrongMoveError, machine
+from stemtide.protocol.messages.referrals import MAX_URL_CHARS
+from stemtide.protocol.privacy.personal import find_personal, said
+
+__all__ = [
+    "AWAITING",
+    "BACK",
+    "MOVE_OF",
+    "REFERRING",
+    "STANDING",
+    "WRITING_ROLES",
+    "Around",
+    "ReferralFacts",
+    "allows",
+    "check_answer",
+    "check_answer_to_many",
+    "check_assess",
+    "check_hand",
+    "check_impersonal",
+    "check_inbox",
+    "check_measure",
+    "check_move",
+    "check_provider",
+    "check_same_mark",
+    "check_verdict",
+    "may_see",
+    "move",
+    "read_url",
+    "verdict",
+]
+
+REFERRING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY})
+"""Kinds of party that refer content and ask for holds."""
+
+STANDING = (
+    *(ReferralState.ASSESSED, ReferralState.HELD),
+    *(ReferralState.SENT, ReferralState.ACKNOWLEDGED, ReferralState.NEEDS_CONTEXT),
+)
+"""States in which somebody still has to do something."""
+
+AWAITING = frozenset({ReferralState.SENT, ReferralState.ACKNOWLEDGED, ReferralState.NEEDS_CONTEXT})
+"""States in which a provider has not decided yet."""
+
+MOVE_OF: Mapping[Answer, str] = {
+    Answer.REMOVED: "remove",
+    Answer.DISABLED: "disable",
+    Answer.GEO_BLOCKED: "geo_block",
+    Answer.REFUSED: "refuse",
+    Answer.NOT_FOUND: "miss",
+    Answer.NEEDS_CONTEXT: "ask",
+}
+"""The machine's move for each answer."""
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""By how much another machine's clock may run ahead of ours."""
+
+_LEADING = frozenset({"send", "override", "drop", "withdraw"})
+"""Moves that somebody decides; the others an analyst makes as well."""
+
+BACK = frozenset({ReferralState.NOT_REFERRED, ReferralState.WITHDRAWN})
+"""States of a referral that stands for nothing: the same may be referred as if never before."""
+
+
+class Acting(Protocol):
+    """Who acts; parties.reads.Actor is one. role: None where a machine acts with a key."""
+
+    @property
+    def name(self) -> str:
+        """The party's name."""
+
+    @property
+    def kind(self) -> PartyKind:
+        """What kind of party it is."""
+
+    @property
+    def role(self) -> Role | None:
+        """What the person does for their party."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralFacts:
+    """What the rules must know of a referral. sender, provider: names. is_sent: it ever was."""
+
+    state: ReferralState
+    sender: str
+    provider: str
+    is_sent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a search found around an address that is about to be sent.
+
+    own:       the state of the sender's last referral of it to this provider; None: there is none.
+    reference: that referral's.
+    others:    another authority's referral of it awaits an answer.
+    holds:     holds of others stand on it.
+    """
+
+    own: ReferralState | None = None
+    reference: str = ""
+    others: bool = False
+    holds: bool = False
+
+
+def may_see(facts: ReferralFacts, *, name: str, kind: PartyKind) -> bool:
+    """Whether a party sees a referral: its sender, agencies, and its addressee once it was sent."""
+    if kind is PartyKind.AGENCY or name == facts.sender:
+        return True
+    return name == facts.provider and facts.is_sent
+
+
+def check_assess(*, kind: PartyKind, role: Role | None) -> None:
+    """Authorities and agencies assess content, in a role that writes."""
+    if kind not in REFERRING:
+        raise NotAllowedError("only an authority or an agency refers content: tell one of them")
+    check_person_may_write(role)
+
+
+def check_provider(name: str, *, kind: PartyKind) -> None:
+    """Referrals go to providers."""
+    if kind is not PartyKind.PROVIDER:
+        raise InvalidError("provider", "{name} is no provider: choose one", name=name[:60])
+
+
+def check_same_mark(*, exercise: bool, of_what: str, is_exercise: bool) -> None:
+    """An exercise touches nothing real. of_what: as in "crisis"; is_exercise: that thing's mark."""
+    if exercise is not is_exercise:
+        raise InvalidError(
+            "exercise",
+            "the {of_what} is {what} and the referral is not: make both so",
+            of_what=of_what,
+            what="an exercise" if is_exercise else "real",
+        )
+
+
+def read_url(text: str) -> tuple[str, str]:
+    """An address as it is sent, and the canonical spelling that it is looked for under.
+
+    What was made unclickable (hxxp, [.]) is undone: the provider must find the content.
+
+    raises: InvalidError for what is no web address, or holds a password.
+    """
+    try:
+        address, spelled = urls.address(text), urls.canonical(text)
+    except urls.UrlError as error:
+        raise InvalidError("url", "{why}", why=str(error)) from error
+    if not address.isprintable() or " " in address:
+        raise InvalidError("url", "holds a space or what cannot be shown: write it as in a browser")
+    if "@" in address.split("/")[2]:
+        raise InvalidError(
+            "url", "names a user before the host: leave out what stands before the @"
+        )
+    if max(len(address), len(spelled)) > MAX_URL_CHARS:
+        raise InvalidError("url", "is longer than {most} characters", most=MAX_URL_CHARS)
+    return address, spelled
+
+
+def check_impersonal(text: str, *, field: str) -> None:
+    """What leaves for another party in words holds no personal data that a program can find."""
+    if places := find_personal(text):
+        raise InvalidError(
+            field, "holds personal data ({places}): leave it out", places=said(places)
+        )
+
+
+def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:
+    """A move is its side's: the sender's or the addressee's, in a role that may.
+
+    raises: NotAllowedError.
+    """
+    side = machine("referral").moves[move].by[0]
+    whose = facts.sender if side == "sender" else facts.provider
+    if by.name != whose:
+        raise NotAllowedError("only {whose} does that: this referral is theirs", whose=whose)
+    if move in _LEADING:
+        check_person_may_lead(by.role)
+    else:
+        check_person_may_write(by.role)
+
+
+def move(facts: ReferralFacts, name: str, *, by: str) -> ReferralState:
+    """The state after a move. by: the side that makes it.
+
+    raises: ConflictError naming what is possible instead.
+    """
+    known = machine("referral")
+    try:
+        return ReferralState(known.to(facts.state, name, by=by))
+    except WrongMoveError as error:
+        can = ", ".join(known.moves[one].title for one in known.open_to(facts.state, by=by))
+        raise ConflictError(
+            "this referral is {state}: it cannot be done now; possible: {can}",
+            state=facts.state.replace("_", " "),
+            can=can or "nothing",
+        ) from error
+
+
+def check_move(facts: ReferralFacts, name: str, *, by: Acting) -> ReferralState:
+    """The state after a move of somebody. raises: NotAllowedError, ConflictError."""
+    check_hand(facts, name, by=by)
+    return move(facts, name, by=machine("referral").moves[name].by[0])
+
+
+def check_answer(facts: ReferralFacts, answer: Answer, *, by: Acting) -> ReferralState:
+    """The state after a provider's answer. raises: NotAllowedError, ConflictError."""
+    return check_move(facts, MOVE_OF[answer], by=by)
+
+
+def check_answer_to_many(answer: Answer) -> None:
+    """Several referrals are answered alike, unless a question is asked: that is about one."""
+    if answer is Answer.NEEDS_CONTEXT:
+        raise InvalidError("answer", "a question is about one referral: ask it on that one's page")
+
+
+def check_inbox(kind: PartyKind) -> None:
+    """Only providers are sent referrals and removal orders."""
+    if kind is not PartyKind.PROVIDER:
+        raise NotAllowedError("only a provider has an inbox: what your party sent is on its lists")
+
+
+def check_measure(measure_at: datetime, *, sent_at: datetime, now: datetime) -> None:
+    """A measure was taken by now. It may be older than the referral: others may have asked too."""
+    if measure_at > now + CLOCK_SKEW:
+        raise InvalidError("measure_at", "lies in the future: say when it was done")
+    if measure_at < sent_at - timedelta(days=3650):
+        raise InvalidError("measure_at", "lies ten years before the referral: check the year")
+
+
+def verdict(around: Around, *, again: bool = False) -> RowOutcome:
+    """What becomes of an assessed address, after the search.
+
+    1. One's own referral that still stands, or was answered: nothing is sent twice. again: what
+       was answered is referred anew, as it came back.
+    2. A hold of somebody else: it waits.
+    3. Another authority's referral that awaits an answer: not without a reason.
+    """
+    if around.own is not None and around.own not in BACK and (around.own in STANDING or not again):
+        return RowOutcome.DUPLICATE
+    if around.holds:
+        return RowOutcome.HELD
+    return RowOutcome.REFERRED_BY_OTHERS if around.others else RowOutcome.SENT
+
+
+def check_verdict(found: RowOutcome, *, reference: str, despite: str = "") -> None:
+    """Refuse what a search before sending speaks against. reference: of one's own referral.
+
+    raises: ConflictError with the remedy.
+    """
+    if found is RowOutcome.DUPLICATE:
+        raise ConflictError(
+            "your party refers this address already, as {reference}: see there; if the content"
+            " came back after the answer, say so with again",
+            reference=reference,
+        )
+    if found is RowOutcome.REFERRED_BY_OTHERS and not despite.strip():
+        raise ConflictError(
+            "another authority's referral of this address awaits its answer: search to see whose,"
+            " and send yours only with the reason, in despite"
+        )
+
+
+def first_of(values: Iterable[str]) -> str:
+    """The first that says something; "" where none does."""
+    return next((value for value in values if value), "")

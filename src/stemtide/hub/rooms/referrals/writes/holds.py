@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writers of holds. Of a held address the hub keeps a digest, and of its case nothing."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.fingerprints.url import canonical as urls
+from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.writes.competences import next_state_reference
+from stemtide.hub.rooms.referrals.models import Hold, Referral
+from stemtide.hub.rooms.referrals.reads import holds as reads, search as searches
+from stemtide.hub.rooms.referrals.rules import holds as rules_holds, referrals as rules
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import signals, similar as alike
+from stemtide.hub.rooms.signals.rules.signals import uuid_at
+from stemtide.protocol.enums.referrals import HoldState, ReferralState
+from stemtide.protocol.law.machines import machine
+from stemtide.protocol.messages.holds import ExtendIn, HoldIn, HoldOut
+
+SERIES = "HD"
+"""The series of file references of holds."""
+
+
+@transaction.atomic
+def place(body: HoldIn, *, by: Actor, now: datetime) -> HoldOut:
+    """Ask that content be left alone until a moment. What was sent before is not called back.
+
+    raises: NotAllowedError; InvalidError naming the field.
+    """
+    rules_holds.check_place(kind=by.kind, role=by.role)
+    rules_holds.check_until(body.until, now=now)
+    rules.check_impersonal(body.case_reference, field="case_reference")
+    digest = urls.digest(rules.read_url(body.url)[1]).hex() if body.url.strip() else ""
+    ledger.take_turn()
+    row = Hold.objects.create(
+        uid=uuid_at(now),
+        reference=next_state_reference(by.party, SERIES, now=now),
+        holder=by.party,
+        digest=digest,
+        signal=_signal(body, by=by),
+        until=body.until,
+        reason=body.reason,
+        contact=body.contact,
+        case_reference=body.case_reference,
+        exercise=body.exercise,
+        placed_at=now,
+    )
+    detail: dict[str, object] = {"reason": row.reason, "until": row.until.isoformat()}
+    out = _record("hold.placed", row, by=by, now=now, detail=detail)
+    _tell_referred(row, by=by, now=now)
+    return out
+
+
+@transaction.atomic
+def extend(uid: UUID, *, body: ExtendIn, by: Actor, now: datetime) -> HoldOut:
+    """Let a hold stand longer, by a week from now at most.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is over; InvalidError.
+    """
+    ledger.take_turn()
+    row = reads.find_hold(uid, viewer=by.party)
+    row.state = rules_holds.check_move(reads.hold_facts(row, viewer=by.party), "extend", by=by)
+    rules_holds.check_until(body.until, now=now)
+    row.until = body.until
+    row.save(update_fields=["state", "until"])
+    detail: dict[str, object] = {"until": row.until.isoformat()}
+    return _record("hold.extended", row, by=by, now=now, detail=detail)
+
+
+@transaction.atomic
+def lift(uid: UUID, *, by: Actor, now: datetime) -> HoldOut:
+    """End a hold before its time; senders of what waited for it are told.
+
+    raises: NotFoundError, NotAllowedError, ConflictError for one that is over.
+    """
+    ledger.take_turn()
+    row = reads.find_hold(uid, viewer=by.party)
+    row.state = rules_holds.check_move(reads.hold_facts(row, viewer=by.party), "lift", by=by)
+    row.ended_at = now
+    row.save(update_fields=["state", "ended_at"])
+    out = _record("hold.lifted", row, by=by, now=now, detail={})
+    _free(row, actor=by.party.ref, side="holder", now=now)
+    return out.model_copy(update={"met": 0})
+
+
+def expire_due(now: datetime) -> int:
+    """End holds whose time has come; how many. Senders of what waited for them are told."""
+    count = 0
+    for pk in Hold.objects.filter(state=HoldState.PLACED, until__lte=now).values_list(
+        "pk", flat=True
+    ):
+        count += _expire(pk, now=now)
+    return count
+
+
+@transaction.atomic
+def _expire(pk: int, *, now: datetime) -> int:
+    """End one hold."""
+    ledger.take_turn()
+    # Another clock may have had its turn before ours, or its holder may have extended it.
+    due = Hold.objects.filter(pk=pk, state=HoldState.PLACED, until__lte=now)
+    row = due.select_related("holder").first()
+    if row is None:
+        return 0
+    row.state = HoldState(machine("hold").to(row.state, "expire", by="clock"))
+    row.ended_at = now
+    row.save(update_fields=["state", "ended_at"])
+    detail: dict[str, object] = {"party": row.holder.ref}
+    ledger.append(
+        "hold.expired",
+        actor="clock",
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.exercise,
+    )
+    _free(row, actor="clock", side="clock", now=now)
+    return 1
+
+
+def _free(hold: Hold, *, actor: str, side: str, now: datetime) -> None:
+    """Free the referrals that waited for a hold and for no other; each sender is told.
+
+    They are not sent by this: what was right a week ago may be wrong now, so a person looks again.
+    """
+    waiting = Referral.objects.filter(meetings__hold=hold, state=ReferralState.HELD)
+    others = Hold.objects.filter(state=HoldState.PLACED, until__gt=now)
+    free = waiting.exclude(meetings__hold__in=others).select_related("sender", "provider", "crisis")
+    for row in free.order_by("pk"):
+        facts = rules.ReferralFacts(
+            state=ReferralState(row.state), sender=row.sender.name, provider=row.provider.name
+        )
+        row.state = rules.move(facts, "free", by=side)
+        row.freed_at = now
+        row.save(update_fields=["state", "freed_at"])
+        ledger.append(
+            "referral.freed",
+            actor=actor,
+            subject=row.ref,
+            now=now,
+            detail={"party": row.sender.ref},
+            exercise=row.exercise,
+            crisis=row.crisis.uid if row.crisis else None,
+        )
+
+
+def _tell_referred(hold: Hold, *, by: Actor, now: datetime) -> None:
+    """Tell both sides where content is held that was referred before: it is not called back."""
+    near = (
+        alike.alike([hold.signal.uid], viewer=by.party, exercise=hold.exercise)
+        if hold.signal
+        else frozenset()
+    )
+    rows = searches.awaiting(hold.digest, near=near, exercise=hold.exercise, by=by.ref)
+    if not rows:
+        return
+    detail: dict[str, object] = {"party": hold.holder.ref, "count": len(rows)}
+    _record("hold.met", hold, by=by, now=now, detail=detail)
+    for row in rows:
+        ledger.append_by(
+            "referral.overlapped",
+            by=by,
+            subject=row.ref,
+            now=now,
+            detail={"party": row.sender.ref},
+            exercise=row.exercise,
+            crisis=row.crisis.uid if row.crisis else None,
+        )
+
+
+def _signal(body: HoldIn, *, by: Actor) -> Signal | None:
+    """The signal that a hold is of. raises: InvalidError."""
+    if body.signal is None:
+        return None
+    try:
+        found = signals.find(body.signal, viewer=by.party)
+    except NotFoundError as error:
+        raise InvalidError.of("signal", error) from error
+    rules.check_same_mark(exercise=body.exercise, of_what="signal", is_exercise=found.exercise)
+    return found
+
+
+def _record(
+    kind: str, row: Hold, *, by: Actor, now: datetime, detail: dict[str, object]
+) -> HoldOut:
+    """Append to the ledger, and say how the hold stands now."""
+    ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
+    return reads.describe_hold(row, viewer=by.party)

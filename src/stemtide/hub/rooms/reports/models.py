@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Post-crisis reports with their sections, debrief notes and actions."""
+
+from django.db import models
+
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums import NoteTopic, ReportAudience, ReportState
+
+
+class Report(models.Model):
+    """One version of a crisis' report. A published one is never changed: the next one follows it.
+
+    figures, head: frozen at publication, with the ledger's highest number then.
+    opened_ref, agreed_ref: how the ledger names whose hand it was.
+    """
+
+    uid = models.UUIDField(unique=True)
+    crisis = models.ForeignKey(Crisis, models.PROTECT, related_name="after_reports")
+    version = models.PositiveSmallIntegerField()
+    framework = models.CharField(max_length=60)
+    state = models.CharField(
+        max_length=10, choices=[(s, s) for s in ReportState], default=ReportState.DRAFT
+    )
+    audience = models.CharField(max_length=10, blank=True, choices=[(a, a) for a in ReportAudience])
+    opened_by = models.ForeignKey(Party, models.PROTECT, related_name="reports_opened")
+    opened_ref = models.CharField(max_length=80)
+    opened_at = models.DateTimeField()
+    agreed_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="reports_agreed")
+    agreed_ref = models.CharField(max_length=80, blank=True)
+    agreed_at = models.DateTimeField(null=True)
+    published_by = models.ForeignKey(
+        Party, models.PROTECT, null=True, related_name="reports_published"
+    )
+    published_at = models.DateTimeField(null=True)
+    figures = models.JSONField(null=True)
+    head = models.BigIntegerField(null=True)
+    exercise = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["-opened_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crisis", "version"], name="one_report_a_crisis_and_version"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.crisis_id} v{self.version} {self.state}"
+
+    @property
+    def ref(self) -> str:
+        """How the ledger names this row; "report" is what an agent sends."""
+        return f"debrief:{self.uid}"
+
+
+class ReportSection(models.Model):
+    """The text of one section as it stands."""
+
+    report = models.ForeignKey(Report, models.CASCADE, related_name="sections")
+    name = models.CharField(max_length=40)
+    text = models.TextField(blank=True)
+    written_by = models.ForeignKey(Party, models.PROTECT, related_name="sections_written")
+    written_ref = models.CharField(max_length=80)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["report", "name"], name="one_section_a_report_and_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReportAuthor(models.Model):
+    """Whose hand wrote into a report since it was last agreed: none of them agrees to it."""
+
+    report = models.ForeignKey(Report, models.CASCADE, related_name="authors")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    ref = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["report", "ref"], name="one_author_a_report_and_hand")
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class DebriefNote(models.Model):
+    """What a party says in the debrief."""
+
+    uid = models.UUIDField(unique=True)
+    report = models.ForeignKey(Report, models.CASCADE, related_name="notes")
+    topic = models.CharField(max_length=12, choices=[(t, t) for t in NoteTopic])
+    text = models.TextField()
+    added_by = models.ForeignKey(Party, models.PROTECT, related_name="debrief_notes")
+    added_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["topic", "added_at", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.topic} {self.uid}"
+
+
+class DebriefAction(models.Model):
+    """Something to be done, with its owner and the day until which."""
+
+    uid = models.UUIDField(unique=True)
+    report = models.ForeignKey(Report, models.CASCADE, related_name="actions")
+    text = models.CharField(max_length=500)
+    owner = models.ForeignKey(Party, models.PROTECT, related_name="debrief_actions")
+    due_on = models.DateField()
+    added_by = models.ForeignKey(Party, models.PROTECT, related_name="debrief_actions_added")
+    added_at = models.DateTimeField()
+    done_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["due_on", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.text[:40]} {self.due_on}"
+
+
+class YearlyLine(models.Model):
+    """What a party writes into its yearly report of what the hub cannot count.
+
+    figure: its name in the report's file; count, text: by its kind. ref: whose hand wrote it.
+    """
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="yearly_lines")
+    year = models.PositiveSmallIntegerField()
+    figure = models.CharField(max_length=40)
+    exercise = models.BooleanField(default=False)
+    count = models.PositiveIntegerField(null=True)
+    text = models.TextField(blank=True)
+    ref = models.CharField(max_length=80)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["year", "figure"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party", "year", "figure", "exercise"], name="one_line_a_year_and_figure"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.figure} of {self.year}"

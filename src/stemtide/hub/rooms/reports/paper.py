@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timelines and reports as PDF, by typst, from templates of ours and data alone.
+
+How data becomes PDF stands in papers/typesetting.py.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from django.utils.translation import get_language, gettext as _
+
+from stemtide.hub.platform.documents.typesetting import typeset
+from stemtide.protocol.law.yearly import YearlyFigure, YearlyKind, YearlyPiece, YearlyReport
+from stemtide.protocol.messages.reports import Cell, ReportOut, TimelineEntry, TimelineExport
+
+TEMPLATES = Path(__file__).parent / "paper"
+
+Said: TypeAlias = Callable[[str, str], str]
+
+
+def _plainly(word: str, of: str) -> str:  # noqa: ARG001  # as doors that know phrases are asked
+    """A stored word as it is."""
+    return word.replace("_", " ")
+
+
+def timeline_pdf(
+    export: TimelineExport, *, titles: Mapping[str, str], acts: Mapping[str, str]
+) -> bytes:
+    """A timeline on paper.
+
+    titles: parties' titles by how the ledger names them; acts: what a kind of entry says.
+    """
+    told: dict[str, object] = {
+        "title": _("Timeline: %s") % export.name,
+        "exercise": _("EXERCISE") if export.exercise else "",
+        "tlp": f"TLP:{export.tlp.upper()}",
+        "facts": [
+            [_("Crisis"), str(export.crisis)],
+            [_("Framework"), export.framework],
+            [_("As read by"), export.made_by],
+            [_("Made"), _moment(export.made_at)],
+            [_("Hub"), str(export.hub)],
+            [_("Ledger's highest number then"), str(export.head)],
+            [_("Entries"), str(len(export.entries))],
+            [_("Of these with names withheld"), str(export.withheld)],
+        ],
+        "note": _("Every entry stands in the ledger and is never changed. Times are UTC."),
+        "heads": [_("No."), _("Time"), _("Who"), _("What"), _("On what, and facts")],
+        "rows": [_row(entry, titles=titles, acts=acts) for entry in export.entries],
+    }
+    return _typeset("timeline.typ", told)
+
+
+def _row(entry: TimelineEntry, *, titles: Mapping[str, str], acts: Mapping[str, str]) -> list[str]:
+    """One entry as the cells of a row."""
+    facts = ", ".join(f"{name}: {_plain(value)}" for name, value in entry.detail.items())
+    return [
+        str(entry.number),
+        _moment(entry.recorded_at),
+        titles.get(entry.actor, entry.actor),
+        str(acts.get(entry.kind, entry.kind)),
+        f"{entry.subject} {facts}".strip(),
+    ]
+
+
+def _plain(value: object) -> str:
+    """A fact as a word."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _plainly) -> bytes:
+    """A post-crisis report on paper.
+
+    titles: parties' titles by name; said: what people read for a stored word, and of what it is.
+    """
+    is_draft = report.published_at is None
+    told: dict[str, object] = {
+        "title": _("Post-crisis report: %s") % report.crisis_name,
+        "exercise": _("EXERCISE") if report.exercise else _("DRAFT") if is_draft else "",
+        "tlp": "TLP:CLEAR" if report.audience == "public" else "TLP:AMBER",
+        "facts": [
+            [_("Report"), f"{report.id}, {_('version')} {report.version}"],
+            [_("Framework"), report.framework],
+            *_hands(report, titles=titles),
+            [_("Figures as seen by"), titles.get(report.figures.seen_by, report.figures.seen_by)],
+            [_("Ledger's highest number then"), str(report.figures.head)],
+        ],
+        "sections": [
+            {
+                "title": _(section.title),
+                "asks": _(section.asks),
+                "source": section.source,
+                "text": section.text,
+            }
+            for section in report.sections
+        ],
+        "figures": _figures(report, said=said),
+        "figures_title": _("Figures"),
+        "figures_note": _(
+            "Counts of all providers together. A count is withheld where fewer than four providers"
+            " are in it, where it is below ten, or where what is left without its two largest parts"
+            " would let one of them reckon the other; and the sum is withheld with it."
+        ),
+        "nothing": _("Nothing is written here."),
+        **_debrief(report, titles=titles, said=said),
+    }
+    return _typeset("report.typ", told)
+
+
+def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dict[str, object]:
+    """Actions and notes."""
+    return {
+        "actions_title": _("Actions"),
+        "actions_heads": [_("What"), _("Who"), _("Until"), _("Done")],
+        "actions": [
+            [
+                action.text,
+                titles.get(action.owner, action.owner),
+                action.due.isoformat(),
+                _moment(action.done_at) if action.done_at else _("not yet"),
+            ]
+            for action in report.actions
+        ],
+        "notes_title": _("Debrief notes"),
+        "notes_heads": [_("About"), _("Who"), _("Note")],
+        "notes": [
+            [said(note.topic, "topic"), titles.get(note.added_by, note.added_by), note.text]
+            for note in report.notes
+        ],
+    }
+
+
+def _hands(report: ReportOut, *, titles: Mapping[str, str]) -> list[list[str]]:
+    """Who opened, agreed and published it, and when."""
+    each = [
+        (_("Opened"), report.opened_by, report.opened_at),
+        (_("Agreed"), report.agreed_by, report.agreed_at),
+        (_("Published"), report.published_by, report.published_at),
+    ]
+    return [
+        [what, f"{titles.get(who, who)}, {_moment(at)}"] for what, who, at in each if who and at
+    ]
+
+
+def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
+    """The figures as small tables."""
+    found = report.figures
+    tables: list[tuple[str, str, list[Cell]]] = [
+        (_("Checklist"), "answer", found.checks),
+        (_("Participants"), "participants", found.participants),
+        (_("Signals by kind"), "kind", found.signals_by_kind),
+        (_("Signals by label"), "label", found.signals_by_label),
+        (_("Signals by state"), "state", found.signals_by_state),
+        (_("Withdrawals by reason"), "reason", found.withdrawn_by_reason),
+        (_("Opinions"), "opinion", found.opinions),
+        (
+            _("Outcomes at providers"),
+            "outcome",
+            [*found.outcomes, Cell(name="all", count=found.matches)],
+        ),
+        (_("Messages in the log"), "message", found.messages_by_kind),
+    ]
+    told: list[dict[str, object]] = [
+        {
+            "title": _("Times"),
+            "rows": [
+                [said(moment.name, "moment"), _moment(moment.at), _after(moment.after_s)]
+                for moment in found.moments
+            ],
+        },
+        {
+            "title": _("Sums"),
+            "rows": [
+                [_("signals"), str(found.signals)],
+                [_("disputed signals"), str(found.disputed)],
+                [_("providers that reported"), str(found.providers)],
+                [_("public lines agreed"), str(found.public_lines)],
+            ],
+        },
+    ]
+    return told + [
+        {"title": title, "rows": [[said(cell.name, of), _count(cell)] for cell in cells]}
+        for title, of, cells in tables
+        if cells
+    ]
+
+
+def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
+    """A yearly report on paper. title: its party's. It is a draft while something is missing.
+
+    What whoever writes it should know stands on drafts alone: the whole one is for everybody.
+    """
+    made = _("EXERCISE") if report.exercise else "" if report.is_whole else _("DRAFT")
+    due = [[_("To be published before"), report.due.isoformat()]] if report.due else []
+    told: dict[str, object] = {
+        "title": f"{_(report.title)}, {report.year}",
+        "exercise": made,
+        "tlp": "",
+        "facts": [
+            [_("Of"), title],
+            [_("Source"), report.source],
+            [_("Counted until"), _moment(report.until)],
+            *due,
+            [_("Made"), _moment(report.made_at)],
+            [_("Ledger's highest number then"), str(report.head)],
+        ],
+        "empty": _(report.nothing) if report.is_empty else "",
+        "parts": [
+            {
+                "title": f"{part.name}) {_(part.title)}",
+                "article": part.article,
+                "note": _(part.note) if part.note else "",
+                "figures": [_yearly_figure(figure) for figure in part.figures],
+            }
+            for part in report.parts
+        ],
+        "heads": [_("Figure"), _("Count")],
+        "caution": "" if report.is_whole else _(report.caution),
+        "remark": _(report.remark) if report.from_memory and not report.is_whole else "",
+    }
+    return _typeset("yearly.typ", told)
+
+
+def _yearly_figure(figure: YearlyFigure) -> dict[str, object]:
+    """One figure as the sheet takes it."""
+    is_missing = not (figure.is_known or figure.is_given)
+    beside = "" if figure.is_asked else _("Not asked for by the article.")
+    given = _("As the party states it.") if figure.is_given else ""
+    return {
+        "title": _(figure.title),
+        "notes": [one for one in (beside, given, _(figure.note) if figure.note else "") if one],
+        "is-words": figure.kind is YearlyKind.WORDS,
+        "text": figure.text,
+        "count": "" if figure.count is None else f"{figure.count:,}",
+        "missing": _("not known") if is_missing else "",
+        "pieces": [[_piece_title(piece), f"{piece.count:,}"] for piece in figure.pieces],
+    }
+
+
+def _piece_title(piece: YearlyPiece) -> str:
+    """What a piece of a count is, and whether the article asks for it."""
+    title = _(piece.title)
+    return title if piece.is_asked else f"{title}. {_('Not asked for by the article.')}"
+
+
+def _count(cell: Cell) -> str:
+    """A count in words."""
+    return _("withheld") if cell.count is None else str(cell.count)
+
+
+def _after(seconds: int | None) -> str:
+    """Return how long after the event: "+02:14:33"; "" where nobody knows when it was."""
+    if seconds is None:
+        return ""
+    hours, rest = divmod(abs(seconds), 3600)
+    sign = "-" if seconds < 0 else "+"
+    return f"{sign}{hours:02d}:{rest // 60:02d}:{rest % 60:02d}"
+
+
+def _moment(at: datetime) -> str:
+    """A time as it stands on paper."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _typeset(template: str, told: Mapping[str, object]) -> bytes:
+    """A PDF of one of this room's templates, in the language that is active."""
+    return typeset(TEMPLATES / template, told, lang=(get_language() or "en")[:2])

@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far removal orders came: apart from referrals, and never added to them.
+
+source: Regulation (EU) 2021/784 Art. 3, 4 and 8.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.reports.rules import progress as rules
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.orders import OrderState, ScrutinyState
+from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
+from stemtide.protocol.law.deadlines import Pause, execute_due, time_taken
+from stemtide.protocol.messages.progress import (
+    OrderFigures,
+    OrderProgress,
+    ProgressAsked,
+    Span,
+    Times,
+)
+
+OUTCOMES = ("executed", "not_executed", "withdrawn", "annulled", "open")
+"""What may have become of an order that was issued: each of them exactly one."""
+
+ANNEX_3 = "tco-annex-3"
+
+_NAMED: dict[ProgressBy, Callable[[Order], str]] = {
+    ProgressBy.PROVIDER: lambda row: row.addressee.name,
+    ProgressBy.AUTHORITY: lambda row: row.issued_by.name,
+    ProgressBy.LANGUAGE: lambda row: row.language,
+    ProgressBy.CONTENT_TYPE: lambda row: row.content_type,
+    ProgressBy.IDEOLOGY: lambda row: row.ideology,
+}
+_BESIDE = (
+    *("received", "in_time", "overdue", "cross_border", "scrutinised"),
+    *("infringed", "undone", "reinstated"),
+)
+_UNDONE = frozenset({OrderState.UNDONE, OrderState.REINSTATED})
+
+
+def orders(asked: ProgressAsked, *, viewer: Party, now: datetime) -> OrderProgress:
+    """How far the orders that were issued in a period came, as one party may see it.
+
+    raises: InvalidError, NotAllowedError.
+    """
+    kind = PartyKind(viewer.kind)
+    today = now.astimezone(rules.zone_of(asked.zone)).date()
+    rules.check_asked(asked, subject=rules.ORDERS, kind=kind, today=today)
+    rows = list(_rows(asked, viewer=viewer))
+    total = _figures("", rows)
+    if not rules.is_exact(asked, subject=rules.ORDERS, kind=kind):
+        return _told(asked, viewer=viewer, now=now, total=_veiled(total, rows))
+    groups = rules.grouped(rows, _NAMED[asked.by]) if asked.by else []
+    began = [(row.issued_at, True, row.executed_at is not None) for row in rows if row.issued_at]
+    return _told(
+        asked,
+        viewer=viewer,
+        now=now,
+        total=total,
+        rows=[_figures(name, group) for name, group in groups],
+        spans=rules.cut(asked, began, is_sender=False),
+    )
+
+
+def _told(
+    asked: ProgressAsked,
+    *,
+    viewer: Party,
+    now: datetime,
+    total: OrderFigures,
+    rows: Sequence[OrderFigures] = (),
+    spans: Sequence[Span] = (),
+) -> OrderProgress:
+    return OrderProgress(
+        seen_by=viewer.name,
+        asked=asked,
+        made_at=now,
+        head=ledger.heads().entries,
+        total=total,
+        rows=list(rows),
+        spans=list(spans),
+    )
+
+
+def _rows(asked: ProgressAsked, *, viewer: Party) -> QuerySet[Order]:
+    """The orders of a period that are counted for a party, with what belongs to them."""
+    since, until = rules.bounds(asked)
+    rows = (
+        Order.objects.filter(exercise=asked.exercise, issued_at__gte=since, issued_at__lt=until)
+        .select_related("issued_by", "addressee")
+        .prefetch_related("answers", "scrutinies", "addresses")
+    )
+    if asked.of is ProgressOf.ALL:
+        return rows
+    return rows.filter(Q(issued_by=viewer) | Q(addressee=viewer))
+
+
+def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
+    """The figures of some orders."""
+    rows = list(rows)
+    became = Counter(_outcome_of(row) for row in rows)
+    grounds = Counter(ground for row in rows for ground in _grounds_of(row))
+    states = [{scrutiny.state for scrutiny in row.scrutinies.all()} for row in rows]
+    taken = [time for row in rows if (time := _time_to_execute(row)) is not None]
+    return OrderFigures(
+        name=name,
+        issued=len(rows),
+        received=sum(row.received_at is not None for row in rows),
+        **{outcome: became[outcome] for outcome in OUTCOMES},
+        in_time=sum(_is_in_time(row) for row in rows),
+        overdue=sum(row.missed_at is not None for row in rows),
+        cross_border=sum(row.is_cross_border for row in rows),
+        scrutinised=sum(bool(state) for state in states),
+        infringed=sum(ScrutinyState.INFRINGED in state for state in states),
+        undone=sum(row.state in _UNDONE for row in rows),
+        reinstated=sum(row.reinstated_at is not None for row in rows),
+        addresses=sum(len(row.addresses.all()) for row in rows if row.executed_at is not None),
+        to_execute=rules.times(taken),
+        grounds=rules.ordered(grounds),
+    )
+
+
+def _outcome_of(row: Order) -> str:
+    """What became of an order that was issued."""
+    return rules.order_outcome(row.state, is_executed=row.executed_at is not None)
+
+
+def _pauses_of(row: Order) -> list[Pause]:
+    """When the clock of an order stood still."""
+    return [
+        Pause(answer.answered_at, answer.resumed_at)
+        for answer in row.answers.all()
+        if answer.form == ANNEX_3
+    ]
+
+
+def _grounds_of(row: Order) -> set[str]:
+    """The grounds of Annex III that were named for an order."""
+    return rules.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
+
+
+def _is_in_time(row: Order) -> bool:
+    """Whether an order was executed within its hour.
+
+    source: Regulation (EU) 2021/784 Art. 3(3).
+    """
+    if row.executed_at is None or row.received_at is None:
+        return False
+    due = execute_due(row.received_at, pauses=_pauses_of(row))
+    return due is None or row.executed_at <= due
+
+
+def _time_to_execute(row: Order) -> timedelta | None:
+    """From receipt to execution, without pauses; None for one that was not executed."""
+    if row.executed_at is None or row.received_at is None:
+        return None
+    return time_taken(row.received_at, row.executed_at, pauses=_pauses_of(row))
+
+
+def _veiled(total: OrderFigures, rows: Iterable[Order]) -> OrderFigures:
+    """Everybody's figures, without what would let one provider reckon another's."""
+    parts: dict[str, Counter[str]] = {name: Counter() for name in OUTCOMES}
+    beside: dict[str, Counter[str]] = {name: Counter() for name in _BESIDE}
+    addresses: Counter[str] = Counter()
+    for row in rows:
+        name, one = row.addressee.name, _figures("", [row])
+        parts[_outcome_of(row)][name] += 1
+        addresses[name] += one.addresses or 0
+        for what, counts in beside.items():
+            counts[name] += getattr(one, what)
+    hidden = rules.withheld(parts)
+    whole = sum(parts.values(), Counter[str]())
+    hidden |= {name for name, of in beside.items() if rules.withheld({name: of, "-": whole - of})}
+    changed: dict[str, object] = dict.fromkeys(name or "issued" for name in hidden)
+    if "executed" in hidden:
+        changed["to_execute"] = Times(count=None, median_s=None, p90_s=None)
+    if "executed" in hidden or rules.withheld({"addresses": addresses}):
+        changed["addresses"] = None
+    changed["grounds"] = []
+    return total.model_copy(update=changed)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How far referrals came: assessed, decided, referred, removed, with the time that it took."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.rechecks.models import Recheck
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.hub.rooms.reports.rules import progress as rules
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
+from stemtide.protocol.enums.referrals import Answer, ReferralState
+from stemtide.protocol.messages.progress import (
+    ProgressAsked,
+    ReferralFigures,
+    ReferralProgress,
+    Span,
+    Times,
+)
+
+OUTCOMES = (
+    *("removed", "disabled", "geo_blocked", "refused", "not_found", "withdrawn", "waiting"),
+)
+"""What may have become of a referral that was sent: each of them exactly one."""
+
+_NAMED: dict[ProgressBy, Callable[[Referral], str]] = {
+    ProgressBy.PROVIDER: lambda row: row.provider.name,
+    ProgressBy.AUTHORITY: lambda row: row.sender.name,
+    ProgressBy.LANGUAGE: lambda row: row.language,
+    ProgressBy.CONTENT_TYPE: lambda row: row.content_type,
+    ProgressBy.IDEOLOGY: lambda row: row.ideology,
+}
+_COUNTED = (
+    *("state", "answer", "refusal_reason", "language", "content_type", "ideology"),
+    *("assessed_at", "decided_at", "sent_at", "acknowledged_at", "answered_at", "measure_at"),
+    *("reinstated_at", "provider__name", "sender__name"),
+)
+"""What is read of a referral: with all of its row, figures take four tenths longer."""
+
+_GONE = frozenset({Answer.REMOVED, Answer.DISABLED})
+_NOT_TOLD = Times(count=None, median_s=None, p90_s=None)
+
+
+def referrals(asked: ProgressAsked, *, viewer: Party, now: datetime) -> ReferralProgress:
+    """How far the referrals of a period came, as one party may see it.
+
+    Its sender counts a referral by when it was assessed; everybody else by when it was sent, and is
+    told nothing of what went before.
+
+    raises: InvalidError, NotAllowedError.
+    """
+    kind = PartyKind(viewer.kind)
+    today = now.astimezone(rules.zone_of(asked.zone)).date()
+    rules.check_asked(asked, subject=rules.REFERRALS, kind=kind, today=today)
+    found = _rows(asked, viewer=viewer)
+    rows, looks = list(found), _looks(found, viewer=viewer)
+    is_sender = asked.of is ProgressOf.OWN and kind is not PartyKind.PROVIDER
+    total = _figures("", rows, looks=looks, is_sender=is_sender)
+    if not rules.is_exact(asked, subject=rules.REFERRALS, kind=kind):
+        return _told(asked, viewer=viewer, now=now, total=_veiled(total, rows, looks=looks))
+    groups = rules.grouped(rows, _NAMED[asked.by]) if asked.by else []
+    began = [
+        (at, row.sent_at is not None, _removed_at(row) is not None)
+        for row in rows
+        if (at := row.assessed_at if is_sender else row.sent_at) is not None
+    ]
+    return _told(
+        asked,
+        viewer=viewer,
+        now=now,
+        total=total,
+        rows=[_figures(name, group, looks=looks, is_sender=is_sender) for name, group in groups],
+        spans=rules.cut(asked, began, is_sender=is_sender),
+    )
+
+
+def _told(
+    asked: ProgressAsked,
+    *,
+    viewer: Party,
+    now: datetime,
+    total: ReferralFigures,
+    rows: Sequence[ReferralFigures] = (),
+    spans: Sequence[Span] = (),
+) -> ReferralProgress:
+    return ReferralProgress(
+        seen_by=viewer.name,
+        asked=asked,
+        made_at=now,
+        head=ledger.heads().entries,
+        total=total,
+        rows=list(rows),
+        spans=list(spans),
+    )
+
+
+def _rows(asked: ProgressAsked, *, viewer: Party) -> QuerySet[Referral]:
+    """The referrals of a period that are counted for a party."""
+    since, until = rules.bounds(asked)
+    sent = Q(sent_at__gte=since, sent_at__lt=until)
+    rows = Referral.objects.filter(exercise=asked.exercise)
+    rows = rows.select_related("provider", "sender").only(*_COUNTED)
+    if asked.of is ProgressOf.ALL:
+        return rows.filter(sent)
+    if viewer.kind == PartyKind.PROVIDER:
+        return rows.filter(sent, provider=viewer)
+    return rows.filter(sender=viewer, assessed_at__gte=since, assessed_at__lt=until)
+
+
+def _looks(found: QuerySet[Referral], *, viewer: Party) -> dict[int, bool]:  # noqa: ARG001  # found is what the viewer may see
+    """Of the referrals that the hub visited with a clear verdict: whether the content came back."""
+    looked = Recheck.objects.filter(referral__in=found.order_by().values("pk")).exclude(settled="")
+    seen = looked.values_list("referral__pk", "returned_at")
+    return {referral: returned_at is not None for referral, returned_at in seen}
+
+
+def _figures(
+    name: str, rows: Iterable[Referral], *, looks: Mapping[int, bool], is_sender: bool
+) -> ReferralFigures:
+    """The figures of some referrals."""
+    rows = list(rows)
+    sent = [row for row in rows if row.sent_at is not None]
+    became = Counter(_outcome_of(row) for row in sent)
+    looked = [looks[row.pk] for row in sent if row.pk in looks]
+    refusals = Counter(row.refusal_reason for row in sent if _outcome_of(row) == Answer.REFUSED)
+    return ReferralFigures(
+        name=name,
+        assessed=len(rows) if is_sender else None,
+        decided=sum(row.decided_at is not None for row in rows) if is_sender else None,
+        not_referred=(
+            sum(row.state == ReferralState.NOT_REFERRED for row in rows) if is_sender else None
+        ),
+        referred=len(sent),
+        acknowledged=sum(_acknowledged_at(row) is not None for row in sent),
+        **{outcome: became[outcome] for outcome in OUTCOMES},
+        reinstated=sum(row.reinstated_at is not None for row in sent),
+        came_back=sum(looked) if looked else None,
+        to_acknowledge=rules.times(
+            [at - row.sent_at for row in sent if row.sent_at and (at := _acknowledged_at(row))]
+        ),
+        to_removal=rules.times(
+            [at - row.sent_at for row in sent if row.sent_at and (at := _removed_at(row))]
+        ),
+        refusals=rules.ordered(refusals),
+    )
+
+
+def _outcome_of(row: Referral) -> str:
+    """What became of a referral that was sent; its last answer counts."""
+    if row.answer and row.answer != Answer.NEEDS_CONTEXT:
+        return row.answer
+    return "withdrawn" if row.state == ReferralState.WITHDRAWN else "waiting"
+
+
+def _acknowledged_at(row: Referral) -> datetime | None:
+    """When a person at the provider was seen to have it; who answers has it."""
+    return row.acknowledged_at or row.answered_at
+
+
+def _removed_at(row: Referral) -> datetime | None:
+    """When it was gone for everybody, as the provider says it."""
+    return (row.measure_at or row.answered_at) if row.answer in _GONE else None
+
+
+def _veiled(
+    total: ReferralFigures, rows: Iterable[Referral], *, looks: Mapping[int, bool]
+) -> ReferralFigures:
+    """Everybody's figures, without what would let one provider reckon another's."""
+    parts: dict[str, Counter[str]] = {name: Counter() for name in OUTCOMES}
+    reasons: dict[str, Counter[str]] = {}
+    beside: dict[str, Counter[str]] = {
+        name: Counter() for name in ("acknowledged", "reinstated", "came_back")
+    }
+    for row in rows:
+        name = row.provider.name
+        parts[_outcome_of(row)][name] += 1
+        if _outcome_of(row) == Answer.REFUSED:
+            reasons.setdefault(row.refusal_reason, Counter())[name] += 1
+        beside["acknowledged"][name] += _acknowledged_at(row) is not None
+        beside["came_back"][name] += looks.get(row.pk, False)
+        beside["reinstated"][name] += row.reinstated_at is not None
+    hidden = rules.withheld(parts)
+    whole = sum(parts.values(), Counter[str]())
+    gone = {"removed", "disabled"} & hidden
+    hidden_reasons = set(reasons) if "refused" in hidden else rules.withheld(reasons)
+    hidden |= {name for name, of in beside.items() if rules.withheld({name: of, "-": whole - of})}
+    changed: dict[str, object] = dict.fromkeys(name or "referred" for name in hidden)
+    if "acknowledged" in hidden:
+        changed["to_acknowledge"] = _NOT_TOLD
+    if gone:
+        changed["to_removal"] = _NOT_TOLD
+    changed["refusals"] = [
+        refusal.model_copy(update={"count": None} if refusal.name in hidden_reasons else {})
+        for refusal in total.refusals
+    ]
+    return total.model_copy(update=changed)

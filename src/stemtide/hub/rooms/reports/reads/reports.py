@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of post-crisis reports."""
+
+from uuid import UUID
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.reports.models import Report
+from stemtide.hub.rooms.reports.reads.figures import figures
+from stemtide.hub.rooms.reports.rules import reports as rules
+from stemtide.hub.rooms.situation.reads import situation
+from stemtide.protocol.enums import NoteTopic, ReportAudience, ReportState
+from stemtide.protocol.messages.reports import (
+    ActionOut,
+    Figures,
+    NoteOut,
+    ReportOut,
+    SectionOut,
+    sections_of,
+)
+
+_WITH = ("crisis__opened_by", "opened_by", "agreed_by", "published_by")
+
+
+def report(uid: UUID, *, viewer: Party) -> ReportOut:
+    """One report.
+
+    raises: NotFoundError, also for one that the viewer may not read.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def latest(crisis: UUID, *, viewer: Party) -> ReportOut | None:
+    """The latest report of a crisis that the viewer may read; None where there is none yet.
+
+    raises: NotFoundError for a crisis whose room the viewer is not in.
+    """
+    room = situation.find_room(crisis, viewer=viewer)
+    row = room.after_reports.select_related(*_WITH).order_by("-version").first()
+    return None if row is None else describe(row, viewer=viewer)
+
+
+def reports(*, viewer: Party, limit: int = 100) -> list[ReportOut]:
+    """The published reports that a party may read, the latest first."""
+    rows = Report.objects.select_related(*_WITH).filter(state=ReportState.PUBLISHED)
+    found = rows.order_by("-published_at")[:limit]
+    return [describe(row, viewer=viewer) for row in found if _may_read(row, viewer=viewer)]
+
+
+def find(uid: UUID, *, viewer: Party) -> Report:
+    """The row of a report, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not read.
+    """
+    row = Report.objects.select_related(*_WITH).filter(uid=uid).first()
+    if row is None or not _may_read(row, viewer=viewer):
+        raise NotFoundError("there is no report {uid} that your party may read", uid=uid)
+    return row
+
+
+def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  # find() said for whom
+    """What the rules must know of a report."""
+    texts = {section.name: section.text for section in row.sections.all()}
+    return rules.ReportFacts(
+        state=ReportState(row.state),
+        audience=ReportAudience(row.audience) if row.audience else None,
+        opened_by=row.crisis.opened_by.name,
+        is_crisis_closed=row.crisis.closed_at is not None,
+        authors=tuple(
+            rules.Hand(party=author.party.name, ref=author.ref)
+            for author in row.authors.select_related("party")
+        ),
+        texts={one.name: texts.get(one.name, "") for one in sections_of(row.framework)},
+    )
+
+
+def facts_of(uid: UUID, *, viewer: Party) -> rules.ReportFacts:
+    """The same for a page. raises: NotFoundError."""
+    return facts(find(uid, viewer=viewer), viewer=viewer)
+
+
+def open_facts(crisis: UUID, *, viewer: Party) -> dict[str, object]:
+    """What rules.check_open must know of a crisis. raises: NotFoundError."""
+    room = situation.find_room(crisis, viewer=viewer)
+    return {
+        "crisis_opened_by": room.opened_by.name,
+        "was_active": room.activated_at is not None,
+    }
+
+
+def describe(row: Report, *, viewer: Party) -> ReportOut:
+    """A report as it travels: its figures as they were frozen, or as they are now."""
+    frozen = row.figures
+    return ReportOut(
+        id=row.uid,
+        crisis=row.crisis.uid,
+        crisis_name=row.crisis.name,
+        version=row.version,
+        framework=row.framework,
+        state=ReportState(row.state),
+        audience=ReportAudience(row.audience) if row.audience else None,
+        opened_by=row.opened_by.name,
+        opened_at=row.opened_at,
+        agreed_by=row.agreed_by.name if row.agreed_by else None,
+        agreed_at=row.agreed_at,
+        published_by=row.published_by.name if row.published_by else None,
+        published_at=row.published_at,
+        exercise=row.exercise,
+        sections=_sections(row),
+        notes=_notes(row),
+        actions=_actions(row),
+        figures=(
+            figures(row.crisis, viewer=viewer) if frozen is None else Figures.model_validate(frozen)
+        ),
+    )
+
+
+def _sections(row: Report) -> list[SectionOut]:
+    """Every section that the framework asks for, with its text where there is one."""
+    written = {section.name: section for section in row.sections.select_related("written_by")}
+    return [
+        SectionOut(
+            name=one.name,
+            title=one.title,
+            asks=one.asks,
+            source=one.source,
+            text=written[one.name].text if one.name in written else "",
+            written_by=written[one.name].written_by.name if one.name in written else None,
+            written_at=written[one.name].written_at if one.name in written else None,
+        )
+        for one in sections_of(row.framework)
+    ]
+
+
+def _notes(row: Report) -> list[NoteOut]:
+    """The debrief notes."""
+    return [
+        NoteOut(
+            id=note.uid,
+            topic=NoteTopic(note.topic),
+            text=note.text,
+            added_by=note.added_by.name,
+            added_at=note.added_at,
+        )
+        for note in row.notes.select_related("added_by")
+    ]
+
+
+def _actions(row: Report) -> list[ActionOut]:
+    """The actions, the soonest due first."""
+    return [
+        ActionOut(
+            id=action.uid,
+            text=action.text,
+            owner=action.owner.name,
+            due=action.due_on,
+            done_at=action.done_at,
+        )
+        for action in row.actions.select_related("owner")
+    ]
+
+
+def _may_read(row: Report, *, viewer: Party) -> bool:
+    """Whether a party reads a report."""
+    inside = crises.is_in_room(row.crisis.uid, party=viewer)
+    return rules.may_read(facts(row, viewer=viewer), is_in_room=inside)

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a crisis' timeline: the ledger's entries, as far as a party in its room may know them."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import cast
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.situation.reads import situation
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.messages.reports import TimelineEntry, TimelineExport, TimelinePage
+
+MAX_PAGE = 500
+"""Entries on one page."""
+
+MAX_EXPORT = 50_000
+"""Entries in one export; a crisis of a live window of two days has some thousands."""
+
+_OPEN_IN_THE_ROOM = frozenset({"crisis", "line", "debrief", "previews"})
+"""Things whose names everybody in the room may read."""
+
+
+def timeline(
+    uid: UUID,
+    *,
+    viewer: Party,
+    after: int = 0,
+    limit: int = 100,
+    things: Iterable[str] = (),
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> TimelinePage:
+    """A part of a crisis' timeline.
+
+    things: what stands before the dot of a kind, such as "signal"; all where none is named.
+    raises: NotFoundError for a crisis whose room the viewer is not in.
+    """
+    room = situation.find_room(uid, viewer=viewer)
+    size = max(1, min(limit, MAX_PAGE))
+    rows = ledger.timeline(
+        uid,
+        viewer=viewer,
+        after=after,
+        limit=size + 1,
+        things=things,
+        since=since,
+        until=until,
+        opens=_opens(room, viewer=viewer),
+    )
+    page = rows[:size]
+    return TimelinePage(
+        entries=[_entry(row, viewer=viewer) for row in page],
+        next=page[-1].number if page else after,
+        more=len(rows) > size,
+    )
+
+
+def tail(
+    uid: UUID, *, viewer: Party, limit: int, without: Collection[str] = ()
+) -> list[ledger.EntryRow]:
+    """The last entries of a crisis' timeline, newest first, for a page that shows a few.
+
+    raises: NotFoundError for a crisis whose room the viewer is not in.
+    """
+    room = situation.find_room(uid, viewer=viewer)
+    opens = _opens(room, viewer=viewer)
+    return ledger.timeline_tail(uid, viewer=viewer, limit=limit, opens=opens, without=without)
+
+
+def whole(uid: UUID, *, viewer: Party, now: datetime) -> TimelineExport:
+    """A whole timeline at one moment, to be taken out of the hub.
+
+    raises: NotFoundError for a crisis whose room the viewer is not in.
+    """
+    room = situation.find_room(uid, viewer=viewer)
+    heads = ledger.heads()
+    rows = ledger.timeline(uid, viewer=viewer, limit=MAX_EXPORT, opens=_opens(room, viewer=viewer))
+    rows = [row for row in rows if row.number <= heads.entries]
+    return TimelineExport(
+        hub=heads.hub,
+        head=heads.entries,
+        crisis=room.uid,
+        name=room.name,
+        framework=room.framework,
+        exercise=room.exercise,
+        tlp=Tlp.AMBER,
+        made_by=viewer.name,
+        made_at=now,
+        withheld=sum(row.actor == ledger.WITHHELD for row in rows),
+        entries=[_entry(row, viewer=viewer) for row in rows],
+    )
+
+
+def _entry(row: ledger.EntryRow, *, viewer: Party) -> TimelineEntry:
+    """An entry as it travels. Whose hand it was is told to their own party only."""
+    is_own = row.actor == viewer.ref
+    detail = {name: fact for name, fact in row.detail.items() if is_own or name != "through"}
+    return TimelineEntry(
+        number=row.number,
+        kind=row.kind,
+        actor=row.actor,
+        subject=row.subject,
+        detail=cast("dict[str, JsonValue]", detail),
+        exercise=row.exercise,
+        recorded_at=row.recorded_at,
+    )
+
+
+def _opens(room: Crisis, *, viewer: Party) -> ledger.Opens:  # noqa: ARG001  # the room is known to be the viewer's
+    """What a party in a room may read beyond what the ledger alone can tell.
+
+    Signals and messages by their marks; reports of outcomes by those who see all providers.
+    """
+
+    def opens(subjects: Collection[str]) -> set[str]:
+        named = [subject.partition(":") for subject in subjects]
+        found = {f"{thing}:{rest}" for thing, _, rest in named if thing in _OPEN_IN_THE_ROOM}
+        if viewer.kind in COORDINATING:
+            found |= {f"report:{rest}" for thing, _, rest in named if thing == "report"}
+        seen = signals.seen_by_uid(_uids(subjects, "signal"), viewer=viewer)
+        found |= {f"signal:{uid}" for uid in seen}
+        read = situation.readable(_uids(subjects, "message"), viewer=viewer)
+        return found | {f"message:{uid}" for uid in read}
+
+    return opens
+
+
+def _uids(subjects: Collection[str], thing: str) -> Sequence[UUID]:
+    """Ids of the things of one sort."""
+    return [
+        UUID(subject.removeprefix(f"{thing}:"))
+        for subject in subjects
+        if subject.startswith(f"{thing}:")
+    ]

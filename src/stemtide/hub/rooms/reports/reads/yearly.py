@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Yearly reports of providers and authorities, filled from their own rows and nobody else's.
+
+Counts are exact: the law asks for the number, and nothing here is divided by person or by party.
+
+source: Regulation (EU) 2021/784 Art. 7(3) and 8(1).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.rooms.complaints.models import Complaint
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.orders.models import Order, Scrutiny
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.reports.models import YearlyLine
+from stemtide.hub.rooms.reports.reads.orders import ANNEX_3
+from stemtide.hub.rooms.reports.rules import progress, yearly as rules
+from stemtide.hub.rooms.reports.rules.yearly import Year
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
+from stemtide.protocol.enums.orders import ScrutinyState
+from stemtide.protocol.law.yearly import (
+    FigureAsked,
+    YearlyFigure,
+    YearlyForm,
+    YearlyPart,
+    YearlyPiece,
+    YearlyReport,
+    report_asked,
+)
+
+_FOUND = (ScrutinyState.INFRINGED, ScrutinyState.UPHELD)
+"""What a scrutiny may find, with what weighs more first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A count, and what it is divided into."""
+
+    count: int
+    pieces: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def summed(cls, pieces: Iterable[str]) -> "Counted":
+        """A count whose pieces are all of it."""
+        told = Counter(pieces)
+        return cls(told.total(), told)
+
+
+def yearly(
+    year: int, *, viewer: Party, now: datetime, zone: str = "UTC", is_exercise: bool = False
+) -> YearlyReport:
+    """The yearly report of a party, as its own rows tell it.
+
+    raises: NotAllowedError for who publishes none; InvalidError for a year without a report.
+    """
+    form = rules.form_for(PartyKind(viewer.kind))
+    within = rules.year_asked(year, zone=zone, now=now, is_exercise=is_exercise)
+    counted, lines = _COUNTS[form](viewer, within), _lines(year, viewer, is_exercise=is_exercise)
+    asked = report_asked(form)
+    parts = [
+        YearlyPart(
+            name=part.name,
+            article=part.article,
+            title=part.title,
+            note=part.note,
+            figures=[_figure(figure, counted, lines) for figure in part.figures],
+        )
+        for part in asked.parts
+    ]
+    return YearlyReport(
+        form=form,
+        party=viewer.name,
+        year=year,
+        zone=zone,
+        exercise=is_exercise,
+        made_at=now,
+        until=within.until,
+        head=ledger.heads().entries,
+        is_over=within.is_over,
+        is_empty=not lines and not any(one.count for one in counted.values()),
+        is_whole=within.is_over and not _missing(parts),
+        due=asked.due(year),
+        parts=parts,
+        **asked.model_dump(
+            include={"title", "source", "from_memory", "remark", "caution", "nothing"}
+        ),
+    )
+
+
+def _lines(year: int, viewer: Party, *, is_exercise: bool) -> dict[str, YearlyLine]:
+    """What a party wrote for a year, by the name of the figure."""
+    rows = YearlyLine.objects.filter(party=viewer, year=year, exercise=is_exercise)
+    return {row.figure: row for row in rows}
+
+
+def _missing(parts: Iterable[YearlyPart]) -> bool:
+    """Whether something that the article asks for is neither counted nor written."""
+    return any(
+        figure.is_asked and not (figure.is_known or figure.is_given)
+        for part in parts
+        for figure in part.figures
+    )
+
+
+def _figure(
+    asked: FigureAsked, counted: Mapping[str, Counted], lines: Mapping[str, YearlyLine]
+) -> YearlyFigure:
+    """One figure; one that nobody knows has no count, and no nought."""
+    found = counted[asked.name] if asked.is_known else None
+    line = None if found else lines.get(asked.name)
+    return YearlyFigure(
+        **asked.model_dump(exclude={"pieces"}),
+        is_given=line is not None,
+        count=found.count if found else line.count if line else None,
+        text=line.text if line else "",
+        pieces=[
+            YearlyPiece(
+                name=piece.name,
+                title=piece.title,
+                count=found.pieces.get(piece.name, 0),
+                is_asked=piece.is_asked,
+            )
+            for piece in asked.pieces
+            if found
+        ],
+    )
+
+
+def _orders(year: Year, *, by: str) -> QuerySet[Order]:
+    """Orders with a moment in the year. by: the name of that moment."""
+    span = {f"{by}__gte": year.since, f"{by}__lt": year.until}
+    return Order.objects.filter(exercise=year.is_exercise, **span)
+
+
+def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
+    """What Article 7 asks of a provider: what happened in the year, whenever it was ordered."""
+    executed = _orders(year, by="executed_at").filter(addressee=viewer)
+    received = _orders(year, by="received_at").filter(addressee=viewer)
+    back = _orders(year, by="reinstated_at").filter(addressee=viewer)
+    impossible = Order.objects.filter(
+        pk__in=_answered_with_a_ground(viewer, year),
+        exercise=year.is_exercise,
+        executed_at__isnull=True,
+    ).prefetch_related("answers")
+    ended = _complaints(viewer, year, by="decided_at")
+    states = Counter(one.state for one in ended)
+    return {
+        "orders_received": Counted(received.count()),
+        "items_by_orders": Counted.summed(
+            row.measure
+            for row in executed.prefetch_related("addresses")
+            for _ in row.addresses.all()
+        ),
+        "orders_not_executed": _grounds(impossible),
+        "complaints_filed": Counted.summed(
+            complaint.basis for complaint in _complaints(viewer, year, by="filed_at")
+        ),
+        "complaints_decided": Counted(states.total(), states),
+        "reinstated_after_orders": Counted(back.count()),
+        "reinstated_after_complaints": Counted(states[ComplaintState.UPHELD]),
+    }
+
+
+def _answered_with_a_ground(viewer: Party, year: Year) -> QuerySet[Order, int]:
+    """Orders that a provider answered with a ground of Annex III in the year."""
+    answered = Q(
+        answers__form=ANNEX_3,
+        answers__answered_at__gte=year.since,
+        answers__answered_at__lt=year.until,
+    )
+    return Order.objects.filter(answered, addressee=viewer).values_list("pk", flat=True)
+
+
+def _complaints(viewer: Party, year: Year, *, by: str) -> QuerySet[Complaint]:
+    """Complaints with a moment in the year. Those about referrals fall under another Regulation."""
+    span = {f"{by}__gte": year.since, f"{by}__lt": year.until}
+    found = Complaint.objects.filter(party=viewer, exercise=year.is_exercise, **span)
+    return found.exclude(basis=ComplaintBasis.REFERRAL)
+
+
+def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
+    """What Article 8 asks of an authority: what became of the orders issued in the year."""
+    rows = list(
+        _orders(year, by="issued_at")
+        .filter(issued_by=viewer)
+        .prefetch_related("answers", "scrutinies", "addresses")
+    )
+    became = Counter(
+        progress.order_outcome(row.state, is_executed=row.executed_at is not None) for row in rows
+    )
+    executed = [row for row in rows if row.executed_at is not None]
+    examined = Scrutiny.objects.filter(
+        authority=viewer,
+        order__exercise=year.is_exercise,
+        decided_at__gte=year.since,
+        decided_at__lt=year.until,
+        state__in=_FOUND,
+    )
+    became_else = {name: count for name, count in became.items() if name != "executed"}
+    return {
+        "orders_issued": Counted(len(rows)),
+        "orders_cross_border": Counted(sum(row.is_cross_border for row in rows)),
+        "orders_scrutinised": Counted.summed(
+            finding for row in rows if (finding := _finding_of(row))
+        ),
+        "orders_executed": Counted.summed(row.measure for row in executed),
+        "orders_not_executed": Counted(sum(became_else.values()), became_else),
+        "grounds": _grounds(rows),
+        "items": Counted(sum(len(row.addresses.all()) for row in executed)),
+        "scrutinies": Counted.summed(one.state for one in examined),
+    }
+
+
+def _finding_of(row: Order) -> str:
+    """What the scrutiny of an order found; "" where nobody examined it."""
+    states = {scrutiny.state for scrutiny in row.scrutinies.all()}
+    found = next((one for one in _FOUND if one in states), None)
+    return found or ("other" if states else "")
+
+
+def _grounds(rows: Iterable[Order]) -> Counted:
+    """Orders that were answered with a ground, by ground: one order may name several."""
+    named = [
+        progress.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
+        for row in rows
+    ]
+    each = [told for told in named if told]
+    return Counted(len(each), Counter(ground for told in each for ground in told))
+
+
+_COUNTS: Mapping[YearlyForm, Callable[[Party, Year], dict[str, Counted]]] = {
+    YearlyForm.ART_7: _provider_counts,
+    YearlyForm.ART_8: _authority_counts,
+}

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may ask how far requests came, over which days, and what of everybody's is withheld."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from math import ceil
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError
+from stemtide.hub.rooms.reports.rules.reports import may_publish_counts
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.enums.progress import ProgressOf
+from stemtide.protocol.messages.progress import NamedCount, ProgressAsked, Span, Times
+
+_Row = TypeVar("_Row")
+
+LONGEST = timedelta(days=3660)
+"""A period of figures at most: ten years."""
+
+MOST_DAYS, MOST_WEEKS = 62, 400
+"""Up to so many days a span is a day, then a week, then a month: an axis holds no more."""
+
+_ENDED: Mapping[str, str] = {
+    OrderState.SUSPENDED: "not_executed",
+    OrderState.WITHDRAWN: "withdrawn",
+    OrderState.ANNULLED: "annulled",
+}
+"""What became of orders that were not executed and are not open."""
+
+_QUARTERS = {(1, 1): (3, 31), (4, 1): (6, 30), (7, 1): (9, 30), (10, 1): (12, 31)}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is counted. own: kinds of party that send or get it; whole: kinds that see all of it."""
+
+    own: frozenset[PartyKind]
+    whole: frozenset[PartyKind] = frozenset()
+
+
+REFERRALS = Subject(
+    own=frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.PROVIDER}),
+    whole=frozenset({PartyKind.AGENCY}),
+)
+"""Agencies see every referral, as they keep requests from meeting each other."""
+
+ORDERS = Subject(own=frozenset({PartyKind.AUTHORITY, PartyKind.PROVIDER}))
+"""An agency issues none and sees none that it was not copied on."""
+
+
+def check_asked(asked: ProgressAsked, *, subject: Subject, kind: PartyKind, today: date) -> None:
+    """What a party may ask for.
+
+    Everybody's figures are for one quarter that is over, and undivided: whoever could shift the
+    period or divide the rows would reckon one provider's figures from two answers.
+
+    raises: InvalidError naming the field; NotAllowedError.
+    """
+    zone_of(asked.zone)
+    if asked.last < asked.first:
+        raise InvalidError("to", "lies before from: write an earlier day first")
+    if asked.last - asked.first > LONGEST:
+        raise InvalidError("to", "lies more than ten years after from: ask for fewer years")
+    if asked.of is ProgressOf.OWN and kind not in subject.own:
+        raise InvalidError("of", "your party has none of its own: ask for all")
+    if is_exact(asked, subject=subject, kind=kind):
+        return
+    if asked.by is not None:
+        raise NotAllowedError(
+            "everybody's figures are not divided: a part of few providers would tell one's own"
+        )
+    if not _is_past_quarter(asked, today=today):
+        first, last = last_quarter(today)
+        raise InvalidError(
+            "from",
+            "everybody's figures are told for one whole quarter that is over, in UTC, such as from"
+            " {first} to {last}",
+            first=str(first),
+            last=str(last),
+        )
+
+
+def is_exact(asked: ProgressAsked, *, subject: Subject, kind: PartyKind) -> bool:
+    """Whether figures are told as they are: a party's own, and all of them to who sees them all."""
+    return asked.of is ProgressOf.OWN or kind in subject.whole
+
+
+def last_quarter(today: date) -> tuple[date, date]:
+    """First and last day of the last quarter that is over."""
+    month = 3 * ((today.month - 1) // 3) + 1
+    last = date(today.year, month, 1) - timedelta(days=1)
+    return date(last.year, last.month - 2, 1), last
+
+
+def _is_past_quarter(asked: ProgressAsked, *, today: date) -> bool:
+    """Whether a period is one whole quarter, in UTC, and over."""
+    ends = _QUARTERS.get((asked.first.month, asked.first.day))
+    is_whole = ends == (asked.last.month, asked.last.day) and asked.first.year == asked.last.year
+    return is_whole and asked.zone == "UTC" and asked.last < today
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """A time zone by its name. raises: InvalidError."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:  # KeyError: there is none of that name
+        raise InvalidError(
+            "zone", "{zone!r} is no time zone: write one as Europe/Brussels", zone=name[:60]
+        ) from error
+
+
+def bounds(asked: ProgressAsked) -> tuple[datetime, datetime]:
+    """The period from its first moment to before its last, in UTC.
+
+    A day begins at its midnight in the zone; days on which clocks change are shorter or longer.
+    """
+    zone = zone_of(asked.zone)
+    after = asked.last + timedelta(days=1)
+    since = datetime.combine(asked.first, time(), tzinfo=zone)
+    return since.astimezone(UTC), datetime.combine(after, time(), tzinfo=zone).astimezone(UTC)
+
+
+def spans(first: date, last: date) -> Iterator[tuple[date, date]]:
+    """A period cut into days, weeks from Monday on, or months: the first and last day of each."""
+    days = (last - first).days + 1
+    start = first
+    while start <= last:
+        if days <= MOST_DAYS:
+            end = start
+        elif days <= MOST_WEEKS:
+            end = start + timedelta(days=6 - start.weekday())
+        else:
+            end = (start.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+        end = min(end, last)
+        yield start, end
+        start = end + timedelta(days=1)
+
+
+def cut(
+    asked: ProgressAsked, began: Iterable[tuple[datetime, bool, bool]], *, is_sender: bool
+) -> list[Span]:
+    """The period cut up, with what began in each part.
+
+    began: of each request when it began, whether it was sent, whether its content was removed.
+    """
+    zone = zone_of(asked.zone)
+    whole: Counter[date] = Counter()
+    sent: Counter[date] = Counter()
+    gone: Counter[date] = Counter()
+    for at, is_sent, is_gone in began:
+        day = at.astimezone(zone).date()
+        whole[day] += 1
+        sent[day] += is_sent
+        gone[day] += is_gone
+    found = []
+    for first, last in spans(asked.first, asked.last):
+        within = [day for day in whole if first <= day <= last]
+        found.append(
+            Span(
+                first=first,
+                assessed=sum(whole[day] for day in within) if is_sender else None,
+                begun=sum(sent[day] for day in within),
+                removed=sum(gone[day] for day in within),
+            )
+        )
+    return found
+
+
+def grouped(rows: Iterable[_Row], named: Callable[[_Row], str]) -> list[tuple[str, list[_Row]]]:
+    """Rows by their name, the largest group first."""
+    found: dict[str, list[_Row]] = {}
+    for row in rows:
+        found.setdefault(named(row), []).append(row)
+    return sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+
+
+def ordered(counts: Mapping[str, int]) -> list[NamedCount]:
+    """Counts, the largest first."""
+    told = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return [NamedCount(name=name, count=count) for name, count in told]
+
+
+def times(taken: Sequence[timedelta]) -> Times:
+    """Median and 90th percentile, exactly. What is told to be over before it began took no time."""
+    if not taken:
+        return Times(count=0, median_s=None, p90_s=None)
+    ordered = sorted(max(one.total_seconds(), 0.0) for one in taken)
+    half = len(ordered) // 2
+    middle = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+    ninetieth = ordered[ceil(len(ordered) * 9 / 10) - 1]
+    return Times(count=len(ordered), median_s=middle, p90_s=ninetieth)
+
+
+def order_outcome(state: str, *, is_executed: bool) -> str:
+    """What became of an order that was issued. One executed stays so, also when it is undone."""
+    return "executed" if is_executed else _ENDED.get(state, "open")
+
+
+def grounds_in(annexes: Iterable[Mapping[str, object]]) -> set[str]:
+    """The grounds of Annex III that some answers to one order name."""
+    told: set[str] = set()
+    for annex in annexes:
+        grounds = annex.get("grounds")
+        if isinstance(grounds, str):
+            told.add(grounds)
+        elif isinstance(grounds, list):
+            told.update(map(str, grounds))
+    return told
+
+
+def withheld(parts: Mapping[str, Counter[str]]) -> set[str]:
+    """Which parts of a sum are withheld, with "" for the sum itself.
+
+    parts: by the name of the part, how many of it each provider has.
+
+    1. Each part that alone would tell one provider's figure.
+    2. What the sum less the parts told would leave must be tellable by itself: or the smallest part
+       that is told is withheld with the others, until it is.
+    3. Where nothing helps, the sum is withheld.
+    """
+    whole = sum(parts.values(), Counter[str]())
+    hidden = {name for name, counts in parts.items() if not _may_tell(counts)}
+    if not _may_tell(whole):
+        return hidden | {""}
+    shown = sorted(
+        (name for name in parts if parts[name].total()), key=lambda one: parts[one].total()
+    )
+    while hidden and not _may_tell(sum((parts[one] for one in hidden), Counter[str]())):
+        hidden.add(next(one for one in shown if one not in hidden))
+    return hidden
+
+
+def _may_tell(counts: Counter[str]) -> bool:
+    return may_publish_counts(list(counts.values()))

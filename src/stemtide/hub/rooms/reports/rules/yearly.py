@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who publishes which yearly report, for which years, and from when to when a year is.
+
+source: Regulation (EU) 2021/784 Art. 7 and 8.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.rooms.reports.rules.progress import zone_of
+from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.law.yearly import (
+    FigureAsked,
+    PartAsked,
+    YearlyForm,
+    YearlyKind,
+    YearlyLineIn,
+    report_asked,
+)
+from stemtide.protocol.privacy.personal import find_personal, said
+
+__all__ = [
+    "Year",
+    "allows",
+    "check_lines",
+    "check_write",
+    "form_for",
+    "to_write",
+    "year_asked",
+    "years",
+]
+
+MAX_LINE = 10_000
+"""Characters of words in a report."""
+
+MAX_COUNT = 1_000_000_000
+"""More than any count of a year."""
+
+FIRST_YEAR = 2022
+"""The Regulation applies since 7 June 2022.
+
+source: Regulation (EU) 2021/784 Art. 24.
+"""
+
+_FORMS = {PartyKind.PROVIDER: YearlyForm.ART_7, PartyKind.AUTHORITY: YearlyForm.ART_8}
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """A year of somebody's report, in UTC: from since until before until.
+
+    is_over: it is counted to its end. is_exercise: exercises are counted, and nothing else.
+    """
+
+    since: datetime
+    until: datetime
+    is_over: bool
+    is_exercise: bool
+
+
+def form_for(kind: PartyKind) -> YearlyForm:
+    """The report that a party of a kind publishes; an agency issues no orders and gets none.
+
+    raises: NotAllowedError.
+    """
+    if kind not in _FORMS:
+        raise NotAllowedError(
+            "yearly reports under Regulation (EU) 2021/784 are for providers (Article 7) and"
+            " authorities (Article 8): read the figures of progress instead"
+        )
+    return _FORMS[kind]
+
+
+def year_asked(year: int, *, zone: str, now: datetime, is_exercise: bool) -> Year:
+    """A year of a report, as a zone counts its days; the running one ends now.
+
+    raises: InvalidError for a year before the Regulation, or after this one.
+    """
+    there = zone_of(zone)
+    this_year = now.astimezone(there).year
+    if not FIRST_YEAR <= year <= this_year:
+        raise InvalidError(
+            "year",
+            "there is no report for {year}: ask for a year from {first} to {last}",
+            year=str(year),
+            first=str(FIRST_YEAR),
+            last=str(this_year),
+        )
+    since = datetime(year, 1, 1, tzinfo=there).astimezone(UTC)
+    end = datetime(year + 1, 1, 1, tzinfo=there).astimezone(UTC)
+    return Year(
+        since=since,
+        until=min(end, now.astimezone(UTC)),
+        is_over=end <= now,
+        is_exercise=is_exercise,
+    )
+
+
+def years(*, zone: str, now: datetime) -> list[int]:
+    """The years of which there may be a report, the latest first."""
+    return list(range(now.astimezone(zone_of(zone)).year, FIRST_YEAR - 1, -1))
+
+
+def to_write(form: YearlyForm) -> list[tuple[PartAsked, FigureAsked]]:
+    """The figures that the hub does not count, so that their party writes them; with their part."""
+    parts = report_asked(form).parts
+    return [(part, figure) for part in parts for figure in part.figures if not figure.is_known]
+
+
+def check_write(*, kind: PartyKind, role: Role | None) -> None:
+    """Who may write into the report of their party. raises: NotAllowedError."""
+    form_for(kind)
+    check_person_may_write(role)
+
+
+def check_lines(form: YearlyForm, lines: Mapping[str, YearlyLineIn]) -> None:
+    """What is written fits what is asked, and names nobody: the report is for everybody to read.
+
+    raises: InvalidError naming the figure.
+    """
+    asked = {one.name: one for _, one in to_write(form)}
+    for name, line in lines.items():
+        if name not in asked:
+            raise InvalidError(name, "is no figure of this report that is written by hand")
+        _check_line(asked[name], line)
+
+
+def _check_line(asked: FigureAsked, line: YearlyLineIn) -> None:
+    """One line. raises: InvalidError."""
+    if asked.kind is YearlyKind.COUNT and line.text:
+        raise InvalidError(asked.name, "is a count: write a number alone")
+    if asked.kind is YearlyKind.WORDS and line.count is not None:
+        raise InvalidError(asked.name, "is told in words: write no number alone")
+    if line.count is not None and not 0 <= line.count <= MAX_COUNT:
+        raise InvalidError(asked.name, "is a count: write 0 or more")
+    if len(line.text) > MAX_LINE:
+        raise InvalidError(
+            asked.name, "is too long: write at most {most} characters", most=f"{MAX_LINE:,}"
+        )
+    if places := find_personal(line.text):
+        raise InvalidError(
+            asked.name, "holds personal data ({places}): leave it out", places=said(places)
+        )

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only writer of yearly reports: what the hub cannot count, their party writes."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db import transaction
+
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.reports.models import YearlyLine
+from stemtide.hub.rooms.reports.reads import yearly as reads
+from stemtide.hub.rooms.reports.rules import yearly as rules
+from stemtide.protocol.law.yearly import YearlyLineIn, YearlyReport
+
+
+@transaction.atomic
+def write_lines(
+    year: int,
+    *,
+    lines: Mapping[str, YearlyLineIn],
+    by: Actor,
+    now: datetime,
+    zone: str = "UTC",
+    is_exercise: bool = False,
+) -> YearlyReport:
+    """Write what a report still lacks, all or nothing. What is as it was leaves no trace.
+
+    lines: by the name of the figure; one with neither count nor words takes away what is there.
+
+    raises: NotAllowedError; InvalidError naming the year or the figure.
+    """
+    rules.check_write(kind=by.kind, role=by.role)
+    form = rules.form_for(by.kind)
+    rules.year_asked(year, zone=zone, now=now, is_exercise=is_exercise)
+    rules.check_lines(form, lines)
+    ledger.take_turn()
+    changed = [
+        name
+        for name, line in lines.items()
+        if _write(name, line, year=year, by=by, now=now, is_exercise=is_exercise)
+    ]
+    if changed:
+        ledger.append_by(
+            "yearly.written",
+            by=by,
+            subject=f"yearly:{form}:{year}",
+            now=now,
+            detail={"figures": sorted(changed)},
+            exercise=is_exercise,
+        )
+    return reads.yearly(year, viewer=by.party, now=now, zone=zone, is_exercise=is_exercise)
+
+
+def _write(
+    name: str, line: YearlyLineIn, *, year: int, by: Actor, now: datetime, is_exercise: bool
+) -> bool:
+    """Write one line; whether that changed anything."""
+    rows = YearlyLine.objects.filter(party=by.party, year=year, figure=name, exercise=is_exercise)
+    text = line.text.replace("\r\n", "\n").strip()
+    before = rows.first()
+    if (line.count, text) == ((before.count, before.text) if before else (None, "")):
+        return False
+    if line.count is None and not text:
+        rows.delete()
+        return True
+    YearlyLine.objects.update_or_create(
+        party=by.party,
+        year=year,
+        figure=name,
+        exercise=is_exercise,
+        defaults={"count": line.count, "text": text, "ref": by.ref, "written_at": now},
+    )
+    return True

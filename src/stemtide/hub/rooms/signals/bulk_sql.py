@@ -1,0 +1,271 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bulk SQL for signals, within the transaction of a write: far faster than row by row."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache, partial
+from itertools import chain, compress, groupby
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.long_values import batches
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules.signals import Draft, span_of
+from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, Seen
+from stemtide.protocol.enums import SignalState
+
+_FIELDS: dict[str, Any] = {
+    field.attname: field
+    for field in Signal._meta.local_concrete_fields  # noqa: SLF001  # Django documents it as public
+    if not field.primary_key
+}
+_OF_EACH = ("uid", "position", "value", "url")
+"""Columns that differ from row to row; many rows of a bulk share the values of the others."""
+_VALUES_IN_A_STATEMENT = 30_000
+"""Most parameters of a statement in SQLite. source: SQLite, Implementation Limits, section 9."""
+_OF_MANY = tuple(name for name in _FIELDS if name not in _OF_EACH)
+
+_LIVE_VALUES = (
+    "SELECT value FROM signals_signal"
+    " WHERE state = 'live' AND shared_by_id = %s AND value IN ({marks})"
+)
+_LIVE_WITH = (
+    "SELECT id FROM signals_signal WHERE state = 'live' AND kind = %s AND value IN ({marks})"
+)
+_WITHDRAWN_WITH = "SELECT id FROM signals_signal WHERE state = 'withdrawn' AND value IN ({marks})"
+_LAST_STAMP = "SELECT coalesce(max(stamp_s), 0) FROM signals_signal"
+_ADD_SIGHTING = """
+INSERT INTO signals_sighting AS had (signal_id, party_id, outcome, count, first_at, last_at)
+VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (signal_id, party_id, outcome) DO UPDATE SET
+  count = had.count + excluded.count,
+  first_at = CASE WHEN excluded.first_at < had.first_at
+             THEN excluded.first_at ELSE had.first_at END,
+  last_at = CASE WHEN excluded.last_at > had.last_at
+            THEN excluded.last_at ELSE had.last_at END
+"""
+
+_ADD_SPAN = """
+INSERT INTO signals_sightingspan AS had (crisis_id, ends_at, minutes, handling, party_id, outcome,
+  language, tlp, audience, shared_by_id, count)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (crisis_id, ends_at, minutes, handling, party_id, outcome, language) DO UPDATE SET
+  count = had.count + excluded.count
+"""
+
+
+def insert(
+    drafts: Iterable[Draft],
+    *,
+    items: Mapping[UUID | None, int | None],
+    crises: Mapping[UUID | None, int | None],
+    by: Party,
+    now: datetime,
+) -> None:
+    """Store drafts as live signals. items, crises: primary keys by id, None to None."""
+    drafts = list(drafts)
+    for_all = _of_all(by=by, now=now)
+    labels, dates = cache(partial(_prepared, "labels")), cache(partial(_prepared, "expires_at"))
+    shared_columns: dict[tuple[object, ...], tuple[object, ...]] = {}
+    keys = [_said(draft) for draft in drafts]
+    for share_key, draft in zip(keys, drafts, strict=True):
+        if share_key not in shared_columns:
+            row = for_all | _of_many(draft)
+            row["labels"], row["expires_at"] = labels(row["labels"]), dates(row["expires_at"])
+            row["content_id"] = items[draft.facts.content]
+            row["crisis_id"] = crises[draft.facts.crisis]
+            shared_columns[share_key] = tuple([row[name] for name in _OF_MANY])
+    # Omit columns that are NULL in all rows: binding None is slow in sqlite3.
+    has_values = [
+        any(value is not None for value in column)
+        for column in zip(*shared_columns.values(), strict=True)
+    ]
+    shared_columns = {
+        share_key: tuple(compress(row, has_values)) for share_key, row in shared_columns.items()
+    }
+    is_native = connection.features.has_native_uuid_field
+    rows = [
+        (
+            draft.uid if is_native else draft.uid.hex,
+            draft.position,
+            draft.value,
+            draft.url,
+            *shared_columns[share_key],
+        )
+        for share_key, draft in zip(keys, drafts, strict=True)
+    ]
+    _add([*_OF_EACH, *compress(_OF_MANY, has_values)], rows)
+
+
+def _of_all(*, by: Party, now: datetime) -> dict[str, object]:
+    """Return the prepared columns that are the same for all new signals of a share."""
+    columns = {
+        "state": SignalState.LIVE.value,
+        "is_disputed": False,
+        "shared_by_id": by.pk,
+        "stamp_s": stamp(now),
+        "shared_at": now,
+        "withdrawn_at": None,
+        "withdraw_reason": "",
+        "withdraw_note": "",
+    }
+    return {name: _prepared(name, value) for name, value in columns.items()}
+
+
+def _said(draft: Draft) -> tuple[object, ...]:
+    """Return the key of drafts that have the same values in all columns except _OF_EACH."""
+    return (draft.facts, draft.body.kind, draft.body.exercise, draft.body.via)
+
+
+def _of_many(draft: Draft) -> dict[str, object]:
+    """Return the columns of a new signal that are the same for drafts with the same _said key."""
+    return draft.facts._asdict() | {
+        "kind": draft.body.kind.value,
+        "exercise": _prepared("exercise", draft.body.exercise),
+        "via": " ".join(map(str, draft.body.via)),
+    }
+
+
+def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Insert rows of signals in the fastest way that the database has."""
+    into = f"signals_signal ({', '.join(columns)})"
+    if connection.vendor == "postgresql" and len(rows) > 1:
+        with connection.cursor() as cursor, cursor.copy(f"COPY {into} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+        return
+    # Many rows in each statement: after every statement other threads of this process may take
+    # Python's lock, for which this one would wait while it holds the write lock.
+    placeholders = f"({', '.join(['%s'] * len(columns))})"
+    at_once = max(1, _VALUES_IN_A_STATEMENT // len(columns))
+    groups = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+    for size, same in groupby(groups, key=len):
+        all_placeholders = ", ".join([placeholders] * size)
+        values = [list(chain.from_iterable(group)) for group in same]
+        _run_many(f"INSERT INTO {into} VALUES {all_placeholders}", values)  # noqa: S608  # our own column names
+
+
+def add_sightings(rows: Iterable[CountChange], *, signals: Mapping[UUID, Seen], by: Party) -> None:
+    """Add counts to a party's sightings, widening their span of time."""
+    adapt = connection.ops.adapt_datetimefield_value
+    _run_many(
+        _ADD_SIGHTING,
+        [
+            (
+                signals[row.signal].pk,
+                by.pk,
+                row.outcome.value,
+                row.count,
+                adapt(row.first_at),
+                adapt(row.last_at),
+            )
+            for row in rows
+        ],
+    )
+
+
+def live_values(values: Iterable[str], *, by: Party) -> list[str]:
+    """Return those of these values that a party shares live.
+
+    Most shares have none, so this cheap query comes first.
+    """
+    live = []
+    with connection.cursor() as cursor:
+        for batch in batches(values):
+            placeholders = ", ".join(["%s"] * len(batch))
+            # The state is a literal, so that the planner sees that the partial index applies.
+            cursor.execute(_LIVE_VALUES.format(marks=placeholders), [by.pk, *batch])
+            live += [value for (value,) in cursor.fetchall()]
+    return list(dict.fromkeys(live))
+
+
+def live_with(kind: str, values: Iterable[str]) -> list[int]:
+    """Return the primary keys of live signals of a kind with one of these values, of any party."""
+    pks = []
+    with connection.cursor() as cursor:
+        for batch in batches(values):
+            placeholders = ", ".join(["%s"] * len(batch))
+            cursor.execute(_LIVE_WITH.format(marks=placeholders), [kind, *batch])
+            pks += [pk for (pk,) in cursor.fetchall()]
+    return pks
+
+
+def withdrawn_with(values: Iterable[str]) -> list[int]:
+    """Return the primary keys of withdrawn signals with one of these values, of any party."""
+    pks = []
+    with connection.cursor() as cursor:
+        for batch in batches(values):
+            placeholders = ", ".join(["%s"] * len(batch))
+            cursor.execute(_WITHDRAWN_WITH.format(marks=placeholders), list(batch))
+            pks += [pk for (pk,) in cursor.fetchall()]
+    return pks
+
+
+def stamp(now: datetime) -> int:
+    """Return the stamp for a change made now, never lower than earlier ones.
+
+    Call it while holding the write lock.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LAST_STAMP)
+        return max(int(now.timestamp()), int(cursor.fetchone()[0]))
+
+
+def add_spans(
+    rows: Iterable[CountChange],
+    *,
+    curves: Mapping[UUID, CurveFacts],
+    by: Party,
+    now: datetime,
+) -> None:
+    """Add counts to the time spans of the crises whose signals were met.
+
+    A report from a machine whose clock runs ahead counts as of now: nothing is met in the future.
+    """
+    adapt = connection.ops.adapt_datetimefield_value
+    sums: Counter[tuple[object, ...]] = Counter()
+    for row in rows:
+        curve = curves.get(row.signal)
+        if curve is None:
+            continue
+        ends_at, minutes = span_of(min(row.last_at, now), since=curve.warned_at)
+        handling = handling_of(curve)
+        span_key = (curve.crisis, adapt(ends_at), minutes, handling, by.pk, row.outcome.value)
+        handling_columns = (curve.tlp, curve.audience, curve.shared_by)
+        sums[*span_key, (row.language or "").lower(), *handling_columns] += row.count
+    _run_many(_ADD_SPAN, [(*key, count) for key, count in sums.items()])
+
+
+def handling_of(curve: CurveFacts) -> str:
+    """Return the digest under which signals that the same parties may see are counted."""
+    handling = f"{curve.tlp}\n{curve.audience}\n{curve.shared_by}"
+    return hashlib.sha256(handling.encode()).hexdigest()
+
+
+def move(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -> None:
+    """Set the state and stamp of signals, and consecutive feed positions from first on."""
+    at_s = stamp(now)
+    _run_many(
+        "UPDATE signals_signal SET state = %s, stamp_s = %s, position = %s WHERE id = %s",
+        [(state.value, at_s, position, pk) for position, pk in enumerate(pks, start=first)],
+    )
+
+
+def _prepared(name: str, value: object) -> object:
+    """Return a column's value in the form that the database driver takes."""
+    prepared = _FIELDS[name].get_db_prep_save(value, connection)
+    # Convert bools: the lookup of an adapter for bool is slow in sqlite3.
+    is_sqlite_bool = isinstance(prepared, bool) and connection.vendor == "sqlite"
+    return int(prepared) if is_sqlite_bool else prepared
+
+
+def _run_many(statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run one statement with each row of values."""
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, rows)

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Content items, signals, sightings, opinions and the reports already counted."""
+
+from uuid import uuid4
+
+from django.db import models
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums import Opinion, Outcome, SignalState
+
+
+class ContentItem(models.Model):
+    """A piece of content that a party describes; its fingerprints are signals.
+
+    uid: the sharer's own id; an exercise may use it again for an item of its own.
+    """
+
+    uid = models.UUIDField()
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="content_items")
+    exercise = models.BooleanField(default=False)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["shared_by", "uid", "exercise"],
+                name="one_content_item_a_party_uid_and_mark",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uid)
+
+
+class Signal(models.Model):
+    """One fingerprint of content that parties should know again.
+
+    position: its place in the feed; every change that readers must learn of moves it up.
+    value:    lower-case hex; for a URL the digest of its canonical spelling, with url beside it;
+              for kinds as long as their content the SHA-256 of the value, which is a LongValue.
+    reach:    of a URL that covers a folder or a host; None: one address, or another kind.
+    audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
+    via:      ids of the hubs that it came through, with spaces between; "" where it began here.
+    stamp_s:  when it last changed or was judged, in seconds, for readers who count in them. Given
+              in the order of commits and never lower than one given before: decision 0063.
+    """
+
+    uid = models.UUIDField(unique=True)
+    position = models.BigIntegerField(unique=True)
+    stamp_s = models.BigIntegerField(default=0, db_default=0)
+    state = models.CharField(max_length=10, default=SignalState.LIVE)
+    kind = models.CharField(max_length=10, choices=[(k, k) for k in Kind])
+    value = models.CharField(max_length=64)
+    url = models.CharField(max_length=4096, blank=True)
+    # None and not "" goes over the wire, and that path bypasses Django's models.
+    reach = models.CharField(max_length=10, null=True)
+    quality = models.SmallIntegerField(null=True)
+    within_bits = models.SmallIntegerField(null=True)
+    content = models.ForeignKey(ContentItem, models.PROTECT, null=True, related_name="signals")
+    labels = models.JSONField(default=list)
+    ideology = models.CharField(max_length=30, null=True)
+    entity = models.CharField(max_length=120, null=True)
+    severity = models.CharField(max_length=10)
+    provenance = models.CharField(max_length=15)
+    confidence = models.SmallIntegerField()
+    tlp = models.CharField(max_length=15)
+    pap = models.CharField(max_length=10)
+    audience = models.TextField(blank=True)
+    is_disputed = models.BooleanField(default=False)
+    crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="signals")
+    exercise = models.BooleanField(default=False)
+    # No index of its own: most signals come from few parties, and a planner that picked it would
+    # read all of theirs to find one value.
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="signals", db_index=False)
+    shared_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdraw_reason = models.CharField(max_length=20, blank=True)
+    withdraw_note = models.CharField(max_length=500, blank=True)
+    via = models.CharField(max_length=300, blank=True, default="", db_default="")
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            # The value comes first: lookups by value use this index as well.
+            models.UniqueConstraint(
+                fields=["value", "kind", "shared_by", "exercise"],
+                condition=models.Q(state=SignalState.LIVE),
+                name="one_live_signal_a_party_and_value",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["stamp_s", "id"], name="signals_by_stamp"),
+            models.Index(fields=["crisis", "position"], name="signals_by_crisis"),
+            models.Index(
+                "expires_at",
+                condition=models.Q(state=SignalState.LIVE, expires_at__isnull=False),
+                name="live_signals_by_expiry",
+            ),
+            models.Index(
+                "value",
+                condition=models.Q(state=SignalState.WITHDRAWN),
+                name="withdrawn_signals_by_value",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value[:12]}"
+
+    @property
+    def ref(self) -> str:
+        """Return the name of this row in the ledger."""
+        return f"signal:{self.uid}"
+
+
+class LongValue(models.Model):
+    """A value as long as its content, stored once for all signals that have it; never changed.
+
+    It has its own table, so that no list of signals ever loads one.
+
+    digest: its SHA-256 in hex, which is the `value` of its signals.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    size_bytes = models.PositiveIntegerField()
+    value = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.digest[:12]} ({self.size_bytes} bytes)"
+
+
+class LongValueSpending(models.Model):
+    """The bytes of long values that a party shared on the last day on which it shared any."""
+
+    party = models.OneToOneField(Party, models.CASCADE, primary_key=True, related_name="+")
+    day = models.DateField()
+    spent_bytes = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.day} {self.spent_bytes}"
+
+
+class OpinionRow(models.Model):
+    """The opinion of one party about one signal. A newer opinion replaces it."""
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="opinions")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="opinions")
+    opinion = models.CharField(max_length=10, choices=[(o, o) for o in Opinion])
+    note = models.CharField(max_length=500, blank=True)
+    given_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["given_at"]
+        constraints = [
+            models.UniqueConstraint("signal", "party", name="one_opinion_a_party_and_signal")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.opinion}"
+
+
+class Sighting(models.Model):
+    """How often content matching a signal was seen at a party, by outcome."""
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="sightings")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="sightings")
+    outcome = models.CharField(max_length=10, choices=[(o, o) for o in Outcome])
+    count = models.BigIntegerField(default=0)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["signal", "party", "outcome"],
+                name="one_sighting_a_signal_party_and_outcome",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count}"
+
+
+class SightingSpan(models.Model):
+    """How often content of a crisis was met at a party in one span of time, in one language.
+
+    Signals that the same parties may see are counted together: tlp, audience and shared_by are
+    those of the signals, so that who may see a signal sees its share of the curve, and nobody else.
+
+    handling: SHA-256 of tlp, audience and shared_by, as an audience may be too long for an index.
+    language: a tag (BCP 47); "" where the provider did not say.
+    ends_at:  when the span ends; it began minutes before that.
+    """
+
+    crisis = models.ForeignKey(Crisis, models.PROTECT, related_name="spans")
+    handling = models.CharField(max_length=64)
+    tlp = models.CharField(max_length=15)
+    audience = models.TextField(blank=True)
+    shared_by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="spans")
+    outcome = models.CharField(max_length=10, choices=[(o.value, o.value) for o in Outcome])
+    language = models.CharField(max_length=35, blank=True)
+    ends_at = models.DateTimeField()
+    minutes = models.SmallIntegerField()
+    count = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["crisis", "ends_at", "minutes", "handling", "party", "outcome", "language"],
+                name="one_span_a_crisis_handling_party_and_time",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count} until {self.ends_at:%Y-%m-%d %H:%M}"
+
+
+class CountedReport(models.Model):
+    """An outcome report that was counted, kept so that it is never counted twice."""
+
+    uid = models.UUIDField()
+    party = models.ForeignKey(Party, models.PROTECT, related_name="reports")
+    agent = models.CharField(max_length=63)
+    counted = models.BigIntegerField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint("party", "uid", name="one_report_a_party_and_uid")]
+
+    def __str__(self) -> str:
+        return str(self.uid)
+
+
+class Outlier(models.Model):
+    """A row of a report that is left out of all sums until a person decides.
+
+    is_counted: None until somebody decided. decided_by: the party or person who decided, as named
+    in
+    the ledger.
+    """
+
+    uid = models.UUIDField(unique=True, default=uuid4)
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="outliers")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    agent = models.CharField(max_length=63)
+    outcome = models.CharField(max_length=10, choices=[(o.value, o.value) for o in Outcome])
+    language = models.CharField(max_length=35, blank=True)
+    count = models.BigIntegerField()
+    lookups = models.BigIntegerField()
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    received_at = models.DateTimeField()
+    is_counted = models.BooleanField(null=True)
+    decided_by = models.CharField(max_length=200, blank=True)
+    decided_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.outcome} x {self.count}, of {self.lookups} look-ups"

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Validate a bulk share against existing data; also used for dry runs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.crises.rules import crises as crisis_rules
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.signals import long_values
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.rules import checks as rules_ready, signals as rules
+from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.signals import Draft
+from stemtide.protocol.enums import PartyKind, WouldBe
+from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
+
+_BESIDE = frozenset({"signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"})
+"""Ledger kinds that change nothing for the bulk of another party."""
+
+_FEW_ENTRIES = 100
+
+
+def check_bulk(
+    bodies: Sequence[SignalIn | RowError], *, by: Party, now: datetime, names_others: bool = True
+) -> BulkCheckOut:
+    """Check each row of a bulk as if it were shared now. Nothing is written.
+
+    It reads the same rows as share_many, and takes no lock: it does not see concurrent changes. It
+    names only those signals of others that the party may see anyway.
+
+    names_others: whether the caller may read signals, and not only write.
+
+    raises: NotAllowedError for observers; TooManyError.
+    """
+    rules.check_share(kind=PartyKind(by.kind))
+    checked = plan(rules_ready.read(bodies, now=now), by=by, now=now)
+    new, placed, errors = checked.new, checked.placed, checked.errors
+    long_values.weigh(new, by=by, now=now)
+    others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
+    rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
+    rows += [
+        CheckedRow(
+            row=error.row, would_be=WouldBe.REFUSED, field=error.field, message=error.message
+        )
+        for error in errors
+    ]
+    return BulkCheckOut(
+        created=len(new),
+        existing=len(placed) - len(new),
+        refused=len(bodies) - len(placed),
+        rows=sorted(rows, key=lambda row: row.row),
+    )
+
+
+def _checked(row: int, draft: Draft, *, others: Iterable[UUID]) -> CheckedRow:
+    """Describe the result for a valid row. draft: its own, or that of the row that it repeats."""
+    is_first = row == draft.row
+    return CheckedRow(
+        row=row,
+        would_be=WouldBe.CREATED if is_first and draft.is_new else WouldBe.EXISTING,
+        id=None if draft.is_new else draft.uid,
+        same_as=None if is_first or not draft.is_new else draft.row,
+        others=list(others),
+    )
+
+
+def _shared_by_others(drafts: Iterable[Draft], *, viewer: Party) -> dict[reads.Key, list[UUID]]:
+    """Return live signals of other parties with the values of drafts, if the viewer may see them.
+
+    A single query finds and filters them. A second query over the results of the first would let a
+    party measure that somebody has a value which it may not see.
+    """
+    values: dict[str, set[str]] = {}
+    for draft in drafts:
+        values.setdefault(draft.body.kind.value, set()).add(draft.value)
+    uids_by_key: dict[reads.Key, list[UUID]] = {}
+    for kind, of_kind in values.items():
+        for batch in long_values.batches(sorted(of_kind)):
+            rows = Signal.objects.filter(reads.visible(viewer), kind=kind, value__in=batch)
+            # The state is a literal, so that the planner sees that the partial index applies.
+            rows = rows.extra(where=["signals_signal.state = 'live'"])
+            facts = rows.exclude(shared_by=viewer).order_by()
+            for value, exercise, uid in facts.values_list("value", "exercise", "uid"):
+                uids_by_key.setdefault((kind, value, exercise), []).append(uid)
+    return {key: sorted(uids) for key, uids in uids_by_key.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The result of validating the rows of a bulk; it holds until somebody writes.
+
+    new: drafts to store; placed: the draft or stored signal for each row; errors: of the other
+    rows.
+    entries: the last ledger entry before anything was looked up.
+    """
+
+    new: list[Draft]
+    placed: dict[int, Draft]
+    errors: list[RowError]
+    around: "Surroundings"
+    entries: int
+
+    def still_holds(self, *, by: Party) -> bool:
+        """Whether nothing was written since that could change the result for a row.
+
+        Every write leaves a ledger entry. Entries of other parties in _BESIDE change nothing here.
+        """
+        since = ledger.unabridged(after=self.entries, limit=_FEW_ENTRIES, by=by.ref)
+        is_known = len(since) < _FEW_ENTRIES
+        return is_known and all(entry.kind in _BESIDE and entry.actor != by.ref for entry in since)
+
+
+def plan(ready: Ready, *, by: Party, now: datetime) -> Plan:
+    """Look up the result for each row of a bulk. Nothing is written."""
+    entries = ledger.heads().entries
+    errors = list(ready.errors)
+    around = Surroundings(by, now=now)
+    fitting = [draft for draft in ready.drafts if around.takes(draft, errors=errors)]
+    new, placed = tell_new(fitting, errors=errors, by=by)
+    return Plan(new, placed, errors, around, entries)
+
+
+class Surroundings:
+    """Cache of the crises and parties that rows refer to. crises: primary keys by public id."""
+
+    def __init__(self, by: Party, *, now: datetime) -> None:
+        self._by = by
+        self._hub = ledger.heads().hub
+        self._now = now
+        self._crises: dict[UUID, rules.CrisisFacts | None] = {}
+        self._parties: set[str] = set()
+        self.crises: dict[UUID | None, int | None] = {None: None}
+
+    def takes(self, draft: Draft, *, errors: list[RowError]) -> bool:
+        """Whether a draft fits its crisis and audience. If not, append the reason to errors."""
+        try:
+            self._check(draft.body)
+        except InvalidError as error:
+            errors.append(RowError(row=draft.row, field=error.field, message=error.message))
+            return False
+        return True
+
+    def _check(self, body: SignalIn) -> None:
+        """Refuse a row whose crisis or audience does not exist or does not fit.
+
+        raises: InvalidError.
+        """
+        rules.check_way(body.via, hub=self._hub)
+        if body.crisis is not None:
+            self.check_crisis(body.crisis, exercise=body.exercise)
+        if missing := set(body.audience) - self._parties:
+            self._parties.update(parties.existing(missing, viewer=self._by))
+            rules.check_audience(body.audience, existing=self._parties)
+
+    def check_crisis(self, uid: UUID, *, exercise: bool) -> None:
+        """Refuse a crisis that takes no signal of the party now. raises: InvalidError."""
+        if uid not in self._crises:
+            self._crises[uid] = self._find_crisis(uid)
+        rules.check_crisis(self._crises[uid], crisis=uid, exercise=exercise)
+
+    def _find_crisis(self, uid: UUID) -> rules.CrisisFacts | None:
+        """Return the facts of a crisis for the rules; None if the sharer may not see it."""
+        try:
+            row = crises.find(uid, viewer=self._by)
+        except NotFoundError:
+            return None
+        self.crises[uid] = row.pk
+        facts = crises.facts(row, viewer=self._by)
+        return rules.CrisisFacts(
+            is_open=crisis_rules.accepts_signals(facts, now=self._now),
+            in_room=crisis_rules.is_in_room(facts, self._by),
+            exercise=row.exercise,
+        )
+
+
+def tell_new(
+    drafts: Iterable[Draft], *, errors: list[RowError], by: Party
+) -> tuple[list[Draft], dict[int, Draft]]:
+    """Return the drafts of values that the party does not share yet, and the draft for every row.
+
+    A row whose value the party shares already, or shares in an earlier row, maps to that signal.
+    """
+    drafts = list(drafts)
+    before = reads.shared_before({draft.value for draft in drafts}, by=by)
+    first: dict[reads.Key, Draft] = {}
+    new: list[Draft] = []
+    placed: dict[int, Draft] = {}
+    for draft in drafts:
+        match = first.get(key := draft.key)
+        if match is None and (stored := before.get(key)):
+            match = replace(draft, **stored._asdict(), is_new=False)
+        elif match is None:
+            match = draft
+            new.append(draft)
+        first[key] = match
+        try:
+            rules.check_same(draft.facts, match.facts)
+        except ConflictError as error:
+            errors.append(RowError(row=draft.row, field="conflict", message=str(error)))
+        else:
+            placed[draft.row] = match
+    return new, placed

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read signals as rows of a table, for files that leave the hub."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.long_values import Row, in_parts
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.rules.signals import unpack_audience
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.files.columns import COLUMNS
+from stemtide.protocol.messages.signals import is_long
+
+_CHUNK = 5000
+"""Signals that are read at once."""
+
+_STORED = {
+    "content": "content__uid",
+    "crisis": "crisis__uid",
+    "disputed": "is_disputed",
+    "id": "uid",
+    "shared_by": "shared_by__name",
+}
+"""Columns of the table of signals that are named otherwise on the wire."""
+
+_SELECTED = tuple(_STORED.get(name, name) for name in COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The signals that an export selects.
+
+    kinds: empty for all.  after: changed after this feed position.  since: changed after this time.
+    exercise: include exercise signals.  ended: include withdrawn and expired signals.
+    """
+
+    crisis: UUID | None = None
+    kinds: tuple[Kind, ...] = ()
+    after: int = 0
+    since: datetime | None = None
+    exercise: bool = False
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """Signals as of one feed position of a hub. Later changes follow in the feed.
+
+    parts: lists of rows by COLUMNS, oldest position first, read lazily.
+    """
+
+    hub: UUID
+    position: int
+    parts: Iterator[list[Row]]
+
+
+def export(selection: Wanted, *, viewer: Party) -> Export:
+    """Select the signals that a party may see, for an export.
+
+    raises: NotFoundError for a crisis that the viewer may not see.
+    """
+    heads = ledger.heads()
+    after = selection.after
+    if selection.since is not None:
+        after = max(after, ledger.until(selection.since, by="export")[0])
+    rows = Signal.objects.filter(visible(viewer), position__lte=heads.positions)
+    if selection.crisis is not None:
+        rows = rows.filter(crisis=crises.find(selection.crisis, viewer=viewer))
+    if selection.kinds:
+        rows = rows.filter(kind__in=selection.kinds)
+    if not selection.exercise:
+        rows = rows.filter(exercise=False)
+    if not selection.ended:
+        rows = rows.filter(state=SignalState.LIVE)
+    return Export(heads.hub, heads.positions, _parts(rows, after=after, viewer=viewer))
+
+
+def _parts(rows: QuerySet[Signal], *, after: int, viewer: Party) -> Iterator[list[Row]]:
+    """Yield the rows after a position in chunks, with long values filled in."""
+    while True:
+        chunk = rows.filter(position__gt=after).order_by("position")
+        columns = list(chunk.values_list(*_SELECTED)[:_CHUNK])
+        if not columns:
+            return
+        visible_crises = crises.seen(viewer=viewer)
+        named = [_row(values, visible_crises=visible_crises) for values in columns]
+        yield from in_parts(named)
+        after = named[-1]["position"]
+
+
+def _row(columns: tuple[Any, ...], *, visible_crises: frozenset[UUID] | None) -> dict[str, Any]:
+    """Return a signal's columns by name. visible_crises: those that may be named; None for all."""
+    row = dict(zip(COLUMNS, columns, strict=True))
+    row["audience"] = sorted(unpack_audience(row["audience"]))
+    row["via"] = row["via"].split()
+    row["url"] = row["url"] or None
+    row["withdraw_reason"] = row["withdraw_reason"] or None
+    if visible_crises is not None and row["crisis"] not in visible_crises:
+        row["crisis"] = None
+    if row["state"] != SignalState.LIVE and is_long(Kind(row["kind"])):
+        row["value"] = None  # the row holds only its digest
+    return row

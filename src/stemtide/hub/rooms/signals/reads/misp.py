@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Group signals into MISP events, because MISP refetches a whole event when any part changes.
+
+Every signal is in an event of the permanent database, chosen once by its primary key. A signal of a
+crisis is also in an event of that crisis, for parties that take part in it.
+"""
+
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.db.models import F, Max, Min, Q, QuerySet
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.interop.misp import events as misp
+from stemtide.interop.misp.events import MAX_SIGNALS, TYPE_OF, EventHead
+
+Row = dict[str, Any]
+"""The columns that an attribute is built from, by the names of protocol.misp."""
+
+_COLUMNS = {
+    "uid": "id",
+    "stamp_s": "stamp_s",
+    "state": "state",
+    "kind": "kind",
+    "value": "value",
+    "url": "url",
+    "labels": "labels",
+    "severity": "severity",
+    "provenance": "provenance",
+    "confidence": "confidence",
+    "tlp": "tlp",
+    "pap": "pap",
+    "is_disputed": "disputed",
+    "shared_by__name": "shared_by",
+    "via": "via",
+}
+_KINDS = tuple(kind.value for kind in TYPE_OF)
+
+
+class _Sum(NamedTuple):
+    """Aggregates over the signals of one block, crisis and TLP."""
+
+    block: int
+    crisis: UUID | None
+    tlp: str
+    stamp_s: int
+    since: datetime
+
+
+def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
+    """Return the events of a party's feed, the permanent database first, then crises."""
+    rooms = rooms_of(viewer=viewer)
+    rows = _given(viewer).annotate(block=F("pk") / MAX_SIGNALS).order_by()
+    groups = rows.values_list("block", "crisis__uid", "tlp")
+    sums = [_Sum(*group) for group in groups.annotate(Max("stamp_s"), Min("shared_at"))]
+    parts: dict[tuple[UUID | None, int], list[_Sum]] = {}
+    for group_sum in sums:
+        parts.setdefault((None, group_sum.block), []).append(group_sum)
+        if group_sum.crisis in rooms:
+            parts.setdefault((group_sum.crisis, group_sum.block), []).append(group_sum)
+    hub = ledger.heads().hub
+    order = sorted(parts, key=lambda part: (part[0] is not None, str(part[0]), part[1]))
+    return [
+        EventHead(
+            hub=hub,
+            block=block,
+            crisis=crisis,
+            title=rooms[crisis] if crisis else "",
+            tlp=misp.strictest(group_sum.tlp for group_sum in parts[crisis, block]),
+            timestamp=misp.rising(
+                max(group_sum.stamp_s for group_sum in parts[crisis, block]), now=now
+            ),
+            since=min(group_sum.since for group_sum in parts[crisis, block]),
+        )
+        for crisis, block in order
+    ]
+
+
+def rooms_of(*, viewer: Party) -> dict[UUID, str]:
+    """Return the real crises in which a party takes part: id and name."""
+    visible_crises = crises.crises(viewer=viewer)
+    return {
+        crisis.id: crisis.name
+        for crisis in visible_crises
+        if crisis.in_room and not crisis.exercise
+    }
+
+
+def rows_of(
+    head: EventHead, *, viewer: Party, only: Collection[UUID] | None = None
+) -> Iterator[Row]:
+    """Yield the signals of an event that a party may see, ended ones included, by primary key.
+
+    only: a few hundred ids; None for all.
+    """
+    first = head.block * MAX_SIGNALS
+    rows = _given(viewer).filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
+    if head.crisis is not None:
+        rows = rows.filter(crisis__uid=head.crisis)
+    return _named(rows if only is None else rows.filter(uid__in=only))
+
+
+def _named(rows: QuerySet[Signal]) -> Iterator[Row]:
+    """Yield signals by column name, ordered by primary key."""
+    for columns in rows.order_by("pk").values_list(*_COLUMNS):
+        row = dict(zip(_COLUMNS.values(), columns, strict=True))
+        yield row | {"via": row["via"].split()}
+
+
+def _given(viewer: Party) -> QuerySet[Signal]:
+    """Return the signals that MISP can hold: real ones, each of a single value of a kind it knows.
+
+    Signals of whole folders or hosts are left out: MISP would treat them as one address.
+    """
+    rows = Signal.objects.filter(visible(viewer), exercise=False, kind__in=_KINDS)
+    return rows.exclude(Q(kind=Kind.URL) & (Q(url="") | Q(reach__isnull=False)))

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read the outcomes of one crisis: by provider, by language, over time."""
+
+from collections.abc import Iterable
+from itertools import groupby
+from uuid import UUID
+
+from django.db.models import Max, QuerySet, Sum
+
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.signals.long_values import batches
+from stemtide.hub.rooms.signals.models import Sighting, SightingSpan, Signal
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.views import (
+    CountRow,
+    CountTable,
+    CurveFacts,
+    CurvePoint,
+    Outcomes,
+    weigh,
+)
+from stemtide.protocol.enums import Outcome
+
+
+def table(crisis: UUID, *, viewer: Party) -> CountTable:
+    """Return the outcomes of the signals of a crisis that a party may see.
+
+    Coordinating parties see every provider; a provider sees itself and the total; an observer the
+    total.
+    """
+    sightings = Sighting.objects.filter(visible(viewer, "signal__"), signal__crisis__uid=crisis)
+    spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
+    own = sightings if viewer.kind in COORDINATING else sightings.filter(party=viewer)
+    return CountTable(
+        providers=_by_provider(own),
+        languages=_by_language(spans),
+        total=Outcomes(**_sums(sightings)),
+    )
+
+
+def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
+    """Return the cumulative counts of matched and blocked content of a crisis, earliest first.
+
+    It covers all providers together, and the signals that a party may see.
+    """
+    spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
+    summed = spans.order_by("ends_at").values_list("ends_at", "outcome").annotate(Sum("count"))
+    matched = blocked = 0
+    points = []
+    for at, group in groupby(summed, key=lambda row: row[0]):
+        for _, outcome, count in group:
+            matched += count
+            blocked += count if outcome == Outcome.BLOCKED else 0
+        points.append(CurvePoint(at=at, seen=matched, blocked=blocked))
+    return points
+
+
+def version(crisis: UUID, *, viewer: Party) -> int:
+    """Return a number that changes whenever table or curve change; cheap to compute."""
+    spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
+    return weigh(dict(spans.order_by().values_list("outcome").annotate(Sum("count"))))
+
+
+def counts_at(uids: Iterable[UUID], *, viewer: Party) -> dict[tuple[UUID, Outcome], int]:
+    """Return how many of a party's own uploads count at each signal and outcome."""
+    counts = {}
+    for batch in batches(uids):
+        rows = Sighting.objects.filter(signal__uid__in=batch, party=viewer)
+        for uid, outcome, count in rows.values_list("signal__uid", "outcome", "count"):
+            counts[uid, Outcome(outcome)] = count
+    return counts
+
+
+def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts]:
+    """Return where outcomes of these signals count over time; signals of no crisis are left out."""
+    curves = {}
+    for batch in batches(uids):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch, crisis__isnull=False)
+        columns = rows.values_list(
+            "uid", "crisis", "crisis__warned_at", "tlp", "audience", "shared_by"
+        )
+        curves.update(
+            {uid: CurveFacts(pk, warned, *handling) for uid, pk, warned, *handling in columns}  # type: ignore[arg-type]  # columns as named
+        )
+    return curves
+
+
+def met(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # a room above, which checks access
+    """Return how often agents have met content of these signals, by party.
+
+    by: the caller. Reversed outcomes are not counted; an upload that matches two signals counts
+    twice.
+    """
+    sums: dict[str, int] = {}
+    for batch in batches(uids):
+        rows = Sighting.objects.filter(signal__uid__in=batch).exclude(outcome=Outcome.REVERSED)
+        for name, count in rows.order_by().values_list("party__name").annotate(Sum("count")):
+            sums[name] = sums.get(name, 0) + count
+    return sums
+
+
+def _by_provider(sightings: QuerySet[Sighting]) -> list[CountRow]:
+    """Return one row for each provider, highest total first."""
+    sums: dict[tuple[str, str], dict[str, int]] = {}
+    rows = sightings.order_by().values_list("party__name", "party__title", "outcome")
+    for name, title, outcome, count in rows.annotate(Sum("count")):
+        sums.setdefault((name, title), {})[outcome] = count
+    last = dict(sightings.order_by().values_list("party__name").annotate(Max("last_at")))
+    table_rows = [
+        CountRow(name, title, Outcomes(**counts), last[name])
+        for (name, title), counts in sums.items()
+    ]
+    return sorted(table_rows, key=lambda row: (-row.outcomes.total, row.name))
+
+
+def _by_language(spans: QuerySet[SightingSpan]) -> list[CountRow]:
+    """Return one row for each language, most frequent first; "" where none was reported."""
+    sums: dict[str, dict[str, int]] = {}
+    rows = spans.order_by().values_list("language", "outcome")
+    for language, outcome, count in rows.annotate(Sum("count")):
+        sums.setdefault(language, {})[outcome] = count
+    table_rows = [CountRow(tag, tag, Outcomes(**counts)) for tag, counts in sums.items()]
+    return sorted(table_rows, key=lambda row: (not row.name, -row.outcomes.total, row.name))
+
+
+def _sums(sightings: QuerySet[Sighting]) -> dict[str, int]:
+    """Return the sum of sightings for each outcome."""
+    return dict(sightings.order_by().values_list("outcome").annotate(Sum("count")))

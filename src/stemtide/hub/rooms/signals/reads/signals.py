@@ -1,0 +1,403 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read signals: single ones, the feed, snapshots, the board, and totals."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from django.db.models import Count, Max, Q, QuerySet, Sum
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.platform.errors import ConflictError, NotFoundError
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.reads import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals.long_values import Row, batches, in_parts, whole
+from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Sighting, Signal
+from stemtide.hub.rooms.signals.reads import disputes as reads_disputes
+from stemtide.hub.rooms.signals.rules.signals import Facts, SignalFacts, unpack_audience
+from stemtide.hub.rooms.signals.views import (
+    NAMES,
+    WIRE,
+    BoardRow,
+    Change,
+    Outcomes,
+    Seen,
+    SightingRow,
+    board_row,
+)
+from stemtide.protocol.enums import (
+    Opinion,
+    Outcome,
+    Provenance,
+    Reach,
+    Severity,
+    SignalState,
+    WithdrawReason,
+)
+from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
+from stemtide.protocol.messages.signals import OpinionOut, SignalOut
+from stemtide.protocol.sync.feed import MAX_PAGE, FeedEntry, FeedPage, FeedSignal, Tombstone
+
+Key = tuple[str, str, bool]
+"""The key that a party shares once: kind, value, exercise."""
+
+_CHUNK = 5000
+"""Signals in one chunk of a snapshot."""
+
+
+class Before(NamedTuple):
+    """A live signal that a party shared earlier."""
+
+    uid: UUID
+    position: int
+    facts: Facts
+
+
+def signal(uid: UUID, *, viewer: Party) -> SignalOut:
+    """Return one signal, in any state.
+
+    raises: NotFoundError, also for a signal that the viewer may not see.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Signal:
+    """Return the row of one signal, for writes.
+
+    raises: NotFoundError, also for a signal that the viewer may not see.
+    """
+    rows = Signal.objects.select_related("shared_by", "content", "crisis")
+    row = rows.filter(visible(viewer), uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no signal {uid} that your party may see", uid=uid)
+    return row
+
+
+def facts(row: Signal, *, viewer: Party) -> SignalFacts:  # noqa: ARG001  # find() checked access
+    """Return the facts about a signal that the rules need."""
+    state = SignalState(row.state)
+    ended_at = row.expires_at if state is SignalState.EXPIRED else row.withdrawn_at
+    return SignalFacts(state=state, shared_by=row.shared_by.name, ended_at=ended_at)
+
+
+def describe(row: Signal, *, viewer: Party) -> SignalOut:
+    """Return a signal in its wire format."""
+    return SignalOut(
+        id=row.uid,
+        position=row.position,
+        state=SignalState(row.state),
+        kind=Kind(row.kind),
+        value=whole(row.kind, row.value),
+        url=row.url or None,
+        quality=row.quality,
+        within_bits=row.within_bits,
+        reach=Reach(row.reach) if row.reach else None,
+        content=row.content.uid if row.content else None,
+        labels=row.labels,
+        ideology=row.ideology,
+        entity=row.entity,
+        severity=Severity(row.severity),
+        provenance=Provenance(row.provenance),
+        confidence=row.confidence,
+        tlp=Tlp(row.tlp),
+        pap=Pap(row.pap),
+        audience=sorted(unpack_audience(row.audience)),
+        disputed=row.is_disputed,
+        crisis=crises.named(row.crisis, viewer=viewer),
+        exercise=row.exercise,
+        shared_by=row.shared_by.name,
+        shared_at=row.shared_at,
+        expires_at=row.expires_at,
+        withdrawn_at=row.withdrawn_at,
+        withdraw_reason=WithdrawReason(row.withdraw_reason) if row.withdraw_reason else None,
+        withdraw_note=row.withdraw_note,
+        via=[UUID(hub) for hub in row.via.split()],
+        opinions=[_opinion(opinion) for opinion in row.opinions.select_related("party")],
+    )
+
+
+def _opinion(row: OpinionRow) -> OpinionOut:
+    """Return one party's opinion in its wire format."""
+    return OpinionOut(
+        party=row.party.name,
+        opinion=Opinion(row.opinion),
+        note=row.note,
+        given_at=row.given_at,
+    )
+
+
+def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
+    """Return the live signals of a party that have one of these values."""
+    before = {}
+    for batch in batches(statements.live_values(values, by=by)):
+        rows = Signal.objects.filter(
+            shared_by=by, state=SignalState.LIVE, value__in=batch
+        ).order_by()
+        for row in rows.values_list("kind", "value", "exercise", "uid", "position", *_FACTS):
+            kind, value, exercise, uid, position, *columns = row
+            facts = Facts(*columns)
+            facts = facts._replace(labels=tuple(facts.labels))
+            before[kind, value, exercise] = Before(uid, position, facts)
+    return before
+
+
+def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Seen]:
+    """Return those of these signals that a party may see, in any state."""
+    signals = {}
+    for batch in batches(uids):
+        rows = Signal.objects.filter(visible(viewer), uid__in=batch)
+        columns = rows.values_list("uid", "pk", "exercise", "crisis__uid", "shared_at")
+        signals.update({column[0]: Seen(*column[1:]) for column in columns})
+    return signals
+
+
+def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UUID, int]:
+    """Return the primary keys of those content items of a party that exist."""
+    pks: dict[UUID, int] = {}
+    for batch in batches(uids):
+        rows = ContentItem.objects.filter(shared_by=by, exercise=exercise, uid__in=batch)
+        pks.update(rows.values_list("uid", "pk"))
+    return pks
+
+
+def feed(
+    after: int,
+    *,
+    viewer: Party,
+    limit: int = MAX_PAGE,
+    exercise: bool = False,
+    history: str = "",
+) -> FeedPage:
+    """Return the signals that changed after a position, oldest first, each at its latest position.
+
+    The head is read before the rows, so that next never passes a row that commits in between.
+
+    history: the history digest at that position, as the reader got it; "" if the reader has none.
+    raises:  ConflictError if the hub's feed ends before that position, or has another history
+             there: the hub was restored from a backup.
+    """
+    heads = ledger.heads()
+    if after > heads.positions:
+        raise ConflictError(
+            "this hub's feed ends at {positions}, before {after}: it was set back to an earlier"
+            " state; load the snapshot and follow from there",
+            positions=heads.positions,
+            after=after,
+        )
+    if history and history != ledger.history(after, by=viewer.ref):
+        raise ConflictError(
+            "this hub's feed has another history up to {after} than yours: it was set back to an"
+            " earlier state; load the snapshot and follow from there",
+            after=after,
+        )
+    size = max(1, min(limit, MAX_PAGE))
+    rows = feed_rows(viewer, exercise=exercise).filter(
+        position__gt=after, position__lte=heads.positions
+    )
+    changed = named(rows.order_by("position").values_list(*WIRE)[: size + 1], viewer=viewer)
+    page = next(in_parts(changed[:size]))  # long values may fill a page sooner
+    more = len(page) < len(changed)
+    entries = [_entry(row) for row in page]
+    next_position = entries[-1].position if more else heads.positions
+    return FeedPage.model_construct(
+        hub=heads.hub,
+        entries=entries,
+        next=next_position,
+        head=heads.positions,
+        more=more,
+        history=ledger.history(next_position, by=viewer.ref),
+    )
+
+
+def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
+    """Yield all live signals that a party may see: JSON lines, head first, tail last.
+
+    A signal that changes meanwhile gets a position above the head's, so the feed delivers it.
+    """
+    heads = ledger.heads()
+    history = ledger.history(heads.positions, by=viewer.ref)
+    head = {"hub": heads.hub, "position": heads.positions, "history": history}
+    yield ENCODER.encode(head) + b"\n"
+    live = feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
+    after, count = 0, 0
+    while True:
+        rows = live.filter(position__gt=after, position__lte=heads.positions).order_by("position")
+        chunk = named(rows.values_list(*WIRE[1:])[:_CHUNK], viewer=viewer, names=NAMES[1:])
+        if not chunk:
+            break
+        yield from map(ENCODER.encode_lines, in_parts(chunk))
+        after, count = chunk[-1]["position"], count + len(chunk)
+    yield ENCODER.encode({"signals": count}) + b"\n"
+
+
+def changes(after: int, *, viewer: None) -> list[Change]:  # noqa: ARG001  # for everyone; the notifier filters
+    """Return the changes after a position, one per handling, lowest position first."""
+    rows = Signal.objects.filter(position__gt=after).order_by()
+    groups = rows.values_list("shared_by__name", "tlp", "audience", "exercise")
+    return [
+        Change(
+            position=position,
+            shared_by=shared_by,
+            tlp=Tlp(tlp),
+            audience=unpack_audience(audience),
+            exercise=exercise,
+        )
+        for shared_by, tlp, audience, exercise, position in groups.annotate(
+            last=Max("position")
+        ).order_by("last")
+    ]
+
+
+def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> list[BoardRow]:
+    """Return live and lately withdrawn signals grouped by content, latest change first.
+
+    exercise: None for real and exercise alike.
+    """
+    rows = Signal.objects.filter(visible(viewer)).exclude(state=SignalState.EXPIRED)
+    if exercise is not None:
+        rows = rows.filter(exercise=exercise)
+    latest: Iterable[tuple[int, int | None]] = rows.order_by("-position").values_list(
+        "pk", "content_id"
+    )[: limit * 6]
+    keys = dict.fromkeys(
+        (None, pk) if content is None else (content, None) for pk, content in latest
+    )
+    newest_keys = list(islice(keys, limit))
+    loose = [pk for _, pk in newest_keys if pk is not None]
+    items = [content for content, _ in newest_keys if content is not None]
+    matching = rows.filter(Q(pk__in=loose) | Q(content__in=items)).order_by("-position")
+    groups: dict[object, list[Signal]] = {}
+    for row in matching.select_related("shared_by", "content", "crisis"):
+        key = ("signal", row.pk) if row.content_id is None else ("content", row.content_id)
+        groups.setdefault(key, []).append(row)
+    counts = _outcomes_by_signal([row.pk for group in groups.values() for row in group])
+    return [board_row(group, counts=counts) for group in groups.values()]
+
+
+def sightings(
+    *, viewer: Party, exercise: bool | None = None, signal: UUID | None = None
+) -> list[SightingRow]:
+    """Return the outcomes of the signals (or of one signal) that a party may see, by provider.
+
+    Coordinating parties get a row for each provider; a provider its own and the total (is_total);
+    an observer the total. exercise: None for real and exercise alike.
+    """
+    visible_sightings = Sighting.objects.filter(visible(viewer, "signal__"))
+    if exercise is not None:
+        visible_sightings = visible_sightings.filter(signal__exercise=exercise)
+    if signal is not None:
+        visible_sightings = visible_sightings.filter(signal__uid=signal)
+    if viewer.kind in COORDINATING:
+        return _sighting_rows(visible_sightings)
+    return [*_sighting_rows(visible_sightings.filter(party=viewer)), _total_row(visible_sightings)]
+
+
+def totals(*, viewer: Party) -> dict[str, int]:
+    """Return counts for metrics over all that the viewer may see, real and exercise together."""
+    heads = ledger.heads()
+    rows = Signal.objects.filter(visible(viewer))
+    states = dict(rows.order_by().values_list("state").annotate(Count("pk")))
+    sums = _outcomes(Sighting.objects.filter(visible(viewer, "signal__")))
+    return {
+        "ledger_entries": heads.entries,
+        "feed_position": heads.positions,
+        **{f"signals_{state}": states.get(state, 0) for state in SignalState},
+        "signals_disputed": rows.filter(state=SignalState.LIVE, is_disputed=True).count(),
+        **{f"outcomes_{outcome}": sums.get(outcome, 0) for outcome in Outcome},
+    }
+
+
+_FACTS = tuple(
+    {"content": "content__uid", "crisis": "crisis__uid"}.get(n, n) for n in Facts._fields
+)
+"""Columns in the order of Facts."""
+
+ENCODER = msgspec.json.Encoder()
+
+
+def visible(viewer: Party, prefix: str = "") -> Q:
+    """Return the SQL filter for signals that a party may see (protocol.handling.may_receive)."""
+    kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
+    return (
+        Q(**{f"{prefix}shared_by": viewer})
+        | Q(**{f"{prefix}audience__contains": f"|{viewer.name}|"})
+        | Q(**{f"{prefix}audience": "", f"{prefix}tlp__in": kinds})
+    )
+
+
+def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
+    """Return the signals of a party's feed: real ones, and those of exercises on request."""
+    rows = Signal.objects.filter(visible(viewer))
+    return rows if exercise else rows.filter(exercise=False)
+
+
+def named(
+    rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = NAMES
+) -> list[Row]:
+    """Return rows of WIRE by wire name, without the names of crises that the viewer may not see."""
+    visible_crises, at = crises.seen(viewer=viewer), names.index("crisis")
+    if visible_crises is not None:
+        rows = (
+            row if row[at] in visible_crises else (*row[:at], None, *row[at + 1 :]) for row in rows
+        )
+    return reads_disputes.mark_own((dict(zip(names, row, strict=True)) for row in rows), viewer)
+
+
+def _entry(row: Row) -> FeedEntry:
+    """Return the feed entry for a row."""
+    entry = FeedSignal if row["state"] == SignalState.LIVE else Tombstone
+    return entry.model_validate(row)
+
+
+def _outcomes_by_signal(pks: list[int]) -> dict[int, Outcomes]:
+    """Return the outcomes of each signal, summed over all providers."""
+    sums: dict[int, dict[str, int]] = {}
+    for batch in batches(pks):
+        rows = Sighting.objects.filter(signal__in=batch).values_list("signal_id", "outcome")
+        for pk, outcome, count in rows.annotate(Sum("count")):
+            sums.setdefault(pk, {})[outcome] = count
+    return {pk: Outcomes(**counts) for pk, counts in sums.items()}
+
+
+def _outcomes(sightings: QuerySet[Sighting]) -> dict[str, int]:
+    """Return the sum of sightings for each outcome."""
+    return dict(sightings.order_by().values_list("outcome").annotate(Sum("count")))
+
+
+def _sighting_rows(sightings: QuerySet[Sighting]) -> list[SightingRow]:
+    """Return one row for each provider with sightings, by name."""
+    return [
+        _sighting_row(sightings.filter(party=pk), party=name, title=title)
+        for pk, name, title in sightings.order_by("party__name")
+        .values_list("party", "party__name", "party__title")
+        .distinct()
+    ]
+
+
+def _total_row(sightings: QuerySet[Sighting]) -> SightingRow:
+    """Return one row for all providers together."""
+    return _sighting_row(sightings, party="", title="All providers", is_total=True)
+
+
+def _sighting_row(
+    sightings: QuerySet[Sighting], *, party: str, title: str, is_total: bool = False
+) -> SightingRow:
+    """Sum sightings into one row."""
+    sums = _outcomes(sightings)
+    facts = sightings.aggregate(signals=Count("signal", distinct=True), last_at=Max("last_at"))
+    return SightingRow(
+        party=party,
+        title=title,
+        blocked=sums.get(Outcome.BLOCKED, 0),
+        held=sums.get(Outcome.HELD, 0),
+        logged=sums.get(Outcome.LOGGED, 0),
+        reversed=sums.get(Outcome.REVERSED, 0),
+        signals=facts["signals"],
+        last_at=facts["last_at"],
+        is_total=is_total,
+    )

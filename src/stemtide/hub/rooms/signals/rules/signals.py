@@ -1,0 +1,391 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for signals: who may share, withdraw, judge and report, and when two shares are equal."""
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import attrgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from stemtide.fingerprints.blanks import why_blank
+from stemtide.fingerprints.kinds import MIN_QUALITY, SIZE_BYTES, Kind
+from stemtide.fingerprints.url import canonical as url
+from stemtide.fingerprints.url.reach import Reach, rule_of
+from stemtide.hub.platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    RefusalError,
+    TooManyError,
+)
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.rules.parties import check_expiry
+from stemtide.protocol.enums import PartyKind, SignalState
+from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
+
+__all__ = [
+    "BulkRefusedError",
+    "CrisisFacts",
+    "Draft",
+    "Facts",
+    "SignalFacts",
+    "TooManyError",
+    "acts",
+    "allows",
+    "check_audience",
+    "check_crisis",
+    "check_live",
+    "check_opine",
+    "check_report",
+    "check_same",
+    "check_share",
+    "check_signal",
+    "check_spending",
+    "check_tell",
+    "check_way",
+    "check_withdraw",
+    "facts_of",
+    "pack_audience",
+    "read_rows",
+    "span_of",
+    "unpack_audience",
+    "uuid_at",
+]
+
+
+_DAY_S = 86_400
+
+
+class BulkRefusedError(RefusalError):
+    """A bulk has bad rows, so nothing of it was stored. errors: all of them."""
+
+    def __init__(self, errors: Sequence[RowError]) -> None:
+        super().__init__(
+            f"{len(errors)} of the signals cannot be stored, so none was: correct the rows named"
+            " here, or send ?partial=1 to store the good ones"
+        )
+        self.errors = list(errors)
+
+
+class Facts(NamedTuple):
+    """The facts that a sharer gives about a value. Shares are equal only if all facts are equal."""
+
+    quality: int | None
+    within_bits: int | None
+    reach: str | None
+    content: UUID | None
+    labels: tuple[str, ...]
+    ideology: str | None
+    entity: str | None
+    severity: str
+    provenance: str
+    confidence: int
+    tlp: str
+    pap: str
+    audience: str
+    expires_at: datetime | None
+    crisis: UUID | None
+
+
+_said = attrgetter(*Facts._fields)
+"""Reads from a body the fields that facts_of uses."""
+
+
+def facts_of(body: SignalIn) -> Facts:
+    """Return the facts in a message, with sets sorted."""
+    return Facts(
+        quality=body.quality,
+        within_bits=body.within_bits,
+        reach=None if _reach(body) is Reach.ADDRESS else _reach(body).name.lower(),
+        content=body.content,
+        labels=tuple(sorted(set(body.labels))),
+        ideology=body.ideology,
+        entity=body.entity,
+        severity=body.severity.value,
+        provenance=body.provenance.value,
+        confidence=body.confidence,
+        tlp=body.tlp.value,
+        pap=body.pap.value,
+        audience=pack_audience(body.audience),
+        expires_at=body.expires_at,
+        crisis=body.crisis,
+    )
+
+
+@dataclass(slots=True)
+class Draft:
+    """A row of a share that is valid by itself.
+
+    value: as the signal's row holds it. long: the full value if the row holds only its digest.
+    position: 0 until it is placed in the feed. is_new: whether the party did not share it before.
+    """
+
+    row: int
+    body: SignalIn
+    value: str
+    url: str
+    facts: Facts
+    uid: UUID
+    long: bytes | None = None
+    position: int = 0
+    is_new: bool = True
+
+    @property
+    def key(self) -> tuple[str, str, bool]:
+        """Return the key that a party shares once: kind, value, exercise."""
+        return (self.body.kind, self.value, self.body.exercise)
+
+
+def acts(drafts: Iterable[Draft]) -> list[list[Draft]]:
+    """Group drafts by exercise mark and crisis, real ones first: each group is one ledger entry."""
+    parts: dict[tuple[bool, UUID | None], list[Draft]] = {}
+    for draft in sorted(drafts, key=lambda draft: draft.body.exercise):
+        parts.setdefault((draft.body.exercise, draft.body.crisis), []).append(draft)
+    return list(parts.values())
+
+
+@dataclass(frozen=True, slots=True)
+class CrisisFacts:
+    """The facts about a signal's crisis that the rules need.
+
+    is_open: it accepts signals now. in_room: the sharer takes part in it.
+    """
+
+    is_open: bool
+    in_room: bool
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """Facts of a stored signal that the rules need. ended_at: of its withdrawal or expiry."""
+
+    state: SignalState
+    shared_by: str
+    ended_at: datetime | None = None
+
+
+def check_share(*, kind: PartyKind) -> None:
+    """Refuse a share by an observer."""
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers do not share signals: pass it to an authority or agency")
+
+
+def check_signal(body: SignalIn, *, now: datetime) -> None:
+    """Refuse a signal that cannot match, that has expired, or that would match common content.
+
+    raises: InvalidError naming the field and a better value.
+    """
+    if body.kind is not Kind.URL or _is_digest(body.value.lower()):
+        value = bytes.fromhex(body.value)
+        if why := why_blank(body.kind, value, quality=body.quality):
+            is_dull = body.quality is not None and body.quality < MIN_QUALITY
+            raise InvalidError("quality" if is_dull else "value", why)
+    check_expiry(body.expires_at, now=now)
+
+
+def check_spending(spent_bytes: int, *, most: int, now: datetime) -> None:
+    """Refuse long values that would take a party over its daily share of the hub's disk.
+
+    spent_bytes: those of today, including the new ones. raises: TooManyError.
+    """
+    now_utc = now.astimezone(UTC)
+    since_midnight_s = now_utc.hour * 3600 + now_utc.minute * 60 + now_utc.second
+    if spent_bytes > most:
+        raise TooManyError(
+            "your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
+            " values today, and {most:,} are taken in a day: share digests, or go on after"
+            " midnight UTC, or ask whoever runs the hub for more",
+            retry_after_s=_DAY_S - since_midnight_s,
+            spent_bytes=spent_bytes,
+            most=most,
+        )
+
+
+def check_way(via: Iterable[UUID], *, hub: UUID) -> None:
+    """Refuse a signal that has come through this hub before, so that it does not loop."""
+    if hub in via:
+        raise InvalidError("via", "names this hub: the signal came from here, so it is no new one")
+
+
+def check_crisis(facts: CrisisFacts | None, *, crisis: UUID, exercise: bool) -> None:
+    """Refuse a crisis that the sharer does not take part in, that is closed, or of another mark."""
+    if facts is None:
+        raise InvalidError(
+            "crisis",
+            "there is no crisis {crisis} that your party may see: leave it out",
+            crisis=crisis,
+        )
+    if not facts.in_room:
+        raise InvalidError(
+            "crisis", "your party takes no part in it: join it first, or leave it out"
+        )
+    if not facts.is_open:
+        raise InvalidError("crisis", "is closed and takes no more signals: leave it out")
+    if facts.exercise is not exercise:
+        crisis_mark = "an exercise" if facts.exercise else "real"
+        raise InvalidError(
+            "exercise", "the crisis is {what} and the signal is not: make both so", what=crisis_mark
+        )
+
+
+def check_same(facts: Facts, before: Facts) -> None:
+    """Refuse to share a value again with other facts."""
+    if facts == before:
+        return
+    fields = [
+        name for name, new, old in zip(Facts._fields, facts, before, strict=True) if new != old
+    ]
+    raise ConflictError(
+        "your party shares this value already with another {fields}: withdraw that signal first,"
+        " or send the same facts",
+        fields=", ".join(fields),
+    )
+
+
+def check_audience(names: Iterable[str], *, existing: Iterable[str]) -> None:
+    """Refuse an audience that names an unknown party: a misspelt name would leave somebody out."""
+    if unknown := sorted(set(names) - set(existing)):
+        raise InvalidError(
+            "audience",
+            "there is no party {unknown!r}: see the list of parties",
+            unknown=unknown[0][:60],
+        )
+
+
+def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
+    """Refuse a withdrawal by any party but the sharer or an agency, or of an ended signal."""
+    if kind is not PartyKind.AGENCY and name != facts.shared_by:
+        raise NotAllowedError(
+            "only {shared_by}, who shared this signal, or an agency withdraws it: dispute it"
+            " instead",
+            shared_by=facts.shared_by,
+        )
+    check_live(facts)
+
+
+def check_tell(facts: SignalFacts, *, name: str) -> None:
+    """Refuse a new description by any party other than the sharer, or of an ended signal."""
+    if name != facts.shared_by:
+        raise NotAllowedError(
+            "only {shared_by}, who shared this signal, describes it anew", shared_by=facts.shared_by
+        )
+    check_live(facts)
+
+
+def check_live(facts: SignalFacts) -> None:
+    """Refuse to change a signal that no longer matches."""
+    if facts.state is not SignalState.LIVE:
+        when = f" at {facts.ended_at:%Y-%m-%d %H:%M:%S} UTC" if facts.ended_at else ""
+        word = "was withdrawn" if facts.state is SignalState.WITHDRAWN else "expired"
+        raise ConflictError(
+            "this signal {word}{when}: it matches nothing any more", word=word, when=when
+        )
+
+
+def check_opine(facts: SignalFacts, *, kind: PartyKind) -> None:
+    """Refuse opinions of observers, and opinions about signals that have ended."""
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers give no opinions: tell the party that shared the signal")
+    check_live(facts)
+
+
+def check_report(*, kind: PartyKind) -> None:
+    """Refuse outcome reports of parties that are not providers."""
+    if kind is not PartyKind.PROVIDER:
+        raise NotAllowedError("only providers report outcomes: use a provider's key")
+
+
+def span_of(moment: datetime, *, since: datetime) -> tuple[datetime, int]:
+    """Return the end and the length in minutes of the time span that an outcome counts in.
+
+    Five minutes in the first day of a crisis, when every quarter of an hour matters; then hours.
+    """
+    minutes = 5 if moment < since + timedelta(days=1) else 60
+    size_s = 60 * minutes
+    end_s = (moment.timestamp() // size_s + 1) * size_s
+    return datetime.fromtimestamp(end_s, UTC), minutes
+
+
+def pack_audience(names: Iterable[str]) -> str:
+    """Return an audience in its stored form: "|a|b|"; "" if it names no party."""
+    ordered = sorted(set(names))
+    return f"|{'|'.join(ordered)}|" if ordered else ""
+
+
+def unpack_audience(packed: str) -> frozenset[str]:
+    """Return the party names in a stored audience."""
+    return frozenset(packed.strip("|").split("|")) if packed else frozenset()
+
+
+def read_rows(
+    bodies: Sequence[SignalIn | RowError], *, errors: list[RowError], now: datetime
+) -> Iterator[Draft]:
+    """Yield drafts of the rows that are valid by themselves; append the others to errors.
+
+    Rows with the same content share one Facts object, which most rows of a bulk do.
+    """
+    facts_cache: dict[tuple[object, ...], Facts] = {}
+    for row, body in enumerate(bodies):
+        if isinstance(body, RowError):
+            errors.append(body)
+            continue
+        try:
+            check_signal(body, now=now)
+            value, address, long = _spell(body)
+        except InvalidError as error:
+            errors.append(RowError(row=row, field=error.field, message=error.message))
+        else:
+            facts = facts_cache.get(cache_key := _said(body)) or facts_cache.setdefault(
+                cache_key, facts_of(body)
+            )
+            uid = uuid_at(now)
+            yield Draft(row, body, value=value, url=address, facts=facts, uid=uid, long=long)
+
+
+def uuid_at(now: datetime) -> UUID:
+    """Return an unguessable id that sorts by time, so that a database appends it to its index.
+
+    source: RFC 9562 section 5.7 (UUIDv7: 48 bits of milliseconds, 74 random bits).
+    """
+    milliseconds = int(now.timestamp() * 1000)
+    fixed = milliseconds << 80 | 0x7 << 76 | 0b10 << 62
+    random_bits = secrets.randbits(74)
+    return UUID(int=fixed | random_bits >> 62 << 64 | random_bits & (1 << 62) - 1)
+
+
+def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
+    """Return a signal's value as stored, its canonical address, and its long value if it has one.
+
+    raises: InvalidError for an invalid address, or one that would cover many publishers.
+    """
+    if is_long(body.kind):
+        long = bytes.fromhex(body.value)
+        return hashlib.sha256(long).hexdigest(), "", long
+    value = body.value.lower()
+    if body.kind is not Kind.URL or _is_digest(value):
+        return value, "", None
+    try:
+        address = rule_of(body.value, reach=_reach(body))
+    except url.UrlError as error:
+        raise InvalidError("value", str(error)) from error
+    if len(address) > MAX_URL_CHARS:
+        raise InvalidError(
+            "value",
+            "is longer than {max_url_chars} characters once coded: share the digest instead",
+            max_url_chars=MAX_URL_CHARS,
+        )
+    return url.digest(address).hex(), address, None
+
+
+def _reach(body: SignalIn) -> Reach:
+    """Return the reach of a URL signal: a single address by default."""
+    return Reach[body.reach.name] if body.reach else Reach.ADDRESS
+
+
+def _is_digest(value: str) -> bool:
+    """Whether a URL signal came as the digest of its canonical spelling."""
+    return len(value) == 2 * SIZE_BYTES[Kind.URL] and not set(value) - set("0123456789abcdef")

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Republish a signal: its surroundings changed, or it joins a crisis."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads.bulk import Surroundings
+from stemtide.hub.rooms.signals.rules import signals as rules
+
+
+@transaction.atomic
+def tell_again(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
+    """Move a signal up in the feed after its sharer described it anew; return its position.
+
+    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for an ended
+    signal.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by)
+    rules.check_tell(reads.facts(row, viewer=by), name=by.name)
+    row.position = ledger.take_positions(1, now=now)
+    row.save(update_fields=["position"])
+    ledger.append(
+        "signal.repeated",
+        actor=by.ref,
+        subject=row.ref,
+        now=now,
+        detail={"position": row.position, "through": through},
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
+    )
+    return row.position
+
+
+@transaction.atomic
+def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: str) -> int:
+    """Add a signal to a crisis, under the rules of sharing into it; return its position.
+
+    Who may see the signal does not change: its marks apply in the crisis as well.
+
+    raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError if the signal has
+            ended or is in another crisis, InvalidError for a crisis that does not accept it.
+    """
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by)
+    rules.check_tell(reads.facts(row, viewer=by), name=by.name)
+    if row.crisis is not None and row.crisis.uid == crisis:
+        return row.position
+    if row.crisis is not None:
+        raise ConflictError(
+            "this signal is in another crisis, and a signal is in one at a time: withdraw it, then"
+            " share it in this crisis"
+        )
+    around = Surroundings(by, now=now)
+    around.check_crisis(crisis, exercise=row.exercise)
+    row.crisis_id = around.crises[crisis]
+    row.position = ledger.take_positions(1, now=now)
+    row.stamp_s = statements.stamp(now)
+    row.save(update_fields=["crisis", "position", "stamp_s"])
+    ledger.append(
+        "signal.joined",
+        actor=by.ref,
+        subject=row.ref,
+        now=now,
+        detail={"position": row.position, "through": through},
+        exercise=row.exercise,
+        crisis=crisis,
+    )
+    return row.position

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Count outcomes of matching content, as providers report them."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals import outlier_rules as rules_counts
+from stemtide.hub.rooms.signals.models import CountedReport, Outlier
+from stemtide.hub.rooms.signals.reads import sightings as reads_sightings, signals as reads
+from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.hub.rooms.signals.views import Seen
+from stemtide.hub.rooms.signals.writes.moves import count_rows
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.sync.agents import (
+    OutcomeReportIn,
+    OutcomeReportOut,
+    OutcomeRow,
+    RejectedOutcome,
+)
+
+
+@transaction.atomic
+def report_outcomes(
+    body: OutcomeReportIn, *, by: Party, now: datetime, actor_ref: str | None = None
+) -> OutcomeReportOut:
+    """Count the outcomes in a report: once for each report, however often it is sent.
+
+    An upload counts once, at its present outcome: rows that say so move it (writes_moves).
+
+    Rows on a signal that the party may not see, or with impossibly many uploads, are left out and
+    their signal is named in the reply (rules_counts). Rows with more uploads than look-ups are kept
+    as outliers, which count once a person decides so (writes_outliers). All other rows count. The
+    ledger gets an entry for each crisis whose signals were seen, for its timeline.
+
+    raises: NotAllowedError for everyone but providers.
+    """
+    rules.check_report(kind=PartyKind(by.kind))
+    ledger.take_turn()
+    if CountedReport.objects.filter(party=by, uid=body.report).exists():
+        return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
+    named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
+    signals = reads.seen_by_uid(named, viewer=by)
+    refused = rules_counts.refused(body.rows, signals=signals, now=now)
+    believed = [row for row in body.rows if row.signal not in refused]
+    plausible, outliers = rules_counts.parted(believed, lookups=body.lookups)
+    curves = reads_sightings.curve_facts(signals, viewer=by)
+    groups = {
+        crisis: (rows, *count_rows(rows, signals=signals, curves=curves, by=by, now=now))
+        for crisis, rows in _by_crisis(plausible, signals=signals).items()
+    }
+    counted = sum(number for _, number, _ in groups.values())
+    report = CountedReport.objects.create(
+        uid=body.report, party=by, agent=body.agent, counted=counted, received_at=now
+    )
+    set_aside = _set_aside(outliers, signals=signals, report=report)
+    report_detail = {"rejected": len(refused)} | ({"set_aside": set_aside} if outliers else {})
+    for crisis, (rows, _, sums) in groups.items():
+        reported = [signals[row.signal] for row in rows]
+        detail = {**sums, "signals": len({signal.pk for signal in reported}), **report_detail}
+        report_detail = {"rejected": 0}  # only on the first entry of the report
+        ledger.append(
+            "outcomes.reported",
+            actor=by.ref,
+            subject=f"report:{report.uid}",
+            now=now,
+            detail=detail | ({"through": actor_ref} if actor_ref else {}),
+            exercise=bool(reported) and all(signal.exercise for signal in reported),
+            crisis=crisis,
+        )
+    return OutcomeReportOut(
+        report=body.report,
+        counted=counted,
+        is_repeat=False,
+        rejected=[RejectedOutcome(signal=uid, message=why) for uid, why in sorted(refused.items())],
+        set_aside=set_aside,
+    )
+
+
+def _set_aside(
+    outliers: Iterable[tuple[OutcomeRow, int]],
+    *,
+    signals: Mapping[UUID, Seen],
+    report: CountedReport,
+) -> int:
+    """Store outliers until somebody decides; return how many uploads they count."""
+    set_aside = [
+        Outlier(
+            signal_id=signals[row.signal].pk,
+            party=report.party,
+            agent=report.agent,
+            outcome=row.outcome.value,
+            language=row.language or "",
+            count=row.count,
+            lookups=lookups,
+            first_at=row.first_at,
+            last_at=row.last_at,
+            received_at=report.received_at,
+        )
+        for row, lookups in outliers
+    ]
+    Outlier.objects.bulk_create(set_aside)
+    return sum(outlier.count for outlier in set_aside)
+
+
+def _by_crisis(
+    rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, Seen]
+) -> dict[UUID | None, list[OutcomeRow]]:
+    """Group rows by the crisis of their signals; without rows there is one group of no crisis."""
+    groups: dict[UUID | None, list[OutcomeRow]] = {}
+    for row in rows:
+        groups.setdefault(signals[row.signal].crisis, []).append(row)
+    return groups or {None: []}

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Write signals: share, withdraw, give opinions, expire."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.ledger.writes.transactions import part
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals import bulk_sql as statements, long_values
+from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Signal
+from stemtide.hub.rooms.signals.reads import bulk as reads_bulk, signals as reads
+from stemtide.hub.rooms.signals.reads.bulk import Plan, Surroundings
+from stemtide.hub.rooms.signals.rules import checks as rules_ready, signals as rules
+from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, Draft
+from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
+from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
+from stemtide.protocol.messages.signals import (
+    BulkOut,
+    OpinionIn,
+    RowError,
+    SharedSignal,
+    SignalIn,
+    SignalOut,
+    WithdrawIn,
+)
+
+__all__ = [
+    "BulkRefusedError",
+    "expire_due",
+    "opine",
+    "report_outcomes",
+    "share",
+    "share_many",
+    "share_ready",
+    "withdraw",
+]
+
+Turn = Callable[[], AbstractContextManager[None]]
+"""Opens a transaction that holds the write lock."""
+
+EXPIRE_AT_ONCE = 1000
+"""Signals that one transaction of expire_due changes, so that other writers get their turn."""
+
+
+def share(
+    body: SignalIn, *, by: Party, now: datetime, actor_ref: str | None = None
+) -> SharedSignal:
+    """Share one signal. Sharing it again with the same facts returns the existing one.
+
+    raises: NotAllowedError for observers; InvalidError naming the field; TooManyError.
+    """
+    try:
+        rules.check_share(kind=PartyKind(by.kind))
+        ready = rules_ready.read([body], now=now)
+        out = _share(ready, by=by, now=now, partial=False, through=actor_ref, is_bulk=False)
+    except BulkRefusedError as refused:
+        first = refused.errors[0]
+        if first.field == "conflict":
+            raise ConflictError(first.message) from refused
+        raise InvalidError(first.field, first.message) from refused
+    placed = out.signals[0]
+    assert placed is not None  # noqa: S101  # a refused row raised above
+    return placed
+
+
+def share_many(
+    bodies: Sequence[SignalIn | RowError],
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool = False,
+    actor_ref: str | None = None,
+) -> BulkOut:
+    """Share many signals at once: all or none; with partial, all valid ones.
+
+    bodies: in the order sent; a RowError marks a row that could not be parsed.
+
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
+    """
+    rules.check_share(kind=PartyKind(by.kind))
+    ready = rules_ready.read(bodies, now=now)
+    return share_ready(ready, by=by, now=now, partial=partial, actor_ref=actor_ref)
+
+
+def share_ready(
+    ready: Ready,
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool = False,
+    actor_ref: str | None = None,
+    turn: Turn | None = None,
+) -> BulkOut:
+    """Share signals as share_many does, from rows that were parsed before.
+
+    turn: opens the transaction. If given, rows are also checked before it opens, so that a refused
+    bulk blocks nobody; concurrent changes are checked again inside.
+
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
+    """
+    through = actor_ref
+    return _share(ready, by=by, now=now, partial=partial, through=through, is_bulk=True, turn=turn)
+
+
+def _share(
+    ready: Ready,
+    *,
+    by: Party,
+    now: datetime,
+    partial: bool,
+    through: str | None,
+    is_bulk: bool,
+    turn: Turn | None = None,
+) -> BulkOut:
+    """Share parsed rows in one transaction, in numbered steps.
+
+    1. With a turn, check the rows before it.  2. Wait for the lock, and check them against existing
+    signals.  3. Refuse the whole, unless partial.  4. Place the new ones in the feed and ledger.
+    """
+    rules.check_share(kind=PartyKind(by.kind))
+    plan = None
+    if turn is not None:  # 1
+        plan = reads_bulk.plan(ready, by=by, now=now)
+        _check_plan(plan, partial=partial)
+        long_values.weigh(plan.new, by=by, now=now)
+    with turn() if turn else transaction.atomic():
+        ledger.take_turn()  # 2
+        if plan is None or not plan.still_holds(by=by):
+            plan = reads_bulk.plan(ready, by=by, now=now)
+            _check_plan(plan, partial=partial)  # 3
+        long_values.spend(plan.new, by=by, now=now)
+        for act in rules.acts(plan.new):  # 4
+            _place(act, around=plan.around, by=by, now=now, through=through, is_bulk=is_bulk)
+    return _tell_bulk(ready.count, new=plan.new, placed=plan.placed, errors=plan.errors)
+
+
+def _check_plan(plan: Plan, *, partial: bool) -> None:
+    """Refuse a bulk that has bad rows, unless partial. raises: BulkRefusedError."""
+    if plan.errors and not partial:
+        raise BulkRefusedError(sorted(plan.errors, key=lambda error: error.row))
+
+
+def _tell_bulk(
+    rows: int, *, new: list[Draft], placed: dict[int, Draft], errors: list[RowError]
+) -> BulkOut:
+    """Return the result of a bulk, row by row."""
+    signals: list[SharedSignal | None] = [None] * rows
+    for row, draft in placed.items():
+        created = row == draft.row and draft.is_new
+        signals[row] = SharedSignal(id=draft.uid, position=draft.position, created=created)
+    return BulkOut(
+        created=len(new),
+        existing=len(placed) - len(new),
+        refused=rows - len(placed),
+        signals=signals,
+        errors=sorted(errors, key=lambda error: error.row),
+    )
+
+
+def _place(
+    drafts: list[Draft],
+    *,
+    around: Surroundings,
+    by: Party,
+    now: datetime,
+    through: str | None,
+    is_bulk: bool,
+) -> None:
+    """Give drafts of one mark and crisis their positions, store them, and append to the ledger."""
+    first = ledger.take_positions(len(drafts), now=now)
+    for position, draft in enumerate(drafts, start=first):
+        draft.position = position
+    exercise = drafts[0].body.exercise
+    uids = {draft.facts.content for draft in drafts if draft.facts.content}
+    items = _content_items(uids, exercise=exercise, by=by, now=now)
+    long_values.store(drafts)
+    statements.insert(drafts, items=items, crises=around.crises, by=by, now=now)
+    detail: dict[str, object] = {"first": first, "last": first + len(drafts) - 1}
+    if is_bulk:
+        kind, subject = "signals.shared", by.ref
+        detail["count"] = len(drafts)
+    else:
+        kind, subject = "signal.shared", f"signal:{drafts[0].uid}"
+        detail = {"position": first}
+    if through:
+        detail["through"] = through
+    ledger.append(
+        kind,
+        actor=by.ref,
+        subject=subject,
+        now=now,
+        detail=detail,
+        exercise=exercise,
+        crisis=drafts[0].body.crisis,
+    )
+
+
+def _content_items(
+    uids: set[UUID], *, exercise: bool, by: Party, now: datetime
+) -> dict[UUID | None, int | None]:
+    """Return the primary keys of content items, creating those that do not exist."""
+    pks: dict[UUID | None, int | None] = {None: None}
+    pks.update(reads.content_items(uids, exercise=exercise, by=by).items())
+    created = ContentItem.objects.bulk_create(
+        ContentItem(uid=uid, shared_by=by, exercise=exercise, added_at=now)
+        for uid in uids
+        if uid not in pks
+    )
+    pks.update((item.uid, item.pk) for item in created)
+    return pks
+
+
+@transaction.atomic
+def withdraw(
+    uid: UUID,
+    *,
+    body: WithdrawIn,
+    by: Party,
+    now: datetime,
+    actor_ref: str | None = None,
+    role: Role | None = None,
+) -> SignalOut:
+    """Withdraw a signal: it no longer matches, and the feed tells everyone who received it.
+
+    role: of the person who acts for the party; None for a machine.
+
+    raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
+    """
+    check_person_may_write(role)
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by)
+    rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
+    row.state = SignalState.WITHDRAWN
+    row.position = ledger.take_positions(1, now=now)
+    row.stamp_s = statements.stamp(now)
+    row.withdrawn_at = now
+    row.withdraw_reason = body.reason
+    row.withdraw_note = body.note
+    row.save()
+    detail: dict[str, object] = {"reason": body.reason.value, "position": row.position}
+    return _record("signal.withdrawn", row, by=by, now=now, detail=detail, through=actor_ref)
+
+
+@transaction.atomic
+def opine(
+    uid: UUID,
+    *,
+    body: OpinionIn,
+    by: Party,
+    now: datetime,
+    actor_ref: str | None = None,
+    role: Role | None = None,
+) -> SignalOut:
+    """Record a party's opinion about a signal; it replaces an earlier one.
+
+    A single dispute marks a signal as disputed, which stops automatic action. The feed shows when
+    the mark is set or cleared. A provider's agents also learn of its own dispute.
+
+    role: of the person who acts for the party; None for a machine.
+
+    raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal.
+    """
+    check_person_may_write(role)
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by)
+    rules.check_opine(reads.facts(row, viewer=by), kind=PartyKind(by.kind))
+    was_own = row.opinions.filter(party=by, opinion=Opinion.DISPUTE).exists()
+    OpinionRow.objects.update_or_create(
+        signal=row,
+        party=by,
+        defaults={"opinion": body.opinion, "note": body.note, "given_at": now},
+    )
+    is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
+    is_own = body.opinion is Opinion.DISPUTE
+    affects_own_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
+    row.stamp_s = statements.stamp(now)
+    detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
+    if is_disputed is not row.is_disputed or affects_own_agents:
+        row.is_disputed = is_disputed
+        row.position = ledger.take_positions(1, now=now)
+        detail["position"] = row.position
+    row.save(update_fields=["is_disputed", "position", "stamp_s"])
+    return _record("opinion.given", row, by=by, now=now, detail=detail, through=actor_ref)
+
+
+def _record(
+    kind: str,
+    row: Signal,
+    *,
+    by: Party,
+    now: datetime,
+    detail: dict[str, object],
+    through: str | None,
+) -> SignalOut:
+    """Append to the ledger, and return the signal's present state."""
+    if through:
+        detail["through"] = through
+    ledger.append(
+        kind,
+        actor=by.ref,
+        subject=row.ref,
+        now=now,
+        detail=detail,
+        exercise=row.exercise,
+        crisis=row.crisis.uid if row.crisis else None,
+    )
+    return reads.describe(row, viewer=by)
+
+
+def expire_due(now: datetime) -> int:
+    """Turn live signals past their time into tombstones; return how many.
+
+    Each batch is its own transaction with a ledger entry, so that other writers are not blocked.
+    """
+    due = Signal.objects.filter(state=SignalState.LIVE, expires_at__lte=now).order_by()
+    count = 0
+    for exercise, crisis in list(due.values_list("exercise", "crisis__uid").distinct()):
+        marked = due.filter(exercise=exercise, crisis__uid=crisis)
+        while marked.exists():
+            count += _expire_some(marked, exercise=exercise, crisis=crisis, now=now)
+    return count
+
+
+@part()
+def _expire_some(
+    marked: QuerySet[Signal], *, exercise: bool, now: datetime, crisis: UUID | None = None
+) -> int:
+    """Expire one batch, of one mark and crisis."""
+    # Another scheduler process may have expired them first.
+    pks = list(marked.order_by("position").values_list("pk", flat=True)[:EXPIRE_AT_ONCE])
+    if not pks:
+        return 0
+    first = ledger.take_positions(len(pks), now=now)
+    statements.move(pks, state=SignalState.EXPIRED, first=first, now=now)
+    detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
+    ledger.append(
+        "signals.expired",
+        actor="clock",
+        subject="signals",
+        now=now,
+        detail=detail,
+        exercise=exercise,
+        crisis=crisis,
+    )
+    return len(pks)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of leads to a threat to life: for sender, addressees and agencies alone."""
+
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
+from cryptography.fernet import InvalidToken
+from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When, Window
+from django.db.models.functions import RowNumber
+from django.utils.translation import gettext as _
+
+from stemtide.hub.platform import encryption
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.situation.models import Lead
+from stemtide.hub.rooms.situation.rules.leads import LeadFacts
+from stemtide.protocol.enums import (
+    CountryGround,
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    LeadState,
+    PartyKind,
+)
+from stemtide.protocol.messages.situation import LeadIn, LeadOut
+
+AT_ONCE = 50
+"""Leads of one sender in a list that is too short for all."""
+
+WORDS = ("facts", "reasons", "address", "locate", "callback")
+"""The columns that hold what a lead says in words: encrypted."""
+
+_USE = "leads"
+
+
+def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> list[LeadOut]:
+    """Leads that a party sees: those still open first, the gravest and then the oldest first.
+
+    is_open: only those that are still open, or only closed ones.
+
+    Where there are more than limit, the list holds the first AT_ONCE of each sender: nobody hides
+    another's lead behind many of their own.
+    """
+    found = _visible(viewer)
+    if is_open is not None:
+        closed = Q(state=LeadState.CLOSED)
+        found = found.filter(~closed if is_open else closed)
+    gravity = Case(
+        *(When(level=lead_level, then=Value(-lead_level.rank)) for lead_level in LeadLevel),
+        output_field=IntegerField(),
+    )
+    over = Case(
+        When(state=LeadState.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField()
+    )
+    how = ("over", "gravity", "reported_at")
+    found = found.annotate(gravity=gravity, over=over)
+    if found.count() > limit:
+        place = Window(RowNumber(), partition_by=[F("sent_by")], order_by=how)
+        first = list(found.annotate(place=place).filter(place__lte=AT_ONCE).order_by(*how)[:limit])
+        return [describe_lead(row, viewer=viewer) for row in first]
+    return [describe_lead(row, viewer=viewer) for row in found.order_by(*how)]
+
+
+def of_crisis(uid: UUID, *, viewer: Party) -> list[LeadOut]:
+    """Leads of a crisis that a party sees; the others do not exist for it."""
+    rows = _visible(viewer).filter(crisis__uid=uid).order_by("-reported_at")
+    return [describe_lead(row, viewer=viewer) for row in rows]
+
+
+def lead(uid: UUID, *, viewer: Party) -> LeadOut:
+    """One lead.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe_lead(find_lead(uid, viewer=viewer), viewer=viewer)
+
+
+def find_lead(uid: UUID, *, viewer: Party) -> Lead:
+    """The row of a lead, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    row = _visible(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("there is no lead {uid} that your party may see", uid=uid)
+    return row
+
+
+def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # find_lead() said for whom
+    """What the rules must know of a lead."""
+    recipients = {one.name for one in (row.addressed_to, row.copied_to, row.passed_to) if one}
+    return LeadFacts(
+        state=LeadState(row.state), sent_by=row.sent_by.name, recipients=frozenset(recipients)
+    )
+
+
+def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # find_lead() said for whom
+    """Decrypt what a lead says in words: what its digest in the ledger is made of.
+
+    Where the secret was lost that they were encrypted with, say so: other leads must be read.
+    """
+    try:
+        return {name: encryption.decrypt(getattr(row, name), use=_USE) for name in WORDS}
+    except InvalidToken:
+        lost = _("This was encrypted with an earlier secret of the hub: ask its sender.")
+        return {name: lost if getattr(row, name) else "" for name in WORDS}
+
+
+def encrypted(body: LeadIn, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # the sender's own words
+    """Encrypt what a lead says in words, for its columns."""
+    return {name: encryption.encrypt(getattr(body, name), use=_USE) for name in WORDS}
+
+
+def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # every party may see every other
+    """Names of those that a lead of a country may be addressed to; agencies where it is not known.
+
+    source: Regulation (EU) 2021/784 Art. 14(5).
+    """
+    kind = PartyKind.AUTHORITY if country else PartyKind.AGENCY
+    found = Party.objects.filter(kind=kind)
+    if country:
+        found = found.filter(country=country)
+    return list(found.order_by("name").values_list("name", flat=True))
+
+
+def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
+    """A lead as it travels. Its time of posting keeps the zone that its sender said."""
+    return LeadOut(
+        id=row.uid,
+        level=LeadLevel(row.level),
+        bases=[LeadBasis(base) for base in row.bases],
+        state=LeadState(row.state),
+        country=row.country,
+        country_grounds=[CountryGround(ground) for ground in row.country_grounds or ()],
+        sent_by=row.sent_by.name,
+        addressed_to=row.addressed_to.name,
+        copied_to=row.copied_to.name if row.copied_to else None,
+        passed_to=row.passed_to.name if row.passed_to else None,
+        **words_of(row, viewer=viewer),
+        posted_at=_in_zone(row.posted_at, east_min=row.posted_zone),
+        crisis=row.crisis.uid if row.crisis else None,
+        exercise=row.exercise,
+        reported_at=row.reported_at,
+        received_at=row.received_at,
+        passed_on_at=row.passed_on_at,
+        closed_at=row.closed_at,
+        outcome=LeadOutcome(row.outcome) if row.outcome else None,
+        erase_due=row.erase_due,
+        erased_at=row.erased_at,
+        seal=row.salt,
+    )
+
+
+def _visible(viewer: Party) -> QuerySet[Lead]:
+    """The leads that rules_leads.may_see lets a party see, as SQL."""
+    rows = Lead.objects.select_related(
+        "sent_by", "addressed_to", "copied_to", "passed_to", "crisis"
+    )
+    if viewer.kind == PartyKind.AGENCY:
+        return rows
+    mine = Q(sent_by=viewer) | Q(addressed_to=viewer) | Q(copied_to=viewer) | Q(passed_to=viewer)
+    return rows.filter(mine)
+
+
+def _in_zone(moment: datetime | None, *, east_min: int) -> datetime | None:
+    """A moment in the zone that it was told in."""
+    if moment is None:
+        return None
+    return moment.astimezone(timezone(timedelta(minutes=east_min)))

@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Searches crises, signals, messages, lines and leads, as far as one party may see them.
+
+What is hidden is not counted, not hinted at and costs no other answer: each kind is asked through
+the same filter that its own reads use.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
+from stemtide.fingerprints.url import canonical as url
+from stemtide.hub.platform.disconnects import check_caller
+from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.situation.reads import leads as reads_leads, situation as reads
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.labels import labels
+from stemtide.protocol.messages.crises import CrisisOut
+from stemtide.protocol.messages.search import (
+    MAX_QUERY,
+    MIN_TEXT,
+    Found,
+    FoundKind,
+    Group,
+    Recognised,
+    SearchOut,
+    asks_for_similar,
+)
+
+PAGE = 20
+"""Findings of one kind on one page."""
+
+MAX_SCAN = 200_000
+"""Live PDQ signals, newest first, that a search for near ones compares."""
+
+MAX_NEAR = 500
+"""Near ones that are told of, the nearest first: a database asks for no more rows at once."""
+
+_one_scan = threading.Lock()
+"""One search by similarity at a time in a process: it needs a processor for seconds, and many at
+once would leave none to anybody else."""
+
+_HASH_DIGITS = frozenset({32, 64})
+_HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A query and what it was recognised as. uid, digest: where it is an id or an address."""
+
+    text: str
+    is_a: Recognised
+    uid: UUID | None = None
+    digest: str = ""
+    labels: tuple[str, ...] = ()
+
+
+def search(
+    query: str,
+    *,
+    viewer: Party,
+    kind: FoundKind | None = None,
+    page: int = 1,
+    leads: bool = True,
+) -> SearchOut:
+    """What a party may see that fits a query, kind by kind.
+
+    kind, page: only one kind, from a page on; otherwise the first page of each.
+    leads: False for a key that opens no leads.
+
+    raises: InvalidError for a query that is too short or too long.
+    """
+    asked = _recognise(query)
+    groups = [
+        _group(found_kind, asked, viewer=viewer, page=page)
+        for found_kind in FoundKind
+        if (kind is None or found_kind == kind)
+        and asked.is_a in _ASKED_OF[found_kind]
+        and (leads or found_kind is not FoundKind.LEADS)
+    ]
+    return SearchOut(
+        query=asked.text,
+        recognised=asked.is_a,
+        compared=_compared(viewer) if _is_pdq(asked) else None,
+        groups=[group for group in groups if group.found],
+    )
+
+
+def _recognise(query: str) -> _Query:
+    """What a query is. raises: InvalidError."""
+    text = query.strip()
+    if not MIN_TEXT <= len(text) <= MAX_QUERY:
+        raise InvalidError(
+            "q",
+            "write {min_text} to {max_query} characters to search for",
+            min_text=MIN_TEXT,
+            max_query=MAX_QUERY,
+        )
+    try:
+        return _Query(text, Recognised.ID, uid=UUID(text)) if "-" in text else _no_id(text)
+    except ValueError:
+        return _no_id(text)
+
+
+def _no_id(text: str) -> _Query:
+    """What a query is that is no id."""
+    bare = text.lower()
+    if len(bare) in _HASH_DIGITS and set(bare) <= _HEX:
+        return _Query(text, Recognised.HASH, digest=bare)
+    if digest := _address(text):
+        return _Query(text, Recognised.ADDRESS, digest=digest)
+    named = tuple(
+        label.name for label in labels().values() if bare in {label.name, label.title.lower()}
+    )
+    if named:
+        return _Query(text, Recognised.LABEL, labels=named)
+    return _Query(text, Recognised.TEXT)
+
+
+def _address(text: str) -> str:
+    """The digest of an address in whatever spelling; "" for what is none."""
+    if any(letter.isspace() for letter in text) or "." not in text:
+        return ""
+    spelled = text if "://" in text else f"https://{text}"
+    if "://" not in text and "/" not in text:
+        return ""
+    try:
+        return url.digest(url.canonical(spelled)).hex()
+    except url.UrlError:
+        return ""
+
+
+def _group(kind: FoundKind, asked: _Query, *, viewer: Party, page: int) -> Group:
+    """One page of the findings of one kind."""
+    start = (page - 1) * PAGE
+    found = _FINDERS[kind](asked, viewer, start)
+    return Group(kind=kind, page=page, found=found[:PAGE], more=len(found) > PAGE)
+
+
+def _crises(asked: _Query, viewer: Party, start: int) -> list[Found]:
+    """Crises by id, or by what their name, summary and countries say."""
+    known = crises.crises(viewer=viewer)
+    word = asked.text.casefold()
+    fits: Callable[[CrisisOut], bool] = (
+        (lambda one: one.id == asked.uid)
+        if asked.uid
+        else (lambda one: word in f"{one.name}\n{one.summary}".casefold())
+    )
+    rows = [one for one in known if fits(one)][start : start + PAGE + 1]
+    return [
+        Found(
+            id=row.id,
+            title=row.name,
+            detail=row.stage_title,
+            at=row.warned_at,
+            exercise=row.exercise,
+        )
+        for row in rows
+    ]
+
+
+def _signals(asked: _Query, viewer: Party, start: int) -> list[Found]:
+    """Signals by id, by value, near a PDQ value, by address, by label."""
+    rows = Signal.objects.filter(visible(viewer)).order_by("-position")
+    if _is_pdq(asked):
+        return _near(asked, viewer)[start : start + PAGE + 1]
+    if asked.uid:
+        rows = rows.filter(Q(uid=asked.uid) | Q(content__uid=asked.uid))
+    elif asked.labels:
+        named = Q()
+        for name in asked.labels:
+            named |= Q(words__contains=f'"{name}"')
+        rows = rows.annotate(words=Cast("labels", TextField())).filter(named)
+    elif asked.is_a is Recognised.ADDRESS:
+        rows = rows.filter(kind=Kind.URL, value=asked.digest)
+    else:
+        rows = rows.filter(value=asked.digest)
+    return [_signal(row) for row in rows[start : start + PAGE + 1]]
+
+
+def _near(asked: _Query, viewer: Party) -> list[Found]:
+    """Signals of just this value in any state, then live PDQ ones near it, the nearest first."""
+    exact = Signal.objects.filter(visible(viewer), value=asked.digest).order_by("-position")
+    found = [_signal(row) for row in exact]
+    live = _pdq_rows(viewer).exclude(value=asked.digest).values_list("pk", "value")[:MAX_SCAN]
+    with _one_scan:
+        check_caller()  # who left while others searched
+        pks, values = zip(*live, strict=True) if live else ((), ())
+        bits = _distances(asked.digest, values)
+    within = sorted(
+        (bit, pk) for bit, pk in zip(bits, pks, strict=True) if bit <= MATCH_WITHIN_BITS
+    )
+    rows = Signal.objects.in_bulk([pk for _, pk in within[: 50 * PAGE]])
+    return found + [_signal(rows[pk], bits=bit) for bit, pk in within[: 50 * PAGE] if pk in rows]
+
+
+def _distances(value: str, others: Sequence[str]) -> list[int]:
+    """Hamming distances in bits from one value to each of many, all of 64 hex digits."""
+    if not others:
+        return []
+    one = np.frombuffer(bytes.fromhex(value), np.uint64)
+    many = np.frombuffer(bytes.fromhex("".join(others)), np.uint64).reshape(-1, one.size)
+    found: list[int] = np.bitwise_count(many ^ one).sum(axis=1, dtype=np.int64).tolist()
+    return found
+
+
+def _pdq_rows(viewer: Party) -> QuerySet[Signal]:
+    """Live PDQ signals that a party may see, newest first."""
+    rows = Signal.objects.filter(visible(viewer), kind=Kind.PDQ, state=SignalState.LIVE)
+    return rows.order_by("-position")
+
+
+def _compared(viewer: Party) -> int:
+    """How many signals a search for near ones compares."""
+    return min(_pdq_rows(viewer).count(), MAX_SCAN)
+
+
+def _is_pdq(asked: _Query) -> bool:
+    """Whether a query could be a PDQ value: a SHA-256 has as many digits, and then is near none."""
+    return asked.is_a is Recognised.HASH and asks_for_similar(asked.digest)
+
+
+def _signal(row: Signal, *, bits: int | None = None) -> Found:
+    """A signal as a finding."""
+    return Found(
+        id=row.uid,
+        title=row.url or f"{row.kind} {row.value}",
+        detail=", ".join(row.labels),
+        state=row.state,
+        at=row.shared_at,
+        exercise=row.exercise,
+        within_bits=bits,
+    )
+
+
+def _messages(asked: _Query, viewer: Party, start: int) -> list[Found]:
+    """Messages by id, or by what they say, in rooms that the viewer is in."""
+    if asked.uid:
+        try:
+            rows = [reads.find_message(asked.uid, viewer=viewer)][start:]
+        except NotFoundError:
+            rows = []
+    else:
+        rooms = reads.rooms(viewer=viewer)
+        rows = list(reads.searched(rooms, text=asked.text, viewer=viewer)[start : start + PAGE + 1])
+    return [
+        Found(
+            id=row.uid,
+            title=row.text[:200],
+            detail=row.kind,
+            at=row.posted_at,
+            crisis=row.crisis.uid,
+            exercise=row.exercise,
+        )
+        for row in rows
+    ]
+
+
+def _leads(asked: _Query, viewer: Party, start: int) -> list[Found]:
+    """A lead by its id, for those who may see it; its words are not searched."""
+    try:
+        row = reads_leads.lead(asked.uid or UUID(int=0), viewer=viewer)
+    except NotFoundError:
+        return []
+    level, state = str(row.level), str(row.state)
+    found = Found(id=row.id, title=level, detail=state, at=row.reported_at, exercise=row.exercise)
+    return [found][start:]
+
+
+_FINDERS: dict[FoundKind, Callable[[_Query, Party, int], list[Found]]] = {
+    FoundKind.CRISES: _crises,
+    FoundKind.SIGNALS: _signals,
+    FoundKind.MESSAGES: _messages,
+    FoundKind.LEADS: _leads,
+}
+
+_ASKED_OF = {
+    FoundKind.CRISES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL},
+    FoundKind.SIGNALS: {Recognised.ID, Recognised.HASH, Recognised.ADDRESS, Recognised.LABEL},
+    FoundKind.MESSAGES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL, Recognised.ADDRESS},
+    FoundKind.LEADS: {Recognised.ID},
+}
+"""What can be asked for in each kind."""

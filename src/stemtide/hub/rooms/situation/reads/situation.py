@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only readers of a crisis' log and its public lines."""
+
+from collections.abc import Collection, Iterable
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.rules.signals import unpack_audience
+from stemtide.hub.rooms.situation.models import Line, Message
+from stemtide.hub.rooms.situation.rules.situation import LineFacts, MessageFacts, RoomFacts
+from stemtide.protocol.enums import LineState, MessageKind, Urgency, Vote
+from stemtide.protocol.handling import TLP_ALLOWS, Tlp
+from stemtide.protocol.messages.situation import LineOut, LogPage, MessageOut, VoteOut
+
+MAX_PAGE = 500
+"""Messages on one page of a log."""
+
+
+def find_room(uid: UUID, *, viewer: Party) -> Crisis:
+    """The crisis whose room a party is in, for writes and the rooms above.
+
+    raises: NotFoundError as for a crisis that is not there; NotAllowedError for one not joined.
+    """
+    return crises.find_in_room(uid, viewer=viewer)
+
+
+def rooms(*, viewer: Party) -> list[int]:
+    """Primary keys of the crises whose rooms a party is in, for the search."""
+    joined = [crisis.id for crisis in crises.crises(viewer=viewer) if crisis.in_room]
+    return list(Crisis.objects.filter(uid__in=joined).values_list("pk", flat=True))
+
+
+def room_facts(row: Crisis, *, viewer: Party) -> RoomFacts:
+    """What the rules must know of a room."""
+    stage = crises.facts(row, viewer=viewer).framework.stages[row.stage]
+    return RoomFacts(is_open=stage.is_open, opened_by=row.opened_by.name)
+
+
+def log(
+    uid: UUID,
+    *,
+    viewer: Party,
+    after: int = 0,
+    limit: int = 100,
+    kinds: Iterable[str] = (),
+    pinned: bool = False,
+) -> LogPage:
+    """The log of a crisis after a message's number, oldest first, as far as the viewer may read it.
+
+    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
+    """
+    room = find_room(uid, viewer=viewer)
+    found = _messages(viewer).filter(crisis=room, number__gt=after)
+    if kinds := tuple(kinds):
+        found = found.filter(kind__in=kinds)
+    if pinned:
+        found = found.filter(is_pinned=True)
+    size = max(1, min(limit, MAX_PAGE))
+    rows = list(found.order_by("number")[: size + 1])
+    page = _describe_all(rows[:size], viewer=viewer)
+    return LogPage(
+        messages=page, next=page[-1].number if page else after, more=len(rows) > len(page)
+    )
+
+
+def latest(
+    uid: UUID, *, viewer: Party, limit: int = 50, before: int | None = None, kind: str = ""
+) -> list[MessageOut]:
+    """The last messages of a crisis' log, or the last before a number, newest first.
+
+    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
+    """
+    room = find_room(uid, viewer=viewer)
+    found = _messages(viewer).filter(crisis=room)
+    if before is not None:
+        found = found.filter(number__lt=before)
+    if kind:
+        found = found.filter(kind=kind)
+    return _describe_all(list(found.order_by("-number")[:limit]), viewer=viewer)
+
+
+def find_message(uid: UUID, *, viewer: Party) -> Message:
+    """The row of one message, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not read.
+    """
+    row = _messages(viewer).filter(uid=uid).first()
+    if row is None or not _sees_room(row.crisis, viewer=viewer):
+        raise NotFoundError(
+            "there is no message {uid} that your party may read: see the log", uid=uid
+        )
+    return row
+
+
+def message(uid: UUID, *, viewer: Party) -> MessageOut:
+    """One message.
+
+    raises: NotFoundError, also for one that the viewer may not read.
+    """
+    return _describe_all([find_message(uid, viewer=viewer)], viewer=viewer)[0]
+
+
+def message_facts(row: Message, *, viewer: Party) -> MessageFacts:  # noqa: ARG001  # find_message() said for whom
+    """What the rules must know of a message."""
+    return MessageFacts(
+        kind=MessageKind(row.kind),
+        posted_by=row.posted_by.name,
+        is_corrected=row.corrections.exists(),
+    )
+
+
+def readable(uids: Iterable[UUID], *, viewer: Party) -> set[UUID]:
+    """Those of these messages that a party may read, in whatever room it is in."""
+    rows = _messages(viewer).filter(uid__in=list(uids))
+    return {row.uid for row in rows if _sees_room(row.crisis, viewer=viewer)}
+
+
+def searched(rooms: Iterable[int], *, text: str, viewer: Party) -> QuerySet[Message]:
+    """Messages that hold a text, in rooms that the viewer is in, newest first. For the search."""
+    found = _messages(viewer).filter(crisis__in=list(rooms), text__icontains=text)
+    return found.order_by("-posted_at", "-pk")
+
+
+def lines(uid: UUID, *, viewer: Party) -> list[LineOut]:
+    """The public lines of a crisis, the latest proposal first.
+
+    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
+    """
+    room = find_room(uid, viewer=viewer)
+    found = room.lines.select_related("crisis", "proposed_by", "replaces")
+    return [describe_line(row, viewer=viewer) for row in found.prefetch_related("votes__party")]
+
+
+def find_line(uid: UUID, *, viewer: Party) -> Line:
+    """The row of one line, for writes.
+
+    raises: NotFoundError, also for one of a room that the viewer is not in.
+    """
+    rows = Line.objects.select_related("crisis__opened_by", "proposed_by", "replaces")
+    row = rows.filter(uid=uid).first()
+    if row is None or not _sees_room(row.crisis, viewer=viewer):
+        raise NotFoundError("there is no public line {uid} that your party may read", uid=uid)
+    return row
+
+
+def line_facts(row: Line, *, viewer: Party) -> LineFacts:  # noqa: ARG001  # find_line() said for whom
+    """What the rules must know of a line."""
+    return LineFacts(state=LineState(row.state), proposed_by=row.proposed_by.name)
+
+
+def describe_line(row: Line, *, viewer: Party) -> LineOut:  # noqa: ARG001  # find_line() said for whom
+    """A line as it travels."""
+    return LineOut(
+        id=row.uid,
+        crisis=row.crisis.uid,
+        state=LineState(row.state),
+        usable=row.state == LineState.AGREED,
+        texts=row.texts,
+        proposed_by=row.proposed_by.name,
+        proposed_at=row.proposed_at,
+        agreed_at=row.agreed_at,
+        replaces=row.replaces.uid if row.replaces else None,
+        votes=[
+            VoteOut(
+                party=vote.party.name, vote=Vote(vote.vote), note=vote.note, given_at=vote.given_at
+            )
+            for vote in row.votes.all()
+        ],
+        exercise=row.exercise,
+    )
+
+
+def _messages(viewer: Party) -> QuerySet[Message]:
+    """Messages whose marks let a party read them; whether it is in their room is asked apart."""
+    kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
+    mine = (
+        Q(posted_by=viewer)
+        | Q(audience__contains=f"|{viewer.name}|")
+        | Q(audience="", tlp__in=kinds)
+    )
+    rows = Message.objects.filter(mine)
+    return rows.select_related("crisis__opened_by", "posted_by", "signal", "answers", "corrects")
+
+
+def _describe_all(rows: list[Message], *, viewer: Party) -> list[MessageOut]:
+    """Messages as they travel, each with the latest of its corrections that the viewer may read."""
+    found = _messages(viewer).filter(corrects__in=[row.pk for row in rows]).order_by("number")
+    corrections = dict(found.values_list("corrects", "uid"))
+    spoken_of = {row.signal.uid for row in rows if row.signal}
+    seen = signals.seen_by_uid(spoken_of, viewer=viewer) if spoken_of else {}
+    return [_describe(row, corrected_by=corrections.get(row.pk), seen=seen.keys()) for row in rows]
+
+
+def _describe(row: Message, *, corrected_by: UUID | None, seen: Collection[UUID]) -> MessageOut:
+    """One message as it travels. seen: signals that the reader may see; others are not named."""
+    return MessageOut(
+        id=row.uid,
+        number=row.number,
+        crisis=row.crisis.uid,
+        kind=MessageKind(row.kind),
+        text=row.text,
+        language=row.language,
+        tlp=Tlp(row.tlp),
+        urgency=Urgency(row.urgency),
+        audience=sorted(unpack_audience(row.audience)),
+        signal=row.signal.uid if row.signal and row.signal.uid in seen else None,
+        answers=row.answers.uid if row.answers else None,
+        corrects=row.corrects.uid if row.corrects else None,
+        corrected_by=corrected_by,
+        pinned=row.is_pinned,
+        posted_by=row.posted_by.name,
+        posted_as=row.posted_as or None,
+        posted_at=row.posted_at,
+        exercise=row.exercise,
+    )
+
+
+def _sees_room(row: Crisis, *, viewer: Party) -> bool:
+    """Whether a party is in a room."""
+    return crises.is_in_room(row.uid, party=viewer)

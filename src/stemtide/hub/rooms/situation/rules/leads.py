@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may report a lead to a threat to life, who sees it, and how it goes on.
+
+source: Regulation (EU) 2021/784 Art. 14(5); Regulation (EU) 2022/2065 Art. 18.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.hub.rooms.parties.rules.parties import check_country
+from stemtide.protocol.enums import CountryGround, LeadBasis, LeadState, PartyKind, Role
+
+__all__ = [
+    "ERASE_AFTER",
+    "ERASE_AFTER_CLOSURE",
+    "LeadFacts",
+    "allows",
+    "check_close",
+    "check_grounds",
+    "check_lead",
+    "check_pass_on",
+    "check_read",
+    "check_receive",
+    "check_report",
+    "choose",
+    "erase_due",
+    "may_see",
+    "seal_digest",
+]
+
+ERASE_AFTER = timedelta(days=180)
+"""A lead's words are kept no longer than this. source: our choice, after the six months of
+Regulation (EU) 2021/784 Art. 6 for content that was removed."""
+
+ERASE_AFTER_CLOSURE = timedelta(days=30)
+"""Once a lead is closed its words are kept this long, for whoever must still ask. Our choice."""
+
+_DUTIES = frozenset({LeadBasis.TCO_14_5, LeadBasis.DSA_18})
+
+
+@dataclass(frozen=True, slots=True)
+class LeadFacts:
+    """What the rules must know of a lead. Parties by name; recipients: all but the sender."""
+
+    state: LeadState
+    sent_by: str
+    recipients: frozenset[str]
+
+
+def may_see(facts: LeadFacts, *, name: str, kind: PartyKind) -> bool:
+    """Whether a party sees a lead: its sender, its addressees, and every agency."""
+    return kind is PartyKind.AGENCY or name == facts.sent_by or name in facts.recipients
+
+
+def check_read(role: Role | None) -> None:
+    """People who only watch for their party read no leads: these hold personal data."""
+    if role is Role.OBSERVER:
+        raise NotAllowedError("your role (observer) reads no leads: ask a duty officer")
+
+
+def check_report(*, kind: PartyKind, role: Role | None) -> None:
+    """Everyone who works in the protocol reports; people in a role that writes."""
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers report no leads here: call the police")
+    if role is not None:
+        check_person_may_write(role)
+
+
+def check_lead(
+    bases: Sequence[LeadBasis], *, kind: PartyKind, country: str, posted_at: datetime | None
+) -> None:
+    """The two duties are providers'; a country is a country; a time of posting says its zone."""
+    if kind is PartyKind.PROVIDER and not set(bases) <= _DUTIES:
+        raise InvalidError("bases", "a provider names its duty: tco_14_5, dsa_18 or both")
+    if kind is not PartyKind.PROVIDER and set(bases) != {LeadBasis.VOLUNTARY}:
+        raise InvalidError("bases", "only providers have these duties: write voluntary")
+    if len(set(bases)) != len(bases):
+        raise InvalidError("bases", "names one duty twice: leave one out")
+    if country:
+        check_country(country)
+    if posted_at is not None and posted_at.utcoffset() is None:  # pydantic asked for one before
+        raise InvalidError("posted_at", "has no time zone: write 2026-11-24T12:00:00+01:00")
+
+
+def check_grounds(grounds: Sequence[CountryGround], *, country: str) -> None:
+    """Why a country is concerned is said of a country, and each reason once.
+
+    source: Regulation (EU) 2022/2065 Art. 18(2); Regulation (EU) 2021/784 recital 41.
+    """
+    if grounds and not country:
+        raise InvalidError("country_grounds", "need a country: name it, or leave the grounds out")
+    if len(set(grounds)) != len(grounds):
+        raise InvalidError("country_grounds", "name one ground twice: leave one out")
+
+
+def choose(candidates: Sequence[str], *, to: str, country: str) -> str:
+    """Whom a lead is addressed to, among the names of those that could take it.
+
+    candidates: the authorities of its country, or the agencies where that is not known.
+    raises: InvalidError that names them, where there is none, several or another one.
+    """
+    what = f"authority of {country}" if country else "agency"
+    if to:
+        if to not in candidates:
+            raise InvalidError(
+                "to",
+                "{to!r} is no {what}: choose {candidates}",
+                to=to[:60],
+                what=what,
+                candidates=_listed(candidates),
+            )
+        return to
+    if len(candidates) == 1:
+        return candidates[0]
+    if candidates:
+        raise InvalidError(
+            "to",
+            "more than one {what} is here: choose {candidates}",
+            what=what,
+            candidates=_listed(candidates),
+        )
+    remedy = "leave the country out, and it goes to the agency" if country else "call the police"
+    raise InvalidError("country", "no {what} is in this hub: {remedy}", what=what, remedy=remedy)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names in words."""
+    return " or ".join(names) or "another country"
+
+
+def check_receive(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
+    """An addressee, or an agency, says that a person has it; once."""
+    _check_recipient(facts, name=name, kind=kind)
+    if role is not None:
+        check_person_may_write(role)
+    if facts.state is not LeadState.REPORTED:
+        raise ConflictError("this lead is {state} already", state=_word(facts.state))
+
+
+def check_pass_on(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
+    """Who has received a lead gives it to those who can act."""
+    _check_recipient(facts, name=name, kind=kind)
+    check_person_may_lead(role)
+    if facts.state is LeadState.REPORTED:
+        raise ConflictError("nobody has received this lead yet: say first that you have it")
+    if facts.state is not LeadState.RECEIVED:
+        raise ConflictError("this lead is {state} already", state=_word(facts.state))
+
+
+def check_close(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
+    """Who has it says what became of it; nothing is closed that nobody received."""
+    _check_recipient(facts, name=name, kind=kind)
+    check_person_may_lead(role)
+    if facts.state is LeadState.REPORTED:
+        raise ConflictError("nobody has received this lead yet: say first that you have it")
+    if facts.state is LeadState.CLOSED:
+        raise ConflictError("this lead is closed already")
+
+
+def erase_due(reported_at: datetime, *, closed_at: datetime | None = None) -> datetime:
+    """When a lead's words are erased."""
+    latest = reported_at + ERASE_AFTER
+    return latest if closed_at is None else min(latest, closed_at + ERASE_AFTER_CLOSURE)
+
+
+def seal_digest(words: Mapping[str, str], *, salt: str) -> str:
+    """The digest of a lead's words that the ledger keeps: SHA-256 of salt and sorted JSON.
+
+    Whoever kept words and salt can show later that they were reported then; once the hub has
+    erased both, the digest says nothing about them.
+    """
+    told = json.dumps(dict(words), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(f"{salt}\n{told}".encode()).hexdigest()
+
+
+def _check_recipient(facts: LeadFacts, *, name: str, kind: PartyKind) -> None:
+    """Its addressees act on a lead, and the agency."""
+    if kind is not PartyKind.AGENCY and name not in facts.recipients:
+        raise NotAllowedError("only those it is addressed to, or the agency, move this lead on")
+
+
+def _word(state: LeadState) -> str:
+    """A state in words."""
+    return state.value.replace("_", " ")

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may write into a crisis' log and agree its public lines, and when."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.protocol.enums import LineState, MessageKind, PartyKind, Role, Vote
+from stemtide.protocol.handling import TLP_ALLOWS, Tlp
+from stemtide.protocol.messages.situation import MessageIn
+
+__all__ = [
+    "LineFacts",
+    "MessageFacts",
+    "RoomFacts",
+    "allows",
+    "check_agrees_with",
+    "check_audience",
+    "check_hand",
+    "check_pin",
+    "check_post",
+    "check_propose",
+    "check_vote",
+    "check_withdraw_line",
+    "state_of_votes",
+]
+
+LEADING_KINDS = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY})
+"""Kinds of party whose investigations a removal may harm, and without whom no line is agreed."""
+
+_THEIRS = frozenset({MessageKind.PRESERVE, MessageKind.DO_NOT_REMOVE})
+_PARTIES_FOR_A_LINE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFacts:
+    """What the rules must know of a room, for somebody who is in it. opened_by: a party's name."""
+
+    is_open: bool
+    opened_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """What the rules must know of a message that another one speaks of."""
+
+    kind: MessageKind
+    posted_by: str
+    is_corrected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    """What the rules must know of a public line."""
+
+    state: LineState
+    proposed_by: str
+
+
+def check_hand(role: Role | None) -> None:
+    """People write in a role that writes. None: a machine, whose key's scope said that it may."""
+    if role is not None:
+        check_person_may_write(role)
+
+
+def check_post(
+    room: RoomFacts, *, kind: PartyKind, role: Role | None, message: MessageKind | None = None
+) -> None:
+    """Everyone in the room but observers writes; some kinds of message are not everybody's.
+
+    message: None asks whether any kind may be written.
+    """
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers read the log: tell an authority or the agency")
+    check_hand(role)
+    if message in _THEIRS and kind not in LEADING_KINDS:
+        raise NotAllowedError(
+            "only authorities and agencies ask to preserve or not to remove: post a question"
+        )
+    if message is MessageKind.DECISION:
+        check_person_may_lead(role)
+    if not room.is_open:
+        raise ConflictError("this crisis is closed and its log with it: write it into the debrief")
+
+
+def check_audience(body: MessageIn, *, known: Iterable[str]) -> None:
+    """A message reaches somebody: TLP:RED names whom, and who is named is in the room."""
+    if TLP_ALLOWS[Tlp(body.tlp)].needs_audience and not body.audience:
+        raise InvalidError(
+            "audience", "TLP:{tlp} needs named recipients: name them", tlp=body.tlp.upper()
+        )
+    if unknown := sorted(set(body.audience) - set(known)):
+        raise InvalidError(
+            "audience",
+            "{unknown!r} is not in this room: see its participants",
+            unknown=unknown[0][:60],
+        )
+
+
+def check_agrees_with(
+    body: MessageIn, *, by: str, answers: MessageFacts | None, corrects: MessageFacts | None
+) -> None:
+    """An answer answers a question; a party corrects its own latest words."""
+    if answers is not None and (
+        body.kind is not MessageKind.ANSWER or answers.kind is not MessageKind.QUESTION
+    ):
+        raise InvalidError("answers", "only an answer names what it answers, and that a question")
+    if corrects is None:
+        return
+    if corrects.posted_by != by:
+        raise NotAllowedError(
+            "only {posted_by}, who wrote that message, corrects it: answer it instead",
+            posted_by=corrects.posted_by,
+        )
+    if corrects.is_corrected:
+        raise ConflictError("that message was corrected before: correct its latest correction")
+
+
+def check_pin(room: RoomFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:
+    """Who leads the crisis says what all must have read: its opener, authorities, agencies."""
+    if kind not in LEADING_KINDS and name != room.opened_by:
+        raise NotAllowedError("only who opened the crisis, authorities and agencies pin: ask one")
+    check_person_may_lead(role)
+
+
+def check_propose(room: RoomFacts, *, kind: PartyKind, role: Role | None) -> None:
+    """Everyone in the room but observers proposes what could be said in public."""
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers propose no public lines: tell an authority or the agency")
+    check_hand(role)
+    if not room.is_open:
+        raise ConflictError("this crisis is closed: no line is proposed any more")
+
+
+def check_vote(
+    facts: LineFacts, room: RoomFacts, *, kind: PartyKind, name: str, role: Role | None
+) -> None:
+    """A party binds itself through somebody who leads; its own proposal it has agreed to."""
+    if kind is PartyKind.OBSERVER:
+        raise NotAllowedError("observers do not agree public lines: tell an authority")
+    check_person_may_lead(role)
+    if not room.is_open:
+        raise ConflictError("this crisis is closed: its public lines stay as they are")
+    if facts.state in {LineState.SUPERSEDED, LineState.WITHDRAWN}:
+        raise ConflictError("this line is {state}: look at the one in its place", state=facts.state)
+    if name == facts.proposed_by:
+        raise ConflictError("your party proposed this line: withdraw it if it no longer agrees")
+
+
+def check_withdraw_line(facts: LineFacts, *, name: str, role: Role | None) -> None:
+    """Who proposed a line takes it back."""
+    if name != facts.proposed_by:
+        raise NotAllowedError(
+            "only {proposed_by} withdraws this line: object to it instead",
+            proposed_by=facts.proposed_by,
+        )
+    check_hand(role)
+    if facts.state in {LineState.SUPERSEDED, LineState.WITHDRAWN}:
+        raise ConflictError("this line is {state} already", state=facts.state)
+
+
+def state_of_votes(
+    votes: Mapping[str, Vote], *, kinds: Mapping[str, PartyKind], proposed_by: str
+) -> LineState:
+    """Where a line stands by what was said to it. votes, kinds: by the party's name.
+
+    One objection keeps a line from being used. Otherwise two parties must agree, its proposer
+    among them, and one of the two answers to a public: an authority or an agency.
+    """
+    if Vote.OBJECT in votes.values():
+        return LineState.OBJECTED
+    agreed = {proposed_by, *votes}
+    if len(agreed) >= _PARTIES_FOR_A_LINE and any(kinds[one] in LEADING_KINDS for one in agreed):
+        return LineState.AGREED
+    return LineState.PROPOSED

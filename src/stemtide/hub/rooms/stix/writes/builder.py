@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Generate objects that nobody posted, from the ledger: parties, opinions, counts, crises.
+
+1 The scheduler reads the ledger from its last position.  2 Objects for the entries are generated:
+a party, an opinion, a crisis that moved.  3 New counts are noted, and at most every half minute
+the changed sums are published.  All of it derives from the ledger, so it adds no entries.
+"""
+
+import json
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.db import transaction
+
+from stemtide.hub.rooms.crises.models import Crisis
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
+from stemtide.hub.rooms.ledger.rules.ledger import crisis_named
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.reads import announcements as reads_told
+from stemtide.hub.rooms.signals.reads.announcements import SightingSum
+from stemtide.hub.rooms.stix.models import Cursor, StixObject, ToldSum
+from stemtide.hub.rooms.stix.reads import stix as reads
+from stemtide.interop.stix.context import grouping, incident, opinion, report, sighting
+from stemtide.interop.stix.objects import Stix, identity, indicator_id, named_id, stix_time
+from stemtide.protocol.enums import Opinion
+from stemtide.protocol.handling import Tlp
+
+CLOCK = "clock"
+ENTRIES = 500
+"""Ledger entries that one transaction reads, so that other writers get the lock in between."""
+
+COUNT_EVERY = timedelta(seconds=30)
+"""Interval of publishing sums of sightings, which change all the time."""
+
+_SUMS_AT_ONCE = 500
+_ENCODER = msgspec.json.Encoder()
+
+
+def follow_ledger(now: datetime) -> int:
+    """Generate objects for new ledger entries; return how many.
+
+    Two schedulers at once are safe: one waits for the other, and finds nothing left to do.
+    """
+    count = 0
+    while _is_behind():
+        count += _read_on(now)
+    while _sums_are_due(now):
+        count += _tell_sums(now)
+    return count
+
+
+def _is_behind() -> bool:
+    """Whether the ledger has unread entries. Checked without locking."""
+    cursor = Cursor.objects.first()
+    return ledger_reads.heads().entries > (cursor.number if cursor else 0)
+
+
+def _sums_are_due(now: datetime) -> bool:
+    """Whether counts have changed, and the last sums were published long enough ago."""
+    cursor = Cursor.objects.filter(counts_due=True).first()
+    if cursor is None:
+        return False
+    return cursor.counted_at is None or now - cursor.counted_at >= COUNT_EVERY
+
+
+@transaction.atomic
+def _read_on(now: datetime) -> int:
+    """Handle some entries, by steps 1 to 3."""
+    ledger.take_turn()
+    cursor, _ = Cursor.objects.get_or_create(pk=1)
+    hub = ledger_reads.heads().hub
+    entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
+    judged: set[tuple[str, str]] = set()
+    moved: set[UUID] = set()
+    for entry in entries:
+        if entry.kind == "opinion.given":
+            judged.add((entry.subject.partition(":")[2], entry.actor.partition(":")[2]))
+        elif entry.kind in {"outcomes.reported", "outlier.decided"}:
+            cursor.counts_due = True
+        elif (crisis := crisis_named(entry.subject)) and entry.kind.startswith("crisis."):
+            moved.add(crisis)
+        cursor.number = entry.number
+    making = _Making(hub, now=now)
+    making.parties()
+    making.opinions(judged)
+    making.crises(moved)
+    cursor.save()
+    return making.count
+
+
+@transaction.atomic
+def _tell_sums(now: datetime) -> int:
+    """Publish some changed sums; the last batch records the time."""
+    ledger.take_turn()
+    published = dict(ToldSum.objects.values_list("signal_id", "total"))
+    totals = reads_told.totals(by=CLOCK)
+    changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
+    making = _Making(ledger_reads.heads().hub, now=now)
+    for sighting_sum in reads_told.sums(changed[:_SUMS_AT_ONCE], by=CLOCK):
+        making.sighting(sighting_sum)
+        pk = sighting_sum.signal.pk
+        ToldSum.objects.update_or_create(signal_id=pk, defaults={"total": totals[pk]})
+    if len(changed) <= _SUMS_AT_ONCE:
+        Cursor.objects.update(counts_due=False, counted_at=now)
+    return making.count
+
+
+class _Making:
+    """Generator of one hub's objects at one time. count: number of new versions."""
+
+    def __init__(self, hub: UUID, *, now: datetime) -> None:
+        self.count = 0
+        self._hub, self._now = hub, now
+
+    def parties(self) -> None:
+        """Generate an identity for each party that has none."""
+        generated = StixObject.objects.filter(made_from__startswith="party:").values("shared_by")
+        for party in Party.objects.exclude(pk__in=generated).order_by("pk"):
+            stix_id = reads.party_id(self._hub, party.name, viewer=None)
+            body = identity(stix_id, name=party.title, created=party.joined_at)
+            facts: dict[str, Any] = {
+                "shared_by": party,
+                "tlp": Tlp.CLEAR.value,
+                "made_from": f"party:{party.pk}",
+            }
+            self._keep(body, **facts)
+
+    def opinions(self, judged: Collection[tuple[str, str]]) -> None:
+        """Generate opinions that parties gave otherwise than by posting them."""
+        uids = {UUID(signal) for signal, _ in judged}
+        for row in reads_told.opinions(uids, by=CLOCK) if uids else []:
+            if (str(row.signal.uid), row.party.name) in judged:
+                self._opinion(row)
+
+    def _opinion(self, row: OpinionRow) -> None:
+        """Generate a party's opinion of a signal."""
+        own = StixObject.objects.filter(
+            type="opinion", signal=row.signal, shared_by=row.party, is_latest=True
+        )
+        if own.filter(made_from="", kept_at=row.given_at).exists():
+            return
+        for old in own.filter(made_from=""):
+            self._revoke(old)
+        stix_id = named_id("opinion", self._hub, row.signal.uid, row.party.name)
+        body = opinion(
+            stix_id,
+            of=self._indicator(row.signal),
+            stance=Opinion(row.opinion),
+            note=row.note,
+            tlp=Tlp(row.signal.tlp),
+            created=row.given_at,
+            modified=row.given_at,
+            by=reads.party_id(self._hub, row.party.name, viewer=None),
+        )
+        facts = {"made_from": f"opinion:{row.pk}", "shared_by": row.party}
+        self._keep(body, signal=row.signal, **facts)
+
+    def sighting(self, sums: SightingSum) -> None:
+        """Generate the sighting of a signal: how often matching content was met."""
+        row = sums.signal
+        body = sighting(
+            indicator_id(row.uid).replace("indicator", "sighting", 1),
+            of=self._indicator(row),
+            outcomes=sums.outcomes,
+            span=(sums.first_at, sums.last_at),
+            tlp=Tlp(row.tlp),
+            created=self._now,
+            modified=self._now,
+            by=reads.party_id(self._hub, row.shared_by.name, viewer=None),
+        )
+        facts = {"made_from": f"sightings:{row.pk}", "shared_by": row.shared_by}
+        self._keep(body, signal=row, **facts)
+
+    def crises(self, moved: Collection[UUID]) -> None:
+        """Generate the objects of crises that were warned of, moved, or ended."""
+        for row in Crisis.objects.select_related("opened_by").filter(uid__in=moved):
+            self._crisis(row)
+
+    def _crisis(self, row: Crisis) -> None:
+        """Generate the incident, the grouping and, once it is closed, the report of a crisis."""
+        described = crises.describe(row, viewer=row.opened_by)
+        by = reads.party_id(self._hub, row.opened_by.name, viewer=None)
+        kinds = {"incident": incident, "grouping": grouping}
+        if row.closed_at is not None:
+            kinds["report"] = report
+        for kind, make in kinds.items():
+            stix_id = reads.crisis_object_id(kind, self._hub, row.uid, viewer=None)
+            body = make(stix_id, described, modified=self._now, by=by)
+            facts: dict[str, Any] = {"made_from": f"crisis:{row.pk}:{kind}", "crisis": row}
+            # Everyone who may read a crisis's collection may also read the crisis object itself.
+            facts |= {"shared_by": row.opened_by, "tlp": Tlp.GREEN.value}
+            self._keep(body, exercise=row.exercise, **facts)
+
+    def _indicator(self, row: Signal) -> str:
+        """Return the id of a signal's indicator."""
+        face = reads.faces([row.pk], viewer=row.shared_by).get(row.pk)
+        return face.stix_id if face else indicator_id(row.uid)
+
+    def _revoke(self, old: StixObject) -> None:
+        """Revoke an opinion that a party posted, as its opinion has changed."""
+        body: Stix = json.loads(old.body)
+        body |= {"revoked": True, "modified": stix_time(self._now)}
+        facts = {"shared_by": old.shared_by, "tlp": old.tlp, "made_from": f"revoked:{old.pk}"}
+        self._keep(body, signal=old.signal, **facts)
+
+    def _keep(
+        self,
+        body: Stix,
+        *,
+        signal: Signal | None = None,
+        **facts: Any,  # noqa: ANN401  # columns
+    ) -> None:
+        """Store a new version of an object, unless only its timestamp changed."""
+        before = list(StixObject.objects.filter(stix_id=body["id"]).order_by("position"))
+        if before:
+            last = json.loads(before[-1].body)
+            body["created"] = last.get("created", body.get("created"))
+            if _said(last) == _said(body):
+                return
+            StixObject.objects.filter(stix_id=body["id"]).update(is_latest=False)
+        if signal is not None:
+            facts |= {"crisis": signal.crisis, "exercise": signal.exercise, "tlp": signal.tlp}
+        StixObject.objects.create(
+            position=ledger.take_positions(1, now=self._now),
+            stix_id=body["id"],
+            type=body["type"],
+            version_at=datetime.fromisoformat(body["modified"]),
+            body=_ENCODER.encode(body).decode(),
+            signal=signal,
+            is_first=not before,
+            kept_at=self._now,
+            **facts,
+        )
+        self.count += 1
+
+
+def _said(body: Stix) -> Stix:
+    """Return an object without its timestamp."""
+    return {name: value for name, value in body.items() if name != "modified"}

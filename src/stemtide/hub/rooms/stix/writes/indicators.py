@@ -1,0 +1,281 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Handle newer versions and second descriptions of indicators, and signals that join a crisis.
+
+1 A party shares a value once. Its first indicator of it replaces the signal's (its face); a
+  second one is stored for its poster, like one with several comparisons, with a PatternPart that
+  links the signal.
+2 A signal stays live as long as anything of its party describes it: its face, a part, or a share
+  by another interface. Its fields are those of a description that is still valid.
+3 A signal is in one crisis at a time. A newer version that is posted elsewhere does not move it.
+
+Called by writes_posting.py.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import ConflictError, InvalidError, RefusalError
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import collection as reads_collection
+from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.signals import Draft
+from stemtide.hub.rooms.signals.writes import entries as telling, signals
+from stemtide.hub.rooms.stix.models import PatternPart, StixObject
+from stemtide.hub.rooms.stix.parser import Readings, became, listed
+from stemtide.hub.rooms.stix.reads import stix as reads
+from stemtide.hub.rooms.stix.rules import Collection
+from stemtide.hub.rooms.stix.writes.objects import Keeping
+from stemtide.hub.rooms.stix.writes.signals import Shared, share_all
+from stemtide.interop.stix.posted import (
+    Posted,
+    PostedError,
+    Wanted,
+    read_object,
+    reason_of,
+    signals_of,
+)
+from stemtide.protocol.enums import SignalState, WithdrawReason
+from stemtide.protocol.messages.signals import SignalIn, WithdrawIn
+
+_STAYS = "stays, as your party describes it elsewhere as well"
+_NOT_COMPARED = InvalidError("pattern", "is none that uploads are compared with: revoke it")
+
+
+class Indicators:
+    """The indicators of a post. acts: number of signals ended, changed and shared individually.
+
+    Each method takes one object and returns its message for the status.
+    """
+
+    def __init__(
+        self, to: Collection, *, by: Caller, now: datetime, keeping: Keeping, readings: Readings
+    ) -> None:
+        self.acts = 0
+        self._to, self._by, self._now = to, by, now
+        self._keeping, self._readings = keeping, readings
+
+    def describe(self, posted: Posted, requested: Wanted, shared: Shared) -> str:
+        """Store an indicator with several comparisons, or a second one of a value.
+
+        Call Keeping.reserve first.
+        """
+        for row in shared.known:
+            try:
+                with transaction.atomic():
+                    self.enter(row)
+            except RefusalError as error:
+                if not requested.is_several:
+                    raise
+                shared.notes.append(str(error))
+        self._keeping.keep_parts(posted, shared.made, existing=shared.known)
+        return shared.told(requested) if requested.is_several else listed(shared.notes)
+
+    def enter(self, row: Signal) -> bool:
+        """Add a live signal to the collection's crisis; return whether it was not in it before.
+
+        Its opinions and sightings follow. raises: NotAllowedError, ConflictError, InvalidError.
+        """
+        crisis = self._to.crisis
+        if crisis is None or (row.crisis is not None and row.crisis.uid == crisis):
+            return False
+        self.acts += 1
+        telling.join_crisis(
+            row.uid, crisis=crisis, by=self._by.party, now=self._now, through=self._by.ref
+        )
+        row.refresh_from_db()
+        self._keeping.bring(row)
+        return True
+
+    def change(self, posted: Posted, *, row: Signal) -> str:
+        """Handle a newer version of a signal's face."""
+        if posted.is_revoked:
+            is_gone = self._end(row, but=posted.id, reason=reason_of(posted))
+            is_live = row.state == SignalState.LIVE
+            at = None if is_live else self._position(row)
+            self._keeping.keep(posted, position=at, signal=row, is_beside=is_live)
+            return "" if is_gone else f"its signal: {_STAYS}"
+        body, ready = self._one_signal(posted, row=row)
+        if row.state == SignalState.LIVE:
+            self.enter(row)
+            if reads_collection.says(row, body, viewer=self._by.party, now=self._now):
+                self._keeping.keep(posted, position=self._tell_again(row), signal=row)
+                return ""
+        if (row.kind, row.value) == (body.kind, ready.drafts[0].value):
+            self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+        else:
+            self._end(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
+        return self._share_anew(posted, ready, of=row)
+
+    def _share_anew(self, posted: Posted, ready: Ready, *, of: Signal) -> str:
+        """Share the signal of a face's newer version, in place of its old signal."""
+        shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
+        if not shared.made:
+            why = "your party shares this value under another id: send newer versions of that one"
+            raise ConflictError(why) if shared.known else PostedError(listed(shared.notes))
+        (new,) = shared.made
+        self._keeping.move(posted.id, to=new)
+        if (of.kind, of.value) == (new.kind, new.value):
+            PatternPart.objects.filter(signal=of).update(signal=new)
+        self._keeping.keep(posted, position=new.position, signal=new)
+        return ""
+
+    def change_former(self, posted: Posted, *, row: Signal) -> str:
+        """Handle a newer version of a former face, revoked while others describe its signal."""
+        if not posted.is_revoked and row.state == SignalState.LIVE:
+            raise ConflictError("this was revoked, and other indicators stand: use a new id")
+        if not posted.is_revoked:
+            return self.change(posted, row=row)
+        self._keeping.keep(posted, signal=row, is_beside=True)
+        return ""
+
+    def change_parts(self, posted: Posted, *, parts: Sequence[Signal]) -> str:
+        """Handle a newer version of an indicator that has parts.
+
+        1 If it is revoked, end its signals unless something else describes them.  2 Otherwise end
+        those that it no longer has or whose fields differ, and share or describe the new ones.
+        """
+        if posted.is_revoked:
+            gone = [self._end(row, but=posted.id, reason=reason_of(posted)) for row in parts]
+            self._keeping.keep(posted, is_private=True)
+            return "" if all(gone) else f"{gone.count(False)} of its signals: {_STAYS}"
+        requested, _ = self._readings.of(posted)
+        if not requested.signals:
+            raise _NOT_COMPARED
+        live = [row for row in parts if row.state == SignalState.LIVE]
+        for row in live:
+            self.enter(row)
+        ready = self._ready(requested, crisis=self._crisis_of(live))
+        same = reads_collection.same_read(ready.drafts, errors=ready.errors, viewer=self._by.party)
+        stay = {row.uid for row in live} & set(same.values())
+        for row in parts:
+            if row.uid not in stay:
+                self._end(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
+                PatternPart.objects.filter(stix_id=posted.id, signal=row).delete()
+        new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
+        self.acts += len(new)
+        shared = share_all([(posted, Ready.of(new))], by=self._by, now=self._now)[posted.id]
+        self._keeping.reserve()
+        self._keeping.keep_parts(posted, shared.made, existing=shared.known)
+        ids = [row.uid for row in live if row.uid in stay] + [row.uid for row in shared.made]
+        return became(ids, requested, shared.notes)
+
+    def withdraw(self, posted: Posted, *, row: Signal) -> None:
+        """Withdraw the signal of a generated indicator. raises: NotAllowedError."""
+        self._withdraw(row, reason=reason_of(posted))
+
+    def _one_signal(self, posted: Posted, *, row: Signal) -> tuple[SignalIn, Ready]:
+        """Return the signal of a face's newer version, in the crisis of the current signal."""
+        requested, _ = self._readings.of(posted)
+        if requested.is_several:
+            raise InvalidError(
+                "pattern", "was one comparison: revoke it, and post the several as a new indicator"
+            )
+        if not requested.signals:
+            raise _NOT_COMPARED
+        ready = self._ready(requested, crisis=self._crisis_of([row]))
+        if ready.errors:
+            raise InvalidError(ready.errors[0].field, ready.errors[0].message)
+        return ready.drafts[0].body, ready
+
+    def _ready(self, requested: Wanted, *, crisis: UUID | None) -> Ready:
+        """Return the signals of an indicator, prepared for sharing in a crisis."""
+        bodies = [signal.model_copy(update={"crisis": crisis}) for signal in requested.signals]
+        return rules_ready.read(bodies, now=self._now)
+
+    def _crisis_of(self, rows: Sequence[Signal]) -> UUID | None:
+        """Return the crisis of newer versions: the collection's, or that of their signals."""
+        if self._to.crisis is not None:
+            return self._to.crisis
+        there = [row.crisis for row in rows if row.crisis is not None]
+        is_taken = there and reads.takes_posts(there[0], viewer=self._by.party, now=self._now)
+        return there[0].uid if is_taken else None
+
+    def _end(self, row: Signal, *, but: str, reason: WithdrawReason) -> bool:
+        """End a signal unless something else describes it; return whether it ended.
+
+        but: the id of the indicator that no longer describes it. If another one has other fields
+        than the signal, the signal is shared anew with them.
+        """
+        if row.state != SignalState.LIVE:
+            return True
+        face = reads.faces([row.pk], viewer=self._by.party).get(row.pk)
+        if face is not None and face.stix_id != but:
+            return False
+        parts = PatternPart.objects.filter(signal=row).exclude(stix_id=but)
+        is_by_itself = (
+            face is None and not PatternPart.objects.filter(signal=row, is_made=True).exists()
+        )
+        for stix_id in parts.values_list("stix_id", flat=True).distinct():
+            latest = StixObject.objects.filter(stix_id=stix_id, is_latest=True).first()
+            if latest is not None and self._follow(row, json.loads(latest.body)):
+                return False
+        if is_by_itself:
+            return False
+        self._withdraw(row, reason=reason)
+        return True
+
+    def _follow(self, row: Signal, stix: dict[str, object]) -> bool:
+        """Update a signal to an indicator of its value; return whether the indicator is valid."""
+        draft = _draft_of(row, stix, crisis=self._crisis_of([row]), now=self._now)
+        if draft is None:
+            return False
+        own_part = PatternPart.objects.filter(stix_id=stix["id"])
+        if reads_collection.says(row, draft.body, viewer=self._by.party, now=self._now):
+            own_part.filter(signal=row).update(is_made=True)
+            self._tell_again(row)
+            return True
+        try:
+            with transaction.atomic():
+                self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+                shared = signals.share(
+                    draft.body, by=self._by.party, now=self._now, actor_ref=self._by.ref
+                )
+                new = reads_collection.by_uid({shared.id}, viewer=self._by.party)[shared.id]
+                PatternPart.objects.filter(signal=row).update(signal=new)
+                own_part.filter(signal=new).update(is_made=True)
+        except RefusalError:  # its signal is refused, for example because it has expired
+            row.refresh_from_db()
+            return False
+        return True
+
+    def _tell_again(self, row: Signal) -> int:
+        """Move a signal to the end of the feed; return its new position."""
+        self.acts += 1
+        return telling.tell_again(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
+
+    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
+        """Withdraw a signal if it is live."""
+        if row.state == SignalState.LIVE:
+            self.acts += 1
+            body = WithdrawIn(reason=reason)
+            signals.withdraw(
+                row.uid, body=body, by=self._by.party, now=self._now, actor_ref=self._by.ref
+            )
+            row.refresh_from_db()
+
+    def _position(self, row: Signal) -> int | None:
+        """Return the position of a signal, None if an object has that position already."""
+        at = reads_collection.by_uid({row.uid}, viewer=self._by.party)[row.uid].position
+        return None if StixObject.objects.filter(position=at).exists() else at
+
+
+def _draft_of(
+    row: Signal, stix: dict[str, object], *, crisis: UUID | None, now: datetime
+) -> Draft | None:
+    """Return an indicator's draft for a signal's value; None if it is revoked or has none."""
+    try:
+        posted = read_object(stix)
+        requested = signals_of(posted, crisis=crisis, exercise=row.exercise)
+    except PostedError:  # it was taken when less was refused
+        return None
+    if posted.is_revoked:
+        return None
+    drafts = rules_ready.read(requested.signals, now=now).drafts
+    same = [draft for draft in drafts if (draft.body.kind, draft.value) == (row.kind, row.value)]
+    return same[0] if same else None

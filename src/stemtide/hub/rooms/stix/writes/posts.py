@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Apply a post: new signals, newer versions, withdrawals, counts, opinions, other objects.
+
+Called by writes.py: parsing before the write lock (reading.py), the rest in its transactions.
+Objects are stored by writes_keeping.py.
+"""
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+from django.db import transaction
+
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError, RefusalError
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.stix import rules
+from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.hub.rooms.stix.parser import Readings, listed
+from stemtide.hub.rooms.stix.reads import stix as reads
+from stemtide.hub.rooms.stix.rules import Collection, Holder
+from stemtide.hub.rooms.stix.writes.indicators import Indicators
+from stemtide.hub.rooms.stix.writes.objects import Keeping
+from stemtide.hub.rooms.stix.writes.signals import share_all
+from stemtide.interop.stix.authors import check_author
+from stemtide.interop.stix.objects import TLP_OF, indicator_id, named_uuid
+from stemtide.interop.stix.posted import (
+    Posted,
+    PostedError,
+    SightingPosted,
+    Wanted,
+    opinion_of,
+    read_object,
+    sighting_of,
+)
+from stemtide.interop.stix.status import Fate
+from stemtide.protocol.enums import PartyKind, SignalState
+from stemtide.protocol.handling import Tlp
+from stemtide.protocol.messages.signals import OpinionIn
+from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
+
+__all__ = ["Posting"]
+
+_AGENT = "taxii"
+_HERE = "is here already; nothing was changed"
+
+NEW_IN_A_TURN = 2_000
+"""New signals that a transaction shares, before others can write."""
+
+ACTS_IN_A_TURN = 50
+"""Individual writes of a transaction: objects stored, signals ended, counted and judged."""
+
+MAX_JUDGED = 1_000
+"""Maximum indicators that the opinions of a post refer to: each is written while others wait."""
+
+
+class Posting:
+    """A post in progress. taken, refused: the status of its objects so far.
+
+    Parse it before taking the write lock, then apply it in as many transactions as it needs, so
+    that others can write in between.
+    """
+
+    def __init__(self, to: Collection, *, by: Caller, now: datetime) -> None:
+        self.taken: list[Fate] = []
+        self.refused: list[Fate] = []
+        self._to, self._by, self._now = to, by, now
+        self._judged = self._acts = 0
+        self._keeping = Keeping(to, by=by, now=now)
+        self._others = reads.other_parties(viewer=by.party)
+        self._readings = Readings(crisis=to.crisis, exercise=self._keeping.exercise, now=now)
+        self._indicators = Indicators(
+            to, by=by, now=now, keeping=self._keeping, readings=self._readings
+        )
+        self._read: list[Posted] = []
+        self._new: deque[Posted] = deque()
+        self._shared: set[int] = set()
+        self._rest: deque[Posted] | None = None
+        self._told = (0, 0)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every object was taken or refused."""
+        return self._rest is not None and not self._rest
+
+    def read(self, objects: Sequence[object]) -> None:
+        """Parse the objects of a post without writing; find those that seem to be new."""
+        for place, sent in enumerate(objects):
+            self._try(sent, partial(self._read_into, self._read, sent), place=place)
+        used = reads.used_ids([posted.id for posted in self._read], by=self._by.ref)
+        self._readings.read(sorted(self._read, key=lambda posted: posted.id in used))
+        new: dict[str, Posted] = {}
+        for posted in self._read:
+            if posted.type == "indicator" and not posted.is_revoked and posted.id not in used:
+                new.setdefault(posted.id, posted)
+        self._new = deque(new.values())
+
+    def take_some(self) -> tuple[int, int]:
+        """Apply as much as one transaction has room for, until `is_done`.
+
+        1 Share new indicators, many at once.  2 In later transactions apply the others one by one,
+        indicators first, as other objects of the post may refer to them.
+
+        return: number of objects taken and refused since the last transaction.
+        """
+        self._acts = self._indicators.acts = 0
+        self._share(self._next_new())  # 1
+        if not self._new and self._rest is None:
+            left = [posted for posted in self._read if id(posted) not in self._shared]
+            self._rest = deque(sorted(left, key=lambda posted: posted.type != "indicator"))
+        while self._rest and self._acts + self._indicators.acts < ACTS_IN_A_TURN:
+            posted = self._rest.popleft()
+            self._acts += 1
+            self._try(posted.stix, partial(_do_whole, self._take, posted))  # 2
+        before, self._told = self._told, (len(self.taken), len(self.refused))
+        return self._told[0] - before[0], self._told[1] - before[1]
+
+    def _next_new(self) -> list[Posted]:
+        """Return the next indicators with unused ids, as many as a transaction has room for.
+
+        An id that has been used since the post was parsed is no longer new.
+        """
+        candidates: list[Posted] = []
+        while self._new and self._acts < NEW_IN_A_TURN:
+            candidates.append(self._new.popleft())
+            self._acts += self._readings.weight(candidates[-1])
+        used = reads.used_ids([posted.id for posted in candidates], by=self._by.ref)
+        new = [posted for posted in candidates if posted.id not in used]
+        self._shared.update(id(posted) for posted in new)
+        return new
+
+    def _try(self, sent: object, act: Callable[[], object], *, place: int | None = None) -> None:
+        """Apply an object, or record why it is refused. place: its index in the post."""
+        try:
+            act()
+        except (PostedError, RefusalError) as error:
+            fate = Fate.of(sent, now=self._now, message=str(error), place=place)
+            self.refused.append(fate)
+
+    def _read_into(self, read: list[Posted], sent: object) -> None:
+        """Parse a valid object that the key may post here."""
+        posted = read_object(sent)
+        if not (posted.type == "indicator" and posted.is_revoked):  # an agency may revoke
+            check_author(posted, others=self._others)
+        holder = Holder(PartyKind(self._by.party.kind), self._by.scopes)
+        rules.check_type(posted.type, to=self._to, holder=holder)
+        read.append(posted)
+
+    def _share(self, new: Sequence[Posted]) -> None:
+        """Share new indicators at once; those without usable comparisons are stored as they are."""
+        requests: list[tuple[Posted, Ready]] = []
+        requested: dict[str, Wanted] = {}
+
+        def request(posted: Posted) -> None:
+            parsed, ready = self._readings.of(posted)
+            if not parsed.signals:
+                self._keeping.keep_plain(posted)
+                self._done(posted, f"kept as it is: {parsed.why}")
+                return
+            if parsed.is_several:
+                self._keeping.reserve()
+            requested[posted.id] = parsed
+            requests.append((posted, ready))
+
+        for posted in new:
+            self._try(posted.stix, partial(request, posted))
+        results = share_all(requests, by=self._by, now=self._now)
+        faces: list[tuple[Posted, Signal]] = []
+        for posted in (candidate for candidate in new if candidate.id in requested):
+            shared, wanted = results[posted.id], requested[posted.id]
+            if wanted.is_several and (shared.made or shared.known):
+                self._done(posted, self._indicators.describe(posted, wanted, shared))
+            elif shared.made:
+                faces.append((posted, shared.made[0]))
+                self._done(posted, shared.told(wanted))
+            elif shared.known:
+                self._shared.discard(id(posted))  # it is applied by itself, in a later transaction
+            else:
+                self._refuse(posted, listed(shared.notes))
+        self._keeping.keep_faces(faces)
+
+    def _take(self, posted: Posted) -> None:
+        """Apply an object that is not a new indicator."""
+        if posted.id in TLP_OF:
+            self._done(posted, _HERE)
+            return
+        before = reads.find_kept(posted.id, at=posted.moment, viewer=self._by.party)
+        own = [row for row in before if row.shared_by_id == self._by.party.pk]
+        if posted.version is None:
+            before = own
+        if own and posted.type not in rules.FEEDBACK_TYPES:
+            mark = own[-1].exercise
+            rules.check_mark(exercise=mark, to_exercise=self._keeping.exercise)
+        if same := [row for row in own or before if row.version_at == posted.moment]:
+            self._take_again(posted, same[-1])
+        elif before:
+            self._take_version(posted, before=before)
+        elif posted.type == "indicator":
+            self._take_ours(posted)
+        elif posted.type == "sighting":
+            self._count(posted, sighting_of(posted), before=None)
+        elif posted.type == "opinion":
+            self._judge(posted)
+        else:
+            self._keeping.keep_plain(posted)
+            self._done(posted)
+
+    def _take_again(self, posted: Posted, row: StixObject) -> None:
+        """Add a version that is stored already to the collection, unless it is in it."""
+        is_own = row.shared_by_id == self._by.party.pk
+        is_told = row.signal_id is not None or row.is_private
+        if self._to.is_feedback or posted.is_revoked or (self._to.crisis is None and is_told):
+            self._done(posted, _HERE)
+        elif not is_own:
+            self._take_others(posted)
+        else:
+            is_new = self._bring_in(posted, row)
+            self._done(posted, "" if is_new else _HERE)
+
+    def _bring_in(self, posted: Posted, row: StixObject) -> bool:
+        """Add an object, or its signals, to a crisis; return whether any was not in it."""
+        parts = reads.parts(posted.id, viewer=self._by.party)
+        signals = [row.signal] if row.is_face and row.signal else parts
+        joined = [
+            self._indicators.enter(signal) for signal in signals if signal.state == SignalState.LIVE
+        ]
+        if signals and not joined:
+            raise ConflictError("its signal no longer matches: send a newer version")
+        if row.is_face:
+            return any(joined)
+        return self._keeping.bring_object(row) or any(joined)
+
+    def _take_others(self, posted: Posted) -> None:
+        """Handle another party's stored object: only that party can add it to other collections."""
+        there = reads.kept(self._to, viewer=self._by.party).filter(stix_id=posted.id)
+        row = reads.find_signal(posted.id, viewer=self._by.party)
+        is_there = row is not None and row.crisis is not None and row.crisis.uid == self._to.crisis
+        if not (self._to.crisis is None or is_there or there.exists()):
+            raise NotAllowedError(
+                "this object is another party's, and only they bring it into a crisis: share its"
+                " value under an id of your own"
+            )
+        self._done(posted, _HERE)
+
+    def _take_version(self, posted: Posted, *, before: list[StixObject]) -> None:
+        """Apply another version of a stored object."""
+        check_author(posted, others=self._others)
+        latest = before[-1]
+        if latest.shared_by_id != self._by.party.pk or latest.made_from:
+            raise NotAllowedError("this object is another party's: say an opinion of it instead")
+        at, had = posted.moment, latest.version_at
+        if at is None or (had is not None and at < had):
+            raise ConflictError("a newer version is here already: send one that is newer still")
+        parts = reads.parts(posted.id, viewer=self._by.party)
+        if parts:
+            self._done(posted, self._indicators.change_parts(posted, parts=parts))
+        elif latest.is_face and latest.signal is not None:
+            change = self._indicators.change_former if latest.is_beside else self._indicators.change
+            self._done(posted, change(posted, row=latest.signal))
+        elif posted.type == "sighting":
+            self._count(posted, sighting_of(posted), before=latest)
+        elif posted.type == "opinion":
+            self._judge(posted)
+        else:
+            self._keeping.keep_plain(posted)
+            self._done(posted)
+
+    def _take_ours(self, posted: Posted) -> None:
+        """Apply an indicator that nobody posted: one that the hub generated, or a new one.
+
+        Of a generated one only its revocation is applied, and its sharer's adding it to a crisis.
+        """
+        row = reads.find_signal(posted.id, viewer=self._by.party)
+        if row is None and posted.is_revoked:
+            raise NotFoundError("there is no such indicator to revoke: post it first")
+        if row is None and reads.used_ids([posted.id], by=self._by.ref):
+            raise NotAllowedError("this id is in use: choose another")
+        if row is None:
+            self._take_new(posted)
+        elif posted.is_revoked:
+            self._indicators.withdraw(posted, row=row)
+            self._done(posted)
+        elif row.shared_by_id != self._by.party.pk:
+            self._take_others(posted)
+        else:
+            rules.check_mark(exercise=row.exercise, to_exercise=self._keeping.exercise)
+            self._done(posted, "" if self._indicators.enter(row) else _HERE)
+
+    def _take_new(self, posted: Posted) -> None:
+        """Apply a new indicator of a value that its party already shares: a second description."""
+        requested, ready = self._readings.of(posted)
+        shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
+        if shared.made and not requested.is_several:  # the repeated signal has ended meanwhile
+            self._keeping.keep_faces([(posted, shared.made[0])])
+            self._done(posted, shared.told(requested))
+            return
+        if not shared.made and not shared.known:
+            raise PostedError(listed(shared.notes))
+        self._keeping.reserve()
+        self._done(posted, self._indicators.describe(posted, requested, shared))
+
+    def _count(
+        self, posted: Posted, reported: SightingPosted, *, before: StixObject | None
+    ) -> None:
+        """Count a sighting's uploads; of a newer version only the difference to the last one."""
+        row = self._found(reported.of)
+        had = sighting_of(read_object(json.loads(before.body))).outcomes if before else {}
+        more = {
+            outcome: count - had.get(outcome, 0) for outcome, count in reported.outcomes.items()
+        }
+        rows = tuple(
+            OutcomeRow(
+                signal=row.uid,
+                outcome=outcome,
+                count=count,
+                first_at=reported.first_at,
+                last_at=reported.last_at,
+            )
+            for outcome, count in more.items()
+            if count > 0
+        )
+        if rows:
+            uid = named_uuid(f"{posted.id}\n{posted.version}")
+            signals.report_outcomes(
+                OutcomeReportIn(report=uid, agent=_AGENT, rows=rows),
+                by=self._by.party,
+                now=self._now,
+                actor_ref=self._by.ref,
+            )
+        self._keeping.keep(posted, signal=row, is_private=True)
+        self._done(posted)
+
+    def _judge(self, posted: Posted) -> None:
+        """Record an opinion of each indicator that it names."""
+        judgement = opinion_of(posted)
+        self._judged += len(judgement.of)
+        if self._judged > MAX_JUDGED:
+            raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
+        rows = [self._found(stix_id) for stix_id in judgement.of]
+        beside = rows[rules.told_with(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
+        self._acts += len(rows)
+        for row in rows:
+            signals.opine(
+                row.uid,
+                body=OpinionIn(opinion=judgement.said, note=judgement.note),
+                by=self._by.party,
+                now=self._now,
+                actor_ref=self._by.ref,
+            )
+        self._keeping.keep(posted, signal=beside)
+        self._done(posted)
+
+    def _found(self, stix_id: str) -> Signal:
+        """Return the signal that feedback refers to. raises: NotFoundError."""
+        row = reads.find_signal(stix_id, viewer=self._by.party)
+        if row is not None:
+            return row
+        parts = reads.parts(stix_id, viewer=self._by.party)
+        if len(parts) == 1:
+            return parts[0]
+        if parts:
+            ids = listed([indicator_id(part.uid) for part in parts])
+            raise NotAllowedError("this indicator is several signals: name one of {ids}", ids=ids)
+        raise NotFoundError("there is no such indicator that your party may see: read it first")
+
+    def _done(self, posted: Posted, message: str = "") -> None:
+        """Record that an object was taken."""
+        self.taken.append(Fate.of(posted.stix, now=self._now, message=message))
+
+    def _refuse(self, posted: Posted, message: str) -> None:
+        """Record that an object was refused."""
+        self.refused.append(Fate.of(posted.stix, now=self._now, message=message))
+
+
+@transaction.atomic
+def _do_whole(act: Callable[[Posted], None], posted: Posted) -> None:
+    """Apply an object completely, or not at all."""
+    act(posted)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Share the signals of posted indicators. Called by writes_posting.py."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Caller
+from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import collection as reads_collection
+from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.stix.parser import became
+from stemtide.hub.rooms.stix.reads import stix as reads
+from stemtide.interop.stix.objects import indicator_id
+from stemtide.interop.stix.posted import Posted, Wanted
+
+CONFLICT = "conflict"
+"""Field of errors for values that are shared already, with other fields."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """The result of sharing an indicator.
+
+    made:  new signals. known: live signals of its party with one of its values.
+    notes: messages for the status, about known signals and refused ones.
+    """
+
+    made: list[Signal] = field(default_factory=list)
+    known: list[Signal] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def told(self, requested: Wanted) -> str:
+        """Return the message for the status."""
+        return became([row.uid for row in self.made], requested, self.notes)
+
+
+def share_all(
+    asking: Sequence[tuple[Posted, Ready]], *, by: Caller, now: datetime
+) -> dict[str, Shared]:
+    """Share the signals of indicators; return the results by indicator id."""
+    results = {posted.id: Shared() for posted, _ in asking}
+    ready = rules_ready.together([prepared for _, prepared in asking])
+    if not ready.count:
+        return results
+    ids = [posted.id for posted, prepared in asking for _ in range(prepared.count)]
+    out = signals.share_ready(ready, by=by.party, now=now, partial=True, actor_ref=by.ref)
+    why = {error.row: error for error in out.errors}
+    again = [
+        draft
+        for draft in ready.drafts
+        if draft.row not in why or why[draft.row].field == CONFLICT
+        if (placed := out.signals[draft.row]) is None or not placed.created
+    ]
+    shared_before = reads_collection.shared_already(again, viewer=by.party)
+    uids = {signal.id for signal in out.signals if signal} | set(shared_before.values())
+    rows = reads_collection.by_uid(uids, viewer=by.party)
+    for number, (stix_id, placed) in enumerate(zip(ids, out.signals, strict=True)):
+        if placed is not None and placed.created:
+            results[stix_id].made.append(rows[placed.id])
+        elif number in shared_before:
+            results[stix_id].known.append(rows[shared_before[number]])
+            results[stix_id].notes.append(_told_as(rows[shared_before[number]], viewer=by.party))
+        else:
+            results[stix_id].notes.append(f"{why[number].field}: {why[number].message}")
+    return results
+
+
+def _told_as(row: Signal, *, viewer: Party) -> str:
+    """Return the message that a value is shared already, with its id."""
+    face = reads.faces([row.pk], viewer=viewer).get(row.pk)
+    stix_id = face.stix_id if face else indicator_id(row.uid)
+    return f"your party shares this already, as {stix_id}: this is kept as a second description"

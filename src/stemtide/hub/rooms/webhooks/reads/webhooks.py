@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The readers of webhooks: those of a party, their delivery log, their signing secrets."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Count, Q, QuerySet
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.webhooks import rules
+from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
+from stemtide.protocol.messages.webhooks import (
+    EventType,
+    WebhookDeliveriesOut,
+    WebhookDeliveryOut,
+    WebhookDeliveryState,
+    WebhookOut,
+    WebhookState,
+)
+from stemtide.protocol.webhook_headers import derived_secret
+
+MAX_PAGE = 200
+"""Deliveries in one page of the log."""
+
+_ON_ITS_WAY = (*rules.WAITING, WebhookDeliveryState.SENDING)
+
+
+def webhooks(*, viewer: Party) -> list[WebhookOut]:
+    """A party's webhooks, the oldest first."""
+    return [describe(row, viewer=viewer) for row in _counted(Webhook.objects.filter(party=viewer))]
+
+
+def webhook(uid: UUID, *, viewer: Party) -> WebhookOut:
+    """One webhook.
+
+    raises: NotFoundError, also for another party's.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Webhook:
+    """The row of a webhook, for writes, with its counts.
+
+    raises: NotFoundError, also for another party's.
+    """
+    row = _counted(Webhook.objects.filter(party=viewer, uid=uid)).first()
+    if row is None:
+        raise NotFoundError("your party has no webhook {uid}: list them first", uid=uid)
+    return row
+
+
+def find_delivery(uid: UUID, *, webhook: Webhook, viewer: Party) -> Delivery:  # noqa: ARG001  # find() said for whom
+    """The row of a delivery to a webhook that was found.
+
+    raises: NotFoundError.
+    """
+    row = Delivery.objects.filter(webhook=webhook, uid=uid).first()
+    if row is None:
+        raise NotFoundError(
+            "this webhook has no delivery {uid}, or no longer: list them first", uid=uid
+        )
+    return row
+
+
+def deliveries(
+    uid: UUID,
+    *,
+    viewer: Party,
+    state: WebhookDeliveryState | None = None,
+    before: UUID | None = None,
+    limit: int = MAX_PAGE,
+) -> WebhookDeliveriesOut:
+    """The delivery log of a webhook, the latest first. before: where the page before it ended.
+
+    raises: NotFoundError.
+    """
+    row = find(uid, viewer=viewer)
+    found = Delivery.objects.filter(webhook=row)
+    if before is not None:
+        found = found.filter(pk__lt=find_delivery(before, webhook=row, viewer=viewer).pk)
+    if state is not None:
+        found = found.filter(state=state)
+    size = max(1, min(limit, MAX_PAGE))
+    rows = list(found[: size + 1])
+    page = [describe_delivery(one, viewer=viewer) for one in rows[:size]]
+    return WebhookDeliveriesOut(
+        deliveries=page, next=page[-1].id if len(rows) > size and page else None
+    )
+
+
+def describe_delivery(row: Delivery, *, viewer: Party) -> WebhookDeliveryOut:  # noqa: ARG001  # find() said for whom
+    """A delivery as its party reads it."""
+    state = WebhookDeliveryState(row.state)
+    return WebhookDeliveryOut(
+        id=row.uid,
+        type=EventType(row.kind),
+        exercise=row.exercise,
+        count=len(row.subjects) + row.more,
+        state=state,
+        attempts=row.attempts,
+        happened_at=row.happened_at,
+        queued_at=row.queued_at,
+        tried_at=row.tried_at,
+        next_at=row.next_at if state in rules.WAITING else None,
+        sent_at=row.sent_at,
+        status=row.status,
+        said=row.said,
+    )
+
+
+def secrets(row: Webhook, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # whoever is shown them was asked before
+    """The secrets that sign for a webhook now, the latest first, as "whsec_…".
+
+    They are derived from the hub's own secret and kept nowhere: a copy of the database signs
+    nothing. While the hub still knows its old secret, what was derived from that signs as well.
+    """
+    oldest = rules.oldest_signing(row.generation, oldest=row.oldest, until=row.old_until, now=now)
+    roots = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    return tuple(
+        derived_secret(root, f"stemtide.webhooks.signing:{row.uid}:{one}")
+        for one in range(row.generation, oldest - 1, -1)
+        for root in roots
+    )
+
+
+def _counted(rows: QuerySet[Webhook]) -> QuerySet[Webhook]:
+    """Webhooks with their key, and what is on its way to them and dead."""
+    dead = Q(deliveries__state=WebhookDeliveryState.DEAD)
+    return rows.select_related("party", "key").annotate(
+        waiting=Count("deliveries", filter=Q(deliveries__state__in=_ON_ITS_WAY)),
+        dead=Count("deliveries", filter=dead),
+    )
+
+
+def describe(row: Webhook, *, viewer: Party) -> WebhookOut:  # noqa: ARG001  # find() said for whom
+    """A webhook as its party reads it; it was found with its counts."""
+    return WebhookOut(
+        id=row.uid,
+        url=row.url,
+        event_types=row.event_types,
+        exercise=row.exercise,
+        state=WebhookState(row.state),
+        reason=rules.REASONS[rules.Why(row.why)] if row.why else "",
+        key=row.key.prefix,
+        made_at=row.made_at,
+        failing_since=row.failing_since,
+        last_sent_at=row.last_sent_at,
+        waiting=getattr(row, "waiting", 0),
+        dead=getattr(row, "dead", 0),
+    )

@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writers of webhooks: register, change, renew the secret, test, try again, remove.
+
+A machine registers one. People of its party look after it as well, and leave it with its key.
+"""
+
+import threading
+from datetime import datetime
+from typing import TypeAlias
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
+
+from django.db import transaction
+
+from stemtide.hub.platform.egress.addresses import (
+    UnknownHostError,
+    UnreachableError,
+    check_url,
+    resolve,
+)
+from stemtide.hub.platform.egress.posts import reach_of
+from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
+from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.parties.models import ApiKey, Party
+from stemtide.hub.rooms.parties.reads.parties import Actor, Caller
+from stemtide.hub.rooms.signals.rules.signals import TooManyError
+from stemtide.hub.rooms.webhooks import rules
+from stemtide.hub.rooms.webhooks.models import Cursor, Delivery, Webhook
+from stemtide.hub.rooms.webhooks.reads import webhooks as reads
+from stemtide.protocol.enums import Scope
+from stemtide.protocol.messages.webhooks import (
+    EventType,
+    WebhookChangeIn,
+    WebhookDeliveryOut,
+    WebhookDeliveryState,
+    WebhookIn,
+    WebhookMadeOut,
+    WebhookOut,
+    WebhookSecretOut,
+    WebhookState,
+)
+
+_LOOK_UPS = threading.BoundedSemaphore(4)
+"""Names that are looked up at once: a slow name server of somebody's holds up no more requests."""
+
+_PORTS = {"http": 80, "https": 443}
+
+Hand: TypeAlias = Caller | Actor
+"""Who looks after a webhook: a machine with its key, or a person who signed in."""
+
+
+def add(body: WebhookIn, *, by: Caller, now: datetime, loopback: bool) -> WebhookMadeOut:
+    """Register an address. loopback: whether it may be one of this machine: demos and tests.
+
+    raises: InvalidError naming the field; NotAllowedError; ConflictError; TooManyError.
+    """
+    rules.check_types(body.event_types, scopes=by.scopes)
+    rules.check_quota(_count(by.party))  # before a name is looked up, and again in turn
+    _check_target(body.url, loopback=loopback)
+    return _add(body, by=by, now=now)
+
+
+@transaction.atomic
+def _add(body: WebhookIn, *, by: Caller, now: datetime) -> WebhookMadeOut:
+    """Register an address that was checked."""
+    ledger.take_turn()
+    rules.check_quota(_count(by.party))
+    row = Webhook.objects.create(
+        uid=uuid4(),
+        party=by.party,
+        key=_key(by),
+        url=body.url,
+        event_types=list(dict.fromkeys(body.event_types)),
+        exercise=body.exercise,
+        state=WebhookState.ACTIVE,
+        made_at=now,
+        since=_from_now_on(),
+    )
+    _record("webhook.added", row, by=by, now=now)
+    (secret, *_) = reads.secrets(row, by=by.ref, now=now)
+    told = reads.describe(row, viewer=by.party)
+    return WebhookMadeOut(**told.model_dump(), secret=secret)
+
+
+@transaction.atomic
+def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> WebhookOut:
+    """Change what is told, pause or resume; the key that does so looks after it from now on.
+
+    What happened while it was paused or disabled is not told: the feed has it.
+
+    raises: NotFoundError, NotAllowedError; InvalidError naming the field; ConflictError where a
+            person would leave it with a key that is over.
+    """
+    _check_hand(by)
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    types = row.event_types if body.event_types is None else body.event_types
+    row.key = _keeper(row, by=by, now=now)
+    rules.check_types(types, scopes=frozenset(Scope(scope) for scope in row.key.scopes))
+    row.event_types = list(dict.fromkeys(types))
+    row.exercise = row.exercise if body.exercise is None else body.exercise
+    kind = "webhook.changed"
+    if body.state == "paused" and row.state == WebhookState.ACTIVE:
+        kind, row.state = "webhook.paused", WebhookState.PAUSED
+    elif body.state == "active" and row.state != WebhookState.ACTIVE:
+        kind, row.since = "webhook.resumed", _from_now_on()
+        row.state, row.why = WebhookState.ACTIVE, ""
+        row.failures, row.failing_since, row.rest_until = 0, None, None
+    row.save()
+    if kind == "webhook.paused":
+        _stop(row)
+    _record(kind, row, by=by, now=now)
+    return reads.webhook(uid, viewer=by.party)
+
+
+@transaction.atomic
+def renew(uid: UUID, *, by: Hand, now: datetime) -> WebhookSecretOut:
+    """Give a webhook a new signing secret; those before sign beside it for a day.
+
+    All of them: of two renewals in a row, the receiver may know the secret before both.
+
+    raises: NotFoundError, NotAllowedError; ConflictError where too many sign already.
+    """
+    _check_hand(by)
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    row.oldest = rules.oldest_signing(
+        row.generation, oldest=row.oldest, until=row.old_until, now=now
+    )
+    rules.check_renewal(row.generation + 1 - row.oldest, until=row.old_until)
+    row.generation += 1
+    row.old_until = now + rules.OVERLAP
+    row.key = _key(by) if isinstance(by, Caller) else row.key
+    row.save(update_fields=["generation", "oldest", "old_until", "key"])
+    _record("webhook.renewed", row, by=by, now=now)
+    (secret, *_) = reads.secrets(row, by=by.ref, now=now)
+    return WebhookSecretOut(id=row.uid, secret=secret, both_until=row.old_until)
+
+
+@transaction.atomic
+def remove(uid: UUID, *, by: Hand, now: datetime) -> None:
+    """Take a webhook away, with its log and what was on its way.
+
+    raises: NotFoundError, NotAllowedError.
+    """
+    _check_hand(by)
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    _record("webhook.removed", row, by=by, now=now)
+    row.delete()
+
+
+@transaction.atomic
+def try_it(uid: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
+    """Send a webhook, and no other, an event that says nothing; also while it is not active.
+
+    raises: NotFoundError, NotAllowedError; ConflictError where tests pile up.
+    """
+    _check_hand(by)
+    ledger.take_turn()
+    row = reads.find(uid, viewer=by.party)
+    tests = Delivery.objects.filter(webhook=row, kind=EventType.WEBHOOK_TEST)
+    states = (*rules.WAITING, WebhookDeliveryState.SENDING)
+    rules.check_test(tests.filter(state__in=states).count())
+    made = Delivery.objects.create(
+        uid=uuid4(),
+        webhook=row,
+        kind=EventType.WEBHOOK_TEST,
+        state=WebhookDeliveryState.QUEUED,
+        happened_at=now,
+        queued_at=now,
+        next_at=now,
+    )
+    _record("webhook.tested", row, by=by, now=now)
+    return reads.describe_delivery(made, viewer=by.party)
+
+
+@transaction.atomic
+def again(uid: UUID, delivery: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
+    """Try a delivery that was given up once more, from its first attempt, under its old id.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    _check_hand(by)
+    ledger.take_turn()
+    hook = reads.find(uid, viewer=by.party)
+    row = reads.find_delivery(delivery, webhook=hook, viewer=by.party)
+    rules.check_again(WebhookDeliveryState(row.state), webhook=WebhookState(hook.state))
+    # Failed and not queued: what has left before must not grow by what happens now.
+    row.state, row.attempts, row.next_at = WebhookDeliveryState.FAILED, 0, now
+    row.save(update_fields=["state", "attempts", "next_at"])
+    _record("webhook.retried", hook, by=by, now=now)
+    return reads.describe_delivery(row, viewer=by.party)
+
+
+def _stop(row: Webhook) -> None:
+    """What has not left yet, stays."""
+    waiting = Delivery.objects.filter(webhook=row, state__in=rules.WAITING)
+    waiting.update(state=WebhookDeliveryState.STOPPED)
+
+
+def _check_target(url: str, *, loopback: bool) -> None:
+    """Refuse an address that the hub may not reach; it is looked at again at each delivery.
+
+    raises: InvalidError; TooManyError.
+    """
+    reach = reach_of(loopback=loopback)
+    if not _LOOK_UPS.acquire(blocking=False):
+        raise TooManyError(
+            "the hub looks up other addresses: try again in a few seconds", retry_after_s=2
+        )
+    try:
+        parts = urlsplit(check_url(url, reach=reach))
+        port = parts.port or _PORTS[parts.scheme]
+        resolve(parts.hostname or "", port, scheme=parts.scheme, reach=reach)
+    except UnreachableError as error:
+        raise InvalidError("url", "{why}", why=str(error)) from error
+    except UnknownHostError as error:
+        raise InvalidError(
+            "url", "its name cannot be looked up: check it, or try again later"
+        ) from error
+    finally:
+        _LOOK_UPS.release()
+
+
+def _from_now_on() -> int:
+    """Where the ledger stands; nothing before it is told. The caller holds the turn.
+
+    While nobody listens the ledger is not read: the first to listen moves the cursor there.
+    """
+    head = ledger_reads.heads().entries
+    if not Webhook.objects.filter(state=WebhookState.ACTIVE).exists():
+        Cursor.objects.update_or_create(pk=1, defaults={"number": head})
+    return head
+
+
+def _count(party: Party) -> int:
+    """How many webhooks a party has."""
+    return Webhook.objects.filter(party=party).count()
+
+
+def _key(by: Caller) -> ApiKey:
+    """The row of the key that acts."""
+    return ApiKey.objects.get(prefix=by.key)
+
+
+def _check_hand(by: Hand) -> None:
+    """Refuse people whose role does not look after webhooks. raises: NotAllowedError."""
+    rules.check_look_after(by.role if isinstance(by, Actor) else None)
+
+
+def _keeper(row: Webhook, *, by: Hand, now: datetime) -> ApiKey:
+    """The key that looks after a webhook from now on. raises: ConflictError."""
+    if isinstance(by, Caller):
+        return _key(by)
+    rules.check_key(revoked_at=row.key.revoked_at, expires_at=row.key.expires_at, now=now)
+    return row.key
+
+
+def _record(kind: str, row: Webhook, *, by: Hand, now: datetime) -> None:
+    """Append an act on a webhook; its address is in its row, and nowhere else."""
+    ledger.append_by(kind, by=by, subject=row.ref, now=now)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The scheduler: periodic jobs run once, however many hub processes there are."""
+
+import logging
+import random
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.db import connection
+
+from stemtide.hub.rooms.alerts.sender import Sending, home_of_settings, post_of_settings
+from stemtide.hub.rooms.alerts.writes import alerts, drills
+from stemtide.hub.rooms.complaints.writes import complaints, redress
+from stemtide.hub.rooms.crises.writes import moves as crises
+from stemtide.hub.rooms.exchanges.runner import Running, way_of_settings as exchange_way
+from stemtide.hub.rooms.media import writes as media
+from stemtide.hub.rooms.orders.writes import deadlines as orders
+from stemtide.hub.rooms.rechecks import writes as rechecks
+from stemtide.hub.rooms.rechecks.visits import Visiting, way_of_settings
+from stemtide.hub.rooms.referrals.writes import holds
+from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.situation.writes import leads
+from stemtide.hub.rooms.stix.writes import builder as making, stix
+from stemtide.hub.rooms.webhooks.sender import calling_of_settings
+from stemtide.hub.rooms.webhooks.writes import deliveries as writes_sending, events
+from stemtide.hub.vitals import vitals
+
+log = logging.getLogger(__name__)
+
+TICK_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Counts of one run of the scheduler.
+
+    expired: signals that expired. erased: texts of leads and complaints. destroyed: previews.
+    raised, escalated: alerts. ended: drills. noted: deadlines in crises. holds: expired holds on
+    referrals. followed: requests whose re-checks began or ended. made: STIX objects. told:
+    events for webhooks.
+    """
+
+    expired: int
+    erased: int
+    destroyed: int = 0
+    raised: int = 0
+    escalated: int = 0
+    ended: int = 0
+    noted: int = 0
+    holds: int = 0
+    followed: int = 0
+    made: int = 0
+    told: int = 0
+
+
+def run_once(now: datetime) -> Done:
+    """Run every job that is due. Two schedulers at once are safe: each row is changed by one."""
+    drills.remind_due(now)
+    orders.note_due(now)
+    complaints.note_overdue(now)
+    redress.lapse_due(now)
+    stix.forget_receipts(now)
+    writes_sending.forget_old(now)
+    return Done(
+        expired=signals.expire_due(now),
+        erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
+        destroyed=media.destroy_due(now),
+        raised=alerts.raise_from_ledger(now),
+        escalated=alerts.escalate_due(now),
+        ended=drills.end_due(now),
+        noted=crises.note_due(now),
+        holds=holds.expire_due(now),
+        followed=rechecks.follow_requests(now),
+        made=making.follow_ledger(now),
+        told=events.follow_ledger(now),
+    )
+
+
+def now_utc() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+class Clock:
+    """The scheduler's thread: runs the jobs every second until it is stopped."""
+
+    def __init__(self, *, tick_s: float = TICK_S) -> None:
+        self._tick_s = tick_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
+        self._sending = Sending(
+            post=post_of_settings(),
+            home=home_of_settings(),
+            now=now_utc,
+            chance=random.random,
+        )
+        self._calling = calling_of_settings(now=now_utc, chance=random.random)
+        self._visiting = Visiting(way=way_of_settings(), now=now_utc)
+        self._running = Running(way=exchange_way(), now=now_utc, chance=random.random)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread after its current run, and close the workers."""
+        self._stop.set()
+        self._thread.join()
+        self._sending.close()
+        self._calling.close()
+        self._visiting.close()
+        self._running.close()
+
+    def _run(self) -> None:
+        """Run the jobs once a second, and start the workers that are due."""
+        while not self._stop.is_set():
+            try:
+                done = run_once(now_utc())
+                if done.expired:
+                    log.info("%d signals expired", done.expired)
+                self._sending.start_due(now_utc())
+                self._calling.start_due(now_utc())
+                self._visiting.start_due(now_utc())
+                self._running.start_due(now_utc())
+                if done.noted:
+                    log.info("%d things fell due in crises", done.noted)
+            except Exception as error:
+                vitals.note(error)
+                # Jobs that are due stay due, so the next run does them.
+                log.exception("the clock could not do its work; it tries again")
+                connection.close()
+            self._stop.wait(self._tick_s)
+        connection.close()

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages and records of exchanges with other hubs: states, terms, source records.
+
+The wire formats are in exchange_stix.py, exchange_stopncii.py and exchange_misp.py, the mapping
+of tags in exchange_words.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.enums import ExchangeKind, Severity, WithdrawReason
+from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.labels import LabelName
+
+
+class ExchangeState(StrEnum):
+    """State of an exchange. failing: it runs, but its last attempts failed."""
+
+    RUNNING = "running"
+    FAILING = "failing"
+    PAUSED = "paused"
+    REMOVED = "removed"
+
+
+class OutgoingState(StrEnum):
+    """Delivery state of a signal to another hub. taking_back: its withdrawal is to be delivered."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    TAKING_BACK = "taking_back"
+    ENDED = "ended"
+    REFUSED = "refused"
+
+
+class Fate(StrEnum):
+    """Outcome of a record from a source.
+
+    shared:    a new signal of the source's party. changed: its fields have changed.
+    ended:     the source withdrew it, and so was its party's signal.
+    confirmed: another party already shares the value here; the record is only noted.
+    echo:      it is our own signal, come back.
+    overruled: the value was withdrawn here after the source last changed the record.
+    left_out:  excluded by the terms. refused: invalid, or cannot be mapped.
+    """
+
+    SHARED = "shared"
+    CHANGED = "changed"
+    ENDED = "ended"
+    CONFIRMED = "confirmed"
+    ECHO = "echo"
+    OVERRULED = "overruled"
+    LEFT_OUT = "left_out"
+    REFUSED = "refused"
+
+
+class Terms(BaseModel):
+    """Terms on which a source's records are taken: filters, defaults and limits.
+
+    kinds:       kinds of signals; empty: all that the source's format can express.
+    labels, severity: defaults if the source gives none that we know.
+    tlp:         default if the source gives none.
+    tlp_loosest: looser marks are raised to this one.
+    tlp_strictest: records with a stricter mark are left out; never red.
+    pap:         default if the source gives none, and the loosest mark that is taken.
+    confidence:  default if the source gives none, and the upper limit.
+    most_a_day:  new signals; a source that brings more has to wait.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kinds: tuple[Kind, ...] = ()
+    labels: tuple[LabelName, ...] = Field(default=("perpetrator-content",), min_length=1)
+    severity: Severity = Severity.MEDIUM
+    tlp: Tlp = Tlp.AMBER
+    tlp_loosest: Tlp = Tlp.GREEN
+    tlp_strictest: Tlp = Tlp.AMBER
+    pap: Pap = Pap.AMBER
+    confidence: int = Field(default=50, ge=0, le=100)
+    most_a_day: int = Field(default=200_000, ge=1, le=10_000_000)
+    crisis: UUID | None = None
+    exercise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A record of a source, mapped to our fields and not yet judged.
+
+    key:      its name at the source. version: changes whenever the record does.
+    said_at:  when the source last changed it; None if not stated.
+    facts:    fields of a signal that the source states; None if it withdrew the record.
+    is_exercise, is_disputed: as the source states.
+    via:      ids of the hubs that passed it on, the latest last.
+    signals:  ids of signals that its name may stand for, if it is one of ours.
+    makers:   names of its authors at the source.
+    reason:   why it was withdrawn.
+    part_of:  the source's name of the record that this is one comparison of; "" for a whole record.
+              All parts of one version come on one page: a part that is missing there has ended.
+              If a record is withdrawn, so are its parts.
+    beside:   number of comparisons of the record that are not signals.
+    """
+
+    key: str
+    version: str
+    said_at: datetime | None = None
+    facts: Mapping[str, Any] | None = None
+    is_exercise: bool = False
+    is_disputed: bool = False
+    via: tuple[str, ...] = ()
+    signals: tuple[UUID, ...] = ()
+    makers: tuple[str, ...] = ()
+    reason: WithdrawReason = WithdrawReason.OTHER
+    part_of: str = ""
+    beside: int = 0
+
+    @property
+    def whole(self) -> str:
+        """Name at the source of the record that this is, or is part of."""
+        return self.part_of or self.key
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A record that cannot be taken. key: its name at the source; words: why."""
+
+    key: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A batch of records of a source, and where to continue. more: whether more are available now.
+
+    events: versions of the events that were read completely, by key.
+    others: number of records that are not signals, such as reports. notes: for the operator.
+    """
+
+    told: list[Told] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    checkpoint: dict[str, Any] = field(default_factory=dict)
+    more: bool = False
+    events: Mapping[str, str] = field(default_factory=dict)
+    others: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class ExchangeOut(BaseModel):
+    """An exchange and its status.
+
+    why: the error, and since when, if it is failing. counts: records by their outcome.
+    hub: the other side's id, if it sent one. waiting: signals still to be pushed.
+    """
+
+    name: str
+    kind: ExchangeKind
+    state: ExchangeState
+    pulls: bool
+    pushes: bool
+    address: str
+    party: str
+    terms: Terms
+    every_s: int
+    added_at: AwareDatetime
+    last_ok_at: AwareDatetime | None
+    next_at: AwareDatetime | None
+    failing_since: AwareDatetime | None
+    why: str
+    counts: dict[str, int]
+    waiting: int
+    hub: str
+
+
+class ExchangeLineOut(BaseModel):
+    """A line of an exchange's log."""
+
+    at: AwareDatetime
+    words: str

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convert MISP feed events to source records: file hashes, URLs, PDQ hashes of objects.
+
+source: MISP core format (draft-dulaunoy-misp-core-format).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from stemtide.fingerprints.kinds import Kind
+from stemtide.interop.exchanges import Fault, Told
+from stemtide.interop.misp.events import signal_uids
+from stemtide.interop.vocabulary import RefusedWordError, Words, read_words, strictest_marks
+from stemtide.protocol.handling import Pap
+
+MAX_ATTRIBUTES = 20_000
+"""Maximum attributes of an event; a larger one is refused."""
+
+MAX_TAGS = 200
+"""Maximum tags of an event. Each attribute's version includes them, which multiplies their cost."""
+
+_KIND_OF = {"md5": Kind.MD5, "sha256": Kind.SHA256, "url": Kind.URL}
+_LAST_S = 253_402_300_799
+_MAX_DIGITS = 15
+
+
+class EventError(ValueError):
+    """An event that cannot be read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """Properties of an event that apply to all its attributes. refused: why none is taken."""
+
+    words: Words
+    refused: str
+    tags: tuple[str, ...]
+    maker: str
+    stamp: int | None
+
+
+def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
+    """Return an event's records, its errors, and the number of attributes that are not signals.
+
+    raises: EventError.
+    """
+    body = sent.get("Event") if isinstance(sent, dict) else None
+    if not isinstance(body, dict):
+        raise EventError("it is no event")
+    attributes = list(_attributes(body))
+    if len(attributes) > MAX_ATTRIBUTES:
+        raise EventError(f"it has more than {MAX_ATTRIBUTES:,} attributes")
+    event = _event(
+        body
+    )  # once per event: its tags would otherwise be read for each of 20,000 attributes
+    records: list[Told] = []
+    faults: list[Fault] = []
+    others = 0
+    for attribute in attributes:
+        kind_and_value = _kind_and_value(attribute)
+        if kind_and_value is None:
+            others += 1
+            continue
+        key = str(attribute.get("uuid"))[:80]
+        try:
+            records.append(_read(attribute, kind_and_value=kind_and_value, event=event, key=key))
+        except (EventError, RefusedWordError) as error:
+            faults.append(Fault(key, str(error)[:300]))
+    return records, faults, others
+
+
+def _event(body: dict[str, Any]) -> _Event:
+    """Return the properties that apply to all attributes of an event. raises: EventError."""
+    tags = tuple(sorted(_names(body)))
+    if len(tags) > MAX_TAGS:
+        raise EventError(f"it has more than {MAX_TAGS} tags")
+    maker = body.get("Orgc")
+    uuid = maker.get("uuid") if isinstance(maker, dict) else None
+    words, refused = Words(), ""
+    try:
+        words = read_words(tags)
+    except RefusedWordError as error:
+        refused = str(error)
+    return _Event(words, refused, tags, str(uuid), _stamp(body))
+
+
+def _attributes(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield all attributes of an event; those of objects with the object's name and deletion."""
+    for attribute in _dicts(body.get("Attribute")):
+        yield attribute
+    for thing in _dicts(body.get("Object")):
+        for attribute in _dicts(thing.get("Attribute")):
+            ended = _is_on(attribute.get("deleted")) or _is_on(thing.get("deleted"))
+            yield {**attribute, "deleted": ended, "object": thing.get("name")}
+
+
+def _kind_and_value(attribute: dict[str, Any]) -> tuple[Kind, str] | None:
+    """Return the kind and value of an attribute, or None if it is not a signal."""
+    kind, value = str(attribute.get("type")), attribute.get("value")
+    if not isinstance(value, str):
+        return None
+    relation = str(attribute.get("object_relation", "")).lower()
+    if relation == "pdq" or kind == "pdq":
+        return Kind.PDQ, value.strip().lower()
+    if "|" in kind:  # filename|sha256: a pair
+        kind, value = kind.rpartition("|")[2], value.rpartition("|")[2]
+        if kind == "url":
+            return None
+    if kind not in _KIND_OF:
+        return None
+    return _KIND_OF[kind], value.strip() if kind == "url" else value.strip().lower()
+
+
+def _read(
+    attribute: dict[str, Any], *, kind_and_value: tuple[Kind, str], event: _Event, key: str
+) -> Told:
+    """Convert an attribute to a record. raises: EventError, RefusedWordError."""
+    if event.refused:
+        raise RefusedWordError(event.refused)
+    try:
+        uuid = UUID(key)
+    except ValueError as error:
+        raise EventError("uuid: is none") from error
+    kind, value = kind_and_value
+    own = tuple(_names(attribute))
+    ended = _is_on(attribute.get("deleted"))
+    is_for_machines = _is_on(attribute.get("to_ids"))
+    version = _digest([kind.value, value, ended, is_for_machines, sorted(own), event.tags])
+    stamp = _stamp(attribute) or event.stamp
+    said_at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
+    if ended:
+        return Told(str(uuid), version, said_at=said_at)
+    words = read_words(own)
+    words_by_source = (event.words.facts, words.facts)
+    facts = {
+        **words_by_source[0],
+        **words_by_source[1],
+        **strictest_marks(words_by_source),
+        "kind": kind,
+        "value": value,
+    }
+    if kind is not Kind.PDQ and not is_for_machines:
+        facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
+    return Told(
+        str(uuid),
+        version,
+        said_at=said_at,
+        facts=facts,
+        is_exercise=words.is_exercise or event.words.is_exercise,
+        is_disputed=words.is_disputed or event.words.is_disputed,
+        via=tuple(words.via or event.words.via),
+        signals=signal_uids(uuid, crisis=None),
+        makers=(event.maker,),
+    )
+
+
+def _names(sent: dict[str, Any]) -> Iterator[str]:
+    """Yield the names of tags."""
+    for tag in _dicts(sent.get("Tag")):
+        if isinstance(tag.get("name"), str):
+            yield tag["name"]
+
+
+def _dicts(sent: object) -> list[dict[str, Any]]:
+    """Return the objects in a list; an empty list for anything that is not a list."""
+    return (
+        [element for element in sent if isinstance(element, dict)] if isinstance(sent, list) else []
+    )
+
+
+def _stamp(sent: dict[str, Any]) -> int | None:
+    """Return a MISP timestamp (text or number) in seconds, None if it is missing or invalid."""
+    text = str(sent.get("timestamp", ""))
+    is_time = text.isdecimal() and len(text) <= _MAX_DIGITS
+    return int(text) if is_time and int(text) <= _LAST_S else None
+
+
+def _is_on(sent: object) -> bool:
+    """Whether a MISP flag is set, in any of its spellings."""
+    return sent is True or str(sent).lower() in {"1", "true"}
+
+
+def _digest(content: list[object]) -> str:
+    """Return a digest of an attribute's content that does not depend on its timestamp."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:40]

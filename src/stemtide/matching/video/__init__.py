@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find known videos in other videos."""

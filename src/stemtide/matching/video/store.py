@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frames of all videos held, as arrays, written while they are searched.
+
+A search takes one look at an immutable snapshot and never waits for a writer. Rows are only ever
+appended; a signal that is dropped or replaced is marked with the version at which it went, and a
+snapshot shows what had not gone at its own version. When most rows have gone, the rest are
+written together; readers keep the old arrays until they are done.
+
+A frame costs 54 bytes, a signal some hundred more.
+"""
+
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stemtide.fingerprints.values.video import Rows, Sampling, VideoPrint, View, ViewKind
+from stemtide.matching.video import turns
+
+_NEVER = np.iinfo(np.int64).max
+LOOSE_ROWS = 4096
+"""So many rows that have gone are cheaper to pass over than to tidy away."""
+
+FRAME = np.dtype(
+    [
+        ("words", "<u8", (4,)),
+        ("at_s", "<f4"),
+        ("novelty", "<f4"),
+        ("sequence", "<i4"),
+        ("quality", "u1"),
+    ],
+    align=False,
+)
+SEQUENCE = np.dtype(
+    [("start", "<i8"), ("stop", "<i8"), ("signal", "<i4"), ("is_dense", "?"), ("view", "<i4")]
+)
+SIGNAL = np.dtype([("key", "<i8"), ("gone_at", "<i8"), ("duration_s", "<f4")])
+
+VIEW = np.dtype([("number", "u1"), ("kind", "u1"), ("box", "<f8", (4,))])
+FORM = {
+    "coarse": np.dtype("<u8"),
+    "frames": FRAME,
+    "sequences": SEQUENCE,
+    "signals": SIGNAL,
+    "views": VIEW,
+}
+
+Table = NDArray[np.void]
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a search sees. Arrays may be longer than the counts: beyond belongs to writers.
+
+    coarse:    (n,) uint64, the 64 coarsest bits of each frame.
+    frames:    (n,) of FRAME; those of one view of one signal lie together, in order of time.
+    sequences: (s,) of SEQUENCE: one view of one signal, and its frames.
+    signals:   (g,) of SIGNAL.
+    views:     of all sequences, as the signals' fingerprints state them.
+    """
+
+    coarse: turns.Words
+    frames: Table
+    sequences: Table
+    signals: Table
+    views: list[View]
+    rows: int = 0
+    sequence_count: int = 0
+    signal_count: int = 0
+    version: int = 0
+
+    def is_here(self, signals: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Say which of these signals had not gone when the snapshot was taken."""
+        return np.asarray(self.signals["gone_at"][signals] > self.version, np.bool_)
+
+
+def _empty() -> Snapshot:
+    return Snapshot(
+        coarse=np.empty(0, np.uint64),
+        frames=np.empty(0, FRAME),
+        sequences=np.empty(0, SEQUENCE),
+        signals=np.empty(0, SIGNAL),
+        views=[],
+    )
+
+
+class FrameStore:
+    """Holds the frames of many videos. Thread-safe; readers take `now`."""
+
+    def __init__(self, *, loose_rows: int = LOOSE_ROWS) -> None:
+        self._loose_rows = loose_rows
+        self._writing = threading.Lock()
+        self._places: dict[int, int] = {}
+        self._gone_rows = 0
+        self.now = _empty()
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def put(self, keys: Sequence[int], prints: Sequence[VideoPrint]) -> None:
+        """Hold these from now on, all at once; one whose key is held already is replaced."""
+        latest = dict(zip(keys, prints, strict=True))
+        with self._writing:
+            going = [self._places[key] for key in latest if key in self._places]
+            version = self.now.version + 1
+            grown = self.now
+            for key, one in latest.items():
+                grown = self._append(grown, key, one)
+                self._places[key] = grown.signal_count - 1
+            self._let_go(going, version)
+            self.now = replace(grown, version=version)
+            self._tidy()
+
+    def drop(self, keys: Iterable[int]) -> None:
+        """Hold these no longer; unknown keys are ignored."""
+        with self._writing:
+            going = [place for key in keys if (place := self._places.pop(key, None)) is not None]
+            if going:
+                version = self.now.version + 1
+                self._let_go(going, version)
+                self.now = replace(self.now, version=version)
+                self._tidy()
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all that is held, as arrays that do not change any more: see FORM."""
+        with self._writing:
+            now = _compacted(self.now) if self._gone_rows else self.now
+            boxes = [(view.number, view.kind, view.box) for view in now.views[: now.sequence_count]]
+            return {
+                "coarse": now.coarse[: now.rows],
+                "frames": now.frames[: now.rows],
+                "sequences": now.sequences[: now.sequence_count],
+                "signals": now.signals[: now.signal_count].copy(),
+                "views": np.array(boxes, VIEW),
+            }
+
+    def take(self, arrays: dict[str, NDArray[Any]]) -> list[int]:
+        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        views = [
+            View(int(one["number"]), ViewKind(int(one["kind"])), tuple(one["box"].tolist()))
+            for one in arrays["views"]
+        ]
+        fresh = replace(
+            _empty(),
+            coarse=arrays["coarse"],
+            frames=arrays["frames"],
+            sequences=arrays["sequences"],
+            signals=arrays["signals"],
+            views=views,
+            rows=len(arrays["coarse"]),
+            sequence_count=len(arrays["sequences"]),
+            signal_count=len(arrays["signals"]),
+        )
+        keys: list[int] = fresh.signals["key"].tolist()
+        with self._writing:
+            self._places = {key: place for place, key in enumerate(keys)}
+            self._gone_rows, self.now = 0, fresh
+        return keys
+
+    def _let_go(self, places: list[int], version: int) -> None:
+        self.now.signals["gone_at"][places] = version
+        gone = np.isin(self.now.sequences["signal"][: self.now.sequence_count], places)
+        spans = self.now.sequences[: self.now.sequence_count][gone]
+        self._gone_rows += int((spans["stop"] - spans["start"]).sum())
+
+    def _append(self, before: Snapshot, key: int, one: VideoPrint) -> Snapshot:
+        rows, start = one.rows, before.rows
+        stop = start + len(rows)
+        coarse = _room(before.coarse, stop)
+        frames = _room(before.frames, stop)
+        views = {view.number: view for view in one.views}
+        numbers, firsts = np.unique(rows["view"], return_index=True)
+        sequences = _room(before.sequences, before.sequence_count + len(numbers))
+        signals = _room(before.signals, before.signal_count + 1)
+        coarse[start:stop] = turns.coarse_of(rows["pdq"])
+        edges = [*firsts.tolist(), len(rows)]
+        for offset in range(len(numbers)):
+            place = before.sequence_count + offset
+            low, high = edges[offset], edges[offset + 1]
+            frames[start + low : start + high] = _frames(rows[low:high], place)
+            is_dense = one.sampling is Sampling.SHARE
+            sequences[place] = (start + low, start + high, before.signal_count, is_dense, place)
+        signals[before.signal_count] = (key, _NEVER, one.duration_ms / 1000)
+        return replace(
+            before,
+            coarse=coarse,
+            frames=frames,
+            sequences=sequences,
+            signals=signals,
+            views=_with_views(before, [views[number] for number in numbers.tolist()]),
+            rows=stop,
+            sequence_count=before.sequence_count + len(numbers),
+            signal_count=before.signal_count + 1,
+        )
+
+    def _tidy(self) -> None:
+        """Write together what is still here, when most rows have gone."""
+        if self._gone_rows < self._loose_rows or self._gone_rows < self.now.rows / 2:
+            return
+        self.now = _compacted(self.now)
+        keys = self.now.signals["key"][: self.now.signal_count].tolist()
+        self._places = {key: place for place, key in enumerate(keys)}
+        self._gone_rows = 0
+
+
+def _compacted(before: Snapshot) -> Snapshot:
+    sequences = before.sequences[: before.sequence_count]
+    here = before.signals["gone_at"][: before.signal_count] > before.version
+    kept = np.flatnonzero(here[sequences["signal"]])
+    lengths = sequences["stop"][kept] - sequences["start"][kept]
+    starts = np.cumsum(lengths) - lengths
+    count = int(lengths.sum())
+    rows = np.repeat(sequences["start"][kept] - starts, lengths) + np.arange(count)
+    moved = sequences[kept]
+    moved["start"], moved["stop"], moved["view"] = starts, starts + lengths, np.arange(len(kept))
+    moved["signal"] = (np.cumsum(here) - 1)[moved["signal"]]
+    frames = before.frames[rows]
+    frames["sequence"] = np.repeat(np.arange(len(kept)), lengths)
+    return Snapshot(
+        coarse=before.coarse[rows],
+        frames=frames,
+        sequences=moved,
+        signals=before.signals[: before.signal_count][here],
+        views=[before.views[place] for place in kept.tolist()],
+        rows=count,
+        sequence_count=len(kept),
+        signal_count=int(here.sum()),
+        version=before.version,
+    )
+
+
+def _with_views(before: Snapshot, views: list[View]) -> list[View]:
+    """Append to the list that all snapshots share: each reads no further than its own count."""
+    del before.views[before.sequence_count :]
+    before.views.extend(views)
+    return before.views
+
+
+def _frames(rows: Rows, sequence: int) -> Table:
+    frames = np.empty(len(rows), FRAME)
+    hashes = np.ascontiguousarray(rows["pdq"])
+    frames["words"] = turns.words_of(hashes)
+    frames["at_s"] = rows["at_ms"] / np.float32(1000)
+    frames["novelty"] = turns.novelty_of(hashes)
+    frames["sequence"] = sequence
+    frames["quality"] = rows["quality"]
+    return frames
+
+
+def _room(array: NDArray[_Scalar], needed: int) -> NDArray[_Scalar]:
+    """Return the array itself if it is long enough, else a longer copy of it."""
+    if needed <= len(array):
+        return array
+    longer = np.empty(max(needed, 2 * len(array), 64), array.dtype)
+    longer[: len(array)] = array
+    return longer

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The law as data: forms, deadlines, frameworks, state machines and yearly reports."""

@@ -1,0 +1,396 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages about removal orders. The fields of their legal forms are data: see forms/."""
+
+from datetime import date
+from typing import TypeAlias
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic.json_schema import SkipJsonSchema
+
+from stemtide.protocol.enums.orders import (
+    AccessPurpose,
+    EmergencyGround,
+    Measure,
+    OrderState,
+    ReviewKind,
+    ScrutinyBasis,
+    ScrutinyState,
+)
+from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
+from stemtide.protocol.labels import IdeologyName
+from stemtide.protocol.law.forms import MAX_LONG_TEXT
+
+_STRICT = ConfigDict(extra="forbid")
+
+MAX_LINKED = 200
+"""Maximum signals linked to an order."""
+
+Value: TypeAlias = str | bool | list[str] | None
+"""Value of a form field."""
+
+Values: TypeAlias = dict[str, Value]
+"""Values of a form, by field."""
+
+
+class OrderIn(BaseModel):
+    """A draft of a removal order: the issuer's entries in Annex I, and metadata.
+
+    to:       the provider's name. annex: fields of form tco-annex-1, as far as they are known.
+    emergency: why the provider was not informed twelve hours before its first order; "" otherwise.
+               It is printed in the order, with its ground (recital 17).
+    language: the tag of the order's language.
+    signals:  your own signals that were shared for this content: withdrawn if the order is annulled
+              or found to infringe.
+    """
+
+    model_config = _STRICT
+
+    to: str = Field(min_length=1, max_length=60)
+    annex: Values = Field(default={}, max_length=60)
+    emergency: str = Field(default="", max_length=2000)
+    emergency_ground: EmergencyGround | None = None
+    language: str = Field(default="en", min_length=2, max_length=12)
+    content_type: ContentType = ContentType.OTHER
+    ideology: IdeologyName | None = None
+    signals: tuple[UUID, ...] = Field(default=(), max_length=MAX_LINKED)
+    crisis: UUID | None = None
+    exercise: bool = False
+
+
+class DraftIn(BaseModel):
+    """Changes to a draft; omitted fields stay unchanged, also single fields of the annex."""
+
+    model_config = _STRICT
+
+    annex: Values | None = Field(default=None, max_length=60)
+    emergency: str | None = Field(default=None, max_length=2000)
+    emergency_ground: EmergencyGround | None = None
+    language: str | None = Field(default=None, min_length=2, max_length=12)
+    content_type: ContentType | None = None
+    ideology: IdeologyName | None = None
+    signals: tuple[UUID, ...] | None = Field(default=None, max_length=MAX_LINKED)
+
+
+class InformIn(BaseModel):
+    """Inform a provider of procedures and deadlines before its first order: Art. 3(2)."""
+
+    model_config = _STRICT
+
+    to: str = Field(min_length=1, max_length=60)
+    text: str = Field(min_length=20, max_length=MAX_LONG_TEXT)
+    exercise: bool = False
+
+
+class OrderAnswerIn(BaseModel):
+    """A response to an order: the fields of Annex II or III that the provider fills in."""
+
+    model_config = _STRICT
+
+    annex: Values = Field(max_length=60)
+
+
+class WordsIn(BaseModel):
+    """The reason or clarification for an act on an order."""
+
+    model_config = _STRICT
+
+    text: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
+
+
+class SecrecyIn(BaseModel):
+    """Extend the non-disclosure to the content provider. until: at most 12 weeks in all."""
+
+    model_config = _STRICT
+
+    until: AwareDatetime
+    reason: str = Field(min_length=3, max_length=2000)
+
+
+class ScrutinyIn(BaseModel):
+    """Request scrutiny of an order, or open one.
+
+    informed_at: for a content provider: when they were told of the removal or received the order.
+    """
+
+    model_config = _STRICT
+
+    basis: ScrutinyBasis
+    reasons: str = Field(min_length=3, max_length=MAX_LONG_TEXT)
+    informed_at: AwareDatetime | None = None
+
+
+NOT_FOR_REVIEW = (
+    "is no review of this order: only ongoing administrative or judicial review proceedings prolong"
+    " preservation (Art. 6(2)). For an investigation ask the provider for access to what is"
+    " preserved (Art. 6(1)(b)), or use national law"
+)
+"""Message for other reasons than review proceedings, with the provisions that apply instead."""
+
+
+class PreserveIn(BaseModel):
+    """Request longer preservation of removed content, for ongoing review proceedings.
+
+    proceedings:    administrative or judicial. No other reason prolongs preservation.
+    reviewed_by:    the authority or court that conducts them.
+    reviewed_since: the day on which they began.
+    reference:      their file number.
+    court:          the court that requests it; empty if you request it yourself.
+
+    source: Regulation (EU) 2021/784 Art. 6(2).
+    """
+
+    model_config = _STRICT
+
+    until: AwareDatetime
+    proceedings: ReviewKind
+    reviewed_by: str = Field(min_length=2, max_length=200)
+    reviewed_since: date
+    reference: str = Field(min_length=2, max_length=200)
+    court: str = Field(default="", max_length=200)
+
+    reason: SkipJsonSchema[str | None] = Field(default=None, exclude=True)
+
+    @field_validator("proceedings", mode="wrap")
+    @classmethod
+    def _check_proceedings(cls, value: object, _: object) -> ReviewKind:
+        """Refuse other values, with the provisions that apply to them."""
+        if not isinstance(value, str) or value not in {*ReviewKind}:
+            raise ValueError(NOT_FOR_REVIEW)
+        return ReviewKind(value)
+
+    @field_validator("reason")
+    @classmethod
+    def _check_reason(cls, value: str | None) -> None:
+        """Refuse the free-text reason of older clients, which proceedings has replaced."""
+        if value is not None:
+            raise ValueError(
+                "was replaced by proceedings, reviewed_by and reviewed_since, as only ongoing"
+                " review proceedings prolong preservation (Art. 6(2)): leave it out and name them;"
+                " for an investigation use Art. 6(1)(b) or national law"
+            )
+
+
+class AccessIn(BaseModel):
+    """Record an access to preserved content. who: an office, not a person."""
+
+    model_config = _STRICT
+
+    purpose: AccessPurpose
+    who: str = Field(min_length=2, max_length=200)
+    reference: str = Field(default="", max_length=200)
+
+
+class LintFinding(BaseModel):
+    """A finding of the lint. field: of Annex I or the draft; is_error: it prevents issuing."""
+
+    field: str
+    is_error: bool
+    message: str
+
+
+class ReceiptOut(BaseModel):
+    """A proof that an order was received, by one channel."""
+
+    via: ReceiptVia
+    at: AwareDatetime
+    proof: str
+
+
+class AnswerOut(BaseModel):
+    """A response to an order: tco-annex-2 or -3. resumed_at: when its ground had ended."""
+
+    form: str
+    values: Values
+    answered_at: AwareDatetime
+    was_late: bool
+    resumed_at: AwareDatetime | None
+    resumed_by: str
+    clarification: str
+
+
+class CopyOut(BaseModel):
+    """A copy for an authority of the provider's Member State, and its deadline for scrutiny."""
+
+    to: str
+    sent_at: AwareDatetime
+    received_at: AwareDatetime | None
+    scrutiny_until: AwareDatetime | None
+
+
+class DecisionSentOut(BaseModel):
+    """The time at which a decision of scrutiny was sent to an agency."""
+
+    to: str
+    sent_at: AwareDatetime
+
+
+class DecisionOut(BaseModel):
+    """A reasoned decision of scrutiny, as it is sent to agencies, without the order itself.
+
+    state: upheld or infringed. by: the authority that decided.
+
+    source: Regulation (EU) 2021/784 Art. 4(6).
+    """
+
+    id: UUID
+    reference: str
+    issued_by: str
+    addressee: str
+    by: str
+    basis: ScrutinyBasis
+    state: ScrutinyState
+    decision: str
+    decided_at: AwareDatetime
+    sent_at: AwareDatetime
+    exercise: bool
+
+
+class ScrutinyOut(BaseModel):
+    """A scrutiny of an order. due_at: deadline of the decision. sent: to which agencies, when."""
+
+    id: UUID
+    state: ScrutinyState
+    basis: ScrutinyBasis
+    by: str
+    reasons: str
+    opened_at: AwareDatetime
+    due_at: AwareDatetime
+    announced_at: AwareDatetime | None
+    announcement: str
+    decided_at: AwareDatetime | None
+    decision: str
+    was_late: bool
+    sent: list[DecisionSentOut]
+
+
+class AccessOut(BaseModel):
+    """An access to preserved content."""
+
+    purpose: AccessPurpose
+    who: str
+    reference: str
+    at: AwareDatetime
+
+
+class PreservationOut(BaseModel):
+    """Preserved content: until when, who requested an extension, who had access.
+
+    proceedings, reviewed_by, reviewed_since, reference, court: of the last request to preserve
+    longer; null or empty if there was none, or if it was made before these fields existed.
+    """
+
+    since: AwareDatetime
+    until: AwareDatetime
+    extended_by: str
+    proceedings: ReviewKind | None
+    reviewed_by: str
+    reviewed_since: date | None
+    reference: str
+    court: str
+    destroyed_at: AwareDatetime | None
+    accesses: list[AccessOut]
+
+
+class OrderOut(BaseModel):
+    """A removal order, as its issuer, its addressee, or an authority with a copy reads it.
+
+    due_at:  deadline of execution; null while it is suspended or has not begun.
+    moves:   moves that the reader's party may make now, by their names in the machine and the API.
+    """
+
+    id: UUID
+    reference: str
+    state: OrderState
+    issued_by: str
+    addressee: str
+    language: str
+    annex: Values
+    urls: list[str]
+    is_first: bool
+    emergency: str
+    emergency_ground: EmergencyGround | None
+    is_cross_border: bool
+    content_type: ContentType
+    ideology: str | None
+    signals: list[UUID]
+    crisis: UUID | None
+    exercise: bool
+    drafted_at: AwareDatetime
+    issued_at: AwareDatetime | None
+    received_at: AwareDatetime | None
+    acknowledged_at: AwareDatetime | None
+    due_at: AwareDatetime | None
+    missed_at: AwareDatetime | None
+    executed_at: AwareDatetime | None
+    answered_at: AwareDatetime | None
+    measure: Measure | None
+    minutes_taken: float | None
+    secret_until: AwareDatetime | None
+    ended_at: AwareDatetime | None
+    end_reason: str
+    reinstated_at: AwareDatetime | None
+    receipts: list[ReceiptOut]
+    answers: list[AnswerOut]
+    copies: list[CopyOut]
+    scrutinies: list[ScrutinyOut]
+    preservation: PreservationOut | None
+    moves: list[str]
+
+
+class OrderHead(BaseModel):
+    """A removal order in a list, without its content."""
+
+    id: UUID
+    reference: str
+    state: OrderState
+    issued_by: str
+    addressee: str
+    exercise: bool
+    is_cross_border: bool
+    issued_at: AwareDatetime | None
+    received_at: AwareDatetime | None
+    due_at: AwareDatetime | None
+    missed_at: AwareDatetime | None
+    executed_at: AwareDatetime | None
+    measure: Measure | None
+
+
+class InformationOut(BaseModel):
+    """Information that was sent to a provider before its first order."""
+
+    id: UUID
+    sent_by: str
+    to: str
+    text: str
+    sent_at: AwareDatetime
+    order_from: AwareDatetime
+    exercise: bool
+
+
+class StandingOut(BaseModel):
+    """Parties that have an order in effect for a URL, by name, without details of the case.
+
+    is_received: at least one order was received, so that no hold delays it any more.
+    """
+
+    parties: list[str]
+    is_received: bool
+
+
+class FormOut(BaseModel):
+    """The entries of a completed form."""
+
+    form: str
+    values: Values
+    exercise: bool
+
+
+class EntryOut(BaseModel):
+    """A ledger entry about an order."""
+
+    number: int
+    kind: str
+    actor: str
+    detail: dict[str, JsonValue]
+    recorded_at: AwareDatetime

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages about the situation in a crisis: log, public statements, leads on threats to life."""
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from stemtide.protocol.enums import (
+    CountryGround,
+    LeadBasis,
+    LeadLevel,
+    LeadOutcome,
+    LeadState,
+    LineState,
+    MessageKind,
+    Urgency,
+    Vote,
+)
+from stemtide.protocol.handling import Tlp
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?$")]
+"""A language tag such as "en" or "sr-Latn". source: RFC 5646 (BCP 47), the usual subtags."""
+
+MAX_TEXT = 4000
+"""Maximum characters of a message."""
+
+
+class MessageIn(BaseModel):
+    """A message for the situation log. Messages are never edited: a correction is a new message.
+
+    signal, answers, corrects: what it refers to, in the same crisis.
+    audience: names of parties; if any is named, nobody else reads it. TLP:RED needs one.
+    """
+
+    model_config = _STRICT
+
+    kind: MessageKind
+    text: str = Field(min_length=1, max_length=MAX_TEXT)
+    language: Language = "en"
+    tlp: Tlp = Tlp.AMBER
+    urgency: Urgency = Urgency.ROUTINE
+    audience: tuple[str, ...] = Field(default=(), max_length=200, fail_fast=True)
+    signal: UUID | None = None
+    answers: UUID | None = None
+    corrects: UUID | None = None
+
+
+class MessageOut(BaseModel):
+    """A message as a party reads it. corrected_by: the latest correction that it may read."""
+
+    id: UUID
+    number: int
+    crisis: UUID
+    kind: MessageKind
+    text: str
+    language: str
+    tlp: Tlp
+    urgency: Urgency
+    audience: list[str]
+    signal: UUID | None
+    answers: UUID | None
+    corrects: UUID | None
+    corrected_by: UUID | None
+    pinned: bool
+    posted_by: str
+    posted_as: str | None
+    posted_at: AwareDatetime
+    exercise: bool
+
+
+class LogPage(BaseModel):
+    """A page of a situation log, oldest first. next: the number to continue after."""
+
+    messages: list[MessageOut]
+    next: int
+    more: bool
+
+
+class LineIn(BaseModel):
+    """A proposed public statement, in one or more languages.
+
+    texts:    by language. replaces: the statement that this one replaces once it is agreed.
+    """
+
+    model_config = _STRICT
+
+    texts: dict[Language, Annotated[str, Field(min_length=1, max_length=2000)]] = Field(
+        min_length=1, max_length=24, json_schema_extra={"additionalProperties": False}
+    )
+    replaces: UUID | None = None
+
+
+class VoteIn(BaseModel):
+    """Agree to a public statement, or object with a reason."""
+
+    model_config = _STRICT
+
+    vote: Vote
+    note: str = Field(default="", max_length=500)
+
+
+class VoteOut(BaseModel):
+    """A party's vote on a public statement."""
+
+    party: str
+    vote: Vote
+    note: str
+    given_at: AwareDatetime
+
+
+class LineOut(BaseModel):
+    """A public statement as a party reads it. usable: it may be used in public now."""
+
+    id: UUID
+    crisis: UUID
+    state: LineState
+    usable: bool
+    texts: dict[str, str]
+    proposed_by: str
+    proposed_at: AwareDatetime
+    agreed_at: AwareDatetime | None
+    replaces: UUID | None
+    votes: list[VoteOut]
+    exercise: bool
+
+
+class LeadIn(BaseModel):
+    """A lead on a threat to life. One intake for two duties: state each that applies.
+
+    country:   the country concerned, alpha-2; "" if unknown: it then goes to the agency.
+    country_grounds: why that country is concerned; several may apply.
+    to:        the name of the addressee; required if several parties are possible.
+    posted_at: when the content was posted, with the time zone that the service recorded.
+    locate:    what helps to find the person in danger or the person who threatens. Personal data
+               belongs here and nowhere else, and no more of it than is needed.
+
+    source: Regulation (EU) 2021/784 Art. 14(5) and recital 41; Regulation (EU) 2022/2065 Art. 18
+            and recital 56.
+    """
+
+    model_config = _STRICT
+
+    level: LeadLevel
+    bases: tuple[LeadBasis, ...] = Field(min_length=1, max_length=2)
+    country: str = Field(default="", max_length=2)
+    country_grounds: tuple[CountryGround, ...] = Field(default=(), max_length=6)
+    to: str = Field(default="", max_length=60)
+    facts: str = Field(min_length=10, max_length=MAX_TEXT)
+    reasons: str = Field(min_length=3, max_length=2000)
+    address: str = Field(default="", max_length=4096)
+    posted_at: AwareDatetime | None = None
+    locate: str = Field(default="", max_length=2000)
+    callback: str = Field(min_length=3, max_length=300)
+    crisis: UUID | None = None
+    exercise: bool = False
+
+
+class LeadPassIn(BaseModel):
+    """Pass a lead on. to: a party of this hub; "" for the investigators of your own state."""
+
+    model_config = _STRICT
+
+    to: str = Field(default="", max_length=60)
+
+
+class LeadCloseIn(BaseModel):
+    """Close a lead with its outcome."""
+
+    model_config = _STRICT
+
+    outcome: LeadOutcome
+
+
+class LeadOut(BaseModel):
+    """A lead, as its sender, its addressee or the agency reads it.
+
+    seal: with the texts above it yields the digest in the ledger; see docs. All texts are empty
+    once erased_at is set.
+    """
+
+    id: UUID
+    level: LeadLevel
+    bases: list[LeadBasis]
+    state: LeadState
+    country: str
+    country_grounds: list[CountryGround]
+    sent_by: str
+    addressed_to: str
+    copied_to: str | None
+    passed_to: str | None
+    facts: str
+    reasons: str
+    address: str
+    posted_at: AwareDatetime | None
+    locate: str
+    callback: str
+    crisis: UUID | None
+    exercise: bool
+    reported_at: AwareDatetime
+    received_at: AwareDatetime | None
+    passed_on_at: AwareDatetime | None
+    closed_at: AwareDatetime | None
+    outcome: LeadOutcome | None
+    erase_due: AwareDatetime
+    erased_at: AwareDatetime | None
+    seal: str

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages from an agent to the hub: its status, and outcomes of matched content."""
+
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from stemtide.protocol.enums import Outcome, PartyKind, Scope
+
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+BUCKET = timedelta(minutes=5)
+"""Spans of time in which outcomes are counted; they begin at full multiples of it, in UTC."""
+
+MOST_A_MINUTE = 1_000_000
+"""How many uploads the rows of a signal may count for each minute that they span."""
+
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$"
+"""A language tag. source: RFC 5646 (BCP 47), in its common shapes."""
+
+AGENT_NAME = r"^[a-z0-9][a-z0-9-]{0,62}$"
+
+
+class Whoami(BaseModel):
+    """The identity behind an API key. key: the key's prefix."""
+
+    party: str
+    kind: PartyKind
+    key: str
+    scopes: list[Scope]
+
+
+class Noted(BaseModel):
+    """An empty confirmation: the hub has stored the message."""
+
+
+class AgentTrouble(StrEnum):
+    """A problem of an agent that its hub cannot see: it responds, but is not up to date."""
+
+    DISK = "disk"
+    STALLED = "stalled"
+
+
+class AgentStatusIn(BaseModel):
+    """The status of an agent. position: the feed position that its index is at.
+
+    troubles: disk: it cannot write to its disk. stalled: it does not take in new feed entries.
+    """
+
+    model_config = _STRICT
+
+    version: str = Field(max_length=40)
+    position: int = Field(ge=0, le=2**63 - 1)
+    signals: int = Field(ge=0, le=2**63 - 1)
+    exercise: bool = False
+    started_at: AwareDatetime
+    troubles: list[AgentTrouble] = Field(default_factory=list, max_length=10)
+
+
+class OutcomeRow(BaseModel):
+    """Counts of one outcome for content that matched one signal, in one time span.
+
+    Counts only: never anything about a user, an upload or an account. An agent sends one row for
+    each span of BUCKET, so that the hub can tell when content was matched even after an outage; a
+    longer span counts at its end. Together, the rows of a signal in a report may count at most
+    MOST_A_MINUTE for each minute from a row's first_at to its last_at.
+
+    language: of the content, as the provider knows it (BCP 47); None if unknown.
+    was: the outcome that was reported for the same uploads before, for the same signal or for
+    was_signal: the hub moves the uploads from there. None for uploads not reported yet.
+    """
+
+    model_config = _STRICT
+
+    signal: UUID
+    outcome: Outcome
+    language: str | None = Field(default=None, pattern=LANGUAGE, max_length=35)
+    was: Outcome | None = None
+    was_signal: UUID | None = None
+    count: int = Field(ge=1, le=1_000_000_000)
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "OutcomeRow":
+        if self.last_at < self.first_at:
+            raise ValueError("last_at: lies before first_at")
+        if self.was_signal and not self.was:
+            raise ValueError("was_signal: say with was which outcome these uploads had there")
+        return self
+
+
+class Lookups(BaseModel):
+    """Number of look-ups that an agent answered in one span of BUCKET, matched or not."""
+
+    model_config = _STRICT
+
+    begins_at: AwareDatetime
+    count: int = Field(ge=0, le=1_000_000_000_000)
+
+    @model_validator(mode="after")
+    def _at_multiple(self) -> "Lookups":
+        if self.begins_at.timestamp() % BUCKET.total_seconds():
+            raise ValueError("begins_at: is not a full multiple of 5 minutes in UTC")
+        return self
+
+
+class OutcomeReportIn(BaseModel):
+    """A report of outcomes. The hub counts a report id once, however often it is sent.
+
+    lookups: for the time spans of the rows. A row that adds more uploads than look-ups is set aside
+    until a person decides. Without lookups only the limit per minute applies.
+    """
+
+    model_config = _STRICT
+
+    report: UUID
+    agent: str = Field(pattern=AGENT_NAME)
+    rows: tuple[OutcomeRow, ...] = Field(min_length=1, max_length=10_000)
+    lookups: tuple[Lookups, ...] = Field(default=(), max_length=10_000)
+
+    @model_validator(mode="after")
+    def _no_span_twice(self) -> "OutcomeReportIn":
+        if len({lookup.begins_at for lookup in self.lookups}) < len(self.lookups):
+            raise ValueError("lookups: name each span of time once")
+        return self
+
+
+class RejectedOutcome(BaseModel):
+    """A row that was not counted, with the reason."""
+
+    signal: UUID
+    message: str
+
+
+class OutcomeReportOut(BaseModel):
+    """The result of a report. counted is 0 for a report that was counted before.
+
+    set_aside: uploads in rows that exceed the look-ups of their time span; a person decides.
+    """
+
+    report: UUID
+    counted: int
+    is_repeat: bool
+    rejected: list[RejectedOutcome]
+    set_aside: int = 0
+
+
+class OutlierOut(BaseModel):
+    """A row of a report that was set aside: it adds more uploads than the agent looked up.
+
+    is_counted: whether the row counts in sums; None until somebody decides.
+    """
+
+    id: UUID
+    signal: UUID
+    party: str
+    agent: str
+    outcome: Outcome
+    count: int
+    lookups: int
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+    received_at: AwareDatetime
+    exercise: bool
+    is_counted: bool | None
+    decided_by: str
+    decided_at: AwareDatetime | None
+
+
+class OutlierDecisionIn(BaseModel):
+    """Whether a row that was set aside counts."""
+
+    model_config = _STRICT
+
+    is_counted: bool

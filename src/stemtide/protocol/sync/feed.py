@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages of the feed: changes after a position, and the snapshot that a new agent loads."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
+
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MAX_VALUE_BYTES, Kind
+from stemtide.protocol.enums import Provenance, Reach, Severity, SignalState
+from stemtide.protocol.handling import Pap, Tlp
+
+MAX_PAGE = 10_000
+"""Maximum entries of a page of the feed."""
+
+MAX_PAGE_VALUE_BYTES = MAX_VALUE_BYTES
+"""Maximum bytes of long values in a page: the longest value always fits (8 MiB of hex)."""
+
+
+History = Annotated[str, Field(pattern=r"^([0-9a-f]{16})?$")]
+"""Digest that identifies the history of a feed up to a position; "" if unknown."""
+
+
+class FeedSignal(BaseModel):
+    """A live signal as of a position: insert it, or replace the version that you have.
+
+    Readers ignore unknown fields, so that an old agent can follow a new hub.
+
+    value:    complete, in hex, however long.
+    reach:    of a url that covers more than one address; None: that address alone, or another kind.
+    ideology: a name of ideologies.toml; entity: as a list of terrorist entities names it.
+    disputed_by_you: the party that reads this feed disputes the signal itself.
+    """
+
+    op: Literal["put"] = "put"
+    position: int
+    id: UUID
+    kind: Kind
+    value: str
+    quality: int | None
+    within_bits: int | None
+    content: UUID | None
+    labels: list[str]
+    severity: Severity
+    provenance: Provenance
+    confidence: int
+    tlp: Tlp
+    pap: Pap
+    disputed: bool
+    crisis: UUID | None
+    exercise: bool
+    shared_by: str
+    shared_at: AwareDatetime
+    expires_at: AwareDatetime | None
+    # Added later: an older hub does not send them, and an older agent did not store them.
+    reach: Reach | None = None
+    ideology: str | None = None
+    entity: str | None = None
+    disputed_by_you: bool = False
+
+    @field_validator("within_bits")
+    @classmethod
+    def _limit_distance(cls, bits: int | None) -> int | None:
+        """Return the distance, limited to 31: an older hub may send a signal with a longer one."""
+        return bits if bits is None else min(bits, MATCH_WITHIN_BITS)
+
+
+class Tombstone(BaseModel):
+    """A signal that no longer matches: remove it, and undo what was done because of it."""
+
+    op: Literal["drop"] = "drop"
+    position: int
+    id: UUID
+    state: SignalState
+
+
+FeedEntry = Annotated[FeedSignal | Tombstone, Field(discriminator="op")]
+
+
+class FeedPage(BaseModel):
+    """A page of the feed, oldest position first.
+
+    hub:  the hub's id; if it changes, the history is another one: start again from the snapshot.
+    next: the position to request next, also if entries is empty.
+    head: the highest position of the hub; more: whether another page waits, also if this one is
+          short because its values are long.
+    history: send it with `next`. A hub with another history at that position was restored from a
+             backup since, and responds 409. "" at position 0, and from an older hub.
+    """
+
+    hub: UUID
+    entries: list[FeedEntry]
+    next: int
+    head: int
+    more: bool
+    history: History = ""
+
+
+class SnapshotHead(BaseModel):
+    """The first line of a snapshot (JSON lines). After loading it, follow the feed from position.
+
+    history: as in FeedPage.
+    """
+
+    hub: UUID
+    position: int
+    history: History = ""
+
+
+class SnapshotTail(BaseModel):
+    """The last line of a snapshot, with its number of signals. Without it the file is truncated."""
+
+    signals: int
+
+
+class Wake(BaseModel):
+    """An event of the stream: there is news for you at or before this position."""
+
+    position: int
