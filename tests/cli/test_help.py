@@ -72,8 +72,10 @@ print([name for name in {heavy} if name in sys.modules])
 
 def imported_late():
     """Every module of ours that a command imports, at its top or once it is run."""
-    for file in sorted(Path(stemtide.cli.__file__).parent.glob("*.py")):
-        yield f"stemtide.cli.{file.stem}"
+    folder = Path(stemtide.cli.__file__).parent
+    for file in sorted(folder.rglob("[a-z]*.py")):
+        name = ".".join(file.relative_to(folder).with_suffix("").parts)
+        yield f"stemtide.cli.{name}"
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module.startswith("stemtide."):
                 yield node.module

@@ -36,7 +36,7 @@ def test_distances_of_an_older_hub_are_limited_wherever_they_are_told(shelf):
     posted.body = posted.body.replace('"within_bits":30', '"within_bits":64')
     posted.save()
     for room in ("signals.migrations.0009_distances", "stix.migrations.0004_distances"):
-        import_module(f"stemtide.hub.{room}").limit(apps, connection.schema_editor())
+        import_module(f"stemtide.hub.rooms.{room}").limit(apps, connection.schema_editor())
     assert Signal.objects.get().within_bits == 31
     (told,) = shelf.indicators()
     assert told["extensions"][EXTENSION] == FACTS | {"within_bits": 31}

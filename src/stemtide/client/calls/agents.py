@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.agents import (
+    from stemtide.protocol.sync.agents import (
         AgentStatusIn,
         Noted,
         OutcomeReportIn,
@@ -30,7 +30,7 @@ def decide_outlier(body: OutlierDecisionIn, *, uid: UUID | str) -> Call[OutlierO
     Needs a key with the scope feedback:write. raises: HubError. source: PUT
     /api/v1/outliers/{uid}/decision
     """
-    from stemtide.protocol.agents import OutlierOut
+    from stemtide.protocol.sync.agents import OutlierOut
 
     return Call((OutlierOut,), "PUT", f"/api/v1/outliers/{part(uid)}/decision", body=body)
 
@@ -42,7 +42,7 @@ def list_outliers(
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/outliers
     """
-    from stemtide.protocol.agents import OutlierOut
+    from stemtide.protocol.sync.agents import OutlierOut
 
     return Call(
         (list[OutlierOut],), "GET", "/api/v1/outliers", query={"signal": signal, "is_open": is_open}
@@ -54,7 +54,7 @@ def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:
 
     Needs a key with the scope feedback:write. raises: HubError. source: POST /api/v1/outcomes
     """
-    from stemtide.protocol.agents import OutcomeReportOut
+    from stemtide.protocol.sync.agents import OutcomeReportOut
 
     return Call((OutcomeReportOut,), "POST", "/api/v1/outcomes", body=body)
 
@@ -64,7 +64,7 @@ def report_status(body: AgentStatusIn, *, name: str) -> Call[Noted]:
 
     Needs a key with the scope feedback:write. raises: HubError. source: PUT /api/v1/agents/{name}
     """
-    from stemtide.protocol.agents import Noted
+    from stemtide.protocol.sync.agents import Noted
 
     return Call((Noted,), "PUT", f"/api/v1/agents/{part(name)}", body=body)
 
@@ -74,6 +74,6 @@ def whoami() -> Call[Whoami]:
 
     Any key will do. raises: HubError. source: GET /api/v1/whoami
     """
-    from stemtide.protocol.agents import Whoami
+    from stemtide.protocol.sync.agents import Whoami
 
     return Call((Whoami,), "GET", "/api/v1/whoami")

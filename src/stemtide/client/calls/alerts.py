@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.alerts import AlertOut
+    from stemtide.protocol.messages.alerts import AlertOut
 
 
 def acknowledge_alert(*, uid: UUID | str) -> Call[AlertOut]:
@@ -22,7 +22,7 @@ def acknowledge_alert(*, uid: UUID | str) -> Call[AlertOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/alerts/{uid}/acknowledge
     """
-    from stemtide.protocol.alerts import AlertOut
+    from stemtide.protocol.messages.alerts import AlertOut
 
     return Call((AlertOut,), "POST", f"/api/v1/alerts/{part(uid)}/acknowledge")
 
@@ -32,7 +32,7 @@ def list_alerts(*, waiting: bool | None = None) -> Call[list[AlertOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/alerts
     """
-    from stemtide.protocol.alerts import AlertOut
+    from stemtide.protocol.messages.alerts import AlertOut
 
     return Call((list[AlertOut],), "GET", "/api/v1/alerts", query={"waiting": waiting})
 
@@ -42,6 +42,6 @@ def read_alert(*, uid: UUID | str) -> Call[AlertOut]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/alerts/{uid}
     """
-    from stemtide.protocol.alerts import AlertOut
+    from stemtide.protocol.messages.alerts import AlertOut
 
     return Call((AlertOut,), "GET", f"/api/v1/alerts/{part(uid)}")

@@ -13,7 +13,14 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.batches import BatchIn, BatchOut, CheckRowsIn, RowPage, RowsIn, RowsOut
+    from stemtide.protocol.messages.batches import (
+        BatchIn,
+        BatchOut,
+        CheckRowsIn,
+        RowPage,
+        RowsIn,
+        RowsOut,
+    )
 
 
 def add_rows(body: RowsIn, *, uid: UUID | str) -> Call[RowsOut]:
@@ -22,7 +29,7 @@ def add_rows(body: RowsIn, *, uid: UUID | str) -> Call[RowsOut]:
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/batches/{uid}/rows
     """
-    from stemtide.protocol.batches import RowsOut
+    from stemtide.protocol.messages.batches import RowsOut
 
     return Call((RowsOut,), "POST", f"/api/v1/batches/{part(uid)}/rows", body=body)
 
@@ -32,7 +39,7 @@ def check_rows(body: CheckRowsIn) -> Call[RowsOut]:
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/batches/check
     """
-    from stemtide.protocol.batches import RowsOut
+    from stemtide.protocol.messages.batches import RowsOut
 
     return Call((RowsOut,), "POST", "/api/v1/batches/check", body=body)
 
@@ -42,7 +49,7 @@ def list_batches() -> Call[list[BatchOut]]:
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/batches
     """
-    from stemtide.protocol.batches import BatchOut
+    from stemtide.protocol.messages.batches import BatchOut
 
     return Call((list[BatchOut],), "GET", "/api/v1/batches")
 
@@ -52,7 +59,7 @@ def open_batch(body: BatchIn) -> Call[BatchOut]:
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/batches
     """
-    from stemtide.protocol.batches import BatchOut
+    from stemtide.protocol.messages.batches import BatchOut
 
     return Call((BatchOut,), "POST", "/api/v1/batches", body=body)
 
@@ -62,7 +69,7 @@ def read_batch(*, uid: UUID | str) -> Call[BatchOut]:
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/batches/{uid}
     """
-    from stemtide.protocol.batches import BatchOut
+    from stemtide.protocol.messages.batches import BatchOut
 
     return Call((BatchOut,), "GET", f"/api/v1/batches/{part(uid)}")
 
@@ -77,7 +84,7 @@ def read_rows(
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/batches/{uid}/rows
     """
-    from stemtide.protocol.batches import RowPage
+    from stemtide.protocol.messages.batches import RowPage
 
     return Call(
         (RowPage,),

@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.complaints import (
+    from stemtide.protocol.messages.complaints import (
         ComplaintFiledOut,
         ComplaintIn,
         ComplaintLinkIn,
@@ -32,7 +32,7 @@ def accept_answer(*, uid: UUID | str) -> Call[ComplaintOut]:
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaints/{uid}/accept
     """
-    from stemtide.protocol.complaints import ComplaintOut
+    from stemtide.protocol.messages.complaints import ComplaintOut
 
     return Call((ComplaintOut,), "POST", f"/api/v1/complaints/{part(uid)}/accept")
 
@@ -43,7 +43,7 @@ def answer_redress(body: RedressIn, *, uid: UUID | str) -> Call[RedressOut]:
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/redress/{uid}/answer
     """
-    from stemtide.protocol.complaints import RedressOut
+    from stemtide.protocol.messages.complaints import RedressOut
 
     return Call((RedressOut,), "POST", f"/api/v1/redress/{part(uid)}/answer", body=body)
 
@@ -54,7 +54,7 @@ def decide_complaint(body: ComplaintOutcomeIn, *, uid: UUID | str) -> Call[Compl
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaints/{uid}/decide
     """
-    from stemtide.protocol.complaints import ComplaintOut
+    from stemtide.protocol.messages.complaints import ComplaintOut
 
     return Call((ComplaintOut,), "POST", f"/api/v1/complaints/{part(uid)}/decide", body=body)
 
@@ -64,7 +64,7 @@ def file_complaint(body: ComplaintIn) -> Call[ComplaintFiledOut]:
 
     Needs a key with the scope complaints:write. raises: HubError. source: POST /api/v1/complaints
     """
-    from stemtide.protocol.complaints import ComplaintFiledOut
+    from stemtide.protocol.messages.complaints import ComplaintFiledOut
 
     return Call((ComplaintFiledOut,), "POST", "/api/v1/complaints", body=body)
 
@@ -74,7 +74,7 @@ def list_complaints(*, open: bool | None = None) -> Call[list[ComplaintOut]]:
 
     Needs a key with the scope complaints:write. raises: HubError. source: GET /api/v1/complaints
     """
-    from stemtide.protocol.complaints import ComplaintOut
+    from stemtide.protocol.messages.complaints import ComplaintOut
 
     return Call((list[ComplaintOut],), "GET", "/api/v1/complaints", query={"open": open})
 
@@ -84,7 +84,7 @@ def list_redress() -> Call[list[RedressOut]]:
 
     Needs a key with the scope complaints:write. raises: HubError. source: GET /api/v1/redress
     """
-    from stemtide.protocol.complaints import RedressOut
+    from stemtide.protocol.messages.complaints import RedressOut
 
     return Call((list[RedressOut],), "GET", "/api/v1/redress")
 
@@ -95,7 +95,7 @@ def make_complaint_link(body: ComplaintLinkIn) -> Call[ComplaintLinkOut]:
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaint-links
     """
-    from stemtide.protocol.complaints import ComplaintLinkOut
+    from stemtide.protocol.messages.complaints import ComplaintLinkOut
 
     return Call((ComplaintLinkOut,), "POST", "/api/v1/complaint-links", body=body)
 
@@ -106,7 +106,7 @@ def read_complaint(*, uid: UUID | str) -> Call[ComplaintOut]:
     Needs a key with the scope complaints:write. raises: HubError. source: GET
     /api/v1/complaints/{uid}
     """
-    from stemtide.protocol.complaints import ComplaintOut
+    from stemtide.protocol.messages.complaints import ComplaintOut
 
     return Call((ComplaintOut,), "GET", f"/api/v1/complaints/{part(uid)}")
 
@@ -116,7 +116,7 @@ def read_redress(*, uid: UUID | str) -> Call[RedressOut]:
 
     Needs a key with the scope complaints:write. raises: HubError. source: GET /api/v1/redress/{uid}
     """
-    from stemtide.protocol.complaints import RedressOut
+    from stemtide.protocol.messages.complaints import RedressOut
 
     return Call((RedressOut,), "GET", f"/api/v1/redress/{part(uid)}")
 
@@ -127,6 +127,6 @@ def take_complaint(body: ComplaintTakeIn, *, uid: UUID | str) -> Call[ComplaintO
     Needs a key with the scope complaints:write. raises: HubError. source: POST
     /api/v1/complaints/{uid}/take
     """
-    from stemtide.protocol.complaints import ComplaintOut
+    from stemtide.protocol.messages.complaints import ComplaintOut
 
     return Call((ComplaintOut,), "POST", f"/api/v1/complaints/{part(uid)}/take", body=body)

@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.crises import (
+    from stemtide.protocol.messages.crises import (
         CheckIn,
         CloseIn,
         CountriesIn,
@@ -42,7 +42,7 @@ def answer_check(body: CheckIn, *, uid: UUID | str, test: str) -> Call[CrisisLif
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/crises/{uid}/checks/{test}
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "PUT", f"/api/v1/crises/{part(uid)}/checks/{part(test)}", body=body)
 
@@ -53,7 +53,7 @@ def close_crisis(body: CloseIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/close
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/close", body=body)
 
@@ -64,7 +64,7 @@ def confirm_proposal(*, uid: UUID | str, proposal: UUID | str) -> Call[CrisisLif
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals/{proposal}/confirm
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call(
         (CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/proposals/{part(proposal)}/confirm"
@@ -77,7 +77,7 @@ def consider_measure(body: MeasureIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/measures
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/measures", body=body)
 
@@ -88,7 +88,7 @@ def decline_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/decline
     """
-    from stemtide.protocol.crises import CrisisOut
+    from stemtide.protocol.messages.crises import CrisisOut
 
     return Call((CrisisOut,), "POST", f"/api/v1/crises/{part(uid)}/decline", body=body)
 
@@ -99,7 +99,7 @@ def decline_proposal(body: ReasonIn, *, uid: UUID | str, proposal: UUID | str) -
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals/{proposal}/decline
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call(
         (CrisisLife,),
@@ -115,7 +115,7 @@ def deescalate_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/deescalate
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/deescalate", body=body)
 
@@ -126,7 +126,7 @@ def invite_parties(body: InviteIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/invite
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/invite", body=body)
 
@@ -137,7 +137,7 @@ def join_crisis(*, uid: UUID | str) -> Call[CrisisOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/join
     """
-    from stemtide.protocol.crises import CrisisOut
+    from stemtide.protocol.messages.crises import CrisisOut
 
     return Call((CrisisOut,), "POST", f"/api/v1/crises/{part(uid)}/join")
 
@@ -148,7 +148,7 @@ def leave_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/leave
     """
-    from stemtide.protocol.crises import CrisisOut
+    from stemtide.protocol.messages.crises import CrisisOut
 
     return Call((CrisisOut,), "POST", f"/api/v1/crises/{part(uid)}/leave", body=body)
 
@@ -159,7 +159,7 @@ def link_crises(body: LinkIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/link
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/link", body=body)
 
@@ -169,7 +169,7 @@ def list_crises() -> Call[list[CrisisOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises
     """
-    from stemtide.protocol.crises import CrisisOut
+    from stemtide.protocol.messages.crises import CrisisOut
 
     return Call((list[CrisisOut],), "GET", "/api/v1/crises")
 
@@ -180,7 +180,7 @@ def list_participants(*, uid: UUID | str) -> Call[list[ParticipantOut]]:
     Needs a key with the scope feed:read. raises: HubError. source: GET
     /api/v1/crises/{uid}/participants
     """
-    from stemtide.protocol.crises import ParticipantOut
+    from stemtide.protocol.messages.crises import ParticipantOut
 
     return Call((list[ParticipantOut],), "GET", f"/api/v1/crises/{part(uid)}/participants")
 
@@ -191,7 +191,7 @@ def mirror_neighbour(body: NeighbourIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/neighbours
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/neighbours", body=body)
 
@@ -202,7 +202,7 @@ def propose_move(body: ProposalIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/proposals", body=body)
 
@@ -212,7 +212,7 @@ def read_crisis(*, uid: UUID | str) -> Call[CrisisLife]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "GET", f"/api/v1/crises/{part(uid)}")
 
@@ -222,7 +222,7 @@ def read_crisis_clocks(*, uid: UUID | str) -> Call[CrisisClocks]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/clocks
     """
-    from stemtide.protocol.crises import CrisisClocks
+    from stemtide.protocol.messages.crises import CrisisClocks
 
     return Call((CrisisClocks,), "GET", f"/api/v1/crises/{part(uid)}/clocks")
 
@@ -233,7 +233,7 @@ def resume_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/resume
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/resume", body=body)
 
@@ -244,7 +244,7 @@ def review_crisis(body: KeepIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/review
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/review", body=body)
 
@@ -255,7 +255,7 @@ def triage_crisis(body: TriageIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/triage
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/triage", body=body)
 
@@ -266,7 +266,7 @@ def uninvite_party(body: PartyIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/uninvite
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/uninvite", body=body)
 
@@ -277,7 +277,7 @@ def unlink_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/unlink
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/unlink", body=body)
 
@@ -290,7 +290,7 @@ def update_neighbour(
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/crises/{uid}/neighbours/{neighbour}
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call(
         (CrisisLife,), "PUT", f"/api/v1/crises/{part(uid)}/neighbours/{part(neighbour)}", body=body
@@ -302,7 +302,7 @@ def warn_of_crisis(body: WarningIn) -> Call[CrisisLife]:
 
     Needs a key with the scope crises:write. raises: HubError. source: POST /api/v1/crises
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", "/api/v1/crises", body=body)
 
@@ -313,7 +313,7 @@ def widen_crisis(body: CountriesIn, *, uid: UUID | str) -> Call[CrisisLife]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/countries
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/countries", body=body)
 
@@ -324,7 +324,7 @@ def withdraw_proposal(*, uid: UUID | str, proposal: UUID | str) -> Call[CrisisLi
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/proposals/{proposal}/withdraw
     """
-    from stemtide.protocol.crises import CrisisLife
+    from stemtide.protocol.messages.crises import CrisisLife
 
     return Call(
         (CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/proposals/{part(proposal)}/withdraw"

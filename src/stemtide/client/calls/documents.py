@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call
 
 if TYPE_CHECKING:
-    from stemtide.protocol.documents import SealCertificate, Verification
+    from stemtide.protocol.messages.documents import SealCertificate, Verification
 
 
 def read_seal() -> Call[SealCertificate]:
@@ -19,7 +19,7 @@ def read_seal() -> Call[SealCertificate]:
 
     Any key will do. raises: HubError. source: GET /api/v1/seal
     """
-    from stemtide.protocol.documents import SealCertificate
+    from stemtide.protocol.messages.documents import SealCertificate
 
     return Call((SealCertificate,), "GET", "/api/v1/seal")
 
@@ -29,7 +29,7 @@ def verify_document(body: bytes) -> Call[Verification]:
 
     Any key will do. raises: HubError. source: POST /api/v1/documents/verify
     """
-    from stemtide.protocol.documents import Verification
+    from stemtide.protocol.messages.documents import Verification
 
     return Call(
         (Verification,), "POST", "/api/v1/documents/verify", body=body, media_type="application/pdf"

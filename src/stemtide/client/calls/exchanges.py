@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call, part
 
 if TYPE_CHECKING:
-    from stemtide.protocol.exchanges import ExchangeLineOut, ExchangeOut
+    from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut
 
 
 def list_exchanges() -> Call[list[ExchangeOut]]:
@@ -19,7 +19,7 @@ def list_exchanges() -> Call[list[ExchangeOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/exchanges
     """
-    from stemtide.protocol.exchanges import ExchangeOut
+    from stemtide.interop.exchanges import ExchangeOut
 
     return Call((list[ExchangeOut],), "GET", "/api/v1/exchanges")
 
@@ -30,7 +30,7 @@ def pause_exchange(*, name: str) -> Call[ExchangeOut]:
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/exchanges/{name}/pause
     """
-    from stemtide.protocol.exchanges import ExchangeOut
+    from stemtide.interop.exchanges import ExchangeOut
 
     return Call((ExchangeOut,), "POST", f"/api/v1/exchanges/{part(name)}/pause")
 
@@ -40,7 +40,7 @@ def read_exchange(*, name: str) -> Call[ExchangeOut]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/exchanges/{name}
     """
-    from stemtide.protocol.exchanges import ExchangeOut
+    from stemtide.interop.exchanges import ExchangeOut
 
     return Call((ExchangeOut,), "GET", f"/api/v1/exchanges/{part(name)}")
 
@@ -50,7 +50,7 @@ def read_exchange_log(*, name: str) -> Call[list[ExchangeLineOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/exchanges/{name}/log
     """
-    from stemtide.protocol.exchanges import ExchangeLineOut
+    from stemtide.interop.exchanges import ExchangeLineOut
 
     return Call((list[ExchangeLineOut],), "GET", f"/api/v1/exchanges/{part(name)}/log")
 
@@ -61,6 +61,6 @@ def resume_exchange(*, name: str) -> Call[ExchangeOut]:
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/exchanges/{name}/resume
     """
-    from stemtide.protocol.exchanges import ExchangeOut
+    from stemtide.interop.exchanges import ExchangeOut
 
     return Call((ExchangeOut,), "POST", f"/api/v1/exchanges/{part(name)}/resume")

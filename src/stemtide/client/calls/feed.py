@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call, Events, Lines
 
 if TYPE_CHECKING:
-    from stemtide.protocol.feed import FeedPage, FeedSignal, SnapshotHead, SnapshotTail, Wake
+    from stemtide.protocol.sync.feed import FeedPage, FeedSignal, SnapshotHead, SnapshotTail, Wake
 
 
 def follow_events(
@@ -23,7 +23,7 @@ def follow_events(
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/events/stream
     """
-    from stemtide.protocol.feed import Wake
+    from stemtide.protocol.sync.feed import Wake
 
     return Events(
         (Wake,),
@@ -50,7 +50,7 @@ def read_feed(
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/feed
     """
-    from stemtide.protocol.feed import FeedPage
+    from stemtide.protocol.sync.feed import FeedPage
 
     return Call(
         (FeedPage,),
@@ -68,7 +68,7 @@ def read_snapshot(
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshot
     """
-    from stemtide.protocol.feed import FeedSignal, SnapshotHead, SnapshotTail
+    from stemtide.protocol.sync.feed import FeedSignal, SnapshotHead, SnapshotTail
 
     return Lines(
         (

@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.holds import ExtendIn, HoldIn, HoldOut
+    from stemtide.protocol.messages.holds import ExtendIn, HoldIn, HoldOut
 
 
 def extend_hold(body: ExtendIn, *, uid: UUID | str) -> Call[HoldOut]:
@@ -22,7 +22,7 @@ def extend_hold(body: ExtendIn, *, uid: UUID | str) -> Call[HoldOut]:
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/holds/{uid}/extend
     """
-    from stemtide.protocol.holds import HoldOut
+    from stemtide.protocol.messages.holds import HoldOut
 
     return Call((HoldOut,), "POST", f"/api/v1/holds/{part(uid)}/extend", body=body)
 
@@ -33,7 +33,7 @@ def lift_hold(*, uid: UUID | str) -> Call[HoldOut]:
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/holds/{uid}/lift
     """
-    from stemtide.protocol.holds import HoldOut
+    from stemtide.protocol.messages.holds import HoldOut
 
     return Call((HoldOut,), "POST", f"/api/v1/holds/{part(uid)}/lift")
 
@@ -43,7 +43,7 @@ def list_holds(*, open: bool | None = None) -> Call[list[HoldOut]]:
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/holds
     """
-    from stemtide.protocol.holds import HoldOut
+    from stemtide.protocol.messages.holds import HoldOut
 
     return Call((list[HoldOut],), "GET", "/api/v1/holds", query={"open": open})
 
@@ -53,7 +53,7 @@ def place_hold(body: HoldIn) -> Call[HoldOut]:
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/holds
     """
-    from stemtide.protocol.holds import HoldOut
+    from stemtide.protocol.messages.holds import HoldOut
 
     return Call((HoldOut,), "POST", "/api/v1/holds", body=body)
 
@@ -63,6 +63,6 @@ def read_hold(*, uid: UUID | str) -> Call[HoldOut]:
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/holds/{uid}
     """
-    from stemtide.protocol.holds import HoldOut
+    from stemtide.protocol.messages.holds import HoldOut
 
     return Call((HoldOut,), "GET", f"/api/v1/holds/{part(uid)}")

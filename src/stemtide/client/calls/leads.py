@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn
+    from stemtide.protocol.messages.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn
 
 
 def close_lead(body: LeadCloseIn, *, uid: UUID | str) -> Call[LeadOut]:
@@ -21,7 +21,7 @@ def close_lead(body: LeadCloseIn, *, uid: UUID | str) -> Call[LeadOut]:
 
     Needs a key with the scope leads:write. raises: HubError. source: POST /api/v1/leads/{uid}/close
     """
-    from stemtide.protocol.situation import LeadOut
+    from stemtide.protocol.messages.situation import LeadOut
 
     return Call((LeadOut,), "POST", f"/api/v1/leads/{part(uid)}/close", body=body)
 
@@ -31,7 +31,7 @@ def list_leads(*, open: bool | None = None) -> Call[list[LeadOut]]:
 
     Needs a key with the scope leads:write. raises: HubError. source: GET /api/v1/leads
     """
-    from stemtide.protocol.situation import LeadOut
+    from stemtide.protocol.messages.situation import LeadOut
 
     return Call((list[LeadOut],), "GET", "/api/v1/leads", query={"open": open})
 
@@ -42,7 +42,7 @@ def pass_on_lead(body: LeadPassIn, *, uid: UUID | str) -> Call[LeadOut]:
     Needs a key with the scope leads:write. raises: HubError. source: POST
     /api/v1/leads/{uid}/pass-on
     """
-    from stemtide.protocol.situation import LeadOut
+    from stemtide.protocol.messages.situation import LeadOut
 
     return Call((LeadOut,), "POST", f"/api/v1/leads/{part(uid)}/pass-on", body=body)
 
@@ -52,7 +52,7 @@ def read_lead(*, uid: UUID | str) -> Call[LeadOut]:
 
     Needs a key with the scope leads:write. raises: HubError. source: GET /api/v1/leads/{uid}
     """
-    from stemtide.protocol.situation import LeadOut
+    from stemtide.protocol.messages.situation import LeadOut
 
     return Call((LeadOut,), "GET", f"/api/v1/leads/{part(uid)}")
 
@@ -63,7 +63,7 @@ def receive_lead(*, uid: UUID | str) -> Call[LeadOut]:
     Needs a key with the scope leads:write. raises: HubError. source: POST
     /api/v1/leads/{uid}/receive
     """
-    from stemtide.protocol.situation import LeadOut
+    from stemtide.protocol.messages.situation import LeadOut
 
     return Call((LeadOut,), "POST", f"/api/v1/leads/{part(uid)}/receive")
 
@@ -73,6 +73,6 @@ def report_lead(body: LeadIn) -> Call[LeadOut]:
 
     Needs a key with the scope leads:write. raises: HubError. source: POST /api/v1/leads
     """
-    from stemtide.protocol.situation import LeadOut
+    from stemtide.protocol.messages.situation import LeadOut
 
     return Call((LeadOut,), "POST", "/api/v1/leads", body=body)

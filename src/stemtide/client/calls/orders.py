@@ -13,7 +13,8 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.orders import (
+    from stemtide.protocol.enums.orders import OrderState, Side
+    from stemtide.protocol.messages.orders import (
         AccessIn,
         DecisionOut,
         DraftIn,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
         StandingOut,
         WordsIn,
     )
-    from stemtide.protocol.words_orders import OrderState, Side
 
 
 def acknowledge_order(*, uid: UUID | str) -> Call[OrderOut]:
@@ -41,7 +41,7 @@ def acknowledge_order(*, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/acknowledge
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/acknowledge")
 
@@ -52,7 +52,7 @@ def announce_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny/announce
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/scrutiny/announce", body=body)
 
@@ -63,7 +63,7 @@ def ask_scrutiny(body: ScrutinyIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/ask-scrutiny
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/ask-scrutiny", body=body)
 
@@ -73,7 +73,7 @@ def change_order(body: DraftIn, *, uid: UUID | str) -> Call[OrderOut]:
 
     Needs a key with the scope orders:write. raises: HubError. source: PATCH /api/v1/orders/{uid}
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "PATCH", f"/api/v1/orders/{part(uid)}", body=body)
 
@@ -84,7 +84,7 @@ def clarify_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/clarify
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/clarify", body=body)
 
@@ -95,7 +95,7 @@ def discard_order(*, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/discard
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/discard")
 
@@ -105,7 +105,7 @@ def draft_order(body: OrderIn) -> Call[OrderOut]:
 
     Needs a key with the scope orders:write. raises: HubError. source: POST /api/v1/orders
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", "/api/v1/orders", body=body)
 
@@ -116,7 +116,7 @@ def execute_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/execute
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/execute", body=body)
 
@@ -127,7 +127,7 @@ def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/preservation
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation", body=body)
 
@@ -138,7 +138,7 @@ def find_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny/infringe
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/scrutiny/infringe", body=body)
 
@@ -149,7 +149,7 @@ def inform_provider(body: InformIn) -> Call[InformationOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/order-information
     """
-    from stemtide.protocol.orders import InformationOut
+    from stemtide.protocol.messages.orders import InformationOut
 
     return Call((InformationOut,), "POST", "/api/v1/order-information", body=body)
 
@@ -160,7 +160,7 @@ def issue_order(*, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/issue
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/issue")
 
@@ -170,7 +170,7 @@ def lint_order(*, uid: UUID | str) -> Call[list[LintFinding]]:
 
     Needs a key with the scope orders:write. raises: HubError. source: GET /api/v1/orders/{uid}/lint
     """
-    from stemtide.protocol.orders import LintFinding
+    from stemtide.protocol.messages.orders import LintFinding
 
     return Call((list[LintFinding],), "GET", f"/api/v1/orders/{part(uid)}/lint")
 
@@ -181,7 +181,7 @@ def list_order_information() -> Call[list[InformationOut]]:
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/order-information
     """
-    from stemtide.protocol.orders import InformationOut
+    from stemtide.protocol.messages.orders import InformationOut
 
     return Call((list[InformationOut],), "GET", "/api/v1/order-information")
 
@@ -199,7 +199,7 @@ def list_orders(
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/orders
     """
-    from stemtide.protocol.orders import OrderHead
+    from stemtide.protocol.messages.orders import OrderHead
 
     return Call(
         (list[OrderHead],),
@@ -217,7 +217,7 @@ def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[DecisionOu
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/scrutiny-decisions
     """
-    from stemtide.protocol.orders import DecisionOut
+    from stemtide.protocol.messages.orders import DecisionOut
 
     return Call((list[DecisionOut],), "GET", "/api/v1/scrutiny-decisions", query={"limit": limit})
 
@@ -228,7 +228,7 @@ def note_access(body: AccessIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/preservation/access
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation/access", body=body)
 
@@ -239,7 +239,7 @@ def note_destroyed(*, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/preservation/destroyed
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation/destroyed")
 
@@ -250,7 +250,7 @@ def open_scrutiny(body: ScrutinyIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/scrutiny", body=body)
 
@@ -261,7 +261,7 @@ def prolong_secrecy(body: SecrecyIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/prolong
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/prolong", body=body)
 
@@ -272,7 +272,7 @@ def read_annex_1(*, uid: UUID | str) -> Call[FormOut]:
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/orders/{uid}/annex-1
     """
-    from stemtide.protocol.orders import FormOut
+    from stemtide.protocol.messages.orders import FormOut
 
     return Call((FormOut,), "GET", f"/api/v1/orders/{part(uid)}/annex-1")
 
@@ -282,7 +282,7 @@ def read_order(*, uid: UUID | str) -> Call[OrderOut]:
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/orders/{uid}
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "GET", f"/api/v1/orders/{part(uid)}")
 
@@ -293,7 +293,7 @@ def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/orders/{uid}/history
     """
-    from stemtide.protocol.orders import EntryOut
+    from stemtide.protocol.messages.orders import EntryOut
 
     return Call((list[EntryOut],), "GET", f"/api/v1/orders/{part(uid)}/history")
 
@@ -303,7 +303,7 @@ def read_order_standing(*, url: str, exercise: bool | None = None) -> Call[Stand
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/order-standing
     """
-    from stemtide.protocol.orders import StandingOut
+    from stemtide.protocol.messages.orders import StandingOut
 
     return Call(
         (StandingOut,), "GET", "/api/v1/order-standing", query={"url": url, "exercise": exercise}
@@ -316,7 +316,7 @@ def reinstate_content(*, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/reinstate
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/reinstate")
 
@@ -327,7 +327,7 @@ def resume_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/resume
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/resume", body=body)
 
@@ -338,7 +338,7 @@ def suspend_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/suspend
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/suspend", body=body)
 
@@ -349,7 +349,7 @@ def uphold_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/scrutiny/uphold
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/scrutiny/uphold", body=body)
 
@@ -360,6 +360,6 @@ def withdraw_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
     Needs a key with the scope orders:write. raises: HubError. source: POST
     /api/v1/orders/{uid}/withdraw
     """
-    from stemtide.protocol.orders import OrderOut
+    from stemtide.protocol.messages.orders import OrderOut
 
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/withdraw", body=body)

@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.previews import PreviewIn, PreviewOut
+    from stemtide.protocol.messages.previews import PreviewIn, PreviewOut
 
 
 def destroy_preview(*, uid: UUID | str) -> Call[PreviewOut]:
@@ -22,7 +22,7 @@ def destroy_preview(*, uid: UUID | str) -> Call[PreviewOut]:
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/previews/{uid}/destroy
     """
-    from stemtide.protocol.previews import PreviewOut
+    from stemtide.protocol.messages.previews import PreviewOut
 
     return Call((PreviewOut,), "POST", f"/api/v1/previews/{part(uid)}/destroy")
 
@@ -33,7 +33,7 @@ def list_previews(*, uid: UUID | str) -> Call[list[PreviewOut]]:
     Needs a key with the scope feed:read. raises: HubError. source: GET
     /api/v1/signals/{uid}/previews
     """
-    from stemtide.protocol.previews import PreviewOut
+    from stemtide.protocol.messages.previews import PreviewOut
 
     return Call((list[PreviewOut],), "GET", f"/api/v1/signals/{part(uid)}/previews")
 
@@ -46,6 +46,6 @@ def send_preview(body: PreviewIn, *, uid: UUID | str) -> Call[PreviewOut]:
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/signals/{uid}/preview
     """
-    from stemtide.protocol.previews import PreviewOut
+    from stemtide.protocol.messages.previews import PreviewOut
 
     return Call((PreviewOut,), "POST", f"/api/v1/signals/{part(uid)}/preview", body=body)

@@ -13,9 +13,9 @@ from stemtide.client.call import Call, File
 if TYPE_CHECKING:
     from datetime import date
 
-    from stemtide.protocol.progress import OrderProgress, ReferralProgress
-    from stemtide.protocol.words_progress import ProgressBy, ProgressOf
-    from stemtide.protocol.yearly import YearlyReport
+    from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
+    from stemtide.protocol.law.yearly import YearlyReport
+    from stemtide.protocol.messages.progress import OrderProgress, ReferralProgress
 
 
 def print_yearly_report(
@@ -55,7 +55,7 @@ def read_order_progress(
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/progress/orders
     """
-    from stemtide.protocol.progress import OrderProgress
+    from stemtide.protocol.messages.progress import OrderProgress
 
     return Call(
         (OrderProgress,),
@@ -85,7 +85,7 @@ def read_referral_progress(
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/progress/referrals
     """
-    from stemtide.protocol.progress import ReferralProgress
+    from stemtide.protocol.messages.progress import ReferralProgress
 
     return Call(
         (ReferralProgress,),
@@ -105,7 +105,7 @@ def read_yearly_report(
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/yearly/tco
     """
-    from stemtide.protocol.yearly import YearlyReport
+    from stemtide.protocol.law.yearly import YearlyReport
 
     return Call(
         (YearlyReport,),

@@ -13,8 +13,8 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.rechecks import RecheckOut
-    from stemtide.protocol.words_rechecks import Verdict
+    from stemtide.protocol.enums.rechecks import Verdict
+    from stemtide.protocol.messages.rechecks import RecheckOut
 
 
 def ask_for_visit(*, uid: UUID | str) -> Call[RecheckOut]:
@@ -23,7 +23,7 @@ def ask_for_visit(*, uid: UUID | str) -> Call[RecheckOut]:
     Needs a key with the scope requests:read. raises: HubError. source: POST
     /api/v1/rechecks/{uid}/visit
     """
-    from stemtide.protocol.rechecks import RecheckOut
+    from stemtide.protocol.messages.rechecks import RecheckOut
 
     return Call((RecheckOut,), "POST", f"/api/v1/rechecks/{part(uid)}/visit")
 
@@ -39,7 +39,7 @@ def list_rechecks(
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/rechecks
     """
-    from stemtide.protocol.rechecks import RecheckOut
+    from stemtide.protocol.messages.rechecks import RecheckOut
 
     return Call(
         (list[RecheckOut],),
@@ -54,6 +54,6 @@ def read_recheck(*, uid: UUID | str) -> Call[RecheckOut]:
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/rechecks/{uid}
     """
-    from stemtide.protocol.rechecks import RecheckOut
+    from stemtide.protocol.messages.rechecks import RecheckOut
 
     return Call((RecheckOut,), "GET", f"/api/v1/rechecks/{part(uid)}")

@@ -13,7 +13,8 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.referrals import (
+    from stemtide.protocol.enums.referrals import ReferralState
+    from stemtide.protocol.messages.referrals import (
         AcknowledgeIn,
         AnswerIn,
         AssessIn,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         SendIn,
         TakeBackIn,
     )
-    from stemtide.protocol.words_referrals import ReferralState
 
 
 def acknowledge_referral(body: AcknowledgeIn, *, uid: UUID | str) -> Call[ReferralOut]:
@@ -36,7 +36,7 @@ def acknowledge_referral(body: AcknowledgeIn, *, uid: UUID | str) -> Call[Referr
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/acknowledge
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "POST", f"/api/v1/referrals/{part(uid)}/acknowledge", body=body)
 
@@ -47,7 +47,7 @@ def answer_referral(body: AnswerIn, *, uid: UUID | str) -> Call[ReferralOut]:
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/answer
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "POST", f"/api/v1/referrals/{part(uid)}/answer", body=body)
 
@@ -58,7 +58,7 @@ def drop_referral(body: DropIn, *, uid: UUID | str) -> Call[ReferralOut]:
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/drop
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "POST", f"/api/v1/referrals/{part(uid)}/drop", body=body)
 
@@ -69,7 +69,7 @@ def give_context(body: ContextIn, *, uid: UUID | str) -> Call[ReferralOut]:
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/context
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "POST", f"/api/v1/referrals/{part(uid)}/context", body=body)
 
@@ -94,7 +94,7 @@ def list_referrals(
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/referrals
     """
-    from stemtide.protocol.referrals import ReferralPage
+    from stemtide.protocol.messages.referrals import ReferralPage
 
     return Call(
         (ReferralPage,),
@@ -119,7 +119,7 @@ def read_referral(*, uid: UUID | str) -> Call[ReferralOut]:
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/referrals/{uid}
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "GET", f"/api/v1/referrals/{part(uid)}")
 
@@ -131,7 +131,7 @@ def refer(
 
     Needs a key with the scope referrals:write. raises: HubError. source: POST /api/v1/referrals
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call(
         (ReferralOut,),
@@ -148,7 +148,7 @@ def reinstate_referred(body: ReinstateIn, *, uid: UUID | str) -> Call[ReferralOu
     Needs a key with the scope answers:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/reinstate
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "POST", f"/api/v1/referrals/{part(uid)}/reinstate", body=body)
 
@@ -159,7 +159,7 @@ def search_before_sending(body: SearchIn) -> Call[ReferralSearchOut]:
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/search
     """
-    from stemtide.protocol.referrals import ReferralSearchOut
+    from stemtide.protocol.messages.referrals import ReferralSearchOut
 
     return Call((ReferralSearchOut,), "POST", "/api/v1/referrals/search", body=body)
 
@@ -170,7 +170,7 @@ def send_referral(body: SendIn, *, uid: UUID | str) -> Call[ReferralOut]:
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/send
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "POST", f"/api/v1/referrals/{part(uid)}/send", body=body)
 
@@ -181,6 +181,6 @@ def withdraw_referral(body: TakeBackIn, *, uid: UUID | str) -> Call[ReferralOut]
     Needs a key with the scope referrals:write. raises: HubError. source: POST
     /api/v1/referrals/{uid}/withdraw
     """
-    from stemtide.protocol.referrals import ReferralOut
+    from stemtide.protocol.messages.referrals import ReferralOut
 
     return Call((ReferralOut,), "POST", f"/api/v1/referrals/{part(uid)}/withdraw", body=body)

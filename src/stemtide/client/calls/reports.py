@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from stemtide.protocol.reports import (
+    from stemtide.protocol.messages.reports import (
         ActionIn,
         NoteIn,
         PublishIn,
@@ -31,7 +31,7 @@ def add_debrief_action(body: ActionIn, *, uid: UUID | str) -> Call[ReportOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/actions
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/actions", body=body)
 
@@ -42,7 +42,7 @@ def add_debrief_note(body: NoteIn, *, uid: UUID | str) -> Call[ReportOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/notes
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/notes", body=body)
 
@@ -53,7 +53,7 @@ def agree_report(*, uid: UUID | str) -> Call[ReportOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/agree
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/agree")
 
@@ -64,7 +64,7 @@ def complete_debrief_action(*, uid: UUID | str, action: UUID | str) -> Call[Repo
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/actions/{action}/done
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/actions/{part(action)}/done")
 
@@ -79,7 +79,7 @@ def export_timeline(
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/timeline/export
     """
-    from stemtide.protocol.reports import TimelineExport
+    from stemtide.protocol.messages.reports import TimelineExport
 
     return Call(
         (
@@ -97,7 +97,7 @@ def list_reports() -> Call[list[ReportOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((list[ReportOut],), "GET", "/api/v1/reports")
 
@@ -108,7 +108,7 @@ def open_report(*, uid: UUID | str) -> Call[ReportOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/report
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "POST", f"/api/v1/crises/{part(uid)}/report")
 
@@ -127,7 +127,7 @@ def publish_report(body: PublishIn, *, uid: UUID | str) -> Call[ReportOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/reports/{uid}/publish
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "POST", f"/api/v1/reports/{part(uid)}/publish", body=body)
 
@@ -137,7 +137,7 @@ def read_latest_report(*, uid: UUID | str) -> Call[ReportOut]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/report
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "GET", f"/api/v1/crises/{part(uid)}/report")
 
@@ -147,7 +147,7 @@ def read_report(*, uid: UUID | str) -> Call[ReportOut]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/reports/{uid}
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call((ReportOut,), "GET", f"/api/v1/reports/{part(uid)}")
 
@@ -168,7 +168,7 @@ def read_timeline(
     Needs a key with the scope feed:read. raises: HubError. source: GET
     /api/v1/crises/{uid}/timeline
     """
-    from stemtide.protocol.reports import TimelinePage
+    from stemtide.protocol.messages.reports import TimelinePage
 
     return Call(
         (TimelinePage,),
@@ -184,7 +184,7 @@ def write_section(body: SectionIn, *, uid: UUID | str, name: str) -> Call[Report
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/reports/{uid}/sections/{name}
     """
-    from stemtide.protocol.reports import ReportOut
+    from stemtide.protocol.messages.reports import ReportOut
 
     return Call(
         (ReportOut,), "PUT", f"/api/v1/reports/{part(uid)}/sections/{part(name)}", body=body

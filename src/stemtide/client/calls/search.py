@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call
 
 if TYPE_CHECKING:
-    from stemtide.protocol.search import FoundKind, SearchOut
+    from stemtide.protocol.messages.search import FoundKind, SearchOut
 
 
 def search(*, q: str, kind: FoundKind | None = None, page: int | None = None) -> Call[SearchOut]:
@@ -23,6 +23,6 @@ def search(*, q: str, kind: FoundKind | None = None, page: int | None = None) ->
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/search
     """
-    from stemtide.protocol.search import SearchOut
+    from stemtide.protocol.messages.search import SearchOut
 
     return Call((SearchOut,), "GET", "/api/v1/search", query={"q": q, "kind": kind, "page": page})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from stemtide.fingerprints.kinds import Kind
-    from stemtide.protocol.signals import (
+    from stemtide.protocol.messages.signals import (
         BulkCheckOut,
         BulkIn,
         BulkOut,
@@ -68,7 +68,7 @@ def give_opinion(body: OpinionIn, *, uid: UUID | str) -> Call[SignalOut]:
     Needs a key with the scope feedback:write. raises: HubError. source: PUT
     /api/v1/signals/{uid}/opinion
     """
-    from stemtide.protocol.signals import SignalOut
+    from stemtide.protocol.messages.signals import SignalOut
 
     return Call((SignalOut,), "PUT", f"/api/v1/signals/{part(uid)}/opinion", body=body)
 
@@ -78,7 +78,7 @@ def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/signals/{uid}
     """
-    from stemtide.protocol.signals import SignalOut
+    from stemtide.protocol.messages.signals import SignalOut
 
     return Call((SignalOut,), "GET", f"/api/v1/signals/{part(uid)}")
 
@@ -88,7 +88,7 @@ def share_signal(body: SignalIn) -> Call[SharedSignal]:
 
     Needs a key with the scope signals:write. raises: HubError. source: POST /api/v1/signals
     """
-    from stemtide.protocol.signals import SharedSignal
+    from stemtide.protocol.messages.signals import SharedSignal
 
     return Call((SharedSignal,), "POST", "/api/v1/signals", body=body)
 
@@ -111,7 +111,7 @@ def share_signals(
 
     Needs a key with the scope signals:write. raises: HubError. source: POST /api/v1/signals/bulk
     """
-    from stemtide.protocol.signals import BulkCheckOut, BulkOut
+    from stemtide.protocol.messages.signals import BulkCheckOut, BulkOut
 
     return Call(
         (
@@ -132,6 +132,6 @@ def withdraw_signal(body: WithdrawIn, *, uid: UUID | str) -> Call[SignalOut]:
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/signals/{uid}/withdraw
     """
-    from stemtide.protocol.signals import SignalOut
+    from stemtide.protocol.messages.signals import SignalOut
 
     return Call((SignalOut,), "POST", f"/api/v1/signals/{part(uid)}/withdraw", body=body)

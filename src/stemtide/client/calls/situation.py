@@ -13,8 +13,15 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.situation import LineIn, LineOut, LogPage, MessageIn, MessageOut, VoteIn
-    from stemtide.protocol.words import MessageKind
+    from stemtide.protocol.enums import MessageKind
+    from stemtide.protocol.messages.situation import (
+        LineIn,
+        LineOut,
+        LogPage,
+        MessageIn,
+        MessageOut,
+        VoteIn,
+    )
 
 
 def list_lines(*, uid: UUID | str) -> Call[list[LineOut]]:
@@ -22,7 +29,7 @@ def list_lines(*, uid: UUID | str) -> Call[list[LineOut]]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/lines
     """
-    from stemtide.protocol.situation import LineOut
+    from stemtide.protocol.messages.situation import LineOut
 
     return Call((list[LineOut],), "GET", f"/api/v1/crises/{part(uid)}/lines")
 
@@ -33,7 +40,7 @@ def pin_message(*, uid: UUID | str) -> Call[MessageOut]:
     Needs a key with the scope crises:write. raises: HubError. source: PUT
     /api/v1/messages/{uid}/pin
     """
-    from stemtide.protocol.situation import MessageOut
+    from stemtide.protocol.messages.situation import MessageOut
 
     return Call((MessageOut,), "PUT", f"/api/v1/messages/{part(uid)}/pin")
 
@@ -44,7 +51,7 @@ def post_message(body: MessageIn, *, uid: UUID | str) -> Call[MessageOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/messages
     """
-    from stemtide.protocol.situation import MessageOut
+    from stemtide.protocol.messages.situation import MessageOut
 
     return Call((MessageOut,), "POST", f"/api/v1/crises/{part(uid)}/messages", body=body)
 
@@ -55,7 +62,7 @@ def propose_line(body: LineIn, *, uid: UUID | str) -> Call[LineOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/lines
     """
-    from stemtide.protocol.situation import LineOut
+    from stemtide.protocol.messages.situation import LineOut
 
     return Call((LineOut,), "POST", f"/api/v1/crises/{part(uid)}/lines", body=body)
 
@@ -75,7 +82,7 @@ def read_log(
     Needs a key with the scope feed:read. raises: HubError. source: GET
     /api/v1/crises/{uid}/messages
     """
-    from stemtide.protocol.situation import LogPage
+    from stemtide.protocol.messages.situation import LogPage
 
     return Call(
         (LogPage,),
@@ -90,7 +97,7 @@ def read_message(*, uid: UUID | str) -> Call[MessageOut]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/messages/{uid}
     """
-    from stemtide.protocol.situation import MessageOut
+    from stemtide.protocol.messages.situation import MessageOut
 
     return Call((MessageOut,), "GET", f"/api/v1/messages/{part(uid)}")
 
@@ -101,7 +108,7 @@ def unpin_message(*, uid: UUID | str) -> Call[MessageOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/messages/{uid}/unpin
     """
-    from stemtide.protocol.situation import MessageOut
+    from stemtide.protocol.messages.situation import MessageOut
 
     return Call((MessageOut,), "POST", f"/api/v1/messages/{part(uid)}/unpin")
 
@@ -111,7 +118,7 @@ def vote_on_line(body: VoteIn, *, uid: UUID | str) -> Call[LineOut]:
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT /api/v1/lines/{uid}/vote
     """
-    from stemtide.protocol.situation import LineOut
+    from stemtide.protocol.messages.situation import LineOut
 
     return Call((LineOut,), "PUT", f"/api/v1/lines/{part(uid)}/vote", body=body)
 
@@ -122,6 +129,6 @@ def withdraw_line(*, uid: UUID | str) -> Call[LineOut]:
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/lines/{uid}/withdraw
     """
-    from stemtide.protocol.situation import LineOut
+    from stemtide.protocol.messages.situation import LineOut
 
     return Call((LineOut,), "POST", f"/api/v1/lines/{part(uid)}/withdraw")

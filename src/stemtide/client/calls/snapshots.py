@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call, Parts, part
 
 if TYPE_CHECKING:
-    from stemtide.protocol.snapshots import HubKeys, SnapshotOffer
+    from stemtide.protocol.sync.snapshots import HubKeys, SnapshotOffer
 
 
 def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> Call[SnapshotOffer]:
@@ -19,7 +19,7 @@ def find_snapshot(*, have: int | None = None, exercise: bool | None = None) -> C
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/snapshots
     """
-    from stemtide.protocol.snapshots import SnapshotOffer
+    from stemtide.protocol.sync.snapshots import SnapshotOffer
 
     return Call(
         (SnapshotOffer,), "GET", "/api/v1/snapshots", query={"have": have, "exercise": exercise}
@@ -50,7 +50,7 @@ def read_keys() -> Call[HubKeys]:
 
     Any key will do. raises: HubError. source: GET /api/v1/keys
     """
-    from stemtide.protocol.snapshots import HubKeys
+    from stemtide.protocol.sync.snapshots import HubKeys
 
     return Call((HubKeys,), "GET", "/api/v1/keys")
 

@@ -13,7 +13,7 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.webhook_messages import (
+    from stemtide.protocol.messages.webhooks import (
         WebhookChangeIn,
         WebhookDeliveriesOut,
         WebhookDeliveryOut,
@@ -30,7 +30,7 @@ def add_webhook(body: WebhookIn) -> Call[WebhookMadeOut]:
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST /api/v1/webhooks
     """
-    from stemtide.protocol.webhook_messages import WebhookMadeOut
+    from stemtide.protocol.messages.webhooks import WebhookMadeOut
 
     return Call((WebhookMadeOut,), "POST", "/api/v1/webhooks", body=body)
 
@@ -41,7 +41,7 @@ def change_webhook(body: WebhookChangeIn, *, uid: UUID | str) -> Call[WebhookOut
     Needs a key with the scope webhooks:manage. raises: HubError. source: PATCH
     /api/v1/webhooks/{uid}
     """
-    from stemtide.protocol.webhook_messages import WebhookOut
+    from stemtide.protocol.messages.webhooks import WebhookOut
 
     return Call((WebhookOut,), "PATCH", f"/api/v1/webhooks/{part(uid)}", body=body)
 
@@ -60,7 +60,7 @@ def list_webhook_deliveries(
     Needs a key with the scope webhooks:manage. raises: HubError. source: GET
     /api/v1/webhooks/{uid}/deliveries
     """
-    from stemtide.protocol.webhook_messages import WebhookDeliveriesOut
+    from stemtide.protocol.messages.webhooks import WebhookDeliveriesOut
 
     return Call(
         (WebhookDeliveriesOut,),
@@ -75,7 +75,7 @@ def list_webhooks() -> Call[list[WebhookOut]]:
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: GET /api/v1/webhooks
     """
-    from stemtide.protocol.webhook_messages import WebhookOut
+    from stemtide.protocol.messages.webhooks import WebhookOut
 
     return Call((list[WebhookOut],), "GET", "/api/v1/webhooks")
 
@@ -85,7 +85,7 @@ def read_webhook(*, uid: UUID | str) -> Call[WebhookOut]:
 
     Needs a key with the scope webhooks:manage. raises: HubError. source: GET /api/v1/webhooks/{uid}
     """
-    from stemtide.protocol.webhook_messages import WebhookOut
+    from stemtide.protocol.messages.webhooks import WebhookOut
 
     return Call((WebhookOut,), "GET", f"/api/v1/webhooks/{part(uid)}")
 
@@ -105,7 +105,7 @@ def renew_webhook_secret(*, uid: UUID | str) -> Call[WebhookSecretOut]:
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST
     /api/v1/webhooks/{uid}/secret
     """
-    from stemtide.protocol.webhook_messages import WebhookSecretOut
+    from stemtide.protocol.messages.webhooks import WebhookSecretOut
 
     return Call((WebhookSecretOut,), "POST", f"/api/v1/webhooks/{part(uid)}/secret")
 
@@ -116,7 +116,7 @@ def retry_webhook_delivery(*, uid: UUID | str, delivery: UUID | str) -> Call[Web
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST
     /api/v1/webhooks/{uid}/deliveries/{delivery}/again
     """
-    from stemtide.protocol.webhook_messages import WebhookDeliveryOut
+    from stemtide.protocol.messages.webhooks import WebhookDeliveryOut
 
     return Call(
         (WebhookDeliveryOut,),
@@ -131,6 +131,6 @@ def try_webhook(*, uid: UUID | str) -> Call[WebhookDeliveryOut]:
     Needs a key with the scope webhooks:manage. raises: HubError. source: POST
     /api/v1/webhooks/{uid}/test
     """
-    from stemtide.protocol.webhook_messages import WebhookDeliveryOut
+    from stemtide.protocol.messages.webhooks import WebhookDeliveryOut
 
     return Call((WebhookDeliveryOut,), "POST", f"/api/v1/webhooks/{part(uid)}/test")
