@@ -26,11 +26,12 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.values.checks import check_value
+from tests.rounds import rounds
 
 GROWTH_BYTES = 4 << 20
 """A worker may grow by so much over all looks; a leak of what a look decodes is more."""
 
-_LOOKS, _LONG_LOOKS = 40, 12
+_LOOKS, _LONG_LOOKS = rounds(20, nightly=40), rounds(6, nightly=12)
 _WARMING_LOOKS = 5
 _SLOW = {"stemtide.fingerprints.video.modality", "stemtide.fingerprints.live_chunk"}
 

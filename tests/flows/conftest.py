@@ -40,7 +40,7 @@ LOOPBACK = {"STEMTIDE_RECHECK_LOOPBACK": "1", "STEMTIDE_WEBHOOK_LOOPBACK": "1"}
 """What lets a hub call servers on this machine, where the stories' other parties are."""
 
 
-def until(true, *, tries=1000):
+def until(true, *, tries=600):
     """Ask again and again, soon and then less often.
 
     A story that never comes true fails by the number of tries, not by a clock.

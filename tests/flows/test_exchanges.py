@@ -102,9 +102,9 @@ class Hub:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def terminals(tmp_path_factory):
-    """The machines of the worker's hubs, by name; each starts with the first test that needs it."""
+    """The machines of hubs, by name; each starts with the first test that needs it."""
     started = {}
 
     def of(name):

@@ -29,9 +29,9 @@ def code(secret, *, steps=0):
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def strict_hub(tmp_path_factory):
-    """The worker's hub that asks for a second factor."""
+    """A hub that asks for a second factor."""
     hub = RunningHub(tmp_path_factory.mktemp("hub"), environment=REQUIRED)
     yield hub
     hub.process.stop()
