@@ -22,7 +22,16 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-PACKAGES = ("cli", "client", "protocol", "fingerprints", "matching", "agent", "exercises")
+PACKAGES = (
+    "cli",
+    "client",
+    "interop",
+    "protocol",
+    "fingerprints",
+    "matching",
+    "agent",
+    "exercises",
+)
 """Packages that commands import. The hub is not among them: it reads its settings on import."""
 
 _ROOT = Path(__file__).parents[1]
