@@ -129,7 +129,7 @@ def _recheck(world):
         labels=["perpetrator-content"],
         reason="It praises the attack.",
     )
-    sent = referrals.refer(body, how=SendIn(), by=world.actor("authority"), now=world.now)
+    sent = referrals.refer(body, assessment=SendIn(), by=world.actor("authority"), now=world.now)
     said = AnswerIn(answer="removed")
     writes_answers.answer(sent.id, body=said, by=world.actor("provider"), now=world.now)
     while rechecks.follow_requests(world.now):
@@ -157,7 +157,7 @@ def _referrals(world):
     by = world.actor("authority")
     facts = {"provider": "provider", "labels": ("incitement",), "reason": "It calls for murder."}
     sent = referrals.refer(
-        AssessIn(url="https://video.example/watch?v=1", **facts), how=SendIn(), by=by, now=world.now
+        AssessIn(url="https://video.example/watch?v=1", **facts), assessment=SendIn(), by=by, now=world.now
     )
     held = HoldIn(
         url="https://video.example/watch?v=2",

@@ -264,7 +264,7 @@ def test_a_referral_that_was_acted_on_is_reinstated(world, reviewer):
         labels=["incitement"],
         reason="It calls for an attack.",
     )
-    sent = referring.refer(body, how=SendIn(), by=world.actor("authority"), now=world.now)
+    sent = referring.refer(body, assessment=SendIn(), by=world.actor("authority"), now=world.now)
     said_so = AnswerIn(answer="removed")
     writes_answers.answer(sent.id, body=said_so, by=world.actor("provider"), now=world.now)
     page = taken(world, reviewer, basis="referral", ground=sent.id, measure="removed")

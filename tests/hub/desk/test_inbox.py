@@ -53,7 +53,7 @@ def refer(world, by="authority", now=None, **facts):
     body = {"url": URL, "provider": "provider", "labels": ["incitement"], "reason": "It incites."}
     how = SendIn(despite="Ours shows the place.")
     return writes.refer(
-        AssessIn(**(body | facts)), how=how, by=world.actor(by), now=now or world.now
+        AssessIn(**(body | facts)), assessment=how, by=world.actor(by), now=now or world.now
     )
 
 

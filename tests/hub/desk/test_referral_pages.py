@@ -43,7 +43,7 @@ def searched(client, **facts):
 def refer(world, by="authority", despite="", **facts):
     body = AssessIn(**({key: REFERRAL[key] for key in REFERRAL} | facts))
     how = SendIn(despite=despite)
-    return writes.refer(body, how=how, by=world.actor(by), now=world.now)
+    return writes.refer(body, assessment=how, by=world.actor(by), now=world.now)
 
 
 def test_nothing_is_sent_that_was_not_searched_for_first(officer):

@@ -52,7 +52,7 @@ class Desk:
 
     def refer(self, party="authority", role="duty_officer", now=NOON, despite="", **facts):
         how = SendIn(despite=despite)
-        return writes.refer(self.body(**facts), how=how, by=self.actor(party, role), now=now)
+        return writes.refer(self.body(**facts), assessment=how, by=self.actor(party, role), now=now)
 
     def send(self, referral, party="authority", role="duty_officer", now=NOON, **how):
         by = self.actor(party, role)

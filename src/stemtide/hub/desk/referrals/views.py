@@ -109,7 +109,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     try:
         if action == "send":
             options = SendIn(despite=form.cleaned_data["despite"])
-            referral_out = writes.refer(body, how=options, by=by, now=datetime.now(UTC))
+            referral_out = writes.refer(body, assessment=options, by=by, now=datetime.now(UTC))
         else:
             referral_out = writes.assess(body, by=by, now=datetime.now(UTC))
     except (ConflictError, InvalidError) as error:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removal orders: their form, their hour, their answers, their scrutiny, what is preserved."""
+"""Removal orders: their form, deadlines, answers and scrutiny, and preserved content."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removal orders with their receipts, answers, copies and scrutiny, and what is preserved."""
+"""Tables of removal orders: receipts, answers, copies, scrutiny and preservation."""
 
 from django.db import models
 
@@ -20,7 +20,7 @@ from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
 
 
 class Information(models.Model):
-    """What an authority told a provider of procedures and deadlines, before its first order.
+    """Procedures and deadlines that an authority sent a provider before its first order.
 
     source: Regulation (EU) 2021/784 Art. 3(2).
     """
@@ -40,7 +40,7 @@ class Information(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"information:{self.uid}"
 
 
@@ -122,7 +122,7 @@ class Order(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"order:{self.uid}"
 
 
@@ -146,7 +146,7 @@ class OrderAddress(models.Model):
 
 
 class Receipt(models.Model):
-    """One way in which an order arrived. The first starts the hour; proof: what was answered."""
+    """A receipt of an order. The first starts the hour; proof: how the other side answered."""
 
     order = models.ForeignKey(Order, models.CASCADE, related_name="receipts")
     via = models.CharField(max_length=10, choices=[(v, v) for v in ReceiptVia])
@@ -237,22 +237,22 @@ class Scrutiny(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names it."""
+        """Return the name of this scrutiny in the ledger."""
         return f"scrutiny:{self.uid}"
 
     @property
     def reference(self) -> str:
-        """The file reference of its order."""
+        """Return the file reference of its order."""
         return self.order.reference
 
     @property
     def shown_reference(self) -> str:
-        """The same, with the State where it is from before that stood in it."""
+        """Return the file reference with the Member State, also where older ones lack it."""
         return self.order.shown_reference
 
 
 class DecisionCopy(models.Model):
-    """A reasoned decision of scrutiny as it was sent to an agency.
+    """A reasoned decision of scrutiny, sent to an agency.
 
     source: Regulation (EU) 2021/784 Art. 4(6).
     """
@@ -273,7 +273,7 @@ class DecisionCopy(models.Model):
 
 
 class Preservation(models.Model):
-    """That a provider preserves what it removed. The hub holds none of it: this is the duty's row.
+    """The duty of a provider to preserve removed content. The hub holds none of the content.
 
     source: Regulation (EU) 2021/784 Art. 6.
     """
@@ -297,7 +297,7 @@ class Preservation(models.Model):
 
 
 class Access(models.Model):
-    """That somebody had access to what is preserved."""
+    """An access to preserved content, with its purpose."""
 
     preservation = models.ForeignKey(Preservation, models.CASCADE, related_name="accesses")
     purpose = models.CharField(max_length=20, choices=[(p, p) for p in AccessPurpose])

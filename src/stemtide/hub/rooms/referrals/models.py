@@ -46,7 +46,7 @@ class Batch(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"batch:{self.uid}"
 
 
@@ -132,7 +132,7 @@ class Referral(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"referral:{self.uid}"
 
     @property
@@ -142,7 +142,7 @@ class Referral(models.Model):
 
 
 class Question(models.Model):
-    """What a provider asked before it decides, and what it was told."""
+    """A question that a provider asked before its decision, and the answer."""
 
     referral = models.ForeignKey(Referral, models.CASCADE, related_name="questions")
     question = models.TextField()
@@ -158,7 +158,7 @@ class Question(models.Model):
 
 
 class BatchRow(models.Model):
-    """What became of one row of a batch. url, provider: as the file said them."""
+    """A row of a batch and its outcome. url, provider: as the file spelled them."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="rows")
     number = models.PositiveIntegerField()
@@ -218,7 +218,7 @@ class Hold(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"hold:{self.uid}"
 
 

@@ -74,7 +74,7 @@ def refer(
     if not send:
         return answer(writes.assess(body, by=by, now=now()), status=201)
     options = SendIn(despite=despite)
-    return answer(writes.refer(body, how=options, by=by, now=now()), status=201)
+    return answer(writes.refer(body, assessment=options, by=by, now=now()), status=201)
 
 
 @router.get(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of decisions of scrutiny as agencies have them: the decision, not the order.
+"""Read decisions of scrutiny as agencies see them: the decision, not the order.
 
 An agency learns whose order it was, what was decided and why. It sees no address of content, no
 form, no signal and no answer: an order is for its sides alone.
@@ -39,7 +39,7 @@ def was_sent(uid: UUID, *, viewer: Party) -> bool:
 
 
 def _describe(copy: DecisionCopy) -> DecisionOut:
-    """Return a decision as it travels to an agency."""
+    """Return a decision as the message that an agency receives."""
     scrutiny, order = copy.scrutiny, copy.scrutiny.order
     return DecisionOut(
         id=scrutiny.uid,

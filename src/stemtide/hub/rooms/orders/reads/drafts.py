@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a draft of an order begins with, and what its lint must know beside the form."""
+"""Read the values that a draft of an order starts with, and the facts that its lint needs."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -29,20 +29,22 @@ _SIGNED = ("provider_name", "provider_state", "authorised_person", "contact_mail
 
 
 def start(to: str, *, viewer: Party, now: datetime) -> Values:
-    """What is known of Annex I before anybody wrote into it.
+    """Return the fields of Annex I that the hub can fill in for a new draft.
 
-    What describes the authority is taken from its last order, and the rest from the register and
-    the contact points.
+    The authority's own fields come from its last order, the rest from the register and the contact
+    points.
 
-    raises: NotFoundError for a provider that there is not.
+    raises: NotFoundError for an unknown provider.
     """
     provider = parties.party(to, viewer=viewer)
     last = Order.objects.filter(issued_by=viewer).order_by("-drafted_at", "-pk").first()
-    kept: Values = {name: last.annex[name] for name in _KEPT if name in last.annex} if last else {}
+    reused: Values = (
+        {name: last.annex[name] for name in _KEPT if name in last.annex} if last else {}
+    )
     is_abroad = bool(provider.country) and provider.country != viewer.country
-    made: Values = {
+    values: Values = {
         "authority_name": viewer.title,
-        **kept,
+        **reused,
         "contact_point": _contact(provider, viewer=viewer, now=now),
         "home_state": provider.country,
         "cross_border": is_abroad,
@@ -52,34 +54,42 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
     }
     if is_abroad:
         homes = competences.competent(provider.country, Duty.SCRUTINISE, viewer=viewer)
-        told = [f"{home.title}: {_contact(home, viewer=viewer, now=now)}" for home in homes]
-        made["home_contact"] = "\n".join(one.removesuffix(": ") for one in told)
-    return {name: value for name, value in made.items() if value not in ("", None)}
+        contacts_of_homes = [
+            f"{home.title}: {_contact(home, viewer=viewer, now=now)}" for home in homes
+        ]
+        values["home_contact"] = "\n".join(
+            contact.removesuffix(": ") for contact in contacts_of_homes
+        )
+    return {name: value for name, value in values.items() if value not in ("", None)}
 
 
 def start_answer(name: str, *, viewer: Party, now: datetime) -> Values:
-    """What a provider knows of an answer before it wrote into it: who it is, as it said last.
+    """Return the fields of an answer that the hub can fill in, from the provider's last answer.
 
     name: of Annex II or III.
     """
     last = OrderAnswer.objects.filter(order__addressee=viewer).order_by("-answered_at", "-pk")
-    kept = first.annex if (first := last.first()) else {}
+    previous = first.annex if (first := last.first()) else {}
     moment = now.astimezone(UTC).replace(microsecond=0)
-    made: Values = {
+    values: Values = {
         "provider_name": viewer.title,
         "provider_state": viewer.country,
         "contact_mail": _contact(viewer, viewer=viewer, now=now),
-        **{one: kept[one] for one in _SIGNED if one in kept},
+        **{field_name: previous[field_name] for field_name in _SIGNED if field_name in previous},
         "measure_at": moment.isoformat(),
         "signed_on": moment.date().isoformat(),
         "signed_at": moment.isoformat(),
     }
-    asked = {field.name for field in form(name).fields if not field.is_filled_in}
-    return {one: value for one, value in made.items() if one in asked and value}
+    open_fields = {field.name for field in form(name).fields if not field.is_filled_in}
+    return {
+        field_name: value
+        for field_name, value in values.items()
+        if field_name in open_fields and value
+    }
 
 
 def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
-    """What is to be said of a draft before it is issued.
+    """Return the errors and doubts of a draft that is about to be issued.
 
     raises: NotFoundError.
     """
@@ -91,7 +101,7 @@ def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
 
 
 def findings(row: Order, *, viewer: Party, now: datetime) -> list[Finding]:
-    """The same, for writes and for pages that speak other languages."""
+    """Return the findings of lint() untranslated, for writes and for pages in other languages."""
     return rules_lint.lint(row.annex, facts=_facts(row, viewer=viewer, now=now))
 
 
@@ -110,7 +120,7 @@ def is_first(row: Order, *, viewer: Party) -> bool:
 
 
 def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it reads nothing of anybody
-    """The digest by which equal addresses are found; "" for a text that is no address."""
+    """Return the digest by which equal addresses are found; "" for a text that is no address."""
     try:
         return digest(canonical(url)).hex()
     except UrlError:
@@ -118,17 +128,17 @@ def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it reads n
 
 
 def standing(url: str, *, viewer: Party, exercise: bool = False) -> StandingOut:
-    """Who has an order in effect for an address: for those who coordinate, and no more than that.
+    """Return which authorities have an order in effect for an address, to those who coordinate.
 
     raises: NotAllowedError for all but authorities and agencies.
     """
     rules.check_look(kind=PartyKind(viewer.kind))
-    found = OrderAddress.objects.filter(
+    addresses = OrderAddress.objects.filter(
         digest=address_digest(url, by=viewer),
         order__state__in=IN_EFFECT,
         order__exercise=exercise,
     ).exclude(digest="")
-    rows = list(found.values_list("order__issued_by__name", "order__received_at"))
+    rows = list(addresses.values_list("order__issued_by__name", "order__received_at"))
     return StandingOut(
         parties=sorted({name for name, _ in rows}),
         is_received=any(received_at is not None for _, received_at in rows),
@@ -136,12 +146,12 @@ def standing(url: str, *, viewer: Party, exercise: bool = False) -> StandingOut:
 
 
 def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
-    """What the lint must know."""
-    told = Information.objects.filter(
+    """Return the facts that the lint needs."""
+    informations = Information.objects.filter(
         sent_by=row.issued_by, sent_to=row.addressee, exercise=row.exercise
     )
     # Of several the first counts: whoever was told in time is not told anew by being told again.
-    first = told.order_by("sent_at").first()
+    first = informations.order_by("sent_at").first()
     home = row.addressee.country
     homes = competences.competent(home, Duty.SCRUTINISE, viewer=viewer) if home else []
     points = contacts.contact_points(viewer=viewer, now=now)
@@ -154,7 +164,7 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
     return LintFacts(
         issuing_state=row.issued_by.country,
         home_state=home,
-        homes=tuple(one.name for one in homes),
+        homes=tuple(authority.name for authority in homes),
         is_first=is_first(row, viewer=row.issued_by),
         now=now,
         emergency=row.emergency,
@@ -173,5 +183,5 @@ def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
         for point in contacts.contact_points(viewer=viewer, now=now)
         if point.party == party.name
     ]
-    ordered = sorted(points, key=lambda one: one.channel != "mail")
+    ordered = sorted(points, key=lambda contact_point: contact_point.channel != "mail")
     return ordered[0].address if ordered else ""

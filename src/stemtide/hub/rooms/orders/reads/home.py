@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of copies: what an authority of the provider's Member State has to look at.
+"""Read copies of orders: those that an authority of the provider's Member State may examine.
 
 source: Regulation (EU) 2021/784 Art. 4.
 """
@@ -25,7 +25,7 @@ _OPEN = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})
 
 @dataclass(frozen=True, slots=True)
 class CopyRow:
-    """One copy. until: for its own initiative; None once it is too late, or nothing is left.
+    """A copy of an order. until: the end of the term for own initiative; None once nothing is left.
 
     scrutiny: the latest one, whoever asked for it.
     """
@@ -44,18 +44,18 @@ class CopyRow:
 
 
 def copies(*, viewer: Party, now: datetime, limit: int = MAX_LIST) -> list[CopyRow]:
-    """The copies that an authority has: scrutiny that waits first, then what it may still open."""
-    found = Copy.objects.filter(sent_to=viewer).order_by("-sent_at", "-pk")[:limit]
+    """Return the copies of an authority: waiting scrutiny first, then those it may examine."""
+    latest_copies = Copy.objects.filter(sent_to=viewer).order_by("-sent_at", "-pk")[:limit]
     rows = Scrutiny.objects.order_by("opened_at", "pk")
     examined = reads.with_decisions(rows, viewer=viewer)
-    whole = found.select_related("order__issued_by", "order__addressee").prefetch_related(
+    whole = latest_copies.select_related("order__issued_by", "order__addressee").prefetch_related(
         Prefetch("order__scrutinies", queryset=examined)
     )
-    return sorted((_row(one, viewer=viewer, now=now) for one in whole), key=_urgency)
+    return sorted((_row(copy, viewer=viewer, now=now) for copy in whole), key=_urgency)
 
 
 def _row(copy: Copy, *, viewer: Party, now: datetime) -> CopyRow:
-    """A copy with what its authority decides about."""
+    """Return a copy with the facts that its authority decides on."""
     order = copy.order
     latest = next(reversed(order.scrutinies.all()), None)
     until = clocks.scrutiny_due(copy.received_at or now)
@@ -70,7 +70,7 @@ def _row(copy: Copy, *, viewer: Party, now: datetime) -> CopyRow:
 
 
 def _urgency(row: CopyRow) -> tuple[int, float]:
-    """What comes first: decisions by their due time, own initiative by its end, the rest."""
+    """Return the sort key: decisions by due time, own initiative by its end, then the rest."""
     if row.due_at is not None:
         return 0, row.due_at.timestamp()
     if row.received_at is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of what others do with the addresses and the content of an order.
+"""Read the orders and holds of others on the addresses and content of an order.
 
 Content is the same where a signal of the same value, or of the same content item, is attached to an
 order or a hold.
@@ -30,7 +30,7 @@ class Around:
 
 
 def around(row: Order, *, viewer: Party, now: datetime) -> Around:
-    """Return orders in effect and holds that stand on the addresses or content of an order.
+    """Return orders in effect and holds on the same addresses or content as an order.
 
     viewer: its issuer, whose signals of it say what the content is.
     """
@@ -47,11 +47,13 @@ def around(row: Order, *, viewer: Party, now: datetime) -> Around:
 
 
 def interests(row: Order, *, viewer: Party, now: datetime) -> tuple[Interest, ...]:
-    """Return what the issuer of an order is told of the interests of others."""
-    found = around(row, viewer=viewer, now=now)
-    told = [_of_order(order, url, viewer=viewer, now=now) for order, url in found.orders]
-    told += [_of_hold(hold, url) for hold, url in found.holds]
-    return tuple(dict.fromkeys(told))
+    """Return the interests of others, as the issuer of an order may see them."""
+    nearby = around(row, viewer=viewer, now=now)
+    interests_found = [
+        _of_order(order, url, viewer=viewer, now=now) for order, url in nearby.orders
+    ]
+    interests_found += [_of_hold(hold, url) for hold, url in nearby.holds]
+    return tuple(dict.fromkeys(interests_found))
 
 
 def _orders(
@@ -61,18 +63,18 @@ def _orders(
     same = OrderAddress.objects.filter(
         digest__in=list(urls), order__state__in=IN_EFFECT, order__exercise=row.exercise
     ).exclude(order=row)
-    seen = set()
+    listed = set()
     for address in same.select_related("order__issued_by").order_by("order", "place"):
-        seen.add(address.order_id)
+        listed.add(address.order_id)
         yield address.order, urls[address.digest][:200]
     others = Order.objects.filter(signals__in=near, state__in=IN_EFFECT, exercise=row.exercise)
     for order in others.select_related("issued_by").exclude(pk=row.pk).distinct().order_by("pk"):
-        if order.pk not in seen:
+        if order.pk not in listed:
             yield order, ""
 
 
 def _of_order(order: Order, url: str, *, viewer: Party, now: datetime) -> Interest:
-    """Return an order in effect as an interest: of others, whose it is and whom to call."""
+    """Return an order in effect as an interest; for others' orders with the contact to call."""
     issuer = order.issued_by
     if issuer.pk == viewer.pk:
         return Interest(InterestKind.OWN, url=url, reference=order.reference)

@@ -73,41 +73,43 @@ def orders(
     is_open: bool | None = None,
     limit: int = MAX_LIST,
 ) -> list[OrderHead]:
-    """Orders that a party sees: those that wait for somebody first, by their due time.
+    """Return the orders that a party sees: waiting ones first, by their due time.
 
     side: only those that the party issued, was addressed, or has a copy of.
     """
-    found = _visible(viewer)
+    visible = _visible(viewer)
     if side is not None:
-        found = found.filter(_of_side(side, viewer))
+        visible = visible.filter(_of_side(side, viewer))
     if state is not None:
-        found = found.filter(state=state)
+        visible = visible.filter(state=state)
     if is_open is not None:
         open_states = Q(state__in=machine("order").open_states - {OrderState.EXECUTED})
-        found = found.filter(open_states if is_open else ~open_states)
+        visible = visible.filter(open_states if is_open else ~open_states)
     waits = Case(
         When(state__in=_WAITING, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
-    rows = found.annotate(waits=waits).order_by(
+    rows = visible.annotate(waits=waits).order_by(
         "waits", F("due_at").asc(nulls_last=True), "-drafted_at", "-pk"
     )
     return [head(row, viewer=viewer) for row in rows[: max(1, min(limit, MAX_LIST))]]
 
 
 def inbox(*, viewer: Party) -> list[OrderHead]:
-    """Orders addressed to a provider, those that wait for it first. Reading it is no receipt."""
+    """Return the orders addressed to a provider, waiting ones first. Reading records no receipt."""
     return orders(viewer=viewer, side=Side.ADDRESSEE)
 
 
 def waiting(*, viewer: Party) -> int:
-    """How many orders wait for a provider: to be executed, or their content reinstated."""
+    """Count the orders that wait for a provider: to be executed, or their content reinstated."""
     states = {*_WAITING} - {OrderState.SUSPENDED}
-    found = Order.objects.filter(addressee=viewer, issued_at__isnull=False, state__in=states)
-    return found.count()
+    waiting_orders = Order.objects.filter(
+        addressee=viewer, issued_at__isnull=False, state__in=states
+    )
+    return waiting_orders.count()
 
 
 def order(uid: UUID, *, viewer: Party, now: datetime) -> OrderOut:
-    """One order. Whoever shows it to its addressee records the receipt.
+    """Return one order. A caller that shows it to its addressee records the receipt.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
@@ -115,7 +117,7 @@ def order(uid: UUID, *, viewer: Party, now: datetime) -> OrderOut:
 
 
 def find(uid: UUID, *, viewer: Party) -> Order:
-    """The row of an order, for writes.
+    """Return the row of an order, for writes.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
@@ -126,9 +128,9 @@ def find(uid: UUID, *, viewer: Party) -> Order:
 
 
 def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find() said for whom
-    """What the rules must know of an order."""
+    """Return the facts that the rules need of an order."""
     copies = row.copies.select_related("sent_to")
-    kept = Preservation.objects.filter(order=row).first()
+    preservation = Preservation.objects.filter(order=row).first()
     stopped = _open_pause(row)
     return OrderFacts(
         state=OrderState(row.state),
@@ -145,12 +147,14 @@ def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find()
             scrutiny_facts(scrutiny, viewer=row.issued_by)
             for scrutiny in row.scrutinies.select_related("authority")
         ),
-        preservation=PreservationFacts(kept.until, kept.destroyed_at is not None) if kept else None,
+        preservation=PreservationFacts(preservation.until, preservation.destroyed_at is not None)
+        if preservation
+        else None,
     )
 
 
 def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: ARG001  # of an order that was found
-    """What the rules must know of a scrutiny."""
+    """Return the facts that the rules need of a scrutiny."""
     return ScrutinyFacts(
         state=ScrutinyState(row.state),
         basis=ScrutinyBasis(row.basis),
@@ -160,13 +164,13 @@ def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: A
 
 
 def pauses(row: Order, *, viewer: Party) -> list[Pause]:  # noqa: ARG001  # find() said for whom
-    """When the clock of an order stood still."""
-    found = row.answers.filter(form=ANNEX_3)
-    return [Pause(one.answered_at, one.resumed_at) for one in found]
+    """Return the times in which the clock of an order was stopped."""
+    suspensions = row.answers.filter(form=ANNEX_3)
+    return [Pause(suspension.answered_at, suspension.resumed_at) for suspension in suspensions]
 
 
 def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
-    """What somebody may do with an order now, for the API and for pages."""
+    """Return the moves that an actor may make with an order now."""
     return rules_offers.offers(
         facts(row, viewer=by.party),
         name=by.name,
@@ -192,7 +196,7 @@ def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() s
 
 
 def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() said for whom
-    """The fields of Annex II and III that the hub fills in: section A."""
+    """Return the fields of section A of Annex II and III, which the hub fills in."""
     return {
         "addressee": row.addressee.title,
         "authority_name": str(row.annex.get("authority_name") or row.issued_by.title),
@@ -202,7 +206,7 @@ def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find
 
 
 def head(row: Order, *, viewer: Party) -> OrderHead:  # noqa: ARG001  # find() said for whom
-    """An order in a list."""
+    """Return an order as a row of a list."""
     return OrderHead(
         id=row.uid,
         reference=row.reference,
@@ -221,13 +225,13 @@ def head(row: Order, *, viewer: Party) -> OrderHead:  # noqa: ARG001  # find() s
 
 
 def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
-    """An order as it travels."""
+    """Return an order as the message of the API."""
     stood = pauses(row, viewer=viewer)
-    taken = None
+    time_taken = None
     if row.received_at and row.executed_at:
-        taken = clocks.time_taken(row.received_at, row.executed_at, pauses=stood)
+        time_taken = clocks.time_taken(row.received_at, row.executed_at, pauses=stood)
     linked = signals.seen_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
-    kept = Preservation.objects.filter(order=row).select_related("extended_by").first()
+    preservation = Preservation.objects.filter(order=row).select_related("extended_by").first()
     return OrderOut(
         **head(row, viewer=viewer).model_dump(),
         language=row.language,
@@ -243,7 +247,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         drafted_at=row.drafted_at,
         acknowledged_at=row.acknowledged_at,
         answered_at=row.answered_at,
-        minutes_taken=None if taken is None else round(taken.total_seconds() / 60, 2),
+        minutes_taken=None if time_taken is None else round(time_taken.total_seconds() / 60, 2),
         secret_until=row.secret_until,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
@@ -255,13 +259,13 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         answers=[_answer(answer, row=row, viewer=viewer) for answer in row.answers.all()],
         copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
         scrutinies=[describe_scrutiny(scrutiny, viewer=viewer) for scrutiny in _scrutinies(row)],
-        preservation=_preservation(kept) if kept else None,
+        preservation=_preservation(preservation) if preservation else None,
         moves=moves(row, by=Actor(viewer, viewer.ref), now=now),
     )
 
 
 def describe_scrutiny(row: Scrutiny, *, viewer: Party) -> ScrutinyOut:  # noqa: ARG001  # of an order that was found
-    """A scrutiny as it travels."""
+    """Return a scrutiny as the message of the API."""
     return ScrutinyOut(
         id=row.uid,
         state=ScrutinyState(row.state),
@@ -282,14 +286,14 @@ def describe_scrutiny(row: Scrutiny, *, viewer: Party) -> ScrutinyOut:  # noqa: 
 
 
 def informations(*, viewer: Party, limit: int = MAX_LIST) -> list[InformationOut]:
-    """What a party told providers before first orders, or was told, newest first."""
-    found = Information.objects.filter(Q(sent_by=viewer) | Q(sent_to=viewer))
-    rows = found.select_related("sent_by", "sent_to")[:limit]
+    """Return the informations that a party sent before first orders, or received, newest first."""
+    visible = Information.objects.filter(Q(sent_by=viewer) | Q(sent_to=viewer))
+    rows = visible.select_related("sent_by", "sent_to")[:limit]
     return [describe_information(row, viewer=viewer) for row in rows]
 
 
 def describe_information(row: Information, *, viewer: Party) -> InformationOut:  # noqa: ARG001  # its caller said for whom
-    """What was told, as it travels."""
+    """Return an information before a first order as the message of the API."""
     return InformationOut(
         id=row.uid,
         sent_by=row.sent_by.name,
@@ -302,7 +306,7 @@ def describe_information(row: Information, *, viewer: Party) -> InformationOut: 
 
 
 def history(uid: UUID, *, viewer: Party) -> list[ledger.EntryRow]:
-    """What the ledger says of an order, oldest first, to those who see the order.
+    """Return the ledger entries of an order, oldest first, for those who see the order.
 
     Whose hand it was is told to their own party only; before it was issued, nobody else was there.
 
@@ -310,8 +314,8 @@ def history(uid: UUID, *, viewer: Party) -> list[ledger.EntryRow]:
     """
     row = find(uid, viewer=viewer)
     rows = ledger.entries(viewer=viewer, subject=row.ref, limit=500, opens=set)
-    told = [one for one in rows if _concerns(one, row=row, viewer=viewer)]
-    return [ledger.without_hands(one, viewer=viewer) for one in told]
+    readable = [entry for entry in rows if _concerns(entry, row=row, viewer=viewer)]
+    return [ledger.without_hands(entry, viewer=viewer) for entry in readable]
 
 
 def _concerns(entry: ledger.EntryRow, *, row: Order, viewer: Party) -> bool:
@@ -326,7 +330,7 @@ def _concerns(entry: ledger.EntryRow, *, row: Order, viewer: Party) -> bool:
 
 
 def _visible(viewer: Party) -> QuerySet[Order]:
-    """The orders that rules.side_of knows a side for, as SQL."""
+    """Return the orders of which the viewer is on some side, as rules.side_of() decides it."""
     rows = Order.objects.select_related("issued_by", "addressee", "crisis")
     every = _of_side(Side.ISSUER, viewer)
     for side in (Side.ADDRESSEE, Side.HOME):
@@ -335,7 +339,7 @@ def _visible(viewer: Party) -> QuerySet[Order]:
 
 
 def _of_side(side: Side, viewer: Party) -> Q:
-    """The orders that a party is on one side of."""
+    """Return the filter for orders that have a party on one side."""
     if side is Side.ISSUER:
         return Q(issued_by=viewer)
     if side is Side.ADDRESSEE:
@@ -344,23 +348,23 @@ def _of_side(side: Side, viewer: Party) -> Q:
 
 
 def _scrutinies(row: Order) -> Sequence[Scrutiny]:
-    """The scrutinies of an order, oldest first."""
+    """Return the scrutinies of an order, oldest first."""
     return list(with_decisions(row.scrutinies.all(), viewer=row.issued_by))
 
 
 def with_decisions(rows: QuerySet[Scrutiny], *, viewer: Party) -> QuerySet[Scrutiny]:  # noqa: ARG001  # of orders that were found
-    """Scrutinies with what describe_scrutiny() needs of each, in as few questions as one needs."""
+    """Prefetch for scrutinies the rows that describe_scrutiny() needs."""
     sent = DecisionCopy.objects.select_related("sent_to")
     return rows.select_related("authority").prefetch_related(Prefetch("sent", queryset=sent))
 
 
 def _open_pause(row: Order) -> OrderAnswer | None:
-    """The Annex III that stops the clock of an order now."""
+    """Return the Annex III that stops the clock of an order now."""
     return row.answers.filter(form=ANNEX_3, resumed_at=None).order_by("-pk").first()
 
 
 def _answer(answer: OrderAnswer, *, row: Order, viewer: Party) -> AnswerOut:
-    """An answer with the section that the hub fills in."""
+    """Return an answer with the section that the hub fills in."""
     return AnswerOut(
         form=answer.form,
         values=answer.annex | answer_head(row, viewer=viewer),
@@ -373,7 +377,7 @@ def _answer(answer: OrderAnswer, *, row: Order, viewer: Party) -> AnswerOut:
 
 
 def _copy(row: Copy) -> CopyOut:
-    """A copy as it travels."""
+    """Return a copy as the message of the API."""
     until = clocks.scrutiny_due(row.received_at) if row.received_at else None
     return CopyOut(
         to=row.sent_to.name, sent_at=row.sent_at, received_at=row.received_at, scrutiny_until=until
@@ -381,7 +385,7 @@ def _copy(row: Copy) -> CopyOut:
 
 
 def _preservation(row: Preservation) -> PreservationOut:
-    """What is preserved, as it travels."""
+    """Return a preservation as the message of the API."""
     return PreservationOut(
         since=row.since,
         until=row.until,

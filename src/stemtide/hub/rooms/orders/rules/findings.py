@@ -14,7 +14,7 @@ class Finding:
 
     @property
     def message(self) -> str:
-        """What is wrong and what to do, in English."""
+        """Return the problem and its remedy in English."""
         return self.template.format_map(self.facts) if self.facts else self.template
 
 

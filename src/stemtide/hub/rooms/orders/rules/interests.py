@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Words for the interests of others in content that is about to be ordered.
+"""Describe the interests of others in content that is about to be ordered.
 
-They never block an order: whoever issues learns that there is an interest and whom to call, and
-nothing of the case.
+They never block an order. The issuer learns that there is an interest and whom to call, and
+nothing about the case.
 
 source: Regulation (EU) 2021/784 recital 36 and Art. 14(1).
 """
@@ -16,7 +16,7 @@ from stemtide.hub.rooms.orders.rules.findings import Doubt
 
 
 class InterestKind(StrEnum):
-    """What somebody else does with the same content."""
+    """The kind of interest that another party has in the same content."""
 
     ORDERED = "ordered"
     """Another authority has an order in effect."""
@@ -46,7 +46,7 @@ class Interest:
 
 
 def doubts(interests: Iterable[Interest]) -> Iterator[Doubt]:
-    """Yield what is said of each interest, with the remedy: shown, and never a block."""
+    """Yield a doubt with its remedy for each interest. Doubts never block an order."""
     for interest in interests:
         party = f"{interest.party} ({interest.country})" if interest.country else interest.party
         contact = interest.contact or interest.party
@@ -60,7 +60,7 @@ def doubts(interests: Iterable[Interest]) -> Iterator[Doubt]:
 
 
 def _of_order(interest: Interest, *, party: str, contact: str) -> Doubt:
-    """Return what is said of another authority's order."""
+    """Return the doubt about another authority's order."""
     if interest.url:
         return Doubt(
             "urls",
@@ -80,7 +80,7 @@ def _of_order(interest: Interest, *, party: str, contact: str) -> Doubt:
 
 
 def _of_own_order(interest: Interest) -> Doubt:
-    """Return what is said of an order of the issuer's own."""
+    """Return the doubt about an order of the issuer's own."""
     if interest.url:
         return Doubt(
             "urls",
@@ -96,7 +96,7 @@ def _of_own_order(interest: Interest) -> Doubt:
 
 
 def _of_hold(interest: Interest, *, party: str, contact: str) -> Doubt:
-    """Return what is said of a hold."""
+    """Return the doubt about a hold."""
     if interest.url:
         return Doubt(
             "urls",

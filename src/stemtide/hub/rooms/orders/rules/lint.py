@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lint of Annex I: what is missing or contradicts itself, before an order leaves.
+"""Lint Annex I: find missing and contradicting fields before an order is issued.
 
 A flaw forbids to issue; a doubt is shown and may stand.
 
@@ -65,7 +65,7 @@ class FlawedError(RefusalError):
 
 @dataclass(frozen=True, slots=True)
 class LintFacts:
-    """What the lint must know beside the form.
+    """The facts that the lint needs beside the form.
 
     home_state: the provider's Member State as the hub knows it; "" where it does not.
     homes:      authorities of it that are in the register for scrutiny.
@@ -89,18 +89,18 @@ class LintFacts:
 
 
 def check_values(values: Mapping[str, object], *, name: str) -> None:
-    """Refuse what not even a draft keeps: unknown fields, fields of the hub, wrong kinds.
+    """Refuse values that not even a draft accepts: unknown fields, the hub's fields, wrong types.
 
     raises: InvalidError naming the field.
     """
-    found = form(name)
-    for one in found.fields:
-        if one.is_filled_in and one.name in values:
-            where = _in_annex(one.name)
+    annex = form(name)
+    for form_field in annex.fields:
+        if form_field.is_filled_in and form_field.name in values:
+            where = _in_annex(form_field.name)
             raise InvalidError(where, "is filled in by the hub: leave it out")
-    for fault in found.faults(values):
+    for fault in annex.faults(values):
         if fault.kind in _SPELT_WRONG:
-            flaw = _worded(fault, found)
+            flaw = _worded(fault, annex)
             raise InvalidError(_in_annex(fault.field), flaw.template, **flaw.facts)
 
 
@@ -118,36 +118,36 @@ def check_answer(values: Mapping[str, object], *, name: str, now: datetime) -> N
 
 
 def answer_flaws(values: Mapping[str, object], *, name: str) -> list[Finding]:
-    """All that is wrong with the fields of an answer by Annex II or III, in their order."""
-    found = form(name)
-    filled_in = {one.name for one in found.fields if one.is_filled_in}
-    return [_worded(fault, found) for fault in found.faults(values) if fault.field not in filled_in]
+    """Return all flaws of an answer by Annex II or III, in the order of its fields."""
+    annex = form(name)
+    filled_in = {field.name for field in annex.fields if field.is_filled_in}
+    return [_worded(fault, annex) for fault in annex.faults(values) if fault.field not in filled_in]
 
 
 def _in_annex(field: str) -> str:
-    """How a message names a field of a form."""
+    """Return the name of an annex field as messages spell it."""
     return f"annex.{field}"
 
 
 def lint(values: Values, *, facts: LintFacts) -> list[Finding]:
-    """What is to be said of a draft before it is issued, flaws first, then doubts."""
+    """Return the findings of a draft: flaws first, then doubts."""
     annex = form(ANNEX_1)
-    filled_in = {one.name for one in annex.fields if one.is_filled_in}
-    found: list[Finding] = [
+    filled_in = {field.name for field in annex.fields if field.is_filled_in}
+    findings: list[Finding] = [
         _worded(fault, annex) for fault in annex.faults(values) if fault.field not in filled_in
     ]
-    wrong = {one.field for one in found}
+    wrong = {finding.field for finding in findings}
     for part in (_states(values, facts), _secrecy(values, facts), _days(values, facts)):
-        found.extend(one for one in part if one.field not in wrong)
-    found.extend(_addresses(values) if "urls" not in wrong else ())
-    found.extend(_first_order(facts))
-    found.extend(doubts(facts.interests))  # recital 36
-    found.extend(_doubts(values, facts))
-    return sorted(found, key=lambda one: not one.is_error)
+        findings.extend(finding for finding in part if finding.field not in wrong)
+    findings.extend(_addresses(values) if "urls" not in wrong else ())
+    findings.extend(_first_order(facts))
+    findings.extend(doubts(facts.interests))  # recital 36
+    findings.extend(_doubts(values, facts))
+    return sorted(findings, key=lambda finding: not finding.is_error)
 
 
 def check_lint(findings: Sequence[Finding]) -> None:
-    """Refuse to issue what has flaws. raises: FlawedError."""
+    """Refuse to issue an order that has flaws. raises: FlawedError."""
     if flaws := [finding for finding in findings if finding.is_error]:
         raise FlawedError(flaws)
 
@@ -197,7 +197,7 @@ def _secrecy(values: Values, facts: LintFacts) -> Iterator[Finding]:
 
 
 def _days(values: Values, facts: LintFacts) -> Iterator[Finding]:
-    """The date beside the signature is the day of issue."""
+    """Yield a flaw if the date beside the signature is not the day of issue."""
     signed = date_of(values.get("signed_on"))
     if signed is None:
         return
@@ -208,11 +208,11 @@ def _days(values: Values, facts: LintFacts) -> Iterator[Finding]:
 
 
 def _addresses(values: Values) -> Iterator[Finding]:
-    """Every address leads to one piece of content, once."""
+    """Yield flaws and doubts of addresses: each must lead to one piece of content, once."""
     urls = values.get("urls")
     if not isinstance(urls, list):
         return
-    for url in sorted({one for one in urls if urls.count(one) > 1}):
+    for url in sorted({url for url in urls if urls.count(url) > 1}):
         yield Flaw("urls", "{url} stands there twice: leave one out", url=url[:200])
     for url in dict.fromkeys(urls):
         try:
@@ -230,7 +230,7 @@ def _addresses(values: Values) -> Iterator[Finding]:
                 "{url} is the front page of a site: name the exact place of the content",
                 url=url[:200],
             )
-    hosts = {(urlsplit(one).hostname or "").removeprefix("www.") for one in urls}
+    hosts = {(urlsplit(url).hostname or "").removeprefix("www.") for url in urls}
     if len(hosts) > 1:
         yield Doubt(
             "urls",
@@ -278,7 +278,7 @@ def _first_order(facts: LintFacts) -> Iterator[Finding]:
 
 
 def _doubts(values: Values, facts: LintFacts) -> Iterator[Finding]:
-    """What a second look may be needed for."""
+    """Yield doubts that may need a second look."""
     reasons = values.get("reasons")
     if isinstance(reasons, str) and 0 < len(reasons.strip()) < FEW_WORDS:
         yield Doubt("reasons", "says little: the provider must be able to follow the reasons")
@@ -297,7 +297,7 @@ def _doubts(values: Values, facts: LintFacts) -> Iterator[Finding]:
 
 
 def _worded(fault: Fault, within: Form) -> Flaw:
-    """A fault of the form in words."""
+    """Return a fault of the form as a finding in words."""
     name = fault.field
     if fault.kind is FaultKind.CONTRADICTS:
         return Flaw(name, "contradicts {other}: empty one of them", other=fault.other)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a party may do with an order now: exactly what the writes would allow."""
+"""List what a party may do with an order now: exactly what the writes would allow."""
 
 from datetime import datetime, timedelta
 
@@ -38,20 +38,20 @@ def offers(
 def _of_issuer(
     facts: OrderFacts, *, name: str, role: Role | None, may_issue: bool, now: datetime
 ) -> list[str]:
-    """What the issuer may do."""
-    found = []
+    """Return the acts of the issuer."""
+    acts = []
     if facts.state is OrderState.DRAFTED:
         moves = {"change": "discard", "discard": "discard", "issue": "issue"}
-        found = [
+        acts = [
             act
             for act, move in moves.items()
             if allows(rules.check_move, facts, move, name=name, role=role, is_competent=may_issue)
         ]
     if allows(rules.check_resume, facts, name=name, role=role):
-        found.append("resume")
+        acts.append("resume")
     ending = rules.ending_move(facts.state, side=Side.ISSUER)
     if allows(rules.check_move, facts, ending, name=name, role=role):
-        found.append("withdraw")
+        acts.append("withdraw")
     if facts.secret_until and allows(
         rules.check_prolong,
         facts,
@@ -60,18 +60,20 @@ def _of_issuer(
         until=facts.secret_until + _MOMENT,
         now=now,
     ):
-        found.append("prolong")
-    return found + _longer(facts, name=name, role=role, now=now)
+        acts.append("prolong")
+    return acts + _longer(facts, name=name, role=role, now=now)
 
 
 def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:
-    """What the addressee may do. An answer says as well that the order was received."""
-    found = []
+    """Return the acts of the addressee. An answer also records the receipt."""
+    acts = []
     if allows(rules.check_acknowledge, facts, name=name, role=role):
-        found.append("acknowledge")
+        acts.append("acknowledge")
     arrived = rules.arrived(facts, now=now)
-    found += [
-        one for one in ANSWERING if allows(rules.check_move, arrived, one, name=name, role=role)
+    acts += [
+        answer
+        for answer in ANSWERING
+        if allows(rules.check_move, arrived, answer, name=name, role=role)
     ]
     if allows(
         rules_scrutiny.check_open,
@@ -82,20 +84,20 @@ def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datet
         informed_at=None,
         now=now,
     ):
-        found.append("ask_scrutiny")
+        acts.append("ask_scrutiny")
     if allows(rules.check_note_access, facts, name=name, role=role):
-        found.append("note_access")
+        acts.append("note_access")
     if allows(rules.check_note_destroyed, facts, name=name, role=role, now=now):
-        found.append("note_destroyed")
-    return found
+        acts.append("note_destroyed")
+    return acts
 
 
 def _of_home(
     facts: OrderFacts, *, name: str, role: Role | None, is_competent: bool, now: datetime
 ) -> list[str]:
-    """What an authority with a copy may do."""
+    """Return the acts of an authority that has a copy."""
     bases = (ScrutinyBasis.OWN_INITIATIVE, ScrutinyBasis.CONTENT_PROVIDER)
-    found = [
+    acts = [
         f"open_scrutiny_{basis}"
         for basis in bases
         if is_competent
@@ -110,7 +112,7 @@ def _of_home(
         )
     ]
     latest = facts.scrutinies[-1] if facts.scrutinies else None
-    found += [
+    acts += [
         move
         for move in (DECIDING if latest else ())
         if allows(
@@ -124,7 +126,7 @@ def _of_home(
             now=now,
         )
     ]
-    return found + _longer(facts, name=name, role=role, now=now)
+    return acts + _longer(facts, name=name, role=role, now=now)
 
 
 def _longer(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> list[str]:

@@ -56,7 +56,7 @@ _CLARIFIABLE = frozenset({"manifest_error", "insufficient_information"})
 
 @dataclass(frozen=True, slots=True)
 class ScrutinyFacts:
-    """What the rules must know of one scrutiny. authority: who examines; "" for nobody yet."""
+    """The facts that the rules need of a scrutiny. authority: who examines; "" for nobody yet."""
 
     state: ScrutinyState
     basis: ScrutinyBasis
@@ -76,7 +76,7 @@ class ScrutinyFacts:
 
 @dataclass(frozen=True, slots=True)
 class PreservationFacts:
-    """What the rules must know of what is preserved."""
+    """The facts that the rules need of a preservation."""
 
     until: datetime
     is_destroyed: bool = False
@@ -84,7 +84,7 @@ class PreservationFacts:
 
 @dataclass(frozen=True, slots=True)
 class OrderFacts:
-    """What the rules must know of an order. Parties by name.
+    """The facts that the rules need of an order. Parties by name.
 
     homes:        the authorities that have a copy, each with when it received it, or None.
     grounds:      those of the Annex III that stops the clock now.
@@ -106,7 +106,7 @@ class OrderFacts:
 
 
 def side_of(facts: OrderFacts, *, name: str) -> Side | None:
-    """Who a party is to an order; None for a stranger, to whom it does not exist."""
+    """Return the side of an order that a party is on; None for strangers, who may not see it."""
     if name == facts.issued_by:
         return Side.ISSUER
     if name == facts.addressee:
@@ -132,12 +132,12 @@ def check_draft(*, kind: PartyKind, is_competent: bool, role: Role | None) -> No
 
 
 def check_inform(*, kind: PartyKind, is_competent: bool, role: Role | None) -> None:
-    """Who may order may inform before."""
+    """Check that a party may inform a provider before a first order: those who may order may."""
     check_draft(kind=kind, is_competent=is_competent, role=role)
 
 
 def check_look(*, kind: PartyKind) -> None:
-    """Who asks providers for things looks whether somebody else does already."""
+    """Check that a party may ask whether others have orders for an address."""
     if kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY}:
         raise NotAllowedError("only authorities and agencies look up others' orders")
 
@@ -149,16 +149,16 @@ def check_addressee(name: str, *, kind: PartyKind) -> None:
 
 
 def check_mark(*, crisis: bool, exercise: bool) -> None:
-    """A crisis and an order in it are both real or both an exercise. crisis: its own mark."""
+    """Check that a crisis and its order are both real or both an exercise."""
     if crisis is not exercise:
-        what = "an exercise" if crisis else "real"
+        crisis_kind = "an exercise" if crisis else "real"
         raise InvalidError(
-            "exercise", "the crisis is {what} and the order is not: make both so", what=what
+            "exercise", "the crisis is {what} and the order is not: make both so", what=crisis_kind
         )
 
 
 def check_link(uid: object, *, shared_by: str, name: str, exercise: bool, is_drill: bool) -> None:
-    """An order names its issuer's own signals: they are withdrawn when it loses its effect."""
+    """Check that an order names its issuer's own signals only: they are withdrawn with it."""
     if shared_by != name:
         raise InvalidError(
             "signals",
@@ -175,7 +175,7 @@ def check_link(uid: object, *, shared_by: str, name: str, exercise: bool, is_dri
 def check_move(
     facts: OrderFacts, move: str, *, name: str, role: Role | None, is_competent: bool = True
 ) -> OrderState:
-    """Whether a party makes a move, and where it leads.
+    """Return the state that a move leads to, if the party may make it.
 
     is_competent: for its issue, whether the issuer stands in the register now.
 
@@ -199,21 +199,21 @@ def check_move(
 
 
 def arrived(facts: OrderFacts, *, now: datetime) -> OrderFacts:
-    """The same order once it has arrived: who answers an order has received it."""
+    """Return the facts of the order after its receipt: an answer implies one."""
     if facts.state is not OrderState.ISSUED:
         return facts
     return replace(facts, state=OrderState.RECEIVED, received_at=now)
 
 
 def ending_move(state: OrderState, *, side: Side) -> str:
-    """The move by which an order loses its effect: what was executed is to be reinstated."""
+    """Return the move that ends an order's effect; executed orders are to be reinstated."""
     if side is Side.HOME:
         return "undo" if state is OrderState.EXECUTED else "annul"
     return "revoke" if state is OrderState.EXECUTED else "withdraw"
 
 
 def check_acknowledge(facts: OrderFacts, *, name: str, role: Role | None) -> None:
-    """The addressee says, once, that a person has the order."""
+    """Check that the addressee may acknowledge, once, that a person has the order."""
     _check_side(facts, Side.ADDRESSEE, name=name)
     check_person_may_write(role)
     if facts.is_acknowledged:
@@ -225,7 +225,7 @@ def check_acknowledge(facts: OrderFacts, *, name: str, role: Role | None) -> Non
 def check_resume(
     facts: OrderFacts, *, name: str, role: Role | None, side: Side | None = None
 ) -> None:
-    """The addressee says that the ground is over; the issuer clarifies what a word can clear.
+    """Check that a side may end a pause: the addressee its ground, the issuer by clarification.
 
     side: whose door it is, where it is one side's alone.
     """
@@ -242,7 +242,7 @@ def check_resume(
 def check_prolong(
     facts: OrderFacts, *, name: str, role: Role | None, until: datetime, now: datetime
 ) -> None:
-    """The issuer extends the secrecy of an order, once more at most six weeks.
+    """Check that the issuer may extend the secrecy of an order, by at most six weeks once.
 
     source: Regulation (EU) 2021/784 Art. 11(3).
     """
@@ -266,7 +266,7 @@ def check_prolong(
 def check_extend(
     facts: OrderFacts, *, name: str, role: Role | None, until: datetime, now: datetime
 ) -> None:
-    """The issuer, or an authority with a copy, asks that content is preserved longer.
+    """Check that the issuer or an authority with a copy may ask for longer preservation.
 
     A court is no party here: the authority enters its request.
 
@@ -275,17 +275,17 @@ def check_extend(
     if _side(facts, name=name) is Side.ADDRESSEE:
         raise NotAllowedError("an authority or a court asks for longer preservation")
     check_person_may_lead(role)
-    kept = _kept(facts)
-    if not max(kept.until, now) < until:
+    preservation = _kept(facts)
+    if not max(preservation.until, now) < until:
         raise InvalidError(
             "until",
             "does not lie after {until:%Y-%m-%d %H:%M} UTC, until when it is preserved anyway",
-            until=max(kept.until, now),
+            until=max(preservation.until, now),
         )
 
 
 def check_review(facts: OrderFacts, *, since: date, now: datetime) -> None:
-    """The proceedings that prolong preservation are going on, and review this order.
+    """Check that the proceedings that prolong preservation are ongoing and review this order.
 
     A day is given without its place, so one that began anywhere by now has begun.
 
@@ -306,32 +306,32 @@ def check_review(facts: OrderFacts, *, since: date, now: datetime) -> None:
 
 
 def check_note_access(facts: OrderFacts, *, name: str, role: Role | None) -> None:
-    """The provider notes who had access to what it preserves."""
+    """Check that the provider may note an access to preserved content."""
     _check_side(facts, Side.ADDRESSEE, name=name)
     check_person_may_write(role)
     _kept(facts)
 
 
 def check_note_destroyed(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> None:
-    """The provider notes that it destroyed what it preserved; not before its time."""
+    """Check that the provider may note the destruction of preserved content, after its time."""
     _check_side(facts, Side.ADDRESSEE, name=name)
     check_person_may_write(role)
-    kept = _kept(facts)
-    if now < kept.until:
+    preservation = _kept(facts)
+    if now < preservation.until:
         raise ConflictError(
             "it is to be preserved until {until:%Y-%m-%d %H:%M} UTC: destroy it after that",
-            until=kept.until,
+            until=preservation.until,
         )
 
 
 def is_late(measure_at: datetime, *, received_at: datetime, pauses: Sequence[clocks.Pause]) -> bool:
-    """Whether a measure came after the hour; a clock that stands still makes nothing late."""
+    """Whether a measure came after the hour; a stopped clock makes nothing late."""
     due = clocks.execute_due(received_at, pauses=pauses)
     return due is not None and measure_at > due
 
 
 def _side(facts: OrderFacts, *, name: str) -> Side:
-    """Who a party is to an order. raises: NotAllowedError for strangers."""
+    """Return the side of a party. raises: NotAllowedError for strangers."""
     side = side_of(facts, name=name)
     if side is None:
         raise NotAllowedError("your party has no part in this order")
@@ -339,14 +339,14 @@ def _side(facts: OrderFacts, *, name: str) -> Side:
 
 
 def _check_side(facts: OrderFacts, side: Side, *, name: str) -> None:
-    """Refuse who is not on that side of an order."""
+    """Refuse a party that is not on that side of an order."""
     if _side(facts, name=name) is not side:
         who = facts.issued_by if side is Side.ISSUER else facts.addressee
         raise NotAllowedError("only {who} does that with this order", who=who)
 
 
 def _kept(facts: OrderFacts) -> PreservationFacts:
-    """What is preserved now. raises: ConflictError."""
+    """Return the current preservation. raises: ConflictError."""
     if facts.preservation is None:
         raise ConflictError("nothing is preserved for this order: it was not executed")
     if facts.preservation.is_destroyed:

@@ -122,7 +122,7 @@ def check_decide(
     is_competent: bool,
     now: datetime,
 ) -> ScrutinyState:
-    """Whether an authority takes a step of scrutiny, and where it leads.
+    """Return the state that a step of scrutiny leads to, if the authority may take it.
 
     Who examines goes on with it; a request is taken up by whichever of those with a copy is first.
     An infringement is found only after the issuer was told that it is intended, and on an

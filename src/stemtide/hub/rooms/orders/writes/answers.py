@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of what comes back: receipts, acknowledgement, Annex II and III, the end of a pause."""
+"""Write answers to orders: receipts, acknowledgement, Annex II and III, the end of a pause."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -33,7 +33,7 @@ def record_receipt(
     proof: str = "",
     by: Actor | None = None,
 ) -> bool:
-    """Record that an order has arrived; the first receipt starts the hour. Whether it is news.
+    """Record that an order has arrived, and return whether that is new. The first starts the hour.
 
     at:    when it arrived. A receipt that is told later and lies earlier moves the hour forward.
     proof: what the other side's machine answered, in short.
@@ -123,19 +123,19 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     row.state, row.measure = after, str(body.annex["measure"])
     row.executed_at, row.answered_at, row.due_at = measure_at, now, None
     row.save(update_fields=["state", "measure", "executed_at", "answered_at", "due_at"])
-    kept = Preservation.objects.create(
+    preservation = Preservation.objects.create(
         order=row, since=measure_at, until=clocks.preserve_until(measure_at)
     )
     detail: dict[str, object] = {"measure": row.measure, "late": was_late}
     _tell("order.executed", row, by=by, now=now, to=[row.issued_by], detail=detail)
-    until: dict[str, object] = {"until": kept.until.isoformat()}
+    until: dict[str, object] = {"until": preservation.until.isoformat()}
     _tell("preservation.started", row, by=by, now=now, detail=until)
     return reads.describe(row, viewer=by.party, now=now)
 
 
 @transaction.atomic
 def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> OrderOut:
-    """Answer by Annex III: the order cannot be carried out, for a ground; the clock stands still.
+    """Answer by Annex III: the order cannot be carried out, for a ground. The clock stops.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
     source: Regulation (EU) 2021/784 Art. 3(7) and (8).
@@ -205,7 +205,7 @@ def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 
 
 def _receive_from(row: Order, *, by: Actor, now: datetime) -> None:
-    """Whoever answers an order has received it: record that, where nothing said so before."""
+    """Record the receipt of an order that is answered, if none was recorded yet."""
     if row.received_at is not None:
         return
     via = ReceiptVia.DESK if by.is_person else ReceiptVia.API
@@ -243,11 +243,11 @@ def _tell(
     to: Iterable[Party] = (),
     detail: dict[str, object] | None = None,
 ) -> None:
-    """Append to the ledger. to: whom it concerns. by: None where a machine took an order."""
-    told = list(to)
+    """Append to the ledger. to: the parties it concerns. by: None if a machine took an order."""
+    concerned = list(to)
     detail = detail or {}
-    if told:
-        detail |= {"party": told[0].ref, "parties": [one.name for one in told]}
+    if concerned:
+        detail |= {"party": concerned[0].ref, "parties": [party.name for party in concerned]}
     if by is None:
         ledger.append(
             kind, actor=CLOCK, subject=row.ref, now=now, detail=detail, exercise=row.exercise

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the clock notes of orders: an hour that passed, a scrutiny that is overdue. Each once."""
+"""Note missed deadlines of orders, once each: the hour, and overdue scrutiny."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ AT_ONCE = 100
 
 
 def note_due(now: datetime) -> int:
-    """Note what fell due; how many things. Whoever is late may still answer, and is late."""
+    """Note missed deadlines and return how many. Late parties may still answer."""
     missed = Order.objects.filter(due_at__lt=now, missed_at=None)
     open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
     overdue = Scrutiny.objects.filter(due_at__lt=now, missed_at=None, state__in=open_states)
@@ -27,18 +27,18 @@ def note_due(now: datetime) -> int:
 
 @transaction.atomic
 def _miss_order(pk: int, *, now: datetime) -> int:
-    """Note that an hour passed without an answer; 0 where another clock was first."""
+    """Note that the hour passed without an answer; 0 if another clock was first."""
     ledger.take_turn()
     if not Order.objects.filter(pk=pk, due_at__lt=now, missed_at=None).update(missed_at=now):
         return 0
     row = Order.objects.select_related("issued_by", "addressee").get(pk=pk)
-    told = [row.issued_by, row.addressee]
+    concerned = [row.issued_by, row.addressee]
     ledger.append(
         "order.missed",
         actor="clock",
         subject=row.ref,
         now=now,
-        detail={"party": told[0].ref, "parties": [one.name for one in told]},
+        detail={"party": concerned[0].ref, "parties": [party.name for party in concerned]},
         exercise=row.exercise,
     )
     return 1
@@ -46,23 +46,23 @@ def _miss_order(pk: int, *, now: datetime) -> int:
 
 @transaction.atomic
 def _miss_scrutiny(pk: int, *, now: datetime) -> int:
-    """Note that scrutiny was not decided in time; 0 where another clock was first."""
+    """Note that scrutiny was not decided in time; 0 if another clock was first."""
     ledger.take_turn()
     open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
-    found = Scrutiny.objects.filter(pk=pk, due_at__lt=now, missed_at=None, state__in=open_states)
-    if not found.update(missed_at=now):
+    overdue = Scrutiny.objects.filter(pk=pk, due_at__lt=now, missed_at=None, state__in=open_states)
+    if not overdue.update(missed_at=now):
         return 0
     scrutiny = Scrutiny.objects.select_related("order__addressee", "authority").get(pk=pk)
     row = scrutiny.order
     copies = row.copies.select_related("sent_to")
-    told = [scrutiny.authority] if scrutiny.authority else [copy.sent_to for copy in copies]
-    told = [*told, row.addressee]
+    concerned = [scrutiny.authority] if scrutiny.authority else [copy.sent_to for copy in copies]
+    concerned = [*concerned, row.addressee]
     ledger.append(
         "scrutiny.missed",
         actor="clock",
         subject=row.ref,
         now=now,
-        detail={"party": told[0].ref, "parties": [one.name for one in told]},
+        detail={"party": concerned[0].ref, "parties": [party.name for party in concerned]},
         exercise=row.exercise,
     )
     return 1

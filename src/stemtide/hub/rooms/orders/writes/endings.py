@@ -33,7 +33,7 @@ _KINDS = {
 
 @transaction.atomic
 def withdraw(uid: UUID, *, body: WordsIn, by: Actor, now: datetime) -> OrderOut:
-    """Take an order back. What was executed is to be reinstated; its signals are withdrawn.
+    """Withdraw an order and its signals. Content that was removed is to be reinstated.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -117,29 +117,31 @@ def decide_scrutiny(uid: UUID, *, step: str, body: WordsIn, by: Actor, now: date
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
-    found = row.scrutinies.select_related("authority").order_by("-opened_at", "-pk").first()
-    if found is None:
+    scrutiny = row.scrutinies.select_related("authority").order_by("-opened_at", "-pk").first()
+    if scrutiny is None:
         raise ConflictError("no scrutiny of this order is open: open one first")
     after = rules_scrutiny.check_decide(
         reads.facts(row, viewer=by.party),
-        reads.scrutiny_facts(found, viewer=by.party),
+        reads.scrutiny_facts(scrutiny, viewer=by.party),
         step,
         name=by.name,
         role=by.role,
         is_competent=_may_scrutinise(by),
         now=now,
     )
-    found.state, found.authority = after, by.party
+    scrutiny.state, scrutiny.authority = after, by.party
     if after is ScrutinyState.ANNOUNCED:
-        found.announced_at, found.announcement = now, body.text
+        scrutiny.announced_at, scrutiny.announcement = now, body.text
     else:
-        found.decided_at, found.decision = now, body.text
-    found.save()
-    told = [row.issued_by] if after is ScrutinyState.ANNOUNCED else [row.issued_by, row.addressee]
-    detail: dict[str, object] = {"late": now > found.due_at}
-    _record(_KINDS[step], row, by=by, now=now, to=told, detail=detail)
+        scrutiny.decided_at, scrutiny.decision = now, body.text
+    scrutiny.save()
+    concerned = (
+        [row.issued_by] if after is ScrutinyState.ANNOUNCED else [row.issued_by, row.addressee]
+    )
+    detail: dict[str, object] = {"late": now > scrutiny.due_at}
+    _record(_KINDS[step], row, by=by, now=now, to=concerned, detail=detail)
     if after is not ScrutinyState.ANNOUNCED:
-        _communicate(found, by=by, now=now)
+        _communicate(scrutiny, by=by, now=now)
     if after is ScrutinyState.INFRINGED:
         move = rules.ending_move(OrderState(row.state), side=Side.HOME)
         ended = rules.check_move(
@@ -172,7 +174,7 @@ def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
 
 
 def _end(row: Order, *, after: OrderState, reason: str, by: Actor, now: datetime) -> None:
-    """Take an order's effect away, and what hangs on it: scrutiny that is open, its signals."""
+    """End an order's effect, its open scrutiny and its signals."""
     row.state, row.ended_at, row.end_reason, row.due_at = after, now, reason, None
     row.save(update_fields=["state", "ended_at", "end_reason", "due_at"])
     _close_scrutinies(row, by=by, now=now)
@@ -219,9 +221,9 @@ def _record(
     to: Iterable[Party] = (),
     detail: dict[str, object] | None = None,
 ) -> None:
-    """Append to the ledger. to: whom it concerns, except who acts."""
-    told = [one for one in to if one.pk != by.party.pk]
+    """Append to the ledger. to: the parties it concerns, except the actor."""
+    concerned = [party for party in to if party.pk != by.party.pk]
     detail = detail or {}
-    if told:
-        detail |= {"party": told[0].ref, "parties": [one.name for one in told]}
+    if concerned:
+        detail |= {"party": concerned[0].ref, "parties": [party.name for party in concerned]}
     ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)

@@ -18,8 +18,8 @@ CLOCK = "clock"
 
 def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
     """Tell the issuers of orders that meet, and holders whose hold is passed; it stops nothing."""
-    found = around(row, viewer=by.party, now=now)
-    others = {order.pk: order for order, _ in found.orders if order.issued_by_id != by.party.pk}
+    nearby = around(row, viewer=by.party, now=now)
+    others = {order.pk: order for order, _ in nearby.orders if order.issued_by_id != by.party.pk}
     for order in others.values():
         _append("order.overlapped", order.ref, order.issued_by, row=row, by=by, now=now)
     if others:
@@ -32,13 +32,13 @@ def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
             detail=_detail(by.party, issuers),
             exercise=row.exercise,
         )
-    holds = {hold.pk: hold for hold, _ in found.holds if hold.holder_id != by.party.pk}
+    holds = {hold.pk: hold for hold, _ in nearby.holds if hold.holder_id != by.party.pk}
     for hold in holds.values():
         _append("hold.ordered", hold.ref, hold.holder, row=row, by=by, now=now)
 
 
 def _append(kind: str, subject: str, party: Party, *, row: Order, by: Actor, now: datetime) -> None:
-    """Append to the ledger that a party is told of an order of somebody else."""
+    """Append to the ledger that an order meets an order or hold of another party."""
     ledger.append_by(
         kind,
         by=by,
@@ -50,6 +50,6 @@ def _append(kind: str, subject: str, party: Party, *, row: Order, by: Actor, now
 
 
 def _detail(party: Party, others: Iterable[Party]) -> dict[str, object]:
-    """Return who is told, and of whom."""
+    """Return the detail of such an entry: its addressee and the others."""
     names = sorted(other.name for other in others)
     return {"party": party.ref, "parties": [party.name], "others": names}

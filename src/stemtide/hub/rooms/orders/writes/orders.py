@@ -71,7 +71,7 @@ def inform(body: InformIn, *, by: Actor, now: datetime) -> InformationOut:
 
 @transaction.atomic
 def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
-    """Begin a removal order. Nobody but its authority sees it before it is issued.
+    """Create a draft of a removal order, visible to its authority only until it is issued.
 
     What the body leaves open is filled in with what is known already.
 
@@ -81,12 +81,12 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
     rules_lint.check_values(body.annex, name=rules_lint.ANNEX_1)
     ledger.take_turn()
     provider = _provider(body.to, by=by)
-    known = reads_drafts.start(body.to, viewer=by.party, now=now)
+    prefilled = reads_drafts.start(body.to, viewer=by.party, now=now)
     row = Order.objects.create(
         uid=uuid_at(now),
         issued_by=by.party,
         addressee=provider,
-        annex=_merged(known, body.annex),
+        annex=_merged(prefilled, body.annex),
         language=body.language,
         content_type=body.content_type,
         ideology=body.ideology or "",
@@ -103,7 +103,7 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
 
 @transaction.atomic
 def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
-    """Change a draft; what is not said stays. An empty value empties its field.
+    """Change a draft. Absent fields stay; an empty value empties its field.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is no draft; InvalidError.
     """
@@ -195,7 +195,7 @@ def _provider(name: str, *, by: Actor) -> Party:
 
 
 def _crisis(uid: UUID | None, *, exercise: bool, by: Actor) -> Crisis | None:
-    """The crisis that an order belongs to. raises: InvalidError for one that does not fit."""
+    """Return the crisis that an order belongs to. raises: InvalidError if it does not fit."""
     if uid is None:
         return None
     try:
@@ -207,7 +207,7 @@ def _crisis(uid: UUID | None, *, exercise: bool, by: Actor) -> Crisis | None:
 
 
 def _own_signals(uids: Iterable[UUID], *, row: Order, by: Actor) -> list[Signal]:
-    """The signals that an order names. raises: InvalidError for others' and for unknown ones."""
+    """Return the signals that an order names. raises: InvalidError for others' and unknown ones."""
     found = []
     for uid in dict.fromkeys(uids):
         try:
@@ -226,7 +226,7 @@ def _own_signals(uids: Iterable[UUID], *, row: Order, by: Actor) -> list[Signal]
 
 
 def _merged(before: Values, after: Values) -> Values:
-    """Fields of a form, with what changes; what is empty then is not kept."""
+    """Return the fields of a form with its changes; empty values are dropped."""
     return {name: one for name, one in (before | after).items() if one not in ("", None, [])}
 
 
@@ -246,7 +246,7 @@ def _set_addresses(row: Order, *, by: Actor) -> None:
 
 
 def _copy(row: Order, *, by: Actor, now: datetime) -> list[Party]:
-    """Send copies to the authorities of the provider's state that examine orders; whom."""
+    """Send copies to the authorities of the provider's state that examine orders; return them."""
     if not row.is_cross_border:
         return []
     state = str(row.annex.get("home_state"))
@@ -259,11 +259,11 @@ def _copy(row: Order, *, by: Actor, now: datetime) -> list[Party]:
 def _record(
     kind: str, row: Order, *, by: Actor, now: datetime, to: Iterable[Party] = ()
 ) -> OrderOut:
-    """Append to the ledger, and say how the order stands now. to: whom it concerns."""
-    told = list(to)
+    """Append to the ledger and return the order. to: the parties it concerns."""
+    concerned = list(to)
     detail: dict[str, object] = {"state": OrderState(row.state).value}
-    if told:
-        detail |= {"party": told[0].ref, "parties": [one.name for one in told]}
+    if concerned:
+        detail |= {"party": concerned[0].ref, "parties": [party.name for party in concerned]}
     ledger.append_by(
         kind,
         by=by,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of what is preserved: longer, who had access, and that it is destroyed.
+"""Write preservation of removed content: extensions, accesses and destruction.
 
 The hub holds none of the content. It keeps the rows by which a provider shows that it kept it, for
 how long, and for whom.
@@ -22,7 +22,7 @@ from stemtide.protocol.messages.orders import AccessIn, OrderOut, PreserveIn
 
 @transaction.atomic
 def extend(uid: UUID, *, body: PreserveIn, by: Actor, now: datetime) -> OrderOut:
-    """Ask that what was removed is preserved longer, for review proceedings that are named.
+    """Ask for longer preservation of removed content, for named review proceedings.
 
     raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept; InvalidError.
     source: Regulation (EU) 2021/784 Art. 6(2).
@@ -32,12 +32,12 @@ def extend(uid: UUID, *, body: PreserveIn, by: Actor, now: datetime) -> OrderOut
     facts = reads.facts(row, viewer=by.party)
     rules.check_extend(facts, name=by.name, role=by.role, until=body.until, now=now)
     rules.check_review(facts, since=body.reviewed_since, now=now)
-    kept = Preservation.objects.get(order=row)
-    kept.until, kept.extended_by = body.until, by.party
-    kept.proceedings, kept.reviewed_by = body.proceedings, body.reviewed_by
-    kept.reviewed_since, kept.reference = body.reviewed_since, body.reference
-    kept.court, kept.reason = body.court, ""
-    kept.save()
+    preservation = Preservation.objects.get(order=row)
+    preservation.until, preservation.extended_by = body.until, by.party
+    preservation.proceedings, preservation.reviewed_by = body.proceedings, body.reviewed_by
+    preservation.reviewed_since, preservation.reference = body.reviewed_since, body.reference
+    preservation.court, preservation.reason = body.court, ""
+    preservation.save()
     detail: dict[str, object] = {
         "until": body.until.isoformat(),
         "proceedings": body.proceedings.value,
@@ -50,7 +50,7 @@ def extend(uid: UUID, *, body: PreserveIn, by: Actor, now: datetime) -> OrderOut
 
 @transaction.atomic
 def note_access(uid: UUID, *, body: AccessIn, by: Actor, now: datetime) -> OrderOut:
-    """Note that somebody had access to what is preserved, and for what.
+    """Note that somebody had access to preserved content, and for which purpose.
 
     raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept.
     """
@@ -71,7 +71,7 @@ def note_access(uid: UUID, *, body: AccessIn, by: Actor, now: datetime) -> Order
 
 @transaction.atomic
 def note_destroyed(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
-    """Note that what was preserved is destroyed.
+    """Note that preserved content was destroyed.
 
     raises: NotFoundError, NotAllowedError, ConflictError before its time.
     """
@@ -86,6 +86,6 @@ def note_destroyed(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 def _record(
     kind: str, row: Order, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> OrderOut:
-    """Append to the ledger, and say how the order stands now."""
+    """Append to the ledger and return the order."""
     ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
     return reads.describe(row, viewer=by.party, now=now)

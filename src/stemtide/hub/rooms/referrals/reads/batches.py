@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of batches: for sender and agencies; and what would become of rows."""
+"""Read batches, for senders and agencies, and check rows before they are sent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ MAX_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What becomes of one row. draft: None where it is bad. own: one's own referral of the same."""
+    """The outcome of one row. draft: None for a bad row. own: the sender's referral of the same."""
 
     number: int
     outcome: RowOutcome
@@ -52,7 +52,7 @@ def batch(uid: UUID, *, viewer: Party) -> BatchOut:
 
 
 def find_batch(uid: UUID, *, viewer: Party) -> Batch:
-    """The row of a batch, for writes.
+    """Return the row of a batch, for writes.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
@@ -68,7 +68,7 @@ def batches(*, viewer: Party, limit: int = 100) -> list[BatchOut]:
 
 
 def rows(uid: UUID, *, viewer: Party, after: int = 0, limit: int = MAX_PAGE) -> RowPage:
-    """What became of a batch's rows, by number.
+    """Return the outcomes of a batch's rows, by number.
 
     raises: NotFoundError.
     """
@@ -82,7 +82,7 @@ def rows(uid: UUID, *, viewer: Party, after: int = 0, limit: int = MAX_PAGE) -> 
 
 
 def check_rows(body: CheckRowsIn, *, viewer: Party, role: Role | None, now: datetime) -> RowsOut:
-    """What would become of rows, row by row. Nothing is stored, and nobody learns of it.
+    """Return the outcome that each row would have. Nothing is stored, and nobody learns of it.
 
     role: of the person who asks; None for a machine.
 
@@ -116,7 +116,7 @@ def judge(
     again: bool,
     now: datetime,
 ) -> list[Judged]:
-    """What becomes of rows, in the order said, in numbered steps.
+    """Return the outcomes of rows in their order, in numbered steps.
 
     1. Each row is read by itself.  2. Providers are looked up, all at once.
     3. What is around the addresses is looked up, all at once.  4. The rules speak on each.
@@ -142,7 +142,7 @@ def _judge(
     twice: dict[int, int],
     again: bool,
 ) -> Judged:
-    """What becomes of one row."""
+    """Return the outcome of one row."""
     if isinstance(one, BadRow):
         return Judged(one.number, one.outcome, one.message)
     provider = known.get(one.body.provider)
@@ -167,7 +167,7 @@ def _judge(
 
 
 def _why(outcome: RowOutcome, *, own: Referral | None, holds: tuple[Hold, ...]) -> str:
-    """Why a row is not simply sent, and what to do."""
+    """Return why a row is not simply sent, and the remedy."""
     if outcome is RowOutcome.DUPLICATE and own:
         return f"your party refers it already, as {own.reference}"
     if outcome is RowOutcome.HELD:
@@ -180,7 +180,7 @@ def _why(outcome: RowOutcome, *, own: Referral | None, holds: tuple[Hold, ...]) 
 
 
 def describe_batch(row: Batch, *, viewer: Party) -> BatchOut:
-    """A batch as it travels."""
+    """Return a batch as the message of the API."""
     counts = row.rows.order_by().values_list("outcome").annotate(Count("pk"))
     outcomes = {RowOutcome(outcome): count for outcome, count in counts}
     return BatchOut(
@@ -196,7 +196,7 @@ def describe_batch(row: Batch, *, viewer: Party) -> BatchOut:
 
 
 def describe_row(row: BatchRow, *, viewer: Party) -> BatchRowOut:  # noqa: ARG001  # find_batch() said for whom
-    """A row as it travels."""
+    """Return a row as the message of the API."""
     return BatchRowOut(
         number=row.number,
         url=row.url,

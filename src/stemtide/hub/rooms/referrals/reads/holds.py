@@ -23,7 +23,7 @@ def hold(uid: UUID, *, viewer: Party) -> HoldOut:
 
 
 def find_hold(uid: UUID, *, viewer: Party) -> Hold:
-    """The row of a hold, for writes.
+    """Return the row of a hold, for writes.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
@@ -45,12 +45,12 @@ def holds(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
 
 
 def hold_facts(row: Hold, *, viewer: Party) -> HoldFacts:  # noqa: ARG001  # find_hold() said for whom
-    """What the rules must know of a hold."""
+    """Return the facts that the rules need of a hold."""
     return HoldFacts(state=HoldState(row.state), holder=row.holder.name)
 
 
 def describe_hold(row: Hold, *, viewer: Party) -> HoldOut:
-    """A hold as it travels. Its case is its holder's alone."""
+    """Return a hold as the message of the API. Only its holder sees its case."""
     met = row.meetings.aggregate(
         waiting=Count("pk", filter=Q(is_overridden=False, referral__state=ReferralState.HELD)),
         overridden=Count("pk", filter=Q(is_overridden=True)),
@@ -75,6 +75,6 @@ def describe_hold(row: Hold, *, viewer: Party) -> HoldOut:
 
 
 def _visible(viewer: Party) -> QuerySet[Hold]:
-    """The holds that rules_holds.may_see lets a party see, as SQL."""
+    """Return the holds that a party may see, as rules.holds.may_see() decides it."""
     rows = Hold.objects.select_related("holder", "signal")
     return rows if viewer.kind == PartyKind.AGENCY else rows.filter(holder=viewer)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a provider was asked: batches as one row each, what waits, and what it said before.
+"""Read a provider's inbox: batches as one row each, waiting referrals, and earlier answers.
 
 A batch's name is its sender's own. To the provider a batch is what came from one sender at once.
 """
@@ -79,7 +79,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class SaidBefore:
-    """What a provider last answered about the same address, to whomever."""
+    """The last answer of a provider about the same address, to any sender."""
 
     answer: Answer
     answered_at: datetime
@@ -90,7 +90,7 @@ class SaidBefore:
 
 @dataclass(frozen=True, slots=True)
 class Met:
-    """What a provider's own agents did with content of a referral.
+    """Outcomes of a provider's own agents for content of a referral.
 
     counts: how often, by outcome. first_at, last_at: of those that were blocked, if any were.
     """
@@ -101,7 +101,7 @@ class Met:
 
 
 def waiting(*, viewer: Party) -> Waiting:
-    """How many referrals wait for a provider's answer, and for anybody to have them."""
+    """Count the referrals that wait for a provider's answer, and those nobody has acknowledged."""
     rows = _to(viewer).filter(state__in=AWAITING)
     found = rows.aggregate(number=Count("pk"), new=Count("pk", Q(state=ReferralState.SENT)))
     return Waiting(number=found["number"], new=found["new"])
@@ -175,7 +175,7 @@ def undecided(
 
 
 def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
-    """What a provider last decided about the address of one of its referrals, if it ever did."""
+    """Return the last decision of a provider about the address of a referral, if it made one."""
     decided = _to(viewer).filter(digest=row.digest, exercise=row.exercise, reinstated_at=None)
     found = decided.exclude(Q(pk=row.pk) | Q(answered_at=None)).order_by("-answered_at").first()
     if found is None:
@@ -190,7 +190,7 @@ def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
 
 
 def met(row: Referral, *, viewer: Party) -> Met:
-    """What a party's own agents did with content of linked signals, or of this very address."""
+    """Return the outcomes of a party's own agents for the linked signals or for the address."""
     of_address = alike.of_address([row.digest], by=viewer.ref, exercise=row.exercise)
     signals = {*row.signals.values_list("pk", flat=True), *of_address}
     rows = Sighting.objects.filter(signal__in=signals, party=viewer).order_by()
@@ -202,7 +202,7 @@ def met(row: Referral, *, viewer: Party) -> Met:
 
 
 def _to(viewer: Party) -> QuerySet[Referral]:
-    """What was sent to a provider."""
+    """Return the referrals that were sent to a provider."""
     return Referral.objects.filter(provider=viewer, sent_at__isnull=False)
 
 

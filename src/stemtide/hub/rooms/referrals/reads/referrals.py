@@ -40,7 +40,7 @@ _BEFORE_SENDING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which referrals are wanted; what is empty does not matter.
+    """Filters for referrals; empty ones do not count.
 
     batch: only those of one batch. words: a reference, or the digest of an address.
     """
@@ -64,7 +64,7 @@ def referral(uid: UUID, *, viewer: Party) -> ReferralOut:
 
 
 def find(uid: UUID, *, viewer: Party) -> Referral:
-    """The row of a referral, for writes and rooms above.
+    """Return the row of a referral, for writes and for rooms above.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
@@ -75,7 +75,7 @@ def find(uid: UUID, *, viewer: Party) -> Referral:
 
 
 def facts(row: Referral, *, viewer: Party) -> ReferralFacts:  # noqa: ARG001  # find() said for whom
-    """What the rules must know of a referral."""
+    """Return the facts that the rules need of a referral."""
     return ReferralFacts(
         state=ReferralState(row.state),
         sender=row.sender.name,
@@ -114,7 +114,7 @@ def latest(
 
 
 def counts(*, viewer: Party, filters: Filters | None = None) -> dict[ReferralState, int]:
-    """How many referrals that a party sees stand in each state; states without any are missing."""
+    """Count the referrals that a party sees by state. States without any are missing."""
     rows = _narrowed(_visible(viewer), filters or Filters(), viewer=viewer).order_by()
     found = rows.values_list("state").annotate(Count("pk"))
     return {ReferralState(state): count for state, count in found}
@@ -127,7 +127,7 @@ def inbox(*, viewer: Party, limit: int = 200) -> list[ReferralOut]:
 
 
 def waiting(*, viewer: Party) -> int:
-    """How many referrals wait for a provider's answer."""
+    """Count the referrals that wait for a provider's answer."""
     return _waiting(viewer).count()
 
 
@@ -142,7 +142,7 @@ def unreceived(
 
 
 def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
-    """What was done to a referral, oldest first; the addressee learns what came after sending.
+    """Return the entries of a referral, oldest first; its addressee sees those after sending.
 
     Whose hand it was is told to their own party only.
 
@@ -165,7 +165,7 @@ def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
 
 
 def describe(row: Referral, *, viewer: Party) -> ReferralOut:
-    """A referral as it travels to one viewer."""
+    """Return a referral as the message of the API, for one viewer."""
     return describe_all([row], viewer=viewer)[0]
 
 
@@ -176,7 +176,7 @@ def describe_all(rows: Iterable[Referral], *, viewer: Party) -> list[ReferralOut
 
 
 def _describe(row: Referral, *, viewer: Party, seen: frozenset[UUID] | None) -> ReferralOut:
-    """A referral as it travels. What its sender weighed is nothing to its addressee."""
+    """Return a referral as the message of the API. Its addressee does not see the assessment."""
     is_inside = viewer.pk == row.sender_id or viewer.kind == PartyKind.AGENCY
     crisis = row.crisis.uid if row.crisis else None
     state = ReferralState(row.state)
@@ -217,7 +217,7 @@ def _describe(row: Referral, *, viewer: Party, seen: frozenset[UUID] | None) -> 
 
 
 def _answered(row: Referral) -> dict[str, object]:
-    """What a referral's addressee said."""
+    """Return the answer of a referral's addressee."""
     return {
         "acknowledged_at": row.acknowledged_at,
         "answered_at": row.answered_at,
@@ -242,7 +242,7 @@ def _answered(row: Referral) -> dict[str, object]:
 
 
 def _visible(viewer: Party) -> QuerySet[Referral]:
-    """The referrals that rules.may_see lets a party see, as SQL."""
+    """Return the referrals that a party may see, as rules.may_see() decides it."""
     rows = Referral.objects.all()
     if viewer.kind == PartyKind.AGENCY:
         return rows
@@ -255,7 +255,7 @@ def _waiting(viewer: Party) -> QuerySet[Referral]:
 
 
 def whole(rows: QuerySet[Referral], *, viewer: Party) -> QuerySet[Referral]:
-    """The same rows with all that describing them needs; of signals those that the viewer sees."""
+    """Return the rows with all that describing them needs; signals only as far as visible."""
     known = Signal.objects.filter(signals_visible(viewer)).only("uid")
     return rows.select_related("sender", "provider", "crisis", "batch").prefetch_related(
         "questions", Prefetch("signals", queryset=known)
@@ -263,12 +263,12 @@ def whole(rows: QuerySet[Referral], *, viewer: Party) -> QuerySet[Referral]:
 
 
 def _filtered(viewer: Party, filters: Filters) -> QuerySet[Referral]:
-    """The wanted ones of those that a party sees, ready to be described."""
+    """Return the visible referrals that match the filters, ready to be described."""
     return whole(_narrowed(_visible(viewer), filters, viewer=viewer), viewer=viewer)
 
 
 def _narrowed(rows: QuerySet[Referral], filters: Filters, *, viewer: Party) -> QuerySet[Referral]:
-    """The wanted ones of some referrals; none of a crisis that the viewer may not see."""
+    """Return the referrals that match the filters; none of a crisis that the viewer cannot see."""
     seen = crises.seen(viewer=viewer) if filters.crisis else None
     if seen is not None and filters.crisis not in seen:
         return rows.none()

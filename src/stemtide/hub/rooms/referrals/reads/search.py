@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The search before sending: what others do with the same content, told by kind and contact alone.
+"""Search before sending: find others who refer or hold the same content, and their contacts.
 
 Who searches learns that somebody else refers or holds it and whom to call, and nothing of the case.
 """
@@ -37,7 +37,7 @@ _AT_ONCE = 100
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What is around some addresses, by digest and provider.
+    """The referrals and holds around some addresses, by digest and provider.
 
     own:    the sender's last referral of each. others: awaiting ones of others. holds: by digest.
     """
@@ -47,7 +47,7 @@ class Surroundings:
     holds: Mapping[str, list[Hold]] = field(default_factory=dict)
 
     def around(self, digest: str, provider: int) -> rules.Around:
-        """What the rules must know of one address at one provider."""
+        """Return the facts that the rules need of one address at one provider."""
         own = self.own.get((digest, provider))
         return rules.Around(
             own=ReferralState(own.state) if own else None,
@@ -58,7 +58,7 @@ class Surroundings:
 
 
 def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut:
-    """What would speak against referring an address now.
+    """Return the reasons that speak against referring an address now.
 
     raises: NotAllowedError for who refers nothing: others learn nothing of what is looked into;
             InvalidError for what is no web address.
@@ -100,7 +100,7 @@ def surroundings(
     near: Collection[int] = (),
     but: int | None = None,
 ) -> Surroundings:
-    """What is around addresses that are about to be sent. but: one's own row, at hand."""
+    """Return the surroundings of addresses that are about to be sent. but: the sender's own row."""
     own: dict[Key, Referral] = {}
     others: dict[Key, list[Referral]] = {}
     for batch in batches(digests):
@@ -208,7 +208,7 @@ def _told_referrals(
 def _told(
     row: Referral, *, viewer: Party, contact: str, kind: FindingKind = FindingKind.REFERRED
 ) -> Finding:
-    """One referral as a search tells it: of others only that it is there, and whom to call."""
+    """Return a referral as a search shows it: of others only its contact."""
     is_own = row.sender_id == viewer.pk
     state = ReferralState(row.state)
     if is_own and kind is FindingKind.REFERRED:
@@ -247,5 +247,5 @@ def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
 
 
 def _own_state(found: Iterable[Finding]) -> ReferralState | None:
-    """The state of one's own last referral of the same address."""
+    """Return the state of the sender's own last referral of the same address."""
     return next((one.state for one in found if one.kind is FindingKind.OWN), None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom and what a referral names, looked up for its sender; what does not fit is a bad field."""
+"""Look up the provider, crisis and signals that a referral names, for its sender."""
 
 from collections.abc import Collection
 from uuid import UUID
@@ -15,7 +15,7 @@ from stemtide.protocol.enums import PartyKind
 
 
 def provider(name: str, *, viewer: Party) -> Party:
-    """A provider by its name. raises: InvalidError for what is none."""
+    """Return a provider by its name. raises: InvalidError if there is none."""
     try:
         found = parties.party(name, viewer=viewer)
     except NotFoundError as error:
@@ -34,7 +34,7 @@ def providers(names: Collection[str], *, viewer: Party) -> dict[str, Party]:
 
 
 def crisis(uid: UUID | None, *, exercise: bool, viewer: Party) -> Crisis | None:
-    """The crisis that a referral belongs to. raises: InvalidError for one that does not fit."""
+    """Return the crisis that a referral belongs to. raises: InvalidError if it does not fit."""
     if uid is None:
         return None
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a batch's rows say, and what becomes of each: one bad row stops none of the others."""
+"""Rules of batches: read rows and decide about each, so that a bad row stops no other."""
 
 import re
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that is not. message: what is wrong, and the remedy."""
+    """A row that cannot be read. message: the problem and its remedy."""
 
     number: int
     outcome: RowOutcome
@@ -72,13 +72,13 @@ def check_owner(sender: str, *, name: str) -> None:
 
 
 def check_size(rows: int) -> None:
-    """A batch stays a thing that somebody looks through."""
+    """Check that a batch is small enough for a person to look through."""
     if rows > MAX_ROWS:
         raise ConflictError("a batch holds at most {most} rows: open another one", most=MAX_ROWS)
 
 
 def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
-    """A row as a referral to be, or what is wrong with it."""
+    """Return a row as a draft of a referral, or the problem with it."""
     try:
         url, spelled = read_url(row.url)
     except InvalidError as error:
@@ -105,7 +105,7 @@ def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
 
 
 def repeated(drafts: Iterable[tuple[int, tuple[str, int]]]) -> dict[int, int]:
-    """Rows that name what an earlier row names: the earlier one's number, by their own."""
+    """Return for each row that repeats an earlier one the number of that earlier row."""
     first: dict[tuple[str, int], int] = {}
     found = {}
     for number, key in drafts:
@@ -123,7 +123,7 @@ def _check_words(reason: str, terms: str) -> None:
 
 
 def _first(error: ValidationError) -> str:
-    """The first thing that is wrong with a row, in words."""
+    """Return the first problem of a row, in words."""
     one = error.errors(include_url=False)[0]
     field = str(one["loc"][0]) if one["loc"] else "row"
     said = _SAID.get(one["type"]) or one["msg"].removeprefix("Value error, ")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks that content be left alone, for how long, and what that stops.
+"""Rules of holds: who may ask to leave content alone, for how long, and what a hold delays.
 
 A hold leaves content that may do harm where it is, so it is short, it ends by itself, and each
 further week is somebody's decision. It may delay a referral. It never delays a removal order that
@@ -40,7 +40,7 @@ SHORTEST = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class HoldFacts:
-    """What the rules must know of a hold. holder: a name."""
+    """The facts that the rules need of a hold. holder: a name."""
 
     state: HoldState
     holder: str
@@ -59,7 +59,7 @@ def check_place(*, kind: PartyKind, role: Role | None) -> None:
 
 
 def check_until(until: datetime, *, now: datetime) -> None:
-    """A hold ends soon. raises: InvalidError naming the latest moment."""
+    """Check that a hold ends soon. raises: InvalidError naming the latest time."""
     if until < now + SHORTEST:
         raise InvalidError("until", "is over, or nearly: name a later moment")
     if until > now + LONGEST:
@@ -73,7 +73,7 @@ def check_until(until: datetime, *, now: datetime) -> None:
 
 
 def check_move(facts: HoldFacts, name: str, *, by: Acting) -> HoldState:
-    """The state after the holder's move. raises: NotAllowedError, ConflictError."""
+    """Return the state after the holder's move. raises: NotAllowedError, ConflictError."""
     if by.name != facts.holder:
         raise NotAllowedError("only {holder} does that: the hold is theirs", holder=facts.holder)
     check_person_may_lead(by.role)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who refers content to whom, who answers, and what a search before sending comes to.
+"""Rules of referrals: who refers to which provider, who answers, and the search before it.
 
 A referral is voluntary: no rule here makes a provider do anything, and no clock runs against it.
 
@@ -90,15 +90,15 @@ class Acting(Protocol):
 
     @property
     def name(self) -> str:
-        """The party's name."""
+        """Return the party's name."""
 
     @property
     def kind(self) -> PartyKind:
-        """What kind of party it is."""
+        """Return the kind of the party."""
 
     @property
     def role(self) -> Role | None:
-        """What the person does for their party."""
+        """Return the person's role in their party."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class ReferralFacts:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a search found around an address that is about to be sent.
+    """The result of the search around an address that is about to be sent.
 
     own:       the state of the sender's last referral of it to this provider; None: there is none.
     reference: that referral's.
@@ -159,7 +159,7 @@ def check_same_mark(*, exercise: bool, of_what: str, is_exercise: bool) -> None:
 
 
 def read_url(text: str) -> tuple[str, str]:
-    """An address as it is sent, and the canonical spelling that it is looked for under.
+    """Return an address as it is sent, and its canonical spelling for look-ups.
 
     What was made unclickable (hxxp, [.]) is undone: the provider must find the content.
 
@@ -181,7 +181,7 @@ def read_url(text: str) -> tuple[str, str]:
 
 
 def check_impersonal(text: str, *, field: str) -> None:
-    """What leaves for another party in words holds no personal data that a program can find."""
+    """Refuse text for another party that holds personal data, as far as a program finds it."""
     if places := find_personal(text):
         raise InvalidError(
             field, "holds personal data ({places}): leave it out", places=said(places)
@@ -189,7 +189,7 @@ def check_impersonal(text: str, *, field: str) -> None:
 
 
 def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:
-    """A move is its side's: the sender's or the addressee's, in a role that may.
+    """Check that a move is made by its side, sender or addressee, in a role that may.
 
     raises: NotAllowedError.
     """
@@ -204,7 +204,7 @@ def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:
 
 
 def move(facts: ReferralFacts, name: str, *, by: str) -> ReferralState:
-    """The state after a move. by: the side that makes it.
+    """Return the state after a move. by: the side that makes it.
 
     raises: ConflictError naming what is possible instead.
     """
@@ -221,13 +221,13 @@ def move(facts: ReferralFacts, name: str, *, by: str) -> ReferralState:
 
 
 def check_move(facts: ReferralFacts, name: str, *, by: Acting) -> ReferralState:
-    """The state after a move of somebody. raises: NotAllowedError, ConflictError."""
+    """Return the state after an actor's move. raises: NotAllowedError, ConflictError."""
     check_hand(facts, name, by=by)
     return move(facts, name, by=machine("referral").moves[name].by[0])
 
 
 def check_answer(facts: ReferralFacts, answer: Answer, *, by: Acting) -> ReferralState:
-    """The state after a provider's answer. raises: NotAllowedError, ConflictError."""
+    """Return the state after a provider's answer. raises: NotAllowedError, ConflictError."""
     return check_move(facts, MOVE_OF[answer], by=by)
 
 
@@ -244,7 +244,7 @@ def check_inbox(kind: PartyKind) -> None:
 
 
 def check_measure(measure_at: datetime, *, sent_at: datetime, now: datetime) -> None:
-    """A measure was taken by now. It may be older than the referral: others may have asked too."""
+    """Check that a measure lies in the past. It may be older than the referral."""
     if measure_at > now + CLOCK_SKEW:
         raise InvalidError("measure_at", "lies in the future: say when it was done")
     if measure_at < sent_at - timedelta(days=3650):
@@ -252,7 +252,7 @@ def check_measure(measure_at: datetime, *, sent_at: datetime, now: datetime) -> 
 
 
 def verdict(around: Around, *, again: bool = False) -> RowOutcome:
-    """What becomes of an assessed address, after the search.
+    """Return the decision about an assessed address, after the search.
 
     1. One's own referral that still stands, or was answered: nothing is sent twice. again: what
        was answered is referred anew, as it came back.
@@ -267,7 +267,7 @@ def verdict(around: Around, *, again: bool = False) -> RowOutcome:
 
 
 def check_verdict(found: RowOutcome, *, reference: str, despite: str = "") -> None:
-    """Refuse what a search before sending speaks against. reference: of one's own referral.
+    """Refuse a referral that the search speaks against. reference: of the sender's own referral.
 
     raises: ConflictError with the remedy.
     """
@@ -285,5 +285,5 @@ def check_verdict(found: RowOutcome, *, reference: str, despite: str = "") -> No
 
 
 def first_of(values: Iterable[str]) -> str:
-    """The first that says something; "" where none does."""
+    """Return the first text that is not empty; "" if all are."""
     return next((value for value in values if value), "")

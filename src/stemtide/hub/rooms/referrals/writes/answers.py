@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of what a provider says to a referral. It may say anything, or nothing."""
+"""Write a provider's answers to referrals. It is free to answer, and to answer in any way."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -105,7 +105,7 @@ def acknowledge(uid: UUID, *, body: AcknowledgeIn, by: Actor, now: datetime) -> 
 
 @transaction.atomic
 def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> ReferralOut:
-    """Say what became of referred content, or ask for context. It may be said anew later.
+    """Answer a referral with the outcome, or ask for context. It may be answered anew later.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming the field.
     """
@@ -158,7 +158,7 @@ def acknowledge_many(
 
 @transaction.atomic
 def answer_many(uids: Collection[UUID], *, body: AnswerIn, by: Actor, now: datetime) -> int:
-    """Say the same of several referrals that wait; of how many it was said.
+    """Give several waiting referrals the same answer, and return how many got it.
 
     What was decided or withdrawn in the meantime is left as it stands. Each has an entry of its
     own, as its sender, its history and its re-check hang on it. A question is about one referral.
@@ -185,20 +185,20 @@ def _undecided(uids: Collection[UUID], *, by: Actor) -> list[Referral]:
 
 
 def _save_all(kind: str, rows: list[Referral], *, by: Actor, now: datetime, **more: object) -> None:
-    """Store what was said of several referrals, and append it to the ledger, one by one."""
+    """Store the answer of several referrals, and append it to the ledger one by one."""
     for row in rows:
         row.save(update_fields=_SAID)  # bulk_update() took four times as long for 200 rows
         _append(kind, row, by=by, now=now, **more)
 
 
 def _check_words(body: AnswerIn) -> None:
-    """What a provider says in words holds no personal data. raises: InvalidError."""
+    """Refuse personal data in a provider's words. raises: InvalidError."""
     for field, text in (("note", body.note), ("question", body.question)):
         rules.check_impersonal(text, field=field)
 
 
 def _note_seen(row: Referral, *, by: Actor, now: datetime) -> None:
-    """Who answers has received it, and somebody there has it."""
+    """Record the receipt and acknowledgement that an answer implies."""
     if row.received_at is None:
         row.received_at = now
         row.received_via = ReceiptVia.DESK if by.is_person else ReceiptVia.API
@@ -219,13 +219,13 @@ def _decide(row: Referral, body: AnswerIn, *, now: datetime) -> None:
 
 
 def _record(kind: str, row: Referral, *, by: Actor, now: datetime, **more: object) -> ReferralOut:
-    """Append to the ledger, and say how the referral stands now."""
+    """Append to the ledger and return the referral."""
     _append(kind, row, by=by, now=now, **more)
     return reads.referral(row.uid, viewer=by.party)
 
 
 def _append(kind: str, row: Referral, *, by: Actor, now: datetime, **more: object) -> None:
-    """Append to the ledger. The referral's sender is told."""
+    """Append to the ledger, for the referral's sender to see."""
     ledger.append_by(
         kind,
         by=by,

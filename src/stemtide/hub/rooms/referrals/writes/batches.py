@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of batches: thousands of referrals in a few acts.
+"""Write batches: thousands of referrals in a few acts.
 
 A provider is told once for each part of a batch that reaches it, not once for each address: an
 entry names the batch, the provider, how many and from which file reference to which.
@@ -64,7 +64,7 @@ def open_batch(body: BatchIn, *, by: Actor, now: datetime) -> BatchOut:
 
 
 def add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
-    """Refer the addresses of some rows, all in one act, and say what became of each.
+    """Refer the addresses of some rows in one act, and return the outcome of each.
 
     A row whose number the batch has already is not done again: sending the same rows twice tells
     the same twice. What a search before sending speaks against is not sent, and the row says why.
@@ -114,7 +114,7 @@ def _make(
 
 
 def _row(one: Judged, reference: str, *, batch: Batch, by: Actor, now: datetime) -> Referral:
-    """The row of one referral, sent or waiting for a hold."""
+    """Return the row of one referral, sent or waiting for a hold."""
     assert one.draft is not None  # noqa: S101  # only good rows come here
     assert one.provider is not None  # noqa: S101  # the same
     body, is_sent = one.draft.body, one.outcome is RowOutcome.SENT
@@ -152,7 +152,7 @@ def _store(
     judged: Sequence[Judged],
     made: dict[int, Referral],
 ) -> list[BatchRow]:
-    """Keep what became of each row."""
+    """Store the outcome of each row."""
     return BatchRow.objects.bulk_create(
         [
             BatchRow(
@@ -202,7 +202,7 @@ def _tell(
 
 
 def _told(row: BatchRow, *, by: Actor) -> BatchRowOut:
-    """What became of one row."""
+    """Return the outcome of one row."""
     return reads.describe_row(row, viewer=by.party)
 
 

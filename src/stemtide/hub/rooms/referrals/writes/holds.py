@@ -27,7 +27,7 @@ SERIES = "HD"
 
 @transaction.atomic
 def place(body: HoldIn, *, by: Actor, now: datetime) -> HoldOut:
-    """Ask that content be left alone until a moment. What was sent before is not called back.
+    """Ask that content be left alone until a time. Referrals sent before are not recalled.
 
     raises: NotAllowedError; InvalidError naming the field.
     """
@@ -73,7 +73,7 @@ def extend(uid: UUID, *, body: ExtendIn, by: Actor, now: datetime) -> HoldOut:
 
 @transaction.atomic
 def lift(uid: UUID, *, by: Actor, now: datetime) -> HoldOut:
-    """End a hold before its time; senders of what waited for it are told.
+    """End a hold before its time, and notify the senders of referrals that waited for it.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is over.
     """
@@ -88,7 +88,7 @@ def lift(uid: UUID, *, by: Actor, now: datetime) -> HoldOut:
 
 
 def expire_due(now: datetime) -> int:
-    """End holds whose time has come; how many. Senders of what waited for them are told."""
+    """End holds that are due, notify the senders that waited, and return how many holds ended."""
     count = 0
     for pk in Hold.objects.filter(state=HoldState.PLACED, until__lte=now).values_list(
         "pk", flat=True
@@ -123,7 +123,7 @@ def _expire(pk: int, *, now: datetime) -> int:
 
 
 def _free(hold: Hold, *, actor: str, side: str, now: datetime) -> None:
-    """Free the referrals that waited for a hold and for no other; each sender is told.
+    """Free the referrals that waited for this hold only, and notify each sender.
 
     They are not sent by this: what was right a week ago may be wrong now, so a person looks again.
     """
@@ -173,7 +173,7 @@ def _tell_referred(hold: Hold, *, by: Actor, now: datetime) -> None:
 
 
 def _signal(body: HoldIn, *, by: Actor) -> Signal | None:
-    """The signal that a hold is of. raises: InvalidError."""
+    """Return the signal that a hold is about. raises: InvalidError."""
     if body.signal is None:
         return None
     try:
@@ -187,6 +187,6 @@ def _signal(body: HoldIn, *, by: Actor) -> Signal | None:
 def _record(
     kind: str, row: Hold, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> HoldOut:
-    """Append to the ledger, and say how the hold stands now."""
+    """Append to the ledger and return the hold."""
     ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
     return reads.describe_hold(row, viewer=by.party)

@@ -57,13 +57,13 @@ def assess(body: AssessIn, *, by: Actor, now: datetime) -> ReferralOut:
 
 
 @transaction.atomic
-def refer(body: AssessIn, *, how: SendIn, by: Actor, now: datetime) -> ReferralOut:
-    """Assess and send in one act: all of it, or nothing. It waits where a hold stands on it.
+def refer(body: AssessIn, *, assessment: SendIn, by: Actor, now: datetime) -> ReferralOut:
+    """Assess and send a referral in one transaction. It waits if its content is held.
 
     raises: as assess() and send().
     """
     row = _assess(body, by=by, now=now)
-    return send(row.uid, body=how, by=by, now=now)
+    return send(row.uid, body=assessment, by=by, now=now)
 
 
 @transaction.atomic
@@ -107,7 +107,7 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
 
 @transaction.atomic
 def drop(uid: UUID, *, body: DropIn, by: Actor, now: datetime) -> ReferralOut:
-    """Decide not to refer what was assessed.
+    """Decide not to refer an assessed address.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -123,7 +123,7 @@ def drop(uid: UUID, *, body: DropIn, by: Actor, now: datetime) -> ReferralOut:
 
 @transaction.atomic
 def take_back(uid: UUID, *, body: TakeBackIn, by: Actor, now: datetime) -> ReferralOut:
-    """Withdraw a referral that was sent; with it, if wanted, the sender's signals linked to it.
+    """Withdraw a sent referral and, if asked for, the sender's signals linked to it.
 
     The provider is told, and decides again about what it removed.
 
@@ -198,13 +198,13 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
 
 
 def _check_words(**words: str) -> None:
-    """Refuse personal data in what travels to others. raises: InvalidError naming the field."""
+    """Refuse personal data in text for others. raises: InvalidError naming the field."""
     for field, text in words.items():
         rules.check_impersonal(text, field=field)
 
 
 def _walk(facts: rules.ReferralFacts, path: list[str]) -> ReferralState:
-    """The state after some moves of the sender, from wherever the referral stands.
+    """Return the state after some moves of the sender, from the referral's present state.
 
     What waited for a hold that is over is freed first, as the clock would.
     """
@@ -264,7 +264,7 @@ def _pair(hold: Hold, rows: Iterable[Referral], *, now: datetime, is_overridden:
 
 
 def _override(row: Referral, *, holds: list[Hold], reason: str, by: Actor, now: datetime) -> None:
-    """Note that a referral goes over holds in an emergency; each holder is told."""
+    """Record that a referral overrides holds in an emergency, and notify each holder."""
     row.override = reason.strip()
     for hold in holds:
         _pair(hold, [row], now=now, is_overridden=True)
@@ -335,6 +335,6 @@ def _append(
 def _record(
     kind: str, row: Referral, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> ReferralOut:
-    """Append to the ledger, and say how the referral stands now."""
+    """Append to the ledger and return the referral."""
     _append(kind, row, by=by, now=now, detail=detail)
     return reads.referral(row.uid, viewer=by.party)
