@@ -235,16 +235,22 @@ def links(path):
     return [one for one in found if "://" not in one and not one.startswith("mailto:")]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda one: str(one.relative_to(ROOT)))
-def test_every_link_leads_somewhere(path):
-    lost = []
-    for link in links(path):
-        target, _, anchor = unquote(link).partition("#")
-        found = (path.parent / target).resolve() if target else path
-        is_there = found.exists() and found.is_relative_to(ROOT)
-        if not is_there or (anchor and anchor not in anchors(found)):
-            lost.append(link)
+def test_every_link_leads_somewhere():
+    lost = [
+        f"{path.relative_to(ROOT)}: {link}"
+        for path in PAGES
+        for link in links(path)
+        if not leads_somewhere(link, path=path)
+    ]
     assert lost == []
+
+
+def leads_somewhere(link, *, path):
+    """Whether a link on a page leads to a file of the repository, and to a heading in it."""
+    target, _, anchor = unquote(link).partition("#")
+    page = (path.parent / target).resolve() if target else path
+    is_there = page.exists() and page.is_relative_to(ROOT)
+    return is_there and (not anchor or anchor in anchors(page))
 
 
 def test_every_page_can_be_reached_from_the_first():

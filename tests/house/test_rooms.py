@@ -4,8 +4,6 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
 ROOM = HUB / "rooms"
 ROOMS = [
@@ -161,34 +159,32 @@ def records(name, bodies):
     return is_told or any(records(one, bodies) for one in private)
 
 
-@pytest.mark.parametrize(
-    ("room", "path"), floor_files("writes", ROOMS[1:]), ids=lambda one: getattr(one, "stem", one)
-)
-def test_every_write_records_itself(room, path):
-    bodies = {one.name: ast.unparse(one) for one in functions(path)}
-    silent = [
-        name
-        for name in bodies
-        if not name.startswith("_")
-        and not records(name, bodies)
-        and f"{room}.{name}" not in WITHOUT_AN_ENTRY
-    ]
-    assert bodies
+def test_every_write_records_itself():
+    silent = []
+    for room, path in floor_files("writes", ROOMS[1:]):
+        bodies = {one.name: ast.unparse(one) for one in functions(path)}
+        assert bodies, path
+        silent += [
+            f"{room}/{path.name}: {name}"
+            for name in bodies
+            if not name.startswith("_")
+            and not records(name, bodies)
+            and f"{room}.{name}" not in WITHOUT_AN_ENTRY
+        ]
     assert silent == []
 
 
-@pytest.mark.parametrize(
-    ("room", "path"), floor_files("reads"), ids=lambda one: getattr(one, "stem", one)
-)
-def test_every_read_says_for_whom(room, path):
-    found = public(path)
-    open_to_all = [
-        one.name
-        for one in found
-        if not READERS & {arg.arg for arg in one.args.args + one.args.kwonlyargs}
-        and f"{room}.{one.name}" not in FOR_NOBODY_IN_PARTICULAR
-    ]
-    assert found
+def test_every_read_says_for_whom():
+    open_to_all = []
+    for room, path in floor_files("reads"):
+        reads = public(path)
+        assert reads, path
+        open_to_all += [
+            f"{room}/{path.name}: {read.name}"
+            for read in reads
+            if not READERS & {arg.arg for arg in read.args.args + read.args.kwonlyargs}
+            and f"{room}.{read.name}" not in FOR_NOBODY_IN_PARTICULAR
+        ]
     assert open_to_all == []
 
 

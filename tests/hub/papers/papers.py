@@ -2,6 +2,7 @@
 """Papers to test with: one of ours, and seals that a test makes itself."""
 
 from datetime import timedelta
+from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -22,6 +23,7 @@ def text_of(pdf):
     return "\n".join(page.get_textpage().get_text_range() for page in document)
 
 
+@cache
 def plain(words="Twelve signals."):
     told = {
         "title": "A paper",
@@ -70,11 +72,17 @@ def certificate(key, subject, *, issuer=None, issuer_key=None, ca=False, days=36
     )
 
 
+@cache
+def rsa_key(owner):  # noqa: ARG001  # what it is kept by
+    """The same key each time for an owner: making one takes long."""
+    return rsa.generate_private_key(65537, 2048)
+
+
 def chain(**more):
     """A key, its certificate, and that of who vouches for it."""
-    root_key = rsa.generate_private_key(65537, 2048)
+    root_key = rsa_key("root")
     root = certificate(root_key, name("Root", "Trust service"), ca=True)
-    key = rsa.generate_private_key(65537, 2048)
+    key = rsa_key("unit")
     own = certificate(key, name("Unit 7"), issuer=root.subject, issuer_key=root_key, **more)
     return key, own, root
 
