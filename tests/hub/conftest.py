@@ -24,6 +24,9 @@ from tests.world import World, make_world
 ONE_DATABASE = {"api", "desk", "outside", "papers", "running"}
 """Folders whose tests run on both databases only where they are marked, or commit."""
 
+PAPERS = {"alerts/test_enclosures.py", "alerts/test_links.py", "reports/test_timeline.py"}
+"""Files of rooms of which the same holds: what takes long there is to typeset and to seal."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -44,7 +47,8 @@ def commits(item: pytest.Item) -> bool:
 def asks_in_a_room(item: pytest.Item) -> bool:
     """Whether a test is a room's, and asks the database."""
     asks = "db" in item.fixturenames or item.get_closest_marker("django_db") is not None
-    return asks and item.path.parent.name not in ONE_DATABASE
+    folder = item.path.parent.name
+    return asks and folder not in ONE_DATABASE and f"{folder}/{item.path.name}" not in PAPERS
 
 
 @contextmanager

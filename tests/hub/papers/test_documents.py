@@ -128,8 +128,19 @@ def test_a_paragraph_runs_the_way_of_its_first_letter():
 A4_WIDTH, MARGIN = 595.3, 51.0
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", ["tco-annex-1", "tco-annex-2", "tco-annex-3", "referral"])
+def in_languages(*kinds):
+    """Each kind of document in each language: two of them in `make test`, in turn, all nightly."""
+    return [
+        pytest.param(kind, language, marks=[] if (turn + at) % 2 else [pytest.mark.nightly])
+        for turn, kind in enumerate(kinds)
+        for at, language in enumerate(LANGUAGES)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "language"),
+    in_languages("tco-annex-1", "tco-annex-2", "tco-annex-3", "referral"),
+)
 def test_nothing_runs_over_the_edge_of_the_paper(kind, language):
     word = "Unbreakable" * 30
     long = {one.name: word for one in form("tco-annex-1").fields if one.kind == "text"}
@@ -143,9 +154,9 @@ def test_nothing_runs_over_the_edge_of_the_paper(kind, language):
         )
     else:
         pdf = form_pdf(form(kind), long, language=language, reference="RO-2026-00001")
-    most = max(box[2] for _, box in boxes(pdf))
-    assert most <= A4_WIDTH - MARGIN + 1
-    assert min(box[0] for _, box in boxes(pdf)) >= MARGIN - 1
+    edges = [(box[0], box[2]) for _, box in boxes(pdf)]
+    assert max(right for _, right in edges) <= A4_WIDTH - MARGIN + 1
+    assert min(left for left, _ in edges) >= MARGIN - 1
     if kind == "tco-annex-1":
         turns = r"Stemtide\d+/\d+RO-2026-00001"  # what stands at the foot and the head of pages
         assert urls[47] in re.sub(turns, "", joined(pdf))
@@ -215,9 +226,9 @@ def test_values_that_are_not_as_their_kind_wants_stand_as_they_are():
     assert "today" in told
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize(
-    "kind", ["tco-annex-1", "tco-annex-2", "tco-annex-3", "referral", "receipt"]
+    ("kind", "language"),
+    in_languages("tco-annex-1", "tco-annex-2", "tco-annex-3", "referral", "receipt"),
 )
 def test_a_document_is_tagged_and_says_which_standards_it_keeps(kind, language, tmp_path):
     if kind == "referral":

@@ -15,6 +15,7 @@ from stemtide.hub.rooms.reports.reads.referrals import referrals
 from stemtide.hub.rooms.reports.reads.yearly import yearly
 from stemtide.protocol.messages.progress import ProgressAsked
 from tests.hub.reports.requests import order, referral
+from tests.rounds import rounds
 
 NOW = datetime(2028, 2, 1, tzinfo=UTC)
 DAY = 24 * 60
@@ -23,7 +24,7 @@ ANSWERS = ("", "removed", "disabled", "geo_blocked", "refused", "not_found", "ne
 BY = ("provider", "authority", "language", "content_type", "ideology")
 
 
-@pytest.fixture(params=range(4))
+@pytest.fixture(params=range(rounds(2, nightly=4)))
 def chance(request):
     return random.Random(request.param)  # noqa: S311  # the same worlds each time
 

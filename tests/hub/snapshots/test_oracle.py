@@ -17,6 +17,7 @@ from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.prints import LONG, long_value
+from tests.rounds import rounds
 from tests.world import NOON, hex_value
 
 MOVES = ("share", "share", "share", "exercise", "withdraw", "dispute", "agree", "expire", "again")
@@ -91,7 +92,7 @@ def oracle(viewer, *, exercise):
     return list(found.values())
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(rounds(2, nightly=4)))
 def test_snapshots_and_deltas_are_what_the_feed_says(world, readers, seed):
     """Each reader takes the whole once, and then deltas, which lead from one to the next."""
     play = Play(world, seed)
