@@ -157,7 +157,10 @@ def _referrals(world):
     by = world.actor("authority")
     facts = {"provider": "provider", "labels": ("incitement",), "reason": "It calls for murder."}
     sent = referrals.refer(
-        AssessIn(url="https://video.example/watch?v=1", **facts), assessment=SendIn(), by=by, now=world.now
+        AssessIn(url="https://video.example/watch?v=1", **facts),
+        assessment=SendIn(),
+        by=by,
+        now=world.now,
     )
     held = HoldIn(
         url="https://video.example/watch?v=2",
