@@ -9,7 +9,7 @@ import typer
 from starlette.responses import Response
 
 from stemtide.cli.commands.signals.export import export_signals
-from stemtide.cli.commands.signals.source import _told
+from stemtide.cli.commands.signals.source import _process_rows
 from stemtide.protocol.files.columns import HUB_HEADER, POSITION_HEADER, BulkFileError, Columns
 from tests.cli.conftest import COMMAND, run_process
 from tests.client.conftest import odd
@@ -83,9 +83,9 @@ def test_an_output_that_is_full_is_told(odd):
 
 def test_half_a_line_of_a_killed_reader_says_that_it_died():
     told = b'{"columns":["kind","value"],"rows":2}\n["md5","aa"]\n["md5","b'
-    rows = _told(BytesIO(told), Columns()).rows
+    rows = _process_rows(BytesIO(told), Columns()).rows
     assert next(rows).what["value"] == "aa"
     with pytest.raises(BulkFileError, match="row 2: the process that reads the file ended"):
         next(rows)
     with pytest.raises(BulkFileError, match="the process that reads the file ended"):
-        _told(BytesIO(told[:9]), Columns())
+        _process_rows(BytesIO(told[:9]), Columns())

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One command: stemtide noun verb."""
+"""The command line: stemtide noun verb."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command: stemtide noun verb."""
+"""The program: stemtide noun verb."""
 
 import sys
 from typing import Annotated
@@ -48,9 +48,9 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def stemtide(
-    version: Annotated[bool, typer.Option("--version", help="Say the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
-    """Options that stand before the noun."""
+    """Handle options before the noun."""
     if version:
         print(f"stemtide {__version__}")
         raise typer.Exit

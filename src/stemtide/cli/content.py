@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a command's arguments name: files, URLs and spelled-out fingerprints."""
+"""Read the arguments of a command: files, folders, URLs and spelled-out fingerprints."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -20,9 +20,9 @@ class ContentNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """One argument and what it became. url is set where the argument was a URL.
+    """One argument with its fingerprints; url is set if the argument was a URL.
 
-    local: a picture's local features, and those of its mirror image, where they were asked for.
+    local: local features of a picture and of its mirror image, if they were requested.
     """
 
     name: str
@@ -31,54 +31,58 @@ class Named:
     local: tuple[bytes, ...] = ()
 
 
-def read_all(names: Iterable[str], *, asked: Asked | None = None) -> Iterator[Named]:
-    """Fingerprint each file, every file of each folder, URL ("https://…") or "pdq:…"; "-" is stdin.
+def read_all(names: Iterable[str], *, options: Asked | None = None) -> Iterator[Named]:
+    """Fingerprint files, files of folders, URLs ("https://…") and "pdq:…"; "-" is stdin.
 
-    Shows progress on stderr where there are many, or where one takes long, and somebody looks.
+    Shows progress on stderr, on a terminal, for many arguments or for one that takes long.
 
-    asked:  what is wanted beside the fingerprints; None: nothing.
-    raises: ContentNameError naming the argument and the remedy.
+    options: outputs beside the fingerprints; None for none.
+    raises:  ContentNameError naming the argument and the remedy.
     """
     from rich.console import Console
     from rich.progress import Progress
 
     from stemtide.fingerprints.sandbox.pool import Sandbox
 
-    wanted = [one for name in names for one in _spread(name)]
+    sources = [source for name in names for source in _expand(name)]
     shown = Console(stderr=True)
     with (
         Sandbox() as sandbox,
         Progress(console=shown, disable=not shown.is_terminal, transient=True) as bars,
     ):
         few = 10
-        whole = bars.add_task("Fingerprinting", total=len(wanted), visible=len(wanted) >= few)
+        whole = bars.add_task("Fingerprinting", total=len(sources), visible=len(sources) >= few)
         one_bar = bars.add_task("", total=1, visible=False)
 
         def long(name: str) -> Callable[[float, float], None]:
-            def told(done: float, total: float) -> None:
+            def show(done: float, total: float) -> None:
                 bars.update(one_bar, description=name, completed=done, total=total, visible=True)
 
-            return told
+            return show
 
-        for name in wanted:
-            yield _read(name, sandbox, asked=asked, progress=long(name))
+        for name in sources:
+            yield _read(name, sandbox, options=options, progress=long(name))
             bars.update(one_bar, visible=False)
             bars.advance(whole)
 
 
-def _spread(name: str) -> list[str]:
-    """A folder's files, in the order of their names; anything else as it is."""
+def _expand(name: str) -> list[str]:
+    """Return the files of a folder, sorted by name, or the argument itself."""
     path = Path(name)
     if not path.is_dir():
         return [name]
-    files = sorted(str(one) for one in path.rglob("*") if one.is_file())
+    files = sorted(str(file) for file in path.rglob("*") if file.is_file())
     if not files:
         raise ContentNameError(f"{name} is a folder without files")
     return files
 
 
 def _read(
-    name: str, sandbox: "Sandbox", *, asked: Asked | None, progress: Callable[[float, float], None]
+    name: str,
+    sandbox: "Sandbox",
+    *,
+    options: Asked | None,
+    progress: Callable[[float, float], None],
 ) -> Named:
     """Fingerprint one argument."""
     kind, _, rest = name.partition(":")
@@ -95,20 +99,20 @@ def _read(
     path = Path(name)
     if name != "-" and not path.is_file():
         raise ContentNameError(
-            f"{name} is no file here, no URL with its scheme, no fingerprint such as pdq:<64 hex>"
+            f"{name} is not a file, a URL with its scheme or a fingerprint such as pdq:<64 hex>"
         )
     from stemtide.fingerprints.limits import ContentError
 
     try:
         content = sys.stdin.buffer.read() if name == "-" else path
-        look = sandbox.look(content, asked=asked, progress=progress)
+        look = sandbox.look(content, asked=options, progress=progress)
         return Named(name, look.fingerprints, local=look.local)
     except (ContentError, OSError) as error:
         raise ContentNameError(f"{name}: {error}") from error
 
 
 def spelled(kind: Kind, text: str) -> Fingerprints:
-    """One fingerprint spelled out in hex."""
+    """Parse one fingerprint spelled out in hex."""
     from stemtide.fingerprints.kinds import parse_value
 
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The commands' end of the hub's API: one client, one way to say what went wrong."""
+"""A client of the hub for commands, with error messages in one line."""
 
 import os
 from collections.abc import Iterator
@@ -39,12 +39,12 @@ _MOST_SAID = 10
 
 @contextmanager
 def asking(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[Client]":
-    """The hub, with a key; whatever is wrong ends the command in one line.
+    """Open a client of the hub with a key; any error ends the command in one line.
 
-    patience_s: all pauses together that the hub may ask of one question; the usual ones are two
-    windows in which a hub counts requests.
+    patience_s: total of all pauses that the hub may ask of one request; usually two windows in
+    which a hub counts requests.
 
-    A message that cannot be right is made inside as well: it is told in the hub's own words.
+    Build messages inside this block as well: invalid ones are then reported in the hub's words.
     """
     from pydantic import ValidationError
 
@@ -68,31 +68,32 @@ def asking(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[C
 
 
 def plain(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  # JSON of any shape
-    """An answer as the JSON that it came as."""
+    """Return a response as JSON."""
     from pydantic import BaseModel
 
     if isinstance(answer, BaseModel):
         return answer.model_dump(mode="json")
-    return [one.model_dump(mode="json") for one in answer]
+    return [model.model_dump(mode="json") for model in answer]
 
 
 def _of_message(error: "ValidationError") -> str:
-    """What is wrong with a message that was not even sent."""
+    """Describe the errors of a message that was not sent."""
     from stemtide.protocol.validation import found_in, summary
 
-    found = found_in(error)
-    shown = [f"{problem.field}: {problem.message}" for problem in found[:_MOST_SAID]]
-    return _joined(summary(found), shown)
+    problems = found_in(error)
+    shown = [f"{problem.field}: {problem.message}" for problem in problems[:_MOST_SAID]]
+    return _joined(summary(problems), shown)
 
 
 def _of_hub(error: "HubError", *, hub: str) -> str:
-    """What is wrong, in the hub's words where it has any."""
+    """Describe an error, in the hub's words if there are any."""
     from stemtide.client import UnreachableError
 
     if error.problem:
         rows = [
-            (f"row {one.row}, " if one.row is not None else "") + f"{one.field}: {one.message}"
-            for one in error.problem.errors
+            (f"row {problem.row}, " if problem.row is not None else "")
+            + f"{problem.field}: {problem.message}"
+            for problem in error.problem.errors
         ]
         return _joined(error.problem.detail, rows[:_MOST_SAID])
     if error.status:
@@ -109,12 +110,12 @@ def _joined(summary: str, rows: "list[str]") -> str:
 
 
 def _tell_wait(wait_s: float) -> None:
-    """Say why nothing happens for a while."""
-    tell(f"the hub asks to wait {wait_s:g} s: it goes on by itself")
+    """Print why the command waits."""
+    tell(f"the hub asks to wait {wait_s:g} s; the command then continues")
 
 
 def key_of(key: str) -> str:
-    """The key, from --key, STEMTIDE_KEY or STEMTIDE_KEY_FILE."""
+    """Return the key from --key, STEMTIDE_KEY or STEMTIDE_KEY_FILE."""
     path = os.environ.get("STEMTIDE_KEY_FILE")
     if not key and path:
         try:
@@ -124,5 +125,5 @@ def key_of(key: str) -> str:
         if not key:
             fail(f"STEMTIDE_KEY_FILE: {empty_key_file(path)}", code=2)
     if not key:
-        fail("a key is needed: set STEMTIDE_KEY, or make one with: stemtide key new", code=2)
+        fail("a key is needed: set STEMTIDE_KEY, or create one with: stemtide key new", code=2)
     return key

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Open the hub's own database from a command that its operator runs on the hub's machine."""
+"""Open the hub's database for commands that its operator runs on the hub's machine."""
 
 import os
 from contextlib import suppress
@@ -25,9 +25,9 @@ DataDir = Annotated[
 
 
 def open_hub(data_dir: Path | None, *, has_hub_keys: bool = True) -> None:
-    """Bring the hub's code up on its database, with its tables up to date.
+    """Start the hub's code on its database and migrate the tables.
 
-    has_hub_keys: False where it is no error that this host's secret is not the hub's.
+    has_hub_keys: False where it is no error that this host's secret differs from the hub's.
     """
     if data_dir is not None:
         os.environ["STEMTIDE_DATA_DIR"] = str(data_dir)
@@ -62,7 +62,7 @@ def database_trouble(error: Exception) -> str:
 
 
 def check_keys(*names: str) -> None:
-    """End the command where this host has other keys than its hub."""
+    """End the command if this host has other keys than its hub."""
     from stemtide.hub import host_keys
     from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError
 
@@ -73,7 +73,7 @@ def check_keys(*names: str) -> None:
 
 
 def record_keys(*names: str) -> None:
-    """Record what became of this host's keys; end the command where they are not the hub's."""
+    """Record this host's keys; end the command if they differ from the hub's."""
     from stemtide.hub import host_keys
     from stemtide.hub.rooms.ledger.rules.keys import KeyName, OtherKeyError
 
@@ -84,18 +84,18 @@ def record_keys(*names: str) -> None:
 
 
 def now() -> datetime:
-    """The time, read at the door."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 def note_address(address: str) -> None:
-    """Leave the address of the running hub in its folder, for commands that print links."""
+    """Write the address of the running hub into its folder, for commands that print links."""
     file = _address_file()
     file.write_text(f"{os.getpid()} {address}\n", "utf-8")
 
 
 def forget_address() -> None:
-    """Take away the address that this process left."""
+    """Remove the address that this process wrote."""
     file = _address_file()
     with suppress(OSError):
         if file.read_text("utf-8").startswith(f"{os.getpid()} "):
@@ -103,7 +103,7 @@ def forget_address() -> None:
 
 
 def running_address() -> str:
-    """Return the address of the hub that runs on this folder; "" where none does."""
+    """Return the address of the hub that runs on this folder, or "" if none does."""
     with suppress(OSError, ValueError):
         number, _, address = _address_file().read_text("utf-8").strip().partition(" ")
         with suppress(PermissionError):  # it runs, as another user

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the commands speak: results to stdout, talk to stderr, exit 0 done, 1 not done, 2 misused."""
+"""Output of commands: results to stdout, messages to stderr, exit codes 0, 1 and 2."""
 
 import json
 import sys
@@ -11,24 +11,24 @@ import typer
 
 
 def tell(words: str) -> None:
-    """Talk to the person at the terminal, on stderr."""
+    """Print a message for people on stderr."""
     print(words, file=sys.stderr, flush=True)
 
 
 def give(row: dict[str, object], *, as_json: bool, line: str) -> None:
-    """Hand out one result on stdout: a JSON object a line, or a line for people."""
+    """Print one result on stdout: as a JSON line, or as text for people."""
     print(json.dumps(row, ensure_ascii=False, default=str) if as_json else line, flush=True)
 
 
 def fail(words: str, *, code: int = 1) -> NoReturn:
-    """End the command: say what is wrong and what to do about it."""
+    """End the command with an error message on stderr, which names the remedy."""
     tell(f"stemtide: {words}")
     raise typer.Exit(code)
 
 
 @contextmanager
 def told(*errors: type[Exception]) -> Iterator[None]:
-    """Turn expected errors into one line on stderr and exit code 1."""
+    """End the command with one line on stderr and exit code 1 if one of these errors is raised."""
     try:
         yield
     except errors as error:

@@ -21,7 +21,7 @@ class MatchCommand(TyperCommand):
     """A command whose --against takes one reference each time."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - typer's own
-        """Check the words as they were typed, then read them as usual."""
+        """Check the arguments as typed, then parse them as usual."""
         options = [param for param in self.params if param.param_type_name == "option"]
         valued = {
             name
@@ -34,9 +34,9 @@ class MatchCommand(TyperCommand):
 
 
 def check_references(words: Sequence[str], *, valued: Collection[str]) -> None:
-    """End the command, with the remedy, where a reference is followed by what a glob made.
+    """End the command, with the remedy, if a shell pattern after --against was expanded.
 
-    That is so if content to look up was named before, or if the next name is of the same folder.
+    That is assumed if content to look up came before, or if the next name is in the same folder.
 
     valued: the options that take a value.
     """
@@ -58,18 +58,18 @@ def _check_after(reference: str, after: str) -> None:
         return
     folder = Path(reference).parent
     fail(
-        f"{AGAINST} takes one reference, and {after} stands after {reference}: did the shell write"
-        f" a pattern out? Name the folder ({AGAINST} {folder}), or repeat {AGAINST} for each"
-        f" reference; write what to look up before {AGAINST}",
+        f"{AGAINST} takes one reference, and {after} follows {reference}: did the shell expand"
+        f" a pattern? Name the folder ({AGAINST} {folder}), or repeat {AGAINST} for each"
+        f" reference; put content to look up before {AGAINST}",
         code=2,
     )
 
 
 def _is_name(word: str) -> bool:
-    """Whether a word names content, and is no option."""
+    """Whether an argument names content and is not an option."""
     return bool(word) and (word == "-" or not word.startswith("-"))
 
 
 def _is_sibling(reference: str, after: str) -> bool:
-    """Whether two names are of one folder, as those are that a pattern becomes."""
+    """Whether two names are in one folder, like those of an expanded pattern."""
     return "://" not in after and Path(reference).parent == Path(after).parent

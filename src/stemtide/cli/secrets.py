@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files with a secret: written whole or not at all, and read with the remedy where one is empty."""
+"""Write files with a secret: as a whole or not at all."""
 
 import io
 import os
@@ -14,10 +14,10 @@ from stemtide.cli.output import fail
 
 @contextmanager
 def new_secret_file(path: Path | None) -> Iterator[TextIO]:
-    """Open a new file that its owner alone may read; it is there only once all is written.
+    """Open a new file that only its owner can read; it appears once all is written.
 
-    path: None for a file that nobody keeps. The command fails before it does anything where the
-    file is there already, or cannot be made.
+    path: None to discard the text. The command fails before it does anything if the file exists
+    or cannot be created.
     """
     if path is None:
         yield io.StringIO()

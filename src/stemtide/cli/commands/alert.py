@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide alert, delivery and drill: who is told, what arrived, who answers."""
+"""stemtide alert, delivery and drill: alerts, their deliveries, and contact drills."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from stemtide.hub.rooms.alerts.reads.drills import DrillRow
 
 alert = typer.Typer(no_args_is_help=True, help="Your party's alerts.")
-delivery = typer.Typer(no_args_is_help=True, help="What became of alerts on their way.")
-drill = typer.Typer(no_args_is_help=True, help="Contact drills: who answers when.")
+delivery = typer.Typer(no_args_is_help=True, help="Deliveries of alerts.")
+drill = typer.Typer(no_args_is_help=True, help="Contact drills: test who answers alerts, and when.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 DeliveryId = Annotated[str, typer.Argument(help="The delivery's id, from: stemtide delivery list.")]
 
 
 @alert.command("list")
 def list_alerts(
-    everything: Annotated[bool, typer.Option("--all", help="Settled ones too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Include settled alerts.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the alerts that wait for somebody of your party, the most urgent first."""
+    """List the alerts that wait for your party, most urgent first."""
     with asking(hub, key) as client:
         rows = plain(client.list_alerts(waiting=None if everything else True))
     if not rows:
-        tell("Nothing waits for your party.")
+        tell("No alert waits for your party.")
     for row in rows:
         _tell_alert(row, as_json=as_json)
 
@@ -46,7 +46,7 @@ def acknowledge(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say that somebody of your party has an alert: nobody else is asked."""
+    """Acknowledge an alert for your party, so that nobody else is alerted."""
     with asking(hub, key) as client:
         row = plain(client.acknowledge_alert(uid=alert_id))
     _tell_alert(row, as_json=as_json)
@@ -58,21 +58,21 @@ def list_deliveries(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """List deliveries, the latest first."""
+    """List deliveries, latest first."""
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.reads import deliveries as reads
     from stemtide.hub.rooms.alerts.rules.alerts import DeliveryState
 
     rows = reads.all_deliveries(by=OPERATOR, state=DeliveryState.DEAD if dead else None)
     if not rows:
-        tell("No dead letter." if dead else "Nothing was sent yet.")
+        tell("No dead delivery." if dead else "No delivery yet.")
     for row in rows:
         _tell_delivery(row, as_json=as_json)
 
 
 @delivery.command("retry")
 def retry(delivery_id: DeliveryId, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Try a dead delivery again, at the clock's next look."""
+    """Retry a dead delivery at the scheduler's next run."""
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.writes import deliveries as writes
 
@@ -81,21 +81,21 @@ def retry(delivery_id: DeliveryId, data_dir: DataDir = None, as_json: AsJson = F
     give(
         {"delivery": row.uid, "state": row.state},
         as_json=as_json,
-        line=f"{row.uid} is tried again.",
+        line=f"{row.uid} will be retried.",
     )
 
 
 @delivery.command("drop")
 def drop(
     delivery_id: DeliveryId,
-    reason: Annotated[str, typer.Option(help="Why it is given up; no personal data.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    reason: Annotated[str, typer.Option(help="Reason to give it up; no personal data.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a dead delivery up."""
+    """Give up a dead delivery."""
     if not yes:
-        fail(f"this gives up delivery {delivery_id} for good; say --yes to do it", code=2)
+        fail(f"this gives up delivery {delivery_id} for good; add --yes to confirm", code=2)
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.writes import deliveries as writes
 
@@ -107,14 +107,14 @@ def drop(
 @delivery.command("secret")
 def secret(
     party: Annotated[str, typer.Argument(help="Name of the party.")],
-    address: Annotated[str, typer.Option(help="Of this contact point only.")] = "",
-    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new one first.")] = False,
+    address: Annotated[str, typer.Option(help="Only this contact point.")] = "",
+    rotate: Annotated[bool, typer.Option("--rotate", help="Create a new secret first.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what signs the alerts to a party's contact points, the newest secret first.
+    """Show the secrets that sign alerts to a party's contact points, newest first.
 
-    After --rotate the secrets before sign beside the new one for 24 hours.
+    After --rotate, the previous secrets also sign for 24 hours.
     """
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.reads import deliveries as reads
@@ -123,71 +123,73 @@ def secret(
     with told(NotFoundError):
         points = reads.points_of(party, address=address, by=OPERATOR)
     if rotate and len(points) != 1:
-        fail("say which contact point gets a new secret: --address …", code=2)
+        fail("name the contact point that gets a new secret: --address …", code=2)
     for point in points:
         moment = now()
         if rotate:
             with told(ConflictError):
-                found = writes.rotate_secret(point, actor=OPERATOR, now=moment)
+                secrets = writes.rotate_secret(point, actor=OPERATOR, now=moment)
         else:
-            found = reads.secrets(point, by=OPERATOR, now=moment)
-        for one in found:
-            row: dict[str, object] = {"address": point.address, "secret": one}
-            give(row, as_json=as_json, line=f"{point.address:40} {one}")
+            secrets = reads.secrets(point, by=OPERATOR, now=moment)
+        for value in secrets:
+            row: dict[str, object] = {"address": point.address, "secret": value}
+            give(row, as_json=as_json, line=f"{point.address:40} {value}")
 
 
 @drill.command("start")
 def start(
-    party: Annotated[list[str] | None, typer.Option(help="Name of a party; several.")] = None,
+    party: Annotated[
+        list[str] | None, typer.Option(help="Name of a party. Can be repeated.")
+    ] = None,
     everybody: Annotated[bool, typer.Option("--everybody", help="Alert all parties.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Alert parties through their ladders, marked as an exercise, to see who answers."""
+    """Send an exercise alert to parties through their contact ladders, to see who answers."""
     if everybody is bool(party):
-        fail("say whom: --party NAME, several times, or --everybody", code=2)
+        fail("name the parties: --party NAME, repeated, or --everybody", code=2)
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.writes import drills as writes
 
     with told(NotFoundError, ConflictError, InvalidError):
         uid = writes.start(None if everybody else party, by=None, now=now())
     give({"drill": uid}, as_json=as_json, line=str(uid))
-    tell(f"The hub's clock sends it. See who answers: stemtide drill show {uid}")
+    tell(f"The hub's scheduler sends it. See who answers: stemtide drill show {uid}")
 
 
 @drill.command("show")
 def show(
-    drill_id: Annotated[str, typer.Argument(help="The drill's id; the latest if left out.")] = "",
+    drill_id: Annotated[str, typer.Argument(help="The drill's id. Default: the latest.")] = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show who answered a drill when, at which step, and who did not."""
+    """Show who answered a drill, when and at which step, and who did not."""
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.reads import drills as reads
 
     rows = reads.all_drills(by=OPERATOR)
-    found = [row for row in rows if not drill_id or str(row.uid) == drill_id]
-    if not found:
-        fail("there is no such drill: start one with: stemtide drill start --everybody")
-    _tell_drill(found[0], as_json=as_json)
+    drills = [row for row in rows if not drill_id or str(row.uid) == drill_id]
+    if not drills:
+        fail("there is no such drill; start one with: stemtide drill start --everybody")
+    _tell_drill(drills[0], as_json=as_json)
 
 
 def _uid(text: str) -> UUID:
-    """An id as it was typed."""
+    """Parse an id from the command line."""
     try:
         return UUID(text)
     except ValueError:
-        fail(f"{text[:60]!r} is no id: see stemtide delivery list", code=2)
+        fail(f"{text[:60]!r} is not an id: see stemtide delivery list", code=2)
 
 
 def _tell_alert(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one alert."""
+    """Print one alert."""
     line = f"{row['id']}  {row['urgency']:8} {row['state']:12} {row['title']}"
     give(row, as_json=as_json, line=line)
 
 
 def _tell_delivery(row: "DeliveryRow", *, as_json: bool) -> None:
-    """Hand out one delivery."""
+    """Print one delivery."""
     facts: dict[str, object] = {
         "delivery": row.uid,
         "alert": row.alert,
@@ -207,7 +209,7 @@ def _tell_delivery(row: "DeliveryRow", *, as_json: bool) -> None:
 
 
 def _tell_drill(row: "DrillRow", *, as_json: bool) -> None:
-    """Hand out a drill, an answer a line."""
+    """Print a drill, one line per party."""
     tell(
         f"Drill {row.uid} of {row.started_at:%Y-%m-%d %H:%M} UTC: {row.answered} answered,"
         f" {row.missing} did not, {row.waiting} still asked."

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide document: is a document as it was when it was sealed, and by whom."""
+"""stemtide document: verify the seals and signatures of documents."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,29 +16,29 @@ _GOOD = "genuine"
 
 @document.command("verify")
 def verify(
-    file: Annotated[Path, typer.Argument(help="The PDF; or a file with its signature beside it.")],
+    file: Annotated[Path, typer.Argument(help="A PDF, or a file with a detached signature.")],
     signature: Annotated[
-        Path | None, typer.Option(help="The .p7s file beside one that is no PDF.")
+        Path | None, typer.Option(help="Detached signature (.p7s) of a file that is no PDF.")
     ] = None,
     trust: Annotated[
         Path | None,
-        typer.Option(help="Certificates that you trust (PEM): then no hub is asked."),
+        typer.Option(help="Certificates that you trust (PEM), to verify offline."),
     ] = None,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say who sealed a document, and whether it is unchanged. Exit code 0: genuine."""
+    """Show who sealed a document and whether it is unchanged. Exits with 0 if genuine."""
     content = _read(file)
     if signature is not None:
-        found = _signed(content, _read(signature), trust=trust, hub=hub, key=key)
+        report = _verify_detached(content, _read(signature), trust=trust, hub=hub, key=key)
     elif trust is not None:
-        found = _here(content, trust=trust)
+        report = _verify_locally(content, trust=trust)
     else:
         with asking(hub, key) as client:
-            found = plain(client.verify_document(content))
-    _tell(found, file=file, as_json=as_json)
-    if found["verdict"] != _GOOD:
+            report = plain(client.verify_document(content))
+    _tell(report, file=file, as_json=as_json)
+    if report["verdict"] != _GOOD:
         raise typer.Exit(1)
 
 
@@ -48,15 +48,15 @@ def certificate(
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Write the certificate that a hub seals with to a file, to trust it: see verify --trust."""
+    """Write a hub's sealing certificate to a file, for: document verify --trust."""
     with asking(hub, key) as client:
-        found = plain(client.read_seal())
-    out.write_text(found["pem"], "ascii")
-    tell(f"{out}: {found['signer']}, SHA-256 {found['fingerprint']}. Compare it by telephone.")
+        seal = plain(client.read_seal())
+    out.write_text(seal["pem"], "ascii")
+    tell(f"{out}: {seal['signer']}, SHA-256 {seal['fingerprint']}. Compare it by telephone.")
 
 
-def _here(content: bytes, *, trust: Path) -> dict[str, Any]:
-    """What is found on this machine, with certificates that the person trusts."""
+def _verify_locally(content: bytes, *, trust: Path) -> dict[str, Any]:
+    """Verify a PDF on this machine, with certificates that the user trusts."""
     from datetime import UTC, datetime
 
     from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
@@ -65,10 +65,10 @@ def _here(content: bytes, *, trust: Path) -> dict[str, Any]:
     return verify_pdf(content, trusted=trusted, now=datetime.now(UTC)).model_dump(mode="json")
 
 
-def _signed(
+def _verify_detached(
     content: bytes, signature: bytes, *, trust: Path | None, hub: str, key: str
 ) -> dict[str, Any]:
-    """What is found of a file that is no PDF, whose signature lies beside it."""
+    """Verify a file that is no PDF against its detached signature."""
     import hashlib
     from datetime import UTC, datetime
 
@@ -81,21 +81,21 @@ def _signed(
         import tempfile
 
         with asking(hub, key) as client, tempfile.TemporaryDirectory() as folder:
-            kept = Path(folder) / "hub.pem"
-            kept.write_text(plain(client.read_seal())["pem"], "ascii")
-            named = trusted_in(kept)
-    told = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+            pem_file = Path(folder) / "hub.pem"
+            pem_file.write_text(plain(client.read_seal())["pem"], "ascii")
+            named = trusted_in(pem_file)
+    file_facts = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
     try:
-        seen = verify_bytes(content, signature, named=named, now=datetime.now(UTC))
+        seal = verify_bytes(content, signature, named=named, now=datetime.now(UTC))
     except SignatureError as error:
-        return {"verdict": "unreadable", "seals": [], "why": str(error), **told}
-    good = _GOOD if seen.trust != "none" else "untrusted"
-    verdict = good if seen.is_intact else "changed"
-    return {"verdict": verdict, "seals": [seen.model_dump(mode="json")], "why": "", **told}
+        return {"verdict": "unreadable", "seals": [], "why": str(error), **file_facts}
+    good = _GOOD if seal.trust != "none" else "untrusted"
+    verdict = good if seal.is_intact else "changed"
+    return {"verdict": verdict, "seals": [seal.model_dump(mode="json")], "why": "", **file_facts}
 
 
 def _certificates(path: Path) -> tuple[Any, ...]:
-    """The certificates in a file that the person trusts."""
+    """Read the certificates that the user trusts."""
     from stemtide.hub.platform.documents.seal_files import SealFileError, trusted_in
 
     try:
@@ -105,16 +105,18 @@ def _certificates(path: Path) -> tuple[Any, ...]:
 
 
 def _read(path: Path) -> bytes:
-    """A file's content."""
+    """Return a file's content; end the command if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
         fail(f"{path} cannot be read: {error.strerror}", code=2)
 
 
-def _tell(found: dict[str, Any], *, file: Path, as_json: bool) -> None:
-    """Hand out what was found."""
-    give(found, as_json=as_json, line=f"{found['verdict']:10}  {file}  {found['why']}".rstrip())
-    for one in [] if as_json else found["seals"]:
-        state = "as it was" if one["is_intact"] else "CHANGED"
-        print(f"  {one['signer']}, {one['sealed_at']}, {state}, certificate {one['fingerprint']}")
+def _tell(report: dict[str, Any], *, file: Path, as_json: bool) -> None:
+    """Print a verification report."""
+    give(report, as_json=as_json, line=f"{report['verdict']:10}  {file}  {report['why']}".rstrip())
+    for seal in [] if as_json else report["seals"]:
+        state = "as it was" if seal["is_intact"] else "CHANGED"
+        print(
+            f"  {seal['signer']}, {seal['sealed_at']}, {state}, certificate {seal['fingerprint']}"
+        )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide agent: run a provider's end of the wire."""
+"""stemtide agent: run and inspect a provider's agent."""
 
 import os
 from dataclasses import replace
@@ -20,11 +20,11 @@ agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
 def start(
     config: Annotated[
         Path | None,
-        typer.Option(help="Its agent.toml; settings may also come as STEMTIDE_AGENT_…"),
+        typer.Option(help="Path of agent.toml; settings may also be set as STEMTIDE_AGENT_…"),
     ] = None,
     http_workers: Annotated[
         int | None,
-        typer.Option(min=1, max=64, help="Processes that answer requests; goes over the settings."),
+        typer.Option(min=1, max=64, help="Processes that answer requests; overrides the settings."),
     ] = None,
     snapshot: Annotated[
         Path | None,
@@ -34,9 +34,9 @@ def start(
             show_default=False,
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Say the address as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
-    """Start an agent beside the upload path.
+    """Start an agent.
 
     Settings and policy are in docs/use/agent.md. Ctrl-C or SIGTERM stops it.
     """
@@ -46,8 +46,8 @@ def start(
     from stemtide.agent.process.supervisor import serve
 
     with told(ConfigError, OSError):
-        given = {f"{PREFIX}SNAPSHOT_FILE": str(snapshot.resolve())} if snapshot else {}
-        settings = load(config, env={**os.environ, **given})
+        overrides = {f"{PREFIX}SNAPSHOT_FILE": str(snapshot.resolve())} if snapshot else {}
+        settings = load(config, env={**os.environ, **overrides})
         if http_workers is not None:
             settings = replace(settings, http_workers=http_workers)
         serve(settings, as_json=as_json)
@@ -56,20 +56,20 @@ def start(
 @agent.command("statements")
 def statements(
     config: Annotated[
-        Path | None, typer.Option(help="Its agent.toml, with a [transparency] table.")
+        Path | None, typer.Option(help="Path of an agent.toml with a [transparency] table.")
     ] = None,
     since: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Blocks of this day (UTC) and later."),
+        typer.Option(formats=["%Y-%m-%d"], help="Only blocks since this day (UTC)."),
     ] = None,
     every: Annotated[
-        bool, typer.Option("--all", help="Also those that the agent has posted.")
+        bool, typer.Option("--all", help="Include those that the agent has posted.")
     ] = False,
 ) -> None:
-    """Write the statements of reasons for what the agent blocked, one JSON object a line.
+    """Print the statements of reasons for content that the agent blocked, as JSON lines.
 
-    For review, and for `stemtide statement post`. The agent may be running. Exercises, holds and
-    logs restrict nothing, and have none.
+    Use it for review, and for `stemtide statement post`. The agent may be running. Exercises, holds
+    and logs restrict nothing and have none.
     """
     from stemtide.agent.config.settings import ConfigError, load
     from stemtide.agent.outbox.restrictions import POSTED, read_all
@@ -81,11 +81,11 @@ def statements(
         first = since.replace(tzinfo=UTC) if since else None
         rows = read_all(settings.data_dir, since=first)
     if settings.transparency is None:
-        fail("transparency: is missing; docs/use/statements.md says what it holds", code=2)
+        fail("[transparency] is missing in agent.toml; see docs/use/statements.md", code=2)
     left = [row for row in rows if every or row.state != POSTED]
-    for one in left:
-        made = statement(one, settings.transparency)
-        give(made, as_json=True, line="")
+    for restriction in left:
+        body = statement(restriction, settings.transparency)
+        give(body, as_json=True, line="")
     tell(f"{len(left):,} statements; {len(rows) - len(left):,} were posted before.")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide agent companion: how a provider's own HMA is kept up."""
+"""stemtide agent companion: the sync of signals to a provider's own HMA."""
 
 import asyncio
 from pathlib import Path
@@ -12,24 +12,24 @@ from stemtide.cli.output import fail, give, tell, told
 if TYPE_CHECKING:  # at run time it is imported where used, so that --help stays fast
     from stemtide.agent.config.settings import Config
 
-companion = typer.Typer(no_args_is_help=True, help="A provider's own HMA, kept up by the agent.")
+companion = typer.Typer(no_args_is_help=True, help="Sync of signals to a provider's own HMA.")
 
 _Agent = Annotated[str, typer.Option(help="The agent's address (http://…).")]
 _Token = Annotated[
     str, typer.Option(envvar="STEMTIDE_AGENT_TOKEN", help="The agent's token, if it has one.")
 ]
-_Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 @companion.command("status")
 def status(agent: _Agent, token: _Token = "", as_json: _Json = False) -> None:
-    """Say what HMA was handed, what waits, and what it matches.
+    """Show the sync with HMA: signals handed over, queued and matched.
 
-    Exit code 1 while something is wrong.
+    Exits with 1 while there is a problem.
     """
-    found = _ask("GET", agent, "/companion", token=token)
-    give(found, as_json=as_json, line=_standing(found))
-    if trouble := found.get("trouble"):
+    report = _ask("GET", agent, "/companion", token=token)
+    give(report, as_json=as_json, line=_status_text(report))
+    if trouble := report.get("trouble"):
         fail(str(trouble))
 
 
@@ -37,30 +37,28 @@ def status(agent: _Agent, token: _Token = "", as_json: _Json = False) -> None:
 def rebuild(
     agent: _Agent,
     token: _Token = "",
-    anew: Annotated[
-        bool, typer.Option("--anew", help="Delete the agent's banks first, whoever filled them.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Really delete them.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="First delete the agent's banks.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the deletion.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Have HMA hold exactly what it should: ask it for each content, and hand over what it lost.
+    """Make HMA hold exactly the signals it should: check each one and send the missing ones.
 
-    With --anew the banks are deleted, made and filled again: where the agent's memory was lost, or
-    HMA was put back from a backup. They match nothing until HMA has indexed them.
+    With --anew, the banks are deleted, created and filled again: use it if the agent lost its data,
+    or if HMA was restored from a backup. Banks match nothing until HMA has indexed them.
     """
     if anew and not yes:
         fail("--anew deletes the agent's banks at HMA and fills them again; add --yes", code=2)
-    found = _ask("POST", agent, "/companion/rebuild", token=token, sent={"anew": anew})
-    done = "the banks are emptied and filled" if anew else "each content is asked for"
-    give(found, as_json=as_json, line=f"{done}; see `stemtide agent companion status`")
+    report = _ask("POST", agent, "/companion/rebuild", token=token, sent={"anew": anew})
+    done = "the banks are deleted and filled again" if anew else "each content is asked for"
+    give(report, as_json=as_json, line=f"{done}; see `stemtide agent companion status`")
 
 
 @companion.command("check")
 def check(
-    config: Annotated[Path | None, typer.Option(help="The agent's agent.toml.")] = None,
+    config: Annotated[Path | None, typer.Option(help="Path of the agent's agent.toml.")] = None,
     as_json: _Json = False,
 ) -> None:
-    """Ask HMA, as agent.toml names it, whether it can be kept up. Changes nothing.
+    """Check whether the HMA that agent.toml names can be kept in sync. Changes nothing.
 
     The agent need not run.
     """
@@ -70,64 +68,64 @@ def check(
     with told(ConfigError, OSError):
         settings = load(config)
     with told(HmaError):
-        found = asyncio.run(_look(settings))
-    give(found, as_json=as_json, line=_looked(found))
-    if found["missing_kinds"] or found["standing"]:
-        tell("stemtide: what is missing or not well is not kept up")
+        report = asyncio.run(_inspect(settings))
+    give(report, as_json=as_json, line=_check_text(report))
+    if report["missing_kinds"] or report["standing"]:
+        tell("stemtide: missing or unhealthy parts are not kept in sync")
         raise typer.Exit(1)
 
 
-async def _look(settings: "Config") -> dict[str, Any]:
-    """What HMA says of itself."""
+async def _inspect(settings: "Config") -> dict[str, Any]:
+    """Ask HMA for its health, signal types and banks."""
     from stemtide.agent.config.companion import TYPE_OF
     from stemtide.agent.hma.client import Line
 
-    given = settings.companion
-    if given is None:
-        fail("agent.toml has no [companion]; write it, and the url of your HMA into it")
-    async with Line(given) as line:
+    companion = settings.companion
+    if companion is None:
+        fail("agent.toml has no [companion] table; add one with the url of your HMA")
+    async with Line(companion) as line:
         standing, kinds = await line.standing(), await line.kinds()
-        banks = {name: await line.bank(name) for name in given.banks}
+        banks = {name: await line.bank(name) for name in companion.banks}
     return {
-        "hma": given.url,
+        "hma": companion.url,
         "standing": standing,
-        "kinds": sorted(kinds & given.kinds),
-        "missing_kinds": sorted(TYPE_OF[kind] for kind in given.kinds - kinds),
+        "kinds": sorted(kinds & companion.kinds),
+        "missing_kinds": sorted(TYPE_OF[kind] for kind in companion.kinds - kinds),
         "banks": {
             name: bank.matching_enabled_ratio if bank else None for name, bank in banks.items()
         },
     }
 
 
-def _looked(found: dict[str, Any]) -> str:
-    lines = [f"{found['hma']}  {found['standing'] or 'is well'}"]
-    lines.append(f"matches {', '.join(found['kinds']) or 'nothing'}")
-    if found["missing_kinds"]:
-        lines.append(f"does not match {', '.join(found['missing_kinds'])}")
-    for name, ratio in found["banks"].items():
+def _check_text(report: dict[str, Any]) -> str:
+    lines = [f"{report['hma']}  {report['standing'] or 'is well'}"]
+    lines.append(f"matches {', '.join(report['kinds']) or 'nothing'}")
+    if report["missing_kinds"]:
+        lines.append(f"does not match {', '.join(report['missing_kinds'])}")
+    for name, ratio in report["banks"].items():
         is_there = "is not there yet" if ratio is None else f"answers {100 * ratio:.0f} %"
         lines.append(f"{name}  {is_there}")
     return "\n".join(lines)
 
 
-def _standing(found: dict[str, Any]) -> str:
-    reached = "answers" if found.get("reachable") else "does not answer"
-    lines = [f"{found.get('hma', 'HMA')}  {reached}"]
+def _status_text(report: dict[str, Any]) -> str:
+    reached = "answers" if report.get("reachable") else "does not answer"
+    lines = [f"{report.get('hma', 'HMA')}  {reached}"]
     lines.append(
-        f"handed over: {found.get('handed')}, waiting: {found.get('waiting')}, "
-        f"to be deleted: {found.get('leaving')}"
+        f"handed over: {report.get('handed')}, waiting: {report.get('waiting')}, "
+        f"to be deleted: {report.get('leaving')}"
     )
-    behind_s = found.get("behind_s")
+    behind_s = report.get("behind_s")
     if behind_s is None:
         lines.append("matched: not known yet")
     elif behind_s:
-        lines.append(f"not matched yet: {found['unmatched']}, the first for {behind_s:.0f} s")
+        lines.append(f"not matched yet: {report['unmatched']}, the first for {behind_s:.0f} s")
     else:
-        lines.append(f"matched: all of them, at {found['matched_at']}")
+        lines.append(f"matched: all of them, at {report['matched_at']}")
     more = [
-        f"{words}: {found[name]}"
+        f"{words}: {report[name]}"
         for name, words in (("refused", "refused"), ("doubtful", "in doubt"))
-        if found.get(name)
+        if report.get(name)
     ]
     return "\n".join([*lines, *more])
 
@@ -145,9 +143,9 @@ def _ask(
             method, f"{agent.rstrip('/')}{path}", headers=headers, json=sent, timeout=60
         )
         answer.raise_for_status()
-        found: dict[str, Any] = answer.json()
+        body: dict[str, Any] = answer.json()
     except httpx.HTTPStatusError as error:
-        fail(f"the agent at {agent} said: {detail_of(error.response)}")
+        fail(f"the agent at {agent} answered: {detail_of(error.response)}")
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         fail(f"the agent at {agent} cannot be reached ({error}); is it running?")
-    return found
+    return body

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide agent live: the segments of a stream, as they are written, to an agent."""
+"""stemtide agent live: send the segments of a stream to an agent as they are written."""
 
 import time
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _SETTLED_S = 1.0
 
 def live(
     names: Annotated[
-        list[str], typer.Argument(metavar="SEGMENT|FOLDER…", help="Segments, in their order.")
+        list[str], typer.Argument(metavar="SEGMENT|FOLDER…", help="Segments, in order.")
     ],
     agent: Annotated[str, typer.Option(help="The agent's address (http://…).")],
     stream: Annotated[str, typer.Option(help="Name of the stream.")],
@@ -29,19 +29,21 @@ def live(
     ] = None,
     follow_s: Annotated[
         float,
-        typer.Option(min=0, help="Wait for further files in the folders until none came so long."),
+        typer.Option(min=0, help="Seconds to wait for further files in the folders."),
     ] = 0.0,
     ref: Annotated[str, typer.Option(help="Your own id of the stream.")] = "",
-    look: Annotated[bool, typer.Option("--look", help="Decide, and do nothing.")] = False,
+    look: Annotated[bool, typer.Option("--look", help="Decide without taking action.")] = False,
     token: Annotated[
         str, typer.Option(envvar="STEMTIDE_AGENT_TOKEN", help="The agent's token, if it has one.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
 ) -> None:
-    """Send a live stream to an agent, segment by segment, and say what is on.
+    """Send a live stream to an agent, segment by segment, and print its matches.
 
-    The files of a folder are sent in the order of their names, each when it is whole. At the end
-    the stream is ended.
+    Files of a folder are sent in order of their names, each once it is complete. At the end, the
+    stream is closed.
     """
     import httpx
 
@@ -51,26 +53,26 @@ def live(
         path = f"/live/{stream}"
         if init is not None:
             _ask(client, "PUT", f"{path}/init", content=_read(init), params=about)
-        asked = about | ({"look": "1"} if look else {})
+        params = about | ({"look": "1"} if look else {})
         for segment in _segments(names, follow_s=follow_s):
-            answer = _ask(client, "POST", path, content=_read(segment), params=asked)
-            told: dict[str, Any] = {"file": str(segment), **answer.json()}
-            give(told, as_json=as_json, line=_line(told))
+            answer = _ask(client, "POST", path, content=_read(segment), params=params)
+            row: dict[str, Any] = {"file": str(segment), **answer.json()}
+            give(row, as_json=as_json, line=_line(row))
         _ask(client, "DELETE", path)
 
 
 def _segments(names: list[str], *, follow_s: float) -> Iterator[Path]:
-    """Give each file once, when it is whole: those there are, then those that come."""
+    """Yield each file once it is complete: first those present, then new ones."""
     sent: set[Path] = set()
     last_at = time.monotonic()
     while True:
         waiting = [file for file in _files(names) if file not in sent]
-        for place, one in enumerate(waiting):
+        for place, segment in enumerate(waiting):
             is_last = place == len(waiting) - 1
-            if is_last and follow_s and time.time() - one.stat().st_mtime < _SETTLED_S:
+            if is_last and follow_s and time.time() - segment.stat().st_mtime < _SETTLED_S:
                 break
-            sent.add(one)
-            yield one
+            sent.add(segment)
+            yield segment
             last_at = time.monotonic()
         if not waiting and time.monotonic() - last_at >= follow_s:
             return
@@ -78,13 +80,15 @@ def _segments(names: list[str], *, follow_s: float) -> Iterator[Path]:
 
 
 def _files(names: list[str]) -> list[Path]:
-    found: list[Path] = []
+    files: list[Path] = []
     for name in names:
         path = Path(name)
         if not path.exists():
-            fail(f"{name} is no file and no folder here", code=2)
-        found += sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else [path]
-    return found
+            fail(f"{name} is not a file or folder", code=2)
+        files += (
+            sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
+        )
+    return files
 
 
 def _read(path: Path) -> bytes:
@@ -111,19 +115,19 @@ def _ask(
         answer = client.request(method, path, content=content, params=params, headers=kind)
         answer.raise_for_status()
     except httpx.HTTPStatusError as error:
-        fail(f"the agent at {client.base_url} said: {detail_of(error.response)}")
+        fail(f"the agent at {client.base_url} answered: {detail_of(error.response)}")
     except httpx.HTTPError as error:
         fail(f"the agent at {client.base_url} cannot be reached ({error}); is it running?")
     return answer
 
 
-def _line(told: dict[str, Any]) -> str:
-    """An answer in words."""
-    for remark in told["remarks"]:
-        tell(f"  {told['file']}: {remark}")
-    action = told["decision"]["action"] or "no match"
-    words = [f"{told['file']}  [{told['at_s']}-{told['until_s']} s]  {action}"]
-    for one in told["alarms"]:
-        how = "begins" if one["is_new"] else "goes on"
-        words.append(f"  {one['signal']}  {one['kind']}, {how}")
+def _line(report: dict[str, Any]) -> str:
+    """Describe a response for people."""
+    for remark in report["remarks"]:
+        tell(f"  {report['file']}: {remark}")
+    action = report["decision"]["action"] or "no match"
+    words = [f"{report['file']}  [{report['at_s']}-{report['until_s']} s]  {action}"]
+    for alarm in report["alarms"]:
+        status = "begins" if alarm["is_new"] else "goes on"
+        words.append(f"  {alarm['signal']}  {alarm['kind']}, {status}")
     return "\n".join(words)

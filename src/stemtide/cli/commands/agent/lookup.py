@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Look content up at a running agent, by its fingerprints: the content itself is not sent."""
+"""Look content up at a running agent by its fingerprints; the content itself is not sent."""
 
 import json
 from collections.abc import Iterator
@@ -19,9 +19,9 @@ _TIMEOUT_S = 60
 def ask_agent(
     names: list[str], *, agent: str, token: str
 ) -> Iterator[tuple[dict[str, object], str]]:
-    """Ask an agent about each file, folder or URL; it looks, and does nothing because of it.
+    """Look up each file, folder or URL at an agent, which takes no action.
 
-    yields: one answer for each piece of content, as a row and in words.
+    yields: one response for each piece of content, as a row and as text.
     """
     import httpx
 
@@ -30,23 +30,23 @@ def ask_agent(
 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(base_url=agent, headers=headers, timeout=_TIMEOUT_S) as client:
-        for named in read_all(names, asked=Asked(views=True)):
+        for named in read_all(names, options=Asked(views=True)):
             body = {"items": [_item(named.fingerprints)]}
             try:
                 response = client.post("/match", params={"look": "1"}, json=body)
                 response.raise_for_status()
                 (answer,) = response.json()["items"]
             except httpx.HTTPStatusError as error:
-                fail(f"{named.name}: the agent at {agent} said: {detail_of(error.response)}")
+                fail(f"{named.name}: the agent at {agent} answered: {detail_of(error.response)}")
             except httpx.HTTPError as error:
                 fail(f"the agent at {agent} cannot be reached ({error}); is it running?")
             except (ValueError, KeyError, TypeError):
-                fail(f"{agent} answered, but not as an agent does; check the address")
-            yield _answer(named, answer)
+                fail(f"{agent} is not an agent: its response cannot be read; check the address")
+            yield _row_and_text(named, answer)
 
 
 def detail_of(response: "httpx.Response") -> str:
-    """What a problem document says, or the bare status."""
+    """Return the detail of a problem document, or the bare status."""
     try:
         return str(response.json()["detail"])
     except (json.JSONDecodeError, KeyError, TypeError):
@@ -54,11 +54,11 @@ def detail_of(response: "httpx.Response") -> str:
 
 
 def _item(prints: "Fingerprints") -> dict[str, object]:
-    """All fingerprints of one piece of content, as POST /match reads them."""
-    each = [
-        {"kind": one.kind, "value": one.hex, "part": one.part}
-        | ({} if one.quality is None else {"quality": one.quality})
-        for one in prints.each
+    """Return the fingerprints of one piece of content, as POST /match reads them."""
+    fingerprints = [
+        {"kind": fingerprint.kind, "value": fingerprint.hex, "part": fingerprint.part}
+        | ({} if fingerprint.quality is None else {"quality": fingerprint.quality})
+        for fingerprint in prints.each
     ]
     views = [
         {
@@ -70,11 +70,11 @@ def _item(prints: "Fingerprints") -> dict[str, object]:
         }
         for view in prints.views
     ]
-    return {"fingerprints": each, "views": views}
+    return {"fingerprints": fingerprints, "views": views}
 
 
-def _answer(named: "Named", answer: dict[str, Any]) -> tuple[dict[str, object], str]:
-    """What an agent says of one piece of content, as a row and in words."""
+def _row_and_text(named: "Named", answer: dict[str, Any]) -> tuple[dict[str, object], str]:
+    """Return an agent's response for one piece of content, as a row and as text."""
     matches, action = answer["matches"], answer["decision"]["action"]
     remarks = [*named.fingerprints.remarks, *answer["remarks"]]
     row = {"file": named.name, "action": action, "matches": matches, "remarks": remarks}
@@ -83,17 +83,17 @@ def _answer(named: "Named", answer: dict[str, Any]) -> tuple[dict[str, object], 
 
 
 def no_match(prints: "Fingerprints") -> str:
-    """Say that nothing matched, and what that is worth."""
+    """Describe a look-up without a match, and whether it was complete."""
     return "no match, but not all could be looked at" if prints.is_incomplete else "no match"
 
 
 def about(labels: list[str], shared_by: str) -> list[str]:
-    """The labels and the sharer of a signal, in words."""
+    """Return the labels of a signal and who shared it, for people."""
     return [*labels, *([f"shared by {shared_by}"] if shared_by else [])]
 
 
 def _line(match: dict[str, Any]) -> str:
-    """An agent's match in words."""
+    """Describe an agent's match for people."""
     words = [f"  {match['signal']}  {match['kind']}"]
     words += [match["part"]] if match["part"] else []
     words.append(_nearness(match))
@@ -107,7 +107,7 @@ def _line(match: dict[str, Any]) -> str:
 
 
 def _nearness(match: dict[str, Any]) -> str:
-    """How near an agent's match is."""
+    """Describe the distance or confidence of a match."""
     if match["kind"] == "url" and match["transform"]:
         return f"covers the whole {match['transform']}"
     if match["kind"] == "pdq":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide hash and match: fingerprints of files, and what they find."""
+"""stemtide hash and match: fingerprint files, and look them up."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,72 +21,76 @@ _LOCAL = "local"
 _LEAST_PLACES = 8
 """From 8 agreeing places on it is probable, from 10 on sure: see docs/understand/pictures.md."""
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 def hash_files(
     names: Annotated[
-        list[str], typer.Argument(metavar="FILE|FOLDER|URL|-…", help="What to fingerprint.")
+        list[str], typer.Argument(metavar="FILE|FOLDER|URL|-…", help="Content to fingerprint.")
     ],
     robust: Annotated[
-        bool, typer.Option("--robust", help="Crops as well, so that cropped copies are found.")
+        bool, typer.Option("--robust", help="Add fingerprints of crops, to match cropped copies.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fingerprint pictures, films, sounds, texts, archives and URLs, as they are shared.
+    """Fingerprint pictures, videos, audio, texts, archives and URLs, as they are shared.
 
-    Nothing leaves this machine. Files are decoded in a limited process of their own.
+    Nothing leaves this machine. Files are decoded in a sandboxed process.
     """
     from stemtide.cli.content import ContentNameError, read_all
     from stemtide.fingerprints.analysis import Asked
 
     try:
-        for one in read_all(names, asked=Asked(share=True, robust=robust)):
-            prints = one.fingerprints
+        for content in read_all(names, options=Asked(share=True, robust=robust)):
+            prints = content.fingerprints
             row: dict[str, object] = {
-                "name": one.name,
+                "name": content.name,
                 "media_type": prints.media_type,
                 "size_bytes": prints.size_bytes,
                 "fingerprints": [
                     {
-                        "kind": each.kind,
-                        "value": each.hex,
-                        "quality": each.quality,
-                        "part": each.part,
+                        "kind": fingerprint.kind,
+                        "value": fingerprint.hex,
+                        "quality": fingerprint.quality,
+                        "part": fingerprint.part,
                     }
-                    for each in prints.each
+                    for fingerprint in prints.each
                 ],
                 "remarks": list(prints.remarks),
             }
             lines = [
-                f"{each.kind:7} {_short(each.hex)}"
-                + (f"  quality {each.quality}" if each.quality is not None else "")
-                + (f"  {each.part}" if each.part else "")
-                for each in prints.each
+                f"{fingerprint.kind:7} {_short(fingerprint.hex)}"
+                + (f"  quality {fingerprint.quality}" if fingerprint.quality is not None else "")
+                + (f"  {fingerprint.part}" if fingerprint.part else "")
+                for fingerprint in prints.each
             ]
-            give(row, as_json=as_json, line="\n".join([one.name, *(f"  {line}" for line in lines)]))
+            give(
+                row,
+                as_json=as_json,
+                line="\n".join([content.name, *(f"  {line}" for line in lines)]),
+            )
             for remark in prints.remarks:
-                tell(f"  {one.name}: {remark}")
+                tell(f"  {content.name}: {remark}")
     except ContentNameError as error:
         fail(str(error))
 
 
 def match_files(
     names: Annotated[
-        list[str], typer.Argument(metavar="FILE|FOLDER|URL|-…", help="What to look up.")
+        list[str], typer.Argument(metavar="FILE|FOLDER|URL|-…", help="Content to look up.")
     ],
     against: Annotated[
         list[str],
         typer.Option(
             help="An agent's address (http://…), a feed saved with 'stemtide feed follow --json', "
-            "or a file or folder to compare with. Give it several times for several."
+            "or a file or folder to compare with. Can be repeated."
         ),
     ],
     token: Annotated[
         str, typer.Option(envvar="STEMTIDE_AGENT_TOKEN", help="The agent's token, if it has one.")
     ] = "",
     within_bits: Annotated[
-        int | None, typer.Option(min=0, max=64, help="PDQ distance that still matches.")
+        int | None, typer.Option(min=0, max=64, help="Maximum PDQ distance of a match.")
     ] = None,
     local: Annotated[
         bool,
@@ -98,19 +102,19 @@ def match_files(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say which signals, or which other files, content matches, how, and how near.
+    """Show which signals or other files content matches, how, and how closely.
 
-    Exit code 0: looked up, whether or not something matched.
+    Exits with 0 if content was looked up, whether or not something matched.
     """
     from stemtide.cli.content import ContentNameError
 
-    agents = [one for one in against if one.startswith(ADDRESSES)]
+    agents = [reference for reference in against if reference.startswith(ADDRESSES)]
     if agents and len(against) > 1:
-        fail("name one agent, or files, not both", code=2)
+        fail("name either one agent or files", code=2)
     if agents and local:
         fail("--local compares files here: local features are never sent or shared", code=2)
     if agents and within_bits is not None:
-        fail("--within-bits is for files and feeds: an agent keeps to its signals' own", code=2)
+        fail("--within-bits is for files and feeds: an agent uses the limit of each signal", code=2)
     try:
         rows = (
             ask_agent(names, agent=agents[0], token=token)
@@ -126,54 +130,54 @@ def match_files(
 def _look_up(
     names: list[str], *, against: list[str], within_bits: int | None, local: bool
 ) -> Iterator[tuple[dict[str, object], str]]:
-    """Match against saved feeds and other files."""
+    """Match content against saved feeds and other files."""
     from stemtide.cli.content import read_all
     from stemtide.fingerprints.analysis import Asked
 
-    held, places = _Named(), _Places()
-    feeds = [one for one in against if one.endswith((".jsonl", ".ndjson"))]
+    signals, places = _NamedLibrary(), _LocalFeatures()
+    feeds = [reference for reference in against if reference.endswith((".jsonl", ".ndjson"))]
     for feed in feeds:
-        _load_feed(Path(feed), held)
+        _load_feed(Path(feed), signals)
     for other in read_all(
-        (one for one in against if one not in feeds),
-        asked=Asked(share=True, robust=True, local=local),
+        (reference for reference in against if reference not in feeds),
+        options=Asked(share=True, robust=True, local=local),
     ):
-        _put_file(other.name, other.fingerprints, held)
+        _put_file(other.name, other.fingerprints, signals)
         places.put(other)
-    if not len(held.library):
-        tell("There is nothing to match against: the named feeds and files hold no fingerprint.")
-    for one in read_all(names, asked=Asked(views=True, local=local)):
-        found = held.library.match(one.fingerprints, within_bits=within_bits)
-        told = [
-            each | held.about.get(each["against"], {})
-            for match in found
-            for each in _told(match, held.names[match.key])
+    if not len(signals.library):
+        tell("Nothing to match against: the feeds and files have no fingerprint.")
+    for content in read_all(names, options=Asked(views=True, local=local)):
+        matches = signals.library.match(content.fingerprints, within_bits=within_bits)
+        rows = [
+            match_row | signals.about.get(match_row["against"], {})
+            for match in matches
+            for match_row in _match_rows(match, signals.names[match.key])
         ]
-        told += places.find(one)
+        rows += places.find(content)
         row: dict[str, object] = {
-            "file": one.name,
-            "matches": told,
-            "remarks": list(one.fingerprints.remarks),
+            "file": content.name,
+            "matches": rows,
+            "remarks": list(content.fingerprints.remarks),
         }
-        said = [*map(_line, told)] or [f"  {no_match(one.fingerprints)}"]
-        said += [f"  {remark}" for remark in one.fingerprints.remarks]
-        yield row, "\n".join([one.name, *said])
+        lines = [*map(_line, rows)] or [f"  {no_match(content.fingerprints)}"]
+        lines += [f"  {remark}" for remark in content.fingerprints.remarks]
+        yield row, "\n".join([content.name, *lines])
 
 
-def _told(match: "Match", against: str) -> Iterator[dict[str, Any]]:
-    """What is said of a match: one row, or one for each stretch of it."""
+def _match_rows(match: "Match", against: str) -> Iterator[dict[str, Any]]:
+    """Yield one row for a match, or one for each matching stretch of it."""
     row = {"against": against, "type": match.kind, "part": match.part}
     if not match.found:
         near = {"distance": match.distance_bits, "confidence": match.confidence}
         yield row | near | {"transform": match.transform}
-    for each in match.found:
+    for stretch in match.found:
         yield row | {
-            "score": round(each.score, 2),
-            "confidence": round(each.confidence, 4),
-            "query_span_s": _span(each.query_span),
-            "signal_span_s": _span(each.signal_span),
-            "speed": None if each.speed is None else round(each.speed, 3),
-            "transform": each.transform,
+            "score": round(stretch.score, 2),
+            "confidence": round(stretch.confidence, 4),
+            "query_span_s": _span(stretch.query_span),
+            "signal_span_s": _span(stretch.signal_span),
+            "speed": None if stretch.speed is None else round(stretch.speed, 3),
+            "transform": stretch.transform,
         }
 
 
@@ -182,7 +186,7 @@ def _span(span: "Span | None") -> list[float] | None:
 
 
 def _line(row: dict[str, Any]) -> str:
-    """A match in words."""
+    """Describe a match for people."""
     words = [f"  {row['against']}  {row['type']}"]
     words += [row["part"]] if row["part"] else []
     if row["type"] == _LOCAL:
@@ -200,14 +204,15 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _short(text: str) -> str:
-    """A value for reading; the whole of a long one is in --json."""
+    """Shorten a long value for display; --json prints all of it."""
     most = 64
     return text if len(text) <= most else f"{text[:24]}… ({len(text) // 2:,} bytes)"
 
 
-class _Named:
-    """A library whose signals have names. names: by the number that stands for each.
+class _NamedLibrary:
+    """A library of signals with names.
 
+    names: the name of each signal, by its key in the library.
     about: labels and sharer, by the name of a signal.
     """
 
@@ -220,21 +225,21 @@ class _Named:
         self._numbers: dict[str, int] = {}
 
     def add(self, name: str, place: int) -> int:
-        """Return a number of its own for one more fingerprint of something of this name."""
+        """Return a new key for one more fingerprint of content with this name."""
         self._numbers[f"{name} [{place}]"] = len(self.names)
         self.names.append(name)
         return len(self.names) - 1
 
     def number_of(self, name: str) -> int:
-        """Return the number that stands for a name."""
+        """Return the key of a name; a new name gets a new key."""
         number = self._numbers.setdefault(name, len(self.names))
         if number == len(self.names):
             self.names.append(name)
         return number
 
 
-class _Places:
-    """Pictures known by places in them: a second look, for whoever holds both files."""
+class _LocalFeatures:
+    """Local features of pictures: a second comparison, for those who hold both files."""
 
     def __init__(self) -> None:
         from stemtide.matching.local import LocalIndex
@@ -242,46 +247,48 @@ class _Places:
         self._index = LocalIndex()
         self._names: list[str] = []
 
-    def put(self, one: "Named") -> None:
-        """Hold a picture, if its places were asked for."""
-        if one.local:
-            self._index.put([len(self._names)], [one.local[0]])
-            self._names.append(one.name)
+    def put(self, content: "Named") -> None:
+        """Add a picture, if its local features were requested."""
+        if content.local:
+            self._index.put([len(self._names)], [content.local[0]])
+            self._names.append(content.name)
 
-    def find(self, one: "Named") -> list[dict[str, Any]]:
-        """Tell the pictures that share places with this one, in rows as other matches."""
-        if not one.local:
+    def find(self, content: "Named") -> list[dict[str, Any]]:
+        """Return the pictures that share local features with this one, as match rows."""
+        if not content.local:
             return []
-        found = self._index.find(one.local[0], mirrored=one.local[1])
+        matches = self._index.find(content.local[0], mirrored=content.local[1])
         return [
             {
-                "against": self._names[each.key],
+                "against": self._names[match.key],
                 "type": _LOCAL,
                 "part": "",
-                "score": each.score,
-                "confidence": round(each.confidence, 4),
+                "score": match.score,
+                "confidence": round(match.confidence, 4),
                 "query_span_s": None,
                 "signal_span_s": None,
                 "speed": None,
-                "transform": each.transform,
+                "transform": match.transform,
             }
-            for each in found
-            if each.score >= _LEAST_PLACES
+            for match in matches
+            if match.score >= _LEAST_PLACES
         ]
 
 
-def _put_file(name: str, prints: "Fingerprints", held: _Named) -> None:
-    """Hold a file's fingerprints under its name."""
+def _put_file(name: str, prints: "Fingerprints", signals: _NamedLibrary) -> None:
+    """Add the fingerprints of a file under its name."""
     from stemtide.fingerprints.kinds import MIN_QUALITY
     from stemtide.matching.library import Entry
 
-    for place, one in enumerate(prints.each):
-        if one.quality is None or one.quality >= MIN_QUALITY:
-            held.library.put([Entry(held.add(name, place), kind=one.kind, value=one.value)])
+    for place, fingerprint in enumerate(prints.each):
+        if fingerprint.quality is None or fingerprint.quality >= MIN_QUALITY:
+            signals.library.put(
+                [Entry(signals.add(name, place), kind=fingerprint.kind, value=fingerprint.value)]
+            )
 
 
-def _load_feed(path: Path, held: _Named) -> None:
-    """Put a saved feed's signals into a library, and take its withdrawn ones out."""
+def _load_feed(path: Path, signals: _NamedLibrary) -> None:
+    """Add the signals of a saved feed and remove the withdrawn ones."""
     from pydantic import TypeAdapter, ValidationError
 
     from stemtide.cli.content import ContentNameError
@@ -300,9 +307,9 @@ def _load_feed(path: Path, held: _Named) -> None:
         except ValidationError as error:
             raise ContentNameError(f"{path}, line {number}: no feed entry: {error}") from error
         if isinstance(entry, Tombstone):
-            held.library.drop([held.number_of(str(entry.id))])
+            signals.library.drop([signals.number_of(str(entry.id))])
             continue
         value = parse_value(entry.kind, entry.value)
-        key = held.number_of(str(entry.id))
-        held.library.put([Entry(key, entry.kind, value, entry.within_bits)])
-        held.about[str(entry.id)] = {"labels": entry.labels, "shared_by": entry.shared_by}
+        key = signals.number_of(str(entry.id))
+        signals.library.put([Entry(key, entry.kind, value, entry.within_bits)])
+        signals.about[str(entry.id)] = {"labels": entry.labels, "shared_by": entry.shared_by}

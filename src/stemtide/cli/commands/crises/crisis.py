@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide crisis: warn, rate, answer the checklist, close a warning; moves lie beside it."""
+"""stemtide crisis: warn, rate, answer the checklist, close a warning. See crisis_moves too."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,28 +19,26 @@ if TYPE_CHECKING:
 
 crisis = typer.Typer(no_args_is_help=True, help="Crises: warn, decide by four eyes, take part.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+CrisisId = Annotated[str, typer.Argument(help="The crisis id, from: stemtide crisis list.")]
 
 
 @crisis.command("warn")
 def warn(
-    name: Annotated[str, typer.Argument(help="What happened, in a few words.")],
-    country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code; several allowed.")],
-    happened_at: Annotated[
-        str, typer.Option(help="ISO time of the event; unknown if left out.")
-    ] = "",
+    name: Annotated[str, typer.Argument(help="Short description of the event.")],
+    country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code. Can be repeated.")],
+    happened_at: Annotated[str, typer.Option(help="ISO time of the event, if known.")] = "",
     framework: Annotated[
-        str, typer.Option(help="Version of the protocol; the newest if left out.")
+        str, typer.Option(help="Version of the protocol. Default: the newest.")
     ] = "",
-    summary: Annotated[str, typer.Option(help="What is known; no personal data.")] = "",
+    summary: Annotated[str, typer.Option(help="Known facts; no personal data.")] = "",
     event_ref: Annotated[
-        list[str] | None, typer.Option(help="What others call the event; several allowed.")
+        list[str] | None, typer.Option(help="Name of the event elsewhere. Can be repeated.")
     ] = None,
     invite: Annotated[
-        list[str] | None, typer.Option(help="A party that it is addressed to; several allowed.")
+        list[str] | None, typer.Option(help="Party to invite. Can be repeated.")
     ] = None,
-    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -63,14 +61,14 @@ def warn(
 
 
 def moment(text: str, *, option: str = "--happened-at") -> str:
-    """The moment that an ISO time names; UTC where it names no zone."""
+    """Return an ISO time with its zone; UTC if it names none, now if empty."""
     if not text:
         return datetime.now(UTC).isoformat()
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError:
-        fail(f"{option} {text!r} is not understood: write 2026-11-24T12:00:00Z", code=2)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
+        fail(f"{option} {text!r} is not an ISO time: write it as 2026-11-24T12:00:00Z", code=2)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).isoformat()
 
 
 @crisis.command("list")
@@ -88,36 +86,37 @@ def list_crises(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) 
 def show(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Show one crisis with its checklist, what is proposed, what is due, and what is alike."""
+    """Show one crisis with its checklist, proposals, review date and similar crises."""
     with asking(hub, key) as client:
         row = plain(client.read_crisis(uid=crisis_id))
     give_crisis(row, as_json=as_json)
     if as_json:
         return
-    for one in row["checks"]:
-        print(f"  {one['answer']:8} {one['test']:18} {one['question']}")
-    for one in row["proposals"]:
-        print(f"  {one['act']} {one['state']}: {one['reason']} ({one['by']['party']}) {one['id']}")
+    for check in row["checks"]:
+        print(f"  {check['answer']:8} {check['test']:18} {check['question']}")
+    for proposal in row["proposals"]:
+        act, state, party = proposal["act"], proposal["state"], proposal["by"]["party"]
+        print(f"  {act} {state}: {proposal['reason']} ({party}) {proposal['id']}")
     if (review := row["review"]) is not None:
         late = "OVERDUE: " if review["is_overdue"] else ""
         print(f"  {late}to be reviewed by {review['review_due']}")
-    for one in row["alike"]:
-        linked = "the same event" if one["is_linked"] else "perhaps the same event"
-        print(f"  {linked}: {one['id']} {one['name']} ({one['why']})")
+    for similar in row["alike"]:
+        linked = "the same event" if similar["is_linked"] else "perhaps the same event"
+        print(f"  {linked}: {similar['id']} {similar['name']} ({similar['why']})")
 
 
 @crisis.command("answer")
 def answer(
     crisis_id: CrisisId,
     test: Annotated[str, typer.Argument(help="The test's name, from: stemtide crisis show.")],
-    said: Annotated[CheckAnswer, typer.Argument(metavar="yes|no|unknown")],
-    evidence: Annotated[str, typer.Option(help="What it rests on; no personal data.")] = "",
+    check_answer: Annotated[CheckAnswer, typer.Argument(metavar="yes|no|unknown")],
+    evidence: Annotated[str, typer.Option(help="Evidence for the answer; no personal data.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Answer one test of the activation checklist."""
-    body = {"answer": said, "evidence": evidence}
+    body = {"answer": check_answer, "evidence": evidence}
     from stemtide.protocol.messages.crises import CheckIn
 
     with asking(hub, key) as client:
@@ -130,13 +129,15 @@ def answer(
 @crisis.command("triage")
 def triage(
     crisis_id: CrisisId,
-    harm: Annotated[int, typer.Option(help="How grave: a level of the framework's matrix.")],
-    virality: Annotated[int, typer.Option(help="How fast it spreads: a level of it.")],
+    harm: Annotated[int, typer.Option(help="Harm: a level of the framework's matrix.")],
+    virality: Annotated[int, typer.Option(help="Virality: a level of the framework's matrix.")],
     outcome: Annotated[
-        TriageOutcome | None, typer.Option(help="Another than the matrix says; needs a reason.")
+        TriageOutcome | None, typer.Option(help="Outcome other than the matrix's; needs a reason.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why; no personal data.")] = "",
-    close: Annotated[bool, typer.Option("--close", help="Close it if it is as usual.")] = False,
+    reason: Annotated[str, typer.Option(help="Reason; no personal data.")] = "",
+    close: Annotated[
+        bool, typer.Option("--close", help="Close the warning if it is business as usual.")
+    ] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -161,13 +162,13 @@ def triage(
 def measure(
     crisis_id: CrisisId,
     country: Annotated[str, typer.Option(help="ISO 3166 alpha-2 code.")],
-    considered: Annotated[str, typer.Option(help="Which national measure.")],
+    considered: Annotated[str, typer.Option(help="National measure that was considered.")],
     insufficient: Annotated[str, typer.Option(help="Why it does not suffice.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Record a national measure that was considered. Activation needs one."""
+    """Record a national measure that was considered. Activation requires one."""
     body = {"country": country, "measure": considered, "insufficient": insufficient}
     from stemtide.protocol.messages.crises import MeasureIn
 
@@ -184,13 +185,13 @@ def measure(
 @crisis.command("widen")
 def widen(
     crisis_id: CrisisId,
-    country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code; repeat for more.")],
+    country: Annotated[list[str], typer.Option(help="ISO 3166 alpha-2 code. Can be repeated.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Add countries that a crisis turns out to concern. Activation needs two."""
-    body = {"countries": [one.upper() for one in country]}
+    """Add countries that a crisis concerns. Activation requires two."""
+    body = {"countries": [code.upper() for code in country]}
     from stemtide.protocol.messages.crises import CountriesIn
 
     give_crisis(
@@ -206,15 +207,15 @@ def widen(
 @crisis.command("close")
 def close(
     crisis_id: CrisisId,
-    reason: Annotated[str, typer.Option(help="Why it ends; no personal data.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    reason: Annotated[str, typer.Option(help="Reason for closing; no personal data.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Close a warning that came to nothing. What was activated is closed by: propose."""
+    """Close a warning that led to nothing. For an activated crisis, use: crisis propose."""
     if not yes:
-        fail(f"this closes {crisis_id}, and a closed one stays closed; say --yes", code=2)
+        fail(f"this closes {crisis_id} for good; add --yes to confirm", code=2)
     from stemtide.protocol.messages.crises import CloseIn
 
     give_crisis(
@@ -231,7 +232,7 @@ def close(
 def clocks(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Show since when it is: event, first sighting, warning, activation, signals."""
+    """Show the times of a crisis: event, first sighting, warning, activation, signals."""
     with asking(hub, key) as client:
         row = plain(client.read_crisis_clocks(uid=crisis_id))
     lines = [f"{name.removesuffix('_at'):16} {at or '-'}" for name, at in row.items()]
@@ -239,14 +240,14 @@ def clocks(
 
 
 def do(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str) -> dict[str, Any]:
-    """Do something to a crisis; what the hub answers."""
+    """Send one request about a crisis and return the response."""
     with asking(hub, key) as client:
-        found: dict[str, Any] = plain(ask(client))
-    return found
+        row: dict[str, Any] = plain(ask(client))
+    return row
 
 
 def give_crisis(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one crisis."""
+    """Print one crisis."""
     drill = " EXERCISE" if row["exercise"] else ""
     countries = ",".join(row["countries"])
     line = f"{row['id']}  {row['stage_title']:22} {countries:10} {row['name']}{drill}"

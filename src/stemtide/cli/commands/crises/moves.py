@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide crisis: propose and confirm by four eyes, calm down, review, link, mirror."""
+"""stemtide crisis: propose, confirm, de-escalate, review, link, note other mechanisms."""
 
 from typing import Annotated
 
@@ -10,10 +10,8 @@ from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.cli.output import fail
 from stemtide.protocol.enums import NeighbourStatus, ProposalAct
 
-Why = Annotated[str, typer.Option("--reason", help="Why; no personal data.")]
-ProposalId = Annotated[
-    str, typer.Argument(help="The proposal's id; the one that is open if left out.")
-]
+Why = Annotated[str, typer.Option("--reason", help="Reason; no personal data.")]
+ProposalId = Annotated[str, typer.Argument(help="The proposal's id. Default: the open one.")]
 
 
 @crisis.command("propose")
@@ -25,7 +23,7 @@ def propose(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Propose activation or closure; another party confirms what a key proposes."""
+    """Propose activation or closure. Another party must confirm a proposal made with a key."""
     body = {"act": act, "reason": reason}
     from stemtide.protocol.messages.crises import ProposalIn
 
@@ -43,17 +41,19 @@ def propose(
 def confirm(
     crisis_id: CrisisId,
     proposal: ProposalId = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Confirm what another party proposed: the protocol is activated, or the crisis closed."""
+    """Confirm another party's proposal: activates the protocol, or closes the crisis."""
     if not yes:
-        fail(f"this moves {crisis_id} as proposed; say --yes to do it", code=2)
-    found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
+        fail(f"this moves {crisis_id} as proposed; add --yes to confirm", code=2)
+    proposal_id = proposal or _open_proposal(crisis_id, hub=hub, key=key)
     row = do(
-        lambda client: client.confirm_proposal(uid=crisis_id, proposal=found), hub=hub, key=key
+        lambda client: client.confirm_proposal(uid=crisis_id, proposal=proposal_id),
+        hub=hub,
+        key=key,
     )
     give_crisis(row, as_json=as_json)
 
@@ -67,14 +67,14 @@ def refuse(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Decline what another proposed, and say why."""
-    found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
+    """Decline another party's proposal and give the reason."""
+    proposal_id = proposal or _open_proposal(crisis_id, hub=hub, key=key)
     body = {"reason": reason}
     from stemtide.protocol.messages.crises import ReasonIn
 
     row = do(
         lambda client: client.decline_proposal(
-            ReasonIn.model_validate(body), uid=crisis_id, proposal=found
+            ReasonIn.model_validate(body), uid=crisis_id, proposal=proposal_id
         ),
         hub=hub,
         key=key,
@@ -90,29 +90,31 @@ def withdraw(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take back what your party proposed."""
-    found = proposal or _open_proposal(crisis_id, hub=hub, key=key)
+    """Withdraw your party's proposal."""
+    proposal_id = proposal or _open_proposal(crisis_id, hub=hub, key=key)
     row = do(
-        lambda client: client.withdraw_proposal(uid=crisis_id, proposal=found), hub=hub, key=key
+        lambda client: client.withdraw_proposal(uid=crisis_id, proposal=proposal_id),
+        hub=hub,
+        key=key,
     )
     give_crisis(row, as_json=as_json)
 
 
 def _open_proposal(crisis_id: str, *, hub: str, key: str) -> str:
-    """The one proposal that is open."""
+    """Return the id of the only open proposal."""
     with asking(hub, key) as client:
         row = plain(client.read_crisis(uid=crisis_id))
-    found = [str(one["id"]) for one in row["proposals"] if one["state"] == "open"]
-    if len(found) != 1:
-        fail(f"{len(found)} proposals are open: see stemtide crisis show, and name one")
-    return found[0]
+    open_ids = [str(proposal["id"]) for proposal in row["proposals"] if proposal["state"] == "open"]
+    if len(open_ids) != 1:
+        fail(f"{len(open_ids)} proposals are open: name one, from: stemtide crisis show")
+    return open_ids[0]
 
 
 @crisis.command("deescalate")
 def deescalate(
     crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Let a live crisis calm down."""
+    """De-escalate a live crisis."""
     from stemtide.protocol.messages.crises import ReasonIn
 
     row = do(
@@ -127,7 +129,7 @@ def deescalate(
 def resume(
     crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Make a crisis live again that was calming down."""
+    """Return a de-escalating crisis to live."""
     from stemtide.protocol.messages.crises import ReasonIn
 
     give_crisis(
@@ -151,7 +153,7 @@ def review(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Review a crisis and keep it as it is, until the next review."""
+    """Record a review: the crisis continues until the next one."""
     body = {"reason": reason, "next_h": next_h}
     from stemtide.protocol.messages.crises import KeepIn
 
@@ -168,13 +170,13 @@ def review(
 @crisis.command("link")
 def link(
     crisis_id: CrisisId,
-    other: Annotated[str, typer.Argument(help="The other crisis' id.")],
+    other: Annotated[str, typer.Argument(help="The other crisis id.")],
     reason: Why,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say that two crises speak of one event; each keeps its own life."""
+    """Link two crises about the same event; they stay separate crises."""
     body = {"crisis": other, "reason": reason}
     from stemtide.protocol.messages.crises import LinkIn
 
@@ -192,7 +194,7 @@ def link(
 def unlink(
     crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Say that a crisis speaks of an event of its own after all."""
+    """Unlink a crisis that turned out to concern another event."""
     from stemtide.protocol.messages.crises import ReasonIn
 
     give_crisis(
@@ -208,17 +210,17 @@ def unlink(
 @crisis.command("neighbour")
 def neighbour(
     crisis_id: CrisisId,
-    framework: Annotated[str, typer.Argument(help="The other mechanism, as in gifct.")],
-    version: Annotated[str, typer.Argument(help="Its version, as in 2025.")],
+    framework: Annotated[str, typer.Argument(help="The other mechanism, such as gifct.")],
+    version: Annotated[str, typer.Argument(help="Its version, such as 2025.")],
     type_: Annotated[str, typer.Argument(metavar="TYPE", help="Its type of activation.")],
-    reference: Annotated[str, typer.Option(help="How it names its activation.")] = "",
+    reference: Annotated[str, typer.Option(help="Its reference of the activation.")] = "",
     status: Annotated[NeighbourStatus, typer.Option()] = NeighbourStatus.UNCONFIRMED,
-    started_at: Annotated[str, typer.Option(help="ISO time; now if left out.")] = "",
+    started_at: Annotated[str, typer.Option(help="ISO time. Default: now.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Note another mechanism's activation about the same event."""
+    """Record another mechanism's activation for the same event."""
     body = {
         "framework": framework,
         "version": version,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide crisis: invite parties, join, decline, leave, see who takes part."""
+"""stemtide crisis: invite parties, join, decline, leave, and list participants."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.cli.output import give
 from stemtide.protocol.enums import Capacity, PartyKind
 
-MayWhy = Annotated[str, typer.Option("--reason", help="Why, if you wish to say.")]
+MayWhy = Annotated[str, typer.Option("--reason", help="Reason (optional).")]
 
 
 @crisis.command("invite")
@@ -18,14 +18,16 @@ def invite(
     crisis_id: CrisisId,
     parties: Annotated[list[str] | None, typer.Argument(help="Names of parties.")] = None,
     kind: Annotated[
-        list[PartyKind] | None, typer.Option(help="All parties of a kind; several allowed.")
+        list[PartyKind] | None, typer.Option(help="All parties of this kind. Can be repeated.")
     ] = None,
-    capacity: Annotated[Capacity | None, typer.Option(help="As what they take part.")] = None,
+    capacity: Annotated[
+        Capacity | None, typer.Option(help="Capacity in which they take part.")
+    ] = None,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Ask parties to take part."""
+    """Invite parties to take part."""
     body = {"parties": parties or [], "kinds": kind or [], "capacity": capacity}
     from stemtide.protocol.messages.crises import InviteIn
 
@@ -47,7 +49,7 @@ def uninvite(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take an invitation back before it is answered."""
+    """Withdraw an invitation that is not answered yet."""
     from stemtide.protocol.messages.crises import PartyIn
 
     give_crisis(
@@ -64,7 +66,7 @@ def uninvite(
 def join(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Take part, for your party."""
+    """Join a crisis for your party."""
     give_crisis(
         do(lambda client: client.join_crisis(uid=crisis_id), hub=hub, key=key), as_json=as_json
     )
@@ -78,7 +80,7 @@ def decline(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Decline an invitation, for your party."""
+    """Decline an invitation for your party."""
     from stemtide.protocol.messages.crises import DecliningIn
 
     give_crisis(
@@ -99,7 +101,7 @@ def leave(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take part no longer, for your party."""
+    """Leave a crisis for your party."""
     from stemtide.protocol.messages.crises import DecliningIn
 
     give_crisis(
@@ -116,7 +118,7 @@ def leave(
 def participants(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """List who takes part, who was asked, who declined or left."""
+    """List participants, open invitations, and parties that declined or left."""
     with asking(hub, key) as client:
         rows = plain(client.list_participants(uid=crisis_id))
     for row in rows:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide report: a crisis' timeline and report, and the yearly report that the law asks for."""
+"""stemtide report: the timeline and report of a crisis, and the yearly report by law."""
 
 from datetime import datetime
 from pathlib import Path
@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     from stemtide.client import File
 
-report = typer.Typer(
-    no_args_is_help=True, help="What stays of a crisis, and what the law asks for once a year."
-)
+report = typer.Typer(no_args_is_help=True, help="Reports on a crisis, and yearly reports by law.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+CrisisId = Annotated[str, typer.Argument(help="The crisis id, from: stemtide crisis list.")]
 ReportId = Annotated[str, typer.Argument(help="The report's id, from: stemtide report show.")]
 Out = Annotated[Path, typer.Option("--out", help="The file to write.")]
 
@@ -30,20 +28,20 @@ Out = Annotated[Path, typer.Option("--out", help="The file to write.")]
 def timeline(
     crisis_id: CrisisId,
     thing: Annotated[
-        list[str] | None, typer.Option(help="Only entries about this, such as signal.")
+        list[str] | None, typer.Option(help="Only entries about this type, such as signal.")
     ] = None,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Read the timeline of a crisis, oldest first."""
+    """Show the timeline of a crisis, oldest first."""
     after = 0
     with asking(hub, key) as client:
         while True:
             page = plain(client.read_timeline(uid=crisis_id, after=after, limit=500, thing=thing))
             for row in page["entries"]:
-                who, what = row["actor"], row["subject"]
-                line = f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {what}"
+                who, subject = row["actor"], row["subject"]
+                line = f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {subject}"
                 give(row, as_json=as_json, line=line)
             after = page["next"]
             if not page["more"]:
@@ -57,12 +55,12 @@ def export(
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Export the whole timeline, as .json or .pdf. The ledger notes that you did."""
+    """Export the whole timeline as .json or .pdf. The ledger records the export."""
     forms: dict[str, Literal["json", "pdf"]] = {".json": "json", ".pdf": "pdf"}
     if out.suffix not in forms:
         fail(f"--out {out}: name a .json or a .pdf file", code=2)
     with asking(hub, key) as client:
-        _keep(client.export_timeline(uid=crisis_id, form=forms[out.suffix]), out)
+        _save(client.export_timeline(uid=crisis_id, form=forms[out.suffix]), out)
 
 
 @report.command("open")
@@ -80,10 +78,10 @@ def show(
 ) -> None:
     """Show the latest report of a crisis, with its sections."""
     with asking(hub, key) as client:
-        found = plain(client.read_latest_report(uid=crisis_id))
-    _tell(found, as_json=as_json)
-    for one in [] if as_json else found["sections"]:
-        print(f"  {one['name']:12} {len(one['text']):>6} characters  {one['asks']}")
+        row = plain(client.read_latest_report(uid=crisis_id))
+    _tell(row, as_json=as_json)
+    for section in [] if as_json else row["sections"]:
+        print(f"  {section['name']:12} {len(section['text']):>6} characters  {section['asks']}")
 
 
 @report.command("write")
@@ -115,7 +113,7 @@ def write(
 def note(
     report_id: ReportId,
     topic: Annotated[NoteTopic, typer.Argument(metavar="went_well|went_badly|idea")],
-    text: Annotated[str, typer.Argument(help="What you say; nothing about a person.")],
+    text: Annotated[str, typer.Argument(help="The text; no personal data.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -134,14 +132,14 @@ def note(
 @report.command("act")
 def act(
     report_id: ReportId,
-    text: Annotated[str, typer.Argument(help="What is to be done.")],
-    owner: Annotated[str, typer.Option(help="The party that does it.")],
-    due: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Until which day.")],
+    text: Annotated[str, typer.Argument(help="Action to take.")],
+    owner: Annotated[str, typer.Option(help="Party that is responsible.")],
+    due: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Due date.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give out an action, with its owner and its day."""
+    """Assign an action, with an owner and a due date."""
     from stemtide.protocol.messages.reports import ActionIn
 
     with asking(hub, key) as client:
@@ -156,7 +154,7 @@ def act(
 def agree(
     report_id: ReportId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Agree to a report that another party's hand wrote."""
+    """Agree to a report that another party wrote."""
     with asking(hub, key) as client:
         _tell(plain(client.agree_report(uid=report_id)), as_json=as_json)
 
@@ -164,15 +162,15 @@ def agree(
 @report.command("publish")
 def publish(
     report_id: ReportId,
-    audience: Annotated[ReportAudience, typer.Option(help="Who reads it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    audience: Annotated[ReportAudience, typer.Option(help="Readers of the report.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Publish an agreed report; it stays as it is, and its figures are frozen."""
+    """Publish an agreed report. It can no longer change, and its figures are frozen."""
     if not yes:
-        fail(f"this publishes {report_id} to {audience}, and it stays; say --yes", code=2)
+        fail(f"this publishes {report_id} to {audience} for good; add --yes to confirm", code=2)
     from stemtide.protocol.messages.reports import PublishIn
 
     with asking(hub, key) as client:
@@ -185,14 +183,14 @@ def publish(
 
 @report.command("print")
 def print_report(report_id: ReportId, out: Out, hub: Hub = DEFAULT_HUB, key: Key = "") -> None:
-    """Write a report to a PDF."""
+    """Save a report as a PDF."""
     with asking(hub, key) as client:
-        _keep(client.print_report(uid=report_id), out)
+        _save(client.print_report(uid=report_id), out)
 
 
 @report.command("tco")
 def tco(
-    year: Annotated[int, typer.Option(help="The year that is reported on.")],
+    year: Annotated[int, typer.Option(help="Year to report on.")],
     out: Annotated[
         Path | None, typer.Option("--out", help="A .pdf, .csv or .json file to write.")
     ] = None,
@@ -204,73 +202,73 @@ def tco(
 ) -> None:
     """Report on a year under Regulation (EU) 2021/784: providers Article 7, authorities Article 8.
 
-    What the hub cannot count is written at the desk; until then the report says that it is not
-    known, and is a draft.
+    Figures that the hub cannot count are entered at the desk. Until then, the report shows them as
+    not known and is a draft.
     """
     form = out.suffix.removeprefix(".") if out else "lines"
     if form not in {"pdf", "csv", "json", "lines"}:
         fail(f"--out {out}: name a .pdf, a .csv or a .json file", code=2)
-    asked: dict[str, Any] = {"year": year, "zone": zone, "exercise": exercise}
+    query: dict[str, Any] = {"year": year, "zone": zone, "exercise": exercise}
     with asking(hub, key) as client:
         if out is not None and form == "pdf":
-            _keep(client.print_yearly_report(**asked), out)
+            _save(client.print_yearly_report(**query), out)
             return
-        answer = client.read_yearly_report(**asked)
-        found = plain(answer)
+        answer = client.read_yearly_report(**query)
+        yearly = plain(answer)
     if out is not None and form == "json":
-        _keep(answer, out)
+        _save(answer, out)
     elif out is not None:
-        _keep_csv(found, out)
+        _save_csv(yearly, out)
     else:
-        _tell_yearly(found, as_json=as_json)
+        _tell_yearly(yearly, as_json=as_json)
 
 
-def _keep_csv(found: dict[str, Any], out: Path) -> None:
-    """Write a yearly report as a table."""
+def _save_csv(yearly: dict[str, Any], out: Path) -> None:
+    """Write a yearly report as a CSV file."""
     from stemtide.protocol.files.yearly import yearly_csv
     from stemtide.protocol.law.yearly import YearlyReport
 
-    out.write_text(yearly_csv(YearlyReport.model_validate(found)), "utf-8", newline="")
+    out.write_text(yearly_csv(YearlyReport.model_validate(yearly)), "utf-8", newline="")
     tell(f"{out}: written.")
 
 
-def _tell_yearly(found: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out a yearly report, a figure a line; and say what it still lacks."""
-    figures = [(part, one) for part in found["parts"] for one in part["figures"]]
-    for part, one in figures:
-        is_missing = not (one["is_known"] or one["is_given"])
-        count = "-" if one["count"] is None else f"{one['count']:,}"
-        told = "not known" if is_missing else "stated" if one["kind"] == "words" else count
-        line = f"{part['article']:14}  {told:>9}  {one['title']}"
-        give(one | {"article": part["article"]}, as_json=as_json, line=line)
-        for words in [] if as_json else one["text"].splitlines():
+def _tell_yearly(yearly: dict[str, Any], *, as_json: bool) -> None:
+    """Print a yearly report, one line per figure, and list missing parts."""
+    figures = [(part, figure) for part in yearly["parts"] for figure in part["figures"]]
+    for part, figure in figures:
+        is_missing = not (figure["is_known"] or figure["is_given"])
+        count = "-" if figure["count"] is None else f"{figure['count']:,}"
+        value = "not known" if is_missing else "stated" if figure["kind"] == "words" else count
+        line = f"{part['article']:14}  {value:>9}  {figure['title']}"
+        give(figure | {"article": part["article"]}, as_json=as_json, line=line)
+        for words in [] if as_json else figure["text"].splitlines():
             print(f"{'':27}{words}")
-        for piece in [] if as_json else one["pieces"]:
+        for piece in [] if as_json else figure["pieces"]:
             print(f"{'':14}  {piece['count']:>9,}    {piece['title']}")
-    if found["exercise"]:
+    if yearly["exercise"]:
         tell("EXERCISE: only exercises are counted.")
-    if found["is_empty"]:
-        tell(found["nothing"])
-    if not found["is_over"]:
-        tell(f"The year is not over: counted until {found['until']}.")
-    if not found["is_whole"]:
-        tell("A draft: write what is not known at the desk, under Progress, Yearly report.")
-    if found["due"]:
-        tell(f"To be published before {found['due']}.")
-    tell(found["caution"])
+    if yearly["is_empty"]:
+        tell(yearly["nothing"])
+    if not yearly["is_over"]:
+        tell(f"The year is not over: counted until {yearly['until']}.")
+    if not yearly["is_whole"]:
+        tell("A draft: enter the missing parts at the desk, under Progress, Yearly report.")
+    if yearly["due"]:
+        tell(f"To be published before {yearly['due']}.")
+    tell(yearly["caution"])
 
 
-def _keep(answer: "BaseModel | File", out: Path) -> None:
-    """Write an answer to a file: what is none is JSON."""
+def _save(answer: "BaseModel | File", out: Path) -> None:
+    """Write a response to a file: files unchanged, anything else as JSON."""
     from stemtide.client import File
 
-    found = answer.content if isinstance(answer, File) else answer.model_dump_json().encode()
-    out.write_bytes(found)
-    tell(f"{out}: {len(found):,} bytes.")
+    content = answer.content if isinstance(answer, File) else answer.model_dump_json().encode()
+    out.write_bytes(content)
+    tell(f"{out}: {len(content):,} bytes.")
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one report."""
+    """Print one report."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = f"{row['id']}  {row['state']:10} version {row['version']}  {row['crisis_name']}{drill}"
     give(row, as_json=as_json, line=line)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide situation, lead and search: what is known in a crisis, said and found."""
+"""stemtide situation, lead and search: the log of a crisis, public lines, and leads."""
 
 from typing import Annotated, Any
 
@@ -18,11 +18,11 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.handling import Tlp
 
-situation = typer.Typer(no_args_is_help=True, help="A crisis' log and its public lines.")
+situation = typer.Typer(no_args_is_help=True, help="The log of a crisis, and public lines.")
 lead = typer.Typer(no_args_is_help=True, help="Leads to a threat to life.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-CrisisId = Annotated[str, typer.Argument(help="The crisis' id, from: stemtide crisis list.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+CrisisId = Annotated[str, typer.Argument(help="The crisis id, from: stemtide crisis list.")]
 LeadId = Annotated[str, typer.Argument(help="The lead's id, from: stemtide lead list.")]
 
 
@@ -34,7 +34,7 @@ def read_log(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Read the situation log, oldest first."""
+    """Show the situation log, oldest first."""
     with asking(hub, key) as client:
         while True:
             page = plain(client.read_log(uid=crisis_id, after=after, limit=500))
@@ -48,22 +48,22 @@ def read_log(
 @situation.command("post")
 def post(
     crisis_id: CrisisId,
-    text: Annotated[str, typer.Argument(help="What you say; nothing about a person.")],
-    kind: Annotated[MessageKind, typer.Option(help="What it is.")] = MessageKind.OBSERVATION,
-    urgency: Annotated[Urgency, typer.Option(help="How soon it must be read.")] = Urgency.ROUTINE,
-    tlp: Annotated[Tlp, typer.Option(help="Who may read it.")] = Tlp.AMBER,
+    text: Annotated[str, typer.Argument(help="The text; no personal data.")],
+    kind: Annotated[MessageKind, typer.Option(help="Kind of message.")] = MessageKind.OBSERVATION,
+    urgency: Annotated[Urgency, typer.Option(help="Urgency of the message.")] = Urgency.ROUTINE,
+    tlp: Annotated[Tlp, typer.Option(help="TLP marking of the message.")] = Tlp.AMBER,
     audience: Annotated[
         list[str] | None, typer.Option(help="Only these parties; needed for TLP red.")
     ] = None,
-    language: Annotated[str, typer.Option(help="The tag of its language.")] = "en",
-    signal: Annotated[str, typer.Option(help="Id of the signal it speaks of.")] = "",
+    language: Annotated[str, typer.Option(help="Language tag, such as en.")] = "en",
+    signal: Annotated[str, typer.Option(help="Id of the signal it is about.")] = "",
     answers: Annotated[str, typer.Option(help="Id of the question it answers.")] = "",
     corrects: Annotated[str, typer.Option(help="Id of your message that it corrects.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write into the situation log. A message is never edited: correct it with another."""
+    """Post to the situation log. A message is never edited: correct it with another."""
     body = {
         "kind": kind,
         "text": text,
@@ -78,15 +78,15 @@ def post(
     from stemtide.protocol.messages.situation import MessageIn
 
     with asking(hub, key) as client:
-        made = plain(client.post_message(MessageIn.model_validate(body), uid=crisis_id))
-    _tell_message(made, as_json=as_json)
+        message = plain(client.post_message(MessageIn.model_validate(body), uid=crisis_id))
+    _tell_message(message, as_json=as_json)
 
 
 @situation.command("lines")
 def lines(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """List the public lines; only those marked agreed may be used."""
+    """List the public lines; only agreed ones may be used."""
     with asking(hub, key) as client:
         for row in plain(client.list_lines(uid=crisis_id)):
             _tell_line(row, as_json=as_json)
@@ -96,28 +96,28 @@ def lines(
 def propose(
     crisis_id: CrisisId,
     text: Annotated[list[str], typer.Argument(metavar="LANGUAGE=TEXT…", help="Such as en=…")],
-    replaces: Annotated[str, typer.Option(help="Id of the line that it takes the place of.")] = "",
+    replaces: Annotated[str, typer.Option(help="Id of the line that it replaces.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
     """Propose a public line, in one or more languages."""
-    texts = dict(one.partition("=")[::2] for one in text)
+    texts = dict(wording.partition("=")[::2] for wording in text)
     if not all(texts.values()):
         fail("write each wording as LANGUAGE=TEXT, such as 'en=Do not share the video.'", code=2)
     body = {"texts": texts, "replaces": replaces or None}
     from stemtide.protocol.messages.situation import LineIn
 
     with asking(hub, key) as client:
-        made = plain(client.propose_line(LineIn.model_validate(body), uid=crisis_id))
-    _tell_line(made, as_json=as_json)
+        row = plain(client.propose_line(LineIn.model_validate(body), uid=crisis_id))
+    _tell_line(row, as_json=as_json)
 
 
 @situation.command("vote")
 def vote(
     line_id: Annotated[str, typer.Argument(help="The line's id.")],
     word: Annotated[Vote, typer.Argument(metavar="agree|object")],
-    note: Annotated[str, typer.Option(help="Why.")] = "",
+    note: Annotated[str, typer.Option(help="Reason.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -126,27 +126,30 @@ def vote(
     from stemtide.protocol.messages.situation import VoteIn
 
     with asking(hub, key) as client:
-        made = plain(client.vote_on_line(VoteIn(vote=word, note=note), uid=line_id))
-    _tell_line(made, as_json=as_json)
+        row = plain(client.vote_on_line(VoteIn(vote=word, note=note), uid=line_id))
+    _tell_line(row, as_json=as_json)
 
 
 @lead.command("report")
 def report(
-    facts: Annotated[str, typer.Argument(help="What you know.")],
+    facts: Annotated[str, typer.Argument(help="Known facts.")],
     level: Annotated[LeadLevel, typer.Option(help="How much is known.")],
-    basis: Annotated[list[LeadBasis], typer.Option(help="The duty; both may be named.")],
-    reasons: Annotated[str, typer.Option(help="Why you think that a life is in danger.")],
-    callback: Annotated[str, typer.Option(help="Where you are called back, at any hour.")],
-    country: Annotated[str, typer.Option(help="The one concerned; empty: not known.")] = "",
+    basis: Annotated[list[LeadBasis], typer.Option(help="Legal basis. Can be repeated.")],
+    reasons: Annotated[str, typer.Option(help="Reasons to believe that a life is in danger.")],
+    callback: Annotated[str, typer.Option(help="Contact for a call back, at any hour.")],
+    country: Annotated[str, typer.Option(help="Country concerned. Default: not known.")] = "",
     country_ground: Annotated[
-        list[CountryGround] | None, typer.Option(help="Why it is concerned; several may be named.")
+        list[CountryGround] | None,
+        typer.Option(help="Reason why it is concerned. Can be repeated."),
     ] = None,
-    to: Annotated[str, typer.Option(help="The party, where several could be.")] = "",
+    to: Annotated[str, typer.Option(help="The party, if there are several.")] = "",
     address: Annotated[str, typer.Option(help="Web address of the content.")] = "",
-    posted_at: Annotated[str, typer.Option(help="When it was posted, with its zone.")] = "",
-    locate: Annotated[str, typer.Option(help="What helps to find the person; no more.")] = "",
-    crisis: Annotated[str, typer.Option(help="Id of the crisis it belongs to.")] = "",
-    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    posted_at: Annotated[str, typer.Option(help="Time of posting, with UTC offset.")] = "",
+    locate: Annotated[
+        str, typer.Option(help="Information needed to locate the person; no more.")
+    ] = "",
+    crisis: Annotated[str, typer.Option(help="Id of its crisis.")] = "",
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -179,7 +182,7 @@ def list_leads(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -
     with asking(hub, key) as client:
         rows = plain(client.list_leads())
     if not rows:
-        tell("There is no lead that your party may see.")
+        tell("No lead that your party may see.")
     for row in rows:
         _tell_lead(row, as_json=as_json)
 
@@ -188,7 +191,7 @@ def list_leads(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -
 def receive(
     lead_id: LeadId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Say that you have a lead."""
+    """Confirm that your party received a lead."""
     with asking(hub, key) as client:
         _tell_lead(plain(client.receive_lead(uid=lead_id)), as_json=as_json)
 
@@ -196,7 +199,7 @@ def receive(
 @lead.command("pass")
 def pass_on(
     lead_id: LeadId,
-    to: Annotated[str, typer.Option(help="A party here; empty: your own investigators.")] = "",
+    to: Annotated[str, typer.Option(help="A party here. Default: your own investigators.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -212,12 +215,12 @@ def pass_on(
 @lead.command("close")
 def close(
     lead_id: LeadId,
-    outcome: Annotated[LeadOutcome, typer.Option(help="What became of it.")],
+    outcome: Annotated[LeadOutcome, typer.Option(help="Outcome.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say what became of a lead. Its words are erased 30 days later, or before."""
+    """Close a lead with its outcome. Its text is erased within 30 days."""
     from stemtide.protocol.messages.situation import LeadCloseIn
 
     with asking(hub, key) as client:
@@ -231,23 +234,23 @@ def search(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Search crises, signals and messages, as far as your party may see them."""
+    """Search the crises, signals and messages that your party may see."""
     with asking(hub, key) as client:
-        found = plain(client.search(q=query))
-    tell(f"Taken for: {found['recognised']}.")
-    if not found["groups"]:
-        tell("Nothing was found that your party may see.")
-    for group in found["groups"]:
-        for one in group["found"]:
-            near = "" if one["within_bits"] is None else f" {one['within_bits']} bits away"
-            line = f"{group['kind']:9} {one['id']}  {one['title']}{near}"
-            give(one | {"kind": group["kind"]}, as_json=as_json, line=line)
+        response = plain(client.search(q=query))
+    tell(f"Recognised as: {response['recognised']}.")
+    if not response["groups"]:
+        tell("No result that your party may see.")
+    for group in response["groups"]:
+        for hit in group["found"]:
+            near = "" if hit["within_bits"] is None else f" {hit['within_bits']} bits away"
+            line = f"{group['kind']:9} {hit['id']}  {hit['title']}{near}"
+            give(hit | {"kind": group["kind"]}, as_json=as_json, line=line)
         if group["more"]:
-            tell(f"There are more {group['kind']}: see the desk, or ask the API for page 2.")
+            tell(f"More results of kind {group['kind']}: see the desk, or page 2 of the API.")
 
 
 def _tell_message(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one message."""
+    """Print one message."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = (
         f"{row['number']:>5}  {row['id']}  TLP:{row['tlp'].upper()} {row['urgency']} {row['kind']}"
@@ -257,12 +260,12 @@ def _tell_message(row: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _tell_line(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one public line."""
+    """Print one public line."""
     words = " | ".join(f"{language}: {text}" for language, text in row["texts"].items())
     give(row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {words}")
 
 
 def _tell_lead(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one lead, without its words."""
+    """Print one lead, without its text."""
     where = f"{row['sent_by']} -> {row['addressed_to']}"
     give(row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {row['level']:16} {where}")

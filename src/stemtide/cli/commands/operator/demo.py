@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide demo: a real crisis on this machine, from the first warning to the last count."""
+"""stemtide demo: play a crisis on this machine, from the first warning to the last count."""
 
 from pathlib import Path
 from typing import Annotated
@@ -11,19 +11,19 @@ from stemtide.cli.output import fail, tell
 
 def demo(
     once: Annotated[
-        bool, typer.Option("--once", help="Play it, stop everything, and end.")
+        bool, typer.Option("--once", help="Play the crisis, then stop everything and exit.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="With --once: print what happened as one JSON object.")
     ] = False,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where its files go (default: a temporary folder, removed at the end)."),
+        typer.Option(help="Folder for its files (default: a temporary one, removed at the end)."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The hub's port; 0: any.")] = 0,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the hub; 0 for any.")] = 0,
     hub_only: Annotated[
         bool,
-        typer.Option("--hub-only", help="Start an empty hub for a client to be tried against."),
+        typer.Option("--hub-only", help="Start an empty hub to test a client against."),
     ] = False,
     env_file: Annotated[
         Path | None,
@@ -32,7 +32,7 @@ def demo(
 ) -> None:
     """Start a hub and three agents, play a short crisis on real photographs, and stay up.
 
-    It prints the board's address and a sign-in that works. Ctrl-C stops everything.
+    Prints the address of the board and an account to sign in with. Ctrl-C stops everything.
     """
     tell("[  0.00 s] Loading the programs of the demo")
     from stemtide.exercises.crisis import play
@@ -40,9 +40,9 @@ def demo(
     from stemtide.exercises.stage import DemoError
 
     if as_json and not once:
-        fail("--json goes with --once", code=2)
+        fail("--json requires --once", code=2)
     if hub_only is not (env_file is not None) or (hub_only and once):
-        fail("--hub-only goes with --env-file FILE, and without --once", code=2)
+        fail("--hub-only requires --env-file FILE and excludes --once", code=2)
     try:
         if env_file is not None:
             stand(env_file=env_file, folder=folder, port=port)

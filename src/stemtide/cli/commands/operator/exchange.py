@@ -21,52 +21,66 @@ if TYPE_CHECKING:
 
 exchange = typer.Typer(no_args_is_help=True, help="Other hubs to pull from and push to.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Name = Annotated[str, typer.Argument(help="The exchange's name, from: stemtide exchange list.")]
 
 
 @exchange.command("add")
 def add(
     name: Annotated[str, typer.Argument(help="Short and stable, such as partner-taxii.")],
-    kind: Annotated[ExchangeKind, typer.Option(help="What the other side speaks.")],
+    kind: Annotated[ExchangeKind, typer.Option(help="Protocol of the other hub.")],
     address: Annotated[
         str,
-        typer.Option(
-            help="Of a TAXII collection, of StopNCII's endpoint, of a MISP feed's folder."
-        ),
+        typer.Option(help="URL of the TAXII collection, StopNCII endpoint or MISP feed."),
     ],
-    party: Annotated[str, typer.Option(help="Whose signals its records become: one of its own.")],
-    account: Annotated[str, typer.Option(help="User of HTTP Basic; without one, Bearer.")] = "",
+    party: Annotated[str, typer.Option(help="Party that owns its signals; use a separate one.")],
+    account: Annotated[str, typer.Option(help="User name for HTTP Basic. Default: Bearer.")] = "",
     secret_file: Annotated[
-        Path | None, typer.Option(help="File with its password, token or keys; - reads stdin.")
+        Path | None, typer.Option(help="File with its password, token or keys; - for stdin.")
     ] = None,
     direction: Annotated[
         Direction, typer.Option(help="Whether records come, signals go, or both.")
     ] = Direction.PULL,
     inside: Annotated[
-        bool, typer.Option("--inside", help="It is inside the circle that TLP:AMBER may reach.")
+        bool, typer.Option("--inside", help="Allow TLP:AMBER signals to go there.")
     ] = False,
-    push_address: Annotated[str, typer.Option(help="Where to push, if it is another.")] = "",
+    push_address: Annotated[str, typer.Option(help="Address to push to, if different.")] = "",
     every: Annotated[int, typer.Option(help="Seconds between two runs.")] = 300,
-    kinds: Annotated[list[Kind] | None, typer.Option("--only", help="Only this kind.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Where it says none we know.")] = None,
-    severity: Annotated[Severity, typer.Option(help="Where it says none.")] = Severity.MEDIUM,
-    tlp: Annotated[Tlp, typer.Option(help="Where it says none.")] = Tlp.AMBER,
-    tlp_loosest: Annotated[Tlp, typer.Option(help="Looser marks become this.")] = Tlp.GREEN,
-    tlp_strictest: Annotated[Tlp, typer.Option(help="Stricter ones are left out.")] = Tlp.AMBER,
-    pap: Annotated[Pap, typer.Option(help="Where it says none; the loosest taken.")] = Pap.AMBER,
-    confidence: Annotated[int, typer.Option(help="Where it says none; the most believed.")] = 50,
-    most_a_day: Annotated[int, typer.Option(help="New signals in a day.")] = 200_000,
-    crisis: Annotated[UUID | None, typer.Option(help="Join its signals to this crisis.")] = None,
-    exercise: Annotated[bool, typer.Option("--exercise", help="All of it is rehearsed.")] = False,
+    kinds: Annotated[
+        list[Kind] | None, typer.Option("--only", help="Only signals of this kind.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Label of records without a known one.")
+    ] = None,
+    severity: Annotated[
+        Severity, typer.Option(help="Default for records without one.")
+    ] = Severity.MEDIUM,
+    tlp: Annotated[Tlp, typer.Option(help="Default for records without one.")] = Tlp.AMBER,
+    tlp_loosest: Annotated[Tlp, typer.Option(help="Looser marks are raised to this.")] = Tlp.GREEN,
+    tlp_strictest: Annotated[
+        Tlp, typer.Option(help="Records with stricter marks are skipped.")
+    ] = Tlp.AMBER,
+    pap: Annotated[
+        Pap, typer.Option(help="Default for records without one, and the loosest.")
+    ] = Pap.AMBER,
+    confidence: Annotated[
+        int, typer.Option(help="Default for records without one, and the maximum.")
+    ] = 50,
+    most_a_day: Annotated[
+        int, typer.Option(help="Maximum number of new signals per day.")
+    ] = 200_000,
+    crisis: Annotated[UUID | None, typer.Option(help="Attach its signals to this crisis.")] = None,
+    exercise: Annotated[
+        bool, typer.Option("--exercise", help="Mark all its signals as exercise.")
+    ] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add another hub to pull from or push to; the hub's clock begins at once.
+    """Add another hub to pull from or push to. The hub starts right away.
 
-    What comes is a party's of its own, marked with the hubs that it came through.
+    Records become signals of one party, marked with the hubs that they came through.
     """
-    said = {
+    options = {
         "kinds": tuple(kinds or ()),
         **({"labels": tuple(label)} if label else {}),
         "severity": severity,
@@ -79,14 +93,14 @@ def add(
         "crisis": crisis,
         "exercise": exercise,
     }
-    terms = _terms(said)
+    terms = _terms(options)
     secret = _secret(secret_file)
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
     from stemtide.hub.rooms.parties.reads import parties
 
     with told(InvalidError, ConflictError, NotFoundError):
-        asked = writes.Asked(
+        connection = writes.Asked(
             name=name,
             kind=kind,
             address=address,
@@ -98,7 +112,7 @@ def add(
             push_address=push_address,
         )
         row = writes.add(
-            asked,
+            connection,
             terms=terms,
             party=parties.party_named(party, by=OPERATOR),
             actor=OPERATOR,
@@ -109,7 +123,7 @@ def add(
 
 @exchange.command("list")
 def list_exchanges(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List exchanges and how each stands."""
+    """List exchanges with their state."""
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
@@ -122,7 +136,7 @@ def list_exchanges(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @exchange.command("show")
 def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show one exchange: its terms, how it stands, what became of its records."""
+    """Show one exchange: its terms, its state and the outcomes of its records."""
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
@@ -137,7 +151,7 @@ def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @exchange.command("log")
 def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show what happened at an exchange, latest first."""
+    """Show the log of an exchange, latest first."""
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
@@ -149,7 +163,7 @@ def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> N
 
 @exchange.command("run")
 def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Run an exchange now, here, and say what became of its records."""
+    """Run an exchange now, on this machine, and count the outcomes of its records."""
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges import runner as running
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
@@ -159,16 +173,16 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
         reads.find(name, by=OPERATOR)
     errands = writes.claim_due(now(), limit=1, name=name)
     if not errands:
-        fail("this exchange is paused, or was taken by the hub's clock just now: try again")
+        fail("this exchange is paused, or the hub's scheduler is running it: try again")
     runner = running.Running(way=running.way_of_settings(), now=now, chance=random.random)
     counts = runner.run(errands[0])
     runner.close()
     row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
-    found = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items()))
+    summary = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items()))
     give(
         {"exchange": name, "state": row.state, "counts": counts, "why": row.why},
         as_json=as_json,
-        line=f"{name} {row.state}: {found or 'nothing new'}",
+        line=f"{name} {row.state}: {summary or 'nothing new'}",
     )
     if row.why:
         fail(row.why)
@@ -176,28 +190,30 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @exchange.command("pause")
 def pause(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Stop asking, until it is resumed. What it brought stays."""
+    """Pause an exchange. Signals that it brought stay."""
     _change("pause", name, data_dir=data_dir, as_json=as_json)
 
 
 @exchange.command("resume")
 def resume(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Go on from where it stood."""
+    """Resume an exchange from where it stopped."""
     _change("resume", name, data_dir=data_dir, as_json=as_json)
 
 
 @exchange.command("remove")
 def remove(
     name: Name,
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="All it brought as well.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    withdraw: Annotated[
+        bool, typer.Option("--withdraw", help="Also withdraw all signals that it brought.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """End an exchange and forget its secret."""
+    """Remove an exchange and its secret."""
     if not yes:
-        what = " and withdraws all that it brought" if withdraw else ""
-        fail(f"this ends exchange {name}{what}; say --yes to do it", code=2)
+        consequence = " and withdraws all that it brought" if withdraw else ""
+        fail(f"this removes exchange {name}{consequence}; add --yes to confirm", code=2)
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 
@@ -220,14 +236,14 @@ def _change(verb: str, name: str, *, data_dir: Path | None, as_json: bool) -> No
     _show(row, as_json=as_json)
 
 
-def _terms(said: dict[str, Any]) -> "Terms":
-    """The terms that options name; what is wrong with one ends the command."""
+def _terms(options: dict[str, Any]) -> "Terms":
+    """Validate the terms among the options; end the command if one is invalid."""
     from pydantic import ValidationError
 
     from stemtide.interop.exchanges import Terms
 
     try:
-        return Terms.model_validate(said)
+        return Terms.model_validate(options)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         path = ".".join(map(str, first["loc"]))
@@ -235,7 +251,7 @@ def _terms(said: dict[str, Any]) -> "Terms":
 
 
 def _secret(path: Path | None) -> str:
-    """A secret from a file, or from stdin: on a command line others would see it."""
+    """Read a secret from a file or stdin: other users can see a command line."""
     if path is None:
         return ""
     try:
@@ -245,9 +261,9 @@ def _secret(path: Path | None) -> str:
 
 
 def _show(row: "ExchangeOut", *, as_json: bool) -> None:
-    """Hand out one exchange."""
-    seen = f"last {row.last_ok_at:%Y-%m-%d %H:%M:%S}" if row.last_ok_at else "not yet"
+    """Print one exchange."""
+    last_run = f"last {row.last_ok_at:%Y-%m-%d %H:%M:%S}" if row.last_ok_at else "not yet"
     why = f"  {row.why}" if row.why else ""
     drill = "  EXERCISE" if row.terms.exercise else ""
-    line = f"{row.name:20} {row.kind:9} {row.state:8} as {row.party}, {seen}{why}{drill}"
+    line = f"{row.name:20} {row.kind:9} {row.state:8} as {row.party}, {last_run}{why}{drill}"
     give(row.model_dump(mode="json"), as_json=as_json, line=line)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide hub: run the coordinator's end of the wire."""
+"""stemtide hub: run the coordinator's hub and manage its keys."""
 
 from typing import Annotated
 
@@ -24,11 +24,11 @@ hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
 @hub.command("start")
 def start(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 8100,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.")] = 8100,
     data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Say the address as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the address as JSON.")] = False,
 ) -> None:
-    """Start the hub and its clock; it makes its database the first time.
+    """Start the hub and its scheduler. The first start creates the database.
 
     Settings are in docs/run/hub.md. Ctrl-C or SIGTERM stops it.
     """
@@ -65,11 +65,13 @@ def start(
 @hub.command("keys")
 def keys(
     data_dir: DataDir = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
 ) -> None:
-    """Say the public keys that the hub signs snapshots with, newest first.
+    """List the public keys that the hub signs snapshots with, newest first.
 
-    Run it on the hub's machine, and read the fingerprint to whoever asks by telephone.
+    Run it on the hub's machine. Read the fingerprint by telephone to anyone who asks.
     """
     open_hub(data_dir)
     from stemtide.hub.rooms.snapshots.builder import hub_keys
@@ -77,22 +79,22 @@ def keys(
 
     with told(SigningKeyError):
         check_keys("signing")
-        found = hub_keys().public
-    for one in found:
-        row: dict[str, object] = {"key": str(one), "fingerprint": one.fingerprint}
-        give(row, as_json=as_json, line=f"{one}  {one.fingerprint}")
+        public_keys = hub_keys().public
+    for public_key in public_keys:
+        row: dict[str, object] = {"key": str(public_key), "fingerprint": public_key.fingerprint}
+        give(row, as_json=as_json, line=f"{public_key}  {public_key.fingerprint}")
 
 
 @hub.command("rotate-key")
 def rotate_key(
     data_dir: DataDir = None,
     forget_old: Annotated[
-        bool, typer.Option("--forget-old", help="Drop all keys but the newest, and make none.")
+        bool, typer.Option("--forget-old", help="Drop all keys but the newest; create none.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Make a new key to sign snapshots with; the old ones sign beside it until they are dropped.
+    """Create a new key to sign snapshots with. Old keys also sign until they are dropped.
 
     Run it on the hub's machine. A hub of several machines shares one file: run it once.
     """
@@ -103,7 +105,7 @@ def rotate_key(
 
     path = settings.SIGNING_KEY_FILE
     if not yes:
-        fail(f"this changes the keys in {path}; say --yes to do it", code=2)
+        fail(f"this changes the keys in {path}; add --yes to confirm", code=2)
     with told(SigningKeyError, OSError):
         record_keys("signing")
         own = (drop_old_keys(path) if forget_old else add_key(path)).public[0]
@@ -111,18 +113,18 @@ def rotate_key(
     row: dict[str, object] = {"key": str(own), "fingerprint": own.fingerprint}
     give(row, as_json=as_json, line=f"{own}  {own.fingerprint}")
     if forget_old:
-        tell("Whoever trusts an old key alone takes no snapshot of this hub any more.")
+        tell("Programs that trust only an old key now refuse snapshots of this hub.")
     else:
-        tell("Tell it to all who take snapshots; then: stemtide hub rotate-key --forget-old --yes")
+        tell("Give it to all who use snapshots; then: stemtide hub rotate-key --forget-old --yes")
 
 
 @hub.command("accept-key")
 def accept_key(
     name: Annotated[str, typer.Argument(help="secret, signing, media or seal.")],
     data_dir: DataDir = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
 ) -> None:
-    """Make this machine's key the hub's, in the place of one that is lost or was stolen.
+    """Make this machine's key the hub's, in place of a lost or stolen one.
 
     The hub's other machines do not start again until they have a copy of it.
     """
@@ -134,9 +136,12 @@ def accept_key(
     from stemtide.hub.rooms.snapshots.keys import SigningKeyError
 
     if name not in set(KeyName):
-        fail(f"{name!r} is no key of a hub: give one of {', '.join(KeyName)}", code=2)
+        fail(f"{name!r} is not a key of a hub: give one of {', '.join(KeyName)}", code=2)
     if not yes:
-        fail(f"what the {name} key before sealed or signed may no longer open; say --yes", code=2)
+        fail(
+            f"data sealed or signed with the old {name} key may be lost; add --yes to confirm",
+            code=2,
+        )
     with told(SealFileError, SigningKeyError, KeyFileError, OSError):
         is_other = host_keys.accept(KeyName(name), by=OPERATOR, now=now())
     tell(f"The {name} key of this machine is the hub's" + ("." if is_other else " already."))

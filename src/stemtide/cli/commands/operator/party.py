@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide party and key: who takes part, on the hub's own machine."""
+"""stemtide party and key: parties and their API keys, on the hub's own machine."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,14 +16,14 @@ from stemtide.protocol.enums import Duty, PartyKind, Scope
 party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
 key = typer.Typer(no_args_is_help=True, help="API keys of machines.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 @party.command("add")
 def add_party(
     name: Annotated[str, typer.Argument(help="Short and stable, such as be-crisis-centre.")],
-    kind: Annotated[PartyKind, typer.Option(help="What the organisation is.")],
-    title: Annotated[str, typer.Option(help="Its full name; the short one if left out.")] = "",
+    kind: Annotated[PartyKind, typer.Option(help="Kind of organisation.")],
+    title: Annotated[str, typer.Option(help="Full name. Default: the short one.")] = "",
     country: Annotated[str, typer.Option(help="ISO 3166 alpha-2 code, such as BE.")] = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
@@ -33,13 +33,18 @@ def add_party(
     from stemtide.hub.rooms.parties.writes import parties as writes
 
     with told(InvalidError, ConflictError):
-        made = writes.add_party(
+        added = writes.add_party(
             name, title=title or name, kind=kind, country=country, actor=OPERATOR, now=now()
         )
     give(
-        {"party": made.name, "kind": made.kind, "title": made.title, "country": made.country},
+        {
+            "party": added.name,
+            "kind": added.kind,
+            "title": added.title,
+            "country": added.country,
+        },
         as_json=as_json,
-        line=f"{made.name} joined as {made.kind}. Next: stemtide key new --party {made.name}",
+        line=f"{added.name} joined as {added.kind}. Next: stemtide key new --party {added.name}",
     )
 
 
@@ -64,14 +69,16 @@ def list_parties(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 def add_contact(
     name: Annotated[str, typer.Argument(help="Name of the party.")],
     channel: Annotated[str, typer.Option(help="mail, phone or url.")],
-    address: Annotated[str, typer.Option(help="Where somebody is reached: a desk, not a person.")],
-    language: Annotated[list[str] | None, typer.Option(help="Spoken there, such as fr.")] = None,
+    address: Annotated[str, typer.Option(help="Number or address of a desk, not of a person.")],
+    language: Annotated[
+        list[str] | None, typer.Option(help="Language spoken there, such as fr.")
+    ] = None,
     time_zone: Annotated[str, typer.Option(help="Such as Europe/Brussels.")] = "UTC",
-    always: Annotated[bool, typer.Option("--always", help="Somebody is there 24/7.")] = False,
+    always: Annotated[bool, typer.Option("--always", help="Reachable 24/7.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say how a party is reached."""
+    """Add a contact point of a party."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
@@ -93,7 +100,7 @@ def add_contact(
 
 @party.command("contacts")
 def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List how each party is reached."""
+    """List the contact points of all parties."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import contacts as reads_contacts
 
@@ -123,22 +130,29 @@ def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @party.command("competent")
 def name_competent(
     name: Annotated[str, typer.Argument(help="Name of the authority.")],
-    duty: Annotated[Duty, typer.Option("--for", help="What its Member State named it for.")],
-    end: Annotated[bool, typer.Option("--end", help="It is so no longer.")] = False,
+    duty: Annotated[
+        Duty, typer.Option("--for", help="Duty for which its Member State designated it.")
+    ],
+    end: Annotated[bool, typer.Option("--end", help="End the designation.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Name an authority competent under Regulation (EU) 2021/784, Article 12."""
+    """Designate a competent authority under Regulation (EU) 2021/784, Article 12."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import competences as writes
 
     with told(InvalidError, ConflictError, NotFoundError):
-        found = reads.party_named(name, by=OPERATOR)
+        authority = reads.party_named(name, by=OPERATOR)
         change = writes.end_competence if end else writes.name_competent
-        made = change(found, duty, actor=OPERATOR, now=now())
+        competence = change(authority, duty, actor=OPERATOR, now=now())
     give(
-        {"party": name, "duty": duty, "named_at": made.named_at, "ended_at": made.ended_at},
+        {
+            "party": name,
+            "duty": duty,
+            "named_at": competence.named_at,
+            "ended_at": competence.ended_at,
+        },
         as_json=as_json,
         line=f"{name} is {'no longer ' if end else ''}competent to {duty}.",
     )
@@ -146,13 +160,13 @@ def name_competent(
 
 @party.command("register")
 def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """List the competent authorities and what each is named for."""
+    """List the competent authorities and their duties."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import competences as reads_competences
 
     rows = reads_competences.whole_register(by=OPERATOR)
     if not rows:
-        tell("No competent authority yet. Name one: stemtide party competent NAME --for issue")
+        tell("No competent authority yet. Add one: stemtide party competent NAME --for issue")
     for row in rows:
         give(
             {
@@ -169,15 +183,15 @@ def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @key.command("new")
 def new_key(
     party_name: Annotated[str, typer.Option("--party", help="Name of the party.")],
-    name: Annotated[str, typer.Option(help="What the key is for, such as agent-1.")] = "default",
+    name: Annotated[str, typer.Option(help="Purpose of the key, such as agent-1.")] = "default",
     scope: Annotated[
         list[Scope] | None,
         typer.Option(
-            help="What it may do; give it several times. Default: all but metrics, leads,"
-            " webhooks and what binds: orders, answers, complaints."
+            help="Scope of the key. Can be repeated. Default: all but metrics, leads,"
+            " webhooks and legally binding ones: orders, answers, complaints."
         ),
     ] = None,
-    days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0: never.")] = 0,
+    days: Annotated[int, typer.Option(min=0, help="Days until it expires; 0 for never.")] = 0,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -188,7 +202,7 @@ def new_key(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a key. It is shown once: keep it where only the machine reads it."""
+    """Create a key. It is shown once: store it where only the machine can read it."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import parties as writes
@@ -198,10 +212,10 @@ def new_key(
         *(Scope.METRICS_READ, Scope.LEADS_WRITE, Scope.WEBHOOKS_MANAGE),
         *(Scope.ORDERS_WRITE, Scope.ANSWERS_WRITE, Scope.COMPLAINTS_WRITE),
     }
-    scopes = scope or [one for one in Scope if one not in apart]
+    scopes = scope or [candidate for candidate in Scope if candidate not in apart]
     refusals = (InvalidError, ConflictError, NotFoundError)
     with new_secret_file(out) as file, told(*refusals):
-        made, text = writes.new_key(
+        created, text = writes.new_key(
             name,
             party=reads.party_named(party_name, by=OPERATOR),
             scopes=scopes,
@@ -210,10 +224,10 @@ def new_key(
             now=moment,
         )
         file.write(f"{text}\n")
-    row: dict[str, object] = {"prefix": made.prefix, "party": party_name, "scopes": scopes}
+    row: dict[str, object] = {"prefix": created.prefix, "party": party_name, "scopes": scopes}
     place: dict[str, object] = {"file": str(out)} if out else {"key": text}
     give(place | row, as_json=as_json, line=f"The key is in {out}" if out else text)
-    tell(f"Kept nowhere else. Take it back with: stemtide key revoke {made.prefix} --yes")
+    tell(f"It is stored nowhere else. Revoke it with: stemtide key revoke {created.prefix} --yes")
 
 
 @key.command("list")
@@ -224,7 +238,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     rows = reads.all_keys(by=OPERATOR)
     if not rows:
-        tell("No key yet. Make one: stemtide key new --party NAME")
+        tell("No key yet. Create one: stemtide key new --party NAME")
     for row in rows:
         state = "revoked" if row.revoked_at else "live"
         give(
@@ -247,20 +261,20 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @key.command("revoke")
 def revoke_key(
     prefix: Annotated[str, typer.Argument(help="The key's prefix, from: stemtide key list.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Revoke a key: whatever uses it is shut out at once."""
+    """Revoke a key: all programs that use it are shut out at once."""
     if not yes:
-        fail(f"this shuts out whatever uses key {prefix}; say --yes to do it", code=2)
+        fail(f"this shuts out all programs that use key {prefix}; add --yes to confirm", code=2)
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import parties as writes
 
     with told(NotFoundError, ConflictError):
-        made = writes.revoke_key(prefix, actor=OPERATOR, now=now())
+        revoked = writes.revoke_key(prefix, actor=OPERATOR, now=now())
     give(
-        {"prefix": made.prefix, "revoked_at": made.revoked_at},
+        {"prefix": revoked.prefix, "revoked_at": revoked.revoked_at},
         as_json=as_json,
-        line=f"{made.prefix} is revoked.",
+        line=f"{revoked.prefix} is revoked.",
     )

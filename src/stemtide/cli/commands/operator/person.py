@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide person: who signs in at the desk, on the hub's own machine.
+"""stemtide person: accounts for the desk, on the hub's own machine.
 
-The operator does for a party what its own administrator does at the desk, by the same rules.
+The operator acts as the administrator of a party, under the same rules as at the desk.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 person = typer.Typer(no_args_is_help=True, help="People who sign in at the desk.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Email = Annotated[str, typer.Argument(help="Address that the person signs in with.")]
 Address = Annotated[
     str,
@@ -36,16 +36,16 @@ Address = Annotated[
 def add_person(
     email: Email,
     party_name: Annotated[str, typer.Option("--party", help="Name of their party.")],
-    role: Annotated[Role, typer.Option(help="What they do there.")],
+    role: Annotated[Role, typer.Option(help="Role of the person.")],
     password_file: Annotated[
         Path | None,
-        typer.Option(help="File with a password, for scripts. Without it: a link to set one."),
+        typer.Option(help="File with a password, for scripts. Default: print a link."),
     ] = None,
     address: Address = "",
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add a person who may sign in at the desk, and print the link with which they start."""
+    """Add a person to the desk and print a link to set their password."""
     password = ""
     if password_file:
         with told(OSError):
@@ -56,40 +56,40 @@ def add_person(
 
     link = ""
     with told(InvalidError, ConflictError, NotFoundError):
-        found = reads.party_named(party_name, by=OPERATOR)
+        party = reads.party_named(party_name, by=OPERATOR)
         if password_file:
-            made = writes.add_person(
-                email, party=found, role=role, password=password, actor=OPERATOR, now=now()
+            account = writes.add_person(
+                email, party=party, role=role, password=password, actor=OPERATOR, now=now()
             )
         else:
-            made, secret = writes_people.invite_person(
-                email, party=found, role=role, actor=OPERATOR, now=now()
+            account, secret = writes_people.invite_person(
+                email, party=party, role=role, actor=OPERATOR, now=now()
             )
             link = _link(address, secret)
-    row: dict[str, object] = {"email": made.email, "party": found.name, "role": made.role}
+    row: dict[str, object] = {"email": account.email, "party": party.name, "role": account.role}
     give(
         row | ({"link": link} if link else {}),
         as_json=as_json,
-        line=link or f"{made.email} may sign in for {found.title} as {made.role}.",
+        line=link or f"{account.email} may sign in for {party.title} as {account.role}.",
     )
     if link:
-        tell(f"Give this link to {made.email}: it sets a password once, and ends in three days.")
+        tell(f"Give this link to {account.email}: it sets a password once, within three days.")
 
 
 @person.command("invite")
 def invite_person(
     email: Email, address: Address = "", data_dir: DataDir = None, as_json: AsJson = False
 ) -> None:
-    """Print a new link to set a password with. The old password and link end."""
+    """Print a new link to set a password. The old password and link stop working."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
     with told(ConflictError, NotFoundError):
-        found, by = _someone(email)
-        _, secret = writes_people.invite_again(found.pk, by=by, now=now())
+        account, by = _account_and_actor(email)
+        _, secret = writes_people.invite_again(account.pk, by=by, now=now())
     link = _link(address, secret)
-    give({"email": found.email, "link": link}, as_json=as_json, line=link)
-    tell(f"Give this link to {found.email}: it sets a password once, and ends in three days.")
+    give({"email": account.email, "link": link}, as_json=as_json, line=link)
+    tell(f"Give this link to {account.email}: it sets a password once, within three days.")
 
 
 @person.command("list")
@@ -127,123 +127,123 @@ def list_people(
 @person.command("role")
 def change_role(
     email: Email,
-    role: Annotated[Role, typer.Argument(help="What they do from now on.")],
+    role: Annotated[Role, typer.Argument(help="New role of the person.")],
     data_dir: DataDir = None,
 ) -> None:
-    """Give a person another role. They are signed out."""
+    """Change a person's role and sign them out."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
     with told(NotFoundError):
-        found, by = _someone(email)
-        writes_people.change_role(found.pk, role=role, by=by, now=now())
-    tell(f"{found.email} is {role.replace('_', ' ')} from now on.")
+        account, by = _account_and_actor(email)
+        writes_people.change_role(account.pk, role=role, by=by, now=now())
+    tell(f"{account.email} is {role.replace('_', ' ')} from now on.")
 
 
 @person.command("deactivate")
 def deactivate_person(email: Email, data_dir: DataDir = None) -> None:
-    """Shut a person out, at once."""
+    """Deactivate a person's account at once."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
     with told(NotFoundError, ConflictError):
-        found, by = _someone(email)
-        writes_people.deactivate_person(found.pk, by=by, now=now())
-    tell(f"{found.email} is shut out.")
+        account, by = _account_and_actor(email)
+        writes_people.deactivate_person(account.pk, by=by, now=now())
+    tell(f"{account.email} is deactivated.")
 
 
 @person.command("reactivate")
 def reactivate_person(email: Email, data_dir: DataDir = None) -> None:
-    """Let a person in again."""
+    """Reactivate a person's account."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
     with told(NotFoundError, ConflictError):
-        found, by = _someone(email)
-        writes_people.reactivate_person(found.pk, by=by, now=now())
-    tell(f"{found.email} may sign in again.")
+        account, by = _account_and_actor(email)
+        writes_people.reactivate_person(account.pk, by=by, now=now())
+    tell(f"{account.email} may sign in again.")
 
 
 @person.command("sign-out")
 def sign_out(email: Email, data_dir: DataDir = None) -> None:
-    """Sign a person out everywhere."""
+    """Sign a person out of all sessions."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
     with told(NotFoundError):
-        found, by = _someone(email)
-        writes_people.end_sittings(found.pk, by=by, now=now())
-    tell(f"{found.email} is signed out everywhere.")
+        account, by = _account_and_actor(email)
+        writes_people.end_sittings(account.pk, by=by, now=now())
+    tell(f"{account.email} is signed out everywhere.")
 
 
 @person.command("unlock")
 def unlock_person(email: Email, data_dir: DataDir = None) -> None:
-    """Lift the lock that wrong passwords and codes put on a person's account."""
+    """Unlock an account that wrong passwords or codes have locked."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import locks as writes_locks
 
     with told(NotFoundError, ConflictError):
-        found, by = _someone(email)
-        writes_locks.unlock_person(found.pk, by=by, now=now())
-    tell(f"{found.email} can sign in with their password again.")
+        account, by = _account_and_actor(email)
+        writes_locks.unlock_person(account.pk, by=by, now=now())
+    tell(f"{account.email} can sign in with their password again.")
 
 
 @person.command("factors")
 def remove_factors(
     email: Email,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Take a person's second factors away, who lost them."""
+    """Remove the second factors of a person who lost them."""
     if not yes:
-        fail(f"{email} then reaches the desk with a password alone; say --yes to do it", code=2)
+        fail(f"{email} can then sign in with only a password; add --yes to confirm", code=2)
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
     with told(NotFoundError):
-        found, by = _someone(email)
-        writes_people.remove_factors(found.pk, by=by, now=now())
-    tell(f"{found.email} sets up new ones after their password.")
+        account, by = _account_and_actor(email)
+        writes_people.remove_factors(account.pk, by=by, now=now())
+    tell(f"{account.email} sets up new ones at the next sign-in.")
 
 
 @person.command("erase")
 def erase_person(
     email: Email,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Erase what is kept of a person who was deactivated. Their number stays in the ledger."""
+    """Erase the data of a deactivated person. Their number stays in the ledger."""
     if not yes:
-        fail(f"this erases what is kept of {email}; say --yes to do it", code=2)
+        fail(f"this erases the data of {email}; add --yes to confirm", code=2)
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
     with told(NotFoundError, ConflictError):
-        found, by = _someone(email)
-        writes_people.erase_person(found.pk, by=by, now=now())
+        account, by = _account_and_actor(email)
+        writes_people.erase_person(account.pk, by=by, now=now())
     tell("Erased.")
 
 
-def _someone(email: str) -> tuple["Someone", "Actor"]:
-    """A person by their address, and the operator acting as administrator of their party.
+def _account_and_actor(email: str) -> tuple["Someone", "Actor"]:
+    """Return a person by address, and the operator as administrator of their party.
 
     raises: NotFoundError.
     """
     from stemtide.hub.rooms.parties.reads import people as reads_people
 
-    found = reads_people.person_named(email, by=OPERATOR)
-    return found, _as_administrator(found.party)
+    account = reads_people.person_named(email, by=OPERATOR)
+    return account, _as_administrator(account.party)
 
 
 def _as_administrator(party: "Viewer") -> "Actor":
-    """The operator, for a party, with its administrator's role."""
+    """Return the operator as administrator of a party."""
     from stemtide.hub.rooms.parties.reads.parties import Actor
 
     return Actor(party=party, ref=OPERATOR, role=Role.ADMINISTRATOR)
 
 
 def _link(address: str, secret: str) -> str:
-    """Return the link of an invitation; its path alone where the hub has no address now."""
+    """Return an invitation link, or only its path if the hub's address is not known."""
     address = address or running_address()
     if not address:
         tell(

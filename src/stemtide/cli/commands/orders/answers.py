@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide order: what comes back to an order, and how it ends."""
+"""stemtide order: answer, scrutinise, withdraw and preserve."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,30 +26,30 @@ if TYPE_CHECKING:
 
     from stemtide.client import Hub as Client
 
-Words = Annotated[str, typer.Argument(help="Why, or what, in words.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do it.")]
+Words = Annotated[str, typer.Argument(help="Reasons or explanation.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Confirm the action.")]
 
 
 @order.command("acknowledge")
 def acknowledge(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Say that somebody of yours has an order. Its hour goes on."""
+    """Acknowledge an order. Its hour keeps running."""
     _do(lambda client: client.acknowledge_order(uid=order_id), hub=hub, key=key, as_json=as_json)
 
 
 @order.command("execute")
 def execute(
     order_id: OrderId,
-    measure: Annotated[Measure | None, typer.Option(help="What was done.")] = None,
-    at: Annotated[str, typer.Option(help="When, with its time zone.")] = "",
+    measure: Annotated[Measure | None, typer.Option(help="Measure that was taken.")] = None,
+    at: Annotated[str, typer.Option(help="Time with UTC offset.")] = "",
     set_: Fields = None,
     annex: AnnexFile = None,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Answer by Annex II: removed, or access disabled in all Member States."""
+    """Answer with Annex II: content removed, or access disabled in all Member States."""
     own = {"measure": measure and measure.value, "measure_at": at}
     body = _answer("tco-annex-2", annex, set_, own)
     from stemtide.protocol.messages.orders import OrderAnswerIn
@@ -73,7 +73,7 @@ def suspend(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Answer by Annex III: it cannot be executed. The clock stands still."""
+    """Answer with Annex III: the order cannot be executed. The time limit is suspended."""
     body = _answer("tco-annex-3", annex, set_, {"grounds": ground, "explanation": explanation})
     from stemtide.protocol.messages.orders import OrderAnswerIn
 
@@ -89,7 +89,7 @@ def suspend(
 def resume(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Say, as the addressee, that the ground is over. The hour starts anew."""
+    """Report, as the addressee, that the obstacle is gone. The hour starts again."""
     from stemtide.protocol.messages.orders import WordsIn
 
     _do(
@@ -104,7 +104,7 @@ def resume(
 def clarify(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Clear up, as the issuer, what Annex III asked. The hour starts anew."""
+    """Clarify, as the issuer, an order after Annex III. The hour starts again."""
     from stemtide.protocol.messages.orders import WordsIn
 
     _do(
@@ -119,7 +119,7 @@ def clarify(
 def reinstate(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Say that the content of an order that lost its effect is there again."""
+    """Report that content is reinstated after its order lost effect."""
     _do(lambda client: client.reinstate_content(uid=order_id), hub=hub, key=key, as_json=as_json)
 
 
@@ -132,9 +132,9 @@ def withdraw(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take an order back. The signals that it names are withdrawn with it."""
+    """Withdraw an order and the signals that it names."""
     if not yes:
-        fail(f"this ends order {order_id} and withdraws its signals; say --yes to do it", code=2)
+        fail(f"this ends order {order_id} and withdraws its signals; add --yes to confirm", code=2)
     from stemtide.protocol.messages.orders import WordsIn
 
     _do(
@@ -149,12 +149,12 @@ def withdraw(
 def prolong(
     order_id: OrderId,
     reason: Words,
-    until: Annotated[str, typer.Option(help="Until when, with its time zone.")],
+    until: Annotated[str, typer.Option(help="End, as a time with UTC offset.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Keep an order from its content provider for longer: at most twelve weeks in all."""
+    """Keep an order secret from its content provider for longer: at most 12 weeks in all."""
     body = {"until": until, "reason": reason}
     from stemtide.protocol.messages.orders import SecrecyIn
 
@@ -187,13 +187,13 @@ def open_scrutiny(
     order_id: OrderId,
     words: Words,
     informed_at: Annotated[
-        str, typer.Option(help="For a content provider: when it was informed, with its zone.")
+        str, typer.Option(help="For a content provider: time it was informed, with UTC offset.")
     ] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Examine an order that you have a copy of, by yourself or for a content provider."""
+    """Examine an order that you have a copy of, on your initiative or a content provider's."""
     basis = ScrutinyBasis.CONTENT_PROVIDER if informed_at else ScrutinyBasis.OWN_INITIATIVE
     body = {"basis": basis.value, "reasons": words, "informed_at": informed_at or None}
     from stemtide.protocol.messages.orders import ScrutinyIn
@@ -225,7 +225,7 @@ def announce(
 def uphold(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Find no infringement: the order stands."""
+    """Find no infringement: the order stays in effect."""
     from stemtide.protocol.messages.orders import WordsIn
 
     _do(
@@ -245,9 +245,9 @@ def infringe(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Find an infringement: the order loses its effect, and its content is to be reinstated."""
+    """Find an infringement: the order loses effect, and its content is to be reinstated."""
     if not yes:
-        fail(f"this takes the effect from order {order_id}; say --yes to do it", code=2)
+        fail(f"this ends the effect of order {order_id}; add --yes to confirm", code=2)
     from stemtide.protocol.messages.orders import WordsIn
 
     _do(
@@ -261,20 +261,22 @@ def infringe(
 @order.command("preserve")
 def preserve(
     order_id: OrderId,
-    until: Annotated[str, typer.Option(help="Until when, with its time zone.")],
-    proceedings: Annotated[ReviewKind, typer.Option(help="Review proceedings that are going on.")],
-    before: Annotated[str, typer.Option(help="The authority or court before which they are.")],
-    since: Annotated[str, typer.Option(help="The day on which they began: 2026-01-31.")],
+    until: Annotated[str, typer.Option(help="End, as a time with UTC offset.")],
+    proceedings: Annotated[
+        ReviewKind, typer.Option(help="Kind of the pending review proceedings.")
+    ],
+    before: Annotated[str, typer.Option(help="The authority or court in charge.")],
+    since: Annotated[str, typer.Option(help="Date on which they began, such as 2026-01-31.")],
     reference: Annotated[str, typer.Option(help="Their file number.")],
-    court: Annotated[str, typer.Option(help="The court that asks, if it is not you.")] = "",
+    court: Annotated[str, typer.Option(help="The requesting court, if it is not you.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Ask the provider to preserve what it removed for longer, for review proceedings.
+    """Ask the provider to preserve removed content for longer, for review proceedings.
 
-    Art. 6(2) allows no other reason. For an investigation ask the provider for access to what is
-    preserved (Art. 6(1)(b)), or use national law.
+    Art. 6(2) allows no other reason. For an investigation, ask the provider for access to the
+    preserved content (Art. 6(1)(b)), or use national law.
     """
     body = {
         "until": until,
@@ -298,13 +300,13 @@ def preserve(
 def note_access(
     order_id: OrderId,
     who: Annotated[str, typer.Argument(help="The office that had access; not a person.")],
-    purpose: Annotated[AccessPurpose, typer.Option(help="For what.")],
-    reference: Annotated[str, typer.Option(help="Its case.")] = "",
+    purpose: Annotated[AccessPurpose, typer.Option(help="Purpose of the access.")],
+    reference: Annotated[str, typer.Option(help="Reference of the case.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Note that somebody had access to what you preserve."""
+    """Record that an office had access to content that you preserve."""
     body = {"who": who, "purpose": purpose, "reference": reference}
     from stemtide.protocol.messages.orders import AccessIn
 
@@ -320,20 +322,20 @@ def note_access(
 def note_destroyed(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Note that you destroyed what you preserved, once its time was over."""
+    """Record that you destroyed preserved content after its period ended."""
     _do(lambda client: client.note_destroyed(uid=order_id), hub=hub, key=key, as_json=as_json)
 
 
 def _answer(
-    name: str, file: Path | None, said: list[str] | None, own: dict[str, Any]
+    name: str, file: Path | None, assignments: list[str] | None, own: dict[str, Any]
 ) -> dict[str, Any]:
-    """The body of an answer by a form."""
-    found = fields_of(name, file, said)
-    return {"annex": found | {field: one for field, one in own.items() if one}}
+    """Return the message that answers an order with a form."""
+    fields = fields_of(name, file, assignments)
+    return {"annex": fields | {field: value for field, value in own.items() if value}}
 
 
 def _do(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str, as_json: bool) -> None:
-    """Do something with an order, and say how it stands."""
+    """Send one request about an order, and print the order."""
     with asking(hub, key) as client:
-        made = plain(ask(client))
-    tell_order(made, as_json=as_json)
+        row = plain(ask(client))
+    tell_order(row, as_json=as_json)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide order: removal orders until they leave, and to read them."""
+"""stemtide order: inform, draft, issue and show removal orders."""
 
 import json
 from pathlib import Path
@@ -12,24 +12,27 @@ from stemtide.cli.output import fail, give, tell
 from stemtide.protocol.enums.orders import EmergencyGround, OrderState, Side
 from stemtide.protocol.enums.referrals import ContentType
 
-order = typer.Typer(no_args_is_help=True, help="Removal orders: Regulation (EU) 2021/784 Art. 3.")
+order = typer.Typer(no_args_is_help=True, help="Removal orders under Regulation (EU) 2021/784.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 OrderId = Annotated[str, typer.Argument(help="The order's id, from: stemtide order list.")]
 Fields = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="A field of the form; as often as needed."),
+    typer.Option("--set", metavar="FIELD=VALUE", help="A field of the form. Can be repeated."),
 ]
 AnnexFile = Annotated[
     Path | None,
     typer.Option("--annex", help="A JSON file with fields of the form.", dir_okay=False),
 ]
-Urls = Annotated[list[str] | None, typer.Option("--url", help="An exact address of the content.")]
+Urls = Annotated[
+    list[str] | None, typer.Option("--url", help="Exact URL of the content. Can be repeated.")
+]
 Grounds = Annotated[
-    list[str] | None, typer.Option("--ground", help="a to e of Art. 2(7); may be given again.")
+    list[str] | None, typer.Option("--ground", help="a to e of Art. 2(7). Can be repeated.")
 ]
 Signals = Annotated[
-    list[str] | None, typer.Option("--signal", help="A signal of yours for this content.")
+    list[str] | None,
+    typer.Option("--signal", help="Id of your signal of this content. Can be repeated."),
 ]
 SIDES = tuple(Side)
 
@@ -38,19 +41,19 @@ SIDES = tuple(Side)
 def inform(
     provider: Annotated[str, typer.Argument(help="The provider's name.")],
     text: Annotated[str, typer.Argument(help="Procedures and deadlines, in words.")],
-    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Tell a provider of procedures and deadlines, twelve hours before your first order to it."""
+    """Inform a provider of procedures and deadlines, 12 hours before its first order."""
     body = {"to": provider, "text": text, "exercise": exercise}
     from stemtide.protocol.messages.orders import InformIn
 
     with asking(hub, key) as client:
-        made = plain(client.inform_provider(InformIn.model_validate(body)))
-    line = f"{made['to']} is informed. A first order may be issued from {made['order_from']} on."
-    give(made, as_json=as_json, line=line)
+        row = plain(client.inform_provider(InformIn.model_validate(body)))
+    line = f"{row['to']} is informed. A first order may be issued from {row['order_from']} on."
+    give(row, as_json=as_json, line=line)
 
 
 @order.command("draft")
@@ -58,25 +61,27 @@ def draft(
     to: Annotated[str, typer.Option(help="The provider's name.")],
     url: Urls = None,
     ground: Grounds = None,
-    reasons: Annotated[str, typer.Option(help="Why it is terrorist content.")] = "",
+    reasons: Annotated[str, typer.Option(help="Reasons why it is terrorist content.")] = "",
     set_: Fields = None,
     annex: AnnexFile = None,
     emergency: Annotated[
-        str, typer.Option(help="Why a first order could not wait twelve hours.")
+        str, typer.Option(help="Reason why a first order cannot wait 12 hours.")
     ] = "",
     emergency_ground: Annotated[
         EmergencyGround | None, typer.Option(help="Which serious harm makes it an emergency.")
     ] = None,
-    language: Annotated[str, typer.Option(help="The tag of its language.")] = "en",
-    content_type: Annotated[ContentType, typer.Option(help="What it is.")] = ContentType.OTHER,
+    language: Annotated[str, typer.Option(help="Language tag, such as en.")] = "en",
+    content_type: Annotated[
+        ContentType, typer.Option(help="Type of the content.")
+    ] = ContentType.OTHER,
     signal: Signals = None,
-    crisis: Annotated[str, typer.Option(help="Id of the crisis it belongs to.")] = "",
-    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    crisis: Annotated[str, typer.Option(help="Id of its crisis.")] = "",
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Begin an order. What is known already is filled in; nobody else sees a draft."""
+    """Create a draft order with known fields filled in. Only your party sees it."""
     body = {
         "to": to,
         "annex": _annex_1(annex, set_, url=url, ground=ground, reasons=reasons),
@@ -91,9 +96,9 @@ def draft(
     from stemtide.protocol.messages.orders import OrderIn
 
     with asking(hub, key) as client:
-        made = plain(client.draft_order(OrderIn.model_validate(body)))
-    tell_order(made, as_json=as_json)
-    tell(f"See what is missing with: stemtide order lint {made['id']}")
+        row = plain(client.draft_order(OrderIn.model_validate(body)))
+    tell_order(row, as_json=as_json)
+    tell(f"See what is missing with: stemtide order lint {row['id']}")
 
 
 @order.command("change")
@@ -101,22 +106,22 @@ def change(
     order_id: OrderId,
     url: Urls = None,
     ground: Grounds = None,
-    reasons: Annotated[str, typer.Option(help="Why it is terrorist content.")] = "",
+    reasons: Annotated[str, typer.Option(help="Reasons why it is terrorist content.")] = "",
     set_: Fields = None,
     annex: AnnexFile = None,
     emergency: Annotated[
-        str | None, typer.Option(help="Why it could not wait; '' for none.")
+        str | None, typer.Option(help="Reason for the emergency; '' for none.")
     ] = None,
     emergency_ground: Annotated[
         EmergencyGround | None, typer.Option(help="Which serious harm makes it an emergency.")
     ] = None,
-    language: Annotated[str | None, typer.Option(help="The tag of its language.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language tag, such as en.")] = None,
     signal: Signals = None,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Change a draft. What is not named stays; an empty value empties its field."""
+    """Change a draft. Fields that are not named stay; an empty value clears its field."""
     fields = _annex_1(annex, set_, url=url, ground=ground, reasons=reasons)
     body = {
         "annex": fields,
@@ -125,71 +130,71 @@ def change(
         "language": language,
         "signals": signal,
     }
-    sent = {name: one for name, one in body.items() if one is not None}
+    sent = {name: value for name, value in body.items() if value is not None}
     from stemtide.protocol.messages.orders import DraftIn
 
     with asking(hub, key) as client:
-        made = plain(client.change_order(DraftIn.model_validate(sent), uid=order_id))
-    tell_order(made, as_json=as_json)
+        row = plain(client.change_order(DraftIn.model_validate(sent), uid=order_id))
+    tell_order(row, as_json=as_json)
 
 
 @order.command("lint")
 def lint(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
-    """Say what is missing in a draft or contradicts itself. Exit 1 while it cannot be issued."""
+    """Check a draft for missing or contradictory fields. Exits with 1 if it cannot be issued."""
     with asking(hub, key) as client:
-        found = plain(client.lint_order(uid=order_id))
-    if not found:
-        tell("Nothing is missing: it can be issued.")
-    for one in found:
-        word = "error" if one["is_error"] else "warning"
-        give(one, as_json=as_json, line=f"{word:8} {one['field']}: {one['message']}")
-    if any(one["is_error"] for one in found):
+        problems = plain(client.lint_order(uid=order_id))
+    if not problems:
+        tell("Nothing is missing: the order can be issued.")
+    for problem in problems:
+        word = "error" if problem["is_error"] else "warning"
+        give(problem, as_json=as_json, line=f"{word:8} {problem['field']}: {problem['message']}")
+    if any(problem["is_error"] for problem in problems):
         raise typer.Exit(1)
 
 
 @order.command("issue")
 def issue(
     order_id: OrderId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Issue a draft: it leaves at once, binds from receipt on, and does not change any more."""
+    """Issue a draft. It is sent at once, binds from receipt and can no longer change."""
     if not yes:
-        fail(f"this issues order {order_id}, which binds its addressee; say --yes to do it", code=2)
+        fail(
+            f"this issues order {order_id}, which binds its addressee; add --yes to confirm", code=2
+        )
     with asking(hub, key) as client:
-        made = plain(client.issue_order(uid=order_id))
-    tell_order(made, as_json=as_json)
+        row = plain(client.issue_order(uid=order_id))
+    tell_order(row, as_json=as_json)
 
 
 @order.command("discard")
 def discard(
     order_id: OrderId,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Throw a draft away; what it said is erased."""
+    """Discard a draft and erase its content."""
     if not yes:
-        fail(f"this erases what draft {order_id} says; say --yes to do it", code=2)
+        fail(f"this erases the content of draft {order_id}; add --yes to confirm", code=2)
     with asking(hub, key) as client:
         tell_order(plain(client.discard_order(uid=order_id)), as_json=as_json)
 
 
 @order.command("list")
 def list_orders(
-    side: Annotated[str, typer.Option(help="issuer, addressee or home; empty: all.")] = "",
+    side: Annotated[str, typer.Option(help="issuer, addressee or home. Default: all.")] = "",
     state: Annotated[OrderState | None, typer.Option(help="Only in this state.")] = None,
-    only_open: Annotated[
-        bool, typer.Option("--open", help="Only those that wait for somebody.")
-    ] = False,
+    only_open: Annotated[bool, typer.Option("--open", help="Only pending ones.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """List orders, those that wait first. A list is no receipt."""
+    """List orders, pending ones first. This does not count as receipt."""
     if side and side not in SIDES:
         fail(f"--side is {side!r}: write one of {', '.join(SIDES)}", code=2)
     with asking(hub, key) as client:
@@ -199,37 +204,37 @@ def list_orders(
             )
         )
     if not rows:
-        tell("There is no removal order that your party may see.")
+        tell("No removal order that your party may see.")
     for row in rows:
         tell_order(row, as_json=as_json)
 
 
 @order.command("show")
 def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
-    """Show one order with its form. For its addressee this is the receipt."""
+    """Show one order with its form. For the addressee, this counts as receipt."""
     with asking(hub, key) as client:
-        found = plain(client.read_order(uid=order_id))
-    tell_order(found, as_json=as_json)
+        row = plain(client.read_order(uid=order_id))
+    tell_order(row, as_json=as_json)
     if as_json:
         return
     from stemtide.protocol.law.forms import form
 
     for field in form("tco-annex-1").fields:
-        value = found["annex"].get(field.name)
+        value = row["annex"].get(field.name)
         if value not in (None, "", []):
-            told = ", ".join(value) if isinstance(value, list) else str(value)
-            print(f"  {field.title.en}: {told}")
-    for receipt in found["receipts"]:
+            text = ", ".join(value) if isinstance(value, list) else str(value)
+            print(f"  {field.title.en}: {text}")
+    for receipt in row["receipts"]:
         print(f"  received by {receipt['via']} at {receipt['at']}")
-    if found["moves"]:
-        tell(f"You may: {', '.join(found['moves'])}.")
+    if row["moves"]:
+        tell(f"You may: {', '.join(row['moves'])}.")
 
 
 @order.command("history")
 def history(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Show what the ledger says of an order, oldest first."""
+    """Show the ledger entries of an order, oldest first."""
     with asking(hub, key) as client:
         for row in plain(client.read_order_history(uid=order_id)):
             line = f"{row['number']:>6}  {row['recorded_at']}  {row['actor']:30} {row['kind']}"
@@ -239,31 +244,31 @@ def history(
 @order.command("standing")
 def standing(
     url: Annotated[str, typer.Argument(help="An address.")],
-    exercise: Annotated[bool, typer.Option("--exercise", help="Among exercises.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Look among exercises.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say who has an order in effect for an address, before you ask for it yourself."""
+    """Show who has an order in effect for a URL, before you issue your own."""
     with asking(hub, key) as client:
-        found = plain(client.read_order_standing(url=url, exercise=exercise))
-    who = ", ".join(found["parties"])
-    give(found, as_json=as_json, line=f"ordered by {who}" if who else "nobody ordered it")
+        row = plain(client.read_order_standing(url=url, exercise=exercise))
+    who = ", ".join(row["parties"])
+    give(row, as_json=as_json, line=f"ordered by {who}" if who else "no order in effect")
 
 
-def fields_of(name: str, file: Path | None, said: list[str] | None) -> dict[str, Any]:
-    """Fields of a form from a JSON file and from FIELD=VALUE, each as its kind is written."""
-    found: dict[str, Any] = _from_file(file) if file else {}
-    for one in said or []:
-        field, equals, text = one.partition("=")
+def fields_of(name: str, file: Path | None, assignments: list[str] | None) -> dict[str, Any]:
+    """Return fields of a form from a JSON file and FIELD=VALUE, parsed by the field's kind."""
+    fields: dict[str, Any] = _from_file(file) if file else {}
+    for assignment in assignments or []:
+        field, equals, text = assignment.partition("=")
         if not equals:
-            fail(f"--set {one!r}: write FIELD=VALUE", code=2)
-        found[field] = _value(name, field, text)
-    return found
+            fail(f"--set {assignment!r}: write FIELD=VALUE", code=2)
+        fields[field] = _value(name, field, text)
+    return fields
 
 
 def tell_order(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one order in a line."""
+    """Print one order on one line."""
     drill = " EXERCISE" if row["exercise"] else ""
     due = f" due {row['due_at']}" if row["due_at"] else ""
     late = " MISSED" if row["missed_at"] else ""
@@ -274,40 +279,42 @@ def tell_order(row: dict[str, Any], *, as_json: bool) -> None:
 
 def _annex_1(
     file: Path | None,
-    said: list[str] | None,
+    assignments: list[str] | None,
     *,
     url: list[str] | None,
     ground: list[str] | None,
     reasons: str,
 ) -> dict[str, Any]:
-    """Fields of Annex I, with those that have options of their own."""
-    found = fields_of("tco-annex-1", file, said)
+    """Return the fields of Annex I, including those with options of their own."""
+    fields = fields_of("tco-annex-1", file, assignments)
     own = {"urls": url, "grounds": ground, "reasons": reasons}
-    return found | {name: one for name, one in own.items() if one}
+    return fields | {name: value for name, value in own.items() if value}
 
 
 def _from_file(file: Path) -> dict[str, Any]:
-    """An object from a JSON file; trouble ends the command in one line."""
+    """Read a JSON object from a file; end the command if there is none."""
     try:
-        found = json.loads(file.read_text("utf-8"))
+        fields = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError) as error:
         fail(f"--annex: {file}: {error}", code=2)
-    if not isinstance(found, dict):
+    if not isinstance(fields, dict):
         fail(f"--annex: {file}: write one JSON object of fields", code=2)
-    return found
+    return fields
 
 
 def _value(name: str, field: str, text: str) -> str | bool | list[str]:
-    """A field's value from the command line: lists by commas or lines, ticks as yes or no."""
+    """Convert a value from the command line: lists split at commas or lines, ticks from yes/no."""
     from stemtide.protocol.law.forms import FieldKind, FormError, form
 
     try:
         kind = form(name).field(field).kind
     except FormError as error:
-        known = ", ".join(one.name for one in form(name).fields if not one.is_filled_in)
-        fail(f"--set: {error}; known are {known}", code=2)
+        names = ", ".join(
+            form_field.name for form_field in form(name).fields if not form_field.is_filled_in
+        )
+        fail(f"--set: {error}; known are {names}", code=2)
     if kind is FieldKind.TICK:
         return text.lower() in {"yes", "true", "1"}
     if kind in {FieldKind.URLS, FieldKind.CHOICES}:
-        return [one.strip() for one in text.replace("\n", ",").split(",") if one.strip()]
+        return [item.strip() for item in text.replace("\n", ",").split(",") if item.strip()]
     return text

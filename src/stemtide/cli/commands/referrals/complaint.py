@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide complaint: links for uploaders, the queue of a provider, and what is asked of others."""
+"""stemtide complaint: links for uploaders, a provider's queue, and redress requests."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,42 +15,46 @@ from stemtide.protocol.enums.complaints import (
     Restriction,
 )
 
-complaint = typer.Typer(no_args_is_help=True, help="Complaints of uploaders, and redress.")
+complaint = typer.Typer(no_args_is_help=True, help="Complaints of uploaders, and redress requests.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
-ComplaintId = Annotated[str, typer.Argument(help="Its id, from: stemtide complaint list.")]
-AskedId = Annotated[str, typer.Argument(help="Its id, from: stemtide complaint asked.")]
-Reference = Annotated[
-    str, typer.Argument(help="Your own name of the decision; nothing about a person.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
+ComplaintId = Annotated[
+    str, typer.Argument(help="The complaint's id, from: stemtide complaint list.")
 ]
+AskedId = Annotated[str, typer.Argument(help="The request's id, from: stemtide complaint asked.")]
+Reference = Annotated[str, typer.Argument(help="Your reference of the decision; no personal data.")]
 Ground = Annotated[str, typer.Option(help="Id of the signal, referral or order.")]
-Reviewer = Annotated[str, typer.Option(help="Who reviews, as your own tools name them.")]
+Reviewer = Annotated[str, typer.Option(help="Reviewer, as named in your tools.")]
 
 
 def _decision(reference: str, **facts: object) -> dict[str, object]:
-    """A decision as it travels; acted_at is now where nothing is said."""
-    said: dict[str, object] = {name: one for name, one in facts.items() if one not in ("", None)}
-    said.setdefault("acted_at", datetime.now(UTC).isoformat())
-    return {"reference": reference, **said}
+    """Return the fields of a decision; acted_at defaults to now."""
+    fields: dict[str, object] = {
+        name: value for name, value in facts.items() if value not in ("", None)
+    }
+    fields.setdefault("acted_at", datetime.now(UTC).isoformat())
+    return {"reference": reference, **fields}
 
 
 @complaint.command("link")
 def make_link(
     reference: Reference,
-    measure: Annotated[Restriction, typer.Option(help="What you did.")],
-    basis: Annotated[ComplaintBasis, typer.Option(help="What it rests on.")] = ComplaintBasis.OWN,
+    measure: Annotated[Restriction, typer.Option(help="Restriction that you imposed.")],
+    basis: Annotated[
+        ComplaintBasis, typer.Option(help="Basis of the decision.")
+    ] = ComplaintBasis.OWN,
     ground: Ground = "",
-    acted_at: Annotated[str, typer.Option(help="When, with its zone; empty: now.")] = "",
-    acted_by: Annotated[str, typer.Option(help="Who decided, as your tools name them.")] = "",
+    acted_at: Annotated[str, typer.Option(help="Time with UTC offset. Default: now.")] = "",
+    acted_by: Annotated[str, typer.Option(help="Who decided, as named in your tools.")] = "",
     automatic: Annotated[
-        bool, typer.Option("--automatic", help="No person looked before it was done.")
+        bool, typer.Option("--automatic", help="The decision was automated.")
     ] = False,
-    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Make a link for the statement of reasons of one decision."""
+    """Create a link to complain about one decision, for its statement of reasons."""
     body = _decision(
         reference,
         measure=measure,
@@ -64,27 +68,29 @@ def make_link(
     from stemtide.protocol.messages.complaints import ComplaintLinkIn
 
     with asking(hub, key) as client:
-        made = plain(client.make_complaint_link(ComplaintLinkIn.model_validate(body)))
-    give(made, as_json=as_json, line=made["link"])
-    tell(f"It opens until {made['expires_at']}.")
+        link = plain(client.make_complaint_link(ComplaintLinkIn.model_validate(body)))
+    give(link, as_json=as_json, line=link["link"])
+    tell(f"It is valid until {link['expires_at']}.")
 
 
 @complaint.command("file")
 def file(
     reference: Reference,
-    text: Annotated[str, typer.Argument(help="What the uploader says.")],
-    measure: Annotated[Restriction, typer.Option(help="What you did.")],
-    basis: Annotated[ComplaintBasis, typer.Option(help="What it rests on.")] = ComplaintBasis.OWN,
+    text: Annotated[str, typer.Argument(help="Text of the complaint.")],
+    measure: Annotated[Restriction, typer.Option(help="Restriction that you imposed.")],
+    basis: Annotated[
+        ComplaintBasis, typer.Option(help="Basis of the decision.")
+    ] = ComplaintBasis.OWN,
     ground: Ground = "",
-    acted_at: Annotated[str, typer.Option(help="When, with its zone; empty: now.")] = "",
-    acted_by: Annotated[str, typer.Option(help="Who decided, as your tools name them.")] = "",
-    language: Annotated[str, typer.Option(help="The tag of its language.")] = "en",
-    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
+    acted_at: Annotated[str, typer.Option(help="Time with UTC offset. Default: now.")] = "",
+    acted_by: Annotated[str, typer.Option(help="Who decided, as named in your tools.")] = "",
+    language: Annotated[str, typer.Option(help="Language tag, such as en.")] = "en",
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """File a complaint that reached you in your own way. Give its code to whoever complained."""
+    """File a complaint that reached you another way. Give its code to the complainant."""
     body = _decision(
         reference,
         measure=measure,
@@ -99,23 +105,23 @@ def file(
     from stemtide.protocol.messages.complaints import ComplaintIn
 
     with asking(hub, key) as client:
-        made = plain(client.file_complaint(ComplaintIn.model_validate(body)))
-    found = made["complaint"]
-    give(made, as_json=as_json, line=f"{found['id']}  {found['number']}  code {made['code']}")
+        response = plain(client.file_complaint(ComplaintIn.model_validate(body)))
+    row = response["complaint"]
+    give(response, as_json=as_json, line=f"{row['id']}  {row['number']}  code {response['code']}")
 
 
 @complaint.command("list")
 def list_complaints(
-    waiting: Annotated[bool, typer.Option("--open", help="Only those that wait.")] = False,
+    waiting: Annotated[bool, typer.Option("--open", help="Only open ones.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """List complaints about your decisions: those that wait first."""
+    """List complaints about your decisions, open ones first."""
     with asking(hub, key) as client:
         rows = plain(client.list_complaints(open=True if waiting else None))
     if not rows:
-        tell("There is no complaint.")
+        tell("No complaint.")
     for row in rows:
         _tell(row, as_json=as_json)
 
@@ -124,12 +130,12 @@ def list_complaints(
 def show(
     complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Read one complaint, with what was written."""
+    """Show one complaint with its text."""
     with asking(hub, key) as client:
         row = plain(client.read_complaint(uid=complaint_id))
     _tell(row, as_json=as_json)
     if not as_json:
-        give(row, as_json=False, line=row["text"] or "Its words are erased.")
+        give(row, as_json=False, line=row["text"] or "Its text was erased.")
 
 
 @complaint.command("take")
@@ -140,7 +146,7 @@ def take(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Say who reviews a complaint."""
+    """Set the reviewer of a complaint."""
     from stemtide.protocol.messages.complaints import ComplaintTakeIn
 
     with asking(hub, key) as client:
@@ -154,15 +160,15 @@ def take(
 @complaint.command("uphold")
 def uphold(
     complaint_id: ComplaintId,
-    reasons: Annotated[str, typer.Argument(help="For whoever complained.")],
+    reasons: Annotated[str, typer.Argument(help="Reasons, for the complainant.")],
     reviewer: Reviewer,
     finding: Annotated[
-        ComplaintFinding, typer.Option(help="What was wrong.")
+        ComplaintFinding, typer.Option(help="The error in the decision.")
     ] = ComplaintFinding.CONTENT,
     exemption: Annotated[
-        Exemption, typer.Option(help="The context that makes it lawful.")
+        Exemption, typer.Option(help="Context that makes the content lawful.")
     ] = Exemption.NONE,
-    note: Annotated[str, typer.Option(help="For whoever asked for it.")] = "",
+    note: Annotated[str, typer.Option(help="Note for the party that requested the action.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -188,7 +194,7 @@ def uphold(
 @complaint.command("reject")
 def reject(
     complaint_id: ComplaintId,
-    reasons: Annotated[str, typer.Argument(help="For whoever complained.")],
+    reasons: Annotated[str, typer.Argument(help="Reasons, for the complainant.")],
     reviewer: Reviewer,
     note: Annotated[str, typer.Option(help="Doubts, for the issuer of a removal order.")] = "",
     hub: Hub = DEFAULT_HUB,
@@ -216,7 +222,7 @@ def reject(
 def accept(
     complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Accept why a signal was kept: your dispute is taken back."""
+    """Accept the reason why a signal was kept, and withdraw your dispute."""
     with asking(hub, key) as client:
         done = plain(client.accept_answer(uid=complaint_id))
     _tell(done, as_json=as_json)
@@ -224,11 +230,11 @@ def accept(
 
 @complaint.command("asked")
 def asked(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
-    """List what decided complaints ask of you."""
+    """List redress requests to your party from decided complaints."""
     with asking(hub, key) as client:
         rows = plain(client.list_redress())
     if not rows:
-        tell("Nothing is asked of your party.")
+        tell("No redress request to your party.")
     for row in rows:
         _tell_asked(row, as_json=as_json)
 
@@ -236,12 +242,12 @@ def asked(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> Non
 @complaint.command("keep")
 def keep(
     asked_id: AskedId,
-    reason: Annotated[str, typer.Argument(help="Why it stays as it is.")],
+    reason: Annotated[str, typer.Argument(help="Reason to keep it.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Keep what you shared or asked for, and say why."""
+    """Refuse a redress request: keep the signal, referral or order, and give the reason."""
     from stemtide.protocol.messages.complaints import RedressIn
 
     with asking(hub, key) as client:
@@ -254,7 +260,7 @@ def keep(
 def grant(
     asked_id: AskedId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Take back what you shared or asked for: every agent undoes what it did because of it."""
+    """Grant a redress request: withdraw the item, so that every agent undoes its actions."""
     from stemtide.protocol.messages.complaints import RedressIn
 
     with asking(hub, key) as client:
@@ -263,18 +269,18 @@ def grant(
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one complaint, without its words."""
+    """Print one complaint, without its text."""
     drill = " EXERCISE" if row["exercise"] else ""
-    what = f"{row['measure']} because of {row['basis']}"
+    measure = f"{row['measure']} because of {row['basis']}"
     line = (
         f"{row['id']}  {row['number']}  {row['state']:10} due {row['due_at']}"
-        f"  {row['reference']}: {what}{drill}"
+        f"  {row['reference']}: {measure}{drill}"
     )
     give(row, as_json=as_json, line=line)
 
 
 def _tell_asked(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one thing that is asked."""
+    """Print one redress request."""
     line = (
         f"{row['id']}  {row['state']:10} {row['basis']} {row['ground']}"
         f"  {row['provider']}: {row['note']}"

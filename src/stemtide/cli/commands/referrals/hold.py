@@ -12,27 +12,29 @@ from stemtide.cli.output import give, tell
 from stemtide.protocol.enums.referrals import HoldReason
 
 hold = typer.Typer(
-    no_args_is_help=True, help="Holds: please do not act on this yet. They delay referrals alone."
+    no_args_is_help=True, help="Holds: ask to leave content alone. They delay only referrals."
 )
 
 HoldId = Annotated[str, typer.Argument(help="The hold's id, from: stemtide hold list.")]
-Until = Annotated[str, typer.Option(help="When it ends: 12h, 7d or an ISO time; 7 days at most.")]
+Until = Annotated[str, typer.Option(help="End: 12h, 7d or an ISO time; at most 7 days.")]
 
 
 @hold.command("place")
 def place(
     until: Until,
-    reason: Annotated[HoldReason, typer.Option(help="Why; no more of the case than that.")],
-    contact: Annotated[str, typer.Option(help="Where those who meet it call: a desk.")],
+    reason: Annotated[HoldReason, typer.Option(help="Reason; no other details of the case.")],
+    contact: Annotated[str, typer.Option(help="Contact for those affected: a desk, not a person.")],
     url: Annotated[str, typer.Option(help="The address of the content; it is not kept.")] = "",
     signal: Annotated[str, typer.Option(help="Id of a signal of the content.")] = "",
-    case_reference: Annotated[str, typer.Option(help="Your own; nobody else reads it.")] = "",
+    case_reference: Annotated[
+        str, typer.Option(help="Your own reference; not shown to others.")
+    ] = "",
     exercise: Exercise = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Ask that content be left alone until a moment. It never delays a removal order."""
+    """Ask that content be left alone until a given time. Never delays a removal order."""
     body = {
         "url": url,
         "signal": signal or None,
@@ -50,7 +52,7 @@ def place(
 
 @hold.command("list")
 def list_holds(
-    all_: Annotated[bool, typer.Option("--all", help="Those that are over as well.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Include ended holds.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
@@ -59,7 +61,7 @@ def list_holds(
     with asking(hub, key) as client:
         rows = plain(client.list_holds(open=None if all_ else True))
     if not rows:
-        tell("There is no hold that your party may see.")
+        tell("No hold that your party may see.")
     for row in rows:
         _tell(row, as_json=as_json)
 
@@ -68,7 +70,7 @@ def list_holds(
 def extend(
     hold_id: HoldId, until: Until, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Let a hold stand longer."""
+    """Extend a hold."""
     from stemtide.protocol.messages.holds import ExtendIn
 
     with asking(hub, key) as client:
@@ -80,13 +82,13 @@ def extend(
 
 @hold.command("lift")
 def lift(hold_id: HoldId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
-    """End a hold before its time; senders of what waited for it are told."""
+    """End a hold early and notify the senders of referrals that waited for it."""
     with asking(hub, key) as client:
         _tell(plain(client.lift_hold(uid=hold_id)), as_json=as_json)
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one hold."""
+    """Print one hold."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = (
         f"{row['id']}  {row['reference']:14} {row['state']:8} until {row['until']}  {row['reason']}"

@@ -11,21 +11,23 @@ from stemtide.protocol.enums.rechecks import Verdict
 
 recheck = typer.Typer(no_args_is_help=True, help="Whether removed content is gone.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 RecheckId = Annotated[str, typer.Argument(help="The re-check's id, from: stemtide recheck list.")]
 
 
 @recheck.command("list")
 def list_rechecks(
-    referral: Annotated[str, typer.Option(help="Only of this referral: its id.")] = "",
-    order: Annotated[str, typer.Option(help="Only of this removal order: its id.")] = "",
+    referral: Annotated[str, typer.Option(help="Only of the referral with this id.")] = "",
+    order: Annotated[str, typer.Option(help="Only of the removal order with this id.")] = "",
     verdict: Annotated[Verdict | None, typer.Option(help="Only with this verdict.")] = None,
-    returned: Annotated[bool, typer.Option("--returned", help="Only what came back.")] = False,
+    returned: Annotated[
+        bool, typer.Option("--returned", help="Only content that came back.")
+    ] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """List re-checks of requests that your party made or got, latest first."""
+    """List re-checks of referrals and orders that your party sent or received, latest first."""
     with asking(hub, key) as client:
         rows = plain(
             client.list_rechecks(
@@ -36,7 +38,7 @@ def list_rechecks(
             )
         )
     if not rows:
-        tell("There is no re-check that your party may see.")
+        tell("No re-check that your party may see.")
     for row in rows:
         _tell(row, as_json=as_json)
 
@@ -51,24 +53,26 @@ def show(
     _tell(row, as_json=as_json)
     if as_json:
         return
-    for one in row["visits"]:
-        status = one["status"] or "-"
-        asked = f"  asked by {one['asked_by']}" if one["asked_by"] else ""
-        tell(f"  {one['at']}  {one['verdict']:7} {one['reason']} (status {status}){asked}")
+    for visit in row["visits"]:
+        status = visit["status"] or "-"
+        requested = f"  asked by {visit['asked_by']}" if visit["asked_by"] else ""
+        tell(
+            f"  {visit['at']}  {visit['verdict']:7} {visit['reason']} (status {status}){requested}"
+        )
 
 
 @recheck.command("visit")
 def visit(
     recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
-    """Ask that the address be visited now; the hub does so within seconds, as its host allows."""
+    """Request a visit to the address now. It follows within seconds, as the host's pace allows."""
     with asking(hub, key) as client:
         row = plain(client.ask_for_visit(uid=recheck_id))
     _tell(row, as_json=as_json)
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one re-check."""
+    """Print one re-check."""
     drill = " EXERCISE" if row["exercise"] else ""
     back = " CAME BACK" if row["returned_at"] else ""
     verdict = row["verdict"] or "not visited yet"

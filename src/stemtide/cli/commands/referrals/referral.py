@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide referral: search, assess, send, answer. What a referral asks for is voluntary."""
+"""stemtide referral: search, assess, send and answer voluntary referrals."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,17 +23,16 @@ if TYPE_CHECKING:
 
     from stemtide.client import Hub as Client
 
-referral = typer.Typer(
-    no_args_is_help=True, help="Referrals: content pointed out to a provider, voluntarily."
-)
+referral = typer.Typer(no_args_is_help=True, help="Voluntary referrals of content to a provider.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 ReferralId = Annotated[str, typer.Argument(help="The referral's id, from: stemtide referral list.")]
 Provider = Annotated[str, typer.Option(help="The provider's name, from: stemtide party list.")]
 Signals = Annotated[
-    list[str] | None, typer.Option("--signal", help="Id of a signal of the content; several.")
+    list[str] | None,
+    typer.Option("--signal", help="Id of a signal of the content. Can be repeated."),
 ]
-Exercise = Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")]
+Exercise = Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")]
 
 
 @referral.command("search")
@@ -46,59 +45,63 @@ def search(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Search before you send: who refers the same, what is similar, which holds stand."""
+    """Search before sending: referrals of the same or similar content, and holds."""
     body = {"url": url, "provider": provider, "signals": signal or [], "exercise": exercise}
     from stemtide.protocol.messages.referrals import SearchIn
 
     with asking(hub, key) as client:
-        found = plain(client.search_before_sending(SearchIn.model_validate(body)))
-    for one in found["findings"]:
-        until = f" until {one['until']}" if one["until"] else ""
+        report = plain(client.search_before_sending(SearchIn.model_validate(body)))
+    for finding in report["findings"]:
+        until = f" until {finding['until']}" if finding["until"] else ""
         line = (
-            f"{one['kind']:9} {'open' if one['is_open'] else 'answered':9}"
-            f" {one['party']} {one['reference']}{until}  {one['contact']}"
+            f"{finding['kind']:9} {'open' if finding['is_open'] else 'answered':9}"
+            f" {finding['party']} {finding['reference']}{until}  {finding['contact']}"
         )
-        give(one, as_json=as_json, line=line)
-    tell(_comes_to(found))
+        give(finding, as_json=as_json, line=line)
+    tell(_summary(report))
 
 
-def _comes_to(found: dict[str, Any]) -> str:
-    """What a search comes to, in words."""
-    if found["is_held"]:
-        return f"{found['canonical']}: a hold stands on it, so a referral would wait."
-    if found["needs_despite"]:
+def _summary(report: dict[str, Any]) -> str:
+    """Summarise a search."""
+    if report["is_held"]:
+        return f"{report['canonical']}: a hold applies, so a referral would wait."
+    if report["needs_despite"]:
         return (
-            f"{found['canonical']}: another's referral awaits its answer; sending needs --despite."
+            f"{report['canonical']}: another's referral awaits its answer; sending needs --despite."
         )
-    return f"{found['canonical']}: nothing speaks against sending."
+    return f"{report['canonical']}: nothing prevents sending."
 
 
 @referral.command("assess")
 def assess(
     url: Annotated[str, typer.Argument(help="The address of the content.")],
     provider: Provider,
-    label: Annotated[list[str], typer.Option(help="What the content does; several allowed.")],
-    reason: Annotated[str, typer.Option(help="Why, for the provider; nothing about a person.")],
-    terms: Annotated[str, typer.Option(help="The clause of its terms that it breaks.")] = "",
-    content_type: Annotated[ContentType, typer.Option(help="What is there.")] = ContentType.OTHER,
-    language: Annotated[str, typer.Option(help="The tag of its language.")] = "",
-    ideology: Annotated[str, typer.Option(help="What moved its makers, if you know.")] = "",
-    crisis: Annotated[str, typer.Option(help="Id of the crisis it belongs to.")] = "",
+    label: Annotated[list[str], typer.Option(help="Label of the content. Can be repeated.")],
+    reason: Annotated[str, typer.Option(help="Reason, for the provider; no personal data.")],
+    terms: Annotated[str, typer.Option(help="Clause of its terms that is breached.")] = "",
+    content_type: Annotated[
+        ContentType, typer.Option(help="Type of the content.")
+    ] = ContentType.OTHER,
+    language: Annotated[str, typer.Option(help="Language tag, such as en.")] = "",
+    ideology: Annotated[str, typer.Option(help="Ideology of its makers, if known.")] = "",
+    crisis: Annotated[str, typer.Option(help="Id of its crisis.")] = "",
     signal: Signals = None,
     again: Annotated[
-        bool, typer.Option("--again", help="It came back after it was answered.")
+        bool, typer.Option("--again", help="The content came back after an answer.")
     ] = False,
-    send: Annotated[bool, typer.Option("--send", help="Send it as well.")] = False,
+    send: Annotated[bool, typer.Option("--send", help="Also send it.")] = False,
     despite: Annotated[
-        str, typer.Option(help="With --send: why, although another refers the same.")
+        str, typer.Option(help="With --send: reason despite another's referral.")
     ] = "",
     exercise: Exercise = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, record nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the referral without recording it.")
+    ] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Record assessed content; with --send refer it at once, unless a hold stands on it."""
+    """Record assessed content. With --send, refer it at once unless a hold applies."""
     body: dict[str, object] = {
         "url": url,
         "provider": provider,
@@ -120,22 +123,20 @@ def assess(
     from stemtide.protocol.messages.referrals import AssessIn
 
     with asking(hub, key) as client:
-        made = plain(client.refer(AssessIn.model_validate(body), send=send, despite=despite))
-    tell_referral(made, as_json=as_json)
+        row = plain(client.refer(AssessIn.model_validate(body), send=send, despite=despite))
+    tell_referral(row, as_json=as_json)
 
 
 @referral.command("send")
 def send(
     referral_id: ReferralId,
-    despite: Annotated[str, typer.Option(help="Why, although another refers the same.")] = "",
-    override: Annotated[
-        str, typer.Option(help="The emergency for which it does not wait for a hold.")
-    ] = "",
+    despite: Annotated[str, typer.Option(help="Reason to send despite another's referral.")] = "",
+    override: Annotated[str, typer.Option(help="Emergency that justifies overriding a hold.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send an assessed referral. It waits where a hold stands on it."""
+    """Send an assessed referral. It waits if a hold applies."""
     from stemtide.protocol.messages.referrals import SendIn
 
     _act(
@@ -151,13 +152,13 @@ def send(
 @referral.command("drop")
 def drop(
     referral_id: ReferralId,
-    reason: Annotated[DropReason, typer.Option(help="Why it is not referred.")],
-    note: Annotated[str, typer.Option(help="A word on it.")] = "",
+    reason: Annotated[DropReason, typer.Option(help="Reason not to refer it.")],
+    note: Annotated[str, typer.Option(help="Note.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Decide not to refer what was assessed."""
+    """Decide not to send an assessed referral."""
     from stemtide.protocol.messages.referrals import DropIn
 
     _act(
@@ -171,19 +172,19 @@ def drop(
 @referral.command("withdraw")
 def withdraw(
     referral_id: ReferralId,
-    reason: Annotated[TakeBackReason, typer.Option(help="Why it is taken back.")],
-    note: Annotated[str, typer.Option(help="A word for the provider.")] = "",
+    reason: Annotated[TakeBackReason, typer.Option(help="Reason for withdrawing it.")],
+    note: Annotated[str, typer.Option(help="Note for the provider.")] = "",
     signals: Annotated[
-        bool, typer.Option("--signals", help="Withdraw your linked signals as well.")
+        bool, typer.Option("--signals", help="Also withdraw your linked signals.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Withdraw a referral that was sent; its provider is told."""
+    """Withdraw a sent referral and notify its provider."""
     if not yes:
-        fail(f"this withdraws {referral_id} for good; say --yes to do it", code=2)
+        fail(f"this withdraws {referral_id} for good; add --yes to confirm", code=2)
     body = {"reason": reason, "note": note, "signals": signals}
     from stemtide.protocol.messages.referrals import TakeBackIn
 
@@ -198,12 +199,12 @@ def withdraw(
 @referral.command("explain")
 def explain(
     referral_id: ReferralId,
-    context: Annotated[str, typer.Argument(help="What the provider asked for.")],
+    context: Annotated[str, typer.Argument(help="Context for the provider.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Give the context that the provider asked for; the referral is sent again with it."""
+    """Give the context that the provider asked for, and send the referral again."""
     from stemtide.protocol.messages.referrals import ContextIn
 
     _act(
@@ -217,12 +218,12 @@ def explain(
 @referral.command("acknowledge")
 def acknowledge(
     referral_id: ReferralId,
-    reference: Annotated[str, typer.Option(help="How you call the case.")] = "",
+    reference: Annotated[str, typer.Option(help="Your reference of the case.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """As a provider: say that a person has it."""
+    """Acknowledge a referral, as a provider."""
     from stemtide.protocol.messages.referrals import AcknowledgeIn
 
     _act(
@@ -238,20 +239,20 @@ def acknowledge(
 @referral.command("answer")
 def answer(
     referral_id: ReferralId,
-    word: Annotated[Answer, typer.Argument(metavar="ANSWER", help="What became of it.")],
-    measure_at: Annotated[str, typer.Option(help="When it was done, with its zone.")] = "",
+    word: Annotated[Answer, typer.Argument(metavar="ANSWER", help="Outcome.")],
+    measure_at: Annotated[str, typer.Option(help="Time of the measure, with UTC offset.")] = "",
     country: Annotated[
-        list[str] | None, typer.Option(help="For geo_blocked: where; several.")
+        list[str] | None, typer.Option(help="For geo_blocked: country. Can be repeated.")
     ] = None,
-    reason: Annotated[RefusalReason | None, typer.Option(help="For refused: why.")] = None,
-    note: Annotated[str, typer.Option(help="In words; nothing about a person.")] = "",
-    question: Annotated[str, typer.Option(help="For needs_context: what you must know.")] = "",
-    reference: Annotated[str, typer.Option(help="How you call the case.")] = "",
+    reason: Annotated[RefusalReason | None, typer.Option(help="For refused: the reason.")] = None,
+    note: Annotated[str, typer.Option(help="Explanation; no personal data.")] = "",
+    question: Annotated[str, typer.Option(help="For needs_context: your question.")] = "",
+    reference: Annotated[str, typer.Option(help="Your reference of the case.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """As a provider: say what became of it, or ask for context. You are free to refuse."""
+    """Answer a referral, as a provider, or ask for context. You are free to refuse."""
     body = {
         "answer": word,
         "measure_at": measure_at or None,
@@ -274,12 +275,12 @@ def answer(
 @referral.command("reinstate")
 def reinstate(
     referral_id: ReferralId,
-    note: Annotated[str, typer.Option(help="Why acting on it was wrong.")] = "",
+    note: Annotated[str, typer.Option(help="Reason why the action was wrong.")] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """As a provider: say that the content is there again."""
+    """Report, as a provider, that the content is reinstated."""
     from stemtide.protocol.messages.referrals import ReinstateIn
 
     _act(
@@ -293,17 +294,20 @@ def reinstate(
 @referral.command("list")
 def list_referrals(
     state: Annotated[
-        list[ReferralState] | None, typer.Option(help="Only these states; several.")
+        list[ReferralState] | None,
+        typer.Option(help="Only referrals in this state. Can be repeated."),
     ] = None,
     provider: Provider = "",
-    sender: Annotated[str, typer.Option(help="Only those of this party.")] = "",
-    batch: Annotated[str, typer.Option(help="Only those of this batch.")] = "",
-    reference: Annotated[str, typer.Option(help="Only the one with this file reference.")] = "",
+    sender: Annotated[str, typer.Option(help="Only referrals of this party.")] = "",
+    batch: Annotated[str, typer.Option(help="Only referrals of this batch.")] = "",
+    reference: Annotated[
+        str, typer.Option(help="Only the referral with this file reference.")
+    ] = "",
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the referrals that your party made or got, oldest first."""
+    """List the referrals that your party sent or received, oldest first."""
     after = count = 0
     with asking(hub, key) as client:
         while True:
@@ -325,7 +329,7 @@ def list_referrals(
                 break
             after = page["next"]
     if not count:
-        tell("There is no such referral that your party may see.")
+        tell("No such referral that your party may see.")
 
 
 @referral.command("show")
@@ -334,22 +338,22 @@ def show(
 ) -> None:
     """Show one referral."""
     with asking(hub, key) as client:
-        found = plain(client.read_referral(uid=referral_id))
+        row = plain(client.read_referral(uid=referral_id))
     lines = [
-        f"{name:18} {value}" for name, value in found.items() if value not in (None, [], "", False)
+        f"{name:18} {value}" for name, value in row.items() if value not in (None, [], "", False)
     ]
-    give(found, as_json=as_json, line="\n".join(lines))
+    give(row, as_json=as_json, line="\n".join(lines))
 
 
 def _act(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str, as_json: bool) -> None:
-    """Do something to a referral, and say how it stands then."""
+    """Send one request about a referral, and print the referral."""
     with asking(hub, key) as client:
         done = plain(ask(client))
     tell_referral(done, as_json=as_json)
 
 
 def tell_referral(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one referral."""
+    """Print one referral."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = (
         f"{row['id']}  {row['reference']:14} {row['state']:13} {row['sender']} -> {row['provider']}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Send the rows of a file in bulks, and say honestly how far it came.
+"""Send the rows of a file in bulks, and report how far it got.
 
-1 Rows are packed until a bulk is full. What cannot be read, or is rightly not shared, is set aside.
-2 A bulk is shared whole or not at all; with goes_on its good rows are.
-3 Where it stops, it says which lines are shared, which are not, and how to go on.
+1 Pack rows until a bulk is full. Set unreadable rows aside, and those that are rightly not shared.
+2 Share a bulk whole or not at all; with goes_on, share its good rows.
+3 If the import stops, print which lines are shared, which are not, and how to continue.
 """
 
 import sys
@@ -43,7 +43,7 @@ _SHOWN = 50
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to send. begin: the first line to share. goes_on: good rows of bad bulks too."""
+    """Options of an import. begin: first line to share. goes_on: good rows of bad bulks too."""
 
     begin: int = 1
     goes_on: bool = False
@@ -53,7 +53,7 @@ class Way:
 
 @dataclass(slots=True)
 class Bulk:
-    """Rows that travel together. lines: where each lies in the file; bad: those that cannot."""
+    """Rows of one request. lines: the line of each in the file; bad: rows that cannot be sent."""
 
     lines: list[int] = field(default_factory=list)
     rows: list[bytes] = field(default_factory=list)
@@ -66,13 +66,13 @@ class Bulk:
 
     @property
     def body(self) -> bytes:
-        """The rows as the hub reads them."""
+        """Return the rows as the hub reads them."""
         return b'{"signals":[' + b",".join(self.rows) + b"]}"
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the rows so far. reached: the last line of which that is known."""
+    """Counts of the rows so far. reached: the last line with a known outcome."""
 
     created: int = 0
     existing: int = 0
@@ -83,7 +83,7 @@ class Tally:
 
 
 def send_all(client: "Client", source: "Source", way: Way) -> bool:
-    """Send all rows of a source. returns: whether none was refused; where it stops, it exits."""
+    """Send all rows of a source. Exits if it must stop. returns: whether none was refused."""
     tally = Tally()
     with typer.progressbar(
         length=source.length, label="Checking" if way.is_dry else "Sharing", file=sys.stderr
@@ -101,13 +101,13 @@ def send_all(client: "Client", source: "Source", way: Way) -> bool:
 
 
 def _packed(rows: "Iterator[Found]", *, begin: int) -> Iterator[Bulk]:
-    """The rows in bulks that the hub takes. raises: BulkFileError; the bulk begun is not sent."""
+    """Yield the rows in bulks. raises: BulkFileError; the bulk begun is not sent."""
     bulk = Bulk()
-    for line, what in rows:
+    for line, parsed in rows:
         if line < begin:
             continue
-        if isinstance(what, dict):
-            row, long_bytes = _encoded(what)
+        if isinstance(parsed, dict):
+            row, long_bytes = _encoded(parsed)
             full = len(bulk.rows) == AT_ONCE or bulk.size + len(row) > AT_ONCE_BYTES
             if bulk.rows and (full or bulk.long_bytes + long_bytes > MAX_BULK_VALUE_BYTES):
                 yield bulk
@@ -119,10 +119,10 @@ def _packed(rows: "Iterator[Found]", *, begin: int) -> Iterator[Bulk]:
                 bulk.lines.append(line)
                 bulk.size += len(row)
                 bulk.long_bytes += long_bytes
-        elif isinstance(what, LeftOut):
-            bulk.left_out[what.why] += 1
+        elif isinstance(parsed, LeftOut):
+            bulk.left_out[parsed.why] += 1
         else:
-            bulk.bad.append((line, what))
+            bulk.bad.append((line, parsed))
             if len(bulk.bad) == AT_ONCE:
                 yield bulk
                 bulk = Bulk(first=line + 1)
@@ -132,7 +132,7 @@ def _packed(rows: "Iterator[Found]", *, begin: int) -> Iterator[Bulk]:
 
 
 def _encoded(row: "Row") -> tuple[bytes, int]:
-    """A row as JSON, and the bytes of its long value."""
+    """Return a row as JSON, and the size of its long value in bytes."""
     value, kind = row.get("value"), row.get("kind")
     long_bytes = len(value) // 2 if isinstance(value, str) and _is_long(kind) else 0
     return msgspec.json.encode(row), long_bytes
@@ -149,7 +149,7 @@ def _is_long(kind: object) -> bool:
 
 
 def _send(client: "Client", bulk: Bulk, tally: Tally, way: Way) -> None:
-    """Share one bulk, or ask what would become of it. Exits where a bad row ends the way."""
+    """Share or check one bulk. Exits if a bad row ends the import."""
     tally.left_out += bulk.left_out
     is_asked = way.is_dry or (bool(bulk.bad) and not way.goes_on)
     refused = list(bulk.bad)
@@ -160,7 +160,7 @@ def _send(client: "Client", bulk: Bulk, tally: Tally, way: Way) -> None:
             tally.created += done.created
             tally.existing += done.existing
             rows = done.rows if isinstance(done, BulkCheckOut) else []
-            tally.by_others += sum(bool(one.others) for one in rows)
+            tally.by_others += sum(bool(checked.others) for checked in rows)
     tally.refused += len(refused)
     for number, (line, bad) in enumerate(sorted(refused)):
         if way.as_json or tally.refused - len(refused) + number < _SHOWN:
@@ -177,30 +177,30 @@ def _send(client: "Client", bulk: Bulk, tally: Tally, way: Way) -> None:
 def _refused(
     done: "BulkCheckOut | BulkOut | list[FieldProblem]", bulk: Bulk
 ) -> list[tuple[int, BadRow]]:
-    """The rows that the hub refuses, by their lines."""
+    """Return the rows that the hub refused, with their lines."""
     if isinstance(done, list):
-        told = [(one.row or 0, one.field, one.message) for one in done]
+        errors = [(problem.row or 0, problem.field, problem.message) for problem in done]
     elif isinstance(done, BulkCheckOut):
-        told = [
-            (one.row, one.field or "", one.message or "")
-            for one in done.rows
-            if one.would_be is WouldBe.REFUSED
+        errors = [
+            (checked.row, checked.field or "", checked.message or "")
+            for checked in done.rows
+            if checked.would_be is WouldBe.REFUSED
         ]
     else:
-        told = [(error.row, error.field, error.message) for error in done.errors]
-    found = []
-    for row, field_, message in told:
+        errors = [(error.row, error.field, error.message) for error in done.errors]
+    refused = []
+    for row, field_, message in errors:
         name = field_.removeprefix(f"signals.{row}").removeprefix(".")
-        found.append((bulk.lines[row], BadRow(name, message)))
-    return found
+        refused.append((bulk.lines[row], BadRow(name, message)))
+    return refused
 
 
 def _post(
     client: "Client", body: bytes, tally: Tally, way: Way, *, is_asked: bool
 ) -> "BulkCheckOut | BulkOut | list[FieldProblem]":
-    """Send a bulk, again where nobody knows whether it arrived: it is shared once all the same.
+    """Send a bulk, and retry it if its outcome is unknown: the hub shares it only once.
 
-    returns: what became of it, or why some of its rows keep all of it from being shared.
+    returns: the outcome, or errors of rows because of which nothing was shared.
     """
     from stemtide.client import HubError, TooManyError, UnreachableError
 
@@ -211,7 +211,7 @@ def _post(
             return client.share_signals(body, partial=way.goes_on)
         except HubError as error:
             errors = error.problem.errors if error.problem else []
-            if errors and all(one.row is not None for one in errors):
+            if errors and all(problem.row is not None for problem in errors):
                 return errors
             # A hub that asks for a pause had one already, as long as it is worth waiting for.
             is_away = isinstance(error, UnreachableError) and not isinstance(error, TooManyError)
@@ -223,15 +223,15 @@ def _post(
 
 
 def _stop(tally: Tally, way: Way, *, bulk: Bulk | None = None) -> None:
-    """End where something is wrong, and say what holds."""
+    """End the import after an error, and print how far it got."""
     if bulk is not None:
-        tell(f"Nothing of lines {bulk.first} to {bulk.last} was shared.")
+        tell(f"No row of lines {bulk.first} to {bulk.last} was shared.")
     _tell_reached(tally, way)
-    fail("the import stopped there; nothing is shared twice when it is done again")
+    fail("the import stopped; you can run it again, as nothing is shared twice")
 
 
 def _tell_reached(tally: Tally, way: Way) -> None:
-    """Say what of the file is done, and how to go on."""
+    """Print how much of the file is done, and how to continue."""
     if way.as_json:
         give(_sums(tally, way), as_json=True, line="")
     if way.is_dry:
@@ -245,11 +245,11 @@ def _tell_reached(tally: Tally, way: Way) -> None:
         )
     else:
         tell("Nothing was shared.")
-    tell("With --continue the good rows of a bulk are shared although others are refused.")
+    tell("With --continue, the good rows of a bulk are shared although others are refused.")
 
 
 def _sums(tally: Tally, way: Way) -> dict[str, object]:
-    """What became of the rows so far, as JSON."""
+    """Return the counts so far, as JSON."""
     sums: dict[str, object] = {
         "created": tally.created,
         "existing": tally.existing,
@@ -262,19 +262,19 @@ def _sums(tally: Tally, way: Way) -> dict[str, object]:
 
 
 def _tell_end(tally: Tally, way: Way) -> None:
-    """Say what became of the whole file."""
+    """Print the counts of the whole file."""
     left_out = dict(sorted(tally.left_out.items()))
-    told = "would be " if way.is_dry else ""
+    prefix = "would be " if way.is_dry else ""
     why = ", ".join(f"{count:,} {word}" for word, count in left_out.items())
     lines = [
-        f"{f'{told}shared':24}{tally.created:>12,}",
+        f"{f'{prefix}shared':24}{tally.created:>12,}",
         f"{'shared already':24}{tally.existing:>12,}",
         *([f"{'  by others as well':24}{tally.by_others:>12,}"] if way.is_dry else []),
-        f"{f'{told}refused':24}{tally.refused:>12,}",
+        f"{f'{prefix}refused':24}{tally.refused:>12,}",
         *([f"{'left out':24}{sum(left_out.values()):>12,}  ({why})"] if left_out else []),
     ]
     give(_sums(tally, way), as_json=way.as_json, line="\n".join(lines))
     if tally.refused > _SHOWN and not way.as_json:
-        tell(f"{_SHOWN} refused rows are shown; --json hands out all {tally.refused:,}.")
+        tell(f"{_SHOWN} refused rows are shown; --json prints all {tally.refused:,}.")
     if way.is_dry:
         tell("Nothing was shared: this was a dry run.")

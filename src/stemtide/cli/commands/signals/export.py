@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide signal export: what your party may see, as a file, streamed."""
+"""stemtide signal export: write the signals that your party may see to a file."""
 
 import os
 import sys
@@ -30,34 +30,37 @@ _BARE = frozenset({BulkForm.TX, BulkForm.VPDQ})
 @signal.command("export")
 def export_signals(
     to: Annotated[
-        str, typer.Option("--to", metavar="FILE", help="The file to write; stdout if none.")
+        str, typer.Option("--to", metavar="FILE", help="File to write. Default: stdout.")
     ] = "-",
     form: Annotated[
-        BulkForm | None, typer.Option("--format", help="If the file's name does not say so.")
+        BulkForm | None, typer.Option("--format", help="Format, if the name does not imply it.")
     ] = None,
-    crisis: Annotated[str, typer.Option(help="Only of this crisis: its id.")] = "",
-    kind: Annotated[list[Kind] | None, typer.Option(help="Only of this kind; several.")] = None,
+    crisis: Annotated[str, typer.Option(help="Only of the crisis with this id.")] = "",
+    kind: Annotated[
+        list[Kind] | None, typer.Option(help="Only signals of this kind. Can be repeated.")
+    ] = None,
     since: Annotated[
-        str, typer.Option(metavar="POSITION|TIME", help="Only what changed since.")
+        str, typer.Option(metavar="POSITION|TIME", help="Only changes since then.")
     ] = "",
     withdrawn: Annotated[
-        bool, typer.Option("--withdrawn", help="Also what was withdrawn or expired, marked so.")
+        bool,
+        typer.Option("--withdrawn", help="Include withdrawn and expired signals, marked as such."),
     ] = False,
-    exercise: Annotated[bool, typer.Option("--exercise", help="Exercise signals too.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Include exercise signals.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Write the signals that your party may see to a file, with their marks.
+    """Write the signals that your party may see to a file, with their markings.
 
-    TLP, PAP and audience bind whoever gets the file. vPDQ and the lines of tx cannot say them.
+    TLP, PAP and audience bind everyone who gets the file. The formats vpdq and tx cannot hold them.
     """
-    form = form or (BulkForm.JSONL if to == "-" else form_of(to, what="--to"))
+    form = form or (BulkForm.JSONL if to == "-" else form_of(to, argument="--to"))
     if form in _BARE and (withdrawn or exercise):
-        fail(f"{form} cannot say that a signal is an exercise or has ended: leave it out", code=2)
+        fail(f"{form} cannot mark exercises or ended signals: remove the option", code=2)
     if form is BulkForm.PARQUET:
         check_pyarrow()
         if to == "-":
-            fail("Parquet is written to a file: say --to FILE", code=2)
+            fail("Parquet is written to a file: add --to FILE", code=2)
     from stemtide.client.calls import signals
 
     after, moment = _since(since)
@@ -73,13 +76,13 @@ def export_signals(
     with (
         asking(hub, key) as client,
         client.opened(question) as answer,
-        _written(to) as file,
+        _opened_output(to) as file,
     ):
         _copy(answer, file, form, hub=hub)
 
 
 def _since(text: str) -> tuple[int | None, datetime | None]:
-    """What --since asks of the hub: after a position, or since a moment."""
+    """Parse --since into a feed position or a time."""
     if not text:
         return None, None
     if text.isdecimal():
@@ -92,8 +95,8 @@ def _since(text: str) -> tuple[int | None, datetime | None]:
 
 
 @contextmanager
-def _written(to: str) -> Iterator[BinaryIO]:
-    """The file to write: it takes its name once it is whole, and nobody else reads it."""
+def _opened_output(to: str) -> Iterator[BinaryIO]:
+    """Open the output file. It gets its name when complete; only its owner can read it."""
     part = Path(f"{to}.part")
     try:
         if to == "-":
@@ -116,7 +119,7 @@ def _written(to: str) -> Iterator[BinaryIO]:
 
 
 def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm, *, hub: str) -> None:
-    """Write what the hub sends, and say what it is. raises: AnswerError."""
+    """Write the export, and print a summary. raises: AnswerError."""
     import msgspec
 
     from stemtide.cli.commands.signals.writers import Head, writer
@@ -124,7 +127,7 @@ def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm, *, hub: str)
     from stemtide.protocol.files.columns import HUB_HEADER, POSITION_HEADER
 
     if not {HUB_HEADER.lower(), POSITION_HEADER.lower()} <= set(answer.headers):
-        raise AnswerError(hub, "answered something that is no export of signals: is --hub right?")
+        raise AnswerError(hub, "did not answer with an export of signals: is --hub right?")
     uid, position = answer.headers[HUB_HEADER], answer.headers[POSITION_HEADER]
     out: Writer = writer(form, file, Head(uid, position, datetime.now(UTC)))
     marks: Counter[str] = Counter()
@@ -140,19 +143,21 @@ def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm, *, hub: str)
     out.close()
     file.flush()
     without = read - marks.total()
-    left_out = f" {without:,} have no such line and were left out." if without else ""
-    told = ", ".join(f"{count:,} TLP:{tlp.upper()}" for tlp, count in sorted(marks.items()))
+    left_out = (
+        f" {without:,} cannot be written in this format and were left out." if without else ""
+    )
+    handling = ", ".join(f"{count:,} TLP:{tlp.upper()}" for tlp, count in sorted(marks.items()))
     tell(
         f"{marks.total():,} signals of hub {uid}, as of position {position}."
-        f"{left_out} Go on later with --since {position}."
+        f"{left_out} Continue later with --since {position}."
     )
-    if told:
-        bare = "" if form not in _BARE else ", although this form cannot say so"
-        tell(f"Handling binds whoever gets them{bare}: {told}; also PAP and audience.")
+    if handling:
+        bare = "" if form not in _BARE else ", although this format cannot hold it"
+        tell(f"Recipients are bound by their handling{bare}: {handling}; also PAP and audience.")
 
 
 def _lines(answer: "httpx.Response") -> Iterator[list[bytes]]:
-    """Whole lines, as many as came. raises: EndlessLineError."""
+    """Yield complete lines, as many as each part brought. raises: EndlessLineError."""
     from stemtide.client.lines import Cutter
 
     cutter = Cutter()
@@ -160,5 +165,5 @@ def _lines(answer: "httpx.Response") -> Iterator[list[bytes]]:
         yield cutter.take(part)
     *lines, rest = cutter.end()
     if rest:
-        fail("the hub ended in the middle of a line: try again")
+        fail("the response of the hub ended in the middle of a line: try again")
     yield lines

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide signal import: signals out of a file of any size, in bulks, or a dry run of it."""
+"""stemtide signal import: share or check the signals of a file of any size, in bulks."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,60 +27,64 @@ PATIENCE_S = 900.0
 def import_signals(
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or - for stdin.")],
     form: Annotated[
-        BulkForm | None, typer.Option("--format", help="If its name does not say so.")
+        BulkForm | None, typer.Option("--format", help="Format, if the name does not imply it.")
     ] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(metavar="THEIRS=OURS", help="What a column is; THEIRS= leaves it out."),
+        typer.Option(metavar="THEIRS=OURS", help="Map a column; THEIRS= skips it."),
     ] = None,
-    kind: Annotated[Kind | None, typer.Option(help="Where a row has no kind.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Kind for rows without one.")] = None,
     label: Annotated[
-        list[str] | None, typer.Option(help="Where a row has no labels; several allowed.")
+        list[str] | None, typer.Option(help="Label for rows without one. Can be repeated.")
     ] = None,
-    severity: Annotated[Severity | None, typer.Option(help="Where a row has none.")] = None,
-    provenance: Annotated[Provenance | None, typer.Option(help="Where a row has none.")] = None,
+    severity: Annotated[Severity | None, typer.Option(help="Default for rows without one.")] = None,
+    provenance: Annotated[
+        Provenance | None, typer.Option(help="Default for rows without one.")
+    ] = None,
     confidence: Annotated[
-        int | None, typer.Option(min=0, max=100, help="Where a row has none.")
+        int | None, typer.Option(min=0, max=100, help="Default for rows without one.")
     ] = None,
-    tlp: Annotated[Tlp | None, typer.Option(help="Where a row has none; else amber.")] = None,
-    pap: Annotated[Pap | None, typer.Option(help="Where a row has none; else green.")] = None,
+    tlp: Annotated[
+        Tlp | None, typer.Option(help="TLP for rows without one. Default: amber.")
+    ] = None,
+    pap: Annotated[
+        Pap | None, typer.Option(help="PAP for rows without one. Default: green.")
+    ] = None,
     audience: Annotated[
-        list[str] | None, typer.Option(help="Where a row names no parties; several allowed.")
+        list[str] | None, typer.Option(help="Party for rows without an audience. Can be repeated.")
     ] = None,
-    expires: Annotated[
-        str, typer.Option(help="Where a row has no end: an ISO time, so that it stays the same.")
-    ] = "",
-    crisis: Annotated[str, typer.Option(help="Where a row names none: a crisis' id.")] = "",
+    expires: Annotated[str, typer.Option(help="Expiry of rows without one, as an ISO time.")] = "",
+    crisis: Annotated[str, typer.Option(help="Crisis id for rows without one.")] = "",
     exercise: Annotated[
-        bool, typer.Option("--exercise", help="Mark the rows that say nothing as exercise.")
+        bool, typer.Option("--exercise", help="Mark rows without a value as exercise.")
     ] = False,
     content_space: Annotated[
         str,
         typer.Option(
-            help="What the file's names of content are unique within; else where the file lies.",
+            help="Scope in which content names are unique. Default: the path.",
             show_default=False,
         ),
     ] = "",
     disputed: Annotated[
-        bool, typer.Option("--disputed", help="Also what is disputed where it comes from.")
+        bool, typer.Option("--disputed", help="Include signals that are disputed at their source.")
     ] = False,
     begin: Annotated[
-        int, typer.Option("--from", min=1, help="Begin at this line; the heading is read anyway.")
+        int, typer.Option("--from", min=1, help="Begin at this line, after the heading.")
     ] = 1,
     go_on: Annotated[
-        bool, typer.Option("--continue", help="Share the good rows of a bulk that has bad ones.")
+        bool, typer.Option("--continue", help="Share the good rows of bulks with bad ones.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Have the hub say what would happen; share nothing.")
+        bool, typer.Option("--dry-run", help="Check the file at the hub without sharing.")
     ] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Share the signals of a file: CSV, JSON lines, Parquet, vPDQ or lines of tx.
+    """Share the signals of a file: CSV, JSON lines, Parquet, vPDQ or tx lines.
 
-    It is sent in bulks, and all of a bulk is shared or nothing. Importing the same file again is
-    harmless: nothing is shared twice. Exits with 1 where a row was, or would be, refused.
+    Signals are sent in bulks, and a bulk is shared whole or not at all. Importing a file again is
+    safe: nothing is shared twice. Exits with 1 if a row was, or would be, refused.
     """
     from stemtide.cli.commands.signals.bulks import Way, send_all
     from stemtide.protocol.files.columns import BulkFileError
@@ -115,7 +119,7 @@ def import_signals(
 def _columns(
     pairs: list[str], facts: dict[str, Any], *, space: str, takes_disputed: bool
 ) -> "Columns":
-    """What the columns of a file mean, as the command's options say it."""
+    """Return the column mapping and the defaults that the options describe."""
     from stemtide.protocol.files.columns import Columns
 
     check_labels(facts["labels"] or [])
@@ -128,7 +132,9 @@ def _columns(
     return Columns(
         renamed=renamed,
         defaults={
-            name: one for name, one in facts.items() if one or (one == 0 and name == "confidence")
+            name: value
+            for name, value in facts.items()
+            if value or (value == 0 and name == "confidence")
         },
         named=space,
         takes_disputed=takes_disputed,
@@ -136,14 +142,14 @@ def _columns(
 
 
 def _moment(text: str) -> str | None:
-    """A time that is the same whenever the file is imported, or it would be another share then."""
+    """Parse --expires. A relative time is refused: it would differ at the next import."""
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         fail(
-            f"--expires {text!r} is not understood: write an ISO time, such as 2026-12-31; 30d"
+            f"--expires {text!r} is not an ISO time: write one, such as 2026-12-31; 30d"
             " would be another time when the file is imported again",
             code=2,
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide outlier: reported uploads that do not count until somebody decides."""
+"""stemtide outlier: reported uploads that do not count until a person decides."""
 
 from typing import Annotated, Any
 
@@ -10,23 +10,23 @@ from stemtide.cli.output import give, tell
 
 outlier = typer.Typer(no_args_is_help=True, help="Reported uploads that exceed the look-ups.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 OutlierId = Annotated[str, typer.Argument(help="The outlier's id, from: stemtide outlier list.")]
 
 
 @outlier.command("list")
 def list_outliers(
-    signal: Annotated[str, typer.Option(help="Only of this signal: its id.")] = "",
+    signal: Annotated[str, typer.Option(help="Only of the signal with this id.")] = "",
     is_open: Annotated[bool, typer.Option("--open", help="Only without a decision.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """List reported uploads that were set aside, those without a decision first."""
+    """List reported uploads that were set aside, undecided ones first."""
     with asking(hub, key) as client:
         rows = plain(client.list_outliers(signal=signal or None, is_open=is_open))
     if not rows:
-        tell("There is no outlier that your party may see.")
+        tell("No outlier that your party may see.")
     for row in rows:
         _tell(row, as_json=as_json)
 
@@ -57,7 +57,7 @@ def _decide(outlier_id: str, *, is_counted: bool, hub: str, key: str, as_json: b
 
 
 def _tell(row: dict[str, Any], *, as_json: bool) -> None:
-    """Hand out one outlier."""
+    """Print one outlier."""
     states = {None: "not decided", True: "counted", False: "left out"}
     drill = " EXERCISE" if row["exercise"] else ""
     line = (

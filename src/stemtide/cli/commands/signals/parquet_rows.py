@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A process that tells the rows of one Parquet file as JSON lines, behind the sandbox's walls.
+"""Print the rows of a Parquet file as JSON lines, in a sandboxed process.
 
-Native code decodes what somebody else wrote, and believes sizes that the file states. So it is done
-here: no network, no change to files, an end to the memory; whoever started it hears of its death.
+Native code decodes a file from somebody else and trusts the sizes that it states. So this process
+has no network, cannot change files and has limited memory; its parent notices if it dies.
 
-1 One object: how many rows there are, and the names of the columns.
+1 An object: the number of rows, and the names of the columns.
 2 An array for each row.
-3 An object: the end, or the error that ended it.
+3 An object: the end, or the error.
 """
 
 import sys
@@ -40,7 +40,7 @@ class ColumnError(ValueError):
 
 
 def main(path: str) -> int:
-    """Tell the rows of a file on stdout. returns: the exit code."""
+    """Print the rows of a file. returns: the exit code."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -55,36 +55,38 @@ def main(path: str) -> int:
     except ColumnError as error:
         out.write(_ENCODER.encode({"error": str(error)}) + b"\n")
     except MemoryError:
-        said = "it takes more memory than the rows of a signal can: this may be a hostile file"
-        out.write(_ENCODER.encode({"error": said}) + b"\n")
+        message = "it needs more memory than rows of signals can: the file may be hostile"
+        out.write(_ENCODER.encode({"error": message}) + b"\n")
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        said = " ".join(str(error).split())[:300]
+        message = " ".join(str(error).split())[:300]
         out.write(
-            _ENCODER.encode({"error": f"this is no Parquet that can be read: {said}"}) + b"\n"
+            _ENCODER.encode({"error": f"this is not a readable Parquet file: {message}"}) + b"\n"
         )
     out.flush()
     return 0
 
 
 def _lines(file: "ParquetFile") -> Iterator[bytes]:
-    """The head, and the rows."""
+    """Yield the head and the rows, as JSON lines."""
     schema, about = file.schema_arrow, file.metadata
     if len(schema.names) > MAX_COLUMNS or about.num_columns > MAX_COLUMNS:
-        raise ColumnError(f"there are {about.num_columns} columns: leave out what is no signal's")
-    readers = [_reader(one) for one in schema]
+        raise ColumnError(
+            f"there are {about.num_columns} columns: remove those that are no fields of signals"
+        )
+    readers = [_reader(field) for field in schema]
     yield _ENCODER.encode({"rows": about.num_rows, "columns": schema.names}) + b"\n"
     size = _AT_ONCE
     if about.num_row_groups and about.num_rows:
-        groups = [about.row_group(one) for one in range(min(about.num_row_groups, 100))]
+        groups = [about.row_group(index) for index in range(min(about.num_row_groups, 100))]
         a_row = max(group.total_byte_size // max(1, group.num_rows) for group in groups)
         size = max(1, min(_AT_ONCE, _AT_ONCE_BYTES // max(1, a_row)))
     for batch in file.iter_batches(batch_size=size, use_threads=False):
-        columns = [read(one) for read, one in zip(readers, batch.columns, strict=True)]
+        columns = [read(column) for read, column in zip(readers, batch.columns, strict=True)]
         yield _ENCODER.encode_lines(list(zip(*columns, strict=True)))
 
 
 def _reader(field: "pa.Field") -> Callable[["pa.Array"], list[Any]]:
-    """What makes a column's values those of JSON. raises: ColumnError."""
+    """Return a function that converts a column to JSON values. raises: ColumnError."""
     import pyarrow as pa
     import pyarrow.types as of
 
@@ -92,8 +94,10 @@ def _reader(field: "pa.Field") -> Callable[["pa.Array"], list[Any]]:
     if of.is_dictionary(kind):
         kind = kind.value_type
     if of.is_timestamp(kind):
-        told = pa.timestamp("us", tz=kind.tz)
-        return lambda column: [_time(one) for one in column.cast(told, safe=False).to_pylist()]
+        target = pa.timestamp("us", tz=kind.tz)
+        return lambda column: [
+            _time(moment) for moment in column.cast(target, safe=False).to_pylist()
+        ]
     if of.is_list(kind) or of.is_large_list(kind):
         if not of.is_string(kind.value_type) and not of.is_large_string(kind.value_type):
             raise _wrong(field)
@@ -110,8 +114,10 @@ def _reader(field: "pa.Field") -> Callable[["pa.Array"], list[Any]]:
         raise _wrong(field)
     if convert is None:
         return lambda column: column.to_pylist()
-    made = convert
-    return lambda column: [None if one is None else made(one) for one in column.to_pylist()]
+    converter = convert
+    return lambda column: [
+        None if value is None else converter(value) for value in column.to_pylist()
+    ]
 
 
 def _wrong(field: "pa.Field") -> ColumnError:
@@ -124,19 +130,19 @@ def _wrong(field: "pa.Field") -> ColumnError:
 
 
 def _time(moment: datetime | None) -> str | None:
-    """A time as it travels; one without a zone stays without, so that it is refused."""
+    """Format a time as ISO 8601. One without a zone stays without, so that the hub refuses it."""
     if moment is None:
         return None
     return (moment.astimezone(UTC) if moment.tzinfo else moment).isoformat()
 
 
 def _bytes(value: bytes) -> str:
-    """Bytes as hex, which an id may be spelled as too."""
+    """Return bytes as hex, in which an id may be spelled too."""
     return value.hex()
 
 
 def _number(value: float) -> float | int | None:
-    """A number that some programs write as 90.0, and what is missing as not a number."""
+    """Return a whole float as int, since some programs write 90 as 90.0, and NaN as None."""
     if value != value:  # noqa: PLR0124  # NaN alone differs from itself
         return None
     return int(value) if value.is_integer() else value

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide signal preview, and the key that the hub seals previews with."""
+"""stemtide signal preview, and the key that encrypts the hub's previews."""
 
 import base64
 from pathlib import Path
@@ -12,7 +12,7 @@ from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub, record_keys
 from stemtide.cli.output import fail, give, tell
 
-previews = typer.Typer(no_args_is_help=True, help="Previews: the key they are sealed with.")
+previews = typer.Typer(no_args_is_help=True, help="Encryption key of previews.")
 
 
 @signal.command("preview")
@@ -21,7 +21,7 @@ def preview(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A picture, or a text file with --excerpt.")
     ],
-    expires: Annotated[str, typer.Option(help="When it is destroyed: 12h, 3d or an ISO time.")],
+    expires: Annotated[str, typer.Option(help="Time of destruction: 12h, 3d or an ISO time.")],
     excerpt: Annotated[
         bool, typer.Option("--excerpt", help="The file is a short text, not a picture.")
     ] = False,
@@ -29,10 +29,10 @@ def preview(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send a small preview with a signal, for the people in its crisis to judge it by.
+    """Send a small preview with a signal, so that people in its crisis can judge it.
 
-    This is the one command that lets content travel. The hub makes a small picture of its own of
-    it, keeps that encrypted, and destroys it on the date.
+    This is the only command that sends content. The hub makes its own small picture of it, stores
+    that encrypted, and destroys it on the given date.
     """
     try:
         blob = file.read_bytes()
@@ -43,18 +43,18 @@ def preview(
     from stemtide.protocol.messages.previews import PreviewIn
 
     with asking(hub, key) as client:
-        found = plain(client.send_preview(PreviewIn.model_validate(body), uid=signal_id))
-    line = f"{found['id']} is kept until {found['expires_at']} ({found['size_bytes']} bytes)."
-    give(found, as_json=as_json, line=line)
+        row = plain(client.send_preview(PreviewIn.model_validate(body), uid=signal_id))
+    line = f"{row['id']} is kept until {row['expires_at']} ({row['size_bytes']} bytes)."
+    give(row, as_json=as_json, line=line)
 
 
 @previews.command("rotate-key")
 def rotate_key(
     data_dir: DataDir = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a new key for previews, seal all of them with it, and drop the old keys.
+    """Create a new key for previews, encrypt all of them with it, and drop the old keys.
 
     Run it on the hub's machine. A hub of several machines shares one file: run it once.
     """
@@ -66,13 +66,17 @@ def rotate_key(
 
     path = settings.MEDIA_KEY_FILE
     if not yes:
-        fail(f"this replaces the key in {path}; say --yes to do it", code=2)
+        fail(f"this replaces the key in {path}; add --yes to confirm", code=2)
     try:
         record_keys("media")
         count = writes.reseal(keys=add_key(path), by=OPERATOR, now=now())
         record_keys("media")
         drop_old_keys(path)
     except (KeyFileError, OSError) as error:
-        fail(f"the old keys stay: {error}")
-    tell("A backup of the database from before now needs the old key: keep it as long as that.")
-    give({"resealed": count}, as_json=as_json, line=f"{count} previews are sealed anew.")
+        fail(f"the old keys stay in use: {error}")
+    tell("Earlier backups of the database need the old key: keep it as long as they are kept.")
+    give(
+        {"resealed": count},
+        as_json=as_json,
+        line=f"{count} previews are encrypted with the new key.",
+    )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide signal and feed: share what should be known again, and follow what others share."""
+"""stemtide signal and feed: share and withdraw signals, and follow those of others."""
 
 import json
 import time
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from stemtide.cli.content import Named
     from stemtide.client import Hub as Client
 
-signal = typer.Typer(no_args_is_help=True, help="Signals: share, look at, withdraw.")
+signal = typer.Typer(no_args_is_help=True, help="Signals: share, show, import, export, withdraw.")
 feed = typer.Typer(no_args_is_help=True, help="The feed of signals.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 _AGAIN_S = 1.0
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -32,37 +32,42 @@ def share(
         list[str],
         typer.Argument(metavar="FILE|URL|HASH…", help="A hash is spelled pdq:…, sha256:… or md5:…"),
     ],
-    label: Annotated[list[str], typer.Option(help="What the content does; several allowed.")],
-    severity: Annotated[Severity, typer.Option(help="How grave it is.")],
+    label: Annotated[list[str], typer.Option(help="Label of the content. Can be repeated.")],
+    severity: Annotated[Severity, typer.Option(help="Severity of the content.")],
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
-    provenance: Annotated[Provenance, typer.Option(help="Who made it.")] = Provenance.UNKNOWN,
-    confidence: Annotated[int, typer.Option(min=0, max=100, help="How sure you are.")] = 80,
-    tlp: Annotated[Tlp, typer.Option(help="Who may see the signal.")] = Tlp.AMBER,
-    pap: Annotated[Pap, typer.Option(help="How far it may be acted upon.")] = Pap.GREEN,
+    provenance: Annotated[
+        Provenance, typer.Option(help="Origin of the content.")
+    ] = Provenance.UNKNOWN,
+    confidence: Annotated[int, typer.Option(min=0, max=100, help="Confidence, 0 to 100.")] = 80,
+    tlp: Annotated[Tlp, typer.Option(help="TLP marking of the signal.")] = Tlp.AMBER,
+    pap: Annotated[Pap, typer.Option(help="PAP marking of the signal.")] = Pap.GREEN,
     audience: Annotated[
         list[str] | None, typer.Option(help="Only these parties; needed for TLP red.")
     ] = None,
-    expires: Annotated[str, typer.Option(help="When it ends: 12h, 30d, 8w or an ISO time.")] = "",
-    crisis: Annotated[str, typer.Option(help="Id of the crisis it belongs to.")] = "",
+    expires: Annotated[str, typer.Option(help="Expiry: 12h, 30d, 8w or an ISO time.")] = "",
+    crisis: Annotated[str, typer.Option(help="Id of its crisis.")] = "",
     within_bits: Annotated[
-        int | None, typer.Option(min=0, max=31, help="PDQ distance that matches, if less than 31.")
+        int | None,
+        typer.Option(min=0, max=31, help="Maximum PDQ distance of a match, if below 31."),
     ] = None,
     reach: Annotated[
-        Reach, typer.Option(help="What a URL stands for: itself, its folder, its whole host.")
+        Reach, typer.Option(help="Match the URL itself, its folder or its host.")
     ] = Reach.ADDRESS,
-    ideology: Annotated[str, typer.Option(help="What moved its makers, if you know.")] = "",
-    entity: Annotated[str, typer.Option(help="Listed terrorist entity that it is of.")] = "",
+    ideology: Annotated[str, typer.Option(help="Ideology of its makers, if known.")] = "",
+    entity: Annotated[str, typer.Option(help="Listed terrorist entity behind it.")] = "",
     robust: Annotated[
-        bool, typer.Option("--robust", help="Crops as well, so that cropped copies are found.")
+        bool, typer.Option("--robust", help="Add fingerprints of crops, to match cropped copies.")
     ] = False,
-    exercise: Annotated[bool, typer.Option("--exercise", help="Mark it as exercise.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show it, share nothing.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the signals without sharing them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Share signals made of files, URLs or hashes. Media stays here; only fingerprints travel.
+    """Share signals made from files, URLs or hashes. Only fingerprints are sent, no media.
 
-    All of them are shared, or none.
+    Either all of them are shared, or none.
     """
     from stemtide.cli.content import ContentNameError, read_all
     from stemtide.fingerprints.analysis import Asked
@@ -85,8 +90,8 @@ def share(
     try:
         rows = [
             row
-            for one in read_all(names, asked=Asked(share=True, robust=robust))
-            for row in _rows(one, facts, within_bits=within_bits, reach=reach)
+            for content in read_all(names, options=Asked(share=True, robust=robust))
+            for row in _rows(content, facts, within_bits=within_bits, reach=reach)
         ]
     except ContentNameError as error:
         fail(str(error))
@@ -97,48 +102,55 @@ def share(
         return
     with asking(hub, key) as client:
         done = plain(client.share_signals(_bulk(rows)))
-    for row, one in zip(rows, done["signals"], strict=True):
-        told = "shared" if one["created"] else "was already shared"
+    for row, stored in zip(rows, done["signals"], strict=True):
+        state = "shared" if stored["created"] else "was already shared"
         give(
-            one | {"kind": row["kind"], "value": row["value"]},
+            stored | {"kind": row["kind"], "value": row["value"]},
             as_json=as_json,
-            line=f"{one['id']}  {row['kind']:7} {told}",
+            line=f"{stored['id']}  {row['kind']:7} {state}",
         )
 
 
 def _bulk(rows: list[dict[str, Any]]) -> bytes:
-    """Signals as they are: the hub reads them one by one, and names every bad row."""
+    """Return signals as one request; the hub validates each row and names all bad ones."""
     return json.dumps({"signals": rows}).encode()
 
 
 def _rows(
-    one: "Named", facts: dict[str, object], *, within_bits: int | None, reach: Reach
+    named: "Named", facts: dict[str, object], *, within_bits: int | None, reach: Reach
 ) -> list[dict[str, Any]]:
-    """The signals that one argument gives. What says too little is left out, and said."""
+    """Return the signals of one argument. Skip fingerprints of blank content, with a message."""
     from stemtide.fingerprints.blanks import why_blank
     from stemtide.fingerprints.kinds import Kind
 
-    content = str(uuid4()) if len(one.fingerprints.each) > 1 else None
+    content = str(uuid4()) if len(named.fingerprints.each) > 1 else None
     rows = []
-    for remark in one.fingerprints.remarks:
-        tell(f"{one.name}: {remark}")
-    if reach is not Reach.ADDRESS and not one.url:
-        fail(f"--reach {reach} is for URLs, and {one.name} is none: share it by itself", code=2)
-    for each in one.fingerprints.each:
-        if why := why_blank(each.kind, each.value, quality=each.quality):
-            tell(f"{one.name}: its {each.kind} fingerprint {each.part} is left out: {why}")
+    for remark in named.fingerprints.remarks:
+        tell(f"{named.name}: {remark}")
+    if reach is not Reach.ADDRESS and not named.url:
+        fail(
+            f"--reach {reach} is for URLs, and {named.name} is not one: share it separately", code=2
+        )
+    for fingerprint in named.fingerprints.each:
+        if why := why_blank(fingerprint.kind, fingerprint.value, quality=fingerprint.quality):
+            which = f"{fingerprint.kind} fingerprint {fingerprint.part}"
+            tell(f"{named.name}: its {which} is left out: {why}")
             continue
-        row = facts | {"kind": each.kind, "value": one.url or each.hex, "content": content}
-        if each.kind is Kind.PDQ:
-            row |= {"quality": each.quality, "within_bits": within_bits}
-        if each.kind is Kind.URL and reach is not Reach.ADDRESS:
+        row = facts | {
+            "kind": fingerprint.kind,
+            "value": named.url or fingerprint.hex,
+            "content": content,
+        }
+        if fingerprint.kind is Kind.PDQ:
+            row |= {"quality": fingerprint.quality, "within_bits": within_bits}
+        if fingerprint.kind is Kind.URL and reach is not Reach.ADDRESS:
             row["reach"] = reach
         rows.append(row)
     return rows
 
 
 def check_labels(names: list[str]) -> None:
-    """Refuse a label before anything is read: some content must not be touched here at all."""
+    """Refuse an unknown label before any file is read: some content must not be touched here."""
     from stemtide.protocol.labels import check_label
 
     for name in names:
@@ -149,7 +161,7 @@ def check_labels(names: list[str]) -> None:
 
 
 def end_of(text: str) -> str | None:
-    """The moment that 30d, or an ISO time, means."""
+    """Return the time given as 30d or as an ISO time."""
     if not text:
         return None
     if text[:-1].isdigit() and text[-1] in _UNITS:
@@ -170,44 +182,44 @@ def show(
 ) -> None:
     """Show one signal."""
     with asking(hub, key) as client:
-        found = plain(client.read_signal(uid=signal_id))
-    lines = [f"{name:16} {value}" for name, value in found.items() if value not in (None, [], "")]
-    give(found, as_json=as_json, line="\n".join(lines))
+        row = plain(client.read_signal(uid=signal_id))
+    lines = [f"{name:16} {value}" for name, value in row.items() if value not in (None, [], "")]
+    give(row, as_json=as_json, line="\n".join(lines))
 
 
 @signal.command("withdraw")
 def withdraw(
     signal_id: Annotated[str, typer.Argument(help="The signal's id.")],
-    reason: Annotated[WithdrawReason, typer.Option(help="Why it is taken back.")],
-    note: Annotated[str, typer.Option(help="A word on it; no personal data.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do it.")] = False,
+    reason: Annotated[WithdrawReason, typer.Option(help="Reason for withdrawing it.")],
+    note: Annotated[str, typer.Option(help="Note; no personal data.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Take a signal back: it stops matching at every agent, and what they did is undone."""
+    """Withdraw a signal. It stops matching at every agent, and their actions are undone."""
     if not yes:
-        fail(f"this takes {signal_id} back at every agent; say --yes to do it", code=2)
+        fail(f"this withdraws {signal_id} at every agent; add --yes to confirm", code=2)
     from stemtide.protocol.messages.signals import WithdrawIn
 
     with asking(hub, key) as client:
         body = {"reason": reason, "note": note}
-        found = plain(client.withdraw_signal(WithdrawIn.model_validate(body), uid=signal_id))
-    give(found, as_json=as_json, line=f"{signal_id} is withdrawn.")
+        row = plain(client.withdraw_signal(WithdrawIn.model_validate(body), uid=signal_id))
+    give(row, as_json=as_json, line=f"{signal_id} is withdrawn.")
 
 
 @feed.command("follow")
 def follow(
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
-    after: Annotated[int, typer.Option(min=0, help="Start after this position.")] = 0,
-    once: Annotated[bool, typer.Option("--once", help="Stop when all is read.")] = False,
-    exercise: Annotated[bool, typer.Option("--exercise", help="Exercise signals too.")] = False,
+    after: Annotated[int, typer.Option(min=0, help="Start after this feed position.")] = 0,
+    once: Annotated[bool, typer.Option("--once", help="Stop at the end of the feed.")] = False,
+    exercise: Annotated[bool, typer.Option("--exercise", help="Include exercise signals.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Follow what is shared and withdrawn, live, one line a change. Ctrl-C stops it.
+    """Follow signals as they are shared and withdrawn, one line per change.
 
-    When the hub goes away it waits and goes on where it was.
+    If the hub is away, the command waits and resumes where it was. Ctrl-C stops it.
     """
     from stemtide.client import TooManyError, UnreachableError
 
@@ -222,12 +234,12 @@ def follow(
                 raise
             except UnreachableError as error:
                 why = error.__cause__ or error
-                tell(f"The hub is away ({why}); position {position} is kept, trying again.")
+                tell(f"The hub is away ({why}); retrying from position {position}.")
             time.sleep(_AGAIN_S)
 
 
 def _drain(client: "Client", after: int, *, exercise: bool, as_json: bool) -> int:
-    """Print what lies after a position; return the position reached."""
+    """Print the entries after a position, and return the position reached."""
     while True:
         page = plain(client.read_feed(after=after, limit=1000, exercise=exercise))
         for entry in page["entries"]:
@@ -238,7 +250,7 @@ def _drain(client: "Client", after: int, *, exercise: bool, as_json: bool) -> in
 
 
 def _line(entry: dict[str, Any]) -> str:
-    """One change, for people."""
+    """Describe one change for people."""
     if entry["op"] == "drop":
         return f"{entry['position']:>8}  {entry['state']:9} {entry['id']}"
     marks = f"TLP:{entry['tlp'].upper()} PAP:{entry['pap'].upper()}"

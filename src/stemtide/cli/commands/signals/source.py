@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the rows of an import come from: a file of text, stdin, or a process that reads Parquet."""
+"""Rows of an import, from a text file, stdin, or a process that reads Parquet."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class BulkForm(StrEnum):
-    """As what signals lie in a file."""
+    """Formats of signal files."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -33,7 +33,7 @@ _BY_SUFFIX = {
     ".tsv": BulkForm.CSV,
 }
 
-_DIED = "the process that reads the file ended: this may be a hostile or a damaged file"
+_DIED = "the process that reads the file crashed: the file may be hostile or damaged"
 NEEDS_PYARROW = "Parquet needs pyarrow: pip install 'stemtide[parquet]'"
 
 
@@ -41,7 +41,7 @@ NEEDS_PYARROW = "Parquet needs pyarrow: pip install 'stemtide[parquet]'"
 class Source:
     """The rows of a file as they are read.
 
-    length: how much there is to read, 0 where nobody knows; done: how much of it was read.
+    length: size of the input, 0 if unknown; done: returns how much of it was read.
     """
 
     rows: "Iterator[Found]"
@@ -49,16 +49,16 @@ class Source:
     done: Callable[[], int]
 
 
-def form_of(name: str, *, what: str) -> BulkForm:
-    """The form that a file's name says. what: how the command calls the file."""
+def form_of(name: str, *, argument: str) -> BulkForm:
+    """Return the format that a file's name implies. argument: how errors name the file."""
     form = _BY_SUFFIX.get(Path(name).suffix.lower())
     if form is None:
-        fail(f"{what} {name}: say what it is: --format {'|'.join(BulkForm)}", code=2)
+        fail(f"{argument} {name}: name its format: --format {'|'.join(BulkForm)}", code=2)
     return form
 
 
 def check_pyarrow() -> None:
-    """End the command where Parquet cannot be spoken."""
+    """End the command if Parquet is not supported here."""
     from importlib.util import find_spec
 
     if find_spec("pyarrow") is None:
@@ -67,13 +67,13 @@ def check_pyarrow() -> None:
 
 @contextmanager
 def opened(source: str, *, form: BulkForm | None, columns: "Columns") -> Iterator[Source]:
-    """The rows of a file, or of stdin where it is called -."""
-    form = form or form_of(source, what="the file")
+    """Open a file, or stdin if it is called "-", as a source of rows."""
+    form = form or form_of(source, argument="the file")
     if form is BulkForm.PARQUET:
         check_pyarrow()
         if source == "-":
-            fail("Parquet is read from its end: give a file, not stdin", code=2)
-        with _read_elsewhere(Path(source), columns) as rows:
+            fail("Parquet cannot be read from stdin: name a file", code=2)
+        with _parquet_source(Path(source), columns) as rows:
             yield rows
         return
     if source == "-":
@@ -88,7 +88,7 @@ def opened(source: str, *, form: BulkForm | None, columns: "Columns") -> Iterato
 
 
 def _text(file: BinaryIO, form: BulkForm, columns: "Columns", *, length: int) -> Source:
-    """The rows of a text."""
+    """Return the rows of a text file."""
     from stemtide.protocol.files.signal_readers import READERS, text_lines
 
     done = file.tell if length else lambda: 0
@@ -96,8 +96,8 @@ def _text(file: BinaryIO, form: BulkForm, columns: "Columns", *, length: int) ->
 
 
 @contextmanager
-def _read_elsewhere(path: Path, columns: "Columns") -> Iterator[Source]:
-    """The rows of a Parquet file, decoded by a process that may die of it."""
+def _parquet_source(path: Path, columns: "Columns") -> Iterator[Source]:
+    """Read the rows of a Parquet file in a separate process, which may crash."""
     command = [sys.executable, "-m", "stemtide.cli.commands.signals.parquet_rows", str(path)]
     # Arrow's own allocators take a gigabyte of addresses at once, which is all that there is.
     environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
@@ -109,13 +109,13 @@ def _read_elsewhere(path: Path, columns: "Columns") -> Iterator[Source]:
         env=environment,
     ) as process:
         try:
-            yield _told(cast("BinaryIO", process.stdout), columns)
+            yield _process_rows(cast("BinaryIO", process.stdout), columns)
         finally:
             process.kill()
 
 
-def _told(stream: BinaryIO, columns: "Columns") -> Source:
-    """What that process tells: a head, the rows, and its end. raises: BulkFileError."""
+def _process_rows(stream: BinaryIO, columns: "Columns") -> Source:
+    """Return the rows that the Parquet process prints. raises: BulkFileError."""
     from stemtide.protocol.files.columns import BulkFileError, Found
     from stemtide.protocol.files.signal_readers import text_lines
 
@@ -143,12 +143,12 @@ def _told(stream: BinaryIO, columns: "Columns") -> Source:
 
 
 def _decoded(lines: "Iterator[str]") -> Iterator[Any]:
-    """What the process told: a head, rows, an end. A killed one may leave half a line."""
+    """Yield the messages of the Parquet process; stop at the half line of a killed one."""
     import msgspec
 
     for line in lines:
         try:
-            told = msgspec.json.decode(line)
+            message = msgspec.json.decode(line)
         except msgspec.DecodeError:
             return
-        yield told
+        yield message

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of an export: each takes rows by names as the hub sends them, and writes one form."""
+"""Writers of an export: each takes the rows that the hub sends, and writes one format."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _FLAGS = frozenset({"exercise", "disputed"})
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a file is of: a hub, the position of its feed, and when it was asked."""
+    """Origin of an export: a hub, the position of its feed, and the time."""
 
     hub: str
     position: str
@@ -34,17 +34,17 @@ class Head:
 
 
 class Writer(Protocol):
-    """What writes rows."""
+    """A writer of rows in one format."""
 
     def write(self, rows: Rows) -> Rows:
-        """Write some rows. returns: those that the form can say."""
+        """Write rows. returns: those that the format can hold."""
 
     def close(self) -> None:
-        """Write what ends the file; the file itself stays open."""
+        """Write the end of the file; the file itself stays open."""
 
 
 def writer(form: BulkForm, file: BinaryIO, head: Head) -> Writer:
-    """The writer of a form."""
+    """Return the writer of a format."""
     if form is BulkForm.PARQUET:
         return _Parquet(file, head)
     if form is BulkForm.CSV:
@@ -55,7 +55,7 @@ def writer(form: BulkForm, file: BinaryIO, head: Head) -> Writer:
 
 
 class _Lines:
-    """Every row as a line."""
+    """Writes a line for every row."""
 
     def __init__(
         self, file: BinaryIO, spell: Callable[[Rows], bytes], *, head: bytes = b""
@@ -72,7 +72,7 @@ class _Lines:
 
 
 class _Bare:
-    """A line for the rows that have one."""
+    """Writes a bare value line for the rows that have one."""
 
     def __init__(self, file: BinaryIO, spell: Callable[[dict[str, Any]], str | None]) -> None:
         self._file, self._spell = file, spell
@@ -87,7 +87,7 @@ class _Bare:
 
 
 class _Parquet:
-    """A typed table; its schema says of which hub, position and time it is."""
+    """Writes a typed table; its schema names hub, position and time."""
 
     def __init__(self, file: BinaryIO, head: Head) -> None:
         from pyarrow.parquet import ParquetWriter
@@ -116,18 +116,20 @@ class _Parquet:
             return
         arrays = []
         for name in COLUMNS:
-            found = [row.get(name) for row in self._rows]
+            values = [row.get(name) for row in self._rows]
             kind = self._schema.field(name).type
-            told = (
-                pa.array(found, pa.string()).cast(kind) if name in _TIMES else pa.array(found, kind)
+            array = (
+                pa.array(values, pa.string()).cast(kind)
+                if name in _TIMES
+                else pa.array(values, kind)
             )
-            arrays.append(told)
+            arrays.append(array)
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
         self._rows, self._weight = [], 0
 
 
 def _schema(head: Head) -> "pa.Schema":
-    """The columns with their types, and what the file is of."""
+    """Return the schema: the types of the columns, and the origin as metadata."""
     import pyarrow as pa
 
     def type_of(name: str) -> "pa.DataType":

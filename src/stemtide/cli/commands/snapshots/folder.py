@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A folder that is kept up with a hub's snapshots: the newest one, and the key that it is held to.
+"""A folder with the newest snapshot of a hub, and the key to verify it with.
 
-1 The hub's key is pinned at the first use, and no other is believed after that.
-2 What is there is replaced whole by what was verified to the byte, or stays.
-3 A version never goes down: an old snapshot that somebody plays back is refused.
+1 The hub's key is pinned at the first use; afterwards no other key is accepted.
+2 The snapshot is replaced as a whole, by one that is fully verified, or not at all.
+3 The version never decreases: a replayed old snapshot is refused.
 """
 
 import fcntl
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from stemtide.client import Hub as Client
     from stemtide.client.call import Parts
 
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 SNAPSHOT_FILE = "snapshot.jsonl.gz"
 KEY_FILE = "hub.key"
@@ -43,20 +43,20 @@ _TRIES, _WAIT_S = 60, 2.0
 
 
 class PullError(Exception):
-    """The folder could not be brought up to date, and is as it was. The message says what to do."""
+    """The folder could not be updated and is unchanged. The message names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What became of the folder. how: whole, delta, or nothing. received_bytes: over the wire."""
+    """Result of an update. mode: whole, delta, or nothing. received_bytes: over the network."""
 
     manifest: SnapshotManifest
-    how: str
+    mode: str
     received_bytes: int
 
 
 class Folder:
-    """The folder, in the hands of one command at a time."""
+    """The folder of a snapshot, used by one command at a time."""
 
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -65,16 +65,16 @@ class Folder:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other commands out. raises: PullError."""
+        """Lock the folder against other commands. raises: PullError."""
         with (self._path / ".lock").open("wb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise PullError(f"another command is at work in {self._path}") from error
+                raise PullError(f"another command is using {self._path}") from error
             yield
 
     def pinned(self) -> tuple[PublicKey, ...]:
-        """The keys that this folder trusts; none before the first use. raises: SignatureError."""
+        """Return the trusted keys; () before the first use. raises: SignatureError."""
         return read_keys(self._path / KEY_FILE)
 
     def pin(self, *keys: PublicKey) -> None:
@@ -84,7 +84,7 @@ class Folder:
         beside.replace(self._path / KEY_FILE)
 
     def held(self, *, also: tuple[PublicKey, ...] = ()) -> Whole | None:
-        """The head of what is there; None for nothing. also: keys that were trusted before.
+        """Return the head of the stored snapshot, or None. also: keys that were trusted before.
 
         raises: SnapshotFileError, SignatureError.
         """
@@ -95,11 +95,11 @@ class Folder:
 
 
 class Puller:
-    """Brings a folder up to date with a hub.
+    """Updates a folder from a hub.
 
-    note:   hears how much has come, and of how much.
-    before: keys that the folder trusted before others were named: what they signed is no base any
-            more, and still says how far the folder was.
+    note:   called with the bytes received so far, and the expected total.
+    before: keys that were trusted before new ones were given. Their snapshots are no base for a
+            delta any more, but still tell which version the folder has.
     """
 
     def __init__(
@@ -121,32 +121,32 @@ class Puller:
         self.before: tuple[PublicKey, ...] = ()
 
     def hub_keys(self) -> tuple[PublicKey, ...]:
-        """The keys that the hub says are its own, newest first; one at least.
+        """Return the hub's current keys, newest first, at least one.
 
         raises: PullError, SignatureError, HubError.
         """
-        said = self._when_ready(self._client.read_keys)
-        if not said.keys:
-            raise PullError("the hub names no key of its own: is --hub right?")
-        return tuple(PublicKey.read(key.key) for key in said.keys)
+        response = self._when_ready(self._client.read_keys)
+        if not response.keys:
+            raise PullError("the hub has no signing key: is --hub right?")
+        return tuple(PublicKey.read(key.key) for key in response.keys)
 
     def pull(self) -> Pulled:
-        """Take what changed, or all of it.
+        """Fetch the changes, or the whole snapshot.
 
         raises: PullError, SnapshotFileError, SignatureError, OSError, HubError.
         """
-        held = self.folder.held(also=self.before)
-        have = held.manifest.version if held else None
+        current = self.folder.held(also=self.before)
+        have = current.manifest.version if current else None
         offer = self._when_ready(
             lambda: self._client.find_snapshot(have=have, exercise=self._exercise)
         )
-        if held is None:
+        if current is None:
             return self._take_whole(None, offer)
-        mine = held.manifest
+        mine = current.manifest
         self._check_mine(mine)
         if offer.version < mine.version:
             raise self._set_back(mine, offer.version)
-        if held.key not in self.folder.pinned():
+        if current.key not in self.folder.pinned():
             return self._take_whole(mine, offer)
         if offer.made_at <= mine.made_at:
             return Pulled(mine, "nothing", self._received)
@@ -155,7 +155,7 @@ class Puller:
         return self._take_delta(mine) or self._take_whole(mine, offer)
 
     def _check_mine(self, mine: SnapshotManifest) -> None:
-        """Refuse to mix exercise and real."""
+        """Refuse to mix snapshots with and without exercise signals."""
         if mine.exercise != self._exercise:
             has = "with" if mine.exercise else "without"
             raise PullError(
@@ -164,17 +164,17 @@ class Puller:
             )
 
     def _set_back(self, mine: SnapshotManifest, version: int) -> PullError:
-        """What is wrong with a hub that is behind."""
+        """Return the error for a hub that offers an older version."""
         return PullError(
             f"the hub offers version {version}, and {self._root} holds {mine.version}, which is"
-            " later: either the hub was set back to a backup, or somebody plays an old snapshot"
-            f" back. Ask whoever runs the hub; if it was, delete {self.folder.file} and pull again"
+            " later: either the hub was restored from a backup, or somebody replays an old snapshot"
+            f". Ask the hub's operator; if so, delete {self.folder.file} and pull again"
         )
 
     def _check_next(self, new: SnapshotManifest, mine: SnapshotManifest | None) -> None:
-        """Refuse what may not follow what is there."""
+        """Refuse a snapshot that may not follow the stored one."""
         if new.exercise != self._exercise:
-            raise PullError("the hub sent a snapshot of another kind than was asked for")
+            raise PullError("the hub sent another kind of snapshot than requested")
         if mine is None:
             return
         if (new.hub, new.party) != (mine.hub, mine.party):
@@ -186,7 +186,7 @@ class Puller:
             raise self._set_back(mine, new.version)
 
     def _take_delta(self, mine: SnapshotManifest) -> Pulled | None:
-        """Take what changed; None where only the whole helps."""
+        """Fetch the changes; None if only the whole snapshot helps."""
         from stemtide.client import HubError
         from stemtide.client.calls import snapshots
 
@@ -200,11 +200,11 @@ class Puller:
         trusted = self.folder.pinned()
         try:
             with self._opened(question) as answer, _private(path, "wb") as file:
-                made = self._receive(answer, Incoming(file, trusted=trusted), mine).manifest
+                manifest = self._receive(answer, Incoming(file, trusted=trusted), mine).manifest
             apply(self.folder.file, path, self.folder.file, trusted=trusted)
             if self._deltas is not None:
                 self._deltas.mkdir(parents=True, exist_ok=True, mode=0o700)
-                name = f"{mine.version}-{made.version}.delta.jsonl.gz"
+                name = f"{mine.version}-{manifest.version}.delta.jsonl.gz"
                 shutil.copyfile(path, self._deltas / name)
         except WrongBaseError:
             return None
@@ -214,14 +214,14 @@ class Puller:
             raise
         finally:
             path.unlink(missing_ok=True)
-        return Pulled(made, "delta", self._received)
+        return Pulled(manifest, "delta", self._received)
 
     def _take_whole(self, mine: SnapshotManifest | None, offer: SnapshotOffer) -> Pulled:
-        """Take all of it, from where the last try was cut off."""
+        """Fetch the whole snapshot, resuming an interrupted download."""
         from stemtide.client.calls import snapshots
 
         path, tag_file = self._root / _PART, self._root / _TAG
-        version, _, tag = _text(tag_file).partition(" ")
+        version, _, tag = _read_text(tag_file).partition(" ")
         begin = path.stat().st_size if tag and path.exists() else 0
         question = snapshots.read_latest_snapshot(exercise=self._exercise)
         if begin and version == str(offer.version):
@@ -233,26 +233,26 @@ class Puller:
             begin = begin if answer.status_code == _RESUMED else 0
             tag_file.write_text(f"{offer.version} {answer.headers.get('ETag', '')}", "ascii")
             try:
-                made = self._receive_whole(answer, path, mine, begin=begin)
+                manifest = self._receive_whole(answer, path, mine, begin=begin)
             except (ValueError, PullError):
                 path.unlink()  # or the next try would go on from it
                 raise
         tag_file.unlink()
         path.replace(self.folder.file)
-        return Pulled(made, "whole", self._received)
+        return Pulled(manifest, "whole", self._received)
 
     def _receive_whole(
         self, answer: "httpx.Response", path: Path, mine: SnapshotManifest | None, *, begin: int
     ) -> SnapshotManifest:
-        """Take a whole snapshot in and verify it."""
+        """Receive a whole snapshot and verify it."""
         trusted = self.folder.pinned()
         with _private(path, "r+b" if begin else "w+b") as file:
-            made = self._receive(
+            manifest = self._receive(
                 answer, Incoming(file, trusted=trusted, at=begin), mine, begin=begin
             ).manifest
         with opened_whole(path, trusted=trusted) as (_, lines):
             lines.read()
-        return made
+        return manifest
 
     def _receive(
         self,
@@ -262,7 +262,7 @@ class Puller:
         *,
         begin: int = 0,
     ) -> Whole:
-        """Take an answer in; its head is looked at before the rest is there."""
+        """Receive a response, and check its head before the rest arrives."""
         come, size = begin, begin + int(answer.headers.get("Content-Length", "0"))
         is_checked = False
         for part in answer.iter_bytes():
@@ -274,13 +274,13 @@ class Puller:
                 self._check_next(incoming.head.manifest, mine)
                 is_checked = True
         if incoming.head is None:
-            raise SnapshotFileError("what the hub sent is cut before its first line: pull again")
+            raise SnapshotFileError("the hub's response ended before its first line: pull again")
         self._check_next(incoming.head.manifest, mine)
         return incoming.head
 
     @contextmanager
     def _opened(self, question: "Parts[bytes]") -> Iterator["httpx.Response"]:
-        """A good answer as it comes. raises: HubError; PullError where it breaks off."""
+        """Open a successful response as a stream. raises: HubError; PullError if it breaks off."""
         from stemtide.client import UnreachableError
 
         stack = ExitStack()
@@ -290,11 +290,11 @@ class Puller:
                 yield answer
         except UnreachableError as error:
             raise PullError(
-                f"the hub hung up ({error.__cause__}); pull again: it goes on from where it was"
+                f"the hub closed the connection ({error.__cause__}); pull again to resume"
             ) from error
 
-    def _when_ready(self, ask: Callable[[], Given]) -> Given:
-        """Ask, and again while the hub makes what it is about. raises: HubError."""
+    def _when_ready(self, ask: Callable[[], Result]) -> Result:
+        """Send a request, and retry while the hub is building its snapshot. raises: HubError."""
         from stemtide.client import UnreachableError
 
         for left in reversed(range(_TRIES)):
@@ -308,12 +308,12 @@ class Puller:
 
 
 def read_keys(path: Path) -> tuple[PublicKey, ...]:
-    """Public keys in a file, one a line; none where there is no file. raises: SignatureError."""
-    return tuple(PublicKey.read(line) for line in _text(path).split("\n") if line.strip())
+    """Return the public keys in a file, one a line; () without a file. raises: SignatureError."""
+    return tuple(PublicKey.read(line) for line in _read_text(path).split("\n") if line.strip())
 
 
-def _text(path: Path) -> str:
-    """What a small file holds; "" where there is none."""
+def _read_text(path: Path) -> str:
+    """Return the content of a small file, or "" without a file."""
     try:
         return path.read_text("ascii").strip()
     except FileNotFoundError:

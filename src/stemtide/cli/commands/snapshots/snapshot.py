@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide snapshot: a hub's signals in a signed file, kept up to date and verified offline."""
+"""stemtide snapshot: a hub's signals in a signed file, updated and verified offline."""
 
 import sys
 import time
@@ -11,17 +11,19 @@ import typer
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking
 from stemtide.cli.output import fail, give, tell, told
 
-snapshot = typer.Typer(no_args_is_help=True, help="Signed snapshots of all that a party may see.")
+snapshot = typer.Typer(
+    no_args_is_help=True, help="Signed snapshots of the signals that a party may see."
+)
 
 _TELL_EVERY_S = 2.0
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Trust = Annotated[
     list[str] | None,
     typer.Option(
         "--trust",
-        help="A hub's public key (ed25519:…); may be given again. "
-        "Without it: those in the file hub.key beside the file.",
+        help="A hub's public key (ed25519:…). Can be repeated. "
+        "Default: the keys in hub.key in the same folder.",
         show_default=False,
     ),
 ]
@@ -29,16 +31,12 @@ Trust = Annotated[
 
 @snapshot.command("pull")
 def pull(
-    folder: Annotated[
-        Path, typer.Argument(help="The folder to bring up to date; made if missing.")
-    ],
-    exercise: Annotated[
-        bool, typer.Option("--exercise", help="With exercise signals as well.")
-    ] = False,
+    folder: Annotated[Path, typer.Argument(help="Folder to update; created if missing.")],
+    exercise: Annotated[bool, typer.Option("--exercise", help="Include exercise signals.")] = False,
     trust: Annotated[
         list[str] | None,
         typer.Option(
-            help="The hub's public key (ed25519:…), and no other from now on; may be given again.",
+            help="From now on trust only this public key of the hub (ed25519:…). Can be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -50,10 +48,10 @@ def pull(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Bring a folder up to date: the whole snapshot the first time, then what changed.
+    """Update a folder: the whole snapshot the first time, then only the changes.
 
-    The hub's key is pinned at the first use. A snapshot that is not signed by it, was changed or
-    is older than what is there is refused, and the folder stays as it was.
+    The hub's key is pinned at the first use. A snapshot that is not signed by it, was changed or is
+    older than the one in the folder is refused, and the folder stays unchanged.
     """
     from stemtide.cli.commands.snapshots.folder import Puller, PullError
     from stemtide.protocol.sync.signatures import SignatureError
@@ -68,12 +66,12 @@ def pull(
         )
         with puller.folder.alone():
             _pin(puller, trust or [])
-            found = puller.pull()
-    made = found.manifest
-    row = _told(made) | {"how": found.how, "received_bytes": found.received_bytes}
+            pulled = puller.pull()
+    manifest = pulled.manifest
+    row = _manifest_row(manifest) | {"how": pulled.mode, "received_bytes": pulled.received_bytes}
     row["file"] = str(puller.folder.file)
-    what = {"nothing": "is up to date:", "delta": "took what changed:", "whole": "took all of it:"}
-    line = f"{puller.folder.file} {what[found.how]} {_line(made)}"
+    verbs = {"nothing": "is up to date:", "delta": "took what changed:", "whole": "took all of it:"}
+    line = f"{puller.folder.file} {verbs[pulled.mode]} {_line(manifest)}"
     give(row, as_json=as_json, line=line)
 
 
@@ -83,7 +81,7 @@ def verify(
     trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say of files whether they are as a hub signed them. Asks nobody. Exit code 0: all are."""
+    """Verify that files are unchanged since a hub signed them. Works offline."""
     bad = 0
     for file in files:
         row = _verified(file, trust or [])
@@ -98,12 +96,12 @@ def verify(
 def show(
     file: Annotated[Path, typer.Argument(help="A snapshot or a delta.")],
     signals: Annotated[
-        bool, typer.Option("--signals", help="Its lines, as JSON, once all are verified.")
+        bool, typer.Option("--signals", help="Print its signals as JSON, once all are verified.")
     ] = False,
     trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a file holds, once it is verified: how many signals, since when, and marks."""
+    """Show the content of a file after verifying it: signals, date and markings."""
     row = _verified(file, trust or [])
     if not row["genuine"]:
         fail(f"{file}: {row['line']}")
@@ -120,23 +118,27 @@ def show(
 
 @snapshot.command("apply")
 def apply_delta(
-    base: Annotated[Path, typer.Argument(help="The snapshot that the delta begins at.")],
+    base: Annotated[Path, typer.Argument(help="Snapshot that the delta applies to.")],
     delta: Annotated[Path, typer.Argument(help="The delta.")],
     out: Annotated[Path, typer.Option("--out", help="The snapshot to write; may be the base.")],
     trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make the later snapshot of an earlier one and a delta. Asks nobody, and verifies all."""
+    """Apply a delta to a snapshot, after verifying both. Works offline."""
     from stemtide.protocol.sync.signatures import SignatureError
     from stemtide.protocol.sync.snapshot_files import SnapshotFileError, apply
 
     with told(SignatureError, SnapshotFileError, OSError):
-        made = apply(base, delta, out, trusted=_keys(base, trust or [])).manifest
-    give(_told(made) | {"file": str(out)}, as_json=as_json, line=f"{out}  {_line(made)}")
+        manifest = apply(base, delta, out, trusted=_keys(base, trust or [])).manifest
+    give(
+        _manifest_row(manifest) | {"file": str(out)},
+        as_json=as_json,
+        line=f"{out}  {_line(manifest)}",
+    )
 
 
 def _pin(puller: Any, trust: list[str]) -> None:  # noqa: ANN401  # a Puller, imported late
-    """Trust the keys that were named, or at the first use the hub's newest."""
+    """Trust the given keys or, at the first use, pin the hub's newest key."""
     from stemtide.protocol.sync.signatures import PublicKey
 
     if trust:
@@ -158,7 +160,7 @@ def _pin(puller: Any, trust: list[str]) -> None:  # noqa: ANN401  # a Puller, im
 
 
 def _progress(*, is_shown: bool) -> Any:  # noqa: ANN401  # a function
-    """Tells a person now and then how much has come."""
+    """Return a callback that prints now and then how much has arrived."""
     last = time.monotonic()
 
     def note(come: int, of: int) -> None:
@@ -171,28 +173,31 @@ def _progress(*, is_shown: bool) -> Any:  # noqa: ANN401  # a function
 
 
 def _keys(file: Path, trust: list[str]) -> Any:  # noqa: ANN401  # public keys, imported late
-    """The keys to trust for a file."""
+    """Return the keys to trust for a file."""
     from stemtide.cli.commands.snapshots.folder import KEY_FILE, read_keys
     from stemtide.protocol.sync.signatures import PublicKey, SignatureError
 
     try:
-        found = tuple(map(PublicKey.read, trust)) or read_keys(file.parent / KEY_FILE)
+        keys = tuple(map(PublicKey.read, trust)) or read_keys(file.parent / KEY_FILE)
     except (SignatureError, OSError) as error:
         fail(str(error), code=2)
-    if not found:
-        fail(f"whose signature? Name the hub's key with --trust, or put {KEY_FILE} beside", code=2)
-    return found
+    if not keys:
+        fail(
+            f"no key to verify with: give the hub's with --trust, or put {KEY_FILE} beside it",
+            code=2,
+        )
+    return keys
 
 
 def _opened(file: Path) -> Any:  # noqa: ANN401  # a context manager of the protocol's
-    """How a file of its kind is opened."""
+    """Return the function that opens this kind of file."""
     from stemtide.protocol.sync.snapshot_files import is_delta, opened_delta, opened_whole
 
     return opened_delta if is_delta(file) else opened_whole
 
 
 def _verified(file: Path, trust: list[str]) -> dict[str, Any]:
-    """What is found of a file; line: the same for people."""
+    """Verify a file and return a row about it; line: the same as text."""
     from stemtide.protocol.sync.signatures import SignatureError
     from stemtide.protocol.sync.snapshot_files import SnapshotFileError
 
@@ -202,21 +207,25 @@ def _verified(file: Path, trust: list[str]) -> dict[str, Any]:
             lines.read()
     except (SignatureError, SnapshotFileError, OSError) as error:
         return {"file": str(file), "genuine": False, "why": str(error), "line": str(error)}
-    made = head.manifest
-    return {"file": str(file), "genuine": True, **_told(made), "line": _line(made)}
+    manifest = head.manifest
+    return {"file": str(file), "genuine": True, **_manifest_row(manifest), "line": _line(manifest)}
 
 
-def _told(made: Any) -> dict[str, Any]:  # noqa: ANN401  # one of two manifests
-    """A manifest as JSON."""
-    told_row: dict[str, Any] = made.model_dump(mode="json")
-    return told_row
+def _manifest_row(manifest: Any) -> dict[str, Any]:  # noqa: ANN401  # one of two manifests
+    """Return a manifest as JSON."""
+    row: dict[str, Any] = manifest.model_dump(mode="json")
+    return row
 
 
-def _line(made: Any) -> str:  # noqa: ANN401  # one of two manifests
-    """A manifest for people."""
-    kind = "with exercise signals" if made.exercise else "real signals only"
-    of = f"for {made.party}, {kind}, made {made.made_at:%Y-%m-%d %H:%M:%S} UTC, hub {made.hub}"
-    if made.format.startswith("stemtide-delta"):
-        return f"delta {made.base} → {made.version}: {made.puts} in, {made.drops} out, {of}"
-    marks = f"TLP:{made.tlp.upper()}, PAP:{made.pap.upper()}" if made.tlp else "no marks"
-    return f"version {made.version}: {made.signals} signals, {marks}, {of}"
+def _line(manifest: Any) -> str:  # noqa: ANN401  # one of two manifests
+    """Describe a manifest for people."""
+    kind = "with exercise signals" if manifest.exercise else "real signals only"
+    made = f"made {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
+    origin = f"for {manifest.party}, {kind}, {made}, hub {manifest.hub}"
+    if manifest.format.startswith("stemtide-delta"):
+        counts = f"{manifest.puts} in, {manifest.drops} out"
+        return f"delta {manifest.base} → {manifest.version}: {counts}, {origin}"
+    marks = (
+        f"TLP:{manifest.tlp.upper()}, PAP:{manifest.pap.upper()}" if manifest.tlp else "no marks"
+    )
+    return f"version {manifest.version}: {manifest.signals} signals, {marks}, {origin}"

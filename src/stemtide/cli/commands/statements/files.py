@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files of statements as the commands read them, and how their problems are told."""
+"""Read files of statements, and print their problems."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_file(source: Path) -> list[object]:
-    """The statements of a file; what cannot be read ends the command."""
+    """Return the statements of a file; end the command if it cannot be read."""
     from stemtide.protocol.law.dsa.files import StatementFileError, read_statements
 
     try:
@@ -25,9 +25,9 @@ def read_file(source: Path) -> list[object]:
         fail(f"{source}: {error}", code=2)
 
 
-def tell_problems(found: "Iterable[RowProblem]", *, as_json: bool) -> None:
-    """Hand out each problem with its row and field."""
-    for one in found:
-        name, message = one.problem.name, one.problem.message
-        row: dict[str, object] = {"row": one.row, "field": name, "message": message}
-        give(row, as_json=as_json, line=f"row {one.row}  {name}: {message}")
+def tell_problems(problems: "Iterable[RowProblem]", *, as_json: bool) -> None:
+    """Print each problem with its row and field."""
+    for problem in problems:
+        name, message = problem.problem.name, problem.problem.message
+        row: dict[str, object] = {"row": problem.row, "field": name, "message": message}
+        give(row, as_json=as_json, line=f"row {problem.row}  {name}: {message}")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The journal of `stemtide statement post`: which statements the database has, one line an event.
+"""The journal of `stemtide statement post`: the statements in the database, one event a line.
 
-Each line is on the disk before what it tells of goes on, so a kill at any point is known of later.
+Each line is on disk before the next step is taken, so the state is known after a kill at any point.
 """
 
 import fcntl
@@ -25,11 +25,11 @@ class JournalError(RuntimeError):
 
 
 class FileJournal(AbstractContextManager["FileJournal"]):
-    """One open journal, for one address; no other process writes in it meanwhile.
+    """An open journal for one database address, locked against other processes.
 
-    uuids:    the database's ids of what it has, by number.
-    sending:  numbers that were sent, of which it is not known what became of them.
-    remarks:  what the database said against others, this time.
+    uuids:    ids in the database, by statement number.
+    sending:  numbers that were sent, with unknown outcome.
+    remarks:  errors that the database returned in this run, by number.
     """
 
     def __init__(self, path: Path, *, api: str) -> None:
@@ -62,38 +62,38 @@ class FileJournal(AbstractContextManager["FileJournal"]):
         self._file.close()
 
     def begin(self, puids: Sequence[str]) -> None:
-        """Note, durably, that these are about to be sent."""
+        """Record, durably, that these are about to be sent."""
         self._write({puid: {"state": SENDING} for puid in puids})
         self.sending.update(puids)
 
     def release(self, puids: Sequence[str]) -> None:
-        """Note that the database surely has none of these."""
+        """Record that the database certainly has none of these."""
         self._write({puid: {"state": LEFT} for puid in puids})
         self.sending.difference_update(puids)
 
     def take(self, uuids: Mapping[str, str]) -> None:
-        """Note that the database has these."""
+        """Record that the database has these."""
         self._write({puid: {"state": TAKEN, "uuid": uuid} for puid, uuid in uuids.items()})
         self.uuids.update(uuids)
         self.sending.difference_update(uuids)
 
     def refuse(self, remarks: Mapping[str, Sequence["Remark"]]) -> None:
-        """Note that the database does not take these. They may be sent again once corrected."""
+        """Record that the database refused these. They may be sent again once corrected."""
         self._write(
             {
-                puid: {"state": REFUSED, "why": "; ".join(map(str, said))}
-                for puid, said in remarks.items()
+                puid: {"state": REFUSED, "why": "; ".join(map(str, errors))}
+                for puid, errors in remarks.items()
             }
         )
-        self.remarks.update({puid: list(said) for puid, said in remarks.items()})
+        self.remarks.update({puid: list(errors) for puid, errors in remarks.items()})
         self.sending.difference_update(remarks)
 
     def _write(self, events: Mapping[str, Mapping[str, str]]) -> None:
         """Append events, durably. raises: JournalError."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         lines = [
-            json.dumps({"puid": puid, **said, "at": at, "to": self._api}) + "\n"
-            for puid, said in events.items()
+            json.dumps({"puid": puid, **event, "at": at, "to": self._api}) + "\n"
+            for puid, event in events.items()
         ]
         try:
             self._file.write("".join(lines).encode())
@@ -103,7 +103,7 @@ class FileJournal(AbstractContextManager["FileJournal"]):
             raise JournalError(f"{self._path} cannot be written: {error}") from error
 
     def _read(self) -> None:
-        """Take in what was noted before. raises: JournalError for a journal of another address."""
+        """Replay earlier events. raises: JournalError for a journal of another address."""
         text = self._file.read()
         for line in text.splitlines():
             with suppress(ValueError, KeyError, TypeError):  # a line that a kill cut off

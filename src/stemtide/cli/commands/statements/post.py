@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `stemtide statement post` does: lint, post, say what became of each statement."""
+"""Post the statements of a file: lint, post, and report the outcome of each."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Row = tuple[int, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """How to send: the options of the command."""
+    """Options of the command."""
 
     to: str
     token_file: Path
@@ -31,53 +31,53 @@ class Sending:
     dry_run: bool
 
 
-def send(rows: Sequence[object], how: Sending, *, as_json: bool) -> None:
-    """Post what is sound and not there yet; exit 1 if anything is left."""
-    api, token = _checked(how)
-    found = list(lint_all(rows))
-    tell_problems(found, as_json=as_json)
-    wrong = {one.row for one in found}
+def send(rows: Sequence[object], options: Sending, *, as_json: bool) -> None:
+    """Post valid statements that the database does not have. Exits with 1 if any is left."""
+    api, token = _checked(options)
+    problems = list(lint_all(rows))
+    tell_problems(problems, as_json=as_json)
+    wrong = {problem.row for problem in problems}
     sound = [
-        (row, one)
-        for row, one in enumerate(rows, 1)
-        if row not in wrong and isinstance(one, Mapping)
+        (row, entry)
+        for row, entry in enumerate(rows, 1)
+        if row not in wrong and isinstance(entry, Mapping)
     ]
     trouble = ""
     try:
-        if how.dry_run and not how.journal.exists():
+        if options.dry_run and not options.journal.exists():
             _tell_plan(len(sound), there=0, wrong=len(wrong), api=api)
             return
-        with FileJournal(how.journal, api=api) as journal:
+        with FileJournal(options.journal, api=api) as journal:
             there = set(journal.uuids)
-            left = [one for _, one in sound if one["puid"] not in there]
-            if how.dry_run:
+            left = [entry for _, entry in sound if entry["puid"] not in there]
+            if options.dry_run:
                 _tell_plan(len(left), there=len(sound) - len(left), wrong=len(wrong), api=api)
                 return
             try:
-                asyncio.run(_post(left, api=api, token=token, journal=journal, tries=how.tries))
+                asyncio.run(_post(left, api=api, token=token, journal=journal, tries=options.tries))
             except DatabaseError as error:
                 trouble = str(error)
             is_done = _tell_end(sound, journal=journal, before=there, as_json=as_json)
     except JournalError as error:
         fail(str(error))
     if trouble:
-        fail(f"{trouble}. Run the command again: what was taken is not sent twice.")
+        fail(f"{trouble}. Run the command again: no statement is posted twice.")
     if wrong or not is_done:
         raise typer.Exit(1)
 
 
-def _checked(how: Sending) -> tuple[str, str]:
-    """Address and token; what is wrong with them ends the command."""
+def _checked(options: Sending) -> tuple[str, str]:
+    """Return address and token; end the command if either is invalid."""
     try:
-        api = database_address(how.to)
+        api = database_address(options.to)
     except ValueError as error:
         fail(f"--to {error}", code=2)
     try:
-        return api, bearer_token(how.token_file.read_text("utf-8"))
+        return api, bearer_token(options.token_file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        fail(f"--token-file {how.token_file} cannot be read: {error}", code=2)
+        fail(f"--token-file {options.token_file} cannot be read: {error}", code=2)
     except ValueError as error:
-        fail(f"--token-file {how.token_file} {error}", code=2)
+        fail(f"--token-file {options.token_file} {error}", code=2)
 
 
 async def _post(
@@ -89,7 +89,7 @@ async def _post(
 
 
 def _tell_plan(left: int, *, there: int, wrong: int, api: str) -> None:
-    """Say what would be sent; exit 1 if anything has problems."""
+    """Print the outcome of a dry run. Exits with 1 if a statement has problems."""
     tell(
         f"{left:,} statements would be sent to {api}, {there:,} are there already,"
         f" {wrong:,} have problems. Nothing was sent."
@@ -101,19 +101,19 @@ def _tell_plan(left: int, *, there: int, wrong: int, api: str) -> None:
 def _tell_end(
     sound: Sequence[Row], *, journal: FileJournal, before: set[str], as_json: bool
 ) -> bool:
-    """Say what became of each statement; whether the database has all of them."""
+    """Print the outcome of each statement. returns: whether the database has all of them."""
     counts = {"posted": 0, "there": 0, "refused": 0, "left": 0}
-    for row, one in sound:
-        puid = one["puid"]
+    for row, statement in sound:
+        puid = statement["puid"]
         state = _state(puid, journal=journal, before=before)
         counts[state] += 1
-        told = {"row": row, "puid": puid, "state": state, "uuid": journal.uuids.get(puid, "")}
+        outcome = {"row": row, "puid": puid, "state": state, "uuid": journal.uuids.get(puid, "")}
         if state == "refused":
             for remark in journal.remarks[puid]:
                 more = {"field": remark.name, "message": remark.words}
-                give(told | more, as_json=as_json, line=f"row {row}  refused, {remark}")
+                give(outcome | more, as_json=as_json, line=f"row {row}  refused, {remark}")
         else:
-            give(told, as_json=as_json, line=f"row {row}  {state}  {told['uuid']}".rstrip())
+            give(outcome, as_json=as_json, line=f"row {row}  {state}  {outcome['uuid']}".rstrip())
     tell(
         f"{counts['posted']:,} statements posted, {counts['there']:,} were there,"
         f" {counts['refused']:,} refused, {counts['left']:,} left."
@@ -122,7 +122,7 @@ def _tell_end(
 
 
 def _state(puid: str, *, journal: FileJournal, before: set[str]) -> str:
-    """What became of one statement, in a word."""
+    """Return the outcome of one statement, as a word."""
     if puid in before:
         return "there"
     if puid in journal.uuids:

@@ -14,7 +14,7 @@ statement = typer.Typer(
     no_args_is_help=True, help="Statements of reasons for the DSA Transparency Database."
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Source = Annotated[
     Path, typer.Argument(metavar="FILE", help="Statements: a .csv, .json or .jsonl file.")
 ]
@@ -22,48 +22,50 @@ Source = Annotated[
 
 @statement.command("lint")
 def lint_file(source: Source, as_json: AsJson = False) -> None:
-    """Say what is wrong with the statements of a file; exit 1 if anything is."""
+    """Check the statements of a file. Exits with 1 if there are problems."""
     from stemtide.protocol.law.dsa.statements import lint_all
 
     rows = read_file(source)
-    found = list(lint_all(rows))
-    tell_problems(found, as_json=as_json)
-    tell(f"{len(rows):,} statements, {len({one.row for one in found}):,} with problems.")
-    if found:
+    problems = list(lint_all(rows))
+    tell_problems(problems, as_json=as_json)
+    tell(f"{len(rows):,} statements, {len({problem.row for problem in problems}):,} with problems.")
+    if problems:
         raise typer.Exit(1)
 
 
 @statement.command("batch")
 def batch_file(
     source: Source,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write to; made if missing.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to; created if missing.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write a file's statements as bodies of calls, 100 in each. One with problems stays out."""
+    """Write the statements of a file as request bodies of 100 each. Skips invalid ones."""
     write_batches(read_file(source), out=out, as_json=as_json)
 
 
 @statement.command("post")
 def post_file(
     source: Source,
-    to: Annotated[str, typer.Option("--to", help="The database's address; https.")],
+    to: Annotated[str, typer.Option("--to", help="HTTPS address of the database.")],
     token_file: Annotated[
         Path, typer.Option("--token-file", help="A file with your token of that database.")
     ],
     journal: Annotated[
         Path | None,
-        typer.Option(help="Where is noted what was sent; FILE.journal where left out."),
+        typer.Option(help="Journal of sent statements. Default: FILE.journal."),
     ] = None,
     tries: Annotated[
-        int, typer.Option(min=1, max=100, help="How often one call is tried, with growing waits.")
+        int, typer.Option(min=1, max=100, help="Attempts per request, with growing delays.")
     ] = 8,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be sent, and send nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Post a file's statements to the Transparency Database, 100 a call, each of them once.
+    """Post the statements of a file to the Transparency Database, 100 per request, each once.
 
-    Those with problems stay out and are named. What was sent stands in the journal: run the same
-    command again after a failure, and what the database has is not sent again.
+    Invalid statements are skipped and listed. A journal records those that were sent: after a
+    failure, run the same command again, and the ones that the database has are not sent twice.
     """
     from stemtide.cli.commands.statements.post import Sending, send
 
@@ -72,17 +74,19 @@ def post_file(
 
 
 def write_batches(rows: list[object], *, out: Path, as_json: bool) -> None:
-    """Write those without problems in batches; exit 1 if any stayed out."""
+    """Write the valid statements in batches. Exits with 1 if any was left out."""
     from stemtide.protocol.law.dsa.statements import batches, lint_all
 
-    found = list(lint_all(rows))
-    wrong = {one.row for one in found}
-    sound = [one for row, one in enumerate(rows, 1) if row not in wrong and isinstance(one, dict)]
-    tell_problems(found, as_json=as_json)
+    problems = list(lint_all(rows))
+    wrong = {problem.row for problem in problems}
+    sound = [
+        entry for row, entry in enumerate(rows, 1) if row not in wrong and isinstance(entry, dict)
+    ]
+    tell_problems(problems, as_json=as_json)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.glob("statements-*.json")):
-            fail(f"{out} holds batches already: name another folder, or empty it", code=2)
+            fail(f"{out} has batches already: name another folder, or empty it", code=2)
         for number, body in enumerate(batches(sound), 1):
             path = out / f"statements-{number:04d}.json"
             path.write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", "utf-8")
