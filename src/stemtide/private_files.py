@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files and folders that nobody else on the machine can read."""
+"""Files and folders that no other user of the machine can read."""
 
 import os
 import stat
@@ -20,21 +20,21 @@ class NotPrivateError(OSError):
 
 
 def close_umask() -> None:
-    """Make what this process and its children create readable by its owner only."""
+    """Make new files of this process and its children readable by their owner only."""
     os.umask(UMASK)
 
 
 def claim(folder: Path, *, names: Iterable[str]) -> None:
-    """Make a data folder for this user alone; take one that is there from everybody else.
+    """Create a data folder for this user alone, or close an existing one to everybody else.
 
     names: patterns of the program's own files and folders in it.
 
-    1. A folder that is not there is made, with its parents.
-    2. Of a folder that others can use, nothing is changed before all of it was looked at.
+    1. A missing folder is created, with its parents.
+    2. A folder that others can use is inspected as a whole before anything in it is changed.
     3. Others lose their rights to the folder and to the program's own files in it.
 
-    raises: NotPrivateError where others can use a folder or file of somebody else, or a folder that
-            holds other things and nothing of the program's; OSError.
+    raises: NotPrivateError if others can use a folder or file of another user, or if the folder
+            holds other files but none of the program's; OSError.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = folder.resolve()
@@ -49,9 +49,9 @@ def claim(folder: Path, *, names: Iterable[str]) -> None:
 
 
 def close(paths: Iterable[Path]) -> None:
-    """Take some files and folders from everybody but their owner. What is not there is passed over.
+    """Remove the rights of everybody but the owner. Missing paths are skipped.
 
-    raises: NotPrivateError for one of somebody else that others can use; OSError.
+    raises: NotPrivateError for a path of another user that others can use; OSError.
     """
     open_paths = [path for path in paths if _is_open(path)]
     for path in open_paths:
@@ -63,7 +63,7 @@ def close(paths: Iterable[Path]) -> None:
 
 
 def _check_owner(path: Path) -> None:
-    """Refuse what belongs to another user. raises: NotPrivateError, FileNotFoundError."""
+    """Refuse a path of another user. raises: NotPrivateError, FileNotFoundError."""
     owner, own = path.stat().st_uid, os.geteuid()
     if owner != own:
         raise NotPrivateError(
@@ -79,7 +79,7 @@ def of_sqlite(path: Path) -> list[Path]:
 
 
 def _with_content(path: Path) -> Iterator[Path]:
-    """Yield a path, and what a folder holds at any depth. Links are not followed."""
+    """Yield a path and, for a folder, its content at any depth. Links are not followed."""
     yield path
     if path.is_dir() and not path.is_symlink():
         with suppress(FileNotFoundError):  # another process took it away meanwhile
@@ -90,10 +90,10 @@ def _with_content(path: Path) -> Iterator[Path]:
 def _is_open(path: Path) -> bool:
     """Whether others have any right to a file or folder; a link has none of its own."""
     try:
-        found = path.lstat()
+        status = path.lstat()
     except FileNotFoundError:
         return False
-    return not stat.S_ISLNK(found.st_mode) and bool(found.st_mode & _OTHERS)
+    return not stat.S_ISLNK(status.st_mode) and bool(status.st_mode & _OTHERS)
 
 
 def _mode(path: Path) -> int:

@@ -255,10 +255,10 @@ def test_the_first_frame_is_new_and_the_same_again_is_not():
 
 def test_more_evidence_is_never_less_confidence():
     scores = np.arange(0, 60, 0.5)
-    shares = [confidence_of(one, held=40) for one in scores]
+    shares = [confidence_of(one, signals=40) for one in scores]
     assert shares == sorted(shares)
     assert 0 <= shares[0] <= shares[-1] <= 1
-    assert confidence_of(20, held=1_000_000) < confidence_of(20, held=10)
+    assert confidence_of(20, signals=1_000_000) < confidence_of(20, signals=10)
 
 
 @settings(max_examples=rounds(12, nightly=40), deadline=None)

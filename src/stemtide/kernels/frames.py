@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls frames.c: pairs of 64-bit words that are near, or nearly opposite."""
+"""Bindings of frames.c: pairs of 64-bit words that are near, or nearly opposite."""
 
 import ctypes
 
@@ -31,8 +31,8 @@ def near(
     """Find every pair whose distance is at most within_bits, or at least 64 - within_bits.
 
     rows:    (n,) uint64, C-contiguous; queries: (q,) uint64, C-contiguous.
-    most:    of more pairs, no more than so many are returned.
-    returns: (p,) PAIR, in no order, and how many there are. The GIL is given up meanwhile.
+    most:    maximum number of pairs to return.
+    returns: (p,) PAIR, in no order, and the number of all pairs. Releases the GIL.
     raises:  ValueError if within_bits is not in 0..31 or an array is not contiguous.
     """
     if not 0 <= within_bits <= MOST_WITHIN_BITS:
@@ -40,9 +40,9 @@ def near(
     rows_at, queries_at, room = native.address(rows), native.address(queries), min(_ROOM, most)
     while True:
         pairs = np.empty(room, PAIR)
-        found = _near(
+        count = _near(
             rows_at, len(rows), queries_at, len(queries), within_bits, native.address(pairs), room
         )
-        if found <= room or room == most:
-            return pairs[: min(found, room)].copy(), found
-        room = min(found, most)
+        if count <= room or room == most:
+            return pairs[: min(count, room)].copy(), count
+        room = min(count, most)

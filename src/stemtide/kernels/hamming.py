@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls hamming.c: every row within a Hamming distance of a query, exactly.
+"""Bindings of hamming.c: every row within a Hamming distance of a query, exactly.
 
-Arrays are little-endian. A kernel keeps no array: whoever calls must hold it until the call ends.
+Arrays are little-endian. A kernel keeps no array: the caller must hold it until the call returns.
 """
 
 import ctypes
@@ -15,11 +15,11 @@ from stemtide.kernels import native
 
 BUCKETS = 1 << 16
 SPARE = 32
-"""So many values must follow the last partner: the kernel reads past it, and ignores them."""
+"""Number of values that must follow the last partner: the kernel reads past it and ignores them."""
 
 HIT = np.dtype([("key", "<i8"), ("query", "<u4"), ("distance_bits", "<u4")])
 NO_OWN = 255
-"""In place of a row's own distance: it has none."""
+"""Stands for a row's own distance if it has none."""
 
 Hits = npt.NDArray[np.void]
 """(n,) HIT."""
@@ -68,7 +68,7 @@ native.LIBRARY.hamming_prepare()
 
 
 class _Space(threading.local):
-    """What one thread writes to while it searches; kept, as new memory costs more than the search.
+    """Work memory of one thread; kept, because new memory costs more than the search.
 
     hits: (room,) HIT.
     """
@@ -79,7 +79,7 @@ class _Space(threading.local):
         self.make_room(_ROOM_FOR_HITS)
 
     def make_room(self, room: int) -> None:
-        """Have room for so many hits."""
+        """Allocate room for this many hits."""
         self.hits = np.empty(room, dtype=HIT)
         self.hits_at = native.address(self.hits)
 
@@ -95,12 +95,12 @@ def build_table(
     order: npt.NDArray[np.uint32],
     partner: npt.NDArray[np.uint16],
 ) -> None:
-    """Sort rows by one of their 16-bit chunks. The GIL is given up meanwhile.
+    """Sort rows by one of their 16-bit chunks. Releases the GIL.
 
     rows:    (n, words) uint64.
     starts:  (BUCKETS + 1,), written: where the rows of each value begin.
     order:   (n,), written: row numbers.
-    partner: (n + SPARE or more,), written: the other chunk of the pair, of each row in that order.
+    partner: (n + SPARE or more,), written: the other chunk of the pair, for each row in that order.
     """
     _build(
         native.address(rows),
@@ -124,26 +124,25 @@ def search(
     """Find every row of all segments that is within reach of each query.
 
     queries: count x words x 8 bytes.
-    first:   the number of the first query, as hits name it.
-    returns: (n,) HIT, by query, nearest first, then by key, in memory of its own. The GIL is given
-             up meanwhile.
+    first:   number of the first query in the hits.
+    returns: (n,) HIT, by query, nearest first, then by key, in memory of its own. Releases the GIL.
     """
     space = _space
     at = queries if isinstance(queries, bytes) else native.address(queries)
-    asked = (segments, len(segments), at, count, first, within_bits)
-    found = min(_ROOM_FOR_HITS + _HITS_A_QUERY * (count - 1), _MOST_ROOM)
+    arguments = (segments, len(segments), at, count, first, within_bits)
+    total = min(_ROOM_FOR_HITS + _HITS_A_QUERY * (count - 1), _MOST_ROOM)
     while True:
-        if found > len(space.hits):
-            space.make_room(found)
-        found = _search(*asked, space.hits_at, len(space.hits), space.work_at)
-        if found <= len(space.hits):
+        if total > len(space.hits):
+            space.make_room(total)
+        total = _search(*arguments, space.hits_at, len(space.hits), space.work_at)
+        if total <= len(space.hits):
             break
-    hits = space.hits[:found].copy()
+    hits = space.hits[:total].copy()
     if len(space.hits) > _MOST_ROOM:
         space.make_room(_MOST_ROOM)
     return hits
 
 
-def as_structs(each: Sequence[SegmentStruct]) -> ctypes.Array[SegmentStruct]:
-    """Put segments one after the other, as `search` takes them."""
-    return (SegmentStruct * len(each))(*each)
+def as_structs(segments: Sequence[SegmentStruct]) -> ctypes.Array[SegmentStruct]:
+    """Return segments as one array, for `search`."""
+    return (SegmentStruct * len(segments))(*segments)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loads the compiled kernels that suit this processor.
+"""Load the compiled kernels that suit this processor.
 
-They are plain shared libraries, called through ctypes: calls give up the GIL, nothing is compiled
-at run time, and a process that calls none pays nothing. `LEVEL` says which was taken.
+They are plain shared libraries, called through ctypes: calls release the GIL, nothing is compiled
+at run time, and a process that calls none pays nothing. `LEVEL` is the level that was loaded.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ import numpy.typing as npt
 _ROOM = Path(__file__).parent
 _LEVELS = ("v1", "v2", "v3", "v4")
 _ASKED = "STEMTIDE_KERNELS"
-"""Environment variable: take this level instead of the best. For tests and measurements."""
+"""Environment variable: load this level instead of the best. For tests and measurements."""
 
 
 class KernelsError(RuntimeError):
@@ -27,20 +27,20 @@ def _load() -> tuple[ctypes.CDLL, str]:
 
     raises: KernelsError.
     """
-    made = [level for level in _LEVELS if (_ROOM / f"_native_{level}").exists()]
-    if not made:
+    built = [level for level in _LEVELS if (_ROOM / f"_native_{level}").exists()]
+    if not built:
         raise KernelsError(
             f"the compiled kernels are missing from {_ROOM}: install Stemtide again"
             " (in a checkout: make setup)"
         )
-    lowest = _open(made[0])
-    can_run = [level for level in made if lowest.cpu_levels() >> (int(level[1]) - 1) & 1]
+    lowest = _open(built[0])
+    can_run = [level for level in built if lowest.cpu_levels() >> (int(level[1]) - 1) & 1]
     if not can_run:
         raise KernelsError("this processor is too old: Stemtide needs x86-64-v2 (2009) or ARM64")
-    asked = os.environ.get(_ASKED, can_run[-1])
-    if asked not in can_run:
-        raise KernelsError(f"{_ASKED}={asked}: here it may be {' or '.join(can_run)}")
-    return _open(asked), asked
+    chosen = os.environ.get(_ASKED, can_run[-1])
+    if chosen not in can_run:
+        raise KernelsError(f"{_ASKED}={chosen}: here it may be {' or '.join(can_run)}")
+    return _open(chosen), chosen
 
 
 def _open(level: str) -> ctypes.CDLL:
@@ -57,7 +57,7 @@ LIBRARY, LEVEL = _load()
 
 
 def address(array: npt.NDArray[np.generic]) -> int:
-    """Return where an array's memory begins, for a kernel.
+    """Return the address of an array's memory, for a kernel.
 
     raises: ValueError if it is not contiguous: a kernel would read something else.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls pdq.c: brightness to the 64 x 64 grid, and the grid to hashes and a quality."""
+"""Bindings of pdq.c: brightness to the 64 x 64 grid, and the grid to hashes and a quality."""
 
 import ctypes
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from stemtide.kernels import native
 
 LANES = 16
-"""A filter's weights are padded with zeros to a multiple of this."""
+"""The weights of a filter are padded with zeros to a multiple of this."""
 
 _GRID = 64
 _HASH_BYTES = 32
@@ -24,28 +24,28 @@ class _FilterStruct(ctypes.Structure):
     _fields_ = (
         ("starts", ctypes.c_void_p),
         ("weights", ctypes.c_void_p),
-        ("given", ctypes.c_int32),
+        ("side_px", ctypes.c_int32),
         ("band", ctypes.c_int32),
     )
 
 
 class Filter:
-    """A filter along one side of a picture, as the kernel takes it; it keeps its arrays alive.
+    """A filter along one side of a picture, in the kernel's layout; keeps its arrays alive.
 
-    starts:  (64,) where each sample looks, px; starts + the unpadded band <= given.
-    weights: (64, band) float32, what each pixel from there on counts.
-    given:   px of that side.
+    starts:  (64,) first pixel of each sample; starts + the unpadded band <= side_px.
+    weights: (64, band) float32, the weight of each pixel from there on.
+    side_px: length of that side in pixels.
     """
 
-    def __init__(self, starts: list[int], weights: Floats, *, given: int) -> None:
+    def __init__(self, starts: list[int], weights: Floats, *, side_px: int) -> None:
         band = -(-weights.shape[1] // LANES) * LANES
         self._starts = np.array(starts, np.int32)
         self._weights = np.zeros((_GRID, band), np.float32)
         self._weights[:, : weights.shape[1]] = weights
-        self.given = given
+        self.side_px = side_px
         self.band = band
         self.struct = _FilterStruct(
-            native.address(self._starts), native.address(self._weights), given, band
+            native.address(self._starts), native.address(self._weights), side_px, band
         )
         self.at = ctypes.addressof(self.struct)
 
@@ -65,16 +65,20 @@ _dihedral.argtypes = (ctypes.c_void_p,) * 4
 
 
 def shrink(luma: npt.NDArray[np.uint8], down: Filter, across: Filter) -> Floats:
-    """Blur and sample a picture. The GIL is given up meanwhile.
+    """Blur and sample a picture. Releases the GIL.
 
-    luma:    (down.given, across.given) uint8; its rows may lie apart (a part of a picture),
-             its columns may not.
+    luma:    (down.side_px, across.side_px) uint8; rows may be strided (a part of a picture),
+             columns may not.
     returns: (64, 64) float32.
-    raises:  ValueError if the array is not what the filters are for.
+    raises:  ValueError if the array does not fit the filters.
     """
-    if luma.shape != (down.given, across.given) or luma.dtype != np.uint8 or luma.strides[1] != 1:
+    if (
+        luma.shape != (down.side_px, across.side_px)
+        or luma.dtype != np.uint8
+        or luma.strides[1] != 1
+    ):
         raise ValueError("the kernel shrinks rows of bytes, of the size that its filters are for")
-    line = np.empty(across.given + across.band, np.float32)
+    line = np.empty(across.side_px + across.band, np.float32)
     grid = np.empty((_GRID, _GRID), np.float32)
     _shrink(
         *(luma.ctypes.data, luma.strides[0], down.at, across.at),
@@ -84,7 +88,7 @@ def shrink(luma: npt.NDArray[np.uint8], down: Filter, across: Filter) -> Floats:
 
 
 def quality(grid: Floats) -> int:
-    """Sum the gradients of a (64, 64) float32 grid up, to 0..100."""
+    """Return the sum of the gradients of a (64, 64) float32 grid, scaled to 0..100."""
     return int(_quality(_address_of_grid(grid)))
 
 
@@ -93,16 +97,16 @@ def hash_grid(grid: Floats, cosines: Floats, turned: Floats) -> bytes:
 
     cosines: (16, 64) float32; turned: the same, (64, 16); both C-contiguous.
     """
-    made = ctypes.create_string_buffer(_HASH_BYTES)
-    _hash(_address_of_grid(grid), native.address(cosines), native.address(turned), made)
-    return made.raw
+    buffer = ctypes.create_string_buffer(_HASH_BYTES)
+    _hash(_address_of_grid(grid), native.address(cosines), native.address(turned), buffer)
+    return buffer.raw
 
 
 def dihedral(grid: Floats, cosines: Floats, turned: Floats) -> list[bytes]:
     """Hash a (64, 64) float32 grid in all eight orientations; arguments as for `hash_grid`."""
-    made = ctypes.create_string_buffer(_HASH_BYTES * _ORIENTATIONS)
-    _dihedral(_address_of_grid(grid), native.address(cosines), native.address(turned), made)
-    every = made.raw
+    buffer = ctypes.create_string_buffer(_HASH_BYTES * _ORIENTATIONS)
+    _dihedral(_address_of_grid(grid), native.address(cosines), native.address(turned), buffer)
+    every = buffer.raw
     return [every[at : at + _HASH_BYTES] for at in range(0, len(every), _HASH_BYTES)]
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Arrays of a finder in a file, so that a start maps them instead of reading each signal anew.
+"""Files with the arrays of a finder, which a start maps instead of parsing each signal.
 
-For kinds whose values are as long as their content; those of one length lie in segments (see
-segments.py). What a file says is believed only when its checksums hold. The arrays are mapped so
-that whoever changes them changes a copy: the file stays, and processes share what none has changed.
+For kinds whose values are as long as their content; those of fixed length are in segments (see
+segments.py). A file is used only if its checksums match. The arrays are mapped copy-on-write: the
+file never changes, and processes share the pages that none has written.
 """
 
 import json
@@ -32,7 +32,7 @@ _ALIGN = 4096
 
 
 def save_finder(finder: Finder, path: Path, *, identity: bytes) -> None:
-    """Write what a finder holds; where it holds nothing there is no file."""
+    """Write the arrays of a finder; without signals, remove the file."""
     if len(finder):
         write_arrays(path, finder.arrays(), identity=identity)
     else:
@@ -40,9 +40,9 @@ def save_finder(finder: Finder, path: Path, *, identity: bytes) -> None:
 
 
 def load_finder(finder: Finder, path: Path, *, identity: bytes) -> list[int]:
-    """Let a finder hold what was saved; return the keys, none if there is no file.
+    """Load saved arrays into a finder and return the keys, none if there is no file.
 
-    raises: SegmentFileError, OSError; then it holds what it held.
+    raises: SegmentFileError, OSError; then the finder is unchanged.
     """
     if not path.exists():
         return []
@@ -78,9 +78,9 @@ def write_arrays(path: Path, arrays: Arrays, *, identity: bytes) -> None:
 
 
 def open_arrays(path: Path, form: Form, *, identity: bytes) -> Arrays:
-    """Map a file that `write_arrays` wrote, after reading all of it once to be sure of it.
+    """Map a file of `write_arrays`, after reading all of it once to verify its checksum.
 
-    raises: SegmentFileError if it is torn, of another version or form, or of somebody else;
+    raises: SegmentFileError if it is torn, of another version or form, or of another store;
             OSError if it cannot be read.
     """
     with path.open("rb") as file:
@@ -92,16 +92,16 @@ def open_arrays(path: Path, form: Form, *, identity: bytes) -> Arrays:
     if list(shapes) != list(form):
         raise SegmentFileError(f"{path} holds fingerprints of another form")
     arrays: Arrays = {}
-    stop, found = _aligned(_HEAD.size + len(json.dumps(shapes))), 0
+    stop, computed = _aligned(_HEAD.size + len(json.dumps(shapes))), 0
     for name, dtype in form.items():
         nbytes = dtype.itemsize * int(np.prod(shapes[name], dtype=object))
         if not 0 <= nbytes <= size - stop:
             raise SegmentFileError(f"{path} is torn: it ends in the middle of its {name}")
         flat = np.frombuffer(mapped, np.uint8, count=nbytes, offset=min(stop, size - nbytes))
-        found = zlib.crc32(flat.data, found)
+        computed = zlib.crc32(flat.data, computed)
         arrays[name] = flat.view(dtype).reshape(shapes[name])
         stop += _aligned(nbytes)
-    if found != checksum:
+    if computed != checksum:
         raise SegmentFileError(f"{path} is torn: its checksum is wrong")
     return arrays
 

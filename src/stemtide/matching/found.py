@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a search finds: which signal, how sure, and where it lies in the content."""
+"""Results of a search: signal, confidence, and place in the content."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One signal that a fingerprint meets, as the finder of its kind tells it.
+    """One signal that matches a fingerprint, as returned by the finder of its kind.
 
     key:           the caller's number of the signal.
-    score:         what this kind of finder measures; more is surer.
-    confidence:    0..1, the share of such finds that are right, as calibrated (see the finder).
-    query_span:    where in the content it lies; None where the kind knows no time.
-    signal_span:   which stretch of the signal that is.
-    speed:         content seconds per signal second; None where the kind knows no time.
-    transform:     what was done to the content before it met: "" for nothing, or "mirrored".
+    score:         unit depends on the kind of finder; more is surer.
+    confidence:    0..1, the share of such results that are right, as calibrated (see the finder).
+    query_span:    place in the content; None for kinds without time.
+    signal_span:   the matching stretch of the signal.
+    speed:         content seconds per signal second; None for kinds without time.
+    transform:     alteration of the content: "" for none, or for example "mirrored".
     """
 
     key: int
@@ -40,26 +40,26 @@ class Found:
 
 
 class Finder(Protocol):
-    """Finds signals of a kind whose values are as long as their content. Thread-safe."""
+    """A finder of signals of a kind whose values are as long as their content. Thread-safe."""
 
     def __len__(self) -> int:
-        """Return how many signals are held."""
+        """Return the number of signals."""
 
     def put(self, keys: Sequence[int], values: Sequence[bytes], /) -> None:
-        """Hold signals from now on; the same key again replaces. raises: FingerprintError."""
+        """Store signals; a key that exists is replaced. raises: FingerprintError."""
 
     def drop(self, keys: Iterable[int], /) -> None:
-        """Hold these signals no longer; unknown keys are ignored."""
+        """Remove signals; unknown keys are ignored."""
 
     def find(self, value: bytes, /) -> list[Found]:
-        """Find every stretch of content that a signal covers, the surest first."""
+        """Find every stretch of content that a signal covers, surest first."""
 
     @property
     def form(self) -> Mapping[str, np.dtype[Any]]:
-        """Names and dtypes of the arrays that it can be kept as."""
+        """Return names and dtypes of the arrays in which signals are saved."""
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all that is held, as arrays that do not change any more."""
+        """Return all signals as arrays that do not change any more."""
 
     def take(self, arrays: dict[str, npt.NDArray[Any]], /) -> list[int]:
-        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        """Replace all signals by those that `arrays` returned, and return the keys."""

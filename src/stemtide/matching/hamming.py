@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An exact index of fingerprints by Hamming distance that is written while it is searched.
+"""Index fingerprints exactly by Hamming distance, while it is written and searched.
 
-New rows go to a short tail that is compared one by one. When it has grown, a thread makes a segment
-of it, with tables, and merges segments so that there are never more than a few; a search sees
-either what was before or what is after, and never waits. docs/understand/matching.md says how the
-tables find every row, and what it costs.
+New rows go to a short tail that is compared row by row. When it has grown, a thread builds a
+segment with tables from it, and merges segments so that there are never more than a few. A search
+sees the state before or after such a change, and never waits. docs/understand/matching.md explains
+how the tables find every row, and at which cost.
 """
 
 import os
@@ -45,28 +45,28 @@ from stemtide.matching.states import (
 )
 
 MAX_WITHIN_BITS = 64
-"""No threshold is wider: unrelated PDQ fingerprints start to meet at some 90 bits."""
+"""Widest threshold: unrelated PDQ fingerprints start to match at some 90 bits."""
 
 LOOSE_ROWS = 2048
-"""So many rows in the tail make the thread tidy; comparing them costs what a look-up costs."""
+"""Rows in the tail from which it is compacted; comparing them costs as much as a look-up."""
 
 _TOO_LOOSE = 4
-"""Whoever makes the tail so many times too long must make a segment of it himself."""
+"""A put that makes the tail this many times too long builds a segment itself."""
 
 _LARGE_PART = 8
-"""A second segment is merged into the large one when it has a part in this many of its rows."""
+"""A second segment is merged into the large one when it has one in this many of its rows."""
 
 _QUERIES_A_THREAD = 64
-"""Fewer queries are not worth a second thread."""
+"""Minimum number of queries for a second thread."""
 
 
 class HammingIndex:
     """Finds every entry within its threshold of a fingerprint, exactly. Thread-safe.
 
     words:       64-bit words of a fingerprint: 4, or 1.
-    tables:      4 x words; fewer where only distances below that number are ever asked for.
-    within_bits: the threshold of entries without one of their own, unless a search says another.
-    loose_rows:  how many rows may be in the tail, or gone, before it is tidied.
+    tables:      4 x words; fewer if only distances below that number are ever asked for.
+    within_bits: threshold of entries without one of their own, unless a search gives another.
+    loose_rows:  number of rows in the tail, or dropped ones, from which the index is compacted.
     """
 
     def __init__(
@@ -95,20 +95,20 @@ class HammingIndex:
         return np.sort(self._state.columns()[0])
 
     def holds(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Tell of each key whether an entry is held under it."""
+        """Return, for each key, whether an entry is stored under it."""
         with self._writing:
-            found = self._tail_find(keys) >= 0
-            for held in self._state.sealed:
-                found |= held.find(keys) >= 0
-        return found
+            is_held = self._tail_find(keys) >= 0
+            for sealed in self._state.sealed:
+                is_held |= sealed.find(keys) >= 0
+        return is_held
 
     def put(self, keys: Keys, rows: Words, *, own_bits: OwnBits | None = None) -> None:
-        """Hold entries from now on, all at once; one whose key is held already is replaced.
+        """Store entries, all at once; an entry whose key exists is replaced.
 
-        keys:     (n,) int64, from 0; of one that is there twice the last counts.
+        keys:     (n,) int64, from 0; if a key occurs twice, the last entry wins.
         rows:     (n, words) uint64.
-        own_bits: (n,) uint8, 0..64 or NO_OWN; None: none has a threshold of its own.
-        raises:   ValueError, and then nothing is held.
+        own_bits: (n,) uint8, 0..64 or NO_OWN; None: no entry has a threshold of its own.
+        raises:   ValueError; then nothing is stored.
         """
         own = np.full(len(keys), NO_OWN, dtype=np.uint8) if own_bits is None else own_bits
         self._check(keys, rows, own)
@@ -120,7 +120,7 @@ class HammingIndex:
         self._tidy_later()
 
     def drop(self, keys: Iterable[int] | Keys) -> None:
-        """Hold these entries no longer; unknown keys are ignored."""
+        """Remove entries; unknown keys are ignored."""
         going = np.unique(np.fromiter(keys, dtype=np.int64))
         if not len(going):
             return
@@ -138,16 +138,17 @@ class HammingIndex:
         """Find every entry within its threshold of each fingerprint.
 
         queries:     count x words x 8 bytes.
-        within_bits: 0..64, for entries without a threshold of their own; (count,) for one a query.
-        returns:     (n,) HIT, by query, then distance, then key. All queries are searched in one
-                     and the same state.
+        within_bits: 0..64, for entries without a threshold of their own; (count,) for one per
+        query.
+        returns:     (n,) HIT, by query, then distance, then key. All queries are searched in the
+                     same state.
         """
         state = self._state
-        asked = self._within_bits if within_bits is None else within_bits
-        if isinstance(asked, np.ndarray):
-            hits = self._search_each(state, queries, asked)
+        threshold = self._within_bits if within_bits is None else within_bits
+        if isinstance(threshold, np.ndarray):
+            hits = self._search_each(state, queries, threshold)
             return hits[np.lexsort((hits["key"], hits["distance_bits"], hits["query"]))]
-        return self._search(state, queries, count=count, within_bits=check_within_bits(asked))
+        return self._search(state, queries, count=count, within_bits=check_within_bits(threshold))
 
     def _search(
         self,
@@ -164,9 +165,9 @@ class HammingIndex:
         step = _QUERIES_A_THREAD  # small slices: some queries take many times longer than others
 
         def part(first: int) -> Hits:
-            some = np.ascontiguousarray(rows[first : first + step])
+            batch = np.ascontiguousarray(rows[first : first + step])
             return hamming.search(
-                state.structs, some, count=len(some), first=first, within_bits=within_bits
+                state.structs, batch, count=len(batch), first=first, within_bits=within_bits
             )
 
         return np.concatenate(list(_pool().map(part, range(0, count, step))))
@@ -175,18 +176,18 @@ class HammingIndex:
         self,
         state: State,
         queries: bytes | npt.NDArray[np.unsignedinteger],
-        asked: npt.NDArray[np.integer],
+        thresholds: npt.NDArray[np.integer],
     ) -> Hits:
-        """Search where every query has a threshold of its own: those of one threshold together."""
-        rows = np.frombuffer(queries, dtype=np.uint64).reshape(len(asked), self.words)
-        found = [np.empty(0, dtype=hamming.HIT)]
-        for bits in np.unique(asked).tolist():
-            which = np.flatnonzero(asked == bits)
-            some = np.ascontiguousarray(rows[which])
-            hits = self._search(state, some, count=len(some), within_bits=check_within_bits(bits))
+        """Search with a threshold for each query; queries of one threshold run together."""
+        rows = np.frombuffer(queries, dtype=np.uint64).reshape(len(thresholds), self.words)
+        results = [np.empty(0, dtype=hamming.HIT)]
+        for bits in np.unique(thresholds).tolist():
+            which = np.flatnonzero(thresholds == bits)
+            batch = np.ascontiguousarray(rows[which])
+            hits = self._search(state, batch, count=len(batch), within_bits=check_within_bits(bits))
             hits["query"] = which[hits["query"]]
-            found.append(hits)
-        return np.concatenate(found)
+            results.append(hits)
+        return np.concatenate(results)
 
     # -- writing; the caller holds self._writing ------------------------------------------------
 
@@ -208,8 +209,8 @@ class HammingIndex:
         state = self._without(state, keys)
         tail = state.tail.with_rows(keys, rows, own_bits)
         if len(tail) > _TOO_LOOSE * self._loose_rows:
-            made = build_segment(*gather([tail]), tables=self.tables)
-            sealed = with_sealed_tail(replace(state, tail=tail), tail, made)
+            segment = build_segment(*gather([tail]), tables=self.tables)
+            sealed = with_sealed_tail(replace(state, tail=tail), tail, segment)
             self._tail_rows.clear()
             return state if sealed is None else sealed  # None never: it is this very tail
         self._tail_rows.update(zip(keys.tolist(), range(state.tail.stop, tail.stop), strict=True))
@@ -218,10 +219,10 @@ class HammingIndex:
     def _are_held(
         self, state: State, keys: Keys, rows: Words, own_bits: OwnBits
     ) -> npt.NDArray[np.bool_]:
-        """Tell of each row whether it is held already, with the same value and threshold."""
+        """Return, for each row, whether it is stored with the same value and threshold."""
         same = np.zeros(len(keys), dtype=np.bool_)
         places: list[tuple[Segment | Tail, npt.NDArray[np.intp]]]
-        places = [(held.segment, held.find(keys)) for held in state.sealed]
+        places = [(sealed.segment, sealed.find(keys)) for sealed in state.sealed]
         for part, at in [*places, (state.tail, self._tail_find(keys))]:
             here = np.flatnonzero(at >= 0)
             is_same = (part.rows[at[here]] == rows[here]).all(axis=1)
@@ -237,16 +238,16 @@ class HammingIndex:
 
     def _without(self, state: State, keys: Keys) -> State:
         sealed = []
-        for held in state.sealed:
-            rows = held.find(keys)
-            sealed.append(held.without(rows[rows >= 0]))
+        for segment in state.sealed:
+            rows = segment.find(keys)
+            sealed.append(segment.without(rows[rows >= 0]))
         rows = self._tail_find(keys)
         for key in keys[rows >= 0].tolist():
             del self._tail_rows[key]
         return State(tuple(sealed), state.tail.without(rows[rows >= 0]))
 
     def _adopt(self, state: State | None) -> None:
-        """Take a state in which the tail is another one; None: what was seen is no longer so."""
+        """Replace the state by one with another tail; None: the state changed in the meantime."""
         if state is None:
             return
         self._state = state
@@ -255,14 +256,14 @@ class HammingIndex:
     # -- tidying, in a thread of its own ---------------------------------------------------------
 
     def settle(self) -> None:
-        """Wait until nothing is left to tidy."""
+        """Wait until nothing is left to compact."""
         while (tidier := self._tidier) is not None:
             tidier.join()
 
     def save(self, path: Path, *, identity: bytes) -> None:
-        """Write everything into one segment file, and hold that file instead of memory.
+        """Write everything into one segment file, and use that file instead of memory.
 
-        identity: 32 bytes that say whose keys these are. An index that holds nothing has no file.
+        identity: 32 bytes that identify the store. An empty index has no file.
         raises:   OSError.
         """
         with self._tidying:
@@ -278,12 +279,12 @@ class HammingIndex:
                 self._state = with_same(self._state, segment, mapped)
 
     def take(self, segment: Segment) -> None:
-        """Hold the rows of a segment from a file, and nothing else."""
+        """Replace all entries by the rows of a segment from a file."""
         with self._tidying, self._writing:
             self._adopt(State((Held(segment),), empty_tail(self.words)))
 
     def follow(self, segment: Segment) -> None:
-        """Hold what is held now, but by a segment from a file as far as that has it."""
+        """Keep all entries, but read them from a file's segment where it has them."""
         with self._tidying, self._writing:
             keys, rows, own_bits = self._state.columns()
             state, others = on_top_of(segment, self._state)
@@ -292,7 +293,7 @@ class HammingIndex:
                 self._state = self._with_rows(keys[others], rows[others], own_bits[others])
 
     def _tidy_later(self) -> None:
-        """Whoever puts one signal must not wait for tables of all: it is found without them."""
+        """Start compaction in a thread: a new entry is found before it is in a table."""
         if self._tidier is not None or not self._is_untidy():
             return
         with self._writing:
@@ -319,7 +320,7 @@ class HammingIndex:
         return state.tail.stop > self._loose_rows or bool(self._to_merge(state.sealed))
 
     def _to_merge(self, sealed: tuple[Held, ...]) -> tuple[Held, ...]:
-        """Which segments are to become one: the small ones, or all when those amount to much."""
+        """Return the segments to merge: the small ones, or all if those are large together."""
         if not sealed:
             return ()
         large, *small = sealed
@@ -329,25 +330,25 @@ class HammingIndex:
             return tuple(small)
         return ()
 
-    def _is_hollow(self, held: Held) -> bool:
-        return held.lost > max(self._loose_rows, len(held))
+    def _is_hollow(self, segment: Held) -> bool:
+        return segment.lost > max(self._loose_rows, len(segment))
 
     def _seal_tail(self, *, at_least: int = 0) -> None:
-        seen = self._state.tail
-        if seen.stop <= at_least:
+        tail = self._state.tail
+        if tail.stop <= at_least:
             return
-        made = build_segment(*gather([seen]), tables=self.tables)
+        segment = build_segment(*gather([tail]), tables=self.tables)
         with self._writing:
-            self._adopt(with_sealed_tail(self._state, seen, made))
+            self._adopt(with_sealed_tail(self._state, tail, segment))
 
     def _merge(self, *, everything: bool = False) -> None:
         sealed = self._state.sealed
-        seen = sealed if everything else self._to_merge(sealed)
-        if not seen or (everything and len(seen) == 1 and not seen[0].lost):
+        chosen = sealed if everything else self._to_merge(sealed)
+        if not chosen or (everything and len(chosen) == 1 and not chosen[0].lost):
             return
-        made = build_segment(*gather(seen), tables=self.tables)
+        segment = build_segment(*gather(chosen), tables=self.tables)
         with self._writing:
-            state = with_merged(self._state, seen, made)
+            state = with_merged(self._state, chosen, segment)
             if state is not None:
                 self._state = state
 
@@ -360,7 +361,7 @@ def check_within_bits(within_bits: int) -> int:
 
 
 def _last_of_each(keys: Keys) -> slice | npt.NDArray[np.intp]:
-    """Where each key is for the last time."""
+    """Return the positions at which each key occurs for the last time."""
     if (keys[1:] > keys[:-1]).all():
         return slice(None)
     _, place = np.unique(keys[::-1], return_index=True)

@@ -48,25 +48,26 @@ ROW_BYTES = 32
 """Of every kind, a value is filled up with zeros to a row of four words."""
 
 _RANK = {kind: place for place, kind in enumerate((*EXACT_KINDS, Kind.PDQ, *_FINDERS))}
-"""Of two matches equally near, the one of the surer kind is named first."""
+"""Of two matches equally near, the one of the surer kind comes first."""
 
 Values = npt.NDArray[np.uint8]
 """(n, SIZE_BYTES[kind]) uint8."""
 
 
 class Library:
-    """Holds the signals and finds those that content matches, exactly. Thread-safe.
+    """Stores signals and finds those that content matches, exactly. Thread-safe.
 
-    Searching never waits for a put or a drop. Once `put` returns its entries are found; once `drop`
-    returns they are not; an entry that is replaced is found by its old value or its new one.
+    A search never waits for a put or a drop. Once `put` returns, its entries are found; once `drop`
+    returns, they are not; an entry that is replaced is found by its old value or its new one.
 
-    within_bits: 0..64, the distance within which PDQ signals match unless they or the search say
-                 another one.
-    directory:   where `save` keeps files, one a kind, which several processes may open; what is
-                 there is held from the beginning. None: everything is in memory.
-    identity:    whose keys these are. Files of another identity are not used.
-    trouble:     the files in the directory that were not used, and why: their signals must be put
-                 again.
+    within_bits: 0..64, distance within which PDQ signals match unless they or the search give
+    another.
+    directory:   folder of the files of `save`, one per kind, which several processes may open;
+    existing
+                 files are loaded. None: everything is in memory.
+    identity:    identifies the store. Files of another identity are not used.
+    trouble:     errors of files in the directory that were not used; their signals must be put
+    again.
     """
 
     def __init__(
@@ -100,16 +101,16 @@ class Library:
 
     @property
     def films(self) -> VideoFinder:
-        """The films held, to be searched by themselves: for streams."""
+        """Return the finder of videos, for streams."""
         return cast("VideoFinder", self._finders[Kind.VIDEO])
 
     @property
     def sounds(self) -> SoundFinder:
-        """The sounds held, to be searched by themselves: for streams."""
+        """Return the finder of audio, for streams."""
         return cast("SoundFinder", self._finders[Kind.AUDIO])
 
     def counts(self) -> dict[Kind, int]:
-        """Return how many signals of each kind are held, kinds without any included."""
+        """Return the number of signals of each kind, including kinds without any."""
         return {
             **{kind: len(index) for kind, index in self._indexes.items()},
             **{kind: len(finder) for kind, finder in self._finders.items()},
@@ -121,37 +122,41 @@ class Library:
         return np.sort(np.concatenate([*(index.keys() for index in self._indexes.values()), long]))
 
     def put(self, entries: Iterable[Entry]) -> None:
-        """Hold signals from now on; one whose key is held already is replaced, the last one wins.
+        """Store signals; an entry whose key exists is replaced, the last one wins.
 
         raises: FingerprintError naming the entry if its value has not the length of its kind;
-                ValueError if its within_bits is not 0..64, its kind knows no distance, or its key
-                is no number from 0. Nothing of the whole call is held then.
+                ValueError if its within_bits is not 0..64, its kind has no distance, or its key is
+                not a number from 0. Nothing of the whole call is stored then.
         """
         latest = {entry.key: checked(entry) for entry in entries}
         by_kind: dict[Kind, list[Entry]] = {}
         for entry in latest.values():
             by_kind.setdefault(entry.kind, []).append(entry)
         with self._writing:
-            for kind, each in by_kind.items():
+            for kind, of_kind in by_kind.items():
                 if kind in self._finders:
-                    self._put_long(kind, [one.key for one in each], [one.value for one in each])
+                    self._put_long(
+                        kind, [entry.key for entry in of_kind], [entry.value for entry in of_kind]
+                    )
                     continue
-                own = [NO_OWN if one.within_bits is None else one.within_bits for one in each]
+                own = [
+                    NO_OWN if entry.within_bits is None else entry.within_bits for entry in of_kind
+                ]
                 self._put(
                     kind,
-                    np.array([one.key for one in each], dtype=np.int64),
-                    np.frombuffer(b"".join(one.value for one in each), dtype=np.uint8),
+                    np.array([entry.key for entry in of_kind], dtype=np.int64),
+                    np.frombuffer(b"".join(entry.value for entry in of_kind), dtype=np.uint8),
                     own_bits=np.array(own, dtype=np.uint8),
                 )
 
     def put_columns(
         self, kind: Kind, keys: Keys, values: Values, *, own_bits: OwnBits | None = None
     ) -> None:
-        """Hold many signals of one kind from now on, without an object for each: see `put`.
+        """Store many signals of one kind, without an object for each: see `put`.
 
         keys:     (n,) int64; values: (n, SIZE_BYTES[kind]) uint8.
-        own_bits: (n,) uint8, each one's within_bits, 255 for none; None: none has any.
-        raises:   ValueError, and then nothing is held.
+        own_bits: (n,) uint8, within_bits of each, 255 for none; None: no signal has any.
+        raises:   ValueError; then nothing is stored.
         """
         if kind not in SIZE_BYTES:
             raise ValueError(f"{kind} values have no one length: put them as entries")
@@ -166,7 +171,7 @@ class Library:
             self._put(kind, keys, np.ascontiguousarray(values).reshape(-1), own_bits=own_bits)
 
     def drop(self, keys: Iterable[int] | Keys) -> None:
-        """Hold these signals no longer; unknown keys are ignored."""
+        """Remove signals; unknown keys are ignored."""
         going = np.unique(np.fromiter(keys, dtype=np.int64))
         with self._writing:
             for index in self._indexes.values():
@@ -182,31 +187,38 @@ class Library:
     ) -> list[list[Match]]:
         """Find, for each piece of content, the signals that it matches.
 
-        Every part (the frames of an animation) and every view is tried, and a signal is named once,
-        by its nearest part and the first of those. Nearest first, then exact kinds, then by key.
-        PDQ fingerprints whose quality is known to be below MIN_QUALITY are not compared.
+        Every part (the frames of an animation) and every view is tried. A signal is returned once,
+        with
+        its nearest part, the first of those: nearest first, then exact kinds, then by key. PDQ
+        fingerprints whose quality is known to be below MIN_QUALITY are not compared.
 
         within_bits: 0..64, for PDQ signals without a distance of their own; None: the library's.
-        raises: FingerprintError if a value is not as its kind asks; ValueError for within_bits.
+        raises: FingerprintError if a value is malformed for its kind; ValueError for within_bits.
         """
-        asked: dict[Kind, list[_Asked]] = {}
+        queries: dict[Kind, list[_Lookup]] = {}
         for place, fingerprints in enumerate(many):
-            for one in fingerprints.each:
-                if one.quality is None or one.quality >= MIN_QUALITY or one.kind is not Kind.PDQ:
-                    check_value(one.kind, one.value)
-                    asked.setdefault(one.kind, []).append(_Asked(place, one.value, one.part, ""))
+            for fingerprint in fingerprints.each:
+                if (
+                    fingerprint.quality is None
+                    or fingerprint.quality >= MIN_QUALITY
+                    or fingerprint.kind is not Kind.PDQ
+                ):
+                    check_value(fingerprint.kind, fingerprint.value)
+                    queries.setdefault(fingerprint.kind, []).append(
+                        _Lookup(place, fingerprint.value, fingerprint.part, "")
+                    )
             for view in fingerprints.views:
                 check_value(view.kind, view.value)
-                mine = _Asked(place, view.value, view.part, view.transform)
-                asked.setdefault(view.kind, []).append(mine)
+                mine = _Lookup(place, view.value, view.part, view.transform)
+                queries.setdefault(view.kind, []).append(mine)
         while True:
             moves = self._moves
             best: list[dict[int, Match]] = [{} for _ in many]
-            for kind, each in asked.items():
+            for kind, lookups in queries.items():
                 if kind in self._finders:
-                    self._find(best, kind, each)
+                    self._find(best, kind, lookups)
                 else:
-                    self._look_up(best, kind, each, within_bits=within_bits)
+                    self._look_up(best, kind, lookups, within_bits=within_bits)
             # A signal that moved from one kind to another meanwhile may have been in neither
             # when it was looked for there.
             if moves == self._moves:
@@ -229,17 +241,17 @@ class Library:
             raise FingerprintError(f"{length} bytes are no whole number of {kind} values")
         if kind is not Kind.PDQ:
             within_bits = None
-        found = self._indexes[kind].search(
+        hits = self._indexes[kind].search(
             _as_rows(values, size), count=length // size, within_bits=within_bits
         )
-        return Hits(found["query"], found["key"], found["distance_bits"].astype(np.uint16))
+        return Hits(hits["query"], hits["key"], hits["distance_bits"].astype(np.uint16))
 
     def save(self) -> None:
-        """Write all signals into the files of the directory; the old ones are gone afterwards.
+        """Write all signals into the files of the directory, replacing the old ones.
 
-        For one process at a time. Signals put meanwhile may or may not be in the files.
+        For one process at a time. Signals stored meanwhile may or may not be in the files.
 
-        raises: OSError if a file cannot be written, and then the old one is still there.
+        raises: OSError if a file cannot be written; then the old one is still there.
         """
         if self._directory is None:
             raise ValueError("this library has no directory to save to")
@@ -258,14 +270,14 @@ class Library:
                 raise
 
     def refresh(self) -> bool:
-        """Go over to the files that another process has saved since; hold what is held now.
+        """Switch to files that another process has saved since; the signals stay the same.
 
         returns: whether there were newer ones.
         """
         return self._open_files(keep=True)
 
     def _open_files(self, *, keep: bool = False) -> bool:
-        """Take up the files that are new here. keep: they change nothing of what is held."""
+        """Open new files. keep: keep the current signals, and only read them from the files."""
         trouble, is_news = [], False
         for kind, index in self._indexes.items():
             path = (self._directory or Path()) / f"{kind}.segment"
@@ -287,7 +299,7 @@ class Library:
         return is_news
 
     def _open_long(self) -> list[str]:
-        """Take up the files of kinds with finders; say which could not be used, and why."""
+        """Open the files of kinds with finders; return errors of those that cannot be used."""
         trouble = []
         for kind, finder in self._finders.items():
             try:
@@ -301,20 +313,20 @@ class Library:
         return (self._directory or Path()) / f"{kind}.arrays"
 
     def _put(self, kind: Kind, keys: Keys, values: Values, *, own_bits: OwnBits | None) -> None:
-        """Put into one index, and out of all others. The caller holds self._writing."""
+        """Put signals into one index, and remove them from all others. Holds self._writing."""
         rows = np.frombuffer(_as_rows(values, SIZE_BYTES[kind]), dtype="<u8").reshape(len(keys), -1)
         self._indexes[kind].put(keys, rows, own_bits=own_bits)
         self._leave_others(kind, keys)
 
     def _put_long(self, kind: Kind, keys: list[int], values: list[bytes]) -> None:
-        """Do the same with a kind that has a finder."""
+        """Do the same for a kind that has a finder."""
         self._finders[kind].put(keys, values)
         self._changed.add(kind)
         self._leave_others(kind, np.array(keys, dtype=np.int64))
         self._long |= dict.fromkeys(keys, kind)
 
     def _leave_others(self, kind: Kind, keys: Keys) -> None:
-        """Drop signals from where they were before they were put into this kind."""
+        """Drop signals from the kinds in which they were before."""
         for other, index in self._indexes.items():
             if other is not kind and len(index) and index.holds(keys).any():
                 self._moves += 1  # before they go: whoever misses them began to look before this
@@ -328,45 +340,53 @@ class Library:
         going: dict[Kind, list[int]] = {}
         for key in keys:
             going.setdefault(self._long.pop(key), []).append(key)
-        for kind, each in going.items():
-            self._finders[kind].drop(each)
+        for kind, of_kind in going.items():
+            self._finders[kind].drop(of_kind)
             self._changed.add(kind)
 
     def _look_up(
         self,
         best: list[dict[int, Match]],
         kind: Kind,
-        each: Sequence["_Asked"],
+        queries: Sequence["_Lookup"],
         *,
         within_bits: int | None,
     ) -> None:
-        """Find what values of one kind match, and keep each signal's nearest part."""
-        hits = self.match_values(kind, b"".join(one.value for one in each), within_bits=within_bits)
+        """Match values of one kind, and keep the nearest part of each signal."""
+        hits = self.match_values(
+            kind, b"".join(lookup.value for lookup in queries), within_bits=within_bits
+        )
         for query, key, bits in zip(
             hits.queries.tolist(), hits.keys.tolist(), hits.distances_bits.tolist(), strict=True
         ):
-            one = each[query]
-            nearest = best[one.place].get(key)
+            lookup = queries[query]
+            nearest = best[lookup.place].get(key)
             if nearest is None or bits < nearest.distance_bits:
-                match = Match(key, kind, bits, one.part, transform=one.transform)
-                best[one.place][key] = match
+                match = Match(key, kind, bits, lookup.part, transform=lookup.transform)
+                best[lookup.place][key] = match
 
-    def _find(self, best: list[dict[int, Match]], kind: Kind, each: Sequence["_Asked"]) -> None:
-        """Find what values that are as long as their content match, and every stretch of it."""
-        for one in each:
+    def _find(self, best: list[dict[int, Match]], kind: Kind, queries: Sequence["_Lookup"]) -> None:
+        """Match values that are as long as their content, and keep every stretch."""
+        for lookup in queries:
             stretches: dict[int, list[Found]] = {}
-            for found in self._finders[kind].find(one.value):
-                stretches.setdefault(found.key, []).append(found)
+            for result in self._finders[kind].find(lookup.value):
+                stretches.setdefault(result.key, []).append(result)
             for key, several in stretches.items():
                 surest = several[0]
-                before = best[one.place].get(key)
+                before = best[lookup.place].get(key)
                 if before is None or surest.confidence > before.confidence:
-                    best[one.place][key] = Match(
-                        key, kind, 0, one.part, surest.confidence, surest.transform, tuple(several)
+                    best[lookup.place][key] = Match(
+                        key,
+                        kind,
+                        0,
+                        lookup.part,
+                        surest.confidence,
+                        surest.transform,
+                        tuple(several),
                     )
 
 
-class _Asked(NamedTuple):
+class _Lookup(NamedTuple):
     """One value to look up. place: which piece of content it is of."""
 
     place: int
@@ -376,17 +396,17 @@ class _Asked(NamedTuple):
 
 
 def _as_rows(values: bytes | Values, size: int) -> bytes | Values:
-    """Fill values up to rows; whole ones are returned as they are."""
+    """Pad values to rows; full rows are returned unchanged."""
     if size == ROW_BYTES:
         return values
-    given = np.frombuffer(values, dtype=np.uint8).reshape(-1, size)
-    rows = np.zeros((len(given), ROW_BYTES), dtype=np.uint8)
-    rows[:, :size] = given
+    narrow = np.frombuffer(values, dtype=np.uint8).reshape(-1, size)
+    rows = np.zeros((len(narrow), ROW_BYTES), dtype=np.uint8)
+    rows[:, :size] = narrow
     return rows.reshape(-1)
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """Tell one state of a file from another: whoever saves puts a new file in its place."""
+    """Return inode and time of a file: saving always creates a new one."""
     stat = os.stat(path)  # noqa: PTH116 - one call, and the path is a Path already
     return stat.st_ino, stat.st_mtime_ns
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds pictures by places that they share, where their hashes are too far apart.
+"""Find pictures by shared local features, if their hashes are too far apart.
 
-Descriptors that are near in Hamming distance vote for a picture; a vote counts if one turn,
-scale and shift carries the query's places onto the picture's (RANSAC). What is left, the number
-of different places that agree, is the score. A second look, for content that somebody doubts.
+Descriptors that are near in Hamming distance vote for a picture; a vote counts if one rotation,
+scale and shift maps the query's places onto the picture's (RANSAC). The score is the number of
+different places that agree. This is a second look, for content that somebody doubts.
 
 source: Fischler, Bolles: Random sample consensus, Communications of the ACM 24 (1981), 381-395.
 """
@@ -22,7 +22,7 @@ from stemtide.matching.found import Found
 
 MATCH_INLIERS = 10
 PROBABLE_INLIERS = 8
-"""So many places in agreement are a match, or one that something else should confirm."""
+"""Agreeing places of a match, and of a result that something else should confirm."""
 
 _CONFIDENCES = (
     *((5, 0.03), (6, 0.15), (7, 0.55), (8, 0.80), (9, 0.90), (10, 0.95)),
@@ -47,15 +47,15 @@ _ANGLE_AGREES = float(np.cos(np.radians(25)))
 Words = NDArray[np.uint64]
 Places = NDArray[np.complex64]
 Poses = NDArray[np.complex64]
-"""How a place is seen: the logarithm of its size, + i times the angle it is turned by."""
+"""Size and rotation of a feature: the logarithm of its size, + i times its angle."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Held:
-    """All pictures' places one after the other, never changed.
+class _Index:
+    """Features of all pictures, one after the other, never changed.
 
-    words:   (n, 4) uint64 descriptors; places, poses: (n,); owner: (n,) which of the keys.
-    numbers: (n,) int64, 0 to n - 1; unsaid: (n,) uint8. The kernel wants them.
+    words:   (n, 4) uint64 descriptors; places, poses: (n,); owner: (n,) index into the keys.
+    numbers: (n,) int64, 0 to n - 1; unsaid: (n,) uint8. The kernel needs them.
     """
 
     keys: NDArray[np.int64]
@@ -68,7 +68,7 @@ class _Held:
 
     @property
     def segment(self) -> hamming.SegmentStruct:
-        """The descriptors as the kernel compares them, one by one; not to outlive this."""
+        """Return the descriptors in the kernel's layout; must not outlive this object."""
         return hamming.SegmentStruct(
             rows_count=len(self.words),
             rows=native.address(self.words),
@@ -78,24 +78,24 @@ class _Held:
         )
 
 
-class _Seen(NamedTuple):
-    """The places of one picture, read from its value."""
+class _Features(NamedTuple):
+    """The features of one picture, parsed."""
 
     words: Words
     places: Places
     poses: Poses
 
 
-_NOTHING_SEEN = _Seen(
+_NO_FEATURES = _Features(
     np.empty((0, 4), np.uint64), np.empty(0, np.complex64), np.empty(0, np.complex64)
 )
 
 
 class LocalIndex:
-    """Holds pictures by their local features. Thread-safe; a search never waits for a put."""
+    """Finds pictures by their local features. Thread-safe; a search does not wait for a put."""
 
     def __init__(self) -> None:
-        self._features: dict[int, _Seen] = {}
+        self._features: dict[int, _Features] = {}
         self._held = _lay_out({})
         self._writing = threading.Lock()
 
@@ -103,13 +103,13 @@ class LocalIndex:
         return len(self._held.keys)
 
     def put(self, keys: Sequence[int], values: Sequence[bytes]) -> None:
-        """Hold pictures from now on; the same key again replaces.
+        """Store pictures; a key that exists is replaced.
 
-        values: as LocalFeatures.to_bytes writes them.
-        raises: FingerprintError if one is malformed; nothing of the call is held then.
+        values: from LocalFeatures.to_bytes.
+        raises: FingerprintError if one is malformed; then none of the call is stored.
         """
         fresh = {
-            key: _seen(LocalFeatures.from_bytes(value).strongest())
+            key: _features(LocalFeatures.from_bytes(value).strongest())
             for key, value in zip(keys, values, strict=True)
         }
         with self._writing:
@@ -117,84 +117,84 @@ class LocalIndex:
             self._held = _lay_out(self._features)
 
     def drop(self, keys: Iterable[int]) -> None:
-        """Hold pictures no longer; unknown keys are ignored."""
+        """Remove pictures; unknown keys are ignored."""
         with self._writing:
             for key in keys:
                 self._features.pop(key, None)
             self._held = _lay_out(self._features)
 
     def find(self, value: bytes, *, mirrored: bytes = b"") -> list[Found]:
-        """Find the pictures that share places with this one, best first.
+        """Find the pictures that share local features with this one, best first.
 
         value:    local features of the content.
-        mirrored: those of its mirror image, as places are not known again in a mirror.
-        returns:  one Found a picture, with the number of agreeing places as its score.
+        mirrored: those of its mirror image, since features do not match in a mirror image.
+        returns:  one Found per picture; its score is the number of agreeing places.
         raises:   FingerprintError if a value is malformed.
         """
-        held = self._held
+        snapshot = self._held
         best: dict[int, Found] = {}
-        for transform, each in (("", value), ("mirrored", mirrored)):
-            if not each:
+        for transform, variant in (("", value), ("mirrored", mirrored)):
+            if not variant:
                 continue
-            for key, score in _search(held, _seen(LocalFeatures.from_bytes(each))):
+            for key, score in _search(snapshot, _features(LocalFeatures.from_bytes(variant))):
                 if key not in best or best[key].score < score:
                     best[key] = Found(key, score, confidence_of(score), transform=transform)
-        return sorted(best.values(), key=lambda found: (-found.score, found.key))
+        return sorted(best.values(), key=lambda result: (-result.score, result.key))
 
 
 def confidence_of(inliers: float) -> float:
-    """Return the share of finds with so many inliers that are right, as calibrated."""
+    """Return the share of results with this many inliers that are right, as calibrated."""
     scores, shares = zip(*_CONFIDENCES, strict=True)
     return float(np.interp(inliers, scores, shares))
 
 
-def _seen(features: LocalFeatures) -> _Seen:
+def _features(features: LocalFeatures) -> _Features:
     words = np.frombuffer(features.descriptors.tobytes(), np.uint64).reshape(-1, 4)
     size = features.octaves * _LOG_OCTAVE
     poses = size + 1j * (features.angles * (2 * np.pi / 256))
     places = features.points[:, 0] + 1j * features.points[:, 1]
-    return _Seen(words, places.astype(np.complex64), poses.astype(np.complex64))
+    return _Features(words, places.astype(np.complex64), poses.astype(np.complex64))
 
 
-def _lay_out(features: dict[int, _Seen]) -> _Held:
+def _lay_out(features: dict[int, _Features]) -> _Index:
     keys = np.array(sorted(features), np.int64)
-    each = [features[int(key)] for key in keys] or [_NOTHING_SEEN]
-    sizes = [len(seen.places) for seen in each]
+    pictures = [features[int(key)] for key in keys] or [_NO_FEATURES]
+    sizes = [len(picture.places) for picture in pictures]
     total = sum(sizes)
-    return _Held(
+    return _Index(
         keys,
-        np.concatenate([seen.words for seen in each]),
-        np.concatenate([seen.places for seen in each]),
-        np.concatenate([seen.poses for seen in each]),
-        np.repeat(np.arange(len(each)), sizes),
+        np.concatenate([picture.words for picture in pictures]),
+        np.concatenate([picture.places for picture in pictures]),
+        np.concatenate([picture.poses for picture in pictures]),
+        np.repeat(np.arange(len(pictures)), sizes),
         np.arange(total, dtype=np.int64),
         np.full(total, hamming.NO_OWN, np.uint8),
     )
 
 
-def _search(held: _Held, seen: _Seen) -> list[tuple[int, int]]:
+def _search(index: _Index, picture: _Features) -> list[tuple[int, int]]:
     """Return (key, inliers) of the pictures with enough votes."""
-    query, row = _near_pairs(held, seen.words)
+    query, row = _near_pairs(index, picture.words)
     if len(query) < _LEAST_VOTES:
         return []
-    owner = held.owner[row]
-    votes = np.bincount(owner, minlength=len(held.keys))
+    owner = index.owner[row]
+    votes = np.bincount(owner, minlength=len(index.keys))
     candidates = np.argsort(-votes, kind="stable")[:_MOST_CANDIDATES]
-    found = []
-    for one in candidates[votes[candidates] >= _LEAST_VOTES]:
-        mine = owner == one
+    results = []
+    for inlier_count in candidates[votes[candidates] >= _LEAST_VOTES]:
+        mine = owner == inlier_count
         q, r = query[mine], row[mine]
-        change = held.poses[r] - seen.poses[q]
-        agreeing = inliers(seen.places[q], held.places[r], change=change)
+        change = index.poses[r] - picture.poses[q]
+        agreeing = inliers(picture.places[q], index.places[r], change=change)
         if agreeing >= _LEAST_VOTES:
-            found.append((int(held.keys[one]), agreeing))
-    return found
+            results.append((int(index.keys[inlier_count]), agreeing))
+    return results
 
 
-def _near_pairs(held: _Held, queries: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _near_pairs(index: _Index, queries: Words) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Pair each query with its _NEAREST rows within _NEAR_BITS."""
     hits = hamming.search(
-        hamming.as_structs([held.segment]),
+        hamming.as_structs([index.segment]),
         np.ascontiguousarray(queries),
         count=len(queries),
         within_bits=_NEAR_BITS,
@@ -213,17 +213,17 @@ def inliers(query: Places, picture: Places, *, change: Poses) -> int:
     change:         (n,) by how much more the picture's place is large and turned than the query's;
                     only places that changed as the whole did agree.
     """
-    one, other = _samples(len(query))
-    span = query[one] - query[other]
+    sample, other = _samples(len(query))
+    span = query[sample] - query[other]
     wide = np.abs(span) > _APART_PX
-    one, span = one[wide], span[wide]
-    turn = (picture[one] - picture[other[wide]]) / span
+    sample, span = sample[wide], span[wide]
+    turn = (picture[sample] - picture[other[wide]]) / span
     scale = np.abs(turn)
     usual = (scale > _SCALES[0]) & (scale < _SCALES[1])
-    one, turn = one[usual], turn[usual]
+    sample, turn = sample[usual], turn[usual]
     if len(turn) == 0:
         return 0
-    shift = picture[one] - turn * query[one]
+    shift = picture[sample] - turn * query[sample]
     reached = np.abs(turn[:, None] * query[None] + shift[:, None] - picture[None]) < _REACH_PX
     off = change[None] - np.log(turn)[:, None]
     reached &= np.abs(off.real) < _SIZE_AGREES
@@ -235,11 +235,11 @@ def inliers(query: Places, picture: Places, *, change: Poses) -> int:
 def _samples(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Choose pairs of matches: all of them if they are few, else _TRIES, always the same."""
     if count * (count - 1) // 2 <= _TRIES:
-        one, other = np.triu_indices(count, 1)
-        return one, other
+        pair, other = np.triu_indices(count, 1)
+        return pair, other
     chance = np.random.default_rng(count)
-    one = chance.integers(0, count, _TRIES)
-    return one, (one + chance.integers(1, count, _TRIES)) % count
+    pair = chance.integers(0, count, _TRIES)
+    return pair, (pair + chance.integers(1, count, _TRIES)) % count
 
 
 def _cells(places: Places) -> int:

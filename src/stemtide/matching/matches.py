@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a library is given, and what it says."""
+"""Entries of a library, and results of its searches."""
 
 from dataclasses import dataclass
 
@@ -15,12 +15,13 @@ from stemtide.matching.segments import Keys
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One signal as the library holds it.
+    """One signal of a library.
 
     key:         the caller's number of the signal, 0 to 2**63 - 1.
-    value:       SIZE_BYTES[kind] bytes, or as the module of the kind spells it.
-    within_bits: PDQ only, 0..64: the distance within which this signal matches, whatever a search
-                 asks, be it narrower or wider. None: as the search asks.
+    value:       SIZE_BYTES[kind] bytes, or in the format of the kind's module.
+    within_bits: PDQ only, 0..64: matching distance of this signal, which overrides that of a
+    search.
+                 None: the search's.
     """
 
     key: int
@@ -31,14 +32,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One signal that a piece of content matches, and how near it comes.
+    """One signal that a piece of content matches, with its distance.
 
     distance_bits: PDQ: Hamming distance, 0..64; 0 for all other kinds.
     part:          the part of the content that matched: "" for the whole.
-    confidence:    0..1, how sure such a find is (see the finder of its kind); 1 for what is equal
-                   or within its distance.
-    transform:     what was done to the content before it matched, such as "mirrored".
-    found:         kinds with finders: every stretch that was found, the surest first.
+    confidence:    0..1 (see the finder of its kind); 1 if equal or within its distance.
+    transform:     alteration of the content, such as "mirrored".
+    found:         kinds with finders: every matching stretch, surest first.
     """
 
     key: int
@@ -52,9 +52,9 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What a search of many values found: three columns of one length.
+    """Results of a search for many values: three columns of one length.
 
-    queries: uint32, places in what was asked, ascending; of one, the nearest first, then by key.
+    queries: uint32, indexes of the values, ascending; per value, nearest first, then by key.
     keys:    int64; distances_bits: uint16.
     """
 
@@ -64,7 +64,7 @@ class Hits:
 
 
 def checked(entry: Entry) -> Entry:
-    """Return an entry that can be held, or say what is wrong with it."""
+    """Return a valid entry, or raise FingerprintError or ValueError naming its fault."""
     try:
         check_value(entry.kind, entry.value)
     except FingerprintError as error:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows that never change, in tables: what is searched, kept in files and shared by processes.
+"""Immutable tables of rows: searched, kept in files and shared by processes.
 
-A segment's rows lie in the order of their first chunk, so that near-duplicates are neighbours and
-are read together; those whose own distance is wider than the tables reach lie behind them, and are
-compared one by one. As a file a segment is the same arrays one after the other, memory-mapped: ten
-workers that open it hold one copy. What a file says is believed only when its checksums hold (see
-`open_segment`).
+The rows of a segment are sorted by their first chunk, so that near-duplicates are adjacent and are
+read together. Rows whose own distance is wider than the tables reach come last, and are compared
+row by row. A file holds the same arrays one after the other, memory-mapped: ten workers that open
+it share one copy. A file is used only if its checksums match (see `open_segment`).
 """
 
 import mmap
@@ -26,7 +25,7 @@ from stemtide.kernels.native import address
 
 CHUNKS_A_WORD = 4
 PROBED_BITS = 31
-"""Tables reach so far, and what asks for more is compared one by one, as long as it is little."""
+"""Reach of the tables; rows with a wider distance are compared row by row, if they are few."""
 
 _FEW_WIDE = 4096
 _MAGIC = b"STEMSEG\x02"
@@ -42,19 +41,19 @@ Rows = npt.NDArray[np.intp]
 
 
 class SegmentFileError(ValueError):
-    """A segment file is torn, of another version, or not ours. The message names file and fault."""
+    """A segment file is torn, of another version, or of another store. The message names both."""
 
 
 @dataclass(frozen=True, eq=False)
 class Segment:
     """Rows with their keys, and tables of them.
 
-    keys:       (n,) int64, each once.
-    by_key:     (n,) int64, rows in the order of their keys.
+    keys:       (n,) int64, distinct.
+    by_key:     (n,) int64, row numbers sorted by key.
     rows:       (n, words) uint64.
     own_bits:   (n,) uint8, each row's own distance or NO_OWN.
-    tabled:     so many rows are in the tables; the others are compared one by one.
-    reach_bits: no tabled row has a wider distance of its own.
+    tabled:     number of rows in the tables; the others are compared row by row.
+    reach_bits: widest own distance of a tabled row.
     starts:     (tables, BUCKETS + 1) uint32; order: (tables, tabled) uint32;
     partner:    (tables * tabled + SPARE,) uint16. See hamming.c.
     """
@@ -74,12 +73,12 @@ class Segment:
 
     @property
     def tables(self) -> int:
-        """How many chunks have a table."""
+        """Return the number of chunks that have a table."""
         return len(self.starts)
 
     @cached_property
     def struct(self) -> SegmentStruct:
-        """The segment as the kernel sees it, with nothing gone."""
+        """Return the segment in the kernel's layout, with no rows dropped."""
         return SegmentStruct(
             rows_count=len(self),
             tabled=self.tabled,
@@ -96,7 +95,7 @@ class Segment:
         )
 
     def find(self, keys: Keys) -> Rows:
-        """Return the row of each key, -1 where it is not here."""
+        """Return the row of each key, or -1 if it is not here."""
         if not len(self):
             return np.full(len(keys), -1, dtype=np.intp)
         place = np.searchsorted(self.keys, keys, sorter=self.by_key)
@@ -106,9 +105,9 @@ class Segment:
 
 
 def build_segment(keys: Keys, rows: Words, own_bits: OwnBits, *, tables: int) -> Segment:
-    """Make a segment. The order of the rows given does not matter; keys must be distinct.
+    """Build a segment from rows in any order; keys must be distinct.
 
-    tables: 4 x words, or fewer where only distances below that number are ever asked for.
+    tables: 4 x words, or fewer if only distances below that number are ever asked for.
     """
     wide = (own_bits != NO_OWN) & (own_bits > PROBED_BITS)
     if wide.sum() > max(_FEW_WIDE, len(keys) // 64):
@@ -142,7 +141,7 @@ def build_segment(keys: Keys, rows: Words, own_bits: OwnBits, *, tables: int) ->
 
 
 def _by_first_chunk(rows: Words) -> npt.NDArray[np.uint32]:
-    """Return the rows' numbers in the order of their first chunk."""
+    """Return row numbers sorted by their first chunk."""
     rows = np.ascontiguousarray(rows)
     order = np.empty(len(rows), dtype=np.uint32)
     hamming.build_table(
@@ -158,7 +157,7 @@ def _by_first_chunk(rows: Words) -> npt.NDArray[np.uint32]:
 def _layout(
     *, rows: int, tabled: int, words: int, tables: int
 ) -> Iterator[tuple[str, np.dtype[np.generic], tuple[int, ...]]]:
-    """Name the arrays of a file in their order, with dtype and shape."""
+    """Yield the arrays of a file in order: name, dtype and shape."""
     yield "keys", np.dtype("<i8"), (rows,)
     yield "by_key", np.dtype("<i8"), (rows,)
     yield "rows", np.dtype("<u8"), (rows, words)
@@ -173,9 +172,9 @@ def _aligned(size: int) -> int:
 
 
 def write_segment(segment: Segment, path: Path, *, identity: bytes) -> None:
-    """Write a segment to a file, whole or not at all: it appears under its name when it is on disk.
+    """Write a segment to a file atomically: it gets its name when it is on disk.
 
-    identity: 32 bytes that say whose keys these are.
+    identity: 32 bytes that identify the store.
     """
     words = segment.rows.shape[1]
     layout = _layout(rows=len(segment), tabled=segment.tabled, words=words, tables=segment.tables)
@@ -203,9 +202,9 @@ def write_segment(segment: Segment, path: Path, *, identity: bytes) -> None:
 
 
 def open_segment(path: Path, *, identity: bytes, words: int, tables: int) -> Segment:
-    """Map a file that `write_segment` wrote, after reading all of it once to be sure of it.
+    """Map a file of `write_segment`, after reading all of it once to verify its checksum.
 
-    raises: SegmentFileError if it is torn, of another version, of somebody else, or of another
+    raises: SegmentFileError if it is torn, of another version, of another store, or of another
             shape; OSError if it cannot be read.
     """
     with path.open("rb") as file:
@@ -225,15 +224,15 @@ def open_segment(path: Path, *, identity: bytes, words: int, tables: int) -> Seg
         raise SegmentFileError(f"{path} holds fingerprints of another kind")
     layout = list(_layout(rows=rows, tabled=tabled, words=words, tables=tables))
     arrays, stop = {}, _ALIGN
-    found = 0
+    computed = 0
     for name, dtype, dims in layout:
         nbytes = dtype.itemsize * int(np.prod(dims))
         if stop + nbytes > size:
             raise SegmentFileError(f"{path} is torn: it ends in the middle of its {name}")
         array = np.frombuffer(mapped, dtype=np.uint8, count=nbytes, offset=stop)
-        found = zlib.crc32(array.data, found)
+        computed = zlib.crc32(array.data, computed)
         arrays[name] = array.view(dtype).reshape(dims)
         stop += _aligned(nbytes)
-    if found != checksum:
+    if computed != checksum:
         raise SegmentFileError(f"{path} is torn: its checksum is wrong")
     return Segment(tabled=tabled, reach_bits=reach_bits, **arrays)

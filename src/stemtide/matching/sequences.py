@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds sequences of words in sequences of words, and where: frames of a film, prints of a sound.
+"""Find sequences of words in sequences of words: frames of a video, words of an audio print.
 
-Each signal is many words, each at a position of its own. A search looks up every word of the query
-by Hamming distance, and each hit votes for the offset between the two positions; words of the same
-passage vote for the same offset, and chance hits for any. What is returned are candidates: how well
-they really agree is for the finder of their kind to say.
+Each signal is many words, each at its own position. A search looks up every word of the query by
+Hamming distance, and each hit votes for the offset between the two positions. Words of the same
+passage vote for the same offset, chance hits for any. The results are candidates; the finder of
+their kind decides how well they agree.
 """
 
 import threading
@@ -18,7 +18,7 @@ from stemtide.matching.hamming import HammingIndex
 
 _PLACE_BITS = 24
 MAX_WORDS = 1 << _PLACE_BITS
-"""A signal has at most so many words: 19 days of four frames a second."""
+"""Maximum number of words of a signal: 19 days of four frames per second."""
 
 Positions = npt.NDArray[np.int64]
 
@@ -27,8 +27,8 @@ Positions = npt.NDArray[np.int64]
 class Vote:
     """A passage that a signal and a query seem to share.
 
-    offset: query position minus signal position, the middle of where the votes lie.
-    words:  how many words of the query voted for it.
+    offset: query position minus signal position, in the middle of the votes.
+    words:  number of words of the query that voted for it.
     first, last: positions in the query of the first and the last of those.
     """
 
@@ -40,12 +40,12 @@ class Vote:
 
 
 class SequenceIndex:
-    """Holds sequences and finds those that share passages with a query. Thread-safe.
+    """Finds stored sequences that share passages with a query. Thread-safe.
 
-    Searching never waits for a put or a drop, and sees each of them whole or not at all.
+    A search never waits for a put or a drop, and sees each of them as a whole or not at all.
 
     words:       64-bit words that make one word of a sequence: 1 or 4.
-    within_bits: how far apart two words may be to count as a hit.
+    within_bits: maximum distance of two words that count as a hit.
     """
 
     def __init__(self, *, words: int, within_bits: int) -> None:
@@ -59,10 +59,10 @@ class SequenceIndex:
         return len(self._numbers)
 
     def put(self, key: int, sequence: npt.NDArray[np.uint64], positions: Positions) -> None:
-        """Hold a sequence from now on; one that is held under this key is replaced.
+        """Store a sequence; one under the same key is replaced.
 
         sequence:  (n, words) uint64, n at most MAX_WORDS.
-        positions: (n,) int64, in any unit that query positions are in too, 0 to 2**40.
+        positions: (n,) int64, in the same unit as query positions, 0 to 2**40.
         raises:    ValueError.
         """
         if len(sequence) != len(positions) or len(sequence) > MAX_WORDS:
@@ -73,14 +73,14 @@ class SequenceIndex:
             number, self._next = self._next, self._next + 1
             self._held[number] = key, positions.copy()
             self._index.put((number << _PLACE_BITS) + np.arange(len(sequence)), sequence)
-            self._leave(self._numbers.get(key))
+            self._remove(self._numbers.get(key))
             self._numbers[key] = number
 
     def drop(self, keys: Iterable[int]) -> None:
-        """Hold these sequences no longer; unknown keys are ignored."""
+        """Remove sequences; unknown keys are ignored."""
         with self._writing:
             for key in keys:
-                self._leave(self._numbers.pop(key, None))
+                self._remove(self._numbers.pop(key, None))
 
     def vote(
         self,
@@ -90,33 +90,33 @@ class SequenceIndex:
         tolerance: int,
         at_least: int = 2,
     ) -> list[Vote]:
-        """Find the passages that held sequences share with this one, those of most words first.
+        """Find the passages that stored sequences share with this one, most words first.
 
         sequence, positions: as for `put`.
-        tolerance: votes whose offsets are so far apart or nearer are counted together.
-        at_least:  passages of fewer words are left out.
+        tolerance: votes whose offsets differ by at most this are counted together.
+        at_least:  minimum number of words of a passage.
         """
         place_mask = MAX_WORDS - 1
         while True:
             hits = self._index.search(np.ascontiguousarray(sequence), count=len(sequence))
             number, place = hits["key"] >> _PLACE_BITS, hits["key"] & place_mask
-            held = {one: self._held.get(one) for one in np.unique(number).tolist()}
-            if None not in held.values():
-                break  # else one was dropped or replaced meanwhile: what is there now counts
+            stored = {hit: self._held.get(hit) for hit in np.unique(number).tolist()}
+            if None not in stored.values():
+                break  # else a sequence was dropped or replaced meanwhile: search again
         votes: list[Vote] = []
-        found = {one: each[1] for one, each in held.items() if each}
-        latest = {each[0]: one for one, each in held.items() if each}  # of two, the newer
-        for key, one in latest.items():
-            theirs = found[one]
-            of_it = number == one
+        signals = {hit: signal[1] for hit, signal in stored.items() if signal}
+        latest = {signal[0]: hit for hit, signal in stored.items() if signal}  # of two, the newer
+        for key, latest_number in latest.items():
+            theirs = signals[latest_number]
+            of_it = number == latest_number
             at = positions[hits["query"][of_it]]
             votes += _passages(
                 key, at, at - theirs[place[of_it]], tolerance=tolerance, at_least=at_least
             )
         return sorted(votes, key=lambda vote: (-vote.words, vote.key, vote.offset))
 
-    def _leave(self, number: int | None) -> None:
-        """Take out what was held under a number. The caller holds self._writing."""
+    def _remove(self, number: int | None) -> None:
+        """Remove the sequence of a number. The caller holds self._writing."""
         if number is None:
             return
         _, positions = self._held[number]
@@ -127,10 +127,10 @@ class SequenceIndex:
 def _passages(
     key: int, at: Positions, offsets: Positions, *, tolerance: int, at_least: int
 ) -> list[Vote]:
-    """Count votes by offset: the best window of offsets first, then the best of what is left."""
+    """Count votes by offset: the best window of offsets first, then the best of the others."""
     order = np.argsort(offsets, kind="stable")
     at, offsets = at[order], offsets[order]
-    found = []
+    votes = []
     while len(offsets) >= at_least:
         stop = np.searchsorted(offsets, offsets + tolerance, side="right")
         start = int(np.argmax(stop - np.arange(len(offsets))))
@@ -139,9 +139,9 @@ def _passages(
         if words < at_least:
             break
         low, high = offsets[window][[0, -1]].tolist()
-        found.append(
+        votes.append(
             Vote(key, (low + high) // 2, words, int(at[window].min()), int(at[window].max()))
         )
         near = (offsets >= low - tolerance) & (offsets <= high + tolerance)
         at, offsets = at[~near], offsets[~near]
-    return found
+    return votes

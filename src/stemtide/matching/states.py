@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a search sees: segments, the newest rows, and what has gone of each. Never changed.
+"""Immutable state of an index: segments, the newest rows, and the dropped rows of each.
 
-A writer makes the next state and puts it in the place of this one, so that each put and each drop
-is seen whole or not at all, and a reader never waits.
+A writer builds the next state and replaces this one, so that each put and each drop is seen as a
+whole or not at all, and a reader never waits.
 """
 
 import ctypes
@@ -18,15 +18,15 @@ from stemtide.kernels.native import address
 from stemtide.matching.segments import Keys, OwnBits, Rows, Segment, Words
 
 Bitmap = npt.NDArray[np.uint64]
-"""A bit a row, the first row in the lowest bit: it has gone."""
+"""One bit per row, the first row in the lowest bit: set if the row was dropped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A segment and what of it has gone.
+    """A segment and its dropped rows.
 
-    gone: ceil(n / 64) uint64; None: nothing has.
-    lost: how many rows have gone.
+    gone: ceil(n / 64) uint64; None: no row was dropped.
+    lost: number of dropped rows.
     """
 
     segment: Segment
@@ -38,28 +38,28 @@ class Held:
 
     @cached_property
     def struct(self) -> SegmentStruct:
-        """The segment as the kernel sees it."""
+        """Return the segment in the kernel's layout."""
         plain = self.segment.struct
         if self.gone is None:
             return plain
-        each = {name: getattr(plain, name) for name, *_ in SegmentStruct._fields_}
-        return SegmentStruct(**{**each, "gone": address(self.gone)})
+        fields = {name: getattr(plain, name) for name, *_ in SegmentStruct._fields_}
+        return SegmentStruct(**{**fields, "gone": address(self.gone)})
 
     def present(self) -> Rows:
-        """Return the rows that are there, ascending."""
+        """Return the rows that are not dropped, ascending."""
         if self.gone is None:
             return np.arange(len(self.segment))
         bits = np.unpackbits(self.gone.view(np.uint8), bitorder="little")
         return np.flatnonzero(bits[: len(self.segment)] == 0)
 
     def are_gone(self, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Tell of each row whether it has gone."""
+        """Return, for each row, whether it was dropped."""
         if self.gone is None:
             return np.zeros(len(rows), dtype=np.bool_)
         return _are_set(self.gone, rows)
 
     def without(self, rows: Rows) -> "Held":
-        """Return the same segment with these rows gone as well; each must be there."""
+        """Return the same segment with these rows dropped as well; each must be present."""
         if not len(rows):
             return self
         size = -(-len(self.segment) // 64)
@@ -68,7 +68,7 @@ class Held:
         return Held(self.segment, gone, self.lost + len(rows))
 
     def find(self, keys: Keys) -> Rows:
-        """Return the row of each key that is there, else -1."""
+        """Return the row of each key that is present, else -1."""
         rows = self.segment.find(keys)
         rows[(rows >= 0) & self.are_gone(rows)] = -1
         return rows
@@ -76,10 +76,10 @@ class Held:
 
 @dataclass(frozen=True, eq=False)
 class Tail:
-    """The newest rows, in the order in which they came, in no table.
+    """The newest rows, in order of arrival, without tables.
 
-    Arrays may be longer than `stop`: what lies beyond belongs to writers. A row that goes is
-    marked in `gone`, a bitmap of the whole arrays, which is copied for that.
+    Arrays may be longer than `stop`: the rest belongs to writers. A dropped row is marked in
+    `gone`, a bitmap of the whole arrays, which is copied for that.
     """
 
     keys: Keys
@@ -89,14 +89,14 @@ class Tail:
     stop: int = 0
     lost: int = 0
     began: object = field(default_factory=object)
-    """Two tails that began together are the same one at two times."""
+    """Two tails with the same object are the same tail at two times."""
 
     def __len__(self) -> int:
         return self.stop - self.lost
 
     @cached_property
     def struct(self) -> SegmentStruct:
-        """The rows as the kernel sees them."""
+        """Return the rows in the kernel's layout."""
         return SegmentStruct(
             rows_count=self.stop,
             tabled=0,
@@ -109,12 +109,12 @@ class Tail:
         )
 
     def present(self) -> Rows:
-        """Return the rows that are there, in the order in which they came."""
+        """Return the rows that are not dropped, in order of arrival."""
         bits = np.unpackbits(self.gone.view(np.uint8), bitorder="little")
         return np.flatnonzero(bits[: self.stop] == 0)
 
     def with_rows(self, keys: Keys, rows: Words, own_bits: OwnBits) -> "Tail":
-        """Return a tail that has these rows too."""
+        """Return a tail with these rows added."""
         stop = self.stop + len(keys)
         tail = self if stop <= len(self.keys) else self._with_room(max(1024, 2 * stop))
         added = slice(self.stop, stop)
@@ -122,7 +122,7 @@ class Tail:
         return replace(tail, stop=stop)
 
     def without(self, rows: Rows) -> "Tail":
-        """Return a tail with these rows gone as well; each must be there."""
+        """Return a tail with these rows dropped as well; each must be present."""
         if not len(rows):
             return self
         gone = self.gone.copy()
@@ -139,7 +139,7 @@ class Tail:
 
 
 def empty_tail(words: int, *, capacity: int = 0) -> Tail:
-    """Return a tail without rows, with room for so many."""
+    """Return a tail without rows, with room for this many."""
     return Tail(
         keys=np.empty(capacity, dtype=np.int64),
         rows=np.empty((capacity, words), dtype=np.uint64),
@@ -150,7 +150,7 @@ def empty_tail(words: int, *, capacity: int = 0) -> Tail:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """All that is held. sealed: the largest first; no key is there twice."""
+    """All entries of an index. sealed: largest first; no key occurs twice."""
 
     sealed: tuple[Held, ...]
     tail: Tail
@@ -160,78 +160,78 @@ class State:
 
     @cached_property
     def structs(self) -> ctypes.Array[SegmentStruct]:
-        """Everything as the kernel sees it; a reader who holds the state holds the arrays."""
-        return as_structs([*(held.struct for held in self.sealed), self.tail.struct])
+        """Return all parts in the kernel's layout; the state keeps the arrays alive."""
+        return as_structs([*(part.struct for part in self.sealed), self.tail.struct])
 
     def columns(self) -> tuple[Keys, Words, OwnBits]:
-        """Copy out all rows that are there, in no order."""
+        """Copy all present rows, in no order."""
         return gather([*self.sealed, self.tail])
 
 
 def _are_set(bits: Bitmap, rows: Rows) -> npt.NDArray[np.bool_]:
-    """Tell of each row whether its bit is set."""
+    """Return, for each row, whether its bit is set."""
     shift = (rows & 63).astype(np.uint64)
     are: npt.NDArray[np.bool_] = (bits[rows >> 6] >> shift & np.uint64(1)).astype(np.bool_)
     return are
 
 
 def gather(parts: Sequence[Held | Tail]) -> tuple[Keys, Words, OwnBits]:
-    """Copy out the rows that are there: keys (n,), rows (n, words), own_bits (n,)."""
-    each = [(p.segment if isinstance(p, Held) else p, p.present()) for p in parts]
+    """Copy the present rows: keys (n,), rows (n, words), own_bits (n,)."""
+    present = [(p.segment if isinstance(p, Held) else p, p.present()) for p in parts]
     return (
-        np.concatenate([part.keys[rows] for part, rows in each]),
-        np.concatenate([part.rows[rows] for part, rows in each]),
-        np.concatenate([part.own_bits[rows] for part, rows in each]),
+        np.concatenate([part.keys[rows] for part, rows in present]),
+        np.concatenate([part.rows[rows] for part, rows in present]),
+        np.concatenate([part.own_bits[rows] for part, rows in present]),
     )
 
 
-def with_sealed_tail(now: State, seen: Tail, made: Segment) -> State | None:
-    """Put a segment made of a tail as it was in the place of those rows.
+def with_sealed_tail(now: State, sealed: Tail, segment: Segment) -> State | None:
+    """Replace the rows of an earlier tail by a segment made of them.
 
-    returns: None if that tail is no longer there.
+    returns: None if that tail was replaced in the meantime.
     """
-    if now.tail.began is not seen.began:
+    if now.tail.began is not sealed.began:
         return None
     rows = now.tail.present()
-    lost = seen.present()
+    lost = sealed.present()
     lost = lost[_are_set(now.tail.gone, lost)]
-    held = Held(made).without(made.find(now.tail.keys[lost]))
-    later = rows[rows >= seen.stop]
+    added = Held(segment).without(segment.find(now.tail.keys[lost]))
+    later = rows[rows >= sealed.stop]
     tail = empty_tail(now.tail.rows.shape[1]).with_rows(
         now.tail.keys[later], now.tail.rows[later], now.tail.own_bits[later]
     )
-    return State(_largest_first([*now.sealed, held]), tail)
+    return State(_largest_first([*now.sealed, added]), tail)
 
 
-def with_merged(now: State, seen: Sequence[Held], made: Segment) -> State | None:
-    """Put a segment made of others as they were in their place.
+def with_merged(now: State, replaced: Sequence[Held], segment: Segment) -> State | None:
+    """Replace earlier segments by one that was merged from them.
 
-    returns: None if one of them is no longer there.
+    returns: None if one of them was replaced in the meantime.
     """
-    held, others = Held(made), {id(one.segment): one for one in now.sealed}
-    for before in seen:
+    merged, others = Held(segment), {id(part.segment): part for part in now.sealed}
+    for before in replaced:
         after = others.pop(id(before.segment), None)
         if after is None:
             return None
         lost = before.present()
         lost = lost[after.are_gone(lost)]
-        rows = made.find(before.segment.keys[lost])
-        held = held.without(rows[rows >= 0])
-    return replace(now, sealed=_largest_first([*others.values(), held]))
+        rows = segment.find(before.segment.keys[lost])
+        merged = merged.without(rows[rows >= 0])
+    return replace(now, sealed=_largest_first([*others.values(), merged]))
 
 
 def with_same(now: State, segment: Segment, mapped: Segment) -> State:
-    """Put the same segment from a file in the place of the one in memory."""
+    """Replace a segment in memory by the same segment from a file."""
     sealed = [
-        replace(held, segment=mapped) if held.segment is segment else held for held in now.sealed
+        replace(part, segment=mapped) if part.segment is segment else part for part in now.sealed
     ]
     return replace(now, sealed=tuple(sealed))
 
 
 def on_top_of(segment: Segment, now: State) -> tuple[State, npt.NDArray[np.intp]]:
-    """Hold what is held now, as far as can be by a segment from elsewhere.
+    """Keep all entries, but read them from another segment where it has them.
 
-    returns: that state, and which rows of now.columns() the segment has not.
+    returns: that state, and the rows of now.columns() that the segment does not have.
     """
     keys, rows, own_bits = now.columns()
     at = segment.find(keys)
@@ -241,9 +241,9 @@ def on_top_of(segment: Segment, now: State) -> tuple[State, npt.NDArray[np.intp]
     is_gone = np.ones(-(-len(segment) // 64) * 64, dtype=np.uint8)
     is_gone[at[is_same]] = 0
     gone = np.packbits(is_gone, bitorder="little").view(np.uint64)
-    held = Held(segment, gone, len(segment) - int(is_same.sum()))
-    return State((held,), empty_tail(segment.rows.shape[1])), np.flatnonzero(~is_same)
+    part = Held(segment, gone, len(segment) - int(is_same.sum()))
+    return State((part,), empty_tail(segment.rows.shape[1])), np.flatnonzero(~is_same)
 
 
 def _largest_first(sealed: Sequence[Held]) -> tuple[Held, ...]:
-    return tuple(sorted((one for one in sealed if len(one)), key=len, reverse=True))
+    return tuple(sorted((part for part in sealed if len(part)), key=len, reverse=True))

@@ -237,7 +237,7 @@ class State(msgspec.Struct):
     def keep_frames(self, frames: LiveFrames) -> None:
         """Store the frames."""
         views = [(view.number, int(view.kind), view.box) for view in frames.views.values()]
-        reported = [(key, *when) for key, when in frames.told.items()]
+        reported = [(key, *when) for key, when in frames.reported.items()]
         at_s, rows = frames.at_s.astype(np.float64), frames.rows
         self.frames = _Frames(at_s.tobytes(), rows.tobytes(), views, reported, frames.end_s)
 

@@ -123,7 +123,7 @@ _COSINES_TURNED = np.ascontiguousarray(_COSINES.T)
 
 @lru_cache(maxsize=128)
 def _filter(full: int, given: int) -> kernel.Filter:
-    return kernel.Filter(*_bands(full, given), given=given)
+    return kernel.Filter(*_bands(full, given), side_px=given)
 
 
 @lru_cache(maxsize=128)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lay a query along a stored track, and tell how much speaks for their being the same sound.
+"""Align a query with a stored track, and compute the evidence that both are the same audio.
 
-The evidence of a stretch is a sum over its words: the logarithm (base 2) of how much likelier so
-many wrong bits are in the same sound than in another. So a longer stretch with more wrong bits can
-say as much as a short one with few, and the stretch is as long as it gains.
+The evidence of a stretch is a sum over its words: the logarithm (base 2) of how much likelier that
+many wrong bits are in the same audio than in another. So a longer stretch with more wrong bits can
+have as much evidence as a short one with few; a stretch is as long as its evidence grows.
 """
 
 from dataclasses import dataclass, replace
@@ -16,8 +16,9 @@ from stemtide.fingerprints.values.audio import WORD_BITS, Heard, Track, Words
 from stemtide.matching.audio.tables import SHIFTS, Candidates, Rows, Shelf, known_bits, shifted
 
 STEP = 1.05
-"""Between one tempo that is tried and the next. Half of it either way moves the ends of five
-seconds by a sixteenth of a second, which costs little; what is found is then laid finer."""
+"""Factor between one tempo that is tried and the next. Half of it either way moves the ends of five
+seconds by a sixteenth of a second, which costs little; a result is refined later.
+"""
 
 SPEEDS: Final = {
     0: STEP ** np.arange(-5.0, 6),
@@ -36,7 +37,7 @@ _NEIGHBOURS = (((-2, 2), 40), ((-4, 4), 64))
 wrong bits: of 96, then of 160. Of pairs that only look alike one in ten passes."""
 
 _LEAST_MOVE = 0.5
-"""In words: a finer speed that moves the ends of a stretch by less changes nothing."""
+"""In words: a finer speed that moves the ends of a stretch by less is not tried."""
 
 _WRONG_BITS_SAME = 0.30
 _TELLING_BITS = 8.7
@@ -46,42 +47,42 @@ do not. Measured: windows of WINDOW words of unrelated sound have 50 +- 2.4 % wr
 _DENSE = np.arange(-WINDOW, WINDOW)
 _SPARSE = np.arange(-20, 21, 4)
 _SPARSE_WRONG = 0.40
-"""Share of wrong bits in eleven words over four seconds, above which a pair is left."""
+"""Share of wrong bits in eleven words over four seconds above which a pair is rejected."""
 
 _RIVAL_WORDS = 120
 _ASIDE = np.concatenate([np.arange(-60, -3), np.arange(4, 61)])
 """Words aside: nearer than 0.4 s the frames overlap; six seconds hold some beats of any tune."""
 
 UNHEARD = 255
-"""In place of the wrong bits of a word that was not heard, or is not there."""
+"""Stands for the wrong bits of a word that was not heard, or is missing."""
 
 _UNHEARD_GAIN = -0.1
-"""Silence says nothing; but no stretch shall be longer for it."""
+"""Silence is no evidence, but must not make a stretch longer."""
 
 Errors = npt.NDArray[np.uint8]
 Gains = npt.NDArray[np.float32]
 
 
 def _tables(shift: int) -> tuple[Gains, Gains]:
-    """Make what wrong bits are looked up in: their evidence in bits, and their share of the word.
+    """Return look-up tables by number of wrong bits: evidence in bits, and share of the word.
 
-    A word that was not heard counts as one with half of its bits wrong.
+    An unheard word counts as one with half of its bits wrong.
     """
     wrong = np.arange(UNHEARD + 1) / (WORD_BITS - abs(shift))
     wrong[UNHEARD] = 0.5
     right = _TELLING_BITS * np.log2(2 * (1 - _WRONG_BITS_SAME)) * (1 - wrong)
-    told = right + _TELLING_BITS * np.log2(2 * _WRONG_BITS_SAME) * wrong
-    told[UNHEARD] = _UNHEARD_GAIN
-    return told.astype(np.float32), wrong.astype(np.float32)
+    gains = right + _TELLING_BITS * np.log2(2 * _WRONG_BITS_SAME) * wrong
+    gains[UNHEARD] = _UNHEARD_GAIN
+    return gains.astype(np.float32), wrong.astype(np.float32)
 
 
-_TOLD = {shift: _tables(shift)[0] for shift in SHIFTS}
+_GAIN = {shift: _tables(shift)[0] for shift in SHIFTS}
 _WRONG = {shift: _tables(shift)[1] for shift in SHIFTS}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A track to be looked for, at every half word; without words between, each stands twice.
+    """A track to search for, at every half word; without words between, each word occurs twice.
 
     words: (2 n,) uint32, by shift; heard: (2 n,) bool.
     """
@@ -95,7 +96,7 @@ class Query:
 
     @classmethod
     def of(cls, track: Track) -> "Query":
-        """Lay a track's words and those between them in one line."""
+        """Return a query with a track's words and those between them, in one line."""
         is_dense = len(track.between) > 0
         between = track.between if is_dense else track.words
         words = np.stack([track.words, between], axis=1).ravel()
@@ -103,7 +104,7 @@ class Query:
         return cls(by_shift, np.repeat(track.heard, 2), is_dense)
 
     def asked(self) -> Rows:
-        """Say which half words are to be looked up: those that were heard, each once."""
+        """Return the half words to look up: heard ones, each once."""
         step = 1 if self.is_dense else 2
         return np.flatnonzero(self.heard[::step]).astype(np.int64) * step
 
@@ -111,10 +112,10 @@ class Query:
 def errors(
     shelf: Shelf, query: Query, *, at: Rows, place: Rows, shift: int, row: Rows | int
 ) -> Errors:
-    """Count the wrong bits of pairs of words; UNHEARD where either was not, or is not there.
+    """Count the wrong bits of pairs of words; UNHEARD if either was not heard or is missing.
 
     at:      int64 half words of the query; place: int64 words of the shelf; any shape.
-    shift:   by how many bits the query's words are shifted.
+    shift:   number of bits by which the query's words are shifted.
     row:     the pairs' tracks, to be broadcast against `at`.
     returns: uint8 of that shape.
     """
@@ -126,20 +127,20 @@ def errors(
     return apart
 
 
-def near_pairs(shelf: Shelf, query: Query, found: Candidates) -> Candidates:
+def near_pairs(shelf: Shelf, query: Query, pairs: Candidates) -> Candidates:
     """Keep the pairs whose neighbours are alike too, two on either side.
 
-    A neighbour on another track, or beyond an end, counts as it is: that only costs time.
+    A neighbour on another track, or beyond an end, is not excluded: that only costs time.
     """
     for neighbours, near_bits in _NEIGHBOURS:
-        apart = found.apart
+        apart = pairs.apart
         for aside in neighbours:
-            at, place = found.at + 2 * aside, found.place + aside
+            at, place = pairs.at + 2 * aside, pairs.place + aside
             heard = query.heard.take(at, mode="clip") & shelf.heard.take(place, mode="clip")
-            bits = _apart(shelf, query, at=at, place=place, shift=found.shift)
+            bits = _apart(shelf, query, at=at, place=place, shift=pairs.shift)
             apart = apart + np.where(heard, bits, WORD_BITS // 2)
-        found = replace(found, apart=apart).only(np.flatnonzero(apart <= near_bits))
-    return found
+        pairs = replace(pairs, apart=apart).only(np.flatnonzero(apart <= near_bits))
+    return pairs
 
 
 def _apart(
@@ -153,7 +154,7 @@ def _apart(
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How the query lies along a track.
+    """An alignment of the query with a track.
 
     Half word `at` meets word `place` and, from there on, 2 * speed half words meet each next word.
     """
@@ -165,15 +166,15 @@ class Line:
     speed: float
 
     def at_of(self, place: npt.NDArray[np.floating] | Rows) -> npt.NDArray[np.float64]:
-        """Give the query's half word, with fraction, that meets each word."""
+        """Return the query's half word, with fraction, that meets each word."""
         return np.asarray(self.at + 2 * self.speed * (place - self.place), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What of a line is the same sound.
+    """The part of a line that is the same audio.
 
-    first, last: words of the shelf, both inside.
+    first, last: words of the shelf, both included.
     evidence:    in bits.
     wrong:       share of wrong bits in its best five seconds, 0..1.
     """
@@ -190,17 +191,17 @@ def best_windows(
 ) -> tuple[Gains, npt.NDArray[np.float64]]:
     """Try every speed around pairs of words of one shift.
 
-    Few words tell most pairs that only look alike; windows are for the others.
+    Few words suffice to reject most pairs that are alike by chance; windows are for the others.
 
     at, place: (g,) int64.
-    returns: (g,) the most evidence that a window around each pair gives, and (g,) at which speed.
+    returns: (g,) the highest evidence of a window around each pair, and (g,) its speed.
     """
     wrong = _WRONG[shift][_around(shelf, query, at=at, place=place, shift=shift, words=_SPARSE)]
     hopeful = np.flatnonzero(wrong.mean(axis=2).min(axis=1) <= _SPARSE_WRONG)
     evidence, speed = np.zeros(len(at), dtype=np.float32), np.ones(len(at))
     at, place = at[hopeful], place[hopeful]
-    told = _TOLD[shift][_around(shelf, query, at=at, place=place, shift=shift, words=_DENSE)]
-    sums = np.cumsum(told, axis=2)
+    gains = _GAIN[shift][_around(shelf, query, at=at, place=place, shift=shift, words=_DENSE)]
+    sums = np.cumsum(gains, axis=2)
     best = np.maximum(
         (sums[..., WINDOW:] - sums[..., :-WINDOW]).max(axis=2),
         (sums[..., SHORT_WINDOW:] - sums[..., :-SHORT_WINDOW]).max(axis=2),
@@ -213,7 +214,7 @@ def best_windows(
 def _around(
     shelf: Shelf, query: Query, *, at: Rows, place: Rows, shift: int, words: Rows
 ) -> Errors:
-    """Count wrong bits so many words aside of (g,) pairs, at each of s speeds: (g, s, words)."""
+    """Count wrong bits at offsets from (g,) pairs, at each of s speeds: (g, s, words)."""
     speeds = SPEEDS[shift][:, None]
     met = at[:, None, None] + np.rint(2 * speeds * words).astype(np.int64)
     stored = np.broadcast_to(place[:, None, None] + words, met.shape)
@@ -222,12 +223,12 @@ def _around(
 
 
 def extend(shelf: Shelf, query: Query, line: Line) -> Stretch:
-    """Find the stretch of a line through its pair of words that gains most."""
+    """Find the stretch of a line through its pair of words with the highest evidence."""
     place, wrong = _along(shelf, query, line)
-    told = _TOLD[line.shift][wrong].astype(np.float64)
+    gains = _GAIN[line.shift][wrong].astype(np.float64)
     middle = line.place - int(place[0])
-    after = np.concatenate([[0.0], np.cumsum(told[middle:])])
-    before = np.concatenate([[0.0], np.cumsum(told[:middle][::-1])])
+    after = np.concatenate([[0.0], np.cumsum(gains[middle:])])
+    before = np.concatenate([[0.0], np.cumsum(gains[:middle][::-1])])
     right, left = int(after.argmax()), int(before.argmax())
     first, stop = middle - left, max(middle - left + 1, middle + right)
     sums = np.concatenate([[0.0], np.cumsum(_WRONG[line.shift][wrong[first:stop]])])
@@ -238,7 +239,7 @@ def extend(shelf: Shelf, query: Query, line: Line) -> Stretch:
 
 
 def _along(shelf: Shelf, query: Query, line: Line) -> tuple[Rows, Errors]:
-    """Give all words of a track that a line lays the query on, and the wrong bits of each."""
+    """Return all words of a track that a line aligns with the query, and wrong bits of each."""
     low, high = int(shelf.bounds[line.row]), int(shelf.bounds[line.row + 1])
     first = line.place - int(line.at / (2 * line.speed)) - 1
     last = line.place + int((len(query) - line.at) / (2 * line.speed)) + 1
@@ -249,9 +250,9 @@ def _along(shelf: Shelf, query: Query, line: Line) -> tuple[Rows, Errors]:
 
 
 def refine(shelf: Shelf, query: Query, line: Line) -> Stretch:
-    """Lay a line as well as it can be laid: finer speeds, and half words to either side.
+    """Refine a line: finer speeds, and half words to either side.
 
-    The longer the stretch, the finer the speed that its ends can tell.
+    The longer the stretch, the more precisely its ends determine the speed.
     """
     best = extend(shelf, query, line)
     for fineness in (0.02, 0.01, 0.004, 0.001):
@@ -265,15 +266,15 @@ def refine(shelf: Shelf, query: Query, line: Line) -> Stretch:
             for change in (-fineness, 0.0, fineness)
             for aside in (-1, 0, 1)
         ]
-        best = max([best, *(extend(shelf, query, each) for each in tries)], key=_evidence)
+        best = max([best, *(extend(shelf, query, candidate) for candidate in tries)], key=_evidence)
     return best
 
 
 def rival(shelf: Shelf, query: Query, stretch: Stretch) -> float:
-    """Say how much evidence the same stretch gives where it cannot lie: half a beat or two aside.
+    """Return the evidence of the same stretch at wrong places: half a beat or more aside.
 
-    Music on the same beat is alike wherever a beat meets a beat; the same recording is so at one
-    place only. At most _RIVAL_WORDS in the middle of the stretch are looked at.
+    Music is alike wherever a beat meets a beat; the same recording is alike at one place only. At
+    most _RIVAL_WORDS in the middle of the stretch are compared.
     """
     spare = max(0, stretch.last - stretch.first + 1 - _RIVAL_WORDS) // 2
     place = np.arange(stretch.first + spare, stretch.last + 1 - spare, dtype=np.int64)
@@ -281,8 +282,8 @@ def rival(shelf: Shelf, query: Query, stretch: Stretch) -> float:
     there = np.broadcast_to(place, at.shape)
     line = stretch.line
     wrong = errors(shelf, query, at=at, place=there, shift=line.shift, row=line.row)
-    told = _TOLD[line.shift][wrong]
-    sums = np.cumsum(told, axis=1)
+    gains = _GAIN[line.shift][wrong]
+    sums = np.cumsum(gains, axis=1)
     before = np.concatenate([np.zeros((len(_ASIDE), 1)), sums[:, :-1]], axis=1)
     return max(0.0, float((sums - np.minimum.accumulate(before, axis=1)).max()))
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds known sound in other sound: which signal, where in both, and what was done to it.
+"""Find known audio in other audio: the signal, its place in both, and the alteration.
 
-Searched while it is written: a search takes one look at an immutable tuple of shelves and never
-waits for a writer. New signals come on a shelf of their own; small shelves are joined as they
-become many, so that there are never more than some twenty, and each word is moved as often at most.
+The index is searched while it is written: a search uses an immutable tuple of shelves and never
+waits for a writer. New signals go to a shelf of their own. Small shelves are joined as their number
+grows, so that there are never more than some twenty, and each word is moved at most as often.
 """
 
 import threading
@@ -32,9 +32,9 @@ __all__ = ["MATCH_SCORE", "PROBABLE_SCORE", "SoundFinder"]
 
 
 class SoundFinder:
-    """Holds fingerprints of sound (`aud1`) by key and finds them in others. Thread-safe.
+    """Finds stored audio fingerprints (`aud1`) in others. Thread-safe.
 
-    least_score: finds that are less sure are not told.
+    least_score: minimum score of a result.
     """
 
     form: ClassVar[Mapping[str, np.dtype[Any]]] = FORM
@@ -50,20 +50,20 @@ class SoundFinder:
 
     @property
     def words(self) -> int:
-        """How many words are held, ten a second."""
+        """Return the number of stored words, ten per second."""
         return sum(len(shelf) for shelf in self._shelves)
 
     def put(self, keys: Sequence[int], values: Sequence[bytes]) -> None:
-        """Hold fingerprints from now on, all at once; one whose key is held already is replaced.
+        """Store fingerprints, all at once; a key that exists is replaced.
 
-        Sound that says nothing (silence, a steady tone, under three seconds) is held and never
-        found. raises: FingerprintError, and then nothing is held, if a value is none.
+        Uninformative audio (silence, a steady tone, under three seconds) is stored and never found.
+        raises: FingerprintError if a value is malformed; then none is stored.
         """
         sounds = dict(zip(keys, map(Sound.from_bytes, values), strict=True))
         telling = [
             (key, track)
-            for key, one in sounds.items()
-            for track in map(without_steady, one.tracks)
+            for key, sound in sounds.items()
+            for track in map(without_steady, sound.tracks)
             if track.is_telling
         ]
         with self._writing:
@@ -75,14 +75,14 @@ class SoundFinder:
             self._shelves = _tidied(shelves)
 
     def drop(self, keys: Iterable[int]) -> None:
-        """Hold these no longer; unknown keys are ignored."""
+        """Remove signals; unknown keys are ignored."""
         with self._writing:
             going = self._keys.intersection(keys)
             self._keys -= going
             self._shelves = _tidied(_without(self._shelves, going))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all that is held, as arrays that do not change any more."""
+        """Return all signals as arrays that do not change any more."""
         with self._writing:
             keys, shelves = sorted(self._keys), self._shelves
         if len(shelves) != 1 or not shelves[0].alive.all():
@@ -90,7 +90,7 @@ class SoundFinder:
         return {"held": np.array(keys, np.int64), **as_arrays(shelves[0])}
 
     def take(self, arrays: dict[str, npt.NDArray[Any]]) -> list[int]:
-        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        """Replace all signals by those that `arrays` returned, and return the keys."""
         keys: list[int] = arrays["held"].tolist()
         shelf = shelf_of(arrays)
         with self._writing:
@@ -98,44 +98,46 @@ class SoundFinder:
         return keys
 
     def find(self, value: bytes) -> list[Found]:
-        """Find every signal that sounds in a fingerprint's sound, the surest first.
+        """Find every signal that occurs in the audio of a fingerprint, surest first.
 
-        A signal that is heard several times is found once for each.
-        raises: FingerprintError if the value is none.
+        A signal that occurs several times is returned for each.
+        raises: FingerprintError if the value is malformed.
         """
         sound = Sound.from_bytes(value)
         return self.find_in([track for track in sound.tracks if track.is_telling])
 
     def find_in(self, tracks: Sequence[Track]) -> list[Found]:
-        """Find every signal that sounds in one of several tracks of the same content."""
+        """Find every signal that occurs in one of several tracks of the same content."""
         shelves = self._shelves
-        found: list[Found] = []
+        results: list[Found] = []
         for track in tracks:
             query = Query.of(track)
             for shelf in shelves:
-                found += find_on(shelf, query, least_score=self._least_score)
-        return _once(found)
+                results += find_on(shelf, query, least_score=self._least_score)
+        return _deduplicated(results)
 
 
-def _once(found: list[Found]) -> list[Found]:
-    """Sort finds, and leave out those of a key that lie in a better one of the same key."""
-    kept: dict[int, list[Found]] = {}
-    for one in sorted(found, key=lambda each: (-each.score, each.key)):
-        others = kept.setdefault(one.key, [])
-        if not any(_is_inside(one.query_span, other.query_span) for other in others):
-            others.append(one)
-    return sorted((one for ones in kept.values() for one in ones), key=lambda each: -each.score)
+def _deduplicated(results: list[Found]) -> list[Found]:
+    """Sort results, and remove those inside a better one of the same key."""
+    by_key: dict[int, list[Found]] = {}
+    for result in sorted(results, key=lambda item: (-item.score, item.key)):
+        others = by_key.setdefault(result.key, [])
+        if not any(_is_inside(result.query_span, other.query_span) for other in others):
+            others.append(result)
+    return sorted(
+        (result for chosen in by_key.values() for result in chosen), key=lambda item: -item.score
+    )
 
 
 def _is_inside(span: Span | None, other: Span | None) -> bool:
-    """Tell whether the middle of one span lies in another."""
+    """Whether the middle of a span is in another."""
     if span is None or other is None:
         return False
     return other.start_s <= (span.start_s + span.end_s) / 2 <= other.end_s
 
 
 def _without(shelves: tuple[Shelf, ...], going: set[int]) -> tuple[Shelf, ...]:
-    """Give the shelves as they are when the tracks of some signals are gone."""
+    """Return the shelves without the tracks of these signals."""
     if not going:
         return shelves
     keys = np.fromiter(going, dtype=np.int64, count=len(going))
@@ -146,9 +148,9 @@ def _without(shelves: tuple[Shelf, ...], going: set[int]) -> tuple[Shelf, ...]:
 
 
 def _tidied(shelves: tuple[Shelf, ...]) -> tuple[Shelf, ...]:
-    """Make a shelf anew of which half is gone, and join the last with the one before.
+    """Rebuild shelves of which half is gone, and join the last one with the one before.
 
-    That goes on until each shelf is at least twice as long as the next.
+    Joining continues until each shelf is at least twice as long as the next.
     """
     tidy = []
     for shelf in shelves:

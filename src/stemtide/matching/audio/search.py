@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The search on one shelf: from words that are alike to stretches that are the same sound."""
+"""Search one shelf: from words that are alike to stretches of the same audio."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from stemtide.matching.audio.tables import Candidates, Rows, Shelf, candidates, 
 from stemtide.matching.found import Found, Span
 
 MATCH_SCORE = 45.0
-"""From here on it is the same sound: the score of 5 s with 30 % of their bits wrong, unaltered."""
+"""Score of the same audio: that of 5 s with 30 % of their bits wrong, unaltered."""
 
 PROBABLE_SCORE = 32.0
 """From here on it is told at all. Set where, of 12,000 pairs of unrelated music, speech, crowds and
@@ -25,68 +25,70 @@ Carried on from what was measured: up to 26, false ones halve with every 2.8 bit
 more; true ones are even from 32 to 100. The false grow with the library, the true do not."""
 
 _RIVAL_MOST = 40.0
-"""A loop is alike a beat aside as well: its evidence is large, and loses only so much."""
+"""A loop is also alike a beat aside: its evidence is large, and loses at most this much."""
 
 _ALTERED_COST = 3.0
 _SAME_SPEED = 0.01
 
 _WORTH_EXTENDING = 15.0
-"""In bits: a window with less evidence has never grown into a find."""
+"""In bits: a window with less evidence has never grown into a result."""
 
 _DIAGONAL = 4
 _BLOCK = 200
-"""Of all pairs on so many neighbouring diagonals and in so many half words (ten seconds) of the
-query, one is pursued."""
+"""Of all pairs on this many neighbouring diagonals and in this many half words (ten seconds) of the
+query, one is examined.
+"""
 
 _MOST_A_TRACK = 16
 _MOST_PAIRS = 8192
 _MOST_KEPT = 100_000
 _AT_A_TIME = 256
 _MOST_SPANS = 16
-"""Of one track in one query; and so many pairs of it, and of all tracks, are pursued."""
+"""Limits: results per track and query; pairs per track, and of all tracks."""
 
 
 def find_on(shelf: Shelf, query: Query, *, least_score: float) -> Iterator[Found]:
-    """Find what sounds on a shelf with such a score or more.
+    """Find the signals of a shelf that occur in a query with at least this score.
 
-    1. Pairs of words that are alike, with their neighbours. 2. Windows around them at several
-    speeds. 3. The stretch around the best, laid finely; then the best pair outside of it. 4. What
-    speaks for a stretch, less what speaks for the same a beat aside.
+    1. Find pairs of words that are alike, with their neighbours.
+    2. Compute evidence of windows around them at several speeds.
+    3. Refine the stretch around the best; then take the best pair outside of it.
+    4. Score a stretch by its evidence, minus the evidence of the same stretch a beat aside.
     """
     lines: dict[int, list[tuple[float, Line]]] = {}
-    for pairs in _pursued(shelf, query):
-        for one in _worthwhile(shelf, query, pairs):
-            lines.setdefault(one[1].row, []).append(one)
+    for pairs in _promising_pairs(shelf, query):
+        for weighted_line in _worthwhile(shelf, query, pairs):
+            lines.setdefault(weighted_line[1].row, []).append(weighted_line)
     for of_row in lines.values():
-        of_row.sort(key=lambda one: -one[0])
+        of_row.sort(key=lambda weighted_line: -weighted_line[0])
         lying = [line for _, line in of_row]
         for stretch in _stretches(shelf, query, lying, least=least_score):
             score = _score(stretch, rival=align.rival(shelf, query, stretch))
             if score >= least_score:
-                yield _told(shelf, stretch, score=score)
+                yield _result(shelf, stretch, score=score)
 
 
 def confidence(score: float) -> float:
-    """Say how many finds with such a score are right, 0..1."""
+    """Return the share of results with such a score that are right, 0..1."""
     return float(np.interp(score, *_CALIBRATED))
 
 
-def _pursued(shelf: Shelf, query: Query) -> list[Candidates]:
-    """Collect, of each shift, the pairs that are worth a window: the best few of each diagonal."""
-    asked = query.asked()
-    kept: dict[int, list[Candidates]] = {}
-    for found in candidates(shelf, query.words[0][asked], asked):
-        near = align.near_pairs(shelf, query, found)
+def _promising_pairs(shelf: Shelf, query: Query) -> list[Candidates]:
+    """Return, for each shift, the pairs worth a window: the best few of each diagonal."""
+    half_words = query.asked()
+    by_shift: dict[int, list[Candidates]] = {}
+    for pairs in candidates(shelf, query.words[0][half_words], half_words):
+        near = align.near_pairs(shelf, query, pairs)
         near = near.only(np.flatnonzero(shelf.alive[shelf.rows(near.place)]))
-        same = kept.setdefault(found.shift, [])
+        same = by_shift.setdefault(pairs.shift, [])
         same.append(near)
-        if sum(len(each.at) for each in same) > _MOST_KEPT:  # a loop in both is alike everywhere
+        if sum(len(part.at) for part in same) > _MOST_KEPT:  # a loop in both is alike everywhere
             same[:] = [_best_pairs(shelf, joined(same))]
-    return [_best_pairs(shelf, joined(each)) for each in kept.values()]
+    return [_best_pairs(shelf, joined(part)) for part in by_shift.values()]
 
 
 def _best_pairs(shelf: Shelf, pairs: Candidates) -> Candidates:
-    """Choose the nearest pair of each diagonal, the nearest few of each track, of all so many."""
+    """Return the nearest pair of each diagonal, the nearest few of each track, limited in all."""
     diagonal = (pairs.place - pairs.at // 2) // _DIAGONAL
     block = pairs.at // _BLOCK
     order = np.lexsort((pairs.apart, block, diagonal))
@@ -100,37 +102,37 @@ def _best_pairs(shelf: Shelf, pairs: Candidates) -> Candidates:
 
 
 def _is_first(*columns: Rows) -> Heard:
-    """Tell which lines of sorted columns differ from the line before."""
+    """Return which lines of sorted columns differ from the line before."""
     first = np.ones(len(columns[0]), dtype=np.bool_)
     first[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
     return first
 
 
 def _worthwhile(shelf: Shelf, query: Query, pairs: Candidates) -> Iterator[tuple[float, Line]]:
-    """Give the lines through pairs around which a window has some evidence, with that."""
+    """Yield lines through pairs around which a window has some evidence, with that evidence."""
     for start in range(0, len(pairs.at), _AT_A_TIME):
         part = slice(start, start + _AT_A_TIME)
         at, place = pairs.at[part], pairs.place[part]
         evidence, speed = align.best_windows(shelf, query, at=at, place=place, shift=pairs.shift)
-        for one in np.flatnonzero(evidence >= _WORTH_EXTENDING).tolist():
-            row = int(shelf.rows(place[one : one + 1])[0])
-            line = Line(row, pairs.shift, float(at[one]), int(place[one]), float(speed[one]))
-            yield float(evidence[one]), line
+        for index in np.flatnonzero(evidence >= _WORTH_EXTENDING).tolist():
+            row = int(shelf.rows(place[index : index + 1])[0])
+            line = Line(row, pairs.shift, float(at[index]), int(place[index]), float(speed[index]))
+            yield float(evidence[index]), line
 
 
 def _stretches(shelf: Shelf, query: Query, lines: list[Line], *, least: float) -> list[Stretch]:
-    """Lay the lines of one track, best first, leaving out what lies in a stretch that was found."""
-    found: list[Stretch] = []
+    """Refine the lines of one track, best first, skipping those in a stretch found before."""
+    stretches: list[Stretch] = []
     for line in lines:
-        if len(found) == _MOST_SPANS:
+        if len(stretches) == _MOST_SPANS:
             break
-        if any(_covers(stretch, line.at) for stretch in found):
+        if any(_covers(stretch, line.at) for stretch in stretches):
             continue
         stretch = align.refine(shelf, query, line)
         middle = float(stretch.line.at_of(np.array((stretch.first + stretch.last) // 2)))
-        if stretch.evidence >= least and not any(_covers(s, middle) for s in found):
-            found.append(stretch)
-    return found
+        if stretch.evidence >= least and not any(_covers(s, middle) for s in stretches):
+            stretches.append(stretch)
+    return stretches
 
 
 def _covers(stretch: Stretch, at: float) -> bool:
@@ -139,16 +141,16 @@ def _covers(stretch: Stretch, at: float) -> bool:
 
 
 def _score(stretch: Stretch, *, rival: float) -> float:
-    """Say what speaks for a stretch beyond what speaks for the same a beat aside.
+    """Return the evidence of a stretch beyond that of the same stretch a beat aside.
 
-    To find it altered in a way is a chance more that unrelated sound meets: that costs some bits.
+    Each kind of alteration that is tried is one more chance of a false match: it costs some bits.
     """
     line = stretch.line
     altered = (line.shift != 0) + (abs(line.speed - 1) > _SAME_SPEED)
     return stretch.evidence - min(rival, _RIVAL_MOST) - _ALTERED_COST * altered
 
 
-def _told(shelf: Shelf, stretch: Stretch, *, score: float) -> Found:
+def _result(shelf: Shelf, stretch: Stretch, *, score: float) -> Found:
     line = stretch.line
     first, last = line.at_of(np.array([stretch.first, stretch.last])) / (2 * WORDS_PER_S)
     low = int(shelf.bounds[line.row])

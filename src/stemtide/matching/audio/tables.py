@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which stored words are like a word of the query: arrays that are made once and never changed.
+"""Find stored words that are like a word of the query, in immutable arrays.
 
-A shelf holds the words of many tracks one after the other, and two tables of where they lie: one by
-their lowest bits, one by their highest. Neighbouring bits tend to be wrong together, so that even
-of a word with nine wrong bits of 32 one end is often right but for a bit: both tables are asked for
-every value within one bit. docs/understand/matching.md gives how often that meets what is there.
+A shelf holds the words of many tracks one after the other, and two tables of their places: one by
+their lowest bits, one by their highest. Neighbouring bits tend to be wrong together, so even in a
+word with nine wrong bits of 32, one end often has at most one: both tables are searched for every
+value within one bit. docs/understand/matching.md gives the recall.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,19 +21,21 @@ Keys = npt.NDArray[np.int64]
 Offsets = npt.NDArray[np.int32]
 
 SHIFTS = (0, -1, 1)
-"""By how many bits a query's words are shifted: a bit is a semitone. The lowest bits are the lowest
-bands, so a query that sounds a semitone higher than the signal is shifted by -1."""
+"""Number of bits by which a query's words are shifted: a bit is a semitone. The lowest bits are the
+lowest bands, so a query that is a semitone higher than the signal is shifted by -1.
+"""
 
 WITHIN_BITS = 9
-"""Words further apart are no candidates."""
+"""Maximum distance of candidate words."""
 
 _FEWEST_BITS, _MOST_BITS = 10, 24
 _BUCKET_BITS = 2
-"""Tables ask for so many bits that a bucket holds some 2**_BUCKET_BITS words."""
+"""The bits of a table are chosen so that a bucket holds some 2**_BUCKET_BITS words."""
 
 _BUCKET_MOST = 64
-"""Of a bucket that holds far more than others only so many words (and as many times the average)
-are looked at: the words of a sound that was stored on purpose to be met by everything."""
+"""Of a bucket that holds far more than others, only this many words (and as many times the average)
+are examined: such words are of audio that was stored on purpose to match everything.
+"""
 
 _BATCH = 128
 
@@ -48,17 +50,17 @@ FORM: Mapping[str, np.dtype[Any]] = {
     "high_starts": np.dtype("<i4"),
     "high_places": np.dtype("<i4"),
 }
-"""The arrays that sounds can be kept as; held: the keys of all, also of those that say nothing."""
+"""The arrays in which audio is saved; held: the keys of all, also of uninformative audio."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Pairs of words that are alike in one shift; each array (k,) int64, one line a pair.
+    """Pairs of words that are alike in one shift; each array is (k,) int64, one element per pair.
 
-    shift: by how many bits the query's words were shifted.
+    shift: number of bits by which the query's words were shifted.
     at:    the query's word, counted in half words from its beginning.
     place: the stored word, on its shelf.
-    apart: how many bits they differ in; with neighbours, once those were counted.
+    apart: number of bits that differ; including neighbours, once those were counted.
     """
 
     shift: int
@@ -67,17 +69,17 @@ class Candidates:
     apart: Rows
 
     def only(self, those: npt.NDArray[np.intp]) -> "Candidates":
-        """Give some of them."""
+        """Return some of the pairs."""
         return Candidates(self.shift, self.at[those], self.place[those], self.apart[those])
 
 
 def joined(several: Sequence[Candidates]) -> Candidates:
-    """Put candidates of the same shift, one at least, together."""
+    """Concatenate candidates of the same shift, at least one."""
     return Candidates(
         several[0].shift,
-        np.concatenate([each.at for each in several]),
-        np.concatenate([each.place for each in several]),
-        np.concatenate([each.apart for each in several]),
+        np.concatenate([part.at for part in several]),
+        np.concatenate([part.place for part in several]),
+        np.concatenate([part.apart for part in several]),
     )
 
 
@@ -97,11 +99,11 @@ class _Table:
 class Shelf:
     """Tracks of signals, side by side.
 
-    keys:   (r,) int64, whose signal each track is.
+    keys:   (r,) int64, the signal of each track.
     bounds: (r + 1,) int64: track i is words[bounds[i] : bounds[i + 1]].
     words:  (n,) uint32; n < 2**31.
     heard:  (n,) bool.
-    alive:  (r,) bool, False for what was dropped or replaced.
+    alive:  (r,) bool, False if dropped or replaced.
     """
 
     keys: Keys
@@ -116,26 +118,26 @@ class Shelf:
         return len(self.words)
 
     def rows(self, places: Rows) -> Rows:
-        """Tell on which track each place lies."""
+        """Return the track of each place."""
         rows: Rows = np.searchsorted(self.bounds, places, side="right") - 1
         return rows
 
 
 def make_shelf(keys: Sequence[int], tracks: Sequence[Track]) -> Shelf:
-    """Put tracks side by side; keys[i] is the signal of tracks[i]."""
+    """Build a shelf of tracks; keys[i] is the signal of tracks[i]."""
     sizes = np.array([len(track.words) for track in tracks], dtype=np.int64)
     return _shelve(
         np.array(keys, dtype=np.int64),
         sizes,
         np.concatenate(
-            [np.empty(0, np.uint32), *(np.where(one.heard, one.words, 0) for one in tracks)]
+            [np.empty(0, np.uint32), *(np.where(track.heard, track.words, 0) for track in tracks)]
         ),
         np.concatenate([np.empty(0, np.bool_), *(track.heard for track in tracks)]),
     )
 
 
 def as_arrays(shelf: Shelf) -> dict[str, npt.NDArray[Any]]:
-    """Give a shelf on which everything is alive, as arrays: see FORM."""
+    """Return a shelf without dropped tracks as arrays: see FORM."""
     low, high = shelf.tables
     return {
         "keys": shelf.keys,
@@ -150,7 +152,7 @@ def as_arrays(shelf: Shelf) -> dict[str, npt.NDArray[Any]]:
 
 
 def shelf_of(arrays: dict[str, npt.NDArray[Any]]) -> Shelf:
-    """Give the shelf that `as_arrays` was given."""
+    """Return the shelf of arrays from `as_arrays`."""
     words, keys = arrays["words"], arrays["keys"]
     bits = _bits_of(len(words))
     tables = (
@@ -162,13 +164,13 @@ def shelf_of(arrays: dict[str, npt.NDArray[Any]]) -> Shelf:
 
 
 def join_shelves(shelves: Sequence[Shelf]) -> Shelf:
-    """Put what is alive on several shelves on one."""
-    kept = [np.repeat(shelf.alive, np.diff(shelf.bounds)) for shelf in shelves]
+    """Join the live tracks of several shelves in one."""
+    masks = [np.repeat(shelf.alive, np.diff(shelf.bounds)) for shelf in shelves]
     return _shelve(
         np.concatenate([shelf.keys[shelf.alive] for shelf in shelves]),
         np.concatenate([np.diff(shelf.bounds)[shelf.alive] for shelf in shelves]),
-        np.concatenate([shelf.words[keep] for shelf, keep in zip(shelves, kept, strict=True)]),
-        np.concatenate([shelf.heard[keep] for shelf, keep in zip(shelves, kept, strict=True)]),
+        np.concatenate([shelf.words[keep] for shelf, keep in zip(shelves, masks, strict=True)]),
+        np.concatenate([shelf.heard[keep] for shelf, keep in zip(shelves, masks, strict=True)]),
     )
 
 
@@ -197,37 +199,37 @@ def _make_table(words: Words, heard: Heard, *, bits: int, right: int) -> _Table:
 
 
 def shifted(words: Words, shift: int) -> Words:
-    """Shift words towards the highest bit; bits that come from beyond the end are 0."""
+    """Shift words towards the highest bit; bits from beyond the end are 0."""
     moved: Words = words << np.uint32(shift) if shift >= 0 else words >> np.uint32(-shift)
     return moved
 
 
 def known_bits(shift: int) -> np.uint32:
-    """Mask the bits that are still known after a shift."""
+    """Return a mask of the bits that are still known after a shift."""
     every = 0xFFFF_FFFF
     return np.uint32(every << shift & every if shift >= 0 else every >> -shift)
 
 
 def candidates(shelf: Shelf, words: Words, at: Rows) -> Iterator[Candidates]:
-    """Find stored words that are like words of the query, in every shift, a batch at a time.
+    """Find stored words that are like words of the query, in every shift, batch by batch.
 
-    words: (q,) uint32; at: (q,) int64, where each lies in the query.
+    words: (q,) uint32; at: (q,) int64, position of each in the query.
     """
     for start in range(0, len(words), _BATCH):
         part = slice(start, start + _BATCH)
         for shift in SHIFTS:
-            known = known_bits(shift)
+            mask = known_bits(shift)
             moved = shifted(words[part], shift)
             for table in shelf.tables:
-                yield _alike(shelf, table, moved, at[part], shift=shift, known=known)
+                yield _alike(shelf, table, moved, at[part], shift=shift, mask=mask)
 
 
 def _alike(
-    shelf: Shelf, table: _Table, words: Words, at: Rows, *, shift: int, known: np.uint32
+    shelf: Shelf, table: _Table, words: Words, at: Rows, *, shift: int, mask: np.uint32
 ) -> Candidates:
-    """Look one table up for each word and what is within a bit of it; unknown bits are both."""
+    """Look up each word, and values within a bit of it, in one table; unknown bits are both."""
     lowest = np.uint32((1 << shelf.bits) - 1)
-    flips = _flips(shelf.bits, (int(~known) >> table.right) & int(lowest))
+    flips = _flips(shelf.bits, (int(~mask) >> table.right) & int(lowest))
     values = ((words >> np.uint32(table.right)) & lowest)[:, None] ^ flips
     first = table.starts[values].ravel()
     most = _BUCKET_MOST + _BUCKET_MOST * (len(shelf) >> shelf.bits)
@@ -235,7 +237,7 @@ def _alike(
     before = np.cumsum(size) - size
     place = table.places[np.repeat(first - before, size) + np.arange(int(size.sum()))]
     query = np.repeat(np.arange(len(words)), size.reshape(values.shape).sum(axis=1))
-    apart = np.bitwise_count((shelf.words[place] ^ words[query]) & known)
+    apart = np.bitwise_count((shelf.words[place] ^ words[query]) & mask)
     near = np.flatnonzero(apart <= WITHIN_BITS)
     return Candidates(
         shift=shift,
@@ -246,7 +248,7 @@ def _alike(
 
 
 def _flips(bits: int, unknown: int) -> Words:
-    """List what a value may be changed by: any unknown bits, and at most one known."""
+    """Return the changes to try on a value: any unknown bits, and at most one known bit."""
     singles = [0] + [1 << bit for bit in range(bits) if not unknown >> bit & 1]
     free = [0]
     for bit in range(bits):

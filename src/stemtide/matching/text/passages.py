@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which known texts share passages with a text, however much else surrounds them.
+"""Find known texts that share passages with a text, however much else surrounds them.
 
-An inverted index over the sketches of texts (format txt1): sorted grams, and beside each the text
-that it is in. Grams that say nothing do not count: those of the bundled boilerplate
-(passages_background.txt), and those that stand in many texts that are otherwise different.
-docs/decide/0017 says why, and where the numbers come from.
+An inverted index over the sketches of texts (format txt1): sorted grams, each with the text that
+it is in. Uninformative grams do not count: those of the bundled boilerplate
+(passages_background.txt), and those in many texts that are otherwise different.
+docs/decide/0017 gives the reasons, and the source of the numbers.
 
 source: Broder, "On the resemblance and containment of documents" (1997); O'Neil et al., "The
         log-structured merge-tree" (1996) for segments that are merged as they grow.
@@ -26,17 +26,17 @@ from stemtide.matching.found import Found
 from stemtide.matching.text.segments import FORM, Segment, Texts, compact, merge, segment_of
 
 FEWEST_SHARED = 3
-"""Telling grams that two texts must share: one in four is kept, so about a dozen words and more."""
+"""Telling grams that two texts must share: one in four is kept, so about a dozen words."""
 
 QUOTE_BELOW = 0.05
-"""A find that holds less than this share of the signal is a quote of it, not a copy."""
+"""A result with less than this share of the signal is a quote of it, not a copy."""
 
 MOST = 0.5
-"""A text that shares at least half of its grams is, for the most part, what it shares."""
+"""A text that shares at least half of its grams consists mostly of the shared passage."""
 
 COMMON_IN_TEXTS = 16
 COMMON_IN_SHARE = 0.02
-"""A gram is common when more different texts than both of these hold it."""
+"""A gram is common if more different texts than both of these have it."""
 
 _OWNERS_A_GRAM = 4096
 _PAIRS_A_FIND = 20_000_000
@@ -51,11 +51,11 @@ and on pairs of 8,871 short unrelated texts 0.59 and more."""
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """What a text shares with a signal.
+    """The text that a query shares with a signal.
 
     telling:   shared grams that count; shared: all shared grams.
-    of_query:  share of the text's grams that the signal has, 0..1.
-    of_signal: share of the signal's grams that the text has, 0..1.
+    of_query:  share of the query's grams that the signal has, 0..1.
+    of_signal: share of the signal's grams that the query has, 0..1.
     """
 
     key: int
@@ -66,7 +66,7 @@ class Passage:
 
     @property
     def words(self) -> str:
-        """How they relate: "" a copy, "quote", "excerpt", "embedded" or "passage"."""
+        """Return the relation: "" for a copy, "quote", "excerpt", "embedded" or "passage"."""
         if self.of_signal < QUOTE_BELOW:
             return "quote"
         if self.of_query >= MOST:
@@ -74,7 +74,7 @@ class Passage:
         return "embedded" if self.of_signal >= MOST else "passage"
 
     def to_found(self) -> Found:
-        """The same as every finder tells it; the score is the number of telling grams."""
+        """Return the result type of all finders; the score is the number of telling grams."""
         return Found(
             key=self.key,
             score=float(self.telling),
@@ -84,17 +84,16 @@ class Passage:
 
 
 def confidence_of(telling: int) -> float:
-    """The share of finds with so many telling grams that share a passage, as measured."""
+    """Return the share of results with this many telling grams that are right, as measured."""
     return max((sure for least, sure in _CONFIDENCE if telling >= least), default=0.0)
 
 
 class PassageFinder:
     """Finds the known texts that share passages with a text.
 
-    Use it from as many threads as you like: a find sees the texts as they were when it began, and
-    waits for nobody.
+    Thread-safe: a search sees the texts as they were when it began, and never waits.
 
-    background: sketches of further texts whose grams count for nothing.
+    background: sketches of further texts whose grams do not count.
     """
 
     form: ClassVar[Mapping[str, np.dtype[Any]]] = FORM
@@ -112,9 +111,9 @@ class PassageFinder:
         return len(self._slots)
 
     def put(self, keys: Sequence[int], values: Sequence[bytes]) -> None:
-        """Hold these texts; one of a key that is held already takes its place.
+        """Store texts; a text whose key exists is replaced.
 
-        raises: FingerprintError if a value is no sketch; then nothing has changed.
+        raises: FingerprintError if a value is not a sketch; then nothing changes.
         """
         prints = [TextPrint.from_bytes(value) for value in values]
         latest = dict(zip(keys, prints, strict=True))
@@ -130,14 +129,14 @@ class PassageFinder:
             self._publish(merge(segments), texts)
 
     def drop(self, keys: Iterable[int]) -> None:
-        """Hold these texts no longer; keys that are not held are ignored."""
+        """Remove texts; unknown keys are ignored."""
         with self._writing:
             gone = [self._slots.pop(key) for key in set(keys) if key in self._slots]
             if gone:
                 self._publish(self._segments, self._texts.without(gone))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all that is held, as arrays that do not change any more."""
+        """Return all texts as arrays that do not change any more."""
         with self._writing:
             segments, texts = self._segments, self._texts
             if len(segments) != 1 or texts.held < texts.count:
@@ -146,7 +145,7 @@ class PassageFinder:
         return {"rows": texts.rows[: texts.count], "grams": grams, "slots": slots}
 
     def take(self, arrays: dict[str, npt.NDArray[Any]]) -> list[int]:
-        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        """Replace all texts by those that `arrays` returned, and return the keys."""
         texts = Texts.of(arrays["rows"], grams=len(arrays["grams"]))
         with self._writing:
             self._slots = {key: slot for slot, key in enumerate(texts.keys)}
@@ -156,17 +155,17 @@ class PassageFinder:
         return texts.keys
 
     def find(self, value: bytes) -> list[Found]:
-        """Return the texts that share passages with this one, the most shared first.
+        """Return the texts that share passages with this one, largest share first.
 
-        raises: FingerprintError if the value is no sketch.
+        raises: FingerprintError if the value is not a sketch.
         """
         return [passage.to_found() for passage in self.passages(TextPrint.from_bytes(value))]
 
     def passages(self, query: TextPrint) -> list[Passage]:
-        """Say what a text shares with each known text; the most shared first.
+        """Return the overlap of a text with each known text, largest first.
 
         1. Look up the owners of each gram, of the first 4096 texts that hold it.
-        2. Tell common grams from telling ones.
+        2. Separate common grams from telling ones.
         3. Count both for each text, and keep those with enough telling ones.
         """
         segments, texts = self._published
@@ -178,13 +177,13 @@ class PassageFinder:
         slots, index = np.unique(owners, return_inverse=True)
         shared = np.bincount(index)
         telling = np.bincount(index, weights=~is_common[places]).astype(np.int64)
-        found = [
+        results = [
             _passage(
                 query, texts, slot=int(slots[at]), shared=int(shared[at]), telling=int(telling[at])
             )
             for at in np.flatnonzero(telling >= FEWEST_SHARED)
         ]
-        return sorted(found, key=lambda one: (-one.telling, one.key))
+        return sorted(results, key=lambda passage: (-passage.telling, passage.key))
 
     def _publish(self, segments: tuple[Segment, ...], texts: Texts) -> None:
         if texts.is_half_gone:
@@ -197,7 +196,7 @@ class PassageFinder:
 def _look_up(
     grams: Grams, segments: tuple[Segment, ...], texts: Texts
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
-    """Return (places of query grams, slots of texts that hold them), pair by pair."""
+    """Return (indexes of query grams, slots of texts that hold them), pair by pair."""
     ranges = [segment.ranges(grams) for segment in segments]
     hits = sum(int(np.count_nonzero(ends > starts)) for starts, ends in ranges)
     most = min(_OWNERS_A_GRAM, max(COMMON_IN_TEXTS + 1, _PAIRS_A_FIND // max(1, hits)))
@@ -217,10 +216,10 @@ def _look_up(
 def _common(
     places: npt.NDArray[np.int64], owners: npt.NDArray[np.uint32], texts: Texts, *, size: int
 ) -> npt.NDArray[np.bool_]:
-    """Which grams stand in many texts that are otherwise different: (size,) bool.
+    """Return which grams are in many texts that are otherwise different: (size,) bool.
 
-    Variants of one text mostly share their smallest gram, so texts that have the same smallest one
-    count once; or the hundred versions of one manifesto would make each other common.
+    Variants of one text mostly share their smallest gram, so texts with the same smallest gram
+    count once; otherwise a hundred versions of one manifesto would make each other common.
     """
     most = max(COMMON_IN_TEXTS, int(COMMON_IN_SHARE * texts.held))
     is_suspect: npt.NDArray[np.bool_] = np.bincount(places, minlength=size) > most
@@ -238,16 +237,16 @@ def _common(
 
 
 def _is_in(grams: Grams, others: Grams) -> npt.NDArray[np.bool_]:
-    """Which of some grams are among others, which ascend."""
+    """Return, for each gram, whether it is among others, which are ascending."""
     if not len(others):
         return np.zeros(len(grams), np.bool_)
     at = np.minimum(np.searchsorted(others, grams), len(others) - 1)
-    found: npt.NDArray[np.bool_] = others[at] == grams
-    return found
+    is_member: npt.NDArray[np.bool_] = others[at] == grams
+    return is_member
 
 
 def _passage(query: TextPrint, texts: Texts, *, slot: int, shared: int, telling: int) -> Passage:
-    """Work out the shares, on the grams that both samples would keep."""
+    """Compute the shares, from the grams that both samples would keep."""
     row = texts.rows[slot]
     rate_bits = int(row["rate"])
     of_query = len(below_rate(query.grams, rate_bits))
@@ -264,8 +263,8 @@ def _passage(query: TextPrint, texts: Texts, *, slot: int, shared: int, telling:
 
 @cache
 def bundled_background() -> Grams:
-    """The grams of the bundled boilerplate, paragraph by paragraph, ascending."""
+    """Return the grams of the bundled boilerplate, paragraph by paragraph, ascending."""
     text = files("stemtide.matching.text").joinpath("background.txt").read_text("utf-8")
     paragraphs = [part for part in text.split("\n\n") if not part.startswith("#")]
-    each = [grams_of(read_alike(part, max_chars=len(part) * 20)[0]) for part in paragraphs]
-    return np.unique(np.concatenate(each))
+    grams = [grams_of(read_alike(part, max_chars=len(part) * 20)[0]) for part in paragraphs]
+    return np.unique(np.concatenate(grams))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arrays that a search for passages reads: what is published is never changed."""
+"""Immutable arrays of the search for passages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,12 +21,12 @@ _ROW = np.dtype(
 
 
 FORM = {"rows": _ROW, "grams": np.dtype("<u8"), "slots": np.dtype("<u4")}
-"""The arrays that texts can be kept as."""
+"""The arrays in which texts are saved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Grams in ascending order, and beside each the slot of the text that holds it.
+    """Grams in ascending order, each with the slot of the text that holds it.
 
     grams: (n,) uint64; slots: (n,) uint32.
     """
@@ -38,7 +38,7 @@ class Segment:
         return len(self.grams)
 
     def ranges(self, grams: Grams) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return where the rows of each gram begin and end."""
+        """Return the first row, and the row after the last, of each gram."""
         starts = np.searchsorted(self.grams, grams, side="left")
         ends = np.searchsorted(self.grams, grams, side="right")
         return starts.astype(np.int64), ends.astype(np.int64)
@@ -46,14 +46,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What is known of each text, by slot. Slots are given in order and not used again.
+    """Facts about each text, by slot. Slots are assigned in order and not reused.
 
-    The arrays have room beyond `count` that only the next writer fills, so that one more text does
-    not copy them all; what readers of this object see stays as it is.
+    The arrays have room beyond `count` that only the next writer fills, so that adding a text does
+    not copy them all; readers of this object never see a change.
 
     rows:    (room,) of _ROW.
     is_held: (room,) bool, false once the text was dropped or replaced.
-    held:    texts that are; grams, grams_held: of all in the segments, and of those texts.
+    held:    number of stored texts; grams: in all segments; grams_held: of the stored texts.
     """
 
     rows: npt.NDArray[np.void]
@@ -65,36 +65,36 @@ class Texts:
 
     @classmethod
     def none(cls) -> Self:
-        """No texts yet."""
+        """Return an object without texts."""
         return cls(np.zeros(_FIRST_ROOM, _ROW), np.zeros(_FIRST_ROOM, np.bool_))
 
     @classmethod
     def of(cls, rows: npt.NDArray[np.void], *, grams: int) -> Self:
-        """Texts that are all held, with so many grams."""
+        """Return texts that are all stored, with this many grams."""
         count = len(rows)
         return cls(rows, np.ones(count, np.bool_), count, count, grams, grams)
 
     @property
     def smallest(self) -> Grams:
-        """The smallest gram of each text, by slot."""
+        """Return the smallest gram of each text, by slot."""
         smallest: Grams = self.rows["smallest"]
         return smallest
 
     @property
     def keys(self) -> list[int]:
-        """The caller's numbers, by slot."""
+        """Return the caller's numbers, by slot."""
         keys: list[int] = self.rows["key"][: self.count].tolist()
         return keys
 
     @property
     def is_half_gone(self) -> bool:
-        """Whether most of what the segments hold is of texts that are no longer held."""
+        """Whether most rows of the segments belong to texts that were dropped."""
         return self.count > _FIRST_ROOM and (
             self.grams_held * 2 < self.grams or self.held * 2 < self.count
         )
 
     def with_more(self, keys: Sequence[int], prints: Sequence[TextPrint]) -> Self:
-        """These texts and some more, in the slots from `count` on."""
+        """Return these texts and more, in the slots from `count` on."""
         end = self.count + len(keys)
         rows, is_held = self.rows, self.is_held
         if end > len(rows):
@@ -102,11 +102,11 @@ class Texts:
             rows = np.concatenate((rows, np.zeros(room, _ROW)))
             is_held = np.concatenate((is_held, np.zeros(room, np.bool_)))
         rows[self.count : end] = [
-            (key, one.grams[0] if len(one.grams) else 0, len(one.grams), one.rate_bits)
-            for key, one in zip(keys, prints, strict=True)
+            (key, sketch.grams[0] if len(sketch.grams) else 0, len(sketch.grams), sketch.rate_bits)
+            for key, sketch in zip(keys, prints, strict=True)
         ]
         is_held[self.count : end] = True
-        grams = sum(len(one.grams) for one in prints)
+        grams = sum(len(sketch.grams) for sketch in prints)
         return replace(
             self,
             rows=rows,
@@ -118,7 +118,7 @@ class Texts:
         )
 
     def without(self, slots: Sequence[int]) -> Self:
-        """These texts, those of some slots no longer held."""
+        """Return these texts with some slots dropped."""
         if not slots:
             return self
         is_held = self.is_held.copy()
@@ -133,17 +133,17 @@ class Texts:
 
 
 def segment_of(prints: Sequence[TextPrint], *, first_slot: int) -> Segment:
-    """Put the grams of some texts in order; their slots count up from the first."""
-    sizes = [len(one.grams) for one in prints]
+    """Return a segment with the grams of texts; their slots count up from the first."""
+    sizes = [len(sketch.grams) for sketch in prints]
     slots = np.repeat(np.arange(first_slot, first_slot + len(prints), dtype=np.uint32), sizes)
-    return _in_order(np.concatenate([one.grams for one in prints]), slots)
+    return _in_order(np.concatenate([sketch.grams for sketch in prints]), slots)
 
 
 def merge(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     """Merge the last segments until each is at least twice as long as the one after it.
 
-    So there are few of them, and each gram is copied only as often as the logarithm
-    of their number.
+    So there are few segments, and each gram is copied only as often as the logarithm of their
+    number.
     """
     merged = list(segments)
     while len(merged) > 1 and len(merged[-2]) < 2 * len(merged[-1]):
@@ -158,20 +158,20 @@ def merge(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
 
 
 def compact(segments: tuple[Segment, ...], texts: Texts) -> tuple[tuple[Segment, ...], Texts]:
-    """Leave out all texts that are no longer held, and number the slots anew."""
-    kept = np.flatnonzero(texts.is_held[: texts.count])
+    """Remove all texts that are no longer stored, and renumber the slots."""
+    remaining = np.flatnonzero(texts.is_held[: texts.count])
     renumbered = np.zeros(texts.count, np.uint32)
-    renumbered[kept] = np.arange(len(kept), dtype=np.uint32)
+    renumbered[remaining] = np.arange(len(remaining), dtype=np.uint32)
     grams, slots = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint32)]
     for segment in segments:
         is_held = texts.is_held[segment.slots]
         grams.append(segment.grams[is_held])
         slots.append(renumbered[segment.slots[is_held]])
     return (_in_order(np.concatenate(grams), np.concatenate(slots)),), Texts(
-        rows=texts.rows[kept],
-        is_held=np.ones(len(kept), np.bool_),
-        count=len(kept),
-        held=len(kept),
+        rows=texts.rows[remaining],
+        is_held=np.ones(len(remaining), np.bool_),
+        count=len(remaining),
+        held=len(remaining),
         grams=texts.grams_held,
         grams_held=texts.grams_held,
     )

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find known videos in a video, however altered, and say where they lie in it.
+"""Find known videos in a video, however altered, and locate them in it.
 
 1. Every hash of the query is turned eight ways; pairs of frames that are near in their coarsest
-   bits (`alignment_candidates`) name the signals worth a closer look.
-2. For the likeliest of them, offsets and speeds that those pairs ask for are tried, and the
+   bits (`alignment_candidates`) select the signals to align.
+2. For the likeliest of them, the offsets and speeds that those pairs suggest are tried, and the
    evidence of all frames is summed along each (`alignment_score`).
-3. Stretches with enough evidence are told, each with what it took to meet.
+3. Stretches with enough evidence are returned, each with the alteration that it implies.
 """
 
 import math
@@ -23,7 +23,7 @@ from stemtide.matching.video.candidates import WITHIN_BITS, near
 from stemtide.matching.video.store import FORM, FrameStore, Snapshot
 
 LEAST_SCORE = 7.0
-"""Stretches with less evidence are not told."""
+"""Minimum evidence of a stretch."""
 
 FALSE_AT_LEAST = 1e-4
 FALSE_DECADE = 3.0
@@ -37,14 +37,16 @@ MOST_SPANS = 8
 _MOST_GROUPS = 96
 _MOST_OF_ONE = 6
 _AGAIN = 0.7
-"""So many combinations of view, turn and view of the signal are aligned, and of one signal; each
-further one of a signal is worth less."""
+"""Number of combinations of view, turn and view of the signal that are aligned, in all and per
+signal; each further one of a signal is worth less by this factor.
+"""
 _LEAST_EVIDENCE = 0.5
 _LEAST_NOVELTY = 0.1
 _OVERLAP = 0.5
 _SEEN_INVERTED = (0, 5)
-"""Inverted pictures are looked for upright and mirrored only: more would double the chances of a
-false find for what nobody does."""
+"""Inverted pictures are searched for upright and mirrored only: more would double the chance of a
+false match for an alteration that hardly occurs.
+"""
 
 _MIRRORED = 5
 
@@ -53,11 +55,11 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Hits:
-    """Pairs of near frames: which frame of the query, how it was turned, which frame held.
+    """Pairs of near frames: the query's frame, its turn, and the stored frame.
 
-    view:    place of the query's view; frame: place of the frame in that view.
+    view:    index of the query's view; frame: index of the frame in that view.
     variant: turn, plus 8 if inverted.
-    row:     place of the frame held; evidence: of the pair, weighted by novelty.
+    row:     index of the stored frame; evidence: of the pair, weighted by novelty.
     """
 
     view: Places
@@ -78,7 +80,7 @@ class _Hits:
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One view of the query, in the order of time, turned eight ways."""
+    """One view of the query, in order of time, turned eight ways."""
 
     view: View
     hashes: tuple[NDArray[np.uint8], ...]
@@ -100,7 +102,7 @@ class _Side:
 
 
 class VideoFinder:
-    """Finds the videos held in fingerprints of videos. Thread-safe; find waits for no writer."""
+    """Finds stored videos by fingerprints. Thread-safe; find does not wait for writers."""
 
     form: ClassVar[Mapping[str, np.dtype[Any]]] = FORM
 
@@ -113,82 +115,85 @@ class VideoFinder:
 
     @property
     def frames(self) -> int:
-        """How many hashes of frames are held, with those that have gone but were not tidied."""
+        """Return the number of stored frame hashes, including dropped ones not yet compacted."""
         return self._store.now.rows
 
     def put(self, keys: Many[int], values: Many[bytes]) -> None:
-        """Hold signals from now on, all at once; the same key again replaces.
+        """Store signals, all at once; a key that exists is replaced.
 
         values: `VideoPrint.to_bytes()` of each.
-        raises: FingerprintError, and then nothing is held, if one is malformed.
+        raises: FingerprintError if one is malformed; then none is stored.
         """
         self._store.put(keys, [VideoPrint.from_bytes(value) for value in values])
 
     def drop(self, keys: Iterable[int]) -> None:
-        """Hold these signals no longer; unknown keys are ignored."""
+        """Remove signals; unknown keys are ignored."""
         self._store.drop(keys)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all that is held, as arrays that do not change any more."""
+        """Return all signals as arrays that do not change any more."""
         return self._store.arrays()
 
     def take(self, arrays: dict[str, NDArray[Any]]) -> list[int]:
-        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        """Replace all signals by those that `arrays` returned, and return the keys."""
         return self._store.take(arrays)
 
     def find(self, value: bytes) -> list[Found]:
         """Find every stretch of a video that is a stretch of a signal, best first.
 
-        A signal is told once for each stretch, at most MOST_SPANS times.
+        Returns one result per stretch, at most MOST_SPANS per signal.
         raises: FingerprintError if the value is malformed.
         """
         return self.find_in(VideoPrint.from_bytes(value))
 
     def find_in(self, query: VideoPrint) -> list[Found]:
-        """Do as `find`, with the fingerprint already read."""
-        held = self._store.now
+        """Run `find` on a fingerprint that is already parsed."""
+        snapshot = self._store.now
         sides = _sides(query)
-        if not held.rows or not sides:
+        if not snapshot.rows or not sides:
             return []
-        found: list[tuple[int, _Stretch]] = []
-        for pair in _likeliest(_near_pairs(sides, held), held):
-            found.extend(self._align(sides, held, pair))
-        return _told(found, held=len(self._store))
+        stretches: list[tuple[int, _Stretch]] = []
+        for pair in _likeliest(_near_pairs(sides, snapshot), snapshot):
+            stretches.extend(self._align(sides, snapshot, pair))
+        return _results(stretches, signals=len(self._store))
 
     def _align(
-        self, sides: list[_Side], held: Snapshot, pair: _Hits
+        self, sides: list[_Side], snapshot: Snapshot, pair: _Hits
     ) -> list[tuple[int, "_Stretch"]]:
-        """Align one view of the query, one way round, with one view of one signal."""
+        """Align one view of the query, in one orientation, with one view of one signal."""
         side, variant = sides[int(pair.view[0])], int(pair.variant[0])
-        place = int(held.frames["sequence"][pair.row[0]])
-        row = held.sequences[place]
+        place = int(snapshot.frames["sequence"][pair.row[0]])
+        row = snapshot.sequences[place]
         start, stop = int(row["start"]), int(row["stop"])
         lines = score.find_lines(
             side.sequence(variant),
-            _held_sequence(held, start, stop, is_dense=bool(row["is_dense"])),
+            _stored_sequence(snapshot, start, stop, is_dense=bool(row["is_dense"])),
             hits=(pair.frame, pair.row - start, pair.evidence),
             least_score=self._least_score,
             most=MOST_SPANS,
         )
-        key = int(held.signals["key"][row["signal"]])
-        theirs = held.views[int(row["view"])]
-        how, unlikely = _how(side.view, theirs, variant), _unlikely(side.view, theirs, variant)
-        found = [_Stretch(line, side.at_s, how, unlikely) for line in lines]
-        return [(key, one) for one in found if one.score >= self._least_score]
+        key = int(snapshot.signals["key"][row["signal"]])
+        theirs = snapshot.views[int(row["view"])]
+        transform, unlikely = (
+            _transform(side.view, theirs, variant),
+            _penalty(side.view, theirs, variant),
+        )
+        stretches = [_Stretch(line, side.at_s, transform, unlikely) for line in lines]
+        return [(key, stretch) for stretch in stretches if stretch.score >= self._least_score]
 
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A line as a find: where it lies in the content, and what was done to the content."""
+    """A line as a result: its place in the content, and the alteration of the content."""
 
     line: score.Line
     at_s: score.Floats
-    how: str
+    transform: str
     unlikely: float
 
     @property
     def score(self) -> float:
-        """The evidence less what so unlikely an alteration asks for."""
+        """Return the evidence minus the penalty of an unlikely alteration."""
         return self.line.score - self.unlikely
 
     @property
@@ -203,28 +208,28 @@ class _Stretch:
 
     @property
     def rank(self) -> float:
-        """What finds of one stretch are chosen by: the simpler of two that are about as good."""
-        return self.score * 0.9 ** (self.how.count(",") + bool(self.how))
+        """Return the rank among results of one stretch: of two similar ones the simpler wins."""
+        return self.score * 0.9 ** (self.transform.count(",") + bool(self.transform))
 
-    def found(self, key: int, *, held: int) -> Found:
+    def found(self, key: int, *, signals: int) -> Found:
         return Found(
             key=key,
             score=self.score,
-            confidence=confidence_of(self.score, held=held),
+            confidence=confidence_of(self.score, signals=signals),
             query_span=self.span,
             signal_span=self.signal_span,
             speed=self.line.speed,
-            transform=self.how,
+            transform=self.transform,
         )
 
 
-def confidence_of(value: float, *, held: int) -> float:
-    """Say what share of finds with this score are right, as calibrated.
+def confidence_of(value: float, *, signals: int) -> float:
+    """Return the share of results with this score that are right, as calibrated.
 
-    held: how many signals were searched: the more, the likelier that one meets by accident.
+    signals: number of signals searched; the more, the likelier a chance match.
     """
     false_at_least = FALSE_AT_LEAST * 10 ** ((LEAST_SCORE - value) / FALSE_DECADE)
-    false_per_point = held * false_at_least * math.log(10) / FALSE_DECADE
+    false_per_point = signals * false_at_least * math.log(10) / FALSE_DECADE
     return TRUE_PER_POINT / (TRUE_PER_POINT + false_per_point)
 
 
@@ -240,7 +245,7 @@ def _sides(query: VideoPrint) -> list[_Side]:
             _Side(
                 view=view,
                 hashes=turned,
-                coarse=tuple(turns.coarse_of(one) for one in turned),
+                coarse=tuple(turns.coarse_of(hashes_turned) for hashes_turned in turned),
                 at_s=rows["at_ms"] / 1000.0,
                 novelty=turns.novelty_of(hashes).astype(np.float64),
                 quality=np.ascontiguousarray(rows["quality"]),
@@ -249,16 +254,16 @@ def _sides(query: VideoPrint) -> list[_Side]:
     return sides
 
 
-def _near_pairs(sides: list[_Side], held: Snapshot) -> _Hits:
-    """Find the pairs of frames worth a closer look: 1. near, 2. not gone, 3. likely on all bits."""
-    words, origin = _asked(sides)
-    hits = near(held.coarse[: held.rows], words, within_bits=WITHIN_BITS)
+def _near_pairs(sides: list[_Side], snapshot: Snapshot) -> _Hits:
+    """Find the pairs of frames to align: 1. near, 2. not dropped, 3. likely on all bits."""
+    words, origin = _query_words(sides)
+    hits = near(snapshot.coarse[: snapshot.rows], words, within_bits=WITHIN_BITS)
     view, frame, number = origin[:, hits.query]
     is_inverted = hits.bits > 32  # noqa: PLR2004 - half of 64 bits
-    frames = held.frames[hits.row]
-    here = held.is_here(held.sequences["signal"][frames["sequence"]])
-    kept = here & (frames["quality"] >= score.MIN_QUALITY)
-    kept &= ~is_inverted | np.isin(number, _SEEN_INVERTED)
+    frames = snapshot.frames[hits.row]
+    here = snapshot.is_here(snapshot.sequences["signal"][frames["sequence"]])
+    is_candidate = here & (frames["quality"] >= score.MIN_QUALITY)
+    is_candidate &= ~is_inverted | np.isin(number, _SEEN_INVERTED)
     mine = np.empty((len(hits.row), 4), np.uint64)
     novelty = np.empty(len(hits.row))
     for place, side in enumerate(sides):
@@ -269,13 +274,13 @@ def _near_pairs(sides: list[_Side], held: Snapshot) -> _Hits:
     fine = np.bitwise_count(mine ^ frames["words"]).sum(axis=1, dtype=np.int64)
     fine, coarse = np.where(is_inverted, (256 - fine, 64 - hits.bits), (fine, hits.bits))
     odds = score.evidence(fine, coarse) * np.minimum(novelty, frames["novelty"])
-    kept &= odds > 0
+    is_candidate &= odds > 0
     variant = number + 8 * is_inverted
-    found = _Hits(view=view, frame=frame, variant=variant, row=hits.row, evidence=odds)
-    return found.pick(np.flatnonzero(kept))
+    pairs = _Hits(view=view, frame=frame, variant=variant, row=hits.row, evidence=odds)
+    return pairs.pick(np.flatnonzero(is_candidate))
 
 
-def _asked(sides: list[_Side]) -> tuple[turns.Words, Places]:
+def _query_words(sides: list[_Side]) -> tuple[turns.Words, Places]:
     """Collect the words to look for, and for each its view, frame and turn: (q,) and (3, q)."""
     words, origin = [], []
     for place, side in enumerate(sides):
@@ -289,11 +294,11 @@ def _asked(sides: list[_Side]) -> tuple[turns.Words, Places]:
     return np.concatenate(words), np.concatenate(origin, axis=1)
 
 
-def _likeliest(hits: _Hits, held: Snapshot) -> list[_Hits]:
-    """Group pairs by view, turn and sequence held, and take the groups with most evidence."""
+def _likeliest(hits: _Hits, snapshot: Snapshot) -> list[_Hits]:
+    """Group pairs by view, turn and stored sequence, and return the groups with most evidence."""
     if not len(hits.row):
         return []
-    sequence = held.frames["sequence"][hits.row].astype(np.int64)
+    sequence = snapshot.frames["sequence"][hits.row].astype(np.int64)
     name = (sequence << 16) + hits.view * 16 + hits.variant
     names, group = np.unique(name, return_inverse=True)
     # A frame of the query counts once in a group, by its best pair.
@@ -302,12 +307,12 @@ def _likeliest(hits: _Hits, held: Snapshot) -> list[_Hits]:
     first[1:] = (np.diff(group[order]) != 0) | (np.diff(hits.frame[order]) != 0)
     evidence = hits.evidence[order][first]
     totals = np.bincount(group[order][first], weights=evidence).astype(np.float64)
-    signal = held.sequences["signal"][names >> 16]
+    signal = snapshot.sequences["signal"][names >> 16]
     return [hits.pick(group == place) for place in _best_groups(totals, signal)]
 
 
 def _best_groups(totals: score.Floats, signal: NDArray[np.int32]) -> list[int]:
-    """Take the groups with most evidence, of each signal a few: none may crowd out the others."""
+    """Choose the groups with most evidence, a few per signal: none may crowd out the others."""
     order = np.argsort(-totals, kind="stable")
     by_signal = np.argsort(signal[order], kind="stable")
     starts = np.flatnonzero(np.diff(signal[order][by_signal], prepend=-1))
@@ -320,11 +325,13 @@ def _best_groups(totals: score.Floats, signal: NDArray[np.int32]) -> list[int]:
     return best
 
 
-def _held_sequence(held: Snapshot, start: int, stop: int, *, is_dense: bool) -> score.Sequence:
-    frames = held.frames[start:stop]
+def _stored_sequence(
+    snapshot: Snapshot, start: int, stop: int, *, is_dense: bool
+) -> score.Sequence:
+    frames = snapshot.frames[start:stop]
     return score.Sequence(
         words=np.ascontiguousarray(frames["words"]),
-        coarse=held.coarse[start:stop],
+        coarse=snapshot.coarse[start:stop],
         at_s=frames["at_s"].astype(np.float64),
         novelty=frames["novelty"].astype(np.float64),
         quality=np.ascontiguousarray(frames["quality"]),
@@ -332,8 +339,8 @@ def _held_sequence(held: Snapshot, start: int, stop: int, *, is_dense: bool) -> 
     )
 
 
-def _how(mine: View, theirs: View, variant: int) -> str:
-    """Say what was done to content and signal before they met."""
+def _transform(mine: View, theirs: View, variant: int) -> str:
+    """Describe the alterations of content and signal."""
     words = []
     if mine.kind is ViewKind.RECT:
         words.append(_removed(mine))
@@ -348,11 +355,11 @@ def _how(mine: View, theirs: View, variant: int) -> str:
     return ", ".join(words)
 
 
-def _unlikely(mine: View, theirs: View, variant: int) -> float:
-    """How much evidence an alteration asks for before it is believed.
+def _penalty(mine: View, theirs: View, variant: int) -> float:
+    """Return the evidence that an alteration requires before it is believed.
 
     Mirroring is common, other turns and inverted colours are rare; and each further view that is
-    tried is one more chance to meet by accident.
+    tried is one more chance of a false match.
     """
     views = (mine.kind is not ViewKind.WHOLE) + (theirs.kind is not ViewKind.WHOLE)
     is_rare = variant not in (0, _MIRRORED)
@@ -370,19 +377,19 @@ def _removed(view: View) -> str:
     return "picture in picture" if area < 0.5 else "border removed"  # noqa: PLR2004 - half
 
 
-def _told(found: list[tuple[int, _Stretch]], *, held: int) -> list[Found]:
-    """Tell each stretch of content once for each signal, by its best find."""
-    kept: dict[int, list[_Stretch]] = {}
-    told: list[Found] = []
-    for key, stretch in sorted(found, key=lambda one: -one[1].rank):
-        mine = kept.setdefault(key, [])
-        if len(mine) < MOST_SPANS and not any(_overlap(stretch.span, one.span) for one in mine):
+def _results(stretches: list[tuple[int, _Stretch]], *, signals: int) -> list[Found]:
+    """Return each stretch of content once per signal, by its best result."""
+    chosen: dict[int, list[_Stretch]] = {}
+    results: list[Found] = []
+    for key, stretch in sorted(stretches, key=lambda pair: -pair[1].rank):
+        mine = chosen.setdefault(key, [])
+        if len(mine) < MOST_SPANS and not any(_overlap(stretch.span, other.span) for other in mine):
             mine.append(stretch)
-            told.append(stretch.found(key, held=held))
-    return sorted(told, key=lambda one: -one.score)
+            results.append(stretch.found(key, signals=signals))
+    return sorted(results, key=lambda result: -result.score)
 
 
-def _overlap(one: Span, other: Span) -> bool:
-    shared = min(one.end_s, other.end_s) - max(one.start_s, other.start_s)
-    shorter = min(one.end_s - one.start_s, other.end_s - other.start_s)
+def _overlap(span: Span, other: Span) -> bool:
+    shared = min(span.end_s, other.end_s) - max(span.start_s, other.start_s)
+    shorter = min(span.end_s - span.start_s, other.end_s - other.start_s)
     return shared >= _OVERLAP * shorter

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How well two sequences of frames run alongside each other, and where.
+"""Align two sequences of frames: find offset, speed and stretch, and score the agreement.
 
-Each pair of frames that would be shown at the same time adds evidence for or against; what adds
-little to the frame before it counts little, so that a still picture is not counted forty times.
+Each pair of frames that would be shown at the same time adds evidence for or against. A frame that
+adds little to the one before counts little, so that a still picture is not counted forty times.
 Along one offset and speed the best stretch is the one with the largest sum (Kadane's).
 """
 
@@ -16,13 +16,14 @@ from stemtide.matching.video import turns
 Floats = NDArray[np.float64]
 
 SPEEDS = (1.0, 1.05, 0.95, 1.1, 0.9, 1.25, 0.8, 1.5, 0.667, 2.0, 0.5)
-"""Seconds of the signal per second of the content that are tried; others between them are found
-by the fit that follows."""
+"""Seconds of the signal per second of the content that are tried; the fit that follows finds those
+in between.
+"""
 
 MIN_QUALITY = 25
-"""Frames of lower PDQ quality say nothing for and little against."""
+"""Frames of lower PDQ quality are no evidence for a match, and little against."""
 _SURE_QUALITY = 80
-"""Frames of lower quality say less: plain sky with something before it resembles any other."""
+"""Frames of lower quality count less: plain sky with something before it resembles any other."""
 
 _STEP_S = 0.25
 _MOST_LINES = 96
@@ -33,9 +34,11 @@ _DULL = -0.2
 _LEAST_AGAINST = 0.15
 _FIT_S = 0.75
 _TILT = 0.06
-"""A fit may change the speed by this part: those that are tried lie about twice as far apart."""
+"""Largest relative change of speed by a fit: the speeds that are tried are about twice as far
+apart.
+"""
 _GAIN = 0.1
-"""A fit that gains less is left."""
+"""Minimum gain of a fit."""
 _SAME_SPEED = 0.005
 _STRAIGHT_S = 1.0
 _AS_GOOD = 0.9
@@ -43,12 +46,12 @@ _AS_GOOD = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """Frames in the order of time.
+    """Frames in order of time.
 
     words:   (n, 4) uint64, PDQ hashes; coarse: (n,) uint64, their 64 coarsest bits.
     at_s:    (n,) float64; novelty: (n,) 0..1; quality: (n,) 0..100.
-    is_dense: whether frames that showed nothing new were left out, so that one stands for all
-              until the next.
+    is_dense: whether frames without anything new were left out, so that a frame counts until the
+              next one.
     """
 
     words: turns.Words
@@ -71,7 +74,7 @@ class Line:
 
 
 def evidence(fine_bits: NDArray[np.int64], coarse_bits: NDArray[np.int64]) -> Floats:
-    """Say how strongly distances speak for two frames being the same.
+    """Return the evidence of distances for two frames being the same.
 
     fine_bits:   distance over all 256 bits; coarse_bits: over the 64 coarsest of them.
     returns:     log of odds, -1.5..5; unrelated frames mostly lie below -1.
@@ -92,48 +95,48 @@ def find_lines(
 ) -> list[Line]:
     """Find the stretches of a query that run alongside a signal, best first.
 
-    hits:        pairs of near frames (places in query and in signal) and their evidence: only
-                 offsets and speeds that some pair asks for are tried.
-    least_score: stretches with less are not told; no more than `most` are.
+    hits:        pairs of near frames (indexes in query and in signal) and their evidence: only the
+                 offsets and speeds that some pair suggests are tried.
+    least_score: minimum score of a stretch; `most`: maximum number of stretches.
     """
     speeds, offsets = _proposals(query.at_s[hits[0]], signal.at_s[hits[1]], hits[2])
     values = _values(query, signal, speeds=speeds, offsets_s=offsets)
-    found: list[Line] = []
-    while len(found) < most:
+    lines: list[Line] = []
+    while len(lines) < most:
         line = _best(values, speeds=speeds, offsets_s=offsets)
         if line.score < min(least_score, _TRY_SCORE):
             break
         better = _straightened(query, signal, _fitted(query, signal, line))
         values[:, min(line.first, better.first) : max(line.last, better.last) + 1] = 0
         if better.score >= least_score:
-            found.append(better)
-    return sorted(found, key=lambda one: -one.score)
+            lines.append(better)
+    return sorted(lines, key=lambda found_line: -found_line.score)
 
 
 _TRY_SCORE = 3.0
-"""A line of less is not worth a fit."""
+"""Minimum score of a line that is worth a fit."""
 
 
 def _proposals(query_s: Floats, signal_s: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """Collect the offsets, by speed, that near pairs ask for; the most asked for come first."""
+    """Collect the offsets, by speed, that near pairs suggest; best supported first."""
     speeds = np.repeat(SPEEDS, len(query_s))
     offsets = np.tile(signal_s, len(SPEEDS)) - speeds * np.tile(query_s, len(SPEEDS))
     steps = np.floor(offsets / _STEP_S).astype(np.int64)
     names = np.repeat(np.arange(len(SPEEDS)), len(query_s)) << 40
     unique, inverse = np.unique(names + steps, return_inverse=True)
-    asked = np.bincount(inverse, weights=np.tile(weights, len(SPEEDS)))
+    support = np.bincount(inverse, weights=np.tile(weights, len(SPEEDS)))
     sums = np.bincount(inverse, weights=offsets)
     middle = sums / np.bincount(inverse)
-    with_next = asked.copy()
+    with_next = support.copy()
     neighbours = np.diff(unique) == 1
-    with_next[:-1][neighbours] += asked[1:][neighbours]
-    with_next[1:][neighbours] += asked[:-1][neighbours]
+    with_next[:-1][neighbours] += support[1:][neighbours]
+    with_next[1:][neighbours] += support[:-1][neighbours]
     best = np.argsort(-with_next, kind="stable")[:_MOST_LINES]
     return np.array(SPEEDS)[unique[best] + (1 << 39) >> 40], middle[best]
 
 
 def _values(query: Sequence, signal: Sequence, *, speeds: Floats, offsets_s: Floats) -> Floats:
-    """Weigh the evidence of every frame of the query along each line: (lines, n) float64."""
+    """Compute the evidence of every frame of the query along each line: (lines, n) float64."""
     at_s = speeds[:, None] * query.at_s + offsets_s[:, None]
     places = _shown_at(signal, at_s)
     fine = np.bitwise_count(query.words ^ signal.words[places]).sum(axis=2, dtype=np.int64)
@@ -163,20 +166,20 @@ def _best(values: Floats, *, speeds: Floats, offsets_s: Floats) -> Line:
     sums = np.cumsum(values, axis=1)
     before = np.concatenate([np.zeros((len(values), 1)), sums[:, :-1]], axis=1)
     lowest = np.minimum.accumulate(before, axis=1)
-    gains = sums - lowest - _unlikely(speeds)[:, None]
+    gains = sums - lowest - _penalty(speeds)[:, None]
     row, last = divmod(int(np.argmax(gains)), values.shape[1])
     first = int(np.flatnonzero(before[row, : last + 1] <= lowest[row, last])[-1])
     return Line(float(gains[row, last]), float(speeds[row]), float(offsets_s[row]), first, last)
 
 
-def _unlikely(speeds: Floats) -> Floats:
-    """How much evidence a speed asks for before it is believed: few videos are played at double."""
+def _penalty(speeds: Floats) -> Floats:
+    """Return the evidence that a speed requires: few videos are played at double speed."""
     change = np.abs(np.log(speeds))
     return np.where(change < _SAME_SPEED, 0.0, np.minimum(2.0, 0.4 + 2.5 * change))
 
 
 def _fitted(query: Sequence, signal: Sequence, line: Line) -> Line:
-    """Lay the line through the frames that fit best near it; the better of old and new."""
+    """Fit the line to the frames near it; return the better of old and new."""
     for _ in range(2):
         shifts = np.arange(-_FIT_S, _FIT_S + _STEP_S / 4, _STEP_S / 2)
         speeds = np.full(len(shifts), line.speed)
@@ -200,10 +203,10 @@ def _fitted(query: Sequence, signal: Sequence, line: Line) -> Line:
 
 
 def _straightened(query: Sequence, signal: Sequence, line: Line) -> Line:
-    """Prefer unchanged speed where it is about as good and its frames lie nearer.
+    """Prefer unchanged speed if it is about as good and its frames are nearer.
 
-    In a shot in which little moves, evidence is as large a little before and after; the distances
-    still tell.
+    In a shot with little motion, evidence is as high a little before and after; the distances still
+    differ.
     """
     if abs(line.speed - 1) < _SAME_SPEED:
         return line
@@ -227,7 +230,7 @@ def _mean_bits(query: Sequence, signal: Sequence, line: Line) -> float:
 
 
 def _slope(x: Floats, y: Floats, weights: Floats) -> tuple[float, tuple[float, float]]:
-    """Fit y = a + b x: b, and a for b = 0 as well as for b itself."""
+    """Fit y = a + b x. Return b, and a both for b = 0 and for b itself."""
     total = weights.sum()
     mean_x, mean_y = float((weights * x).sum() / total), float((weights * y).sum() / total)
     spread = float((weights * (x - mean_x) ** 2).sum())

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The frames of all videos held, as arrays, written while they are searched.
+"""Store the frames of all videos as arrays that are written while they are searched.
 
-A search takes one look at an immutable snapshot and never waits for a writer. Rows are only ever
-appended; a signal that is dropped or replaced is marked with the version at which it went, and a
-snapshot shows what had not gone at its own version. When most rows have gone, the rest are
-written together; readers keep the old arrays until they are done.
+A search uses one immutable snapshot and never waits for a writer. Rows are only ever appended. A
+signal that is dropped or replaced is marked with the version at which it went; a snapshot shows
+signals that had not gone at its own version. When most rows have gone, the others are compacted;
+readers keep the old arrays until they are done.
 
-A frame costs 54 bytes, a signal some hundred more.
+A frame takes 54 bytes, a signal some hundred more.
 """
 
 import threading
@@ -22,7 +22,7 @@ from stemtide.matching.video import turns
 
 _NEVER = np.iinfo(np.int64).max
 LOOSE_ROWS = 4096
-"""So many rows that have gone are cheaper to pass over than to tidy away."""
+"""Dropped rows from which compaction is cheaper than skipping them."""
 
 FRAME = np.dtype(
     [
@@ -54,10 +54,10 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a search sees. Arrays may be longer than the counts: beyond belongs to writers.
+    """The arrays of one search. They may be longer than the counts: the rest belongs to writers.
 
     coarse:    (n,) uint64, the 64 coarsest bits of each frame.
-    frames:    (n,) of FRAME; those of one view of one signal lie together, in order of time.
+    frames:    (n,) of FRAME; those of one view of one signal are adjacent, in order of time.
     sequences: (s,) of SEQUENCE: one view of one signal, and its frames.
     signals:   (g,) of SIGNAL.
     views:     of all sequences, as the signals' fingerprints state them.
@@ -74,7 +74,7 @@ class Snapshot:
     version: int = 0
 
     def is_here(self, signals: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Say which of these signals had not gone when the snapshot was taken."""
+        """Return, for each of these signals, whether it was stored at the time of the snapshot."""
         return np.asarray(self.signals["gone_at"][signals] > self.version, np.bool_)
 
 
@@ -102,31 +102,31 @@ class FrameStore:
         return len(self._places)
 
     def put(self, keys: Sequence[int], prints: Sequence[VideoPrint]) -> None:
-        """Hold these from now on, all at once; one whose key is held already is replaced."""
+        """Store fingerprints, all at once; a key that exists is replaced."""
         latest = dict(zip(keys, prints, strict=True))
         with self._writing:
             going = [self._places[key] for key in latest if key in self._places]
             version = self.now.version + 1
             grown = self.now
-            for key, one in latest.items():
-                grown = self._append(grown, key, one)
+            for key, video in latest.items():
+                grown = self._append(grown, key, video)
                 self._places[key] = grown.signal_count - 1
             self._let_go(going, version)
             self.now = replace(grown, version=version)
-            self._tidy()
+            self._compact_if_sparse()
 
     def drop(self, keys: Iterable[int]) -> None:
-        """Hold these no longer; unknown keys are ignored."""
+        """Remove fingerprints; unknown keys are ignored."""
         with self._writing:
             going = [place for key in keys if (place := self._places.pop(key, None)) is not None]
             if going:
                 version = self.now.version + 1
                 self._let_go(going, version)
                 self.now = replace(self.now, version=version)
-                self._tidy()
+                self._compact_if_sparse()
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all that is held, as arrays that do not change any more: see FORM."""
+        """Return all fingerprints as arrays that do not change any more: see FORM."""
         with self._writing:
             now = _compacted(self.now) if self._gone_rows else self.now
             boxes = [(view.number, view.kind, view.box) for view in now.views[: now.sequence_count]]
@@ -139,10 +139,10 @@ class FrameStore:
             }
 
     def take(self, arrays: dict[str, NDArray[Any]]) -> list[int]:
-        """Hold what `arrays` returned, in place of what is held; return the keys."""
+        """Replace all fingerprints by those that `arrays` returned, and return the keys."""
         views = [
-            View(int(one["number"]), ViewKind(int(one["kind"])), tuple(one["box"].tolist()))
-            for one in arrays["views"]
+            View(int(view["number"]), ViewKind(int(view["kind"])), tuple(view["box"].tolist()))
+            for view in arrays["views"]
         ]
         fresh = replace(
             _empty(),
@@ -167,12 +167,12 @@ class FrameStore:
         spans = self.now.sequences[: self.now.sequence_count][gone]
         self._gone_rows += int((spans["stop"] - spans["start"]).sum())
 
-    def _append(self, before: Snapshot, key: int, one: VideoPrint) -> Snapshot:
-        rows, start = one.rows, before.rows
+    def _append(self, before: Snapshot, key: int, video: VideoPrint) -> Snapshot:
+        rows, start = video.rows, before.rows
         stop = start + len(rows)
         coarse = _room(before.coarse, stop)
         frames = _room(before.frames, stop)
-        views = {view.number: view for view in one.views}
+        views = {view.number: view for view in video.views}
         numbers, firsts = np.unique(rows["view"], return_index=True)
         sequences = _room(before.sequences, before.sequence_count + len(numbers))
         signals = _room(before.signals, before.signal_count + 1)
@@ -182,9 +182,9 @@ class FrameStore:
             place = before.sequence_count + offset
             low, high = edges[offset], edges[offset + 1]
             frames[start + low : start + high] = _frames(rows[low:high], place)
-            is_dense = one.sampling is Sampling.SHARE
+            is_dense = video.sampling is Sampling.SHARE
             sequences[place] = (start + low, start + high, before.signal_count, is_dense, place)
-        signals[before.signal_count] = (key, _NEVER, one.duration_ms / 1000)
+        signals[before.signal_count] = (key, _NEVER, video.duration_ms / 1000)
         return replace(
             before,
             coarse=coarse,
@@ -197,8 +197,8 @@ class FrameStore:
             signal_count=before.signal_count + 1,
         )
 
-    def _tidy(self) -> None:
-        """Write together what is still here, when most rows have gone."""
+    def _compact_if_sparse(self) -> None:
+        """Compact the arrays when most rows have gone."""
         if self._gone_rows < self._loose_rows or self._gone_rows < self.now.rows / 2:
             return
         self.now = _compacted(self.now)
@@ -210,31 +210,35 @@ class FrameStore:
 def _compacted(before: Snapshot) -> Snapshot:
     sequences = before.sequences[: before.sequence_count]
     here = before.signals["gone_at"][: before.signal_count] > before.version
-    kept = np.flatnonzero(here[sequences["signal"]])
-    lengths = sequences["stop"][kept] - sequences["start"][kept]
+    remaining = np.flatnonzero(here[sequences["signal"]])
+    lengths = sequences["stop"][remaining] - sequences["start"][remaining]
     starts = np.cumsum(lengths) - lengths
     count = int(lengths.sum())
-    rows = np.repeat(sequences["start"][kept] - starts, lengths) + np.arange(count)
-    moved = sequences[kept]
-    moved["start"], moved["stop"], moved["view"] = starts, starts + lengths, np.arange(len(kept))
+    rows = np.repeat(sequences["start"][remaining] - starts, lengths) + np.arange(count)
+    moved = sequences[remaining]
+    moved["start"], moved["stop"], moved["view"] = (
+        starts,
+        starts + lengths,
+        np.arange(len(remaining)),
+    )
     moved["signal"] = (np.cumsum(here) - 1)[moved["signal"]]
     frames = before.frames[rows]
-    frames["sequence"] = np.repeat(np.arange(len(kept)), lengths)
+    frames["sequence"] = np.repeat(np.arange(len(remaining)), lengths)
     return Snapshot(
         coarse=before.coarse[rows],
         frames=frames,
         sequences=moved,
         signals=before.signals[: before.signal_count][here],
-        views=[before.views[place] for place in kept.tolist()],
+        views=[before.views[place] for place in remaining.tolist()],
         rows=count,
-        sequence_count=len(kept),
+        sequence_count=len(remaining),
         signal_count=int(here.sum()),
         version=before.version,
     )
 
 
 def _with_views(before: Snapshot, views: list[View]) -> list[View]:
-    """Append to the list that all snapshots share: each reads no further than its own count."""
+    """Append to the list that all snapshots share; each reads no further than its own count."""
     del before.views[before.sequence_count :]
     before.views.extend(views)
     return before.views

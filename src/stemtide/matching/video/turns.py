@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""PDQ hashes turned, mirrored and inverted after the fact, and what alignment reads off them.
+"""Turn, mirror and invert PDQ hashes without the picture, and read values off them.
 
 The bits of a turned picture are those of the picture moved and, at odd frequencies, flipped: all
 but the few (some 8 of 256, 1 of the 64 coarsest) whose coefficients lie between zero and the
@@ -27,7 +27,7 @@ TURNS = (
 INVERTED = "inverted"
 
 SHARP_BITS = 60
-"""A frame so far from the last new one shows something entirely new."""
+"""Distance from the last new frame at which a frame is entirely new."""
 
 LEAST_NOVELTY = 0.05
 _SIDE = 16
@@ -36,7 +36,7 @@ _NEW_BITS = 30
 
 
 def turn(hashes: Hashes, number: int) -> Hashes:
-    """Turn hashes: (n, 32) uint8 to (n, 32) uint8, by TURNS[number]."""
+    """Turn hashes by TURNS[number]: (n, 32) uint8 to (n, 32) uint8."""
     if number == 0:
         return hashes
     bits = np.unpackbits(hashes, axis=1)[:, ::-1].reshape(-1, _SIDE, _SIDE)
@@ -51,12 +51,12 @@ def turn(hashes: Hashes, number: int) -> Hashes:
 
 
 def words_of(hashes: Hashes) -> Words:
-    """Read (n, 32) uint8 as (n, 4) uint64, for counting bits."""
+    """Return (n, 32) uint8 as (n, 4) uint64, for counting bits."""
     return np.ascontiguousarray(hashes).view(np.uint64)
 
 
 def coarse_of(hashes: Hashes) -> Words:
-    """Cut the 64 bits of the 8 x 8 lowest frequencies out of (n, 32) hashes: (n,) uint64.
+    """Return the 64 bits of the 8 x 8 lowest frequencies of (n, 32) hashes: (n,) uint64.
 
     They survive crops, overlays and filming off a screen far better than the other 192.
     """
@@ -66,20 +66,20 @@ def coarse_of(hashes: Hashes) -> Words:
 
 
 def novelty_of(hashes: Hashes) -> NDArray[np.float32]:
-    """Say how much of each frame is new: its distance to the last one that was, as a part.
+    """Return how much of each frame is new: its distance to the last new one, as a fraction.
 
-    hashes:  (n, 32) uint8 in the order of time.
+    hashes:  (n, 32) uint8 in order of time.
     returns: (n,) float32, LEAST_NOVELTY..1; the first frame is entirely new.
     """
-    found = np.ones(len(hashes), np.float32)
+    novelty = np.ones(len(hashes), np.float32)
     values = _integers(hashes)
     last = values[0] if values else 0
     for place in range(1, len(values)):
         bits = (values[place] ^ last).bit_count()
-        found[place] = min(1.0, max(LEAST_NOVELTY, bits / SHARP_BITS))
+        novelty[place] = min(1.0, max(LEAST_NOVELTY, bits / SHARP_BITS))
         if bits >= _NEW_BITS:
             last = values[place]
-    return found
+    return novelty
 
 
 def _integers(hashes: Hashes) -> list[int]:
