@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.media.hostile_harmful import harmful
 from benchmarks.media.hostile_seeds import seeds
-from stemtide.fingerprints.analysis import DECODER_FAILED, Asked
+from stemtide.fingerprints.analysis import DECODER_FAILED, AnalysisOptions
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Kind
 from stemtide.fingerprints.limits import ContentError, Limits
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -83,12 +83,12 @@ def ask_all(count, *, corpus, seed):
     contents = [*whole.items(), *harmful().items(), *given.items()]
     contents += mutants(count, of=whole, seed=seed)
     tally, notable, slowest = Counter(), [], (0.0, "")
-    asked = Asked(views=True, robust=True, local=True)
+    asked = AnalysisOptions(views=True, robust=True, local=True)
 
     def ask(named):
         began = time.monotonic()
         try:
-            found = sandbox.look(named[1], asked=asked).fingerprints
+            found = sandbox.analyse(named[1], options=asked).fingerprints
         except ContentError:
             return "refused", 0.0, ()
         return outcome(found), time.monotonic() - began, found.remarks

@@ -20,10 +20,10 @@ from PIL import Image
 
 from benchmarks.media.image_recall import FALSE, WAYS, outcomes, share, skimage
 from benchmarks.media.image_transforms import TRANSFORMS
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.file import fingerprint_bytes
 from stemtide.fingerprints.image import pdq, views
-from stemtide.fingerprints.image.fingerprint import fingerprint_image, look_at_image
+from stemtide.fingerprints.image.fingerprint import analyse_image, fingerprint_image
 from stemtide.fingerprints.image.luma import plane_of
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -132,7 +132,7 @@ def ours(blob):
 
 
 def with_views(blob):
-    return look_at_image(blob, limits=Limits(), asked=Asked(views=True))
+    return analyse_image(blob, limits=Limits(), options=AnalysisOptions(views=True))
 
 
 def grey_decode(blob):

@@ -12,8 +12,8 @@ import pdqhash
 from PIL import Image, ImageDraw, ImageFilter
 
 from benchmarks.media.image_transforms import TRANSFORMS
-from stemtide.fingerprints.analysis import Asked
-from stemtide.fingerprints.image.fingerprint import look_at_image
+from stemtide.fingerprints.analysis import AnalysisOptions
+from stemtide.fingerprints.image.fingerprint import analyse_image
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MIN_QUALITY, Kind
 from stemtide.fingerprints.limits import Limits
 from stemtide.matching.local import MATCH_INLIERS, PROBABLE_INLIERS, LocalIndex
@@ -99,7 +99,7 @@ def file_of(picture):
 
 
 def look(blob, **asked):
-    return look_at_image(blob, limits=Limits(), asked=Asked(**asked))
+    return analyse_image(blob, limits=Limits(), options=AnalysisOptions(**asked))
 
 
 def words(values):

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.sandbox.pool import Sandbox
 
 ROUNDS = 15
@@ -25,14 +25,16 @@ def cases(corpus: Path | None = None):
     from tests.fingerprints.test_registered import SAMPLES
 
     for name, sample in SAMPLES.items():
-        asked = Asked(views=True)
+        asked = AnalysisOptions(views=True)
         with Sandbox().warm() as sandbox:
             (worker,) = sandbox._alive  # noqa: SLF001 - its process id
             idle = memory_mb(worker.pid)
             took = []
             for _ in range(ROUNDS + 1):
                 began = time.perf_counter()
-                sandbox.look(sample.content, asked=asked, modality=name if sample.named else "")
+                sandbox.analyse(
+                    sample.content, options=asked, modality=name if sample.named else ""
+                )
                 took.append((time.perf_counter() - began) * 1e3)
             used = memory_mb(worker.pid)
         part = {"part": "modalities", "size_bytes": len(sample.content)}

@@ -22,7 +22,7 @@ from PIL import Image
 from benchmarks.media.video_alterations import NAMES, Altered, alter
 from benchmarks.media.video_clips import FPS, Clip, encoded, made_clips, read_clip
 from stemtide.exercises.media import RATE_HZ, tune
-from stemtide.fingerprints.analysis import Asked, Look, no_progress
+from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, no_progress
 from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.values.video import VideoPrint
@@ -232,9 +232,11 @@ def _large(*, framed: bool = False) -> bytes:
     return encoded(changed, crf=23, options={"preset": "medium", "threads": "1"})
 
 
-def _whole_look(file: bytes) -> Look:
+def _whole_look(file: bytes) -> Analysis:
     """Look as an agent looks at an upload: frames, sound, encode."""
-    return film.look(file, limits=LIMITS, asked=Asked(views=True), progress=no_progress)
+    return film.analyse(
+        file, limits=LIMITS, options=AnalysisOptions(views=True), progress=no_progress
+    )
 
 
 def _with_sound(file: bytes) -> bytes:

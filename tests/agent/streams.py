@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from stemtide.exercises.media import RATE_HZ, tune
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from tests.fingerprints.videos import FPS, encoded, pictures
 
 CHUNK_S = 4
@@ -42,7 +42,7 @@ def known_film() -> bytes:
 
 def shared_values(sandbox) -> dict[str, str]:
     """What an authority shares of it, in hex: by kind."""
-    look = sandbox.look(known_film(), asked=Asked(share=True))
+    look = sandbox.analyse(known_film(), options=AnalysisOptions(share=True))
     return {str(one.kind): one.hex for one in look.fingerprints.each}
 
 

@@ -16,9 +16,9 @@ from typing import cast
 from stemtide.fingerprints.analysis import (
     MODALITIES,
     SNIFFED_BYTES,
-    Asked,
+    Analysis,
+    AnalysisOptions,
     Content,
-    Look,
     Modality,
     no_progress,
 )
@@ -58,10 +58,10 @@ def module_of(name: str) -> Modality:
     return cast("Modality", importlib.import_module(MODALITIES[name].module))
 
 
-def look(name: str, content: Content, **asked: bool) -> Look:
+def look(name: str, content: Content, **asked: bool) -> Analysis:
     """Look without a sandbox."""
-    limits, wanted = Limits(), Asked(**asked)
-    return module_of(name).look(content, limits=limits, asked=wanted, progress=no_progress)
+    limits, wanted = Limits(), AnalysisOptions(**asked)
+    return module_of(name).analyse(content, limits=limits, options=wanted, progress=no_progress)
 
 
 def looks_at(name: str) -> int:
@@ -111,15 +111,15 @@ def check_worker(name: str, sample: Sample) -> None:
     """In a worker the same comes of it, within the limits, and the worker does not grow."""
     named = name if sample.named else ""
     with Sandbox(limits=Limits(memory_bytes=256 << 20)) as sandbox:
-        boxed = sandbox.look(sample.content, modality=named).fingerprints
+        boxed = sandbox.analyse(sample.content, modality=named).fingerprints
         assert boxed.each[2:] == look(name, sample.content).fingerprints.each
         assert not boxed.is_incomplete
         for _ in range(_WARMING_LOOKS):
-            sandbox.look(sample.content, modality=named)
+            sandbox.analyse(sample.content, modality=named)
         (worker,) = sandbox._alive
         before = resident_bytes(worker.pid)
         for _ in range(looks_at(name)):
-            sandbox.look(sample.content, modality=named)
+            sandbox.analyse(sample.content, modality=named)
         assert next(iter(sandbox._alive)) is worker
         assert resident_bytes(worker.pid) - before < GROWTH_BYTES
 

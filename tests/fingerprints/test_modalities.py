@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stemtide.fingerprints.analysis import MODALITIES, Asked, Registered
+from stemtide.fingerprints.analysis import MODALITIES, AnalysisOptions, Registered
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -23,12 +23,12 @@ MODULE = """
 import socket, tempfile, time
 from pathlib import Path
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.analysis import Look
+from stemtide.fingerprints.analysis import Analysis
 
 def sniff(head):
     return "test/counted" if head.startswith(b"\\x01COUNT") else ""
 
-def look(content, *, limits, asked, progress):
+def analyse(content, *, limits, options, progress):
     whole = content if isinstance(content, bytes) else content.read_bytes()
     if whole.startswith(b"\\x01COUNT and write"):
         Path(tempfile.gettempdir(), "left behind").write_bytes(whole)
@@ -39,15 +39,15 @@ def look(content, *, limits, asked, progress):
     if whole.startswith(b"\x01COUNT and call"):
         socket.create_connection(("127.0.0.1", int(whole[15:])), timeout=5).close()
     if whole.startswith(b"\x01COUNT much"):
-        return Look(Fingerprints(each=(Fingerprint(Kind.SHA256, bytes(32)),) * 50))
+        return Analysis(Fingerprints(each=(Fingerprint(Kind.SHA256, bytes(32)),) * 50))
     if whole.startswith(b"\x01COUNT nothing"):
-        return Look(Fingerprints(each=()))
+        return Analysis(Fingerprints(each=()))
     for second in range(5):
         time.sleep(0.11)
         progress(second, 5)
     named = f"{type(content).__name__} within {limits.wall_s:g} s"
     made = Fingerprint(Kind.SHA256, bytes(32), part=named)
-    return Look(Fingerprints(each=(made,), media_type="test/counted"))
+    return Analysis(Fingerprints(each=(made,), media_type="test/counted"))
 """
 
 LAUNCHER = """#!{python}
@@ -89,11 +89,11 @@ def made_by_it(look):
 
 def test_a_modality_is_found_by_its_first_bytes_and_has_limits_of_its_own(launch):
     with launch(long_wall_s=77) as sandbox:
-        look = sandbox.look(b"\x01COUNT this")
+        look = sandbox.analyse(b"\x01COUNT this")
         assert made_by_it(look) == ["bytes within 77 s"]
         assert look.fingerprints.media_type == "test/counted"
         assert sandbox.fingerprint(encoded(photo(), "JPEG")).of(Kind.PDQ)
-        assert made_by_it(sandbox.look(b"not told by its head", modality="counted"))
+        assert made_by_it(sandbox.analyse(b"not told by its head", modality="counted"))
 
 
 def test_content_of_which_nothing_comes_is_not_passed_over_in_silence(launch):
@@ -106,7 +106,7 @@ def test_content_of_which_nothing_comes_is_not_passed_over_in_silence(launch):
 def test_a_look_tells_how_far_it_has_come_and_ends_when_the_listener_has_had_enough(launch):
     told = []
     with launch() as sandbox:
-        sandbox.look(b"\x01COUNT this", progress=lambda done, total: told.append((done, total)))
+        sandbox.analyse(b"\x01COUNT this", progress=lambda done, total: told.append((done, total)))
         assert told
         assert all(total == 5 for _, total in told)
         assert told == sorted(told)
@@ -115,8 +115,8 @@ def test_a_look_tells_how_far_it_has_come_and_ends_when_the_listener_has_had_eno
             raise InterruptedError
 
         with pytest.raises(InterruptedError):
-            sandbox.look(b"\x01COUNT for ever", progress=enough)
-        assert made_by_it(sandbox.look(b"\x01COUNT this"))
+            sandbox.analyse(b"\x01COUNT for ever", progress=enough)
+        assert made_by_it(sandbox.analyse(b"\x01COUNT this"))
 
 
 def test_a_large_file_is_handed_over_opened_and_never_read_into_memory_here(launch, tmp_path):
@@ -125,7 +125,7 @@ def test_a_large_file_is_handed_over_opened_and_never_read_into_memory_here(laun
         file.write(b"\x01COUNT")
         file.truncate(40 << 20)
     with launch(max_input_bytes=1 << 20) as sandbox:
-        look = sandbox.look(path)
+        look = sandbox.analyse(path)
         assert made_by_it(look)[0].endswith("Path within 1200 s")
         assert look.fingerprints.size_bytes == 40 << 20
         digest = hashlib.sha256(path.read_bytes()).digest()
@@ -155,7 +155,7 @@ def test_the_limit_on_what_a_worker_may_answer_bites_and_is_named(launch):
     with launch(output_bytes=2000) as sandbox:
         remark = sandbox.fingerprint(b"\x01COUNT much").remarks[0]
         assert remark == "limit: what is to be said of it has more than 2,000 bytes (output_bytes)"
-        assert made_by_it(sandbox.look(b"\x01COUNT this"))
+        assert made_by_it(sandbox.analyse(b"\x01COUNT this"))
 
 
 def test_a_decoder_that_would_call_somebody_cannot_and_that_is_said(launch):
@@ -180,13 +180,16 @@ def test_a_modality_whose_decoders_are_not_installed_is_named_not_passed_over(la
 def test_views_and_local_features_come_through_the_sandbox_only_when_asked_for():
     blob = encoded(photo("coffee.png"), "PNG")
     with Sandbox() as sandbox:
-        plain, full = sandbox.look(blob), sandbox.look(blob, asked=Asked(views=True, robust=True))
+        plain, full = (
+            sandbox.analyse(blob),
+            sandbox.analyse(blob, options=AnalysisOptions(views=True, robust=True)),
+        )
         assert (plain.views, plain.local) == ((), ())
         assert len(full.views) >= 8
         assert len(full.fingerprints.of(Kind.PDQ)) == 8
         assert plain.fingerprints.each == full.fingerprints.each[:3]
         pytest.importorskip("cv2")
-        assert len(sandbox.look(blob, asked=Asked(local=True)).local) == 2
+        assert len(sandbox.analyse(blob, options=AnalysisOptions(local=True)).local) == 2
 
 
 def left_behind(folder):
@@ -211,7 +214,7 @@ def test_no_file_is_left_behind_by_a_worker_that_is_killed(launch, tmp_path, how
         def kill_it(*_):
             os.kill(worker.pid, how)
 
-        assert sandbox.look(b"\x01COUNT for ever", progress=kill_it).fingerprints.is_incomplete
+        assert sandbox.analyse(b"\x01COUNT for ever", progress=kill_it).fingerprints.is_incomplete
         assert left_behind(tmp_path) == []
 
 
@@ -222,7 +225,7 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 sandbox = Sandbox().warm()
 print(next(iter(sandbox._alive)).pid, flush=True)
 while True:
-    sandbox.look(Path(sys.argv[1]))
+    sandbox.analyse(Path(sys.argv[1]))
 """
 
 

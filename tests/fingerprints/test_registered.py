@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from stemtide.exercises import media, pictures
-from stemtide.fingerprints.analysis import MODALITIES, Asked
+from stemtide.fingerprints.analysis import MODALITIES, AnalysisOptions
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES, Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.values.checks import add_long, check_value
@@ -81,8 +81,8 @@ def sandbox():
 
 def test_a_film_is_known_by_its_frames_its_sound_and_its_encode(sandbox):
     blob = media.film(pictures.photographs())
-    sparse = sandbox.look(blob).fingerprints
-    dense = sandbox.look(blob, asked=Asked(share=True)).fingerprints
+    sparse = sandbox.analyse(blob).fingerprints
+    dense = sandbox.analyse(blob, options=AnalysisOptions(share=True)).fingerprints
     assert {one.kind for one in dense.each} == {Kind.SHA256, Kind.MD5, *LONG}
     assert (dense.media_type, dense.remarks) == ("video/mp4", ())
     for one in dense.each:
@@ -91,10 +91,10 @@ def test_a_film_is_known_by_its_frames_its_sound_and_its_encode(sandbox):
 
 
 def test_a_page_is_known_by_its_words_and_other_bytes_by_digests_alone(sandbox):
-    page = sandbox.look(media.document()).fingerprints
+    page = sandbox.analyse(media.document()).fingerprints
     assert page.media_type == "text/html"
     assert [one.kind for one in page.each] == [Kind.SHA256, Kind.MD5, Kind.TEXT]
-    other = sandbox.look(b"\x01\x02 only bytes").fingerprints
+    other = sandbox.analyse(b"\x01\x02 only bytes").fingerprints
     assert [one.kind for one in other.each] == [Kind.SHA256, Kind.MD5]
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.image.thumbnail import MAX_SIDE_PX, Still, jpeg, veiled
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.worker import checked
 from tests.fingerprints.pictures import animation, encoded, photo, png_bomb
 
-ASKED = Asked(still=True)
+OPTIONS = AnalysisOptions(still=True)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def opened(blob):
 
 
 def test_a_still_is_small_and_looks_like_its_picture(sandbox):
-    found = sandbox.look(encoded(photo(), "PNG"), asked=ASKED)
+    found = sandbox.analyse(encoded(photo(), "PNG"), options=OPTIONS)
     still = Still(*found.still)
     assert max(still.width, still.height) == MAX_SIDE_PX
     shrunk = photo().resize((still.width, still.height))
@@ -36,13 +36,13 @@ def test_a_still_is_small_and_looks_like_its_picture(sandbox):
 
 
 def test_nothing_is_made_where_nothing_is_asked(sandbox):
-    assert sandbox.look(encoded(photo(), "PNG")).still is None
+    assert sandbox.analyse(encoded(photo(), "PNG")).still is None
 
 
 def test_no_metadata_of_the_sender_is_left(sandbox):
     secret = Image.Exif()
     secret[0x010E] = "the address of a witness"
-    found = sandbox.look(encoded(photo(), "JPEG", exif=secret.tobytes()), asked=ASKED)
+    found = sandbox.analyse(encoded(photo(), "JPEG", exif=secret.tobytes()), options=OPTIONS)
     made = jpeg(Still(*found.still))
     assert b"witness" not in made
     assert len(opened(made).getexif()) == 0
@@ -52,16 +52,16 @@ def test_a_note_of_rotation_is_followed(sandbox):
     turned = Image.Exif()
     turned[0x0112] = 6
     wide = photo().resize((400, 200))
-    found = sandbox.look(encoded(wide, "JPEG", exif=turned.tobytes()), asked=ASKED)
+    found = sandbox.analyse(encoded(wide, "JPEG", exif=turned.tobytes()), options=OPTIONS)
     assert found.still[:2] == (200, 400)
 
 
 def test_of_an_animation_the_first_frame_is_kept(sandbox):
-    assert sandbox.look(animation("GIF"), asked=ASKED).still[:2] == (176, 176)
+    assert sandbox.analyse(animation("GIF"), options=OPTIONS).still[:2] == (176, 176)
 
 
 def test_a_bomb_gives_no_still(sandbox):
-    found = sandbox.look(png_bomb(20_000), asked=ASKED)
+    found = sandbox.analyse(png_bomb(20_000), options=OPTIONS)
     assert found.still is None
     assert found.fingerprints.is_incomplete
 

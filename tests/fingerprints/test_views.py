@@ -3,20 +3,20 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.image import pdq, views
-from stemtide.fingerprints.image.fingerprint import look_at_image
+from stemtide.fingerprints.image.fingerprint import analyse_image
 from stemtide.fingerprints.image.quality import LOW_QUALITY
 from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
 from stemtide.fingerprints.limits import Limits
 from tests.fingerprints.pictures import animation, bits_between, encoded, photo
 
-EVERYTHING = Asked(views=True, robust=True)
+EVERYTHING = AnalysisOptions(views=True, robust=True)
 WHOLE = pdq.hash_luma(np.asarray(photo("coffee.png").convert("L")))[0]
 
 
 def look(image, asked=EVERYTHING, file_type="PNG"):
-    return look_at_image(encoded(image, file_type), limits=Limits(), asked=asked)
+    return analyse_image(encoded(image, file_type), limits=Limits(), options=asked)
 
 
 def nearest(found, value=WHOLE):
@@ -66,7 +66,7 @@ def test_what_is_around_a_picture_and_a_lack_of_contrast_are_seen_through(alter,
 
 
 def test_a_picture_turned_a_little_meets_a_crop_that_was_shared():
-    shared = look(photo("coffee.png"), Asked(robust=True)).fingerprints
+    shared = look(photo("coffee.png"), AnalysisOptions(robust=True)).fingerprints
     crops = [one for one in shared.of(Kind.PDQ) if one.part in {"crop 80", "crop 70"}]
     turned = look(photo("coffee.png").rotate(15, Image.Resampling.BICUBIC))
     bits, met = min(nearest(turned, crop.value) for crop in crops)
@@ -76,15 +76,15 @@ def test_a_picture_turned_a_little_meets_a_crop_that_was_shared():
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.1, 0.15])
 def test_a_cropped_picture_meets_a_crop_that_was_shared(share):
-    shared = look(photo("coffee.png"), Asked(robust=True)).fingerprints
+    shared = look(photo("coffee.png"), AnalysisOptions(robust=True)).fingerprints
     width, height = photo("coffee.png").size
     x, y = round(width * share / 2), round(height * share / 2)
-    cropped = look(photo("coffee.png").crop((x, y, width - x, height - y)), Asked())
+    cropped = look(photo("coffee.png").crop((x, y, width - x, height - y)), AnalysisOptions())
     assert min(nearest(cropped, one.value) for one in shared.of(Kind.PDQ))[0] <= 31
 
 
 def test_crops_are_named_and_good_enough_and_come_after_the_whole():
-    made = look(photo("coffee.png"), Asked(robust=True)).fingerprints.of(Kind.PDQ)
+    made = look(photo("coffee.png"), AnalysisOptions(robust=True)).fingerprints.of(Kind.PDQ)
     assert [one.part for one in made] == [
         "", "crop 97", "crop 94", "crop 90", "crop 85", "crop 80", "crop 70", "square",
     ]  # fmt: skip
@@ -92,7 +92,7 @@ def test_crops_are_named_and_good_enough_and_come_after_the_whole():
 
 
 def test_views_are_made_only_when_asked_for_and_are_bounded_and_good_enough():
-    assert look(photo(), Asked()).views == ()
+    assert look(photo(), AnalysisOptions()).views == ()
     for image in (photo(), ImageOps.expand(photo(), 80, "white"), photo().rotate(7)):
         made = look(image).views
         assert 8 <= len(made) <= views.MAX_VIEWS
@@ -116,7 +116,7 @@ def test_views_of_a_picture_of_deep_numbers_are_those_of_the_shallow_one():
 
 
 def test_frames_have_views_of_their_own_which_say_whose_they_are():
-    made = look_at_image(animation("GIF"), limits=Limits(), asked=EVERYTHING)
+    made = analyse_image(animation("GIF"), limits=Limits(), options=EVERYTHING)
     assert {view.part for view in made.views} == {one.part for one in made.fingerprints.each}
 
 
@@ -136,4 +136,4 @@ def test_low_quality_is_explained_and_what_was_tried_is_said(image, why):
     assert remark.startswith(f"{LOW_QUALITY} (")
     assert why in remark
     assert "Compared instead: brightened" in remark or "Tried instead: more contrast" in remark
-    assert "were not asked for" in look(image, Asked()).fingerprints.remarks[0]
+    assert "were not asked for" in look(image, AnalysisOptions()).fingerprints.remarks[0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Fingerprints, Kind
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Named:
     local: tuple[bytes, ...] = ()
 
 
-def read_all(names: Iterable[str], *, options: Asked | None = None) -> Iterator[Named]:
+def read_all(names: Iterable[str], *, options: AnalysisOptions | None = None) -> Iterator[Named]:
     """Fingerprint files, files of folders, URLs ("https://…") and "pdq:…"; "-" is stdin.
 
     Shows progress on stderr, on a terminal, for many arguments or for one that takes long.
@@ -81,7 +81,7 @@ def _read(
     name: str,
     sandbox: "Sandbox",
     *,
-    options: Asked | None,
+    options: AnalysisOptions | None,
     progress: Callable[[float, float], None],
 ) -> Named:
     """Fingerprint one argument."""
@@ -105,7 +105,7 @@ def _read(
 
     try:
         content = sys.stdin.buffer.read() if name == "-" else path
-        look = sandbox.look(content, asked=options, progress=progress)
+        look = sandbox.analyse(content, options=options, progress=progress)
         return Named(name, look.fingerprints, local=look.local)
     except (ContentError, OSError) as error:
         raise ContentNameError(f"{name}: {error}") from error

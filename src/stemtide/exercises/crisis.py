@@ -21,7 +21,7 @@ import httpx
 
 from stemtide.exercises import cast, media, pictures, processes, provider, requests
 from stemtide.exercises.stage import DemoError, Stage, good
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -156,7 +156,7 @@ def _share(
     stage: Stage, authority: httpx.Client, *, sandbox: Sandbox, crisis: str, name: str, blob: bytes
 ) -> None:
     """Step 3: share one piece of content, and upload the same file at every provider at once."""
-    prints = sandbox.look(blob, asked=Asked(share=True)).fingerprints
+    prints = sandbox.analyse(blob, options=AnalysisOptions(share=True)).fingerprints
     content = str(uuid4())
     rows = [
         _signal(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a look at content gives, what may be asked of it, and which modalities there are.
+"""Requests to the sandbox, their results, and the registry of modalities.
 
-A worker of the sandbox looks at content; the process that serves uploads reads what it found. Both
-sides know these shapes, and nothing here imports a decoder.
+A worker of the sandbox analyses content; the process that serves uploads reads the result. Both
+sides share these types, and nothing here imports a decoder.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,23 +14,23 @@ from stemtide.fingerprints.kinds import Fingerprints, Kind, QueryView
 from stemtide.fingerprints.limits import Limits
 
 Content = bytes | Path
-"""The bytes themselves, or where a large file can be opened."""
+"""The bytes, or the path of a large file."""
 
 Progress = Callable[[float, float], None]
-"""Called with (done, total), in whatever unit a modality counts: frames, or seconds."""
+"""Called with (done, total), in the unit of the modality: frames, or seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is wanted of one piece of content beside its fingerprints.
+class AnalysisOptions:
+    """Outputs that are requested for one piece of content beside its fingerprints.
 
     views:  hashes to look a picture up by, as it may have been altered.
-    share:  fingerprints as they are shared: videos densely, sounds without their half steps.
-    robust: more hashes to share, of crops, so that cropped copies meet it.
+    share:  fingerprints for sharing: videos densely, audio without half steps.
+    robust: more hashes to share, of crops, so that they match cropped copies.
     local:  its local features (see stemtide.fingerprints.image.local).
     still:  a small still of a picture, for people (see stemtide.fingerprints.image.thumbnail).
-    carry:  of a chunk of a stream (see stemtide.fingerprints.live_chunk): what the chunk before it
-            left over of its sound, in hex; "" for the first one.
+    carry:  for a chunk of a stream (see stemtide.fingerprints.live_chunk): the carry of the chunk
+            before it, in hex; "" for the first one.
     """
 
     views: bool = False
@@ -43,11 +43,11 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class LiveChunk:
-    """What is known of a chunk of a stream beside its fingerprints.
+    """Facts about a chunk of a stream beside its fingerprints.
 
-    starts_s: when it begins by the stream's own clock, in seconds; None where it has none.
-    lasts_s:  for how long it lasts, from 0; 0 where that is not known.
-    carry:    what the next chunk needs so that its sound follows on.
+    starts_s: start by the stream's own clock, in seconds; None if it has none.
+    lasts_s:  duration; 0 if it is not known.
+    carry:    input for the next chunk, so that its audio continues this one.
     """
 
     starts_s: float | None
@@ -56,13 +56,13 @@ class LiveChunk:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """All that one look at a piece of content found.
+class Analysis:
+    """The result of the analysis of one piece of content.
 
-    local:  if asked for: local features of the content as it is, and of its mirror image.
-    still:  if asked for, and the content is a picture: a small one of it, as width, height and
-            bare RGB pixels, which stills.Still checks.
-    chunk:  of a chunk of a stream: when it begins, how long it lasts, what the next one needs.
+    local:  if requested: local features of the content, and of its mirror image.
+    still:  if requested, and the content is a picture: width, height and bare RGB pixels of a small
+            copy, which stills.Still checks.
+    chunk:  for a chunk of a stream: its start, duration and carry.
     """
 
     fingerprints: Fingerprints
@@ -72,27 +72,29 @@ class Look:
 
     @property
     def views(self) -> tuple[QueryView, ...]:
-        """Hashes to look it up by, if asked for: of its still picture, or of its frames."""
+        """Return hashes to look it up by, if requested: of its still picture, or of its frames."""
         return self.fingerprints.views
 
 
 class Modality(Protocol):
-    """What a module must offer to be registered in MODALITIES."""
+    """The interface of modules that are registered in MODALITIES."""
 
     def sniff(self, head: bytes) -> str:
-        """Return the media type that the first SNIFFED_BYTES state, "" if none of this module's."""
+        """Return the media type by the first SNIFFED_BYTES, or "" if it is not of this module."""
 
-    def look(self, content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
-        """Look at content inside a worker; what could not be looked at is said in remarks."""
+    def analyse(
+        self, content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+    ) -> Analysis:
+        """Analyse content inside a worker; remarks report parts that could not be decoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """One modality as the sandbox knows it.
+    """The registration of a modality.
 
     module: imported in a worker when content of the kind first comes.
-    kinds:  of the fingerprints that it makes; an answer with others is not believed.
-    is_long: whether its content takes time of its own kind (limits.long_cpu_s, long_wall_s).
+    kinds:  of the fingerprints that it makes; a response with others is rejected.
+    is_long: whether the longer time limits apply (limits.long_cpu_s, long_wall_s).
     """
 
     module: str
@@ -116,25 +118,26 @@ MODALITIES: Mapping[str, Registered] = {
     "writing": Registered("stemtide.fingerprints.text.modality", frozenset({Kind.TEXT})),
     "live": Registered("stemtide.fingerprints.live_chunk", frozenset({Kind.VIDEO, Kind.AUDIO})),
 }
-"""Asked in this order whether content is theirs; the first is loaded when a worker starts. Chunks
-of streams are named as such by whoever hands them over."""
+"""Tried in this order to recognise content; the first is loaded when a worker starts. Chunks of
+streams are named as such by the caller.
+"""
 
 LIVE = "live"
 
 FALLBACK = "image"
-"""The modality that says so when content is none of any."""
+"""The modality that reports unrecognised content."""
 
 
 DECODER_FAILED = "the decoder failed"
-"""In the remark of content that made a worker fail in a way nobody foresaw."""
+"""In the remark on content that made a worker fail in an unexpected way."""
 
 
 WRITING = "its decoder would write a file or call somebody, and may do neither"
-"""In the remark of content on which a wall of the worker was run against."""
+"""In the remark on content whose decoder tried something that the lockdown forbids."""
 
 
 def head_of(content: Content) -> bytes:
-    """Return the first SNIFFED_BYTES, by which a modality knows its content."""
+    """Return the first SNIFFED_BYTES, by which a modality recognises its content."""
     if isinstance(content, bytes):
         return content[:SNIFFED_BYTES]
     with content.open("rb") as file:
@@ -142,4 +145,4 @@ def head_of(content: Content) -> bytes:
 
 
 def no_progress(done: float, total: float) -> None:
-    """Take no notice of how far a look has come."""
+    """Ignore progress."""

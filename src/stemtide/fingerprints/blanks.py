@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values that say nothing: shared, they would match nothing, or what everybody has.
+"""Find uninformative values: as signals they would match nothing, or common content.
 
-Asked where a value becomes a signal: before it is shared, at the hub, and once more at the agent,
-which trusts no hub. Which files everybody has is data, in blanks.toml.
+Checked wherever a value becomes a signal: before it is shared, at the hub, and once more at the
+agent, which trusts no hub. Common files are listed in blanks.toml.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ LEAST_FRAME_QUALITY = 25
 
 LEAST_GRAMS = 3
 LEAST_GROUPS = 2
-"""A text with fewer kept grams, and an encode with fewer different groups, can meet nothing."""
+"""A text with fewer kept grams, or an encode with fewer different groups, cannot match anything."""
 
 LEAST_SET_BITS, MOST_SET_BITS = 64, 192
 """A PDQ hash has about half of its 256 bits set, as each is compared with the middle one; of random
@@ -34,10 +34,10 @@ _OTHER_WAY = "share another fingerprint of the content, or nothing"
 
 
 def why_blank(kind: Kind, value: bytes, *, quality: int | None = None) -> str:
-    """Say what is wrong with sharing a value, and what to share instead; "" if nothing is.
+    """Return why a value must not be shared, and the remedy; "" if it may.
 
     value:   as `values.check_value` takes it.
-    quality: of a PDQ hash, where it is known.
+    quality: of a PDQ hash, if known.
     """
     match kind:
         case Kind.PDQ:
@@ -51,12 +51,12 @@ def why_blank(kind: Kind, value: bytes, *, quality: int | None = None) -> str:
         case Kind.GOP:
             return _why_blank_encode(GopPrint.from_bytes(value))
         case Kind.SHA256 | Kind.MD5 | Kind.URL:
-            what = _everybodys().get(value, "")
-            return what and f"is that of {what}, which everybody has: {_OTHER_WAY}"
+            name = _common_files().get(value, "")
+            return name and f"is that of {name}, which everybody has: {_OTHER_WAY}"
 
 
 def _why_blank_picture(value: bytes, quality: int | None) -> str:
-    """A PDQ hash of too little."""
+    """Check a PDQ hash for low quality and blank pictures."""
     if quality is not None and quality < MIN_QUALITY:
         return (
             f"a PDQ hash of quality {quality} says too little ({MIN_QUALITY} is the least): share"
@@ -71,7 +71,7 @@ def _why_blank_picture(value: bytes, quality: int | None) -> str:
 
 
 def _why_blank_video(film: VideoPrint) -> str:
-    """Frames that are black, plain or made up."""
+    """Check for frames that are black, plain or made up."""
     bits = np.bitwise_count(film.rows["pdq"]).sum(axis=1, dtype=np.int64)
     telling = (bits >= LEAST_SET_BITS) & (bits <= MOST_SET_BITS)
     if (telling & (film.rows["quality"] >= LEAST_FRAME_QUALITY)).any():
@@ -83,7 +83,7 @@ def _why_blank_video(film: VideoPrint) -> str:
 
 
 def _why_blank_sound(sound: Sound) -> str:
-    """Silence, or one steady tone."""
+    """Check for silence, or one steady tone."""
     if any(track.is_telling for track in sound.tracks):
         return ""
     return (
@@ -93,7 +93,7 @@ def _why_blank_sound(sound: Sound) -> str:
 
 
 def _why_blank_text(text: TextPrint) -> str:
-    """A few words."""
+    """Check for a text of a few words."""
     if len(text.grams) >= LEAST_GRAMS:
         return ""
     return (
@@ -103,7 +103,7 @@ def _why_blank_text(text: TextPrint) -> str:
 
 
 def _why_blank_encode(encode: GopPrint) -> str:
-    """One group of pictures, or the same again and again."""
+    """Check for a single group of pictures, or the same repeated."""
     groups = len(np.unique(encode.rows["digest"], axis=0))
     if groups >= LEAST_GROUPS:
         return ""
@@ -114,18 +114,18 @@ def _why_blank_encode(encode: GopPrint) -> str:
 
 
 @cache
-def _everybodys() -> dict[bytes, str]:
-    """What each digest is of that must never be shared."""
+def _common_files() -> dict[bytes, str]:
+    """Return the names of common files, which must never be shared, by digest."""
     listed = tomllib.loads(files("stemtide.fingerprints").joinpath("blanks.toml").read_text())
-    contents = {bytes.fromhex(one["content"]): one["what"] for one in listed.values()}
+    contents = {bytes.fromhex(entry["content"]): entry["what"] for entry in listed.values()}
     for size in _SIZES:
         for byte in (0x00, 0xFF, 0x20):
             contents.setdefault(bytes([byte]) * size, f"a file of {size} equal bytes")
-    found = {}
-    for content, what in contents.items():
-        found[hashlib.sha256(content).digest()] = what
-        found[hashlib.md5(content, usedforsecurity=False).digest()] = what
+    names = {}
+    for content, name in contents.items():
+        names[hashlib.sha256(content).digest()] = name
+        names[hashlib.md5(content, usedforsecurity=False).digest()] = name
     for size in (16, 32):
         for byte in (0x00, 0xFF):
-            found[bytes([byte]) * size] = "no file, but a placeholder"
-    return found
+            names[bytes([byte]) * size] = "no file, but a placeholder"
+    return names

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What kinds of fingerprint there are, and what a set of them looks like."""
+"""Kinds of fingerprints, and the fingerprints of one piece of content."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """How a fingerprint was made, and so how it is compared."""
+    """Method of a fingerprint, which also determines how it is compared."""
 
     PDQ = "pdq"
     SHA256 = "sha256"
@@ -19,15 +19,16 @@ class Kind(StrEnum):
 
 
 SIZE_BYTES = {Kind.PDQ: 32, Kind.SHA256: 32, Kind.MD5: 16, Kind.URL: 32}
-"""Length of the value of each kind that has one length. A URL's is the SHA-256 of its canonical
-spelling. The other kinds, frames of a video, words of a sound, grams of a text, groups of pictures
-of one encode, are as long as their content."""
+"""Length of the value of each kind with a fixed length. A URL's is the SHA-256 of its canonical
+spelling. The values of other kinds (frames of a video, words of audio, grams of a text, groups of
+pictures of an encode) are as long as their content.
+"""
 
 MAX_VALUE_BYTES = 4 << 20
-"""No value is longer: some eight hours of a video, a day of sound."""
+"""Maximum length of a value: some eight hours of video, a day of audio."""
 
 MIN_QUALITY = 50
-"""PDQ hashes of lower quality say too little to be compared (the reference drops <= 49)."""
+"""PDQ hashes of lower quality are not compared (the reference drops <= 49)."""
 
 MATCH_WITHIN_BITS = 31
 """PDQ hashes within this Hamming distance match, unless a signal asks for a shorter one.
@@ -38,20 +39,20 @@ A signal cannot ask for a longer one: at 64 bits a picture matches many that are
 
 UNDECODABLE = "undecodable: "
 LIMIT = "limit: "
-"""How remarks begin that say that content, or some of it, could not be looked at."""
+"""Prefixes of remarks about content, or parts of it, that could not be analysed."""
 
 
 class FingerprintError(ValueError):
-    """A fingerprint is not spelled as its kind asks."""
+    """A fingerprint is malformed for its kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """One fingerprint of one piece of content, and nothing about the person who posted it.
+    """One fingerprint of one piece of content, without any data about the person who posted it.
 
-    value:   raw bytes, SIZE_BYTES[kind] of them, or as the module of the kind spells it.
-    quality: PDQ only, 0..100; None where the kind has none or it is not known.
-    part:    which part of the content it is of: "" for the whole, "frame 12" of an animation.
+    value:   raw bytes, SIZE_BYTES[kind] of them, or in the format of the kind's module.
+    quality: PDQ only, 0..100; None for other kinds, or if it is not known.
+    part:    part of the content: "" for the whole, "frame 12" of an animation.
     """
 
     kind: Kind
@@ -61,18 +62,18 @@ class Fingerprint:
 
     @property
     def hex(self) -> str:
-        """The value in lower-case hex, as it travels."""
+        """Return the value in lower-case hex."""
         return self.value.hex()
 
 
 @dataclass(frozen=True, slots=True)
 class QueryView:
-    """One more value to look content up by. For looking up only: never shared.
+    """A further value to look content up by. Only for look-ups: never shared.
 
-    transform: what was done to the content if it meets a signal in this view: "mirrored",
-               "boxed" (something was around it), "boxed, mirrored", "tilted 5". Of an address:
-               "folder" or "host", where a signal of what it lies in was met.
-    value:     of one length: a PDQ hash, or of an address a digest.
+    transform: alteration of the content if it matches a signal in this view: "mirrored", "boxed"
+               (something was around it), "boxed, mirrored", "tilted 5". Of an address: "folder" or
+               "host", if a signal of its folder or host matched.
+    value:     of fixed length: a PDQ hash, or a digest for an address.
     quality:   PDQ: that of the view, MIN_QUALITY..100: duller ones are left out. Others: 100.
     part:      as in Fingerprint: "frame 3 at 0.2 s".
     """
@@ -86,11 +87,11 @@ class QueryView:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints:
-    """Everything that was made of one piece of content.
+    """All fingerprints of one piece of content.
 
-    views: further hashes to look a picture up by, if they were asked for.
-    remarks: what a person should know about how it was read ("the file is cut off: ...").
-    media_type: as recognised from the bytes, such as "image/jpeg"; "" when not recognised.
+    views:   further hashes to look a picture up by, if requested.
+    remarks: notes for people on how it was read ("the file is cut off: ...").
+    media_type: as recognised from the bytes, such as "image/jpeg"; "" if not recognised.
     """
 
     each: tuple[Fingerprint, ...]
@@ -101,19 +102,19 @@ class Fingerprints:
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether something could not be looked at, so that "no match" would prove nothing."""
+        """Whether some part could not be analysed, so that "no match" would prove nothing."""
         return any(remark.startswith((UNDECODABLE, LIMIT)) for remark in self.remarks)
 
     def of(self, kind: Kind) -> tuple[Fingerprint, ...]:
-        """Those of one kind."""
-        return tuple(one for one in self.each if one.kind is kind)
+        """Return the fingerprints of one kind."""
+        return tuple(fingerprint for fingerprint in self.each if fingerprint.kind is kind)
 
 
 def parse_value(kind: Kind, text: str) -> bytes:
-    """Read a fingerprint's value from hex, upper or lower case.
+    """Parse a fingerprint's value from hex, upper or lower case.
 
-    raises: FingerprintError naming the kind and the length it asks for. Whether a longer value is
-            spelled as its kind asks is for `values.check_value` to say.
+    raises: FingerprintError naming the kind and its length. Values of variable length are validated
+            by `values.check_value`.
     """
     if kind not in SIZE_BYTES:
         return _parse_long(kind, text)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much one piece of content may cost us, and how it is said that it would cost more."""
+"""Limits of the analysis of one piece of content, and their errors."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -8,21 +8,22 @@ _MB = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one piece of content may use. The defaults suit pictures that people upload.
+    """Limits for one piece of content. The defaults suit pictures that people upload.
 
     max_input_bytes: larger content is refused before a worker sees it, if it is in memory; a
                      picture may not be larger in any case.
-    max_file_bytes:  the same for a file, which is handed to the worker opened, not read.
-    max_pixels:      of the whole picture as its header states it; 89 million is what Pillow warns
-                     at, and more than any telephone takes.
-    memory_bytes:    address space on top of what a worker holds when it starts.
-    cpu_s, wall_s:   processor time and time on the clock for one piece of content.
-    output_bytes:    of the answer of a worker; files it may not write at all.
-    long_cpu_s, long_wall_s: the same for modalities that take as long as they last: films, sound.
-    max_frames:      frames of an animation that are looked at.
-    max_items:       pieces of content after which a worker is replaced, so that nothing it
-                     may have picked up stays.
-    start_s:         time on the clock for a worker to start.
+    max_file_bytes:  the same for a file, which is passed to the worker opened, not read.
+    max_pixels:      of the whole picture as its header states it; Pillow warns at 89 million, which
+    is
+                     more than any telephone takes.
+    memory_bytes:    address space on top of that of a started worker.
+    cpu_s, wall_s:   processor time and wall time for one piece of content.
+    output_bytes:    size of a worker's response; a worker may not write files at all.
+    long_cpu_s, long_wall_s: the same for modalities with a duration: video, audio.
+    max_frames:      frames of an animation that are decoded.
+    max_items:       pieces of content after which a worker is replaced, so that nothing it may have
+                     picked up stays.
+    start_s:         wall time for a worker to start.
     """
 
     max_input_bytes: int = 256 * _MB
@@ -44,22 +45,22 @@ class Limits:
                 raise ValueError(f"the limit {name} must be above 0, not {value}")
 
     def for_long(self) -> "Limits":
-        """Return the limits with the time that long content may take in place of the usual."""
+        """Return the limits with the times for long content in place of the usual ones."""
         return replace(self, cpu_s=self.long_cpu_s, wall_s=self.long_wall_s)
 
 
 class ContentError(ValueError):
-    """A piece of content could not be looked at. The message says why, and what to do."""
+    """A piece of content could not be analysed. The message gives the reason and the remedy."""
 
 
 class UndecodableError(ContentError):
-    """The content says that it is an image, and no picture can be made of it."""
+    """The content claims to be an image or video, but cannot be decoded."""
 
 
 class LimitError(ContentError):
-    """The content would cost more than one piece of content may.
+    """The content exceeds a limit.
 
-    limit: the name of the field of Limits that was hit.
+    limit: the name of the field of Limits.
     """
 
     def __init__(self, limit: str, message: str) -> None:
@@ -68,8 +69,8 @@ class LimitError(ContentError):
 
 
 class ContentTooLargeError(LimitError):
-    """It is larger than max_input_bytes or max_file_bytes; nothing at all was made of it."""
+    """It is larger than max_input_bytes or max_file_bytes; not even digests were made."""
 
 
 class SandboxError(RuntimeError):
-    """The sandbox itself cannot work: it is closed, or its workers do not start."""
+    """The sandbox cannot work: it is closed, or its workers do not start."""

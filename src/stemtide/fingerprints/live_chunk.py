@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A chunk of a live stream: its pictures, densely, and its sound, so that it follows on.
+"""Fingerprint a chunk of a live stream: its frames, densely, and its audio, continued.
 
 For the sandbox. A chunk is a segment that a player could start with: MPEG-TS, ADTS, Matroska, or
 fragmented MP4 with the initialisation segment in front of it.
@@ -11,7 +11,7 @@ import math
 import av
 from av.container import InputContainer
 
-from stemtide.fingerprints.analysis import Asked, Content, LiveChunk, Look, Progress
+from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, LiveChunk, Progress
 from stemtide.fingerprints.audio.fingerprint import fingerprint_chunk
 from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import Limits, UndecodableError
@@ -20,39 +20,49 @@ from stemtide.fingerprints.video.fingerprint import fingerprint_video, is_video
 from stemtide.fingerprints.video.frames import container_of
 
 EVERY_S = 0.25
-"""A chunk is looked at as densely as a signal: there is little of it, and it is looked at once."""
+"""Chunks are sampled as densely as signals: they are short, and analysed once."""
 
 _LONGEST_CLOCK_S = 1e8
 _MOST_PACKETS = 200_000
 
 
 def sniff(head: bytes) -> str:  # noqa: ARG001 - every modality is asked
-    """Say that no content is a chunk: whoever has one names it so."""
+    """Return "": chunks are never recognised, the caller names them as such."""
     return ""
 
 
-def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:  # noqa: ARG001 - a chunk is short
-    """Look at a chunk; asked.carry is what the one before it left over."""
+def analyse(
+    content: Content,
+    *,
+    limits: Limits,
+    options: AnalysisOptions,
+    progress: Progress,  # noqa: ARG001 - a chunk is short
+) -> Analysis:
+    """Fingerprint a chunk; options.carry is the carry of the one before it."""
     blob = content if isinstance(content, bytes) else content.read_bytes()
     film = fingerprint_video(blob, limits=limits, sampling=Sampling.QUERY, every_s=EVERY_S)
-    heard = fingerprint_chunk(blob, limits=limits, carry=bytes.fromhex(asked.carry))
-    each: list[Fingerprint] = []
+    heard = fingerprint_chunk(blob, limits=limits, carry=bytes.fromhex(options.carry))
+    prints: list[Fingerprint] = []
     if len(film.rows):
-        each.append(Fingerprint(Kind.VIDEO, film.to_bytes()))
+        prints.append(Fingerprint(Kind.VIDEO, film.to_bytes()))
     if heard.sound.tracks:
-        each.append(Fingerprint(Kind.AUDIO, heard.sound.to_bytes()))
+        prints.append(Fingerprint(Kind.AUDIO, heard.sound.to_bytes()))
     remarks = dict.fromkeys([*film.remarks, *heard.sound.remarks])
-    if not each and not heard.carry:
+    if not prints and not heard.carry:
         remarks[f"{UNDECODABLE}no pictures and no sound were found in this chunk"] = None
     starts_s, lasts_s = _extent(blob)
-    made = Fingerprints(tuple(each), media_type=is_video(blob[:512]), remarks=tuple(remarks))
-    return Look(made, chunk=LiveChunk(starts_s, lasts_s or film.duration_ms / 1000, heard.carry))
+    fingerprints = Fingerprints(
+        tuple(prints), media_type=is_video(blob[:512]), remarks=tuple(remarks)
+    )
+    return Analysis(
+        fingerprints, chunk=LiveChunk(starts_s, lasts_s or film.duration_ms / 1000, heard.carry)
+    )
 
 
 def _extent(blob: bytes) -> tuple[float | None, float]:
-    """Say when a chunk begins by its own clock, and how long it lasts; (None, 0) if it has none.
+    """Return start and duration of a chunk by its own clock; (None, 0) if it has none.
 
-    Only packets are read: what a segment says of its length is often that of the whole stream.
+    Only packets are read: the length that a segment states is often that of the whole stream.
     """
     try:
         with container_of(io.BytesIO(blob)) as container:

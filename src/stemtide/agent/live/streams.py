@@ -35,7 +35,7 @@ from stemtide.agent.recognise.answers import (
 from stemtide.agent.recognise.pipeline import record_decision
 from stemtide.agent.recognise.policy import Decision, Hit, decide, stands
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.fingerprints.analysis import LIVE, Asked, Look
+from stemtide.fingerprints.analysis import LIVE, Analysis, AnalysisOptions
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints, Kind
 from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -172,16 +172,16 @@ class Live:
                 return answer
         raise BusyError
 
-    async def _look(self, init: bytes, blob: bytes, position: Place) -> Look:
+    async def _look(self, init: bytes, blob: bytes, position: Place) -> Analysis:
         """Decode a chunk; a failure becomes a remark, never a "no match"."""
         whole = init + blob if init and not blob.startswith(init[:64]) else blob
-        options = Asked(carry=position.carry.hex())
-        job = partial(self._sandbox.look, whole, asked=options, modality=LIVE)
+        options = AnalysisOptions(carry=position.carry.hex())
+        job = partial(self._sandbox.analyse, whole, options=options, modality=LIVE)
         try:
             return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
         except (ContentError, SandboxError) as error:
             logger.warning("a chunk could not be looked at: %s", error)
-            return Look(Fingerprints((), remarks=(f"{UNDECODABLE}{error}",)))
+            return Analysis(Fingerprints((), remarks=(f"{UNDECODABLE}{error}",)))
 
     def tell(self, name: str) -> LiveOut | None:
         """Return the matches of a stream so far; None if it is not open."""
@@ -203,7 +203,7 @@ class Live:
 
     # a chunk
 
-    def _follow(self, work: "_Work", look: Look) -> tuple[LiveOut, bool] | None:
+    def _follow(self, work: "_Work", look: Analysis) -> tuple[LiveOut, bool] | None:
         """Search, decide, record and store; None if another chunk was faster."""
         row, state, position = work.row, work.state, work.place
         lasts_s = _lasts_s(look, usual_s=state.lasts_s)
@@ -233,7 +233,7 @@ class Live:
         return replace(answer, seq=position.seq, at_s=round(at_s, 2)), is_news
 
     def _search(
-        self, state: State, position: Place, look: Look, *, at_s: float, ends_s: float
+        self, state: State, position: Place, look: Analysis, *, at_s: float, ends_s: float
     ) -> list[_Heard]:
         """Search the stored frames and audio together with this chunk."""
         prints, library = look.fingerprints, self._store.library
@@ -334,7 +334,7 @@ def _hit(signal: FeedSignal, met: Met) -> Hit:
     )
 
 
-def _lasts_s(look: Look, *, usual_s: float) -> float:
+def _lasts_s(look: Analysis, *, usual_s: float) -> float:
     return (look.chunk.lasts_s if look.chunk else 0.0) or usual_s
 
 

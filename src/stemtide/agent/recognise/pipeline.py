@@ -23,7 +23,7 @@ from stemtide.agent.recognise.answers import MAX_REASONS, Answer, answer_of, as_
 from stemtide.agent.recognise.policy import Decision, Hit, Verdict, decide, stands, unread_remark
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.file import fingerprint_bytes
 from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import ContentError, SandboxError
@@ -35,7 +35,7 @@ from stemtide.protocol.sync.feed import FeedSignal
 logger = logging.getLogger(__name__)
 
 _LOOKERS = 4
-_ASKED = Asked(views=True)
+_OPTIONS = AnalysisOptions(views=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class Recogniser:
         blob = item.blob or b""
         loop = asyncio.get_running_loop()
         try:
-            look = partial(self._sandbox.look, blob, asked=_ASKED)
+            look = partial(self._sandbox.analyse, blob, options=_OPTIONS)
             return (await loop.run_in_executor(self._decoders, look)).fingerprints
         except (ContentError, SandboxError) as error:
             logger.warning("content is known by its digests only: %s", error)

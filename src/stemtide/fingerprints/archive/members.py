@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Archives are opened in memory, file by file, so that each can be looked at like an upload.
+"""Open archives in memory, file by file, so that each file can be analysed like an upload.
 
-Nothing is ever written, so the names in an archive are words to show and nothing else. What an
-archive may cost is limited over everything that is nested in it; what could not be opened is said.
+Nothing is ever written to disk, so names in an archive are only shown. The cost of an archive is
+limited over everything nested in it; parts that could not be opened are reported.
 """
 
 from collections.abc import Iterator
@@ -53,11 +53,11 @@ Entries = Iterator[tuple[str, Pieces, str]]
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of an archive, or what there is to say of one.
+    """One file of an archive, or a remark about one.
 
-    name:   where it is, archives within archives included: "photos.zip/a.jpg". It is only shown.
-            "" when the remark is of the archive itself.
-    blob:   its content; b"" where that could not be had, as far as it goes where it is damaged.
+    name:   path, including archives within archives: "photos.zip/a.jpg". Only for display. "" when
+            the remark is about the archive itself.
+    blob:   content; b"" if it is not available, the readable beginning if it is damaged.
     remark: "" if all is well; otherwise it begins with UNDECODABLE or LIMIT.
     """
 
@@ -67,7 +67,7 @@ class Member:
 
 
 def is_archive(head: bytes) -> str:
-    """Return the media type of an archive by its first bytes, "" if they are of none.
+    """Return the media type of an archive by its first bytes, or "" if they are of none.
 
     head: the first 512 bytes or more.
     """
@@ -81,13 +81,13 @@ def is_archive(head: bytes) -> str:
 def members(
     content: bytes | Path, *, limits: ArchiveLimits | None = None, name: str = ""
 ) -> Iterator[Member]:
-    """Open an archive and hand out its files, and those of the archives in it.
+    """Yield the files of an archive, and those of archives in it.
 
-    An archive within is handed out as a file first, then its files. Folders and links are not
-    handed out. The files are made as they are asked for, and none is kept.
+    A nested archive is yielded as a file first, then its files. Folders and links are skipped.
+    Files are read on demand, and none is kept.
 
-    name:   what the archive is called; says what a lone compressed file in it is called.
-    limits: what it may cost. Where it costs more, a last member says which limit it was.
+    name:   name of the archive, from which a lone compressed file gets its name.
+    limits: limits of cost. If one is exceeded, a last member names it.
     """
     blob = content if isinstance(content, bytes) else content.read_bytes()
     budget = Budget(limits or ArchiveLimits(), packed_bytes=len(blob))
@@ -127,7 +127,7 @@ def _nested(member: Member, budget: Budget, *, depth: int) -> Iterator[Member]:
 
 
 def _collect(name: str, pieces: Pieces, remark: str, budget: Budget) -> Member:
-    """Read a file, as far as it can be read and is not too large."""
+    """Read a file up to its damage or the size limit."""
     most, parts, size = budget.limits.max_member_bytes, [], 0
     try:
         for piece in pieces:
@@ -143,7 +143,7 @@ def _collect(name: str, pieces: Pieces, remark: str, budget: Budget) -> Member:
 
 
 def _entries(blob: bytes, budget: Budget, name: str) -> Entries:
-    """Name, content and remark of each file of one archive."""
+    """Yield name, content and remark of each file of one archive."""
     media_type = is_archive(blob[:BLOCK_BYTES])
     if media_type == "application/zip":
         yield from _zip(blob, budget)
@@ -177,7 +177,7 @@ def _tar(stream: Stream) -> Entries:
 
 
 def _inner_name(name: str) -> str:
-    """What a lone compressed file is called: its archive without the ending."""
+    """Return the name of a lone compressed file: that of its archive without the suffix."""
     last = name.rpartition("/")[2]
     for ending in _ENDINGS:
         if last.lower().endswith(ending):
@@ -189,6 +189,8 @@ def _inner_name(name: str) -> str:
 
 
 def _shown(name: str) -> str:
-    """Make a name fit to show: no control characters, no more than fits a line."""
-    clean = "".join(one if one.isprintable() else "\ufffd" for one in name[:_MAX_NAME_CHARS])
+    """Make a name fit for display: no control characters, limited length."""
+    clean = "".join(
+        character if character.isprintable() else "\ufffd" for character in name[:_MAX_NAME_CHARS]
+    )
     return clean or "unnamed"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Archives: each file in one is looked at like an upload of its own. For the sandbox."""
+"""Fingerprint each file in an archive like an upload of its own. For the sandbox."""
 
 import importlib
 from dataclasses import replace
@@ -8,9 +8,9 @@ from typing import cast
 from stemtide.fingerprints.analysis import (
     MODALITIES,
     SNIFFED_BYTES,
-    Asked,
+    Analysis,
+    AnalysisOptions,
     Content,
-    Look,
     Modality,
     Progress,
     head_of,
@@ -26,12 +26,14 @@ _MOST_FINGERPRINTS = 2_000
 _OWN = "archive"
 
 
-def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
-    """Look at every file in an archive, nested ones too, within the limits of ArchiveLimits.
+def analyse(
+    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+) -> Analysis:
+    """Fingerprint every file in an archive, nested ones too, within ArchiveLimits.
 
-    A fingerprint's part is the file's name in the archive, then what part of that it is.
+    A fingerprint's part is the file's name in the archive, then its part of that file.
     """
-    each: list[Fingerprint] = []
+    prints: list[Fingerprint] = []
     views: list[QueryView] = []
     remarks: list[str] = []
     most = ArchiveLimits()
@@ -43,33 +45,41 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
             remarks.append(_of(member.name, member.remark))
         if not member.blob:
             continue
-        found = _look_at(member.blob, limits=limits, asked=asked).fingerprints
-        each += [replace(one, part=_part(member.name, one.part)) for one in found.each]
-        views += [replace(view, part=_part(member.name, view.part)) for view in found.views]
-        remarks += [_of(member.name, remark) for remark in found.remarks]
-        if len(each) > _MOST_FINGERPRINTS or len(views) > _MOST_FINGERPRINTS:
+        member_prints = _analyse_member(member.blob, limits=limits, options=options).fingerprints
+        prints += [
+            replace(fingerprint, part=_part(member.name, fingerprint.part))
+            for fingerprint in member_prints.each
+        ]
+        views += [replace(view, part=_part(member.name, view.part)) for view in member_prints.views]
+        remarks += [_of(member.name, remark) for remark in member_prints.remarks]
+        if len(prints) > _MOST_FINGERPRINTS or len(views) > _MOST_FINGERPRINTS:
             remarks.append(f"{LIMIT}only the first {done + 1} files of it were looked at")
             break
     if done < 0:
         remarks.append("nothing is in this archive")
-    return Look(
-        Fingerprints(tuple(each), media_type=media_type, remarks=tuple(remarks), views=tuple(views))
+    return Analysis(
+        Fingerprints(
+            tuple(prints), media_type=media_type, remarks=tuple(remarks), views=tuple(views)
+        )
     )
 
 
-def _look_at(blob: bytes, *, limits: Limits, asked: Asked) -> Look:
-    """Look at one file by the modality that it is of; digests are made of any."""
+def _analyse_member(blob: bytes, *, limits: Limits, options: AnalysisOptions) -> Analysis:
+    """Analyse one file by its modality; any file gets digests."""
     head = blob[:SNIFFED_BYTES]
-    found = Look(Fingerprints(()))
+    result = Analysis(Fingerprints(()))
     for name, registered in MODALITIES.items():
         if name == _OWN:
             continue
         module = cast("Modality", importlib.import_module(registered.module))
         if module.sniff(head):
-            found = module.look(blob, limits=limits, asked=asked, progress=lambda *_: None)
+            result = module.analyse(blob, limits=limits, options=options, progress=lambda *_: None)
             break
-    made = found.fingerprints
-    return replace(found, fingerprints=replace(made, each=(*fingerprint_bytes(blob), *made.each)))
+    fingerprints = result.fingerprints
+    return replace(
+        result,
+        fingerprints=replace(fingerprints, each=(*fingerprint_bytes(blob), *fingerprints.each)),
+    )
 
 
 def _part(name: str, part: str) -> str:
@@ -77,6 +87,6 @@ def _part(name: str, part: str) -> str:
 
 
 def _of(name: str, remark: str) -> str:
-    """Say of which file a remark is, after the word that it begins with."""
+    """Insert the name of the file into a remark, after its first word."""
     begin, colon, rest = remark.partition(": ")
     return f"{begin}{colon}{name}: {rest}" if colon and name else remark

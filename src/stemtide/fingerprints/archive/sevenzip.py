@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""7z archives, opened with what Python brings along.
+"""Open 7z archives with Python's standard library.
 
-py7zr writes files, and pulls in nine packages under the LGPL for methods that archives seldom use.
-The ones that they use nearly always (LZMA, LZMA2 with filters, bzip2, deflate, none) are in the
-standard library. What uses another one is named, and so is what is encrypted.
+py7zr writes files, and needs nine packages under the LGPL for methods that are rare in archives.
+The common methods (LZMA, LZMA2 with filters, bzip2, deflate, none) are in the standard library.
+Other methods, and encryption, are reported.
 
 source: 7-Zip, DOC/7zFormat.txt and DOC/Methods.txt.
 """
@@ -65,7 +65,7 @@ _MAX_DICTIONARY_BITS = 40
 
 
 def seven_entries(blob: bytes, budget: Budget) -> Iterator[tuple[str, Pieces, str]]:
-    """Hand out name, content and remark of each file, one after the other.
+    """Yield name, content and remark of each file, one after the other.
 
     raises: ArchiveError if the directory is damaged or encrypted.
     """
@@ -110,7 +110,7 @@ def _read(blob: bytes, budget: Budget) -> Archive:
 
 
 def _opened(blob: bytes, folder: Folder, budget: Budget) -> Pieces:
-    """Open what is packed together, through its coders, the outermost of which is first."""
+    """Open a packed stream through its coders, the outermost of which is first."""
     packed = memoryview(blob)[folder.offset : folder.offset + folder.packed_bytes]
     coders = [coder for coder in folder.coders if coder.method != _COPY]
     for coder in coders:
@@ -148,10 +148,10 @@ def _lzma2_dictionary(bits: int) -> int:
 
 
 def _checked(pieces: Pieces, crc: int | None) -> Pieces:
-    """Hand out a content, and check it at the end."""
-    found = 0
+    """Yield content, and verify its checksum at the end."""
+    computed = 0
     for piece in pieces:
-        found = zlib.crc32(piece, found)
+        computed = zlib.crc32(piece, computed)
         yield piece
-    if crc is not None and found != crc:
+    if crc is not None and computed != crc:
         raise ArchiveError("it is damaged: its checksum is another one")

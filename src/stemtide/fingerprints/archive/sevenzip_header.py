@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory of a 7z archive: what is packed together, how, and what the files are called.
+"""Parse the directory of a 7z archive: packed streams, their coders, and names of files.
 
-Every number in it may be a lie, so each count is held against the bytes that are left for it.
+Any number in it may be false, so each count is checked against the bytes that are left for it.
 
 source: 7-Zip, DOC/7zFormat.txt.
 """
@@ -32,9 +32,9 @@ class Coder:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """What is packed together as one stream.
+    """Files that are packed together as one stream.
 
-    coders:   the outermost first: what comes out of the first is the content.
+    coders:   the outermost first: the output of the first is the content.
     is_chain: whether each coder has one input and one output.
     parts:    (size, CRC-32 or None) of each file in it.
     """
@@ -51,13 +51,13 @@ class Folder:
 
     @property
     def size_bytes(self) -> int:
-        """What comes out of it."""
+        """Return the size of the unpacked stream."""
         return self.sizes[self.main]
 
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The directory of an archive: names are in the order of the parts of the folders."""
+    """The directory of an archive: names are in order of the parts of the folders."""
 
     folders: tuple[Folder, ...]
     files: tuple[str, ...]
@@ -65,9 +65,9 @@ class Archive:
 
 
 def read_start(blob: bytes) -> bytes:
-    """Return the directory as it is stored, which may be packed.
+    """Return the directory in its stored form, which may be packed.
 
-    raises: ArchiveError if it is not there.
+    raises: ArchiveError if it is missing.
     """
     offset, size, crc = (
         int.from_bytes(blob[a:b], "little") for a, b in ((12, 20), (20, 28), (28, 32))
@@ -83,7 +83,7 @@ def read_start(blob: bytes) -> bytes:
 
 
 def read_packed_header(header: bytes) -> Folder | None:
-    """Return how a directory is packed, None if it is not.
+    """Return the packing of a directory, None if it is not packed.
 
     raises: ArchiveError if it is damaged.
     """
@@ -97,7 +97,7 @@ def read_packed_header(header: bytes) -> Folder | None:
 
 
 def read_archive(header: bytes) -> Archive:
-    """Read an unpacked directory.
+    """Parse an unpacked directory.
 
     raises: ArchiveError if it is damaged.
     """
@@ -141,11 +141,11 @@ class _Reader:
         return self.take(1)[0]
 
     def expect(self, kind: int) -> None:
-        if (found := self.byte()) != kind:
-            raise ArchiveError(f"its directory is damaged: {found} where {kind} belongs")
+        if (actual := self.byte()) != kind:
+            raise ArchiveError(f"its directory is damaged: {actual} where {kind} belongs")
 
     def number(self) -> int:
-        """A number of one to nine bytes: leading ones of the first tell how many follow."""
+        """Read a number of one to nine bytes: leading ones of the first tell how many follow."""
         first = self.byte()
         following = next((at for at in range(8) if not first & (0x80 >> at)), 8)
         low = int.from_bytes(self.take(following), "little")
@@ -153,7 +153,7 @@ class _Reader:
         return high << (8 * following) | low
 
     def count(self, most: int = _MAX_FILES) -> int:
-        """A number of things that follow."""
+        """Read the number of items that follow."""
         count = self.number()
         if count > most:
             raise LimitError("max_members", f"its directory counts {count:,} of something")
@@ -164,7 +164,7 @@ class _Reader:
         return [bool(packed[at // 8] & (0x80 >> at % 8)) for at in range(count)]
 
     def some_bits(self, count: int) -> list[bool]:
-        """Bits, after a byte that says that all are set."""
+        """Read bits, after a byte that is set if all of them are."""
         return [True] * count if self.byte() else self.bits(count)
 
     def checksums(self, count: int) -> list[int | None]:
@@ -175,7 +175,7 @@ class _Reader:
 
 
 def _streams(reader: _Reader) -> list[Folder]:
-    """Read what is packed where, how, and into which parts it falls."""
+    """Read the packed streams: their place, coders and parts."""
     offset, sizes, folders, are_parts_read = 0, list[int](), list[Folder](), False
     while (kind := reader.byte()) != _END:
         if kind == _PACK:
@@ -215,7 +215,7 @@ def _folders(reader: _Reader) -> list[Folder]:
     kind = reader.byte()
     if kind == _CRC:
         checksums = reader.checksums(count)
-        folders = [replace(one, crc=crc) for one, crc in zip(folders, checksums, strict=True)]
+        folders = [replace(entry, crc=crc) for entry, crc in zip(folders, checksums, strict=True)]
         kind = reader.byte()
     if kind != _END:
         raise ArchiveError(f"its directory is damaged: {kind} among folders")
@@ -249,7 +249,7 @@ def _folder(reader: _Reader) -> Folder:
 
 
 def _order(bound: dict[int, int], main: int, count: int) -> list[int]:
-    """The coders of a chain from the one whose output is the content to the packed one."""
+    """Return the coders of a chain, from the one whose output is the content to the packed one."""
     order: list[int] = []
     at: int | None = main
     while at is not None and at not in order and at < count:
@@ -261,7 +261,7 @@ def _order(bound: dict[int, int], main: int, count: int) -> list[int]:
 
 
 def _placed(folders: list[Folder], offset: int, sizes: list[int]) -> list[Folder]:
-    """Give each folder its packed bytes; those of folders with several streams are not opened."""
+    """Assign packed bytes to each folder; folders with several streams are not opened."""
     placed, at = [], 0
     for folder in folders:
         own = sizes[at : at + folder.packed_streams]
@@ -288,20 +288,22 @@ def _parts(reader: _Reader, folders: list[Folder]) -> list[Folder]:
             raise ArchiveError("its directory is damaged: sizes do not add up")
         sizes.append([*stated, rest] if count else [])
     kind = reader.byte() if kind == _SIZE else kind
-    known = [one.crc if len(own) == 1 else None for one, own in zip(folders, sizes, strict=True)]
-    missing = sum(len(own) for own, crc in zip(sizes, known, strict=True) if crc is None)
+    known_crcs = [
+        folder.crc if len(own) == 1 else None for folder, own in zip(folders, sizes, strict=True)
+    ]
+    missing = sum(len(own) for own, crc in zip(sizes, known_crcs, strict=True) if crc is None)
     checksums = iter(reader.checksums(missing) if kind == _CRC else [None] * missing)
-    found = []
-    for folder, own, crc in zip(folders, sizes, known, strict=True):
-        each = [next(checksums) if crc is None else crc for _ in own]
-        found.append(replace(folder, parts=tuple(zip(own, each, strict=True))))
+    with_parts = []
+    for folder, own, crc in zip(folders, sizes, known_crcs, strict=True):
+        crcs = [next(checksums) if crc is None else crc for _ in own]
+        with_parts.append(replace(folder, parts=tuple(zip(own, crcs, strict=True))))
     while kind != _END:
         kind = reader.byte()
-    return found
+    return with_parts
 
 
 def _files(reader: _Reader) -> tuple[list[str], list[str]]:
-    """Return the names of files with content, and of those without; folders are left out."""
+    """Return the names of files with content, and of those without; folders are skipped."""
     count = reader.count()
     names, is_empty, is_file = [""] * count, [False] * count, list[bool]()
     while (kind := reader.number()) != _END:

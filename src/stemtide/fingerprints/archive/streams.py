@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed streams are opened a piece at a time, and somebody counts what comes out.
+"""Decompress streams piece by piece, within a budget.
 
-Whoever compresses decides how much comes out: 42 KB can become 4 GB. So nothing here reads "all",
-each piece that comes out is spent from a budget before it is handed on, and memory for dictionaries
-is limited.
+The author of a file decides how far it expands: 42 KB can become 4 GB. So nothing here reads "all",
+each piece is counted against a budget before it is passed on, and memory for dictionaries is
+limited.
 """
 
 import bz2
@@ -21,7 +21,7 @@ _MAX_DICTIONARY_BYTES = 256 << 20
 _MAX_STREAMS = 10_000
 _MB = 1 << 20
 _ALLOWED_BYTES = 16 * _MB
-"""What may come out of anything, however small: the ratio says nothing about so little."""
+"""Size to which anything may expand, however small: the ratio means nothing below it."""
 
 Pieces = Iterator[bytes]
 
@@ -32,14 +32,14 @@ class ArchiveError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """What one archive may cost, with all that is nested in it.
+    """Limits of one archive, including everything nested in it.
 
-    max_members:      files that are handed out.
-    max_depth:        archives within archives; 1 is none.
-    max_member_bytes: a larger file is not handed out.
-    max_total_bytes:  what may come out in all, skipped files included.
-    max_ratio:        how many times its own size may come out of an archive, beyond 16 MB.
-    cpu_s:            processor time for opening, what is done with the files not included.
+    max_members:      number of files.
+    max_depth:        levels of nested archives; 1 is none.
+    max_member_bytes: larger files are skipped.
+    max_total_bytes:  unpacked bytes in all, skipped files included.
+    max_ratio:        unpacked size as a multiple of the packed size, beyond 16 MB.
+    cpu_s:            processor time for opening, not for the analysis of the files.
     """
 
     max_members: int = 2000
@@ -52,7 +52,7 @@ class ArchiveLimits:
 
 @dataclass(slots=True)
 class Budget:
-    """What one archive has cost so far."""
+    """Cost of one archive so far."""
 
     limits: ArchiveLimits
     packed_bytes: int
@@ -62,9 +62,9 @@ class Budget:
     _since_s: float = field(default_factory=time.process_time)
 
     def spend(self, size: int) -> None:
-        """Count what came out.
+        """Count unpacked bytes.
 
-        raises: LimitError naming the limit that it goes over.
+        raises: LimitError naming the limit that is exceeded.
         """
         self.spent_bytes += size
         most = self.limits.max_ratio * self.packed_bytes
@@ -83,7 +83,7 @@ class Budget:
     def count_member(self) -> None:
         """Count one file.
 
-        raises: LimitError if there are more than are handed out.
+        raises: LimitError if there are too many.
         """
         self.members += 1
         if self.members > self.limits.max_members:
@@ -92,7 +92,7 @@ class Budget:
             )
 
     def pause(self) -> None:
-        """Stop the clock while a file is with whoever asked for it."""
+        """Stop the clock while the caller works on a file."""
         self.spent_cpu_s += time.process_time() - self._since_s
 
     def resume(self) -> None:
@@ -101,7 +101,7 @@ class Budget:
 
 
 class Stream:
-    """Pieces, read as if they were a file that cannot be rewound."""
+    """Pieces, read like a file that cannot be rewound."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
@@ -109,7 +109,7 @@ class Stream:
         self._failure: ArchiveError | None = None
 
     def read(self, size: int) -> bytes:
-        """Return so many bytes, or fewer at the end.
+        """Return this many bytes, or fewer at the end.
 
         raises: ArchiveError if there is nothing more because the stream is damaged.
         """
@@ -123,7 +123,7 @@ class Stream:
         return b"".join(parts)
 
     def pieces(self, size: int) -> Pieces:
-        """Hand out the next so many bytes a piece at a time.
+        """Yield the next bytes, this many in all, piece by piece.
 
         raises: ArchiveError if it ends before.
         """
@@ -135,7 +135,7 @@ class Stream:
             yield piece
 
     def peek(self, size: int) -> bytes:
-        """Return the next so many bytes without taking them; fewer at the end or at damage."""
+        """Return the next bytes without consuming them; fewer at the end or at damage."""
         ahead = b""
         while len(ahead) < size and self._fill():
             ahead, self._held = ahead + self._held, b""
@@ -143,7 +143,7 @@ class Stream:
         return ahead[:size]
 
     def _fill(self) -> bool:
-        """Have something to hand out. Returns whether there is."""
+        """Read a piece if none is buffered. returns: whether there is one."""
         if not self._held and self._failure is None:
             try:
                 self._held = next(self._pieces, b"")
@@ -153,7 +153,7 @@ class Stream:
 
 
 def stored(blob: memoryview, budget: Budget) -> Pieces:
-    """Hand out what is not compressed."""
+    """Yield uncompressed content."""
     for at in range(0, len(blob), PIECE_BYTES):
         piece = bytes(blob[at : at + PIECE_BYTES])
         budget.spend(len(piece))
@@ -166,7 +166,7 @@ def deflated(blob: memoryview, budget: Budget) -> Pieces:
 
 
 def gzipped(blob: memoryview, budget: Budget) -> Pieces:
-    """Inflate gzip, all the streams that stand one after the other."""
+    """Inflate gzip, including all concatenated streams."""
     for _ in range(_MAX_STREAMS):
         end = yield from _inflate(blob, budget, wbits=16 + zlib.MAX_WBITS)
         blob = blob[end:]
@@ -176,21 +176,21 @@ def gzipped(blob: memoryview, budget: Budget) -> Pieces:
 
 
 def bzipped(blob: memoryview, budget: Budget) -> Pieces:
-    """Decompress bzip2, all the streams that stand one after the other."""
+    """Decompress bzip2, including all concatenated streams."""
     yield from _decompress(blob, budget, magic=b"BZh", make=bz2.BZ2Decompressor)
 
 
 def xzipped(blob: memoryview, budget: Budget) -> Pieces:
-    """Decompress xz, all the streams that stand one after the other."""
+    """Decompress xz, including all concatenated streams."""
     yield from _decompress(blob, budget, magic=b"\xfd7zXZ", make=_xz)
 
 
 def raw_lzma(blob: memoryview, budget: Budget, *, filters: list[dict[str, int]]) -> Pieces:
-    """Decompress bare LZMA or LZMA2, through filters that the outermost is first of.
+    """Decompress bare LZMA or LZMA2, through filters, the outermost first.
 
-    raises: LimitError if its dictionary is larger than there is memory for.
+    raises: LimitError if its dictionary is larger than the memory for it.
     """
-    if any(one.get("dict_size", 0) > _MAX_DICTIONARY_BYTES for one in filters):
+    if any(step.get("dict_size", 0) > _MAX_DICTIONARY_BYTES for step in filters):
         raise LimitError(
             "memory_bytes", f"its dictionary takes more than {_MAX_DICTIONARY_BYTES:,} bytes"
         )
@@ -222,7 +222,7 @@ def _xz() -> lzma.LZMADecompressor:
 
 
 def _inflate(blob: memoryview, budget: Budget, *, wbits: int) -> Generator[bytes, None, int]:
-    """Inflate one stream. Returns where its input ends."""
+    """Inflate one stream. returns: where its input ends."""
     engine, at, fed = zlib.decompressobj(wbits), 0, b""
     while not engine.eof:
         if not fed:
@@ -248,7 +248,7 @@ def _decompress(
     magic: bytes,
     make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],
 ) -> Pieces:
-    """Decompress one stream after the other, as long as the next one begins with the magic."""
+    """Decompress concatenated streams, as long as the next one begins with the magic."""
     for _ in range(_MAX_STREAMS):
         engine, at = make(), 0
         while not engine.eof:

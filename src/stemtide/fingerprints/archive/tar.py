@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tar archives, read from a stream that is opened as it goes.
+"""Read tar archives from a stream that is decompressed on the fly.
 
 Python's tarfile reads headers of any stated size into memory, and versions in use take quadratic
 time over hostile ones. A header here has at most a megabyte.
@@ -20,7 +20,7 @@ _CHECKSUM = slice(148, 156)
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether the first block is the header of a tar archive whose checksum is right."""
+    """Whether the first block is the header of a tar archive with a correct checksum."""
     block = head[:BLOCK_BYTES]
     if len(block) < BLOCK_BYTES or not block[0]:
         return False
@@ -28,9 +28,9 @@ def is_tar(head: bytes) -> bool:
 
 
 def tar_entries(stream: Stream) -> Iterator[tuple[str, Pieces]]:
-    """Hand out name and content of each file, one after the other.
+    """Yield name and content of each file, one after the other.
 
-    What is left of a content when the next one is asked for is skipped.
+    The unread rest of a content is skipped when the next file is requested.
 
     raises: ArchiveError where the archive is damaged or cut off.
     """
@@ -63,7 +63,7 @@ def _header(stream: Stream, size: int) -> bytes:
 
 
 def _read_header(kind: int, header: bytes) -> tuple[str, int]:
-    """Return the name and the size that a header before a file states; "" and -1 for neither."""
+    """Return name and size from a header before a file; "" and -1 for neither."""
     if kind == _LONG_NAME:
         return header.split(b"\0", 1)[0].decode("utf-8", "replace"), -1
     name, size, at = "", -1, 0
@@ -88,7 +88,7 @@ def _name(block: bytes) -> str:
 
 
 def _number(field: bytes) -> int:
-    """Read a number in octal, or in base 256 where its first bit says so; -1 if it is neither."""
+    """Parse a number in octal, or in base 256 if its first bit is set; -1 if it is neither."""
     if field[0] & 0x80:
         return int.from_bytes(field[1:], "big")
     digits = field.strip(b" \0")

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Zip archives, read entry by entry from their directory.
+"""Read zip archives entry by entry from their directory.
 
-Python's zipfile reads the whole directory before it hands out anything, at a kilobyte of memory an
-entry; a directory of 256 MB has five million. This one is read as far as it is wanted.
+Python's zipfile reads the whole directory first, at a kilobyte of memory per entry; a directory of
+256 MB has five million. This one is read on demand.
 
 source: PKWARE, APPNOTE.TXT (.ZIP File Format Specification) 6.3.10.
 """
@@ -39,7 +39,7 @@ _LZMA_PROPERTIES_BYTES = 9
 
 @dataclass(frozen=True, slots=True)
 class ZipEntry:
-    """One entry of the directory, its sizes and place as stated there."""
+    """One entry of the directory, with its stated sizes and place."""
 
     name: str
     flags: int
@@ -56,12 +56,12 @@ class ZipEntry:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether it opens with a password only."""
+        """Whether it needs a password."""
         return bool(self.flags & _ENCRYPTED) or self.method == _AES
 
 
 def zip_entries(blob: bytes) -> Iterator[ZipEntry]:
-    """Read the directory.
+    """Yield the entries of the directory.
 
     raises: ArchiveError if there is none, or where it is damaged.
     """
@@ -92,9 +92,9 @@ def zip_entries(blob: bytes) -> Iterator[ZipEntry]:
 
 
 def open_entry(blob: bytes, entry: ZipEntry, budget: Budget) -> Pieces:
-    """Hand out the content of an entry, and check it at the end.
+    """Yield the content of an entry, and verify its checksum at the end.
 
-    raises: ArchiveError if it is damaged, or packed in a way that is not opened here.
+    raises: ArchiveError if it is damaged, or packed with an unsupported method.
     """
     try:
         fields = _LOCAL.unpack_from(blob, entry.offset)
@@ -130,7 +130,7 @@ def _opened(packed: memoryview, entry: ZipEntry, budget: Budget) -> Pieces:
 
 
 def _first(pieces: Pieces, size: int) -> Pieces:
-    """Hand out so many bytes and ask for no more: bare LZMA does not say where it ends."""
+    """Yield this many bytes and read no further: bare LZMA does not state where it ends."""
     for piece in pieces:
         yield piece[:size]
         size -= len(piece)
@@ -139,18 +139,18 @@ def _first(pieces: Pieces, size: int) -> Pieces:
 
 
 def _directory(blob: bytes) -> tuple[int, int, int]:
-    """Return where the directory begins, how many entries it has, and what stands before it all."""
-    found = blob.rfind(b"PK\x05\x06", max(0, len(blob) - _MAX_COMMENT_BYTES - _END.size))
-    if found < 0 or found + _END.size > len(blob):
+    """Return the start of the directory, its number of entries, and the size of any prefix."""
+    end = blob.rfind(b"PK\x05\x06", max(0, len(blob) - _MAX_COMMENT_BYTES - _END.size))
+    if end < 0 or end + _END.size > len(blob):
         raise ArchiveError("it is cut off: its directory is missing")
-    *_, count, size, offset, _ = _END.unpack_from(blob, found)
-    if found >= _LOCATOR_64.size and blob[found - 20 : found - 16] == b"PK\x06\x07":
-        wide = _LOCATOR_64.unpack_from(blob, found - _LOCATOR_64.size)[2]
+    *_, count, size, offset, _ = _END.unpack_from(blob, end)
+    if end >= _LOCATOR_64.size and blob[end - 20 : end - 16] == b"PK\x06\x07":
+        wide = _LOCATOR_64.unpack_from(blob, end - _LOCATOR_64.size)[2]
         if blob[wide : wide + 4] == b"PK\x06\x06" and wide + _END_64.size <= len(blob):
             *_, count, size, offset = _END_64.unpack_from(blob, wide)
-            found = wide
+            end = wide
     # What stands before an archive (a picture, a program) moves everything by its length.
-    shift = found - size - offset
+    shift = end - size - offset
     if shift < 0:
         raise ArchiveError("its directory is damaged")
     return offset + shift, count, shift

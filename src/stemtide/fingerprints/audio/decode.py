@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a file's sound streams to samples, within limits. The file may be hostile.
+"""Decode the audio streams of a file to samples, within limits. The file may be hostile.
 
-FFmpeg is given a file object, not a name, only formats that people post, and no protocol; so a
-playlist that names other files or hosts is refused. One thread, one pass, bounded memory.
+FFmpeg gets a file object, not a name, only formats that people post, and no protocol; so a playlist
+that names other files or hosts is refused. One thread, one pass, bounded memory.
 """
 
 import time
@@ -23,30 +23,34 @@ from stemtide.fingerprints.values.audio import MAX_TRACKS
 FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,wav,mp3,aac,flac,asf,amr,aiff"
 )
-"""What FFmpeg may take a file for. Left out on purpose: playlists (hls, concat, dash), which name
-other files, picture sequences, text, and everything that is guessed from any bytes at all."""
+"""Formats that FFmpeg may open. Left out on purpose: playlists (hls, concat, dash), which name
+other files, picture sequences, text, and every format that is guessed from arbitrary bytes.
+"""
 
 Progress = Callable[[float], None]
-"""Called now and then with the share of the sound that is done, 0..1."""
+"""Called now and then with the share of the audio that is done, 0..1."""
 
 _SLOWEST_RATE, _FASTEST_RATE = 2_000, 768_000
 _MOST_SAMPLES = 1 << 20
-"""Of one frame; the largest of a real format (FLAC) has 65,535."""
+"""Per frame; the largest of a real format (FLAC) has 65,535."""
 
 _GAP_S = 0.25
 _LONGEST_GAP_S = 600.0
-"""Sound that stops for longer than the first leaves that much silence; a jump longer than the
-second is taken for a clock that was set anew, as where recordings were joined."""
+"""A gap longer than the first becomes silence of that length; a jump longer than the second is
+taken for a clock that was reset, as in joined recordings.
+"""
 
 _SIDE_OVER_MIDDLE = 10.0
-"""How many times more power the difference of two channels has where their sum is not listened
-to: one of them was turned around, which the ear does not notice and the sum does not survive."""
+"""Ratio of the power of the difference of two channels to that of their sum above which the
+difference is used: one channel is inverted, which is inaudible but cancels the sum.
+"""
 
 _CPU_SHARE = 0.8
-"""Of the processor time allowed; then what was heard so far is told, before we are stopped."""
+"""Share of the processor time after which the result so far is returned, before the limit strikes.
+"""
 
 _BAD_SHARE = 0.1
-"""So large a part of undecodable packets is told; players pass over a few, and so do we."""
+"""Share of undecodable packets from which they are reported; players skip a few as well."""
 
 _PROGRESS_EVERY_S = 0.5
 
@@ -55,7 +59,7 @@ _PROGRESS_EVERY_S = 0.5
 def opened(content: IO[bytes]) -> Iterator[av.container.InputContainer]:
     """Open a file for its streams.
 
-    raises: FFmpegError if it is none that we take.
+    raises: FFmpegError if its format is not supported.
     """
     options = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
     with av.open(content, "r", options=options, metadata_errors="replace") as container:
@@ -63,7 +67,7 @@ def opened(content: IO[bytes]) -> Iterator[av.container.InputContainer]:
 
 
 class Ear:
-    """Listens to one stream: its frames become mono samples at RATE for a printer.
+    """Decodes one stream: its frames become mono samples at RATE for a printer.
 
     start_s: the stream time that is second 0 of the content.
     """
@@ -76,9 +80,9 @@ class Ear:
         self._fed = 0
 
     def hear(self, frame: av.AudioFrame) -> None:
-        """Take the next frame, whatever its format; it may change from frame to frame.
+        """Process the next frame. Its format may change from frame to frame.
 
-        raises: ValueError for a frame that is no sound we can take.
+        raises: ValueError for a frame with an unsupported rate or size.
         """
         rate, size = frame.sample_rate, frame.samples
         if not _SLOWEST_RATE <= rate <= _FASTEST_RATE or size > _MOST_SAMPLES:
@@ -95,13 +99,13 @@ class Ear:
         self._feed(self._resampler.resample(frame))
 
     def drain(self) -> None:
-        """Take what the resampler still holds."""
+        """Process the samples that the resampler still holds."""
         if self._resampler is not None:
             self._feed(self._resampler.resample(None))
             self._resampler = None
 
     def _keep_time(self, at_s: float) -> None:
-        """Put silence where the stream has a gap, so that words keep their time."""
+        """Insert silence where the stream has a gap, so that words keep their time."""
         gap_s = at_s - self._fed / RATE
         if _GAP_S < gap_s <= _LONGEST_GAP_S:
             left = int(gap_s * RATE)
@@ -122,7 +126,7 @@ class Ear:
 
 
 def to_mono(channels: Samples) -> Samples:
-    """Join one or two channels into one that holds what the ear hears.
+    """Mix one or two channels into one that keeps the audible signal.
 
     channels: (c, n) float32 of a hostile file: NaN, infinity and absurd levels become harmless.
     returns:  (n,) float32.
@@ -138,10 +142,10 @@ def to_mono(channels: Samples) -> Samples:
 
 
 class Listening:
-    """Listens to the first MAX_TRACKS sound streams of a file, from beginning to end.
+    """Decodes the first MAX_TRACKS audio streams of a file, from beginning to end.
 
     printers: one for each of those streams.
-    remarks:  what could not be heard, and why.
+    remarks:  parts that could not be decoded, and why.
     """
 
     def __init__(
@@ -154,8 +158,10 @@ class Listening:
         self.remarks: list[str] = []
         self._container = container
         every = container.streams.audio  # a stream of an unknown kind has no context
-        known = [one for one in every if getattr(one, "codec_context", None) is not None]
-        self._streams = known[:MAX_TRACKS]
+        decodable = [
+            stream for stream in every if getattr(stream, "codec_context", None) is not None
+        ]
+        self._streams = decodable[:MAX_TRACKS]
         self.printers = [Printer() for _ in self._streams]
         start_s = (container.start_time or 0) / av.time_base
         self._ears = {
@@ -169,7 +175,7 @@ class Listening:
         self._told_at_s = time.monotonic()
 
     def run(self) -> None:
-        """Listen to everything that the limits allow."""
+        """Decode everything that the limits allow."""
         if not self._streams:
             self.remarks.append(f"{UNDECODABLE}its sound is of a kind that is not read here")
             return
@@ -179,7 +185,7 @@ class Listening:
             stream.codec_context.thread_count = 1
         try:
             for packet in self._container.demux(self._streams):
-                self._hear(packet)
+                self._decode(packet)
                 if self._is_enough():
                     break
         except FFmpegError as error:
@@ -191,7 +197,7 @@ class Listening:
                 f"{UNDECODABLE}{self._bad:,} of {self._packets:,} pieces of its sound are damaged"
             )
 
-    def _hear(self, packet: "av.Packet[Stream]") -> None:
+    def _decode(self, packet: "av.Packet[Stream]") -> None:
         self._packets += packet.size > 0
         try:
             for frame in packet.decode():
@@ -203,7 +209,7 @@ class Listening:
             self._bad += 1
 
     def _is_enough(self) -> bool:
-        """Tell the progress, and whether a limit asks to stop here."""
+        """Report progress, and return whether a limit was reached."""
         done_s = max(printer.seconds for printer in self.printers)
         if self._progress and time.monotonic() - self._told_at_s > _PROGRESS_EVERY_S:
             self._told_at_s = time.monotonic()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sound of a video or of an audio file becomes `aud1`. Runs inside a worker of the sandbox."""
+"""Fingerprint the audio of a video or audio file as `aud1`. Runs in a worker of the sandbox."""
 
 import io
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.values.audio import Sound, Track
 
 HEAD_BYTES = 64
-"""So much of a file's beginning is_audio looks at."""
+"""Bytes at the beginning of a file that is_audio needs."""
 
 _MOST_CARRIED = 2 * (OVERLAP + HOP)
 _NO_SOUND = "the file has no sound"
@@ -25,9 +25,9 @@ _OGG_SOUNDS = (b"OpusHead", b"\x01vorbis", b"\x7fFLAC", b"Speex   ")
 
 
 def is_audio(head: bytes) -> str:
-    """Recognise a file that holds nothing but sound by its first HEAD_BYTES.
+    """Recognise an audio-only file by its first HEAD_BYTES.
 
-    returns: its media type, or "" for anything else. A film has sound too, and is none of these.
+    returns: its media type, or "" for anything else. A video with audio is not one of these.
     """
     if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
         return "audio/wav"
@@ -50,20 +50,20 @@ def is_audio(head: bytes) -> str:
 def fingerprint_audio(
     content: bytes | Path | IO[bytes], *, limits: Limits, progress: Progress | None = None
 ) -> Sound:
-    """Fingerprint the first two sound tracks of a file, be it a film or sound alone.
+    """Fingerprint the first two audio tracks of a file, video or audio.
 
-    progress: called now and then with the share of it that is done, 0..1.
-    returns:  a Sound without tracks where there is no sound, or too little (under 0.55 s);
-              what could not be heard is in its remarks, never silently left out.
+    progress: called now and then with the share that is done, 0..1.
+    returns:  a Sound without tracks if there is no audio, or too little (under 0.55 s); undecoded
+              parts are in its remarks, never silently left out.
     """
     return _fingerprint(content, limits=limits, progress=progress)[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What one segment of a live stream sounded like, and what the next one needs to follow on.
+    """The audio fingerprint of one segment of a live stream, and the input for the next one.
 
-    carry: give it back with the next segment of the same stream; 9 KB at most.
+    carry: pass it with the next segment of the same stream; 9 KB at most.
     """
 
     sound: Sound
@@ -71,20 +71,20 @@ class Chunk:
 
 
 def fingerprint_chunk(content: bytes, *, limits: Limits, carry: bytes = b"") -> Chunk:
-    """Fingerprint a segment of a live stream so that its words follow those of the one before.
+    """Fingerprint a segment of a live stream so that its words continue those of the one before.
 
     content: one segment that a player could start with: MPEG-TS, ADTS, or fragmented MP4 with the
-             initialisation segment in front. Only its first sound track is heard.
-    carry:   that of the segment before; b"" for the first one and after a segment was lost.
-    raises:  FingerprintError if the carry is none.
+             initialisation segment in front. Only its first audio track is decoded.
+    carry:   that of the segment before; b"" for the first one and after a lost segment.
+    raises:  FingerprintError if the carry is malformed.
     """
     if len(carry) % 2 or len(carry) > _MOST_CARRIED:
         raise FingerprintError(f"a carry of {len(carry)} bytes is none that was given")
     before = np.frombuffer(carry, "<i2").astype(np.float32) / np.float32(32767)
     sound, rest = _fingerprint(content, limits=limits, before=before)
-    kept = np.round(np.clip(rest, -1, 1) * 32767).astype("<i2").tobytes()
+    carried = np.round(np.clip(rest, -1, 1) * 32767).astype("<i2").tobytes()
     return Chunk(
-        Sound(sound.tracks[:1], sound.remarks), kept if len(kept) <= _MOST_CARRIED else b""
+        Sound(sound.tracks[:1], sound.remarks), carried if len(carried) <= _MOST_CARRIED else b""
     )
 
 
@@ -95,7 +95,7 @@ def _fingerprint(
     progress: Progress | None = None,
     before: Samples | None = None,
 ) -> tuple[Sound, Samples]:
-    """Fingerprint a file; returns also the samples with which a next segment begins."""
+    """Fingerprint a file; also return the samples with which the next segment begins."""
     if isinstance(content, Path):
         with content.open("rb") as file:
             return _fingerprint(file, limits=limits, progress=progress, before=before)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From samples to the words of `aud1` (audio_value.py says what they mean), a piece at a time."""
+"""Compute the words of `aud1` (see audio_value.py) from samples, piece by piece."""
 
 from typing import Final
 
@@ -20,16 +20,16 @@ HOP = RATE // WORDS_PER_S
 FRAME = 4 * HOP
 HALF = HOP // 2
 OVERLAP = FRAME + HALF
-"""Samples that a word needs beyond the HOP of its own: its two frames, and the word between."""
+"""Samples that a word needs beyond its own HOP: its two frames, and the word between."""
 
 _LOWEST_HZ = 300.0
 _SEMITONE = 2.0 ** (1 / 12)
 _BANDS = WORD_BITS + 1
 _QUIETEST_POWER = 1e-7
-"""Added to a band's power, so that the smallest steps of 16-bit samples decide nothing."""
+"""Added to a band's power, so that the smallest steps of 16-bit samples have no effect."""
 
 _HOPS_AT_A_TIME = 64
-"""The spectra of so many frames (64 x 1601 complex64, 0.8 MB) stay in the second-level cache."""
+"""The spectra of this many frames (64 x 1601 complex64, 0.8 MB) fit the second-level cache."""
 
 _SILENCE_DB = -82.0
 _BELOW_LOUD_DB = 45.0
@@ -37,18 +37,19 @@ _LOUD_PERCENTILE = 95
 
 STEADY_WORDS = 50
 MIN_DISTINCT = 10
-"""Five seconds with fewer different words than this are a steady tone or a beep that repeats: they
-would match each other whatever they are. Real sound has 40 or more."""
+"""Five seconds with fewer different words than this are a steady tone or a repeating beep: all of
+those would match each other. Real audio has 40 or more.
+"""
 
 Samples = npt.NDArray[np.float32]
 
 
 class Printer:
-    """Makes one track's words of samples as they come; keeps only what the next ones need.
+    """Computes the words of one track from samples as they come; keeps only pending samples.
 
     Samples: float32, mono, RATE a second, full scale 1. A frame is 0.4 s under a Hann window, and
-    the next begins 0.1 s later; a word needs two of them and the word between needs two half a step
-    later, so sound of n samples has (n - OVERLAP) // HOP words, and less than 0.55 s has none.
+    the next begins 0.1 s later. A word needs two of them and the word between needs two half a step
+    later, so n samples have (n - OVERLAP) // HOP words, and less than 0.55 s has none.
     """
 
     def __init__(self) -> None:
@@ -60,16 +61,16 @@ class Printer:
 
     @property
     def is_full(self) -> bool:
-        """Whether the track is as long as a track may be; what comes now is not heard."""
+        """Whether the track has its maximum length; further samples are ignored."""
         return self._words_made + _words_of(self._pending_size) >= MAX_WORDS
 
     @property
     def seconds(self) -> float:
-        """How much has been fed."""
+        """Return the length of the audio that was fed."""
         return self._words_made / WORDS_PER_S + self._pending_size / RATE
 
     def feed(self, samples: Samples) -> None:
-        """Take the next samples, (n,) float32."""
+        """Add the next samples, (n,) float32."""
         if self.is_full:
             return
         self._pending.append(samples)
@@ -78,9 +79,9 @@ class Printer:
             self._print_pending()
 
     def finish(self) -> tuple[Track, Samples]:
-        """Give the track of all that was fed, and the samples with which its next one begins.
+        """Return the track, and the samples with which a following track begins.
 
-        Those samples, fed to another printer before what follows, let its words follow these.
+        If another printer is fed with those samples first, its words continue these.
         """
         self._print_pending()
         rest = self._pending[0] if self._pending else np.empty(0, dtype=np.float32)
@@ -92,7 +93,7 @@ class Printer:
         return Track(words, heard, between), rest
 
     def _print_pending(self) -> None:
-        """Print all words that can be made, and keep the samples that the next one needs."""
+        """Compute all words of the pending samples, and keep the samples for the next word."""
         samples = np.concatenate(self._pending) if self._pending else np.empty(0, np.float32)
         count = _words_of(len(samples))
         for first in range(0, count, _HOPS_AT_A_TIME):
@@ -103,7 +104,7 @@ class Printer:
         self._pending_size = len(self._pending[0])
 
     def _print(self, samples: Samples) -> None:
-        """Print n words, and those between them, of the 2 n + 2 frames at every half step."""
+        """Compute n words, and those between, from the 2 n + 2 frames at every half step."""
         frames = np.lib.stride_tricks.sliding_window_view(samples, FRAME)[::HALF]
         spectra = np.fft.rfft(frames * _WINDOW, axis=1)[:, _FIRST_BIN:_LAST_BIN]
         bands = np.log((spectra.real**2 + spectra.imag**2) @ _TO_BANDS + _QUIETEST_POWER)
@@ -119,19 +120,19 @@ def _words_of(samples: int) -> int:
 
 
 def print_samples(samples: Samples) -> Track:
-    """Print samples that are all there, (n,) float32."""
+    """Fingerprint complete samples, (n,) float32."""
     printer = Printer()
     printer.feed(np.asarray(samples, dtype=np.float32))
     return printer.finish()[0]
 
 
 def without_steady(track: Track) -> Track:
-    """Give a track as if what stands still in it had not been heard, whoever printed it."""
+    """Return a track with steady tones marked as unheard, since others may not have done so."""
     return Track(track.words, track.heard & ~_steady(track.words), track.between)
 
 
 def _audible(power: npt.NDArray[np.float32]) -> Heard:
-    """Tell which words lie between two frames that are not silent.
+    """Return which words are between two frames that are not silent.
 
     power:   (n,) float32, mean square of the quieter of each word's two frames.
     returns: (n,) bool.
@@ -145,7 +146,7 @@ def _audible(power: npt.NDArray[np.float32]) -> Heard:
 
 
 def _steady(words: Words) -> Heard:
-    """Tell which words stand amid five seconds that have few different words.
+    """Return which words are amid five seconds with few different words.
 
     words:   (n,) uint32.
     returns: (n,) bool.
@@ -171,7 +172,7 @@ def _steady(words: Words) -> Heard:
 
 
 def _bands_of_bins() -> tuple[npt.NDArray[np.float32], int, int]:
-    """Make the matrix that sums a spectrum's power into bands, shares of bins at their borders.
+    """Return the matrix that sums a spectrum's power into bands, with shares of bins at borders.
 
     returns: (bins, _BANDS) float32, and the first bin and the one after the last.
     """

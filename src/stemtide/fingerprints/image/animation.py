@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frames of an animation are looked at, and which of them are worth keeping."""
+"""Choose the frames of an animation to decode, and the ones to keep."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,19 +14,19 @@ from stemtide.fingerprints.kinds import LIMIT, MIN_QUALITY, Fingerprint, Kind
 from stemtide.fingerprints.limits import Limits
 
 _DISTINCT_BITS = 8
-"""A frame that is nearer than this to one already kept adds nothing."""
+"""A frame that is nearer than this to a kept one is left out."""
 
 _STANDING_S = 0.5
 _UNSAID_S = 0.1
-"""Frames that say 10 ms or less are shown for 100 ms, as browsers do."""
+"""Frames with a duration of 10 ms or less are shown for 100 ms, as in browsers."""
 
 
 @dataclass(slots=True)
 class Looker:
-    """Decides which frames of an animation are looked at.
+    """Chooses the frames of an animation to hash.
 
-    Up to max_frames, every one is looked at. Beyond, half of the looks go evenly over the whole
-    length and the other half to the first frames that stand still for half a second or more.
+    Up to max_frames, every frame is chosen. Beyond, half of them are spread evenly over the whole
+    length, and the other half are the first frames that last for half a second or more.
     """
 
     frames: int
@@ -35,7 +35,7 @@ class Looker:
     standing: int = 0
 
     def wants(self, number: int, *, shown_s: float) -> bool:
-        """Whether the frame of this number, shown for so long, is looked at."""
+        """Whether to hash the frame with this number and duration."""
         half = max(1, self.limits.max_frames // 2)
         every = 1 if self.frames <= self.limits.max_frames else -(-self.frames // half)
         stands = every > 1 and shown_s >= _STANDING_S and self.standing < half
@@ -46,7 +46,7 @@ class Looker:
 
 
 def has_frames(image: Image.Image) -> bool:
-    """Whether there is more than one frame; damage behind the first one says that there is."""
+    """Whether there is more than one frame; also True if data behind the first one is damaged."""
     try:
         return bool(getattr(image, "is_animated", False))
     except (*BOMBS, MemoryError):
@@ -56,7 +56,7 @@ def has_frames(image: Image.Image) -> bool:
 
 
 def count_frames(image: Image.Image) -> int:
-    """Count the frames, as far as they can be told apart; walking into the damage tells of it."""
+    """Count the frames as far as possible; decoding then reaches any damage and reports it."""
     try:
         return int(getattr(image, "n_frames", 1))
     except (*BOMBS, MemoryError):
@@ -66,9 +66,14 @@ def count_frames(image: Image.Image) -> int:
 
 
 def walk(
-    image: Image.Image, frames: int, *, limits: Limits, say: Callable[[str], None], told: Progress
+    image: Image.Image,
+    frames: int,
+    *,
+    limits: Limits,
+    say: Callable[[str], None],
+    progress: Progress,
 ) -> Iterator[tuple[int, float]]:
-    """Go through the frames in order, with the time at which each is shown, while time lasts."""
+    """Yield the frames in order, with the time at which each is shown, while time lasts."""
     at_s = 0.0
     began, used = time.monotonic(), time.process_time()
     for number in range(frames):
@@ -82,29 +87,31 @@ def walk(
         image.seek(number)
         check_pixels(image, limits)
         image.load()
-        told(number, frames)
+        progress(number, frames)
         yield number, at_s
         at_s += shown_s(image)
 
 
 def hash_frame(image: Image.Image, grid: pdq.Floats, *, number: int, at_s: float) -> Fingerprint:
-    """Name and hash one frame, or one page."""
+    """Hash one frame or page, with its name as part."""
     value, quality = pdq.hash_grid(grid)
     is_page = image.format == "TIFF"
     part = f"page {number + 1}" if is_page else f"frame {number + 1} at {at_s:.1f} s"
     return Fingerprint(Kind.PDQ, value, quality=quality, part=part)
 
 
-def is_new(frame: Fingerprint, kept: list[Fingerprint]) -> bool:
-    """Whether a frame is good enough, and unlike all those that were kept."""
+def is_new(frame: Fingerprint, others: list[Fingerprint]) -> bool:
+    """Whether a frame is good enough, and unlike all others."""
     if (frame.quality or 0) < MIN_QUALITY:
         return False
     bits = int.from_bytes(frame.value)
-    return all((bits ^ int.from_bytes(one.value)).bit_count() >= _DISTINCT_BITS for one in kept)
+    return all(
+        (bits ^ int.from_bytes(other.value)).bit_count() >= _DISTINCT_BITS for other in others
+    )
 
 
 def shown_s(image: Image.Image) -> float:
-    """How long the present frame is shown, in seconds."""
+    """Return the duration of the current frame, in seconds."""
     stated_ms = image.info.get("duration", 0)
     stated_s = stated_ms / 1000 if isinstance(stated_ms, int | float) else 0.0
     return stated_s if stated_s > 0.01 else _UNSAID_S  # noqa: PLR2004 - browsers' rule, see above

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where in a picture is the picture? Bars, frames, captions and windows around it, found by eye.
+"""Guess where the original picture is in a picture: inside bars, frames, captions, windows.
 
-A photograph comes back with black bars, a white border, a caption above it, as a screenshot, laid
-upon another picture, or turned by a few degrees with black corners. Its hash then is far from
-the one that was shared. What is found here are guesses at the original picture's place: a wrong
-guess costs one look-up, as it meets nothing.
+A photograph may come back with black bars, a white border, a caption above it, as a screenshot,
+laid upon another picture, or turned by a few degrees with black corners. Its hash then is far from
+the
+one that was shared. The results are guesses: a wrong one costs one look-up without a match.
 
 Everything works on a small copy (256 px) and in numpy alone: under two milliseconds a picture.
 """
@@ -22,20 +22,20 @@ Mask = NDArray[np.bool_]
 Floats = NDArray[np.float32]
 
 LOOK_SIDE_PX = 256
-"""The longer side of the copy that is looked at."""
+"""The longer side of the copy that is analysed."""
 
 MAX_BOXES = 5
 
 _TOLERANCE = 12
 """Levels by which pixels of one colour may differ after JPEG."""
 _MOSTLY = 0.55
-"""A row belongs to a bar if so much of it has the bar's colour: a caption leaves as much free."""
+"""A row belongs to a bar if this share of it has the bar's colour: a caption leaves as much."""
 _WHOLLY = 0.97
 _LEAST_SHARE = 0.2
-"""A box keeps at least this share of each side, or it is no picture worth looking for."""
+"""A box keeps at least this share of each side, or it is ignored."""
 _LEAST_SIDE_PX = 24
 _NEARLY_ALL = 0.985
-"""A box of this share of the whole area says nothing that the whole does not."""
+"""A box of this share of the whole area adds nothing to the whole."""
 _SAME_PX = 2
 
 
@@ -50,7 +50,7 @@ class Box:
 
 
 def boxes_in(grey: Grey) -> list[Box]:
-    """Guess where the original picture lies within this one.
+    """Guess where the original picture is within this one.
 
     grey:    (h, w) int16, the picture at LOOK_SIDE_PX or less.
     returns: at most MAX_BOXES different boxes, none of them (nearly) the whole; surest first.
@@ -58,18 +58,18 @@ def boxes_in(grey: Grey) -> list[Box]:
     height, width = grey.shape
     if min(height, width) < _LEAST_SIDE_PX:
         return []
-    kept: list[_Rows] = []
-    for one in _guesses(grey):
-        area = (one.bottom - one.top) * (one.right - one.left)
-        is_small = min(one.bottom - one.top, one.right - one.left) < _LEAST_SIDE_PX
-        if is_small or area > _NEARLY_ALL * height * width or any(one.is_near(k) for k in kept):
+    boxes: list[_Rows] = []
+    for box in _guesses(grey):
+        area = (box.bottom - box.top) * (box.right - box.left)
+        is_small = min(box.bottom - box.top, box.right - box.left) < _LEAST_SIDE_PX
+        if is_small or area > _NEARLY_ALL * height * width or any(box.is_near(k) for k in boxes):
             continue
-        kept.append(one)
-        if len(kept) == MAX_BOXES:
+        boxes.append(box)
+        if len(boxes) == MAX_BOXES:
             break
     return [
-        Box(one.top / height, one.bottom / height, one.left / width, one.right / width)
-        for one in kept
+        Box(box.top / height, box.bottom / height, box.left / width, box.right / width)
+        for box in boxes
     ]
 
 
@@ -102,8 +102,8 @@ def _guesses(grey: Grey) -> Iterator[_Rows]:
 def snapped(pixels: NDArray[np.uint8], box: Box) -> tuple[slice, slice]:
     """Move each inner side of a box onto the sharpest edge near it, in a larger copy.
 
-    pixels:  (h, w) uint8, some one to four times the size that was looked at.
-    returns: which rows and which columns the box takes of it.
+    pixels:  (h, w) uint8, one to four times the size in which the box was found.
+    returns: the rows and the columns of the box.
     """
     height, width = pixels.shape
     reach = max(1, math.ceil(max(height, width) / LOOK_SIDE_PX))
@@ -118,7 +118,7 @@ def snapped(pixels: NDArray[np.uint8], box: Box) -> tuple[slice, slice]:
 
 
 def _sharpest(rows: NDArray[np.uint8], place: float, reach: int) -> int:
-    """Return between which rows near a place, a share of the height, brightness steps most."""
+    """Return the row near a place (a share of the height) before which brightness changes most."""
     height = len(rows)
     middle = round(place * height)
     if middle <= 0 or middle >= height:
@@ -133,7 +133,7 @@ def _sharpest(rows: NDArray[np.uint8], place: float, reach: int) -> int:
 
 
 def _without_bars(grey: Grey, *, share: float) -> _Rows:
-    """Drop rows, then columns, of which at least a share has the colour of their two ends."""
+    """Remove rows, then columns, of which at least a share has the colour of their two ends."""
     top, bottom = _longest(_is_picture(grey, share), len(grey))
     strip = grey[top:bottom]
     left, right = _longest(_is_picture(strip.T, share), grey.shape[1])
@@ -145,13 +145,13 @@ def _is_picture(rows: Grey, share: float) -> Mask:
     ends = max(1, rows.shape[1] // 40)
     edge = np.median(np.concatenate([rows[:, :ends], rows[:, -ends:]], axis=1), axis=1)
     alike = np.abs(rows - edge.astype(np.int16)[:, None]) <= _TOLERANCE
-    found: Mask = alike.mean(axis=1) < share
-    return found
+    is_picture: Mask = alike.mean(axis=1) < share
+    return is_picture
 
 
-def _longest(wanted: Mask, length: int, *, gap: int = 0) -> tuple[int, int]:
-    """Find the longest run of what is wanted, over gaps of a fiftieth; else the whole length."""
-    places = np.flatnonzero(wanted)
+def _longest(mask: Mask, length: int, *, gap: int = 0) -> tuple[int, int]:
+    """Find the longest run of True, over gaps of a fiftieth; else return the whole length."""
+    places = np.flatnonzero(mask)
     if len(places) == 0:
         return 0, length
     breaks = np.flatnonzero(np.diff(places) > (gap or max(2, length // 50)) + 1)
@@ -169,7 +169,7 @@ _HALF = 0.5
 
 
 def _with_detail(grey: Grey) -> _Rows:
-    """Keep the rows, then the columns, that hold about as much fine detail as the rest."""
+    """Keep the rows, then the columns, with about as much fine detail as the rest."""
     height, width = grey.shape
     inner = grey[1:-1, 1:-1]
     around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
@@ -202,10 +202,10 @@ _FRAMES = 4
 def _framed(grey: Grey) -> list[_Rows]:
     """Find rectangles whose inner sides are straight lines in the picture: windows, insets.
 
-    1. Mark places where the brightness steps, more than it does beside them.
-    2. Take the rows and the columns with the longest runs of such steps.
-    3. Of all rectangles between these and the picture's edges, keep those with steps along each
-       of their inner sides, best first.
+    1. Mark places where the brightness changes abruptly, more than next to them.
+    2. Take the rows and the columns with the longest runs of such places.
+    3. Of all rectangles between these and the picture's edges, keep those with marks along each of
+       their inner sides, best first.
     """
     height, width = grey.shape
     across, down = _lines(_steps(grey)), _lines(_steps(np.ascontiguousarray(grey.T)))
@@ -229,18 +229,18 @@ def _framed(grey: Grey) -> list[_Rows]:
     score = np.where(inner, sides, 0.0).sum(axis=0)
     good = np.flatnonzero((weakest >= _LEAST_SUPPORT) & inner.any(axis=0))
     order = good[np.argsort(-score[good], kind="stable")]
-    found: list[_Rows] = []
+    boxes: list[_Rows] = []
     for i in order:
-        one = _Rows(int(tops[i]), int(bottoms[i]), int(lefts[i]), int(rights[i]))
-        if not any(one.is_near(other) for other in found):
-            found.append(one)
-        if len(found) == _FRAMES:
+        box = _Rows(int(tops[i]), int(bottoms[i]), int(lefts[i]), int(rights[i]))
+        if not any(box.is_near(other) for other in boxes):
+            boxes.append(box)
+        if len(boxes) == _FRAMES:
             break
-    return found
+    return boxes
 
 
 def _steps(grey: Grey) -> Mask:
-    """Mark, between row y - 1 and row y, where brightness steps more than it does beside that.
+    """Mark, between row y - 1 and row y, places where brightness changes more than next to them.
 
     returns: (h + 1, w) bool; the first and the last rows are False.
     """
@@ -260,12 +260,12 @@ def _steps(grey: Grey) -> Mask:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """The rows that long runs of steps lie on.
+    """The rows with long runs of marks.
 
     rows:   sorted; row y is between y - 1 and y.
-    places: (h + 1,) which of `rows` each row is, 0 if none: never asked for.
-    summed: (rows, w + 1) steps summed up from the left, over the rows beside it as well, as
-            lines lean a little.
+    places: (h + 1,) index into `rows` of each row, 0 if none: never used.
+    summed: (rows, w + 1) marks summed from the left, over the adjacent rows as well, as lines lean
+            a little.
     """
 
     rows: list[int]
@@ -275,7 +275,7 @@ class _Lines:
     def support(
         self, row: NDArray[np.intp], start: NDArray[np.intp], stop: NDArray[np.intp]
     ) -> Floats:
-        """Return the share of steps along each of some rows, between two columns."""
+        """Return the share of marks along each of these rows, between two columns."""
         if not self.rows:
             return np.zeros(len(row), np.float32)
         place = self.places[row]
@@ -284,7 +284,7 @@ class _Lines:
 
 
 def _lines(marked: Mask) -> _Lines:
-    """Choose the rows with the longest run of steps, none beside another."""
+    """Choose the rows with the longest run of marks, none next to another."""
     height, width = marked.shape
     amount = np.count_nonzero(marked, axis=1)
     many = np.sort(np.argsort(-amount, kind="stable")[:_ROWS_TRIED])
@@ -309,7 +309,7 @@ def _lines(marked: Mask) -> _Lines:
 
 
 def _pairs(lines: _Lines, *, whole: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Lay out all pairs of lines, and of the picture's edges, that are far enough apart."""
+    """Return all pairs of lines, and of the picture's edges, that are far enough apart."""
     places = np.array([0, *lines.rows, whole], np.intp)
     first, last = (side.ravel() for side in np.meshgrid(places, places, indexing="ij"))
     far = last - first >= whole * _LEAST_BOX_SHARE
@@ -324,14 +324,14 @@ _CORNERS_AGREE = 3
 
 
 def tilt_of(grey: Grey) -> float | None:
-    """Tell by how many degrees a picture was turned whose corners were filled with one colour.
+    """Return by how many degrees a picture with corners of one colour was turned.
 
-    Turning leaves a triangle in each corner; the ratio of its legs is the tangent of the angle,
-    and the long leg lies along the top in one pair of corners, along the side in the other.
+    Turning leaves a triangle in each corner; the ratio of its legs is the tangent of the angle, and
+    the long leg is along the top in one pair of corners, along the side in the other.
 
     grey:    (h, w) int16 at LOOK_SIDE_PX or less.
-    returns: degrees by which to turn it back, counter-clockwise as Pillow counts; None if it is
-             not turned, or nothing shows by how much.
+    returns: degrees by which to turn it back, counter-clockwise as in Pillow; None if it is not
+             turned, or the angle cannot be determined.
     """
     if min(grey.shape) < _LEAST_SIDE_PX:
         return None
@@ -353,7 +353,7 @@ def tilt_of(grey: Grey) -> float | None:
 
 
 def _legs(corner: Grey) -> tuple[int, int]:
-    """Measure how far the colour of the top left corner reaches along the top and the side."""
+    """Measure how far the colour of the top left corner extends along the top and the side."""
     colour = corner[0, 0]
     along = np.abs(corner[0] - colour) > _TOLERANCE
     aside = np.abs(corner[:, 0] - colour) > _TOLERANCE
@@ -364,7 +364,7 @@ def _legs(corner: Grey) -> tuple[int, int]:
 
 
 def _is_triangle(corner: Grey, along: int, aside: int) -> bool:
-    """Check that between the two legs all is of one colour, and beyond the line it is not."""
+    """Whether all pixels between the two legs have one colour, and those beyond the line do not."""
     box = np.abs(corner[:aside, :along] - corner[0, 0]) <= _TOLERANCE
     y = (np.arange(aside) + 0.5)[:, None] / aside
     x = (np.arange(along) + 0.5)[None, :] / along

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Images become PDQ hashes. Runs inside a worker of the sandbox, on content nobody vouches for."""
+"""Fingerprint images with PDQ. Runs in a worker of the sandbox, on untrusted content."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from PIL import Image, UnidentifiedImageError
 
-from stemtide.fingerprints.analysis import Asked, Content, Look, Progress, no_progress
+from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, no_progress
 from stemtide.fingerprints.image import pdq, thumbnail as stills, views
 from stemtide.fingerprints.image.animation import (
     Looker,
@@ -39,12 +39,13 @@ from stemtide.fingerprints.kinds import (
 from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
 
 _REDUCED_SIDE_PX = 1024
-"""A JPEG with sides of twice this and more is decoded at half, a quarter or an eighth: at 12
-megapixels that changes at most 4 bits of the hash and saves a quarter of the time."""
+"""A JPEG with sides of at least twice this is decoded at half, a quarter or an eighth: at 12
+megapixels that changes at most 4 bits of the hash and saves a quarter of the time.
+"""
 
 _BOXED_FRAMES = 8
 _TURNED_FRAMES = 64
-"""Of an animation, so many kept frames get boxed views, and so many the turned ones."""
+"""Number of kept frames of an animation that get boxed views, and turned views."""
 
 NO_LOCAL = "no local features were made: they need OpenCV (pip install 'stemtide[local]')"
 
@@ -52,48 +53,52 @@ sniff = is_image
 
 
 def warm_up() -> None:
-    """Use the decoders once, so that later memory is the content's alone."""
-    look_at_image(
-        b"P5 64 64 255 " + bytes(range(64)) * 64, limits=Limits(), asked=Asked(views=True)
+    """Run the decoders once, so that later memory is used by the content alone."""
+    analyse_image(
+        b"P5 64 64 255 " + bytes(range(64)) * 64,
+        limits=Limits(),
+        options=AnalysisOptions(views=True),
     )
 
 
-def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
-    """Look at a picture for the sandbox: see `look_at_image`."""
+def analyse(
+    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+) -> Analysis:
+    """Fingerprint a picture for the sandbox: see `analyse_image`."""
     if isinstance(content, bytes):
-        return look_at_image(content, limits=limits, asked=asked, progress=progress)
+        return analyse_image(content, limits=limits, options=options, progress=progress)
     with content.open("rb") as file:
         blob = file.read(limits.max_input_bytes + 1)
     if len(blob) > limits.max_input_bytes:
         remark = f"{LIMIT}a picture may have {limits.max_input_bytes:,} bytes (max_input_bytes)"
-        return Look(Fingerprints(each=(), size_bytes=len(blob), remarks=(remark,)))
-    return look_at_image(blob, limits=limits, asked=asked, progress=progress)
+        return Analysis(Fingerprints(each=(), size_bytes=len(blob), remarks=(remark,)))
+    return analyse_image(blob, limits=limits, options=options, progress=progress)
 
 
 def fingerprint_image(blob: bytes, *, limits: Limits) -> Fingerprints:
-    """Make the PDQ hash of a picture, or those of the distinct frames of an animation.
+    """Return the PDQ hash of a picture, or those of the distinct frames of an animation.
 
-    returns: PDQ fingerprints only. What could not be looked at is said by a remark that begins
-             with UNDECODABLE or LIMIT; nothing is raised for what the content is like.
+    returns: PDQ fingerprints only. Parts that could not be decoded get a remark that begins with
+             UNDECODABLE or LIMIT; bad content never raises.
     """
-    return look_at_image(blob, limits=limits, asked=Asked()).fingerprints
+    return analyse_image(blob, limits=limits, options=AnalysisOptions()).fingerprints
 
 
-def look_at_image(
-    blob: bytes, *, limits: Limits, asked: Asked, progress: Progress = no_progress
-) -> Look:
-    """Make everything that is asked for out of one decode.
+def analyse_image(
+    blob: bytes, *, limits: Limits, options: AnalysisOptions, progress: Progress = no_progress
+) -> Analysis:
+    """Compute everything that is requested from one decode.
 
-    1. Recognise it; what is no image gets no hash and a remark.
+    1. Recognise it; content that is no image gets no hash and a remark.
     2. Check the size that its header states against the pixel limit.
-    3. Decode strictly; if that fails, once more, taking as much as there is, with a remark.
-    4. Hash. Rotation notes (EXIF) are not followed and transparency is ignored, as everybody
-       who makes PDQ does it, or the hashes would not meet.
+    3. Decode strictly; if that fails, decode again as far as possible, with a remark.
+    4. Hash. EXIF rotation and transparency are ignored, as in all PDQ tools: otherwise the hashes
+       would not match theirs.
 
-    returns: as `fingerprint_image`; with asked.robust, hashes of crops come after the whole's,
-             named by their part; with asked.views, the views; with asked.local, the features.
+    returns: as `fingerprint_image`; with options.robust, hashes of crops come after the whole's,
+             named by their part; with options.views, the views; with options.local, the features.
     """
-    work = _Work(blob, limits, asked, progress)
+    work = _Work(blob, limits, options, progress)
     with pillow_limited(limits):
         try:
             _fill(work)
@@ -109,23 +114,23 @@ def look_at_image(
                 f"{LIMIT}decoding it needs more than {limits.memory_bytes:,} bytes of memory"
                 " (memory_bytes)"
             )
-    made = Fingerprints(
+    fingerprints = Fingerprints(
         each=tuple(work.found),
         media_type=work.media_type,
         size_bytes=len(blob),
         remarks=tuple(work.remarks),
         views=tuple(work.views),
     )
-    return Look(made, local=work.local, still=work.still)
+    return Analysis(fingerprints, local=work.local, still=work.still)
 
 
 @dataclass(slots=True)
 class _Work:
-    """One look at one file: what has been found so far."""
+    """State of the analysis of one file."""
 
     blob: bytes
     limits: Limits
-    asked: Asked
+    options: AnalysisOptions
     progress: Progress
     media_type: str = ""
     found: list[Fingerprint] = field(default_factory=list)
@@ -163,19 +168,19 @@ def _fill(work: _Work) -> None:
     is_animated = name in ANIMATED and has_frames(image)
     image.close()
     _decode_twice(work, _hash_frames if is_animated else _hash_still, name)
-    if work.asked.still:
+    if work.options.still:
         _take_still(work)
 
 
 def _take_still(work: _Work) -> None:
-    """Make a small picture for people, of as much as there is."""
+    """Make a small picture for people, as far as the image can be decoded."""
     with tolerance(), open_image(work.blob) as image:
         still = stills.take(image)
     work.still = still.width, still.height, still.rgb
 
 
 def _decode_twice(work: _Work, decode: Callable[[_Work], None], name: str) -> None:
-    """Decode strictly, and if that fails take what there is: browsers show cut files as well."""
+    """Decode strictly, and if that fails as far as possible: browsers show cut files as well."""
     try:
         decode(work)
     except (*BOMBS, LimitError, MemoryError):
@@ -212,20 +217,20 @@ def _hash_still(work: _Work) -> None:
     work.found.append(Fingerprint(Kind.PDQ, value, quality=quality))
     _look_further(work, plane, grid)
     if quality < MIN_QUALITY:
-        tried = work.views if work.asked.views else None
+        tried = work.views if work.options.views else None
         work.remarks.append(low_quality(quality, why_dull(grid, size=full_size), tried=tried))
 
 
 def _look_further(work: _Work, plane: Plane, grid: pdq.Floats) -> None:
-    """Make of a still picture what is asked for beside its hash."""
-    if work.asked.views:
+    """Compute views, crops and local features of a still picture, if requested."""
+    if work.options.views:
         work.views += views.views_of(plane, grid)
-    if work.asked.robust:
+    if work.options.robust:
         work.found += [
             Fingerprint(Kind.PDQ, value, quality=quality, part=tag)
             for tag, value, quality in views.crops_of(plane)
         ]
-    if work.asked.local:
+    if work.options.local:
         try:
             from stemtide.fingerprints.image.local import query_values  # noqa: PLC0415 - needs OpenCV
         except ImportError:
@@ -235,7 +240,7 @@ def _look_further(work: _Work, plane: Plane, grid: pdq.Floats) -> None:
 
 
 def _hash_frames(work: _Work) -> None:
-    """Hash the distinct frames of an animation, looking at no more than max_frames of them."""
+    """Hash the distinct frames of an animation, decoding at most max_frames of them."""
     with open_image(work.blob) as image:
         frames = count_frames(image)
         if min(image.size) < pdq.MIN_SIDE_PX:
@@ -245,7 +250,9 @@ def _hash_frames(work: _Work) -> None:
         dullest = ""
         dull: list[Fingerprint] = []
         say = work.remarks.append
-        for number, at_s in walk(image, frames, limits=work.limits, say=say, told=work.progress):
+        for number, at_s in walk(
+            image, frames, limits=work.limits, say=say, progress=work.progress
+        ):
             if not looker.wants(number, shown_s=shown_s(image)):
                 continue
             plane = plane_of(image)
@@ -260,17 +267,17 @@ def _hash_frames(work: _Work) -> None:
                 _look_at_frame(work, plane, grid, part=frame.part)
     if not work.found and dull:
         work.found += dull
-        said = low_quality(
-            dull[0].quality or 0, dullest, tried=work.views if work.asked.views else None
+        remark = low_quality(
+            dull[0].quality or 0, dullest, tried=work.views if work.options.views else None
         )
-        work.remarks.append(f"{said}; no frame is better")
+        work.remarks.append(f"{remark}; no frame is better")
     work.remarks.append(
         f"animated: {looker.seen} of {frames} frames looked at, {len(work.found)} distinct kept"
     )
 
 
 def _look_at_frame(work: _Work, plane: Plane, grid: pdq.Floats, *, part: str = "") -> None:
-    if not work.asked.views:
+    if not work.options.views:
         return
     number = len(work.found)
     part = part or work.found[-1].part
@@ -288,8 +295,8 @@ def _too_small(image: Image.Image) -> str:
 
 
 def _unrecognised(blob: bytes) -> str:
-    what = "nothing is in it" if not blob else "its bytes are not those of a known kind of image"
-    return f"not an image: {what}; only digests of the file were made"
+    reason = "nothing is in it" if not blob else "its bytes are not those of a known kind of image"
+    return f"not an image: {reason}; only digests of the file were made"
 
 
 def _short(error: BaseException) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files are taken for images, and how Pillow is held to our limits."""
+"""The image formats that are opened, and limits for Pillow."""
 
 import warnings
 from collections.abc import Iterator
@@ -54,12 +54,15 @@ FORMATS = tuple(
     for name, (opened_by, _) in Image.OPEN.items()
     if opened_by.__module__ in {p.__name__ for p in PLUGINS}
 )
-"""What is taken for an image. Left out on purpose: EPS (Pillow hands it to Ghostscript), WMF and
-the scientific stubs (they call other programs), TGA (any bytes can look like it), text formats."""
+"""Formats that are opened as images. Left out on purpose: EPS (Pillow passes it to Ghostscript),
+WMF and the scientific stubs (they call other programs), TGA (any bytes can resemble it), text
+formats.
+"""
 
 ANIMATED = frozenset({"AVIF", "GIF", "PNG", "WEBP", "TIFF"})
 """Formats whose frames are shown one after the other, or are pages. In the others (MPO, PSD, ICO)
-further pictures are thumbnails, layers or sizes of the first."""
+further pictures are thumbnails, layers or sizes of the first.
+"""
 
 BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
@@ -80,12 +83,13 @@ _SIGNATURES = (
     (0, b"\x00\x00\x00\x0cJXL", "image/jxl"),
     (0, b"\xff\x0a", "image/jxl"),
 )
-"""How files say that they are images. What Pillow does not open is still known for an image by
-these, so that a damaged picture, or a kind not read here, is never taken for no picture."""
+"""Signatures of images. Files that Pillow does not open are still recognised by these, so that a
+damaged or unsupported picture is never taken for something else.
+"""
 
 
 def is_image(head: bytes) -> str:
-    """Return the media type that the first bytes state, "" if they state none of an image."""
+    """Return the media type of an image by its first bytes, or "" if they are of none."""
     for offset, signature, media_type in _SIGNATURES:
         if head[offset : offset + len(signature)] == signature:
             return media_type
@@ -93,22 +97,22 @@ def is_image(head: bytes) -> str:
 
 
 def open_image(blob: bytes) -> Image.Image:
-    """Open a file as one of FORMATS; nothing of it is decoded yet.
+    """Open a file as one of FORMATS, without decoding it yet.
 
-    raises: whatever Pillow raises for what it does not know, or for hostile bytes.
+    raises: any exception that Pillow raises for unknown formats or hostile bytes.
     """
     return Image.open(BytesIO(blob), formats=FORMATS)
 
 
 def check_pixels(image: Image.Image, limits: Limits) -> None:
-    """Refuse a picture whose stated size is over the limit, before a pixel is decoded."""
+    """Refuse a picture whose stated size exceeds the limit, before a pixel is decoded."""
     if image.width * image.height > limits.max_pixels:
         raise LimitError("max_pixels", f"{image.width} x {image.height} pixels are too many")
 
 
 @contextmanager
 def pillow_limited(limits: Limits) -> Iterator[None]:
-    """Let Pillow itself refuse what is too large, and keep its advice to programmers to itself."""
+    """Have Pillow itself refuse pictures that are too large, and silence its warnings."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limits.max_pixels
     try:
         with warnings.catch_warnings():
@@ -121,7 +125,7 @@ def pillow_limited(limits: Limits) -> Iterator[None]:
 
 @contextmanager
 def tolerance() -> Iterator[None]:
-    """Let Pillow hand out as much as a damaged file holds, instead of raising."""
+    """Have Pillow return the readable part of a damaged file, instead of raising."""
     ImageFile.LOAD_TRUNCATED_IMAGES = True
     try:
         yield

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Local features: a hundred places of a picture that are known again wherever they reappear.
+"""Extract local features: about a hundred places of a picture that are recognised elsewhere.
 
-A hash of the whole picture fails when a quarter of it is cut off, when it is turned by some degrees
-or filmed off a screen. Places within it survive all that. They cost more to make and to search,
-so they are a second look, on demand; and they tell more of the picture than a hash does,
-so a sharer's own index is their place, and sharing them is not the rule.
+A hash of the whole picture fails if a quarter of it is cut off, or if it is turned by some degrees
+or filmed off a screen. Places within it survive all that. They cost more to make and to search, so
+they are a second look, on demand. They also reveal more of the picture than a hash does, so they
+belong in a sharer's own index, and are normally not shared.
 
-Needs OpenCV: pip install 'stemtide[local]'. Runs inside a worker of the sandbox.
+Needs OpenCV: pip install 'stemtide[local]'. Runs in a worker of the sandbox.
 
 source: Rublee, Rabaud, Konolige, Bradski: ORB, an efficient alternative to SIFT or SURF, ICCV 2011.
 """
@@ -29,9 +29,9 @@ _LEAST_SIDE_PX = 32
 
 
 def query_values(grey: Image.Image) -> tuple[bytes, bytes]:
-    """Describe a picture to look it up by: as it is, and mirrored.
+    """Return the local features of a picture, and those of its mirror image.
 
-    The first is also what a sharer stores, cut to its strongest places.
+    A sharer stores the first, cut to its strongest places.
     """
     mirrored = grey.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     return (
@@ -41,7 +41,7 @@ def query_values(grey: Image.Image) -> tuple[bytes, bytes]:
 
 
 def features_of(grey: Image.Image, *, at_most: int = FEATURES) -> LocalFeatures:
-    """Describe the places of a picture that stand out most.
+    """Return the most salient places of a picture.
 
     grey: mode L, any size; a picture under 32 px a side has no places.
     """
@@ -50,26 +50,26 @@ def features_of(grey: Image.Image, *, at_most: int = FEATURES) -> LocalFeatures:
         size = max(1, round(grey.width * scale)), max(1, round(grey.height * scale))
         grey = grey.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
     pixels = np.asarray(grey)
-    found: list[cv2.KeyPoint] = []
+    keypoints: list[cv2.KeyPoint] = []
     bits = np.empty((0, DESCRIPTOR_BYTES), np.uint8)
     if min(grey.size) >= _LEAST_SIDE_PX:
-        found, bits = _detect(pixels, at_most)
+        keypoints, bits = _detect(pixels, at_most)
     return LocalFeatures(
         grey.width,
         grey.height,
-        np.array([place.pt for place in found], np.float32).reshape(-1, 2),
+        np.array([place.pt for place in keypoints], np.float32).reshape(-1, 2),
         bits,
-        np.array([place.octave for place in found], np.uint8),
-        np.array([int(place.angle * 256 / 360) % 256 for place in found], np.uint8),
+        np.array([place.octave for place in keypoints], np.uint8),
+        np.array([int(place.angle * 256 / 360) % 256 for place in keypoints], np.uint8),
     )
 
 
 def _detect(pixels: NDArray[np.uint8], at_most: int) -> tuple[list[cv2.KeyPoint], Descriptors]:
-    """Return the strongest places; OpenCV finds a few more when some are equally strong."""
+    """Return the strongest places; OpenCV finds a few more if some are equally strong."""
     cv2.setNumThreads(1)
     orb = cv2.ORB.create(at_most, scaleFactor=1.2, nlevels=8, edgeThreshold=15, fastThreshold=8)
-    found, bits = orb.detectAndCompute(pixels, None)
-    if not found:
+    keypoints, bits = orb.detectAndCompute(pixels, None)
+    if not keypoints:
         return [], np.empty((0, DESCRIPTOR_BYTES), np.uint8)
-    order = sorted(range(len(found)), key=lambda i: -found[i].response)[:at_most]
-    return [found[i] for i in order], np.asarray(bits, np.uint8)[order]
+    order = sorted(range(len(keypoints)), key=lambda i: -keypoints[i].response)[:at_most]
+    return [keypoints[i] for i in order], np.asarray(bits, np.uint8)[order]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brightness out of a picture of any mode that Pillow opens."""
+"""Extract brightness from a picture of any mode that Pillow opens."""
 
 import ctypes
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _DEEP = {"I;16", "I;16L", "I;16B", "I;16N", "I", "F"}
 """Modes with more than 8 bits a pixel."""
 
 _WHITES = (1.0, 255.0, 65535.0)
-"""What may stand for white in a picture of numbers that does not say: the first that fits."""
+"""Candidates for the white level of a picture that does not state it: the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Plane:
     """Brightness of every pixel, in the picture's own units.
 
     values:       (h, w) real.
-    black, white: the values that stand for black and white.
+    black, white: the values of black and white.
     """
 
     values: pdq.Luma
@@ -30,7 +30,7 @@ class Plane:
     white: float = 255.0
 
     def shrink(self, *, full_size: tuple[int, int]) -> pdq.Floats:
-        """Make the (64, 64) float32 grid, 0..255, of the picture whose full size this is."""
+        """Return the (64, 64) float32 grid, 0..255, for a picture of this full size."""
         grid = pdq.shrink(self.values, full_size=full_size)
         if (self.black, self.white) == (0.0, 255.0):
             return grid  # untouched, so that it stays bit-exact
@@ -39,10 +39,10 @@ class Plane:
 
 
 def plane_of(image: Image.Image) -> Plane:
-    """Take the brightness of a picture, whatever its mode.
+    """Return the brightness of a picture of any mode.
 
-    Transparency is ignored, as everybody who makes PDQ ignores it: what counts is the colour
-    under it. Deep pictures are read at their full depth and scaled so that their white is 255.
+    Transparency is ignored, as in all PDQ tools: only the colour under it counts. Deep pictures are
+    read at their full depth and scaled so that their white is 255.
     """
     if image.mode in _DEEP:
         return _deep_plane(image)
@@ -56,7 +56,7 @@ def plane_of(image: Image.Image) -> Plane:
 
 
 class _ArrowArray(ctypes.Structure):
-    """The beginning of what Arrow's C data interface lays out; buffers[1] holds the values."""
+    """The beginning of the struct in Arrow's C data interface; buffers[1] holds the values."""
 
     _fields_ = (
         ("length", ctypes.c_int64),
@@ -74,10 +74,10 @@ _pointer_in.argtypes = (ctypes.py_object, ctypes.c_char_p)
 
 
 def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
-    """Read the pixels of a picture of mode L in place, or as a copy where that cannot be.
+    """Return the pixels of a picture of mode L, without a copy if possible.
 
-    returns: (h, w) uint8, read-only; it keeps alive what it reads. Pillow lends its memory as an
-             Arrow array if it is in one piece, which pictures over 16 megapixels are not.
+    returns: (h, w) uint8, read-only; it keeps the memory alive. Pillow lends its memory as an Arrow
+             array if it is in one piece, which pictures over 16 megapixels are not.
     """
     image.load()
     try:

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """PDQ, the perceptual hash of still pictures, from luma alone.
 
-The reference blurs the full picture with two passes of a box filter in both directions and
-then samples it at 64 x 64 places. Both steps are linear and separable, so together they are two
-small banded matrices: 64 rows of a few weights each, one for the height, one for the width.
-That makes one pass over the pixels, straight from uint8, where the reference makes several over
-floats; the answer is the same. The loops are in C (stemtide.kernels.pdq); the filter is laid out
-here, and pictures of other numbers than bytes take the same way in numpy.
+The reference blurs the full picture with two passes of a box filter in both directions and then
+samples it at 64 x 64 places. Both steps are linear and separable, so together they are two small
+banded matrices: 64 rows of a few weights each, one for the height, one for the width. That makes
+one pass over the pixels, straight from uint8, where the reference makes several over floats; the
+result is the same. The loops are in C (stemtide.kernels.pdq); the filter is computed here, and
+pictures of other number types are hashed the same way in numpy.
 
 source: Davis, Rosen: PDQ and TMK+PDQF (Facebook, 2019); measured against `pdqhash` in the tests
         and in benchmarks/pdq.py.
@@ -24,25 +24,26 @@ Luma = NDArray[np.uint8 | np.uint16 | np.int32 | np.float32]
 
 HASH_BYTES = 32
 MIN_SIDE_PX = 5
-"""A picture with a shorter side has no PDQ hash: the reference answers zeros of quality 0."""
+"""A picture with a shorter side has no PDQ hash: the reference returns zeros of quality 0."""
 
 _GRID = 64
 _NOTHING = 1e-9
-"""Weights below this are what rounding left where there should be none."""
+"""Smaller weights are rounding errors of zero."""
 
 
 def hash_luma(luma: Luma, *, full_size: tuple[int, int] | None = None) -> tuple[bytes, int]:
-    """Hash one picture: its PDQ bits and how much they can be trusted.
+    """Hash one picture: its PDQ bits and their quality.
 
     Equal, bit for bit, to the reference on (h, w, 3) with this luma in every channel, except
     where coefficients tie: sides under 16 px and pictures that are their own mirror image
     leave half of them at zero, and which side of zero is rounding noise in either program.
 
     luma:      (h, w) uint8, 0 black to 255 white.
-    full_size: (h, w) of the picture that `luma` is a reduced copy of, where a decoder reduced
-               it (JPEG can, cheaply): the filter is then laid out for the full picture.
-    returns:   32 bytes, most significant bit first as the hex spelling has it, and the
-               quality, 0..100. A side under MIN_SIDE_PX: zeros and 0.
+    full_size: (h, w) of the picture that `luma` is a reduced copy of, if a decoder reduced
+               it (JPEG can, cheaply): the filter is then computed for the full picture.
+    returns:   32 bytes, most significant bit first as in the hex spelling, and the quality, 0..100.
+    A
+               side under MIN_SIDE_PX: zeros and 0.
     """
     if min(full_size or luma.shape) < MIN_SIDE_PX:
         return bytes(HASH_BYTES), 0
@@ -50,13 +51,13 @@ def hash_luma(luma: Luma, *, full_size: tuple[int, int] | None = None) -> tuple[
 
 
 def hash_grid(grid: Floats) -> tuple[bytes, int]:
-    """Hash the (64, 64) float32 grid that `shrink` makes: 32 bytes and the quality, 0..100."""
+    """Hash the (64, 64) float32 grid of `shrink`: 32 bytes and the quality, 0..100."""
     grid = np.ascontiguousarray(grid, np.float32)
     return kernel.hash_grid(grid, _COSINES, _COSINES_TURNED), kernel.quality(grid)
 
 
 def shrink(luma: Luma, *, full_size: tuple[int, int] | None = None) -> Floats:
-    """Blur and sample a picture down to the 64 x 64 grid that everything else is made of.
+    """Blur and sample a picture down to the 64 x 64 grid from which hashes are made.
 
     luma:      (h, w) of any real type; it is read a strip at a time and never copied whole.
     full_size: as in `hash_luma`.
@@ -79,10 +80,10 @@ def shrink(luma: Luma, *, full_size: tuple[int, int] | None = None) -> Floats:
 
 
 def quality(grid: Floats) -> int:
-    """Say how much a picture has for its hash to hold on to: the sum of its gradients.
+    """Return the quality of a picture's hash: the sum of its gradients.
 
-    grid:    (64, 64) float32 as `shrink` makes it.
-    returns: 0..100; under 50 the hash says too little to be compared.
+    grid:    (64, 64) float32 from `shrink`.
+    returns: 0..100; under 50 the hash is not meaningful enough to be compared.
     """
     return kernel.quality(np.ascontiguousarray(grid, np.float32))
 
@@ -93,8 +94,8 @@ def dihedral(grid: Floats) -> list[bytes]:
     Turning or mirroring a picture only transposes its cosine coefficients and flips the sign of
     the odd ones.
 
-    grid:    (64, 64) float32 as `shrink` makes it.
-    returns: eight hashes: as it is, turned by 90, 180 and 270 degrees, flipped top to bottom,
+    grid:    (64, 64) float32 from `shrink`.
+    returns: eight hashes: unchanged, turned by 90, 180 and 270 degrees, flipped top to bottom,
              flipped left to right, and flipped along either diagonal.
     """
     return kernel.dihedral(np.ascontiguousarray(grid, np.float32), _COSINES, _COSINES_TURNED)
@@ -110,7 +111,7 @@ def _shrink_rows(rows: Floats, *, full: int) -> Floats:
 
 
 def _cosines() -> Floats:
-    """Lay out the 16 x 64 matrix of a type II cosine transform, frequencies 1 to 16."""
+    """Return the 16 x 64 matrix of a type II cosine transform, frequencies 1 to 16."""
     frequency = np.arange(1, 17)[:, None]
     place = np.arange(_GRID)[None, :]
     matrix = np.sqrt(2 / _GRID) * np.cos(np.pi / (2 * _GRID) * frequency * (2 * place + 1))
@@ -122,33 +123,33 @@ _COSINES_TURNED = np.ascontiguousarray(_COSINES.T)
 
 
 @lru_cache(maxsize=128)
-def _filter(full: int, given: int) -> kernel.Filter:
-    return kernel.Filter(*_bands(full, given), side_px=given)
+def _filter(full: int, side_px: int) -> kernel.Filter:
+    return kernel.Filter(*_bands(full, side_px), side_px=side_px)
 
 
 @lru_cache(maxsize=128)
-def _bands(full: int, given: int) -> tuple[list[int], Floats]:
-    """Lay out the filter along one side: where each of the 64 samples looks, and its weights.
+def _bands(full: int, side_px: int) -> tuple[list[int], Floats]:
+    """Return the filter along one side: the start of each of the 64 samples, and its weights.
 
     full:    length of the picture's side, px, for which the filter is made.
-    given:   length of the side we have, px; less than `full` if a decoder reduced it.
+    side_px: actual length of the side; less than `full` if a decoder reduced it.
     returns: 64 starts, and (64, k) float32 weights that belong to start, start + 1, ...
     """
     dense = _box_twice(full)
-    if given != full:
-        dense = _gather(dense, given)
+    if side_px != full:
+        dense = _gather(dense, side_px)
     firsts = [int(np.flatnonzero(row)[0]) for row in dense]
     lasts = [int(np.flatnonzero(row)[-1]) for row in dense]
     band = max(last - first + 1 for first, last in zip(firsts, lasts, strict=True))
-    starts = [min(first, given - band) for first in firsts]
+    starts = [min(first, side_px - band) for first in firsts]
     weights = [row[start : start + band] for row, start in zip(dense, starts, strict=True)]
     return starts, np.array(weights, np.float32)
 
 
 def _box_twice(full: int) -> NDArray[np.float64]:
-    """Write down what two passes of the reference's box filter do at the 64 sampled places.
+    """Return the weights of two passes of the reference's box filter at the 64 sampled places.
 
-    Windows that reach over the edge are cut and divided by what is left of them.
+    Windows that extend beyond the edge are cut and divided by their remaining size.
 
     returns: (64, full) float64; every row sums to 1.
     """
@@ -174,11 +175,11 @@ def _box_twice(full: int) -> NDArray[np.float64]:
     return dense
 
 
-def _gather(dense: NDArray[np.float64], given: int) -> NDArray[np.float64]:
+def _gather(dense: NDArray[np.float64], side_px: int) -> NDArray[np.float64]:
     """Move weights for a full side onto a reduced one, each of whose pixels covers several."""
     full = dense.shape[1]
     summed = np.concatenate([np.zeros((_GRID, 1)), np.cumsum(dense, axis=1)], axis=1)
-    edges = np.arange(given + 1) * (full / given)
+    edges = np.arange(side_px + 1) * (full / side_px)
     whole = np.minimum(edges.astype(int), full)
     rest = np.minimum(whole + 1, full)
     at_edges = summed[:, whole] + (edges - whole) * (summed[:, rest] - summed[:, whole])

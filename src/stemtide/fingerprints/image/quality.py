@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a picture says too little for its hash to be compared, in words a person can act on."""
+"""Explain why the hash of a picture is not compared, in words that a person can act on."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.kinds import MIN_QUALITY, QueryView
 
 LOW_QUALITY = "low quality"
-"""How the remark begins."""
+"""Beginning of the remark."""
 
 _TINY_PX = 32
 _ONE_COLOUR_LEVELS = 6
@@ -18,9 +18,9 @@ _MOSTLY_FLAT = 0.6
 
 
 def why_dull(grid: pdq.Floats, *, size: tuple[int, int]) -> str:
-    """Say what is wrong with a picture of low quality.
+    """Return the reason for the low quality of a picture.
 
-    grid: (64, 64) float32 as `pdq.shrink` makes it.
+    grid: (64, 64) float32 from `pdq.shrink`.
     size: height and width of the picture, px.
     """
     low, high = float(grid.min()), float(grid.max())
@@ -39,21 +39,21 @@ def why_dull(grid: pdq.Floats, *, size: tuple[int, int]) -> str:
 
 
 def low_quality(quality: int, why: str, *, tried: list[QueryView] | None) -> str:
-    """Put into words that a hash is not compared, why, and what is looked up in its place.
+    """Return the remark that a hash is not compared, with the reason and the replacement.
 
-    tried: the views that were made of it instead; None if no views were asked for.
+    tried: the views that were made of it instead; None if no views were requested.
     """
-    said = (
+    remark = (
         f"{LOW_QUALITY} ({quality} of 100): {why}; PDQ hashes of a quality under {MIN_QUALITY}"
         " are not compared"
     )
     if tried is None:
-        return f"{said}; views of it were not asked for"
+        return f"{remark}; views of it were not asked for"
     if not tried:
         return (
-            f"{said}. Tried instead: more contrast, and what may be a picture within it;"
+            f"{remark}. Tried instead: more contrast, and what may be a picture within it;"
             " neither is better, so that only digests of the file are compared"
         )
     best = max(tried, key=lambda view: view.quality)
     names = ", ".join(dict.fromkeys(view.transform.split(",")[0] for view in tried))
-    return f"{said}. Compared instead: {names} (quality up to {best.quality})"
+    return f"{remark}. Compared instead: {names} (quality up to {best.quality})"

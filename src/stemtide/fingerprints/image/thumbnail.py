@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small still of a picture for people to look at: pixels cross the wall, files do not.
+"""Make a small still of a picture for people: pixels leave the sandbox, files do not.
 
-A worker of the sandbox decodes and shrinks (`take`); its answer is bare pixels, which the other
+A worker of the sandbox decodes and shrinks (`take`); its response is bare pixels, which the other
 side checks and encodes anew (`jpeg`, `veiled`). So no byte that a stranger wrote, and nothing that
-a worker taken over by one could answer, ever reaches a browser as a file.
+a compromised worker could send, ever reaches a browser as a file.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from io import BytesIO
 from PIL import Image, ImageFilter, ImageOps
 
 MAX_SIDE_PX = 480
-"""The longer side of a still. Enough to tell what it shows, too little to spread."""
+"""The longer side of a still: enough to judge its content, too little to spread."""
 
 _VEIL_SIDE_PX = 24
-"""What a veiled still keeps: so many grey cells along its longer side, smoothed."""
+"""Resolution of a veiled still: this many grey cells along its longer side, smoothed."""
 
 _DRAFT_SIDE_PX = 2 * MAX_SIDE_PX
 _QUALITY = 70
@@ -27,7 +27,7 @@ class Still:
     """A picture as bare pixels.
 
     rgb: height x width x 3 bytes, row by row, sRGB, 0..255.
-    raises: ValueError where a side or the number of bytes is not as promised.
+    raises: ValueError if a side or the number of bytes is wrong.
     """
 
     width: int
@@ -45,7 +45,7 @@ class Still:
 def take(image: Image.Image) -> Still:
     """Shrink an open picture, or the first frame of an animation, to a still. In a worker only.
 
-    raises: whatever Pillow raises for hostile bytes.
+    raises: any exception that Pillow raises for hostile bytes.
     """
     image.draft("RGB", (_DRAFT_SIDE_PX, _DRAFT_SIDE_PX))
     image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
@@ -57,12 +57,12 @@ def take(image: Image.Image) -> Still:
 
 
 def jpeg(still: Still) -> bytes:
-    """A still as a JPEG file of our own making, without metadata."""
+    """Encode a still as a JPEG file, without metadata."""
     return _encode(_image(still))
 
 
 def veiled(still: Still) -> bytes:
-    """A still as a grey blur: where light and dark lie, and nothing else is left in the file."""
+    """Encode a still as a grey blur, from which only light and dark areas can be seen."""
     image = _image(still).convert("L")
     cells = image.copy()
     cells.thumbnail((_VEIL_SIDE_PX, _VEIL_SIDE_PX), Image.Resampling.BOX)

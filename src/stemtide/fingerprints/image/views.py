@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A query is looked up in several views: turned, mirrored, inverted, without what is around it.
+"""Make views of a query: turned, mirrored, inverted, without its surroundings.
 
-The hash that is shared is that of the picture as it is. Whoever looks a picture up does not know
-what was done to it, so the look-up tries. Views are for looking up only: they are never shared.
-What is shared with them, if the sharer asks for it, are hashes of crops: see `crops_of`.
+The shared hash is that of the original picture. Since a look-up does not know how a picture was
+altered, it tries several views. Views are only for look-ups: they are never shared. A sharer may
+request hashes of crops, which are shared: see `crops_of`.
 """
 
 import numpy as np
@@ -31,58 +31,58 @@ ORIENTATIONS = (
     "transposed",
     "transversed",
 )
-"""What was done to a picture that meets in this view, in the order of `pdq.dihedral`."""
+"""Alteration of a picture that matches in this view, in the order of `pdq.dihedral`."""
 
 INVERTED = "inverted"
 BRIGHTENED = "brightened"
 """The content has so little contrast that it is only compared with more of it."""
 
 _MOST_GAIN = 4.0
-"""More contrast than this would make pictures out of the noise of a sensor."""
+"""More contrast than this would turn the noise of a sensor into pictures."""
 
 CROPS = (0.97, 0.94, 0.90, 0.85, 0.80, 0.70)
-"""Shares of each side that the centred crops keep; a centred square comes beside them."""
+"""Shares of each side that the centred crops keep; there is also a centred square."""
 
 TILTED_CROPS = (0.8, 0.7)
-"""Crops of a picture that was turned back: what its corners lost lies outside of them. They meet
-the crops that were shared."""
+"""Crops of a picture that was turned back, which exclude its lost corners. They match shared crops.
+"""
 
 MAX_VIEWS = len(ORIENTATIONS) * (MAX_BOXES + 1)
 
 _VIEW_SIDE_PX = 512
-"""Boxes are hashed out of a copy of about this size: PDQ samples 64 places a side."""
+"""Boxes are hashed from a copy of about this size: PDQ samples 64 places a side."""
 
 
 def views_of(plane: Plane, grid: pdq.Floats, *, part: str = "") -> list[QueryView]:
-    """Make all views of a picture out of one decode, surest first.
+    """Return all views of a picture from one decode, surest first.
 
     plane:   the picture, or a reduced copy of it.
-    grid:    (64, 64) float32, what `plane.shrink` made of it.
-    part:    which part of the content the picture is, as in Fingerprint.
-    returns: the other orientations and the negative of the whole; then, in all orientations,
-             what is left without bars, frames and windows around it, or turned back. At most
-             MAX_VIEWS, each of MIN_QUALITY or better. None is the picture's own hash.
+    grid:    (64, 64) float32 from `plane.shrink`.
+    part:    part of the content, as in Fingerprint.
+    returns: the other orientations and the negative of the whole; then, in all orientations, the
+             picture without bars, frames and windows around it, or turned back. At most MAX_VIEWS,
+             each of MIN_QUALITY or better. None is the picture's own hash.
     """
     return [*turned_views(grid, part=part), *boxed_views(plane, part=part)]
 
 
 def turned_views(grid: pdq.Floats, *, part: str = "") -> list[QueryView]:
-    """Make the other orientations and the negative of a picture, from its grid alone.
+    """Return the other orientations and the negative of a picture, from its grid alone.
 
-    If the picture is too dull for its hash to be compared, they are those of the picture with
-    more contrast, itself among them. The bits do not depend on contrast; the quality does.
+    If the picture is too dull for its hash to be compared, they are those of the picture with more
+    contrast, itself among them. The bits do not depend on contrast; the quality does.
     """
     named = _bright_enough(grid, part=part)
     if not named:
         return []
     if named[0].transform:
         return named
-    negative = bytes(255 - one for one in named[0].value)
+    negative = bytes(255 - byte for byte in named[0].value)
     return [*named[1:], QueryView(INVERTED, negative, named[0].quality, part)]
 
 
 def boxed_views(plane: Plane, *, part: str = "") -> list[QueryView]:
-    """Make the views without what may have been put around a picture, in all orientations."""
+    """Return views without anything that may surround the picture, in all orientations."""
     small = small_copy(plane)
     grey = np.asarray(_scaled(small, LOOK_SIDE_PX), np.int16)
     tilt = tilt_of(grey)
@@ -95,7 +95,7 @@ def boxed_views(plane: Plane, *, part: str = "") -> list[QueryView]:
 
 
 def crops_of(plane: Plane) -> list[tuple[str, bytes, int]]:
-    """Hash centred crops of a picture that is to be shared, so that cropped copies meet it.
+    """Hash centred crops of a picture that is to be shared, to match cropped copies.
 
     returns: (tag, hash, quality) of those that are good enough: "crop 97" to "crop 70" and
              "square".
@@ -106,12 +106,12 @@ def crops_of(plane: Plane) -> list[tuple[str, bytes, int]]:
     rest_y, rest_x = (height - side) / height / 2, (width - side) / width / 2
     boxes = {f"crop {share * 100:.0f}": _centred(share) for share in CROPS}
     boxes["square"] = Box(rest_y, 1 - rest_y, rest_x, 1 - rest_x)
-    found = [(tag, *pdq.hash_luma(_cut(small, box))) for tag, box in boxes.items()]
-    return [one for one in found if one[2] >= MIN_QUALITY]
+    crops = [(tag, *pdq.hash_luma(_cut(small, box))) for tag, box in boxes.items()]
+    return [crop for crop in crops if crop[2] >= MIN_QUALITY]
 
 
 def _bright_enough(grid: pdq.Floats, *, name: str = "", part: str) -> list[QueryView]:
-    """Make all eight orientations of a picture, with more contrast if it is dull without."""
+    """Return all eight orientations of a picture, with more contrast if it is too dull."""
     quality = pdq.quality(grid)
     if quality < MIN_QUALITY:
         low, high = float(grid.min()), float(grid.max())
@@ -127,7 +127,7 @@ def _bright_enough(grid: pdq.Floats, *, name: str = "", part: str) -> list[Query
 
 
 def _tilted(small: Image.Image, degrees: float, *, part: str) -> list[QueryView]:
-    """Turn a picture back: the whole, whose corners are lost, and centred crops without them."""
+    """Turn a picture back, and return views: the whole, without its lost corners, and crops."""
     name = f"tilted {abs(degrees):.0f}"
     middle = int(np.asarray(small).mean())
     back = small.rotate(-degrees, Image.Resampling.BILINEAR, fillcolor=middle)
@@ -144,7 +144,7 @@ def _centred(share: float) -> Box:
 
 
 def small_copy(plane: Plane) -> Image.Image:
-    """Return the picture as 8 bits a pixel, at about _VIEW_SIDE_PX."""
+    """Return the picture with 8 bits a pixel, at about _VIEW_SIDE_PX."""
     values = plane.values
     if (plane.black, plane.white) != (0.0, 255.0) or values.dtype != np.uint8:
         scale = 255.0 / max(plane.white - plane.black, 1e-9)
@@ -159,9 +159,9 @@ def _scaled(image: Image.Image, side: int) -> Image.Image:
 
 
 def _cut(image: Image.Image, box: Box) -> pdq.Luma:
-    """Cut a box out."""
+    """Return the pixels of a box."""
     height, width = image.height, image.width
     top, bottom = round(box.top * height), round(box.bottom * height)
     left, right = round(box.left * width), round(box.right * width)
-    found: pdq.Luma = np.asarray(image)[top:bottom, left:right]
-    return found
+    pixels: pdq.Luma = np.asarray(image)[top:bottom, left:right]
+    return pixels

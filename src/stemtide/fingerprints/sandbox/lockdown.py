@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a worker of the sandbox gives up, for good, before it sees any content."""
+"""Lock down a worker of the sandbox, for good, before it sees any content."""
 
 import ctypes
 import resource
@@ -12,7 +12,7 @@ from stemtide.private_files import close_umask
 
 _OPEN_FILES = 64
 _ROOM_BYTES = 2 << 30
-"""Address space that decoders loaded later may take, beside what content may."""
+"""Address space for decoders that are loaded later, beside that for content."""
 
 _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
@@ -21,11 +21,11 @@ _LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
 """System calls, of the same number on every processor."""
 _LANDLOCK_VERSION = 1
 _CHANGES_TO_FILES = 0b1_1111_1111_0010
-"""Writing, removing and making of any kind; reading stays, as decoders are loaded when needed."""
+"""Writing, removing and making of any kind; reading stays, since decoders are loaded on demand."""
 _MOVES, _TRUNCATES = 1 << 13, 1 << 14
 _TCP = 0b11
 _STRANGERS = 0b11
-"""Sockets without a file and signals, to processes outside."""
+"""Abstract sockets and signals to processes outside."""
 
 
 class _Ruleset(ctypes.Structure):
@@ -37,15 +37,15 @@ class _Ruleset(ctypes.Structure):
 
 
 def raise_walls(limits: Limits) -> list[str]:
-    """Give up, for good, what decoding does not need.
+    """Drop, for good, all rights that decoding does not need.
 
-    returns: the names of the walls that stand; which ones can depends on the system.
+    returns: the names of the protections in force; they depend on the system.
     """
     close_umask()
     walls = []
     if sys.platform == "linux":
-        walls += _leave_the_network()
-        walls += _change_nothing()
+        walls += _isolate_network()
+        walls += _forbid_file_changes()
         walls += ["calls"] if refuse_calls() else []
     for name, limit, value in (
         ("core", resource.RLIMIT_CORE, 0),
@@ -64,35 +64,35 @@ def raise_walls(limits: Limits) -> list[str]:
 
 
 def limit_memory(limits: Limits) -> bool:
-    """Limit the address space to what is held now and what content may take.
+    """Limit the address space to the current size plus the limit for content.
 
-    The first call fixes a hard limit a little above; within it the limit moves up when a decoder
-    is loaded later.
+    The first call fixes a hard limit a little above; within it the limit moves up when a decoder is
+    loaded later.
 
-    returns: whether there is such a limit here.
+    returns: whether this system has such a limit.
     """
-    held = address_space_bytes()
-    if not held:
+    current_bytes = address_space_bytes()
+    if not current_bytes:
         return False  # not to be measured here (macOS), so not to be limited
-    wanted = held + limits.memory_bytes
+    soft = current_bytes + limits.memory_bytes
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     if hard == resource.RLIM_INFINITY:
-        hard = wanted + _ROOM_BYTES
+        hard = soft + _ROOM_BYTES
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (min(wanted, hard), hard))
+        resource.setrlimit(resource.RLIMIT_AS, (min(soft, hard), hard))
         return True
     return False
 
 
 def lift_memory() -> None:
-    """Allow all of the hard limit, while a decoder is loaded."""
+    """Raise the limit to the hard limit, while a decoder is loaded."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 def address_space_bytes() -> int:
-    """Return the size of this process's address space, 0 where that is not to be known."""
+    """Return the size of this process's address space, or 0 if it is unknown."""
     try:
         with open("/proc/self/statm") as statm:  # noqa: PTH123 - no pathlib in the worker
             return int(statm.read().split()[0]) * resource.getpagesize()
@@ -106,10 +106,10 @@ def _is_root() -> bool:
     return os.getuid() == 0
 
 
-def _leave_the_network() -> list[str]:
-    """Take a network namespace of our own, which is empty, and no privileges ever again.
+def _isolate_network() -> list[str]:
+    """Enter a new network namespace, which is empty, and renounce new privileges.
 
-    Where the system does not let an ordinary user do so, the other walls still stand.
+    If the system does not allow it to an ordinary user, the other protections still hold.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     walls = []
@@ -121,11 +121,12 @@ def _leave_the_network() -> list[str]:
     return walls
 
 
-def _change_nothing() -> list[str]:
-    """Let the system refuse every change to files (Landlock, Linux 5.13 and newer).
+def _forbid_file_changes() -> list[str]:
+    """Have the system refuse every change to files (Landlock, Linux 5.13 and newer).
 
-    Newer systems also refuse connections over TCP (6.7) and signals to others (6.12): a wall
-    behind the empty network, and in its place where an ordinary user may have none.
+    Newer systems also refuse TCP connections (6.7) and signals to others (6.12): a second
+    protection behind the empty network, and its replacement where an ordinary user may not create
+    one.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
@@ -134,8 +135,8 @@ def _change_nothing() -> list[str]:
     files = _CHANGES_TO_FILES | (_MOVES if version >= 2 else 0)  # noqa: PLR2004 - of Landlock
     files |= _TRUNCATES if version >= 3 else 0  # noqa: PLR2004
     rules = _Ruleset(files, _TCP, _STRANGERS)
-    known = 8 if version < 4 else 16 if version < 6 else 24  # noqa: PLR2004 - bytes it knows of
-    handle = libc.syscall(_LANDLOCK_CREATE, ctypes.byref(rules), ctypes.c_size_t(known), 0)
+    size = 8 if version < 4 else 16 if version < 6 else 24  # noqa: PLR2004 - bytes it knows of
+    handle = libc.syscall(_LANDLOCK_CREATE, ctypes.byref(rules), ctypes.c_size_t(size), 0)
     if handle < 0 or libc.syscall(_LANDLOCK_RESTRICT, handle, 0) != 0:
         return []
     return ["changes to files", *(["tcp"] if version >= 4 else [])]  # noqa: PLR2004

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Content is decoded in other processes, which may die of it.
+"""Decode content in other processes, which may crash.
 
 A picture from a stranger can be a bomb, or an attack on a decoder written in C. So the process that
-serves uploads never decodes one: it hands the bytes to a worker that has little memory, little
-time, no network and nothing to write to, and reads a small answer that it checks. Whatever goes
-wrong costs that one worker; digests of the file are made here, so they exist in any case.
-docs/understand/fingerprints.md says which walls stand on which system.
+serves uploads never decodes one: it passes the bytes to a worker that has little memory, little
+time, no network and no place to write to, and reads a small response that it validates. Any failure
+costs only that worker; digests of the file are made here, so they always exist.
+docs/understand/fingerprints.md lists the protections by operating system.
 """
 
 import os
@@ -23,8 +23,8 @@ from typing import Self
 from stemtide.fingerprints.analysis import (
     DECODER_FAILED,
     WRITING,
-    Asked,
-    Look,
+    Analysis,
+    AnalysisOptions,
     Progress,
     no_progress,
 )
@@ -38,21 +38,22 @@ Content = bytes | str | os.PathLike[str]
 _SPENDING = re.compile(r"\b(memory_bytes|cpu_s|wall_s|output_bytes)\b")
 
 _TROUBLE_ITEMS = 20
-"""Damaged content that a decoder refuses in good order uses up as much of a worker as so many
-whole ones. To replace the worker each time would let small damaged files cost the most."""
+"""Items that a damaged piece of content counts as, if the decoder refuses it properly. To replace
+the worker each time would make small damaged files the most expensive ones.
+"""
 
 _IN_MEMORY_BYTES = 32 << 20
-"""A larger file is handed to the worker opened, and never held in memory here."""
+"""A larger file is passed to the worker opened, and never read into memory here."""
 
 
 class Sandbox:
-    """A pool of workers that make fingerprints. Use it from as many threads as you like.
+    """A pool of workers that make fingerprints. Thread-safe.
 
         with Sandbox(workers=2) as sandbox:
-            found = sandbox.fingerprint(upload)
+            fingerprints = sandbox.fingerprint(upload)
 
-    workers: how many pieces of content are decoded at a time; further callers wait their turn.
-    limits:  what one piece of content may cost.
+    workers: number of pieces of content that are decoded at a time; further callers wait.
+    limits:  limits for one piece of content.
     """
 
     def __init__(self, *, workers: int = 1, limits: Limits | None = None) -> None:
@@ -78,7 +79,7 @@ class Sandbox:
         self.close()
 
     def warm(self) -> Self:
-        """Start all workers now and wait until they are ready, instead of with the first content.
+        """Start all workers and wait until they are ready, before the first content.
 
         raises: SandboxError if one does not start.
         """
@@ -90,51 +91,51 @@ class Sandbox:
         return self
 
     def fingerprint(self, content: Content) -> Fingerprints:
-        """Make all fingerprints of one piece of content: see `look`."""
-        return self.look(content).fingerprints
+        """Return all fingerprints of one piece of content: see `analyse`."""
+        return self.analyse(content).fingerprints
 
-    def look(
+    def analyse(
         self,
         content: Content,
         *,
-        asked: Asked | None = None,
+        options: AnalysisOptions | None = None,
         modality: str = "",
         progress: Progress = no_progress,
-    ) -> Look:
-        """Make all fingerprints of one piece of content, and what else is asked for.
+    ) -> Analysis:
+        """Analyse one piece of content: all fingerprints, and the other outputs that are requested.
 
-        What could not be looked at is said in remarks (see `Fingerprints.is_incomplete`); the
-        digests are there all the same, and so is the sandbox for the next piece of content.
+        Parts that could not be decoded are in remarks (see `Fingerprints.is_incomplete`); the
+        digests are still made, and the sandbox is ready for the next piece of content.
 
-        content:  the bytes themselves, or the path of a file, which is opened here.
-        asked:    what is wanted beside the fingerprints; None: nothing.
+        content:  the bytes, or the path of a file, which is opened here.
+        options:    outputs beside the fingerprints; None for none.
         modality: of looks.MODALITIES, if the caller knows; "": the worker finds out.
-        progress: called in this thread with (done, total) now and then; what it raises ends the
-                  look, and is raised here.
+        progress: called in this thread with (done, total) now and then; an exception from it ends
+                  the analysis, and is raised here.
         raises:   ContentTooLargeError if it is larger than max_input_bytes, a file than
-                  max_file_bytes; ContentError if the path is not one of a readable file;
-                  SandboxError if the sandbox is closed or its workers do not start.
+                  max_file_bytes; ContentError if the path is not a readable file; SandboxError if
+                  the sandbox is closed or its workers do not start.
         """
-        with _opened(content, self.limits) as given:
+        with _opened(content, self.limits) as source:
             worker = self._take()
             is_usable = False
             try:
                 worker.wait_ready()
-                worker.ask(given.content, asked=asked, modality=modality)
-                made = given.digests()  # while the worker is at work
-                found = worker.answer(progress=progress)
-                is_usable = not _is_spent(found) and self._has_items_left(worker, found)
+                worker.ask(source.content, options=options, modality=modality)
+                digests = source.digests()  # while the worker is at work
+                result = worker.answer(progress=progress)
+                is_usable = not _is_spent(result) and self._has_items_left(worker, result)
             except WorkerFailedError as failure:
-                made = given.digests()
-                found = Look(Fingerprints(each=(), remarks=(str(failure),)))
+                digests = source.digests()
+                result = Analysis(Fingerprints(each=(), remarks=(str(failure),)))
             finally:
                 self._give_back(worker, is_usable=is_usable)
-        answer = found.fingerprints
-        whole = replace(answer, each=(*made, *answer.each), size_bytes=given.size_bytes)
-        return replace(found, fingerprints=whole)
+        answer = result.fingerprints
+        whole = replace(answer, each=(*digests, *answer.each), size_bytes=source.size_bytes)
+        return replace(result, fingerprints=whole)
 
     def close(self) -> None:
-        """End all workers. Content that is being looked at gets a remark; later calls raise."""
+        """End all workers. Content in progress gets a remark; later calls raise."""
         with self._turn:
             self._is_closed = True
             ending, self._idle, self._alive = list(self._alive), [], set()
@@ -143,7 +144,7 @@ class Sandbox:
             worker.end()
 
     def _take(self) -> Worker:
-        """Wait for a worker that is idle; the one used last, as it is the warmest."""
+        """Wait for an idle worker; take the last one used, since its caches are warm."""
         with self._turn:
             while True:
                 if self._is_closed:
@@ -167,9 +168,9 @@ class Sandbox:
                 self._fill_if_possible()
             self._turn.notify()
 
-    def _has_items_left(self, worker: Worker, found: Look) -> bool:
-        """Count what a worker has looked at; what cannot be decoded counts for many."""
-        if found.fingerprints.is_incomplete:
+    def _has_items_left(self, worker: Worker, result: Analysis) -> bool:
+        """Count the items of a worker; one that cannot be decoded counts as many."""
+        if result.fingerprints.is_incomplete:
             worker.items += _TROUBLE_ITEMS
         return worker.items < self.limits.max_items
 
@@ -187,8 +188,8 @@ class Sandbox:
             self._idle.insert(0, worker)
 
     def _drop_dead(self) -> None:
-        """Forget workers that somebody ended while they had nothing to do."""
-        for worker in [one for one in self._idle if one.is_dead()]:
+        """Forget idle workers that were ended from outside."""
+        for worker in [idle for idle in self._idle if idle.is_dead()]:
             worker.end()
             self._idle.remove(worker)
             self._alive.discard(worker)
@@ -201,19 +202,19 @@ class Sandbox:
         self._turn = threading.Condition()
 
 
-def _is_spent(found: Look) -> bool:
-    """Whether content drove its worker to a limit, or into an error that nobody foresaw."""
+def _is_spent(result: Analysis) -> bool:
+    """Whether content drove its worker to a limit, or into an unexpected error."""
     return any(
         DECODER_FAILED in remark
         or WRITING in remark
         or (remark.startswith(LIMIT) and _SPENDING.search(remark))
-        for remark in found.fingerprints.remarks
+        for remark in result.fingerprints.remarks
     )
 
 
 @dataclass(slots=True)
-class _Given:
-    """A piece of content as it was given: in memory, or as a file that is open.
+class _Source:
+    """A piece of content from the caller: in memory, or as an open file.
 
     whole: the bytes; None for a large file.  file: the number of that file, else -1.
     """
@@ -225,11 +226,11 @@ class _Given:
 
     @property
     def content(self) -> bytes | int:
-        """What is handed to the worker."""
+        """Return the bytes or the file number for the worker."""
         return self.file if self.whole is None else self.whole
 
     def digests(self) -> tuple[Fingerprint, ...]:
-        """Make the digests, once."""
+        """Return the digests, computed once."""
         if not self._digests:
             self._digests = self._make_digests()
         return self._digests
@@ -242,7 +243,7 @@ class _Given:
 
 
 class _Pieces:
-    """Reads an open file without moving its place, which the worker may share."""
+    """Reads an open file without moving its position, which the worker may share."""
 
     def __init__(self, file: int) -> None:
         self._file = file
@@ -255,10 +256,10 @@ class _Pieces:
 
 
 @contextmanager
-def _opened(content: Content, limits: Limits) -> Iterator[_Given]:
+def _opened(content: Content, limits: Limits) -> Iterator[_Source]:
     if isinstance(content, bytes):
-        _check_size(len(content), "max_input_bytes", limits, what="this content")
-        yield _Given(len(content), content)
+        _check_size(len(content), "max_input_bytes", limits, name="this content")
+        yield _Source(len(content), content)
         return
     path = Path(content)
     try:
@@ -269,27 +270,27 @@ def _opened(content: Content, limits: Limits) -> Iterator[_Given]:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise ContentError(f"{path} is not a regular file: give the path of a file")
-        _check_size(status.st_size, "max_file_bytes", limits, what=str(path))
+        _check_size(status.st_size, "max_file_bytes", limits, name=str(path))
         if status.st_size > _IN_MEMORY_BYTES:
-            yield _Given(status.st_size, None, file.fileno())
+            yield _Source(status.st_size, None, file.fileno())
             return
         try:
             whole = file.read(_IN_MEMORY_BYTES + 1) or b""
         except OSError as error:
             raise _unreadable(path, error) from error
-        yield _Given(len(whole), whole)
+        yield _Source(len(whole), whole)
 
 
 def _unreadable(path: Path, error: OSError) -> ContentError:
     return ContentError(f"{path} cannot be read: {error.strerror or error}")
 
 
-def _check_size(size_bytes: int, limit: str, limits: Limits, *, what: str) -> None:
+def _check_size(size_bytes: int, limit: str, limits: Limits, *, name: str) -> None:
     most: int = getattr(limits, limit)
     if size_bytes > most:
         raise ContentTooLargeError(
             limit,
-            f"{what} has {size_bytes:,} bytes, more than the {most:,} that are taken ({limit}):"
+            f"{name} has {size_bytes:,} bytes, more than the {most:,} that are taken ({limit}):"
             " raise the limit, or make its digests alone",
         )
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""System calls that no decoder needs are refused to a worker, for good.
+"""Refuse system calls that no decoder needs, with seccomp, for good.
 
-This is a short list of what is refused (sockets, starting programs, looking into other processes,
-and the queues by which any of these could be had past this list), not a long one of what is
-allowed: that one would differ by processor and libc, and a wrong one fails in the field. It stands
-where a container allows no network namespace, too.
+This is a short list of refused calls (sockets, starting programs, access to other processes, and
+the queues by which any of these could be reached), not a long one of allowed calls: that one would
+differ by processor and libc, and a wrong one fails in the field. It also holds where a container
+allows no network namespace.
 
 source: Linux, Documentation/userspace-api/seccomp_filter.rst.
 """
@@ -19,15 +19,15 @@ _LOAD_WORD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000 | errno.EACCES
 _NUMBER_AT, _PROCESSOR_AT = 0, 4
 _OTHER_WAY = 0x40000000
-"""From here on x86-64 numbers the calls of another of its ways (x32)."""
+"""On x86-64, numbers from here on belong to another calling convention (x32)."""
 
 _REFUSED = {
     "x86_64": (0xC000003E, (41, 59, 322, 101, 310, 311, 425, 321, 298, 248, 250, 317)),
     "aarch64": (0xC00000B7, (198, 221, 281, 117, 270, 271, 425, 280, 241, 217, 219, 277)),
 }
-"""For each processor: how the system names it; then the numbers of socket, execve, execveat,
-ptrace, process_vm_readv and _writev, io_uring_setup, bpf, perf_event_open, add_key, keyctl,
-seccomp."""
+"""For each processor: its audit architecture; then the numbers of socket, execve, execveat, ptrace,
+process_vm_readv and _writev, io_uring_setup, bpf, perf_event_open, add_key, keyctl, seccomp.
+"""
 
 
 class _Program(ctypes.Structure):
@@ -35,14 +35,14 @@ class _Program(ctypes.Structure):
 
 
 def refuse_calls() -> bool:
-    """Refuse them to this process; it must have given up new privileges before.
+    """Install the filter in this process, which must have set no_new_privs before.
 
-    returns: whether they are refused: not on a processor that is not known here.
+    returns: whether calls are refused: not on an unknown processor.
     """
-    known = _REFUSED.get(os.uname().machine)
-    if known is None:
+    refused = _REFUSED.get(os.uname().machine)
+    if refused is None:
         return False
-    processor, numbers = known
+    processor, numbers = refused
     steps = _program(processor, numbers)
     program = _Program(len(steps) // 8, steps)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -50,7 +50,7 @@ def refuse_calls() -> bool:
 
 
 def _program(processor: int, numbers: tuple[int, ...]) -> bytes:
-    """Write the filter down: anything of another processor's way of calling is refused as well."""
+    """Build the filter; calls of another processor's convention are refused as well."""
     to_refusal = len(numbers) + 1  # steps from the second test to the last line but one
     steps = [
         _step(_LOAD_WORD, _PROCESSOR_AT),

@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory in which content is laid for a worker to read.
+"""Shared memory in which a worker reads its content.
 
-It is cheaper than a socket, which takes small pieces and wakes both sides for each. The worker is
-handed it opened for reading alone, and what it does to it cannot hurt us: we only ever write,
-through the system, which says so if that cannot be done.
+It is cheaper than a socket, which takes small pieces and wakes both sides for each. The worker gets
+it opened read-only, and cannot harm the parent with it: the parent only writes, through system
+calls, which report failure.
 """
 
 import os
 from contextlib import suppress
 
 TRAY_BYTES = 8 << 20
-"""Larger content goes through the socket: to decode it takes so long that its way is nothing."""
+"""Larger content goes through the socket: its decoding takes so long that transfer is negligible.
+"""
 
 
 class Tray:
-    """The memory that one worker reads from. Where the system has no such thing, it holds nothing.
+    """The memory that one worker reads from. Holds nothing if the system has no such memory.
 
-    file: what the worker is handed; -1 where there is none.
+    file: the file number for the worker; -1 if there is none.
     """
 
     def __init__(self) -> None:
@@ -26,7 +27,7 @@ class Tray:
             self.file = os.open(f"/proc/self/fd/{self._memory}", os.O_RDONLY | os.O_CLOEXEC)
 
     def lay(self, content: bytes) -> bool:
-        """Lay content on the tray, in the place of what lay there; False if it does not fit."""
+        """Write content into the memory, replacing its content; False if it does not fit."""
         if self.file < 0 or not 0 < len(content) <= TRAY_BYTES:
             return False
         try:
@@ -35,8 +36,8 @@ class Tray:
             return False
 
     def clear_away(self) -> None:
-        """Give the memory back."""
-        for one in (self._memory, self.file):
-            if one >= 0:
-                os.close(one)
+        """Release the memory."""
+        for descriptor in (self._memory, self.file):
+            if descriptor >= 0:
+                os.close(descriptor)
         self._memory = self.file = -1

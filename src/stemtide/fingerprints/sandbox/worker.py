@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parent's end of one worker of the sandbox: start it, ask it, doubt it, end it."""
+"""The parent's side of a worker of the sandbox: start it, send requests, validate, end it."""
 
 import json
 import os
@@ -21,9 +21,9 @@ from stemtide.fingerprints.analysis import (
     FALLBACK,
     MODALITIES,
     WRITING,
-    Asked,
+    Analysis,
+    AnalysisOptions,
     LiveChunk,
-    Look,
     Progress,
     no_progress,
 )
@@ -55,7 +55,7 @@ _MAX_TEXT = 300
 _END_S = 10.0
 
 _ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TZ", "VIRTUAL_ENV")
-"""What a worker gets of our environment: no secret can leak from what it was never given."""
+"""Variables of our environment that a worker gets: it cannot leak secrets that it never had."""
 
 _ONE_THREAD = (
     "OPENBLAS_NUM_THREADS",
@@ -66,23 +66,24 @@ _ONE_THREAD = (
 
 
 _KEEP_MEMORY = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(64 << 20))
-"""Lets glibc keep memory between pictures: giving it back and taking it again costs a third of
-the time that a picture of one megapixel takes."""
+"""Lets glibc keep memory between pictures: releasing and reallocating it costs a third of the time
+of a picture of one megapixel.
+"""
 
 
 class WorkerFailedError(Exception):
-    """A worker did not answer. The message is the remark that the content gets."""
+    """A worker did not respond. The message is the remark for the content."""
 
 
 class _TooLongError(ValueError):
-    """A worker announces an answer that is longer than one may be."""
+    """A worker announces a response that is longer than allowed."""
 
 
 class Worker:
     """One worker process. Starting does not wait; `wait_ready` does.
 
-    items: how many pieces of content it was asked about.
-    walls: what it says it has given up (see `walls.raise_walls`), once it is ready.
+    items: number of pieces of content it has received.
+    walls: the protections that it reports (see `walls.raise_walls`), once it is ready.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -90,7 +91,7 @@ class Worker:
         self.walls: tuple[str, ...] = ()
         self._limits = limits
         self._started = time.monotonic()
-        self._asked_at = 0.0
+        self._sent_at = 0.0
         self._for = limits  # of the modality that the content is of
         self._is_ready = False
         self._ready_turn = threading.Lock()
@@ -108,13 +109,13 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """The worker's process id."""
+        """Return the worker's process id."""
         return self._process.pid
 
     def wait_ready(self) -> None:
-        """Wait until the worker has raised its walls.
+        """Wait until the worker is locked down.
 
-        raises: SandboxError if it does not get so far.
+        raises: SandboxError if it fails before.
         """
         with self._ready_turn:
             if self._is_ready:
@@ -132,17 +133,19 @@ class Worker:
             self.walls = tuple(hello.get("walls", ()))
             self._is_ready = True
 
-    def ask(self, content: bytes | int, *, asked: Asked | None = None, modality: str = "") -> None:
-        """Hand a piece of content over; its time runs from now.
+    def ask(
+        self, content: bytes | int, *, options: AnalysisOptions | None = None, modality: str = ""
+    ) -> None:
+        """Send a piece of content; its time starts now.
 
         content:  the bytes, or the number of a file opened for reading.
         modality: of MODALITIES; "": the worker finds out.
         raises: WorkerFailedError with the remark for the content.
         """
         self.items += 1
-        self._asked_at = time.monotonic()
+        self._sent_at = time.monotonic()
         self._for = self._limits_of(modality or FALLBACK)
-        question = {"modality": modality, "asked": asdict(asked or Asked())}
+        question = {"modality": modality, "options": asdict(options or AnalysisOptions())}
         try:
             self._channel.settimeout(self._for.wall_s)
             if not isinstance(content, bytes):
@@ -165,16 +168,16 @@ class Worker:
             self._channel.sendall(message)
             self._channel.sendall(content)
 
-    def answer(self, *, progress: Progress = no_progress) -> Look:
-        """Wait for what the worker found, no longer than its time.
+    def answer(self, *, progress: Progress = no_progress) -> Analysis:
+        """Wait for the worker's result, within its time limit.
 
-        progress: called meanwhile, in this thread; what it raises ends the wait.
+        progress: called meanwhile, in this thread; an exception from it ends the wait.
         raises: WorkerFailedError with the remark for the content.
         """
         name = FALLBACK
         for _ in range(_MAX_MESSAGES):
             with self._doubting():
-                message = self._receive(until=self._asked_at + self._for.wall_s)
+                message = self._receive(until=self._sent_at + self._for.wall_s)
                 if "modality" in message:
                     name = message["modality"]
                     self._for = self._limits_of(name)
@@ -191,7 +194,7 @@ class Worker:
         return self._process.poll() is not None
 
     def end(self) -> None:
-        """End the process now, and wait until it is gone."""
+        """Kill the process, and wait until it is gone."""
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
         self._process.kill()
@@ -199,7 +202,7 @@ class Worker:
         self._let_go()
 
     def disown(self) -> None:
-        """In a forked process: let go of a worker that is the parent's."""
+        """Release, in a forked process, a worker that belongs to the parent."""
         self._let_go()
         self._process.returncode = 0  # not ours to wait for
 
@@ -215,7 +218,7 @@ class Worker:
 
     @contextmanager
     def _doubting(self) -> Iterator[None]:
-        """Turn whatever a worker may do in place of an answer into the remark for the content."""
+        """Turn any misbehaviour of a worker into the remark for the content."""
         try:
             yield
         except TimeoutError as error:
@@ -255,21 +258,21 @@ class Worker:
         )
 
     def _why_it_ended(self) -> str:
-        """Turn the way in which a worker ended into the remark for the content."""
-        how = self._how_it_ended()
-        if how == "SIGXCPU":
+        """Return the remark for the content, from the way in which the worker ended."""
+        ending = self._how_it_ended()
+        if ending == "SIGXCPU":
             spent = f"more than {self._for.cpu_s} s of processor time (cpu_s)"
             return f"{LIMIT}decoding it takes {spent}"
-        if how == "SIGXFSZ":
+        if ending == "SIGXFSZ":
             return f"{LIMIT}{WRITING}"
-        if how == "SIGALRM":
+        if ending == "SIGALRM":
             return str(self._too_slow())
-        if how in {"SIGKILL", "SIGTERM", "SIGINT"}:
+        if ending in {"SIGKILL", "SIGTERM", "SIGINT"}:
             return (
-                f"{UNDECODABLE}the worker was ended from outside while it decoded this ({how}),"
+                f"{UNDECODABLE}the worker was ended from outside while it decoded this ({ending}),"
                 " perhaps because the machine is short of memory; try again"
             )
-        return f"{UNDECODABLE}it makes the decoder crash ({how})"
+        return f"{UNDECODABLE}it makes the decoder crash ({ending})"
 
     def _how_it_ended(self) -> str:
         try:
@@ -298,31 +301,33 @@ def _start(leash: int, channel: int, limits: Limits) -> "subprocess.Popen[bytes]
 
 
 def _environment() -> dict[str, str]:
-    kept = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     home = str(Path(stemtide.__file__).parents[1])
-    return kept | dict.fromkeys(_ONE_THREAD, "1") | _KEEP_MEMORY | {"PYTHONPATH": home}
+    return inherited | dict.fromkeys(_ONE_THREAD, "1") | _KEEP_MEMORY | {"PYTHONPATH": home}
 
 
-def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Look:
-    """Believe nothing that a worker says: content may have taken it over.
+def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Analysis:
+    """Validate the response of a worker, which hostile content may control.
 
     kinds:  of fingerprints that the modality makes.
-    raises: ValueError, TypeError and their like if it is not an answer of the promised form.
+    raises: ValueError, TypeError or the like if the response is malformed.
     """
-    each = tuple(_checked_fingerprint(*one, kinds=kinds) for one in _few(answer, "each", _MAX_EACH))
+    prints = tuple(
+        _checked_fingerprint(*entry, kinds=kinds) for entry in _few(answer, "each", _MAX_EACH)
+    )
     remarks = [str(remark)[:_MAX_TEXT] for remark in answer.get("remarks", ())]
     if len(remarks) > _MAX_REMARKS:  # what could not be looked at may not be cut off
-        remarks.sort(key=lambda one: not one.startswith((UNDECODABLE, LIMIT)))
-    return Look(
+        remarks.sort(key=lambda entry: not entry.startswith((UNDECODABLE, LIMIT)))
+    return Analysis(
         Fingerprints(
-            each=each,
+            each=prints,
             media_type=str(answer.get("media_type", ""))[:_MAX_TEXT],
             remarks=tuple(remarks[:_MAX_REMARKS]),
-            views=tuple(_checked_view(*one) for one in _few(answer, "views", _MAX_VIEWS)),
+            views=tuple(_checked_view(*entry) for entry in _few(answer, "views", _MAX_VIEWS)),
         ),
-        local=tuple(_checked_local(one) for one in _few(answer, "local", _MAX_LOCAL)),
+        local=tuple(_checked_local(entry) for entry in _few(answer, "local", _MAX_LOCAL)),
         still=_checked_still(_few(answer, "still", 3)),
-        chunk=_checked_chunk(*one) if (one := answer.get("chunk")) else None,
+        chunk=_checked_chunk(*entry) if (entry := answer.get("chunk")) else None,
     )
 
 
@@ -336,16 +341,16 @@ def _few(answer: dict[str, Any], name: str, at_most: int) -> list[Any]:
 def _checked_fingerprint(
     kind: str, value: str, quality: object, part: str, *, kinds: frozenset[Kind]
 ) -> Fingerprint:
-    known = Kind(kind)
-    if known not in kinds:
+    parsed_kind = Kind(kind)
+    if parsed_kind not in kinds:
         raise FingerprintError(f"no {kind} is made of such content")
     if quality is not None:
         _check_quality(quality)
-    elif known is Kind.PDQ:
+    elif parsed_kind is Kind.PDQ:
         raise FingerprintError("a PDQ hash without its quality")
-    read = check_value(known, parse_value(known, value))
+    read = check_value(parsed_kind, parse_value(parsed_kind, value))
     quality = quality if isinstance(quality, int) else None
-    return Fingerprint(known, read, quality=quality, part=str(part)[:_MAX_TEXT])
+    return Fingerprint(parsed_kind, read, quality=quality, part=str(part)[:_MAX_TEXT])
 
 
 def _checked_view(transform: str, value: str, quality: object, part: str) -> QueryView:
@@ -364,7 +369,7 @@ def _checked_local(value: str) -> bytes:
 
 
 def _checked_still(parts: list[Any]) -> tuple[int, int, bytes] | None:
-    """Bare pixels; whether they are as many as the sides say is checked by whoever draws them."""
+    """Return bare pixels; their number is checked when a Still is made of them."""
     if not parts:
         return None
     width, height, pixels = parts
@@ -374,8 +379,8 @@ def _checked_still(parts: list[Any]) -> tuple[int, int, bytes] | None:
 
 
 def _checked_chunk(starts_s: object, lasts_s: object, carry: str) -> LiveChunk:
-    for one in (lasts_s, 0.0 if starts_s is None else starts_s):
-        if not isinstance(one, int | float) or not abs(one) <= _MAX_CLOCK_S:
+    for seconds in (lasts_s, 0.0 if starts_s is None else starts_s):
+        if not isinstance(seconds, int | float) or not abs(seconds) <= _MAX_CLOCK_S:
             raise ValueError("a chunk begins and ends at some time")
     if not isinstance(lasts_s, int | float) or lasts_s < 0 or len(carry) > 2 * _MAX_LOCAL_BYTES:
         raise ValueError("a chunk that lasts less than nothing, or leaves too much over")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents become the same sketches as plain text: what counts is what they say.
+"""Fingerprint the text layer of PDF documents, with the same sketches as plain text.
 
-PDFium reads PDF, as it does in browsers. It runs in the sandbox's worker, and may die of a file.
+PDFium, which browsers use too, reads PDF. It runs in the sandbox's worker, and may crash.
 """
 
 import re
@@ -16,7 +16,7 @@ from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.text.fingerprint import MAX_CHARS, TextPrint, read_content, sketch
 
 MAX_PAGES = 3000
-"""Pages of one document that are looked at."""
+"""Maximum number of pages of a document that are read."""
 
 _HEAD_BYTES = 1024
 _HYPHEN = re.compile(r"[\ufffe\u0002\u00ad]\s{0,4}")
@@ -32,17 +32,17 @@ def is_document(head: bytes) -> str:
 
 
 def fingerprint_document(content: bytes | Path, *, limits: Limits) -> TextPrint:
-    """Make the sketch of the text layer of a PDF.
+    """Return the sketch of the text layer of a PDF.
 
-    raises: ContentTooLargeError if it has more than max_input_bytes. What could not be looked at
-            is said by remarks: no text layer, encrypted, damaged, too long.
+    raises: ContentTooLargeError if it has more than max_input_bytes. Remarks report a missing text
+            layer, encryption, damage, and pages that were left out.
     """
     reading = _Reading(read_content(content, limits=limits), limits)
     try:
         text = "".join(reading.pages())
     except pypdfium2.PdfiumError as error:
         text = ""
-        reading.remarks.append(f"{UNDECODABLE}{_said(error)}")
+        reading.remarks.append(f"{UNDECODABLE}{_error_text(error)}")
     if not text.strip() and not reading.remarks:
         reading.remarks.append(
             f"{UNDECODABLE}this PDF has no text layer: its pages are pictures, and no text was read"
@@ -61,7 +61,7 @@ class _Reading:
         self._began_s, self._used_s = time.monotonic(), time.process_time()
 
     def pages(self) -> Iterator[str]:
-        """The text of page after page, words put together that a line's end has parted."""
+        """Yield the text of each page, with hyphenated words joined."""
         pdf = pypdfium2.PdfDocument(self._blob)
         try:
             yield from self._pages_of(pdf)
@@ -105,7 +105,7 @@ def _text_of(pdf: pypdfium2.PdfDocument, number: int) -> str:
     return _BROKEN_WORD.sub("", _HYPHEN.sub("", text))
 
 
-def _said(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if "password" in str(error).lower():
         return "this PDF is encrypted: it opens with a password only"
     return f"this PDF is damaged ({' '.join(str(error).split())[:100]})"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text becomes a sketch that tells an excerpt from its source, and a copy however it was spelled.
+"""Fingerprint text as a sketch that matches excerpts, and copies in any spelling.
 
 A sketch (format txt1) is a sorted sample of the grams of a text: each run of five words, or of
-twelve characters where words are not spaced, becomes a 64-bit number, and those below a threshold
-are kept. Two texts that share a passage share the kept grams of that passage, wherever it stands.
+twelve characters where words are not separated by spaces, becomes a 64-bit number, and those below
+a threshold are kept. Two texts that share a passage share its kept grams, wherever it occurs.
 
 source: Broder, "On the resemblance and containment of documents" (1997).
 """
@@ -27,13 +27,13 @@ RATE_BITS = 2
 
 MAX_RATE_BITS = 24
 MAX_GRAMS = 1 << 18
-"""Kept grams of one sketch, at most: a million words at the rate of one in four, and 2 MB."""
+"""Maximum number of grams in a sketch: a million words at the rate of one in four, and 2 MB."""
 
 MAX_CHARS = 8_000_000
-"""Characters of one text that are looked at: ten thick books."""
+"""Maximum number of characters of a text that are read: ten thick books."""
 
 MAX_PAGE_CHARS = 12_000_000
-"""Characters of one HTML page that are looked at, tags included."""
+"""Maximum number of characters of an HTML page that are read, tags included."""
 
 _HEAD = struct.Struct("<4sBBHII")
 _MAGIC = b"txt1"
@@ -73,10 +73,10 @@ _MANY_ZEROS = 0.4
 class TextPrint:
     """The sketch of one text.
 
-    grams:     (n,) uint64, ascending, each once, all below 2^(64 - rate_bits); read-only.
-    shingles:  grams that the text has before sampling, repetitions included: its length.
-    rate_bits: how thin the sample is; one gram in 2^rate_bits is kept.
-    remarks:   what a person should know about how it was read.
+    grams:     (n,) uint64, ascending, distinct, all below 2^(64 - rate_bits); read-only.
+    shingles:  number of grams before sampling, repetitions included: the length of the text.
+    rate_bits: sampling rate; one gram in 2^rate_bits is kept.
+    remarks:   notes for people on how it was read.
     """
 
     grams: Grams
@@ -86,23 +86,23 @@ class TextPrint:
     remarks: tuple[str, ...] = ()
 
     def at_most(self, grams: int) -> Self:
-        """Return this sketch, or one so much thinner that it has no more than so many grams."""
-        kept, rate_bits = self.grams, self.rate_bits
-        while len(kept) > grams:
+        """Return this sketch, thinned until it has no more than this many grams."""
+        sampled, rate_bits = self.grams, self.rate_bits
+        while len(sampled) > grams:
             rate_bits += 1
-            kept = below_rate(kept, rate_bits)
-        return replace(self, grams=kept, rate_bits=rate_bits)
+            sampled = below_rate(sampled, rate_bits)
+        return replace(self, grams=sampled, rate_bits=rate_bits)
 
     def to_bytes(self) -> bytes:
-        """Spell the sketch: magic, rate, two zeros, shingles, count (little-endian), then grams."""
+        """Serialise: magic, rate, two zeros, shingles, count (little-endian), then grams."""
         head = _HEAD.pack(_MAGIC, self.rate_bits, 0, 0, self.shingles, len(self.grams))
         return head + self.grams.astype("<u8").tobytes()
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
-        """Read a sketch, whoever wrote it.
+        """Parse an untrusted sketch.
 
-        raises: FingerprintError naming what is wrong.
+        raises: FingerprintError naming its fault.
         """
         if len(value) < _HEAD.size or value[:4] != _MAGIC:
             raise FingerprintError("this is no sketch of a text: it does not begin with txt1")
@@ -124,16 +124,16 @@ class TextPrint:
 
 
 def below_rate(grams: Grams, rate_bits: int) -> Grams:
-    """Those of ascending grams that a sample of this rate keeps."""
+    """Return the ascending grams that a sample of this rate keeps."""
     if rate_bits == 0:
         return grams
     return grams[: int(np.searchsorted(grams, np.uint64(1 << (64 - rate_bits))))]
 
 
 def is_text(head: bytes) -> str:
-    """Return text/html or text/plain if the first bytes are those of text, "" otherwise.
+    """Return text/html or text/plain if the first bytes are those of text, else "".
 
-    head: the first 4 KB or more. A control character, or the mark of a PDF, say no.
+    head: the first 4 KB or more. A control character, or the mark of a PDF, excludes text.
     """
     head = head[:_HEAD_BYTES]
     is_bare = not any(head.startswith(bom) for bom, _ in _BOMS) and not _wide(head)
@@ -145,10 +145,10 @@ def is_text(head: bytes) -> str:
 
 
 def fingerprint_text(content: bytes | Path, *, limits: Limits) -> TextPrint:
-    """Make the sketch of plain text or HTML, in whatever encoding.
+    """Return the sketch of plain text or HTML, in any encoding.
 
-    raises: ContentTooLargeError if it has more than max_input_bytes. What was left out or guessed
-            is said by remarks.
+    raises: ContentTooLargeError if it has more than max_input_bytes. Remarks report omissions and
+            guesses.
     """
     blob = read_content(content, limits=limits)
     media_type = is_text(blob) or "text/plain"
@@ -161,7 +161,7 @@ def fingerprint_text(content: bytes | Path, *, limits: Limits) -> TextPrint:
 
 
 def read_content(content: bytes | Path, *, limits: Limits) -> bytes:
-    """Return the bytes of content, refusing what is longer than max_input_bytes."""
+    """Return the bytes of content, refusing more than max_input_bytes."""
     blob = content
     if isinstance(content, Path):
         with content.open("rb") as file:
@@ -178,7 +178,7 @@ def read_content(content: bytes | Path, *, limits: Limits) -> bytes:
 def sketch(
     text: str, *, media_type: str = "text/plain", remarks: tuple[str, ...] = ()
 ) -> TextPrint:
-    """Make the sketch of a text that has been decoded."""
+    """Return the sketch of decoded text."""
     alike, is_whole = read_alike(text, max_chars=MAX_CHARS)
     if not is_whole:
         remarks += (f"{LIMIT}only the first {MAX_CHARS:,} characters were looked at",)
@@ -188,19 +188,19 @@ def sketch(
             f"short text: it has {len(grams)} grams, and fewer than {_ENOUGH} prove little",
         )
     distinct = np.unique(grams)
-    kept = below_rate(distinct, RATE_BITS)
-    kept.flags.writeable = False
-    found = TextPrint(kept, len(grams), RATE_BITS, media_type, remarks)
-    return found.at_most(MAX_GRAMS)
+    sampled = below_rate(distinct, RATE_BITS)
+    sampled.flags.writeable = False
+    text_print = TextPrint(sampled, len(grams), RATE_BITS, media_type, remarks)
+    return text_print.at_most(MAX_GRAMS)
 
 
 def decode(blob: bytes) -> tuple[str, tuple[str, ...]]:
-    """Read bytes as text.
+    """Decode bytes to text.
 
-    1. A byte order mark decides; without one, zeros in every other byte say UTF-16.
-    2. What is UTF-8 is read as UTF-8, its last character cut off or not.
-    3. Otherwise what the page itself states, if that is an encoding that is read here.
-    4. Otherwise UTF-8 with a few bytes wrong, or Western European, with a remark.
+    1. A byte order mark decides; without one, zeros in every other byte mean UTF-16.
+    2. Valid UTF-8 is decoded as such; its last character may be cut off.
+    3. Otherwise the encoding that the page states, if it is supported.
+    4. Otherwise UTF-8 with a few wrong bytes, or Western European, with a remark.
     """
     for bom, encoding in (*_BOMS, (b"", _wide(blob))):
         if encoding and blob.startswith(bom):
@@ -214,7 +214,7 @@ def decode(blob: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _decode_other(blob: bytes) -> tuple[str, tuple[str, ...]]:
-    """Read what is no UTF-8 throughout: steps 3 and 4 of `decode`."""
+    """Decode bytes that are not valid UTF-8: steps 3 and 4 of `decode`."""
     stated = _STATED.search(blob[:_HEAD_BYTES])
     name = stated[1].decode("ascii", "replace") if stated else ""
     if _READABLE.fullmatch(name) and not name.lower().startswith("utf"):
@@ -229,7 +229,7 @@ def _decode_other(blob: bytes) -> tuple[str, tuple[str, ...]]:
 
 
 def _wide(blob: bytes) -> str:
-    """Return utf-16-le or utf-16-be if the zeros of Latin text in one of them are there."""
+    """Return utf-16-le or utf-16-be if the bytes have the zeros of Latin text in one of them."""
     head = blob[:_HEAD_BYTES]
     pairs = len(head) // 2
     if pairs < _FEWEST_PAIRS:

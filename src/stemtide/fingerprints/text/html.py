@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTML becomes the text that a person sees, in time proportional to its length.
+"""Extract the visible text of HTML, in time proportional to its length.
 
 No tree is built. Parsers that build one take quadratic time on deep nesting or many attributes
-(selectolax: 8.8 s for 1.1 MB of nested `div`), which is a way past a time limit; where a tag ends
-and what it hides can be told without. Tokens end where the HTML standard says that they do.
+(selectolax: 8.8 s for 1.1 MB of nested `div`), which would exceed a time limit; the end of a tag
+and the elements that it hides can be found without one. Tokens end as in the HTML standard.
 
 source: WHATWG HTML Standard, section 13.2.5 (tokenization) and 15.3.1 (hidden elements).
 """
@@ -29,12 +29,12 @@ _BLOCKS = frozenset(
         "table", "tbody", "td", "textarea", "tfoot", "th", "thead", "title", "tr", "ul", "video",
     }
 )  # fmt: skip
-"""Elements that part the words before them from those after them."""
+"""Elements that separate the words before them from those after them."""
 
 _UNSEEN_RAW = frozenset(
     {"script", "style", "iframe", "noscript", "noembed", "noframes", "template"}
 )
-"""Elements whose content nobody sees, up to their end tag."""
+"""Elements whose content is invisible, up to their end tag."""
 
 _VOID = frozenset(
     {
@@ -43,7 +43,7 @@ _VOID = frozenset(
     }
 )  # fmt: skip
 _ENDS_BY_ITSELF = frozenset({"p", "li", "dt", "dd", "td", "th", "tr", "option"})
-"""Elements that may go without an end tag; here any block that begins ends them."""
+"""Elements that may lack an end tag; here any block element that begins ends them."""
 
 _QUOTED = re.compile(r"\"[^\"]*+\"|'[^']*+'")
 _HIDDEN = re.compile(r"(?:^|\s)hidden(?:[\s/=]|\Z)")
@@ -55,10 +55,10 @@ _ATTRIBUTES_CHARS = 4096
 
 
 def text_of_html(page: str) -> str:
-    """Return the text of a page, with a line break wherever an element begins a new line.
+    """Return the text of a page, with a line break before each block element.
 
-    Scripts, styles, comments and elements that are marked as hidden are left out: they are where
-    words are put that only machines are meant to read.
+    Scripts, styles, comments and hidden elements are left out: they often hold words that only
+    machines are meant to read.
     """
     return html.unescape("".join(_Reading(page).pieces()))
 
@@ -66,8 +66,10 @@ def text_of_html(page: str) -> str:
 class _Reading:
     """One pass over one page.
 
-    A hidden element ends with its own end tag or that of an element around it. One that never
-    ends is read after all: else one tag would hide the rest of a page from us, but from nobody.
+    A hidden element ends with its own end tag or that of an element around it. One that never ends
+    is
+    included after all: otherwise one tag would hide the rest of a page from us, but from nobody
+    else.
     """
 
     def __init__(self, page: str) -> None:
@@ -89,7 +91,7 @@ class _Reading:
         (self._unseen if self._hidden else self._seen).append(text)
 
     def _pass(self, tag: re.Match[str]) -> int:
-        """Go past a tag. Returns where the text goes on."""
+        """Process a tag. returns: where the text continues."""
         name, is_end = (tag["name"] or "").lower(), bool(tag["end"])
         is_block = name.rpartition(":")[2] in _BLOCKS
         if self._hidden:
@@ -105,7 +107,7 @@ class _Reading:
         return tag.end()
 
     def _follow(self, name: str, *, is_end: bool, is_block: bool) -> None:
-        """See whether a tag within a hidden element ends it."""
+        """Update the state of a hidden element for a tag inside it, and end it if the tag does."""
         if not is_end:
             is_over = is_block and self._hidden in _ENDS_BY_ITSELF
             self._open[name] += name not in _VOID

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What there is to know a text by, be it plain, a page or a document. For the sandbox."""
+"""Fingerprint a plain text, web page or document. For the sandbox."""
 
-from stemtide.fingerprints.analysis import Asked, Content, Look, Progress, head_of
+from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, head_of
 from stemtide.fingerprints.kinds import LIMIT, MAX_VALUE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import LimitError, Limits
 from stemtide.fingerprints.text.document import fingerprint_document, is_document
@@ -11,19 +11,23 @@ _MOST_GRAMS = MAX_VALUE_BYTES // 16
 
 
 def sniff(head: bytes) -> str:
-    """Say which kind of text the first bytes state."""
+    """Return the media type of a text by its first bytes."""
     return is_document(head) or is_text(head)
 
 
-def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
-    """Read a text, a page or a PDF, and sketch it."""
-    del asked, progress  # a text is read in a moment, and looked up as it is shared
+def analyse(
+    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+) -> Analysis:
+    """Fingerprint a text, a page or a PDF."""
+    del options, progress  # a text is read in a moment, and looked up as it is shared
     head = head_of(content)
     read = fingerprint_document if is_document(head) else fingerprint_text
     try:
-        found = read(content, limits=limits)
+        text_print = read(content, limits=limits)
     except LimitError as error:
-        return Look(Fingerprints((), media_type=sniff(head), remarks=(f"{LIMIT}{error}",)))
-    value = found.at_most(_MOST_GRAMS).to_bytes()
-    each = (Fingerprint(Kind.TEXT, value),) if len(found.grams) else ()
-    return Look(Fingerprints(each, media_type=found.media_type, remarks=found.remarks))
+        return Analysis(Fingerprints((), media_type=sniff(head), remarks=(f"{LIMIT}{error}",)))
+    value = text_print.at_most(_MOST_GRAMS).to_bytes()
+    prints = (Fingerprint(Kind.TEXT, value),) if len(text_print.grams) else ()
+    return Analysis(
+        Fingerprints(prints, media_type=text_print.media_type, remarks=text_print.remarks)
+    )

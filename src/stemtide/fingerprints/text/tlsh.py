@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""TLSH, to exchange with those who compare documents by it.
+"""Compute TLSH, for exchange with parties that compare documents by it.
 
-Only made here, never compared: it loses a copy in capitals, or with a space more here and there
+Only made here, never compared: it misses a copy in capitals, or with a space more here and there
 (docs/understand/fingerprints.md). The package py-tlsh has no wheels; numpy does as well.
 
 source: Oliver, Cheng and Chen, "TLSH - A Locality Sensitive Hash" (2013); Pearson, "Fast Hashing of
@@ -20,7 +20,7 @@ MIN_BYTES = 50
 """Shorter content has no TLSH."""
 
 MAX_BYTES = 1 << 24
-"""Longer content is given none: its checksum is made a byte at a time."""
+"""Longer content gets none: its checksum is computed byte by byte."""
 
 _PEARSON = bytes.fromhex(
     "0157310cb0b266a679c10654f9e62ca30ec5d5b5a155da5040ef18e2ec8e26c8"
@@ -36,13 +36,13 @@ _BUCKETS = 128
 _MIN_FILLED = 64
 _BLOCK = 1 << 20
 _TRIPLETS = ((2, 1, 2), (3, 1, 3), (5, 2, 3), (7, 2, 4), (11, 1, 4), (13, 3, 4))
-"""Salt, and how many bytes back the second and the third of three are, in windows of five."""
+"""Salt, and offsets in bytes of the second and the third of three, in windows of five."""
 
 
 def tlsh_of(blob: bytes) -> str:
     """Return the TLSH of content (128 buckets, checksum of one byte), as "T1" and 70 hex digits.
 
-    returns: "" where there is none: under 50 bytes, over 16 MB, or too little variety.
+    returns: "" if there is none: under 50 bytes, over 16 MB, or too little variety.
     """
     if not MIN_BYTES <= len(blob) <= MAX_BYTES:
         return ""
@@ -59,7 +59,7 @@ def tlsh_of(blob: bytes) -> str:
 
 
 def _counts(blob: bytes) -> npt.NDArray[np.int64]:
-    """How often each bucket is hit."""
+    """Count the hits of each bucket."""
     table = np.frombuffer(_PEARSON, np.uint8)
     counts = np.zeros(256, np.int64)
     for window in _windows(blob):
@@ -70,7 +70,7 @@ def _counts(blob: bytes) -> npt.NDArray[np.int64]:
 
 
 def _windows(blob: bytes) -> Iterator[list[Bytes]]:
-    """Five arrays at a time: each byte from the fifth on, the one before it, and so on."""
+    """Yield five arrays at a time: each byte from the fifth on, the one before it, and so on."""
     whole = np.frombuffer(blob, np.uint8)
     for at in range(4, len(blob), _BLOCK):
         end = min(at + _BLOCK, len(blob))
@@ -87,7 +87,7 @@ def _checksum(blob: bytes) -> int:
 
 
 def _length(size: int) -> int:
-    """The length on a scale of logarithms, in three stretches."""
+    """Return the length on a logarithmic scale, in three ranges."""
     if size <= 656:  # noqa: PLR2004 - the paper's
         return int(math.log(size) / math.log(1.5)) & 0xFF
     if size <= 3199:  # noqa: PLR2004 - the paper's

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Text becomes words, and words become numbers, the same way for all its spellings.
+"""Split text into words and number them, the same way for all spellings.
 
 This is the first half of the format txt1; docs/understand/fingerprints.md has the whole.
 Every step up to the words maps one character at a time, so that a text may be read in pieces.
@@ -25,7 +25,7 @@ WORDS_A_GRAM = 5
 """A gram is this many words in a row."""
 
 CHARACTERS_A_GRAM = 12
-"""In scripts that leave no space between words, a gram is this many characters in a row."""
+"""In scripts without spaces between words, a gram is this many characters in a row."""
 
 _BLOCK_CHARS = 1 << 16
 _UNSPACED = re.compile(
@@ -44,14 +44,14 @@ _LETTERS = 26
 
 
 def read_alike(text: str, *, max_chars: int) -> tuple[str, bool]:
-    """Spell a text as all texts are spelled that read like it.
+    """Normalise a text so that all texts that read alike are spelled alike.
 
     1. Decompose (NFKD), fold case, decompose again.
-    2. Drop what is not seen (category Cf) and combining marks (categories M*).
-    3. Replace look-alikes by the letter they are read as, all digits by 0 to 9, and what is neither
-       letter nor digit by a space (but for @ and $, which may stand in a word).
+    2. Drop invisible characters (category Cf) and combining marks (categories M*).
+    3. Replace look-alikes by the letter that they resemble, all digits by 0 to 9, and other
+       characters by a space (except @ and $, which may be part of a word).
 
-    returns: the spelling, at most max_chars of it, and whether that is all of it.
+    returns: the spelling, at most max_chars of it, and whether it is complete.
     """
     pieces: list[str] = []
     room = max_chars
@@ -65,7 +65,7 @@ def read_alike(text: str, *, max_chars: int) -> tuple[str, bool]:
 
 
 def grams_of(alike: str) -> Grams:
-    """Number every gram of a text that `read_alike` spelled, in order, repetitions included.
+    """Number every gram of a normalised text, in order, repetitions included.
 
     returns: (n,) uint64; first those of words, then those of characters of unspaced scripts.
     """
@@ -82,7 +82,7 @@ def grams_of(alike: str) -> Grams:
 
 
 def words_of(alike: str) -> list[str]:
-    """The words of a text that `read_alike` spelled, with digits and signs in them as letters."""
+    """Return the words of a normalised text, with digits and signs in them as letters."""
     return [_as_letters(word) for word in _pieces(alike)]
 
 
@@ -133,8 +133,8 @@ def _fold(text: str) -> str:
     text = unicodedata.normalize("NFKD", text).casefold()
     points = _code_points(unicodedata.normalize("NFKD", text))
     folded = _table()[points]
-    seen: bytes = folded[folded != 0].tobytes()
-    return seen.decode("utf-32-le", "surrogatepass")
+    visible: bytes = folded[folded != 0].tobytes()
+    return visible.decode("utf-32-le", "surrogatepass")
 
 
 def _code_points(text: str) -> npt.NDArray[np.uint32]:
@@ -143,7 +143,7 @@ def _code_points(text: str) -> npt.NDArray[np.uint32]:
 
 @cache
 def _table() -> npt.NDArray[np.uint32]:
-    """What each code point is read as: (0x110000,) uint32; 0 where it is dropped."""
+    """Return the replacement of each code point: (0x110000,) uint32; 0 to drop it."""
     table = np.arange(0x110000, dtype="<u4")
     for point in (*range(_LAST_ASSIGNED), *_TAGS):
         character = chr(point)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One spelling per web address, so that equal addresses have equal digests.
+"""Canonicalise web addresses, so that equal addresses have equal digests.
 
 The rules are explained, with examples that the tests read, in docs/understand/urls.md.
 
@@ -24,22 +24,24 @@ MAX_CHARS = 8192
 _LISTS = tomllib.loads(files("stemtide.fingerprints.url").joinpath("lists.toml").read_text("utf-8"))
 
 TRACKERS = frozenset(_LISTS["trackers"]["anywhere"])
-"""Query parameters that say who sent the visitor, never what is shown. Compared in lower case."""
+"""Query parameters that identify the referrer and do not affect the content. Compared in lower
+case.
+"""
 
 TRACKER_PREFIXES = tuple(_LISTS["trackers"]["prefixes"])
 """Families of such parameters."""
 
 TRACKERS_AT = {host: frozenset(names) for host, names in _LISTS["trackers"]["at"].items()}
-"""Parameters that select nothing at one host (and below it), but may do so elsewhere."""
+"""Parameters that do not affect the content at one host (and below it), but may elsewhere."""
 
 SHORTENERS = frozenset(_LISTS["shorteners"]["hosts"])
-"""Hosts whose addresses lead to others."""
+"""Hosts whose addresses redirect to others."""
 
 SITES = frozenset(_LISTS["sites"]["hosts"])
-"""Hosts below which each name is somebody's own site, besides those of the public suffix list."""
+"""Hosts below which each name is a separate site, besides those of the public suffix list."""
 
 SHARED = {host: frozenset(folders) for host, folders in _LISTS["shared"].items()}
-"""Hosts where many people publish, with the folders there that are nobody's in particular."""
+"""Hosts where many people publish, with the folders there that belong to nobody in particular."""
 
 _UNRESERVED = r"A-Za-z0-9._~\-"
 _CODED = re.compile(rf"%[0-9A-Fa-f]{{2}}|%|[^{_UNRESERVED}!$&'()*+,;=:@/?%]")
@@ -57,7 +59,7 @@ _MAX_PASSES = 5
 
 
 class UrlClass(StrEnum):
-    """What kind of address one is."""
+    """Kinds of address."""
 
     PAGE = "page"
     SITE = "site"
@@ -65,22 +67,22 @@ class UrlClass(StrEnum):
 
 
 class UrlError(ValueError):
-    """A text is not the address of anything on the web. The message says why, and what to do."""
+    """A text is not a web address. The message gives the reason and the remedy."""
 
 
 def canonical(url: str) -> str:
-    """Spell a web address the one way in which all its equal spellings are spelled.
+    """Return the canonical spelling of a web address.
 
-    1. Undo defanging (hxxp, [.]) and add the scheme where there is none.
+    1. Undo defanging (hxxp, [.]) and add the scheme if there is none.
     2. Parse it as browsers do: dot segments, Unicode hosts, odd IPv4 spellings.
     3. Drop scheme, user, default port, leading www. and trailing dot of the host.
-    4. Code each character of path and query in one way; join repeated slashes; drop the last.
+    4. Encode each character of path and query in one way; join repeated slashes; drop the last.
     5. Drop trackers from the query and sort the rest.
     6. Drop the fragment, unless it selects the content (#!, #/, #@).
     7. Repeat until nothing changes, so that canonical(canonical(url)) == canonical(url).
 
     returns: host[:port][/path][?query][#fragment], ASCII, at most MAX_CHARS.
-    raises:  UrlError naming the address and what to do.
+    raises:  UrlError naming the address and the remedy.
     """
     spelled = url
     for _ in range(_MAX_PASSES):
@@ -91,17 +93,17 @@ def canonical(url: str) -> str:
 
 
 def address(url: str) -> str:
-    """An address as a browser takes it: unclickable spellings undone, with its scheme, no more.
+    """Return an address that a browser accepts: defanging undone, with its scheme, nothing else.
 
-    raises: UrlError for what has another scheme than http or https.
+    raises: UrlError for any scheme other than http or https.
     """
     return _fang(url, shown=url)
 
 
 def in_ascii(url: str) -> str:
-    """The same address as it travels: the host in Punycode, other letters percent-encoded.
+    """Return the same address in ASCII: the host in Punycode, other letters percent-encoded.
 
-    raises: UrlError for what no browser would open.
+    raises: UrlError for an address that no browser would open.
     source: WHATWG URL Standard, section 4.5 (URL serializing).
     """
     try:
@@ -111,14 +113,14 @@ def in_ascii(url: str) -> str:
 
 
 def digest(canonical_url: str) -> bytes:
-    """Return the SHA-256 of an address that `canonical` spelled: what travels instead of it."""
+    """Return the SHA-256 of a canonical address: it is sent in place of the address."""
     return hashlib.sha256(canonical_url.encode()).digest()
 
 
 def url_class(url: str) -> UrlClass:
-    """Say whether an address is a short link, the front page of a site, or any other page.
+    """Return whether an address is a short link, the front page of a site, or any other page.
 
-    A short link is known by its host. Where it leads is not followed: that takes the network.
+    A short link is recognised by its host. Its target is not followed: that needs the network.
 
     raises: UrlError, as `canonical`.
     """
@@ -130,7 +132,7 @@ def url_class(url: str) -> UrlClass:
 
 
 def fingerprint_url(url: str) -> Fingerprint:
-    """Make the fingerprint of a web address in whatever spelling.
+    """Return the fingerprint of a web address in any spelling.
 
     raises: UrlError, as `canonical`.
     """
@@ -157,7 +159,7 @@ def _canonical_once(url: str, *, shown: str) -> str:
 
 
 def _fang(url: str, *, shown: str) -> str:
-    """Undo what people do to addresses so that nobody clicks on them, and add the scheme."""
+    """Undo defanging, which makes addresses unclickable, and add the scheme."""
     url = url.strip().strip("<>\u200b\ufeff").strip()
     scheme = _SCHEME.match(url)
     if scheme is None and _OTHER_SCHEME.match(url):
@@ -192,8 +194,8 @@ def _host(hostname: str, *, shown: str) -> str:
 
 def _query(search: str, *, host: str) -> str:
     parts = [_recode(part.replace("+", "%20")) for part in search.removeprefix("?").split("&")]
-    kept = sorted(part for part in parts if part and not _is_tracker(part, host=host))
-    return "?" + "&".join(kept) if kept else ""
+    parts_kept = sorted(part for part in parts if part and not _is_tracker(part, host=host))
+    return "?" + "&".join(parts_kept) if parts_kept else ""
 
 
 def _is_tracker(part: str, *, host: str) -> bool:
@@ -207,7 +209,7 @@ def _is_tracker(part: str, *, host: str) -> bool:
 
 
 def _fragment(fragment: str) -> str:
-    """Keep a fragment only where scripts take it for the path: #!, #/ and #@."""
+    """Keep a fragment only if scripts take it for the path: #!, #/ and #@."""
     bare = fragment.removeprefix("#")
     if not bare.startswith(_SELECTING_FRAGMENTS) or not bare.strip("!/@"):
         return ""
@@ -215,9 +217,9 @@ def _fragment(fragment: str) -> str:
 
 
 def _recode(text: str) -> str:
-    """Percent-code each character one way: letters and digits never, what is not allowed always.
+    """Percent-encode each character one way: letters and digits never, disallowed ones always.
 
-    source: RFC 3986 sections 2.1 to 2.3 and 6.2.2; reserved characters stay as they were written.
+    source: RFC 3986 sections 2.1 to 2.3 and 6.2.2; reserved characters stay unchanged.
     """
     return _CODED.sub(_recode_one, text)
 

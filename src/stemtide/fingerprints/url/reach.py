@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a signal of a web address reaches: one address, a folder, or a whole host.
+"""Match a signal of a web address with one address, a folder, or a whole host.
 
-Each becomes an expression, and a signal is the SHA-256 of one:
+Each is written as an expression, and a signal is the SHA-256 of one:
 
-    example.com/a/b?id=7     the address, as `canonical` spells it
+    example.com/a/b?id=7     the address, in the spelling of `canonical`
     example.com/a/           the folder: example.com/a and everything below it
     example.com/             the host: everything there, and on hosts below it
 
 An address is looked up under every expression that covers it, at most 26 of them, so that a signal
-of any reach is found with exact look-ups alone. No expression of a folder or a host is ever made
-that would cover what many people publish, so a signal that claims such a thing meets nothing.
+of any reach is found with exact look-ups alone. No expression is made for a folder or a host where
+many people publish, so a signal of such a place matches nothing.
 
 source: Google Safe Browsing, "URLs and Hashing" (suffix and prefix expressions, 4-byte prefixes).
 """
@@ -35,23 +35,23 @@ from stemtide.fingerprints.url.canonical import (
 )
 
 MAX_HOSTS = 5
-"""Hosts that an address is looked up under: its own, and up to four that it is below."""
+"""Hosts under which an address is looked up: its own, and up to four above it."""
 
 MAX_FOLDERS = 4
-"""Folders deep that an expression may be; with the host itself that is five, and the address."""
+"""Maximum depth of folders in an expression; with the host itself, five per host."""
 
 MAX_EXPRESSIONS = 1 + MAX_HOSTS * (1 + MAX_FOLDERS)
-"""Expressions that an address is looked up under, at most."""
+"""Maximum number of expressions under which an address is looked up."""
 
 PREFIX_BYTES = 4
-"""Bytes of a digest that are told to look it up without telling the address."""
+"""Bytes of a digest that are revealed to look it up without revealing the address."""
 
 _PARTS = re.compile(r"(\[[^\]]*\]|[^/?#:]*)(?::\d+)?([^?#]*)")
 _IPV4 = re.compile(r"[\d.]+")
 
 
 class Reach(IntEnum):
-    """What a signal of an address covers; the smaller, the narrower."""
+    """The scope of a signal of an address; the smaller, the narrower."""
 
     ADDRESS = 0
     FOLDER = 1
@@ -60,10 +60,10 @@ class Reach(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class UrlPrint:
-    """Everything that an address is looked up under, and not the address itself.
+    """All digests to look an address up under, without the address itself.
 
     digests: (reach, SHA-256 of the expression), narrowest first; the first is the address's own.
-    remarks: what a person should know.
+    remarks: notes for people.
     """
 
     digests: tuple[tuple[Reach, bytes], ...]
@@ -71,25 +71,25 @@ class UrlPrint:
 
     @property
     def prefixes(self) -> tuple[bytes, ...]:
-        """What is told to look it up: the first bytes of each digest, sorted, each once."""
-        return tuple(sorted({prefix_of(one) for _, one in self.digests}))
+        """Return the prefixes to look it up by: the first bytes of each digest, sorted."""
+        return tuple(sorted({prefix_of(whole) for _, whole in self.digests}))
 
     def check(self, bucket: Iterable[bytes]) -> Reach | None:
-        """Return the narrowest reach under which an answered digest covers it; None if none does.
+        """Return the narrowest reach under which a returned digest covers it; None if none does.
 
-        bucket: whole digests, as answered for `prefixes`.
+        bucket: whole digests, as returned for `prefixes`.
         """
         answered = set(bucket)
-        return next((reach for reach, one in self.digests if one in answered), None)
+        return next((reach for reach, whole in self.digests if whole in answered), None)
 
 
 def print_of_url(url: str) -> UrlPrint:
-    """Make everything that an address is looked up under.
+    """Return all digests to look an address up under.
 
     raises: UrlError, as `canonical`.
     """
     spelled = canonical(url)
-    digests = tuple((reach, digest(one)) for reach, one in expressions(spelled))
+    digests = tuple((reach, digest(expression)) for reach, expression in expressions(spelled))
     remarks: tuple[str, ...] = ()
     if url_class(spelled) is UrlClass.SHORT_LINK:
         remarks = ("a short link: where it leads is not followed; look up that address too",)
@@ -97,40 +97,40 @@ def print_of_url(url: str) -> UrlPrint:
 
 
 def fingerprints_of_url(url: str) -> Fingerprints:
-    """Make what an address is looked up by: its own fingerprint, and views of what it lies in.
+    """Return an address's own fingerprint, and views of its folders and hosts.
 
     raises: UrlError, as `canonical`.
     """
-    made = print_of_url(url)
-    (_, own), *wider = made.digests
+    url_print = print_of_url(url)
+    (_, own), *wider = url_print.digests
     return Fingerprints(
         each=(Fingerprint(Kind.URL, own),),
-        remarks=made.remarks,
-        views=tuple(QueryView(reach.name.lower(), one, kind=Kind.URL) for reach, one in wider),
+        remarks=url_print.remarks,
+        views=tuple(QueryView(reach.name.lower(), whole, kind=Kind.URL) for reach, whole in wider),
     )
 
 
 def prefix_of(whole: bytes) -> bytes:
-    """The part of a digest that is told in order to look it up."""
+    """Return the part of a digest that is revealed in order to look it up."""
     return whole[:PREFIX_BYTES]
 
 
 def expressions(spelled: str) -> list[tuple[Reach, str]]:
-    """List every expression that covers an address which `canonical` spelled, narrowest first."""
+    """Return every expression that covers a canonical address, narrowest first."""
     host, folders = _parts(spelled)
     wider = [
-        (Reach.FOLDER if depth else Reach.HOST, _spell(one, folders[:depth]))
+        (Reach.FOLDER if depth else Reach.HOST, _spell(above, folders[:depth]))
         for depth in range(min(len(folders), MAX_FOLDERS), -1, -1)
-        for one in _hosts(host)
-        if not _is_too_wide(one, folders[:depth])
+        for above in _hosts(host)
+        if not _is_too_wide(above, folders[:depth])
     ]
     return [(Reach.ADDRESS, spelled), *wider]
 
 
 def rule_of(url: str, *, reach: Reach) -> str:
-    """Spell the expression that a signal of this reach stands for; `digest` makes its value.
+    """Return the expression of a signal with this reach; `digest` makes its value.
 
-    raises: UrlError if it is no web address, or would cover what many people publish.
+    raises: UrlError if it is not a web address, or would cover pages of many people.
     """
     spelled = canonical(url)
     if reach is Reach.ADDRESS:
@@ -177,21 +177,21 @@ def _registered(host: str) -> str:
     """Return the name that one party has registered; "" for a public suffix or an IP address."""
     if host.startswith("[") or _IPV4.fullmatch(host):
         return host
-    site = next((one for one in SITES if host.endswith(f".{one}")), "")
+    site = next((shared_host for shared_host in SITES if host.endswith(f".{shared_host}")), "")
     if site:
         return ".".join((host[: -len(site) - 1].rpartition(".")[2], site))
     return _suffixes().privatesuffix(host) or ""
 
 
 def _is_too_wide(host: str, folders: list[str]) -> bool:
-    """Whether a folder (none: the whole host) holds what many people publish."""
+    """Whether a folder (or, without one, the whole host) has pages of many people."""
     if not folders and (not _registered(host) or host in SITES or host in SHORTENERS):
         return True
-    shared = next((one for one in _above(host) if one in SHARED), "")
+    shared = next((candidate for candidate in _above(host) if candidate in SHARED), "")
     if not shared or (shared in SITES and host != shared):
         return False
     path = "/".join(folders).lower()
-    return not path or any(f"{one.lower()}/".startswith(f"{path}/") for one in SHARED[shared])
+    return not path or any(f"{folder.lower()}/".startswith(f"{path}/") for folder in SHARED[shared])
 
 
 def _above(host: str) -> list[str]:
@@ -201,5 +201,5 @@ def _above(host: str) -> list[str]:
 
 @cache
 def _suffixes() -> PublicSuffixList:
-    """Load the public suffix list that the package brings along; nothing is fetched."""
+    """Load the public suffix list that the package contains; nothing is downloaded."""
     return PublicSuffixList()

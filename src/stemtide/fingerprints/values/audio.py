@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fingerprint of sound, `aud1`: what it holds, and how it is spelled in bytes.
+"""The audio fingerprint `aud1`: its content and its byte format.
 
-Ten times a second, 32 bits: bit b says whether the fall in loudness from semitone band b to band
-b + 1 has grown since a tenth of a second ago. Beside them, for each, whether there was anything to
-hear at all. Content that is looked up has the same words of a twentieth of a second later between
-them: so whatever part of a tenth of a second it was cut at, one of both falls near the signal's.
-Spelled, little-endian:
+Ten times a second, 32 bits: bit b is set if the fall in loudness from semitone band b to band b + 1
+has grown since a tenth of a second ago. With each word goes a flag for whether anything was
+audible.
+A query also has the words of a twentieth of a second later between them: so wherever in a tenth of
+a second it was cut, one of both is near the signal's. The format, little-endian:
 
     4 bytes  "aud1"
     u8       number of tracks, 1 or 2
@@ -33,10 +33,10 @@ WORDS_PER_S = 10
 WORD_BITS = 32
 MAX_TRACKS = 2
 MAX_WORDS = 12 * 3600 * WORDS_PER_S
-"""Of one track: twelve hours, 1.8 MB. Longer sound is to be fingerprinted in parts."""
+"""Per track: twelve hours, 1.8 MB. Longer audio must be fingerprinted in parts."""
 
 MIN_HEARD_WORDS = 30
-"""Sound with fewer heard words (three seconds) says too little to be compared."""
+"""Audio with fewer heard words (three seconds) is too short to be compared."""
 
 _HEAD = struct.Struct("<4sBB2x")
 _COUNT = struct.Struct("<I")
@@ -47,10 +47,10 @@ Heard = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
-    """One sound track, a tenth of a second a word; word i begins i / WORDS_PER_S seconds in.
+    """One audio track, a tenth of a second per word; word i begins at i / WORDS_PER_S seconds.
 
     words:   (n,) uint32.
-    heard:   (n,) bool; False where there was silence or a steady tone, which say nothing.
+    heard:   (n,) bool; False for silence or a steady tone, which are uninformative.
     between: (n,) uint32, those half a word later, or (0,).
     """
 
@@ -60,16 +60,16 @@ class Track:
 
     @property
     def is_telling(self) -> bool:
-        """Whether enough was heard for a comparison to mean something."""
+        """Whether enough was heard for a meaningful comparison."""
         return int(np.count_nonzero(self.heard)) >= MIN_HEARD_WORDS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sound:
-    """The fingerprint of the sound of one piece of content.
+    """The audio fingerprint of one piece of content.
 
-    tracks:  none (there is no sound to fingerprint), one or two.
-    remarks: what could not be heard, and why; begins with UNDECODABLE or LIMIT (kinds.py).
+    tracks:  none (there is no audio to fingerprint), one or two.
+    remarks: parts that could not be decoded, and why; begins with UNDECODABLE or LIMIT (kinds.py).
     """
 
     tracks: tuple[Track, ...]
@@ -77,7 +77,7 @@ class Sound:
 
     @property
     def seconds(self) -> float:
-        """How long the longest track is."""
+        """Return the length of the longest track."""
         return max((len(track.words) for track in self.tracks), default=0) / WORDS_PER_S
 
     @property
@@ -86,13 +86,13 @@ class Sound:
         return bool(self.tracks) and all(len(track.between) for track in self.tracks)
 
     def for_sharing(self) -> Self:
-        """The fingerprint without the words between, half as long: that is all a signal needs."""
+        """Return the fingerprint without the words between, half as long, as for a signal."""
         return type(self)(
             tuple(Track(track.words, track.heard) for track in self.tracks), self.remarks
         )
 
     def to_bytes(self) -> bytes:
-        """Spell the fingerprint, as the module's docstring says.
+        """Serialise the fingerprint, in the format of the module's docstring.
 
         raises: FingerprintError if there is no track, too many, or one that is too long.
         """
@@ -108,9 +108,9 @@ class Sound:
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
-        """Read a fingerprint that anybody may have written.
+        """Parse an untrusted fingerprint.
 
-        raises: FingerprintError naming what is wrong with it.
+        raises: FingerprintError naming its fault.
         """
         sizes, layers, start = _read_sizes(value)
         tracks = []
@@ -131,7 +131,7 @@ class Sound:
 
 
 def _read_sizes(value: bytes) -> tuple[list[int], int, int]:
-    """Read the head: the words of each track, 2 with words between or else 1, where they begin."""
+    """Parse the head: words of each track, layers (2 with words between, else 1), and offset."""
     if len(value) < _HEAD.size or value[:4] != MAGIC:
         raise FingerprintError(f"a fingerprint of sound begins with {MAGIC!r}, this does not")
     tracks, has_between = value[4:6]
@@ -140,7 +140,7 @@ def _read_sizes(value: bytes) -> tuple[list[int], int, int]:
     start = _HEAD.size + tracks * _COUNT.size
     if not 1 <= tracks <= MAX_TRACKS or len(value) < start:
         raise FingerprintError(f"aud1: {tracks} tracks in {len(value)} bytes; 1 or 2 are allowed")
-    sizes = [_COUNT.unpack_from(value, _HEAD.size + 4 * each)[0] for each in range(tracks)]
+    sizes = [_COUNT.unpack_from(value, _HEAD.size + 4 * track)[0] for track in range(tracks)]
     _check_sizes(sizes)
     layers = 1 + has_between
     whole = start + sum(4 * layers * size + (size + 7) // 8 for size in sizes)

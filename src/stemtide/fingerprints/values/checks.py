@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is this value spelled as its kind asks? Asked of whatever came from somebody else."""
+"""Validate that values from others are well-formed for their kind."""
 
 from collections.abc import Callable
 
@@ -25,9 +25,9 @@ _READERS: dict[Kind, Callable[[bytes], object]] = {
 
 
 def check_value(kind: Kind, value: bytes) -> bytes:
-    """Return a value that can be searched for.
+    """Return a well-formed value.
 
-    raises: FingerprintError naming the kind and what is wrong.
+    raises: FingerprintError naming the kind and the fault.
     """
     size = SIZE_BYTES.get(kind)
     if size is not None and len(value) != size:
@@ -41,10 +41,10 @@ def check_value(kind: Kind, value: bytes) -> bytes:
     return value
 
 
-def add_long(each: list[Fingerprint], remarks: list[str], kind: Kind, value: bytes) -> None:
-    """Keep a fingerprint, unless it is longer than any may be: then that is said."""
+def add_long(prints: list[Fingerprint], remarks: list[str], kind: Kind, value: bytes) -> None:
+    """Append a fingerprint, or a remark if it is too long."""
     if len(value) <= MAX_VALUE_BYTES:
-        each.append(Fingerprint(kind, value))
+        prints.append(Fingerprint(kind, value))
     else:
         remarks.append(
             f"{LIMIT}its {kind} fingerprint would have {len(value):,} bytes, and"

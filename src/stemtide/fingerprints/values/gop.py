@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The value of an encode's fingerprint, `gop1`: who reads it needs no decoder."""
+"""The fingerprint `gop1` of an encode; parsing it needs no decoder."""
 
 import struct
 from dataclasses import dataclass, field
@@ -17,17 +17,17 @@ MAX_GROUPS = 100_000
 DIGEST_BYTES = 16
 
 GROUP = np.dtype([("at_ms", "<u4"), ("frames", "<u4"), ("digest", "u1", (DIGEST_BYTES,))])
-"""One group: when it begins, how many frames it has, the first bytes of its SHA-256. 24 bytes."""
+"""One group: its start, its number of frames, the first bytes of its SHA-256. 24 bytes."""
 
 _HEAD = struct.Struct("<4sBBHI")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GopPrint:
-    """The groups of pictures of one video, in their order.
+    """The groups of pictures of one video, in order.
 
     rows:    (n,) of GROUP, sorted by time.
-    remarks: what could not be looked at; they do not travel in the bytes.
+    remarks: parts that could not be read; not part of the bytes.
     """
 
     rows: NDArray[np.void]
@@ -37,14 +37,14 @@ class GopPrint:
         return len(self.rows)
 
     def to_bytes(self) -> bytes:
-        """Spell it as `gop1`: a head and the groups, little-endian."""
+        """Serialise as `gop1`: a head and the groups, little-endian."""
         return _HEAD.pack(MAGIC, VERSION, 0, 0, len(self.rows)) + self.rows.tobytes()
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
-        """Read `gop1`, trusting none of it.
+        """Parse an untrusted `gop1`.
 
-        raises: FingerprintError saying what is wrong.
+        raises: FingerprintError naming its fault.
         """
         if len(value) < _HEAD.size:
             raise FingerprintError(f"a fingerprint of groups has a head of {_HEAD.size} bytes")

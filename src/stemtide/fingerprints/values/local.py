@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How local features are written down, and read back from whoever wrote them. Needs no OpenCV."""
+"""The byte format of local features. Needs no OpenCV."""
 
 import struct
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from stemtide.fingerprints.kinds import FingerprintError
 
 SIDE_PX = 384
-"""The longer side of the copy whose places are described."""
+"""The longer side of the copy that is analysed."""
 
 FEATURES = 100
-"""Places of a picture that are stored."""
+"""Number of places of a picture that are stored."""
 
 QUERY_FEATURES = 300
-"""A query is described in more places: text around a picture takes many of them."""
+"""A query has more places, since text around a picture takes many of them."""
 
 DESCRIPTOR_BYTES = 32
 
@@ -33,13 +33,13 @@ Descriptors = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalFeatures:
-    """Places of one picture and what they look like, best first.
+    """Salient places of one picture with their descriptors, best first.
 
-    width, height: of the copy that was described, px, at most SIDE_PX.
+    width, height: of the analysed copy, px, at most SIDE_PX.
     points:        (n, 2) float32: x and y of each, px.
     descriptors:   (n, DESCRIPTOR_BYTES) uint8.
-    octaves:       (n,) uint8: at which of eight reductions (each by 1.2) the place was found.
-    angles:        (n,) uint8: which way it is turned, in 256ths of a turn.
+    octaves:       (n,) uint8: which of eight reductions (each by 1.2) the place was found in.
+    angles:        (n,) uint8: its orientation, in 256ths of a turn.
     """
 
     width: int
@@ -50,7 +50,7 @@ class LocalFeatures:
     angles: NDArray[np.uint8]
 
     def to_bytes(self) -> bytes:
-        """Write them down: 11 bytes, then 38 for each place."""
+        """Serialise: 11 bytes, then 38 for each place."""
         records = np.zeros(len(self.points), _RECORD)
         records["bits"] = self.descriptors.reshape(-1).view("V32")
         places = np.round(self.points * _PARTS_OF_A_PX).astype("<u2")
@@ -60,22 +60,22 @@ class LocalFeatures:
         return head + records.tobytes()
 
     def strongest(self, at_most: int = FEATURES) -> Self:
-        """Return the same picture with its best places only."""
-        kept = slice(at_most)
+        """Return the same picture with only its best places."""
+        best = slice(at_most)
         return type(self)(
             self.width,
             self.height,
-            self.points[kept],
-            self.descriptors[kept],
-            self.octaves[kept],
-            self.angles[kept],
+            self.points[best],
+            self.descriptors[best],
+            self.octaves[best],
+            self.angles[best],
         )
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
-        """Read them back, from whoever wrote them.
+        """Parse untrusted local features.
 
-        raises: FingerprintError naming what is wrong.
+        raises: FingerprintError naming their fault.
         """
         if len(value) < _HEAD.size:
             raise FingerprintError(f"local features have {_HEAD.size} bytes or more")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a video's fingerprint is, and its bytes: PDQ hashes of frames and of parts of frames."""
+"""The fingerprint `xvid1` of a video: PDQ hashes of frames and of parts of frames."""
 
 import struct
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ MAX_VIEWS = 32
 MAX_AT_MS = 7 * 24 * 3600 * 1000
 
 ROW = np.dtype([("at_ms", "<u4"), ("quality", "u1"), ("view", "u1"), ("pdq", "u1", (32,))])
-"""One hash: when its frame is shown, PDQ quality 0..100, number of its view. 38 bytes, packed."""
+"""One hash: time of its frame, PDQ quality 0..100, number of its view. 38 bytes, packed."""
 
 Rows = NDArray[np.void]
 
@@ -31,9 +31,9 @@ class Sampling(IntEnum):
     """How frames were chosen.
 
     SHARE:      four a second of every frame, without those that show nothing new.
-    QUERY:      two a second, with the rectangles in which a video may lie.
+    QUERY:      two a second, with the rectangles in which a video may be.
     KEY_FRAMES: key frames only; a twentieth of the work.
-    IMPORTED:   somebody else's vPDQ.
+    IMPORTED:   another program's vPDQ.
     """
 
     SHARE = 1
@@ -43,7 +43,7 @@ class Sampling(IntEnum):
 
 
 class ViewKind(IntEnum):
-    """Which part of the frame a view shows."""
+    """The part of the frame that a view shows."""
 
     WHOLE = 0
     CROP = 1
@@ -52,7 +52,7 @@ class ViewKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One way of looking at every frame.
+    """One part of every frame that is hashed.
 
     number: of the view in this fingerprint; 0 is the whole frame, 1 to 9 crops, 16 on rectangles.
     box:    top, bottom, left, right in parts of the frame's height and width, 0..1.
@@ -70,8 +70,8 @@ WHOLE = View(0, ViewKind.WHOLE)
 class VideoPrint:
     """The fingerprint of one video.
 
-    rows:    (n,) of ROW, sorted by view and time; a view has one row of a time.
-    remarks: what could not be looked at; they do not travel in the bytes.
+    rows:    (n,) of ROW, sorted by view and time; a view has one row per time.
+    remarks: parts that could not be decoded; not part of the bytes.
     """
 
     rows: Rows
@@ -86,7 +86,7 @@ class VideoPrint:
         return len(self.rows)
 
     def to_bytes(self) -> bytes:
-        """Spell it as `xvid1`: a head, the views, the rows; little-endian."""
+        """Serialise as `xvid1`: a head, the views, the rows; little-endian."""
         head = _HEAD.pack(
             MAGIC,
             VERSION,
@@ -106,9 +106,9 @@ class VideoPrint:
 
     @classmethod
     def from_bytes(cls, value: bytes) -> Self:
-        """Read `xvid1`, trusting none of it.
+        """Parse an untrusted `xvid1`.
 
-        raises: FingerprintError saying what is wrong.
+        raises: FingerprintError naming its fault.
         """
         if len(value) < _HEAD.size:
             raise FingerprintError(f"a video fingerprint has a head of {_HEAD.size} bytes")
@@ -124,13 +124,13 @@ class VideoPrint:
         start = _HEAD.size + views * _VIEW.size
         if len(value) != start + count * ROW.itemsize:
             raise FingerprintError("a video fingerprint is not as long as its head says")
-        known = _read_views(value, views)
+        parsed_views = _read_views(value, views)
         rows = np.frombuffer(value, ROW, count=count, offset=start)
-        _check_rows(rows, known)
+        _check_rows(rows, parsed_views)
         return cls(
             rows=rows,
             sampling=Sampling(sampling),
-            views=known,
+            views=parsed_views,
             duration_ms=duration_ms,
             width=width,
             height=height,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Videos become fingerprints. Runs inside a worker of the sandbox, on hostile content."""
+"""Fingerprint videos. Runs in a worker of the sandbox, on hostile content."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -33,14 +33,15 @@ EVERY_S = {
     Sampling.KEY_FRAMES: 0.25,
 }
 """One frame in each stretch of this length. A signal has them dense and a query sparse: with one a
-second on both sides, a shift of a quarter of a second loses two frames of three."""
+second on both sides, a shift of a quarter of a second loses two frames of three.
+"""
 
 CROPS = (0.94, 0.88, 0.80, 0.70)
-"""Parts of height and width, around the centre, that `robust` adds; and the centred square."""
+"""Shares of height and width, around the centre, that `robust` adds; also the centred square."""
 
 CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 _CORNER_PART = 0.80
-"""And a part of this size in each corner, for crops that are off the centre."""
+"""Share of height and width of a crop in each corner, for crops that are off the centre."""
 
 _Box = tuple[float, float, float, float]
 _DEPTHS = {
@@ -52,11 +53,12 @@ _FIRST_RECT = 16
 _MOST_RECTS = MAX_VIEWS - 1 - len(CROPS) - 1 - len(CORNERS)
 _SAME_BOX = 0.015
 _BATCH = 64
-"""So many frames are held as small pictures; rectangles are looked for in each such stretch, so
-that each part of a compilation can have its own."""
+"""Number of frames that are held as small pictures; rectangles are searched in each such stretch,
+so that each part of a compilation can have its own.
+"""
 _OLD_BITS = 8
 _OLD_S = 2.0
-"""At share time a frame nearer than this to the last one kept is left out, for two seconds."""
+"""For sharing, a frame nearer than this to the last one kept is left out, for two seconds."""
 
 _SIGNATURES = (
     (0, b"\x1a\x45\xdf\xa3", "video/x-matroska"),
@@ -74,9 +76,9 @@ _OGG_VIDEO = b"\x80theora"
 
 
 def is_video(head: bytes) -> str:
-    """Say which media type the first bytes (some hundreds) state; "" for what is no video.
+    """Return the media type of a video by its first bytes (some hundreds), or "".
 
-    What contains sound only may be in the same containers; decoding tells.
+    Audio-only files may be in the same containers; decoding tells.
     """
     if head[4:8] == b"ftyp":
         brand = head[8:12]
@@ -104,18 +106,17 @@ def fingerprint_video(
     every_s: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> VideoPrint:
-    """Make the fingerprint of a video.
+    """Return the fingerprint of a video.
 
     1. Open it as one of the allowed containers and take its first stream of moving pictures.
-    2. Walk through it in time, decoding as little as the sampling allows.
-    3. Hash each chosen frame; at query time the rectangles in which the video may lie as well,
-       at share time, if `robust`, both those and nine crops.
+    2. Decode it in order of time, as little as the sampling allows.
+    3. Hash each chosen frame; for a query, the rectangles in which the video may be as well; for
+       sharing, if `robust`, both those and nine crops.
 
     every_s:  in place of the sampling's own step (live chunks are sampled more densely).
-    progress: told the part, 0..1, that has been looked at.
-    returns:  a fingerprint without rows if nothing could be looked at. What could not be looked at
-              is said by a remark that begins with UNDECODABLE or LIMIT; nothing is raised for
-              what the content is like.
+    progress: called with the share, 0..1, that is done.
+    returns:  a fingerprint without rows if nothing could be decoded. Such parts get a remark that
+              begins with UNDECODABLE or LIMIT; bad content never raises.
     """
     walk = Walk(
         limits=limits,
@@ -123,10 +124,10 @@ def fingerprint_video(
         every_s=every_s or EVERY_S[sampling],
         progress=progress,
     )
-    look = _Look(sampling=sampling, robust=robust)
+    hasher = _FrameHasher(sampling=sampling, robust=robust)
     try:
         for frame in walk.frames(content):
-            look.take(frame)
+            hasher.take(frame)
     except NoPicturesError as error:
         walk.remarks.append(str(error))
     except UndecodableError as error:
@@ -138,21 +139,21 @@ def fingerprint_video(
             f"{LIMIT}decoding it needs more than {limits.memory_bytes:,} bytes of memory"
             " (memory_bytes)"
         )
-    look.hash_batch()
+    hasher.hash_batch()
     return VideoPrint(
-        rows=look.sorted_rows(),
+        rows=hasher.sorted_rows(),
         sampling=sampling,
-        views=tuple(sorted(look.views, key=lambda view: view.number)),
+        views=tuple(sorted(hasher.views, key=lambda view: view.number)),
         duration_ms=min(MAX_AT_MS, round(1000 * max(walk.duration_s, walk.until_s))),
         width=walk.width,
         height=walk.height,
-        remarks=(*walk.remarks, *look.remarks()),
+        remarks=(*walk.remarks, *hasher.remarks()),
     )
 
 
 @dataclass(slots=True)
-class _Look:
-    """One look at one video: the frames that wait to be hashed, and what has been hashed."""
+class _FrameHasher:
+    """State of the analysis of one video: frames to be hashed, and hashes so far."""
 
     sampling: Sampling
     robust: bool
@@ -184,7 +185,7 @@ class _Look:
         self._thumbs.append(thumb)
 
     def hash_batch(self) -> None:
-        """Hash the other views of the frames that wait, and let the frames go."""
+        """Hash the other views of the buffered frames, and drop the frames."""
         if not self._thumbs:
             return
         hashes = np.frombuffer(b"".join(value for value, _ in self._hashes), np.uint8)
@@ -198,14 +199,14 @@ class _Look:
             waiting.clear()
 
     def sorted_rows(self) -> Rows:
-        """All rows, by view and time."""
+        """Return all rows, by view and time."""
         if not self._done:
             return np.empty(0, ROW)
         rows = np.concatenate(self._done)
         return rows[np.lexsort((rows["at_ms"], rows["view"]))]
 
     def remarks(self) -> list[str]:
-        """What a person should know about what was left out."""
+        """Return remarks about parts that were left out."""
         if self._left_out:
             return [f"{LIMIT}too small: a side is under {pdq.MIN_SIDE_PX} px, PDQ has no hash"]
         if self._count >= MAX_ROWS:
@@ -223,7 +224,7 @@ class _Look:
         return True
 
     def _views_of(self, thumbs: frames_thumbs.Thumbs) -> list[View]:
-        """The views besides the whole frame that these frames are hashed in."""
+        """Return the views besides the whole frame in which to hash these frames."""
         height, width = thumbs.shape[1:]
         views = []
         if self.sampling is Sampling.SHARE and self.robust:
@@ -235,7 +236,7 @@ class _Look:
         return list({view.number: view for view in views}.values())
 
     def _rect_view(self, box: _Box) -> View | None:
-        """The view that already shows this box, or a new one while there is room."""
+        """Return the view that already shows this box, or a new one while there is room."""
         rects = [view for view in self.views if view.kind is ViewKind.RECT]
         for view in rects:
             if max(abs(a - b) for a, b in zip(view.box, box, strict=True)) <= _SAME_BOX:
@@ -265,7 +266,7 @@ class _Look:
         rows["pdq"] = hashes
         self._done.append(rows[:room])
         self._count += len(rows[:room])
-        if all(view.number != known.number for known in self.views):
+        if all(view.number != other.number for other in self.views):
             self.views.append(view)
 
 
@@ -274,7 +275,7 @@ def _box(rect: Rect, height: int, width: int) -> _Box:
 
 
 def _crops(height: int, width: int) -> list[View]:
-    """The crops that make a signal robust: centred, the centred square, and in the corners."""
+    """Return the crops that make a signal robust: centred, the centred square, and in corners."""
     tall, wide = min(1.0, width / height), min(1.0, height / width)
     crops = [
         *(_part(part, part, down=0.5, across=0.5) for part in CROPS),
@@ -285,6 +286,6 @@ def _crops(height: int, width: int) -> list[View]:
 
 
 def _part(tall: float, wide: float, *, down: float, across: float) -> _Box:
-    """Lay a box of this height and width into the frame; 0 is at the top or left, 1 opposite."""
+    """Return a box of this height and width in the frame; 0 is at the top or left, 1 opposite."""
     top, left = (1 - tall) * down, (1 - wide) * across
     return top, top + tall, left, left + wide

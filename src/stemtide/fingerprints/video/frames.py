@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frames of a video in time, decoding no more than is asked for. Runs inside a worker.
+"""Decode frames of a video in order of time, no more than needed. Runs in a worker.
 
-Everything about the file is hostile: its format, its sizes, its times and its end. Containers
-and decoders are those of two short lists; nothing but the given bytes is ever opened; times
-that jump are laid end to end; and what could not be looked at is remarked upon.
+Everything about the file is hostile: its format, its sizes, its times and its end. Containers and
+decoders are those of two short lists; only the given bytes are ever opened; times that jump are
+made contiguous; and parts that could not be decoded get a remark.
 """
 
 import math
@@ -28,33 +28,37 @@ from stemtide.fingerprints.video.luma import Luma8, is_full_range, luma_of
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf"
 """Containers that are opened. Left out on purpose: playlists (HLS, concat, DASH), which name other
-files and hosts, and everything that is seldom uploaded."""
+files and hosts, and rare formats.
+"""
 
 CODECS = (
     "h264,hevc,libdav1d,av1,vp9,vp8,mpeg4,mpeg2video,mpeg1video,h263,flv,theora,mjpeg,"
     "vc1,wmv3,wmv2,wmv1,msmpeg4,msmpeg4v2,prores,dnxhd"
 )
-"""Decoders that may run, also while a container is probed. Sound is not decoded here."""
+"""Decoders that may run, also while a container is probed. Audio is not decoded here."""
 
 MAX_STREAMS = 64
 MAX_LOOKS = 20_000
-"""Frames that are looked at. Each time that half of what is left of them is used up, the step is
-doubled: so a longer video is seen to its end, and what a file says of its length is not trusted."""
+"""Maximum number of frames that are returned. Each time that half of the rest is used up, the step
+is doubled: so a longer video is covered to its end, and its stated length is not trusted.
+"""
 
 LAST_S = 7 * 24 * 3600.0
 _GAP_S = 30.0
 _WIDE_GAP_S = 600.0
 _BACK_S = 1.0
-"""A time that runs further ahead than the first (and beyond the stated length) or than the second,
-or further back than the third, is no time: the frame is taken to follow the one before it."""
+"""A time that is further ahead than the first (and beyond the stated length) or than the second, or
+further back than the third, is invalid: the frame is assumed to follow the one before it.
+"""
 
 _PACKETS_A_LOOK = 16
-"""Asking for processor time costs as much as decoding a small frame."""
+"""Reading the processor time costs as much as decoding a small frame."""
 
 _STARVED_S = 0.75
 _STARVED_PACKETS = 4
-"""A gap between frames that says that leaving out all B frames left out too much: encoders do not
-put more than 16 of them in a row."""
+"""A gap between frames which shows that skipping all B frames skipped too much: encoders do not put
+more than 16 of them in a row.
+"""
 
 _HAS_B_REFERENCES = frozenset({"h264", "hevc"})
 
@@ -75,7 +79,7 @@ class Depth(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One frame: when it is shown, s from the beginning, and its brightness.
+    """One frame: its time in seconds from the beginning, and its brightness.
 
     luma:         (h, w) uint8.
     is_full_range: whether black is 0 and white 255; else they are 16 and 235.
@@ -88,10 +92,10 @@ class Frame:
 
 @dataclass(slots=True)
 class Walk:
-    """One walk through a video; what is known of it so far.
+    """State of one pass through a video.
 
-    every_s: at most one frame is handed out in each stretch of this length.
-    remarks: what could not be looked at, as fingerprints say it.
+    every_s: at most one frame is returned in each stretch of this length.
+    remarks: parts that could not be decoded.
     """
 
     limits: Limits
@@ -110,10 +114,10 @@ class Walk:
     remarks: list[str] = field(default_factory=list)
 
     def frames(self, content: bytes | Path) -> Iterator[Frame]:
-        """Hand out frames in the order of time.
+        """Yield frames in order of time.
 
-        raises: UndecodableError if it is no video that can be read, LimitError if its picture is
-                larger than max_pixels. What is met later is said in `remarks`.
+        raises: UndecodableError if it is not a readable video, LimitError if its picture is larger
+                than max_pixels. Later problems are in `remarks`.
         """
         with opened(content) as file:
             first = _Pass(self, file)
@@ -127,16 +131,16 @@ class Walk:
 
 
 class NoPicturesError(UndecodableError):
-    """It holds sound or something else, but nothing for this modality to look at."""
+    """The file has audio or something else, but no moving pictures."""
 
 
 class _StarvedError(Exception):
-    """Leaving out B frames left out most of the video after the frames handed out."""
+    """Skipping B frames skipped most of the video after the frames returned so far."""
 
 
 @contextmanager
 def opened(content: bytes | Path) -> Iterator[BinaryIO]:
-    """Open content as a file object: the libraries below never get to know a path."""
+    """Open content as a file object: the libraries below never see a path."""
     if isinstance(content, bytes):
         yield BytesIO(content)
     else:
@@ -146,7 +150,7 @@ def opened(content: bytes | Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def container_of(file: BinaryIO) -> Iterator[InputContainer]:
-    """Open a container of the allowed formats, allowing it nothing but the file.
+    """Open a container of an allowed format, with access to nothing but the file.
 
     raises: UndecodableError.
     """
@@ -168,7 +172,7 @@ def container_of(file: BinaryIO) -> Iterator[InputContainer]:
 
 
 def video_stream(container: InputContainer) -> VideoStream:
-    """Return the first stream of moving pictures; cover pictures of sound files are none.
+    """Return the first stream of moving pictures; cover pictures of audio files do not count.
 
     raises: NoPicturesError if there is none, UndecodableError if its decoder is not allowed.
     """
@@ -182,9 +186,9 @@ def video_stream(container: InputContainer) -> VideoStream:
 
 
 def packets_of(container: InputContainer, stream: VideoStream) -> "Iterator[Packet[VideoStream]]":
-    """Go through the packets of a stream in their order; the last one is empty.
+    """Yield the packets of a stream in order; the last one is empty.
 
-    PyAV stumbles over packets of streams that begin in mid-file; behind each, it goes on.
+    PyAV fails on packets of streams that begin in mid-file; continue behind each.
     """
     while True:
         try:
@@ -195,7 +199,7 @@ def packets_of(container: InputContainer, stream: VideoStream) -> "Iterator[Pack
 
 
 def short(error: BaseException) -> str:
-    """Return what an error says, in few words and without the file object's name."""
+    """Return a short error message without the file object's name."""
     text = getattr(error, "strerror", None) or " ".join(str(error).split())
     return (text or type(error).__name__)[:120]
 
@@ -203,7 +207,7 @@ def short(error: BaseException) -> str:
 class _Pass:
     """One pass over an open file.
 
-    next_s: frames before this time are decoded, but not handed out.
+    next_s: frames before this time are decoded, but not returned.
     """
 
     def __init__(
@@ -249,7 +253,7 @@ class _Pass:
         walk.duration_s = min(max(stated, 0.0), LAST_S)
 
     def _step(self, at_s: float) -> None:
-        """Say when the next frame is wanted."""
+        """Set the time of the next frame to return."""
         walk = self._walk
         walk.looks += 1
         if walk.looks >= walk.looks_until:
@@ -299,7 +303,7 @@ class _Pass:
             )
 
     def _check_fed(self, at_s: float) -> None:
-        """Notice that leaving out B frames leaves nothing of a video that is made of them."""
+        """Detect that skipping B frames leaves nothing of a video that consists of them."""
         fed, self._since_frame = self._since_frame, 0
         skips_b = self._walk.codec in _HAS_B_REFERENCES and not self._keeps_b_frames
         if self._depth is not Depth.SPARSE or not skips_b:
@@ -309,7 +313,7 @@ class _Pass:
             raise _StarvedError
 
     def _has_time(self) -> bool:
-        """Say whether there is time to go on; when half is used up, go on with key frames only."""
+        """Return whether time is left; when half is used up, continue with key frames only."""
         limits = self._walk.limits
         wall, cpu = time.monotonic() - self._began, time.process_time() - self._used
         part = max(wall / limits.wall_s, cpu / limits.cpu_s)
@@ -339,7 +343,7 @@ class _Pass:
 
 
 class _Clock:
-    """Makes seconds that never run back or far ahead of the times a file states."""
+    """Converts the times of a file to seconds that never run back or far ahead."""
 
     def __init__(self, stream: VideoStream, *, duration_s: float) -> None:
         rate = stream.average_rate
@@ -351,7 +355,7 @@ class _Clock:
 
     @property
     def end_s(self) -> float:
-        """Where the video should end: as stated, if that is not absurd."""
+        """Return the stated end of the video, unless it is absurd."""
         return self._duration_s if self._duration_s < self._last_s + 60 else self._last_s
 
     def at_s(self, frame: VideoFrame) -> float:

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Digests of groups of pictures: the same encode is known again in any wrapping.
+"""Digest groups of pictures, which identify an encode in any container.
 
-A file moved to another container, with its index moved, its metadata stripped or another sound
-laid under it has another SHA-256, but its pictures are the same bytes. They are read without
-decoding anything, cut into groups at key pictures, and each group gets a digest.
+A file moved to another container, with its index moved, its metadata stripped or another audio
+track has another SHA-256, but its pictures are the same bytes. They are read without decoding,
+split into groups at key pictures, and each group gets a digest.
 
-Where a group begins is read from the pictures themselves: containers do not agree on what they
-call a key frame. Only what carries pictures is digested: no parameter sets, no delimiters, no
-remarks of the encoder, and neither length prefixes nor start codes.
+The start of a group is read from the pictures themselves: containers disagree on key frames. Only
+picture data is digested: no parameter sets, no delimiters, no remarks of the encoder, and neither
+length prefixes nor start codes.
 
-Runs inside a worker of the sandbox.
+Runs in a worker of the sandbox.
 """
 
 import hashlib
@@ -39,7 +39,8 @@ from stemtide.fingerprints.video.frames import (
 LEAST_FRAMES = 12
 LEAST_BYTES = 10_000
 """Groups with neither so many frames nor so many bytes are left out: black pictures and stills
-encode to the same bytes in many files."""
+encode to the same bytes in many files.
+"""
 
 _H264_SLICES = frozenset({1, 2, 5})
 _H264_KEY = 5
@@ -50,29 +51,29 @@ _START_CODE = b"\0\0\1"
 
 
 def fingerprint_gops(content: bytes | Path, *, limits: Limits) -> GopPrint:
-    """Make the digests of all groups of pictures of a video.
+    """Return the digests of all groups of pictures of a video.
 
-    returns: a fingerprint without rows if there is nothing to be read, with a remark that begins
-             with UNDECODABLE or LIMIT; nothing is raised for what the content is like.
+    returns: a fingerprint without rows if nothing could be read, with a remark that begins with
+             UNDECODABLE or LIMIT; bad content never raises.
     """
     del limits  # reading costs a hundredth of decoding, and the count of groups is bounded here
-    look = _Look()
+    reader = _GroupReader()
     try:
         with opened(content) as file, container_of(file) as container:
-            look.read(packets_of(container, stream := video_stream(container)), stream)
+            reader.read(packets_of(container, stream := video_stream(container)), stream)
     except NoPicturesError as error:
-        look.remarks.append(str(error))
+        reader.remarks.append(str(error))
     except UndecodableError as error:
-        look.remarks.append(f"{UNDECODABLE}{error}")
+        reader.remarks.append(f"{UNDECODABLE}{error}")
     except (av.FFmpegError, EOFError, ValueError, OverflowError, MemoryError) as error:
-        look.remarks.append(f"{LIMIT}groups of pictures were read only in part ({short(error)})")
-    rows = np.array(look.groups, GROUP)
+        reader.remarks.append(f"{LIMIT}groups of pictures were read only in part ({short(error)})")
+    rows = np.array(reader.groups, GROUP)
     rows["at_ms"] = np.maximum.accumulate(rows["at_ms"]) if len(rows) else 0
-    return GopPrint(rows=rows, remarks=tuple(look.remarks))
+    return GopPrint(rows=rows, remarks=tuple(reader.remarks))
 
 
 @dataclass(slots=True)
-class _Look:
+class _GroupReader:
     """The groups read so far, and the one that is being read."""
 
     groups: list[tuple[int, int, NDArray[np.uint8]]] = field(default_factory=list)
@@ -120,7 +121,7 @@ class _Look:
 
 
 class _Whole:
-    """Takes a packet as it is: for codecs whose packets are the same in all containers."""
+    """Returns packets unchanged: for codecs whose packets are the same in all containers."""
 
     def __call__(self, packet: bytes, is_key: bool) -> tuple[list[bytes], bool]:  # noqa: FBT001 - as the splitters of NAL units are called
         return [packet], is_key
@@ -128,9 +129,9 @@ class _Whole:
 
 @dataclass(frozen=True, slots=True)
 class _Units:
-    """Cuts a packet of H.264 or HEVC into its units, and keeps those that carry pictures.
+    """Splits a packet of H.264 or HEVC into its units, and keeps those with picture data.
 
-    prefix: bytes of the length before each unit; 0 where start codes stand between them.
+    prefix: bytes of the length before each unit; 0 if they are separated by start codes.
     """
 
     prefix: int
@@ -178,21 +179,21 @@ def _splitter(codec: str, extradata: bytes) -> _Units | _Whole:
 
 
 def _is_key_slice(unit: bytes, kind: int) -> bool:
-    """Say whether a slice of H.264 is of a picture that needs no other.
+    """Whether a slice of H.264 belongs to a picture that needs no other.
 
     source: ITU-T H.264, 7.3.3: the slice header begins with two unsigned Exp-Golomb numbers,
             the first macroblock and the slice type.
     """
     if kind == _H264_KEY:
         return True
-    bits = "".join(f"{one:08b}" for one in unit[1:13])
+    bits = "".join(f"{byte:08b}" for byte in unit[1:13])
     _, place = _exp_golomb(bits, 0)
     slice_type, _ = _exp_golomb(bits, place)
     return slice_type in _I_SLICES
 
 
 def _exp_golomb(bits: str, place: int) -> tuple[int, int]:
-    """Read an unsigned Exp-Golomb number: it and the place after it; -1 if the bits end before."""
+    """Read an unsigned Exp-Golomb number and the place after it; -1 if the bits end before."""
     zeros = bits.find("1", place) - place
     end = place + 2 * zeros + 1
     if zeros < 0 or end > len(bits):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Brightness out of a decoded frame of video, whatever its pixel format."""
+"""Extract brightness from a decoded frame of video, of any pixel format."""
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -20,7 +20,7 @@ _DEEP_BITS = {
 
 
 def luma_of(frame: VideoFrame) -> Luma8:
-    """Take a frame's brightness, (h, w) uint8, from its planes where they hold it as it is."""
+    """Return a frame's brightness, (h, w) uint8, directly from its planes where possible."""
     name = frame.format.name
     plane = frame.planes[0] if name in _PLANAR_8 or name in _DEEP_BITS else None
     if plane is None:
@@ -34,7 +34,7 @@ def luma_of(frame: VideoFrame) -> Luma8:
 
 
 def is_full_range(frame: VideoFrame) -> bool:
-    """Say whether a frame's black is 0 and its white 255."""
+    """Whether a frame's black is 0 and its white 255."""
     name = frame.format.name
     is_yuv = name in _PLANAR_8 or name in _DEEP_BITS
     return not is_yuv or name.startswith("yuvj") or int(frame.color_range) == _FULL_RANGE

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What there is to know a film by: its frames, its sound, and its encode. For the sandbox."""
+"""Fingerprint a video: frames, audio track and GOP structure. For the sandbox."""
 
-from stemtide.fingerprints.analysis import Asked, Content, Look, Progress, head_of
+from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, head_of
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import Limits
@@ -13,22 +13,24 @@ from stemtide.fingerprints.video.gop import fingerprint_gops
 sniff = is_video
 
 _FRAMES_PART = 0.9
-"""Of the time that a film takes, frames take about so much; the rest is its sound."""
+"""Share of the time of a video that its frames take; the rest is its audio."""
 
 
-def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) -> Look:
-    """Look at a film: the groups of its encode, its frames, its sound.
+def analyse(
+    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+) -> Analysis:
+    """Fingerprint the GOP structure, the frames and the audio of a video.
 
-    With asked.share, densely, as it is shared; with asked.robust, crops of its frames too. What
-    could not be looked at is said in remarks.
+    With options.share, densely, for sharing; with options.robust, crops of its frames too. Remarks
+    report parts that could not be decoded.
     """
     media_type = sniff(head_of(content))
     groups = fingerprint_gops(content, limits=limits)
     film = fingerprint_video(
         content,
         limits=limits,
-        sampling=Sampling.SHARE if asked.share else Sampling.QUERY,
-        robust=asked.robust,
+        sampling=Sampling.SHARE if options.share else Sampling.QUERY,
+        robust=options.robust,
         progress=lambda part: progress(part * _FRAMES_PART, 1.0),
     )
     sound = fingerprint_audio(
@@ -37,13 +39,15 @@ def look(content: Content, *, limits: Limits, asked: Asked, progress: Progress) 
         progress=lambda part: progress(_FRAMES_PART + part * (1 - _FRAMES_PART), 1.0),
     )
     remarks = [*film.remarks, *groups.remarks, *sound.remarks]
-    each: list[Fingerprint] = []
+    prints: list[Fingerprint] = []
     if len(film.rows):
-        add_long(each, remarks, Kind.VIDEO, film.to_bytes())
+        add_long(prints, remarks, Kind.VIDEO, film.to_bytes())
     if sound.tracks:
-        heard = sound.for_sharing() if asked.share else sound
-        add_long(each, remarks, Kind.AUDIO, heard.to_bytes())
+        heard = sound.for_sharing() if options.share else sound
+        add_long(prints, remarks, Kind.AUDIO, heard.to_bytes())
     if len(groups.rows):
-        add_long(each, remarks, Kind.GOP, groups.to_bytes())
-    made = Fingerprints(tuple(each), media_type=media_type, remarks=tuple(dict.fromkeys(remarks)))
-    return Look(made)
+        add_long(prints, remarks, Kind.GOP, groups.to_bytes())
+    fingerprints = Fingerprints(
+        tuple(prints), media_type=media_type, remarks=tuple(dict.fromkeys(remarks))
+    )
+    return Analysis(fingerprints)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the rectangle of a video in which the video is: inside bars, captions, frames and screens.
+"""Guess the rectangle of a video in which the video is: inside bars, captions, frames, screens.
 
 Three ways, on a few small frames: where the picture moves, where the border is of one colour, and
-where straight edges stand still. Nothing is recognised, so each answer is only a guess worth one
+where straight edges do not move. Nothing is recognised, so each result is only a guess worth one
 more hash.
 """
 
@@ -16,7 +16,7 @@ from stemtide.fingerprints.video.thumbnails import MIN_SIDE_PX, Thumbs
 MOST_RECTS = 5
 _FRAMES = 16
 _MOVES = 4.0
-"""A pixel whose brightness over time has a larger standard deviation moves (of 255)."""
+"""A pixel whose brightness over time has a larger standard deviation (of 255) is in motion."""
 _MOVING_PART = 0.12
 _NEAREST_PX = 2
 _FULL_PART = 0.97
@@ -42,30 +42,30 @@ class _Guess(NamedTuple):
 
 
 def find_rects(thumbs: Thumbs) -> list[Rect]:
-    """Guess the rectangles in which a video may lie, likeliest first, at most MOST_RECTS.
+    """Guess the rectangles in which a video may be, likeliest first, at most MOST_RECTS.
 
-    thumbs: (n, h, w) uint8; 16 of them, evenly spread, are looked at.
+    thumbs: (n, h, w) uint8; 16 of them, evenly spread, are used.
     """
     picked = np.linspace(0, len(thumbs) - 1, min(len(thumbs), _FRAMES)).astype(int)
     few = thumbs[picked].astype(np.int16)
     guesses = [*_moving(few), *_bordered(few), *_framed(few)]
     height, width = few.shape[1:]
-    found: list[Rect] = []
+    rects: list[Rect] = []
     for rect, _ in sorted(guesses, key=lambda guess: -guess.weight):
         tall, wide = rect.bottom - rect.top, rect.right - rect.left
         is_whole = tall * wide > _FULL_PART * height * width
-        is_known = any(_distance(rect, one) <= _NEAREST_PX for one in found)
+        is_known = any(_distance(rect, other) <= _NEAREST_PX for other in rects)
         if not is_whole and not is_known and min(tall, wide) >= MIN_SIDE_PX:
-            found.append(rect)
-    return found[:MOST_RECTS]
+            rects.append(rect)
+    return rects[:MOST_RECTS]
 
 
-def _distance(one: Rect, other: Rect) -> int:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
+def _distance(rect: Rect, other: Rect) -> int:
+    return max(abs(a - b) for a, b in zip(rect, other, strict=True))
 
 
 def _longest_run(flags: Flags, *, gap: int) -> tuple[int, int]:
-    """Find the longest run of True, looking over gaps of up to `gap`; (0, 0) if there is none."""
+    """Find the longest run of True, across gaps of up to `gap`; (0, 0) if there is none."""
     places = np.flatnonzero(flags)
     if not len(places):
         return 0, 0
@@ -77,7 +77,7 @@ def _longest_run(flags: Flags, *, gap: int) -> tuple[int, int]:
 
 
 def _moving(few: NDArray[np.int16]) -> list[_Guess]:
-    """Bound what moves; needs a few frames to know."""
+    """Return the bounds of motion; needs a few frames."""
     count, height, width = few.shape
     if count < 6:  # noqa: PLR2004 - of fewer frames, noise would be movement
         return []
@@ -91,7 +91,7 @@ def _moving(few: NDArray[np.int16]) -> list[_Guess]:
 
 
 def _bordered(few: NDArray[np.int16]) -> list[_Guess]:
-    """Trim borders frame by frame, by colour and by detail, and keep what many frames agree on."""
+    """Trim borders frame by frame, by colour and by detail, and keep results of many frames."""
     votes: dict[tuple[int, ...], list[Rect]] = {}
     for frame in few:
         for rect in (_trim_solid(frame), _trim_plain(frame)):
@@ -143,7 +143,7 @@ def _or_whole(run: tuple[int, int], side: int) -> tuple[int, int]:
 
 
 def _framed(few: NDArray[np.int16]) -> list[_Guess]:
-    """Put up rectangles between straight edges that stand still over most frames."""
+    """Return rectangles between straight edges that do not move in most frames."""
     _, height, width = few.shape
     down: Parts = (np.abs(np.diff(few, axis=1)) > 8).mean(axis=0)  # noqa: PLR2004 - of 255
     across: Parts = (np.abs(np.diff(few, axis=2)) > 8).mean(axis=0)  # noqa: PLR2004 - of 255
@@ -164,24 +164,24 @@ def _framed(few: NDArray[np.int16]) -> list[_Guess]:
 
 
 def _straight_edges(edges: Parts, *, least: float) -> list[int]:
-    """Find up to six rows along which an edge stands still over at least `least` px."""
+    """Find up to six rows with an edge that does not move along at least `least` px."""
     lengths = []
     for row in edges > 0.55:  # noqa: PLR2004 - most frames
         start, end = _longest_run(row, gap=2)
         lengths.append(end - start)
     left = np.array(lengths)
-    found: list[int] = []
-    while len(found) < 6:  # noqa: PLR2004 - more make too many rectangles
+    rows: list[int] = []
+    while len(rows) < 6:  # noqa: PLR2004 - more make too many rectangles
         best = int(np.argmax(left))
         if left[best] < least:
             break
-        found.append(best + 1)
+        rows.append(best + 1)
         left[max(0, best - 3) : best + 4] = 0
-    return found
+    return rows
 
 
 def _support(rect: Rect, down: Flags, across: Flags) -> list[float]:
-    """Say for each side inside the picture how much of it is an edge that stands still."""
+    """Return, for each side inside the picture, the share of it that is an unmoving edge."""
     height, width = across.shape[0], down.shape[1]
     top, bottom, left, right = rect
     support = []

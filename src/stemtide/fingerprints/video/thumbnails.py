@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small copies of frames, and PDQ hashes of parts of them."""
+"""Make small copies of frames, and PDQ hashes of parts of them."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ Hashes = NDArray[np.uint8]
 Qualities = NDArray[np.uint8]
 
 LIMITED_RANGE_GAIN = 255 / 219
-"""Video keeps black at 16 and white at 235; PDQ's quality is made for 0 and 255."""
+"""Video has black at 16 and white at 235; PDQ's quality assumes 0 and 255."""
 
 MIN_SIDE_PX = 12
 """Parts of thumbs with a shorter side are not hashed."""
@@ -46,13 +46,13 @@ def hash_frame(luma: NDArray[np.uint8], *, gain: float) -> tuple[bytes, int]:
     """Hash one picture: 32 bytes and PDQ quality.
 
     luma: (h, w) uint8.
-    gain: by how much its contrast is to be widened for the quality to be right.
+    gain: factor of contrast that makes the quality correct.
     """
     return pdq.hash_grid(pdq.shrink(luma) * np.float32(gain))
 
 
 def hash_parts(parts: Thumbs, *, gains: list[float]) -> tuple[Hashes, Qualities]:
     """Hash pictures of one size: (n, h, w) uint8 to (n, 32) uint8 and (n,) uint8."""
-    made = [hash_frame(part, gain=gain) for part, gain in zip(parts, gains, strict=True)]
-    values = np.frombuffer(b"".join(value for value, _ in made), np.uint8)
-    return values.reshape(-1, pdq.HASH_BYTES), np.array([trust for _, trust in made], np.uint8)
+    hashed = [hash_frame(part, gain=gain) for part, gain in zip(parts, gains, strict=True)]
+    values = np.frombuffer(b"".join(value for value, _ in hashed), np.uint8)
+    return values.reshape(-1, pdq.HASH_BYTES), np.array([trust for _, trust in hashed], np.uint8)

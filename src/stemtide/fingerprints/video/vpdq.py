@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vPDQ, the text in which others exchange hashes of a video's frames, in and out.
+"""vPDQ, the text format in which others exchange hashes of a video's frames.
 
 source: the `vpdq` tools write one line a frame: `number,quality,hash in hex,time in seconds`;
         ThreatExchange's own signal is a JSON list of `hash in hex,quality,time`.
@@ -19,7 +19,7 @@ _FULL = 100
 
 
 def to_lines(video: VideoPrint) -> str:
-    """Spell the whole-frame hashes as lines, `0,100,<hex>,0.000`, numbered as sampled."""
+    """Return the whole-frame hashes as lines, `0,100,<hex>,0.000`, numbered as sampled."""
     whole = video.rows[video.rows["view"] == 0]
     lines = (
         f"{number},{row['quality']},{row['pdq'].tobytes().hex()},{row['at_ms'] / 1000:.3f}\n"
@@ -29,7 +29,7 @@ def to_lines(video: VideoPrint) -> str:
 
 
 def to_json(video: VideoPrint) -> str:
-    """Spell the whole-frame hashes as ThreatExchange's JSON list."""
+    """Return the whole-frame hashes as ThreatExchange's JSON list."""
     whole = video.rows[video.rows["view"] == 0]
     return json.dumps(
         [
@@ -40,13 +40,15 @@ def to_json(video: VideoPrint) -> str:
 
 
 def from_text(text: str) -> VideoPrint:
-    """Read lines or the JSON list; which of the two it is shows.
+    """Parse lines or the JSON list; the form is detected.
 
     returns: a fingerprint with the whole frame only; alignment needs no other.
-    raises:  FingerprintError naming the line that is wrong.
+    raises:  FingerprintError naming the faulty line.
     """
     if text.lstrip().startswith("["):
-        records = [_from_compact(place, one) for place, one in enumerate(_parsed(text), start=1)]
+        records = [
+            _from_compact(place, entry) for place, entry in enumerate(_parsed(text), start=1)
+        ]
     else:
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > MAX_ROWS:
@@ -83,10 +85,12 @@ def _from_line(place: int, line: str) -> _Record:
     return _record(place, value=fields[_HASH], quality=fields[1], at_s=fields[3])
 
 
-def _from_compact(place: int, one: object) -> _Record:
-    fields = one.split(",") if isinstance(one, str) else []
+def _from_compact(place: int, entry: object) -> _Record:
+    fields = entry.split(",") if isinstance(entry, str) else []
     if len(fields) != 3:  # noqa: PLR2004 - as the format has it
-        raise FingerprintError(f"entry {place} of vPDQ is not hash,quality,time: {str(one)[:80]!r}")
+        raise FingerprintError(
+            f"entry {place} of vPDQ is not hash,quality,time: {str(entry)[:80]!r}"
+        )
     return _record(place, value=fields[0], quality=fields[1], at_s=fields[2])
 
 

@@ -26,11 +26,11 @@ def ask_agent(
     import httpx
 
     from stemtide.cli.content import read_all
-    from stemtide.fingerprints.analysis import Asked
+    from stemtide.fingerprints.analysis import AnalysisOptions
 
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     with httpx.Client(base_url=agent, headers=headers, timeout=_TIMEOUT_S) as client:
-        for named in read_all(names, options=Asked(views=True)):
+        for named in read_all(names, options=AnalysisOptions(views=True)):
             body = {"items": [_item(named.fingerprints)]}
             try:
                 response = client.post("/match", params={"look": "1"}, json=body)

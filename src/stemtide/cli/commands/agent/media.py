@@ -38,10 +38,10 @@ def hash_files(
     Nothing leaves this machine. Files are decoded in a sandboxed process.
     """
     from stemtide.cli.content import ContentNameError, read_all
-    from stemtide.fingerprints.analysis import Asked
+    from stemtide.fingerprints.analysis import AnalysisOptions
 
     try:
-        for content in read_all(names, options=Asked(share=True, robust=robust)):
+        for content in read_all(names, options=AnalysisOptions(share=True, robust=robust)):
             prints = content.fingerprints
             row: dict[str, object] = {
                 "name": content.name,
@@ -132,7 +132,7 @@ def _look_up(
 ) -> Iterator[tuple[dict[str, object], str]]:
     """Match content against saved feeds and other files."""
     from stemtide.cli.content import read_all
-    from stemtide.fingerprints.analysis import Asked
+    from stemtide.fingerprints.analysis import AnalysisOptions
 
     signals, places = _NamedLibrary(), _LocalFeatures()
     feeds = [reference for reference in against if reference.endswith((".jsonl", ".ndjson"))]
@@ -140,13 +140,13 @@ def _look_up(
         _load_feed(Path(feed), signals)
     for other in read_all(
         (reference for reference in against if reference not in feeds),
-        options=Asked(share=True, robust=True, local=local),
+        options=AnalysisOptions(share=True, robust=True, local=local),
     ):
         _put_file(other.name, other.fingerprints, signals)
         places.put(other)
     if not len(signals.library):
         tell("Nothing to match against: the feeds and files have no fingerprint.")
-    for content in read_all(names, options=Asked(views=True, local=local)):
+    for content in read_all(names, options=AnalysisOptions(views=True, local=local)):
         matches = signals.library.match(content.fingerprints, within_bits=within_bits)
         rows = [
             match_row | signals.about.get(match_row["against"], {})

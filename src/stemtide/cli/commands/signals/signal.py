@@ -70,7 +70,7 @@ def share(
     Either all of them are shared, or none.
     """
     from stemtide.cli.content import ContentNameError, read_all
-    from stemtide.fingerprints.analysis import Asked
+    from stemtide.fingerprints.analysis import AnalysisOptions
 
     check_labels(label)
     facts: dict[str, object] = {
@@ -90,7 +90,7 @@ def share(
     try:
         rows = [
             row
-            for content in read_all(names, options=Asked(share=True, robust=robust))
+            for content in read_all(names, options=AnalysisOptions(share=True, robust=robust))
             for row in _rows(content, facts, within_bits=within_bits, reach=reach)
         ]
     except ContentNameError as error:

@@ -4,7 +4,7 @@
 import atexit
 from functools import cache
 
-from stemtide.fingerprints.analysis import Asked
+from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.image.thumbnail import Still, jpeg, veiled
 from stemtide.fingerprints.limits import ContentTooLargeError, Limits
 from stemtide.fingerprints.sandbox.pool import Sandbox
@@ -12,7 +12,7 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.messages.previews import MAX_STILL_BYTES
 
 _LIMITS = Limits(max_input_bytes=MAX_STILL_BYTES, cpu_s=5, wall_s=10.0)
-_ASKED = Asked(still=True)
+_OPTIONS = AnalysisOptions(still=True)
 
 
 @cache
@@ -29,7 +29,7 @@ def remake(blob: bytes) -> tuple[bytes, bytes]:
     raises: InvalidError where no picture comes of it; SandboxError.
     """
     try:
-        found = _sandbox().look(blob, asked=_ASKED, modality="image")
+        found = _sandbox().analyse(blob, options=_OPTIONS, modality="image")
         if found.still is None:
             why = "; ".join(found.fingerprints.remarks) or "it is no picture"
             raise InvalidError("still", "no picture can be made of it: {why}", why=why)
