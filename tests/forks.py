@@ -12,12 +12,14 @@ import gc
 import json
 import os
 import pkgutil
+import select
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -34,29 +36,79 @@ PACKAGES = (
 )
 """Packages that commands import. The hub is not among them: it reads its settings on import."""
 
+PROGRAMS = {
+    "stemtide": "stemtide.cli.app:main",
+    "throw-away-hub": "tests.clients.throw_away_hub:main",
+    "tx": "tests.clients.tx_program:main",
+}
+"""Programs that can be run, by the name that begins their arguments."""
+
 _ROOT = Path(__file__).parents[1]
 _MOST_BYTES = 1 << 17
 
 
+class Fork:
+    """A command that runs in a fork; like subprocess.Popen.
+
+    words: one of PROGRAMS and its arguments.
+    stdin, stdout, stderr: numbers of open files, which the caller closes.
+    """
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path | None = None,
+        stdin: int,
+        stdout: int,
+        stderr: int,
+    ) -> None:
+        read_end, write_end = os.pipe()
+        self._report = os.fdopen(read_end)
+        self._code: int | None = None
+        where = str(folder or Path.cwd())
+        request = {"words": words, "environment": dict(environment), "folder": where}
+        _, requests = _server()
+        files = [stdin, stdout, stderr, write_end]
+        socket.send_fds(requests, [json.dumps(request).encode()], files)
+        os.close(write_end)
+        self.pid = int(self._report.readline())
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; nothing happens to a command that has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def is_running(self) -> bool:
+        """Whether the command has not ended yet."""
+        return self._code is None and not select.select([self._report], [], [], 0)[0]
+
+    def wait(self) -> int:
+        """Wait for the end; return the exit code, negative for a signal."""
+        if self._code is None:
+            with self._report:
+                self._code = int(self._report.readline())
+        return self._code
+
+
 def run(
-    words: Sequence[str], *, environment: Mapping[str, str], stdin: bytes = b""
+    words: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path | None = None,
+    stdin: bytes = b"",
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run `stemtide` with these arguments in a fork, in the current folder."""
-    request = {"words": list(words), "environment": dict(environment), "folder": str(Path.cwd())}
-    read_end, write_end = os.pipe()
+    """Run a program in a fork, in the current folder or another one."""
     with (
-        os.fdopen(read_end) as report,
         tempfile.TemporaryFile() as given,
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
     ):
         given.write(stdin)
         given.seek(0)
-        files = [given.fileno(), out.fileno(), err.fileno(), write_end]
-        _, requests = _server()
-        socket.send_fds(requests, [json.dumps(request).encode()], files)
-        os.close(write_end)
-        code = int(report.read())
+        streams = {"stdin": given.fileno(), "stdout": out.fileno(), "stderr": err.fileno()}
+        code = Fork(words, environment=environment, folder=folder, **streams).wait()
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(list(words), code, out.read(), err.read())
@@ -69,7 +121,9 @@ def _server() -> tuple[subprocess.Popen[bytes], socket.socket]:
     with theirs:
         number = theirs.fileno()
         command = [sys.executable, "-c", f"from tests.forks import main; main({number})"]
-        process = subprocess.Popen(command, cwd=_ROOT, pass_fds=[number])
+        # Threads, which OpenBLAS would start with numpy, do not live through a fork.
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"}
+        process = subprocess.Popen(command, cwd=_ROOT, env=environment, pass_fds=[number])
     atexit.register(process.wait)
     atexit.register(ours.close)  # called first
     return process, ours
@@ -83,7 +137,9 @@ def main(line: int) -> None:
     with socket.socket(fileno=line) as requests:
         while True:
             body, files, _, _ = socket.recv_fds(requests, _MOST_BYTES, 4)
-            if not body:
+            if body:
+                _import(json.loads(body)["words"][0])
+            else:
                 for watcher in watchers:
                     os.waitpid(watcher, 0)
                 return
@@ -92,12 +148,11 @@ def main(line: int) -> None:
             watchers = [one for one in [*watchers, watcher] if not os.waitpid(one, os.WNOHANG)[0]]
             for number in files:
                 os.close(number)
-    _watch(files.pop())
-    _become(files, **json.loads(body))
-
-    from stemtide.cli.app import main as stemtide
-
-    stemtide()
+    *files, report = files
+    _watch(files, report)
+    request = json.loads(body)
+    _become(files, **request)
+    sys.exit(_import(request["words"][0])())
 
 
 def _load() -> None:
@@ -111,11 +166,21 @@ def _load() -> None:
     gc.freeze()
 
 
-def _watch(report: int) -> None:
-    """Return in a fork; report its exit code here, negative for a signal, and end."""
+def _import(program: str) -> Callable[[], object]:
+    """Return the function that runs a program."""
+    module, _, name = PROGRAMS[program].partition(":")
+    function: Callable[[], object] = getattr(import_module(module), name)
+    return function
+
+
+def _watch(streams: Sequence[int], report: int) -> None:
+    """Return in a fork; report its number and then its exit code here, and end."""
     if command := os.fork():
+        for number in streams:
+            os.close(number)
+        os.write(report, f"{command}\n".encode())
         _, status = os.waitpid(command, 0)
-        os.write(report, str(os.waitstatus_to_exitcode(status)).encode())
+        os.write(report, f"{os.waitstatus_to_exitcode(status)}\n".encode())
         os._exit(0)
     os.close(report)
 
@@ -132,4 +197,4 @@ def _become(
     os.environ.update(environment)
     os.chdir(folder)
     sys.path.remove("")  # a command takes no modules from the folder where it runs
-    sys.argv = ["stemtide", *words]
+    sys.argv = words

@@ -46,33 +46,36 @@ def shared_values(sandbox) -> dict[str, str]:
     return {str(one.kind): one.hex for one in look.fingerprints.each}
 
 
-def chunks(*shown: Shown, container="mpegts", crf=32, size=(192, 108)) -> list[bytes]:
+@lru_cache
+def chunks(*shown: Shown, container="mpegts", crf=32, size=(192, 108)) -> tuple[bytes, ...]:
     """A stream, re-encoded and made smaller, in chunks of CHUNK_S."""
     whole = _encoded(shown, container="mp4", size=size, crf=crf)
     with tempfile.TemporaryDirectory() as folder:
         options = {"segment_time": str(CHUNK_S), "segment_format": container}
         _remux(whole, f"{folder}/%03d", "segment", options)
-        return [path.read_bytes() for path in sorted(Path(folder).iterdir())]
+        return tuple(path.read_bytes() for path in sorted(Path(folder).iterdir()))
 
 
-def fragments(*shown: Shown) -> tuple[bytes, list[bytes]]:
+@lru_cache
+def fragments(*shown: Shown) -> tuple[bytes, tuple[bytes, ...]]:
     """The same as fragmented MP4: the initialisation segment, and the fragments alone."""
     film, out = _encoded(shown, container="mp4", size=(192, 108), crf=32), io.BytesIO()
     _remux(film, out, "mp4", {"movflags": "frag_keyframe+empty_moov+default_base_moof"})
     whole = out.getvalue()
     starts = [at for at, kind in _boxes(whole) if kind == b"moof"]
     ends = [*starts[1:], len(whole)]
-    each = [whole[start:end] for start, end in zip(starts, ends, strict=True)]
+    each = tuple(whole[start:end] for start, end in zip(starts, ends, strict=True))
     return whole[: starts[0]], each
 
 
-def pictures_alone(name: str) -> list[bytes]:
+@lru_cache
+def pictures_alone(name: str) -> tuple[bytes, ...]:
     """Chunks without a sound."""
     frames, step = pictures(name), CHUNK_S * FPS
-    return [
+    return tuple(
         encoded(frames[start : start + step], container="mpegts")
         for start in range(0, len(frames), step)
-    ]
+    )
 
 
 def _remux(blob: bytes, where, container: str, options: dict[str, str]) -> None:

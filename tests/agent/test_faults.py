@@ -8,6 +8,7 @@ import pytest
 
 from tests.agent.fake_hub import KEY
 from tests.agent.world import SECRET, AgentInProcess, sha256, until
+from tests.rounds import rounds
 
 ONE = sha256(b"one")
 
@@ -44,22 +45,23 @@ def test_sigterm_stops_the_agent_cleanly(toml, tmp_path):
 
 def test_an_agent_killed_while_it_syncs_holds_every_signal_once(hub, agent):
     rng = random.Random(7)  # noqa: S311 - when to kill is no secret
+    each = rounds(1500, nightly=4000)
     for number in range(3):
-        for one in range(4000):
+        for one in range(each):
             hub.share(sha256(f"{number} {one}".encode()))
         until(lambda: agent.health()["ready"])
         agent.wait_position(rng.randrange(hub.head))
         agent.kill()
         agent.start()
-    health = agent.wait(position=12_000)
-    assert health["signals"]["sha256"] == 12_000
-    assert len(agent.ask({"sha256": sha256(b"2 3999")})[0]["matches"]) == 1
+    health = agent.wait(position=3 * each)
+    assert health["signals"]["sha256"] == 3 * each
+    assert len(agent.ask({"sha256": sha256(f"2 {each - 1}".encode())})[0]["matches"]) == 1
 
 
 def test_an_agent_killed_while_it_reports_counts_every_outcome_once(hub, agent):
     hub.share(ONE)
     answered = 0
-    for number in range(4):
+    for number in range(rounds(2, nightly=4)):
         agent.wait(ready=True, position=1)
         hub.faults["lose the answer"] = number
         for _ in range(25):

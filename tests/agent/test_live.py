@@ -18,6 +18,7 @@ from tests.agent.streams import (
     shared_values,
 )
 from tests.agent.world import SECRET, Calls, agent_of, config_of, until
+from tests.rounds import rounds
 
 TS = {"content-type": "video/mp2t"}
 STARTS_S = 24  # of the known content, in the long stream
@@ -171,7 +172,7 @@ def test_no_more_streams_are_open_than_may_be(hub, sandbox, tmp_path):
 def test_what_is_kept_of_a_stream_does_not_grow_with_it(config, agent):
     sizes = []
     blobs = [*chunks(OTHER), *chunks(KNOWN)]
-    for seq in range(30):
+    for seq in range(rounds(20, nightly=30)):
         put(agent, blobs[seq % len(blobs)], seq=seq)
         sizes.append(_kept_bytes(config))
     assert max(sizes[15:]) < 1.2 * max(sizes[5:15])

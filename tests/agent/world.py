@@ -6,9 +6,8 @@ import base64
 import hashlib
 import importlib.util
 import json
+import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +23,9 @@ from starlette.routing import Route
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.app import create_app
 from stemtide.agent.store.database import Store
+from tests import forks
 from tests.agent.fake_hub import KEY, Server
+from tests.cli.conftest import surroundings
 
 SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 NEW_SECRET = "whsec_" + base64.b64encode(bytes(range(32, 64))).decode()
@@ -41,11 +42,12 @@ def picture(name: str) -> bytes:
 
 def until(holds, *, what="it"):
     """Wait until something holds; give up after a minute, so that a broken test ends."""
-    ends = time.monotonic() + 60
+    ends, pause_s = time.monotonic() + 60, 0.01
     while time.monotonic() < ends:
         if found := holds():
             return found
-        time.sleep(0.01)
+        time.sleep(pause_s)
+        pause_s = min(1.2 * pause_s, 0.05)  # to ask costs the agent what it needs for its work
     raise AssertionError(f"{what} never happened")
 
 
@@ -113,12 +115,6 @@ def agent_of(config, sandbox):
         agent.stop()
 
 
-_RUN = (
-    "import sys; from pathlib import Path; from stemtide.agent import config, fleet;"
-    "fleet.serve(config.load(Path(sys.argv[1]), env={}), as_json=True)"
-)
-
-
 class AgentInProcess(Calls):
     """An agent as a provider runs it, so that it can be killed."""
 
@@ -129,11 +125,18 @@ class AgentInProcess(Calls):
         self.start()
 
     def start(self):
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", _RUN, str(self._file)], stdout=subprocess.PIPE, stderr=log
+        read_end, write_end = os.pipe()
+        with self._log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            self._process = forks.Fork(
+                ["stemtide", "agent", "start", "--config", str(self._file), "--json"],
+                environment=surroundings({}),
+                stdin=nothing.fileno(),
+                stdout=write_end,
+                stderr=log.fileno(),
             )
-        line = self._process.stdout.readline()
+        os.close(write_end)
+        self._said = os.fdopen(read_end)
+        line = self._said.readline()
         assert line, self._log.read_text("utf-8")
         self.http = httpx.Client(base_url=json.loads(line)["url"], timeout=60)
         return self
@@ -158,7 +161,7 @@ class AgentInProcess(Calls):
         self.http.close()
         self._process.send_signal(how)  # nothing happens to one that has ended
         code = self._process.wait()
-        self._process.stdout.close()
+        self._said.close()
         return code
 
 

@@ -3,13 +3,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests import forks
+from tests import forks, tables
+from tests.hub.api.conftest import Hub, serving
 
 COMMAND = Path(sys.executable).with_name("stemtide")
 
@@ -37,7 +40,9 @@ sys.modules.update(dict.fromkeys(["threatexchange", "pyarrow", "cv2", "skimage"]
 
 def run(*words: object, stdin: bytes = b"", **environment: str) -> Said:
     """Run `stemtide` with these arguments, in a fork of a process that has it loaded."""
-    done = forks.run([*map(str, words)], stdin=stdin, environment=surroundings(environment))
+    done = forks.run(
+        ["stemtide", *map(str, words)], stdin=stdin, environment=surroundings(environment)
+    )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
@@ -74,3 +79,28 @@ def run_bare(*words: object, **environment: str) -> Said:
 @pytest.fixture
 def stemtide():
     return run
+
+
+@pytest.fixture(scope="session")
+def hub() -> Iterator[Hub]:
+    """A real hub for all tests of commands: they count what is their own, or use a new party."""
+    with serving(STEMTIDE_WEBHOOK_LOOPBACK="1") as running:
+        yield running
+
+
+@pytest.fixture
+def hub_folder(tmp_path) -> Path:
+    """The folder of a new hub, with its tables: to make them takes longer than a command."""
+    folder = tmp_path / "hub"
+    tables.lay(folder)
+    return folder
+
+
+@pytest.fixture
+def newcomer(hub) -> str:
+    """Add an authority to the hub that has done nothing yet; return its name. Its key is there."""
+    name, at = f"authority-{uuid4().hex[:8]}", ("--data-dir", hub.folder)
+    assert run("party", "add", name, "--kind", "authority", "--country", "BE", *at).code == 0
+    (made,) = run("key", "new", "--party", name, "--json", *at).rows
+    hub.keys[name] = made["key"]
+    return name

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-def test_a_party_says_how_it_is_reached(stemtide, tmp_path):
+def test_a_party_says_how_it_is_reached(stemtide, hub_folder):
     def at_hub(*words):
-        return stemtide(*words, STEMTIDE_DATA_DIR=str(tmp_path))
+        return stemtide(*words, STEMTIDE_DATA_DIR=str(hub_folder))
 
     assert at_hub("party", "add", "be-cc", "--kind", "authority", "--country", "BE").code == 0
     adding = ["party", "contact", "be-cc", "--address", "desk@be-cc.example"]
@@ -14,8 +14,8 @@ def test_a_party_says_how_it_is_reached(stemtide, tmp_path):
     assert (wrong.code, "known are mail, phone, url" in wrong.err) == (1, True)
 
 
-def test_a_key_goes_into_a_file_only_when_it_was_made(stemtide, tmp_path):
-    at, file = ("--data-dir", tmp_path / "hub"), tmp_path / "agent.key"
+def test_a_key_goes_into_a_file_only_when_it_was_made(stemtide, tmp_path, hub_folder):
+    at, file = ("--data-dir", hub_folder), tmp_path / "agent.key"
     failed = stemtide("key", "new", "--party", "nobody", "--out", file, *at)
     assert (failed.code, list(tmp_path.glob("*agent.key*"))) == (1, [])
     assert stemtide("key", "new", "--party", "x", "--out", tmp_path / "no" / "k", *at).code == 2

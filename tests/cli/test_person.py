@@ -4,8 +4,8 @@
 import os
 
 
-def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, tmp_path):
-    at = ("--data-dir", tmp_path / "hub")
+def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, hub_folder):
+    at = ("--data-dir", hub_folder)
     stemtide("party", "add", "agency", "--kind", "agency", *at)
     who = "duty@agency.example"
     added = stemtide(
@@ -36,8 +36,8 @@ def test_a_person_is_invited_changed_shut_out_and_erased(stemtide, tmp_path):
     assert stemtide("person", "reactivate", who, *at).code == 1
 
 
-def test_a_script_may_bring_a_password(stemtide, tmp_path):
-    at = ("--data-dir", tmp_path / "hub")
+def test_a_script_may_bring_a_password(stemtide, tmp_path, hub_folder):
+    at = ("--data-dir", hub_folder)
     stemtide("party", "add", "agency", "--kind", "agency", *at)
     (tmp_path / "password").write_text("correct-horse-battery\n", "utf-8")
     added = stemtide(
@@ -47,12 +47,12 @@ def test_a_script_may_bring_a_password(stemtide, tmp_path):
     assert added.rows == [{"email": "a@b.example", "party": "agency", "role": "analyst"}]
 
 
-def test_a_link_has_the_address_of_the_hub_that_runs(stemtide, tmp_path):
+def test_a_link_has_the_address_of_the_hub_that_runs(stemtide, hub_folder):
     """Of this folder alone, and of a process that is still there."""
-    at = ("--data-dir", tmp_path / "hub")
+    at = ("--data-dir", hub_folder)
     stemtide("party", "add", "agency", "--kind", "agency", *at)
     adding = ("--party", "agency", "--role", "analyst", *at)
-    note = tmp_path / "hub" / "hub.address"
+    note = hub_folder / "hub.address"
     note.write_text(f"{os.getpid()} http://127.0.0.1:9876\n", "utf-8")
     added = stemtide("person", "add", "a@b.example", *adding)
     assert added.out.startswith("http://127.0.0.1:9876/invited/")

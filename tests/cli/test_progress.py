@@ -1,27 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands of progress, against a real hub on loopback."""
 
-import pytest
-
 from tests.cli.conftest import run
-from tests.hub.api.conftest import serving
 
 
-@pytest.fixture(scope="module")
-def hub():
-    with serving() as running:
-        yield running
-
-
-def say(hub, *words, code=0):
-    key = hub.keys["be-crisis-centre"]
+def say(hub, *words, party="be-crisis-centre", code=0):
+    key = hub.keys[party]
     said = run("progress", *words, STEMTIDE_HUB_URL=hub.address, STEMTIDE_KEY=key)
     assert said.code == code, said.err
     return said
 
 
-def test_the_sum_is_told_even_of_nothing(hub):
-    [row] = say(hub, "referrals", "--json", "--by", "provider").rows
+def test_the_sum_is_told_even_of_nothing(hub, newcomer):
+    [row] = say(hub, "referrals", "--json", "--by", "provider", party=newcomer).rows
     assert (row["name"], row["assessed"], row["to_removal"]["median_s"]) == ("total", 0, None)
     assert "issued 0" in say(hub, "orders", "--from", "2026-01-01", "--to", "2026-12-31").out
 

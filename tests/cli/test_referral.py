@@ -3,19 +3,10 @@
 
 import csv
 
-import pytest
-
 from tests.cli.test_room import say
-from tests.hub.api.conftest import serving
 
 OTHER, PROVIDER = "fr-referral-unit", "big-video"
 WHY = ["--label", "incitement", "--reason", "It calls for an attack."]
-
-
-@pytest.fixture(scope="module")
-def hub():
-    with serving() as running:
-        yield running
 
 
 def refer(hub, number, *more, party="be-crisis-centre", code=0):

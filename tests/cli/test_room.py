@@ -6,13 +6,6 @@ import json
 import pytest
 
 from tests.cli.conftest import run
-from tests.hub.api.conftest import serving
-
-
-@pytest.fixture(scope="module")
-def hub():
-    with serving() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -27,12 +27,6 @@ FACTS = [name for name in COLUMNS if name not in {"id", "position", "shared_by",
 WHAT = ["--label", "incitement", "--severity", "low"]
 
 
-@pytest.fixture(scope="module")
-def hub():
-    with serving() as running:
-        yield running
-
-
 def exported(hub, *words, party="be-crisis-centre"):
     return say(hub, "signal", "export", *words, party=party).rows
 

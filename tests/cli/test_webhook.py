@@ -4,18 +4,9 @@
 import time
 from contextlib import ExitStack
 
-import pytest
-
 from tests.cli.conftest import run
 from tests.hub.alerts.receivers import answer
-from tests.hub.api.conftest import serving
 from tests.hub.webhooks.conftest import Ear
-
-
-@pytest.fixture(scope="module")
-def hub():
-    with serving(STEMTIDE_WEBHOOK_LOOPBACK="1") as running:
-        yield running
 
 
 def say(hub, *words, code=0):

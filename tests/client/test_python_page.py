@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stemtide.client import HubError, Limits, errors
-from tests.clients.conftest import demo_hub
+from tests.clients.conftest import throw_away_hub
 from tests.clients.test_connect_pages import as_pattern, blocks, run
 
 PAGE = Path(__file__).parents[2] / "docs/use/python.md"
@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs/use/python.md"
 def test_the_blocks_of_the_page_work_as_they_stand(tmp_path):
     found = blocks(PAGE.read_text("utf-8"))
     assert len(found) >= 6
-    with demo_hub(tmp_path) as variables:
+    with throw_away_hub(tmp_path) as variables:
         for block in found:
             said = run(block, folder=tmp_path, variables=variables)
             if block.prints is not None:

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A throw-away hub as a client's user gets one: `stemtide demo --hub-only`."""
+"""A throw-away hub as a client's user gets one from `stemtide demo --hub-only`."""
 
 import contextlib
 import os
-import subprocess
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from tests import forks
 
 BIN = Path(sys.executable).parent
 
@@ -27,29 +29,41 @@ def read_env(path: Path) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def demo_hub(folder: Path) -> Iterator[dict[str, str]]:
-    """Run one; gives its variables, and expects it to go in peace and to take its file along."""
-    env_file = folder / "stemtide.env"
-    process = subprocess.Popen(
-        [str(BIN / "stemtide"), "demo", "--hub-only", "--env-file", str(env_file)],
-        env=plain_environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def throw_away_hub(folder: Path, *, words: Sequence[str] = ()) -> Iterator[dict[str, str]]:
+    """Run a hub with the cast of the exercises; give its variables, and expect a good end.
+
+    words: the command that starts it; its last word is to be the path of a file for the variables.
+           Without one, the hub starts as `stemtide demo --hub-only` does, on tables made before.
+    """
+    env_file, log = folder / "stemtide.env", folder / "hub.log"
+    with log.open("wb") as err, Path(os.devnull).open("r+b") as nothing:
+        process = forks.Fork(
+            [*(words or ["throw-away-hub"]), str(env_file)],
+            environment=plain_environment(),
+            stdin=nothing.fileno(),
+            stdout=nothing.fileno(),
+            stderr=err.fileno(),
+        )
     try:
-        while not env_file.exists() and process.poll() is None:
+        while not env_file.exists() and process.is_running():
             time.sleep(0.05)
-        assert process.poll() is None, process.stderr.read()
+        assert process.is_running(), log.read_text("utf-8")
         yield read_env(env_file)
     finally:
-        process.terminate()
-        said = process.communicate()[1]
-    assert process.returncode == 0, said
+        process.send_signal(signal.SIGTERM)
+        code = process.wait()
+    assert code == 0, log.read_text("utf-8")
     assert not env_file.exists()
 
 
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory) -> Iterator[dict[str, str]]:
-    """One throw-away hub for the tests of a file: its variables."""
-    with demo_hub(tmp_path_factory.mktemp("hub")) as variables:
+@pytest.fixture(scope="session")
+def shared_hub(tmp_path_factory) -> Iterator[dict[str, str]]:
+    """One throw-away hub for the tests of all clients: its variables. It holds what they shared."""
+    with throw_away_hub(tmp_path_factory.mktemp("hub")) as variables:
         yield variables
+
+
+@pytest.fixture(scope="session")
+def hub(shared_hub) -> dict[str, str]:
+    """The hub that all share, where a file of tests does not start one of its own."""
+    return shared_hub

@@ -5,6 +5,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import run
+from tests.clients.conftest import throw_away_hub
 
 pytestmark = pytest.mark.flow
 NAMES = {
@@ -12,6 +13,14 @@ NAMES = {
     *("STOPNCII_KEYS", "STOPNCII_SUBMIT_KEY", "STOPNCII_FEEDBACK_KEY"),
     *("MISP_URL", "MISP_KEY"),
 }
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """The command itself, which makes its tables."""
+    words = ["stemtide", "demo", "--hub-only", "--env-file"]
+    with throw_away_hub(tmp_path_factory.mktemp("hub"), words=words) as variables:
+        yield variables
 
 
 def test_the_file_names_every_address_and_secret(hub):

@@ -2,7 +2,6 @@
 """Our own clients wait where a hub asks them to: the agent, the commands, the extension of tx."""
 
 import asyncio
-import subprocess
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from stemtide.agent.hub.client import Client
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
 from stemtide.tx.exchange import HubConfig, HubKey, StemtideExchangeAPI
 from tests.agent.fake_hub import Server
-from tests.clients.conftest import BIN, plain_environment
+from tests.cli.conftest import run
 
 PAGE = {"hub": "8c1f6f5f-0b0e-4a3a-9d3c-7b1d2e4f5a60", "entries": [], "next": 7}
 PAGE |= {"head": 7, "more": False}
@@ -72,15 +71,9 @@ def test_an_agent_waits_as_long_as_the_hub_says_and_then_asks_again(busy, tmp_pa
 
 
 def test_a_command_waits_and_then_does_it(busy):
-    done = subprocess.run(
-        [str(BIN / "stemtide"), "crisis", "list", "--hub", busy.url, "--json"],
-        env=plain_environment() | {"STEMTIDE_KEY": "st_a_b"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert done.stderr.startswith("the hub asks to wait 1 s: it goes on by itself\n")
+    done = run("crisis", "list", "--hub", busy.url, "--json", STEMTIDE_KEY="st_a_b")
+    assert (done.code, done.out) == (0, ""), done.err
+    assert done.err.startswith("the hub asks to wait 1 s: it goes on by itself\n")
     assert busy.pauses[0] >= 1
 
 

@@ -33,19 +33,21 @@ class Writer(threading.Thread):
                 self.shared.append(answer.raise_for_status().json()["id"])
 
 
-def read_on(http, position):
+def read_on(http, position, *, limit=3):
     """The ids of the signals after a position, and the position to go on from."""
     found, more = [], True
     while more:
-        page = http.get("/feed", params={"after": position, "limit": 3}).raise_for_status().json()
+        asked = {"after": position, "limit": limit}
+        page = http.get("/feed", params=asked).raise_for_status().json()
         found += [one["id"] for one in page["entries"]]
         position, more = page["next"], page["more"]
     return found, position
 
 
 def test_a_follower_whose_connection_breaks_after_every_wake_meets_each_signal_once(hub):
-    writer, found, position, heard = Writer(hub), [], 0, []
+    writer, found, heard = Writer(hub), [], []
     with client(hub, "TAXII_PASSWORD") as http:
+        _, position = read_on(http, 0, limit=1000)
         writer.start()
         while len(found) < SHARED:
             last = {"Last-Event-ID": str(position)}

@@ -3,7 +3,6 @@
 
 import io
 import re
-import subprocess
 
 import httpx
 import PIL.Image
@@ -13,7 +12,8 @@ import pytest
 from stemtide.exercises import media, pictures
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from tests.clients.conftest import BIN, demo_hub, plain_environment
+from tests import forks
+from tests.clients.conftest import plain_environment, throw_away_hub
 
 pytestmark = pytest.mark.flow
 
@@ -39,16 +39,10 @@ class Tx:
         self.environment = plain_environment() | state | variables
 
     def __call__(self, *words, code=0):
-        done = subprocess.run(
-            [str(BIN / "tx"), *words],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+        done = forks.run(["tx", *words], folder=self.folder, environment=self.environment)
+        out = done.stdout.decode()
+        assert done.returncode == code, out + done.stderr.decode()
+        return re.sub(r"\x1b\[[0-9;]*m", "", out)
 
     def save(self, name, picture, **how):
         picture.save(self.folder / name, **how)
@@ -70,6 +64,13 @@ class Authority:
     def withdraw(self, uid):
         answer = self._http.post(f"/signals/{uid}/withdraw", json={"reason": "mistake"})
         assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    """A hub with few signals: an index of one hash is another one than an index of many."""
+    with throw_away_hub(tmp_path_factory.mktemp("hub")) as variables:
+        yield variables
 
 
 @pytest.fixture
@@ -233,11 +234,11 @@ def test_the_first_hash_matches_with_the_extension_too(extended, authority, tmp_
     assert extended(*look) == ""
 
 
-def test_another_hub_is_not_mixed_into_what_was_fetched(extended, tmp_path):
+def test_another_hub_is_not_mixed_into_what_was_fetched(extended, shared_hub):
     extended("fetch")
-    with demo_hub(tmp_path) as other, pytest.MonkeyPatch.context() as patch:
-        patch.setitem(extended.environment, "TX_STEMTIDE_KEY", other["HUB_TOKEN"])
-        extended("config", "collab", "edit", "stemtide", "Hub", "--hub-url", other["HUB_URL"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(extended.environment, "TX_STEMTIDE_KEY", shared_hub["HUB_TOKEN"])
+        extended("config", "collab", "edit", "stemtide", "Hub", "--hub-url", shared_hub["HUB_URL"])
         extended("fetch", code=3)
         extended("fetch", "--clear")
         extended("fetch")
