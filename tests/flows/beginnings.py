@@ -23,31 +23,6 @@ KEYS = ("secret.key", "media.key")
 FOLDER = "the folder of the hub"
 """Stands in a command for the folder that it fills."""
 
-ASSEMBLE = """
-import dataclasses, json, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from stemtide.exercises import cast
-made = cast.assemble(Path(sys.argv[1]))
-from stemtide.hub.rooms.parties import writes
-from stemtide.hub.rooms.parties.models import Party
-for name, role in (
-    ("be-crisis-centre", "duty_officer"),
-    ("be-crisis-centre", "coordinator"),
-    ("big-videos", "duty_officer"),
-):
-    writes.add_person(
-        f"{role}@{name}.example",
-        party=Party.objects.get(name=name),
-        role=role,
-        password=made.password,
-        actor="exercise",
-        now=datetime.now(UTC),
-    )
-print(json.dumps(dataclasses.asdict(made)))
-"""
-"""The parties of the demo, and people of three of them."""
-
 SESSIONS_FRESH_S = 300
 """A beginning in which people are signed in is made anew after so long: sessions end."""
 
@@ -67,10 +42,10 @@ class Beginning:
             (folder / name).chmod(0o600)
 
 
-def of_script(script: str) -> Beginning:
-    """Return what a script leaves in the folder that it is called with."""
-    name = hashlib.sha256(script.encode()).hexdigest()[:16]
-    return _made(f"script-{name}", "-c", script, FOLDER)
+def of_cast(cast: str, *more: str) -> Beginning:
+    """Return the parties of one of the casts in tests/flows/casts.py."""
+    name = hashlib.sha256(repr((cast, more)).encode()).hexdigest()[:16]
+    return _made(f"{cast}-{name}", "-m", "tests.flows.casts", cast, FOLDER, *more)
 
 
 def furnished() -> Beginning:

@@ -20,7 +20,6 @@ from playwright.sync_api import expect, sync_playwright
 
 from stemtide.exercises import cast, processes, provider
 from tests.flows import beginnings
-from tests.flows.beginnings import ASSEMBLE
 from tests.tables import NAME, new_hub
 
 CHROMIUM = next(
@@ -106,15 +105,15 @@ class RunningHub:
 class House:
     """A hub with its parties; agents join as the story asks.
 
-    script: what makes the parties; it prints keys, email and password, and what else is told.
+    beginning: the parties, and what else is there; without it, those of the demo.
     hub: one that runs already, for stories of this house; without it, it has one of its own.
     """
 
-    def __init__(self, folder, *, script=ASSEMBLE, environment=None, hub=None):
+    def __init__(self, folder, *, beginning=None, environment=None, hub=None):
         self.folder = folder
         self._is_own = hub is None
         self.running = hub or RunningHub(folder / "hub", environment=environment)
-        beginning = beginnings.of_script(script)
+        beginning = beginning or beginnings.of_cast("demo")
         self.told = told = beginning.told
         self.keys, self.email, self.password = told["keys"], told["email"], told["password"]
         self.running.begin(beginning)

@@ -8,6 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.flows import beginnings
 from tests.flows.conftest import House, until
 from tests.hub.alerts.test_mail import server
 from tests.hub.orders.cast import ANNEX_1
@@ -16,51 +17,6 @@ from tests.hub.papers.papers import text_of
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
 
 URL = "https://one-person.example/thread/7"
-
-ASSEMBLE = """
-import dataclasses, json, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from stemtide.exercises import cast
-made = cast.assemble(Path(sys.argv[1]))
-from stemtide.hub.rooms.orders import writes as orders
-from stemtide.hub.rooms.parties import writes, writes_contacts
-from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.referrals import writes as referrals
-from stemtide.protocol.messages.orders import OrderIn
-from stemtide.protocol.messages.referrals import AssessIn, SendIn
-now, by = datetime.now(UTC), {"actor": "exercise"}
-party = writes.add_party(
-    "one-person", title="One Person", kind="provider", country="FR", now=now, **by
-)
-home = writes.add_party(
-    "fr-unit", title="French Unit", kind="authority", country="FR", now=now, **by
-)
-from stemtide.hub.rooms.parties import writes_competences as competences
-competences.name_competent(home, "scrutinise", now=now, **by)
-for one, address in ((party, "me@one-person.example"), (home, "tco@unit.example")):
-    writes_contacts.add_contact_point(one, channel="mail", address=address, now=now, **by)
-issuer = Actor(Party.objects.get(name=cast.AUTHORITY), "person:1", "duty_officer")
-annex = ANNEX | {"urls": ["URL"], "signed_on": now.date().isoformat()}
-order = OrderIn(
-    to="one-person",
-    annex=annex,
-    emergency="An attack is under way.",
-    emergency_ground="ongoing_events",
-)
-order = orders.draft(order, by=issuer, now=now).id
-orders.issue(order, by=issuer, now=now)
-asked = AssessIn(
-    provider="one-person",
-    url="URL?part=2",
-    labels=["glorification"],
-    reason="It praises the attack.",
-)
-referral = referrals.refer(asked, how=SendIn(), by=issuer, now=now).id
-told = {"order": str(order), "referral": str(referral)}
-print(json.dumps(dataclasses.asdict(made) | told))
-"""
 
 
 class Stage:
@@ -73,8 +29,8 @@ class Stage:
             "STEMTIDE_MAIL_FROM": "alerts@hub.example",
             "STEMTIDE_ADDRESS": "https://hub.example",
         }
-        script = ASSEMBLE.replace("URL", URL).replace("ANNEX", repr(ANNEX_1))
-        self.house = House(folder, script=script, environment=sends)
+        beginning = beginnings.of_cast("mail_box", URL, json.dumps(ANNEX_1))
+        self.house = House(folder, beginning=beginning, environment=sends)
         self.context = chromium.new_context(
             base_url=self.house.hub.address, java_script_enabled=False, accept_downloads=True
         )

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from stemtide.exercises import cast, provider
+from tests.flows import beginnings
 from tests.flows.conftest import House, digest, row, until
 from tests.flows.duty import Person
 
@@ -15,34 +16,6 @@ pytestmark = [pytest.mark.flow, pytest.mark.browser]
 PARTY = cast.PROVIDERS[0]
 HOME = "ie-media-commission"
 URL = "https://big-videos.example/watch/7"
-
-ASSEMBLE = """
-import dataclasses, json, sys
-from datetime import UTC, datetime
-from pathlib import Path
-from stemtide.exercises import cast
-made = cast.assemble(Path(sys.argv[1]))
-from stemtide.hub.rooms.alerts import reads_deliveries
-from stemtide.hub.rooms.parties import writes, writes_competences as competences, writes_contacts
-from stemtide.hub.rooms.parties.models import Party
-from stemtide.protocol.enums import Duty
-now, by = datetime.now(UTC), {"actor": "exercise"}
-writes.add_party(
-    "ie-media-commission", title="Media Commission", kind="authority", country="IE", now=now, **by
-)
-for name in ("be-crisis-centre", "ie-media-commission", "big-videos"):
-    party = Party.objects.get(name=name)
-    writes.add_person(
-        f"night@{name}.example", party=party, role="duty_officer", password=made.password, now=now,
-        **by,
-    )
-home = Party.objects.get(name="ie-media-commission")
-competences.name_competent(home, Duty.SCRUTINISE, now=now, **by)
-point = writes_contacts.add_contact_point(party, channel="url", address="ADDRESS", now=now, **by)
-secret = reads_deliveries.secrets(point, by=party.name, now=now)[0]
-print(json.dumps(dataclasses.asdict(made) | {"secret": secret}))
-"""
-"""The parties of the demo, an authority in the provider's state, and people on duty at three."""
 
 ANNEX_1 = {
     "contact_point": "tco@big-videos.example",
@@ -69,8 +42,8 @@ class Stage:
 
     def __init__(self, chromium, folder, hub):
         self.webhook = provider.Receiver()
-        script = ASSEMBLE.replace("ADDRESS", self.webhook.start())
-        self.house = House(folder, script=script, hub=hub)
+        beginning = beginnings.of_cast("orders", self.webhook.start())
+        self.house = House(folder, beginning=beginning, hub=hub)
         self.webhook.secret = self.house.told["secret"]
         self.issuer, self.moderator, self.examiner = self.people = [
             Person(chromium, self.house, f"night@{party}.example").sign_in()

@@ -15,7 +15,6 @@ from stemtide.exercises import cast
 from stemtide.hub.rooms.parties.rules.people import FAILURES
 from tests.cli.conftest import run
 from tests.flows import beginnings
-from tests.flows.beginnings import ASSEMBLE
 from tests.flows.conftest import RunningHub
 
 pytestmark = [pytest.mark.flow, pytest.mark.browser]
@@ -40,7 +39,7 @@ def strict_hub(tmp_path_factory):
 @pytest.fixture
 def strict(strict_hub, _own_settings):
     """The address at localhost of a hub that asks for a second factor, and an invitation's link."""
-    strict_hub.begin(beginnings.of_script(ASSEMBLE))
+    strict_hub.begin(beginnings.of_cast("demo"))
     address = f"http://localhost:{urlsplit(strict_hub.process.address).port}"
     words = ["person", "add", EMAIL, "--party", cast.COORDINATOR, "--role", "coordinator"]
     said = run(*words, "--data-dir", strict_hub.folder, "--address", address, **REQUIRED)

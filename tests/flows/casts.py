@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fill a hub's folder with parties: python -m tests.flows.casts NAME FOLDER [MORE …].
+
+Prints the parties' keys, everybody's password, and what else a story needs to know.
+"""
+
+import dataclasses
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stemtide.exercises import cast
+
+BY = {"actor": "exercise"}
+
+
+def demo(folder: Path) -> dict:
+    """Make the parties of the demo, and people of three of them."""
+    made = cast.assemble(folder)
+    roles = [
+        ("be-crisis-centre", "duty_officer"),
+        ("be-crisis-centre", "coordinator"),
+        ("big-videos", "duty_officer"),
+    ]
+    for party, role in roles:
+        add_person(f"{role}@{party}.example", party, role, made.password)
+    return dataclasses.asdict(made)
+
+
+def mail_box(folder: Path, url: str, annex: str) -> dict:
+    """Make a provider that has a mail box only, and send it an order and a referral.
+
+    url: what both are about; annex: other values of Annex I, as JSON.
+    """
+    made = cast.assemble(folder)
+    from stemtide.hub.rooms.orders.writes import orders
+    from stemtide.hub.rooms.parties.models import Party
+    from stemtide.hub.rooms.parties.reads.parties import Actor
+    from stemtide.hub.rooms.parties.writes import competences, contacts, parties
+    from stemtide.hub.rooms.referrals.writes import referrals
+    from stemtide.protocol.messages.orders import OrderIn
+    from stemtide.protocol.messages.referrals import AssessIn, SendIn
+
+    now = datetime.now(UTC)
+    provider = parties.add_party(
+        "one-person", title="One Person", kind="provider", country="FR", now=now, **BY
+    )
+    home = parties.add_party(
+        "fr-unit", title="French Unit", kind="authority", country="FR", now=now, **BY
+    )
+    competences.name_competent(home, "scrutinise", now=now, **BY)
+    for party, address in ((provider, "me@one-person.example"), (home, "tco@unit.example")):
+        contacts.add_contact_point(party, channel="mail", address=address, now=now, **BY)
+    issuer = Actor(Party.objects.get(name=cast.AUTHORITY), "person:1", "duty_officer")
+    values = json.loads(annex) | {"urls": [url], "signed_on": now.date().isoformat()}
+    body = OrderIn(
+        to="one-person",
+        annex=values,
+        emergency="An attack is under way.",
+        emergency_ground="ongoing_events",
+    )
+    order = orders.draft(body, by=issuer, now=now).id
+    orders.issue(order, by=issuer, now=now)
+    assessed = AssessIn(
+        provider="one-person",
+        url=f"{url}?part=2",
+        labels=["glorification"],
+        reason="It praises the attack.",
+    )
+    referral = referrals.refer(assessed, assessment=SendIn(), by=issuer, now=now).id
+    return dataclasses.asdict(made) | {"order": str(order), "referral": str(referral)}
+
+
+def orders(folder: Path, address: str) -> dict:
+    """Make the demo's parties, an authority in the provider's state, and people on duty at three.
+
+    address: the provider's webhook, whose secret is returned.
+    """
+    made = cast.assemble(folder)
+    from stemtide.hub.rooms.alerts.reads import deliveries
+    from stemtide.hub.rooms.parties.models import Party
+    from stemtide.hub.rooms.parties.writes import competences, contacts, parties
+
+    now = datetime.now(UTC)
+    home = parties.add_party(
+        "ie-media-commission",
+        title="Media Commission",
+        kind="authority",
+        country="IE",
+        now=now,
+        **BY,
+    )
+    for party in ("be-crisis-centre", "ie-media-commission", "big-videos"):
+        add_person(f"night@{party}.example", party, "duty_officer", made.password)
+    competences.name_competent(home, "scrutinise", now=now, **BY)
+    provider = Party.objects.get(name="big-videos")
+    point = contacts.add_contact_point(provider, channel="url", address=address, now=now, **BY)
+    secret = deliveries.secrets(point, by=provider.name, now=now)[0]
+    return dataclasses.asdict(made) | {"secret": secret}
+
+
+def add_person(email: str, party: str, role: str, password: str) -> None:
+    """Let somebody of a party sign in."""
+    from stemtide.hub.rooms.parties.models import Party
+    from stemtide.hub.rooms.parties.writes import parties
+
+    owner = Party.objects.get(name=party)
+    now = datetime.now(UTC)
+    parties.add_person(email, party=owner, role=role, password=password, now=now, **BY)
+
+
+CASTS = {make.__name__: make for make in (demo, mail_box, orders)}
+
+
+if __name__ == "__main__":
+    _, name, folder, *more = sys.argv
+    print(json.dumps(CASTS[name](Path(folder), *more)))
