@@ -75,8 +75,8 @@ def test_each_attempt_is_signed_anew_as_of_its_own_time(hub):
 @pytest.mark.parametrize("attempt", range(1, MAX_ATTEMPTS + 1))
 def test_waits_grow_to_a_day_and_are_spread_by_a_fifth(attempt):
     whole = DELAYS_S[attempt - 1]
-    least = rules.wait_before(attempt, chance=0).total_seconds()
-    most = rules.wait_before(attempt, chance=0.999999).total_seconds()
+    least = rules.wait_before(attempt, jitter=0).total_seconds()
+    most = rules.wait_before(attempt, jitter=0.999999).total_seconds()
     assert (least, round(most)) == (pytest.approx(whole * 0.8), round(whole * 1.2))
 
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks that machines register: what is new for a party, told to an address of its own."""
+"""Webhooks that machines register: events for a party, posted to its own address."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks, what is on its way to them, and how far the ledger was read."""
+"""Webhooks, their deliveries, and the position in the ledger."""
 
 from django.db import models
 
@@ -9,7 +9,7 @@ from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookSta
 
 
 class Cursor(models.Model):
-    """The one row that says up to which ledger entry events were made."""
+    """The single row that stores the ledger entry up to which events were created."""
 
     number = models.BigIntegerField(default=0)
 
@@ -18,14 +18,15 @@ class Cursor(models.Model):
 
 
 class Webhook(models.Model):
-    """One address that a party's machine registered.
+    """An address that a party's machine registered.
 
-    key:        the key that registered it, or last wrote it: it tells what that key could read, and
-                ends with it.
-    since:      ledger entries after this one are told.
-    generation: of its signing secret, which is derived and never kept.
-    oldest:     the first generation that signs beside it, until old_until.
-    failures:   attempts in a row that did not arrive, since failing_since.
+    key:        the key that registered or last changed it: the webhook gets the events that this
+    key
+                may read, and ends with it.
+    since:      only later ledger entries create events.
+    generation: of its signing secret, which is derived and never stored.
+    oldest:     the first generation that still signs, until old_until.
+    failures:   consecutive failed attempts since failing_since.
     rest_until: nothing new is tried before that.
     """
 
@@ -55,20 +56,21 @@ class Webhook(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"webhook:{self.uid}"
 
 
 class Delivery(models.Model):
-    """One event on its way to one webhook, with all that happened until it first left.
+    """An event for one webhook, which collects everything that happens until it is first sent.
 
     uid:     the same at every attempt.
     kind:    its event type.
-    spans:   of signals: feed positions, as [first, last]; what lies there is told when it leaves.
-    subjects: of all else: rows, as the ledger names them.
-    more:    how many things there are beyond those named; of signals, how many its party saw there.
-    next_at: queued, failed: when it is tried; sending: when another clock may take it over.
-    status:  of the last answer. said: what went wrong, in our own words.
+    spans:   of signals: feed positions, as [first, last]; the signals there are read when it is
+    sent.
+    subjects: of all other kinds: rows, by their names in the ledger.
+    more:    how many subjects there are beyond those; of signals, how many its party saw.
+    next_at: queued, failed: when it is tried; sending: when another scheduler may take it over.
+    status:  of the last response. said: the error, in our own words.
     """
 
     uid = models.UUIDField(unique=True)

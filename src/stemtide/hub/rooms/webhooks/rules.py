@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told to webhooks, how it is bundled, when it is tried again, and when one is given up."""
+"""Rules for webhooks: event types, bundling, retries, and when a webhook is disabled."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ QUOTA = 20
 """Webhooks of one party."""
 
 TESTS = 5
-"""Tests of one webhook that may wait at once."""
+"""Waiting tests of one webhook at most."""
 
 LEASE = timedelta(seconds=60)
-"""For how long a clock has a delivery to itself; longer than any attempt may take."""
+"""How long one scheduler holds a delivery; longer than any attempt may take."""
 
 OVERLAP = timedelta(hours=24)
 """How long the secrets before a renewal still sign beside the new one."""
@@ -27,7 +27,7 @@ SECRETS = 5
 """Secrets of one webhook that may sign at once."""
 
 FAILING_FOR = timedelta(days=3)
-"""After so long without one success a webhook is given up."""
+"""A webhook is disabled after this time without a success."""
 
 KEPT_FOR: Mapping[WebhookDeliveryState, timedelta] = {
     WebhookDeliveryState.SENT: timedelta(days=3),
@@ -35,14 +35,14 @@ KEPT_FOR: Mapping[WebhookDeliveryState, timedelta] = {
     WebhookDeliveryState.DEAD: timedelta(days=30),
     WebhookDeliveryState.STOPPED: timedelta(days=30),
 }
-"""How long the delivery log holds what is over, from when it was queued."""
+"""Retention of finished deliveries in the log, from when they were queued."""
 
 _MINUTE, _HOUR = 60, 3600
 DELAYS_S = (
     *(0, 5, 15, _MINUTE, 5 * _MINUTE, 30 * _MINUTE),
     *(2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR),
 )
-"""Before each attempt, in seconds, from the end of the one before; spread by chance.
+"""Delay before each attempt, in seconds, from the end of the one before, without jitter.
 
 source: Standard Webhooks, "Deliverability and Reliability"; 15 s and 60 s are ours, for a crisis.
 """
@@ -50,20 +50,20 @@ source: Standard Webhooks, "Deliverability and Reliability"; 15 s and 60 s are o
 MAX_ATTEMPTS = len(DELAYS_S)
 
 _LONGEST_REST = 4
-"""The index in DELAYS_S beyond which a webhook as a whole does not rest."""
+"""The highest index in DELAYS_S that is used for the pause of a whole webhook."""
 
 MAX_SPANS = 50
 MAX_SUBJECTS = 100
-"""Of what one event keeps, so that its body stays below the 20 kB of Standard Webhooks."""
+"""Limits of one event, so that its body stays below the 20 kB of Standard Webhooks."""
 
 WAITING = frozenset({WebhookDeliveryState.QUEUED, WebhookDeliveryState.FAILED})
-"""States in which a delivery still has to leave."""
+"""States of deliveries that still have to be sent."""
 
 _RETRIED = frozenset({WebhookDeliveryState.DEAD, WebhookDeliveryState.STOPPED})
 
 
 class Why(StrEnum):
-    """Why a webhook was given up."""
+    """Reasons for disabling a webhook."""
 
     GONE = "gone"
     FAILING = "failing"
@@ -75,7 +75,7 @@ REASONS: Mapping[Why, str] = {
     Why.FAILING: "nothing arrived there for three days: mend its receiver, test it, resume it",
     Why.KEY: "the key that looked after it was revoked or has expired: resume it with another one",
 }
-"""The same in words, with the remedy. Machines read English."""
+"""Texts of the reasons, with the remedy, in English for machines."""
 
 SIGNALS: Mapping[str, EventType] = {
     "signal.shared": EventType.SIGNAL_SHARED,
@@ -86,26 +86,26 @@ SIGNALS: Mapping[str, EventType] = {
     "signal.withdrawn": EventType.SIGNAL_WITHDRAWN,
     "signals.expired": EventType.SIGNAL_EXPIRED,
 }
-"""Ledger kinds that move signals in the feed, and what they are told as."""
+"""Event types by ledger kinds that move signals in the feed."""
 
 CRISES: Mapping[str, EventType] = {
     event_type.value: event_type
     for event_type in EventType
     if event_type.value.startswith("crisis.")
 }
-"""Ledger kinds that are told to whoever may see the crisis."""
+"""Event types by ledger kinds that go to every party that may see the crisis."""
 
 _APART = frozenset({*SIGNALS.values(), *CRISES.values(), EventType.WEBHOOK_TEST})
 
 ADDRESSED: Mapping[str, EventType] = {
     event_type.value: event_type for event_type in EventType if event_type not in _APART
 }
-"""Ledger kinds that are told to the parties that their alert is for (alerts/rules_kinds.py)."""
+"""Event types by ledger kinds that go to the addressees of their alert (alerts/rules_kinds.py)."""
 
 
 @dataclass(slots=True)
 class Bundle:
-    """What one event tells of, as it grows until it first leaves. Its meaning: models.Delivery."""
+    """The content of an event, which grows until it is first sent. Fields as in models.Delivery."""
 
     happened_at: datetime
     spans: list[list[int]] = field(default_factory=list)
@@ -113,9 +113,9 @@ class Bundle:
     more: int = 0
 
     def add_span(self, first: int, last: int, *, at: datetime) -> None:
-        """Take in feed positions, which come after all that are there already.
+        """Add feed positions, which must come after all present ones.
 
-        Beyond MAX_SPANS the last one grows over what lies between: readers then follow the feed.
+        Beyond MAX_SPANS the last span grows over the gap: readers then follow the feed.
         """
         self.happened_at = max(self.happened_at, at)
         if self.spans and (first <= self.spans[-1][1] + 1 or len(self.spans) >= MAX_SPANS):
@@ -124,7 +124,7 @@ class Bundle:
             self.spans.append([first, last])
 
     def add_subject(self, ref: str, *, at: datetime) -> None:
-        """Take in a row; beyond MAX_SUBJECTS it is counted only."""
+        """Add a row; beyond MAX_SUBJECTS it is only counted."""
         self.happened_at = max(self.happened_at, at)
         if ref in self.subjects:
             return
@@ -134,7 +134,7 @@ class Bundle:
             self.more += 1
 
     def add(self, other: "Bundle") -> None:
-        """Take in all that came later."""
+        """Add a later bundle."""
         for first, last in other.spans:
             self.add_span(first, last, at=other.happened_at)
         for ref in other.subjects:
@@ -143,20 +143,20 @@ class Bundle:
 
 
 def span_of(detail: Mapping[str, object]) -> tuple[int, int] | None:
-    """The feed positions that a ledger entry names; None where it moved nothing."""
+    """Return the feed positions in a ledger entry; None if it moved nothing."""
     first = detail.get("first", detail.get("position"))
     last = detail.get("last", first)
     return (first, last) if isinstance(first, int) and isinstance(last, int) else None
 
 
 def wants(patterns: Iterable[str], kind: EventType) -> bool:
-    """Whether event types that were asked for name this one."""
+    """Whether the requested event types include this one."""
     thing = kind.value.partition(".")[0]
     return any(pattern in {"*", f"{thing}.*", kind.value} for pattern in patterns)
 
 
 def scope_of(kind: EventType) -> Scope | None:
-    """What a key must be allowed to read to be told this; None where any key is."""
+    """Return the scope that a key needs for this event type; None if any key will do."""
     if kind is EventType.WEBHOOK_TEST:
         return None
     is_request = kind in ADDRESSED.values() and kind is not EventType.PARTICIPANT_INVITED
@@ -164,37 +164,37 @@ def scope_of(kind: EventType) -> Scope | None:
 
 
 def may_tell(kind: EventType, *, scopes: Collection[str]) -> bool:
-    """Whether a key with these scopes is told an event: no more than it could read."""
+    """Whether a key with these scopes gets an event: only if it could read the content."""
     scope = scope_of(kind)
     return scope is None or scope in scopes
 
 
 def check_types(patterns: Sequence[str], *, scopes: Collection[str]) -> None:
-    """Event types that are asked for exist, and the key could read them.
+    """Refuse event types that do not exist, or that the key may not read.
 
-    "*" and "signal.*" ask for what the key may read; a single one that it may not is refused.
+    Patterns like "*" and "signal.*" select only readable types; a single forbidden one is refused.
     """
     for pattern in patterns:
-        named = [kind for kind in EventType if wants([pattern], kind)]
-        if not named:
+        matching = [kind for kind in EventType if wants([pattern], kind)]
+        if not matching:
             raise InvalidError(
                 "event_types",
                 "there is no event {one}: see the list in docs/use/connect/webhooks.md",
                 one=pattern,
             )
-        if "*" not in pattern and not may_tell(named[0], scopes=scopes):
+        if "*" not in pattern and not may_tell(matching[0], scopes=scopes):
             raise NotAllowedError(
                 "a key without the scope {scope} is not told {one}: ask for another key, or leave"
                 " it out",
-                scope=scope_of(named[0]),
+                scope=scope_of(matching[0]),
                 one=pattern,
             )
 
 
 def check_look_after(role: Role | None) -> None:
-    """Administrators and coordinators look after webhooks, as after the keys that register them.
+    """Refuse to manage webhooks for roles other than administrators and coordinators.
 
-    None: a machine, whose key's scope said that it may.
+    None: a machine, whose key's scope was checked.
     """
     if role is not None and role not in MANAGING_ROLES:
         raise NotAllowedError(
@@ -204,7 +204,7 @@ def check_look_after(role: Role | None) -> None:
 
 
 def check_key(*, revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> None:
-    """A person leaves a webhook with its key, which must be one that still opens something."""
+    """Refuse to leave a webhook with a revoked or expired key."""
     if revoked_at is not None or (expires_at is not None and expires_at <= now):
         raise ConflictError(
             "the key that looks after it holds no more: resume it with another one, by"
@@ -213,7 +213,7 @@ def check_key(*, revoked_at: datetime | None, expires_at: datetime | None, now: 
 
 
 def check_quota(count: int) -> None:
-    """A party has so many webhooks and no more. count: those it has."""
+    """Refuse a webhook beyond the party's quota. count: of its present ones."""
     if count >= QUOTA:
         raise ConflictError(
             "your party has {count} webhooks, as many as it may: remove one first", count=count
@@ -221,12 +221,12 @@ def check_quota(count: int) -> None:
 
 
 def oldest_signing(generation: int, *, oldest: int, until: datetime | None, now: datetime) -> int:
-    """The first generation of a secret that signs now. oldest: signs until that time."""
+    """Return the first generation of a secret that signs now. oldest: signs until that time."""
     return oldest if until is not None and until > now else generation
 
 
 def check_renewal(signing: int, *, until: datetime | None) -> None:
-    """Secrets do not pile up. signing: those that sign now, the last of the old ones until then."""
+    """Refuse a renewal while too many secrets are valid. until: when the old ones retire."""
     if signing >= SECRETS:
         raise ConflictError(
             "{signing} secrets of this webhook sign already: renew it after {until:%H:%M} UTC",
@@ -236,7 +236,7 @@ def check_renewal(signing: int, *, until: datetime | None) -> None:
 
 
 def check_test(waiting: int) -> None:
-    """Tests that nobody took do not pile up. waiting: those of this webhook."""
+    """Refuse a test while too many of this webhook's tests are waiting."""
     if waiting >= TESTS:
         raise ConflictError(
             "{waiting} tests of this webhook wait to be delivered: mend its receiver first",
@@ -245,7 +245,7 @@ def check_test(waiting: int) -> None:
 
 
 def check_again(state: WebhookDeliveryState, *, webhook: WebhookState) -> None:
-    """What was given up is tried again, at a webhook that is called."""
+    """Refuse to retry a delivery that was not given up, or whose webhook is not active."""
     if state not in _RETRIED:
         raise ConflictError(
             "this delivery is {state}: only a dead or stopped one is tried again", state=state
@@ -254,15 +254,16 @@ def check_again(state: WebhookDeliveryState, *, webhook: WebhookState) -> None:
         raise ConflictError("its webhook is {webhook}: resume it first", webhook=webhook)
 
 
-def wait_before(attempt: int, *, chance: float) -> timedelta:
-    """How long to wait before an attempt, 1 being the first.
+def wait_before(attempt: int, *, jitter: float) -> timedelta:
+    """Return the wait before an attempt, 1 being the first.
 
-    chance: 0 ≤ chance < 1, drawn by the caller: the wait lies between four fifths and six fifths of
-            its step, so that a receiver that comes back is not met by everybody at once.
+    jitter: 0 ≤ jitter < 1, drawn by the caller: the wait is between four fifths and six fifths of
+    its
+            step, so that a receiver that comes back is not called by everybody at once.
     """
-    return timedelta(seconds=DELAYS_S[attempt - 1] * (0.8 + 0.4 * chance))
+    return timedelta(seconds=DELAYS_S[attempt - 1] * (0.8 + 0.4 * jitter))
 
 
-def rest_after(failures: int, *, chance: float) -> timedelta:
-    """How long a webhook as a whole is left alone after so many failures in a row."""
-    return wait_before(min(failures, _LONGEST_REST) + 1, chance=chance)
+def rest_after(failures: int, *, jitter: float) -> timedelta:
+    """Return how long a webhook is not called after so many consecutive failures."""
+    return wait_before(min(failures, _LONGEST_REST) + 1, jitter=jitter)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Takes deliveries that are due to their webhooks: outside every transaction, in a few threads."""
+"""Send due deliveries to their webhooks, in a few threads outside every transaction."""
 
 import logging
 from collections.abc import Callable
@@ -17,16 +17,17 @@ from stemtide.hub.rooms.webhooks.writes.deliveries import Taken
 log = logging.getLogger(__name__)
 
 THREADS = 8
-"""Deliveries that are under way at once, apart from those of alerts."""
+"""Deliveries in progress at once, apart from those of alerts."""
 
 TIMEOUT_S = 15.0
-"""How long all of one attempt may take, from the first connection to the end of the answer."""
+"""Longest duration of one attempt, from connecting to the end of the response."""
 
 
 class Calling:
-    """Calls what is due, a few at a time; who starts it never waits for a receiver.
+    """Sender of due deliveries, a few at a time; its caller never waits for a receiver.
 
-    now, chance: the clock and the dice, of the door that made it. home: the hub's own address.
+    now, chance: the clock and the random numbers, injected by the caller. home: the hub's own
+    address.
     """
 
     def __init__(
@@ -45,50 +46,50 @@ class Calling:
         self._crew: Crew[Taken] = Crew(self.call, threads=threads, name="webhooks")
 
     def start_due(self, now: datetime) -> int:
-        """Begin with as many due deliveries as there are free threads; returns how many."""
+        """Start as many due deliveries as there are free threads; return how many."""
         free = self._crew.free
         if free <= 0:
             return 0
-        taken = writes_sending.claim_due(now, limit=free)
-        self._crew.start(taken)
-        return len(taken)
+        claimed = writes_sending.claim_due(now, limit=free)
+        self._crew.start(claimed)
+        return len(claimed)
 
     def settle(self) -> None:
-        """Wait for what is under way: tests and the end of the process."""
+        """Wait for deliveries in progress: for tests and at the end of the process."""
         self._crew.settle()
 
     def close(self) -> None:
-        """End, after what is under way; what is not sent stays due."""
+        """Stop after the deliveries in progress; unsent ones stay due."""
         self._crew.close()
 
-    def call(self, taken: Taken) -> Verdict | None:
-        """Try one delivery, and note what became of it; None where nothing was left to tell."""
-        verdict = self._try(taken)
-        writes_sending.note(taken, verdict=verdict, chance=self._chance(), now=self._now())
+    def call(self, claimed: Taken) -> Verdict | None:
+        """Make one delivery attempt and record its result; None if nothing was left to tell."""
+        verdict = self._try(claimed)
+        writes_sending.note(claimed, verdict=verdict, chance=self._chance(), now=self._now())
         return verdict
 
-    def _try(self, taken: Taken) -> Verdict | None:
-        """Try one delivery; what goes wrong unexpectedly is a failure like others."""
+    def _try(self, claimed: Taken) -> Verdict | None:
+        """Make one delivery attempt; an unexpected exception counts as a failed attempt."""
         try:
-            return self._post(taken)
+            return self._post(claimed)
         except Exception:
-            log.exception("delivery %s failed inside the hub", taken.delivery)
+            log.exception("delivery %s failed inside the hub", claimed.delivery)
             return Verdict(Fate.FAILED, "the hub itself failed; its operator finds why in its log")
 
-    def _post(self, taken: Taken) -> Verdict | None:
-        """Make the event as its party may see it now, and post it."""
+    def _post(self, claimed: Taken) -> Verdict | None:
+        """Build the event as its party may see it now, and post it."""
         rows = Delivery.objects.select_related("webhook__party", "webhook__key")
-        row = rows.filter(uid=taken.delivery).first()
+        row = rows.filter(uid=claimed.delivery).first()
         if row is None:
             return None
         now = self._now()
-        made = reads_events.call(row, by=writes_sending.CLOCK, home=self._home, now=now)
-        if made is None:
+        request = reads_events.call(row, by=writes_sending.CLOCK, home=self._home, now=now)
+        if request is None:
             return None
         return post(
-            made.url,
-            content=made.content,
-            headers=made.headers,
+            request.url,
+            content=request.content,
+            headers=request.headers,
             loopback=self._loopback,
             timeout_s=TIMEOUT_S,
             now=now,
@@ -96,7 +97,7 @@ class Calling:
 
 
 def calling_of_settings(*, now: Callable[[], datetime], chance: Callable[[], float]) -> Calling:
-    """How this hub calls, as its settings say."""
+    """Return a sender with the hub's settings."""
     return Calling(
         home=settings.HUB_ADDRESS, loopback=settings.WEBHOOK_LOOPBACK, now=now, chance=chance
     )

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom an event is told to, and what it says: asked when it is made, and again when it leaves.
+"""Decide which webhooks get an event, and build its content when it is sent.
 
-1 An entry of the ledger is told to webhooks whose party may know of it: whose rules those are is
-  the room's that the entry comes from, or for requests that of their alerts.
-2 When an event leaves, it names what its party may see at that moment, and nothing else: what was
-  withdrawn, or is out of its sight by now, is left out. What has nothing left to tell is moot.
-3 A body is thin: ids and where to read them, so that what it says needs a key to be read.
+1 A ledger entry goes to webhooks whose party may know of it. The rules are those of the entry's
+  room, or for requests those of their alerts.
+2 When an event is sent, it names only rows that its party may see at that moment: withdrawn or
+  hidden ones are left out. An event with nothing left is moot.
+3 A body is thin: ids and links, so that a key is needed to read the content.
 """
 
 import json
@@ -41,7 +41,7 @@ from stemtide.protocol.messages.webhooks import EventType, WebhookState
 CLOCK = "clock"
 
 MAX_THINGS = 100
-"""Named in one body: with a hub's address of usual length it stays below 20 kB."""
+"""Rows named in one body, which stays below 20 kB with a hub address of usual length."""
 
 _API = "/api/v1"
 
@@ -49,12 +49,12 @@ _STATE_OF = {
     EventType.SIGNAL_WITHDRAWN: SignalState.WITHDRAWN,
     EventType.SIGNAL_EXPIRED: SignalState.EXPIRED,
 }
-"""Of the signals that an event tells of; the others tell of live ones."""
+"""The state of an event's signals; all other events are about live ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One attempt, with all that it takes. headers: signed, and those of a CloudEvent."""
+    """One attempt with its request. headers: signature and CloudEvent."""
 
     delivery: UUID
     attempt: int
@@ -64,31 +64,33 @@ class Call:
 
 
 def call(row: Delivery, *, by: str, home: str, now: datetime) -> Call | None:
-    """What leaves for a delivery now; None where its party may see none of it any more.
+    """Return the request for a delivery now; None if its party may no longer see any of it.
 
-    row: with its webhook, party and key. home: the hub's own address, "" where it does not know it.
+    row: with its webhook, party and key. home: the hub's own address, "" if unknown.
     """
     hook, kind = row.webhook, EventType(row.kind)
-    facts = _facts(row, kind=kind, home=home)
-    if facts is None:
+    fields = _facts(row, kind=kind, home=home)
+    if fields is None:
         return None
-    whole = {"type": kind.value, "timestamp": row.happened_at.isoformat(), "data": facts}
-    text = json.dumps(whole, ensure_ascii=False, separators=(",", ":"))
-    name = str(row.uid)
+    event = {"type": kind.value, "timestamp": row.happened_at.isoformat(), "data": fields}
+    text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+    delivery_id = str(row.uid)
     source = f"{home}{_API}/webhooks/{hook.uid}"
-    signed = webhooks.sign(name, text, secrets=reads.secrets(hook, by=by, now=now), at=now)
-    told = webhooks.event(name, kind.value, source=source, happened_at=row.happened_at)
+    signed = webhooks.sign(delivery_id, text, secrets=reads.secrets(hook, by=by, now=now), at=now)
+    event_headers = webhooks.event(
+        delivery_id, kind.value, source=source, happened_at=row.happened_at
+    )
     return Call(
         delivery=row.uid,
         attempt=row.attempts,
         url=hook.url,
         content=text.encode(),
-        headers={**signed, **told},
+        headers={**signed, **event_headers},
     )
 
 
-def listening(*, by: str) -> list[Webhook]:  # noqa: ARG001  # the clock, which asks of each what it may know
-    """The webhooks that are told of what happens now."""
+def listening(*, by: str) -> list[Webhook]:  # noqa: ARG001  # the scheduler, which checks access for each
+    """Return the active webhooks."""
     rows = Webhook.objects.filter(state=WebhookState.ACTIVE)
     return list(rows.select_related("party", "key").order_by("pk"))
 
@@ -97,85 +99,89 @@ def may_know(
     entry: EntryRow,
     hooks: Iterable[Webhook],
     *,
-    told: Callable[[], list[Party]],
-    by: str,  # noqa: ARG001  # the clock, for every party
+    addressed_parties: Callable[[], list[Party]],
+    by: str,  # noqa: ARG001  # the scheduler, for every party
 ) -> list[Webhook]:
-    """Those of some webhooks whose party an entry is told to.
+    """Return those webhooks whose party may know of an entry.
 
-    told: the parties that the entry is for, asked where it is addressed.
+    addressed_parties: returns the entry's addressees; called only for addressed kinds.
     """
     if entry.kind in rules.SIGNALS:
-        return list(hooks)  # which of its signals each may see is one question for many entries
+        return list(hooks)  # access to its signals is checked once for many entries
     if entry.kind in rules.ADDRESSED:
-        names = {party.pk for party in told()}
+        names = {party.pk for party in addressed_parties()}
         return [hook for hook in hooks if hook.party_id in names]
     uid = UUID(entry.subject.partition(":")[2])
     return [hook for hook in hooks if _may_see_crisis(uid, viewer=hook.party)]
 
 
 def addressees(entry: EntryRow, *, by: str) -> list[Party]:
-    """The parties that an addressed entry is for: those that its alerts are for."""
+    """Return the parties that an addressed entry is for, which are those of its alerts."""
     matter = reads_addressees.matter(entry, by=by)
-    told = [
+    parties = [
         party
         for kind in RAISES.get(entry.kind, ())
         for party in reads_addressees.addressees(matter, rule=EVERY_KIND[kind], by=by)
     ]
-    return list({party.pk: party for party in told}.values())
+    return list({party.pk: party for party in parties}.values())
 
 
 def shown(
     spans: Iterable[list[int]], *, kind: EventType, exercise: bool, party: Party
 ) -> tuple[list[list[int]], int]:
-    """Feed positions, from the first to the last signal there that a party may see, and how many.
+    """Return spans narrowed to the signals that a party may see, and the number of these.
 
-    A span without any is left out: neither its length nor its place is told.
+    Spans without visible signals are left out, which hides their length and place.
     """
-    found: list[list[int]] = []
+    visible_spans: list[list[int]] = []
     count = 0
     for span in spans:
-        some = _signals([span], kind=kind, exercise=exercise, party=party)
-        facts = some.aggregate(first=Min("position"), last=Max("position"), count=Count("pk"))
-        if facts["count"]:
-            found.append([facts["first"], facts["last"]])
-            count += facts["count"]
-    return found, count
+        signals = _signals([span], kind=kind, exercise=exercise, party=party)
+        aggregates = signals.aggregate(
+            first=Min("position"), last=Max("position"), count=Count("pk")
+        )
+        if aggregates["count"]:
+            visible_spans.append([aggregates["first"], aggregates["last"]])
+            count += aggregates["count"]
+    return visible_spans, count
 
 
 def _facts(row: Delivery, *, kind: EventType, home: str) -> dict[str, Any] | None:
-    """What an event says beside its type and time; None where there is nothing left to say."""
-    facts: dict[str, Any] = {
+    """Return an event's data besides type and time; None if nothing is left to tell."""
+    fields: dict[str, Any] = {
         "webhook": str(row.webhook.uid),
         "hub": home or None,
         "exercise": row.exercise,
     }
     if kind is EventType.WEBHOOK_TEST:
-        return facts
+        return fields
     if not rules.may_tell(kind, scopes=row.webhook.key.scopes):
         return None
     if row.spans:
-        return _of_signals(row, kind=kind, facts=facts)
+        return _of_signals(row, kind=kind, fields=fields)
     party = row.webhook.party
-    things = [one for ref in row.subjects if (one := _thing(ref, viewer=party))]
+    things = [thing for ref in row.subjects if (thing := _thing(ref, viewer=party))]
     if not things:
         return None
-    return {**facts, "count": len(things) + row.more, "things": things}
+    return {**fields, "count": len(things) + row.more, "things": things}
 
 
-def _of_signals(row: Delivery, *, kind: EventType, facts: dict[str, Any]) -> dict[str, Any] | None:
-    """What an event of signals says. Where they are too many to name, the feed after it does."""
-    found = _signals(row.spans, kind=kind, exercise=row.exercise, party=row.webhook.party)
-    count = found.count()
+def _of_signals(row: Delivery, *, kind: EventType, fields: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the data of an event of signals; too many to list are linked in the feed."""
+    signals = _signals(row.spans, kind=kind, exercise=row.exercise, party=row.webhook.party)
+    count = signals.count()
     if not count:
         return None
-    named = found.order_by("position").values_list("uid", "position") if count <= MAX_THINGS else ()
+    listed = (
+        signals.order_by("position").values_list("uid", "position") if count <= MAX_THINGS else ()
+    )
     after, until = row.spans[0][0] - 1, row.spans[-1][1]
     return {
-        **facts,
+        **fields,
         "count": count,
         "things": [
             {"thing": "signal", "id": str(uid), "position": at, "href": f"{_API}/signals/{uid}"}
-            for uid, at in named
+            for uid, at in listed
         ],
         "after": after,
         "until": until,
@@ -186,13 +192,13 @@ def _of_signals(row: Delivery, *, kind: EventType, facts: dict[str, Any]) -> dic
 def _signals(
     spans: Iterable[list[int]], *, kind: EventType, exercise: bool, party: Party
 ) -> QuerySet[Signal]:
-    """The signals at some feed positions that a party may see, as they stand now.
+    """Return the signals at these feed positions that a party may see, in their present state.
 
-    A signal that changed since stands elsewhere in the feed, where a later event tells of it.
+    A signal that changed since has a later position, and a later event.
     """
-    there = reduce(or_, (Q(position__gte=first, position__lte=last) for first, last in spans))
+    positions = reduce(or_, (Q(position__gte=first, position__lte=last) for first, last in spans))
     state = _STATE_OF.get(kind, SignalState.LIVE)
-    return Signal.objects.filter(there, visible(party), state=state, exercise=exercise)
+    return Signal.objects.filter(positions, visible(party), state=state, exercise=exercise)
 
 
 def _may_see_crisis(uid: UUID, *, viewer: Party) -> bool:
@@ -201,7 +207,7 @@ def _may_see_crisis(uid: UUID, *, viewer: Party) -> bool:
 
 
 def _thing(ref: str, *, viewer: Party) -> dict[str, str] | None:
-    """A row as an event names it; None where the viewer may not see it, now."""
+    """Return a row as named in an event; None if the viewer may not see it now."""
     thing, _, name = ref.partition(":")
     uid = UUID(name)
     if not _SEEN[thing](uid, viewer):
@@ -210,7 +216,7 @@ def _thing(ref: str, *, viewer: Party) -> dict[str, str] | None:
 
 
 def _sees(find: Callable[[], object]) -> bool:
-    """Whether a room finds something for its viewer."""
+    """Whether a room finds a row for its viewer."""
     try:
         find()
     except NotFoundError:
@@ -224,7 +230,7 @@ def _sees_batch(uid: UUID, viewer: Party) -> bool:
 
 
 def _sees_information(uid: UUID, viewer: Party) -> bool:
-    """Whether a provider was told what is told before a first order."""
+    """Whether a provider was sent this information before a first order."""
     return Information.objects.filter(uid=uid, sent_to=viewer).exists()
 
 
@@ -237,7 +243,7 @@ _SEEN: Mapping[str, Callable[[UUID, Party], bool]] = {
     "information": _sees_information,
     "scrutiny": lambda uid, viewer: decisions.was_sent(uid, viewer=viewer),
 }
-"""Whether a party may see a row, by what stands before the colon of its name in the ledger."""
+"""Checks whether a party may see a row, by the type in its ledger name."""
 
 _PLACES: Mapping[str, str] = {
     "crisis": "/crises/{}",
@@ -248,4 +254,4 @@ _PLACES: Mapping[str, str] = {
     "information": "/order-information",
     "scrutiny": "/scrutiny-decisions",
 }
-"""Where each is read."""
+"""API paths by type."""

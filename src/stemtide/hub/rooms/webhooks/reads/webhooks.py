@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of webhooks: those of a party, their delivery log, their signing secrets."""
+"""Read a party's webhooks, their delivery logs, and their signing secrets."""
 
 from datetime import datetime
 from uuid import UUID
@@ -28,12 +28,12 @@ _ON_ITS_WAY = (*rules.WAITING, WebhookDeliveryState.SENDING)
 
 
 def webhooks(*, viewer: Party) -> list[WebhookOut]:
-    """A party's webhooks, the oldest first."""
+    """Return a party's webhooks, the oldest first."""
     return [describe(row, viewer=viewer) for row in _counted(Webhook.objects.filter(party=viewer))]
 
 
 def webhook(uid: UUID, *, viewer: Party) -> WebhookOut:
-    """One webhook.
+    """Return one webhook.
 
     raises: NotFoundError, also for another party's.
     """
@@ -41,7 +41,7 @@ def webhook(uid: UUID, *, viewer: Party) -> WebhookOut:
 
 
 def find(uid: UUID, *, viewer: Party) -> Webhook:
-    """The row of a webhook, for writes, with its counts.
+    """Return the row of a webhook with its counts, for writes.
 
     raises: NotFoundError, also for another party's.
     """
@@ -51,8 +51,8 @@ def find(uid: UUID, *, viewer: Party) -> Webhook:
     return row
 
 
-def find_delivery(uid: UUID, *, webhook: Webhook, viewer: Party) -> Delivery:  # noqa: ARG001  # find() said for whom
-    """The row of a delivery to a webhook that was found.
+def find_delivery(uid: UUID, *, webhook: Webhook, viewer: Party) -> Delivery:  # noqa: ARG001  # find() checked access
+    """Return the row of a delivery to a webhook.
 
     raises: NotFoundError.
     """
@@ -72,26 +72,26 @@ def deliveries(
     before: UUID | None = None,
     limit: int = MAX_PAGE,
 ) -> WebhookDeliveriesOut:
-    """The delivery log of a webhook, the latest first. before: where the page before it ended.
+    """Return a page of a webhook's delivery log, latest first. before: last id of the page before.
 
     raises: NotFoundError.
     """
     row = find(uid, viewer=viewer)
-    found = Delivery.objects.filter(webhook=row)
+    matching = Delivery.objects.filter(webhook=row)
     if before is not None:
-        found = found.filter(pk__lt=find_delivery(before, webhook=row, viewer=viewer).pk)
+        matching = matching.filter(pk__lt=find_delivery(before, webhook=row, viewer=viewer).pk)
     if state is not None:
-        found = found.filter(state=state)
+        matching = matching.filter(state=state)
     size = max(1, min(limit, MAX_PAGE))
-    rows = list(found[: size + 1])
-    page = [describe_delivery(one, viewer=viewer) for one in rows[:size]]
+    rows = list(matching[: size + 1])
+    page = [describe_delivery(delivery, viewer=viewer) for delivery in rows[:size]]
     return WebhookDeliveriesOut(
         deliveries=page, next=page[-1].id if len(rows) > size and page else None
     )
 
 
-def describe_delivery(row: Delivery, *, viewer: Party) -> WebhookDeliveryOut:  # noqa: ARG001  # find() said for whom
-    """A delivery as its party reads it."""
+def describe_delivery(row: Delivery, *, viewer: Party) -> WebhookDeliveryOut:  # noqa: ARG001  # find() checked access
+    """Return a delivery in its wire format."""
     state = WebhookDeliveryState(row.state)
     return WebhookDeliveryOut(
         id=row.uid,
@@ -110,23 +110,23 @@ def describe_delivery(row: Delivery, *, viewer: Party) -> WebhookDeliveryOut:  #
     )
 
 
-def secrets(row: Webhook, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # whoever is shown them was asked before
-    """The secrets that sign for a webhook now, the latest first, as "whsec_…".
+def secrets(row: Webhook, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # the caller has checked access
+    """Return the secrets that sign for a webhook now, the latest first, as "whsec_…".
 
-    They are derived from the hub's own secret and kept nowhere: a copy of the database signs
-    nothing. While the hub still knows its old secret, what was derived from that signs as well.
+    They are derived from the hub's own secret and never stored, so a copy of the database cannot
+    sign. While the hub knows its old secret, secrets derived from that sign as well.
     """
     oldest = rules.oldest_signing(row.generation, oldest=row.oldest, until=row.old_until, now=now)
     roots = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
     return tuple(
-        derived_secret(root, f"stemtide.webhooks.signing:{row.uid}:{one}")
-        for one in range(row.generation, oldest - 1, -1)
+        derived_secret(root, f"stemtide.webhooks.signing:{row.uid}:{generation}")
+        for generation in range(row.generation, oldest - 1, -1)
         for root in roots
     )
 
 
 def _counted(rows: QuerySet[Webhook]) -> QuerySet[Webhook]:
-    """Webhooks with their key, and what is on its way to them and dead."""
+    """Annotate webhooks with their key, and the numbers of waiting and dead deliveries."""
     dead = Q(deliveries__state=WebhookDeliveryState.DEAD)
     return rows.select_related("party", "key").annotate(
         waiting=Count("deliveries", filter=Q(deliveries__state__in=_ON_ITS_WAY)),
@@ -134,8 +134,8 @@ def _counted(rows: QuerySet[Webhook]) -> QuerySet[Webhook]:
     )
 
 
-def describe(row: Webhook, *, viewer: Party) -> WebhookOut:  # noqa: ARG001  # find() said for whom
-    """A webhook as its party reads it; it was found with its counts."""
+def describe(row: Webhook, *, viewer: Party) -> WebhookOut:  # noqa: ARG001  # find() checked access
+    """Return a webhook, which was read with its counts, in its wire format."""
     return WebhookOut(
         id=row.uid,
         url=row.url,

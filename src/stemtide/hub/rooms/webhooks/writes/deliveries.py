@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of deliveries: take what is due, note what became of it, retry, give up, forget.
+"""Write deliveries to webhooks: claim due ones, record results; disable webhooks.
 
-A delivery is taken by one clock: the row count of a conditional UPDATE says which. It is sent
-outside every transaction, then noted. A clock that dies in between leaves the row at `sending`
-until its lease is over; then it is sent again under the same id. So receivers get an event at least
-once, and tell repeats by its id. One webhook has one delivery under way at most, and first attempts
-go in the order of what happened; what failed comes when its wait is over.
+One scheduler claims a delivery: the row count of a conditional UPDATE decides which. The delivery
+is sent outside every transaction, then its result is recorded. If the scheduler dies in between,
+the row stays `sending` until its lease ends; then it is sent again under the same id. So receivers
+get an event at least once, and detect repeats by its id.
 """
 
 from dataclasses import dataclass
@@ -30,54 +29,54 @@ OF_A_PARTY = 2
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A delivery that a clock has to itself. attempt: 1 for the first."""
+    """A delivery that a scheduler has claimed. attempt: 1 for the first."""
 
     delivery: UUID
     attempt: int
 
 
 def claim_due(now: datetime, *, limit: int) -> list[Taken]:
-    """Take deliveries that are due, each by one clock alone; well-behaved receivers first."""
+    """Claim due deliveries, each for one scheduler only; reliable receivers first."""
     busy = Delivery.objects.filter(state=WebhookDeliveryState.SENDING, next_at__gt=now)
     under_way = busy.order_by().values_list("webhook__party").annotate(Count("pk"))
     counts: dict[int, int] = dict(under_way)
     rows = _due(now).exclude(Exists(busy.filter(webhook=OuterRef("webhook"))))
     rows = rows.order_by("webhook__failures", "next_at", "pk")
-    taken: list[Taken] = []
+    claimed: list[Taken] = []
     hooks: set[int] = set()
-    while len(taken) < limit:
-        # One at a time: else what one party has waiting would fill all that is looked at, and a
-        # party that makes much to wait, and answers at once, would go first at every tick.
-        full = [party for party, count in counts.items() if count >= OF_A_PARTY]
-        row = rows.exclude(webhook__party__in=full).exclude(webhook__in=hooks).first()
+    while len(claimed) < limit:
+        # One at a time: otherwise one party's deliveries could fill the batch, and a party with
+        # many deliveries and fast responses would go first at every tick.
+        at_limit = [party for party, count in counts.items() if count >= OF_A_PARTY]
+        row = rows.exclude(webhook__party__in=at_limit).exclude(webhook__in=hooks).first()
         if row is None:
             break
         hooks.add(row.webhook_id)
         if _take(row, now=now):
-            taken.append(Taken(row.uid, row.attempts))
+            claimed.append(Taken(row.uid, row.attempts))
             party = row.webhook.party_id
             counts[party] = counts.get(party, 0) + 1
-    return taken
+    return claimed
 
 
 def _due(now: datetime) -> QuerySet[Delivery]:
-    """What may leave now: to webhooks that are active and do not rest; tests in any case."""
+    """Return due deliveries to webhooks that are active and may be called, and all due tests."""
     is_open = Q(webhook__state=WebhookState.ACTIVE) & (
         Q(webhook__rest_until=None) | Q(webhook__rest_until__lte=now)
     )
     states = (*rules.WAITING, WebhookDeliveryState.SENDING)
-    found = Delivery.objects.filter(state__in=states, next_at__lte=now)
-    return found.filter(is_open | Q(kind=EventType.WEBHOOK_TEST)).select_related("webhook")
+    due = Delivery.objects.filter(state__in=states, next_at__lte=now)
+    return due.filter(is_open | Q(kind=EventType.WEBHOOK_TEST)).select_related("webhook")
 
 
 def _take(row: Delivery, *, now: datetime) -> bool:
-    """Try to be the one that sends a delivery."""
-    same = Delivery.objects.filter(
+    """Try to claim a delivery; return whether it worked."""
+    unchanged = Delivery.objects.filter(
         pk=row.pk, state=row.state, attempts=row.attempts, next_at=row.next_at
     )
     row.attempts += 1
     return bool(
-        same.update(
+        unchanged.update(
             state=WebhookDeliveryState.SENDING,
             attempts=row.attempts,
             next_at=now + rules.LEASE,
@@ -87,17 +86,17 @@ def _take(row: Delivery, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def note(taken: Taken, *, verdict: Verdict | None, chance: float, now: datetime) -> bool:
-    """Write down what became of an attempt; False where another clock has taken it over.
+def note(claimed: Taken, *, verdict: Verdict | None, chance: float, now: datetime) -> bool:
+    """Record the result of an attempt; return False if another scheduler has taken it over.
 
-    verdict: None where there was nothing left to tell, and nothing was sent.
+    verdict: None if nothing was left to tell, and nothing was sent.
     chance: spreads the waits, 0 ≤ chance < 1.
     """
     ledger.take_turn()
-    same = Delivery.objects.filter(
-        uid=taken.delivery, state=WebhookDeliveryState.SENDING, attempts=taken.attempt
+    sending = Delivery.objects.filter(
+        uid=claimed.delivery, state=WebhookDeliveryState.SENDING, attempts=claimed.attempt
     )
-    row = same.select_related("webhook__party").first()
+    row = sending.select_related("webhook__party").first()
     if row is None:  # taken over, or its webhook was removed
         return False
     if verdict is None:
@@ -113,11 +112,11 @@ def note(taken: Taken, *, verdict: Verdict | None, chance: float, now: datetime)
 
 
 def disable(row: Webhook, *, why: Why, now: datetime) -> None:
-    """Give a webhook up, once; its party is alerted by the entry."""
+    """Disable a webhook, once; the ledger entry alerts its party."""
     with transaction.atomic():
         ledger.take_turn()
-        same = Webhook.objects.filter(pk=row.pk, state=WebhookState.ACTIVE)
-        if not same.update(state=WebhookState.DISABLED, why=why):
+        active = Webhook.objects.filter(pk=row.pk, state=WebhookState.ACTIVE)
+        if not active.update(state=WebhookState.DISABLED, why=why):
             return
         waiting = Delivery.objects.filter(webhook=row, state__in=rules.WAITING)
         waiting.update(state=WebhookDeliveryState.STOPPED)
@@ -125,7 +124,7 @@ def disable(row: Webhook, *, why: Why, now: datetime) -> None:
 
 
 def forget_old(now: datetime) -> int:
-    """Throw away what the log has held long enough; how many rows."""
+    """Delete log rows past their retention; return how many."""
     count = 0
     for state, kept_for in rules.KEPT_FOR.items():
         old = Delivery.objects.filter(state=state, queued_at__lt=now - kept_for)
@@ -134,7 +133,7 @@ def forget_old(now: datetime) -> int:
 
 
 def _arrived(row: Delivery, *, now: datetime) -> None:
-    """The receiver took it: it is well again."""
+    """Record a success, which resets the webhook's failures."""
     row.state, row.sent_at = WebhookDeliveryState.SENT, now
     Webhook.objects.filter(pk=row.webhook_id).update(
         failures=0, failing_since=None, rest_until=None, last_sent_at=now
@@ -142,28 +141,35 @@ def _arrived(row: Delivery, *, now: datetime) -> None:
 
 
 def _failed(row: Delivery, verdict: Verdict, *, chance: float, now: datetime) -> None:
-    """It did not arrive: it is tried again or is dead, and its webhook rests or is given up."""
+    """Record a failure: the delivery is retried or dead, and its webhook rests or is disabled."""
     hook = row.webhook
     Webhook.objects.filter(pk=hook.pk).update(failures=F("failures") + 1)
     hook.refresh_from_db()
-    asked = verdict.wait
-    rest = max(rules.rest_after(hook.failures, chance=chance), asked) if asked else None
+    requested_wait = verdict.wait
+    rest = (
+        max(rules.rest_after(hook.failures, jitter=chance), requested_wait)
+        if requested_wait
+        else None
+    )
     hook.failing_since = hook.failing_since or now
-    hook.rest_until = now + (rest or rules.rest_after(hook.failures, chance=chance))
+    hook.rest_until = now + (rest or rules.rest_after(hook.failures, jitter=chance))
     hook.save(update_fields=["failing_since", "rest_until"])
     if row.attempts >= rules.MAX_ATTEMPTS:
         row.state = WebhookDeliveryState.DEAD
         _record("webhook.exhausted", hook, now=now, event=row.kind)
     else:
-        wait = rules.wait_before(row.attempts + 1, chance=chance)
-        row.state, row.next_at = WebhookDeliveryState.FAILED, now + max(wait, asked or wait)
+        wait = rules.wait_before(row.attempts + 1, jitter=chance)
+        row.state, row.next_at = (
+            WebhookDeliveryState.FAILED,
+            now + max(wait, requested_wait or wait),
+        )
     if verdict.is_gone or now - hook.failing_since >= rules.FAILING_FOR:
         disable(hook, why=Why.GONE if verdict.is_gone else Why.FAILING, now=now)
         row.state = WebhookDeliveryState.STOPPED
 
 
 def _record(kind: str, row: Webhook, *, now: datetime, **detail: object) -> None:
-    """Append what the clock did to a webhook; its party is named, to be alerted."""
+    """Append an act of the scheduler on a webhook to the ledger, naming the party to alert."""
     ledger.append(
         kind,
         actor=CLOCK,

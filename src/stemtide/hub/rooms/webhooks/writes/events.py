@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes events from the ledger: one for what happens together, however much it is.
+"""Create events from the ledger: one for everything that happens together.
 
 1 Webhooks whose key has ended are disabled.
-2 In turn, the entries after the cursor, oldest first; each is bundled for the webhooks it is for.
-3 A bundle joins the event of its kind that waits and was never tried, or becomes one of its own: so
-  that a webhook has one waiting event of a kind at most, whatever floods the hub.
-4 The cursor moves in the same transaction: an entry is never read twice, nor skipped.
+2 Under the lock, the entries after the cursor are read, oldest first, and bundled for webhooks.
+3 A bundle is added to the waiting event of its kind if that was never tried, or becomes a new one:
+  a webhook therefore has at most one waiting event of a kind, even under a flood of entries.
+4 The cursor moves in the same transaction: no entry is read twice or skipped.
 """
 
 from collections.abc import Iterable
@@ -31,13 +31,13 @@ from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState,
 CLOCK = "clock"
 
 ENTRIES = 500
-"""Ledger entries that one transaction reads, so that other writers get their turn."""
+"""Ledger entries that one transaction reads, so that other writers are not blocked."""
 
 _KINDS = {**rules.SIGNALS, **rules.CRISES, **rules.ADDRESSED}
 
 
 class _Place(NamedTuple):
-    """What is bundled together."""
+    """The key by which entries are bundled."""
 
     webhook: int
     kind: EventType
@@ -45,59 +45,59 @@ class _Place(NamedTuple):
 
 
 def follow_ledger(now: datetime) -> int:
-    """Make what webhooks are to be told since the last time; how many events were made or grew.
+    """Create the events of new ledger entries; return how many were created or grew.
 
-    Two clocks at once are safe: one waits for the other, and finds nothing left to do. While no
-    webhook listens, nothing is read.
+    Concurrent schedulers are safe: one waits for the other, and finds nothing left to do. Without
+    active webhooks nothing is read.
     """
-    made = 0
+    changed = 0
     _disable_without_key(now)
     while reads_events.listening(by=CLOCK) and _is_behind():
-        made += _read_on(now)
-    return made
+        changed += _read_on(now)
+    return changed
 
 
 def _disable_without_key(now: datetime) -> None:
-    """Step 1: whoever stole a key is told nothing any more once it is revoked."""
+    """Run step 1, so that a stolen key gets no events once it is revoked."""
     ended = Q(key__revoked_at__isnull=False) | Q(key__expires_at__lte=now)
     for row in Webhook.objects.filter(ended, state=WebhookState.ACTIVE):
         disable(row, why=Why.KEY, now=now)
 
 
 def _is_behind() -> bool:
-    """Whether the ledger has entries that were not read; asked without anybody's turn."""
+    """Whether the ledger has unread entries. Checked without a lock."""
     cursor = Cursor.objects.first()
     return ledger_reads.heads().entries > (cursor.number if cursor else 0)
 
 
 @transaction.atomic
 def _read_on(now: datetime) -> int:
-    """Steps 2 to 4 for some entries."""
+    """Run steps 2 to 4 for a batch of entries."""
     ledger.take_turn()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
-    hooks = {one.pk: one for one in reads_events.listening(by=CLOCK)}
+    hooks = {hook.pk: hook for hook in reads_events.listening(by=CLOCK)}
     entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
     bundles: dict[_Place, Bundle] = {}
     for entry in entries:
         if entry.kind in _KINDS:
             _bundle(entry, hooks.values(), bundles=bundles)
-    made = 0
+    changed = 0
     for place, bundle in bundles.items():
         if _narrow(bundle, place, party=hooks[place.webhook].party):
             _queue(place, bundle, now=now)
-            made += 1
+            changed += 1
     if entries:
         cursor.number = entries[-1].number
         cursor.save(update_fields=["number"])
-    return made
+    return changed
 
 
 def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, Bundle]) -> None:
-    """Put an entry into the bundles of the webhooks that it is for."""
+    """Add an entry to the bundles of the webhooks that it is for."""
     kind, span = _KINDS[entry.kind], rules.span_of(entry.detail)
     if entry.kind in rules.SIGNALS and span is None:
-        return  # an opinion that moved nothing
-    asked = [
+        return  # an opinion that moved no signal
+    candidates = [
         hook
         for hook in hooks
         if hook.since < entry.number
@@ -105,9 +105,13 @@ def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, 
         and rules.wants(hook.event_types, kind)
         and rules.may_tell(kind, scopes=hook.key.scopes)
     ]
-    told = cache(lambda: reads_events.addressees(entry, by=CLOCK))
-    for one in reads_events.may_know(entry, asked, by=CLOCK, told=told) if asked else ():
-        place = _Place(one.pk, kind, entry.exercise)
+    addressed_parties = cache(lambda: reads_events.addressees(entry, by=CLOCK))
+    for hook in (
+        reads_events.may_know(entry, candidates, by=CLOCK, addressed_parties=addressed_parties)
+        if candidates
+        else ()
+    ):
+        place = _Place(hook.pk, kind, entry.exercise)
         bundle = bundles.setdefault(place, Bundle(entry.recorded_at))
         if entry.kind in rules.SIGNALS and span is not None:
             bundle.add_span(*span, at=entry.recorded_at)
@@ -116,7 +120,7 @@ def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, 
 
 
 def _narrow(bundle: Bundle, place: _Place, *, party: Party) -> bool:
-    """Keep of a bundle what its party may see; whether anything is left, else no time is told."""
+    """Narrow a bundle to the signals that its party may see; return whether any is left."""
     if not bundle.spans:
         return True
     bundle.spans, bundle.more = reads_events.shown(
@@ -126,17 +130,17 @@ def _narrow(bundle: Bundle, place: _Place, *, party: Party) -> bool:
 
 
 def _queue(place: _Place, bundle: Bundle, *, now: datetime) -> None:
-    """Step 3. Only what no clock has taken grows: what has left once stays as it was."""
-    same = Delivery.objects.filter(
+    """Run step 3. Only events that no scheduler has claimed grow: a sent event never changes."""
+    queued = Delivery.objects.filter(
         webhook_id=place.webhook,
         kind=place.kind,
         exercise=place.exercise,
         state=WebhookDeliveryState.QUEUED,
     )
-    if (row := same.first()) is not None:
-        whole = Bundle(row.happened_at, row.spans, row.subjects, row.more)
-        whole.add(bundle)
-        if same.filter(pk=row.pk).update(**_columns(whole)):
+    if (row := queued.first()) is not None:
+        merged = Bundle(row.happened_at, row.spans, row.subjects, row.more)
+        merged.add(bundle)
+        if queued.filter(pk=row.pk).update(**_columns(merged)):
             return
     Delivery.objects.create(
         uid=uuid4(),
@@ -151,7 +155,7 @@ def _queue(place: _Place, bundle: Bundle, *, now: datetime) -> None:
 
 
 def _columns(bundle: Bundle) -> dict[str, object]:
-    """A bundle as a row holds it."""
+    """Return a bundle as columns of a row."""
     return {
         "happened_at": bundle.happened_at,
         "spans": bundle.spans,

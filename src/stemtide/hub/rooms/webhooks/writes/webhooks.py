@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of webhooks: register, change, renew the secret, test, try again, remove.
+"""Write webhooks: register, change, renew the secret, test, retry, remove.
 
-A machine registers one. People of its party look after it as well, and leave it with its key.
+Machines register webhooks. People of the party manage them too, and leave them with their key.
 """
 
 import threading
@@ -42,21 +42,21 @@ from stemtide.protocol.messages.webhooks import (
 )
 
 _LOOK_UPS = threading.BoundedSemaphore(4)
-"""Names that are looked up at once: a slow name server of somebody's holds up no more requests."""
+"""Limits concurrent DNS look-ups, so that a slow name server cannot block more requests."""
 
 _PORTS = {"http": 80, "https": 443}
 
 Hand: TypeAlias = Caller | Actor
-"""Who looks after a webhook: a machine with its key, or a person who signed in."""
+"""Manages a webhook: a machine with its key, or a person who signed in."""
 
 
 def add(body: WebhookIn, *, by: Caller, now: datetime, loopback: bool) -> WebhookMadeOut:
-    """Register an address. loopback: whether it may be one of this machine: demos and tests.
+    """Register an address. loopback: whether it may be on this machine: demos and tests.
 
     raises: InvalidError naming the field; NotAllowedError; ConflictError; TooManyError.
     """
     rules.check_types(body.event_types, scopes=by.scopes)
-    rules.check_quota(_count(by.party))  # before a name is looked up, and again in turn
+    rules.check_quota(_count(by.party))  # before the DNS look-up, and again under the lock
     _check_target(body.url, loopback=loopback)
     return _add(body, by=by, now=now)
 
@@ -79,18 +79,18 @@ def _add(body: WebhookIn, *, by: Caller, now: datetime) -> WebhookMadeOut:
     )
     _record("webhook.added", row, by=by, now=now)
     (secret, *_) = reads.secrets(row, by=by.ref, now=now)
-    told = reads.describe(row, viewer=by.party)
-    return WebhookMadeOut(**told.model_dump(), secret=secret)
+    description = reads.describe(row, viewer=by.party)
+    return WebhookMadeOut(**description.model_dump(), secret=secret)
 
 
 @transaction.atomic
 def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> WebhookOut:
-    """Change what is told, pause or resume; the key that does so looks after it from now on.
+    """Change event types, pause or resume; a key that does so becomes the webhook's key.
 
-    What happened while it was paused or disabled is not told: the feed has it.
+    Events from while it was paused or disabled are not sent: the feed has them.
 
-    raises: NotFoundError, NotAllowedError; InvalidError naming the field; ConflictError where a
-            person would leave it with a key that is over.
+    raises: NotFoundError, NotAllowedError; InvalidError naming the field; ConflictError if a person
+            would leave it with a key that has ended.
     """
     _check_hand(by)
     ledger.take_turn()
@@ -116,11 +116,11 @@ def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> Webh
 
 @transaction.atomic
 def renew(uid: UUID, *, by: Hand, now: datetime) -> WebhookSecretOut:
-    """Give a webhook a new signing secret; those before sign beside it for a day.
+    """Give a webhook a new signing secret; earlier ones sign beside it for a day.
 
-    All of them: of two renewals in a row, the receiver may know the secret before both.
+    All earlier ones: after two renewals in a row, the receiver may only know the first secret.
 
-    raises: NotFoundError, NotAllowedError; ConflictError where too many sign already.
+    raises: NotFoundError, NotAllowedError; ConflictError if too many are valid already.
     """
     _check_hand(by)
     ledger.take_turn()
@@ -140,7 +140,7 @@ def renew(uid: UUID, *, by: Hand, now: datetime) -> WebhookSecretOut:
 
 @transaction.atomic
 def remove(uid: UUID, *, by: Hand, now: datetime) -> None:
-    """Take a webhook away, with its log and what was on its way.
+    """Remove a webhook with its log and its waiting deliveries.
 
     raises: NotFoundError, NotAllowedError.
     """
@@ -153,9 +153,9 @@ def remove(uid: UUID, *, by: Hand, now: datetime) -> None:
 
 @transaction.atomic
 def try_it(uid: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
-    """Send a webhook, and no other, an event that says nothing; also while it is not active.
+    """Send a test event to one webhook, even if it is not active.
 
-    raises: NotFoundError, NotAllowedError; ConflictError where tests pile up.
+    raises: NotFoundError, NotAllowedError; ConflictError if too many tests are waiting.
     """
     _check_hand(by)
     ledger.take_turn()
@@ -163,7 +163,7 @@ def try_it(uid: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
     tests = Delivery.objects.filter(webhook=row, kind=EventType.WEBHOOK_TEST)
     states = (*rules.WAITING, WebhookDeliveryState.SENDING)
     rules.check_test(tests.filter(state__in=states).count())
-    made = Delivery.objects.create(
+    delivery = Delivery.objects.create(
         uid=uuid4(),
         webhook=row,
         kind=EventType.WEBHOOK_TEST,
@@ -173,12 +173,12 @@ def try_it(uid: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
         next_at=now,
     )
     _record("webhook.tested", row, by=by, now=now)
-    return reads.describe_delivery(made, viewer=by.party)
+    return reads.describe_delivery(delivery, viewer=by.party)
 
 
 @transaction.atomic
 def again(uid: UUID, delivery: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
-    """Try a delivery that was given up once more, from its first attempt, under its old id.
+    """Retry a delivery that was given up, from its first attempt, under its old id.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -187,7 +187,7 @@ def again(uid: UUID, delivery: UUID, *, by: Hand, now: datetime) -> WebhookDeliv
     hook = reads.find(uid, viewer=by.party)
     row = reads.find_delivery(delivery, webhook=hook, viewer=by.party)
     rules.check_again(WebhookDeliveryState(row.state), webhook=WebhookState(hook.state))
-    # Failed and not queued: what has left before must not grow by what happens now.
+    # Failed and not queued: an event that was sent before must not grow.
     row.state, row.attempts, row.next_at = WebhookDeliveryState.FAILED, 0, now
     row.save(update_fields=["state", "attempts", "next_at"])
     _record("webhook.retried", hook, by=by, now=now)
@@ -195,13 +195,13 @@ def again(uid: UUID, delivery: UUID, *, by: Hand, now: datetime) -> WebhookDeliv
 
 
 def _stop(row: Webhook) -> None:
-    """What has not left yet, stays."""
+    """Cancel deliveries that are still queued."""
     waiting = Delivery.objects.filter(webhook=row, state__in=rules.WAITING)
     waiting.update(state=WebhookDeliveryState.STOPPED)
 
 
 def _check_target(url: str, *, loopback: bool) -> None:
-    """Refuse an address that the hub may not reach; it is looked at again at each delivery.
+    """Refuse an address that the hub may not reach; it is checked again at each delivery.
 
     raises: InvalidError; TooManyError.
     """
@@ -225,9 +225,10 @@ def _check_target(url: str, *, loopback: bool) -> None:
 
 
 def _from_now_on() -> int:
-    """Where the ledger stands; nothing before it is told. The caller holds the turn.
+    """Return the head of the ledger, before which no event is sent. The caller holds the lock.
 
-    While nobody listens the ledger is not read: the first to listen moves the cursor there.
+    Without active webhooks the ledger is not read: the first active one moves the cursor to the
+    head.
     """
     head = ledger_reads.heads().entries
     if not Webhook.objects.filter(state=WebhookState.ACTIVE).exists():
@@ -236,22 +237,22 @@ def _from_now_on() -> int:
 
 
 def _count(party: Party) -> int:
-    """How many webhooks a party has."""
+    """Return the number of a party's webhooks."""
     return Webhook.objects.filter(party=party).count()
 
 
 def _key(by: Caller) -> ApiKey:
-    """The row of the key that acts."""
+    """Return the row of the calling key."""
     return ApiKey.objects.get(prefix=by.key)
 
 
 def _check_hand(by: Hand) -> None:
-    """Refuse people whose role does not look after webhooks. raises: NotAllowedError."""
+    """Refuse people whose role may not manage webhooks. raises: NotAllowedError."""
     rules.check_look_after(by.role if isinstance(by, Actor) else None)
 
 
 def _keeper(row: Webhook, *, by: Hand, now: datetime) -> ApiKey:
-    """The key that looks after a webhook from now on. raises: ConflictError."""
+    """Return the key that a webhook has from now on. raises: ConflictError."""
     if isinstance(by, Caller):
         return _key(by)
     rules.check_key(revoked_at=row.key.revoked_at, expires_at=row.key.expires_at, now=now)
@@ -259,5 +260,5 @@ def _keeper(row: Webhook, *, by: Hand, now: datetime) -> ApiKey:
 
 
 def _record(kind: str, row: Webhook, *, by: Hand, now: datetime) -> None:
-    """Append an act on a webhook; its address is in its row, and nowhere else."""
+    """Append an act on a webhook to the ledger, without its address."""
     ledger.append_by(kind, by=by, subject=row.ref, now=now)
