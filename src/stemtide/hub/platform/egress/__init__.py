@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to addresses that others gave and that are not to be trusted: checked, timed, small.
+"""Egress: bounded connections to untrusted addresses that others provided.
 
-addresses: which addresses may be reached at all. wire: connections that go nowhere else and end in
-time. looking: what an address answers, without keeping it. Below all rooms; it knows no table.
+addresses: which addresses may be reached at all. wire: connections to checked addresses only, with
+a time limit. looking: probe an address without keeping its content. Below all rooms; no database.
 """

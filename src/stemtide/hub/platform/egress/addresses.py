@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which addresses the hub may reach for others: public ones. Everything else is refused."""
+"""Decide which addresses the hub may reach on behalf of others: public ones only."""
 
 import socket
 from collections.abc import Iterable
@@ -10,17 +10,17 @@ from urllib.parse import urlsplit
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _NEVER = tuple(
-    ip_network(one)
-    for one in (
+    ip_network(network)
+    for network in (
         "0.0.0.0/8",
         "100.64.0.0/10",  # shared by carriers; a cloud keeps its metadata there
-        "168.63.129.16/32",  # a cloud's own agent, public by its looks
+        "168.63.129.16/32",  # a cloud's own agent, which looks public
         "192.0.0.0/24",  # protocol assignments; a cloud keeps its metadata there
         "192.88.99.0/24",  # relays of 6to4, deprecated
         "198.18.0.0/15",
         "240.0.0.0/4",
         "::/96",  # IPv4-compatible, deprecated
-        "64:ff9b:1::/48",  # NAT64 inside one network: where it leads is not for us to know
+        "64:ff9b:1::/48",  # NAT64 inside one network: its targets are unknown
         "100::/64",
         "2001::/23",  # Teredo, ORCHID, benchmarks
         "2001:db8::/32",
@@ -31,7 +31,7 @@ _NEVER = tuple(
         "fec0::/10",
     )
 )
-"""Networks that are refused whatever Python's own register says of them.
+"""Networks that are refused in addition to Python's own registry.
 
 source: IANA IPv4 and IPv6 Special-Purpose Address Registries (RFC 6890 and its updates).
 """
@@ -41,21 +41,22 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 class UnreachableError(Exception):
-    """The hub does not go there. Its text says why and what to do, and names no address."""
+    """The hub may not reach an address. The text gives reason and remedy, and names no address."""
 
 
 class UnknownHostError(Exception):
-    """A name could not be looked up, now."""
+    """A host name cannot be resolved at present."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Where one kind of errand may go.
+    """The addresses that one kind of request may reach.
 
-    schemes:   of public addresses, and ports of them: others belong to services that never asked.
+    schemes:   of public addresses, and ports of them: other ports belong to other services.
     loopback:  whether this machine may be reached too, then also over plain http and on any port:
-               for demos and tests.
-    max_chars: an address is no longer.
+    for
+               demos and tests.
+    max_chars: the longest address.
     """
 
     schemes: frozenset[str]
@@ -65,7 +66,7 @@ class Reach:
 
 
 def check_url(url: str, *, reach: Reach) -> str:
-    """An address as it is asked for. Where its name leads is checked when it is connected to.
+    """Return a checked URL. The address of its host is checked when connecting.
 
     raises: UnreachableError.
     """
@@ -74,8 +75,8 @@ def check_url(url: str, *, reach: Reach) -> str:
         port, host = parts.port, parts.hostname
     except ValueError as error:
         raise UnreachableError("this is no address: write it as https://host/path") from error
-    odd = any(not " " < letter <= "~" for letter in url)
-    if not host or odd or "@" in parts.netloc:
+    has_odd_characters = any(not " " < character <= "~" for character in url)
+    if not host or has_odd_characters or "@" in parts.netloc:
         raise UnreachableError("this is no address: write it as https://host/path, in ASCII")
     if len(url) > reach.max_chars:
         raise UnreachableError(f"this address is longer than {reach.max_chars} characters")
@@ -91,47 +92,47 @@ def check_url(url: str, *, reach: Reach) -> str:
 
 
 def resolve(host: str, port: int, *, scheme: str, reach: Reach) -> list[str]:
-    """The addresses of a name, looked up once, all of them checked.
+    """Return the checked addresses of a host name, resolved once.
 
-    raises: UnknownHostError; UnreachableError where one of its addresses may not be reached.
+    raises: UnknownHostError; UnreachableError if any of its addresses may not be reached.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise UnknownHostError("its name cannot be looked up") from error
     is_usual = scheme in reach.schemes and port in reach.ports
-    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
     for address in addresses:
         if reach.loopback and _plain(address).is_loopback:
             continue
         if not is_usual or not is_public(address):
-            # Which address it was is not told: whoever may name one may not map a network.
+            # The error names no address, so that callers cannot map a network.
             raise UnreachableError("the receiver's name leads to an address that is not public")
     return addresses
 
 
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the public internet."""
-    found = _plain(address)
-    if isinstance(found, IPv6Address) and found in _NAT64:
-        found = IPv4Address(int(found) & 0xFFFF_FFFF)
-    refused = any(found.version == one.version and found in one for one in _NEVER)
+    parsed = _plain(address)
+    if isinstance(parsed, IPv6Address) and parsed in _NAT64:
+        parsed = IPv4Address(int(parsed) & 0xFFFF_FFFF)
+    refused = any(parsed.version == network.version and parsed in network for network in _NEVER)
     return (
-        found.is_global
+        parsed.is_global
         and not refused
-        and not found.is_multicast
-        and not found.is_reserved
-        and not found.is_unspecified
+        and not parsed.is_multicast
+        and not parsed.is_reserved
+        and not parsed.is_unspecified
     )
 
 
 def _plain(address: str) -> IPv4Address | IPv6Address:
-    """An address without its zone; an IPv4 one where IPv6 only wraps it."""
-    found = ip_address(address.partition("%")[0])
-    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
-    return mapped or found
+    """Return an address without its zone, and IPv4-mapped IPv6 as IPv4."""
+    parsed = ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return mapped or parsed
 
 
 def _listed(words: Iterable[str]) -> str:
-    """Words in a row."""
+    """Return words joined by "or"."""
     return " or ".join(sorted(words))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to checked addresses, which all end in time."""
+"""Connections to checked addresses, all with a time limit."""
 
 import ssl
 import time
@@ -11,18 +11,18 @@ import httpcore
 from stemtide.hub.platform.egress.addresses import Reach, UnknownHostError, resolve
 
 _TRIES = 2
-"""Addresses of one name that are tried."""
+"""Addresses of one host name that are tried."""
 
 
 class OutOfTimeError(Exception):
-    """The attempt's time is over."""
+    """The time limit of the attempt is over."""
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """Looks a name up once and connects to what it found: no second look-up can lead elsewhere.
+    """Network backend that resolves a host once and connects to the checked addresses only.
 
-    scheme: of the address that is asked for; reach: what of it is allowed.
-    until: of time.monotonic(): when the whole attempt must be over, however slowly bytes trickle.
+    scheme: of the requested address; reach: the permitted addresses.
+    until: of time.monotonic(): when the whole attempt must be over, even if bytes trickle in.
     """
 
     def __init__(self, *, scheme: str, reach: Reach, until: float) -> None:
@@ -35,16 +35,16 @@ class CheckedBackend(httpcore.NetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002  # the attempt's own end counts
-        local_address: str | None = None,  # noqa: ARG002  # the pool names none
-        socket_options: Iterable[Any] | None = None,  # noqa: ARG002  # nor any of these
+        timeout: float | None = None,  # noqa: ARG002  # the attempt has its own limit
+        local_address: str | None = None,  # noqa: ARG002  # the pool passes none
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002  # nor these
     ) -> httpcore.NetworkStream:
-        """A connection to one of the checked addresses of a name."""
+        """Connect to one of the checked addresses of a host."""
         try:
-            found = resolve(host, port, scheme=self._scheme, reach=self._reach)
+            addresses = resolve(host, port, scheme=self._scheme, reach=self._reach)
         except UnknownHostError as error:
             raise httpcore.ConnectError(str(error)) from error
-        *others, last = found[:_TRIES]
+        *others, last = addresses[:_TRIES]
         for address in others:
             try:
                 return self._connect(address, port)
@@ -53,20 +53,20 @@ class CheckedBackend(httpcore.NetworkBackend):
         return self._connect(last, port)
 
     def _connect(self, address: str, port: int) -> httpcore.NetworkStream:
-        """A connection to one address."""
+        """Connect to one address."""
         stream = self._inner.connect_tcp(address, port, timeout=left(self._until))
         return TimedStream(stream, until=self._until)
 
 
 class TimedStream(httpcore.NetworkStream):
-    """A stream whose every step gets what is left of the attempt's time, and no more."""
+    """A stream in which every operation is limited by the attempt's remaining time."""
 
     def __init__(self, inner: httpcore.NetworkStream, *, until: float) -> None:
         self._inner = inner
         self._until = until
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  # as above
-        """Some bytes."""
+        """Read bytes."""
         return self._inner.read(max_bytes, timeout=left(self._until))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  # as above
@@ -74,7 +74,7 @@ class TimedStream(httpcore.NetworkStream):
         self._inner.write(buffer, timeout=left(self._until))
 
     def close(self) -> None:
-        """End it."""
+        """Close the stream."""
         self._inner.close()
 
     def start_tls(
@@ -83,21 +83,21 @@ class TimedStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002  # as above
     ) -> httpcore.NetworkStream:
-        """Make it secure; the certificate is checked for the name that was asked for."""
+        """Start TLS; the certificate is checked for the requested host name."""
         inner = self._inner.start_tls(ssl_context, server_hostname, timeout=left(self._until))
         return TimedStream(inner, until=self._until)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  # httpcore's own
-        """Facts about the connection."""
+        """Return facts about the connection."""
         return self._inner.get_extra_info(info)
 
 
 def left(until: float) -> float:
-    """The seconds that are left.
+    """Return the remaining seconds.
 
     raises: OutOfTimeError.
     """
-    found = until - time.monotonic()
-    if found <= 0:
+    remaining_s = until - time.monotonic()
+    if remaining_s <= 0:
         raise OutOfTimeError
-    return found
+    return remaining_s

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A look at an address that is not to be trusted: what it answers, never what it holds.
+"""Probe an untrusted address: record how it responds without keeping the content.
 
-1 The address is spelled as browsers spell it; a user in it is refused (addresses.py).
-2 It must be http or https on a usual port; its name is looked up once, and every address found
-  must be a public one; the connection goes to what was checked (addresses.py, wire.py).
+1 The URL is normalised as browsers do; one with a user is refused (addresses.py).
+2 It must be http or https on a usual port; its host is resolved once, and every address must be
+  public; the connection goes to the checked address (addresses.py, wire.py).
 3 One GET: without cookies, without credentials, with the same few headers for everyone.
-4 A redirect is an address like any other and begins at 1; at most MAX_HOPS are followed.
-5 All of it takes at most TIMEOUT_S, from the first connection on; of each answer at most
-  MAX_BYTES are read, and none of an answer that only redirects.
-6 Nothing is unpacked: a body that comes compressed, unasked, is counted and hashed as it came.
-7 What was read is given to `words` to look through, then forgotten.
+4 A redirect is treated like any other address, from step 1; at most MAX_HOPS are followed.
+5 Everything takes at most TIMEOUT_S from the first connection on; of each response at most
+MAX_BYTES
+  are read, and nothing of a redirect's body.
+6 Nothing is decompressed: a compressed body that was not requested is counted and hashed unchanged.
+7 The bytes are passed to `words` for inspection, then discarded.
 
 source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
 """
@@ -30,8 +31,8 @@ from stemtide.hub.platform.egress.addresses import Reach, UnreachableError, chec
 from stemtide.hub.platform.egress.connections import CheckedBackend, OutOfTimeError
 
 TIMEOUT_S = 15.0
-"""How long a whole look may take, redirects and all. Looking up a name ends by the system's own
-limits, which this does not shorten."""
+"""Longest duration of a probe with its redirects. DNS look-ups end by the system's own limits,
+which this does not shorten."""
 
 MAX_BYTES = 1024 * 1024
 MAX_HOPS = 5
@@ -39,7 +40,7 @@ _MAX_URL = 8192
 
 SCHEMES = frozenset({"http", "https"})
 PORTS = frozenset({80, 443, 8080, 8443})
-"""Where pages are published. Other ports belong to services that never asked for a GET."""
+"""Usual ports of web pages; other ports belong to other services."""
 
 ANYWHERE = Reach(schemes=SCHEMES, ports=PORTS, max_chars=_MAX_URL)
 """Public addresses."""
@@ -57,10 +58,10 @@ _HEADERS: Mapping[bytes | str, bytes | str] = {
 
 
 class Trouble(StrEnum):
-    """Why a look ended without an answer."""
+    """Reasons why a probe got no response."""
 
     REFUSED = "refused"
-    """The hub does not go there."""
+    """The hub may not reach the address."""
     TIMED_OUT = "timed_out"
     NO_CONNECTION = "no_connection"
     BROKEN_OFF = "broken_off"
@@ -69,18 +70,18 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a look saw of an address.
+    """The result of a probe.
 
-    trouble:      why there is no answer; None where there is one.
+    trouble:      why there is no response; None if there is one.
     words:        about the trouble, for people.
-    status:       of the last answer; None where there is none.
-    url:          where the last answer came from.
-    hops:         redirects that were followed.
-    size_bytes:   of the body, as far as it was read; is_whole: whether that was all of it.
-    digest:       SHA-256 of what was read, in hexadecimal; "" where nothing was.
+    status:       of the last response; None without one.
+    url:          of the last response.
+    hops:         the number of redirects followed.
+    size_bytes:   of the bytes that were read; is_whole: whether that was the whole body.
+    digest:       SHA-256 of the bytes that were read, in hexadecimal; "" if there were none.
     content_type: without its parameters, in lower case.
-    is_packed:    whether the body came compressed, so that no words could be looked for.
-    found:        what `words` said about the body.
+    is_packed:    whether the body was compressed, so that it could not be inspected.
+    found:        the result of `words` for the body.
     """
 
     url: str
@@ -97,15 +98,15 @@ class Seen:
 
 
 def look(url: str, *, reach: Reach, words: Callable[[bytes], str] = lambda _: "") -> Seen:
-    """Look at an address once. What goes wrong is part of what was seen; nothing is raised.
+    """Probe an address once. Errors are part of the result; nothing is raised.
 
-    words: looks through what was read of a body that is not packed; says what it found, or "".
+    words: inspects the bytes of an uncompressed body; returns its finding, or "".
     """
     until = time.monotonic() + TIMEOUT_S
     for hops in range(MAX_HOPS + 1):
         try:
             url = spell(url, reach=reach)
-            seen, url = _ask(url, reach=reach, until=until, words=words)
+            probe, url = _ask(url, reach=reach, until=until, words=words)
         except UnreachableError as error:
             return Seen(url, Trouble.REFUSED, str(error), hops=hops)
         except (OutOfTimeError, httpcore.TimeoutException):
@@ -116,19 +117,19 @@ def look(url: str, *, reach: Reach, words: Callable[[bytes], str] = lambda _: ""
         except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
             return Seen(url, Trouble.BROKEN_OFF, _plain(error), hops=hops)
         if not url:
-            return replace(seen, hops=hops)
+            return replace(probe, hops=hops)
     return Seen(url, Trouble.TOO_MANY_HOPS, f"more than {MAX_HOPS} redirects", hops=MAX_HOPS)
 
 
 def spell(url: str, *, reach: Reach, onto: str = "") -> str:
-    """An address as browsers would ask for it, in ASCII and without its fragment, checked.
+    """Return a checked URL as browsers would request it, in ASCII and without its fragment.
 
-    onto: the address that it is relative to, if any.
+    onto: the URL that it is relative to, if any.
 
     raises: UnreachableError.
     """
     try:
-        # Browsers read a backslash as a slash; urljoin would take it for a part of the path.
+        # Browsers read a backslash as a slash; urljoin would keep it in the path.
         parsed = can_ada.parse(urljoin(onto, url.replace("\\", "/")) if onto else url)
     except ValueError as error:
         raise UnreachableError("this is no address: write it as https://host/path") from error
@@ -141,53 +142,53 @@ def spell(url: str, *, reach: Reach, onto: str = "") -> str:
 def _ask(
     url: str, *, reach: Reach, until: float, words: Callable[[bytes], str]
 ) -> tuple[Seen, str]:
-    """One GET: what was seen, and where it leads on, if it does."""
+    """Send one GET; return the result, and the redirect's target or ""."""
     backend = CheckedBackend(scheme=urlsplit(url).scheme, reach=reach, until=until)
     with (
         httpcore.ConnectionPool(
             ssl_context=ssl.create_default_context(), network_backend=backend, max_connections=1
         ) as pool,
-        pool.stream("GET", url, headers=dict(_HEADERS)) as answer,
+        pool.stream("GET", url, headers=dict(_HEADERS)) as response,
     ):
-        if answer.status in _REDIRECTS and (to := _header(answer, b"location")):
-            return Seen(url, status=answer.status), spell(to, reach=reach, onto=url)
-        return _read(answer, url=url, words=words), ""
+        if response.status in _REDIRECTS and (location := _header(response, b"location")):
+            return Seen(url, status=response.status), spell(location, reach=reach, onto=url)
+        return _read(response, url=url, words=words), ""
 
 
-def _read(answer: httpcore.Response, *, url: str, words: Callable[[bytes], str]) -> Seen:
-    """What an answer says of itself, and what its first bytes come to."""
-    body, is_whole = _first_bytes(answer)
-    is_packed = _header(answer, b"content-encoding").lower() not in {"", "identity"}
+def _read(response: httpcore.Response, *, url: str, words: Callable[[bytes], str]) -> Seen:
+    """Return the result for a response and its first bytes."""
+    body, is_whole = _first_bytes(response)
+    is_packed = _header(response, b"content-encoding").lower() not in {"", "identity"}
     return Seen(
         url,
-        status=answer.status,
+        status=response.status,
         size_bytes=len(body),
         is_whole=is_whole,
         digest=hashlib.sha256(body).hexdigest() if body else "",
-        content_type=_header(answer, b"content-type").partition(";")[0].strip().lower()[:80],
+        content_type=_header(response, b"content-type").partition(";")[0].strip().lower()[:80],
         is_packed=is_packed,
         found="" if is_packed else words(body),
     )
 
 
-def _first_bytes(answer: httpcore.Response) -> tuple[bytes, bool]:
-    """As much of an answer as may be read, and whether that is all."""
-    found = bytearray()
-    for chunk in answer.iter_stream():
-        found += chunk
-        if len(found) > MAX_BYTES:
-            return bytes(found[:MAX_BYTES]), False
-    return bytes(found), True
+def _first_bytes(response: httpcore.Response) -> tuple[bytes, bool]:
+    """Return as much of a response as may be read, and whether that is all."""
+    body = bytearray()
+    for chunk in response.iter_stream():
+        body += chunk
+        if len(body) > MAX_BYTES:
+            return bytes(body[:MAX_BYTES]), False
+    return bytes(body), True
 
 
-def _header(answer: httpcore.Response, name: bytes) -> str:
-    """One header of an answer; "" where it has none. Bytes beyond ASCII are shown as such."""
-    for key, value in answer.headers:
+def _header(response: httpcore.Response, name: bytes) -> str:
+    """Return one header of a response, "" without it. Non-ASCII bytes are replaced."""
+    for key, value in response.headers:
         if key.lower() == name:
             return value.decode("ascii", "replace").strip()
     return ""
 
 
 def _plain(error: Exception) -> str:
-    """An error of the network in a few words."""
+    """Return a short text for a network error."""
     return " ".join(str(error).split())[:120] or type(error).__name__

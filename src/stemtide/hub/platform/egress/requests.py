@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request to another program's server, with a key of ours, and its answer: all of it bounded.
+"""One bounded request to another program's server, with a key of ours.
 
-1 The address is checked, its name looked up once, the connection made to what was checked
+1 The address is checked, its host resolved once, and the connection made to the checked address
   (addresses.py, wire.py).
-2 A redirect is not followed: it would carry the key to whoever it names.
-3 All of it ends by `until`, however slowly bytes trickle; an answer has at most `max_bytes`.
-4 Nothing is unpacked: an answer that comes compressed, unasked, is refused.
+2 Redirects are not followed: they would send the key to an unknown server.
+3 Everything ends by `until`, even if bytes trickle in; a response has at most `max_bytes`.
+4 Nothing is decompressed: a compressed response that was not requested is refused.
 
 source: OWASP, Server-Side Request Forgery Prevention Cheat Sheet.
 """
@@ -23,23 +23,23 @@ from stemtide.hub.platform.egress.addresses import Reach, UnreachableError, chec
 from stemtide.hub.platform.egress.connections import CheckedBackend, OutOfTimeError
 
 PORTS = frozenset({443, 8443})
-"""Ports of https; others belong to services that never asked."""
+"""Ports of https; other ports belong to other services."""
 
 SCHEMES = frozenset({"https"})
 _REDIRECT, _WRONG = 300, 400
 
 
 class NoAnswerError(Exception):
-    """There is no answer that can be used. Its text says why, and names no address."""
+    """There is no usable response. The text says why, and names no address."""
 
 
 class TooLargeError(NoAnswerError):
-    """The answer has more bytes than are read."""
+    """The response exceeds the limit of bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. headers: beside those that every request has."""
+    """A request. headers: in addition to the usual ones."""
 
     url: str
     method: str = "GET"
@@ -49,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was answered. headers: by their names in lower case; of several the last."""
+    """A response. headers: by lower-case name; the last of several."""
 
     status: int
     headers: Mapping[str, str]
@@ -57,13 +57,13 @@ class Answer:
 
 
 def ask(question: Question, *, reach: Reach, until: float, max_bytes: int) -> Answer:
-    """Ask once. until: of time.monotonic().
+    """Send a request and return the response. until: of time.monotonic().
 
     raises: NoAnswerError; TooLargeError.
     """
     try:
-        with answering(question, reach=reach, until=until) as answer:
-            return _read(answer, max_bytes=max_bytes)
+        with answering(question, reach=reach, until=until) as response:
+            return _read(response, max_bytes=max_bytes)
     except UnreachableError as error:
         raise NoAnswerError(str(error)) from error
     except (OutOfTimeError, httpcore.TimeoutException) as error:
@@ -71,7 +71,7 @@ def ask(question: Question, *, reach: Reach, until: float, max_bytes: int) -> An
     except httpcore.ConnectError as error:
         raise NoAnswerError(f"cannot connect: {plain(error)}") from error
     except httpcore.LocalProtocolError as error:
-        # Its words would hold the header, and so a secret.
+        # Its text would include the header, and so a secret.
         raise NoAnswerError("our own request has a header that cannot be sent") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
         raise NoAnswerError(f"it broke off: {plain(error)}") from error
@@ -79,7 +79,7 @@ def ask(question: Question, *, reach: Reach, until: float, max_bytes: int) -> An
 
 @contextmanager
 def answering(question: Question, *, reach: Reach, until: float) -> Iterator[httpcore.Response]:
-    """One request to an address, once it is checked: the answer as it comes, of any status.
+    """Send a request to a checked address and yield the streaming response, of any status.
 
     until: of time.monotonic(). raises: UnreachableError, OutOfTimeError, those of httpcore and ssl.
     """
@@ -97,31 +97,31 @@ def answering(question: Question, *, reach: Reach, until: float) -> Iterator[htt
         ) as pool,
         pool.stream(
             question.method, url, headers=list(headers.items()), content=question.body or None
-        ) as answer,
+        ) as response,
     ):
-        yield answer
+        yield response
 
 
-def _read(answer: httpcore.Response, *, max_bytes: int) -> Answer:
-    """An answer, whole. raises: NoAnswerError; TooLargeError."""
-    if _REDIRECT <= answer.status < _WRONG and answer.status != 304:  # noqa: PLR2004  # Not Modified
+def _read(response: httpcore.Response, *, max_bytes: int) -> Answer:
+    """Return a complete response. raises: NoAnswerError; TooLargeError."""
+    if _REDIRECT <= response.status < _WRONG and response.status != 304:  # noqa: PLR2004  # Not Modified
         raise NoAnswerError(
-            f"it redirects ({answer.status}); this is not followed: give the final address"
+            f"it redirects ({response.status}); this is not followed: give the final address"
         )
     headers = {
         key.decode("ascii", "replace").lower(): value.decode("ascii", "replace").strip()
-        for key, value in answer.headers
+        for key, value in response.headers
     }
     if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
         raise NoAnswerError("its answer came compressed, which was not asked for")
     body = bytearray()
-    for chunk in answer.iter_stream():
+    for chunk in response.iter_stream():
         body += chunk
         if len(body) > max_bytes:
             raise TooLargeError(f"its answer has more than {max_bytes:,} bytes")
-    return Answer(answer.status, headers, bytes(body))
+    return Answer(response.status, headers, bytes(body))
 
 
 def plain(error: Exception) -> str:
-    """An error of the network in a few words."""
+    """Return a short text for a network error."""
     return " ".join(str(error).split())[:120] or type(error).__name__

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A few threads that run errands outside, so that whoever sends them never waits."""
+"""A small thread pool for network jobs, so that their caller never waits."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -14,10 +14,11 @@ Errand = TypeVar("Errand")
 
 
 class Crew(Generic[Errand]):
-    """A fixed number of threads, each with one errand at a time.
+    """A fixed number of threads, each running one job at a time.
 
-    run: does one errand, and notes what became of it. What it raises is logged, and the errand
-         stays leased: once that is over, a clock takes it again.
+    run: does one job and records its result. If it raises, the error is logged and the job stays
+    leased
+         until the lease ends, when a scheduler claims it again.
     """
 
     def __init__(self, run: Callable[[Errand], object], *, threads: int, name: str) -> None:
@@ -29,24 +30,24 @@ class Crew(Generic[Errand]):
 
     @property
     def free(self) -> int:
-        """How many errands could begin at once."""
-        self._under_way = {one for one in self._under_way if not one.done()}
+        """Return the number of idle threads."""
+        self._under_way = {future for future in self._under_way if not future.done()}
         return self._threads - len(self._under_way)
 
     def start(self, errands: Iterable[Errand]) -> None:
-        """Begin with some errands, no more than are free."""
+        """Start jobs, at most as many as there are idle threads."""
         self._under_way |= {self._pool.submit(self._in_thread, errand) for errand in errands}
 
     def settle(self) -> None:
-        """Wait for what is under way: tests and the end of the process."""
+        """Wait for jobs in progress: for tests and at the end of the process."""
         wait(self._under_way)
 
     def close(self) -> None:
-        """End, after what is under way; what has not begun stays due."""
+        """Stop after the jobs in progress; others stay due."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _in_thread(self, errand: Errand) -> None:
-        """One errand, in a thread that keeps no connection to the database."""
+        """Run one job in a thread, and close its database connection."""
         try:
             self._run(errand)
         except Exception:
