@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signed snapshots: the hub's signing key, and files of all that a party may see, and of changes.
+"""Signed snapshots: the hub's signing key, and files with the signals that a party may see.
 
-It has no table: what it keeps can be made again.
+There is no database table: all files can be rebuilt.
 """

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a reader's snapshot when one is asked for, and deltas of it. Decision 0071.
+"""Build a reader's snapshot on request, and deltas of it. Decision 0071.
 
-1 What is kept is given again while it is what would be made, or was made a moment ago: making one
-  reads all signals, and may take a tenth of a processor for one reader, however often it asks.
-  The moment is reckoned by the processor's time that it took, not by how busy the machine is.
-2 The database is read into a file at once and not as fast as the reader takes it: else whoever
-  reads slowly would keep the database from tidying up.
-3 A delta is cut out of the newest file, for what changed last stands last in it.
+1 A cached snapshot is served while it is current or recent: building one reads all signals, and may
+  use a tenth of a processor for one reader, however often it asks. "Recent" depends on the CPU time
+  that building took, not on how busy the machine is.
+2 The database is read into a file at once, not at the reader's speed: a slow reader would otherwise
+  keep the database from cleaning up old rows.
+3 A delta is cut from the end of the newest file, which holds the latest changes.
 """
 
 import gzip
@@ -41,18 +41,18 @@ from stemtide.protocol.sync.snapshots import (
 )
 
 SHARE = 10
-"""A snapshot that took a second of a processor is given again for so many, whatever changes."""
+"""A snapshot that cost one CPU second is served for this many seconds, even if outdated."""
 
-_CHEAP_S = 0.2  # what costs less than this is made anew: no more than other pages of the feed
+_CHEAP_S = 0.2  # cheaper snapshots are always rebuilt: they cost no more than feed pages
 
 RENEW_AFTER = timedelta(hours=1)
-"""So old at most is one that is given, also where nothing changed: its age says how fresh it is."""
+"""The longest age of a served snapshot, even without changes, because its age shows freshness."""
 
 _AT_ONCE = 2
 _READ_BYTES = 256 * 1024
 _IN_MEMORY_BYTES = 4 * 1024 * 1024
 _MOST_OF_WHOLE = 0.5
-"""A delta that has more of the whole than this is not worth its making."""
+"""A delta with a larger share of the snapshot than this is not worth building."""
 
 _FEW_MEMBERS = 8
 
@@ -68,13 +68,13 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class GoneError(Exception):
-    """What is asked for is no longer there. The message says what to take instead."""
+    """The requested version is no longer there. The message names the alternative."""
 
 
 class Cut(NamedTuple):
-    """A delta: its first line, and a file with the others, open at its beginning, of so many bytes.
+    """A delta: its first line, and an open file with the others, of body_bytes.
 
-    Whoever sends it closes the file, which is gone then.
+    The sender closes the file, which deletes it.
     """
 
     head: bytes
@@ -83,7 +83,7 @@ class Cut(NamedTuple):
 
 
 def hub_keys() -> SigningKeys:
-    """The keys of this hub, as its settings say; made at the first use. raises: SigningKeyError."""
+    """Return the keys of this hub, created at the first use. raises: SigningKeyError."""
     return keys_in(Path(settings.SIGNING_KEY_FILE))
 
 
@@ -95,101 +95,112 @@ def newest(
     at_least: int = 0,
     effort: Callable[[], float] = time.thread_time,
 ) -> Kept:
-    """A party's newest snapshot: the one that is kept, or one that is made now.
+    """Return a party's newest snapshot, from the cache or built now.
 
-    at_least: a version that the party has; one that is lower is no news to it.
-    effort:   what this thread has cost so far, in seconds of a processor.
+    at_least: a version that the party has; a lower one is useless to it.
+    effort:   returns the CPU seconds that this thread has used so far.
 
-    raises: BusyError while it is made for somebody else; SigningKeyError.
+    raises: BusyError while it is being built for another request; SigningKeyError.
     """
     shelf, keys = _shelf(viewer, exercise=exercise), hub_keys()
-    kept = shelf.newest()
-    if kept and _is_good(kept, viewer=viewer, keys=keys, now=now, at_least=at_least):
-        return kept
+    snapshot = shelf.newest()
+    if snapshot and _is_good(snapshot, viewer=viewer, keys=keys, now=now, at_least=at_least):
+        return snapshot
     with shelf.alone(), _turn():
         return _make(shelf, viewer=viewer, exercise=exercise, keys=keys, now=now, effort=effort)
 
 
 def file_of(version: int, *, viewer: Party, exercise: bool) -> Path:
-    """The file of one version that was given lately, for who was cut off. raises: GoneError."""
+    """Return the file of a recent version, for interrupted downloads. raises: GoneError."""
     shelf = _shelf(viewer, exercise=exercise)
-    kept = shelf.newest()
-    # One who may see less than then gets no older file either.
-    may = kept and kept.manifest.view == reads_snapshots.view(viewer=viewer, exercise=exercise)
-    path = shelf.file_of(version) if kept and may and _is_of_now(kept, viewer=viewer) else None
+    snapshot = shelf.newest()
+    # If the viewer's access has shrunk since, do not serve an older file either.
+    may_read = snapshot and snapshot.manifest.view == reads_snapshots.view(
+        viewer=viewer, exercise=exercise
+    )
+    path = (
+        shelf.file_of(version)
+        if snapshot and may_read and _is_of_now(snapshot, viewer=viewer)
+        else None
+    )
     if path is None:
         raise GoneError(f"version {version} is not kept: take the latest whole snapshot")
     return path
 
 
-def delta(kept: Kept, *, base: int, view: str, history: str = "") -> Cut:
-    """What changed from a version that its reader has, which need not be kept, to one that is.
+def delta(snapshot: Kept, *, base: int, view: str, history: str = "") -> Cut:
+    """Return the changes from a version that the reader has, cached or not, to a cached snapshot.
 
     raises: ConflictError, GoneError: the reader must take the whole snapshot; BusyError.
     """
-    _check_bridge(kept, base=base, view=view, history=history)
-    drops = [drop for drop in kept.note.drops if drop[0] > base]
+    _check_bridge(snapshot, base=base, view=view, history=history)
+    drops = [drop for drop in snapshot.note.drops if drop[0] > base]
     with _turn():
-        return _cut(kept, base=base, drops=drops)
+        return _cut(snapshot, base=base, drops=drops)
 
 
-def _check_bridge(kept: Kept, *, base: int, view: str, history: str) -> None:
-    """Refuse a delta that would not lead from there to here."""
-    to = kept.manifest
-    if base > to.version:
+def _check_bridge(snapshot: Kept, *, base: int, view: str, history: str) -> None:
+    """Refuse a delta that would not lead from the base to the snapshot."""
+    manifest = snapshot.manifest
+    if base > manifest.version:
         raise ConflictError(
             "this hub's feed ends at {version}, before {base}: it was set back to an earlier state;"
             " take the whole snapshot",
-            version=to.version,
+            version=manifest.version,
             base=base,
         )
-    if history and history != ledger.history(base, by=to.party):
+    if history and history != ledger.history(base, by=manifest.party):
         raise ConflictError(
             "this hub's feed has another history up to {base} than yours: it was set back to an"
             " earlier state; take the whole snapshot",
             base=base,
         )
-    if view != to.view:
+    if view != manifest.view:
         raise ConflictError(
             "what your party may see has changed since that version: take the whole snapshot"
         )
-    if base < kept.note.oldest:
+    if base < snapshot.note.oldest:
         raise GoneError(
-            f"deltas begin at version {kept.note.oldest} at the earliest, and {base} is older:"
+            f"deltas begin at version {snapshot.note.oldest} at the earliest, and {base} is older:"
             " take the whole snapshot"
         )
 
 
 def _shelf(viewer: Party, *, exercise: bool) -> Shelf:
-    """Where a reader's files lie."""
+    """Return the cache folder of a reader."""
     return Shelf(Path(settings.DATA_DIR) / "snapshots", viewer=viewer, exercise=exercise)
 
 
-def _is_good(kept: Kept, *, viewer: Party, keys: SigningKeys, now: datetime, at_least: int) -> bool:
-    """Whether what is kept may be given again."""
-    made, heads = kept.manifest, ledger.heads()
-    if (made.hub, {name for name, _ in kept.note.signatures}) != (
+def _is_good(
+    snapshot: Kept, *, viewer: Party, keys: SigningKeys, now: datetime, at_least: int
+) -> bool:
+    """Whether a cached snapshot may be served again."""
+    manifest, heads = snapshot.manifest, ledger.heads()
+    if (manifest.hub, {name for name, _ in snapshot.note.signatures}) != (
         heads.hub,
-        {one.name for one in keys.public},
+        {key.name for key in keys.public},
     ):
         return False
-    if made.view != reads_snapshots.view(viewer=viewer, exercise=made.exercise):
+    if manifest.view != reads_snapshots.view(viewer=viewer, exercise=manifest.exercise):
         return False
-    if not _is_of_now(kept, viewer=viewer):
+    if not _is_of_now(snapshot, viewer=viewer):
         return False
-    if not timedelta() <= age(kept, now=now) < RENEW_AFTER or made.version > heads.positions:
+    if (
+        not timedelta() <= age(snapshot, now=now) < RENEW_AFTER
+        or manifest.version > heads.positions
+    ):
         return False
-    # A version that the reader claims to have and nobody can have given it makes nothing.
-    is_behind = made.version < at_least <= heads.positions
-    took_s = kept.note.took_s
+    # An impossible version claimed by the reader must not trigger a build.
+    is_behind = manifest.version < at_least <= heads.positions
+    took_s = snapshot.note.took_s
     lasts = timedelta(seconds=SHARE * took_s if took_s > _CHEAP_S else 0)
-    return made.version == heads.positions or (age(kept, now=now) < lasts and not is_behind)
+    return manifest.version == heads.positions or (age(snapshot, now=now) < lasts and not is_behind)
 
 
-def _is_of_now(kept: Kept, *, viewer: Party) -> bool:
-    """Whether a file is of this history: files outlive a database that is set back to a backup."""
-    made = kept.manifest
-    return made.history == ledger.history(made.version, by=viewer.ref)
+def _is_of_now(snapshot: Kept, *, viewer: Party) -> bool:
+    """Whether a file has the database's history: files outlive a restored database."""
+    manifest = snapshot.manifest
+    return manifest.history == ledger.history(manifest.version, by=viewer.ref)
 
 
 def _make(
@@ -201,7 +212,7 @@ def _make(
     now: datetime,
     effort: Callable[[], float],
 ) -> Kept:
-    """Make a snapshot and keep it."""
+    """Build a snapshot and store it."""
     began, before = effort(), shelf.newest()
     shelf.sweep(now)
     with tempfile.TemporaryFile() as body:
@@ -221,7 +232,7 @@ def _make(
         manifest=signed.manifest,
         signatures=[(signature.key, signature.signature) for signature in signed.signatures],
         file=name,
-        # One who may see less by now gets no file that was made when it saw more.
+        # If the viewer's access has shrunk, the previous file must not be served.
         before=(before.manifest.version, before.note.file)
         if before and before.manifest.view == moment.view
         else None,
@@ -231,16 +242,16 @@ def _make(
         took_s=effort() - began,
     )
     shelf.put(note)
-    made = shelf.newest()
-    if made is None:
-        raise BusyError  # somebody tidied up by hand meanwhile
-    return made
+    snapshot = shelf.newest()
+    if snapshot is None:
+        raise BusyError  # the files were deleted by hand meanwhile
+    return snapshot
 
 
 def _manifest(
     moment: Moment, writer: LineWriter, *, viewer: Party, exercise: bool, now: datetime
 ) -> SnapshotManifest:
-    """What a snapshot says of itself."""
+    """Return the manifest of a snapshot."""
     return SnapshotManifest(
         hub=moment.hub,
         party=viewer.name,
@@ -258,7 +269,7 @@ def _manifest(
 
 
 def _keep(shelf: Shelf, body: BinaryIO, *, head: bytes, version: int) -> str:
-    """Write a head, which only the whole body could tell, and the body; the file's name."""
+    """Write the head, which is known only after the body, and the body; return the file's name."""
     name, file = shelf.new_file(version=version)
     with file:
         file.write(head)
@@ -268,19 +279,19 @@ def _keep(shelf: Shelf, body: BinaryIO, *, head: bytes, version: int) -> str:
     return name
 
 
-def _cut(kept: Kept, *, base: int, drops: list[tuple[int, str, str]]) -> Cut:
+def _cut(snapshot: Kept, *, base: int, drops: list[tuple[int, str, str]]) -> Cut:
     """Write a delta."""
-    body = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES))  # noqa: SIM115  # whoever sends it closes it
+    body = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES))  # noqa: SIM115  # the sender closes it
     try:
         writer, puts = LineWriter(body), 0
         for position, uid, state in drops:
-            told = {"op": "drop", "position": position, "id": uid, "state": state}
-            writer.add(_ENCODER.encode(told) + b"\n")
-        for lines in _after(kept, base):
+            drop_line = {"op": "drop", "position": position, "id": uid, "state": state}
+            writer.add(_ENCODER.encode(drop_line) + b"\n")
+        for lines in _after(snapshot, base):
             writer.add(lines)
             puts += lines.count(b"\n")
         writer.flush()
-        head = _delta_head(kept, base=base, drops=len(drops), puts=puts, writer=writer)
+        head = _delta_head(snapshot, base=base, drops=len(drops), puts=puts, writer=writer)
         body_bytes = body.tell()
         body.seek(0)
     except BaseException:
@@ -289,38 +300,38 @@ def _cut(kept: Kept, *, base: int, drops: list[tuple[int, str, str]]) -> Cut:
     return Cut(head, body, body_bytes)
 
 
-def _delta_head(kept: Kept, *, base: int, drops: int, puts: int, writer: LineWriter) -> bytes:
-    """The first line of a delta whose others are written."""
-    to = kept.manifest
+def _delta_head(snapshot: Kept, *, base: int, drops: int, puts: int, writer: LineWriter) -> bytes:
+    """Return the first line of a delta whose other lines are written."""
+    snapshot_manifest = snapshot.manifest
     manifest = DeltaManifest(
-        hub=to.hub,
-        party=to.party,
-        exercise=to.exercise,
-        version=to.version,
-        made_at=to.made_at,
-        view=to.view,
-        history=to.history,
+        hub=snapshot_manifest.hub,
+        party=snapshot_manifest.party,
+        exercise=snapshot_manifest.exercise,
+        version=snapshot_manifest.version,
+        made_at=snapshot_manifest.made_at,
+        view=snapshot_manifest.view,
+        history=snapshot_manifest.history,
         size_bytes=writer.size_bytes,
         sha256=writer.sha256,
         base=base,
         drops=drops,
         puts=puts,
-        result=to.sha256,
+        result=snapshot_manifest.sha256,
     )
     signed = sign(manifest, keys=hub_keys().private)
-    return head_member(DeltaHead(delta=signed, snapshot=kept.signed))
+    return head_member(DeltaHead(delta=signed, snapshot=snapshot.signed))
 
 
-def _after(kept: Kept, base: int) -> Iterator[bytes]:
-    """The lines of a snapshot that changed after a version: its last ones. raises: GoneError."""
-    starts = kept.note.starts
-    begin = max(0, bisect_right(starts, base, key=lambda one: one[0]) - 1)
+def _after(snapshot: Kept, base: int) -> Iterator[bytes]:
+    """Yield the last lines of a snapshot, which changed after a version. raises: GoneError."""
+    starts = snapshot.note.starts
+    begin = max(0, bisect_right(starts, base, key=lambda start: start[0]) - 1)
     if len(starts) > _FEW_MEMBERS and len(starts) - begin > len(starts) * _MOST_OF_WHOLE:
         raise GoneError("most of it changed since that version: take the whole snapshot")
     if not starts:
         return
     try:
-        file = kept.path.open("rb")
+        file = snapshot.path.open("rb")
     except FileNotFoundError as error:
         raise BusyError from error  # it was replaced meanwhile
     with file:
@@ -334,7 +345,7 @@ def _after(kept: Kept, base: int) -> Iterator[bytes]:
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    """Let few be made at a time by one process. raises: BusyError."""
+    """Limit how many are built at a time by one process. raises: BusyError."""
     if not _at_work.acquire(blocking=False):
         raise BusyError
     try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The keys that the hub signs with. They lie in a file, never in the database.
+"""The keys that the hub signs with. They are stored in a file, never in the database.
 
 source: RFC 8032 (Ed25519), RFC 8410 and RFC 7468 (its keys as PEM).
 """
@@ -30,53 +30,53 @@ class SigningKeys:
 
     @property
     def public(self) -> tuple[PublicKey, ...]:
-        """Their public halves, in the same order."""
-        return tuple(PublicKey.of(one) for one in self.private)
+        """Return the public keys, in the same order."""
+        return tuple(PublicKey.of(key) for key in self.private)
 
 
 def keys_in(path: Path) -> SigningKeys:
-    """The keys in a file: PEM blocks, the newest first. Made with one key if it is missing.
+    """Return the keys in a file: PEM blocks, the newest first. A missing file gets a new key.
 
     raises: SigningKeyError.
     """
     try:
         secret_files.make_once(path, lambda: _pem(Ed25519PrivateKey.generate()))
         blocks = _BLOCK.findall(path.read_bytes())
-        found = [serialization.load_pem_private_key(block, password=None) for block in blocks]
+        loaded = [serialization.load_pem_private_key(block, password=None) for block in blocks]
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
         raise SigningKeyError(
             f"{path} cannot be read as signing keys ({error}): {_FORM}"
         ) from error
-    good = tuple(one for one in found if isinstance(one, Ed25519PrivateKey))
-    if not good or len(good) < len(found):
+    ed25519_keys = tuple(key for key in loaded if isinstance(key, Ed25519PrivateKey))
+    if not ed25519_keys or len(ed25519_keys) < len(loaded):
         raise SigningKeyError(f"{path} holds no key, or one of another kind: {_FORM}")
-    if len(good) > MAX_SIGNATURES:
+    if len(ed25519_keys) > MAX_SIGNATURES:
         raise SigningKeyError(f"{path} holds more than {MAX_SIGNATURES} keys: take old ones out")
-    return SigningKeys(good)
+    return SigningKeys(ed25519_keys)
 
 
 _FORM = "put Ed25519 keys in it as PEM (PKCS #8, no password), the newest first"
 
 
 def add_key(path: Path) -> SigningKeys:
-    """Put a new key above those in a file: it signs from now on, and so do the others still."""
+    """Add a new key on top of a file: it signs from now on, together with the others."""
     before = keys_in(path)
     return _rewrite(path, (Ed25519PrivateKey.generate(), *before.private))
 
 
 def drop_old_keys(path: Path) -> SigningKeys:
-    """Keep the first key of a file alone."""
+    """Remove all keys from a file but the first."""
     return _rewrite(path, keys_in(path).private[:1])
 
 
 def _rewrite(path: Path, private: tuple[Ed25519PrivateKey, ...]) -> SigningKeys:
-    """Put keys in the place of those in a file."""
+    """Replace the keys in a file."""
     secret_files.replace(path, b"".join(map(_pem, private)))
     return keys_in(path)
 
 
 def _pem(key: Ed25519PrivateKey) -> bytes:
-    """A key as text."""
+    """Return a key as PEM."""
     return key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
