@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Previews, and who looked at one, for what."""
+"""Previews, and the log of who opened one, for which purpose."""
 
 from django.db import models
 
@@ -12,9 +12,10 @@ from stemtide.protocol.messages.previews import PreviewKind, Purpose
 class Preview(models.Model):
     """A small still or a short excerpt of a signal's content, as ciphertext.
 
-    whole, veil: age files, for a key that the database does not hold (media.keys); empty once the
-                 preview is destroyed. An excerpt has no veil.
-    size_bytes:  of what the ciphertext of the whole hides.
+    whole, veil: age files, for a key that is not in the database (media.keys); empty once the
+    preview is
+                 destroyed. The veil is a blurred version; an excerpt has none.
+    size_bytes:  of the plaintext of the whole.
     """
 
     uid = models.UUIDField(unique=True)
@@ -42,10 +43,10 @@ class Preview(models.Model):
 
 
 class Look(models.Model):
-    """One person looked at the preview of one cluster, for one purpose.
+    """One person opened the preview of one cluster, for one purpose.
 
     cluster:     the key that the cluster had then.
-    revealed_at: when they asked for it without its veil; None: they never did.
+    revealed_at: when they asked for it without its veil; None if never.
     """
 
     uid = models.UUIDField(unique=True)
@@ -66,5 +67,5 @@ class Look(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"look:{self.uid}"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of media: what is kept, what one look shows, and how much was looked at."""
+"""Read previews: stored ones, the content of a look, and the number of looks."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from stemtide.protocol.messages.previews import PreviewKind, PreviewOut, Purpose
 
 @dataclass(frozen=True, slots=True)
 class LookRow:
-    """One look as the person who took it sees it. previews: id and kind of those that are kept."""
+    """One look as the person sees it. previews: id and kind of the stored ones."""
 
     id: UUID
     signal: UUID
@@ -41,7 +41,7 @@ class LookRow:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """How many looks one person took. here: in one crisis; lately: within rules.PAUSE_WITHIN."""
+    """The number of one person's looks. here: in one crisis; lately: within rules.PAUSE_WITHIN."""
 
     today: int
     here: int
@@ -55,7 +55,7 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True)
 class DayOfLooks:
-    """What a party's people looked at on one day (UTC), as counts."""
+    """Counts of the looks of a party's people on one day (UTC)."""
 
     day: object
     looks: int
@@ -64,15 +64,15 @@ class DayOfLooks:
 
 
 def previews(uid: UUID, *, viewer: Party) -> list[PreviewOut]:
-    """The previews of a signal that a party sent or may look at, destroyed ones too."""
+    """Return the previews of a signal that a party sent or may open, including destroyed ones."""
     row = _signals(viewer).filter(uid=uid).first()
     if row is None or not (row.shared_by == viewer or facts(row, viewer=viewer).is_in_room):
         return []
     return [describe(preview, viewer=viewer) for preview in row.previews.all()]
 
 
-def describe(preview: Preview, *, viewer: Party) -> PreviewOut:  # noqa: ARG001  # the caller found it for them
-    """A preview as it travels."""
+def describe(preview: Preview, *, viewer: Party) -> PreviewOut:  # noqa: ARG001  # the caller has checked access
+    """Return a preview in its wire format."""
     return PreviewOut(
         id=preview.uid,
         signal=preview.signal.uid,
@@ -85,7 +85,7 @@ def describe(preview: Preview, *, viewer: Party) -> PreviewOut:  # noqa: ARG001 
 
 
 def facts(row: Signal, *, viewer: Party) -> PreviewFacts:
-    """What the rules must know of a signal that the viewer may see."""
+    """Return the facts about a visible signal that the rules need."""
     return PreviewFacts(
         shared_by=row.shared_by.name,
         state=SignalState(row.state),
@@ -96,20 +96,20 @@ def facts(row: Signal, *, viewer: Party) -> PreviewFacts:
 
 
 def kept(crisis: UUID, *, viewer: Party) -> set[UUID]:
-    """The signals of a crisis of which a preview is kept that the viewer may look at."""
+    """Return the signals of a crisis with a stored preview that the viewer may open."""
     if not crises.is_in_room(crisis, party=viewer):
         return set()
-    found = Preview.objects.filter(
+    stored = Preview.objects.filter(
         visible(viewer, "signal__"),
         signal__crisis__uid=crisis,
         signal__state=SignalState.LIVE,
         destroyed_at=None,
     )
-    return set(found.values_list("signal__uid", flat=True))
+    return set(stored.values_list("signal__uid", flat=True))
 
 
 def person(*, by: Actor) -> Person:
-    """The row of the person who acts.
+    """Return the row of the acting person.
 
     raises: NotAllowedError for a machine.
     """
@@ -117,7 +117,7 @@ def person(*, by: Actor) -> Person:
 
 
 def _number_of(by: Actor) -> int:
-    """The number of the person who acts. raises: NotAllowedError for a machine."""
+    """Return the primary key of the acting person. raises: NotAllowedError for a machine."""
     kind, _, number = by.ref.partition(":")
     if kind != "person":
         raise NotAllowedError("only a person looks at a preview: sign in at the desk")
@@ -125,72 +125,72 @@ def _number_of(by: Actor) -> int:
 
 
 def own_look(uid: UUID, *, by: Actor) -> Look:
-    """A look of the person who asks, for writes.
+    """Return a look of the calling person, for writes.
 
     raises: NotFoundError, also for somebody else's.
     """
-    found = Look.objects.select_related("signal__shared_by", "signal__crisis", "crisis")
-    look = found.filter(uid=uid, person=person(by=by)).first()
+    looks = Look.objects.select_related("signal__shared_by", "signal__crisis", "crisis")
+    look = looks.filter(uid=uid, person=person(by=by)).first()
     if look is None:
         raise NotFoundError("there is no such look of yours: open the preview in its crisis")
     return look
 
 
 def look(uid: UUID, *, by: Actor, now: datetime) -> LookRow:
-    """A look of the person who asks, while it lasts.
+    """Return a look of the calling person, while it lasts.
 
-    raises: NotFoundError for somebody else's, and for one that is over.
+    raises: NotFoundError for somebody else's, and for an expired one.
     """
-    found = _open_look(uid, by=by, now=now)
-    kept_now = found.signal.previews.filter(destroyed_at=None)
+    row = _open_look(uid, by=by, now=now)
+    stored = row.signal.previews.filter(destroyed_at=None)
     return LookRow(
-        id=found.uid,
-        signal=found.signal.uid,
-        crisis=found.crisis.uid,
-        crisis_name=found.crisis.name,
-        exercise=found.crisis.exercise,
-        purpose=Purpose(found.purpose),
-        opened_at=found.opened_at,
-        revealed_at=found.revealed_at,
-        previews=tuple((one.uid, PreviewKind(one.kind)) for one in kept_now),
+        id=row.uid,
+        signal=row.signal.uid,
+        crisis=row.crisis.uid,
+        crisis_name=row.crisis.name,
+        exercise=row.crisis.exercise,
+        purpose=Purpose(row.purpose),
+        opened_at=row.opened_at,
+        revealed_at=row.revealed_at,
+        previews=tuple((one.uid, PreviewKind(one.kind)) for one in stored),
     )
 
 
 def content(uid: UUID, preview: UUID, *, by: Actor, now: datetime, keys: Keys) -> bytes:
-    """What a look shows of one preview: its veil, or all of it once it was asked for.
+    """Return the content of a preview in a look: its veil, or the whole once revealed.
 
-    raises: NotFoundError, also where there is no veil; keys.KeyFileError.
+    raises: NotFoundError, also if there is no veil; keys.KeyFileError.
     """
-    found = _open_look(uid, by=by, now=now)
-    row = found.signal.previews.filter(uid=preview, destroyed_at=None).first()
+    open_look = _open_look(uid, by=by, now=now)
+    row = open_look.signal.previews.filter(uid=preview, destroyed_at=None).first()
     if row is None:
         raise NotFoundError("there is no such preview, or it is destroyed")
-    sealed = row.whole if found.revealed_at else row.veil
+    sealed = row.whole if open_look.revealed_at else row.veil
     if not sealed:
         raise NotFoundError("this preview has no veil: reveal it to read it")
     return keys.unseal(sealed)
 
 
 def seen(crisis: UUID, *, by: Actor) -> set[UUID]:
-    """The signals of a crisis that a person looked at."""
+    """Return the signals of a crisis whose preview a person opened."""
     if not by.is_person:
         return set()
-    found = Look.objects.filter(crisis__uid=crisis, person=person(by=by))
-    return set(found.values_list("signal__uid", flat=True))
+    looks = Look.objects.filter(crisis__uid=crisis, person=person(by=by))
+    return set(looks.values_list("signal__uid", flat=True))
 
 
 def has_seen(members: Iterable[UUID], *, by: Actor) -> bool:
-    """Whether a person looked at any of these signals: variants of one cluster, say."""
+    """Whether a person opened the preview of any of these signals, such as a cluster's variants."""
     return Look.objects.filter(person=person(by=by), signal__uid__in=list(members)).exists()
 
 
 def exposure(crisis: UUID, *, by: Actor, now: datetime) -> Exposure:
-    """How much the person who asks looked at."""
+    """Return the number of the calling person's looks."""
     return looked_at(crisis, by=by, now=now)[0]
 
 
 def looked_at(crisis: UUID, *, by: Actor, now: datetime) -> tuple[Exposure, frozenset[UUID]]:
-    """How much the person who asks looked at, and which signals of a crisis: in one query."""
+    """Return the calling person's exposure and the signals opened in a crisis, in one query."""
     if not by.is_person:
         return Exposure(today=0, here=0, lately=0), frozenset()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -203,14 +203,14 @@ def looked_at(crisis: UUID, *, by: Actor, now: datetime) -> tuple[Exposure, froz
     )
     exposure = Exposure(
         today=sum(at >= midnight for at, _, _ in rows),
-        here=sum(where == crisis for _, where, _ in rows),
+        here=sum(crisis_uid == crisis for _, crisis_uid, _ in rows),
         lately=sum(at > lately for at, _, _ in rows),
     )
-    return exposure, frozenset(signal for _, where, signal in rows if where == crisis)
+    return exposure, frozenset(signal for _, crisis_uid, signal in rows if crisis_uid == crisis)
 
 
 def days_of_looks(*, viewer: Party, limit: int = 31) -> list[DayOfLooks]:
-    """How much a party's own people looked at, day by day, the latest first: counts, no names."""
+    """Return daily counts of the looks of a party's own people, latest first, without names."""
     rows = (
         Look.objects.filter(person__party=viewer)
         .order_by()
@@ -226,20 +226,20 @@ def days_of_looks(*, viewer: Party, limit: int = 31) -> list[DayOfLooks]:
 
 
 def _open_look(uid: UUID, *, by: Actor, now: datetime) -> Look:
-    """A look that is not over, of somebody who could begin it now.
+    """Return a look that has not expired, of a person who could still start it.
 
     raises: NotFoundError.
     """
-    found = own_look(uid, by=by)
-    since = found.revealed_at or found.opened_at
-    facts_now = facts(found.signal, viewer=by.party)
+    row = own_look(uid, by=by)
+    since = row.revealed_at or row.opened_at
+    facts_now = facts(row.signal, viewer=by.party)
     is_theirs = allows(rules.check_look, facts_now, kind=by.kind, role=by.role)
-    is_visible = _signals(by.party).filter(pk=found.signal.pk, state=SignalState.LIVE).exists()
+    is_visible = _signals(by.party).filter(pk=row.signal.pk, state=SignalState.LIVE).exists()
     if now - since > rules.LOOK_LASTS or not is_theirs or not is_visible:
         raise NotFoundError("this look is over: open the preview again, and say for what")
-    return found
+    return row
 
 
 def _signals(viewer: Party) -> QuerySet[Signal]:
-    """The signals that a party may see."""
+    """Return the signals that a party may see."""
     return Signal.objects.select_related("shared_by", "crisis").filter(visible(viewer))

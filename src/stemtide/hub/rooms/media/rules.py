@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may send, look at and destroy a preview, and when; how many looks ask for a pause."""
+"""Rules for previews: who may send, open and destroy one, and when a pause is suggested."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,14 +25,14 @@ __all__ = [
 ]
 
 MAX_PREVIEWS = 4
-"""Previews that one signal has at a time."""
+"""Most previews of one signal at a time."""
 
 LOOK_LASTS = timedelta(minutes=10)
-"""A look ends after this long: a page left open shows nothing when it is loaded again."""
+"""A look expires after this time: a page left open shows nothing when reloaded."""
 
 PAUSE_AFTER = 10
 PAUSE_WITHIN = timedelta(hours=1)
-"""So many looks within this long, and the desk asks for a pause. It never blocks: lives may wait.
+"""After this many looks within this time the desk suggests a pause. It never blocks anybody.
 
 source: a number of ours. What harms, and after how many, is not settled: see docs/decide.
 """
@@ -40,9 +40,9 @@ source: a number of ours. What harms, and after how many, is not settled: see do
 
 @dataclass(frozen=True, slots=True)
 class PreviewFacts:
-    """What the rules must know of a signal and of its crisis.
+    """The facts about a signal and its crisis that the rules need.
 
-    is_in_room: whether the party that acts is in the room of the crisis.
+    is_in_room: whether the acting party takes part in the crisis.
     previews:   how many of the signal's are not destroyed.
     """
 
@@ -54,7 +54,7 @@ class PreviewFacts:
 
 
 def check_add(facts: PreviewFacts, *, kind: PartyKind, name: str) -> None:
-    """Who shared a signal may send previews with it, while it is live and in a crisis."""
+    """Refuse a preview unless its sender shared the signal, which is live and in a crisis."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers send no previews: tell the party that shared the signal")
     if name != facts.shared_by:
@@ -77,7 +77,7 @@ def check_add(facts: PreviewFacts, *, kind: PartyKind, name: str) -> None:
 
 
 def check_expiry(expires_at: datetime, *, now: datetime, most: timedelta) -> None:
-    """Every preview is destroyed on a date, and not on a late one."""
+    """Refuse a date of destruction in the past, or too far in the future."""
     if expires_at <= now:
         raise InvalidError("expires_at", "lies in the past: name when it is to be destroyed")
     if expires_at > now + most:
@@ -90,7 +90,7 @@ def check_expiry(expires_at: datetime, *, now: datetime, most: timedelta) -> Non
 
 
 def check_look(facts: PreviewFacts, *, kind: PartyKind, role: Role | None) -> None:
-    """People who act for a party that is in the room look; machines, readers and observers do not.
+    """Refuse a look unless a person who may write acts for a party in the crisis.
 
     source: Regulation (EU) 2016/679 Art. 5(1)(b, c): for a purpose, and no more than it needs.
     """
@@ -108,7 +108,7 @@ def check_look(facts: PreviewFacts, *, kind: PartyKind, role: Role | None) -> No
 
 
 def check_reveal(*, opened_at: datetime, now: datetime) -> None:
-    """A look is taken in two steps, shortly one after the other."""
+    """Refuse to reveal a preview in an expired look."""
     if now - opened_at > LOOK_LASTS:
         raise ConflictError("this look is over: open the preview again, and say for what")
 
@@ -116,7 +116,7 @@ def check_reveal(*, opened_at: datetime, now: datetime) -> None:
 def check_destroy(
     facts: PreviewFacts, *, destroyed_at: datetime | None, kind: PartyKind, name: str
 ) -> None:
-    """Who sent a preview, or an agency, destroys it before its date; once."""
+    """Refuse to destroy a preview for any party but its sender or an agency, or twice."""
     if kind is not PartyKind.AGENCY and name != facts.shared_by:
         raise NotAllowedError(
             "only {shared_by}, who sent this preview, or an agency destroys it: ask them",
@@ -130,7 +130,7 @@ def check_destroy(
 
 
 def check_see_counts(role: Role) -> None:
-    """How much a party's people looked at is for those who look after them, as counts."""
+    """Refuse a party's counts of looks to roles that do not look after its people."""
     if role not in {Role.DATA_PROTECTION_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR}:
         raise NotAllowedError(
             "counts of a party's looks are for its data protection officer, coordinator and"
@@ -139,5 +139,5 @@ def check_see_counts(role: Role) -> None:
 
 
 def needs_pause(looks: int) -> bool:
-    """Whether so many looks within PAUSE_WITHIN ask for a pause."""
+    """Whether a pause is suggested after so many looks within PAUSE_WITHIN."""
     return looks >= PAUSE_AFTER

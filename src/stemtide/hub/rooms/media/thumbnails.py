@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures that were sent become small ones of our own making, in a sandbox of this process."""
+"""Re-encode received pictures as small ones of our own, in a sandboxed process."""
 
 import atexit
 from functools import cache
@@ -17,23 +17,23 @@ _OPTIONS = AnalysisOptions(still=True)
 
 @cache
 def _sandbox() -> Sandbox:
-    """One worker, started when the first picture comes."""
-    made = Sandbox(workers=1, limits=_LIMITS)
-    atexit.register(made.close)
-    return made
+    """Return the worker, which starts with the first picture."""
+    sandbox = Sandbox(workers=1, limits=_LIMITS)
+    atexit.register(sandbox.close)
+    return sandbox
 
 
 def remake(blob: bytes) -> tuple[bytes, bytes]:
-    """A picture file of a stranger as two of ours: the whole, and its veil.
+    """Return an untrusted picture file as two re-encoded ones: the whole, and its veil.
 
-    raises: InvalidError where no picture comes of it; SandboxError.
+    raises: InvalidError if it cannot be decoded; SandboxError.
     """
     try:
-        found = _sandbox().analyse(blob, options=_OPTIONS, modality="image")
-        if found.still is None:
-            why = "; ".join(found.fingerprints.remarks) or "it is no picture"
+        analysis = _sandbox().analyse(blob, options=_OPTIONS, modality="image")
+        if analysis.still is None:
+            why = "; ".join(analysis.fingerprints.remarks) or "it is no picture"
             raise InvalidError("still", "no picture can be made of it: {why}", why=why)
-        still = Still(*found.still)
+        still = Still(*analysis.still)
     except (ContentTooLargeError, ValueError) as error:
         raise InvalidError("still", "no picture can be made of it: {error}", error=error) from error
     return jpeg(still), veiled(still)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of media: take a preview in, look at it, destroy it, seal it anew."""
+"""Write previews: add, open, destroy, re-encrypt."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -27,12 +27,12 @@ DESTROY_AT_ONCE = 200
 def add(
     uid: UUID, *, body: PreviewIn, by: Actor, now: datetime, keys: Keys, most: timedelta
 ) -> PreviewOut:
-    """Take a preview of a signal in: made anew in a sandbox, then sealed.
+    """Add a preview of a signal: re-encoded in a sandbox, then encrypted.
 
-    keys: whose first one seals it. most: how long this hub keeps a preview.
+    keys: the first one encrypts. most: the longest retention of a preview at this hub.
 
-    1. Ask whether it may be sent at all.  2. Make it anew, which takes a while, outside any
-       transaction.  3. Ask again in our turn, store and record it.
+    1. Check whether it may be sent at all.  2. Re-encode it, which takes a while, outside any
+       transaction.  3. Check again under the lock, store and record it.
 
     raises: NotFoundError, NotAllowedError, ConflictError, InvalidError naming the field.
     """
@@ -63,7 +63,7 @@ def add(
 
 
 def _check_add(row: Signal, *, by: Actor) -> None:
-    """Whether a party may send a preview of a signal."""
+    """Refuse a preview that a party may not send."""
     if by.role is not None:
         check_person_may_write(by.role)
     rules.check_add(reads.facts(row, viewer=by.party), kind=by.kind, name=by.party.name)
@@ -71,16 +71,16 @@ def _check_add(row: Signal, *, by: Actor) -> None:
 
 @transaction.atomic
 def open_look(uid: UUID, *, purpose: Purpose, by: Actor, now: datetime) -> UUID:
-    """Begin a look at a signal's previews, behind their veil; returns the look's id.
+    """Start a look at a signal's previews, behind their veil; return the look's id.
 
-    Its other variants count as seen with it.
+    The other variants of its cluster count as seen with it.
 
-    raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept.
+    raises: NotFoundError, NotAllowedError, ConflictError if no preview is stored.
     """
     ledger.take_turn()
     row = signals.find(uid, viewer=by.party)
     rules.check_look(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
-    assert row.crisis is not None  # noqa: S101  # nobody is in the room of no crisis
+    assert row.crisis is not None  # noqa: S101  # check_look requires a crisis
     cluster = clusters.cluster_of(uid, crisis=row.crisis.uid, viewer=by.party)
     look = Look.objects.create(
         uid=uuid4(),
@@ -97,9 +97,9 @@ def open_look(uid: UUID, *, purpose: Purpose, by: Actor, now: datetime) -> UUID:
 
 @transaction.atomic
 def reveal(uid: UUID, *, by: Actor, now: datetime) -> None:
-    """Lift the veil of a look that the same person began.
+    """Remove the veil in a look that the same person started.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for a look that is over.
+    raises: NotFoundError, NotAllowedError, ConflictError for an expired look.
     """
     ledger.take_turn()
     look = reads.own_look(uid, by=by)
@@ -115,14 +115,14 @@ def reveal(uid: UUID, *, by: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
-    """Destroy a preview before its date: the ciphertext goes, the record of it stays.
+    """Destroy a preview before its date: the ciphertext is deleted, its record stays.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for one that is destroyed.
+    raises: NotFoundError, NotAllowedError, ConflictError if it is destroyed already.
     """
     ledger.take_turn()
-    found = Preview.objects.select_related("signal__shared_by", "signal__crisis").filter(uid=uid)
-    preview = found.first()
-    # Not the signal's own refusal: that would name it.
+    matching = Preview.objects.select_related("signal__shared_by", "signal__crisis").filter(uid=uid)
+    preview = matching.first()
+    # Not the signal's own error, which would name it.
     if preview is None or not reads.previews(preview.signal.uid, viewer=by.party):
         raise NotFoundError("there is no preview {uid} that your party may see", uid=uid)
     row = preview.signal
@@ -140,34 +140,34 @@ def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
 
 
 def destroy_due(now: datetime) -> int:
-    """Destroy previews past their date, and those of signals that match no more; how many."""
+    """Destroy previews past their date, and those of ended signals; return how many."""
     count = 0
-    while some := _destroy_some(now):
-        count += some
+    while destroyed := _destroy_some(now):
+        count += destroyed
     return count
 
 
 @transaction.atomic
 def _destroy_some(now: datetime) -> int:
-    """Destroy one batch, so that other writers get their turn."""
+    """Destroy one batch, so that other writers are not blocked."""
     is_due = Q(expires_at__lte=now) | ~Q(signal__state=SignalState.LIVE)
     due = Preview.objects.filter(is_due, destroyed_at=None)
     if not due.exists():
         return 0
     ledger.take_turn()
-    # Another clock may have had its turn before ours: what it destroyed is due no more.
-    some = list(due.select_related("signal__crisis")[:DESTROY_AT_ONCE])
-    for preview in some:
+    # Another scheduler process may have destroyed them first.
+    previews = list(due.select_related("signal__crisis")[:DESTROY_AT_ONCE])
+    for preview in previews:
         _empty(preview, now=now)
         _append("preview.destroyed", preview.signal, actor="clock", now=now, detail=_name(preview))
-    return len(some)
+    return len(previews)
 
 
 @transaction.atomic
 def reseal(*, keys: Keys, by: str, now: datetime) -> int:
-    """Seal every preview that an older key sealed with the newest one; how many those are.
+    """Re-encrypt previews of older keys with the newest one; return how many.
 
-    raises: keys.KeyFileError where a preview cannot be opened: then nothing is changed.
+    raises: KeyFileError if a preview cannot be decrypted: then nothing is changed.
     """
     ledger.take_turn()
     count = 0
@@ -185,26 +185,26 @@ def reseal(*, keys: Keys, by: str, now: datetime) -> int:
 
 
 def _empty(preview: Preview, *, now: datetime) -> None:
-    """Take the ciphertext out of a row."""
+    """Delete the ciphertext from a row."""
     preview.whole = preview.veil = b""
     preview.destroyed_at = now
     preview.save(update_fields=["whole", "veil", "destroyed_at"])
 
 
 def _name(preview: Preview) -> dict[str, object]:
-    """Which preview an entry speaks of."""
+    """Return the ledger detail that names a preview."""
     return {"preview": str(preview.uid)}
 
 
 def _record(kind: str, row: Signal, *, by: Actor, now: datetime, detail: dict[str, object]) -> None:
-    """Append what somebody did to the ledger."""
+    """Append an act of a person or machine to the ledger."""
     _append(kind, row, actor=by.party.ref, now=now, detail=detail | {"through": by.ref})
 
 
 def _append(
     kind: str, row: Signal, *, actor: str, now: datetime, detail: dict[str, object]
 ) -> None:
-    """Append to the ledger, about a signal."""
+    """Append an act on a signal to the ledger."""
     ledger.append(
         kind,
         actor=actor,
