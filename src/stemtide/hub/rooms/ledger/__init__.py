@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who did what to what, when: append-only, numbered in order."""
+"""The ledger, the hub's audit log: who did which act on which subject, append-only, numbered."""

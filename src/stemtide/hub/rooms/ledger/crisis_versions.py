@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far the ledger has come for each crisis: what its room must be made anew for."""
+"""Version numbers of each crisis, which show when its page must be rendered again."""
 
 import threading
 from collections.abc import Collection
@@ -10,10 +10,10 @@ from stemtide.hub.rooms.ledger.rules.ledger import is_of_alerts, stays_in_its_ro
 
 
 class Marks:
-    """The last entry that concerns the room of each crisis, kept up by reading what is new.
+    """The last ledger entry that concerns each crisis, updated by reading new entries.
 
-    An entry concerns every room, except where the rules say that it does not: a kind that they do
-    not know costs time, and hides nothing.
+    An entry concerns every crisis unless the rules exclude it: an unknown kind costs time, and
+    hides nothing.
     """
 
     def __init__(self) -> None:
@@ -26,12 +26,12 @@ class Marks:
         self._in_bar = 0
 
     def look(self) -> reads.Heads:
-        """Read what is new; returns how far the ledger has come."""
+        """Read new entries; return the heads of the ledger."""
         heads = reads.heads()
         with self._lock:
             before = self._heads
             if before is None or before.hub != heads.hub or heads.entries < before.entries:
-                # Nothing is known of what came before: whatever was made is made anew.
+                # Nothing is known about earlier entries: everything must be rendered again.
                 self._in_room.clear()
                 self._of_things.clear()
                 self._in_every_room = self._in_bar = self._start = heads.entries
@@ -44,30 +44,36 @@ class Marks:
         return heads
 
     def of_room(self, crisis: UUID, things: Collection[str] | None = None) -> int:
-        """The last entry that the blocks of a crisis' room may show.
+        """Return the last entry that the blocks of a crisis may show.
 
-        things: what the blocks show of what stays in the room; all of it where none is named.
-                Whatever concerns every room counts in any case.
+        things: the things in the crisis that the blocks show; all if None. Entries that concern
+        every crisis
+                count in any case.
         """
-        here = self._in_room.get(crisis, {})
-        last = [number for thing, number in here.items() if things is None or thing in things]
-        return max(self._in_every_room, *last, 0)
+        entry_by_thing = self._in_room.get(crisis, {})
+        numbers = [
+            number for thing, number in entry_by_thing.items() if things is None or thing in things
+        ]
+        return max(self._in_every_room, *numbers, 0)
 
     def of_thing(self, thing: str) -> int:
-        """The last entry about one kind of thing, in whatever room."""
+        """Return the last entry about one kind of thing, in any crisis."""
         return self._of_things.get(thing, self._start)
 
     def of_page(self, crisis: UUID) -> int:
-        """The last entry that anything on the page may show: its blocks, or the alerts above."""
+        """Return the last entry that a crisis page may show: in its blocks, or the alerts above."""
         return max(self.of_room(crisis), self._in_bar)
 
     def _note(self, entry: reads.KindRow) -> None:
-        """Note whom one entry concerns."""
+        """Update the versions that one entry concerns."""
         thing = entry.kind.partition(".")[0]
         self._of_things[thing] = entry.number
         if entry.crisis is not None:
-            here = self._in_room.get(entry.crisis, {})
-            self._in_room[entry.crisis] = {**here, thing: entry.number}  # readers take no lock
+            entry_by_thing = self._in_room.get(entry.crisis, {})
+            self._in_room[entry.crisis] = {
+                **entry_by_thing,
+                thing: entry.number,
+            }  # readers take no lock
         if is_of_alerts(entry.kind):
             self._in_bar = entry.number
         elif not stays_in_its_room(entry.kind):
@@ -75,4 +81,4 @@ class Marks:
 
 
 marks = Marks()
-"""The process' one."""
+"""The instance of this process."""

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The ledger's tables: entries, numbers given out, when positions were, what counts for paces."""
+"""Tables of the ledger: entries, counters, times of feed positions, acts for rate limits."""
 
 from django.db import models
 
 
 class Numbering(models.Model):
-    """The one row that gives out numbers.
+    """The single row of counters.
 
-    Updating it takes a row lock until commit (on SQLite: the write lock), so numbers become
-    visible in the order they were given, and a transaction that fails leaves no gap.
+    Updating it takes a row lock until commit (on SQLite: the write lock), so numbers become visible
+    in the order they were given, and a failed transaction leaves no gap.
     """
 
     entries = models.BigIntegerField(default=0)
@@ -23,9 +23,9 @@ class Entry(models.Model):
     """One act by one actor on one subject. A database trigger refuses to change or delete it.
 
     actor and subject name rows ("party:3", "signal:…") and hold no personal data; detail holds
-    facts such as counts and states, never a person's words.
+    facts such as counts and states, never text that a person wrote.
 
-    crisis: the id of the crisis that the act belongs to, so that its timeline is found by it.
+    crisis: the id of the crisis that the act belongs to, for its timeline.
     """
 
     number = models.BigIntegerField(unique=True)
@@ -53,12 +53,13 @@ class Entry(models.Model):
 
 
 class Placement(models.Model):
-    """When consecutive feed positions were given out: every position gets a moment of its own.
+    """The time of a block of consecutive feed positions: every position has its own time.
 
-    at: of the first of them; each later one has its moment SPACING after the one before. No earlier
-        than the moments of all positions given out before, whatever the clock says.
-    mark: a random number. A hub that was set back gives the same positions out again, with other
-          marks (decision 0085). None for positions from before there were marks.
+    at: of the first position; each later one is SPACING after the one before. Never earlier than
+    the
+        times of all earlier positions, even if the clock goes back.
+    mark: a random number. A hub restored from a backup assigns the same positions again, with other
+          marks (decision 0085). None for positions from before marks existed.
     """
 
     first = models.BigIntegerField(primary_key=True)
@@ -71,7 +72,7 @@ class Placement(models.Model):
 
 
 class PacedAct(models.Model):
-    """An act that alerted people, while it counts: for an hour (rules_paces.py).
+    """An act that alerted people, while it counts for the rate limit: an hour (rules_paces.py).
 
     actor: the party, as entries name it; weight: how many parties were named.
     """
@@ -90,7 +91,7 @@ class PacedAct(models.Model):
 
 
 class HubKey(models.Model):
-    """Fingerprint of a key that all hosts of the hub share; the key itself lies in a file.
+    """The fingerprint of a key that all hosts of the hub share; the key itself is in a file.
 
     host, place: where it was when it was recorded, for an operator who sets up another host.
     """

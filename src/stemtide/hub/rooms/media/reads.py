@@ -152,7 +152,7 @@ def look(uid: UUID, *, by: Actor, now: datetime) -> LookRow:
         purpose=Purpose(row.purpose),
         opened_at=row.opened_at,
         revealed_at=row.revealed_at,
-        previews=tuple((one.uid, PreviewKind(one.kind)) for one in stored),
+        previews=tuple((preview.uid, PreviewKind(preview.kind)) for preview in stored),
     )
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of the ledger."""
+"""Read the ledger."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
@@ -22,15 +22,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 WITHHELD = "withheld"
-"""Stands for a name that the reader may not learn."""
+"""Placeholder for a name that the reader may not see."""
 
 Opens: TypeAlias = Callable[[Collection[str]], Collection[str]]
-"""Given subjects whose names are withheld, says those that the viewer may see after all."""
+"""Returns those of the withheld subjects that the viewer may see after all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """The hub's own id, and the highest numbers it has given out."""
+    """The hub's id, and the highest numbers that it has assigned."""
 
     hub: UUID
     entries: int
@@ -39,7 +39,7 @@ class Heads:
 
 @dataclass(frozen=True, slots=True)
 class EntryRow:
-    """One entry as a party reads it; every number is there, so that a gap would show."""
+    """One entry as a party reads it. No number is left out, so that a gap would show."""
 
     number: int
     kind: str
@@ -53,40 +53,40 @@ class EntryRow:
 
 @dataclass(frozen=True, slots=True)
 class KindRow:
-    """What anybody may know of an entry: its number and kind; and where it belongs."""
+    """The public part of an entry, number and kind, with its crisis."""
 
     number: int
     kind: str
     crisis: UUID | None
 
 
-def kinds(*, after: int, until: int, by: str) -> list[KindRow]:  # noqa: ARG001  # the process, for its marks
-    """Numbers and kinds of some entries, oldest first. by: who keeps count of them."""
-    found = Entry.objects.filter(number__gt=after, number__lte=until).order_by("number")
-    return [KindRow(*row) for row in found.values_list("number", "kind", "crisis")]
+def kinds(*, after: int, until: int, by: str) -> list[KindRow]:  # noqa: ARG001  # the process, for its own versions
+    """Return numbers and kinds of entries, oldest first. by: the caller."""
+    entries = Entry.objects.filter(number__gt=after, number__lte=until).order_by("number")
+    return [KindRow(*row) for row in entries.values_list("number", "kind", "crisis")]
 
 
 def heads() -> Heads:
-    """The hub's id and its highest entry number and feed position, as far as committed."""
+    """Return the hub's id and its highest committed entry number and feed position."""
     row = Numbering.objects.get()
     return Heads(hub=row.hub, entries=row.entries, positions=row.positions)
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When a position was given out. act_at: when the act began; at: the position's own moment."""
+    """The time of a position. act_at: when its act began; at: the position's own time."""
 
     act_at: datetime
     at: datetime
 
 
 def moments(positions: Collection[int], *, by: str) -> dict[int, Moment]:  # noqa: ARG001  # times only
-    """The moments of some positions, as many as one query can ask for. by: the door that asks."""
+    """Return the times of positions, at most as many as fit into one query. by: the caller."""
     if not positions:
         return {}
-    marks = ", ".join(["(%s)"] * len(positions))
+    placeholders = ", ".join(["(%s)"] * len(positions))
     with connection.cursor() as cursor:
-        cursor.execute(_FIRSTS.format(marks=marks), list(positions))
+        cursor.execute(_FIRSTS.format(marks=placeholders), list(positions))
         firsts = dict(cursor.fetchall())
     acts = Placement.objects.in_bulk(set(firsts.values()))
     return {
@@ -96,10 +96,10 @@ def moments(positions: Collection[int], *, by: str) -> dict[int, Moment]:  # noq
 
 
 def history(position: int, *, by: str) -> str:  # noqa: ARG001  # a random number
-    """Return the mark of the act that gave a position out, as 16 digits; "" for position 0.
+    """Return the mark of the act that assigned a position, as 16 digits; "" for position 0.
 
-    Two hubs, or one hub before and after it was set back, have another one at the same position
-    unless they have the same history up to there. by: the door that asks.
+    Two hubs, or one hub before and after a restore, have different marks at a position unless their
+    histories up to it are the same. by: the caller.
     """
     rows = Placement.objects.filter(first__lte=position).order_by("-first")
     act = rows.values_list("mark", "at").first()
@@ -110,9 +110,9 @@ def history(position: int, *, by: str) -> str:  # noqa: ARG001  # a random numbe
 
 
 def until(at: datetime, *, by: str) -> tuple[int, timedelta]:  # noqa: ARG001  # times only
-    """The last position whose moment is no later than a time, and how much later the time is.
+    """Return the last position with a time no later than this, and the difference.
 
-    0 where there is none. by: the door that asks.
+    0 if there is none. by: the caller.
     """
     act = Placement.objects.filter(at__lte=at).order_by("-at").first()
     if act is None:
@@ -122,7 +122,7 @@ def until(at: datetime, *, by: str) -> tuple[int, timedelta]:  # noqa: ARG001  #
 
 
 def acts_at(times: Collection[datetime], *, by: str) -> list[tuple[int, int]]:  # noqa: ARG001  # times only
-    """First and last positions of the acts that began at some times. by: the door that asks."""
+    """Return first and last positions of the acts that began at these times. by: the caller."""
     acts = Placement.objects.filter(at__in=times).values_list("first", "count")
     return [(first, first + count - 1) for first, count in acts]
 
@@ -135,22 +135,24 @@ def entries(
     subject: str | None = None,
     opens: Opens | None = None,
 ) -> list[EntryRow]:
-    """Entries after a number, oldest first; names that the viewer may not learn are withheld.
+    """Return entries after a number, oldest first; names that the viewer may not see are withheld.
 
-    subject: only entries about one thing, which the viewer is known to be allowed to see.
-    opens:   asked about subjects that the ledger alone must withhold: a room above knows more.
+    subject: only entries about this subject, which the viewer may see.
+    opens:   called for subjects that the ledger alone must withhold: a room above knows more.
     """
-    found = Entry.objects.filter(number__gt=after)
+    matching = Entry.objects.filter(number__gt=after)
     if subject is not None:
-        found = found.filter(subject=subject)
-    return _rows(list(found.order_by("number")[:limit]), viewer=viewer, opens=opens)
+        matching = matching.filter(subject=subject)
+    return _rows(list(matching.order_by("number")[:limit]), viewer=viewer, opens=opens)
 
 
 def without_hands(row: EntryRow, *, viewer: Viewer) -> EntryRow:
-    """The same entry; through whose hand it was done is told to their own party only."""
+    """Return the entry; only the actor's own party sees which person or key acted."""
     if row.actor == viewer.ref:
         return row
-    return replace(row, detail={key: one for key, one in row.detail.items() if key != "through"})
+    return replace(
+        row, detail={key: value for key, value in row.detail.items() if key != "through"}
+    )
 
 
 def timeline(
@@ -164,28 +166,30 @@ def timeline(
     until: datetime | None = None,
     opens: Opens | None = None,
 ) -> list[EntryRow]:
-    """The entries of one crisis, which the viewer is known to be allowed to see, oldest first.
+    """Return the entries of a crisis that the viewer may see, oldest first.
 
-    things: what stands before the dot of a kind; all where none is named.
-    opens:  asked about subjects that the ledger alone must withhold: a room above knows more.
+    things: the parts of kinds before the dot; empty for all.
+    opens:  called for subjects that the ledger alone must withhold: a room above knows more.
     """
-    found = Entry.objects.filter(Q(crisis=crisis) | Q(subject=f"crisis:{crisis}"), number__gt=after)
+    matching = Entry.objects.filter(
+        Q(crisis=crisis) | Q(subject=f"crisis:{crisis}"), number__gt=after
+    )
     kinds = Q()
     for thing in things:
         kinds |= Q(kind__startswith=f"{thing}.")
-    found = found.filter(kinds)
+    matching = matching.filter(kinds)
     if since is not None:
-        found = found.filter(recorded_at__gte=since)
+        matching = matching.filter(recorded_at__gte=since)
     if until is not None:
-        found = found.filter(recorded_at__lt=until)
-    rows = list(found.order_by("number")[:limit])
+        matching = matching.filter(recorded_at__lt=until)
+    rows = list(matching.order_by("number")[:limit])
     return _rows(rows, viewer=viewer, opens=opens)
 
 
-def unabridged(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: ARG001  # the clock, which tells each party its own
-    """Entries after a number, oldest first, with nothing withheld. by: who reads for everyone.
+def unabridged(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: ARG001  # the scheduler, which checks access for each party
+    """Return entries after a number, oldest first, with nothing withheld. by: the caller.
 
-    For rooms above, which decide of each entry whom it concerns; never for a door.
+    Only for rooms above, which decide for each entry who may know of it; never for API or pages.
     """
     return [
         EntryRow(
@@ -210,11 +214,11 @@ def timeline_tail(
     opens: Opens | None = None,
     without: Collection[str] = (),
 ) -> list[EntryRow]:
-    """The last entries of one crisis, which the viewer is known to be allowed to see, newest first.
+    """Return the last entries of a crisis that the viewer may see, newest first.
 
-    without: kinds that are left out, of which there would be so many that they hide the others.
+    without: kinds that are left out, because they would crowd out the others.
 
-    Two look-ups by index, as a database that is asked for both at once may read the whole ledger.
+    Two look-ups by index, because one query for both may read the whole ledger.
     """
     shown = Entry.objects.exclude(kind__in=without).order_by("-number")
     about = shown.filter(subject=f"crisis:{crisis}")[:limit]
@@ -225,7 +229,7 @@ def timeline_tail(
 
 
 def _rows(rows: list[Entry], *, viewer: Viewer, opens: Opens | None) -> list[EntryRow]:
-    """Entries as a viewer may read them, with what a room above opens."""
+    """Return entries as a viewer may read them, with those that a room above opens."""
     closed = {row.subject for row in rows if not _is_open(row, viewer=viewer)}
     opened = set(opens(closed)) if opens and closed else set()
     return [_row(row, viewer=viewer, is_open=row.subject in opened) for row in rows]
@@ -237,7 +241,7 @@ def _is_open(entry: Entry, *, viewer: Viewer) -> bool:
 
 
 def _row(entry: Entry, *, viewer: Viewer, is_open: bool = False) -> EntryRow:
-    """An entry as a viewer may read it."""
+    """Return an entry as a viewer may read it."""
     is_open = is_open or _is_open(entry, viewer=viewer)
     return EntryRow(
         number=entry.number,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many acts that alert people a party did of late, and whether it may do one more."""
+"""Check the rate limits on acts that alert people."""
 
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from stemtide.hub.rooms.ledger.rules.rate_limits import PACES, WINDOW, Act, chec
 def check_acts(
     kind: str, *, viewer: Viewer, now: datetime, is_person: bool, exercise: bool = False
 ) -> None:
-    """Refuse what the viewer may not do now: what a page asks before its form is filled in.
+    """Refuse an act that the viewer may not do now, before its form is shown.
 
     raises: TooManyError.
     """
@@ -24,7 +24,7 @@ def check_acts(
 def check_room(
     kind: str, *, weight: int, by: str, now: datetime, is_person: bool, exercise: bool
 ) -> None:
-    """Refuse one more act of a kind. by: who acts, as the ledger names them.
+    """Refuse one more act of a kind. by: the actor, as named in the ledger.
 
     raises: TooManyError.
     """

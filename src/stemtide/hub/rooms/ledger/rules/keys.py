@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which keys a host of a hub must have: those that the hub's first host recorded.
+"""Rules for the keys of a hub's hosts, which must be those that the first host recorded.
 
-Several hosts on one database that each make keys of their own would sign, seal and lock with keys
-that the others do not open. So the database holds a fingerprint of each key, and a host with
+If several hosts on one database each created their own keys, they would sign and encrypt with keys
+that the others do not have. So the database holds a fingerprint of each key, and a host with
 another key does not start.
 """
 
@@ -30,8 +30,9 @@ class OtherKeyError(Exception):
 class HostKey:
     """A key as a host has it.
 
-    fingerprints: of the key in use, then of those before it that the host still holds; empty
-                  where its file is missing. place: the file that it lies in, or its setting.
+    fingerprints: of the key in use, then of earlier ones that the host still has; empty if its file
+    is
+                  missing. place: its file or setting.
     """
 
     name: KeyName
@@ -41,7 +42,7 @@ class HostKey:
 
 @dataclass(frozen=True, slots=True)
 class RecordedKey:
-    """A key as the database knows it. host, place: where it was when it was recorded."""
+    """A key as recorded in the database. host, place: where it was when it was recorded."""
 
     fingerprint: str
     host: str
@@ -49,7 +50,7 @@ class RecordedKey:
 
 
 def secret_fingerprint(secret: str, *, hub: UUID) -> str:
-    """Fingerprint of a secret that a person may have chosen: slow to guess, different at each hub.
+    """Return the fingerprint of a secret that a person may have chosen: slow to guess, and salted.
 
     source: RFC 7914 (scrypt), with N = 2^14, r = 8, p = 1.
     """
@@ -58,19 +59,19 @@ def secret_fingerprint(secret: str, *, hub: UUID) -> str:
 
 
 def check_keys(keys: Iterable[HostKey], recorded: Mapping[str, RecordedKey]) -> None:
-    """Refuse keys of which none is the recorded one. Keys that are not recorded yet are good.
+    """Refuse keys whose fingerprints do not include the recorded one. Unrecorded keys pass.
 
-    A host that holds the recorded key below a newer one has rotated it, and may.
+    A host that has the recorded key below a newer one has rotated it, which is allowed.
 
     raises: OtherKeyError.
     """
     for key in keys:
-        known = recorded.get(key.name)
-        if known is None or known.fingerprint in key.fingerprints:
+        expected = recorded.get(key.name)
+        if expected is None or expected.fingerprint in key.fingerprints:
             continue
         state = "is another than this hub's" if key.fingerprints else "is missing on this machine"
         raise OtherKeyError(
-            f"the {key.name} key {state}: copy {known.place} of the host {known.host} to"
+            f"the {key.name} key {state}: copy {expected.place} of the host {expected.host} to"
             f" {key.place} here; if you replaced the key on purpose, run"
             f" stemtide hub accept-key {key.name} --yes"
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may read what of the ledger. Numbers, kinds and times are open to all; names may not be."""
+"""Rules for reading the ledger. Numbers, kinds and times are public; names may not be."""
 
 from datetime import timedelta
 from typing import Protocol
@@ -21,16 +21,16 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "agent": _COORDINATING,
     "exchange": _COORDINATING,
 }
-"""Which kinds of party read entries about one kind of thing; other things: their actor only.
+"""The kinds of party that may read entries about each thing; all other things: their actor only.
 
-Signals are missing on purpose: an entry cannot know whom a signal's handling mark lets in. Nor can
-it know who was asked into a crisis: those read its timeline, where a room above opens the names.
+Signals are missing on purpose: an entry cannot know which parties a signal's handling mark allows.
+Nor can it know who was invited to a crisis: they read its timeline, where a room above opens names.
 """
 
 
 IN_ITS_ROOM = frozenset(
     {
-        # What happens inside one crisis, or to a signal of one or of none.
+        # Acts inside one crisis, or on a signal of one crisis or of none.
         *(
             "check",
             "measure",
@@ -54,72 +54,72 @@ IN_ITS_ROOM = frozenset(
         ),
         *("complaint", "redress"),
         "yearly",
-        # What is asked of providers leaves no trace in a crisis.
+        # Requests to providers are not shown in a crisis.
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
-        # What no room shows of others.
+        # Acts that crisis pages never show.
         *("agent", "key", "hub_key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),
         *("referral", "referrals", "batch", "hold"),
         *("recheck", "exchange"),
     }
 )
-"""Things that concern the room of their own crisis alone, or none where they have no crisis.
+"""Things that concern only their own crisis, or no crisis at all.
 
-Acts on crises and on who takes part are missing: rooms name other crises, to those who see them.
-Leads are missing, as they leave no trace in their crisis.
+Acts on crises and participants are missing, because pages of other crises may name them.
+Leads are missing, because they are not shown in their crisis.
 """
 
 ALERTING = frozenset({"alert", "alerts"})
-"""Things that every page tells of, above its blocks."""
+"""Things that the header of every page shows."""
 
 
 SPACING = timedelta(microseconds=2)
-"""Between the moments of two positions: room for what is told beside a signal."""
+"""Between the times of two positions: room for objects published beside a signal."""
 
 
 class NoTransactionError(RuntimeError):
-    """The ledger was written outside a transaction, where its number would not hold."""
+    """The ledger was written outside a transaction, where its number could be lost."""
 
 
 class Viewer(Protocol):
-    """What the ledger must know of a reader; a party is one."""
+    """The facts about a reader that the ledger needs; a party is one."""
 
     kind: str
 
     @property
     def ref(self) -> str:
-        """How the ledger names the reader."""
+        """Return the reader's name in the ledger."""
 
 
 class Hand(Protocol):
-    """Who acts: a party, through one person's or one key's hand."""
+    """The actor of an act: a party, through a person or a key."""
 
     @property
     def party(self) -> Viewer:
-        """For which party."""
+        """Return the party that is acted for."""
 
     @property
     def ref(self) -> str:
-        """How the ledger names the person or the key."""
+        """Return the name of the person or key in the ledger."""
 
 
 def may_read(viewer: Viewer, *, kind: str, actor: str) -> bool:
-    """Whether a reader learns who did an act, to what, and its detail."""
+    """Whether a reader may see actor, subject and detail of an act."""
     thing = kind.partition(".")[0]
     return actor == viewer.ref or viewer.kind in OPEN_TO.get(thing, ())
 
 
 def stays_in_its_room(kind: str) -> bool:
-    """Whether an entry of a kind is nothing to the rooms of other crises."""
+    """Whether an entry of a kind does not concern other crises."""
     return kind.partition(".")[0] in IN_ITS_ROOM
 
 
 def is_of_alerts(kind: str) -> bool:
-    """Whether an entry of a kind is about alerts, of which the bar of every page tells."""
+    """Whether an entry of a kind is about alerts, which the header of every page shows."""
     return kind.partition(".")[0] in ALERTING
 
 
 def crisis_named(subject: str) -> UUID | None:
-    """The crisis that a subject names; None for every other thing."""
+    """Return the crisis in a subject; None for all other subjects."""
     thing, _, uid = subject.partition(":")
     return UUID(uid) if thing == "crisis" else None

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many acts that alert people a party may do in an hour: decision 0066.
+"""Rate limits on acts that alert people, per party and hour: decision 0066.
 
-Counted for the party, whichever of its keys or people acts and through whichever door. Machines get
-three quarters, so that a key that runs wild, or was stolen, leaves its party's people their voice.
-Answers and what undoes something are never counted: no limit may stand in the way of a duty.
+Acts are counted for the party, over all its keys, people and interfaces. Machines get three
+quarters,
+so that a runaway or stolen key leaves room for the party's people. Answers and acts that undo
+something are never counted: no limit may prevent a legal duty.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from stemtide.hub.platform.errors import TooManyError
 
 
 class Pace(StrEnum):
-    """A sort of acts that alert people, counted together."""
+    """A group of acts that alert people, counted together."""
 
     WARNING = "warning"
     INVITATION = "invitation"
@@ -29,7 +30,7 @@ class Pace(StrEnum):
 
 
 WINDOW = timedelta(hours=1)
-"""How long an act counts."""
+"""The period of the rate limits."""
 
 AN_HOUR: Mapping[Pace, int] = {
     Pace.WARNING: 60,
@@ -41,8 +42,8 @@ AN_HOUR: Mapping[Pace, int] = {
     Pace.LINE: 60,
     Pace.DRILL: 12,
 }
-"""How many of each sort, where the hub's settings say nothing else: several times what the largest
-party has ever done in a crisis that we know of, and so few that people can read them."""
+"""Default limits per group: several times what the largest party has done in any known crisis, and
+few enough for people to read the alerts."""
 
 WHAT: Mapping[Pace, str] = {
     Pace.WARNING: "Warnings and steps of a crisis",
@@ -54,7 +55,7 @@ WHAT: Mapping[Pace, str] = {
     Pace.LINE: "Public lines",
     Pace.DRILL: "Contact drills",
 }
-"""What a refusal calls them."""
+"""Names of the groups in errors."""
 
 PACES: Mapping[str, Pace] = {
     "crisis.warned": Pace.WARNING,
@@ -81,36 +82,36 @@ PACES: Mapping[str, Pace] = {
     "line.proposed": Pace.LINE,
     "drill.started": Pace.DRILL,
 }
-"""Which sort an act is, by its kind in the ledger. Those that are missing are never refused."""
+"""The group of each ledger kind. Kinds that are missing have no limit."""
 
 
 class Act(NamedTuple):
-    """An act that still counts. weight: how many parties it names; 1 where it names none."""
+    """An act that still counts. weight: how many parties it names, at least 1."""
 
     at: datetime
     weight: int
 
 
 def weight_of(detail: Mapping[str, object]) -> int:
-    """How much an act counts: once for each party that its entry names."""
+    """Return the weight of an act: one for each party that its entry names."""
     named = detail.get("parties")
     return max(1, len(named)) if isinstance(named, list | tuple) else 1
 
 
 def is_by_person(detail: Mapping[str, object]) -> bool:
-    """Whether a person's hand did it."""
+    """Whether a person did it."""
     return str(detail.get("through", "")).startswith("person:")
 
 
 def share_of(most: int, *, is_person: bool) -> int:
-    """How many of its party's acts a hand may fill: a person all, a machine three quarters."""
+    """Return the part of its party's limit that an actor may use: a person all, a machine 3/4."""
     return most if is_person else max(1, most - most // 4)
 
 
 def check_pace(
     pace: Pace, acts: Sequence[Act], *, weight: int, most: int, is_person: bool, now: datetime
 ) -> None:
-    """Refuse an act for which there is no room left in the hour; one alone is never too much.
+    """Refuse an act over the hourly limit; a single act is never too much.
 
     acts: those of the party that still count, oldest first.
 
@@ -121,10 +122,10 @@ def check_pace(
     if over <= 0 or not acts:
         return
     at = acts[-1].at
-    for one in acts:
-        over -= one.weight
+    for act in acts:
+        over -= act.weight
         if over <= 0:
-            at = one.at
+            at = act.at
             break
     facts: dict[str, object] = {"what": WHAT[pace], "most": share}
     facts |= {"at": at + WINDOW + timedelta(seconds=1)}

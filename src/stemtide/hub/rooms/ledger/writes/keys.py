@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Records the fingerprints of the hub's keys: at its first start, and when a key is replaced."""
+"""Record the fingerprints of the hub's keys: at its first start, and when a key is replaced."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,9 +13,9 @@ from stemtide.hub.rooms.ledger.writes.ledger import append, take_turn
 
 
 def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -> None:
-    """Record keys of which nothing is known yet, and those that their host has rotated.
+    """Record keys that are new, and those that their host has rotated.
 
-    host: the name of the machine that holds them. by: the actor.
+    host: the name of the machine that has them. by: the actor.
 
     raises: OtherKeyError for a key of which neither the newest nor an older one is recorded.
     """
@@ -34,7 +34,7 @@ def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -
 
 @transaction.atomic
 def accept_key(key: HostKey, *, host: str, by: str, now: datetime) -> bool:
-    """Record a key in the place of another one that no host has to show; whether it is another."""
+    """Record a key in place of another that no host has to show; return whether it is new."""
     take_turn()
     if not newer_keys([key], recorded_keys(by=host)):
         return False
@@ -43,7 +43,7 @@ def accept_key(key: HostKey, *, host: str, by: str, now: datetime) -> bool:
 
 
 def _record(key: HostKey, kind: str, *, host: str, by: str, now: datetime) -> None:
-    """Put a key's fingerprint down, with the entry that says so."""
+    """Store a key's fingerprint, and append to the ledger."""
     HubKey.objects.update_or_create(
         name=key.name,
         defaults={

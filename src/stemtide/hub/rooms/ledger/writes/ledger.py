@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of the ledger: numbers are given out under one lock, in order, without gaps."""
+"""Write the ledger: numbers are assigned under one lock, in order, without gaps."""
 
 import secrets
 from datetime import datetime
@@ -15,17 +15,17 @@ from stemtide.hub.rooms.ledger.writes.rate_limits import keep_pace
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
 
-_MARK_BITS = 63  # what fits into a signed column
+_MARK_BITS = 63  # the size of a signed column
 
 CHANNEL = "stemtide"
-"""The PostgreSQL channel that says, at commit, which entry was written."""
+"""The PostgreSQL channel that announces new entries at commit."""
 
 
 def take_turn() -> None:
-    """Wait until every other writer has committed or given up.
+    """Take the lock of the ledger: wait until every other writer has committed or rolled back.
 
-    A write that first reads, then changes what it read, calls this before reading: what it saw
-    stays true until its own commit, and no two writers wait for each other in a circle.
+    A write that first reads rows and then changes them calls this before reading: the rows stay
+    unchanged until its own commit, and no deadlock is possible.
 
     raises: NoTransactionError outside transaction.atomic().
     """
@@ -36,10 +36,10 @@ def take_turn() -> None:
 
 
 def take_positions(count: int, *, now: datetime) -> int:
-    """Give out feed positions; returns the first of count consecutive ones.
+    """Assign consecutive feed positions; return the first of count.
 
-    Each gets a moment of its own, later than that of every position before it: readers who ask by
-    time then lose and repeat no more than those who ask by position (decision 0061).
+    Each gets its own time, later than that of every position before it: clients that poll by time
+    then lose and repeat no more than those that poll by position (decision 0061).
 
     raises: NoTransactionError outside transaction.atomic().
     """
@@ -62,19 +62,19 @@ def append(
     exercise: bool = False,
     crisis: UUID | None = None,
 ) -> Entry:
-    """Record one act, inside the transaction that does it.
+    """Append one act, inside the transaction that does it.
 
     kind:    thing.past_participle, as in "signal.shared".
-    actor, subject: how the ledger names rows; no personal data, here or in detail.
+    actor, subject: names of rows; no personal data, here or in detail.
     crisis:  the crisis whose timeline the act belongs to; an act on a crisis belongs to it anyway.
 
-    An act that alerts people is counted, and refused where its party did too many of late.
+    An act that alerts people is counted, and refused if its party is over the rate limit.
 
     raises: NoTransactionError outside transaction.atomic(); TooManyError.
     """
     _check_transaction()
     if kind in PACES:
-        take_turn()  # so that no other process counts meanwhile
+        take_turn()  # no other process may count meanwhile
         keep_pace(kind, by=actor, now=now, detail=detail or {}, exercise=exercise)
     entry = Entry.objects.create(
         number=_advance(_ENTRIES, 1),
@@ -100,7 +100,7 @@ def append_by(
     exercise: bool = False,
     crisis: UUID | None = None,
 ) -> Entry:
-    """Record one act of somebody: their party is the actor, the detail says through which hand.
+    """Append one act of an actor: its party is the actor, the detail names the person or key.
 
     raises: NoTransactionError outside transaction.atomic(); TooManyError.
     """
@@ -116,20 +116,20 @@ def append_by(
 
 
 def _advance(statement: str, count: int) -> int:
-    """Move one of the numbers on; where it stands then. In one statement: every write does it."""
+    """Increase a counter in one statement, as every write does it; return the new value."""
     with connection.cursor() as cursor:
         cursor.execute(statement, [count])
         return int(cursor.fetchone()[0])
 
 
 def _check_transaction() -> None:
-    """Refuse to give out numbers that no transaction holds."""
+    """Refuse to assign numbers outside a transaction."""
     if not connection.in_atomic_block:
         raise NoTransactionError("write the ledger inside transaction.atomic(), with its act")
 
 
 def _announce(number: int) -> None:
-    """Wake those who listen, once the transaction commits. On SQLite they watch data_version."""
+    """Notify listeners once the transaction commits. On SQLite they watch data_version."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(number)])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts the acts that alert people, inside the transaction that does them."""
+"""Count acts that alert people, inside the transaction that does them."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,12 +12,12 @@ from stemtide.hub.rooms.ledger.rules.rate_limits import PACES, WINDOW, is_by_per
 def keep_pace(
     kind: str, *, by: str, now: datetime, detail: Mapping[str, object], exercise: bool
 ) -> None:
-    """Count an act that alerts people; nothing for one of another kind, or of the clock.
+    """Count an act that alerts people; ignore other kinds, and acts of the scheduler.
 
-    Its caller holds the turn: no other process counts meanwhile. by: the actor of the entry.
-    An exercise has a count of its own, so that it leaves a real crisis its room.
+    The caller holds the write lock, so that no other process counts meanwhile. by: the entry's
+    actor. Exercises are counted separately, so that they leave room for a real crisis.
 
-    raises: TooManyError, and then the whole act is undone.
+    raises: TooManyError, which rolls back the whole act.
     """
     pace = PACES.get(kind)
     if pace is None or not by.startswith("party:"):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Transactions of long acts, such that short writes get their turn between any two of them.
+"""Split long acts into transactions, so that short writes can run between them.
 
-SQLite gives its write lock to whoever happens to look when it is free, and a waiting writer looks
-every 0.1 s. PostgreSQL serves writers in the order in which they came, so that several long acts
-would stand in front of a short one. Parts therefore wait for each other before they wait for the
-turn to write, and on SQLite the next part leaves as much time as the part before it took.
+SQLite gives its write lock to whichever writer polls when it is free, and a waiting writer polls
+every 0.1 s. PostgreSQL serves writers in order of arrival, so that several long acts would delay a
+short one. Parts therefore wait for each other before they wait for the write lock, and on SQLite
+the next part pauses for as long as the part before it took.
 
-The locks here are those of the operating system where the database is a file of this machine, and
-else PostgreSQL's: in both cases a process that dies lets go.
+The locks here are those of the operating system if the database is a file of this machine,
+otherwise PostgreSQL's: both are released if a process dies.
 """
 
 import fcntl
@@ -25,7 +25,7 @@ from stemtide.hub.platform.disconnects import carried_through
 from stemtide.hub.rooms.ledger.writes.ledger import take_turn
 
 LONGEST_PAUSE_S = 0.25
-"""The longest pause between two parts: who waits looks at least twice.
+"""The longest pause between two parts, in which a waiting writer polls at least twice.
 
 source: sqliteDefaultBusyCallback() in SQLite's main.c.
 """
@@ -36,9 +36,9 @@ _PARTS = "parts"
 
 @contextmanager
 def part() -> Iterator[None]:
-    """Run one part of a long act in a transaction that holds the turn to write.
+    """Run one part of a long act in a transaction that holds the write lock.
 
-    Call it outside of every transaction.
+    Call it outside every transaction.
     """
     if connection.vendor == "sqlite":
         with _after_others(), _large_cache(), transaction.atomic(durable=True):
@@ -53,9 +53,9 @@ def part() -> Iterator[None]:
 
 @contextmanager
 def try_lock(name: str) -> Iterator[bool]:
-    """Hold the lock of a name, unless somebody holds it: whether it is ours. It never waits.
+    """Try to take a named lock without waiting; yield whether it is ours.
 
-    Call it outside of every transaction.
+    Call it outside every transaction.
     """
     if connection.vendor == "sqlite":
         with _opened(name) as file:
@@ -73,7 +73,7 @@ def try_lock(name: str) -> Iterator[bool]:
         yield is_ours
     finally:
         if is_ours:
-            # A connection that broke has let go already.
+            # A broken connection has released the lock already.
             with carried_through(), suppress(DatabaseError), connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [_number(name)])
 
@@ -95,7 +95,7 @@ def _after_others() -> Iterator[None]:
 
 @contextmanager
 def _large_cache() -> Iterator[None]:
-    """Let SQLite keep what a part changes in memory: the part then takes a third less time."""
+    """Let SQLite keep a part's changes in memory, which makes the part a third faster."""
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA cache_size = -65536")
         try:
@@ -107,7 +107,7 @@ def _large_cache() -> Iterator[None]:
 
 @contextmanager
 def _opened(name: str) -> Iterator[int]:
-    """The file that a lock is held on; closing it lets go."""
+    """Open the file of a lock; closing it releases the lock."""
     folder = Path(settings.DATA_DIR) / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
     file = os.open(folder / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -119,6 +119,6 @@ def _opened(name: str) -> Iterator[int]:
 
 
 def _number(name: str) -> int:
-    """The number by which PostgreSQL knows the lock of a name."""
+    """Return the number of a named lock in PostgreSQL."""
     digest = hashlib.sha256(f"stemtide {name}".encode()).digest()
     return int.from_bytes(digest[:8], signed=True)
