@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors that rooms raise when they refuse an act, and that doors show to the caller."""
+"""Errors that rooms raise when they refuse an act, and that the API and pages show."""
 
 from typing import Self
 
@@ -7,8 +7,9 @@ from typing import Self
 class RefusalError(Exception):
     """The hub refuses an act. Its text names the thing and the remedy, and may be shown.
 
-    template: the English text, with {places} for what it is about.
-    facts: what stands in the places. Doors that speak other languages translate the template.
+    template: the English text, with {placeholders}.
+    facts: the values of the placeholders. Pages and letters in other languages translate the
+    template.
     """
 
     def __init__(self, template: str = "", /, **facts: object) -> None:
@@ -18,11 +19,11 @@ class RefusalError(Exception):
 
 
 class ConflictError(RefusalError):
-    """It contradicts what is already there."""
+    """The act contradicts existing data."""
 
 
 class TooManyError(ConflictError):
-    """A party has done so much of this that it must wait. retry_after_s: for how long."""
+    """A party reached a rate limit and must wait. retry_after_s: for how long."""
 
     def __init__(self, template: str, /, *, retry_after_s: int, **facts: object) -> None:
         super().__init__(template, **facts)
@@ -30,15 +31,15 @@ class TooManyError(ConflictError):
 
 
 class NotAllowedError(RefusalError):
-    """This party may not do that."""
+    """The party may not do this."""
 
 
 class NotFoundError(RefusalError):
-    """There is no such thing, or none that this party may see: the two are told apart to nobody."""
+    """The thing does not exist, or the party may not see it: callers cannot tell the difference."""
 
 
 class InvalidError(RefusalError):
-    """One field is not valid. field: its name as it was sent; template: what is wrong with it."""
+    """A field is invalid. field: its name as sent; template: the problem."""
 
     def __init__(self, field: str, template: str, /, **facts: object) -> None:
         super().__init__(template, **facts)
@@ -48,9 +49,9 @@ class InvalidError(RefusalError):
 
     @classmethod
     def of(cls, field: str, why: RefusalError) -> Self:
-        """A refusal of what stands in a field, as the refusal of that field."""
+        """Return a refusal as the error of a field."""
         return cls(field, why.template, **why.facts)
 
 
 class UnknownKeyError(RefusalError):
-    """The key opens nothing. Why is not said: unknown, wrong, expired and revoked look alike."""
+    """The key is not valid: unknown, wrong, expired and revoked keys give the same error."""

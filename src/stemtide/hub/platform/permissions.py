@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each role lets a person do for their party, and the checks that ask it."""
+"""Permissions of each role, and the checks that use them."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -9,7 +9,7 @@ from stemtide.protocol.enums import Role
 
 
 class Verb(StrEnum):
-    """What a role lets a person do for their party. Their party's own bounds hold beside it."""
+    """The permissions that a role gives a person. The limits of their party apply in addition."""
 
     READ = "read"
     WRITE = "write"
@@ -29,23 +29,23 @@ MAY: dict[Role, frozenset[Verb]] = {
     Role.DATA_PROTECTION_OFFICER: frozenset({Verb.READ, Verb.SEE_PEOPLE, Verb.ERASE}),
     Role.OBSERVER: frozenset({Verb.READ}),
 }
-"""What each role may do: the one table that pages and writes ask."""
+"""The permissions of each role, for pages and writes alike."""
 
 
 WRITING_ROLES = frozenset(role for role in Role if Verb.WRITE in MAY[role])
-"""Roles in which a person acts for their party; the others read."""
+"""Roles that may write for their party; the others only read."""
 
 
 LEADING_ROLES = frozenset(role for role in Role if Verb.LEAD in MAY[role])
-"""Roles in which a person leads: joins for their party, activates, moves and closes a crisis."""
+"""Roles that decide: join for their party, activate, move and close a crisis."""
 
 
 MANAGING_ROLES = frozenset(role for role in Role if Verb.MANAGE in MAY[role])
-"""Roles in which a person looks after their party's people, contact points and keys."""
+"""Roles that manage their party's people, contact points and keys."""
 
 
 def allows(check: Callable[..., object], *facts: object, **named: object) -> bool:
-    """Whether a check would pass: what a page asks before it shows a button."""
+    """Whether a check would pass, for example before a page shows a button."""
     try:
         check(*facts, **named)
     except RefusalError:
@@ -54,9 +54,9 @@ def allows(check: Callable[..., object], *facts: object, **named: object) -> boo
 
 
 def check_person_may_write(role: Role | None) -> None:
-    """Observers and data protection officers read; they change nothing for their party.
+    """Refuse writes to roles that only read: observers and data protection officers.
 
-    None: a machine, whose key's scope said that it may.
+    None: a machine, whose key's scope was checked.
     """
     if role is not None and role not in WRITING_ROLES:
         raise NotAllowedError(
@@ -66,7 +66,10 @@ def check_person_may_write(role: Role | None) -> None:
 
 
 def check_person_may_lead(role: Role | None) -> None:
-    """Duty officers and coordinators lead. None: a machine, whose key's scope said that it may."""
+    """Refuse decisions to roles other than duty officers and coordinators.
+
+    None: a machine, whose key's scope was checked.
+    """
     if role is not None and role not in LEADING_ROLES:
         raise NotAllowedError(
             "your role ({role}) does not decide this: ask a duty officer or the coordinator of"
@@ -76,7 +79,7 @@ def check_person_may_lead(role: Role | None) -> None:
 
 
 def check_person_may_manage(role: Role | None) -> None:
-    """Administrators and coordinators look after people and contact points; machines do not."""
+    """Refuse managing people and contact points to machines, and to roles that may not."""
     if role is None:
         raise NotAllowedError(
             "a key does not look after people and contact points: sign in at the desk"

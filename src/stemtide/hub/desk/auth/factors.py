@@ -102,7 +102,9 @@ class _RecordedFactorChange:
     def form_valid(self, form: Form) -> HttpResponse:
         """Make the change, and record it."""
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # mixin of allauth's view
-        writes_people.record_factor(self.request.user, what=self.factor_kind, now=datetime.now(UTC))
+        writes_people.record_factor(
+            self.request.user, factor=self.factor_kind, now=datetime.now(UTC)
+        )
         return response
 
 

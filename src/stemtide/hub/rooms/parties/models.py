@@ -10,7 +10,7 @@ from stemtide.protocol.enums import Duty, PartyKind, Role
 
 
 class Party(models.Model):
-    """An organisation in the protocol. name is short and stable ("be-crisis-centre")."""
+    """An organisation in the protocol. name is a short stable slug ("be-crisis-centre")."""
 
     name = models.SlugField(max_length=60, unique=True)
     title = models.CharField(max_length=200)
@@ -26,24 +26,26 @@ class Party(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"party:{self.name}"
 
 
 class People(BaseUserManager["Person"]):
-    """People, each with their party: every page asks for both."""
+    """Manager of people that joins their party, because every page needs both."""
 
     def get_queryset(self) -> models.QuerySet["Person"]:
-        """All of them."""
+        """Return all people with their party."""
         return super().get_queryset().select_related("party")
 
 
 class Person(AbstractBaseUser):
-    """Someone who signs in for a party, in one role.
+    """Somebody who signs in for a party, in one role.
 
-    language: "" for what the browser asks for; time_zone: "" for UTC. Of an invitation only a
-    digest is kept. erased_at: when everything about the person was taken out of this row.
-    locked_at: when wrong passwords and codes last locked the account, and a mail said so.
+    language: "" for the browser's preference; time_zone: "" for UTC. Of an invitation only a digest
+    is
+    stored. erased_at: when all personal data was removed from this row.
+
+    locked_at: when wrong passwords and codes last locked the account, and a mail was sent.
     """
 
     email = models.EmailField(unique=True)
@@ -67,14 +69,14 @@ class Person(AbstractBaseUser):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row: by number, for a name is personal data."""
+        """Return the name of this row in the ledger: a number, because a name is personal data."""
         return f"person:{self.pk}"
 
 
 class Sitting(models.Model):
-    """One person signed in on one browser. door: how; browser: in words, no more than that.
+    """A session: one person signed in on one browser. door: the method; browser: a short text.
 
-    seen_at: when the person last did something; what a page fetches by itself does not count.
+    seen_at: when the person last did something; requests that a page makes by itself do not count.
     """
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="sittings")
@@ -92,7 +94,7 @@ class Sitting(models.Model):
 
 
 class CodeTry(models.Model):
-    """A code that was tried for an account and was wrong, or is being looked at."""
+    """A one-time code that was tried for an account and was wrong, or is being checked."""
 
     person = models.ForeignKey(Person, models.CASCADE, related_name="code_tries")
     tried_at = models.DateTimeField()
@@ -105,11 +107,11 @@ class CodeTry(models.Model):
 
 
 class ContactPoint(models.Model):
-    """How to reach a party, by whom, in which languages. is_24_7: somebody is always there.
+    """An address at which a party can be reached. is_24_7: somebody is always there.
 
-    Otherwise somebody is there in office hours of the time zone. title: what is there ("duty
-    desk"), never a person's name. verified_at: when a drill last got an answer there. A point
-    that was removed keeps its row, for what was sent there names it.
+    Otherwise somebody is there in office hours of the time zone. title: a function ("duty desk"),
+    never a person's name. verified_at: when a drill last got an answer there. A removed point keeps
+    its row, because deliveries refer to it.
     """
 
     party = models.ForeignKey(Party, models.CASCADE, related_name="contact_points")
@@ -127,12 +129,12 @@ class ContactPoint(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"contact_point:{self.pk}"
 
 
 class LadderStep(models.Model):
-    """One step of a party's escalation ladder. wait_minutes: for an answer, before the next."""
+    """A step of a party's escalation ladder. wait_minutes: for an answer, before the next step."""
 
     party = models.ForeignKey(Party, models.CASCADE, related_name="ladder")
     position = models.PositiveSmallIntegerField()
@@ -148,7 +150,7 @@ class LadderStep(models.Model):
 
 
 class Competence(models.Model):
-    """That a Member State named an authority for a duty. ended_at: None while it stands.
+    """The appointment of an authority for a duty by a Member State. ended_at: None while valid.
 
     source: Regulation (EU) 2021/784 Art. 12(1).
     """
@@ -171,7 +173,7 @@ class Competence(models.Model):
 
 
 class Series(models.Model):
-    """How far one party's file references of one kind have come in one year."""
+    """The counter of one party's file references of one kind in one year."""
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="series")
     name = models.CharField(max_length=4)
@@ -187,7 +189,7 @@ class Series(models.Model):
 
 
 class ApiKey(models.Model):
-    """A machine's key. Only a digest of its secret is kept; it is shown once, at creation."""
+    """A machine's key. Only a digest of its secret is stored; the secret is shown once."""
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="keys")
     name = models.CharField(max_length=60)
@@ -211,14 +213,14 @@ class ApiKey(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"key:{self.prefix}"
 
 
 class Agent(models.Model):
-    """A party's agent and how it last said it stood.
+    """A party's agent with its last reported status.
 
-    key: the prefix of the key that it first reported with; "" where that is not known.
+    key: the prefix of the key that it first reported with; "" if unknown.
     """
 
     party = models.ForeignKey(Party, models.PROTECT, related_name="agents")
@@ -242,5 +244,5 @@ class Agent(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"agent:{self.pk}"

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One moment: what several readers ask for while a page is put together is read once.
+"""A cache for one page or request: values that several readers need are read once.
 
-A page of many blocks asks for the same crisis and the same parties in each of them. Within
-moment() the answers are kept; outside it nothing is. Pages that are put together while the ledger
-stands still may hand each other what they read.
+A page of many blocks asks for the same crisis and the same parties in each of them. Within moment()
+the values are cached; outside it nothing is. Pages that are rendered without a new ledger entry in
+between may share a cache.
 """
 
 from collections.abc import Callable, Hashable, Iterator
@@ -16,13 +16,13 @@ _kept: ContextVar[dict[Hashable, Any] | None] = ContextVar("moment", default=Non
 
 
 @contextmanager
-def moment(known: dict[Hashable, Any] | None = None) -> Iterator[None]:
-    """Keep what once() reads, until the end of the block. For pages alone: nothing may write.
+def moment(cache: dict[Hashable, Any] | None = None) -> Iterator[None]:
+    """Cache the results of once() until the end of the block. Only for reading: nothing may write.
 
-    known: what was read since the ledger's last entry was seen, by whomever; more is put into it.
-           Whoever keeps it starts a new one after the next entry. Several threads may share it.
+    cache: values read since the last ledger entry, by any reader; new values are added. The owner
+           replaces it after the next entry. Several threads may share it.
     """
-    before = _kept.set({} if known is None else known)
+    before = _kept.set({} if cache is None else cache)
     try:
         yield
     finally:
@@ -30,15 +30,15 @@ def moment(known: dict[Hashable, Any] | None = None) -> Iterator[None]:
 
 
 def once(key: Hashable, read: Callable[[], _T]) -> _T:
-    """What was read, now or earlier in this moment. key: all that the answer depends on.
+    """Return a value, read now or earlier in this block. key: everything that the value depends on.
 
-    The answer may be handed to others: it is not to be changed, and nothing is kept so that
-    changes without an entry in the ledger, or with the time of day.
+    The value may be shared, so it must not be changed. Do not cache values that change without a
+    ledger entry, or with the time of day.
     """
-    kept = _kept.get()
-    if kept is None:
+    cache = _kept.get()
+    if cache is None:
         return read()
-    if key not in kept:
-        kept[key] = read()
-    found: _T = kept[key]
-    return found
+    if key not in cache:
+        cache[key] = read()
+    value: _T = cache[key]
+    return value

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of contact points and escalation ladders."""
+"""Read contact points and escalation ladders."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ _DEFAULT_MINUTES = int(rules_contacts.DEFAULT_WAIT.total_seconds() // 60)
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """A contact point. is_open: somebody should be there now. number: how writes name it."""
+    """A contact point. is_open: somebody should be there now. number: its id in writes."""
 
     number: int
     party: str
@@ -31,7 +31,7 @@ class ContactRow:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step of a ladder. wait_minutes: how long to wait for an answer before the next one."""
+    """A step of a ladder. wait_minutes: how long to wait for an answer before the next one."""
 
     position: int
     contact: ContactRow
@@ -39,40 +39,41 @@ class Step:
 
 
 def contact_points(*, viewer: Party, now: datetime) -> list[ContactRow]:
-    """All contact points that the viewer may see, by party; those always there come first."""
+    """Return all contact points that the viewer may see, by party; 24/7 ones first."""
     kind = PartyKind(viewer.kind)
-    found = ContactPoint.objects.filter(removed_at=None).select_related("party")
+    points = ContactPoint.objects.filter(removed_at=None).select_related("party")
     return [
         _row(point, now=now)
-        for point in found.order_by("party__title", "party__name", "-is_24_7", "pk")
+        for point in points.order_by("party__title", "party__name", "-is_24_7", "pk")
         if rules_contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
     ]
 
 
 def own_contact_points(*, viewer: Party, now: datetime) -> list[ContactRow]:
-    """The viewer's own contact points; those always there come first."""
-    found = ContactPoint.objects.filter(party=viewer, removed_at=None).select_related("party")
-    return [_row(point, now=now) for point in found.order_by("-is_24_7", "pk")]
+    """Return the viewer's own contact points; 24/7 ones first."""
+    points = ContactPoint.objects.filter(party=viewer, removed_at=None).select_related("party")
+    return [_row(point, now=now) for point in points.order_by("-is_24_7", "pk")]
 
 
 def ladder(party: Party, *, viewer: Party, now: datetime) -> list[Step]:
-    """Whom to reach at a party now, in order: steps at which nobody should be now are left out.
+    """Return the steps for reaching a party now, without closed contact points.
 
-    1. The party's own ladder; where it set none, its contact points, those always there first.
-    2. Of those, what the viewer may see.
-    3. Of those, where somebody should be now; if that is nowhere, all of them: a mail box without
-       a reader is better than no one at all.
+    1. The party's own ladder; if it has none, its contact points, 24/7 ones first.
+    2. Of those, the ones that the viewer may see.
+    3. Of those, the ones where somebody should be now; if there are none, all of them: a mailbox
+    that
+       nobody reads is better than nothing.
 
-    Positions count from 1, without gaps. Empty only where the party has no contact point that
-    the viewer may see. Who alerts a party reads as that party: viewer=party.
+    Positions count from 1, without gaps. The result is empty only if the party has no contact point
+    that the viewer may see. Code that alerts a party reads on its behalf: viewer=party.
     """
     kind = PartyKind(viewer.kind)
-    seen = [
+    visible = [
         (point, minutes)
         for point, minutes in _whole_ladder(party)
         if rules_contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
     ]
-    rows = [(_row(point, now=now), minutes) for point, minutes in seen]
+    rows = [(_row(point, now=now), minutes) for point, minutes in visible]
     reachable = [(row, minutes) for row, minutes in rows if row.is_open] or rows
     return [
         Step(position=at, contact=row, wait_minutes=minutes)
@@ -81,31 +82,31 @@ def ladder(party: Party, *, viewer: Party, now: datetime) -> list[Step]:
 
 
 def own_ladder(*, viewer: Party, now: datetime) -> list[Step]:
-    """The viewer's ladder as it was set, whoever is there now; empty where none was set."""
-    found = LadderStep.objects.filter(party=viewer).select_related("point__party")
+    """Return the viewer's ladder as configured, even at closed steps; empty if it has none."""
+    steps = LadderStep.objects.filter(party=viewer).select_related("point__party")
     return [
-        Step(position=at, contact=_row(one.point, now=now), wait_minutes=one.wait_minutes)
-        for at, one in enumerate(found.order_by("position"), start=1)
+        Step(position=at, contact=_row(step.point, now=now), wait_minutes=step.wait_minutes)
+        for at, step in enumerate(steps.order_by("position"), start=1)
     ]
 
 
 def all_contact_points(*, by: str) -> list[ContactPoint]:  # noqa: ARG001  # an operator sees all
-    """How each party is reached, for the operator at the hub's own console."""
-    found = ContactPoint.objects.filter(removed_at=None).select_related("party")
-    return list(found.order_by("party__name", "pk"))
+    """Return all parties' contact points, for the operator at the hub's own console."""
+    points = ContactPoint.objects.filter(removed_at=None).select_related("party")
+    return list(points.order_by("party__name", "pk"))
 
 
 def _whole_ladder(party: Party) -> list[tuple[ContactPoint, int]]:
-    """The party's contact points with minutes to wait, from the first step to the last."""
+    """Return the party's contact points with minutes to wait, from the first step to the last."""
     steps = LadderStep.objects.filter(party=party).select_related("point__party")
-    if found := [(step.point, step.wait_minutes) for step in steps.order_by("position")]:
-        return found
+    if own_steps := [(step.point, step.wait_minutes) for step in steps.order_by("position")]:
+        return own_steps
     points = ContactPoint.objects.filter(party=party, removed_at=None).select_related("party")
     return [(point, _DEFAULT_MINUTES) for point in points.order_by("-is_24_7", "pk")]
 
 
 def _facts(point: ContactPoint) -> rules_contacts.ContactFacts:
-    """What decides who may see it."""
+    """Return the facts that decide who may see a contact point."""
     return rules_contacts.ContactFacts(
         owner=point.party.name,
         owner_kind=PartyKind(point.party.kind),
@@ -115,7 +116,7 @@ def _facts(point: ContactPoint) -> rules_contacts.ContactFacts:
 
 
 def _row(point: ContactPoint, *, now: datetime) -> ContactRow:
-    """A contact point as doors show it."""
+    """Return a contact point for display."""
     return ContactRow(
         number=point.pk,
         party=point.party.name,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of parties, keys and agents."""
+"""Read parties, API keys and agents."""
 
 import hashlib
 import hmac
@@ -16,18 +16,19 @@ from stemtide.protocol.enums import PartyKind, Role, Scope
 from stemtide.protocol.sync.agents import AgentTrouble
 
 Viewer: TypeAlias = Party
-"""Who a read is for. Doors name the type by this word: they never import a table."""
+"""The reader of a read. The API and pages use this name: they never import a model."""
 
 Someone: TypeAlias = Person
-"""A person who signed in, for the door that they stand at."""
+"""A person who signed in, for the API and pages."""
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who acts, for which party. ref: how the ledger names them (person:7, key:abcd2345).
+    """The actor of an act, and its party. ref: its name in the ledger (person:7, key:abcd2345).
 
-    role: what a person does for their party; None where a machine acts with a key, or the
-          operator at the hub's own console.
+    role: of a person in their party; None if a machine acts with a key, or the operator at the
+    hub's own
+          console.
     """
 
     party: Party
@@ -36,17 +37,17 @@ class Actor:
 
     @property
     def name(self) -> str:
-        """The party's name."""
+        """Return the party's name."""
         return self.party.name
 
     @property
     def kind(self) -> PartyKind:
-        """What kind of party it is."""
+        """Return the party's kind."""
         return PartyKind(self.party.kind)
 
     @property
     def country(self) -> str:
-        """The party's country; "" where it has none."""
+        """Return the party's country; "" if it has none."""
         return self.party.country
 
     @property
@@ -57,7 +58,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls with a key. key: the key's prefix."""
+    """A machine that calls with an API key. key: the key's prefix."""
 
     party: Party
     key: str
@@ -65,18 +66,18 @@ class Caller:
 
     @property
     def ref(self) -> str:
-        """How the ledger names the key."""
+        """Return the name of the key in the ledger."""
         return f"key:{self.key}"
 
     @property
     def actor(self) -> Actor:
-        """The key, acting for its party."""
+        """Return the key as the actor for its party."""
         return Actor(party=self.party, ref=self.ref)
 
 
 @dataclass(frozen=True, slots=True)
 class AgentRow:
-    """How an agent stands. behind: positions of the feed that it has not taken in yet."""
+    """The status of an agent. behind: feed positions that it has not read yet."""
 
     party: str
     title: str
@@ -94,7 +95,7 @@ class AgentRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A key, without its secret."""
+    """An API key, without its secret."""
 
     prefix: str
     name: str
@@ -105,14 +106,14 @@ class KeyRow:
 
 
 def caller(token: str, *, now: datetime) -> Caller:
-    """Who calls with this key.
+    """Return the caller that this key identifies.
 
     raises: UnknownKeyError, the same for an unknown, wrong, expired or revoked key.
     """
     prefix = token.removeprefix("st_").partition("_")[0]
     key = ApiKey.objects.select_related("party").filter(prefix=prefix).first()
-    given = hashlib.sha256(token.encode()).hexdigest()
-    is_right = hmac.compare_digest(given, key.secret_sha256 if key else "")
+    token_digest = hashlib.sha256(token.encode()).hexdigest()
+    is_right = hmac.compare_digest(token_digest, key.secret_sha256 if key else "")
     if (
         key is None
         or not is_right
@@ -127,13 +128,13 @@ def caller(token: str, *, now: datetime) -> Caller:
     return Caller(party=key.party, key=key.prefix, scopes=scopes)
 
 
-def actor(person: Person, *, viewer: Party) -> Actor:  # noqa: ARG001  # people act for their own
-    """A person who signed in, acting for their party."""
+def actor(person: Person, *, viewer: Party) -> Actor:  # noqa: ARG001  # people act for their own party
+    """Return a signed-in person as the actor for their party."""
     return Actor(party=person.party, ref=person.ref, role=Role(person.role))
 
 
 def party(name: str, *, viewer: Party) -> Party:  # noqa: ARG001  # every party may see every other
-    """A party by its name.
+    """Return a party by its name.
 
     raises: NotFoundError.
     """
@@ -141,7 +142,7 @@ def party(name: str, *, viewer: Party) -> Party:  # noqa: ARG001  # every party 
 
 
 def party_named(name: str, *, by: str) -> Party:  # noqa: ARG001  # an operator may see every party
-    """A party by its name, for the operator at the hub's own console. by: who that is.
+    """Return a party by its name, for the operator at the hub's own console. by: the caller.
 
     raises: NotFoundError.
     """
@@ -149,28 +150,28 @@ def party_named(name: str, *, by: str) -> Party:  # noqa: ARG001  # an operator 
 
 
 def parties(*, viewer: Party) -> list[Party]:  # noqa: ARG001  # every party may see every other
-    """All parties, by name."""
+    """Return all parties, by name."""
     return list(once("parties", lambda: list(Party.objects.order_by("name"))))
 
 
 def existing(names: Iterable[str], *, viewer: Party) -> set[str]:  # noqa: ARG001  # every party may see every other
-    """Those of these names that are parties'."""
+    """Return those of these names that belong to parties."""
     return set(Party.objects.filter(name__in=list(names)).values_list("name", flat=True))
 
 
 def all_parties(*, by: str) -> list[Party]:  # noqa: ARG001  # an operator may see every party
-    """All parties, by name, for the operator at the hub's own console. by: who that is."""
+    """Return all parties, by name, for the operator at the hub's own console. by: the caller."""
     return list(Party.objects.order_by("name"))
 
 
 def all_keys(*, by: str) -> list[ApiKey]:  # noqa: ARG001  # an operator may see every key
-    """All keys, by party and name, for the operator at the hub's own console."""
+    """Return all API keys, by party and name, for the operator at the hub's own console."""
     return list(ApiKey.objects.select_related("party").order_by("party__name", "name", "pk"))
 
 
 def keys(*, viewer: Party) -> list[KeyRow]:
-    """The viewer's own keys, by name."""
-    found = ApiKey.objects.filter(party=viewer).order_by("name", "created_at")
+    """Return the viewer's own API keys, by name."""
+    rows = ApiKey.objects.filter(party=viewer).order_by("name", "created_at")
     return [
         KeyRow(
             prefix=key.prefix,
@@ -180,14 +181,14 @@ def keys(*, viewer: Party) -> list[KeyRow]:
             expires_at=key.expires_at,
             revoked_at=key.revoked_at,
         )
-        for key in found
+        for key in rows
     ]
 
 
 def agents(*, viewer: Party, now: datetime, head: int) -> list[AgentRow]:
-    """How agents stand: all of them for coordinating parties, one's own for the others.
+    """Return the status of agents: all for coordinating parties, their own for others.
 
-    head: the feed position of the latest change that an agent takes in.
+    head: the feed position of the latest change for agents.
     """
     kind = PartyKind(viewer.kind)
     return [
@@ -211,8 +212,8 @@ def agents(*, viewer: Party, now: datetime, head: int) -> list[AgentRow]:
 
 
 def _named(name: str) -> Party:
-    """A party by its name."""
-    found = Party.objects.filter(name=name).first()
-    if found is None:
+    """Return a party by its name."""
+    row = Party.objects.filter(name=name).first()
+    if row is None:
         raise NotFoundError("there is no party {name!r}: see the list of parties", name=name[:60])
-    return found
+    return row

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which parties a Member State may name for the duties of the regulation.
+"""Rules for competences: which parties a Member State may appoint for the regulation's duties.
 
 source: Regulation (EU) 2021/784 Art. 12(1), Art. 2(8) (a competent authority is a State's).
 """
@@ -16,8 +16,8 @@ MEMBER_STATES = frozenset(_STATES.split())
 """source: Member States of the European Union, by ISO 3166-1 alpha-2."""
 
 
-def check_name_competent(duty: Duty, *, kind: PartyKind, country: str, stands: bool) -> None:
-    """An authority of a Member State is named, once for each duty; an agency of the Union never.
+def check_name_competent(duty: Duty, *, kind: PartyKind, country: str, is_competent: bool) -> None:
+    """Refuse an appointment of any party but a Member State's authority, or a second time.
 
     raises: InvalidError, ConflictError.
     """
@@ -33,24 +33,25 @@ def check_name_competent(duty: Duty, *, kind: PartyKind, country: str, stands: b
             "its country is {country}, no Member State of the Union: give the party one",
             country=repr(country) if country else "not known",
         )
-    if stands:
+    if is_competent:
         raise ConflictError("it is competent to {duty} already", duty=duty)
 
 
-def check_end_competence(duty: Duty, *, stands: bool) -> None:
-    """What does not stand cannot end.
+def check_end_competence(duty: Duty, *, is_competent: bool) -> None:
+    """Refuse to end a competence that does not exist.
 
     raises: NotFoundError.
     """
-    if not stands:
+    if not is_competent:
         raise NotFoundError("it is not competent to {duty}", duty=duty)
 
 
 def reference(series: str, *, year: int, number: int, state: str = "") -> str:
-    """A file reference, as in RO-BE-2026-00001.
+    """Return a file reference, as in RO-BE-2026-00001.
 
-    state: of the authority, or EU for an agency, so that no two have one reference; "" where only
-           its own party reads it.
+    state: of the authority, or EU for an agency, so that references are unique; "" if only its own
+    party
+           reads it.
 
     raises: ValueError for a series that is not two to four capital letters.
     """
@@ -61,7 +62,7 @@ def reference(series: str, *, year: int, number: int, state: str = "") -> str:
 
 
 def shown_reference(reference: str, *, state: str) -> str:
-    """A file reference as people read it: with its State, where it is from before that stood in it.
+    """Return a file reference for display: with its State, if it is older than that part.
 
     state: of the authority; "" for an agency.
     """

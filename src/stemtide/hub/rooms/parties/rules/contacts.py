@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a party is reached: what a contact point may say, when somebody is there, who may see it."""
+"""Rules for contact points: valid values, opening hours, and who may see them."""
 
 import re
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from stemtide.hub.rooms.parties.rules.parties import CHANNELS, COORDINATING
 from stemtide.protocol.enums import PartyKind
 
 OFFICE_OPENS, OFFICE_CLOSES = time(9), time(17)
-"""Office hours, Monday to Friday, on the clock where the contact point is."""
+"""Office hours, Monday to Friday, in the contact point's time zone."""
 
 _SATURDAY = 5
 
 DEFAULT_WAIT = timedelta(minutes=15)
-"""How long a step waits where its party has not said so."""
+"""The default wait of a step."""
 
 LONGEST_WAIT_MINUTES = 240
 MOST_STEPS = 12
@@ -48,7 +48,7 @@ _TWO_LETTERS = frozenset(_CODES.split())
 
 @dataclass(frozen=True, slots=True)
 class ContactFacts:
-    """What decides who may see a contact point. owner: its party's name and kind."""
+    """The facts that decide who may see a contact point. owner: its party's name and kind."""
 
     owner: str
     owner_kind: PartyKind
@@ -57,7 +57,7 @@ class ContactFacts:
 
 
 def check_time_zone(name: str, *, field: str = "time_zone") -> None:
-    """A time zone is one that the tz database knows.
+    """Refuse a time zone that the tz database does not know.
 
     source: IANA Time Zone Database.
     """
@@ -70,29 +70,29 @@ def check_time_zone(name: str, *, field: str = "time_zone") -> None:
 
 
 def language_tag(text: str, *, field: str = "languages") -> str:
-    """A language as its tag is usually written: "nl", "nl-BE", "zh-Hant".
+    """Return a language tag in its usual spelling: "nl", "nl-BE", "zh-Hant".
 
-    raises: InvalidError for what is not a language, a script and a region at most.
+    raises: InvalidError for anything but a language with at most a script and a region.
     source: RFC 5646 (BCP 47), sections 2.1 and 2.1.1.
     """
-    found = _LANGUAGE.fullmatch(text.strip())
-    language = found["language"].lower() if found else ""
-    if not found or (len(language) == 2 and language not in _TWO_LETTERS):  # noqa: PLR2004  # ISO 639-1
+    match = _LANGUAGE.fullmatch(text.strip())
+    language = match["language"].lower() if match else ""
+    if not match or (len(language) == 2 and language not in _TWO_LETTERS):  # noqa: PLR2004  # ISO 639-1
         raise InvalidError(
             field,
             "{text!r} is no language tag (BCP 47): write it as in nl, fr-BE or deu",
             text=text[:40],
         )
     parts = [language]
-    if found["script"]:
-        parts.append(found["script"].title())
-    if found["region"]:
-        parts.append(found["region"].upper())
+    if match["script"]:
+        parts.append(match["script"].title())
+    if match["region"]:
+        parts.append(match["region"].upper())
     return "-".join(parts)
 
 
 def language_tags(texts: Iterable[str]) -> list[str]:
-    """Languages in the order given, each once.
+    """Return language tags in the order given, without duplicates.
 
     raises: InvalidError.
     """
@@ -100,18 +100,18 @@ def language_tags(texts: Iterable[str]) -> list[str]:
 
 
 def contact_address(channel: str, text: str) -> str:
-    """An address as its channel needs it: a mail address, a number in full, an https address.
+    """Return an address in its channel's format: mail, telephone number with country, or https.
 
-    raises: InvalidError for an unknown channel or an address that cannot be one.
+    raises: InvalidError for an unknown channel or an invalid address.
     source: ITU-T E.164 for numbers.
     """
     if channel not in CHANNELS:
-        known = ", ".join(sorted(CHANNELS))
+        channels = ", ".join(sorted(CHANNELS))
         raise InvalidError(
             "channel",
             "there is no channel {channel!r}; known are {known}",
             channel=channel[:40],
-            known=known,
+            known=channels,
         )
     address = text.strip()
     if not address:
@@ -135,20 +135,20 @@ def contact_address(channel: str, text: str) -> str:
 
 
 def is_open(*, is_24_7: bool, time_zone: str, now: datetime) -> bool:
-    """Whether somebody should be there now: always, or in office hours on their own clock."""
+    """Whether somebody should be there now: always, or in local office hours."""
     if is_24_7:
         return True
-    there = now.astimezone(ZoneInfo(time_zone if time_zone in _zones() else "UTC"))
-    return there.weekday() < _SATURDAY and OFFICE_OPENS <= there.time() < OFFICE_CLOSES
+    local_time = now.astimezone(ZoneInfo(time_zone if time_zone in _zones() else "UTC"))
+    return local_time.weekday() < _SATURDAY and OFFICE_OPENS <= local_time.time() < OFFICE_CLOSES
 
 
 def may_see_contact(facts: ContactFacts, *, viewer: str, kind: PartyKind) -> bool:
     """Whether a party sees a contact point.
 
     1. Its own party sees it.
-    2. Observers see no one else's.
+    2. Observers see nobody else's.
     3. Coordinating kinds see all.
-    4. Providers see those that are always there; telephone numbers of coordinating kinds only.
+    4. Providers see those that are open 24/7; telephone numbers of coordinating kinds only.
     """
     if viewer == facts.owner:
         return True
@@ -160,15 +160,15 @@ def may_see_contact(facts: ContactFacts, *, viewer: str, kind: PartyKind) -> boo
 
 
 def check_ladder(points: Iterable[int], waits: Iterable[int], *, own: Iterable[int]) -> None:
-    """A ladder has a few steps; each is a contact point of the party and waits some minutes."""
-    steps, minutes, known = list(points), list(waits), set(own)
+    """Refuse a ladder with too many steps, repeated or foreign points, or invalid waits."""
+    steps, minutes, own_points = list(points), list(waits), set(own)
     if len(steps) > MOST_STEPS:
         raise InvalidError(
             "steps", "a ladder has {most_steps} steps at most", most_steps=MOST_STEPS
         )
     if len(set(steps)) != len(steps):
         raise InvalidError("steps", "a contact point stands on the ladder once")
-    if not set(steps) <= known:
+    if not set(steps) <= own_points:
         raise InvalidError("steps", "a step must be a contact point of your party")
     if any(not 1 <= minute <= LONGEST_WAIT_MINUTES for minute in minutes):
         raise InvalidError(
@@ -180,5 +180,5 @@ def check_ladder(points: Iterable[int], waits: Iterable[int], *, own: Iterable[i
 
 @cache
 def _zones() -> frozenset[str]:
-    """The names that the tz database of this machine knows."""
+    """Return the names in this machine's tz database."""
     return frozenset(available_timezones())

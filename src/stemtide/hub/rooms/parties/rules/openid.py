@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whom an organisation's identity provider may sign in: its own party's people, nobody else's."""
+"""Rules for identity providers, which may sign in only the people of their own party."""
 
 import re
 import tomllib
@@ -18,15 +18,15 @@ _OPTIONAL = frozenset(
 
 
 class OpenIdError(ValueError):
-    """The file of identity providers cannot be used. Its text names the thing and the remedy."""
+    """The file of identity providers cannot be used. The text names the problem and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """An organisation's identity provider (OpenID Connect), and the party that it speaks for.
+    """An organisation's identity provider (OpenID Connect), and the party that it belongs to.
 
-    asks_second_factor: the provider asks for one itself, so that the hub need not.
-    adds_observers: whom it vouches for is added to the party, to read only.
+    asks_second_factor: the provider asks for a second factor, so that the hub need not.
+    adds_observers: people that it signs in are added to the party as observers.
     """
 
     id: str
@@ -43,16 +43,16 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an identity provider says of somebody. is_verified: None where it says nothing."""
+    """The claims of an identity provider about a person. is_verified: None if it does not say."""
 
     email: str
     is_verified: bool | None
 
 
 def read_organisations(text: str) -> tuple[Organisation, ...]:
-    """The organisations in a file of settings, in TOML.
+    """Return the organisations in a TOML settings file.
 
-    raises: OpenIdError naming what is wrong.
+    raises: OpenIdError naming the problem.
     """
     try:
         rows = tomllib.loads(text).get("organisation", [])
@@ -60,15 +60,15 @@ def read_organisations(text: str) -> tuple[Organisation, ...]:
         raise OpenIdError(f"it is not TOML: {error}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise OpenIdError("write each organisation under [[organisation]]")
-    found = tuple(_organisation(row, number) for number, row in enumerate(rows, start=1))
-    ids = [one.id for one in found]
+    organisations = tuple(_organisation(row, number) for number, row in enumerate(rows, start=1))
+    ids = [organisation.id for organisation in organisations]
     if len(set(ids)) != len(ids):
         raise OpenIdError("two organisations have the same id: choose another for one")
-    return found
+    return organisations
 
 
 def check_claims(claims: Claims, *, organisation: Organisation) -> None:
-    """An identity provider vouches for addresses of its own domains, which it has verified."""
+    """Refuse mail addresses outside the identity provider's domains, or unverified ones."""
     domain = claims.email.rpartition("@")[2].lower()
     if not claims.email or domain not in organisation.mail_domains:
         raise NotAllowedError(
@@ -83,7 +83,7 @@ def check_claims(claims: Claims, *, organisation: Organisation) -> None:
 
 
 def check_speaks_for(party: str, *, organisation: Organisation) -> None:
-    """An identity provider signs in the people of the party that it speaks for."""
+    """Refuse people of any party but the identity provider's own."""
     if party != organisation.party:
         raise NotAllowedError(
             "{name} does not sign in people of your party", name=organisation.name
@@ -91,20 +91,20 @@ def check_speaks_for(party: str, *, organisation: Organisation) -> None:
 
 
 def _organisation(row: Mapping[str, object], number: int) -> Organisation:
-    """One organisation of the file."""
-    where = f"organisation {row.get('id', number)!r}"
+    """Return one organisation of the file."""
+    row_name = f"organisation {row.get('id', number)!r}"
     missing, unknown = _NEEDED - set(row), set(row) - _NEEDED - _OPTIONAL
     if missing or unknown:
-        what = f"lacks {min(missing)}" if missing else f"has an unknown {min(unknown)}"
-        raise OpenIdError(f"{where} {what}")
+        problem = f"lacks {min(missing)}" if missing else f"has an unknown {min(unknown)}"
+        raise OpenIdError(f"{row_name} {problem}")
     domains = row["mail_domains"]
     if not isinstance(domains, list) or not domains:
-        raise OpenIdError(f'{where}: mail_domains is a list, such as ["agency.example"]')
+        raise OpenIdError(f'{row_name}: mail_domains is a list, such as ["agency.example"]')
     if not _ID.fullmatch(str(row["id"])):
-        raise OpenIdError(f"{where}: id is 1 to 60 of a-z, 0-9 and -")
+        raise OpenIdError(f"{row_name}: id is 1 to 60 of a-z, 0-9 and -")
     issuer = urlsplit(str(row["issuer"]))
     if issuer.scheme != "https" and issuer.hostname not in _LOOPBACK:
-        raise OpenIdError(f"{where}: issuer is an https address")
+        raise OpenIdError(f"{row_name}: issuer is an https address")
     return Organisation(
         id=str(row["id"]),
         name=str(row["name"]),

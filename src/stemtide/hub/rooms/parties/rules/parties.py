@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the rooms refuse and why; who may see and do what with parties, people, keys and agents."""
+"""Rules for parties, API keys and agents."""
 
 import re
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.places import countries
 
 SILENT_AFTER = timedelta(seconds=20)
-"""An agent not heard of for longer is not connected."""
+"""An agent that has not reported for longer is not connected."""
 
 MAX_AGENTS_OF_KEY = 200
-"""Agents that one key may report: each is a row, and a new name each time would fill the table."""
+"""Most agents of one key: each is a row, and ever new names would fill the table."""
 
 COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSORTIUM})
-"""Kinds of party that see how others' agents and sightings stand."""
+"""Kinds of party that see others' agents and sightings."""
 
 
 CHANNELS = frozenset({"mail", "phone", "url"})
@@ -25,7 +25,7 @@ _PARTY_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?")
 
 
 def check_party_name(name: str) -> None:
-    """Names are short, stable and lower-case: they stand in addresses, audiences, the ledger."""
+    """Refuse names that are not short lower-case slugs: URLs, audiences and the ledger use them."""
     if not _PARTY_NAME.fullmatch(name):
         raise InvalidError(
             "name",
@@ -35,7 +35,7 @@ def check_party_name(name: str) -> None:
 
 
 def check_country(code: str, *, field: str = "country") -> None:
-    """A country is named by its two upper-case letters."""
+    """Refuse country codes other than ISO 3166-1 alpha-2."""
     if code not in countries():
         raise InvalidError(
             field, "{code!r} is no ISO 3166-1 alpha-2 code: write it as in BE or DE", code=code[:20]
@@ -43,18 +43,18 @@ def check_country(code: str, *, field: str = "country") -> None:
 
 
 def check_scopes(scopes: Iterable[str]) -> None:
-    """A key may do something, and only what there is. Its party's own bounds hold beside it."""
-    wanted = set(scopes)
-    unknown = sorted(wanted - set(Scope))
-    if unknown or not wanted:
-        what = f"there is no scope {unknown[0][:40]!r}" if unknown else "none is given"
+    """Refuse an empty set of scopes, or unknown ones. The limits of the party apply in addition."""
+    requested = set(scopes)
+    unknown = sorted(requested - set(Scope))
+    if unknown or not requested:
+        problem = f"there is no scope {unknown[0][:40]!r}" if unknown else "none is given"
         raise InvalidError(
-            "scopes", "{what}; known are {scopes}", what=what, scopes=", ".join(sorted(Scope))
+            "scopes", "{what}; known are {scopes}", what=problem, scopes=", ".join(sorted(Scope))
         )
 
 
 def check_expiry(expires_at: datetime | None, *, now: datetime) -> None:
-    """What is born expired helps nobody."""
+    """Reject an expiry time in the past."""
     if expires_at is None:
         return
     if expires_at <= now:
@@ -68,7 +68,7 @@ def check_expiry(expires_at: datetime | None, *, now: datetime) -> None:
 
 
 def check_revoke(prefix: str, *, revoked_at: datetime | None) -> None:
-    """A key is revoked once."""
+    """Refuse to revoke a key twice."""
     if revoked_at is not None:
         raise ConflictError(
             "key {prefix} was revoked at {revoked_at:%Y-%m-%d %H:%M:%S} UTC",
@@ -78,7 +78,7 @@ def check_revoke(prefix: str, *, revoked_at: datetime | None) -> None:
 
 
 def may_see_agents(viewer: str, *, kind: PartyKind, owner: str) -> bool:
-    """Whether a party sees how an agent stands: its own, and coordinating kinds all."""
+    """Whether a party sees an agent's status: its own, and coordinating kinds all."""
     return viewer == owner or kind in COORDINATING
 
 
@@ -96,5 +96,5 @@ def check_new_agent(count: int) -> None:
 
 
 def is_connected(last_seen_at: datetime, *, now: datetime) -> bool:
-    """Whether an agent was heard of lately."""
+    """Whether an agent has reported recently."""
     return now - last_seen_at <= SILENT_AFTER

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who looks after people, what signing in needs, and when a sitting ends."""
+"""Rules for people: who manages them, second factors, and when a session ends."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -9,45 +9,45 @@ from stemtide.hub.platform.permissions import MAY, Verb
 from stemtide.protocol.enums import Role
 
 LONGEST_SITTING = timedelta(hours=12)
-"""Whoever signed in signs in again after this, whatever they do."""
+"""The maximum age of a session."""
 
 INVITED_FOR = timedelta(hours=72)
-"""How long an invitation may be used, once."""
+"""How long an invitation is valid."""
 
 SEEN_EVERY = timedelta(minutes=1)
-"""How finely it is kept when somebody last did something."""
+"""The resolution of a session's time of last activity."""
 
 FAILURES = 8
 """Wrong passwords and codes of an account within an hour, from everywhere, that lock it."""
 
 NETWORK_FAILURES = 40
-"""The same of a network, over all accounts. More: an office may stand behind one address."""
+"""The same for a network, over all accounts. Higher: an office may share one address."""
 
 LOCKED_FOR = timedelta(hours=1)
-"""How long a lock holds at most, and within which failures add up."""
+"""The longest duration of a lock, and the period in which failures add up."""
 
 CODES_AN_HOUR = 20
-"""Wrong codes of an account within an hour after which no code is tried, lifted lock or not.
+"""Wrong codes of an account per hour after which codes are refused, even if a lock was lifted.
 
-Of a million codes an app's are three at a time: at this rate it takes more than a year to guess
-one with even odds.
+Three of a million codes are valid at a time: at this rate, guessing one with a probability of one
+half takes more than a year.
 """
 
 DOORS = frozenset({"password", "passkey", "organisation"})
 
 
 def digest(secret: str) -> str:
-    """What is kept of the secret of an invitation."""
+    """Return the digest that is stored of an invitation's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def needs_second_factor(role: Role) -> bool:
-    """Whether a role does more than read, so that a password alone is too little for it."""
+    """Whether a role may do more than read, so that a password alone is not enough."""
     return MAY[role] != {Verb.READ}
 
 
 def check_see_people(role: Role | None) -> None:
-    """Who looks after people sees them, and so does the data protection officer."""
+    """Refuse the list of people to roles that do not manage or protect them."""
     if role is None or Verb.SEE_PEOPLE not in MAY[role]:
         raise NotAllowedError(
             "the people of your party are seen by its administrators, coordinators and data"
@@ -56,7 +56,7 @@ def check_see_people(role: Role | None) -> None:
 
 
 def check_erase_people(role: Role | None) -> None:
-    """Who looks after people erases what is kept of one, and so does the officer for it.
+    """Refuse erasing a person's data to roles that do not manage or protect people.
 
     source: Art. 17 and 39 of Regulation (EU) 2016/679.
     """
@@ -68,19 +68,19 @@ def check_erase_people(role: Role | None) -> None:
 
 
 def check_not_oneself(actor: str, *, subject: str) -> None:
-    """Nobody raises, ends or empties their own account: somebody else must agree to it."""
+    """Refuse to change one's own account: another person must agree to it."""
     if actor == subject:
         raise NotAllowedError("somebody else of your party must do this for you: ask one of them")
 
 
 def check_deactivate(*, is_active: bool) -> None:
-    """Someone is deactivated once."""
+    """Refuse to deactivate a person twice."""
     if not is_active:
         raise ConflictError("this person is deactivated already")
 
 
 def check_reactivate(*, is_active: bool, erased_at: datetime | None) -> None:
-    """Someone comes back who was deactivated and about whom something is still known."""
+    """Refuse to reactivate a person who is active, or whose data was erased."""
     if is_active:
         raise ConflictError("this person is active already")
     if erased_at is not None:
@@ -88,13 +88,13 @@ def check_reactivate(*, is_active: bool, erased_at: datetime | None) -> None:
 
 
 def check_invite(*, is_active: bool) -> None:
-    """Only someone who may sign in is invited to."""
+    """Refuse to invite a deactivated person."""
     if not is_active:
         raise ConflictError("this person is deactivated: reactivate them first")
 
 
 def check_erase(*, is_active: bool, erased_at: datetime | None) -> None:
-    """Someone who was deactivated is erased, once."""
+    """Refuse to erase a person who is still active, or twice."""
     if erased_at is not None:
         raise ConflictError("what was kept of this person is erased already")
     if is_active:
@@ -102,7 +102,7 @@ def check_erase(*, is_active: bool, erased_at: datetime | None) -> None:
 
 
 def check_unlock(*, is_locked: bool) -> None:
-    """Only a locked account is unlocked."""
+    """Refuse to unlock an account that is not locked."""
     if not is_locked:
         raise ConflictError("this account is not locked")
 
@@ -115,5 +115,5 @@ def is_over(
     idle: timedelta,
     now: datetime,
 ) -> bool:
-    """Whether a sitting has ended: by hand, by its length, or because nobody did anything."""
+    """Whether a session has ended: by sign-out, maximum age, or idle time."""
     return ended_at is not None or now - started_at >= LONGEST_SITTING or now - seen_at >= idle

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of competences and of file references."""
+"""Write competences, and assign file references."""
 
 from datetime import UTC, datetime
 
@@ -14,40 +14,40 @@ from stemtide.protocol.enums import Duty, PartyKind
 
 @transaction.atomic
 def name_competent(party: Party, duty: Duty, *, actor: str, now: datetime) -> Competence:
-    """Note that a Member State named an authority for a duty.
+    """Record that a Member State appointed an authority for a duty.
 
-    raises: InvalidError, ConflictError where it was before.
+    raises: InvalidError, ConflictError if it was appointed before.
     """
     ledger.take_turn()
-    stands = _standing(party, duty) is not None
+    is_competent = _standing(party, duty) is not None
     kind = PartyKind(party.kind)
-    rules.check_name_competent(duty, kind=kind, country=party.country, stands=stands)
-    made = Competence.objects.create(party=party, duty=duty, named_at=now)
-    _record("competence.named", made, actor=actor, now=now)
-    return made
+    rules.check_name_competent(duty, kind=kind, country=party.country, is_competent=is_competent)
+    competence = Competence.objects.create(party=party, duty=duty, named_at=now)
+    _record("competence.named", competence, actor=actor, now=now)
+    return competence
 
 
 @transaction.atomic
 def end_competence(party: Party, duty: Duty, *, actor: str, now: datetime) -> Competence:
-    """Note that a competence ended. What was done under it stands.
+    """Record that a competence ended. Acts under it stay valid.
 
-    raises: NotFoundError where there is none.
+    raises: NotFoundError if there is none.
     """
     ledger.take_turn()
-    found = _standing(party, duty)
-    rules.check_end_competence(duty, stands=found is not None)
-    assert found is not None  # noqa: S101  # the rule said so
-    found.ended_at = now
-    found.save(update_fields=["ended_at"])
-    _record("competence.ended", found, actor=actor, now=now)
-    return found
+    competence = _standing(party, duty)
+    rules.check_end_competence(duty, is_competent=competence is not None)
+    assert competence is not None  # noqa: S101  # the rule said so
+    competence.ended_at = now
+    competence.save(update_fields=["ended_at"])
+    _record("competence.ended", competence, actor=actor, now=now)
+    return competence
 
 
 def next_reference(party: Party, series: str, *, now: datetime) -> str:
-    """The next file reference of a party's own, without gaps in each series and year (of UTC).
+    """Return the next file reference of a party's own, without gaps per series and year (UTC).
 
-    For a write's own transaction, after ledger.take_turn(): no two may count at once, and what is
-    given up gives its number back.
+    Call it in a write's transaction, after ledger.take_turn(): counting needs the lock, and a
+    rollback returns the number.
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     """
@@ -60,20 +60,21 @@ def next_reference(party: Party, series: str, *, now: datetime) -> str:
 
 
 def next_state_reference(party: Party, series: str, *, now: datetime) -> str:
-    """The next file reference of a party that no other party on the hub has.
+    """Return the next file reference of a party, unique on the hub.
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     source: Regulation (EU) 2021/784 Annexes II and III, Section A: an answer names the file
-            reference of the issuing authority, and must mean one order.
+    reference of
+            the issuing authority, and must mean one order.
     """
     return next_references(party, series, count=1, now=now)[0]
 
 
 def next_references(party: Party, series: str, *, count: int, now: datetime) -> list[str]:
-    """The next file references of a party, in order, as next_state_reference() gives one.
+    """Return the next file references of a party, in order, unique on the hub.
 
-    They count through a Member State, or through the agencies: two authorities of one State share
-    its numbers, and what each was given before the State stood in them is stepped over.
+    They count over a Member State, or over the agencies: authorities of one State share its
+    numbers, and numbers that each had before references named the State are skipped.
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     """
@@ -92,11 +93,11 @@ def next_references(party: Party, series: str, *, count: int, now: datetime) -> 
 
 
 def _standing(party: Party, duty: Duty) -> Competence | None:
-    """A competence that has not ended."""
+    """Return a competence that has not ended."""
     return Competence.objects.filter(party=party, duty=duty, ended_at=None).first()
 
 
 def _record(kind: str, row: Competence, *, actor: str, now: datetime) -> None:
-    """Write an act on a competence down."""
+    """Append an act on a competence to the ledger."""
     detail: dict[str, object] = {"duty": row.duty}
     ledger.append(kind, actor=actor, subject=row.party.ref, now=now, detail=detail)

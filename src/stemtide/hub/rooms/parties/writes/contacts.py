@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of contact points and escalation ladders."""
+"""Write contact points and escalation ladders."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -29,11 +29,11 @@ def add_contact_point(
     actor: str,
     now: datetime,
 ) -> ContactPoint:
-    """Say how a party is reached, as the operator.
+    """Add a contact point of a party, as the operator.
 
     raises: InvalidError.
     """
-    facts = {
+    fields = {
         "channel": channel,
         "address": address,
         "title": title,
@@ -41,12 +41,12 @@ def add_contact_point(
         "time_zone": time_zone,
         "is_24_7": is_24_7,
     }
-    return _add(party, actor=actor, now=now, facts=facts)
+    return _add(party, actor=actor, now=now, facts=fields)
 
 
 @transaction.atomic
 def add_own_contact_point(*, by: Actor, now: datetime, **facts: object) -> ContactPoint:
-    """Say how one's own party is reached. facts: as in add_contact_point.
+    """Add a contact point of one's own party. facts: as in add_contact_point.
 
     raises: NotAllowedError, InvalidError.
     """
@@ -67,7 +67,7 @@ def change_contact_point(
     by: Actor,
     now: datetime,
 ) -> ContactPoint:
-    """Say anew how one's own party is reached; a new address has not been verified.
+    """Change a contact point of one's own party; a new address counts as unverified.
 
     raises: NotAllowedError, NotFoundError, InvalidError.
     """
@@ -96,7 +96,7 @@ def change_contact_point(
 
 @transaction.atomic
 def remove_contact_point(number: int, *, by: Actor, now: datetime) -> None:
-    """Take a contact point of one's own party, and its step on the ladder, out of use.
+    """Remove a contact point of one's own party, and its step on the ladder.
 
     raises: NotAllowedError, NotFoundError.
     """
@@ -116,8 +116,9 @@ def remove_contact_point(number: int, *, by: Actor, now: datetime) -> None:
 def set_ladder(steps: Sequence[tuple[int, int]], *, by: Actor, now: datetime) -> None:
     """Set the escalation ladder of one's own party, from its first step to its last.
 
-    steps: (number of the contact point, minutes to wait for an answer there); none at all goes
-           back to the order that reads_contacts.ladder gives by itself.
+    steps: (number of the contact point, minutes to wait for an answer there); empty to return to
+    the
+           default order of reads_contacts.ladder.
 
     raises: NotAllowedError, InvalidError.
     """
@@ -140,7 +141,7 @@ def set_ladder(steps: Sequence[tuple[int, int]], *, by: Actor, now: datetime) ->
 
 @transaction.atomic
 def verify_contact_point(number: int, *, actor: str, now: datetime) -> None:
-    """Note that somebody answered at a contact point, as a drill found out.
+    """Record that somebody answered at a contact point in a drill.
 
     raises: NotFoundError.
     """
@@ -159,7 +160,7 @@ def verify_contact_point(number: int, *, actor: str, now: datetime) -> None:
 
 
 def _add(party: Party, *, actor: str, now: datetime, facts: dict[str, object]) -> ContactPoint:
-    """Make a contact point and record it."""
+    """Create a contact point and append to the ledger."""
     point = ContactPoint(party=party)
     _fill(point, **facts)  # type: ignore[arg-type]  # passed on as they came
     point.save()
@@ -169,12 +170,12 @@ def _add(party: Party, *, actor: str, now: datetime, facts: dict[str, object]) -
 
 
 def _check_manager(by: Actor) -> None:
-    """People look after their party's contact points in a role that manages; machines do not."""
+    """Refuse actors that may not manage their party's contact points."""
     check_person_may_manage(by.role)
 
 
 def _own_point(number: int, *, by: Actor) -> ContactPoint:
-    """A contact point of the actor's own party that is in use."""
+    """Return a contact point of the actor's own party that was not removed."""
     point = ContactPoint.objects.filter(pk=number, party=by.party, removed_at=None).first()
     if point is None:
         raise NotFoundError(
@@ -193,7 +194,7 @@ def _fill(
     time_zone: str = "UTC",
     is_24_7: bool = False,
 ) -> None:
-    """Set what a contact point says, after asking the rules."""
+    """Set the fields of a contact point after checking them."""
     if len(title) > _TITLE_LENGTH:
         raise InvalidError(
             "title", "has {title_length} letters at most", title_length=_TITLE_LENGTH

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of locks on accounts: note one, lift one, and count the codes that are tried."""
+"""Write account locks: record one, lift one, and count tried codes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,15 +18,15 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as rules_people
 
 HUB = "hub"
-"""How the ledger names what the hub did by itself because of strangers."""
+"""The ledger's actor for acts that the hub did by itself because of strangers."""
 
 
 @contextmanager
 def one_failure() -> Iterator[None]:
-    """Let failures be counted one after the other.
+    """Serialise the counting of failures.
 
-    django-axes counts in one row for each account, network and browser, and stops for good where it
-    finds two. A unique index does not keep them apart where the network is not known, as NULL.
+    django-axes counts in one row for each account, network and browser, and fails permanently if it
+    finds two. A unique index does not prevent that if the network is unknown (NULL).
     """
     with transaction.atomic():
         ledger.take_turn()
@@ -35,9 +35,9 @@ def one_failure() -> Iterator[None]:
 
 @transaction.atomic
 def note_lock(email: str, *, now: datetime) -> bool:
-    """Record that failures locked an account, once a lock. Whether this call recorded it.
+    """Record that failures locked an account, once per lock; return whether this call did.
 
-    The alert that the entry raises sends the person a mail. An address of nobody records nothing.
+    The alert of the ledger entry sends the person a mail. An unknown address records nothing.
     """
     ledger.take_turn()
     person = Person.objects.filter(email=email, is_active=True).first()
@@ -52,9 +52,9 @@ def note_lock(email: str, *, now: datetime) -> bool:
 
 @transaction.atomic
 def unlock_person(number: int, *, by: Actor, now: datetime) -> Person:
-    """Lift the lock of a colleague's account: their failures no longer count.
+    """Unlock a colleague's account: their failures no longer count.
 
-    Wrong codes of the last hour still count towards the most that an account takes.
+    Wrong codes of the last hour still count towards the limit of an account.
 
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     """
@@ -76,9 +76,9 @@ def unlock_person(number: int, *, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def begin_code(person: Person, *, now: datetime) -> int | None:
-    """Count a code before it is looked at; None where as many were wrong as an hour takes.
+    """Count a code before it is checked; return None if the hourly limit is reached.
 
-    Requests at the same moment take turns at the person's row, so the bound is exact.
+    Concurrent requests wait for the person's row, so the limit is exact.
     """
     Person.objects.select_for_update().get(pk=person.pk)
     tries = CodeTry.objects.filter(person=person)
@@ -90,5 +90,5 @@ def begin_code(person: Person, *, now: datetime) -> int | None:
 
 @transaction.atomic
 def forget_code(number: int) -> None:
-    """Take a code out of the count, for it was right. number: what begin_code returned."""
+    """Remove a correct code from the count. number: the result of begin_code."""
     CodeTry.objects.filter(pk=number).delete()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of parties, people, contact points, keys and agents."""
+"""Write parties, people, API keys and agents."""
 
 import hashlib
 import secrets
@@ -27,24 +27,24 @@ _Word = TypeVar("_Word", PartyKind, Role)
 def add_party(
     name: str, *, title: str, kind: str, country: str = "", actor: str, now: datetime
 ) -> Party:
-    """Take an organisation into the protocol. country: alpha-2, "" for one above countries.
+    """Add an organisation to the protocol. country: alpha-2, "" for international bodies.
 
     raises: InvalidError, ConflictError for a name that is taken.
     """
     rules.check_party_name(name)
     if country:
         rules.check_country(country)
-    word = _word(PartyKind, kind, field="kind")
+    party_kind = _word(PartyKind, kind, field="kind")
     if not title.strip():
         raise InvalidError("title", "is empty: write the organisation's full name")
     ledger.take_turn()
     if Party.objects.filter(name=name).exists():
         raise ConflictError("there is a party {name} already: choose another name", name=name)
     party = Party.objects.create(
-        name=name, title=title.strip()[:200], kind=word, country=country, joined_at=now
+        name=name, title=title.strip()[:200], kind=party_kind, country=country, joined_at=now
     )
     ledger.append(
-        "party.added", actor=actor, subject=party.ref, now=now, detail={"kind": str(word)}
+        "party.added", actor=actor, subject=party.ref, now=now, detail={"kind": str(party_kind)}
     )
     return party
 
@@ -53,9 +53,9 @@ def add_party(
 def add_person(
     email: str, *, party: Party, role: str, password: str, actor: str, now: datetime
 ) -> Person:
-    """Let somebody sign in for a party.
+    """Add a person who signs in for a party.
 
-    raises: InvalidError (among others in the words of the password rules), ConflictError.
+    raises: InvalidError (also with the messages of the password rules), ConflictError.
     """
     person = Person(
         email=email.strip().lower(),
@@ -91,12 +91,12 @@ def new_key(
     actor: str,
     now: datetime,
 ) -> tuple[ApiKey, str]:
-    """Make an API key for a party. The text is returned once and kept nowhere.
+    """Create an API key for a party. Its text is returned once and never stored.
 
-    raises: InvalidError, ConflictError where the party has a live key of this name.
+    raises: InvalidError, ConflictError if the party has a live key of this name.
     """
-    wanted = sorted(set(scopes))
-    rules.check_scopes(wanted)
+    sorted_scopes = sorted(set(scopes))
+    rules.check_scopes(sorted_scopes)
     rules.check_expiry(expires_at, now=now)
     if not name.strip() or len(name) > 60:  # noqa: PLR2004  # the column's width
         raise InvalidError("name", "a key needs a name of 1 to 60 letters")
@@ -114,20 +114,20 @@ def new_key(
         name=name,
         prefix=prefix,
         secret_sha256=hashlib.sha256(text.encode()).hexdigest(),
-        scopes=wanted,
+        scopes=sorted_scopes,
         created_at=now,
         expires_at=expires_at,
     )
-    detail: dict[str, object] = {"party": party.ref, "scopes": wanted}
+    detail: dict[str, object] = {"party": party.ref, "scopes": sorted_scopes}
     ledger.append("key.issued", actor=actor, subject=key.ref, now=now, detail=detail)
     return key, text
 
 
 @transaction.atomic
 def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
-    """End a key at once.
+    """Revoke a key, effective at once.
 
-    raises: NotFoundError, ConflictError for one that was revoked before.
+    raises: NotFoundError, ConflictError for a revoked key.
     """
     ledger.take_turn()
     key = ApiKey.objects.filter(prefix=prefix).select_related("party").first()
@@ -147,12 +147,12 @@ def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
 def report_status(
     name: str, *, by: Party, status: AgentStatusIn, now: datetime, key: str = ""
 ) -> Agent:
-    """Note how an agent stands. key: the prefix of the key that it reports with; "" for none.
+    """Record an agent's status. key: the prefix of the key that it reports with; "" for none.
 
-    The ledger learns of it when the agent first appears, comes back after a silence or changes
-    its version; in between a heartbeat changes one row and waits for nobody.
+    The ledger gets an entry when the agent first appears, returns after a silence or changes its
+    version; otherwise a heartbeat updates one row and waits for no lock.
 
-    raises: ConflictError for a new agent of a key that has as many as a key may.
+    raises: ConflictError for a new agent of a key that has reached its limit.
     """
     facts = {
         "version": status.version,
@@ -163,20 +163,20 @@ def report_status(
         "troubles": status.troubles,
         "last_seen_at": now,
     }
-    same = Agent.objects.filter(party=by, name=name)
-    steady = same.filter(version=status.version, last_seen_at__gte=now - rules.SILENT_AFTER)
+    existing = Agent.objects.filter(party=by, name=name)
+    steady = existing.filter(version=status.version, last_seen_at__gte=now - rules.SILENT_AFTER)
     if not steady.update(**facts):
         ledger.take_turn()
-        # Another heartbeat of the same agent may have had its turn before ours.
+        # Another heartbeat of the same agent may have been first.
         if not steady.update(**facts):
             _record_agent(name, by=by, facts=facts, now=now, key=key)
-    return same.select_related("party").get()
+    return existing.select_related("party").get()
 
 
 def _record_agent(
     name: str, *, by: Party, facts: dict[str, object], now: datetime, key: str
 ) -> None:
-    """Write down that an agent appeared, returned or was updated."""
+    """Record that an agent appeared, returned or was updated."""
     before = Agent.objects.filter(party=by, name=name).first()
     if before is None and key:
         rules.check_new_agent(Agent.objects.filter(key=key).count())
@@ -201,15 +201,15 @@ def _record_agent(
     )
 
 
-def _word(words: type[_Word], text: str, *, field: str) -> _Word:
-    """Read one of our words.
+def _word(enum: type[_Word], text: str, *, field: str) -> _Word:
+    """Return a member of an enum by its value.
 
-    raises: InvalidError naming those that exist.
+    raises: InvalidError naming the valid values.
     """
     try:
-        return words(text)
+        return enum(text)
     except ValueError as error:
-        known = ", ".join(words)
+        valid_values = ", ".join(enum)
         raise InvalidError(
-            field, "there is no {text!r}; known are {known}", text=text[:40], known=known
+            field, "there is no {text!r}; known are {known}", text=text[:40], known=valid_values
         ) from error

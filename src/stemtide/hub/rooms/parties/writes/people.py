@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of people: what they are in their party, how they get in, how they read."""
+"""Write people: role, access, and preferences."""
 
 import secrets
 from datetime import datetime
@@ -24,7 +24,7 @@ from stemtide.protocol.enums import Role
 
 @transaction.atomic
 def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
-    """Note in which language and on which clock a person reads. "": as the browser asks, UTC.
+    """Set a person's language and time zone. "": the browser's language, UTC.
 
     raises: InvalidError.
     """
@@ -40,9 +40,9 @@ def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
 def invite_person(
     email: str, *, party: Party, role: str, actor: str, now: datetime
 ) -> tuple[Person, str]:
-    """Add somebody who sets their own password, as the operator.
+    """Add a person who sets their own password, as the operator.
 
-    Returns the person and the secret of their invitation, which is kept nowhere.
+    Returns the person and the secret of their invitation, which is never stored.
 
     raises: InvalidError, ConflictError.
     """
@@ -55,7 +55,7 @@ def invite_person(
 
 @transaction.atomic
 def add_colleague(email: str, *, role: str, by: Actor, now: datetime) -> tuple[Person, str]:
-    """Add somebody of one's own party; as invite_person.
+    """Add a person of one's own party, like invite_person.
 
     raises: NotAllowedError, InvalidError, ConflictError.
     """
@@ -74,9 +74,9 @@ def add_colleague(email: str, *, role: str, by: Actor, now: datetime) -> tuple[P
 
 @transaction.atomic
 def invite_again(number: int, *, by: Actor, now: datetime) -> tuple[Person, str]:
-    """Give a colleague a new link to set a password with; the old link and password end.
+    """Give a colleague a new link to set a password; the old link and password end.
 
-    raises: NotAllowedError, NotFoundError, ConflictError for one who is deactivated.
+    raises: NotAllowedError, NotFoundError, ConflictError for a deactivated person.
     """
     person = _colleague(number, by=by)
     rules_people.check_invite(is_active=person.is_active)
@@ -87,9 +87,9 @@ def invite_again(number: int, *, by: Actor, now: datetime) -> tuple[Person, str]
 
 @transaction.atomic
 def accept_invitation(secret: str, *, password: str, now: datetime) -> Person:
-    """Set the password of whoever was sent this secret. It works once.
+    """Set the password of the invited person. The secret works once.
 
-    raises: NotFoundError for a secret that is unknown, used or too old; InvalidError.
+    raises: NotFoundError for a secret that is unknown, used or expired; InvalidError.
     """
     ledger.take_turn()
     person = Person.objects.filter(
@@ -115,18 +115,17 @@ def record_password(person: Person, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def record_factor(person: Person, *, what: str, now: datetime) -> None:
-    """Record that a person changed their own second factor. what: "code", "passkey", "codes"."""
-    detail: dict[str, object] = {"what": what}
+def record_factor(person: Person, *, factor: str, now: datetime) -> None:
+    """Record that a person changed their own second factor: "code", "passkey" or "codes"."""
+    detail: dict[str, object] = {"what": factor}
     ledger.append("factors.changed", actor=person.ref, subject=person.ref, now=now, detail=detail)
 
 
 @transaction.atomic
 def spend_code(number: int, *, step: int) -> bool:
-    """Whether a one-time code is used for the first time; it, and older ones, are then spent.
+    """Whether a one-time code is used for the first time; marks it and older ones as used.
 
-    number: of the second factor's row. step: the 30 seconds that the code belongs to.
-
+    number: of the second factor's row. step: the 30-second step of the code.
     source: RFC 6238, section 5.2.
     """
     ledger.take_turn()
@@ -140,22 +139,22 @@ def spend_code(number: int, *, step: int) -> bool:
 
 @transaction.atomic
 def tie_account(person: Person, *, provider: str, now: datetime) -> None:
-    """Record that a person is known by an account at their organisation's identity provider."""
+    """Record that a person is linked to an account at their organisation's identity provider."""
     detail: dict[str, object] = {"provider": provider}
     ledger.append("account.joined", actor=person.ref, subject=person.ref, now=now, detail=detail)
 
 
 @transaction.atomic
 def forget_claims(number: int) -> None:
-    """Keep nothing of what an identity provider said about somebody but its own number."""
+    """Delete the claims of an identity provider about a person, except the account's id."""
     SocialAccount.objects.filter(pk=number).update(extra_data={})
 
 
 @transaction.atomic
 def add_observer(email: str, *, party: Party, actor: str, now: datetime) -> Person:
-    """Add somebody whom their organisation's identity provider vouches for, to read only.
+    """Add a person signed in by their organisation's identity provider, as an observer.
 
-    raises: InvalidError, ConflictError for an address that signs in for another party.
+    raises: InvalidError, ConflictError for an address of another party's person.
     """
     person = writes.add_person(
         email,
@@ -173,7 +172,7 @@ def add_observer(email: str, *, party: Party, actor: str, now: datetime) -> Pers
 
 @transaction.atomic
 def change_role(number: int, *, role: str, by: Actor, now: datetime) -> Person:
-    """Give a colleague another role. They sign in again to act in it.
+    """Give a colleague another role. They must sign in again to use it.
 
     raises: NotAllowedError, also for oneself; NotFoundError; InvalidError.
     """
@@ -195,7 +194,7 @@ def change_role(number: int, *, role: str, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def deactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
-    """Shut a colleague out, at once.
+    """Deactivate a colleague, effective at once.
 
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     """
@@ -211,7 +210,7 @@ def deactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def reactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
-    """Let a colleague in again who was shut out.
+    """Reactivate a deactivated colleague.
 
     raises: NotAllowedError, NotFoundError, ConflictError.
     """
@@ -225,7 +224,7 @@ def reactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def end_sittings(number: int, *, by: Actor, now: datetime) -> Person:
-    """Sign a colleague out everywhere.
+    """End all sessions of a colleague.
 
     raises: NotAllowedError, NotFoundError.
     """
@@ -237,9 +236,9 @@ def end_sittings(number: int, *, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def remove_factors(number: int, *, by: Actor, now: datetime) -> Person:
-    """Take a colleague's second factors away, who lost them; they set up new ones.
+    """Remove the second factors of a colleague who lost them; they set up new ones.
 
-    The tie to an account at their organisation's identity provider goes too.
+    The link to an account at their organisation's identity provider is removed too.
 
     raises: NotAllowedError, also for oneself; NotFoundError.
     """
@@ -253,7 +252,7 @@ def remove_factors(number: int, *, by: Actor, now: datetime) -> Person:
 
 @transaction.atomic
 def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
-    """Take everything about a person out of their row; the row stays, as a number.
+    """Erase all personal data from a person's row; the row stays, as a number.
 
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     source: Art. 17 of Regulation (EU) 2016/679.
@@ -278,7 +277,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
 
 
 def _invite(person: Person, *, actor: str, now: datetime) -> str:
-    """Make the secret of an invitation; only its digest is kept."""
+    """Create the secret of an invitation; only its digest is stored."""
     secret = secrets.token_urlsafe(32)
     person.invitation_sha256 = rules_people.digest(secret)
     person.invited_until = now + rules_people.INVITED_FOR
@@ -288,28 +287,28 @@ def _invite(person: Person, *, actor: str, now: datetime) -> str:
 
 
 def _colleague(number: int, *, by: Actor) -> Person:
-    """Somebody of the actor's party, for an actor who looks after people."""
+    """Take the write lock and return a person of the actor's party, if the actor may manage."""
     check_person_may_manage(by.role)
     ledger.take_turn()
     return _of_party(number, by=by)
 
 
 def _of_party(number: int, *, by: Actor) -> Person:
-    """Somebody of the actor's party; others' people do not exist here."""
-    found = Person.objects.filter(pk=number, party=by.party).select_related("party").first()
-    if found is None:
+    """Return a person of the actor's party; people of other parties are not found."""
+    person = Person.objects.filter(pk=number, party=by.party).select_related("party").first()
+    if person is None:
         raise NotFoundError(
             "your party has no person {number}: see the list of its people", number=number
         )
-    return found
+    return person
 
 
 def _end_sittings(person: Person, *, now: datetime) -> int:
-    """End all of a person's sittings; returns how many there were."""
+    """End all sessions of a person; return how many."""
     return Sitting.objects.filter(person=person, ended_at=None).update(ended_at=now)
 
 
 def _forget_factors(person: Person) -> None:
-    """Delete a person's second factors and ties to identity providers."""
+    """Delete a person's second factors and links to identity providers."""
     Authenticator.objects.filter(user=person).delete()
     SocialAccount.objects.filter(user=person).delete()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of sittings: who is signed in, since when, and what ends it."""
+"""Write sessions: start, continue, and end them."""
 
 from datetime import datetime, timedelta
 
@@ -14,22 +14,22 @@ _KEPT = timedelta(days=1)
 
 @transaction.atomic
 def start_sitting(person: Person, *, door: str, browser: str, now: datetime) -> int:
-    """Note that a person signed in; returns the sitting's number. Old ones are forgotten."""
+    """Record that a person signed in; return the session's number. Old ones are deleted."""
     Sitting.objects.filter(started_at__lt=now - _KEPT).delete()
     SessionStore.clear_expired()
-    made = Sitting.objects.create(
+    session = Sitting.objects.create(
         person=person, door=door, browser=browser[:60], started_at=now, seen_at=now
     )
-    return made.pk
+    return session.pk
 
 
 def go_on(number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool) -> bool:
-    """Whether a sitting goes on. by_hand: the person did something, which is noted."""
-    mine = Sitting.objects.filter(pk=number, person=person)
-    found = mine.order_by("pk").values_list("started_at", "seen_at", "ended_at").first()
-    if found is None:
+    """Whether a session continues. by_hand: the person did something, which is recorded."""
+    own_sessions = Sitting.objects.filter(pk=number, person=person)
+    times = own_sessions.order_by("pk").values_list("started_at", "seen_at", "ended_at").first()
+    if times is None:
         return False
-    started_at, seen_at, ended_at = found
+    started_at, seen_at, ended_at = times
     if rules_people.is_over(
         started_at=started_at, seen_at=seen_at, ended_at=ended_at, idle=idle, now=now
     ):
@@ -40,12 +40,12 @@ def go_on(number: int, *, person: Person, idle: timedelta, now: datetime, by_han
 
 
 def end_sitting(number: int, *, person: Person, now: datetime) -> None:
-    """End one of a person's own sittings; one that is not theirs, or over, stays as it is."""
+    """End one of a person's own sessions; others' sessions, and ended ones, do not change."""
     Sitting.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
 
 
 def end_others(number: int | None, *, person: Person, now: datetime) -> None:
-    """End all of a person's own sittings but one."""
+    """End all of a person's own sessions but one."""
     Sitting.objects.filter(person=person, ended_at=None).exclude(pk=number or 0).update(
         ended_at=now
     )
