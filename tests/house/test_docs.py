@@ -15,7 +15,7 @@ from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS
 from stemtide.protocol.labels import labels
 from stemtide.protocol.law.frameworks import frameworks
-from tests.house import commands, diagrams
+from tests.house import architecture, commands, diagrams
 
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src/stemtide"
@@ -198,6 +198,12 @@ def test_the_page_of_frameworks_says_what_the_data_says():
 
 def test_the_page_of_machines_is_what_their_data_says():
     assert read("docs/understand/machines.md") == diagrams.machines_page()
+
+
+def test_the_architecture_page_draws_the_imports_that_there_are():
+    assert read("docs/understand/architecture.md") == architecture.page(), (
+        "python -m tests.house.architecture"
+    )
 
 
 @pytest.mark.parametrize("name", frameworks())
