@@ -185,9 +185,9 @@ def test_an_agent_refuses_somebody_elses_folder_with_the_remedy(tmp_path):
 
 WORKER = """
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.sandbox.lockdown import raise_walls
+from stemtide.fingerprints.sandbox.lockdown import lock_down
 status = open("/proc/self/status")
-raise_walls(Limits())
+lock_down(Limits())
 print(status.read())
 """
 

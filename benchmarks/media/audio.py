@@ -26,7 +26,7 @@ from benchmarks.media.audio_sounds import RATE, Samples, music, sounds
 from benchmarks.media.audio_variants import VARIANTS, decoded, encoded, variants
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
 from stemtide.fingerprints.limits import Limits
-from stemtide.matching.audio.finder import MATCH_SCORE, PROBABLE_SCORE, SoundFinder
+from stemtide.matching.audio.finder import MATCH_SCORE, PROBABLE_SCORE, AudioFinder
 
 LIMITS = Limits(cpu_s=3600, wall_s=3600)
 HELD_OUT = 60
@@ -128,7 +128,7 @@ def _recall_row(case: str, ones: list[Heard], peer_limit: float) -> Row:
 def _hear_all(material_sounds: dict[str, Samples]) -> Iterator[Heard]:
     names = list(material_sounds)
     originals = [encoded(samples) for samples in material_sounds.values()]
-    finder = SoundFinder(least_score=1.0)
+    finder = AudioFinder(least_score=1.0)
     signals = [fingerprint_audio(content, limits=LIMITS) for content in originals]
     finder.put(range(len(names)), [one.for_sharing().to_bytes() for one in signals])
     prints = [audio_peer.fingerprint(content) for content in originals]
@@ -146,7 +146,7 @@ def _hear(
     *,
     key: int,
     names: list[str],
-    finder: SoundFinder,
+    finder: AudioFinder,
     prints: list[audio_peer.Print],
 ) -> Heard:
     sound = fingerprint_audio(content, limits=LIMITS)

@@ -14,8 +14,8 @@ from benchmarks.media.audio_variants import WAV, encoded, frames_of
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, fingerprint_chunk
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.values.audio import Sound, Track, Words
-from stemtide.matching.audio.finder import SoundFinder
-from stemtide.matching.audio.live import LiveSound
+from stemtide.matching.audio.finder import AudioFinder
+from stemtide.matching.audio.live import LiveAudio
 
 LIMITS = Limits(cpu_s=3600, wall_s=3600)
 MILLION = 1_000_000
@@ -125,7 +125,7 @@ def _turned(track: Track, rng: np.random.Generator) -> Track:
 
 def library_row() -> Row:
     """How long ten seconds take to be looked for among a million words, and what is found."""
-    finder = SoundFinder(least_score=1.0)
+    finder = AudioFinder(least_score=1.0)
     tracks = filled(MILLION)
     values = [Sound((track,)).to_bytes() for track in tracks]
     start = time.perf_counter()
@@ -157,13 +157,13 @@ def library_row() -> Row:
 def live_row() -> Row:
     """How long after known sound begins in a stream of five-second segments it is told."""
     known, before = music(950), speech(951, seconds=13)
-    finder = SoundFinder()
+    finder = AudioFinder()
     finder.put([1], [fingerprint_audio(encoded(known), limits=LIMITS).for_sharing().to_bytes()])
     delays = []
     for offset in range(5):
         start_s = 8.0 + offset
         stream = np.concatenate([before[: int(start_s * RATE)], known[RATE : 22 * RATE]])
-        live, carry = LiveSound(finder), b""
+        live, carry = LiveAudio(finder), b""
         for number, segment in enumerate(segments(stream, seconds=5.0), start=1):
             chunk = fingerprint_chunk(segment, limits=LIMITS, carry=carry)
             carry = chunk.carry

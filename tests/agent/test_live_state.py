@@ -7,7 +7,7 @@ from stemtide.agent.live import state as live_state
 from stemtide.agent.live.state import OutOfStepError, State, founds
 from stemtide.agent.live.store import FullError, LiveStore
 from stemtide.fingerprints.analysis import LiveChunk
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 
 
 def digest(seq):
@@ -86,7 +86,7 @@ def test_only_so_many_gaps_and_numbers_are_remembered():
 
 def found(key=1, *, at=10.0, of=0.0, seconds=5.0, confidence=0.99, score=20.0):
     spans = Span(at, at + seconds), Span(of, of + seconds)
-    return Found(key, score, confidence, *spans, 1.0, "")
+    return Occurrence(key, score, confidence, *spans, 1.0, "")
 
 
 def test_a_find_that_goes_on_is_one_stretch_and_another_one_is_not():
@@ -114,7 +114,7 @@ def test_a_stream_that_matches_everything_is_remembered_in_bounds():
         state.meet("0", "audio", found(at=100.0 * number))
     assert len(state.met) == live_state.MOST_SIGNALS
     assert len(state.met[0].stretches) == live_state.MOST_STRETCHES
-    state.meet("0", "audio", Found(1, 9.0, 0.9))  # without a span it says nothing of a stream
+    state.meet("0", "audio", Occurrence(1, 9.0, 0.9))  # without a span it says nothing of a stream
     assert State.from_bytes(state.to_bytes()) == state
 
 

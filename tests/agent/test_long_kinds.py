@@ -11,7 +11,7 @@ import pytest
 from stemtide.agent.config.settings import Rule
 from stemtide.agent.recognise.policy import decide
 from stemtide.fingerprints.text.fingerprint import sketch
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 from stemtide.protocol.enums import Action
 from tests.agent.test_decide import hit
 
@@ -72,7 +72,7 @@ def test_a_withdrawn_text_matches_no_more(hub, agent, shared):
 
 def found(seconds, confidence=0.99):
     span = Span(10.0, 10.0 + seconds)
-    return Found(1, 50.0, confidence, span, Span(0.0, seconds), 1.0, "mirrored")
+    return Occurrence(1, 50.0, confidence, span, Span(0.0, seconds), 1.0, "mirrored")
 
 
 def test_a_match_that_is_not_sure_goes_to_a_person_whatever_the_rule_says():

@@ -253,7 +253,7 @@ def test_without_the_table_there_is_no_file_and_the_command_says_why(toml, tmp_p
     Store(tmp_path / "agent").close()
     told = run("agent", "statements", "--config", tmp_path / "agent.toml")
     assert told.code == 2
-    assert "transparency: is missing" in told.err
+    assert "[transparency] is missing" in told.err
 
 
 def test_a_file_of_an_agent_that_never_ran_is_named(toml, tmp_path):

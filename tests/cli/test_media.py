@@ -53,7 +53,7 @@ def test_a_cut_off_picture_is_hashed_as_far_as_it_goes_and_said(stemtide, album)
 @pytest.mark.parametrize(
     ("name", "remedy"),
     [
-        ("no-such-file.jpg", "no file here"),
+        ("no-such-file.jpg", "is not a file"),
         ("pdq:abcd", "64 hex digits"),
         ("javascript://x", "javascript"),
     ],

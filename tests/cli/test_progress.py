@@ -24,7 +24,7 @@ def test_a_table_is_told(hub):
 
 
 def test_two_forms_are_misuse_and_a_wrong_period_is_the_hubs_answer(hub):
-    assert "choose one" in say(hub, "orders", "--csv", "--json", code=2).err
+    assert "choose either" in say(hub, "orders", "--csv", "--json", code=2).err
     told = say(hub, "referrals", "--from", "2026-02-01", "--to", "2026-01-01", code=1)
     assert "lies before from" in told.err
 

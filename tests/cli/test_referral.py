@@ -17,7 +17,7 @@ def refer(hub, number, *more, party="be-crisis-centre", code=0):
 
 def test_a_referral_goes_from_search_to_reinstatement(hub):
     found = say(hub, "referral", "search", "hxxps://video[.]example/watch?v=1")
-    assert "nothing speaks against sending" in found.err
+    assert "nothing prevents sending" in found.err
     assessed = refer(hub, 1).rows[0]
     sent = say(hub, "referral", "send", assessed["id"], "--json").rows[0]
     assert sent["state"] == "sent"
@@ -37,7 +37,7 @@ def test_a_referral_goes_from_search_to_reinstatement(hub):
 
 def test_a_dry_run_records_nothing(hub):
     assert refer(hub, 2, "--dry-run").rows[0]["provider"] == PROVIDER
-    assert "no such referral" in say(hub, "referral", "list", "--reference", "RF-1999-00001").err
+    assert "No such referral" in say(hub, "referral", "list", "--reference", "RF-1999-00001").err
 
 
 def test_another_authoritys_referral_needs_a_reason(hub):
@@ -72,7 +72,7 @@ def test_a_hold_delays_a_referral_until_it_is_lifted_or_overridden(hub):
     override = ["referral", "send", waits["id"], "--override", "A child is shown at home."]
     assert "sent" in say(hub, *override).out
     assert "lifted" in say(hub, "hold", "lift", held["id"], party=OTHER).out
-    assert "no hold" in say(hub, "hold", "list", party=OTHER).err
+    assert "No hold" in say(hub, "hold", "list", party=OTHER).err
     assert "lifted" in say(hub, "hold", "list", "--all", party=OTHER).out
     assert "7 days" in say(hub, *place[:5], "30d", *words, party=OTHER, code=1).err
 

@@ -31,8 +31,8 @@ def test_a_message_is_posted_read_and_found(hub, crisis):
     assert log[-1]["text"] == "On a paste site."
     found = say(hub, "search", "paste site")
     assert "messages" in found.out
-    assert "Taken for: text." in found.err
-    assert "Nothing was found" in say(hub, "search", "unheard of").err
+    assert "Recognised as: text." in found.err
+    assert "No result" in say(hub, "search", "unheard of").err
 
 
 def test_a_line_is_proposed_and_agreed(hub, crisis):
@@ -69,7 +69,7 @@ def test_a_report_needs_an_activation_and_an_audience(hub, crisis):
     assert "not activated" in say(hub, "report", "open", crisis, code=1).err
     assert "no report yet" in say(hub, "report", "show", crisis, code=1).err
     words = ["report", "publish", crisis, "--audience", "room"]
-    assert "say --yes" in say(hub, *words, code=2).err
+    assert "add --yes" in say(hub, *words, code=2).err
 
 
 def test_uploads_beyond_the_look_ups_are_listed_counted_and_discarded(hub):
@@ -87,6 +87,6 @@ def test_uploads_beyond_the_look_ups_are_listed_counted_and_discarded(hub):
     counted = say(hub, "outlier", "count", found["id"]).out
     assert "counted  900 blocked of 7 look-ups  big-video uploads" in counted
     assert "left out" in say(hub, "outlier", "discard", found["id"]).out
-    assert "no outlier" in say(hub, "outlier", "list", "--open").err
+    assert "No outlier" in say(hub, "outlier", "list", "--open").err
     refused = say(hub, "outlier", "count", found["id"], party="big-video", code=1)
     assert "decided by the agency" in refused.err

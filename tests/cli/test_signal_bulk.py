@@ -86,7 +86,7 @@ def test_lines_of_tx_and_vpdq_hold_values_alone(own_hub, tmp_path):
     hub = own_hub
     tx, vpdq = tmp_path / "hub.tx", tmp_path / "hub.vpdq"
     said = say(hub, "signal", "export", "--to", tx, "--kind", "pdq", "--kind", "url")
-    assert "although this form cannot say so" in said.err
+    assert "although this format cannot hold it" in said.err
     assert f"pdq {hex_value(1)}\n" in tx.read_text("utf-8")
     assert "url video.example/a;=1\n" in tx.read_text("utf-8")
     assert "left out" in said.err
@@ -124,7 +124,7 @@ def test_an_import_that_stops_says_where_and_goes_on_when_it_is_repeated(hub, tm
     file.write_text("\n".join(["kind,value,labels,severity", *rows, ""]), "utf-8")
     said = say(hub, "signal", "import", file, code=1)
     assert "line   10202  value: a sha256 value is 64 hex digits" in said.out
-    assert "Nothing of lines 10002 to 10501 was shared" in said.err
+    assert "No row of lines 10002 to 10501 was shared" in said.err
     assert "--from 10002" in said.err
     refused, done = imported(hub, file, "--continue", code=1)
     assert refused["line"] == 10_202
@@ -203,7 +203,7 @@ def test_names_of_columns_and_stdin_are_taken(hub):
         (["import", "missing.csv"], "cannot be read"),
         (["import", "x.csv", "--column", "a"], "--column their=ours"),
         (["import", "x.csv", "--expires", "30d"], "another time when the file is imported again"),
-        (["import", "-", "--format", "parquet"], "not stdin"),
+        (["import", "-", "--format", "parquet"], "from stdin"),
         (["export", "--format", "parquet"], "--to FILE"),
         (["export", "--since", "yesterday"], "a feed position or an ISO time"),
         (["import", "x.csv", "--label", "csam"], "hotline"),
@@ -235,14 +235,14 @@ def test_a_file_that_unfolds_to_gigabytes_ends_its_reader_and_no_more(hub, tmp_p
     page = pa.array([b"\0" * 700_000_000], pa.large_binary())
     table = pa.table({"kind": ["pdq"], "value": page})
     err = hostile(hub, tmp_path, table, compression="zstd", use_dictionary=False)
-    assert "more memory" in err or "the process that reads the file ended" in err
+    assert "more memory" in err or "the process that reads the file crashed" in err
 
 
 def test_an_endless_group_of_rows_costs_one_bulk(hub, tmp_path):
     rows = 20_000_000
     kinds = pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int8()).fill_null(0), pa.array(["x"]))
     err = hostile(hub, tmp_path, pa.table({"kind": kinds}), row_group_size=rows)
-    assert "Nothing of lines 1 to 10000 was shared" in err
+    assert "No row of lines 1 to 10000 was shared" in err
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_damaged_files_are_no_parquet(hub, tmp_path):
     pq.write_table(pa.table({"kind": ["md5"] * 1000}), whole)
     body = whole.read_bytes()
     for damaged in (b"x" * 100, body[: len(body) // 2], body[:-8] + b"\xff\xff\xff\x7fPAR1"):
-        assert "no Parquet" in hostile(hub, tmp_path, damaged)
+        assert "not a readable Parquet file" in hostile(hub, tmp_path, damaged)
 
 
 def test_the_types_of_other_programs_are_read(tmp_path):

@@ -34,7 +34,10 @@ def export(hub, file):
 @pytest.mark.parametrize(
     ("said", "line"),
     [
-        (Response("<html>", media_type="text/html"), "no export of signals: is --hub right?"),
+        (
+            Response("<html>", media_type="text/html"),
+            "did not answer with an export of signals: is --hub right?",
+        ),
         (answer(LINE + b"\n<html>\n"), "answered something unreadable: JSON is malformed"),
         (answer(LINE + b"\n[5]\n"), "answered something unreadable: Expected `object`"),
         (answer(b'{"kind": "md5"}\n'), "answered something unreadable: 'tlp'"),
@@ -85,7 +88,7 @@ def test_half_a_line_of_a_killed_reader_says_that_it_died():
     told = b'{"columns":["kind","value"],"rows":2}\n["md5","aa"]\n["md5","b'
     rows = _process_rows(BytesIO(told), Columns()).rows
     assert next(rows).what["value"] == "aa"
-    with pytest.raises(BulkFileError, match="row 2: the process that reads the file ended"):
+    with pytest.raises(BulkFileError, match="row 2: the process that reads the file crashed"):
         next(rows)
-    with pytest.raises(BulkFileError, match="the process that reads the file ended"):
+    with pytest.raises(BulkFileError, match="the process that reads the file crashed"):
         _process_rows(BytesIO(told[:9]), Columns())

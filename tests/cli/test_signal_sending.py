@@ -10,7 +10,7 @@ from starlette.responses import Response
 from stemtide.cli.commands.signals import bulks as signal_bulks
 from stemtide.cli.commands.signals.bulks import Way, send_all
 from stemtide.cli.commands.signals.source import Source
-from stemtide.cli.hub_client import asking
+from stemtide.cli.hub_client import open_client
 from stemtide.protocol.files.columns import BulkFileError, Found
 from tests.client.conftest import odd, problem_answer
 from tests.world import hex_value
@@ -27,7 +27,7 @@ def row(line):
 
 def send(hub, rows, **way):
     """Send rows, with pauses that no test has to wait for."""
-    with asking(hub.url, "st_x") as client:
+    with open_client(hub.url, "st_x") as client:
         return send_all(client, Source(iter(rows), 0, lambda: 0), Way(**way))
 
 
@@ -63,7 +63,7 @@ def test_a_bulk_waits_while_another_of_the_party_is_under_way(odd, capsys):
     odd.says(BULK, problem_answer(429, "another bulk", Retry_After="1"), DONE)
     assert send(odd, [row(1)], goes_on=True)
     assert len(odd.asked) == 2
-    assert "the hub asks to wait 1 s: it goes on by itself" in capsys.readouterr().err
+    assert "the hub asks to wait 1 s; the command then continues" in capsys.readouterr().err
 
 
 def test_a_hub_that_asks_for_a_long_pause_is_left_alone(odd, capsys):

@@ -40,7 +40,7 @@ def test_batches_are_not_mixed_with_older_ones(stemtide, statements, tmp_path):
     (tmp_path / "statements-0001.json").write_text("{}")
     told = stemtide("statement", "batch", statements, "--out", tmp_path)
     assert told.code == 2
-    assert "holds batches already" in told.err
+    assert "has batches already" in told.err
 
 
 def test_a_sound_file_ends_well(stemtide, tmp_path):

@@ -46,4 +46,4 @@ def test_a_webhook_from_its_first_day_to_its_last(hub):
 
 def test_what_the_hub_refuses_is_told(hub):
     assert "no event" in say(hub, "add", "http://127.0.0.1:9/", "--type", "no.such", code=1).err
-    assert "say what changes" in say(hub, "change", "x", code=2).err
+    assert "name a change" in say(hub, "change", "x", code=2).err

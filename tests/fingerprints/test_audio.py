@@ -14,7 +14,7 @@ from benchmarks.media.audio_variants import AAC, MP3_32K, OPUS_16K, WAV, File, e
 from hypothesis import given, settings, strategies as st
 
 from stemtide.fingerprints.audio import printer as audio_print
-from stemtide.fingerprints.audio.decode import Ear, opened, to_mono
+from stemtide.fingerprints.audio.decode import StreamDecoder, opened, to_mono
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, is_audio
 from stemtide.fingerprints.audio.printer import HOP, Printer, print_samples
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, FingerprintError
@@ -378,7 +378,7 @@ def test_m4a_and_aac_give_nearly_the_same_words():
 
 def test_a_clock_that_jumps_by_days_leaves_no_silence():
     printer = Printer()
-    ear = Ear(printer)
+    ear = StreamDecoder(printer)
     frames = audio_variants.frames_of(SPEECH[None], "mono")
     for place, frame in enumerate(frames):
         frame.pts += 10**11 * (place > len(frames) // 2)

@@ -11,12 +11,12 @@ from PIL import ImageOps
 from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.limits import LimitError, UndecodableError
 from stemtide.fingerprints.video import frames, rects as frames_rects, thumbnails as frames_thumbs
-from stemtide.fingerprints.video.frames import Depth, NoPicturesError, Walk
+from stemtide.fingerprints.video.frames import Depth, FrameReader, NoPicturesError
 from tests.fingerprints.videos import FPS, LIMITS, SIZE, clip, encoded, pictures, sound_only
 
 
 def walk(blob, *, depth=Depth.FULL, every_s=0.25, **more):
-    way = Walk(limits=LIMITS, depth=depth, every_s=every_s, **more)
+    way = FrameReader(limits=LIMITS, depth=depth, every_s=every_s, **more)
     return way, list(way.frames(blob))
 
 
@@ -126,13 +126,13 @@ def test_sound_alone_has_no_moving_pictures():
 
 
 def test_a_picture_over_the_limit_is_refused_before_it_is_decoded():
-    way = Walk(limits=replace(LIMITS, max_pixels=1000), depth=Depth.FULL, every_s=1)
+    way = FrameReader(limits=replace(LIMITS, max_pixels=1000), depth=Depth.FULL, every_s=1)
     with pytest.raises(LimitError, match="256 x 144"):
         next(iter(way.frames(clip("street"))))
 
 
 def test_when_time_runs_out_the_rest_is_said_to_be_unseen():
-    way = Walk(limits=replace(LIMITS, wall_s=1e-9), depth=Depth.FULL, every_s=0.1)
+    way = FrameReader(limits=replace(LIMITS, wall_s=1e-9), depth=Depth.FULL, every_s=0.1)
     with pytest.raises(UndecodableError):
         list(way.frames(clip("street")))
     assert any("it would take too long" in one for one in way.remarks)

@@ -160,7 +160,7 @@ def test_the_limit_on_what_a_worker_may_answer_bites_and_is_named(launch):
 
 def test_a_decoder_that_would_call_somebody_cannot_and_that_is_said(launch):
     with socket.create_server(("127.0.0.1", 0)) as server, launch() as sandbox:
-        walls = set(sandbox.warm()._idle[0].walls)
+        walls = set(sandbox.warm()._idle[0].protections)
         found = sandbox.fingerprint(b"\x01COUNT and call%d" % server.getsockname()[1])
         if walls & {"network", "tcp", "calls"}:  # on Linux, that is, whatever a container allows
             assert found.is_incomplete
@@ -198,7 +198,7 @@ def left_behind(folder):
 
 def test_a_decoder_that_would_leave_a_file_behind_cannot(launch, tmp_path):
     with launch() as sandbox:
-        walls = sandbox.warm()._idle[0].walls
+        walls = sandbox.warm()._idle[0].protections
         remark = sandbox.fingerprint(b"\x01COUNT and write").remarks[0]
         assert remark.startswith("limit: its decoder would write a file")
         assert sum(path.stat().st_size for path in left_behind(tmp_path)) == 0

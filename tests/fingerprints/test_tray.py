@@ -8,7 +8,7 @@ import pytest
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from stemtide.fingerprints.sandbox.shared_memory import TRAY_BYTES, Tray
+from stemtide.fingerprints.sandbox.shared_memory import BUFFER_BYTES, SharedBuffer
 from tests.fingerprints.pictures import encoded, photo
 
 IS_LINUX = sys.platform == "linux"
@@ -17,44 +17,44 @@ GOOD = encoded(photo(), "JPEG")
 
 @pytest.fixture
 def tray():
-    one = Tray()
+    one = SharedBuffer()
     yield one
-    one.clear_away()
+    one.release()
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="Linux has such memory")
 def test_what_is_laid_on_the_tray_can_be_read_and_not_written(tray):
-    assert tray.lay(b"a long piece of content")
-    assert tray.lay(b"a short one")
+    assert tray.write(b"a long piece of content")
+    assert tray.write(b"a short one")
     assert os.pread(tray.file, 11, 0) == b"a short one"
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.write(tray.file, b"x")
 
 
 def test_what_does_not_fit_is_not_laid(tray):
-    assert not tray.lay(b"")
-    assert not tray.lay(bytes(TRAY_BYTES + 1))
+    assert not tray.write(b"")
+    assert not tray.write(bytes(BUFFER_BYTES + 1))
 
 
 @pytest.mark.skipif(not IS_LINUX, reason="Linux has such memory")
 def test_a_worker_that_cuts_the_memory_off_costs_us_nothing(tray):
-    tray.lay(bytes(5000))
+    tray.write(bytes(5000))
     os.truncate(f"/proc/self/fd/{tray.file}", 0)
-    assert tray.lay(b"next")
+    assert tray.write(b"next")
     assert os.pread(tray.file, 4, 0) == b"next"
 
 
 def test_a_tray_that_was_cleared_away_holds_nothing(tray):
-    tray.clear_away()
-    tray.clear_away()
-    assert not tray.lay(b"x")
+    tray.release()
+    tray.release()
+    assert not tray.write(b"x")
 
 
 def test_where_there_is_no_such_memory_the_socket_takes_its_place(monkeypatch):
     monkeypatch.delattr(os, "memfd_create", raising=False)
     with Sandbox() as sandbox:
         found = sandbox.fingerprint(GOOD)
-        assert next(iter(sandbox._alive))._tray.file == -1
+        assert next(iter(sandbox._alive))._buffer.file == -1
     with Sandbox() as sandbox:
         assert sandbox.fingerprint(GOOD) == found
         assert found.of(Kind.PDQ)
@@ -62,7 +62,7 @@ def test_where_there_is_no_such_memory_the_socket_takes_its_place(monkeypatch):
 
 def test_content_larger_than_the_tray_gets_the_same_hash():
     large = encoded(photo().resize((2000, 1500)), "BMP")
-    assert len(large) > TRAY_BYTES
+    assert len(large) > BUFFER_BYTES
     with Sandbox() as sandbox:
         assert sandbox.fingerprint(large).of(Kind.PDQ)
         assert sandbox.fingerprint(GOOD).of(Kind.PDQ)

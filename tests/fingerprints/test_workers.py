@@ -38,15 +38,15 @@ def test_a_worker_gives_up_what_it_does_not_need():
     assert int(soft["Max address space"]) < 3 << 30
     assert "NoNewPrivs:\t1" in status
     assert "Seccomp:\t2" in status
-    assert {"privileges", "memory", "written files", "calls"} <= set(worker.walls)
+    assert {"privileges", "memory", "written files", "calls"} <= set(worker.protections)
 
 
 ATTEMPTS = """
 import os, socket, sys
 from pathlib import Path
-from stemtide.fingerprints.sandbox.lockdown import raise_walls
+from stemtide.fingerprints.sandbox.lockdown import lock_down
 from stemtide.fingerprints.limits import Limits
-walls = raise_walls(Limits())
+walls = lock_down(Limits())
 def fork():
     if os.fork() == 0:
         os._exit(0)

@@ -47,7 +47,7 @@ def entries(first, count):
 def found(library, seeds):
     """For each kind and seed, what meets it, and how."""
     return [
-        [(one.key, one.kind, one.confidence, one.found) for one in library.match(asked)]
+        [(one.key, one.kind, one.confidence, one.occurrences) for one in library.match(asked)]
         for seed in seeds
         for kind in LONG
         if (asked := Fingerprints((Fingerprint(kind, value(kind, seed)),)))

@@ -49,7 +49,7 @@ def chunks(name, *, boxed=False):
 def first_alarm(matcher, stream, values, *, at_s=0.0):
     for number, value in enumerate(values):
         if new := [one for one in matcher.put(stream, value) if one.is_new]:
-            return at_s + (number + 1) * CHUNK_S, new[0].found
+            return at_s + (number + 1) * CHUNK_S, new[0].occurrence
     return None, None
 
 
@@ -68,7 +68,7 @@ def test_known_content_is_told_within_ten_seconds_of_its_start(matcher, boxed):
 def test_what_goes_on_is_not_new_again(matcher):
     alarms = [alarm for value in chunks("street") for alarm in matcher.put("tv", value)]
     assert [alarm.is_new for alarm in alarms].count(True) == 1
-    assert alarms[-1].found.query_span.end_s > 10
+    assert alarms[-1].occurrence.query_span.end_s > 10
 
 
 def test_the_same_content_later_is_new(matcher):
@@ -112,7 +112,7 @@ def test_chunks_may_say_when_they_begin(matcher):
     alarms = []
     for number, value in enumerate(chunks("street")):
         alarms += matcher.put("tv", value, at_s=1_000_000 + number * CHUNK_S)
-    assert alarms[-1].found.query_span.end_s == pytest.approx(1_000_011.5, abs=1)
+    assert alarms[-1].occurrence.query_span.end_s == pytest.approx(1_000_011.5, abs=1)
 
 
 def test_a_chunk_with_nothing_to_see_tells_nothing(matcher):

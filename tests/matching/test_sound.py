@@ -12,7 +12,7 @@ from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.values.audio import Sound, Track
-from stemtide.matching.audio.finder import MATCH_SCORE, SoundFinder
+from stemtide.matching.audio.finder import MATCH_SCORE, AudioFinder
 
 SECONDS = 16.0
 NAMES = ("music", "speech", "wood")
@@ -32,9 +32,9 @@ def wav(samples: Samples) -> bytes:
 
 
 @cache
-def finder() -> SoundFinder:
+def finder() -> AudioFinder:
     """Holds one sound of each kind; keys are places in NAMES."""
-    made = SoundFinder()
+    made = AudioFinder()
     sounds = [fingerprint_audio(wav(heard(name, 0)), limits=Limits()) for name in NAMES]
     made.put(range(len(NAMES)), [sound.for_sharing().to_bytes() for sound in sounds])
     return made
@@ -119,7 +119,7 @@ def test_silence_and_steady_tones_meet_nothing():
     beeps = tone * (np.arange(len(tone)) % (RATE // 2) < RATE // 4)
     silence = np.zeros(12 * RATE, dtype=np.float32)
     values = [printed(wav(each)) for each in (tone, beeps, silence)]
-    made = SoundFinder()
+    made = AudioFinder()
     made.put(range(3), values)
     assert len(made) == 3
     assert [made.find(value) for value in values] == [[], [], []]
@@ -127,7 +127,7 @@ def test_silence_and_steady_tones_meet_nothing():
 
 def test_the_silence_after_a_sound_is_no_evidence():
     silence = np.zeros(15 * RATE, dtype=np.float32)
-    made = SoundFinder()
+    made = AudioFinder()
     made.put([1], [printed(wav(np.concatenate([heard("music", 6)[: 4 * RATE], silence])))])
     assert made.find(printed(wav(np.concatenate([heard("speech", 6)[: 4 * RATE], silence])))) == []
 
@@ -135,7 +135,7 @@ def test_the_silence_after_a_sound_is_no_evidence():
 def test_a_signal_that_was_dropped_or_replaced_is_not_found():
     rng = np.random.default_rng(1)
     one, other = (Sound((track(rng, 200),)).to_bytes() for _ in range(2))
-    made = SoundFinder()
+    made = AudioFinder()
     made.put([7, 8], [one, other])
     made.drop([7, 99])
     assert [found.key for found in made.find(one)] == []
@@ -147,7 +147,7 @@ def test_a_signal_that_was_dropped_or_replaced_is_not_found():
 def test_a_bad_value_leaves_everything_as_it_was():
     rng = np.random.default_rng(2)
     good = Sound((track(rng, 100),)).to_bytes()
-    made = SoundFinder()
+    made = AudioFinder()
     with pytest.raises(FingerprintError):
         made.put([1, 2], [good, good[:-1]])
     assert (len(made), made.find(good)) == (0, [])
@@ -158,7 +158,7 @@ def test_a_bad_value_leaves_everything_as_it_was():
 def test_many_small_puts_make_few_shelves_and_are_all_found():
     rng = np.random.default_rng(3)
     values = [Sound((track(rng, 120),)).to_bytes() for _ in range(40)]
-    made = SoundFinder()
+    made = AudioFinder()
     for key, value in enumerate(values):
         made.put([key], [value])
     made.drop(range(0, 40, 2))
@@ -173,7 +173,7 @@ def test_what_is_held_throughout_is_found_while_others_come_and_go():
     rng = np.random.default_rng(4)
     kept = Sound((track(rng, 150),)).to_bytes()
     others = [Sound((track(rng, 150),)).to_bytes() for _ in range(8)]
-    made = SoundFinder()
+    made = AudioFinder()
     made.put([0], [kept])
     stop = threading.Event()
 
@@ -197,7 +197,7 @@ def test_a_flood_of_one_word_neither_hides_a_signal_nor_stops_the_search():
     real = track(rng, 200)
     flood = np.tile(real.words[:1], 60_000)
     flood[::3] = rng.integers(1, 1 << 32, 20_000)
-    made = SoundFinder()
+    made = AudioFinder()
     made.put([1], [Sound((Track(flood, np.ones(60_000, dtype=np.bool_)),)).to_bytes()])
     made.put([2], [Sound((real,)).to_bytes()])
     assert [found.key for found in made.find(Sound((real,)).to_bytes())] == [2]
@@ -207,7 +207,7 @@ def test_a_loop_in_both_is_found_and_costs_little():
     rng = np.random.default_rng(7)
     loop = Track(np.tile(track(rng, 20).words, 500), np.ones(10_000, dtype=np.bool_))
     value = Sound((loop,)).to_bytes()
-    made = SoundFinder()
+    made = AudioFinder()
     made.put([1], [value])
     tracemalloc.start()
     assert {found.key for found in made.find(Sound((loop,)).to_bytes())} == {1}
@@ -219,6 +219,6 @@ def test_a_loop_in_both_is_found_and_costs_little():
 def test_a_signal_of_one_word_is_never_found():
     constant = Track(np.full(500, 12345, dtype=np.uint32), np.ones(500, dtype=np.bool_))
     value = Sound((constant,)).to_bytes()
-    made = SoundFinder()
+    made = AudioFinder()
     made.put([1], [value])
     assert made.find(value) == []

@@ -14,8 +14,8 @@ from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, fingerpri
 from stemtide.fingerprints.kinds import FingerprintError
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.values.audio import Sound, Track
-from stemtide.matching.audio.finder import SoundFinder
-from stemtide.matching.audio.live import LiveSound
+from stemtide.matching.audio.finder import AudioFinder
+from stemtide.matching.audio.live import LiveAudio
 from tests.rounds import rounds
 
 KNOWN_AT_S = 12.0
@@ -35,8 +35,8 @@ def broadcast() -> np.ndarray:
 
 
 @cache
-def finder() -> SoundFinder:
-    made = SoundFinder()
+def finder() -> AudioFinder:
+    made = AudioFinder()
     content = audio_variants.encoded(audio_sounds.music(20, seconds=25), audio_variants.WAV)
     made.put([5], [fingerprint_audio(content, limits=Limits()).for_sharing().to_bytes()])
     return made
@@ -57,7 +57,7 @@ def segments(samples: np.ndarray, *, seconds: float) -> list[bytes]:
     return [whole[start:stop] for start, stop in pairwise([*ends, len(whole)]) if stop > start]
 
 
-def play(live: LiveSound, chunks: list[bytes]) -> list[list]:
+def play(live: LiveAudio, chunks: list[bytes]) -> list[list]:
     carry, told = b"", []
     for chunk in chunks:
         heard = fingerprint_chunk(chunk, limits=Limits(), carry=carry)
@@ -68,7 +68,7 @@ def play(live: LiveSound, chunks: list[bytes]) -> list[list]:
 
 @cache
 def played(seconds: float) -> list[list]:
-    return play(LiveSound(finder()), segments(broadcast(), seconds=seconds))
+    return play(LiveAudio(finder()), segments(broadcast(), seconds=seconds))
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_the_words_of_chunks_follow_each_other_as_those_of_the_whole():
 
 
 def test_a_stream_keeps_no_more_than_its_last_seconds():
-    live = LiveSound(finder())
+    live = LiveAudio(finder())
     rng = np.random.default_rng(8)
     for _ in range(rounds(60, nightly=200)):
         words = rng.integers(1, 1 << 32, 50, dtype=np.uint32)
@@ -121,7 +121,7 @@ def test_a_stream_keeps_no_more_than_its_last_seconds():
 
 
 def test_time_goes_on_where_a_chunk_was_missed():
-    live = LiveSound(finder())
+    live = LiveAudio(finder())
     live.miss(3600.0)
     chunks = segments(broadcast()[int(KNOWN_AT_S) * RATE :], seconds=5.0)
     told = play(live, chunks)
@@ -129,7 +129,7 @@ def test_time_goes_on_where_a_chunk_was_missed():
 
 
 def test_a_bad_chunk_leaves_the_stream_as_it_was():
-    live = LiveSound(finder())
+    live = LiveAudio(finder())
     assert live.hear(b"") == []
     with pytest.raises(FingerprintError):
         live.hear(b"aud1 nonsense")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.output import fail, tell
+from stemtide.cli.output import fail, print_note
 from stemtide.protocol.key_files import empty_key_file
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _MOST_SAID = 10
 
 
 @contextmanager
-def asking(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[Client]":
+def open_client(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[Client]":
     """Open a client of the hub with a key; any error ends the command in one line.
 
     patience_s: total of all pauses that the hub may ask of one request; usually two windows in
@@ -55,11 +55,11 @@ def asking(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[C
         answer_s=10 * _PATIENT_S,
         answer_bytes=_MOST_BYTES,
         patience_s=patience_s,
-        told=_tell_wait,
+        told=_print_wait,
     )
     try:
         # Whoever types an address of plain http means it.
-        with Client(hub, key=key_of(key), insecure=True, limits=limits) as client:
+        with Client(hub, key=read_key(key), insecure=True, limits=limits) as client:
             yield client
     except ValidationError as error:
         fail(_of_message(error))
@@ -67,7 +67,7 @@ def asking(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Iterator[C
         fail(_of_hub(error, hub=hub))
 
 
-def plain(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  # JSON of any shape
+def to_json(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  # JSON of any shape
     """Return a response as JSON."""
     from pydantic import BaseModel
 
@@ -109,12 +109,12 @@ def _joined(summary: str, rows: "list[str]") -> str:
     return "; ".join([summary, *(row for row in rows if row not in summary)])
 
 
-def _tell_wait(wait_s: float) -> None:
+def _print_wait(wait_s: float) -> None:
     """Print why the command waits."""
-    tell(f"the hub asks to wait {wait_s:g} s; the command then continues")
+    print_note(f"the hub asks to wait {wait_s:g} s; the command then continues")
 
 
-def key_of(key: str) -> str:
+def read_key(key: str) -> str:
     """Return the key from --key, STEMTIDE_KEY or STEMTIDE_KEY_FILE."""
     path = os.environ.get("STEMTIDE_KEY_FILE")
     if not key and path:

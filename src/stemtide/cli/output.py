@@ -10,24 +10,24 @@ from typing import NoReturn
 import typer
 
 
-def tell(words: str) -> None:
+def print_note(words: str) -> None:
     """Print a message for people on stderr."""
     print(words, file=sys.stderr, flush=True)
 
 
-def give(row: dict[str, object], *, as_json: bool, line: str) -> None:
+def print_result(row: dict[str, object], *, as_json: bool, line: str) -> None:
     """Print one result on stdout: as a JSON line, or as text for people."""
     print(json.dumps(row, ensure_ascii=False, default=str) if as_json else line, flush=True)
 
 
 def fail(words: str, *, code: int = 1) -> NoReturn:
     """End the command with an error message on stderr, which names the remedy."""
-    tell(f"stemtide: {words}")
+    print_note(f"stemtide: {words}")
     raise typer.Exit(code)
 
 
 @contextmanager
-def told(*errors: type[Exception]) -> Iterator[None]:
+def fail_on(*errors: type[Exception]) -> Iterator[None]:
     """End the command with one line on stderr and exit code 1 if one of these errors is raised."""
     try:
         yield

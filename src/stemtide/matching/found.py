@@ -18,7 +18,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Occurrence:
     """One signal that matches a fingerprint, as returned by the finder of its kind.
 
     key:           the caller's number of the signal.
@@ -51,7 +51,7 @@ class Finder(Protocol):
     def drop(self, keys: Iterable[int], /) -> None:
         """Remove signals; unknown keys are ignored."""
 
-    def find(self, value: bytes, /) -> list[Found]:
+    def find(self, value: bytes, /) -> list[Occurrence]:
         """Find every stretch of content that a signal covers, surest first."""
 
     @property

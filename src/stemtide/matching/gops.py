@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtide.fingerprints.values.gop import GopPrint
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 
 LEAST_GROUPS = 2
 """One equal group may be a black screen or credits; two in their order are the same encode."""
@@ -98,7 +98,7 @@ class GopFinder:
             self._now = _Snapshot((arrays["run"],), latest)
         return list(latest)
 
-    def find(self, value: bytes) -> list[Found]:
+    def find(self, value: bytes) -> list[Occurrence]:
         """Find signals that share at least LEAST_GROUPS groups with a video, in the same order.
 
         The score is the number of equal groups.
@@ -163,7 +163,7 @@ def _equal(mine: Table, snapshot: _Snapshot) -> Iterable[tuple[np.void, Table]]:
             yield entry, same
 
 
-def _result(key: int, pairs: list[tuple[float, float]], query: GopPrint) -> Found | None:
+def _result(key: int, pairs: list[tuple[float, float]], query: GopPrint) -> Occurrence | None:
     """Return a result if enough groups follow each other as in the signal."""
     offsets = np.array([theirs - mine for mine, theirs in pairs])
     near = np.abs(offsets[:, None] - offsets) <= _SAME_OFFSET_S
@@ -172,7 +172,7 @@ def _result(key: int, pairs: list[tuple[float, float]], query: GopPrint) -> Foun
         return None
     mine, theirs = zip(*(pairs[place] for place in which.tolist()), strict=True)
     length_s = _last_group_s(max(mine), query)
-    return Found(
+    return Occurrence(
         key=key,
         score=float(len(which)),
         confidence=CONFIDENCE,

@@ -33,7 +33,7 @@ from stemtide.matching.segments import (
     write_segment,
 )
 from stemtide.matching.states import (
-    Held,
+    SealedSegment,
     State,
     Tail,
     empty_tail,
@@ -281,7 +281,7 @@ class HammingIndex:
     def take(self, segment: Segment) -> None:
         """Replace all entries by the rows of a segment from a file."""
         with self._tidying, self._writing:
-            self._adopt(State((Held(segment),), empty_tail(self.words)))
+            self._adopt(State((SealedSegment(segment),), empty_tail(self.words)))
 
     def follow(self, segment: Segment) -> None:
         """Keep all entries, but read them from a file's segment where it has them."""
@@ -319,7 +319,7 @@ class HammingIndex:
         state = self._state
         return state.tail.stop > self._loose_rows or bool(self._to_merge(state.sealed))
 
-    def _to_merge(self, sealed: tuple[Held, ...]) -> tuple[Held, ...]:
+    def _to_merge(self, sealed: tuple[SealedSegment, ...]) -> tuple[SealedSegment, ...]:
         """Return the segments to merge: the small ones, or all if those are large together."""
         if not sealed:
             return ()
@@ -330,7 +330,7 @@ class HammingIndex:
             return tuple(small)
         return ()
 
-    def _is_hollow(self, segment: Held) -> bool:
+    def _is_hollow(self, segment: SealedSegment) -> bool:
         return segment.lost > max(self._loose_rows, len(segment))
 
     def _seal_tail(self, *, at_least: int = 0) -> None:

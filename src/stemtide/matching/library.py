@@ -22,8 +22,8 @@ from stemtide.fingerprints.kinds import (
 from stemtide.fingerprints.values.checks import check_value
 from stemtide.kernels.hamming import NO_OWN
 from stemtide.matching.array_files import load_finder, save_finder
-from stemtide.matching.audio.finder import SoundFinder
-from stemtide.matching.found import Finder, Found
+from stemtide.matching.audio.finder import AudioFinder
+from stemtide.matching.found import Finder, Occurrence
 from stemtide.matching.gops import GopFinder
 from stemtide.matching.hamming import HammingIndex
 from stemtide.matching.matches import Entry, Hits, Match, checked
@@ -39,7 +39,7 @@ EXACT_KINDS = tuple(kind for kind in SIZE_BYTES if kind is not Kind.PDQ)
 _FINDERS: dict[Kind, Callable[[], Finder]] = {
     Kind.GOP: GopFinder,
     Kind.VIDEO: VideoFinder,
-    Kind.AUDIO: SoundFinder,
+    Kind.AUDIO: AudioFinder,
     Kind.TEXT: PassageFinder,
 }
 """Kinds whose values are as long as their content, each with the finder that searches them."""
@@ -100,14 +100,14 @@ class Library:
         return sum(self.counts().values())
 
     @property
-    def films(self) -> VideoFinder:
+    def videos(self) -> VideoFinder:
         """Return the finder of videos, for streams."""
         return cast("VideoFinder", self._finders[Kind.VIDEO])
 
     @property
-    def sounds(self) -> SoundFinder:
+    def audio(self) -> AudioFinder:
         """Return the finder of audio, for streams."""
-        return cast("SoundFinder", self._finders[Kind.AUDIO])
+        return cast("AudioFinder", self._finders[Kind.AUDIO])
 
     def counts(self) -> dict[Kind, int]:
         """Return the number of signals of each kind, including kinds without any."""
@@ -368,7 +368,7 @@ class Library:
     def _find(self, best: list[dict[int, Match]], kind: Kind, queries: Sequence["_Lookup"]) -> None:
         """Match values that are as long as their content, and keep every stretch."""
         for lookup in queries:
-            stretches: dict[int, list[Found]] = {}
+            stretches: dict[int, list[Occurrence]] = {}
             for result in self._finders[kind].find(lookup.value):
                 stretches.setdefault(result.key, []).append(result)
             for key, several in stretches.items():

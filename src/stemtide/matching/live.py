@@ -23,7 +23,7 @@ from stemtide.fingerprints.values.video import (
     VideoPrint,
     View,
 )
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 
 EVERY_S = 0.25
 """Recommended sampling of chunks (`fingerprint_video(..., every_s=EVERY_S)`)."""
@@ -36,18 +36,18 @@ _SAME_BOX = 0.02
 _FIRST_RECT = 16
 _SAME_PLACE_S = 1.5
 
-Find = Callable[[VideoPrint], list[Found]]
+Find = Callable[[VideoPrint], list[Occurrence]]
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
     """Known content in a stream.
 
-    found:  with times of the stream in `query_span`.
-    is_new: False if an earlier chunk reported it and it only continues.
+    occurrence: with times of the stream in `query_span`.
+    is_new:     False if an earlier chunk reported it and it only continues.
     """
 
-    found: Found
+    occurrence: Occurrence
     is_new: bool
 
 
@@ -102,7 +102,7 @@ class LiveFrames:
         shown = set(self.rows["view"].tolist())
         self.views = {number: self.views[number] for number in {0, *shown}}
 
-    def _search(self, find: Find) -> list[Found]:
+    def _search(self, find: Find) -> list[Occurrence]:
         """Search the window as a video, and return results with the stream's times."""
         base_s = float(self.at_s.min())
         rows = self.rows.copy()
@@ -113,7 +113,7 @@ class LiveFrames:
         results = find(VideoPrint(rows=rows, sampling=Sampling.QUERY, views=views))
         return [_moved(result, base_s) for result in results]
 
-    def _alarms(self, results: list[Found], *, since_s: float) -> list[Alarm]:
+    def _alarms(self, results: list[Occurrence], *, since_s: float) -> list[Alarm]:
         """Return results that reach into the newest chunk, or were not reported before."""
         alarms = []
         for result in results:
@@ -208,7 +208,7 @@ def _renumbered(views: dict[int, View], chunk: VideoPrint) -> NDArray[np.uint8]:
     return numbers
 
 
-def _moved(result: Found, base_s: float) -> Found:
+def _moved(result: Occurrence, base_s: float) -> Occurrence:
     if result.query_span is None:
         return result
     span = Span(result.query_span.start_s + base_s, result.query_span.end_s + base_s)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from stemtide.fingerprints.values.local import LocalFeatures
 from stemtide.kernels import hamming, native
-from stemtide.matching.found import Found
+from stemtide.matching.found import Occurrence
 
 MATCH_INLIERS = 10
 PROBABLE_INLIERS = 8
@@ -123,22 +123,22 @@ class LocalIndex:
                 self._features.pop(key, None)
             self._held = _lay_out(self._features)
 
-    def find(self, value: bytes, *, mirrored: bytes = b"") -> list[Found]:
+    def find(self, value: bytes, *, mirrored: bytes = b"") -> list[Occurrence]:
         """Find the pictures that share local features with this one, best first.
 
         value:    local features of the content.
         mirrored: those of its mirror image, since features do not match in a mirror image.
-        returns:  one Found per picture; its score is the number of agreeing places.
+        returns:  one Occurrence per picture; its score is the number of agreeing places.
         raises:   FingerprintError if a value is malformed.
         """
         snapshot = self._held
-        best: dict[int, Found] = {}
+        best: dict[int, Occurrence] = {}
         for transform, variant in (("", value), ("mirrored", mirrored)):
             if not variant:
                 continue
             for key, score in _search(snapshot, _features(LocalFeatures.from_bytes(variant))):
                 if key not in best or best[key].score < score:
-                    best[key] = Found(key, score, confidence_of(score), transform=transform)
+                    best[key] = Occurrence(key, score, confidence_of(score), transform=transform)
         return sorted(best.values(), key=lambda result: (-result.score, result.key))
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from stemtide.fingerprints.kinds import FingerprintError, Kind
 from stemtide.fingerprints.values.checks import check_value
-from stemtide.matching.found import Found
+from stemtide.matching.found import Occurrence
 from stemtide.matching.hamming import MAX_WITHIN_BITS
 from stemtide.matching.segments import Keys
 
@@ -38,7 +38,7 @@ class Match:
     part:          the part of the content that matched: "" for the whole.
     confidence:    0..1 (see the finder of its kind); 1 if equal or within its distance.
     transform:     alteration of the content, such as "mirrored".
-    found:         kinds with finders: every matching stretch, surest first.
+    occurrences:   kinds with finders: every matching stretch, surest first.
     """
 
     key: int
@@ -47,7 +47,7 @@ class Match:
     part: str
     confidence: float = 1.0
     transform: str = ""
-    found: tuple[Found, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

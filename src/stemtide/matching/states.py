@@ -22,7 +22,7 @@ Bitmap = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class SealedSegment:
     """A segment and its dropped rows.
 
     gone: ceil(n / 64) uint64; None: no row was dropped.
@@ -58,14 +58,14 @@ class Held:
             return np.zeros(len(rows), dtype=np.bool_)
         return _are_set(self.gone, rows)
 
-    def without(self, rows: Rows) -> "Held":
+    def without(self, rows: Rows) -> "SealedSegment":
         """Return the same segment with these rows dropped as well; each must be present."""
         if not len(rows):
             return self
         size = -(-len(self.segment) // 64)
         gone = np.zeros(size, dtype=np.uint64) if self.gone is None else self.gone.copy()
         np.bitwise_or.at(gone, rows >> 6, np.uint64(1) << (rows & 63).astype(np.uint64))
-        return Held(self.segment, gone, self.lost + len(rows))
+        return SealedSegment(self.segment, gone, self.lost + len(rows))
 
     def find(self, keys: Keys) -> Rows:
         """Return the row of each key that is present, else -1."""
@@ -152,7 +152,7 @@ def empty_tail(words: int, *, capacity: int = 0) -> Tail:
 class State:
     """All entries of an index. sealed: largest first; no key occurs twice."""
 
-    sealed: tuple[Held, ...]
+    sealed: tuple[SealedSegment, ...]
     tail: Tail
 
     def __len__(self) -> int:
@@ -175,9 +175,9 @@ def _are_set(bits: Bitmap, rows: Rows) -> npt.NDArray[np.bool_]:
     return are
 
 
-def gather(parts: Sequence[Held | Tail]) -> tuple[Keys, Words, OwnBits]:
+def gather(parts: Sequence[SealedSegment | Tail]) -> tuple[Keys, Words, OwnBits]:
     """Copy the present rows: keys (n,), rows (n, words), own_bits (n,)."""
-    present = [(p.segment if isinstance(p, Held) else p, p.present()) for p in parts]
+    present = [(p.segment if isinstance(p, SealedSegment) else p, p.present()) for p in parts]
     return (
         np.concatenate([part.keys[rows] for part, rows in present]),
         np.concatenate([part.rows[rows] for part, rows in present]),
@@ -195,7 +195,7 @@ def with_sealed_tail(now: State, sealed: Tail, segment: Segment) -> State | None
     rows = now.tail.present()
     lost = sealed.present()
     lost = lost[_are_set(now.tail.gone, lost)]
-    added = Held(segment).without(segment.find(now.tail.keys[lost]))
+    added = SealedSegment(segment).without(segment.find(now.tail.keys[lost]))
     later = rows[rows >= sealed.stop]
     tail = empty_tail(now.tail.rows.shape[1]).with_rows(
         now.tail.keys[later], now.tail.rows[later], now.tail.own_bits[later]
@@ -203,12 +203,12 @@ def with_sealed_tail(now: State, sealed: Tail, segment: Segment) -> State | None
     return State(_largest_first([*now.sealed, added]), tail)
 
 
-def with_merged(now: State, replaced: Sequence[Held], segment: Segment) -> State | None:
+def with_merged(now: State, replaced: Sequence[SealedSegment], segment: Segment) -> State | None:
     """Replace earlier segments by one that was merged from them.
 
     returns: None if one of them was replaced in the meantime.
     """
-    merged, others = Held(segment), {id(part.segment): part for part in now.sealed}
+    merged, others = SealedSegment(segment), {id(part.segment): part for part in now.sealed}
     for before in replaced:
         after = others.pop(id(before.segment), None)
         if after is None:
@@ -241,9 +241,9 @@ def on_top_of(segment: Segment, now: State) -> tuple[State, npt.NDArray[np.intp]
     is_gone = np.ones(-(-len(segment) // 64) * 64, dtype=np.uint8)
     is_gone[at[is_same]] = 0
     gone = np.packbits(is_gone, bitorder="little").view(np.uint64)
-    part = Held(segment, gone, len(segment) - int(is_same.sum()))
+    part = SealedSegment(segment, gone, len(segment) - int(is_same.sum()))
     return State((part,), empty_tail(segment.rows.shape[1])), np.flatnonzero(~is_same)
 
 
-def _largest_first(sealed: Sequence[Held]) -> tuple[Held, ...]:
+def _largest_first(sealed: Sequence[SealedSegment]) -> tuple[SealedSegment, ...]:
     return tuple(sorted((part for part in sealed if len(part)), key=len, reverse=True))

@@ -181,12 +181,12 @@ def test_an_old_snapshot_that_is_played_back_is_refused(reader):
     with wire(reader.hub.address) as between:
         reader.url = between.url
         between.recorded = old
-        assert "plays an old snapshot back" in reader.refused()
+        assert "replays an old snapshot" in reader.refused()
         # The offer is true and the file is old: the whole is taken where a delta is refused.
         reader.share(42)
         offer = json.loads(between_offer(reader)) | {"view": "0" * 32}
         between.recorded = {paths[0]: json.dumps(offer).encode(), paths[1]: old[paths[1]]}
-        assert "plays an old snapshot back" in reader.refused()
+        assert "replays an old snapshot" in reader.refused()
     reader.url = reader.hub.address
     assert reader.pulled()["version"] > before["version"]
 
@@ -256,7 +256,7 @@ def test_what_is_missing_or_wrong_is_named(reader, tmp_path):
     )
     (tmp_path / "alone.gz").write_bytes(b"x")
     said = run("snapshot", "verify", tmp_path / "alone.gz")
-    assert (said.code, "Name the hub's key with --trust" in said.err) == (2, True)
+    assert (said.code, "give the hub's with --trust" in said.err) == (2, True)
     said = reader.pull("--trust", "nonsense")
     assert (said.code, "64 digits" in said.err) == (1, True)
 

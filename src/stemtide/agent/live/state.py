@@ -15,8 +15,8 @@ import numpy as np
 from stemtide.fingerprints.analysis import LiveChunk
 from stemtide.fingerprints.values.audio import Track
 from stemtide.fingerprints.values.video import ROW, View, ViewKind
-from stemtide.matching.audio.live import Kept
-from stemtide.matching.found import Found, Span
+from stemtide.matching.audio.live import AudioState
+from stemtide.matching.found import Occurrence, Span
 from stemtide.matching.live import LiveFrames
 
 MOST_SIGNALS = 100
@@ -199,7 +199,7 @@ class State(msgspec.Struct):
 
     # what it matched
 
-    def meet(self, signal: str, kind: str, match: Found) -> None:
+    def meet(self, signal: str, kind: str, match: Occurrence) -> None:
         """Remember a match: it extends the stretch before it, or starts a new one."""
         stretch = _stretch(match)
         if stretch is None:
@@ -241,19 +241,19 @@ class State(msgspec.Struct):
         at_s, rows = frames.at_s.astype(np.float64), frames.rows
         self.frames = _Frames(at_s.tobytes(), rows.tobytes(), views, reported, frames.end_s)
 
-    def sound_kept(self) -> Kept:
+    def sound_kept(self) -> AudioState:
         """Return the stored audio."""
         if self.sound is None:
-            return Kept()
+            return AudioState()
         saved = self.sound
         tail = Track(
             np.frombuffer(saved.words, np.uint32),
             np.frombuffer(saved.heard, np.bool_),
             np.frombuffer(saved.between, np.uint32),
         )
-        return Kept(tail, saved.before, {key: Span(a, b) for key, a, b in saved.sounding})
+        return AudioState(tail, saved.before, {key: Span(a, b) for key, a, b in saved.sounding})
 
-    def keep_sound(self, audio: Kept) -> None:
+    def keep_sound(self, audio: AudioState) -> None:
         """Store the audio."""
         sounding = [(key, span.start_s, span.end_s) for key, span in audio.sounding.items()]
         tail = audio.tail
@@ -289,7 +289,7 @@ def _without(gap: Gap, number: int) -> list[Gap]:
     return [part for part in parts if part.first <= part.last]
 
 
-def _stretch(match: Found) -> Stretch | None:
+def _stretch(match: Occurrence) -> Stretch | None:
     query, signal = match.query_span, match.signal_span
     if query is None or signal is None or not math.isfinite(match.score):
         return None
@@ -330,10 +330,10 @@ def _join(before: Stretch, after: Stretch) -> None:
     before.score = max(before.score, after.score)
 
 
-def founds(met: Met) -> tuple[Found, ...]:
+def founds(met: Met) -> tuple[Occurrence, ...]:
     """Return the stretches of one signal as matches, the surest first."""
     matches = [
-        Found(
+        Occurrence(
             key=0,
             score=stretch.score,
             confidence=stretch.confidence,

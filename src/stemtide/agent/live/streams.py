@@ -40,8 +40,8 @@ from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints, Kind
 from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.values.video import VideoPrint
-from stemtide.matching.audio.live import LiveSound
-from stemtide.matching.found import Found, Span
+from stemtide.matching.audio.live import LiveAudio
+from stemtide.matching.found import Occurrence, Span
 from stemtide.matching.live import WINDOW_S
 from stemtide.protocol.sync.feed import FeedSignal
 
@@ -110,7 +110,7 @@ class _Heard:
     """A match in a chunk, and whether it was reported before."""
 
     kind: Kind
-    found: Found
+    found: Occurrence
     is_new: bool
 
 
@@ -242,17 +242,17 @@ class Live:
         for fingerprint in prints.of(Kind.VIDEO):
             film = VideoPrint.from_bytes(fingerprint.value)
             if at_s < frames.end_s - WINDOW_S:  # it comes too late to lie in what is kept
-                alone = library.films.find_in(film)
+                alone = library.videos.find_in(film)
                 heard += [
                     _Heard(Kind.VIDEO, _moved(stretch, at_s), is_new=True) for stretch in alone
                 ]
                 continue
-            alarms = frames.put(film, find=library.films.find_in, at_s=at_s)
-            heard += [_Heard(Kind.VIDEO, alarm.found, alarm.is_new) for alarm in alarms]
+            alarms = frames.put(film, find=library.videos.find_in, at_s=at_s)
+            heard += [_Heard(Kind.VIDEO, alarm.occurrence, alarm.is_new) for alarm in alarms]
         if not position.gap:
             frames.end_s = max(frames.end_s, ends_s)
         state.keep_frames(frames)
-        sound = LiveSound(library.sounds, state.sound_kept())
+        sound = LiveAudio(library.audio, state.sound_kept())
         before = set(sound.kept.sounding)
         if not position.gap and at_s - sound.seconds > (0 if position.missing else _LAG_S):
             sound.miss(at_s - sound.seconds)
@@ -338,7 +338,7 @@ def _lasts_s(look: Analysis, *, usual_s: float) -> float:
     return (look.chunk.lasts_s if look.chunk else 0.0) or usual_s
 
 
-def _moved(stretch: Found, at_s: float) -> Found:
+def _moved(stretch: Occurrence, at_s: float) -> Occurrence:
     span = stretch.query_span
     return (
         replace(stretch, query_span=Span(span.start_s + at_s, span.end_s + at_s))

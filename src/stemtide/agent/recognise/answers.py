@@ -8,7 +8,7 @@ from uuid import UUID
 from stemtide.agent.config.settings import Unread
 from stemtide.agent.recognise.policy import Decision, Verdict, hold_unread
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 from stemtide.protocol.enums import Action, Provenance, Severity
 from stemtide.protocol.handling import Pap, Tlp
 
@@ -117,7 +117,7 @@ def as_told(verdict: Verdict) -> dict[str, object]:
     }
 
 
-def _stretch(stretch: Found) -> StretchOut:
+def _stretch(stretch: Occurrence) -> StretchOut:
     return StretchOut(
         query_span_s=_span(stretch.query_span),
         signal_span_s=_span(stretch.signal_span),

@@ -252,7 +252,7 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
             match.part,
             match_percent=int(100 * match.confidence),
             transform=match.transform,
-            found=match.found,
+            found=match.occurrences,
         )
         for match in matches
         if match.key in signals

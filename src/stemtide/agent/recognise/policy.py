@@ -15,7 +15,7 @@ from datetime import datetime
 
 from stemtide.agent.config.settings import OnDispute, OnUnread, Rule, Unread
 from stemtide.fingerprints.kinds import Kind
-from stemtide.matching.found import Found
+from stemtide.matching.found import Occurrence
 from stemtide.protocol.enums import Action, Reach
 from stemtide.protocol.handling import PAP_ALLOWS
 from stemtide.protocol.sync.feed import FeedSignal
@@ -40,7 +40,7 @@ class Hit:
     part: str
     match_percent: int = 100
     transform: str = ""
-    found: tuple[Found, ...] = ()
+    found: tuple[Occurrence, ...] = ()
 
     @property
     def reach(self) -> Reach | None:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def list_alerts(
     as_json: AsJson = False,
 ) -> None:
     """List the alerts that wait for your party, most urgent first."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_alerts(waiting=None if everything else True))
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_alerts(waiting=None if everything else True))
     if not rows:
-        tell("No alert waits for your party.")
+        print_note("No alert waits for your party.")
     for row in rows:
-        _tell_alert(row, as_json=as_json)
+        _print_alert(row, as_json=as_json)
 
 
 @alert.command("ack")
@@ -47,9 +47,9 @@ def acknowledge(
     as_json: AsJson = False,
 ) -> None:
     """Acknowledge an alert for your party, so that nobody else is alerted."""
-    with asking(hub, key) as client:
-        row = plain(client.acknowledge_alert(uid=alert_id))
-    _tell_alert(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.acknowledge_alert(uid=alert_id))
+    _print_alert(row, as_json=as_json)
 
 
 @delivery.command("list")
@@ -65,9 +65,9 @@ def list_deliveries(
 
     rows = reads.all_deliveries(by=OPERATOR, state=DeliveryState.DEAD if dead else None)
     if not rows:
-        tell("No dead delivery." if dead else "No delivery yet.")
+        print_note("No dead delivery." if dead else "No delivery yet.")
     for row in rows:
-        _tell_delivery(row, as_json=as_json)
+        _print_delivery(row, as_json=as_json)
 
 
 @delivery.command("retry")
@@ -76,9 +76,9 @@ def retry(delivery_id: DeliveryId, data_dir: DataDir = None, as_json: AsJson = F
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.writes import deliveries as writes
 
-    with told(NotFoundError, ConflictError):
+    with fail_on(NotFoundError, ConflictError):
         row = writes.retry(_uid(delivery_id), by=None, now=now())
-    give(
+    print_result(
         {"delivery": row.uid, "state": row.state},
         as_json=as_json,
         line=f"{row.uid} will be retried.",
@@ -99,9 +99,11 @@ def drop(
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.writes import deliveries as writes
 
-    with told(NotFoundError, ConflictError, InvalidError):
+    with fail_on(NotFoundError, ConflictError, InvalidError):
         row = writes.drop(_uid(delivery_id), reason=reason, by=None, now=now())
-    give({"delivery": row.uid, "state": row.state}, as_json=as_json, line=f"{row.uid} is dropped.")
+    print_result(
+        {"delivery": row.uid, "state": row.state}, as_json=as_json, line=f"{row.uid} is dropped."
+    )
 
 
 @delivery.command("secret")
@@ -120,20 +122,20 @@ def secret(
     from stemtide.hub.rooms.alerts.reads import deliveries as reads
     from stemtide.hub.rooms.alerts.writes import deliveries as writes
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         points = reads.points_of(party, address=address, by=OPERATOR)
     if rotate and len(points) != 1:
         fail("name the contact point that gets a new secret: --address …", code=2)
     for point in points:
         moment = now()
         if rotate:
-            with told(ConflictError):
+            with fail_on(ConflictError):
                 secrets = writes.rotate_secret(point, actor=OPERATOR, now=moment)
         else:
             secrets = reads.secrets(point, by=OPERATOR, now=moment)
         for value in secrets:
             row: dict[str, object] = {"address": point.address, "secret": value}
-            give(row, as_json=as_json, line=f"{point.address:40} {value}")
+            print_result(row, as_json=as_json, line=f"{point.address:40} {value}")
 
 
 @drill.command("start")
@@ -151,10 +153,10 @@ def start(
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.writes import drills as writes
 
-    with told(NotFoundError, ConflictError, InvalidError):
+    with fail_on(NotFoundError, ConflictError, InvalidError):
         uid = writes.start(None if everybody else party, by=None, now=now())
-    give({"drill": uid}, as_json=as_json, line=str(uid))
-    tell(f"The hub's scheduler sends it. See who answers: stemtide drill show {uid}")
+    print_result({"drill": uid}, as_json=as_json, line=str(uid))
+    print_note(f"The hub's scheduler sends it. See who answers: stemtide drill show {uid}")
 
 
 @drill.command("show")
@@ -171,7 +173,7 @@ def show(
     drills = [row for row in rows if not drill_id or str(row.uid) == drill_id]
     if not drills:
         fail("there is no such drill; start one with: stemtide drill start --everybody")
-    _tell_drill(drills[0], as_json=as_json)
+    _print_drill(drills[0], as_json=as_json)
 
 
 def _uid(text: str) -> UUID:
@@ -182,13 +184,13 @@ def _uid(text: str) -> UUID:
         fail(f"{text[:60]!r} is not an id: see stemtide delivery list", code=2)
 
 
-def _tell_alert(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_alert(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one alert."""
     line = f"{row['id']}  {row['urgency']:8} {row['state']:12} {row['title']}"
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)
 
 
-def _tell_delivery(row: "DeliveryRow", *, as_json: bool) -> None:
+def _print_delivery(row: "DeliveryRow", *, as_json: bool) -> None:
     """Print one delivery."""
     facts: dict[str, object] = {
         "delivery": row.uid,
@@ -205,12 +207,12 @@ def _tell_delivery(row: "DeliveryRow", *, as_json: bool) -> None:
         "exercise": row.exercise,
     }
     line = f"{row.uid}  {row.party:20} {row.channel:8} {row.state:12} {row.attempts}  {row.title}"
-    give(facts, as_json=as_json, line=f"{line}  {row.last_error}".rstrip())
+    print_result(facts, as_json=as_json, line=f"{line}  {row.last_error}".rstrip())
 
 
-def _tell_drill(row: "DrillRow", *, as_json: bool) -> None:
+def _print_drill(row: "DrillRow", *, as_json: bool) -> None:
     """Print a drill, one line per party."""
-    tell(
+    print_note(
         f"Drill {row.uid} of {row.started_at:%Y-%m-%d %H:%M} UTC: {row.answered} answered,"
         f" {row.missing} did not, {row.waiting} still asked."
     )
@@ -228,4 +230,4 @@ def _tell_drill(row: "DrillRow", *, as_json: bool) -> None:
             "errors": list(answer.errors),
         }
         line = f"{answer.party:25} {answer.state:13} step {answer.step}  {after:>8}"
-        give(facts, as_json=as_json, line=f"{line}  {answer.via or ''}".rstrip())
+        print_result(facts, as_json=as_json, line=f"{line}  {answer.via or ''}".rstrip())

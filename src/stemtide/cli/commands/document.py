@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 
 document = typer.Typer(no_args_is_help=True, help="Sealed documents: verify them.")
 
@@ -35,9 +35,9 @@ def verify(
     elif trust is not None:
         report = _verify_locally(content, trust=trust)
     else:
-        with asking(hub, key) as client:
-            report = plain(client.verify_document(content))
-    _tell(report, file=file, as_json=as_json)
+        with open_client(hub, key) as client:
+            report = to_json(client.verify_document(content))
+    _print_row(report, file=file, as_json=as_json)
     if report["verdict"] != _GOOD:
         raise typer.Exit(1)
 
@@ -49,10 +49,10 @@ def certificate(
     key: Key = "",
 ) -> None:
     """Write a hub's sealing certificate to a file, for: document verify --trust."""
-    with asking(hub, key) as client:
-        seal = plain(client.read_seal())
+    with open_client(hub, key) as client:
+        seal = to_json(client.read_seal())
     out.write_text(seal["pem"], "ascii")
-    tell(f"{out}: {seal['signer']}, SHA-256 {seal['fingerprint']}. Compare it by telephone.")
+    print_note(f"{out}: {seal['signer']}, SHA-256 {seal['fingerprint']}. Compare it by telephone.")
 
 
 def _verify_locally(content: bytes, *, trust: Path) -> dict[str, Any]:
@@ -80,9 +80,9 @@ def _verify_detached(
     else:
         import tempfile
 
-        with asking(hub, key) as client, tempfile.TemporaryDirectory() as folder:
+        with open_client(hub, key) as client, tempfile.TemporaryDirectory() as folder:
             pem_file = Path(folder) / "hub.pem"
-            pem_file.write_text(plain(client.read_seal())["pem"], "ascii")
+            pem_file.write_text(to_json(client.read_seal())["pem"], "ascii")
             named = trusted_in(pem_file)
     file_facts = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
     try:
@@ -112,9 +112,11 @@ def _read(path: Path) -> bytes:
         fail(f"{path} cannot be read: {error.strerror}", code=2)
 
 
-def _tell(report: dict[str, Any], *, file: Path, as_json: bool) -> None:
+def _print_row(report: dict[str, Any], *, file: Path, as_json: bool) -> None:
     """Print a verification report."""
-    give(report, as_json=as_json, line=f"{report['verdict']:10}  {file}  {report['why']}".rstrip())
+    print_result(
+        report, as_json=as_json, line=f"{report['verdict']:10}  {file}  {report['why']}".rstrip()
+    )
     for seal in [] if as_json else report["seals"]:
         state = "as it was" if seal["is_intact"] else "CHANGED"
         print(

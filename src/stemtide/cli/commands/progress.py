@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
 
 progress = typer.Typer(no_args_is_help=True, help="Progress of referrals and of removal orders.")
@@ -55,9 +55,9 @@ def referrals(
 ) -> None:
     """Count referrals by stage, with the time to acknowledgement and to removal."""
     query = _query(first, last, by=by, of=of, zone=zone, exercise=exercise)
-    with asking(hub, key) as client:
-        report = plain(client.read_referral_progress(**query))
-    _tell(report, columns=_REFERRALS, took="to_removal", as_json=as_json, as_csv=as_csv)
+    with open_client(hub, key) as client:
+        report = to_json(client.read_referral_progress(**query))
+    _print_row(report, columns=_REFERRALS, took="to_removal", as_json=as_json, as_csv=as_csv)
 
 
 @progress.command("orders")
@@ -75,9 +75,9 @@ def orders(
 ) -> None:
     """Count removal orders by stage, separately from referrals."""
     query = _query(first, last, by=by, of=of, zone=zone, exercise=exercise)
-    with asking(hub, key) as client:
-        report = plain(client.read_order_progress(**query))
-    _tell(report, columns=_ORDERS, took="to_execute", as_json=as_json, as_csv=as_csv)
+    with open_client(hub, key) as client:
+        report = to_json(client.read_order_progress(**query))
+    _print_row(report, columns=_ORDERS, took="to_execute", as_json=as_json, as_csv=as_csv)
 
 
 def _query(
@@ -96,7 +96,7 @@ def _query(
     return query | {"exercise": exercise, "by": by}
 
 
-def _tell(
+def _print_row(
     report: dict[str, Any], *, columns: tuple[str, ...], took: str, as_json: bool, as_csv: bool
 ) -> None:
     """Print the rows and, last, the sum."""
@@ -111,8 +111,8 @@ def _tell(
         _line(row["name"] or "unknown", row, columns=columns, took=took, as_json=as_json)
     _line("total", report["total"], columns=columns, took=took, as_json=as_json)
     if any(report["total"][name] is None for name in columns if name != "assessed"):
-        tell("A dash is a withheld count: it comes from fewer than four providers, or")
-        tell("would reveal another withheld count.")
+        print_note("A dash is a withheld count: it comes from fewer than four providers, or")
+        print_note("would reveal another withheld count.")
 
 
 def _line(
@@ -122,7 +122,7 @@ def _line(
     counts = "  ".join(f"{column} {_count(row[column])}" for column in columns)
     median, most = _span(row[took]["median_s"]), _span(row[took]["p90_s"])
     line = f"{name:24} {counts}  median {median}, nine in ten {most}"
-    give(row | {"name": name}, as_json=as_json, line=line)
+    print_result(row | {"name": name}, as_json=as_json, line=line)
 
 
 def _count(count: int | None) -> str:

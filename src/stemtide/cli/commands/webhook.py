@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 
 if TYPE_CHECKING:
     from stemtide.protocol.messages.webhooks import WebhookDeliveryState
@@ -36,21 +36,21 @@ def add(
     from stemtide.protocol.messages.webhooks import WebhookIn
 
     body = {"url": url, "event_types": event_type or ["*"], "exercise": exercise}
-    with asking(hub, key) as client:
-        row = plain(client.add_webhook(WebhookIn.model_validate(body)))
-    give(row, as_json=as_json, line=f"{row['id']}  {row['secret']}")
-    tell("The secret is shown only once. Test the webhook: stemtide webhook test ID")
+    with open_client(hub, key) as client:
+        row = to_json(client.add_webhook(WebhookIn.model_validate(body)))
+    print_result(row, as_json=as_json, line=f"{row['id']}  {row['secret']}")
+    print_note("The secret is shown only once. Test the webhook: stemtide webhook test ID")
 
 
 @webhook.command("list")
 def list_all(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List your party's webhooks with their state."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_webhooks())
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_webhooks())
     if not rows:
-        tell("Your party has no webhook: stemtide webhook add URL")
+        print_note("Your party has no webhook: stemtide webhook add URL")
     for row in rows:
-        _tell(row, as_json=as_json)
+        _print_row(row, as_json=as_json)
 
 
 @webhook.command("show")
@@ -58,9 +58,9 @@ def show(
     webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one webhook with its state."""
-    with asking(hub, key) as client:
-        row = plain(client.read_webhook(uid=webhook_id))
-    _tell(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.read_webhook(uid=webhook_id))
+    _print_row(row, as_json=as_json)
 
 
 @webhook.command("test")
@@ -68,10 +68,10 @@ def try_it(
     webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Send a test event to a webhook, and print the id of the delivery."""
-    with asking(hub, key) as client:
-        row = plain(client.try_webhook(uid=webhook_id))
-    _tell_delivery(row, as_json=as_json)
-    tell("It is being sent. See the outcome with: stemtide webhook deliveries ID")
+    with open_client(hub, key) as client:
+        row = to_json(client.try_webhook(uid=webhook_id))
+    _print_delivery(row, as_json=as_json)
+    print_note("It is being sent. See the outcome with: stemtide webhook deliveries ID")
 
 
 @webhook.command("secret")
@@ -79,10 +79,10 @@ def secret(
     webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Renew a webhook's secret. It is shown once; the old one also signs for a day."""
-    with asking(hub, key) as client:
-        row = plain(client.renew_webhook_secret(uid=webhook_id))
-    give(row, as_json=as_json, line=row["secret"])
-    tell(f"The old secret also signs until {row['both_until']}.")
+    with open_client(hub, key) as client:
+        row = to_json(client.renew_webhook_secret(uid=webhook_id))
+    print_result(row, as_json=as_json, line=row["secret"])
+    print_note(f"The old secret also signs until {row['both_until']}.")
 
 
 @webhook.command("change")
@@ -132,9 +132,9 @@ def remove(
         fail(
             f"this removes webhook {webhook_id} and its log for good; add --yes to confirm", code=2
         )
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         client.remove_webhook(uid=webhook_id)
-    tell(f"{webhook_id} is removed.")
+    print_note(f"{webhook_id} is removed.")
 
 
 @webhook.command("deliveries")
@@ -149,19 +149,19 @@ def deliveries(
     """List the deliveries of a webhook with their state and errors, latest first."""
     only = _state(state)
     shown, before = 0, None
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         while shown < most:
             page = client.list_webhook_deliveries(
                 uid=webhook_id, state=only, before=before, limit=min(most - shown, 200)
             )
-            for row in plain(page.deliveries):
-                _tell_delivery(row, as_json=as_json)
+            for row in to_json(page.deliveries):
+                _print_delivery(row, as_json=as_json)
             shown += len(page.deliveries)
             before = page.next
             if before is None:
                 break
     if not shown:
-        tell("No deliveries.")
+        print_note("No deliveries.")
 
 
 @webhook.command("again")
@@ -173,18 +173,18 @@ def again(
     as_json: AsJson = False,
 ) -> None:
     """Retry a dead or stopped delivery under the same id."""
-    with asking(hub, key) as client:
-        row = plain(client.retry_webhook_delivery(uid=webhook_id, delivery=delivery_id))
-    _tell_delivery(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.retry_webhook_delivery(uid=webhook_id, delivery=delivery_id))
+    _print_delivery(row, as_json=as_json)
 
 
 def _change(webhook_id: str, body: dict[str, Any], *, hub: str, key: str, as_json: bool) -> None:
     """Change a webhook, and print it."""
     from stemtide.protocol.messages.webhooks import WebhookChangeIn
 
-    with asking(hub, key) as client:
-        row = plain(client.change_webhook(WebhookChangeIn.model_validate(body), uid=webhook_id))
-    _tell(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.change_webhook(WebhookChangeIn.model_validate(body), uid=webhook_id))
+    _print_row(row, as_json=as_json)
 
 
 def _state(word: str) -> "WebhookDeliveryState | None":
@@ -197,15 +197,15 @@ def _state(word: str) -> "WebhookDeliveryState | None":
         fail(f"--state {word!r}: write one of {', '.join(WebhookDeliveryState)}", code=2)
 
 
-def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one webhook."""
     line = f"{row['id']}  {row['state']:9} {row['waiting']:3} waiting {row['dead']:3} dead"
     line += f"  {row['url']}  {' '.join(row['event_types'])}  {row['reason']}"
-    give(row, as_json=as_json, line=line.rstrip())
+    print_result(row, as_json=as_json, line=line.rstrip())
 
 
-def _tell_delivery(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_delivery(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one delivery."""
     status = row["status"] if row["status"] is not None else ""
     line = f"{row['id']}  {row['type']:18} {row['state']:8} {row['attempts']:2} {status!s:3}"
-    give(row, as_json=as_json, line=f"{line}  {row['said']}".rstrip())
+    print_result(row, as_json=as_json, line=f"{line}  {row['said']}".rstrip())

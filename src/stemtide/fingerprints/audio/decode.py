@@ -66,7 +66,7 @@ def opened(content: IO[bytes]) -> Iterator[av.container.InputContainer]:
         yield container
 
 
-class Ear:
+class StreamDecoder:
     """Decodes one stream: its frames become mono samples at RATE for a printer.
 
     start_s: the stream time that is second 0 of the content.
@@ -141,7 +141,7 @@ def to_mono(channels: Samples) -> Samples:
     return np.asarray(middle, dtype=np.float32)
 
 
-class Listening:
+class AudioDecoder:
     """Decodes the first MAX_TRACKS audio streams of a file, from beginning to end.
 
     printers: one for each of those streams.
@@ -165,7 +165,7 @@ class Listening:
         self.printers = [Printer() for _ in self._streams]
         start_s = (container.start_time or 0) / av.time_base
         self._ears = {
-            stream.index: Ear(printer, start_s=start_s)
+            stream.index: StreamDecoder(printer, start_s=start_s)
             for stream, printer in zip(self._streams, self.printers, strict=True)
         }
         self._packets = self._bad = 0

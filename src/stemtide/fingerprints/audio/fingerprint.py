@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 from av.error import FFmpegError
 
-from stemtide.fingerprints.audio.decode import Listening, Progress, opened
+from stemtide.fingerprints.audio.decode import AudioDecoder, Progress, opened
 from stemtide.fingerprints.audio.printer import HOP, OVERLAP, Samples
 from stemtide.fingerprints.kinds import UNDECODABLE, FingerprintError
 from stemtide.fingerprints.limits import Limits
@@ -105,7 +105,7 @@ def _fingerprint(
         with opened(stream) as container:
             if not container.streams.audio:
                 return Sound((), (_NO_SOUND,)), nothing
-            listening = Listening(container, limits=limits, progress=progress)
+            listening = AudioDecoder(container, limits=limits, progress=progress)
             if before is not None and listening.printers:
                 listening.printers[0].feed(before)
             listening.run()

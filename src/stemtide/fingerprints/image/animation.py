@@ -22,7 +22,7 @@ _UNSAID_S = 0.1
 
 
 @dataclass(slots=True)
-class Looker:
+class FrameChooser:
     """Chooses the frames of an animation to hash.
 
     Up to max_frames, every frame is chosen. Beyond, half of them are spread evenly over the whole

@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, no_progress
 from stemtide.fingerprints.image import pdq, thumbnail as stills, views
 from stemtide.fingerprints.image.animation import (
-    Looker,
+    FrameChooser,
     count_frames,
     has_frames,
     hash_frame,
@@ -246,7 +246,7 @@ def _hash_frames(work: _Work) -> None:
         if min(image.size) < pdq.MIN_SIDE_PX:
             work.remarks.append(_too_small(image))
             return
-        looker = Looker(frames, work.limits)
+        looker = FrameChooser(frames, work.limits)
         dullest = ""
         dull: list[Fingerprint] = []
         say = work.remarks.append

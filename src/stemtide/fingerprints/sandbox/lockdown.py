@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.sandbox.seccomp import refuse_calls
+from stemtide.fingerprints.sandbox.seccomp import install_filter
 from stemtide.private_files import close_umask
 
 _OPEN_FILES = 64
@@ -36,17 +36,17 @@ class _Ruleset(ctypes.Structure):
     )
 
 
-def raise_walls(limits: Limits) -> list[str]:
+def lock_down(limits: Limits) -> list[str]:
     """Drop, for good, all rights that decoding does not need.
 
     returns: the names of the protections in force; they depend on the system.
     """
     close_umask()
-    walls = []
+    protections = []
     if sys.platform == "linux":
-        walls += _isolate_network()
-        walls += _forbid_file_changes()
-        walls += ["calls"] if refuse_calls() else []
+        protections += _isolate_network()
+        protections += _forbid_file_changes()
+        protections += ["calls"] if install_filter() else []
     for name, limit, value in (
         ("core", resource.RLIMIT_CORE, 0),
         ("written files", resource.RLIMIT_FSIZE, 0),
@@ -55,12 +55,13 @@ def raise_walls(limits: Limits) -> list[str]:
     ):
         with suppress(ValueError, OSError):
             resource.setrlimit(limit, (value, value))
-            walls.append(name)
+            protections.append(name)
     if limit_memory(limits):
-        walls.append("memory")
+        protections.append("memory")
     if _is_root():
-        walls = [wall for wall in walls if wall != "processes"]  # root's are not counted
-    return walls
+        # Root's processes are not counted.
+        protections = [name for name in protections if name != "processes"]
+    return protections
 
 
 def limit_memory(limits: Limits) -> bool:
@@ -84,7 +85,7 @@ def limit_memory(limits: Limits) -> bool:
     return False
 
 
-def lift_memory() -> None:
+def raise_memory_limit() -> None:
     """Raise the limit to the hard limit, while a decoder is loaded."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     with suppress(ValueError, OSError):
@@ -112,13 +113,13 @@ def _isolate_network() -> list[str]:
     If the system does not allow it to an ordinary user, the other protections still hold.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    walls = []
+    protections = []
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-        walls.append("privileges")
+        protections.append("privileges")
     libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
-        walls.append("network")
-    return walls
+        protections.append("network")
+    return protections
 
 
 def _forbid_file_changes() -> list[str]:

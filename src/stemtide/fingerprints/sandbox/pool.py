@@ -109,7 +109,7 @@ class Sandbox:
 
         content:  the bytes, or the path of a file, which is opened here.
         options:    outputs beside the fingerprints; None for none.
-        modality: of looks.MODALITIES, if the caller knows; "": the worker finds out.
+        modality: of analysis.MODALITIES, if the caller knows; "": the worker finds out.
         progress: called in this thread with (done, total) now and then; an exception from it ends
                   the analysis, and is raised here.
         raises:   ContentTooLargeError if it is larger than max_input_bytes, a file than

@@ -34,7 +34,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("count", ctypes.c_ushort), ("steps", ctypes.c_char_p))
 
 
-def refuse_calls() -> bool:
+def install_filter() -> bool:
     """Install the filter in this process, which must have set no_new_privs before.
 
     returns: whether calls are refused: not on an unknown processor.

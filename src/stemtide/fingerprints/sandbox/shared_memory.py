@@ -9,12 +9,12 @@ calls, which report failure.
 import os
 from contextlib import suppress
 
-TRAY_BYTES = 8 << 20
+BUFFER_BYTES = 8 << 20
 """Larger content goes through the socket: its decoding takes so long that transfer is negligible.
 """
 
 
-class Tray:
+class SharedBuffer:
     """The memory that one worker reads from. Holds nothing if the system has no such memory.
 
     file: the file number for the worker; -1 if there is none.
@@ -26,16 +26,16 @@ class Tray:
             self._memory = os.memfd_create("content", os.MFD_CLOEXEC)
             self.file = os.open(f"/proc/self/fd/{self._memory}", os.O_RDONLY | os.O_CLOEXEC)
 
-    def lay(self, content: bytes) -> bool:
+    def write(self, content: bytes) -> bool:
         """Write content into the memory, replacing its content; False if it does not fit."""
-        if self.file < 0 or not 0 < len(content) <= TRAY_BYTES:
+        if self.file < 0 or not 0 < len(content) <= BUFFER_BYTES:
             return False
         try:
             return os.pwrite(self._memory, content, 0) == len(content)
         except OSError:
             return False
 
-    def clear_away(self) -> None:
+    def release(self) -> None:
         """Release the memory."""
         for descriptor in (self._memory, self.file):
             if descriptor >= 0:

@@ -38,7 +38,7 @@ from stemtide.fingerprints.kinds import (
     parse_value,
 )
 from stemtide.fingerprints.limits import Limits, SandboxError
-from stemtide.fingerprints.sandbox.shared_memory import Tray
+from stemtide.fingerprints.sandbox.shared_memory import SharedBuffer
 from stemtide.fingerprints.values.checks import check_value
 
 _LENGTHS_OUT = struct.Struct(">IQ")
@@ -83,19 +83,19 @@ class Worker:
     """One worker process. Starting does not wait; `wait_ready` does.
 
     items: number of pieces of content it has received.
-    walls: the protections that it reports (see `walls.raise_walls`), once it is ready.
+    protections: the protections that it reports (see `lockdown.lock_down`), once it is ready.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.items = 0
-        self.walls: tuple[str, ...] = ()
+        self.protections: tuple[str, ...] = ()
         self._limits = limits
         self._started = time.monotonic()
         self._sent_at = 0.0
         self._for = limits  # of the modality that the content is of
         self._is_ready = False
         self._ready_turn = threading.Lock()
-        self._tray = Tray()
+        self._buffer = SharedBuffer()
         self._channel, theirs = socket.socketpair()
         their_leash, self._leash = os.pipe()
         try:
@@ -130,7 +130,7 @@ class Worker:
                 raise SandboxError(f"a worker did not start: {self._how_it_ended()}") from error
             if "error" in hello:
                 raise SandboxError(f"a worker did not start: {hello['error']}")
-            self.walls = tuple(hello.get("walls", ()))
+            self.protections = tuple(hello.get("protections", ()))
             self._is_ready = True
 
     def ask(
@@ -150,8 +150,8 @@ class Worker:
             self._channel.settimeout(self._for.wall_s)
             if not isinstance(content, bytes):
                 self._put(question, file=content)
-            elif self._tray.lay(content):
-                self._put({**question, "laid": len(content)}, file=self._tray.file)
+            elif self._buffer.write(content):
+                self._put({**question, "buffered": len(content)}, file=self._buffer.file)
             else:
                 self._put(question, content)
         except TimeoutError as error:
@@ -208,7 +208,7 @@ class Worker:
 
     def _let_go(self) -> None:
         self._channel.close()
-        self._tray.clear_away()
+        self._buffer.release()
         leash, self._leash = self._leash, -1
         if leash >= 0:
             os.close(leash)

@@ -39,7 +39,7 @@ from stemtide.fingerprints.analysis import (
 )
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.sandbox.lockdown import lift_memory, limit_memory, raise_walls
+from stemtide.fingerprints.sandbox.lockdown import limit_memory, lock_down, raise_memory_limit
 
 _LENGTHS_IN = struct.Struct(">IQ")
 _LENGTH_OUT = struct.Struct(">I")
@@ -54,12 +54,12 @@ def main(leash: int, fd: int, limits: Limits) -> None:
     channel = socket.socket(fileno=fd)
     try:
         _module(FALLBACK)
-        walls = raise_walls(limits)
+        protections = lock_down(limits)
         _die_with_parent(leash)
     except Exception as error:  # noqa: BLE001 - told to the parent, who raises it
         _send(channel, {"error": f"{type(error).__name__}: {error}"})
         return
-    _send(channel, {"walls": walls})
+    _send(channel, {"protections": protections})
     while (lengths := _receive(channel)) is not None:
         answer = _answer(channel, *lengths, limits)
         if not _send(channel, answer, at_most=limits.output_bytes):
@@ -75,9 +75,9 @@ def _receive(channel: socket.socket) -> tuple[dict[str, Any], bytes | int] | Non
         return None  # the other end is closed
     head_bytes, content_bytes = _LENGTHS_IN.unpack(lengths)
     head = json.loads(_receive_exactly(channel, head_bytes))
-    if files and "laid" in head:
+    if files and "buffered" in head:
         try:
-            return head, os.pread(files[0], head["laid"], 0)
+            return head, os.pread(files[0], head["buffered"], 0)
         finally:
             os.close(files[0])
     if files:
@@ -159,7 +159,7 @@ def _modality_of(content: Content, named: str, limits: Limits) -> tuple[str, lis
 def _loaded(name: str, limits: Limits) -> Modality:
     """Return the module of a modality; raise the memory limit while it is first imported."""
     if MODALITIES[name].module not in sys.modules:
-        lift_memory()
+        raise_memory_limit()
         try:
             return _module(name)
         finally:

@@ -24,7 +24,7 @@ from stemtide.fingerprints.values.video import (
     ViewKind,
 )
 from stemtide.fingerprints.video import thumbnails as frames_thumbs
-from stemtide.fingerprints.video.frames import Depth, Frame, NoPicturesError, Walk
+from stemtide.fingerprints.video.frames import Depth, Frame, FrameReader, NoPicturesError
 from stemtide.fingerprints.video.rects import Rect, find_rects
 
 EVERY_S = {
@@ -118,7 +118,7 @@ def fingerprint_video(
     returns:  a fingerprint without rows if nothing could be decoded. Such parts get a remark that
               begins with UNDECODABLE or LIMIT; bad content never raises.
     """
-    walk = Walk(
+    reader = FrameReader(
         limits=limits,
         depth=_DEPTHS[sampling],
         every_s=every_s or EVERY_S[sampling],
@@ -126,16 +126,16 @@ def fingerprint_video(
     )
     hasher = _FrameHasher(sampling=sampling, robust=robust)
     try:
-        for frame in walk.frames(content):
+        for frame in reader.frames(content):
             hasher.take(frame)
     except NoPicturesError as error:
-        walk.remarks.append(str(error))
+        reader.remarks.append(str(error))
     except UndecodableError as error:
-        walk.remarks.append(f"{UNDECODABLE}{error}")
+        reader.remarks.append(f"{UNDECODABLE}{error}")
     except LimitError as error:
-        walk.remarks.append(f"{LIMIT}{error} ({error.limit})")
+        reader.remarks.append(f"{LIMIT}{error} ({error.limit})")
     except MemoryError:
-        walk.remarks.append(
+        reader.remarks.append(
             f"{LIMIT}decoding it needs more than {limits.memory_bytes:,} bytes of memory"
             " (memory_bytes)"
         )
@@ -144,10 +144,10 @@ def fingerprint_video(
         rows=hasher.sorted_rows(),
         sampling=sampling,
         views=tuple(sorted(hasher.views, key=lambda view: view.number)),
-        duration_ms=min(MAX_AT_MS, round(1000 * max(walk.duration_s, walk.until_s))),
-        width=walk.width,
-        height=walk.height,
-        remarks=(*walk.remarks, *hasher.remarks()),
+        duration_ms=min(MAX_AT_MS, round(1000 * max(reader.duration_s, reader.until_s))),
+        width=reader.width,
+        height=reader.height,
+        remarks=(*reader.remarks, *hasher.remarks()),
     )
 
 

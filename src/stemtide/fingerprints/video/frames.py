@@ -91,7 +91,7 @@ class Frame:
 
 
 @dataclass(slots=True)
-class Walk:
+class FrameReader:
     """State of one pass through a video.
 
     every_s: at most one frame is returned in each stretch of this length.
@@ -211,11 +211,16 @@ class _Pass:
     """
 
     def __init__(
-        self, walk: Walk, file: BinaryIO, *, keeps_b_frames: bool = False, next_s: float = 0.0
+        self,
+        reader: FrameReader,
+        file: BinaryIO,
+        *,
+        keeps_b_frames: bool = False,
+        next_s: float = 0.0,
     ) -> None:
-        self._walk = walk
+        self._reader = reader
         self._file = file
-        self._depth = walk.depth
+        self._depth = reader.depth
         self._keeps_b_frames = keeps_b_frames
         self._began, self._used = time.monotonic(), time.process_time()
         self.next_s = next_s
@@ -227,12 +232,12 @@ class _Pass:
             stream = video_stream(container)
             self._describe(container, stream)
             self._prepare(stream)
-            clock = _Clock(stream, duration_s=self._walk.duration_s)
+            clock = _Clock(stream, duration_s=self._reader.duration_s)
             for frame in self._decoded(container, stream):
-                self._walk.decoded += 1
+                self._reader.decoded += 1
                 at_s = clock.at_s(frame)
                 self._check_fed(at_s)
-                self._walk.until_s = at_s
+                self._reader.until_s = at_s
                 if at_s + 1e-6 < self.next_s:
                     continue
                 self._step(at_s)
@@ -242,39 +247,43 @@ class _Pass:
         self._close()
 
     def _describe(self, container: InputContainer, stream: VideoStream) -> None:
-        walk, context = self._walk, stream.codec_context
-        walk.codec = context.name
-        walk.width, walk.height = context.width, context.height
-        if walk.width * walk.height > walk.limits.max_pixels:
-            raise LimitError("max_pixels", f"{walk.width} x {walk.height} pixels are too many")
+        reader, context = self._reader, stream.codec_context
+        reader.codec = context.name
+        reader.width, reader.height = context.width, context.height
+        if reader.width * reader.height > reader.limits.max_pixels:
+            raise LimitError("max_pixels", f"{reader.width} x {reader.height} pixels are too many")
         stated = container.duration / av.time_base if container.duration else 0.0
         if stream.duration and stream.time_base:
             stated = max(stated, float(stream.duration * stream.time_base))
-        walk.duration_s = min(max(stated, 0.0), LAST_S)
+        reader.duration_s = min(max(stated, 0.0), LAST_S)
 
     def _step(self, at_s: float) -> None:
         """Set the time of the next frame to return."""
-        walk = self._walk
-        walk.looks += 1
-        if walk.looks >= walk.looks_until:
-            walk.looks_until += (MAX_LOOKS - walk.looks_until) // 2
-            walk.every_s *= 2
-            walk.remarks.append(f"long: one frame in {walk.every_s:g} s was seen from {at_s:.0f} s")
-        self.next_s = (int(at_s / walk.every_s + 1e-6) + 1) * walk.every_s
-        if at_s >= LAST_S or walk.looks >= MAX_LOOKS:
-            walk.remarks.append(f"{LIMIT}nothing was looked at after {at_s:.0f} s: it is too long")
+        reader = self._reader
+        reader.looks += 1
+        if reader.looks >= reader.looks_until:
+            reader.looks_until += (MAX_LOOKS - reader.looks_until) // 2
+            reader.every_s *= 2
+            reader.remarks.append(
+                f"long: one frame in {reader.every_s:g} s was seen from {at_s:.0f} s"
+            )
+        self.next_s = (int(at_s / reader.every_s + 1e-6) + 1) * reader.every_s
+        if at_s >= LAST_S or reader.looks >= MAX_LOOKS:
+            reader.remarks.append(
+                f"{LIMIT}nothing was looked at after {at_s:.0f} s: it is too long"
+            )
             self.next_s = math.inf
 
     def _prepare(self, stream: VideoStream) -> None:
         context = stream.codec_context
         context.thread_type = "NONE"
         context.thread_count = 1
-        options = {"max_pixels": str(self._walk.limits.max_pixels)}
+        options = {"max_pixels": str(self._reader.limits.max_pixels)}
         if self._depth is not Depth.FULL:
             options["skip_loop_filter"] = "all"
         context.options = options
         if self._depth is Depth.SPARSE:
-            skips_b = self._walk.codec in _HAS_B_REFERENCES and not self._keeps_b_frames
+            skips_b = self._reader.codec in _HAS_B_REFERENCES and not self._keeps_b_frames
             context.skip_frame = "BIDIR" if skips_b else "NONREF"
 
     def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
@@ -292,54 +301,56 @@ class _Pass:
                 try:
                     frames = packet.decode()
                 except av.FFmpegError:
-                    self._walk.damaged += 1
+                    self._reader.damaged += 1
                     continue
                 yield from frames
         except (av.FFmpegError, EOFError, ValueError, OverflowError) as error:
-            self._walk.damaged += 1
-            self._walk.remarks.append(
+            self._reader.damaged += 1
+            self._reader.remarks.append(
                 f"{LIMIT}damaged: nothing was looked at after"
-                f" {self._walk.until_s:.1f} s ({short(error)})"
+                f" {self._reader.until_s:.1f} s ({short(error)})"
             )
 
     def _check_fed(self, at_s: float) -> None:
         """Detect that skipping B frames leaves nothing of a video that consists of them."""
         fed, self._since_frame = self._since_frame, 0
-        skips_b = self._walk.codec in _HAS_B_REFERENCES and not self._keeps_b_frames
+        skips_b = self._reader.codec in _HAS_B_REFERENCES and not self._keeps_b_frames
         if self._depth is not Depth.SPARSE or not skips_b:
             return
-        limit_s = max(_STARVED_S, 1.5 * self._walk.every_s)
-        if at_s - self._walk.until_s > limit_s and fed > _STARVED_PACKETS:
+        limit_s = max(_STARVED_S, 1.5 * self._reader.every_s)
+        if at_s - self._reader.until_s > limit_s and fed > _STARVED_PACKETS:
             raise _StarvedError
 
     def _has_time(self) -> bool:
         """Return whether time is left; when half is used up, continue with key frames only."""
-        limits = self._walk.limits
+        limits = self._reader.limits
         wall, cpu = time.monotonic() - self._began, time.process_time() - self._used
         part = max(wall / limits.wall_s, cpu / limits.cpu_s)
         if part > 0.8:  # noqa: PLR2004 - what is left is for hashing the last frames
-            self._walk.remarks.append(
-                f"{LIMIT}nothing was looked at after {self._walk.until_s:.1f} s: it would take too"
-                f" long (wall_s {limits.wall_s:g}, cpu_s {limits.cpu_s})"
+            self._reader.remarks.append(
+                f"{LIMIT}nothing was looked at after {self._reader.until_s:.1f} s: it would take"
+                f" too long (wall_s {limits.wall_s:g}, cpu_s {limits.cpu_s})"
             )
             return False
         if part > 0.5 and self._depth is not Depth.KEY_FRAMES:  # noqa: PLR2004 - as said above
             self._depth = Depth.KEY_FRAMES
-            self._walk.remarks.append(
-                f"{LIMIT}only key frames were looked at after {self._walk.until_s:.1f} s: more"
+            self._reader.remarks.append(
+                f"{LIMIT}only key frames were looked at after {self._reader.until_s:.1f} s: more"
                 f" would take too long (wall_s {limits.wall_s:g}, cpu_s {limits.cpu_s})"
             )
         return True
 
     def _tell(self, at_s: float) -> None:
-        if self._walk.progress and self._walk.duration_s:
-            self._walk.progress(min(1.0, at_s / self._walk.duration_s))
+        if self._reader.progress and self._reader.duration_s:
+            self._reader.progress(min(1.0, at_s / self._reader.duration_s))
 
     def _close(self) -> None:
-        if not self._walk.decoded:
+        if not self._reader.decoded:
             raise UndecodableError("not one picture could be decoded")
-        if self._walk.damaged:
-            self._walk.remarks.append(f"damaged: {self._walk.damaged} packets were not decodable")
+        if self._reader.damaged:
+            self._reader.remarks.append(
+                f"damaged: {self._reader.damaged} packets were not decodable"
+            )
 
 
 class _Clock:

@@ -26,12 +26,12 @@ from stemtide.matching.audio.tables import (
     make_shelf,
     shelf_of,
 )
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 
-__all__ = ["MATCH_SCORE", "PROBABLE_SCORE", "SoundFinder"]
+__all__ = ["MATCH_SCORE", "PROBABLE_SCORE", "AudioFinder"]
 
 
-class SoundFinder:
+class AudioFinder:
     """Finds stored audio fingerprints (`aud1`) in others. Thread-safe.
 
     least_score: minimum score of a result.
@@ -97,7 +97,7 @@ class SoundFinder:
             self._keys, self._shelves = set(keys), (shelf,) if len(shelf) else ()
         return keys
 
-    def find(self, value: bytes) -> list[Found]:
+    def find(self, value: bytes) -> list[Occurrence]:
         """Find every signal that occurs in the audio of a fingerprint, surest first.
 
         A signal that occurs several times is returned for each.
@@ -106,10 +106,10 @@ class SoundFinder:
         sound = Sound.from_bytes(value)
         return self.find_in([track for track in sound.tracks if track.is_telling])
 
-    def find_in(self, tracks: Sequence[Track]) -> list[Found]:
+    def find_in(self, tracks: Sequence[Track]) -> list[Occurrence]:
         """Find every signal that occurs in one of several tracks of the same content."""
         shelves = self._shelves
-        results: list[Found] = []
+        results: list[Occurrence] = []
         for track in tracks:
             query = Query.of(track)
             for shelf in shelves:
@@ -117,9 +117,9 @@ class SoundFinder:
         return _deduplicated(results)
 
 
-def _deduplicated(results: list[Found]) -> list[Found]:
+def _deduplicated(results: list[Occurrence]) -> list[Occurrence]:
     """Sort results, and remove those inside a better one of the same key."""
-    by_key: dict[int, list[Found]] = {}
+    by_key: dict[int, list[Occurrence]] = {}
     for result in sorted(results, key=lambda item: (-item.score, item.key)):
         others = by_key.setdefault(result.key, [])
         if not any(_is_inside(result.query_span, other.query_span) for other in others):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from stemtide.fingerprints.values.audio import WORDS_PER_S, Sound, Track
-from stemtide.matching.audio.finder import SoundFinder
-from stemtide.matching.found import Found, Span
+from stemtide.matching.audio.finder import AudioFinder
+from stemtide.matching.found import Occurrence, Span
 
 KEEP_S = 15.0
 """Audio before the chunk that is searched with it, so that signals are not cut at its edge."""
@@ -18,7 +18,7 @@ _GOES_ON_S = 5.0
 
 
 @dataclass(slots=True)
-class Kept:
+class AudioState:
     """State of the audio of one stream.
 
     tail:     its last seconds, with the words between; before: number of words before those.
@@ -30,7 +30,7 @@ class Kept:
     sounding: dict[int, Span] = field(default_factory=dict)
 
 
-class LiveSound:
+class LiveAudio:
     """Known audio in one stream: its last seconds, and the signals that occur now.
 
     Chunks come in order, fingerprinted with the carry of the one before (fingerprint_chunk), so
@@ -39,16 +39,16 @@ class LiveSound:
     kept: state of the stream; it changes as chunks come.
     """
 
-    def __init__(self, finder: SoundFinder, state: Kept | None = None) -> None:
+    def __init__(self, finder: AudioFinder, state: AudioState | None = None) -> None:
         self._finder = finder
-        self.kept = state or Kept()
+        self.kept = state or AudioState()
 
     @property
     def seconds(self) -> float:
         """Return the length of the stream that was heard or missed until now."""
         return (self.kept.before + len(self.kept.tail.words)) / WORDS_PER_S
 
-    def hear(self, value: bytes) -> list[Found]:
+    def hear(self, value: bytes) -> list[Occurrence]:
         """Add the next chunk's fingerprint; b"" if it had no audio.
 
         returns: every signal that occurs in the chunk, surest first, with its span in seconds of
@@ -66,7 +66,7 @@ class LiveSound:
         self._remember(sounding)
         return [replace(result, query_span=self.kept.sounding[result.key]) for result in sounding]
 
-    def hear_late(self, value: bytes, *, at_s: float) -> list[Found]:
+    def hear_late(self, value: bytes, *, at_s: float) -> list[Occurrence]:
         """Add a chunk that comes late; its place may still be in the stored seconds.
 
         at_s:    stream time at which it begins.
@@ -122,17 +122,17 @@ class LiveSound:
         )
         self.kept.before += spare
 
-    def _in_stream_time(self, results: Sequence[Found]) -> list[Found]:
+    def _in_stream_time(self, results: Sequence[Occurrence]) -> list[Occurrence]:
         """Return the best result of each signal, with its span in stream time."""
         start_s = self.kept.before / WORDS_PER_S
-        best: dict[int, Found] = {}
+        best: dict[int, Occurrence] = {}
         for result in results:
             if result.query_span is not None:
                 span = Span(result.query_span.start_s + start_s, result.query_span.end_s + start_s)
                 best.setdefault(result.key, replace(result, query_span=span))
         return list(best.values())
 
-    def _remember(self, sounding: Sequence[Found]) -> None:
+    def _remember(self, sounding: Sequence[Occurrence]) -> None:
         """Store since when each signal occurs; forget those that have ended."""
         spans = {}
         for result in sounding:
@@ -144,18 +144,18 @@ class LiveSound:
         self.kept.sounding = spans
 
 
-def _meets(result: Found, start_s: float, end_s: float) -> bool:
+def _meets(result: Occurrence, start_s: float, end_s: float) -> bool:
     span = result.query_span
     return span is not None and span.end_s > start_s and span.start_s < end_s
 
 
-def _at(result: Found, at_s: float) -> Found:
+def _at(result: Occurrence, at_s: float) -> Occurrence:
     """Return a result in a chunk with stream time."""
     span = result.query_span or Span(0.0, 0.0)
     return replace(result, query_span=Span(span.start_s + at_s, span.end_s + at_s))
 
 
-def _end_s(result: Found) -> float:
+def _end_s(result: Occurrence) -> float:
     return result.query_span.end_s if result.query_span else 0.0
 
 

@@ -9,7 +9,7 @@ from stemtide.fingerprints.values.audio import WORDS_PER_S, Heard
 from stemtide.matching.audio import alignment as align
 from stemtide.matching.audio.alignment import Line, Query, Stretch
 from stemtide.matching.audio.tables import Candidates, Rows, Shelf, candidates, joined
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 
 MATCH_SCORE = 45.0
 """Score of the same audio: that of 5 s with 30 % of their bits wrong, unaltered."""
@@ -47,7 +47,7 @@ _MOST_SPANS = 16
 """Limits: results per track and query; pairs per track, and of all tracks."""
 
 
-def find_on(shelf: Shelf, query: Query, *, least_score: float) -> Iterator[Found]:
+def find_on(shelf: Shelf, query: Query, *, least_score: float) -> Iterator[Occurrence]:
     """Find the signals of a shelf that occur in a query with at least this score.
 
     1. Find pairs of words that are alike, with their neighbours.
@@ -150,12 +150,12 @@ def _score(stretch: Stretch, *, rival: float) -> float:
     return stretch.evidence - min(rival, _RIVAL_MOST) - _ALTERED_COST * altered
 
 
-def _result(shelf: Shelf, stretch: Stretch, *, score: float) -> Found:
+def _result(shelf: Shelf, stretch: Stretch, *, score: float) -> Occurrence:
     line = stretch.line
     first, last = line.at_of(np.array([stretch.first, stretch.last])) / (2 * WORDS_PER_S)
     low = int(shelf.bounds[line.row])
     ends = 5 / WORDS_PER_S
-    return Found(
+    return Occurrence(
         key=int(shelf.keys[line.row]),
         score=round(score, 1),
         confidence=confidence(score),

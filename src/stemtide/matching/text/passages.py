@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from stemtide.fingerprints.text.fingerprint import TextPrint, below_rate
 from stemtide.fingerprints.text.words import Grams, grams_of, read_alike
-from stemtide.matching.found import Found
+from stemtide.matching.found import Occurrence
 from stemtide.matching.text.segments import FORM, Segment, Texts, compact, merge, segment_of
 
 FEWEST_SHARED = 3
@@ -73,9 +73,9 @@ class Passage:
             return "" if self.of_signal >= MOST else "excerpt"
         return "embedded" if self.of_signal >= MOST else "passage"
 
-    def to_found(self) -> Found:
+    def to_occurrence(self) -> Occurrence:
         """Return the result type of all finders; the score is the number of telling grams."""
-        return Found(
+        return Occurrence(
             key=self.key,
             score=float(self.telling),
             confidence=confidence_of(self.telling),
@@ -154,12 +154,12 @@ class PassageFinder:
             self._published = (self._segments, texts)
         return texts.keys
 
-    def find(self, value: bytes) -> list[Found]:
+    def find(self, value: bytes) -> list[Occurrence]:
         """Return the texts that share passages with this one, largest share first.
 
         raises: FingerprintError if the value is not a sketch.
         """
-        return [passage.to_found() for passage in self.passages(TextPrint.from_bytes(value))]
+        return [passage.to_occurrence() for passage in self.passages(TextPrint.from_bytes(value))]
 
     def passages(self, query: TextPrint) -> list[Passage]:
         """Return the overlap of a text with each known text, largest first.

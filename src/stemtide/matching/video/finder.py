@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtide.fingerprints.values.video import VideoPrint, View, ViewKind
-from stemtide.matching.found import Found, Span
+from stemtide.matching.found import Occurrence, Span
 from stemtide.matching.video import score, turns
 from stemtide.matching.video.candidates import WITHIN_BITS, near
 from stemtide.matching.video.store import FORM, FrameStore, Snapshot
@@ -138,7 +138,7 @@ class VideoFinder:
         """Replace all signals by those that `arrays` returned, and return the keys."""
         return self._store.take(arrays)
 
-    def find(self, value: bytes) -> list[Found]:
+    def find(self, value: bytes) -> list[Occurrence]:
         """Find every stretch of a video that is a stretch of a signal, best first.
 
         Returns one result per stretch, at most MOST_SPANS per signal.
@@ -146,7 +146,7 @@ class VideoFinder:
         """
         return self.find_in(VideoPrint.from_bytes(value))
 
-    def find_in(self, query: VideoPrint) -> list[Found]:
+    def find_in(self, query: VideoPrint) -> list[Occurrence]:
         """Run `find` on a fingerprint that is already parsed."""
         snapshot = self._store.now
         sides = _sides(query)
@@ -211,8 +211,8 @@ class _Stretch:
         """Return the rank among results of one stretch: of two similar ones the simpler wins."""
         return self.score * 0.9 ** (self.transform.count(",") + bool(self.transform))
 
-    def found(self, key: int, *, signals: int) -> Found:
-        return Found(
+    def to_occurrence(self, key: int, *, signals: int) -> Occurrence:
+        return Occurrence(
             key=key,
             score=self.score,
             confidence=confidence_of(self.score, signals=signals),
@@ -377,15 +377,15 @@ def _removed(view: View) -> str:
     return "picture in picture" if area < 0.5 else "border removed"  # noqa: PLR2004 - half
 
 
-def _results(stretches: list[tuple[int, _Stretch]], *, signals: int) -> list[Found]:
+def _results(stretches: list[tuple[int, _Stretch]], *, signals: int) -> list[Occurrence]:
     """Return each stretch of content once per signal, by its best result."""
     chosen: dict[int, list[_Stretch]] = {}
-    results: list[Found] = []
+    results: list[Occurrence] = []
     for key, stretch in sorted(stretches, key=lambda pair: -pair[1].rank):
         mine = chosen.setdefault(key, [])
         if len(mine) < MOST_SPANS and not any(_overlap(stretch.span, other.span) for other in mine):
             mine.append(stretch)
-            results.append(stretch.found(key, signals=signals))
+            results.append(stretch.to_occurrence(key, signals=signals))
     return sorted(results, key=lambda result: -result.score)
 
 

@@ -11,7 +11,7 @@ import typer
 
 from stemtide.cli.commands.agent.companion import companion
 from stemtide.cli.commands.agent.live import live
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 
 agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
 
@@ -45,7 +45,7 @@ def start(
     from stemtide.agent.config.settings import PREFIX, ConfigError, load
     from stemtide.agent.process.supervisor import serve
 
-    with told(ConfigError, OSError):
+    with fail_on(ConfigError, OSError):
         overrides = {f"{PREFIX}SNAPSHOT_FILE": str(snapshot.resolve())} if snapshot else {}
         settings = load(config, env={**os.environ, **overrides})
         if http_workers is not None:
@@ -76,7 +76,7 @@ def statements(
     from stemtide.agent.outbox.statements import statement
     from stemtide.agent.store.schema import StoreError
 
-    with told(ConfigError, StoreError):
+    with fail_on(ConfigError, StoreError):
         settings = load(config)
         first = since.replace(tzinfo=UTC) if since else None
         rows = read_all(settings.data_dir, since=first)
@@ -85,8 +85,8 @@ def statements(
     left = [row for row in rows if every or row.state != POSTED]
     for restriction in left:
         body = statement(restriction, settings.transparency)
-        give(body, as_json=True, line="")
-    tell(f"{len(left):,} statements; {len(rows) - len(left):,} were posted before.")
+        print_result(body, as_json=True, line="")
+    print_note(f"{len(left):,} statements; {len(rows) - len(left):,} were posted before.")
 
 
 agent.command("live")(live)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 
 if TYPE_CHECKING:  # at run time it is imported where used, so that --help stays fast
     from stemtide.agent.config.settings import Config
@@ -28,7 +28,7 @@ def status(agent: _Agent, token: _Token = "", as_json: _Json = False) -> None:
     Exits with 1 while there is a problem.
     """
     report = _ask("GET", agent, "/companion", token=token)
-    give(report, as_json=as_json, line=_status_text(report))
+    print_result(report, as_json=as_json, line=_status_text(report))
     if trouble := report.get("trouble"):
         fail(str(trouble))
 
@@ -50,7 +50,7 @@ def rebuild(
         fail("--anew deletes the agent's banks at HMA and fills them again; add --yes", code=2)
     report = _ask("POST", agent, "/companion/rebuild", token=token, sent={"anew": anew})
     done = "the banks are deleted and filled again" if anew else "each content is asked for"
-    give(report, as_json=as_json, line=f"{done}; see `stemtide agent companion status`")
+    print_result(report, as_json=as_json, line=f"{done}; see `stemtide agent companion status`")
 
 
 @companion.command("check")
@@ -65,13 +65,13 @@ def check(
     from stemtide.agent.config.settings import ConfigError, load
     from stemtide.agent.hma.client import HmaError
 
-    with told(ConfigError, OSError):
+    with fail_on(ConfigError, OSError):
         settings = load(config)
-    with told(HmaError):
+    with fail_on(HmaError):
         report = asyncio.run(_inspect(settings))
-    give(report, as_json=as_json, line=_check_text(report))
+    print_result(report, as_json=as_json, line=_check_text(report))
     if report["missing_kinds"] or report["standing"]:
-        tell("stemtide: missing or unhealthy parts are not kept in sync")
+        print_note("stemtide: missing or unhealthy parts are not kept in sync")
         raise typer.Exit(1)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.output import fail, print_note, print_result
 
 if TYPE_CHECKING:  # at run time it is imported where used, so that --help stays fast
     import httpx
@@ -57,7 +57,7 @@ def live(
         for segment in _segments(names, follow_s=follow_s):
             answer = _ask(client, "POST", path, content=_read(segment), params=params)
             row: dict[str, Any] = {"file": str(segment), **answer.json()}
-            give(row, as_json=as_json, line=_line(row))
+            print_result(row, as_json=as_json, line=_line(row))
         _ask(client, "DELETE", path)
 
 
@@ -124,7 +124,7 @@ def _ask(
 def _line(report: dict[str, Any]) -> str:
     """Describe a response for people."""
     for remark in report["remarks"]:
-        tell(f"  {report['file']}: {remark}")
+        print_note(f"  {report['file']}: {remark}")
     action = report["decision"]["action"] or "no match"
     words = [f"{report['file']}  [{report['at_s']}-{report['until_s']} s]  {action}"]
     for alarm in report["alarms"]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemtide.cli.commands.agent.lookup import about, ask_agent, no_match
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.cli.references import ADDRESSES
 
 if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
@@ -64,13 +64,13 @@ def hash_files(
                 + (f"  {fingerprint.part}" if fingerprint.part else "")
                 for fingerprint in prints.each
             ]
-            give(
+            print_result(
                 row,
                 as_json=as_json,
                 line="\n".join([content.name, *(f"  {line}" for line in lines)]),
             )
             for remark in prints.remarks:
-                tell(f"  {content.name}: {remark}")
+                print_note(f"  {content.name}: {remark}")
     except ContentNameError as error:
         fail(str(error))
 
@@ -122,7 +122,7 @@ def match_files(
             else _look_up(names, against=against, within_bits=within_bits, local=local)
         )
         for row, line in rows:
-            give(row, as_json=as_json, line=line)
+            print_result(row, as_json=as_json, line=line)
     except ContentNameError as error:
         fail(str(error))
 
@@ -145,7 +145,7 @@ def _look_up(
         _put_file(other.name, other.fingerprints, signals)
         places.put(other)
     if not len(signals.library):
-        tell("Nothing to match against: the feeds and files have no fingerprint.")
+        print_note("Nothing to match against: the feeds and files have no fingerprint.")
     for content in read_all(names, options=AnalysisOptions(views=True, local=local)):
         matches = signals.library.match(content.fingerprints, within_bits=within_bits)
         rows = [
@@ -167,10 +167,10 @@ def _look_up(
 def _match_rows(match: "Match", against: str) -> Iterator[dict[str, Any]]:
     """Yield one row for a match, or one for each matching stretch of it."""
     row = {"against": against, "type": match.kind, "part": match.part}
-    if not match.found:
+    if not match.occurrences:
         near = {"distance": match.distance_bits, "confidence": match.confidence}
         yield row | near | {"transform": match.transform}
-    for stretch in match.found:
+    for stretch in match.occurrences:
         yield row | {
             "score": round(stretch.score, 2),
             "confidence": round(stretch.confidence, 4),

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums import CheckAnswer, TriageOutcome
 
 if TYPE_CHECKING:
@@ -56,8 +56,10 @@ def warn(
     }
     from stemtide.protocol.messages.crises import WarningIn
 
-    with asking(hub, key) as client:
-        give_crisis(plain(client.warn_of_crisis(WarningIn.model_validate(body))), as_json=as_json)
+    with open_client(hub, key) as client:
+        print_crisis(
+            to_json(client.warn_of_crisis(WarningIn.model_validate(body))), as_json=as_json
+        )
 
 
 def moment(text: str, *, option: str = "--happened-at") -> str:
@@ -74,12 +76,12 @@ def moment(text: str, *, option: str = "--happened-at") -> str:
 @crisis.command("list")
 def list_crises(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List the crises that your party may see, latest warning first."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_crises())
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_crises())
     if not rows:
-        tell("No crisis. Raise a warning with: stemtide crisis warn NAME --country BE")
+        print_note("No crisis. Raise a warning with: stemtide crisis warn NAME --country BE")
     for row in rows:
-        give_crisis(row, as_json=as_json)
+        print_crisis(row, as_json=as_json)
 
 
 @crisis.command("show")
@@ -87,9 +89,9 @@ def show(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one crisis with its checklist, proposals, review date and similar crises."""
-    with asking(hub, key) as client:
-        row = plain(client.read_crisis(uid=crisis_id))
-    give_crisis(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.read_crisis(uid=crisis_id))
+    print_crisis(row, as_json=as_json)
     if as_json:
         return
     for check in row["checks"]:
@@ -119,9 +121,9 @@ def answer(
     body = {"answer": check_answer, "evidence": evidence}
     from stemtide.protocol.messages.crises import CheckIn
 
-    with asking(hub, key) as client:
-        give_crisis(
-            plain(client.answer_check(CheckIn.model_validate(body), uid=crisis_id, test=test)),
+    with open_client(hub, key) as client:
+        print_crisis(
+            to_json(client.answer_check(CheckIn.model_validate(body), uid=crisis_id, test=test)),
             as_json=as_json,
         )
 
@@ -153,7 +155,7 @@ def triage(
         hub=hub,
         key=key,
     )
-    give_crisis(row, as_json=as_json)
+    print_crisis(row, as_json=as_json)
     if not as_json:
         print(f"  {row['triages'][-1]['explanation']}")
 
@@ -172,7 +174,7 @@ def measure(
     body = {"country": country, "measure": considered, "insufficient": insufficient}
     from stemtide.protocol.messages.crises import MeasureIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.consider_measure(MeasureIn.model_validate(body), uid=crisis_id),
             hub=hub,
@@ -194,7 +196,7 @@ def widen(
     body = {"countries": [code.upper() for code in country]}
     from stemtide.protocol.messages.crises import CountriesIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.widen_crisis(CountriesIn.model_validate(body), uid=crisis_id),
             hub=hub,
@@ -218,7 +220,7 @@ def close(
         fail(f"this closes {crisis_id} for good; add --yes to confirm", code=2)
     from stemtide.protocol.messages.crises import CloseIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.close_crisis(CloseIn(reason=reason), uid=crisis_id),
             hub=hub,
@@ -233,22 +235,22 @@ def clocks(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show the times of a crisis: event, first sighting, warning, activation, signals."""
-    with asking(hub, key) as client:
-        row = plain(client.read_crisis_clocks(uid=crisis_id))
+    with open_client(hub, key) as client:
+        row = to_json(client.read_crisis_clocks(uid=crisis_id))
     lines = [f"{name.removesuffix('_at'):16} {at or '-'}" for name, at in row.items()]
-    give(row, as_json=as_json, line="\n".join(lines))
+    print_result(row, as_json=as_json, line="\n".join(lines))
 
 
 def do(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str) -> dict[str, Any]:
     """Send one request about a crisis and return the response."""
-    with asking(hub, key) as client:
-        row: dict[str, Any] = plain(ask(client))
+    with open_client(hub, key) as client:
+        row: dict[str, Any] = to_json(ask(client))
     return row
 
 
-def give_crisis(row: dict[str, Any], *, as_json: bool) -> None:
+def print_crisis(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one crisis."""
     drill = " EXERCISE" if row["exercise"] else ""
     countries = ",".join(row["countries"])
     line = f"{row['id']}  {row['stage_title']:22} {countries:10} {row['name']}{drill}"
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)

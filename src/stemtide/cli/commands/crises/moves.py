@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.commands.crises.crisis import AsJson, CrisisId, crisis, do, give_crisis, moment
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.commands.crises.crisis import AsJson, CrisisId, crisis, do, moment, print_crisis
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.output import fail
 from stemtide.protocol.enums import NeighbourStatus, ProposalAct
 
@@ -27,7 +27,7 @@ def propose(
     body = {"act": act, "reason": reason}
     from stemtide.protocol.messages.crises import ProposalIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.propose_move(ProposalIn.model_validate(body), uid=crisis_id),
             hub=hub,
@@ -55,7 +55,7 @@ def confirm(
         hub=hub,
         key=key,
     )
-    give_crisis(row, as_json=as_json)
+    print_crisis(row, as_json=as_json)
 
 
 @crisis.command("refuse")
@@ -79,7 +79,7 @@ def refuse(
         hub=hub,
         key=key,
     )
-    give_crisis(row, as_json=as_json)
+    print_crisis(row, as_json=as_json)
 
 
 @crisis.command("withdraw")
@@ -97,13 +97,13 @@ def withdraw(
         hub=hub,
         key=key,
     )
-    give_crisis(row, as_json=as_json)
+    print_crisis(row, as_json=as_json)
 
 
 def _open_proposal(crisis_id: str, *, hub: str, key: str) -> str:
     """Return the id of the only open proposal."""
-    with asking(hub, key) as client:
-        row = plain(client.read_crisis(uid=crisis_id))
+    with open_client(hub, key) as client:
+        row = to_json(client.read_crisis(uid=crisis_id))
     open_ids = [str(proposal["id"]) for proposal in row["proposals"] if proposal["state"] == "open"]
     if len(open_ids) != 1:
         fail(f"{len(open_ids)} proposals are open: name one, from: stemtide crisis show")
@@ -122,7 +122,7 @@ def deescalate(
         hub=hub,
         key=key,
     )
-    give_crisis(row, as_json=as_json)
+    print_crisis(row, as_json=as_json)
 
 
 @crisis.command("resume")
@@ -132,7 +132,7 @@ def resume(
     """Return a de-escalating crisis to live."""
     from stemtide.protocol.messages.crises import ReasonIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.resume_crisis(ReasonIn(reason=reason), uid=crisis_id),
             hub=hub,
@@ -157,7 +157,7 @@ def review(
     body = {"reason": reason, "next_h": next_h}
     from stemtide.protocol.messages.crises import KeepIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.review_crisis(KeepIn.model_validate(body), uid=crisis_id),
             hub=hub,
@@ -180,7 +180,7 @@ def link(
     body = {"crisis": other, "reason": reason}
     from stemtide.protocol.messages.crises import LinkIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.link_crises(LinkIn.model_validate(body), uid=crisis_id),
             hub=hub,
@@ -197,7 +197,7 @@ def unlink(
     """Unlink a crisis that turned out to concern another event."""
     from stemtide.protocol.messages.crises import ReasonIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.unlink_crisis(ReasonIn(reason=reason), uid=crisis_id),
             hub=hub,
@@ -231,7 +231,7 @@ def neighbour(
     }
     from stemtide.protocol.messages.crises import NeighbourIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.mirror_neighbour(NeighbourIn.model_validate(body), uid=crisis_id),
             hub=hub,

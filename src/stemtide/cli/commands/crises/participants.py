@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.commands.crises.crisis import AsJson, CrisisId, crisis, do, give_crisis
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import give
+from stemtide.cli.commands.crises.crisis import AsJson, CrisisId, crisis, do, print_crisis
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import print_result
 from stemtide.protocol.enums import Capacity, PartyKind
 
 MayWhy = Annotated[str, typer.Option("--reason", help="Reason (optional).")]
@@ -31,7 +31,7 @@ def invite(
     body = {"parties": parties or [], "kinds": kind or [], "capacity": capacity}
     from stemtide.protocol.messages.crises import InviteIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.invite_parties(InviteIn.model_validate(body), uid=crisis_id),
             hub=hub,
@@ -52,7 +52,7 @@ def uninvite(
     """Withdraw an invitation that is not answered yet."""
     from stemtide.protocol.messages.crises import PartyIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.uninvite_party(PartyIn(party=party), uid=crisis_id),
             hub=hub,
@@ -67,7 +67,7 @@ def join(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Join a crisis for your party."""
-    give_crisis(
+    print_crisis(
         do(lambda client: client.join_crisis(uid=crisis_id), hub=hub, key=key), as_json=as_json
     )
 
@@ -83,7 +83,7 @@ def decline(
     """Decline an invitation for your party."""
     from stemtide.protocol.messages.crises import DecliningIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.decline_crisis(DecliningIn(reason=reason), uid=crisis_id),
             hub=hub,
@@ -104,7 +104,7 @@ def leave(
     """Leave a crisis for your party."""
     from stemtide.protocol.messages.crises import DecliningIn
 
-    give_crisis(
+    print_crisis(
         do(
             lambda client: client.leave_crisis(DecliningIn(reason=reason), uid=crisis_id),
             hub=hub,
@@ -119,8 +119,8 @@ def participants(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """List participants, open invitations, and parties that declined or left."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_participants(uid=crisis_id))
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_participants(uid=crisis_id))
     for row in rows:
         line = f"{row['state']:10} {row['capacity'] or '':11} {row['party']:24} {row['title']}"
-        give(row, as_json=as_json, line=line)
+        print_result(row, as_json=as_json, line=line)

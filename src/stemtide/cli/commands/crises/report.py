@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums import NoteTopic, ReportAudience
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def timeline(
 ) -> None:
     """Show the timeline of a crisis, oldest first."""
     after = 0
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         while True:
-            page = plain(client.read_timeline(uid=crisis_id, after=after, limit=500, thing=thing))
+            page = to_json(client.read_timeline(uid=crisis_id, after=after, limit=500, thing=thing))
             for row in page["entries"]:
                 who, subject = row["actor"], row["subject"]
                 line = f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {subject}"
-                give(row, as_json=as_json, line=line)
+                print_result(row, as_json=as_json, line=line)
             after = page["next"]
             if not page["more"]:
                 return
@@ -59,7 +59,7 @@ def export(
     forms: dict[str, Literal["json", "pdf"]] = {".json": "json", ".pdf": "pdf"}
     if out.suffix not in forms:
         fail(f"--out {out}: name a .json or a .pdf file", code=2)
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         _save(client.export_timeline(uid=crisis_id, form=forms[out.suffix]), out)
 
 
@@ -68,8 +68,8 @@ def open_report(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Open the post-crisis report, or the next version of a published one."""
-    with asking(hub, key) as client:
-        _tell(plain(client.open_report(uid=crisis_id)), as_json=as_json)
+    with open_client(hub, key) as client:
+        _print_row(to_json(client.open_report(uid=crisis_id)), as_json=as_json)
 
 
 @report.command("show")
@@ -77,9 +77,9 @@ def show(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show the latest report of a crisis, with its sections."""
-    with asking(hub, key) as client:
-        row = plain(client.read_latest_report(uid=crisis_id))
-    _tell(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.read_latest_report(uid=crisis_id))
+    _print_row(row, as_json=as_json)
     for section in [] if as_json else row["sections"]:
         print(f"  {section['name']:12} {len(section['text']):>6} characters  {section['asks']}")
 
@@ -100,9 +100,9 @@ def write(
         fail(f"{text} cannot be read: {error}", code=2)
     from stemtide.protocol.messages.reports import SectionIn
 
-    with asking(hub, key) as client:
-        _tell(
-            plain(
+    with open_client(hub, key) as client:
+        _print_row(
+            to_json(
                 client.write_section(SectionIn.model_validate(body), uid=report_id, name=section)
             ),
             as_json=as_json,
@@ -121,10 +121,10 @@ def note(
     """Add a debrief note."""
     from stemtide.protocol.messages.reports import NoteIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         body = {"topic": topic, "text": text}
-        _tell(
-            plain(client.add_debrief_note(NoteIn.model_validate(body), uid=report_id)),
+        _print_row(
+            to_json(client.add_debrief_note(NoteIn.model_validate(body), uid=report_id)),
             as_json=as_json,
         )
 
@@ -142,10 +142,10 @@ def act(
     """Assign an action, with an owner and a due date."""
     from stemtide.protocol.messages.reports import ActionIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         body = {"text": text, "owner": owner, "due": due.date().isoformat()}
-        _tell(
-            plain(client.add_debrief_action(ActionIn.model_validate(body), uid=report_id)),
+        _print_row(
+            to_json(client.add_debrief_action(ActionIn.model_validate(body), uid=report_id)),
             as_json=as_json,
         )
 
@@ -155,8 +155,8 @@ def agree(
     report_id: ReportId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Agree to a report that another party wrote."""
-    with asking(hub, key) as client:
-        _tell(plain(client.agree_report(uid=report_id)), as_json=as_json)
+    with open_client(hub, key) as client:
+        _print_row(to_json(client.agree_report(uid=report_id)), as_json=as_json)
 
 
 @report.command("publish")
@@ -173,10 +173,10 @@ def publish(
         fail(f"this publishes {report_id} to {audience} for good; add --yes to confirm", code=2)
     from stemtide.protocol.messages.reports import PublishIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         body = {"audience": audience}
-        _tell(
-            plain(client.publish_report(PublishIn.model_validate(body), uid=report_id)),
+        _print_row(
+            to_json(client.publish_report(PublishIn.model_validate(body), uid=report_id)),
             as_json=as_json,
         )
 
@@ -184,7 +184,7 @@ def publish(
 @report.command("print")
 def print_report(report_id: ReportId, out: Out, hub: Hub = DEFAULT_HUB, key: Key = "") -> None:
     """Save a report as a PDF."""
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         _save(client.print_report(uid=report_id), out)
 
 
@@ -209,18 +209,18 @@ def tco(
     if form not in {"pdf", "csv", "json", "lines"}:
         fail(f"--out {out}: name a .pdf, a .csv or a .json file", code=2)
     query: dict[str, Any] = {"year": year, "zone": zone, "exercise": exercise}
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         if out is not None and form == "pdf":
             _save(client.print_yearly_report(**query), out)
             return
         answer = client.read_yearly_report(**query)
-        yearly = plain(answer)
+        yearly = to_json(answer)
     if out is not None and form == "json":
         _save(answer, out)
     elif out is not None:
         _save_csv(yearly, out)
     else:
-        _tell_yearly(yearly, as_json=as_json)
+        _print_yearly(yearly, as_json=as_json)
 
 
 def _save_csv(yearly: dict[str, Any], out: Path) -> None:
@@ -229,10 +229,10 @@ def _save_csv(yearly: dict[str, Any], out: Path) -> None:
     from stemtide.protocol.law.yearly import YearlyReport
 
     out.write_text(yearly_csv(YearlyReport.model_validate(yearly)), "utf-8", newline="")
-    tell(f"{out}: written.")
+    print_note(f"{out}: written.")
 
 
-def _tell_yearly(yearly: dict[str, Any], *, as_json: bool) -> None:
+def _print_yearly(yearly: dict[str, Any], *, as_json: bool) -> None:
     """Print a yearly report, one line per figure, and list missing parts."""
     figures = [(part, figure) for part in yearly["parts"] for figure in part["figures"]]
     for part, figure in figures:
@@ -240,22 +240,22 @@ def _tell_yearly(yearly: dict[str, Any], *, as_json: bool) -> None:
         count = "-" if figure["count"] is None else f"{figure['count']:,}"
         value = "not known" if is_missing else "stated" if figure["kind"] == "words" else count
         line = f"{part['article']:14}  {value:>9}  {figure['title']}"
-        give(figure | {"article": part["article"]}, as_json=as_json, line=line)
+        print_result(figure | {"article": part["article"]}, as_json=as_json, line=line)
         for words in [] if as_json else figure["text"].splitlines():
             print(f"{'':27}{words}")
         for piece in [] if as_json else figure["pieces"]:
             print(f"{'':14}  {piece['count']:>9,}    {piece['title']}")
     if yearly["exercise"]:
-        tell("EXERCISE: only exercises are counted.")
+        print_note("EXERCISE: only exercises are counted.")
     if yearly["is_empty"]:
-        tell(yearly["nothing"])
+        print_note(yearly["nothing"])
     if not yearly["is_over"]:
-        tell(f"The year is not over: counted until {yearly['until']}.")
+        print_note(f"The year is not over: counted until {yearly['until']}.")
     if not yearly["is_whole"]:
-        tell("A draft: enter the missing parts at the desk, under Progress, Yearly report.")
+        print_note("A draft: enter the missing parts at the desk, under Progress, Yearly report.")
     if yearly["due"]:
-        tell(f"To be published before {yearly['due']}.")
-    tell(yearly["caution"])
+        print_note(f"To be published before {yearly['due']}.")
+    print_note(yearly["caution"])
 
 
 def _save(answer: "BaseModel | File", out: Path) -> None:
@@ -264,11 +264,11 @@ def _save(answer: "BaseModel | File", out: Path) -> None:
 
     content = answer.content if isinstance(answer, File) else answer.model_dump_json().encode()
     out.write_bytes(content)
-    tell(f"{out}: {len(content):,} bytes.")
+    print_note(f"{out}: {len(content):,} bytes.")
 
 
-def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one report."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = f"{row['id']}  {row['state']:10} version {row['version']}  {row['crisis_name']}{drill}"
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums import (
     CountryGround,
     LeadBasis,
@@ -35,11 +35,11 @@ def read_log(
     as_json: AsJson = False,
 ) -> None:
     """Show the situation log, oldest first."""
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         while True:
-            page = plain(client.read_log(uid=crisis_id, after=after, limit=500))
+            page = to_json(client.read_log(uid=crisis_id, after=after, limit=500))
             for row in page["messages"]:
-                _tell_message(row, as_json=as_json)
+                _print_message(row, as_json=as_json)
             after = page["next"]
             if not page["more"]:
                 return
@@ -77,9 +77,9 @@ def post(
     }
     from stemtide.protocol.messages.situation import MessageIn
 
-    with asking(hub, key) as client:
-        message = plain(client.post_message(MessageIn.model_validate(body), uid=crisis_id))
-    _tell_message(message, as_json=as_json)
+    with open_client(hub, key) as client:
+        message = to_json(client.post_message(MessageIn.model_validate(body), uid=crisis_id))
+    _print_message(message, as_json=as_json)
 
 
 @situation.command("lines")
@@ -87,9 +87,9 @@ def lines(
     crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """List the public lines; only agreed ones may be used."""
-    with asking(hub, key) as client:
-        for row in plain(client.list_lines(uid=crisis_id)):
-            _tell_line(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        for row in to_json(client.list_lines(uid=crisis_id)):
+            _print_line(row, as_json=as_json)
 
 
 @situation.command("propose")
@@ -108,9 +108,9 @@ def propose(
     body = {"texts": texts, "replaces": replaces or None}
     from stemtide.protocol.messages.situation import LineIn
 
-    with asking(hub, key) as client:
-        row = plain(client.propose_line(LineIn.model_validate(body), uid=crisis_id))
-    _tell_line(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.propose_line(LineIn.model_validate(body), uid=crisis_id))
+    _print_line(row, as_json=as_json)
 
 
 @situation.command("vote")
@@ -125,9 +125,9 @@ def vote(
     """Agree to a public line, or object to it."""
     from stemtide.protocol.messages.situation import VoteIn
 
-    with asking(hub, key) as client:
-        row = plain(client.vote_on_line(VoteIn(vote=word, note=note), uid=line_id))
-    _tell_line(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.vote_on_line(VoteIn(vote=word, note=note), uid=line_id))
+    _print_line(row, as_json=as_json)
 
 
 @lead.command("report")
@@ -172,19 +172,19 @@ def report(
     }
     from stemtide.protocol.messages.situation import LeadIn
 
-    with asking(hub, key) as client:
-        _tell_lead(plain(client.report_lead(LeadIn.model_validate(body))), as_json=as_json)
+    with open_client(hub, key) as client:
+        _print_lead(to_json(client.report_lead(LeadIn.model_validate(body))), as_json=as_json)
 
 
 @lead.command("list")
 def list_leads(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List the leads that your party may see, the gravest open ones first."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_leads())
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_leads())
     if not rows:
-        tell("No lead that your party may see.")
+        print_note("No lead that your party may see.")
     for row in rows:
-        _tell_lead(row, as_json=as_json)
+        _print_lead(row, as_json=as_json)
 
 
 @lead.command("receive")
@@ -192,8 +192,8 @@ def receive(
     lead_id: LeadId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Confirm that your party received a lead."""
-    with asking(hub, key) as client:
-        _tell_lead(plain(client.receive_lead(uid=lead_id)), as_json=as_json)
+    with open_client(hub, key) as client:
+        _print_lead(to_json(client.receive_lead(uid=lead_id)), as_json=as_json)
 
 
 @lead.command("pass")
@@ -207,9 +207,9 @@ def pass_on(
     """Pass a lead on to those who can act."""
     from stemtide.protocol.messages.situation import LeadPassIn
 
-    with asking(hub, key) as client:
-        done = plain(client.pass_on_lead(LeadPassIn(to=to), uid=lead_id))
-    _tell_lead(done, as_json=as_json)
+    with open_client(hub, key) as client:
+        done = to_json(client.pass_on_lead(LeadPassIn(to=to), uid=lead_id))
+    _print_lead(done, as_json=as_json)
 
 
 @lead.command("close")
@@ -223,9 +223,9 @@ def close(
     """Close a lead with its outcome. Its text is erased within 30 days."""
     from stemtide.protocol.messages.situation import LeadCloseIn
 
-    with asking(hub, key) as client:
-        done = plain(client.close_lead(LeadCloseIn(outcome=outcome), uid=lead_id))
-    _tell_lead(done, as_json=as_json)
+    with open_client(hub, key) as client:
+        done = to_json(client.close_lead(LeadCloseIn(outcome=outcome), uid=lead_id))
+    _print_lead(done, as_json=as_json)
 
 
 def search(
@@ -235,37 +235,39 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Search the crises, signals and messages that your party may see."""
-    with asking(hub, key) as client:
-        response = plain(client.search(q=query))
-    tell(f"Recognised as: {response['recognised']}.")
+    with open_client(hub, key) as client:
+        response = to_json(client.search(q=query))
+    print_note(f"Recognised as: {response['recognised']}.")
     if not response["groups"]:
-        tell("No result that your party may see.")
+        print_note("No result that your party may see.")
     for group in response["groups"]:
         for hit in group["found"]:
             near = "" if hit["within_bits"] is None else f" {hit['within_bits']} bits away"
             line = f"{group['kind']:9} {hit['id']}  {hit['title']}{near}"
-            give(hit | {"kind": group["kind"]}, as_json=as_json, line=line)
+            print_result(hit | {"kind": group["kind"]}, as_json=as_json, line=line)
         if group["more"]:
-            tell(f"More results of kind {group['kind']}: see the desk, or page 2 of the API.")
+            print_note(f"More results of kind {group['kind']}: see the desk, or page 2 of the API.")
 
 
-def _tell_message(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_message(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one message."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = (
         f"{row['number']:>5}  {row['id']}  TLP:{row['tlp'].upper()} {row['urgency']} {row['kind']}"
         f"  {row['posted_by']}: {row['text']}{drill}"
     )
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)
 
 
-def _tell_line(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one public line."""
     words = " | ".join(f"{language}: {text}" for language, text in row["texts"].items())
-    give(row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {words}")
+    print_result(row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {words}")
 
 
-def _tell_lead(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_lead(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one lead, without its text."""
     where = f"{row['sent_by']} -> {row['addressed_to']}"
-    give(row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {row['level']:16} {where}")
+    print_result(
+        row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {row['level']:16} {where}"
+    )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.output import fail, tell
+from stemtide.cli.output import fail, print_note
 
 
 def demo(
@@ -34,7 +34,7 @@ def demo(
 
     Prints the address of the board and an account to sign in with. Ctrl-C stops everything.
     """
-    tell("[  0.00 s] Loading the programs of the demo")
+    print_note("[  0.00 s] Loading the programs of the demo")
     from stemtide.exercises.crisis import play
     from stemtide.exercises.hub_only import stand
     from stemtide.exercises.stage import DemoError

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Direction, ExchangeKind, Severity
@@ -99,7 +99,7 @@ def add(
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
     from stemtide.hub.rooms.parties.reads import parties
 
-    with told(InvalidError, ConflictError, NotFoundError):
+    with fail_on(InvalidError, ConflictError, NotFoundError):
         connection = writes.Asked(
             name=name,
             kind=kind,
@@ -129,7 +129,7 @@ def list_exchanges(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     rows = reads.all_exchanges(by=OPERATOR)
     if not rows:
-        tell("No exchange yet. Add one: stemtide exchange add NAME --kind taxii --address …")
+        print_note("No exchange yet. Add one: stemtide exchange add NAME --kind taxii --address …")
     for row in rows:
         _show(row, as_json=as_json)
 
@@ -140,13 +140,13 @@ def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
     _show(row, as_json=as_json)
     if as_json:
         return
     for word, value in row.model_dump(mode="json").items():
-        tell(f"  {word}: {value}")
+        print_note(f"  {word}: {value}")
 
 
 @exchange.command("log")
@@ -155,10 +155,12 @@ def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> N
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         rows = reads.lines(name, by=OPERATOR)
     for row in rows:
-        give(row.model_dump(), as_json=as_json, line=f"{row.at:%Y-%m-%d %H:%M:%S}  {row.words}")
+        print_result(
+            row.model_dump(), as_json=as_json, line=f"{row.at:%Y-%m-%d %H:%M:%S}  {row.words}"
+        )
 
 
 @exchange.command("run")
@@ -169,7 +171,7 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         reads.find(name, by=OPERATOR)
     errands = writes.claim_due(now(), limit=1, name=name)
     if not errands:
@@ -179,7 +181,7 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     runner.close()
     row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
     summary = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items()))
-    give(
+    print_result(
         {"exchange": name, "state": row.state, "counts": counts, "why": row.why},
         as_json=as_json,
         line=f"{name} {row.state}: {summary or 'nothing new'}",
@@ -217,12 +219,14 @@ def remove(
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         if withdraw:
             count = writes.withdraw_all(name, actor=OPERATOR, now=now())
-            tell(f"{count} signals withdrawn.")
+            print_note(f"{count} signals withdrawn.")
         writes.remove(name, actor=OPERATOR, now=now())
-    give({"exchange": name, "state": "removed"}, as_json=as_json, line=f"{name} is removed.")
+    print_result(
+        {"exchange": name, "state": "removed"}, as_json=as_json, line=f"{name} is removed."
+    )
 
 
 def _change(verb: str, name: str, *, data_dir: Path | None, as_json: bool) -> None:
@@ -230,7 +234,7 @@ def _change(verb: str, name: str, *, data_dir: Path | None, as_json: bool) -> No
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 
-    with told(NotFoundError, ConflictError):
+    with fail_on(NotFoundError, ConflictError):
         act = writes.pause if verb == "pause" else writes.resume
         row = act(name, actor=OPERATOR, now=now())
     _show(row, as_json=as_json)
@@ -266,4 +270,4 @@ def _show(row: "ExchangeOut", *, as_json: bool) -> None:
     why = f"  {row.why}" if row.why else ""
     drill = "  EXERCISE" if row.terms.exercise else ""
     line = f"{row.name:20} {row.kind:9} {row.state:8} as {row.party}, {last_run}{why}{drill}"
-    give(row.model_dump(mode="json"), as_json=as_json, line=line)
+    print_result(row.model_dump(mode="json"), as_json=as_json, line=line)

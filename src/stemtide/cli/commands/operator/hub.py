@@ -16,7 +16,7 @@ from stemtide.cli.local_hub import (
     open_hub,
     record_keys,
 )
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
 
@@ -46,13 +46,13 @@ def start(
         note_address(address)
         own = hub_keys().public[0]
         row: dict[str, object] = {"hub": address, "key": str(own), "fingerprint": own.fingerprint}
-        give(row, as_json=as_json, line=f"The hub listens at {address}")
+        print_result(row, as_json=as_json, line=f"The hub listens at {address}")
         if not as_json:
-            tell(f"It signs snapshots with the key {own.fingerprint}")
-            tell("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
+            print_note(f"It signs snapshots with the key {own.fingerprint}")
+            print_note("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
 
     try:
-        with told(SealFileError, SigningKeyError, KeyFileError):
+        with fail_on(SealFileError, SigningKeyError, KeyFileError):
             boot.serve(host, port, ready=ready)
     except OtherKeyError as error:
         fail(str(error), code=2)
@@ -77,12 +77,12 @@ def keys(
     from stemtide.hub.rooms.snapshots.builder import hub_keys
     from stemtide.hub.rooms.snapshots.keys import SigningKeyError
 
-    with told(SigningKeyError):
+    with fail_on(SigningKeyError):
         check_keys("signing")
         public_keys = hub_keys().public
     for public_key in public_keys:
         row: dict[str, object] = {"key": str(public_key), "fingerprint": public_key.fingerprint}
-        give(row, as_json=as_json, line=f"{public_key}  {public_key.fingerprint}")
+        print_result(row, as_json=as_json, line=f"{public_key}  {public_key.fingerprint}")
 
 
 @hub.command("rotate-key")
@@ -106,16 +106,18 @@ def rotate_key(
     path = settings.SIGNING_KEY_FILE
     if not yes:
         fail(f"this changes the keys in {path}; add --yes to confirm", code=2)
-    with told(SigningKeyError, OSError):
+    with fail_on(SigningKeyError, OSError):
         record_keys("signing")
         own = (drop_old_keys(path) if forget_old else add_key(path)).public[0]
         record_keys("signing")
     row: dict[str, object] = {"key": str(own), "fingerprint": own.fingerprint}
-    give(row, as_json=as_json, line=f"{own}  {own.fingerprint}")
+    print_result(row, as_json=as_json, line=f"{own}  {own.fingerprint}")
     if forget_old:
-        tell("Programs that trust only an old key now refuse snapshots of this hub.")
+        print_note("Programs that trust only an old key now refuse snapshots of this hub.")
     else:
-        tell("Give it to all who use snapshots; then: stemtide hub rotate-key --forget-old --yes")
+        print_note(
+            "Give it to all who use snapshots; then: stemtide hub rotate-key --forget-old --yes"
+        )
 
 
 @hub.command("accept-key")
@@ -142,6 +144,6 @@ def accept_key(
             f"data sealed or signed with the old {name} key may be lost; add --yes to confirm",
             code=2,
         )
-    with told(SealFileError, SigningKeyError, KeyFileError, OSError):
+    with fail_on(SealFileError, SigningKeyError, KeyFileError, OSError):
         is_other = host_keys.accept(KeyName(name), by=OPERATOR, now=now())
-    tell(f"The {name} key of this machine is the hub's" + ("." if is_other else " already."))
+    print_note(f"The {name} key of this machine is the hub's" + ("." if is_other else " already."))

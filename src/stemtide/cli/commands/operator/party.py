@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 from stemtide.cli.secrets import new_secret_file
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Duty, PartyKind, Scope
@@ -32,11 +32,11 @@ def add_party(
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import parties as writes
 
-    with told(InvalidError, ConflictError):
+    with fail_on(InvalidError, ConflictError):
         added = writes.add_party(
             name, title=title or name, kind=kind, country=country, actor=OPERATOR, now=now()
         )
-    give(
+    print_result(
         {
             "party": added.name,
             "kind": added.kind,
@@ -56,9 +56,9 @@ def list_parties(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     rows = reads.all_parties(by=OPERATOR)
     if not rows:
-        tell("No party yet. Add one: stemtide party add NAME --kind authority")
+        print_note("No party yet. Add one: stemtide party add NAME --kind authority")
     for row in rows:
-        give(
+        print_result(
             {"party": row.name, "kind": row.kind, "title": row.title, "country": row.country},
             as_json=as_json,
             line=f"{row.name:30} {row.kind:10} {row.country:2} {row.title}",
@@ -83,7 +83,7 @@ def add_contact(
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
 
-    with told(InvalidError, NotFoundError):
+    with fail_on(InvalidError, NotFoundError):
         writes_contacts.add_contact_point(
             reads.party_named(name, by=OPERATOR),
             channel=channel,
@@ -95,7 +95,7 @@ def add_contact(
             now=now(),
         )
     row = {"party": name, "channel": channel, "address": address, "is_24_7": always}
-    give(row, as_json=as_json, line=f"{name} is reached by {channel}: {address}")
+    print_result(row, as_json=as_json, line=f"{name} is reached by {channel}: {address}")
 
 
 @party.command("contacts")
@@ -106,13 +106,13 @@ def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     rows = reads_contacts.all_contact_points(by=OPERATOR)
     if not rows:
-        tell(
+        print_note(
             "No contact point yet. Add one: stemtide party contact NAME --channel mail --address …"
         )
     for row in rows:
         languages = ",".join(row.languages)
         hours = "24/7" if row.is_24_7 else ""
-        give(
+        print_result(
             {
                 "party": row.party.name,
                 "channel": row.channel,
@@ -142,11 +142,11 @@ def name_competent(
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import competences as writes
 
-    with told(InvalidError, ConflictError, NotFoundError):
+    with fail_on(InvalidError, ConflictError, NotFoundError):
         authority = reads.party_named(name, by=OPERATOR)
         change = writes.end_competence if end else writes.name_competent
         competence = change(authority, duty, actor=OPERATOR, now=now())
-    give(
+    print_result(
         {
             "party": name,
             "duty": duty,
@@ -166,9 +166,9 @@ def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     rows = reads_competences.whole_register(by=OPERATOR)
     if not rows:
-        tell("No competent authority yet. Add one: stemtide party competent NAME --for issue")
+        print_note("No competent authority yet. Add one: stemtide party competent NAME --for issue")
     for row in rows:
-        give(
+        print_result(
             {
                 "party": row.party,
                 "country": row.country,
@@ -214,7 +214,7 @@ def new_key(
     }
     scopes = scope or [candidate for candidate in Scope if candidate not in apart]
     refusals = (InvalidError, ConflictError, NotFoundError)
-    with new_secret_file(out) as file, told(*refusals):
+    with new_secret_file(out) as file, fail_on(*refusals):
         created, text = writes.new_key(
             name,
             party=reads.party_named(party_name, by=OPERATOR),
@@ -226,8 +226,10 @@ def new_key(
         file.write(f"{text}\n")
     row: dict[str, object] = {"prefix": created.prefix, "party": party_name, "scopes": scopes}
     place: dict[str, object] = {"file": str(out)} if out else {"key": text}
-    give(place | row, as_json=as_json, line=f"The key is in {out}" if out else text)
-    tell(f"It is stored nowhere else. Revoke it with: stemtide key revoke {created.prefix} --yes")
+    print_result(place | row, as_json=as_json, line=f"The key is in {out}" if out else text)
+    print_note(
+        f"It is stored nowhere else. Revoke it with: stemtide key revoke {created.prefix} --yes"
+    )
 
 
 @key.command("list")
@@ -238,10 +240,10 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
     rows = reads.all_keys(by=OPERATOR)
     if not rows:
-        tell("No key yet. Create one: stemtide key new --party NAME")
+        print_note("No key yet. Create one: stemtide key new --party NAME")
     for row in rows:
         state = "revoked" if row.revoked_at else "live"
-        give(
+        print_result(
             {
                 "prefix": row.prefix,
                 "party": row.party.name,
@@ -271,9 +273,9 @@ def revoke_key(
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import parties as writes
 
-    with told(NotFoundError, ConflictError):
+    with fail_on(NotFoundError, ConflictError):
         revoked = writes.revoke_key(prefix, actor=OPERATOR, now=now())
-    give(
+    print_result(
         {"prefix": revoked.prefix, "revoked_at": revoked.revoked_at},
         as_json=as_json,
         line=f"{revoked.prefix} is revoked.",

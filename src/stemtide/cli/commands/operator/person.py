@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub, running_address
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Role
 
@@ -48,14 +48,14 @@ def add_person(
     """Add a person to the desk and print a link to set their password."""
     password = ""
     if password_file:
-        with told(OSError):
+        with fail_on(OSError):
             password = password_file.read_text("utf-8").strip()
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import parties as writes, people as writes_people
 
     link = ""
-    with told(InvalidError, ConflictError, NotFoundError):
+    with fail_on(InvalidError, ConflictError, NotFoundError):
         party = reads.party_named(party_name, by=OPERATOR)
         if password_file:
             account = writes.add_person(
@@ -67,13 +67,15 @@ def add_person(
             )
             link = _link(address, secret)
     row: dict[str, object] = {"email": account.email, "party": party.name, "role": account.role}
-    give(
+    print_result(
         row | ({"link": link} if link else {}),
         as_json=as_json,
         line=link or f"{account.email} may sign in for {party.title} as {account.role}.",
     )
     if link:
-        tell(f"Give this link to {account.email}: it sets a password once, within three days.")
+        print_note(
+            f"Give this link to {account.email}: it sets a password once, within three days."
+        )
 
 
 @person.command("invite")
@@ -84,12 +86,12 @@ def invite_person(
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
-    with told(ConflictError, NotFoundError):
+    with fail_on(ConflictError, NotFoundError):
         account, by = _account_and_actor(email)
         _, secret = writes_people.invite_again(account.pk, by=by, now=now())
     link = _link(address, secret)
-    give({"email": account.email, "link": link}, as_json=as_json, line=link)
-    tell(f"Give this link to {account.email}: it sets a password once, within three days.")
+    print_result({"email": account.email, "link": link}, as_json=as_json, line=link)
+    print_note(f"Give this link to {account.email}: it sets a password once, within three days.")
 
 
 @person.command("list")
@@ -104,12 +106,12 @@ def list_people(
 
     from stemtide.hub.rooms.parties.reads import parties as reads, people as reads_people
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         by = _as_administrator(reads.party_named(party_name, by=OPERATOR))
     for row in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now()):
         state = "active" if row.is_active else "deactivated"
         state = "locked" if row.is_active and row.is_locked else state
-        give(
+        print_result(
             {
                 "number": row.number,
                 "email": row.email,
@@ -134,10 +136,10 @@ def change_role(
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         account, by = _account_and_actor(email)
         writes_people.change_role(account.pk, role=role, by=by, now=now())
-    tell(f"{account.email} is {role.replace('_', ' ')} from now on.")
+    print_note(f"{account.email} is {role.replace('_', ' ')} from now on.")
 
 
 @person.command("deactivate")
@@ -146,10 +148,10 @@ def deactivate_person(email: Email, data_dir: DataDir = None) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
-    with told(NotFoundError, ConflictError):
+    with fail_on(NotFoundError, ConflictError):
         account, by = _account_and_actor(email)
         writes_people.deactivate_person(account.pk, by=by, now=now())
-    tell(f"{account.email} is deactivated.")
+    print_note(f"{account.email} is deactivated.")
 
 
 @person.command("reactivate")
@@ -158,10 +160,10 @@ def reactivate_person(email: Email, data_dir: DataDir = None) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
-    with told(NotFoundError, ConflictError):
+    with fail_on(NotFoundError, ConflictError):
         account, by = _account_and_actor(email)
         writes_people.reactivate_person(account.pk, by=by, now=now())
-    tell(f"{account.email} may sign in again.")
+    print_note(f"{account.email} may sign in again.")
 
 
 @person.command("sign-out")
@@ -170,10 +172,10 @@ def sign_out(email: Email, data_dir: DataDir = None) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         account, by = _account_and_actor(email)
         writes_people.end_sittings(account.pk, by=by, now=now())
-    tell(f"{account.email} is signed out everywhere.")
+    print_note(f"{account.email} is signed out everywhere.")
 
 
 @person.command("unlock")
@@ -182,10 +184,10 @@ def unlock_person(email: Email, data_dir: DataDir = None) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import locks as writes_locks
 
-    with told(NotFoundError, ConflictError):
+    with fail_on(NotFoundError, ConflictError):
         account, by = _account_and_actor(email)
         writes_locks.unlock_person(account.pk, by=by, now=now())
-    tell(f"{account.email} can sign in with their password again.")
+    print_note(f"{account.email} can sign in with their password again.")
 
 
 @person.command("factors")
@@ -200,10 +202,10 @@ def remove_factors(
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
-    with told(NotFoundError):
+    with fail_on(NotFoundError):
         account, by = _account_and_actor(email)
         writes_people.remove_factors(account.pk, by=by, now=now())
-    tell(f"{account.email} sets up new ones at the next sign-in.")
+    print_note(f"{account.email} sets up new ones at the next sign-in.")
 
 
 @person.command("erase")
@@ -218,10 +220,10 @@ def erase_person(
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.writes import people as writes_people
 
-    with told(NotFoundError, ConflictError):
+    with fail_on(NotFoundError, ConflictError):
         account, by = _account_and_actor(email)
         writes_people.erase_person(account.pk, by=by, now=now())
-    tell("Erased.")
+    print_note("Erased.")
 
 
 def _account_and_actor(email: str) -> tuple["Someone", "Actor"]:
@@ -246,7 +248,7 @@ def _link(address: str, secret: str) -> str:
     """Return an invitation link, or only its path if the hub's address is not known."""
     address = address or running_address()
     if not address:
-        tell(
+        print_note(
             "No hub runs on this folder, and STEMTIDE_ADDRESS is not set: put your hub's address"
             " before this path."
         )

@@ -13,9 +13,9 @@ from stemtide.cli.commands.orders.order import (
     OrderId,
     fields_of,
     order,
-    tell_order,
+    print_order,
 )
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.output import fail
 from stemtide.protocol.enums.orders import AccessPurpose, Measure, ReviewKind, ScrutinyBasis
 
@@ -336,6 +336,6 @@ def _answer(
 
 def _do(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str, as_json: bool) -> None:
     """Send one request about an order, and print the order."""
-    with asking(hub, key) as client:
-        row = plain(ask(client))
-    tell_order(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(ask(client))
+    print_order(row, as_json=as_json)

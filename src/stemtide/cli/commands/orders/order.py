@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums.orders import EmergencyGround, OrderState, Side
 from stemtide.protocol.enums.referrals import ContentType
 
@@ -50,10 +50,10 @@ def inform(
     body = {"to": provider, "text": text, "exercise": exercise}
     from stemtide.protocol.messages.orders import InformIn
 
-    with asking(hub, key) as client:
-        row = plain(client.inform_provider(InformIn.model_validate(body)))
+    with open_client(hub, key) as client:
+        row = to_json(client.inform_provider(InformIn.model_validate(body)))
     line = f"{row['to']} is informed. A first order may be issued from {row['order_from']} on."
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)
 
 
 @order.command("draft")
@@ -95,10 +95,10 @@ def draft(
     }
     from stemtide.protocol.messages.orders import OrderIn
 
-    with asking(hub, key) as client:
-        row = plain(client.draft_order(OrderIn.model_validate(body)))
-    tell_order(row, as_json=as_json)
-    tell(f"See what is missing with: stemtide order lint {row['id']}")
+    with open_client(hub, key) as client:
+        row = to_json(client.draft_order(OrderIn.model_validate(body)))
+    print_order(row, as_json=as_json)
+    print_note(f"See what is missing with: stemtide order lint {row['id']}")
 
 
 @order.command("change")
@@ -133,21 +133,23 @@ def change(
     sent = {name: value for name, value in body.items() if value is not None}
     from stemtide.protocol.messages.orders import DraftIn
 
-    with asking(hub, key) as client:
-        row = plain(client.change_order(DraftIn.model_validate(sent), uid=order_id))
-    tell_order(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.change_order(DraftIn.model_validate(sent), uid=order_id))
+    print_order(row, as_json=as_json)
 
 
 @order.command("lint")
 def lint(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """Check a draft for missing or contradictory fields. Exits with 1 if it cannot be issued."""
-    with asking(hub, key) as client:
-        problems = plain(client.lint_order(uid=order_id))
+    with open_client(hub, key) as client:
+        problems = to_json(client.lint_order(uid=order_id))
     if not problems:
-        tell("Nothing is missing: the order can be issued.")
+        print_note("Nothing is missing: the order can be issued.")
     for problem in problems:
         word = "error" if problem["is_error"] else "warning"
-        give(problem, as_json=as_json, line=f"{word:8} {problem['field']}: {problem['message']}")
+        print_result(
+            problem, as_json=as_json, line=f"{word:8} {problem['field']}: {problem['message']}"
+        )
     if any(problem["is_error"] for problem in problems):
         raise typer.Exit(1)
 
@@ -165,9 +167,9 @@ def issue(
         fail(
             f"this issues order {order_id}, which binds its addressee; add --yes to confirm", code=2
         )
-    with asking(hub, key) as client:
-        row = plain(client.issue_order(uid=order_id))
-    tell_order(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.issue_order(uid=order_id))
+    print_order(row, as_json=as_json)
 
 
 @order.command("discard")
@@ -181,8 +183,8 @@ def discard(
     """Discard a draft and erase its content."""
     if not yes:
         fail(f"this erases the content of draft {order_id}; add --yes to confirm", code=2)
-    with asking(hub, key) as client:
-        tell_order(plain(client.discard_order(uid=order_id)), as_json=as_json)
+    with open_client(hub, key) as client:
+        print_order(to_json(client.discard_order(uid=order_id)), as_json=as_json)
 
 
 @order.command("list")
@@ -197,24 +199,24 @@ def list_orders(
     """List orders, pending ones first. This does not count as receipt."""
     if side and side not in SIDES:
         fail(f"--side is {side!r}: write one of {', '.join(SIDES)}", code=2)
-    with asking(hub, key) as client:
-        rows = plain(
+    with open_client(hub, key) as client:
+        rows = to_json(
             client.list_orders(
                 side=Side(side) if side else None, state=state, open=True if only_open else None
             )
         )
     if not rows:
-        tell("No removal order that your party may see.")
+        print_note("No removal order that your party may see.")
     for row in rows:
-        tell_order(row, as_json=as_json)
+        print_order(row, as_json=as_json)
 
 
 @order.command("show")
 def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """Show one order with its form. For the addressee, this counts as receipt."""
-    with asking(hub, key) as client:
-        row = plain(client.read_order(uid=order_id))
-    tell_order(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.read_order(uid=order_id))
+    print_order(row, as_json=as_json)
     if as_json:
         return
     from stemtide.protocol.law.forms import form
@@ -227,7 +229,7 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
     for receipt in row["receipts"]:
         print(f"  received by {receipt['via']} at {receipt['at']}")
     if row["moves"]:
-        tell(f"You may: {', '.join(row['moves'])}.")
+        print_note(f"You may: {', '.join(row['moves'])}.")
 
 
 @order.command("history")
@@ -235,10 +237,10 @@ def history(
     order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show the ledger entries of an order, oldest first."""
-    with asking(hub, key) as client:
-        for row in plain(client.read_order_history(uid=order_id)):
+    with open_client(hub, key) as client:
+        for row in to_json(client.read_order_history(uid=order_id)):
             line = f"{row['number']:>6}  {row['recorded_at']}  {row['actor']:30} {row['kind']}"
-            give(row, as_json=as_json, line=line)
+            print_result(row, as_json=as_json, line=line)
 
 
 @order.command("standing")
@@ -250,10 +252,10 @@ def standing(
     as_json: AsJson = False,
 ) -> None:
     """Show who has an order in effect for a URL, before you issue your own."""
-    with asking(hub, key) as client:
-        row = plain(client.read_order_standing(url=url, exercise=exercise))
+    with open_client(hub, key) as client:
+        row = to_json(client.read_order_standing(url=url, exercise=exercise))
     who = ", ".join(row["parties"])
-    give(row, as_json=as_json, line=f"ordered by {who}" if who else "no order in effect")
+    print_result(row, as_json=as_json, line=f"ordered by {who}" if who else "no order in effect")
 
 
 def fields_of(name: str, file: Path | None, assignments: list[str] | None) -> dict[str, Any]:
@@ -267,14 +269,14 @@ def fields_of(name: str, file: Path | None, assignments: list[str] | None) -> di
     return fields
 
 
-def tell_order(row: dict[str, Any], *, as_json: bool) -> None:
+def print_order(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one order on one line."""
     drill = " EXERCISE" if row["exercise"] else ""
     due = f" due {row['due_at']}" if row["due_at"] else ""
     late = " MISSED" if row["missed_at"] else ""
     name = row["reference"] or "draft"
     line = f"{row['id']}  {name:14} {row['state']:10} {row['issued_by']} -> {row['addressee']}"
-    give(row, as_json=as_json, line=f"{line}{due}{late}{drill}")
+    print_result(row, as_json=as_json, line=f"{line}{due}{late}{drill}")
 
 
 def _annex_1(

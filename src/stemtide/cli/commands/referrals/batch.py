@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemtide.cli.commands.referrals.referral import AsJson, Exercise, Provider, referral
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums.referrals import ContentType, RowOutcome
 
 if TYPE_CHECKING:
@@ -83,10 +83,12 @@ def batch(
         )
     from stemtide.protocol.messages.batches import CheckRowsIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         if dry_run:
             message = {"rows": [row.model_dump() for row in rows], "again": again}
-            outcomes = plain(client.check_rows(CheckRowsIn.model_validate(message | facts)))["rows"]
+            outcomes = to_json(client.check_rows(CheckRowsIn.model_validate(message | facts)))[
+                "rows"
+            ]
         else:
             outcomes = list(_send(client, rows, facts | {"name": name}, again=again))
     _print_outcomes(outcomes, out=out, as_json=as_json, dry_run=dry_run)
@@ -98,12 +100,12 @@ def _send(
     """Send the rows in parts, and show progress."""
     from stemtide.protocol.messages.batches import BatchIn, RowsIn
 
-    opened = plain(client.open_batch(BatchIn.model_validate(batch)))
+    opened = to_json(client.open_batch(BatchIn.model_validate(batch)))
     with typer.progressbar(length=len(rows), label="Referring", file=sys.stderr) as bar:
         for first in range(0, len(rows), AT_ONCE):
             part = rows[first : first + AT_ONCE]
             message = {"rows": [row.model_dump() for row in part], "again": again}
-            done = plain(client.add_rows(RowsIn.model_validate(message), uid=opened["id"]))
+            done = to_json(client.add_rows(RowsIn.model_validate(message), uid=opened["id"]))
             bar.update(len(part))
             yield from done["rows"]
 
@@ -117,13 +119,13 @@ def _print_outcomes(
 
     for row in outcomes:
         line = f"{row['number']:>6}  {row['outcome']:18} {row['reference']:14} {row['url']}"
-        give(row, as_json=as_json, line=f"{line}  {row['message']}".rstrip())
+        print_result(row, as_json=as_json, line=f"{line}  {row['message']}".rstrip())
     if out is not None:
         out.write_text(write_rows(BatchRowOut.model_validate(row) for row in outcomes), "utf-8")
-        tell(f"The outcomes are in {out}.")
+        print_note(f"The outcomes are in {out}.")
     counts = Counter(str(row["outcome"]) for row in outcomes)
     summary = ", ".join(f"{count} {word.replace('_', ' ')}" for word, count in counts.most_common())
-    tell(f"{len(outcomes)} rows: {summary}." + (" Nothing was sent." if dry_run else ""))
+    print_note(f"{len(outcomes)} rows: {summary}." + (" Nothing was sent." if dry_run else ""))
     if set(counts) & _WRONG:
         raise typer.Exit(1)
 
@@ -131,17 +133,17 @@ def _print_outcomes(
 @referral.command("batches")
 def list_batches(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List your party's batches, latest first."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_batches())
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_batches())
     if not rows:
-        tell("No batch that your party may see.")
+        print_note("No batch that your party may see.")
     for row in rows:
         outcomes = ", ".join(f"{count} {word}" for word, count in row["outcomes"].items())
         drill = " EXERCISE" if row["exercise"] else ""
         line = (
             f"{row['id']}  {row['opened_at']}  {row['name']}: {row['rows']} rows, {outcomes}{drill}"
         )
-        give(row, as_json=as_json, line=line)
+        print_result(row, as_json=as_json, line=line)
 
 
 @referral.command("rows")
@@ -155,9 +157,9 @@ def list_rows(
     """List the rows of a batch with their outcomes."""
     outcomes: list[dict[str, Any]] = []
     after = 0
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         while True:
-            page = plain(client.read_rows(uid=batch_id, after=after))
+            page = to_json(client.read_rows(uid=batch_id, after=after))
             outcomes += page["rows"]
             if not page["more"]:
                 break

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import print_note, print_result
 from stemtide.protocol.enums.complaints import (
     ComplaintBasis,
     ComplaintFinding,
@@ -67,10 +67,10 @@ def make_link(
     )
     from stemtide.protocol.messages.complaints import ComplaintLinkIn
 
-    with asking(hub, key) as client:
-        link = plain(client.make_complaint_link(ComplaintLinkIn.model_validate(body)))
-    give(link, as_json=as_json, line=link["link"])
-    tell(f"It is valid until {link['expires_at']}.")
+    with open_client(hub, key) as client:
+        link = to_json(client.make_complaint_link(ComplaintLinkIn.model_validate(body)))
+    print_result(link, as_json=as_json, line=link["link"])
+    print_note(f"It is valid until {link['expires_at']}.")
 
 
 @complaint.command("file")
@@ -104,10 +104,12 @@ def file(
     )
     from stemtide.protocol.messages.complaints import ComplaintIn
 
-    with asking(hub, key) as client:
-        response = plain(client.file_complaint(ComplaintIn.model_validate(body)))
+    with open_client(hub, key) as client:
+        response = to_json(client.file_complaint(ComplaintIn.model_validate(body)))
     row = response["complaint"]
-    give(response, as_json=as_json, line=f"{row['id']}  {row['number']}  code {response['code']}")
+    print_result(
+        response, as_json=as_json, line=f"{row['id']}  {row['number']}  code {response['code']}"
+    )
 
 
 @complaint.command("list")
@@ -118,12 +120,12 @@ def list_complaints(
     as_json: AsJson = False,
 ) -> None:
     """List complaints about your decisions, open ones first."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_complaints(open=True if waiting else None))
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_complaints(open=True if waiting else None))
     if not rows:
-        tell("No complaint.")
+        print_note("No complaint.")
     for row in rows:
-        _tell(row, as_json=as_json)
+        _print_row(row, as_json=as_json)
 
 
 @complaint.command("show")
@@ -131,11 +133,11 @@ def show(
     complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one complaint with its text."""
-    with asking(hub, key) as client:
-        row = plain(client.read_complaint(uid=complaint_id))
-    _tell(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.read_complaint(uid=complaint_id))
+    _print_row(row, as_json=as_json)
     if not as_json:
-        give(row, as_json=False, line=row["text"] or "Its text was erased.")
+        print_result(row, as_json=False, line=row["text"] or "Its text was erased.")
 
 
 @complaint.command("take")
@@ -149,10 +151,10 @@ def take(
     """Set the reviewer of a complaint."""
     from stemtide.protocol.messages.complaints import ComplaintTakeIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         body = {"reviewed_by": reviewer}
-        _tell(
-            plain(client.take_complaint(ComplaintTakeIn.model_validate(body), uid=complaint_id)),
+        _print_row(
+            to_json(client.take_complaint(ComplaintTakeIn.model_validate(body), uid=complaint_id)),
             as_json=as_json,
         )
 
@@ -184,11 +186,11 @@ def uphold(
     }
     from stemtide.protocol.messages.complaints import ComplaintOutcomeIn
 
-    with asking(hub, key) as client:
-        done = plain(
+    with open_client(hub, key) as client:
+        done = to_json(
             client.decide_complaint(ComplaintOutcomeIn.model_validate(body), uid=complaint_id)
         )
-    _tell(done, as_json=as_json)
+    _print_row(done, as_json=as_json)
 
 
 @complaint.command("reject")
@@ -211,11 +213,11 @@ def reject(
     }
     from stemtide.protocol.messages.complaints import ComplaintOutcomeIn
 
-    with asking(hub, key) as client:
-        done = plain(
+    with open_client(hub, key) as client:
+        done = to_json(
             client.decide_complaint(ComplaintOutcomeIn.model_validate(body), uid=complaint_id)
         )
-    _tell(done, as_json=as_json)
+    _print_row(done, as_json=as_json)
 
 
 @complaint.command("accept")
@@ -223,20 +225,20 @@ def accept(
     complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Accept the reason why a signal was kept, and withdraw your dispute."""
-    with asking(hub, key) as client:
-        done = plain(client.accept_answer(uid=complaint_id))
-    _tell(done, as_json=as_json)
+    with open_client(hub, key) as client:
+        done = to_json(client.accept_answer(uid=complaint_id))
+    _print_row(done, as_json=as_json)
 
 
 @complaint.command("asked")
 def asked(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """List redress requests to your party from decided complaints."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_redress())
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_redress())
     if not rows:
-        tell("No redress request to your party.")
+        print_note("No redress request to your party.")
     for row in rows:
-        _tell_asked(row, as_json=as_json)
+        _print_request(row, as_json=as_json)
 
 
 @complaint.command("keep")
@@ -250,10 +252,10 @@ def keep(
     """Refuse a redress request: keep the signal, referral or order, and give the reason."""
     from stemtide.protocol.messages.complaints import RedressIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         body = {"keep": True, "reason": reason}
-        done = plain(client.answer_redress(RedressIn.model_validate(body), uid=asked_id))
-    _tell_asked(done, as_json=as_json)
+        done = to_json(client.answer_redress(RedressIn.model_validate(body), uid=asked_id))
+    _print_request(done, as_json=as_json)
 
 
 @complaint.command("grant")
@@ -263,12 +265,12 @@ def grant(
     """Grant a redress request: withdraw the item, so that every agent undoes its actions."""
     from stemtide.protocol.messages.complaints import RedressIn
 
-    with asking(hub, key) as client:
-        done = plain(client.answer_redress(RedressIn(keep=False), uid=asked_id))
-    _tell_asked(done, as_json=as_json)
+    with open_client(hub, key) as client:
+        done = to_json(client.answer_redress(RedressIn(keep=False), uid=asked_id))
+    _print_request(done, as_json=as_json)
 
 
-def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one complaint, without its text."""
     drill = " EXERCISE" if row["exercise"] else ""
     measure = f"{row['measure']} because of {row['basis']}"
@@ -276,13 +278,13 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
         f"{row['id']}  {row['number']}  {row['state']:10} due {row['due_at']}"
         f"  {row['reference']}: {measure}{drill}"
     )
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)
 
 
-def _tell_asked(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_request(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one redress request."""
     line = (
         f"{row['id']}  {row['state']:10} {row['basis']} {row['ground']}"
         f"  {row['provider']}: {row['note']}"
     )
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)

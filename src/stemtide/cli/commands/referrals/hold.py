@@ -7,8 +7,8 @@ import typer
 
 from stemtide.cli.commands.referrals.referral import AsJson, Exercise
 from stemtide.cli.commands.signals.signal import end_of
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import print_note, print_result
 from stemtide.protocol.enums.referrals import HoldReason
 
 hold = typer.Typer(
@@ -46,8 +46,8 @@ def place(
     }
     from stemtide.protocol.messages.holds import HoldIn
 
-    with asking(hub, key) as client:
-        _tell(plain(client.place_hold(HoldIn.model_validate(body))), as_json=as_json)
+    with open_client(hub, key) as client:
+        _print_row(to_json(client.place_hold(HoldIn.model_validate(body))), as_json=as_json)
 
 
 @hold.command("list")
@@ -58,12 +58,12 @@ def list_holds(
     as_json: AsJson = False,
 ) -> None:
     """List your party's holds, the next to end first."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_holds(open=None if all_ else True))
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_holds(open=None if all_ else True))
     if not rows:
-        tell("No hold that your party may see.")
+        print_note("No hold that your party may see.")
     for row in rows:
-        _tell(row, as_json=as_json)
+        _print_row(row, as_json=as_json)
 
 
 @hold.command("extend")
@@ -73,25 +73,25 @@ def extend(
     """Extend a hold."""
     from stemtide.protocol.messages.holds import ExtendIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         body = {"until": end_of(until)}
-        _tell(
-            plain(client.extend_hold(ExtendIn.model_validate(body), uid=hold_id)), as_json=as_json
+        _print_row(
+            to_json(client.extend_hold(ExtendIn.model_validate(body), uid=hold_id)), as_json=as_json
         )
 
 
 @hold.command("lift")
 def lift(hold_id: HoldId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
     """End a hold early and notify the senders of referrals that waited for it."""
-    with asking(hub, key) as client:
-        _tell(plain(client.lift_hold(uid=hold_id)), as_json=as_json)
+    with open_client(hub, key) as client:
+        _print_row(to_json(client.lift_hold(uid=hold_id)), as_json=as_json)
 
 
-def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one hold."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = (
         f"{row['id']}  {row['reference']:14} {row['state']:8} until {row['until']}  {row['reason']}"
         f"  {row['holder']}: {row['met']} waiting, {row['overridden']} sent over it{drill}"
     )
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import print_note, print_result
 from stemtide.protocol.enums.rechecks import Verdict
 
 recheck = typer.Typer(no_args_is_help=True, help="Whether removed content is gone.")
@@ -28,8 +28,8 @@ def list_rechecks(
     as_json: AsJson = False,
 ) -> None:
     """List re-checks of referrals and orders that your party sent or received, latest first."""
-    with asking(hub, key) as client:
-        rows = plain(
+    with open_client(hub, key) as client:
+        rows = to_json(
             client.list_rechecks(
                 referral=referral or None,
                 order=order or None,
@@ -38,9 +38,9 @@ def list_rechecks(
             )
         )
     if not rows:
-        tell("No re-check that your party may see.")
+        print_note("No re-check that your party may see.")
     for row in rows:
-        _tell(row, as_json=as_json)
+        _print_row(row, as_json=as_json)
 
 
 @recheck.command("show")
@@ -48,15 +48,15 @@ def show(
     recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one re-check with every visit."""
-    with asking(hub, key) as client:
-        row = plain(client.read_recheck(uid=recheck_id))
-    _tell(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.read_recheck(uid=recheck_id))
+    _print_row(row, as_json=as_json)
     if as_json:
         return
     for visit in row["visits"]:
         status = visit["status"] or "-"
         requested = f"  asked by {visit['asked_by']}" if visit["asked_by"] else ""
-        tell(
+        print_note(
             f"  {visit['at']}  {visit['verdict']:7} {visit['reason']} (status {status}){requested}"
         )
 
@@ -66,12 +66,12 @@ def visit(
     recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Request a visit to the address now. It follows within seconds, as the host's pace allows."""
-    with asking(hub, key) as client:
-        row = plain(client.ask_for_visit(uid=recheck_id))
-    _tell(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.ask_for_visit(uid=recheck_id))
+    _print_row(row, as_json=as_json)
 
 
-def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one re-check."""
     drill = " EXERCISE" if row["exercise"] else ""
     back = " CAME BACK" if row["returned_at"] else ""
@@ -79,4 +79,4 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
     why = f" ({row['reason']})" if row["reason"] else ""
     which = f"{row['id']}  {row['kind']:8} {row['reference']}"
     line = f"{which}  {verdict}{why}{back}  {row['url']}{drill}"
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)

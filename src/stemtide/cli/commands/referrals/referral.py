@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums.referrals import (
     Answer,
     ContentType,
@@ -49,16 +49,16 @@ def search(
     body = {"url": url, "provider": provider, "signals": signal or [], "exercise": exercise}
     from stemtide.protocol.messages.referrals import SearchIn
 
-    with asking(hub, key) as client:
-        report = plain(client.search_before_sending(SearchIn.model_validate(body)))
+    with open_client(hub, key) as client:
+        report = to_json(client.search_before_sending(SearchIn.model_validate(body)))
     for finding in report["findings"]:
         until = f" until {finding['until']}" if finding["until"] else ""
         line = (
             f"{finding['kind']:9} {'open' if finding['is_open'] else 'answered':9}"
             f" {finding['party']} {finding['reference']}{until}  {finding['contact']}"
         )
-        give(finding, as_json=as_json, line=line)
-    tell(_summary(report))
+        print_result(finding, as_json=as_json, line=line)
+    print_note(_summary(report))
 
 
 def _summary(report: dict[str, Any]) -> str:
@@ -117,14 +117,14 @@ def assess(
         "exercise": exercise,
     }
     if dry_run:
-        give(body, as_json=True, line="")
-        tell("Nothing was sent.")
+        print_result(body, as_json=True, line="")
+        print_note("Nothing was sent.")
         return
     from stemtide.protocol.messages.referrals import AssessIn
 
-    with asking(hub, key) as client:
-        row = plain(client.refer(AssessIn.model_validate(body), send=send, despite=despite))
-    tell_referral(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.refer(AssessIn.model_validate(body), send=send, despite=despite))
+    print_referral(row, as_json=as_json)
 
 
 @referral.command("send")
@@ -309,9 +309,9 @@ def list_referrals(
 ) -> None:
     """List the referrals that your party sent or received, oldest first."""
     after = count = 0
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         while True:
-            page = plain(
+            page = to_json(
                 client.list_referrals(
                     state=state,
                     provider=provider,
@@ -323,13 +323,13 @@ def list_referrals(
                 )
             )
             for row in page["referrals"]:
-                tell_referral(row, as_json=as_json)
+                print_referral(row, as_json=as_json)
                 count += 1
             if not page["more"]:
                 break
             after = page["next"]
     if not count:
-        tell("No such referral that your party may see.")
+        print_note("No such referral that your party may see.")
 
 
 @referral.command("show")
@@ -337,26 +337,26 @@ def show(
     referral_id: ReferralId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Show one referral."""
-    with asking(hub, key) as client:
-        row = plain(client.read_referral(uid=referral_id))
+    with open_client(hub, key) as client:
+        row = to_json(client.read_referral(uid=referral_id))
     lines = [
         f"{name:18} {value}" for name, value in row.items() if value not in (None, [], "", False)
     ]
-    give(row, as_json=as_json, line="\n".join(lines))
+    print_result(row, as_json=as_json, line="\n".join(lines))
 
 
 def _act(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str, as_json: bool) -> None:
     """Send one request about a referral, and print the referral."""
-    with asking(hub, key) as client:
-        done = plain(ask(client))
-    tell_referral(done, as_json=as_json)
+    with open_client(hub, key) as client:
+        done = to_json(ask(client))
+    print_referral(done, as_json=as_json)
 
 
-def tell_referral(row: dict[str, Any], *, as_json: bool) -> None:
+def print_referral(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one referral."""
     drill = " EXERCISE" if row["exercise"] else ""
     line = (
         f"{row['id']}  {row['reference']:14} {row['state']:13} {row['sender']} -> {row['provider']}"
         f"  {row['url']}{drill}"
     )
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import typer
 
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums import WouldBe
 from stemtide.protocol.files.columns import BadRow, BulkFileError, LeftOut
 from stemtide.protocol.messages.signals import MAX_BULK_VALUE_BYTES, BulkCheckOut, is_long
@@ -94,9 +94,9 @@ def send_all(client: "Client", source: "Source", way: Way) -> bool:
                 tally.reached = bulk.last
                 bar.update(min(source.done(), source.length) - bar.pos)
         except BulkFileError as error:
-            tell(f"\nstemtide: {error}")
+            print_note(f"\nstemtide: {error}")
             _stop(tally, way)
-    _tell_end(tally, way)
+    _print_end(tally, way)
     return not tally.refused
 
 
@@ -165,7 +165,7 @@ def _send(client: "Client", bulk: Bulk, tally: Tally, way: Way) -> None:
     for number, (line, bad) in enumerate(sorted(refused)):
         if way.as_json or tally.refused - len(refused) + number < _SHOWN:
             row = {"line": line, "field": bad.field, "message": bad.message}
-            give(
+            print_result(
                 row,
                 as_json=way.as_json,
                 line=f"line {line:>7}  {bad.field or 'row'}: {bad.message}",
@@ -216,7 +216,7 @@ def _post(
             # A hub that asks for a pause had one already, as long as it is worth waiting for.
             is_away = isinstance(error, UnreachableError) and not isinstance(error, TooManyError)
             if pause_s is None or not is_away:
-                _tell_reached(tally, way)
+                _print_progress(tally, way)
                 raise
         time.sleep(pause_s)
     raise AssertionError("the last try ends in an answer or in an error")
@@ -225,27 +225,27 @@ def _post(
 def _stop(tally: Tally, way: Way, *, bulk: Bulk | None = None) -> None:
     """End the import after an error, and print how far it got."""
     if bulk is not None:
-        tell(f"No row of lines {bulk.first} to {bulk.last} was shared.")
-    _tell_reached(tally, way)
+        print_note(f"No row of lines {bulk.first} to {bulk.last} was shared.")
+    _print_progress(tally, way)
     fail("the import stopped; you can run it again, as nothing is shared twice")
 
 
-def _tell_reached(tally: Tally, way: Way) -> None:
+def _print_progress(tally: Tally, way: Way) -> None:
     """Print how much of the file is done, and how to continue."""
     if way.as_json:
-        give(_sums(tally, way), as_json=True, line="")
+        print_result(_sums(tally, way), as_json=True, line="")
     if way.is_dry:
-        tell("Nothing was shared: this was a dry run.")
+        print_note("Nothing was shared: this was a dry run.")
         return
     if tally.reached:
-        tell(
+        print_note(
             f"Until line {tally.reached}: {tally.created:,} shared, {tally.existing:,} were shared"
             " before. Correct the file and import it again, or go on with"
             f" --from {tally.reached + 1}."
         )
     else:
-        tell("Nothing was shared.")
-    tell("With --continue, the good rows of a bulk are shared although others are refused.")
+        print_note("Nothing was shared.")
+    print_note("With --continue, the good rows of a bulk are shared although others are refused.")
 
 
 def _sums(tally: Tally, way: Way) -> dict[str, object]:
@@ -261,7 +261,7 @@ def _sums(tally: Tally, way: Way) -> dict[str, object]:
     return sums | ({"by_others": tally.by_others} if way.is_dry else {})
 
 
-def _tell_end(tally: Tally, way: Way) -> None:
+def _print_end(tally: Tally, way: Way) -> None:
     """Print the counts of the whole file."""
     left_out = dict(sorted(tally.left_out.items()))
     prefix = "would be " if way.is_dry else ""
@@ -273,8 +273,8 @@ def _tell_end(tally: Tally, way: Way) -> None:
         f"{f'{prefix}refused':24}{tally.refused:>12,}",
         *([f"{'left out':24}{sum(left_out.values()):>12,}  ({why})"] if left_out else []),
     ]
-    give(_sums(tally, way), as_json=way.as_json, line="\n".join(lines))
+    print_result(_sums(tally, way), as_json=way.as_json, line="\n".join(lines))
     if tally.refused > _SHOWN and not way.as_json:
-        tell(f"{_SHOWN} refused rows are shown; --json prints all {tally.refused:,}.")
+        print_note(f"{_SHOWN} refused rows are shown; --json prints all {tally.refused:,}.")
     if way.is_dry:
-        tell("Nothing was shared: this was a dry run.")
+        print_note("Nothing was shared: this was a dry run.")

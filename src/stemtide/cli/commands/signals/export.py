@@ -14,8 +14,8 @@ import typer
 
 from stemtide.cli.commands.signals.signal import signal
 from stemtide.cli.commands.signals.source import BulkForm, check_pyarrow, form_of
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking
-from stemtide.cli.output import fail, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
+from stemtide.cli.output import fail, print_note
 from stemtide.fingerprints.kinds import Kind
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def export_signals(
         exercise=exercise,
     )
     with (
-        asking(hub, key) as client,
+        open_client(hub, key) as client,
         client.opened(question) as answer,
         _opened_output(to) as file,
     ):
@@ -147,13 +147,15 @@ def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm, *, hub: str)
         f" {without:,} cannot be written in this format and were left out." if without else ""
     )
     handling = ", ".join(f"{count:,} TLP:{tlp.upper()}" for tlp, count in sorted(marks.items()))
-    tell(
+    print_note(
         f"{marks.total():,} signals of hub {uid}, as of position {position}."
         f"{left_out} Continue later with --since {position}."
     )
     if handling:
         bare = "" if form not in _BARE else ", although this format cannot hold it"
-        tell(f"Recipients are bound by their handling{bare}: {handling}; also PAP and audience.")
+        print_note(
+            f"Recipients are bound by their handling{bare}: {handling}; also PAP and audience."
+        )
 
 
 def _lines(answer: "httpx.Response") -> Iterator[list[bytes]]:

@@ -9,8 +9,8 @@ import typer
 
 from stemtide.cli.commands.signals.signal import AsJson, check_labels, signal
 from stemtide.cli.commands.signals.source import BulkForm, opened
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking
-from stemtide.cli.output import fail, told
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
+from stemtide.cli.output import fail, fail_on
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Provenance, Severity
 from stemtide.protocol.handling import Pap, Tlp
@@ -107,9 +107,9 @@ def import_signals(
     columns = _columns(column or [], facts, space=space, takes_disputed=disputed)
     way = Way(begin=begin, goes_on=go_on, is_dry=dry_run, as_json=as_json)
     with (
-        told(BulkFileError),
+        fail_on(BulkFileError),
         opened(source, form=form, columns=columns) as rows,
-        asking(hub, key, patience_s=PATIENCE_S) as client,
+        open_client(hub, key, patience_s=PATIENCE_S) as client,
     ):
         is_whole = send_all(client, rows, way)
     if not is_whole:

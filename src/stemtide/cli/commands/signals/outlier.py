@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import print_note, print_result
 
 outlier = typer.Typer(no_args_is_help=True, help="Reported uploads that exceed the look-ups.")
 
@@ -23,12 +23,12 @@ def list_outliers(
     as_json: AsJson = False,
 ) -> None:
     """List reported uploads that were set aside, undecided ones first."""
-    with asking(hub, key) as client:
-        rows = plain(client.list_outliers(signal=signal or None, is_open=is_open))
+    with open_client(hub, key) as client:
+        rows = to_json(client.list_outliers(signal=signal or None, is_open=is_open))
     if not rows:
-        tell("No outlier that your party may see.")
+        print_note("No outlier that your party may see.")
     for row in rows:
-        _tell(row, as_json=as_json)
+        _print_row(row, as_json=as_json)
 
 
 @outlier.command("count")
@@ -51,12 +51,12 @@ def _decide(outlier_id: str, *, is_counted: bool, hub: str, key: str, as_json: b
     from stemtide.protocol.sync.agents import OutlierDecisionIn
 
     body = OutlierDecisionIn(is_counted=is_counted)
-    with asking(hub, key) as client:
-        row = plain(client.decide_outlier(body, uid=outlier_id))
-    _tell(row, as_json=as_json)
+    with open_client(hub, key) as client:
+        row = to_json(client.decide_outlier(body, uid=outlier_id))
+    _print_row(row, as_json=as_json)
 
 
-def _tell(row: dict[str, Any], *, as_json: bool) -> None:
+def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
     """Print one outlier."""
     states = {None: "not decided", True: "counted", False: "left out"}
     drill = " EXERCISE" if row["exercise"] else ""
@@ -64,4 +64,4 @@ def _tell(row: dict[str, Any], *, as_json: bool) -> None:
         f"{row['id']}  {states[row['is_counted']]}  {row['count']} {row['outcome']} of"
         f" {row['lookups']} look-ups  {row['party']} {row['agent']}  signal {row['signal']}{drill}"
     )
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.sandbox.lockdown import raise_walls
+from stemtide.fingerprints.sandbox.lockdown import lock_down
 from stemtide.protocol.files.columns import LISTS, MAX_COLUMNS
 from stemtide.protocol.files.signal_readers import listed
 
@@ -46,9 +46,9 @@ def main(path: str) -> int:
 
     out = sys.stdout.buffer
     try:
-        with open(path, "rb") as file:  # noqa: PTH123  # opened before the walls stand
+        with open(path, "rb") as file:  # noqa: PTH123  # opened before the lockdown
             pa.set_cpu_count(1)
-            raise_walls(Limits())
+            lock_down(Limits())
             for line in _lines(pq.ParquetFile(file, pre_buffer=False, memory_map=False)):
                 out.write(line)
         out.write(_ENCODER.encode({"end": True}) + b"\n")

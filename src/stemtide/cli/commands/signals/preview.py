@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from stemtide.cli.commands.signals.signal import AsJson, end_of, signal
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub, record_keys
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.output import fail, print_note, print_result
 
 previews = typer.Typer(no_args_is_help=True, help="Encryption key of previews.")
 
@@ -42,10 +42,10 @@ def preview(
     body = {"excerpt" if excerpt else "still": sent, "expires_at": end_of(expires)}
     from stemtide.protocol.messages.previews import PreviewIn
 
-    with asking(hub, key) as client:
-        row = plain(client.send_preview(PreviewIn.model_validate(body), uid=signal_id))
+    with open_client(hub, key) as client:
+        row = to_json(client.send_preview(PreviewIn.model_validate(body), uid=signal_id))
     line = f"{row['id']} is kept until {row['expires_at']} ({row['size_bytes']} bytes)."
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)
 
 
 @previews.command("rotate-key")
@@ -74,8 +74,10 @@ def rotate_key(
         drop_old_keys(path)
     except (KeyFileError, OSError) as error:
         fail(f"the old keys stay in use: {error}")
-    tell("Earlier backups of the database need the old key: keep it as long as they are kept.")
-    give(
+    print_note(
+        "Earlier backups of the database need the old key: keep it as long as they are kept."
+    )
+    print_result(
         {"resealed": count},
         as_json=as_json,
         line=f"{count} previews are encrypted with the new key.",

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking, plain
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.enums import Provenance, Reach, Severity, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 
@@ -97,14 +97,14 @@ def share(
         fail(str(error))
     if dry_run:
         for row in rows:
-            give(row, as_json=True, line="")
-        tell(f"{len(rows)} signals would be shared; nothing was sent.")
+            print_result(row, as_json=True, line="")
+        print_note(f"{len(rows)} signals would be shared; nothing was sent.")
         return
-    with asking(hub, key) as client:
-        done = plain(client.share_signals(_bulk(rows)))
+    with open_client(hub, key) as client:
+        done = to_json(client.share_signals(_bulk(rows)))
     for row, stored in zip(rows, done["signals"], strict=True):
         state = "shared" if stored["created"] else "was already shared"
-        give(
+        print_result(
             stored | {"kind": row["kind"], "value": row["value"]},
             as_json=as_json,
             line=f"{stored['id']}  {row['kind']:7} {state}",
@@ -126,7 +126,7 @@ def _rows(
     content = str(uuid4()) if len(named.fingerprints.each) > 1 else None
     rows = []
     for remark in named.fingerprints.remarks:
-        tell(f"{named.name}: {remark}")
+        print_note(f"{named.name}: {remark}")
     if reach is not Reach.ADDRESS and not named.url:
         fail(
             f"--reach {reach} is for URLs, and {named.name} is not one: share it separately", code=2
@@ -134,7 +134,7 @@ def _rows(
     for fingerprint in named.fingerprints.each:
         if why := why_blank(fingerprint.kind, fingerprint.value, quality=fingerprint.quality):
             which = f"{fingerprint.kind} fingerprint {fingerprint.part}"
-            tell(f"{named.name}: its {which} is left out: {why}")
+            print_note(f"{named.name}: its {which} is left out: {why}")
             continue
         row = facts | {
             "kind": fingerprint.kind,
@@ -181,10 +181,10 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one signal."""
-    with asking(hub, key) as client:
-        row = plain(client.read_signal(uid=signal_id))
+    with open_client(hub, key) as client:
+        row = to_json(client.read_signal(uid=signal_id))
     lines = [f"{name:16} {value}" for name, value in row.items() if value not in (None, [], "")]
-    give(row, as_json=as_json, line="\n".join(lines))
+    print_result(row, as_json=as_json, line="\n".join(lines))
 
 
 @signal.command("withdraw")
@@ -202,10 +202,10 @@ def withdraw(
         fail(f"this withdraws {signal_id} at every agent; add --yes to confirm", code=2)
     from stemtide.protocol.messages.signals import WithdrawIn
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         body = {"reason": reason, "note": note}
-        row = plain(client.withdraw_signal(WithdrawIn.model_validate(body), uid=signal_id))
-    give(row, as_json=as_json, line=f"{signal_id} is withdrawn.")
+        row = to_json(client.withdraw_signal(WithdrawIn.model_validate(body), uid=signal_id))
+    print_result(row, as_json=as_json, line=f"{signal_id} is withdrawn.")
 
 
 @feed.command("follow")
@@ -223,27 +223,27 @@ def follow(
     """
     from stemtide.client import TooManyError, UnreachableError
 
-    with asking(hub, key) as client:
+    with open_client(hub, key) as client:
         position = _drain(client, after, exercise=exercise, as_json=as_json)
         while not once:
             try:
                 for _ in client.follow_events(last_event_id=position, exercise=exercise):
                     position = _drain(client, position, exercise=exercise, as_json=as_json)
-                tell("The hub closed the stream; opening it again.")
+                print_note("The hub closed the stream; opening it again.")
             except TooManyError:  # a longer pause than it could make by itself
                 raise
             except UnreachableError as error:
                 why = error.__cause__ or error
-                tell(f"The hub is away ({why}); retrying from position {position}.")
+                print_note(f"The hub is away ({why}); retrying from position {position}.")
             time.sleep(_AGAIN_S)
 
 
 def _drain(client: "Client", after: int, *, exercise: bool, as_json: bool) -> int:
     """Print the entries after a position, and return the position reached."""
     while True:
-        page = plain(client.read_feed(after=after, limit=1000, exercise=exercise))
+        page = to_json(client.read_feed(after=after, limit=1000, exercise=exercise))
         for entry in page["entries"]:
-            give(entry, as_json=as_json, line=_line(entry))
+            print_result(entry, as_json=as_json, line=_line(entry))
         after = page["next"]
         if not page["more"]:
             return after

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, asking
-from stemtide.cli.output import fail, give, tell, told
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
+from stemtide.cli.output import fail, fail_on, print_note, print_result
 
 snapshot = typer.Typer(
     no_args_is_help=True, help="Signed snapshots of the signals that a party may see."
@@ -58,8 +58,8 @@ def pull(
     from stemtide.protocol.sync.snapshot_files import SnapshotFileError
 
     with (
-        told(PullError, SignatureError, SnapshotFileError, OSError),
-        asking(hub, key) as client,
+        fail_on(PullError, SignatureError, SnapshotFileError, OSError),
+        open_client(hub, key) as client,
     ):
         puller = Puller(
             folder, client, exercise=exercise, deltas=deltas, note=_progress(is_shown=not as_json)
@@ -72,7 +72,7 @@ def pull(
     row["file"] = str(puller.folder.file)
     verbs = {"nothing": "is up to date:", "delta": "took what changed:", "whole": "took all of it:"}
     line = f"{puller.folder.file} {verbs[pulled.mode]} {_line(manifest)}"
-    give(row, as_json=as_json, line=line)
+    print_result(row, as_json=as_json, line=line)
 
 
 @snapshot.command("verify")
@@ -87,7 +87,7 @@ def verify(
         row = _verified(file, trust or [])
         bad += not row["genuine"]
         state = "genuine" if row["genuine"] else "NOT GENUINE"
-        give(row, as_json=as_json, line=f"{state}  {file}  {row.pop('line')}")
+        print_result(row, as_json=as_json, line=f"{state}  {file}  {row.pop('line')}")
     if bad:
         raise typer.Exit(1)
 
@@ -107,7 +107,7 @@ def show(
         fail(f"{file}: {row['line']}")
     line = row.pop("line")
     if not signals:
-        give(row, as_json=as_json, line=f"{file}  {line}")
+        print_result(row, as_json=as_json, line=f"{file}  {line}")
         return
     opened = _opened(file)
     with opened(file, trusted=_keys(file, trust or [])) as (_, lines):
@@ -128,9 +128,9 @@ def apply_delta(
     from stemtide.protocol.sync.signatures import SignatureError
     from stemtide.protocol.sync.snapshot_files import SnapshotFileError, apply
 
-    with told(SignatureError, SnapshotFileError, OSError):
+    with fail_on(SignatureError, SnapshotFileError, OSError):
         manifest = apply(base, delta, out, trusted=_keys(base, trust or [])).manifest
-    give(
+    print_result(
         _manifest_row(manifest) | {"file": str(out)},
         as_json=as_json,
         line=f"{out}  {_line(manifest)}",
@@ -149,11 +149,13 @@ def _pin(puller: Any, trust: list[str]) -> None:  # noqa: ANN401  # a Puller, im
     if not pinned:
         first = puller.hub_keys()[0]
         puller.folder.pin(first)
-        tell(f"The hub's key {first.fingerprint} is trusted from now on. Compare it by telephone.")
+        print_note(
+            f"The hub's key {first.fingerprint} is trusted from now on. Compare it by telephone."
+        )
         return
     newest = puller.hub_keys()[0]
     if newest not in pinned:
-        tell(
+        print_note(
             f"The hub has a newer key, {newest.fingerprint}. Compare it by telephone, then pull"
             f" once with --trust {newest}, before the old one is dropped."
         )
@@ -167,7 +169,7 @@ def _progress(*, is_shown: bool) -> Any:  # noqa: ANN401  # a function
         nonlocal last
         if is_shown and sys.stderr.isatty() and time.monotonic() - last > _TELL_EVERY_S:
             last = time.monotonic()
-            tell(f"{come / 1e6:.1f} of {of / 1e6:.1f} MB")
+            print_note(f"{come / 1e6:.1f} of {of / 1e6:.1f} MB")
 
     return note
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stemtide.cli.output import fail, give
+from stemtide.cli.output import fail, print_result
 
 if TYPE_CHECKING:
     from stemtide.protocol.law.dsa.statements import RowProblem
@@ -25,9 +25,9 @@ def read_file(source: Path) -> list[object]:
         fail(f"{source}: {error}", code=2)
 
 
-def tell_problems(problems: "Iterable[RowProblem]", *, as_json: bool) -> None:
+def print_problems(problems: "Iterable[RowProblem]", *, as_json: bool) -> None:
     """Print each problem with its row and field."""
     for problem in problems:
         name, message = problem.problem.name, problem.problem.message
         row: dict[str, object] = {"row": problem.row, "field": name, "message": message}
-        give(row, as_json=as_json, line=f"row {problem.row}  {name}: {message}")
+        print_result(row, as_json=as_json, line=f"row {problem.row}  {name}: {message}")

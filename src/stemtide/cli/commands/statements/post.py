@@ -12,9 +12,9 @@ import typer
 from stemtide.agent.config.transparency import database_address
 from stemtide.agent.config.values import bearer_token
 from stemtide.agent.outbox.transparency import Database, DatabaseError, Posting
-from stemtide.cli.commands.statements.files import tell_problems
+from stemtide.cli.commands.statements.files import print_problems
 from stemtide.cli.commands.statements.journal import FileJournal, JournalError
-from stemtide.cli.output import fail, give, tell
+from stemtide.cli.output import fail, print_note, print_result
 from stemtide.protocol.law.dsa.statements import lint_all
 
 Row = tuple[int, Mapping[str, Any]]
@@ -35,7 +35,7 @@ def send(rows: Sequence[object], options: Sending, *, as_json: bool) -> None:
     """Post valid statements that the database does not have. Exits with 1 if any is left."""
     api, token = _checked(options)
     problems = list(lint_all(rows))
-    tell_problems(problems, as_json=as_json)
+    print_problems(problems, as_json=as_json)
     wrong = {problem.row for problem in problems}
     sound = [
         (row, entry)
@@ -45,19 +45,19 @@ def send(rows: Sequence[object], options: Sending, *, as_json: bool) -> None:
     trouble = ""
     try:
         if options.dry_run and not options.journal.exists():
-            _tell_plan(len(sound), there=0, wrong=len(wrong), api=api)
+            _print_plan(len(sound), there=0, wrong=len(wrong), api=api)
             return
         with FileJournal(options.journal, api=api) as journal:
             there = set(journal.uuids)
             left = [entry for _, entry in sound if entry["puid"] not in there]
             if options.dry_run:
-                _tell_plan(len(left), there=len(sound) - len(left), wrong=len(wrong), api=api)
+                _print_plan(len(left), there=len(sound) - len(left), wrong=len(wrong), api=api)
                 return
             try:
                 asyncio.run(_post(left, api=api, token=token, journal=journal, tries=options.tries))
             except DatabaseError as error:
                 trouble = str(error)
-            is_done = _tell_end(sound, journal=journal, before=there, as_json=as_json)
+            is_done = _print_end(sound, journal=journal, before=there, as_json=as_json)
     except JournalError as error:
         fail(str(error))
     if trouble:
@@ -88,9 +88,9 @@ async def _post(
         await Posting(database, journal, unsure=unsure, tries=tries).post(left)
 
 
-def _tell_plan(left: int, *, there: int, wrong: int, api: str) -> None:
+def _print_plan(left: int, *, there: int, wrong: int, api: str) -> None:
     """Print the outcome of a dry run. Exits with 1 if a statement has problems."""
-    tell(
+    print_note(
         f"{left:,} statements would be sent to {api}, {there:,} are there already,"
         f" {wrong:,} have problems. Nothing was sent."
     )
@@ -98,7 +98,7 @@ def _tell_plan(left: int, *, there: int, wrong: int, api: str) -> None:
         raise typer.Exit(1)
 
 
-def _tell_end(
+def _print_end(
     sound: Sequence[Row], *, journal: FileJournal, before: set[str], as_json: bool
 ) -> bool:
     """Print the outcome of each statement. returns: whether the database has all of them."""
@@ -111,10 +111,12 @@ def _tell_end(
         if state == "refused":
             for remark in journal.remarks[puid]:
                 more = {"field": remark.name, "message": remark.words}
-                give(outcome | more, as_json=as_json, line=f"row {row}  refused, {remark}")
+                print_result(outcome | more, as_json=as_json, line=f"row {row}  refused, {remark}")
         else:
-            give(outcome, as_json=as_json, line=f"row {row}  {state}  {outcome['uuid']}".rstrip())
-    tell(
+            print_result(
+                outcome, as_json=as_json, line=f"row {row}  {state}  {outcome['uuid']}".rstrip()
+            )
+    print_note(
         f"{counts['posted']:,} statements posted, {counts['there']:,} were there,"
         f" {counts['refused']:,} refused, {counts['left']:,} left."
     )

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.commands.statements.files import read_file, tell_problems
-from stemtide.cli.output import fail, tell
+from stemtide.cli.commands.statements.files import print_problems, read_file
+from stemtide.cli.output import fail, print_note
 
 statement = typer.Typer(
     no_args_is_help=True, help="Statements of reasons for the DSA Transparency Database."
@@ -27,8 +27,10 @@ def lint_file(source: Source, as_json: AsJson = False) -> None:
 
     rows = read_file(source)
     problems = list(lint_all(rows))
-    tell_problems(problems, as_json=as_json)
-    tell(f"{len(rows):,} statements, {len({problem.row for problem in problems}):,} with problems.")
+    print_problems(problems, as_json=as_json)
+    print_note(
+        f"{len(rows):,} statements, {len({problem.row for problem in problems}):,} with problems."
+    )
     if problems:
         raise typer.Exit(1)
 
@@ -82,7 +84,7 @@ def write_batches(rows: list[object], *, out: Path, as_json: bool) -> None:
     sound = [
         entry for row, entry in enumerate(rows, 1) if row not in wrong and isinstance(entry, dict)
     ]
-    tell_problems(problems, as_json=as_json)
+    print_problems(problems, as_json=as_json)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.glob("statements-*.json")):
@@ -90,9 +92,11 @@ def write_batches(rows: list[object], *, out: Path, as_json: bool) -> None:
         for number, body in enumerate(batches(sound), 1):
             path = out / f"statements-{number:04d}.json"
             path.write_text(json.dumps(body, ensure_ascii=False, indent=1) + "\n", "utf-8")
-            tell(f"{path}: {min(100, len(sound) - 100 * (number - 1))} statements.")
+            print_note(f"{path}: {min(100, len(sound) - 100 * (number - 1))} statements.")
     except OSError as error:
         fail(f"{out} cannot be written: {error}")
-    tell(f"{len(sound):,} statements written, {len(wrong):,} left out. Nothing was sent anywhere.")
+    print_note(
+        f"{len(sound):,} statements written, {len(wrong):,} left out. Nothing was sent anywhere."
+    )
     if wrong:
         raise typer.Exit(1)

@@ -28,7 +28,7 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko_certvalidator import ValidationContext
 
 from stemtide.fingerprints.limits import Limits
-from stemtide.fingerprints.sandbox.lockdown import raise_walls
+from stemtide.fingerprints.sandbox.lockdown import lock_down
 from stemtide.hub.platform.documents.signatures import USAGE, seen
 
 _CPU_S = 15
@@ -41,8 +41,8 @@ def main() -> None:
     logging.disable()  # what is wrong with a document is said once, in the answer
     head, _, pdf = sys.stdin.buffer.read().partition(b"\n")
     asked = json.loads(head)
-    loop = asyncio.new_event_loop()  # it makes a pair of sockets, which the walls forbid
-    raise_walls(_LIMITS)
+    loop = asyncio.new_event_loop()  # it makes a pair of sockets, which the lockdown forbids
+    lock_down(_LIMITS)
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
     try:
         answer: dict[str, object] = {"seals": loop.run_until_complete(_seals(pdf, asked=asked))}
