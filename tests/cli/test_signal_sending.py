@@ -8,7 +8,7 @@ import typer
 from starlette.responses import Response
 
 from stemtide.cli.commands.signals import bulks as signal_bulks
-from stemtide.cli.commands.signals.bulks import Way, send_all
+from stemtide.cli.commands.signals.bulks import ImportOptions, send_all
 from stemtide.cli.commands.signals.source import Source
 from stemtide.cli.hub_client import open_client
 from stemtide.protocol.files.columns import BulkFileError, Found
@@ -28,7 +28,7 @@ def row(line):
 def send(hub, rows, **way):
     """Send rows, with pauses that no test has to wait for."""
     with open_client(hub.url, "st_x") as client:
-        return send_all(client, Source(iter(rows), 0, lambda: 0), Way(**way))
+        return send_all(client, Source(iter(rows), 0, lambda: 0), ImportOptions(**way))
 
 
 @pytest.fixture(autouse=True)

@@ -154,7 +154,7 @@ def test_the_limit_on_the_time_of_long_content_bites_and_is_named(launch):
 def test_the_limit_on_what_a_worker_may_answer_bites_and_is_named(launch):
     with launch(output_bytes=2000) as sandbox:
         remark = sandbox.fingerprint(b"\x01COUNT much").remarks[0]
-        assert remark == "limit: what is to be said of it has more than 2,000 bytes (output_bytes)"
+        assert remark == "limit: its result has more than 2,000 bytes (output_bytes)"
         assert made_by_it(sandbox.analyse(b"\x01COUNT this"))
 
 

@@ -19,7 +19,7 @@ class ContentNameError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedContent:
     """One argument with its fingerprints; url is set if the argument was a URL.
 
     local: local features of a picture and of its mirror image, if they were requested.
@@ -31,7 +31,9 @@ class Named:
     local: tuple[bytes, ...] = ()
 
 
-def read_all(names: Iterable[str], *, options: AnalysisOptions | None = None) -> Iterator[Named]:
+def read_all(
+    names: Iterable[str], *, options: AnalysisOptions | None = None
+) -> Iterator[NamedContent]:
     """Fingerprint files, files of folders, URLs ("https://…") and "pdq:…"; "-" is stdin.
 
     Shows progress on stderr, on a terminal, for many arguments or for one that takes long.
@@ -83,17 +85,17 @@ def _read(
     *,
     options: AnalysisOptions | None,
     progress: Callable[[float, float], None],
-) -> Named:
+) -> NamedContent:
     """Fingerprint one argument."""
     kind, _, rest = name.partition(":")
     if kind in {Kind.PDQ, Kind.SHA256, Kind.MD5} and not Path(name).exists():
-        return Named(name, spelled(Kind(kind), rest))
+        return NamedContent(name, spelled(Kind(kind), rest))
     if "://" in name:
         from stemtide.fingerprints.url.canonical import UrlError
         from stemtide.fingerprints.url.reach import fingerprints_of_url
 
         try:
-            return Named(name, fingerprints_of_url(name), url=name)
+            return NamedContent(name, fingerprints_of_url(name), url=name)
         except UrlError as error:
             raise ContentNameError(str(error)) from error
     path = Path(name)
@@ -106,7 +108,7 @@ def _read(
     try:
         content = sys.stdin.buffer.read() if name == "-" else path
         look = sandbox.analyse(content, options=options, progress=progress)
-        return Named(name, look.fingerprints, local=look.local)
+        return NamedContent(name, look.fingerprints, local=look.local)
     except (ContentError, OSError) as error:
         raise ContentNameError(f"{name}: {error}") from error
 

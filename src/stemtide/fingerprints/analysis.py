@@ -61,7 +61,7 @@ class Analysis:
 
     local:  if requested: local features of the content, and of its mirror image.
     still:  if requested, and the content is a picture: width, height and bare RGB pixels of a small
-            copy, which stills.Still checks.
+            copy, which thumbnail.Still checks.
     chunk:  for a chunk of a stream: its start, duration and carry.
     """
 

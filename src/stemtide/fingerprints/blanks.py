@@ -36,7 +36,7 @@ _OTHER_WAY = "share another fingerprint of the content, or nothing"
 def why_blank(kind: Kind, value: bytes, *, quality: int | None = None) -> str:
     """Return why a value must not be shared, and the remedy; "" if it may.
 
-    value:   as `values.check_value` takes it.
+    value:   as for `checks.check_value`.
     quality: of a PDQ hash, if known.
     """
     match kind:

@@ -114,7 +114,7 @@ def parse_value(kind: Kind, text: str) -> bytes:
     """Parse a fingerprint's value from hex, upper or lower case.
 
     raises: FingerprintError naming the kind and its length. Values of variable length are validated
-            by `values.check_value`.
+            by `checks.check_value`.
     """
     if kind not in SIZE_BYTES:
         return _parse_long(kind, text)

@@ -329,7 +329,7 @@ class Library:
         """Drop signals from the kinds in which they were before."""
         for other, index in self._indexes.items():
             if other is not kind and len(index) and index.holds(keys).any():
-                self._moves += 1  # before they go: whoever misses them began to look before this
+                self._moves += 1  # before they go: a search that misses them began before this
                 index.drop(keys)
         if moved := [key for key in keys.tolist() if self._long.get(key, kind) is not kind]:
             self._moves += 1

@@ -86,7 +86,7 @@ def seven_entries(blob: bytes, budget: Budget) -> Iterator[tuple[str, Pieces, st
             yield name, _checked(content, crc), ""
             try:
                 for _ in content:
-                    pass  # what was not asked for
+                    pass  # the unread rest
             except ArchiveError as error:
                 remark = f"{UNDECODABLE}{error}"
     for name in archive.empty_files:

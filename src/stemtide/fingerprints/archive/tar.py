@@ -49,7 +49,7 @@ def tar_entries(stream: Stream) -> Iterator[tuple[str, Pieces]]:
         if kind in _REGULAR or kind == _SPARSE:
             yield name or _name(block), content
         for _ in content:
-            pass  # what was not asked for
+            pass  # the unread rest
         stream.read(-length % BLOCK_BYTES if kind not in _WITHOUT_CONTENT else 0)
         name, size = "", -1
 

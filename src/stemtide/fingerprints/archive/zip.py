@@ -149,7 +149,7 @@ def _directory(blob: bytes) -> tuple[int, int, int]:
         if blob[wide : wide + 4] == b"PK\x06\x06" and wide + _END_64.size <= len(blob):
             *_, count, size, offset = _END_64.unpack_from(blob, wide)
             end = wide
-    # What stands before an archive (a picture, a program) moves everything by its length.
+    # A prefix of an archive (a picture, a program) shifts everything by its length.
     shift = end - size - offset
     if shift < 0:
         raise ArchiveError("its directory is damaged")

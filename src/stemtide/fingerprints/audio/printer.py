@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compute the words of `aud1` (see audio_value.py) from samples, piece by piece."""
+"""Compute the words of `aud1` (see values/audio.py) from samples, piece by piece."""
 
 from typing import Final
 

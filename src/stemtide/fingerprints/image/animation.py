@@ -31,7 +31,7 @@ class FrameChooser:
 
     frames: int
     limits: Limits
-    seen: int = 0
+    chosen: int = 0
     standing: int = 0
 
     def wants(self, number: int, *, shown_s: float) -> bool:
@@ -41,7 +41,7 @@ class FrameChooser:
         stands = every > 1 and shown_s >= _STANDING_S and self.standing < half
         is_wanted = number % every == 0 or stands
         self.standing += stands
-        self.seen += is_wanted
+        self.chosen += is_wanted
         return is_wanted
 
 

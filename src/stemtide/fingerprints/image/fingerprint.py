@@ -115,7 +115,7 @@ def analyse_image(
                 " (memory_bytes)"
             )
     fingerprints = Fingerprints(
-        each=tuple(work.found),
+        each=tuple(work.prints),
         media_type=work.media_type,
         size_bytes=len(blob),
         remarks=tuple(work.remarks),
@@ -133,14 +133,14 @@ class _Work:
     options: AnalysisOptions
     progress: Progress
     media_type: str = ""
-    found: list[Fingerprint] = field(default_factory=list)
+    prints: list[Fingerprint] = field(default_factory=list)
     views: list[QueryView] = field(default_factory=list)
     local: tuple[bytes, ...] = ()
     still: tuple[int, int, bytes] | None = None
     remarks: list[str] = field(default_factory=list)
 
     def start_again(self, remark: str) -> None:
-        self.found.clear()
+        self.prints.clear()
         self.views.clear()
         self.local = ()
         self.remarks[:] = [remark]
@@ -197,7 +197,7 @@ def _decode_damaged(work: _Work, decode: Callable[[_Work], None], name: str) -> 
     except (*BOMBS, LimitError, MemoryError):
         raise
     except Exception as error:
-        if work.found:
+        if work.prints:
             return  # frames before the damage were hashed, and the remark says that it is damaged
         raise UndecodableError(
             f"this {name} is damaged and no picture can be made of it ({_short(error)})"
@@ -214,7 +214,7 @@ def _hash_still(work: _Work) -> None:
         plane = plane_of(image)
     grid = plane.shrink(full_size=full_size)
     value, quality = pdq.hash_grid(grid)
-    work.found.append(Fingerprint(Kind.PDQ, value, quality=quality))
+    work.prints.append(Fingerprint(Kind.PDQ, value, quality=quality))
     _look_further(work, plane, grid)
     if quality < MIN_QUALITY:
         tried = work.views if work.options.views else None
@@ -226,7 +226,7 @@ def _look_further(work: _Work, plane: Plane, grid: pdq.Floats) -> None:
     if work.options.views:
         work.views += views.views_of(plane, grid)
     if work.options.robust:
-        work.found += [
+        work.prints += [
             Fingerprint(Kind.PDQ, value, quality=quality, part=tag)
             for tag, value, quality in views.crops_of(plane)
         ]
@@ -246,41 +246,41 @@ def _hash_frames(work: _Work) -> None:
         if min(image.size) < pdq.MIN_SIDE_PX:
             work.remarks.append(_too_small(image))
             return
-        looker = FrameChooser(frames, work.limits)
+        chooser = FrameChooser(frames, work.limits)
         dullest = ""
         dull: list[Fingerprint] = []
         say = work.remarks.append
         for number, at_s in walk(
             image, frames, limits=work.limits, say=say, progress=work.progress
         ):
-            if not looker.wants(number, shown_s=shown_s(image)):
+            if not chooser.wants(number, shown_s=shown_s(image)):
                 continue
             plane = plane_of(image)
             grid = plane.shrink(full_size=(image.height, image.width))
             frame = hash_frame(image, grid, number=number, at_s=at_s)
-            if is_new(frame, work.found):
-                work.found.append(frame)
+            if is_new(frame, work.prints):
+                work.prints.append(frame)
                 _look_at_frame(work, plane, grid)
             elif (frame.quality or 0) < MIN_QUALITY and not dull:
                 dull.append(frame)
                 dullest = why_dull(grid, size=(image.height, image.width))
                 _look_at_frame(work, plane, grid, part=frame.part)
-    if not work.found and dull:
-        work.found += dull
+    if not work.prints and dull:
+        work.prints += dull
         remark = low_quality(
             dull[0].quality or 0, dullest, tried=work.views if work.options.views else None
         )
         work.remarks.append(f"{remark}; no frame is better")
     work.remarks.append(
-        f"animated: {looker.seen} of {frames} frames looked at, {len(work.found)} distinct kept"
+        f"animated: {chooser.chosen} of {frames} frames looked at, {len(work.prints)} distinct kept"
     )
 
 
 def _look_at_frame(work: _Work, plane: Plane, grid: pdq.Floats, *, part: str = "") -> None:
     if not work.options.views:
         return
-    number = len(work.found)
-    part = part or work.found[-1].part
+    number = len(work.prints)
+    part = part or work.prints[-1].part
     if number <= _BOXED_FRAMES:
         work.views += views.views_of(plane, grid, part=part)
     elif number <= _TURNED_FRAMES:

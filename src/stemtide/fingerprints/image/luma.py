@@ -47,7 +47,7 @@ def plane_of(image: Image.Image) -> Plane:
     if image.mode in _DEEP:
         return _deep_plane(image)
     if image.mode == "LAB":
-        # Lightness is what Pillow can give without colour profiles, and near enough to luma.
+        # Pillow gives lightness without colour profiles; it is near enough to luma.
         return Plane(np.asarray(image.getchannel(0)))
     if image.mode in {"RGBa", "La"}:  # premultiplied; Pillow goes one step at a time
         image = image.convert("RGBA" if image.mode == "RGBa" else "LA")
@@ -89,7 +89,7 @@ def pixels_of(image: Image.Image) -> NDArray[np.uint8]:
     if (array.length, array.offset, array.n_buffers) != (size, 0, 2) or not array.buffers[1]:
         return np.asarray(image)
     memory = (ctypes.c_uint8 * size).from_address(array.buffers[1])
-    memory.lent_by = lent  # type: ignore[attr-defined]  # it goes back when nobody reads it
+    memory.lent_by = lent  # type: ignore[attr-defined]  # released with the last reader
     flat: NDArray[np.uint8] = np.frombuffer(memoryview(memory), np.uint8)
     pixels = flat.reshape(image.height, image.width)
     pixels.flags.writeable = False

@@ -73,7 +73,7 @@ def shrink(luma: Luma, *, full_size: tuple[int, int] | None = None) -> Floats:
     rows = np.empty((_GRID, width), np.float32)
     for i in range(_GRID):
         # einsum, not @: a BLAS that wakes its threads for so small a product takes twenty
-        # times as long, and in somebody else's process we do not choose its threads.
+        # times as long, and a library cannot choose the threads of its process.
         strip: Floats = luma[starts[i] : starts[i] + band].astype(np.float32, copy=False)
         np.einsum("k,kx->x", weights[i], strip, out=rows[i])
     return _shrink_rows(rows, full=full_width)

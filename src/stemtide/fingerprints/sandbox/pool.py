@@ -179,7 +179,7 @@ class Sandbox:
         try:
             self._fill()
         except SandboxError:
-            return  # this caller has its answer; the next one tries again and is told
+            return  # this caller has its answer; the next one tries again and gets the error
 
     def _fill(self) -> None:
         while len(self._alive) < self.workers:

@@ -316,7 +316,7 @@ def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Analysis:
         _checked_fingerprint(*entry, kinds=kinds) for entry in _few(answer, "each", _MAX_EACH)
     )
     remarks = [str(remark)[:_MAX_TEXT] for remark in answer.get("remarks", ())]
-    if len(remarks) > _MAX_REMARKS:  # what could not be looked at may not be cut off
+    if len(remarks) > _MAX_REMARKS:  # remarks on incomplete analysis must not be cut off
         remarks.sort(key=lambda entry: not entry.startswith((UNDECODABLE, LIMIT)))
     return Analysis(
         Fingerprints(

@@ -63,7 +63,7 @@ def main(leash: int, fd: int, limits: Limits) -> None:
     while (lengths := _receive(channel)) is not None:
         answer = _answer(channel, *lengths, limits)
         if not _send(channel, answer, at_most=limits.output_bytes):
-            remark = f"{LIMIT}what is to be said of it has more than {limits.output_bytes:,} bytes"
+            remark = f"{LIMIT}its result has more than {limits.output_bytes:,} bytes"
             _send(channel, _remark_only(f"{remark} (output_bytes)"))
 
 
@@ -235,7 +235,7 @@ def _die_with_parent(leash: int) -> None:
         fcntl.fcntl(leash, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
         with suppress(BlockingIOError):
             if os.read(leash, 1) == b"":
-                sys.exit(0)  # it was gone before we could be told
+                sys.exit(0)  # the parent was gone before the signal was set up
 
 
 def _remark_only(remark: str) -> dict[str, Any]:

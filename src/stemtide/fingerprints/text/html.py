@@ -14,7 +14,7 @@ from collections import Counter
 
 _TAG = re.compile(
     r"<!--(?:-?>|.*?(?:--!?>|\Z))"  # a comment
-    r"|<[!?][^>]*+(?:>|\Z)"  # a doctype, or what is taken for a comment
+    r"|<[!?][^>]*+(?:>|\Z)"  # a doctype, or a bogus comment
     r"|<(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*+)"
     r"(?P<rest>(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')?+)*+)(?:>|\Z)",
     re.DOTALL,

@@ -3,7 +3,7 @@
 
 An inverted index over the sketches of texts (format txt1): sorted grams, each with the text that
 it is in. Uninformative grams do not count: those of the bundled boilerplate
-(passages_background.txt), and those in many texts that are otherwise different.
+(background.txt), and those in many texts that are otherwise different.
 docs/decide/0017 gives the reasons, and the source of the numbers.
 
 source: Broder, "On the resemblance and containment of documents" (1997); O'Neil et al., "The

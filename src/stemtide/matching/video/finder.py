@@ -2,9 +2,9 @@
 """Find known videos in a video, however altered, and locate them in it.
 
 1. Every hash of the query is turned eight ways; pairs of frames that are near in their coarsest
-   bits (`alignment_candidates`) select the signals to align.
+   bits (`candidates`) select the signals to align.
 2. For the likeliest of them, the offsets and speeds that those pairs suggest are tried, and the
-   evidence of all frames is summed along each (`alignment_score`).
+   evidence of all frames is summed along each (`score`).
 3. Stretches with enough evidence are returned, each with the alteration that it implies.
 """
 

@@ -234,7 +234,7 @@ def _slope(x: Floats, y: Floats, weights: Floats) -> tuple[float, tuple[float, f
     total = weights.sum()
     mean_x, mean_y = float((weights * x).sum() / total), float((weights * y).sum() / total)
     spread = float((weights * (x - mean_x) ** 2).sum())
-    if spread < 1e-9 * total:  # all at one time: no speed can be told
+    if spread < 1e-9 * total:  # all at one time: the speed is undetermined
         return 0.0, (mean_y, mean_y)
     tilt = float((weights * (x - mean_x) * (y - mean_y)).sum()) / spread
     return tilt, (mean_y, mean_y - tilt * mean_x)

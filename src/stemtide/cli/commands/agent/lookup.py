@@ -10,7 +10,7 @@ from stemtide.cli.output import fail
 if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
     import httpx
 
-    from stemtide.cli.content import Named
+    from stemtide.cli.content import NamedContent
     from stemtide.fingerprints.kinds import Fingerprints
 
 _TIMEOUT_S = 60
@@ -73,7 +73,7 @@ def _item(prints: "Fingerprints") -> dict[str, object]:
     return {"fingerprints": fingerprints, "views": views}
 
 
-def _row_and_text(named: "Named", answer: dict[str, Any]) -> tuple[dict[str, object], str]:
+def _row_and_text(named: "NamedContent", answer: dict[str, Any]) -> tuple[dict[str, object], str]:
     """Return an agent's response for one piece of content, as a row and as text."""
     matches, action = answer["matches"], answer["decision"]["action"]
     remarks = [*named.fingerprints.remarks, *answer["remarks"]]

@@ -12,7 +12,7 @@ from stemtide.cli.output import fail, print_note, print_result
 from stemtide.cli.references import ADDRESSES
 
 if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
-    from stemtide.cli.content import Named
+    from stemtide.cli.content import NamedContent
     from stemtide.fingerprints.kinds import Fingerprints
     from stemtide.matching.found import Span
     from stemtide.matching.library import Match
@@ -247,13 +247,13 @@ class _LocalFeatures:
         self._index = LocalIndex()
         self._names: list[str] = []
 
-    def put(self, content: "Named") -> None:
+    def put(self, content: "NamedContent") -> None:
         """Add a picture, if its local features were requested."""
         if content.local:
             self._index.put([len(self._names)], [content.local[0]])
             self._names.append(content.name)
 
-    def find(self, content: "Named") -> list[dict[str, Any]]:
+    def find(self, content: "NamedContent") -> list[dict[str, Any]]:
         """Return the pictures that share local features with this one, as match rows."""
         if not content.local:
             return []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide crisis: warn, rate, answer the checklist, close a warning. See crisis_moves too."""
+"""stemtide crisis: warn, rate, answer the checklist, close a warning. See also moves."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands for whoever runs the hub's machine."""
+"""Commands for the operator of the hub's machine."""

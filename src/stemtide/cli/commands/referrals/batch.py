@@ -22,7 +22,7 @@ AT_ONCE = 500
 """Rows that travel in one request: small enough that the bar moves."""
 
 _WRONG = frozenset({RowOutcome.UNKNOWN_PROVIDER, RowOutcome.BAD_URL, RowOutcome.INVALID})
-"""Outcomes of rows that somebody must correct."""
+"""Outcomes of rows that need a correction."""
 
 
 @referral.command("batch")

@@ -42,7 +42,7 @@ _SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ImportOptions:
     """Options of an import. begin: first line to share. goes_on: good rows of bad bulks too."""
 
     begin: int = 1
@@ -71,7 +71,7 @@ class Bulk:
 
 
 @dataclass(slots=True)
-class Tally:
+class RowCounts:
     """Counts of the rows so far. reached: the last line with a known outcome."""
 
     created: int = 0
@@ -82,22 +82,22 @@ class Tally:
     reached: int = 0
 
 
-def send_all(client: "Client", source: "Source", way: Way) -> bool:
+def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool:
     """Send all rows of a source. Exits if it must stop. returns: whether none was refused."""
-    tally = Tally()
+    counts = RowCounts()
     with typer.progressbar(
-        length=source.length, label="Checking" if way.is_dry else "Sharing", file=sys.stderr
+        length=source.length, label="Checking" if options.is_dry else "Sharing", file=sys.stderr
     ) as bar:
         try:
-            for bulk in _packed(source.rows, begin=way.begin):
-                _send(client, bulk, tally, way)
-                tally.reached = bulk.last
+            for bulk in _packed(source.rows, begin=options.begin):
+                _send(client, bulk, counts, options)
+                counts.reached = bulk.last
                 bar.update(min(source.done(), source.length) - bar.pos)
         except BulkFileError as error:
             print_note(f"\nstemtide: {error}")
-            _stop(tally, way)
-    _print_end(tally, way)
-    return not tally.refused
+            _stop(counts, options)
+    _print_end(counts, options)
+    return not counts.refused
 
 
 def _packed(rows: "Iterator[Found]", *, begin: int) -> Iterator[Bulk]:
@@ -139,7 +139,7 @@ def _encoded(row: "Row") -> tuple[bytes, int]:
 
 
 def _is_long(kind: object) -> bool:
-    """Whether a row's kind, which nobody has checked yet, is one of the long ones."""
+    """Whether a row's kind, which is not validated yet, is one of the long ones."""
     from stemtide.fingerprints.kinds import Kind
 
     try:
@@ -148,30 +148,30 @@ def _is_long(kind: object) -> bool:
         return False
 
 
-def _send(client: "Client", bulk: Bulk, tally: Tally, way: Way) -> None:
+def _send(client: "Client", bulk: Bulk, counts: RowCounts, options: ImportOptions) -> None:
     """Share or check one bulk. Exits if a bad row ends the import."""
-    tally.left_out += bulk.left_out
-    is_asked = way.is_dry or (bool(bulk.bad) and not way.goes_on)
+    counts.left_out += bulk.left_out
+    is_asked = options.is_dry or (bool(bulk.bad) and not options.goes_on)
     refused = list(bulk.bad)
     if bulk.rows:
-        done = _post(client, bulk.body, tally, way, is_asked=is_asked)
+        done = _post(client, bulk.body, counts, options, is_asked=is_asked)
         refused += _refused(done, bulk)
-        if not isinstance(done, list) and (way.is_dry or not is_asked):
-            tally.created += done.created
-            tally.existing += done.existing
+        if not isinstance(done, list) and (options.is_dry or not is_asked):
+            counts.created += done.created
+            counts.existing += done.existing
             rows = done.rows if isinstance(done, BulkCheckOut) else []
-            tally.by_others += sum(bool(checked.others) for checked in rows)
-    tally.refused += len(refused)
+            counts.by_others += sum(bool(checked.others) for checked in rows)
+    counts.refused += len(refused)
     for number, (line, bad) in enumerate(sorted(refused)):
-        if way.as_json or tally.refused - len(refused) + number < _SHOWN:
+        if options.as_json or counts.refused - len(refused) + number < _SHOWN:
             row = {"line": line, "field": bad.field, "message": bad.message}
             print_result(
                 row,
-                as_json=way.as_json,
+                as_json=options.as_json,
                 line=f"line {line:>7}  {bad.field or 'row'}: {bad.message}",
             )
-    if refused and not (way.is_dry or way.goes_on):
-        _stop(tally, way, bulk=bulk)
+    if refused and not (options.is_dry or options.goes_on):
+        _stop(counts, options, bulk=bulk)
 
 
 def _refused(
@@ -196,7 +196,7 @@ def _refused(
 
 
 def _post(
-    client: "Client", body: bytes, tally: Tally, way: Way, *, is_asked: bool
+    client: "Client", body: bytes, counts: RowCounts, options: ImportOptions, *, is_asked: bool
 ) -> "BulkCheckOut | BulkOut | list[FieldProblem]":
     """Send a bulk, and retry it if its outcome is unknown: the hub shares it only once.
 
@@ -208,7 +208,7 @@ def _post(
         try:
             if is_asked:
                 return client.share_signals(body, dry_run=True)
-            return client.share_signals(body, partial=way.goes_on)
+            return client.share_signals(body, partial=options.goes_on)
         except HubError as error:
             errors = error.problem.errors if error.problem else []
             if errors and all(problem.row is not None for problem in errors):
@@ -216,65 +216,65 @@ def _post(
             # A hub that asks for a pause had one already, as long as it is worth waiting for.
             is_away = isinstance(error, UnreachableError) and not isinstance(error, TooManyError)
             if pause_s is None or not is_away:
-                _print_progress(tally, way)
+                _print_progress(counts, options)
                 raise
         time.sleep(pause_s)
     raise AssertionError("the last try ends in an answer or in an error")
 
 
-def _stop(tally: Tally, way: Way, *, bulk: Bulk | None = None) -> None:
+def _stop(counts: RowCounts, options: ImportOptions, *, bulk: Bulk | None = None) -> None:
     """End the import after an error, and print how far it got."""
     if bulk is not None:
         print_note(f"No row of lines {bulk.first} to {bulk.last} was shared.")
-    _print_progress(tally, way)
+    _print_progress(counts, options)
     fail("the import stopped; you can run it again, as nothing is shared twice")
 
 
-def _print_progress(tally: Tally, way: Way) -> None:
+def _print_progress(counts: RowCounts, options: ImportOptions) -> None:
     """Print how much of the file is done, and how to continue."""
-    if way.as_json:
-        print_result(_sums(tally, way), as_json=True, line="")
-    if way.is_dry:
+    if options.as_json:
+        print_result(_sums(counts, options), as_json=True, line="")
+    if options.is_dry:
         print_note("Nothing was shared: this was a dry run.")
         return
-    if tally.reached:
+    if counts.reached:
         print_note(
-            f"Until line {tally.reached}: {tally.created:,} shared, {tally.existing:,} were shared"
-            " before. Correct the file and import it again, or go on with"
-            f" --from {tally.reached + 1}."
+            f"Until line {counts.reached}: {counts.created:,} shared, {counts.existing:,} were"
+            " shared before. Correct the file and import it again, or go on with"
+            f" --from {counts.reached + 1}."
         )
     else:
         print_note("Nothing was shared.")
     print_note("With --continue, the good rows of a bulk are shared although others are refused.")
 
 
-def _sums(tally: Tally, way: Way) -> dict[str, object]:
+def _sums(counts: RowCounts, options: ImportOptions) -> dict[str, object]:
     """Return the counts so far, as JSON."""
     sums: dict[str, object] = {
-        "created": tally.created,
-        "existing": tally.existing,
-        "refused": tally.refused,
-        "left_out": dict(sorted(tally.left_out.items())),
-        "reached": tally.reached,
-        "dry_run": way.is_dry,
+        "created": counts.created,
+        "existing": counts.existing,
+        "refused": counts.refused,
+        "left_out": dict(sorted(counts.left_out.items())),
+        "reached": counts.reached,
+        "dry_run": options.is_dry,
     }
-    return sums | ({"by_others": tally.by_others} if way.is_dry else {})
+    return sums | ({"by_others": counts.by_others} if options.is_dry else {})
 
 
-def _print_end(tally: Tally, way: Way) -> None:
+def _print_end(counts: RowCounts, options: ImportOptions) -> None:
     """Print the counts of the whole file."""
-    left_out = dict(sorted(tally.left_out.items()))
-    prefix = "would be " if way.is_dry else ""
+    left_out = dict(sorted(counts.left_out.items()))
+    prefix = "would be " if options.is_dry else ""
     why = ", ".join(f"{count:,} {word}" for word, count in left_out.items())
     lines = [
-        f"{f'{prefix}shared':24}{tally.created:>12,}",
-        f"{'shared already':24}{tally.existing:>12,}",
-        *([f"{'  by others as well':24}{tally.by_others:>12,}"] if way.is_dry else []),
-        f"{f'{prefix}refused':24}{tally.refused:>12,}",
+        f"{f'{prefix}shared':24}{counts.created:>12,}",
+        f"{'shared already':24}{counts.existing:>12,}",
+        *([f"{'  by others as well':24}{counts.by_others:>12,}"] if options.is_dry else []),
+        f"{f'{prefix}refused':24}{counts.refused:>12,}",
         *([f"{'left out':24}{sum(left_out.values()):>12,}  ({why})"] if left_out else []),
     ]
-    print_result(_sums(tally, way), as_json=way.as_json, line="\n".join(lines))
-    if tally.refused > _SHOWN and not way.as_json:
-        print_note(f"{_SHOWN} refused rows are shown; --json prints all {tally.refused:,}.")
-    if way.is_dry:
+    print_result(_sums(counts, options), as_json=options.as_json, line="\n".join(lines))
+    if counts.refused > _SHOWN and not options.as_json:
+        print_note(f"{_SHOWN} refused rows are shown; --json prints all {counts.refused:,}.")
+    if options.is_dry:
         print_note("Nothing was shared: this was a dry run.")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from stemtide.cli.commands.signals.signal import signal
-from stemtide.cli.commands.signals.source import BulkForm, check_pyarrow, form_of
+from stemtide.cli.commands.signals.source import BulkFormat, check_pyarrow, form_of
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
 from stemtide.cli.output import fail, print_note
 from stemtide.fingerprints.kinds import Kind
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from stemtide.cli.commands.signals.writers import Writer
 
-_BARE = frozenset({BulkForm.TX, BulkForm.VPDQ})
+_BARE = frozenset({BulkFormat.TX, BulkFormat.VPDQ})
 """Forms that say nothing of a signal but its value."""
 
 
@@ -33,7 +33,7 @@ def export_signals(
         str, typer.Option("--to", metavar="FILE", help="File to write. Default: stdout.")
     ] = "-",
     form: Annotated[
-        BulkForm | None, typer.Option("--format", help="Format, if the name does not imply it.")
+        BulkFormat | None, typer.Option("--format", help="Format, if the name does not imply it.")
     ] = None,
     crisis: Annotated[str, typer.Option(help="Only of the crisis with this id.")] = "",
     kind: Annotated[
@@ -54,10 +54,10 @@ def export_signals(
 
     TLP, PAP and audience bind everyone who gets the file. The formats vpdq and tx cannot hold them.
     """
-    form = form or (BulkForm.JSONL if to == "-" else form_of(to, argument="--to"))
+    form = form or (BulkFormat.JSONL if to == "-" else form_of(to, argument="--to"))
     if form in _BARE and (withdrawn or exercise):
         fail(f"{form} cannot mark exercises or ended signals: remove the option", code=2)
-    if form is BulkForm.PARQUET:
+    if form is BulkFormat.PARQUET:
         check_pyarrow()
         if to == "-":
             fail("Parquet is written to a file: add --to FILE", code=2)
@@ -111,25 +111,25 @@ def _opened_output(to: str) -> Iterator[BinaryIO]:
             part.replace(to)
         finally:
             part.unlink(missing_ok=True)
-    except BrokenPipeError:  # whoever reads has enough
+    except BrokenPipeError:  # the reader has enough
         raise
     except OSError as error:
         where = "stdout" if to == "-" else part
         fail(f"{where} cannot be written: {error.strerror or error}")
 
 
-def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkForm, *, hub: str) -> None:
+def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkFormat, *, hub: str) -> None:
     """Write the export, and print a summary. raises: AnswerError."""
     import msgspec
 
-    from stemtide.cli.commands.signals.writers import Head, writer
+    from stemtide.cli.commands.signals.writers import ExportOrigin, writer
     from stemtide.client import AnswerError
     from stemtide.protocol.files.columns import HUB_HEADER, POSITION_HEADER
 
     if not {HUB_HEADER.lower(), POSITION_HEADER.lower()} <= set(answer.headers):
         raise AnswerError(hub, "did not answer with an export of signals: is --hub right?")
     uid, position = answer.headers[HUB_HEADER], answer.headers[POSITION_HEADER]
-    out: Writer = writer(form, file, Head(uid, position, datetime.now(UTC)))
+    out: Writer = writer(form, file, ExportOrigin(uid, position, datetime.now(UTC)))
     marks: Counter[str] = Counter()
     read = 0
     decoder = msgspec.json.Decoder(dict[str, Any])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemtide.cli.commands.signals.signal import AsJson, check_labels, signal
-from stemtide.cli.commands.signals.source import BulkForm, opened
+from stemtide.cli.commands.signals.source import BulkFormat, opened
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
 from stemtide.cli.output import fail, fail_on
 from stemtide.fingerprints.kinds import Kind
@@ -27,7 +27,7 @@ PATIENCE_S = 900.0
 def import_signals(
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="A file, or - for stdin.")],
     form: Annotated[
-        BulkForm | None, typer.Option("--format", help="Format, if the name does not imply it.")
+        BulkFormat | None, typer.Option("--format", help="Format, if the name does not imply it.")
     ] = None,
     column: Annotated[
         list[str] | None,
@@ -86,7 +86,7 @@ def import_signals(
     Signals are sent in bulks, and a bulk is shared whole or not at all. Importing a file again is
     safe: nothing is shared twice. Exits with 1 if a row was, or would be, refused.
     """
-    from stemtide.cli.commands.signals.bulks import Way, send_all
+    from stemtide.cli.commands.signals.bulks import ImportOptions, send_all
     from stemtide.protocol.files.columns import BulkFileError
 
     facts: dict[str, Any] = {
@@ -105,13 +105,13 @@ def import_signals(
     # Of stdin nothing says whose "film 1" it is: without a space such a name is refused.
     space = content_space or ("" if source == "-" else str(Path(source).resolve()))
     columns = _columns(column or [], facts, space=space, takes_disputed=disputed)
-    way = Way(begin=begin, goes_on=go_on, is_dry=dry_run, as_json=as_json)
+    options = ImportOptions(begin=begin, goes_on=go_on, is_dry=dry_run, as_json=as_json)
     with (
         fail_on(BulkFileError),
         opened(source, form=form, columns=columns) as rows,
         open_client(hub, key, patience_s=PATIENCE_S) as client,
     ):
-        is_whole = send_all(client, rows, way)
+        is_whole = send_all(client, rows, options)
     if not is_whole:
         raise typer.Exit(1)
 

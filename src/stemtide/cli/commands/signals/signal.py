@@ -15,7 +15,7 @@ from stemtide.protocol.enums import Provenance, Reach, Severity, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 
 if TYPE_CHECKING:
-    from stemtide.cli.content import Named
+    from stemtide.cli.content import NamedContent
     from stemtide.client import Hub as Client
 
 signal = typer.Typer(no_args_is_help=True, help="Signals: share, show, import, export, withdraw.")
@@ -117,7 +117,7 @@ def _bulk(rows: list[dict[str, Any]]) -> bytes:
 
 
 def _rows(
-    named: "Named", facts: dict[str, object], *, within_bits: int | None, reach: Reach
+    named: "NamedContent", facts: dict[str, object], *, within_bits: int | None, reach: Reach
 ) -> list[dict[str, Any]]:
     """Return the signals of one argument. Skip fingerprints of blank content, with a message."""
     from stemtide.fingerprints.blanks import why_blank

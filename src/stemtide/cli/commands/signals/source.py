@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stemtide.protocol.files.columns import Columns, Found
 
 
-class BulkForm(StrEnum):
+class BulkFormat(StrEnum):
     """Formats of signal files."""
 
     CSV = "csv"
@@ -28,9 +28,9 @@ class BulkForm(StrEnum):
 
 
 _BY_SUFFIX = {
-    **{f".{form}": form for form in BulkForm},
-    ".ndjson": BulkForm.JSONL,
-    ".tsv": BulkForm.CSV,
+    **{f".{form}": form for form in BulkFormat},
+    ".ndjson": BulkFormat.JSONL,
+    ".tsv": BulkFormat.CSV,
 }
 
 _DIED = "the process that reads the file crashed: the file may be hostile or damaged"
@@ -49,11 +49,11 @@ class Source:
     done: Callable[[], int]
 
 
-def form_of(name: str, *, argument: str) -> BulkForm:
+def form_of(name: str, *, argument: str) -> BulkFormat:
     """Return the format that a file's name implies. argument: how errors name the file."""
     form = _BY_SUFFIX.get(Path(name).suffix.lower())
     if form is None:
-        fail(f"{argument} {name}: name its format: --format {'|'.join(BulkForm)}", code=2)
+        fail(f"{argument} {name}: name its format: --format {'|'.join(BulkFormat)}", code=2)
     return form
 
 
@@ -66,10 +66,10 @@ def check_pyarrow() -> None:
 
 
 @contextmanager
-def opened(source: str, *, form: BulkForm | None, columns: "Columns") -> Iterator[Source]:
+def opened(source: str, *, form: BulkFormat | None, columns: "Columns") -> Iterator[Source]:
     """Open a file, or stdin if it is called "-", as a source of rows."""
     form = form or form_of(source, argument="the file")
-    if form is BulkForm.PARQUET:
+    if form is BulkFormat.PARQUET:
         check_pyarrow()
         if source == "-":
             fail("Parquet cannot be read from stdin: name a file", code=2)
@@ -87,7 +87,7 @@ def opened(source: str, *, form: BulkForm | None, columns: "Columns") -> Iterato
         yield _text(file, form, columns, length=os.fstat(file.fileno()).st_size)
 
 
-def _text(file: BinaryIO, form: BulkForm, columns: "Columns", *, length: int) -> Source:
+def _text(file: BinaryIO, form: BulkFormat, columns: "Columns", *, length: int) -> Source:
     """Return the rows of a text file."""
     from stemtide.protocol.files.signal_readers import READERS, text_lines
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
-from stemtide.cli.commands.signals.source import BulkForm
+from stemtide.cli.commands.signals.source import BulkFormat
 from stemtide.protocol.files.columns import COLUMNS, LISTS
 from stemtide.protocol.files.signal_rows import csv_heading, csv_rows, json_rows, tx_line, vpdq_line
 
@@ -25,7 +25,7 @@ _FLAGS = frozenset({"exercise", "disputed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class ExportOrigin:
     """Origin of an export: a hub, the position of its feed, and the time."""
 
     hub: str
@@ -43,15 +43,15 @@ class Writer(Protocol):
         """Write the end of the file; the file itself stays open."""
 
 
-def writer(form: BulkForm, file: BinaryIO, head: Head) -> Writer:
+def writer(form: BulkFormat, file: BinaryIO, head: ExportOrigin) -> Writer:
     """Return the writer of a format."""
-    if form is BulkForm.PARQUET:
+    if form is BulkFormat.PARQUET:
         return _Parquet(file, head)
-    if form is BulkForm.CSV:
+    if form is BulkFormat.CSV:
         return _Lines(file, lambda rows: csv_rows(rows).encode(), head=csv_heading().encode())
-    if form is BulkForm.JSONL:
+    if form is BulkFormat.JSONL:
         return _Lines(file, json_rows)
-    return _Bare(file, tx_line if form is BulkForm.TX else vpdq_line)
+    return _Bare(file, tx_line if form is BulkFormat.TX else vpdq_line)
 
 
 class _Lines:
@@ -89,7 +89,7 @@ class _Bare:
 class _Parquet:
     """Writes a typed table; its schema names hub, position and time."""
 
-    def __init__(self, file: BinaryIO, head: Head) -> None:
+    def __init__(self, file: BinaryIO, head: ExportOrigin) -> None:
         from pyarrow.parquet import ParquetWriter
 
         self._schema = _schema(head)
@@ -128,7 +128,7 @@ class _Parquet:
         self._rows, self._weight = [], 0
 
 
-def _schema(head: Head) -> "pa.Schema":
+def _schema(head: ExportOrigin) -> "pa.Schema":
     """Return the schema: the types of the columns, and the origin as metadata."""
     import pyarrow as pa
 

@@ -47,7 +47,7 @@ class PullError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class PullResult:
     """Result of an update. mode: whole, delta, or nothing. received_bytes: over the network."""
 
     manifest: SnapshotManifest
@@ -130,7 +130,7 @@ class Puller:
             raise PullError("the hub has no signing key: is --hub right?")
         return tuple(PublicKey.read(key.key) for key in response.keys)
 
-    def pull(self) -> Pulled:
+    def pull(self) -> PullResult:
         """Fetch the changes, or the whole snapshot.
 
         raises: PullError, SnapshotFileError, SignatureError, OSError, HubError.
@@ -149,7 +149,7 @@ class Puller:
         if current.key not in self.folder.pinned():
             return self._take_whole(mine, offer)
         if offer.made_at <= mine.made_at:
-            return Pulled(mine, "nothing", self._received)
+            return PullResult(mine, "nothing", self._received)
         if offer.view != mine.view or mine.version < offer.oldest_base:
             return self._take_whole(mine, offer)
         return self._take_delta(mine) or self._take_whole(mine, offer)
@@ -185,7 +185,7 @@ class Puller:
         if (new.version, new.made_at) < (mine.version, mine.made_at):
             raise self._set_back(mine, new.version)
 
-    def _take_delta(self, mine: SnapshotManifest) -> Pulled | None:
+    def _take_delta(self, mine: SnapshotManifest) -> PullResult | None:
         """Fetch the changes; None if only the whole snapshot helps."""
         from stemtide.client import HubError
         from stemtide.client.calls import snapshots
@@ -214,9 +214,9 @@ class Puller:
             raise
         finally:
             path.unlink(missing_ok=True)
-        return Pulled(manifest, "delta", self._received)
+        return PullResult(manifest, "delta", self._received)
 
-    def _take_whole(self, mine: SnapshotManifest | None, offer: SnapshotOffer) -> Pulled:
+    def _take_whole(self, mine: SnapshotManifest | None, offer: SnapshotOffer) -> PullResult:
         """Fetch the whole snapshot, resuming an interrupted download."""
         from stemtide.client.calls import snapshots
 
@@ -239,7 +239,7 @@ class Puller:
                 raise
         tag_file.unlink()
         path.replace(self.folder.file)
-        return Pulled(manifest, "whole", self._received)
+        return PullResult(manifest, "whole", self._received)
 
     def _receive_whole(
         self, answer: "httpx.Response", path: Path, mine: SnapshotManifest | None, *, begin: int

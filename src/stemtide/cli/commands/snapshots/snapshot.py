@@ -222,8 +222,8 @@ def _manifest_row(manifest: Any) -> dict[str, Any]:  # noqa: ANN401  # one of tw
 def _line(manifest: Any) -> str:  # noqa: ANN401  # one of two manifests
     """Describe a manifest for people."""
     kind = "with exercise signals" if manifest.exercise else "real signals only"
-    made = f"made {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
-    origin = f"for {manifest.party}, {kind}, {made}, hub {manifest.hub}"
+    created = f"made {manifest.made_at:%Y-%m-%d %H:%M:%S} UTC"
+    origin = f"for {manifest.party}, {kind}, {created}, hub {manifest.hub}"
     if manifest.format.startswith("stemtide-delta"):
         counts = f"{manifest.puts} in, {manifest.drops} out"
         return f"delta {manifest.base} → {manifest.version}: {counts}, {origin}"

@@ -21,7 +21,7 @@ Row = tuple[int, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class PostOptions:
     """Options of the command."""
 
     to: str
@@ -31,7 +31,7 @@ class Sending:
     dry_run: bool
 
 
-def send(rows: Sequence[object], options: Sending, *, as_json: bool) -> None:
+def send(rows: Sequence[object], options: PostOptions, *, as_json: bool) -> None:
     """Post valid statements that the database does not have. Exits with 1 if any is left."""
     api, token = _checked(options)
     problems = list(lint_all(rows))
@@ -66,7 +66,7 @@ def send(rows: Sequence[object], options: Sending, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _checked(options: Sending) -> tuple[str, str]:
+def _checked(options: PostOptions) -> tuple[str, str]:
     """Return address and token; end the command if either is invalid."""
     try:
         api = database_address(options.to)

@@ -69,9 +69,9 @@ def post_file(
     Invalid statements are skipped and listed. A journal records those that were sent: after a
     failure, run the same command again, and the ones that the database has are not sent twice.
     """
-    from stemtide.cli.commands.statements.post import Sending, send
+    from stemtide.cli.commands.statements.post import PostOptions, send
 
-    sending = Sending(to, token_file, journal or Path(f"{source}.journal"), tries, dry_run)
+    sending = PostOptions(to, token_file, journal or Path(f"{source}.journal"), tries, dry_run)
     send(read_file(source), sending, as_json=as_json)
 
 
