@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
-from stemtide.protocol.labels import RefusedLabelError, _sound_names, check_label, labels
+from stemtide.protocol.labels import RefusedLabelError, _allowed_names, check_label, labels
 from stemtide.protocol.messages.signals import BulkIn, SignalIn
 
 PDQ = "0f" * 32
@@ -77,7 +77,7 @@ def test_every_other_label_is_allowed():
 
 
 def test_names_that_are_refused_to_nobody_are_known_without_spelling_them_out_again():
-    assert _sound_names() == {name for name, one in labels().items() if one.refuse_to is None}
+    assert _allowed_names() == {name for name, one in labels().items() if one.refuse_to is None}
 
 
 def test_a_bulk_holds_at_least_one_row():

@@ -39,7 +39,7 @@ REFUSED_SPACES = frozenset({"copine-scale"})
 """Taxonomies of child abuse: a record with one of their tags is refused."""
 
 _MACHINE = re.compile(r'([^:="]+):([^="]+)="([^"]*)"')
-_OURS = frozenset({"stemtide", ""})
+_OUR_NAMESPACES = frozenset({"stemtide", ""})
 MAX_TAGS = 200
 """Maximum different tags of a record. A longer one is refused, as a handling mark may be in the
 rest.
@@ -79,12 +79,12 @@ def read_words(tags: Iterable[object]) -> Words:
     if len(texts) > MAX_TAGS:
         raise TooManyTagsError(f"it has more than {MAX_TAGS} tags")
     for text in texts:
-        _refuse(text)
+        _refuse_other_channels(text)
         label = LABEL_OF.get(text.lower()) or (text if text in labels() else None)
         if label:
             known_labels.append(label)
             continue
-        _read_one(text, into=words, known_labels=known_labels)
+        _read_tag(text, into=words, known_labels=known_labels)
     if known_labels:
         words.facts["labels"] = tuple(dict.fromkeys(known_labels))[:_MAX_LABELS]
     if "hub" in words.facts:
@@ -126,7 +126,7 @@ def strictest_marks(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return strictest
 
 
-def _read_one(text: str, *, into: Words, known_labels: list[str]) -> None:
+def _read_tag(text: str, *, into: Words, known_labels: list[str]) -> None:
     """Read a tag that is neither one of our labels nor in the label table."""
     lower = text.lower()
     into.is_disputed = into.is_disputed or lower in DISPUTED_BY
@@ -138,11 +138,11 @@ def _read_one(text: str, *, into: Words, known_labels: list[str]) -> None:
         into.facts |= strictest_marks([into.facts, {"tlp": TLP_WORDS[value.lower()]}])
     elif name == "pap" and value.lower() in set(Pap):
         into.facts |= strictest_marks([into.facts, {"pap": Pap(value.lower())}])
-    elif space in _OURS:
-        _read_ours(name, value, into=into, known_labels=known_labels)
+    elif space in _OUR_NAMESPACES:
+        _read_own_tag(name, value, into=into, known_labels=known_labels)
 
 
-def _read_ours(name: str, value: str, *, into: Words, known_labels: list[str]) -> None:
+def _read_own_tag(name: str, value: str, *, into: Words, known_labels: list[str]) -> None:
     """Read a Stemtide tag in MISP, STIX or StopNCII notation."""
     facts = into.facts
     if name == "label" and value in labels():
@@ -154,14 +154,14 @@ def _read_ours(name: str, value: str, *, into: Words, known_labels: list[str]) -
     elif name == "confidence" and _is_percent(value):
         facts["confidence"] = int(value)
     elif name in {"via", "hub", "signal"} and (uid := _uuid(value)):
-        _read_way(name, uid, into=into)
+        _read_hub_id(name, uid, into=into)
     elif name == "disputed" and value == "yes":
         into.is_disputed = True
     elif name == "exercise" and value == "yes":
         into.is_exercise = True
 
 
-def _read_way(name: str, uid: UUID, *, into: Words) -> None:
+def _read_hub_id(name: str, uid: UUID, *, into: Words) -> None:
     """Read a hub id (hop or origin) or the id of the signal there."""
     if name == "signal":
         into.signals.append(uid)
@@ -180,7 +180,7 @@ def _parts(text: str) -> tuple[str, str, str]:
     return "", name.lower(), value
 
 
-def _refuse(text: str) -> None:
+def _refuse_other_channels(text: str) -> None:
     """Refuse tags of content that belongs to another channel. raises: RefusedWordError."""
     space, name, value = _parts(text)
     words = (text, value, name)

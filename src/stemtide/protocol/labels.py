@@ -101,7 +101,7 @@ def check_label(name: str) -> str:
 
     raises: RefusedLabelError for content of another channel, ValueError for an unknown name.
     """
-    if name in _sound_names():
+    if name in _allowed_names():
         return name
     if refused := refused_label(name):
         raise RefusedLabelError(f"{refused.title} is never stored here: {refused.refuse_to}")
@@ -114,7 +114,7 @@ def check_label(name: str) -> str:
 
 
 @cache
-def _sound_names() -> frozenset[str]:
+def _allowed_names() -> frozenset[str]:
     """Return the names of labels that are not refused. Cached: a bulk calls this 20,000 times."""
     return frozenset(name for name in labels() if refused_label(name) is None)
 
@@ -122,7 +122,7 @@ def _sound_names() -> frozenset[str]:
 LabelName = Annotated[
     str,
     AfterValidator(check_label),
-    WithJsonSchema({"type": "string", "enum": sorted(_sound_names())}),
+    WithJsonSchema({"type": "string", "enum": sorted(_allowed_names())}),
 ]
 """The name of a label that a signal may carry."""
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse Retry-After headers."""
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 
 
 def asked_s(header: str) -> int | None:
@@ -12,4 +12,4 @@ def asked_s(header: str) -> int | None:
     """
     if not (header.isascii() and header.isdigit()):
         return None
-    return int(header[:_MOST_DIGITS])
+    return int(header[:_MAX_DIGITS])

@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 from stemtide.protocol.problems import WHOLE, FieldProblem
 
 _NAMED = re.compile(r"([a-z_]+)(?: and [a-z_]+)*: (.+)", re.DOTALL)
-_WORDS = {
+_MESSAGES = {
     "missing": "is missing: it must be given",
     "extra_forbidden": "is not known here: leave it out",
     "timezone_aware": "needs a time zone: write it as 2026-01-31T12:00:00Z",
@@ -36,7 +36,7 @@ def field_problem(error: ErrorDetails) -> FieldProblem:
     """Convert an error of pydantic to a field problem in our wording, with the field's path."""
     path = [str(part) for part in error["loc"]]
     original = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    message = _WORDS.get(error["type"], original)
+    message = _MESSAGES.get(error["type"], original)
     named = _NAMED.fullmatch(message) if error["type"] == "value_error" else None
     if named:  # rules about several fields start their message with the field
         path, message = [*path, named[1]], named[2]

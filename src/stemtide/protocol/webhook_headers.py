@@ -20,7 +20,7 @@ from standardwebhooks import Webhook as Signer
 from stemtide.protocol.retry_after import asked_s
 
 _SPECVERSION = "1.0"
-_PLAIN = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
+_UNESCAPED = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 """Characters that CloudEvents headers carry unescaped; source: HTTP protocol binding, section
 3.1.3.2.
 """
@@ -84,7 +84,7 @@ def event(name: str, kind: str, *, source: str, happened_at: datetime) -> dict[s
     return {
         "ce-specversion": _SPECVERSION,
         "ce-id": name,
-        "ce-source": quote(source, safe=_PLAIN),
+        "ce-source": quote(source, safe=_UNESCAPED),
         "ce-type": kind,
         "ce-time": happened_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }

@@ -226,7 +226,7 @@ def test_whoever_uses_something_up_is_kept_while_others_come_and_go(monkeypatch)
 
     policy = Policy("writing", 1)
     boxed = {("a", "", ""): (Coming.__new__(Coming),)}
-    monkeypatch.setattr(rates, "_boxed", boxed)
-    monkeypatch.setattr(rates, "_MAX_BOXED", 1)
-    rates._box(("b", "", ""), (Standing(policy, 0, 9.0),), now=1.0)
+    monkeypatch.setattr(rates, "_blocked", boxed)
+    monkeypatch.setattr(rates, "_MAX_BLOCKED", 1)
+    rates._block(("b", "", ""), (Standing(policy, 0, 9.0),), now=1.0)
     assert ("a", "", "") not in boxed

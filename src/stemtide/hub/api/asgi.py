@@ -22,11 +22,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_PATIENCE = 4 * MAX_BODY_BYTES
+_MAX_DRAINED_BYTES = 4 * MAX_BODY_BYTES
 """Bytes of an oversized body that are still read, so that its sender gets the response."""
 
-_HELD_S = 0.5
-_MAX_HELD = 500
+_REFUSAL_DELAY_S = 0.5
+_MAX_DELAYED = 500
 """Maximum refusals that are delayed at a time; further ones are sent at once."""
 
 NO_STORE = (b"cache-control", b"no-store")
@@ -74,7 +74,7 @@ def weighed(application: Application) -> Application:
     """
 
     async def weigh(scope: Scope, receive: Receive, send: Send) -> None:
-        announced = _announced(scope) if scope["type"] == "http" else 0
+        announced = _content_length(scope) if scope["type"] == "http" else 0
         weight = 0
 
         in_time = timed(receive)
@@ -114,10 +114,10 @@ def gated(application: Application) -> Application:
             return
         refused, headers = refusal
         nonlocal waiting
-        if waiting < _MAX_HELD:
+        if waiting < _MAX_DELAYED:
             waiting += 1
             try:
-                await asyncio.sleep(_HELD_S)
+                await asyncio.sleep(_REFUSAL_DELAY_S)
             finally:
                 waiting -= 1
         count_request(route="too-many", method=scope["method"], status=refused.status, seconds=0.0)
@@ -136,7 +136,7 @@ def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
     return rates.refusal(scope["method"], scope["path"], query, header=said)
 
 
-def _announced(scope: Scope) -> int:
+def _content_length(scope: Scope) -> int:
     """Return the announced size of the body, 0 if absent."""
     length = header(scope, b"content-length") or "0"
     return int(length) if length.isdigit() else 0
@@ -145,7 +145,7 @@ def _announced(scope: Scope) -> int:
 async def _drain(receive: Receive) -> None:
     """Read and discard the body, up to a limit."""
     weight = 0
-    while weight < _PATIENCE:
+    while weight < _MAX_DRAINED_BYTES:
         try:
             message = await receive()
         except SlowBodyError:

@@ -113,15 +113,15 @@ def read_message(kind: type[_Message], body: bytes) -> _Message:
             sent = from_json(body)
         except ValueError:
             raise error from None
-    return kind.model_validate_json(_json(_whole(sent)), strict=True)
+    return kind.model_validate_json(_json(_with_integers(sent)), strict=True)
 
 
-def _whole(sent: Any) -> Any:  # noqa: ANN401  # JSON of any shape
+def _with_integers(sent: Any) -> Any:  # noqa: ANN401  # JSON of any shape
     """Return JSON with 90 for 90.0."""
     if isinstance(sent, dict):
-        return {name: _whole(inner) for name, inner in sent.items()}
+        return {name: _with_integers(inner) for name, inner in sent.items()}
     if isinstance(sent, list):
-        return [_whole(inner) for inner in sent]
+        return [_with_integers(inner) for inner in sent]
     is_whole = isinstance(sent, float) and abs(sent) <= _EXACT and sent.is_integer()
     return int(sent) if is_whole else sent
 
@@ -166,15 +166,15 @@ def _check_size(sent: object) -> None:
         name, value = waiting.pop()
         if isinstance(value, dict):
             if len(value) > MAX_FIELDS:
-                raise _too_much(name, f"an object of {len(value)} fields", most=MAX_FIELDS)
+                raise _too_large_problem(name, f"an object of {len(value)} fields", most=MAX_FIELDS)
             waiting.extend(value.items())
         elif isinstance(value, list):
             if len(value) > MAX_BULK:
-                raise _too_much(name, f"{len(value)} rows", most=MAX_BULK)
+                raise _too_large_problem(name, f"{len(value)} rows", most=MAX_BULK)
             waiting.extend((name, inner) for inner in value if isinstance(inner, dict | list))
 
 
-def _too_much(name: str, amount: str, *, most: int) -> ProblemError:
+def _too_large_problem(name: str, amount: str, *, most: int) -> ProblemError:
     """Return the problem of a body with a larger list or object than any message has."""
     return ProblemError(
         ProblemType.TOO_LARGE, f"{name[:60]}: {amount} is too much: send at most {most}"
@@ -203,22 +203,24 @@ def read_bulk(request: HttpRequest) -> Bulk:
             " empty lines out",
         )
     if request.content_type == CSV:
-        return _weighed(_each(_table(body), read=SignalIn.model_validate))
+        return _check_long_values(_parse_rows(_read_csv_rows(body), read=SignalIn.model_validate))
     if request.content_type == JSON_LINES:
         _check_text(body)
         # At most one more than a bulk may have, without a copy: 32 MB may have as many lines.
         lines = (line for line in io.BytesIO(body) if line.strip())
         limited = list(islice(lines, MAX_BULK + 1))
-        return _weighed(_each(limited, read=_signal))
+        return _check_long_values(_parse_rows(limited, read=_parse_signal))
     _check_text(body)
     try:
-        return _weighed(Bulk(rows=list(BulkIn.model_validate_json(body, strict=True).signals)))
+        return _check_long_values(
+            Bulk(rows=list(BulkIn.model_validate_json(body, strict=True).signals))
+        )
     except ValidationError:
         # Parse again, row by row, to name each invalid row and keep the others.
-        return _weighed(_read_rows(read_json(body)))
+        return _check_long_values(_read_json_rows(read_json(body)))
 
 
-def _table(body: bytes) -> list[object]:
+def _read_csv_rows(body: bytes) -> list[object]:
     """Return the rows of a CSV table, up to one more than allowed. raises: ProblemError."""
     rows = read_csv(text_lines(io.BytesIO(body)), Columns())
     try:
@@ -227,7 +229,7 @@ def _table(body: bytes) -> list[object]:
         raise ProblemError(ProblemType.MALFORMED, f"the table cannot be read: {error}") from error
 
 
-def _weighed(bulk: Bulk) -> Bulk:
+def _check_long_values(bulk: Bulk) -> Bulk:
     """Return the same bulk. raises: ProblemError if its long values exceed the limit together."""
     weight = sum(
         len(row.value) // 2 for row in bulk.rows if isinstance(row, SignalIn) and is_long(row.kind)
@@ -241,23 +243,23 @@ def _weighed(bulk: Bulk) -> Bulk:
     return bulk
 
 
-def _read_rows(sent: object) -> Bulk:
+def _read_json_rows(sent: object) -> Bulk:
     """Parse the rows of a JSON bulk that is not valid as a whole."""
     if not isinstance(sent, dict) or not isinstance(sent.get("signals"), list):
-        raise _no_rows('is missing: send {"signals": [...]}')
+        raise _no_rows_problem('is missing: send {"signals": [...]}')
     if unknown := sorted(set(sent) - {"signals"}):
         problem = FieldProblem(field=unknown[0][:60], message="is not known here: leave it out")
         detail = f"{problem.field}: {problem.message}"
         raise ProblemError(ProblemType.INVALID, detail, errors=[problem])
-    return _each(sent["signals"], read=lambda row: _signal(_json(row)))
+    return _parse_rows(sent["signals"], read=lambda row: _parse_signal(_json(row)))
 
 
-def _signal(row: bytes) -> SignalIn:
+def _parse_signal(row: bytes) -> SignalIn:
     """Parse a signal from JSON. raises: ValidationError."""
     return read_message(SignalIn, row)
 
 
-def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
+def _parse_rows(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
     """Parse every row on its own, so that an invalid row does not hide the others."""
     if len(sent) > MAX_BULK:
         raise ProblemError(
@@ -265,12 +267,12 @@ def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
             f"signals: more than {MAX_BULK} rows are too many: send the others in the next bulk",
         )
     if not sent:
-        raise _no_rows("is empty: send at least one signal")
+        raise _no_rows_problem("is empty: send at least one signal")
     rows: list[SignalIn | RowError] = []
     any_refused = False
     for row, row_sent in enumerate(sent):
         if isinstance(row_sent, BadRow | LeftOut):
-            rows.append(_unshared(row_sent, row=row))
+            rows.append(_skipped_row_error(row_sent, row=row))
             continue
         try:
             rows.append(read(row_sent))
@@ -284,7 +286,7 @@ def _each(sent: Sequence[Any], *, read: Callable[[Any], SignalIn]) -> Bulk:
     return Bulk(rows=rows, is_refused=any_refused)
 
 
-def _unshared(unshared: BadRow | LeftOut, *, row: int) -> RowError:
+def _skipped_row_error(unshared: BadRow | LeftOut, *, row: int) -> RowError:
     """Return the error of a table row that shares nothing."""
     if isinstance(unshared, BadRow):
         return RowError(row=row, field=unshared.field, message=unshared.message)
@@ -292,7 +294,7 @@ def _unshared(unshared: BadRow | LeftOut, *, row: int) -> RowError:
     return RowError(row=row, field="state", message=message)
 
 
-def _no_rows(message: str) -> ProblemError:
+def _no_rows_problem(message: str) -> ProblemError:
     """Return the problem of a bulk without rows."""
     errors = [FieldProblem(field="signals", message=message)]
     return ProblemError(ProblemType.INVALID, f"signals: {message}", errors=errors)

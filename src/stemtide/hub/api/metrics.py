@@ -81,7 +81,7 @@ def text(
     troubles: problems of this process with disk and database.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Rooms(totals, agents=list(agents)))
+    registry.register(_HubMetrics(totals, agents=list(agents)))
     registry.register(_Alerts(alerts, deliveries=deliveries))
     registry.register(_Exchanges(exchanges))
     registry.register(_Troubles(troubles))
@@ -149,7 +149,7 @@ class _Troubles(Collector):
         yield family
 
 
-class _Rooms(Collector):
+class _HubMetrics(Collector):
     """Metrics of ledger, feed, signals, outcomes and agents."""
 
     def __init__(self, totals: dict[str, int], *, agents: list[AgentRow]) -> None:
@@ -180,9 +180,9 @@ class _Rooms(Collector):
         for outcome in Outcome:
             outcomes.add_metric([outcome], totals[f"outcomes_{outcome}"])
         yield outcomes
-        yield from self._stand()
+        yield from self._agent_metrics()
 
-    def _stand(self) -> Iterable[GaugeMetricFamily]:
+    def _agent_metrics(self) -> Iterable[GaugeMetricFamily]:
         """Yield the status of agents."""
         connected = GaugeMetricFamily(
             "stemtide_agent_connected", "1 while it is heard of.", labels=["party", "agent"]

@@ -38,9 +38,9 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEAVY = ("/documents/verify",)
 _SEARCH = "/api/v1/search"
 _WHOLE = ("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv")
-_MAX_BOXED = 10_000
+_MAX_BLOCKED = 10_000
 
-_boxed: dict[tuple[str, str, str], tuple[Standing, ...]] = {}
+_blocked: dict[tuple[str, str, str], tuple[Standing, ...]] = {}
 """Credentials that exceeded a limit, with the policy: refused without a look-up until it ends."""
 
 Header = Callable[[str], str | None]
@@ -85,8 +85,8 @@ def count(request: HttpRequest, caller: Caller) -> None:
     )
     request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
     if standings[0].is_over:
-        _box(_credentials(request.headers.get, name=name), standings, now=now)
-        raise ProblemError.of(_too_many(standings[0], now=now))
+        _block(_credentials(request.headers.get, name=name), standings, now=now)
+        raise ProblemError.of(_too_many_problem(standings[0], now=now))
 
 
 def count_stranger(address: str, request: HttpRequest) -> Problem | None:
@@ -97,25 +97,25 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
     policy = Policy("stranger", settings.RATES["stranger"])
     standings = windows.take((Bound(policy, network_of(address) or address[:60]),), now=now)
     request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
-    return _too_many(standings[0], now=now) if standings[0].is_over else None
+    return _too_many_problem(standings[0], now=now) if standings[0].is_over else None
 
 
 def refusal(
     method: str, path: str, query: str = "", *, header: Header
 ) -> tuple[Problem, dict[str, str]] | None:
     """Return the problem and headers for credentials over their limit, or None."""
-    if not _boxed:
+    if not _blocked:
         return None
     name = policy_name(method, path, query, header=header)
     key = _credentials(header, name=name)
-    standings = _boxed.get(key)
+    standings = _blocked.get(key)
     if standings is None:
         return None
     now = time.monotonic()
     if standings[0].ends_at <= now:
-        _boxed.pop(key, None)
+        _blocked.pop(key, None)
         return None
-    return _too_many(standings[0], now=now), headers(standings, now=now)
+    return _too_many_problem(standings[0], now=now), headers(standings, now=now)
 
 
 def headers_of(request: HttpRequest) -> dict[str, str]:
@@ -129,18 +129,18 @@ def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
     return (name, header("authorization") or "", header("x-functions-key") or "")
 
 
-def _box(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: float) -> None:
+def _block(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: float) -> None:
     """Remember valid credentials that have reached a limit."""
-    if len(_boxed) >= _MAX_BOXED:
+    if len(_blocked) >= _MAX_BLOCKED:
         # Copy to a list: other threads add and remove entries meanwhile.
-        for other_key, other_standings in list(_boxed.items()):
+        for other_key, other_standings in list(_blocked.items()):
             if other_standings[0].ends_at <= now:
-                _boxed.pop(other_key, None)
-    if len(_boxed) < _MAX_BOXED:
-        _boxed[key] = standings
+                _blocked.pop(other_key, None)
+    if len(_blocked) < _MAX_BLOCKED:
+        _blocked[key] = standings
 
 
-def _too_many(standing: Standing, *, now: float) -> Problem:
+def _too_many_problem(standing: Standing, *, now: float) -> Problem:
     """Return the problem of an exceeded limit."""
     policy, wait_s = standing.policy, standing.reset_s(now)
     return problem(

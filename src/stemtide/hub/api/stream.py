@@ -49,10 +49,10 @@ _HEADERS = [
     NO_STORE,
 ]
 _GET = "GET"
-_Found = TypeVar("_Found")
+_Result = TypeVar("_Result")
 
 
-class _Asked(BaseModel):
+class _StreamParameters(BaseModel):
     """Parameters in query and headers. last_event_id: the position that the client has."""
 
     exercise: bool = False
@@ -60,12 +60,12 @@ class _Asked(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
+class _StreamRequest:
     """An authenticated stream request."""
 
     request: ASGIRequest
     caller: Caller
-    asked: _Asked
+    asked: _StreamParameters
 
 
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
@@ -84,7 +84,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     async with contextlib.AsyncExitStack() as stack:
         request = ASGIRequest(scope, io.BytesIO())
         try:
-            opened = await _in_thread(lambda: _open(request))  # 1
+            opened = await _in_thread(lambda: _authenticate(request))  # 1
             parameters = opened.asked
             subscription = await stack.enter_async_context(  # 2
                 wakes.subscribe(
@@ -93,7 +93,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             )
             missed = await _in_thread(lambda: _missed(opened))  # 3
         except Exception as error:  # noqa: BLE001  # the one table knows what each of them says
-            problem, headers = _refused(error, request)
+            problem, headers = _problem_of(error, request)
             count(problem.status)
             await send_problem(problem, send, headers=headers)
             return
@@ -141,7 +141,7 @@ async def _follow(
 
 
 async def _events(
-    opened: _Opened, subscription: Subscription, *, missed: int | None
+    opened: _StreamRequest, subscription: Subscription, *, missed: int | None
 ) -> AsyncIterator[bytes]:
     """Yield the bytes of the stream, event by event."""
     yield f"retry: {RETRY_MS}\n\n".encode()
@@ -171,10 +171,10 @@ def _event(position: int) -> bytes:
     return f"event: wake\nid: {position}\ndata: {data}\n\n".encode()
 
 
-async def _in_thread(look: Callable[[], _Found]) -> _Found:
+async def _in_thread(look: Callable[[], _Result]) -> _Result:
     """Run a database query in a thread, then close its connection."""
 
-    def looked() -> _Found:
+    def looked() -> _Result:
         try:
             return look()
         finally:
@@ -183,7 +183,7 @@ async def _in_thread(look: Callable[[], _Found]) -> _Found:
     return await asyncio.to_thread(looked)
 
 
-def _open(request: ASGIRequest) -> _Opened:
+def _authenticate(request: ASGIRequest) -> _StreamRequest:
     """Authenticate and parse a stream request. raises: errors that problems.describe knows."""
     if request.method != _GET:
         raise ProblemError(ProblemType.WRONG_METHOD, problems.below(405, allow=_GET).detail)
@@ -191,13 +191,17 @@ def _open(request: ASGIRequest) -> _Opened:
     query = {"exercise": request.GET["exercise"]} if "exercise" in request.GET else {}
     after = request.headers.get("Last-Event-ID")
     try:
-        parameters = _Asked.model_validate({**query, **({"Last-Event-ID": after} if after else {})})
+        parameters = _StreamParameters.model_validate(
+            {**query, **({"Last-Event-ID": after} if after else {})}
+        )
     except ValidationError as error:
         raise problems.refuse(error.errors(include_url=False)) from error
-    return _Opened(request=request, caller=called(request, words.Scope.FEED_READ), asked=parameters)
+    return _StreamRequest(
+        request=request, caller=called(request, words.Scope.FEED_READ), asked=parameters
+    )
 
 
-def _missed(opened: _Opened) -> int | None:
+def _missed(opened: _StreamRequest) -> int | None:
     """Return the head if the caller's feed has anything after their position, else None."""
     after = opened.asked.last_event_id
     if after is None:
@@ -207,7 +211,7 @@ def _missed(opened: _Opened) -> int | None:
     return page.head if page.entries else None
 
 
-def _is_still_open(opened: _Opened) -> bool:
+def _is_still_open(opened: _StreamRequest) -> bool:
     """Whether the key still gives access to the stream."""
     try:
         called(opened.request, words.Scope.FEED_READ, is_counted=False)
@@ -218,7 +222,7 @@ def _is_still_open(opened: _Opened) -> bool:
     return True
 
 
-def _refused(error: Exception, request: ASGIRequest) -> tuple[Problem, dict[str, str]]:
+def _problem_of(error: Exception, request: ASGIRequest) -> tuple[Problem, dict[str, str]]:
     """Return the problem of a stream that cannot start, and its rate limit headers."""
     problem = problems.below(400) if isinstance(error, DisallowedHost) else problems.describe(error)
     if problem.status == 401:  # noqa: PLR2004  # as the middleware does in Django

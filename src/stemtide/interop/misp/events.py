@@ -90,7 +90,7 @@ def attribute_uuid(uid: UUID, *, crisis: UUID | None) -> UUID:
 
     In MISP an attribute belongs to one event, so the ids of a crisis's event are different.
     """
-    return _masked(as_random(uid), crisis)
+    return _xored(as_random(uid), crisis)
 
 
 def signal_uids(uuid: UUID, *, crisis: UUID | None) -> tuple[UUID, ...]:
@@ -98,7 +98,7 @@ def signal_uids(uuid: UUID, *, crisis: UUID | None) -> tuple[UUID, ...]:
 
     crisis: whose event has the attribute; None for the event of all signals.
     """
-    return uids_behind(_masked(uuid, crisis))
+    return uids_behind(_xored(uuid, crisis))
 
 
 def manifest_entry(head: EventHead) -> Json:
@@ -106,7 +106,7 @@ def manifest_entry(head: EventHead) -> Json:
     return {
         "Orgc": _organisation(head.hub),
         "Tag": _event_tags(head),
-        "info": _info(head),
+        "info": _title(head),
         "date": f"{head.since:%Y-%m-%d}",
         "analysis": "1",
         "threat_level_id": "1" if head.crisis else "4",
@@ -178,7 +178,7 @@ def strictest(labels: Iterable[str]) -> Tlp:
     return min(map(Tlp, labels), key=order.index)
 
 
-def _masked(uuid: UUID, other: UUID | None) -> UUID:
+def _xored(uuid: UUID, other: UUID | None) -> UUID:
     """Return a UUID whose free bits are XORed with a digest of another; twice undoes it."""
     if other is None:
         return uuid
@@ -190,7 +190,7 @@ def _object(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json:
     """Return the object of a PDQ hash."""
     inner = attribute(row, head=head, now=now)
     return {
-        "uuid": str(_masked(UUID(inner["uuid"]), _OBJECT)),
+        "uuid": str(_xored(UUID(inner["uuid"]), _OBJECT)),
         "name": "perceptual-hash",
         "meta-category": "file",
         "description": "A perceptual hash of a picture: PDQ, 256 bits, to be compared by distance",
@@ -214,7 +214,7 @@ def _organisation(hub: UUID) -> Json:
     return {"name": "Stemtide hub", "uuid": str(organisation_uuid(hub))}
 
 
-def _info(head: EventHead) -> str:
+def _title(head: EventHead) -> str:
     """Return the title of an event."""
     subject = f"crisis {head.title}" if head.crisis else "signals"
     return f"Stemtide: {subject}, part {head.block + 1}"

@@ -34,10 +34,10 @@ from stemtide.protocol.messages.signals import MAX_BULK, SignalIn
 Json = Mapping[str, Any]
 
 _KIND_OF = {"md5": Kind.MD5, "sha256": Kind.SHA256, "url": Kind.URL}
-_OURS_ALONE = "0"
+_ORGANISATION_ONLY = "0"
 _SHARING_GROUP = "4"
-_NOT_ONWARD = frozenset({_OURS_ALONE, _SHARING_GROUP})
-_MAX_NAMED = 100
+_NOT_ONWARD = frozenset({_ORGANISATION_ONLY, _SHARING_GROUP})
+_MAX_LISTED = 100
 
 
 class PostedEventError(ValueError):
@@ -67,7 +67,7 @@ class Sent:
 
     def leave_out(self, *, place: str, kind: str, why: str) -> None:
         """Record an attribute that became no signal."""
-        if len(self.left_out) < _MAX_NAMED:
+        if len(self.left_out) < _MAX_LISTED:
             self.left_out.append({"type": kind[:80], "place": place, "why": why})
 
     def without(self, own_uuids: Collection[UUID]) -> "Sent":
@@ -88,7 +88,7 @@ def read_event(sent: object, *, others: OtherParties) -> Sent:
 
     others: parties whose events the poster must not post. raises: PostedEventError.
     """
-    body = _under(sent, "Event")
+    body = _unwrap(sent, "Event")
     for role in ("Orgc", "Org"):
         made_by = body.get(role)
         if name := others.named_by(
@@ -106,14 +106,14 @@ def read_event(sent: object, *, others: OtherParties) -> Sent:
 
 def read_attributes(sent: object, *, crisis: UUID | None) -> Sent:
     """Return the signals of an attribute or a list of attributes. raises: PostedEventError."""
-    attributes = sent if isinstance(sent, list) else [_under(sent, "Attribute")]
+    attributes = sent if isinstance(sent, list) else [_unwrap(sent, "Attribute")]
     pairs = [(f"Attribute.{place}", attribute) for place, attribute in enumerate(attributes)]
     return _read(iter(pairs), event={}, crisis=crisis)
 
 
 def read_thing(sent: object, *, crisis: UUID | None) -> Sent:
     """Return the signals of an object. raises: PostedEventError."""
-    thing = {"Object": [_under(sent, "Object")]}
+    thing = {"Object": [_unwrap(sent, "Object")]}
     return _read(_attributes(thing), event={}, crisis=crisis)
 
 
@@ -138,7 +138,7 @@ def _read_one(attribute: Json, *, place: str, event: Words, room: UUID | None, i
         raise PostedEventError(
             f"{place}.Tag", "exercises are not shared here: use TAXII or the hub's API"
         )
-    if _is_on(attribute.get("deleted")):
+    if _is_set(attribute.get("deleted")):
         into.gone.extend(_uuids(attribute))
         return
     kind_and_value = _kind_and_value(attribute)
@@ -172,7 +172,7 @@ def _signal(
     facts: dict[str, Any] = {"labels": (DEFAULT_LABEL,), "severity": "medium", "confidence": 50}
     facts |= {"tlp": Tlp.AMBER, **event.facts, **own.facts}
     facts |= strictest_marks([event.facts, own.facts])
-    if kind is not Kind.PDQ and not _is_on(attribute.get("to_ids")):
+    if kind is not Kind.PDQ and not _is_set(attribute.get("to_ids")):
         facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
     facts |= {"kind": kind, "value": value, "crisis": _crisis_of(attribute) or room}
     facts["via"] = tuple(own.via or event.via)
@@ -194,7 +194,7 @@ def _attributes(body: Json) -> Iterator[tuple[str, object]]:
             raise PostedEventError(f"Object.{number}", "is no object: write {…}")
         for place, attribute in enumerate(_list(thing, "Attribute")):
             name = f"Object.{number}.Attribute.{place}"
-            if isinstance(attribute, Mapping) and _is_on(thing.get("deleted")):
+            if isinstance(attribute, Mapping) and _is_set(thing.get("deleted")):
                 yield name, {**attribute, "deleted": 1}
             else:
                 yield name, attribute
@@ -249,7 +249,7 @@ def _uuids(attribute: Json) -> Iterator[UUID]:
         return
 
 
-def _under(sent: object, name: str) -> Json:
+def _unwrap(sent: object, name: str) -> Json:
     """Return a MISP entity, bare or wrapped in its name. raises: PostedEventError."""
     body = sent.get(name, sent) if isinstance(sent, Mapping) else sent
     if not isinstance(body, Mapping):
@@ -265,6 +265,6 @@ def _list(body: Json, name: str) -> list[object]:
     return entries
 
 
-def _is_on(sent: object) -> bool:
+def _is_set(sent: object) -> bool:
     """Whether a flag is set, as MISP and PyMISP write it."""
     return sent in (True, 1, "1", "true")

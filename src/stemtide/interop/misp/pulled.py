@@ -95,7 +95,7 @@ def _attributes(body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield attribute
     for thing in _dicts(body.get("Object")):
         for attribute in _dicts(thing.get("Attribute")):
-            ended = _is_on(attribute.get("deleted")) or _is_on(thing.get("deleted"))
+            ended = _is_set(attribute.get("deleted")) or _is_set(thing.get("deleted"))
             yield {**attribute, "deleted": ended, "object": thing.get("name")}
 
 
@@ -128,8 +128,8 @@ def _read(
         raise EventError("uuid: is none") from error
     kind, value = kind_and_value
     own = tuple(_names(attribute))
-    ended = _is_on(attribute.get("deleted"))
-    is_for_machines = _is_on(attribute.get("to_ids"))
+    ended = _is_set(attribute.get("deleted"))
+    is_for_machines = _is_set(attribute.get("to_ids"))
     version = _digest([kind.value, value, ended, is_for_machines, sorted(own), event.tags])
     stamp = _stamp(attribute) or event.stamp
     said_at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
@@ -180,7 +180,7 @@ def _stamp(sent: dict[str, Any]) -> int | None:
     return int(text) if is_time and int(text) <= _LAST_S else None
 
 
-def _is_on(sent: object) -> bool:
+def _is_set(sent: object) -> bool:
     """Whether a MISP flag is set, in any of its spellings."""
     return sent is True or str(sent).lower() in {"1", "true"}
 

@@ -33,7 +33,7 @@ READ_OPINION = {
 """Our opinion for each of STIX'. source: STIX 2.1 section 10.20."""
 
 
-def _object(stix_id: str, *, created: datetime, modified: datetime, by: str) -> Stix:
+def _common_properties(stix_id: str, *, created: datetime, modified: datetime, by: str) -> Stix:
     """Return the common properties of our objects."""
     return {
         "type": stix_id.partition("--")[0],
@@ -62,7 +62,7 @@ def sighting(
     """
     met = sum(outcomes.values())
     return {
-        **_object(stix_id, created=created, modified=modified, by=by),
+        **_common_properties(stix_id, created=created, modified=modified, by=by),
         "first_seen": stix_time(span[0]),
         "last_seen": stix_time(span[1]),
         "count": min(met, MAX_COUNT),
@@ -86,7 +86,7 @@ def opinion(
 ) -> Stix:
     """Return a party's opinion of a signal."""
     stix = {
-        **_object(stix_id, created=created, modified=modified, by=by),
+        **_common_properties(stix_id, created=created, modified=modified, by=by),
         "opinion": OPINION_OF[stance],
         "object_refs": [of],
         "labels": [tag("opinion", stance.value)],
@@ -115,7 +115,7 @@ def related(stix_id: str, *, signal: Stix, crisis: str, by: str) -> Stix:
 def incident(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> Stix:
     """Return the object that represents a crisis: its name and stage."""
     return {
-        **_object(stix_id, created=crisis.warned_at, modified=modified, by=by),
+        **_common_properties(stix_id, created=crisis.warned_at, modified=modified, by=by),
         "name": crisis.name,
         "description": crisis.summary or f"{crisis.name}: {crisis.stage_title}",
         "labels": crisis_tags(crisis),
@@ -126,7 +126,7 @@ def incident(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) ->
 def grouping(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> Stix:
     """Return a grouping of a crisis's signals, with a new version for each stage."""
     return {
-        **_object(stix_id, created=crisis.warned_at, modified=modified, by=by),
+        **_common_properties(stix_id, created=crisis.warned_at, modified=modified, by=by),
         "name": f"{crisis.name}: {crisis.stage_title}",
         "description": "Signals of one crisis",
         "context": "suspicious-activity",
@@ -139,7 +139,7 @@ def report(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> S
     """Return a closed crisis's grouping as a published report."""
     closed = crisis.closed_at or modified
     return {
-        **_object(stix_id, created=closed, modified=modified, by=by),
+        **_common_properties(stix_id, created=closed, modified=modified, by=by),
         "name": f"{crisis.name}: signals at its end",
         "description": crisis.summary or "Signals of one crisis that is over",
         "report_types": ["threat-report"],

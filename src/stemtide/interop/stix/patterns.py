@@ -154,7 +154,7 @@ class _Reader:
         token, self._next = self._next, next(self._tokens, None)
         return token
 
-    def _want(self, kind: str) -> str:
+    def _expect(self, kind: str) -> str:
         """Return the next token's text and advance; the token must be of the given kind."""
         token = self._take()
         if token is None or token.kind != kind:
@@ -177,7 +177,7 @@ class _Reader:
 
     def _comparison(self) -> Iterator[Pattern | None]:
         """Yield one comparison, or several for IN."""
-        path = self._want("path")
+        path = self._expect("path")
         if "[" not in self._open:
             raise _UnreadError(UNREAD)
         sign = self._take()
@@ -193,11 +193,11 @@ class _Reader:
         else:
             raise _UnreadError(_why(sign.text))
         for value in values:
-            yield _meant(path, value, is_like=sign.text == "LIKE")
+            yield _pattern_of(path, value, is_like=sign.text == "LIKE")
 
     def _values(self) -> Iterator[str | None]:
         """Yield the values of IN."""
-        if self._want("bracket") != "(":
+        if self._expect("bracket") != "(":
             raise _UnreadError(UNREAD)
         while True:
             yield self._value()
@@ -250,7 +250,7 @@ def _why(word: str) -> str:
     return BOUND if word in _BOUND else UNREAD
 
 
-def _meant(named: str, value: str | None, *, is_like: bool) -> Pattern | None:
+def _pattern_of(named: str, value: str | None, *, is_like: bool) -> Pattern | None:
     """Return the pattern of a comparison, None if no upload can match it."""
     if value is None:
         return None

@@ -53,8 +53,8 @@ DEFAULT_LABEL = "perpetrator-content"
 
 _TYPE = re.compile(r"[a-z][a-z0-9-]{1,248}[a-z0-9]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
-_STRICTEST = list(Tlp)
-_NO_FACTS = (
+_STRICTEST_FIRST = list(Tlp)
+_NOT_SIGNAL_FIELDS = (
     *("extension_type", "kind", "state", "crisis", "exercise", "shared_by", "disputed"),
     *("via", "hub", "withdraw_reason"),
 )
@@ -124,7 +124,7 @@ def read_object(sent: object) -> Posted:
     if len(json.dumps(sent)) > MAX_OBJECT_BYTES:
         raise PostedError(f"one object has at most {MAX_OBJECT_BYTES:,} bytes")
     _refuse_labels(sent.get("labels"))
-    tlp, audience = _tlp_of(sent), _words(_facts_of(sent).get("audience"))
+    tlp, audience = _tlp_of(sent), _texts(_extension_of(sent).get("audience"))
     return Posted(sent, stix_id, kind, _version_of(sent, kind), tlp, audience)
 
 
@@ -152,7 +152,7 @@ def signals_of(
 
     budget: limits for all patterns of a request. raises: PostedError.
     """
-    stix, facts = posted.stix, _facts_of(posted.stix)
+    stix, facts = posted.stix, _extension_of(posted.stix)
     pattern = stix.get("pattern")
     if not isinstance(pattern, str):
         raise PostedError("pattern: must be given, as text")
@@ -164,8 +164,8 @@ def signals_of(
         raise PostedError(f"pattern: {error}") from error
     if len(parsed.each) > 1 and {"kind", "value"} & set(facts):
         raise PostedError("value: the extension says one, and the pattern several: leave it out")
-    common = _said_of_all(stix)
-    common |= {name: value for name, value in facts.items() if name not in _NO_FACTS}
+    common = _common_fields(stix)
+    common |= {name: value for name, value in facts.items() if name not in _NOT_SIGNAL_FIELDS}
     common |= {"crisis": crisis, "exercise": exercise, "via": way_of(facts)}
     read = []
     for comparison in parsed.each:
@@ -180,7 +180,7 @@ def signals_of(
     return Wanted(signals, parsed.others + len(read) - len(signals), why)
 
 
-def _said_of_all(stix: Stix) -> Stix:
+def _common_fields(stix: Stix) -> Stix:
     """Return the properties that an indicator gives to all its signals: read once for speed."""
     tags = read_tags(stix.get("labels"))
     return {
@@ -201,7 +201,7 @@ def _signal(posted: Posted, comparison: Pattern, own: Stix) -> SignalIn | None:
     fields: dict[str, Any] = {
         **own,
         "kind": comparison.kind,
-        "value": _value_of(comparison, facts=_facts_of(posted.stix)),
+        "value": _value_of(comparison, facts=_extension_of(posted.stix)),
         "tlp": posted.tlp,
         "audience": posted.audience,
     }
@@ -220,7 +220,7 @@ def way_of(facts: Stix) -> tuple[str, ...]:
 
     A path that is too long loses its middle: the origin and the last hubs matter.
     """
-    hubs = (*_words(facts.get("via")), *_words([facts.get("hub")]))
+    hubs = (*_texts(facts.get("via")), *_texts([facts.get("hub")]))
     way = tuple(dict.fromkeys(hubs))
     return way if len(way) <= MAX_VIA else (way[0], *way[1 - MAX_VIA :])
 
@@ -238,7 +238,7 @@ def sighting_of(posted: Posted) -> SightingPosted:
     if first is None or last is None or last < first:
         raise PostedError("first_seen: lies after last_seen")
     tags = read_tags(stix.get("labels")).get("outcome", [Outcome.LOGGED.value])
-    outcomes = _facts_of(stix).get("outcomes", {tags[0]: count})
+    outcomes = _extension_of(stix).get("outcomes", {tags[0]: count})
     try:
         read = {Outcome(name): int(many) for name, many in dict(outcomes).items() if int(many) > 0}
     except (TypeError, ValueError) as error:
@@ -256,7 +256,7 @@ def opinion_of(posted: Posted) -> OpinionPosted:
     if stance is None:
         raise PostedError(f"opinion: one of {', '.join(READ_OPINION)}")
     refs = stix.get("object_refs")
-    of = _words(refs)
+    of = _texts(refs)
     if not of or not isinstance(refs, list) or len(of) != len(refs):
         raise PostedError("object_refs: name at least one indicator")
     of = tuple(dict.fromkeys(of))
@@ -270,7 +270,7 @@ def opinion_of(posted: Posted) -> OpinionPosted:
 
 def reason_of(posted: Posted) -> WithdrawReason:
     """Return why an indicator is revoked, "other" if it gives no reason. raises: PostedError."""
-    reason = _facts_of(posted.stix).get("withdraw_reason")
+    reason = _extension_of(posted.stix).get("withdraw_reason")
     tags = read_tags(posted.stix.get("labels")).get("withdraw-reason", [])
     word = str(reason or (tags[0] if tags else WithdrawReason.OTHER))
     try:
@@ -353,12 +353,12 @@ def _tlp_of(sent: Stix) -> Tlp:
             f"object_marking_refs: {unknown[0][:80]} is not kept here: use those of TLP"
         )
     marks = {TLP_OF[str(ref)] for ref in refs} or {Tlp.AMBER}
-    return min(marks, key=_STRICTEST.index)
+    return min(marks, key=_STRICTEST_FIRST.index)
 
 
 def _labels_of(stix: Stix) -> list[str]:
     """Labels of ours that an object has, as tags or bare."""
-    stated = list(_words(stix.get("labels")))
+    stated = list(_texts(stix.get("labels")))
     known_labels = [label for label in stated if label in labels()]
     return known_labels + read_tags(stated).get("label", []) or [DEFAULT_LABEL]
 
@@ -375,19 +375,19 @@ def _refuse_labels(stated: object) -> None:
 
 def _pap_of(stix: Stix) -> str:
     """Return the strictest PAP in the labels, green if none; unknown words are left to fail."""
-    marks = [word[4:].lower() for word in _words(stix.get("labels")) if word.upper()[:4] == "PAP:"]
+    marks = [word[4:].lower() for word in _texts(stix.get("labels")) if word.upper()[:4] == "PAP:"]
     order: list[str] = list(Pap)
     return min(marks, key=lambda mark: order.index(mark) if mark in order else -1, default="green")
 
 
-def _facts_of(stix: Stix) -> Stix:
+def _extension_of(stix: Stix) -> Stix:
     """Return our extension of an object, {} if it has none."""
     extensions = stix.get("extensions")
     extension = extensions.get(EXTENSION) if isinstance(extensions, dict) else None
     return extension if isinstance(extension, dict) else {}
 
 
-def _words(sent: object) -> tuple[str, ...]:
+def _texts(sent: object) -> tuple[str, ...]:
     """Return the texts in a list; an empty tuple for anything that is not a list."""
     return (
         tuple(entry for entry in sent if isinstance(entry, str)) if isinstance(sent, list) else ()

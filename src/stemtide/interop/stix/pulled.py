@@ -66,8 +66,8 @@ def _read(stix: Stix) -> list[Told]:
     """Return an indicator's records, one per comparison. raises: PostedError, RefusedWordError."""
     key = str(stix.get("id"))[:300]
     if stix.get("revoked") is True:  # even if the object is invalid otherwise
-        return [Told(key, str(stix.get("modified"))[:80], reason=_reason(stix))]
-    posted = read_object(_limited(stix))
+        return [Told(key, str(stix.get("modified"))[:80], reason=_withdraw_reason(stix))]
+    posted = read_object(_limit_distance(stix))
     words = read_words(stix.get("labels") or [])
     requested = signals_of(posted, crisis=None, exercise=False)
     if not requested.signals:
@@ -86,7 +86,9 @@ def _read(stix: Stix) -> list[Told]:
         beside=requested.others,
     )
     facts = {
-        _part(key, body): _said(body, stix=stix, extension=extension, words=words.facts)
+        _part_key(key, body): _stated_fields(
+            body, stix=stix, extension=extension, words=words.facts
+        )
         for body in requested.signals
     }
     if len(facts) == 1:
@@ -97,7 +99,7 @@ def _read(stix: Stix) -> list[Told]:
     ]
 
 
-def _limited(stix: Stix) -> Stix:
+def _limit_distance(stix: Stix) -> Stix:
     """Return an indicator with its distance limited to 31 bits: an older hub may send more."""
     extension = _extension(stix)
     bits = extension.get("within_bits")
@@ -107,13 +109,13 @@ def _limited(stix: Stix) -> Stix:
     return {**stix, "extensions": {**stix["extensions"], EXTENSION: extension}}
 
 
-def _part(key: str, body: SignalIn) -> str:
+def _part_key(key: str, body: SignalIn) -> str:
     """Return the name of a comparison. It is a digest: names appear in logs, values must not."""
     digest = hashlib.sha256(f"{body.kind} {body.value}".encode()).hexdigest()
     return f"{key}#{digest[:_PART_DIGITS]}"
 
 
-def _said(
+def _stated_fields(
     body: SignalIn, *, stix: Stix, extension: Stix, words: dict[str, Any]
 ) -> dict[str, object]:
     """Return the fields that an indicator itself states, without our defaults."""
@@ -139,7 +141,7 @@ def _extension(stix: Stix) -> Stix:
     return extension if isinstance(extension, dict) else {}
 
 
-def _reason(stix: Stix) -> WithdrawReason:
+def _withdraw_reason(stix: Stix) -> WithdrawReason:
     """Return why an indicator was revoked, "other" if the reason is unknown to us."""
     reason = _extension(stix).get("withdraw_reason")
     if isinstance(reason, str) and reason in set(WithdrawReason):

@@ -104,7 +104,7 @@ def indicator(
 
 def _extension(row: Mapping[str, Any]) -> Stix:
     """Return the extension, without empty properties, as STIX requires."""
-    values = {name: _plain(row[name]) for name in _FIELDS}
+    values = {name: _json_value(row[name]) for name in _FIELDS}
     if is_long(Kind(row["kind"])) and row["value"] == row["stored"]:
         del values["value"]  # ended signals are sent with the digest only
     non_empty = {
@@ -118,7 +118,7 @@ def _extension(row: Mapping[str, Any]) -> Stix:
     }
 
 
-def _plain(value: object) -> object:
+def _json_value(value: object) -> object:
     """Return a value in a JSON type."""
     return str(value) if isinstance(value, UUID) else value
 

@@ -111,13 +111,13 @@ class PageOut(BaseModel):
     hashRecords: list[RecordOut]  # noqa: N815
 
 
-class _In(BaseModel):
+class _ClientMessage(BaseModel):
     """A message from a client; unknown fields are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class FeedbackIn(_In):
+class FeedbackIn(_ClientMessage):
     """A feedback, without the value that it is about."""
 
     feedbackValue: Feedback = Feedback.BLOCKED  # noqa: N815
@@ -125,7 +125,7 @@ class FeedbackIn(_In):
 
     @field_validator("tags")
     @classmethod
-    def _are_for_us(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_tags(cls, tags: tuple[str, ...]) -> tuple[str, ...]:
         """Refuse tags of content that belongs to another channel, and tags that are too long."""
         for tag in tags:
             if refused := refused_label(tag.rpartition(":")[2]) or refused_label(tag):
@@ -137,7 +137,7 @@ class FeedbackIn(_In):
         return tags
 
 
-class RecordIn(_In):
+class RecordIn(_ClientMessage):
     """A hash that a client submits."""
 
     signalType: str = Field(min_length=1, max_length=60)  # noqa: N815
@@ -145,7 +145,7 @@ class RecordIn(_In):
     CSPFeedbacks: tuple[FeedbackIn, ...] = Field(default=(), max_length=1)
 
 
-class RecordsIn(_In):
+class RecordsIn(_ClientMessage):
     """The body of SubmitHashes: all are shared or none, except unsupported types."""
 
     hashRecords: tuple[Any, ...] = Field(min_length=1, max_length=MAX_BULK)  # noqa: N815
@@ -157,7 +157,7 @@ class AnsweredIn(FeedbackIn):
     hashValue: str = Field(min_length=1, max_length=MAX_URL_CHARS)  # noqa: N815
 
 
-class FeedbacksIn(_In):
+class FeedbacksIn(_ClientMessage):
     """The body of SubmitFeedback."""
 
     hashFeedbacks: tuple[AnsweredIn, ...] = Field(min_length=1, max_length=MAX_FEEDBACKS)  # noqa: N815
@@ -189,8 +189,17 @@ def feedback_of_sharer(pap: Pap) -> Feedback:
     return Feedback.BLOCKED if PAP_ALLOWS[pap] is Action.BLOCK else Feedback.PENDING_REVIEW
 
 
-_ONE = ("severity", "tlp", "pap", "provenance", "ideology", "entity", "crisis", "confidence")
-_MANY = {"label": "labels", "audience": "audience", "via": "via", "hub": "via"}
+_SINGLE_TAGS = (
+    "severity",
+    "tlp",
+    "pap",
+    "provenance",
+    "ideology",
+    "entity",
+    "crisis",
+    "confidence",
+)
+_LIST_TAGS = {"label": "labels", "audience": "audience", "via": "via", "hub": "via"}
 _NUMBERS = {"confidence"}
 _HUBS = {"via", "hub"}
 
@@ -231,9 +240,9 @@ def _read_tags(tags: Iterable[str]) -> Mapping[str, object]:
         name, _, value = tag.partition(":")
         if name in _HUBS and not _is_uuid(value):
             continue  # a foreign tag of the same name
-        if name in _MANY:
-            fields[_MANY[name]] = (*fields.get(_MANY[name], ()), value)
-        elif name in _ONE:
+        if name in _LIST_TAGS:
+            fields[_LIST_TAGS[name]] = (*fields.get(_LIST_TAGS[name], ()), value)
+        elif name in _SINGLE_TAGS:
             fields[name] = int(value) if name in _NUMBERS and value.isdigit() else value
     return fields
 

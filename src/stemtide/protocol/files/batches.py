@@ -13,7 +13,7 @@ COLUMNS = (
 )
 """Columns of a file, in any order. Only url is required if defaults give the others."""
 
-_LONGEST = {
+_MAX_CHARS = {
     "url": 10_000,
     "provider": 200,
     "reason": 10_000,
@@ -60,7 +60,7 @@ def read_rows(text: str, *, defaults: Mapping[str, str] | None = None) -> list[B
         BatchRowIn(
             number=number,
             **{
-                name: (_cell(row, name) or fallbacks.get(name, ""))[: _LONGEST[name]]
+                name: (_cell(row, name) or fallbacks.get(name, ""))[: _MAX_CHARS[name]]
                 for name in COLUMNS
             },
         )

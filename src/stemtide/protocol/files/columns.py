@@ -32,11 +32,11 @@ COLUMNS = (*SHARED[:2], "url", *SHARED[2:], *(name for name in TOLD if name != "
 LISTS = frozenset({"labels", "audience", "via"})
 """Columns with several values, separated by BETWEEN in a text cell."""
 
-_NUMBER = SchemaValidator(core_schema.int_schema()).validate_python
-_CLAIM = SchemaValidator(core_schema.bool_schema()).validate_python
-_CELLS = (
-    *((name, _NUMBER, (str,)) for name in ("quality", "within_bits", "confidence")),
-    ("exercise", _CLAIM, (str, int)),
+_INTEGER = SchemaValidator(core_schema.int_schema()).validate_python
+_BOOLEAN = SchemaValidator(core_schema.bool_schema()).validate_python
+_CONVERSIONS = (
+    *((name, _INTEGER, (str,)) for name in ("quality", "within_bits", "confidence")),
+    ("exercise", _BOOLEAN, (str, int)),
 )
 """Columns whose type may differ in a table: name, parser, accepted types. Without it every bulk
 from a table would be refused, as strict messages do not accept text for numbers.
@@ -121,14 +121,14 @@ class Columns:
         if not self.takes_disputed and str(row.get("disputed", "")).lower() in {"true", "1"}:
             return LeftOut("disputed")
         body = {**self.defaults, **row}
-        if wrong := _place_url(body) or self._place_content(body):
+        if wrong := _use_url(body) or self._derive_content_id(body):
             return wrong
         for name in TOLD:
             body.pop(name, None)
         _read_cells(body)
         return body
 
-    def _place_content(self, body: Row) -> BadRow | None:
+    def _derive_content_id(self, body: Row) -> BadRow | None:
         """Replace a content name that is not a UUID with a UUID derived from it (stable)."""
         name = body.get("content")
         if not self.named or not isinstance(name, str):
@@ -142,7 +142,7 @@ class Columns:
 
 def _read_cells(body: Row) -> None:
     """Convert texts to int or bool where the field's type asks for it; leave others as they are."""
-    for name, read, written in _CELLS:
+    for name, read, written in _CONVERSIONS:
         cell = body.get(name)
         if type(cell) in written:
             try:
@@ -151,7 +151,7 @@ def _read_cells(body: Row) -> None:
                 continue  # SignalIn reports the error
 
 
-def _place_url(body: Row) -> BadRow | None:
+def _use_url(body: Row) -> BadRow | None:
     """Share a URL itself instead of its digest, which would not tell anybody the URL."""
     address = body.get("url")
     if not address or body.get("kind") != Kind.URL:

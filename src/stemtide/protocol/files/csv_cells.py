@@ -10,24 +10,24 @@ source: OWASP, "CSV Injection", for the characters, also as East Asian keyboards
 
 import re
 
-_BEGINS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
-_PLACE = r"(?:^|[;\t\r\n])[ \u00a0\u3000]*"
+_FORMULA_STARTS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_CELL_START = r"(?:^|[;\t\r\n])[ \u00a0\u3000]*"
 """Start of a cell, also as some spreadsheets see it."""
 
-_RUNS = re.compile(rf"{_PLACE}(?='*[{_BEGINS}])")
-_STOPPED = re.compile(rf"({_PLACE})'(?='*[{_BEGINS}])")
-_HIDES = re.compile(r"'*[\t\r]")
+_FORMULA = re.compile(rf"{_CELL_START}(?='*[{_FORMULA_STARTS}])")
+_ESCAPED_FORMULA = re.compile(rf"({_CELL_START})'(?='*[{_FORMULA_STARTS}])")
+_DROPPED_START = re.compile(r"'*[\t\r]")
 """Characters at the start that a spreadsheet may drop before running the rest."""
 
 
 def guard(text: str) -> str:
     """Return a cell with an apostrophe before each part that a spreadsheet would run."""
-    escaped = _RUNS.sub(r"\g<0>'", text)
-    return f"'{escaped}" if _HIDES.match(escaped) else escaped
+    escaped = _FORMULA.sub(r"\g<0>'", text)
+    return f"'{escaped}" if _DROPPED_START.match(escaped) else escaped
 
 
 def unguard(text: str) -> str:
     """Undo `guard`: return the cell that it was given."""
-    if text.startswith("'") and _HIDES.match(text):
+    if text.startswith("'") and _DROPPED_START.match(text):
         text = text[1:]
-    return _STOPPED.sub(r"\1", text)
+    return _ESCAPED_FORMULA.sub(r"\1", text)

@@ -45,7 +45,7 @@ KIND_OF_TX = {
 }
 """Our kind for each type name of tx, including the types that we add to it."""
 
-_NOT_OURS = {
+_UNSUPPORTED_TYPES = {
     "url_md5": "an MD5 of an address leads back to none: share the address",
     "raw_text": "texts are compared by fingerprints: stemtide signal share FILE.txt makes one",
     "trend_query": "a query is no fingerprint: there is nothing to share",
@@ -94,7 +94,7 @@ def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
         apart = max(_SEPARATORS, key=first.count)
     if not first.strip():
         raise BulkFileError("line 1: is empty: write the names of the columns there")
-    rows = _OfRows(chain([first], rest), number=begin)
+    rows = _RowLines(chain([first], rest), number=begin)
     reader = csv.reader(rows, delimiter=apart, strict=True)
     try:
         names = columns.ours(next(reader))
@@ -113,7 +113,7 @@ def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
         raise BulkFileError(f"line {at}: is no CSV ({error}): is a quote left open?") from error
 
 
-class _OfRows(Iterator[str]):
+class _RowLines(Iterator[str]):
     """Lines of a CSV file, with a limit on the length of a row that spans several lines.
 
     number: lines before.
@@ -166,10 +166,10 @@ def read_json_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
     """Yield the rows of a file with one JSON object a line; null counts as absent."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield Found(number, _object(line, columns))
+            yield Found(number, _parse_object(line, columns))
 
 
-def _object(line: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
+def _parse_object(line: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
     """Return the fields that a JSON line shares, or why it is not shared."""
     try:
         record = msgspec.json.decode(line)
@@ -190,10 +190,10 @@ def read_tx_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
             continue
         named, _, value = line.strip().partition(" ")
         if (kind := KIND_OF_TX.get(named)) is None:
-            why = _NOT_OURS.get(named, f"known are {', '.join(KIND_OF_TX)}")
+            why = _UNSUPPORTED_TYPES.get(named, f"known are {', '.join(KIND_OF_TX)}")
             yield Found(number, BadRow("kind", f"there is no kind for {named[:40]!r}: {why}"))
         elif named == "vpdq":
-            yield Found(number, _film(value, columns))
+            yield Found(number, _video_row(value, columns))
         else:
             yield Found(number, columns.shared({"kind": kind.value, "value": value.strip()}))
 
@@ -209,10 +209,10 @@ def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
         at = line.split(",", 1)[0].strip()
         goes_on = at.isdecimal() and int(at[:9]) > last
         if frames and not goes_on:
-            yield Found(begin, _film("".join(frames), columns))
+            yield Found(begin, _video_row("".join(frames), columns))
             frames, last, weight = [], -1, 0
         if is_json:
-            yield Found(number, _film(line, columns))
+            yield Found(number, _video_row(line, columns))
         elif line.strip():
             begin = begin if frames else number
             last = int(at[:9]) if at.isdecimal() else last
@@ -225,7 +225,7 @@ def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
                 )
 
 
-def _film(text: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
+def _video_row(text: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
     """Return the fields of a video fingerprint made of a vPDQ text's full frames, or the error."""
     try:
         value = from_text(text).to_bytes()

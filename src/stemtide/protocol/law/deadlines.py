@@ -55,14 +55,14 @@ def hours_after(moment: datetime, hours: timedelta) -> datetime:
 def weeks_after(moment: datetime, weeks: int, *, zone: tzinfo = UTC) -> datetime:
     """Return the same local time on the same weekday, weeks later in a time zone, as UTC."""
     there = _utc(moment).astimezone(zone)
-    return _on(there, year=0, month=0, days=7 * weeks).astimezone(UTC)
+    return _on_day(there, year=0, month=0, days=7 * weeks).astimezone(UTC)
 
 
 def months_after(moment: datetime, months: int, *, zone: tzinfo = UTC) -> datetime:
     """Return the same local time on the same day of the month, months later, as UTC."""
     there = _utc(moment).astimezone(zone)
     count = there.year * 12 + there.month - 1 + months
-    return _on(there, year=count // 12, month=count % 12 + 1, days=0).astimezone(UTC)
+    return _on_day(there, year=count // 12, month=count % 12 + 1, days=0).astimezone(UTC)
 
 
 def end_of_day(moment: datetime, *, zone: tzinfo = UTC) -> datetime:
@@ -137,7 +137,7 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _on(there: datetime, *, year: int, month: int, days: int) -> datetime:
+def _on_day(there: datetime, *, year: int, month: int, days: int) -> datetime:
     """Return the same local time on another day; a time that does not exist is an hour later.
 
     year, month: 0 to keep them; the day is then limited to the month's last.

@@ -31,7 +31,7 @@ class HoldIn(BaseModel):
     exercise: bool = False
 
     @model_validator(mode="after")
-    def _says_of_what(self) -> "HoldIn":
+    def _check_subject(self) -> "HoldIn":
         """Require a url or a signal."""
         if not self.url.strip() and self.signal is None:
             raise ValueError("url: say what is to be held: give url, signal or both")

@@ -11,13 +11,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
 
-_ASKED = ConfigDict(frozen=True, extra="forbid")
+_QUERY = ConfigDict(frozen=True, extra="forbid")
 
 
 class ProgressAsked(BaseModel):
     """A query for figures: the days from first to last, both included, in the given time zone."""
 
-    model_config = _ASKED
+    model_config = _QUERY
 
     of: ProgressOf = ProgressOf.OWN
     by: ProgressBy | None = None

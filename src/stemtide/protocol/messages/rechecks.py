@@ -18,7 +18,7 @@ PASSING = frozenset({Reason.BUSY, Reason.TIMED_OUT, Reason.NO_CONNECTION, Reason
 """Reasons that may have passed an hour later."""
 
 
-class _Again(BaseModel):
+class _Retry(BaseModel):
     """Retries of visits that had no usable response."""
 
     model_config = _FROZEN
@@ -33,7 +33,7 @@ class Plan(BaseModel):
     model_config = _FROZEN
 
     schedule: dict[str, tuple[int, ...]]
-    again: _Again
+    again: _Retry
     host: dict[str, int]
     statuses: dict[str, frozenset[int]]
     words: dict[str, tuple[str, ...]]

@@ -117,11 +117,13 @@ class AnswerIn(BaseModel):
     reference: str = Field(default="", max_length=100)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "AnswerIn":
+    def _check_fields(self) -> "AnswerIn":
         """Require the fields of the response, and refuse those of other responses."""
-        _needs(self.answer is Answer.GEO_BLOCKED, "countries", has_value=bool(self.countries))
-        _needs(self.answer is Answer.REFUSED, "reason", has_value=self.reason is not None)
-        _needs(
+        _require_only_if(
+            self.answer is Answer.GEO_BLOCKED, "countries", has_value=bool(self.countries)
+        )
+        _require_only_if(self.answer is Answer.REFUSED, "reason", has_value=self.reason is not None)
+        _require_only_if(
             self.answer is Answer.NEEDS_CONTEXT, "question", has_value=bool(self.question.strip())
         )
         if self.reason is RefusalReason.OTHER and not self.note.strip():
@@ -135,7 +137,7 @@ MEASURES = frozenset({Answer.REMOVED, Answer.DISABLED, Answer.GEO_BLOCKED})
 """Responses that report a measure on the content."""
 
 
-def _needs(is_it: bool, field: str, *, has_value: bool) -> None:  # noqa: FBT001  # which of two: a claim
+def _require_only_if(is_it: bool, field: str, *, has_value: bool) -> None:  # noqa: FBT001  # which of two: a claim
     """Refuse a field that the response lacks, or that belongs to another response."""
     if is_it and not has_value:
         raise ValueError(f"{field}: this answer needs it")

@@ -80,7 +80,7 @@ class SignalIn(BaseModel):
     via: tuple[UUID, ...] = Field(default=(), max_length=MAX_VIA, fail_fast=True)
 
     @model_validator(mode="after")
-    def _fits_together(self) -> "SignalIn":
+    def _check_fields(self) -> "SignalIn":
         """Refuse fields that the kind, the marks or the audience do not allow."""
         _check_value(self.kind, self.value)
         if self.kind is not Kind.PDQ and (self.quality, self.within_bits) != (None, None):

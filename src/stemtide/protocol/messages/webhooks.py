@@ -109,7 +109,7 @@ class WebhookChangeIn(BaseModel):
     state: Literal["active", "paused"] | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> "WebhookChangeIn":
+    def _check_not_empty(self) -> "WebhookChangeIn":
         """Require at least one changed field."""
         if self.event_types is None and self.exercise is None and self.state is None:
             raise ValueError("state: nothing is changed: give event_types, exercise or state")

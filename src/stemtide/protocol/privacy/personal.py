@@ -78,7 +78,7 @@ def find_personal(text: str) -> tuple[Place, ...]:
     2. Run each finder, the surest first, and blank out what it found.
     3. Map positions back to the original text.
     """
-    plain, origins = _plainly(text)
+    plain, origins = _normalised(text)
     places: list[Place] = []
     for kind, look in _FINDERS:
         for start, end in list(look(plain)):
@@ -89,7 +89,7 @@ def find_personal(text: str) -> tuple[Place, ...]:
 
 _COVER = "\N{NULL}"
 _SPACE = r"[ \N{NO-BREAK SPACE}]"
-_NEAR = 40
+_ANNOUNCED_WITHIN = 40
 """Characters in which a word announces a number or a date."""
 
 _Spans = Iterator[tuple[int, int]]
@@ -124,15 +124,17 @@ _IP = re.compile(
     r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)|(?<![\w:.])[0-9a-f:]{2,39}(?![\w:])",
     re.IGNORECASE,
 )
-_ABROAD = re.compile(r"(?<![\w+])(?:\+|00)[1-9](?:[ ().\N{NO-BREAK SPACE}/-]{0,3}\d){7,13}(?!\d)")
-_AT_HOME = re.compile(
+_INTERNATIONAL_PHONE = re.compile(
+    r"(?<![\w+])(?:\+|00)[1-9](?:[ ().\N{NO-BREAK SPACE}/-]{0,3}\d){7,13}(?!\d)"
+)
+_NATIONAL_PHONE = re.compile(
     r"(?<![\w+.,:/-])\(?0[1-9](?:[ ().\N{NO-BREAK SPACE}/-]{0,2}\d){7,9}(?![\w:/])"
 )
 _DATED = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d\d|\d{4}-\d\d-\d\d")
 _HANDLE = re.compile(r"(?<![\w@/.])@[^\W\d_]?\w[\w.]{0,38}\w|(?<![\w/])/?u/[A-Za-z0-9_-]{3,20}")
 
 
-def _plainly(text: str) -> tuple[str, list[int]]:
+def _normalised(text: str) -> tuple[str, list[int]]:
     """Return a text in normalised letters, and the original position of each."""
     letters: list[str] = []
     origins: list[int] = []
@@ -230,9 +232,9 @@ def _ip_addresses(text: str) -> _Spans:
 
 def _phones(text: str) -> _Spans:
     """Yield telephone numbers: with a country code, or national ones, grouped or announced."""
-    for match in _ABROAD.finditer(text):
+    for match in _INTERNATIONAL_PHONE.finditer(text):
         yield match.span()
-    for match in _AT_HOME.finditer(text):
+    for match in _NATIONAL_PHONE.finditer(text):
         is_grouped = not match[0].isdecimal()
         if _DATED.search(match[0]):
             continue
@@ -247,11 +249,13 @@ def _handles(text: str) -> _Spans:
 
 def _is_announced(topic: str, text: str, place: int) -> bool:
     """Whether a word that announces such data is within a few characters before a position."""
-    return _announcing(topic).search(text[max(0, place - _NEAR) : place]) is not None
+    return (
+        _announcing_words(topic).search(text[max(0, place - _ANNOUNCED_WITHIN) : place]) is not None
+    )
 
 
 @cache
-def _announcing(topic: str) -> re.Pattern[str]:
+def _announcing_words(topic: str) -> re.Pattern[str]:
     """Return a pattern of the words that announce a kind of data."""
     words = "|".join(re.escape(word) for word in _definitions()["announces"][topic])
     return re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)

@@ -128,37 +128,37 @@ class Incoming:
         self._file = file
         self._trusted = trusted
         self._size = at
-        self._begin = b""
+        self._head_bytes = b""
         self._promised = 0
         self.head: Whole | None = None
         if at:
             file.seek(0)
-            self._begin = file.read(min(at, MAX_HEAD_BYTES))
-            self._look()
+            self._head_bytes = file.read(min(at, MAX_HEAD_BYTES))
+            self._read_head()
             file.seek(at)
 
     def add(self, part: bytes) -> None:
         """Write a part. raises: SnapshotFileError, SignatureError."""
         if self.head is None:
-            self._begin += part[: MAX_HEAD_BYTES - len(self._begin)]
-            self._look()
+            self._head_bytes += part[: MAX_HEAD_BYTES - len(self._head_bytes)]
+            self._read_head()
         self._size += len(part)
-        if self._size > self._most():
+        if self._size > self._max_bytes():
             raise SnapshotFileError(
-                f"the hub sends more than the {self._most()} bytes that its snapshot may have:"
+                f"the hub sends more than the {self._max_bytes()} bytes that its snapshot may have:"
                 " tell whoever runs it"
             )
         self._file.write(part)
 
-    def _most(self) -> int:
+    def _max_bytes(self) -> int:
         """Return the size limit: the promised size, and the overhead that gzip may add."""
         return self._promised + self._promised // 500 + 2 * MAX_HEAD_BYTES
 
-    def _look(self) -> None:
+    def _read_head(self) -> None:
         """Read the head, if it has arrived completely."""
         inflater = zlib.decompressobj(31)
         try:
-            begin = inflater.decompress(self._begin, MAX_HEAD_BYTES)
+            begin = inflater.decompress(self._head_bytes, MAX_HEAD_BYTES)
         except zlib.error as error:
             raise SnapshotFileError(f"what the hub sends is not gzip ({error})") from error
         if not inflater.eof:
@@ -201,7 +201,7 @@ def is_delta(path: Path) -> bool:
 
 def read_whole_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> Whole:
     """Parse and verify a full snapshot's first line. raises: SnapshotFileError, SignatureError."""
-    return _checked(_read(WholeHead, line, name=name).snapshot, name=name, trusted=trusted)
+    return _verified_head(_read(WholeHead, line, name=name).snapshot, name=name, trusted=trusted)
 
 
 class Lines:
@@ -226,7 +226,7 @@ class Lines:
         raises: SnapshotFileError, at the latest at the end, if they are not the signed lines.
         """
         digest, size, count, rest = hashlib.sha256(), 0, 0, bytearray()
-        while part := _some(self._file, name=self._name):
+        while part := _read_bytes(self._file, name=self._name):
             size += len(part)
             if size > self._manifest.size_bytes or len(rest) > MAX_LINE_BYTES:
                 break
@@ -271,7 +271,7 @@ def apply(base: Path, delta: Path, out: Path, *, trusted: Collection[PublicKey])
         with opened_whole(base, trusted=trusted) as (before, lines):
             check_base(before.manifest, head.manifest, name=str(base))
             for piece in lines.pieces():
-                writer.add(_without(piece, spoken_of))
+                writer.add(_drop_lines(piece, spoken_of))
         with opened_delta(delta, trusted=trusted) as (again, lines):
             rest = again.manifest.drops
             for piece in lines.pieces():
@@ -322,7 +322,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         beside.unlink(missing_ok=True)
 
 
-def _checked(signed: Signed, *, name: str, trusted: Collection[PublicKey]) -> Whole:
+def _verified_head(signed: Signed, *, name: str, trusted: Collection[PublicKey]) -> Whole:
     """Return a full snapshot's head after verifying its signature."""
     key = check(signed, trusted=trusted)
     return Whole(signed, _read(SnapshotManifest, signed.manifest.encode(), name=name), key)
@@ -333,12 +333,12 @@ def _delta_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> De
     head = _read(DeltaHead, line, name=name)
     check(head.delta, trusted=trusted)
     manifest = _read(DeltaManifest, head.delta.manifest.encode(), name=name)
-    result = _checked(head.snapshot, name=name, trusted=trusted)
-    _check_bridge(manifest, result.manifest, name=name)
+    result = _verified_head(head.snapshot, name=name, trusted=trusted)
+    _check_heads_match(manifest, result.manifest, name=name)
     return Delta(manifest, result)
 
 
-def _check_bridge(delta: DeltaManifest, to: SnapshotManifest, *, name: str) -> None:
+def _check_heads_match(delta: DeltaManifest, to: SnapshotManifest, *, name: str) -> None:
     """Refuse a delta whose two heads do not belong together. raises: SnapshotFileError."""
     of_delta = (delta.hub, delta.party, delta.exercise, delta.version, delta.view, delta.result)
     if of_delta != (to.hub, to.party, to.exercise, to.version, to.view, to.sha256):
@@ -366,7 +366,7 @@ def _first_line(file: gzip.GzipFile, *, name: str) -> bytes:
         ) from error
 
 
-def _some(file: gzip.GzipFile, *, name: str) -> bytes:
+def _read_bytes(file: gzip.GzipFile, *, name: str) -> bytes:
     """Read the next bytes. raises: SnapshotFileError."""
     try:
         return file.read1(_READ_BYTES)
@@ -382,7 +382,7 @@ def _id(line: bytes) -> str:
         raise SnapshotFileError(f"a line speaks of no signal ({error})") from error
 
 
-def _without(piece: bytes, ids: Collection[str]) -> bytes:
+def _drop_lines(piece: bytes, ids: Collection[str]) -> bytes:
     """Return lines without those of the given signals."""
     if not ids:
         return piece

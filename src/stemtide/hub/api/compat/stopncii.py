@@ -54,7 +54,7 @@ NEEDS_KEYS = (
     " may serve as both); whoever runs the hub makes them"
 )
 USUAL_PAGE = 800
-_MOST = 253_402_300_000
+_MAX_NUMBER = 253_402_300_000
 """End of the year 9999 in seconds, the maximum of numbers in a query."""
 
 _NUMBER = re.compile(r"\d{1,13}", re.ASCII)
@@ -81,10 +81,10 @@ def _door(view: _View) -> _View:
 @require_safe
 def fetch(request: HttpRequest) -> HttpResponse:
     """FetchHashes: return records changed since startTimestamp, page by page."""
-    caller = _caller(request, Scope.FEED_READ)
-    since_s = _number(request, "startTimestamp", usual=FIRST_START_S)
-    size = _number(request, "pageSize", usual=USUAL_PAGE)
-    after = _place(request.GET.get("nextPageToken", ""))
+    caller = _authenticate(request, Scope.FEED_READ)
+    since_s = _query_number(request, "startTimestamp", usual=FIRST_START_S)
+    size = _query_number(request, "pageSize", usual=USUAL_PAGE)
+    after = _parse_page_token(request.GET.get("nextPageToken", ""))
     limit = max(1, min(size, MAX_RECORDS))
     page = reads_records.records(since_s, viewer=caller.party, limit=limit, after=after)
     return answer(
@@ -106,7 +106,7 @@ def submit(request: HttpRequest) -> HttpResponse:
     The library's signal types include some that no hub compares (Text, VideoTMK), and it sends
     them in one message with the others. A message of nothing else is refused.
     """
-    caller = _caller(request, Scope.SIGNALS_WRITE)
+    caller = _authenticate(request, Scope.SIGNALS_WRITE)
     with held(request, caller) as turn:
         rows = _rows(_read(RecordsIn, request).hashRecords)
         places = [place for place, row in enumerate(rows.bodies) if place not in rows.untaken]
@@ -146,11 +146,11 @@ def submit(request: HttpRequest) -> HttpResponse:
 @require_POST
 def feedback(request: HttpRequest) -> HttpResponse:
     """SubmitFeedback: give your party's opinion of values, or withdraw its own signals."""
-    caller = _caller(request, Scope.FEEDBACK_WRITE)
+    caller = _authenticate(request, Scope.FEEDBACK_WRITE)
     feedbacks = _read(FeedbacksIn, request).hashFeedbacks
     if any(item.feedbackValue in TAKES_BACK for item in feedbacks):
         check_scope(caller, Scope.SIGNALS_WRITE)
-    unknown = [item.hashValue for item in feedbacks if not _say(item, caller=caller)]
+    unknown = [item.hashValue for item in feedbacks if not _apply_feedback(item, caller=caller)]
     if len(unknown) == len(feedbacks):
         raise NotFoundError(
             "there is no signal with any of these values that still matches and that your party"
@@ -173,7 +173,7 @@ urlpatterns = [
 ]
 
 
-def _caller(request: HttpRequest, scope: Scope) -> Caller:
+def _authenticate(request: HttpRequest, scope: Scope) -> Caller:
     """Authenticate both keys. raises: ProblemError if one is missing, UnknownKeyError."""
     keys = [request.headers.get(name) for name in ("x-functions-key", "Ocp-Apim-Subscription-Key")]
     if not all(keys):
@@ -189,15 +189,15 @@ def _caller(request: HttpRequest, scope: Scope) -> Caller:
     return caller
 
 
-def _number(request: HttpRequest, name: str, *, usual: int) -> int:
+def _query_number(request: HttpRequest, name: str, *, usual: int) -> int:
     """Return a whole number of the query. raises: InvalidError."""
     text = request.GET.get(name, str(usual))
-    if not _NUMBER.fullmatch(text) or int(text) > _MOST:
+    if not _NUMBER.fullmatch(text) or int(text) > _MAX_NUMBER:
         raise InvalidError(name, "must be a whole number, of seconds where it is a time")
     return int(text)
 
 
-def _place(token: str) -> Place | None:
+def _parse_page_token(token: str) -> Place | None:
     """Return where the previous page ended. raises: InvalidError for an unknown token."""
     if not token:
         return None
@@ -249,7 +249,7 @@ def _rows(sent: Sequence[object]) -> _Rows:
     return _Rows(bodies, untaken, is_routed)
 
 
-def _say(item: AnsweredIn, *, caller: Caller) -> bool:
+def _apply_feedback(item: AnsweredIn, *, caller: Caller) -> bool:
     """Apply feedback to every signal with its value; return whether there was one."""
     if item.hashValue.lower() in canary.HASHES:
         return True  # a test of the connection, which the canary is for

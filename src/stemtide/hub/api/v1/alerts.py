@@ -36,14 +36,14 @@ def read_all(
     """List your party's alerts, unacknowledged ones first; at most 200."""
     with translation.override(LANGUAGE):
         rows = reads.alerts(viewer=caller_of(request).party, is_waiting=waiting)
-    return answer(_Alerts([_out(row) for row in rows]))
+    return answer(_Alerts([_message_of(row) for row in rows]))
 
 
 @router.get("/alerts/{uid}", **needs(Scope.FEED_READ), response=AlertOut, operation_id="read_alert")
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve an alert of your party."""
     with translation.override(LANGUAGE):
-        return answer(_out(reads.alert(uid, viewer=caller_of(request).party)))
+        return answer(_message_of(reads.alert(uid, viewer=caller_of(request).party)))
 
 
 @router.post(
@@ -56,10 +56,10 @@ def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Acknowledge an alert for your party, which stops its escalation."""
     with translation.override(LANGUAGE):
         row = writes.acknowledge(uid, by=caller_of(request).actor, via=Via.API, now=now())
-    return answer(_out(row))
+    return answer(_message_of(row))
 
 
-def _out(row: AlertRow) -> AlertOut:
+def _message_of(row: AlertRow) -> AlertOut:
     """Return an alert as a message."""
     receipt = row.receipt
     return AlertOut(

@@ -24,7 +24,7 @@ router = Router(tags=["snapshots"])
 
 MAX_VERSION = 2**63 - 1
 _PART_BYTES = 256 * 1024
-_FROM = re.compile(r"bytes=(\d{1,18})-")
+_RANGE = re.compile(r"bytes=(\d{1,18})-")
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
@@ -154,7 +154,7 @@ def _send(request: HttpRequest, path: Any) -> HttpResponseBase:  # noqa: ANN401 
 
 def _begin(request: HttpRequest, *, tag: str, size: int) -> int:
     """Return the start of the requested range if it applies to these bytes, else 0."""
-    match = _FROM.fullmatch(request.headers.get("Range", ""))
+    match = _RANGE.fullmatch(request.headers.get("Range", ""))
     if not match or request.headers.get("If-Range", tag) != tag:
         return 0
     begin = int(match[1])

@@ -20,10 +20,10 @@ MAX_SIGNALS = 20_000
 MAX_COMPARISONS = 2 * MAX_SIGNALS
 """Maximum comparisons that are read from a post; some cannot be matched against uploads."""
 
-_KEPT_WEIGHT = 20
+_STORED_WEIGHT = 20
 """Cost of storing an object on its own, in signals that are shared together."""
 
-_NAMED = 10
+_MAX_LISTED = 10
 """Maximum ids and notes in a message."""
 
 
@@ -60,7 +60,7 @@ class Readings:
         """Return the cost of writing an indicator, in signals that are shared together."""
         parsed = self._read[id(post)]
         count = 0 if isinstance(parsed, PostedError) else len(parsed[0].signals)
-        return count if count == 1 else count + _KEPT_WEIGHT
+        return count if count == 1 else count + _STORED_WEIGHT
 
 
 def became(ids: Sequence[UUID], requested: Wanted, notes: Sequence[str]) -> str:
@@ -80,7 +80,7 @@ def became(ids: Sequence[UUID], requested: Wanted, notes: Sequence[str]) -> str:
 
 
 def listed(words: Sequence[str]) -> str:
-    """Return texts as a list without duplicates, limited to _NAMED."""
+    """Return texts as a list without duplicates, limited to _MAX_LISTED."""
     distinct = list(dict.fromkeys(words))
-    more = f" and {len(distinct) - _NAMED} more" if len(distinct) > _NAMED else ""
-    return "; ".join(distinct[:_NAMED]) + more
+    more = f" and {len(distinct) - _MAX_LISTED} more" if len(distinct) > _MAX_LISTED else ""
+    return "; ".join(distinct[:_MAX_LISTED]) + more

@@ -88,21 +88,21 @@ def read_refusal(answer: bytes, *, count: int) -> Refusal:
         else:
             whole.extend(_remarks({name: objection}))
     if not (rows or existing or whole):
-        whole.append(Remark("", _short(body.get("message")) or "the database says not why"))
+        whole.append(Remark("", _one_line(body.get("message")) or "the database says not why"))
     return Refusal(rows, frozenset(existing), tuple(whole))
 
 
 def _remarks(objections: Mapping[str, Any]) -> list[Remark]:
     """Return the objections as remarks, one for each sentence."""
     remarks = [
-        Remark(_short(name)[:80], _short(sentence))
+        Remark(_one_line(name)[:80], _one_line(sentence))
         for name, words in objections.items()
         for sentence in (words if isinstance(words, list) else [words])
     ]
     return remarks[:_MAX_REMARKS]
 
 
-def _short(remark: object) -> str:
+def _one_line(remark: object) -> str:
     """Return a remark on one line, cut to MAX_WORDS, without control characters."""
     text = " ".join(str(remark if remark is not None else "").split())
     return "".join(character for character in text if character.isprintable())[:MAX_WORDS]

@@ -79,8 +79,8 @@ def lint(statement: object) -> list[Problem]:
     values = {name: value for name, value in statement.items() if value is not None and value != []}
     for name, rule in fields().items():
         if name in values:
-            problems.extend(_own(name, values[name], rule))
-        problems.extend(_beside(name, values, rule))
+            problems.extend(_check_field(name, values[name], rule))
+        problems.extend(_check_relations(name, values, rule))
     for group in _definitions()["any_of"]:
         if not any(name in values for name in group["fields"]):
             first, *_ = group["fields"]
@@ -107,7 +107,7 @@ def batches(statements: Sequence[Mapping[str, object]]) -> Iterator[dict[str, ob
         yield {"statements": list(statements[start : start + size])}
 
 
-def _own(name: str, value: object, rule: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_field(name: str, value: object, rule: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the problems of a field on its own."""
     kind = rule["kind"]
     if kind == "words":
@@ -183,16 +183,18 @@ def _is_url(value: str) -> bool:
     return parts.scheme in {"http", "https"} and "." in parts.netloc and not re.search(r"\s", value)
 
 
-def _beside(name: str, values: Mapping[str, object], rule: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_relations(
+    name: str, values: Mapping[str, object], rule: Mapping[str, Any]
+) -> Iterator[Problem]:
     """Yield the problems of a field relative to others: missing, contradicting, too early."""
     is_there = name in values
     if not is_there and rule.get("needed"):
         yield Problem(name, "missing")
-    if not is_there and "when" in rule and _holds(values, rule["when"]):
+    if not is_there and "when" in rule and _is_met(values, rule["when"]):
         facts = {"field": rule["when"]["field"], "value": rule["when"]["holds"]}
         yield Problem(name, "missing_when", facts)
     for word, required in (("when", True), ("only", True), ("never", False)):
-        if is_there and word in rule and _holds(values, rule[word]) is not required:
+        if is_there and word in rule and _is_met(values, rule[word]) is not required:
             yield Problem(name, "contradicts", {"field": rule[word]["field"]})
     other = rule.get("not_before", "")
     mine, its = as_day(values.get(name)), as_day(values.get(other))
@@ -200,7 +202,7 @@ def _beside(name: str, values: Mapping[str, object], rule: Mapping[str, Any]) ->
         yield Problem(name, "before", {"field": other})
 
 
-def _holds(values: Mapping[str, object], condition: Mapping[str, str]) -> bool:
+def _is_met(values: Mapping[str, object], condition: Mapping[str, str]) -> bool:
     """Whether a field has the condition's value, or any value if the condition names none."""
     value = values.get(condition["field"])
     if "holds" not in condition:

@@ -172,7 +172,7 @@ class FormField(BaseModel):
             return Fault(self.name, FaultKind.MISSING, other) if is_missing else None
         if not self.is_asked(values):
             return Fault(self.name, FaultKind.CONTRADICTS, other)
-        kind = _wrong(self, value)
+        kind = _fault_kind(self, value)
         return Fault(self.name, kind) if kind else None
 
 
@@ -248,7 +248,7 @@ def _is_blank(value: object) -> bool:
     return isinstance(value, str) and not value.strip()
 
 
-def _wrong(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR0911  # one for each kind
+def _fault_kind(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR0911  # one for each kind
     """Return the kind of error in a value that is present, or None."""
     names = {option.name for option in field.options}
     if isinstance(value, str) and len(value) > MAX_LONG_TEXT:
@@ -261,13 +261,13 @@ def _wrong(field: FormField, value: object) -> FaultKind | None:  # noqa: PLR091
         case FieldKind.CHOICES:
             return None if _are_options(value, names) else FaultKind.NOT_OPTION
         case FieldKind.URLS:
-            return _wrong_urls(value)
+            return _urls_fault(value)
         case FieldKind.MOMENT:
             return None if moment_of(value) else FaultKind.NOT_MOMENT
         case FieldKind.DATE:
             return None if date_of(value) else FaultKind.NOT_DATE
         case _:
-            return _wrong_text(field.kind, value)
+            return _text_fault(field.kind, value)
 
 
 def _are_options(value: object, names: set[str]) -> bool:
@@ -277,7 +277,7 @@ def _are_options(value: object, names: set[str]) -> bool:
     return all(isinstance(option, str) and option in names for option in value)
 
 
-def _wrong_text(kind: FieldKind, value: object) -> FaultKind | None:
+def _text_fault(kind: FieldKind, value: object) -> FaultKind | None:
     """Return the kind of error in a value that should be text, or None."""
     if not isinstance(value, str):
         return FaultKind.NOT_TEXT
@@ -294,7 +294,7 @@ def _wrong_text(kind: FieldKind, value: object) -> FaultKind | None:
     return wrong if pattern and not pattern.fullmatch(value) else None
 
 
-def _wrong_urls(value: object) -> FaultKind | None:
+def _urls_fault(value: object) -> FaultKind | None:
     """Return the kind of error in a list of URLs, or None."""
     if not isinstance(value, list | tuple):
         return FaultKind.NOT_URL

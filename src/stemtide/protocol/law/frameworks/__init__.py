@@ -115,13 +115,13 @@ class Framework(BaseModel):
         if self.stages[self.closed_stage].tail_days is None:
             raise ValueError(f"closed_stage: {self.closed_stage} says no tail_days")
         for name in self.stages:
-            if self.ended_stage not in self._reach(name):
+            if self.ended_stage not in self._reachable(name):
                 raise ValueError(f"stage {name}: nothing leads from it to {self.ended_stage}")
         if self.triage not in triages():
             raise ValueError(f"triage: there is none named {self.triage}")
         return self
 
-    def _reach(self, name: str) -> set[str]:
+    def _reachable(self, name: str) -> set[str]:
         """Return the stages that can be reached from a stage, including itself."""
         reached: set[str] = set()
         waiting = [name]

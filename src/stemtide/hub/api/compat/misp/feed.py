@@ -74,7 +74,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
     caller = called(request, Scope.FEED_READ)
     heads = reads_misp.heads(viewer=caller.party, now=now())
     content = json.dumps({str(head.uuid): misp.manifest_entry(head) for head in heads})
-    return _unless_known(request, content, make=lambda: content)
+    return _conditional_response(request, content, make=lambda: content)
 
 
 @door("GET", "HEAD")
@@ -90,7 +90,7 @@ def hashes(request: HttpRequest) -> HttpResponse:
         )
         return "".join(lines)
 
-    return _unless_known(request, version, make=make, media_type="text/csv")
+    return _conditional_response(request, version, make=make, media_type="text/csv")
 
 
 @door("GET", "HEAD")
@@ -111,10 +111,10 @@ def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
         return json.dumps(misp.event(head, rows, now=at))
 
     version = json.dumps([str(head.uuid), misp.manifest_entry(head)])
-    return _unless_known(request, version, make=make)
+    return _conditional_response(request, version, make=make)
 
 
-def _unless_known(
+def _conditional_response(
     request: HttpRequest,
     version: str,
     *,

@@ -38,7 +38,7 @@ from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
 
 _AGENT = "misp"
-_MET, _FALSE = "0", "1"
+_SEEN, _FALSE_POSITIVE = "0", "1"
 NO_EVENT = "there is no such event that your party may see: search for the events that there are"
 MAX_WHOLE = 10
 """Maximum complete events of a response: each has up to misp.MAX_SIGNALS attributes."""
@@ -59,7 +59,7 @@ def _as_text(sent: object) -> object:
 
 _Message = TypeVar("_Message", bound=BaseModel)
 _Text = Annotated[str, Field(max_length=4096)]
-_Some = Annotated[list[_Text], BeforeValidator(_as_list), Field(max_length=100)]
+_Texts = Annotated[list[_Text], BeforeValidator(_as_list), Field(max_length=100)]
 
 
 class _SearchIn(BaseModel):
@@ -71,10 +71,10 @@ class _SearchIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     returnFormat: _Text = "json"  # noqa: N815  # MISP's name
-    value: _Some | None = None
+    value: _Texts | None = None
     uuid: Annotated[list[UUID], BeforeValidator(_as_list), Field(max_length=100)] | None = None
-    type: _Some | None = None
-    type_attribute: _Some | None = None
+    type: _Texts | None = None
+    type_attribute: _Texts | None = None
     to_ids: bool | None = None
     deleted: bool = False
     metadata: bool = False
@@ -83,7 +83,7 @@ class _SearchIn(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_idle(cls, sent: object) -> object:
+    def _drop_unused(cls, sent: object) -> object:
         """Drop parameters that PyMISP always sends: flags that are off, and include… options."""
         if not isinstance(sent, dict):
             return sent
@@ -98,7 +98,7 @@ class _SearchIn(BaseModel):
 class _SightingIn(BaseModel):
     """A sighting. Other fields of MISP's sightings are ignored."""
 
-    type: Annotated[_Text, BeforeValidator(_as_text)] = _MET
+    type: Annotated[_Text, BeforeValidator(_as_text)] = _SEEN
     value: _Text | None = None
     values: Annotated[list[_Text], Field(max_length=100)] | None = None
     id: Annotated[_Text, BeforeValidator(_as_text)] | None = None
@@ -111,7 +111,7 @@ class _SightingIn(BaseModel):
 def version(request: HttpRequest) -> HttpResponse:
     """Return the MISP version that is emulated, and the key's permissions."""
     caller = called(request, Scope.FEED_READ)
-    return answer({"version": misp.VERSION, "perm_sync": False, **_may(caller)})
+    return answer({"version": misp.VERSION, "perm_sync": False, **_permissions(caller)})
 
 
 @door("GET")
@@ -119,7 +119,7 @@ def me(request: HttpRequest) -> HttpResponse:
     """Return the caller as a MISP user, which is the party."""
     caller = called(request, Scope.FEED_READ)
     user = {"id": "0", "email": caller.party.name, "org_id": "0"}
-    role = {"id": "0", "name": str(caller.party.kind), **_may(caller)}
+    role = {"id": "0", "name": str(caller.party.kind), **_permissions(caller)}
     return answer({"User": user, "Role": role, "UserSetting": {}})
 
 
@@ -165,7 +165,7 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
     """Count a sighting, or dispute its signals."""
     caller, at = called(request, Scope.FEEDBACK_WRITE), now()
     sighting = _read(_SightingIn, request)
-    if sighting.type not in {_MET, _FALSE}:
+    if sighting.type not in {_SEEN, _FALSE_POSITIVE}:
         raise InvalidError(
             "type", "is 0 for what was met or 1 for a false positive; take back by the hub's API"
         )
@@ -173,7 +173,7 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
     when = sighting.date_sighting if sighting.timestamp is None else sighting.timestamp
     met_at = at if when is None else min(at, datetime.fromtimestamp(when, UTC))
     report = uuid4()
-    if sighting.type == _MET:
+    if sighting.type == _SEEN:
         _count(signals, report=report, met_at=met_at, caller=caller)
     else:
         dispute = OpinionIn(opinion=Opinion.DISPUTE)
@@ -218,7 +218,7 @@ def answer(body: object) -> HttpResponse:
     return HttpResponse(json.dumps(body), content_type=MISP.media_type)
 
 
-def _may(caller: Caller) -> dict[str, bool]:
+def _permissions(caller: Caller) -> dict[str, bool]:
     """Return the key's permissions in MISP's terms."""
     return {
         "perm_sighting": Scope.FEEDBACK_WRITE in caller.scopes,
@@ -266,7 +266,7 @@ class _Search:
 
     def attributes(self, head: EventHead) -> Iterator[misp.Json]:
         """Yield the matching attributes of an event."""
-        filters, only = self.asked, self._only(head)
+        filters, only = self.asked, self._requested_signals(head)
         kinds = filters.type_attribute or filters.type
         for row in reads_misp.rows_of(head, viewer=self.caller.party, only=only):
             attribute = misp.attribute(row, head=head, now=self.at)
@@ -275,7 +275,7 @@ class _Search:
             if is_kind and is_flagged and (filters.deleted or not attribute["deleted"]):
                 yield attribute | {"event_uuid": str(head.uuid)}
 
-    def _only(self, head: EventHead) -> frozenset[UUID] | None:
+    def _requested_signals(self, head: EventHead) -> frozenset[UUID] | None:
         """Return the requested signals of an event; None for all."""
         if self.asked.uuid is None or head.uuid in self.asked.uuid:
             return self.named

@@ -32,7 +32,7 @@ from stemtide.protocol.enums import Scope, WithdrawReason
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
-_NAMED = 500
+_MAX_NAMED = 500
 """Maximum signals that a query names; beyond it, the whole event is read."""
 
 
@@ -53,10 +53,10 @@ def _take_event(
         others = stix.other_parties(viewer=caller.party)
         sent = misp_posted.read_event(_body(request), others=others)
     except PostedEventError as error:
-        raise _refused(error) from error
+        raise _problem_of(error) from error
     if not sent.signals and not sent.gone:
         raise InvalidError("Attribute", "holds nothing that uploads are compared with")
-    own_signals = _known(sent, caller=caller)
+    own_signals = _existing_signals(sent, caller=caller)
     fresh = sent.without(own_signals)
     ended = behind_each(sent.gone, caller=caller)  # before taking the lock that others wait for
     ready = rules_ready.read(fresh.signals, now=now())  # likewise
@@ -64,7 +64,7 @@ def _take_event(
         ids = [*_share(fresh, ready, caller=caller), *own_signals.values()]
         for fromkey in dict.fromkeys(sent.gone):
             if uids := ended.get(fromkey, []):
-                _end(uids, caller=caller)
+                _withdraw_all(uids, caller=caller)
                 ids.extend(uids)
             else:
                 fresh.leave_out(
@@ -82,9 +82,9 @@ def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
     try:
         sent = misp_posted.read_attributes(body, crisis=crisis)
     except PostedEventError as error:
-        raise _refused(error) from error
+        raise _problem_of(error) from error
     with held(request, caller) as turn:
-        ids = _share_some(sent, caller=caller, turn=turn)
+        ids = _share_attributes(sent, caller=caller, turn=turn)
     event = _event_with(ids, caller=caller)["Event"]
     inner = [entry["Attribute"][0] for entry in event["Object"]]
     attributes = [*event["Attribute"], *inner]
@@ -100,9 +100,9 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
     try:
         sent = misp_posted.read_thing(body, crisis=crisis)
     except PostedEventError as error:
-        raise _refused(error) from error
+        raise _problem_of(error) from error
     with held(request, caller) as turn:
-        ids = _share_some(sent, caller=caller, turn=turn)
+        ids = _share_attributes(sent, caller=caller, turn=turn)
     event = _event_with(ids, caller=caller)["Event"]
     entries = [*event["Object"], *event["Attribute"]]
     return answer({"Object": entries[0]})
@@ -132,7 +132,7 @@ def _body(request: HttpRequest) -> object:
     return read_json(request.body)
 
 
-def _share_some(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -> list[UUID]:
+def _share_attributes(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -> list[UUID]:
     """Share the signals. raises: InvalidError if there are none, ProblemError."""
     if not sent.signals:
         why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
@@ -167,18 +167,18 @@ def _withdraw(uuid: UUID, *, caller: Caller) -> list[UUID]:
     raises: NotAllowedError.
     """
     uids = behind(str(uuid), caller=caller)
-    _end(uids, caller=caller)
+    _withdraw_all(uids, caller=caller)
     return uids
 
 
-def _end(uids: list[UUID], *, caller: Caller) -> None:
+def _withdraw_all(uids: list[UUID], *, caller: Caller) -> None:
     """Withdraw signals. raises: NotAllowedError."""
     body = WithdrawIn(reason=WithdrawReason.OTHER)
     for uid in uids:
         writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
 
 
-def _known(sent: Sent, *, caller: Caller) -> dict[UUID, UUID]:
+def _existing_signals(sent: Sent, *, caller: Caller) -> dict[UUID, UUID]:
     """Return existing signals by the ids of an event's attributes."""
     rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
     named = {
@@ -207,7 +207,7 @@ def _event_with(ids: list[UUID], *, caller: Caller) -> misp.Json:
     best: list[reads_misp.Row] = []
     best_head: EventHead | None = None
     for head in reads_misp.heads(viewer=caller.party, now=at) if uids else ():
-        only = uids if len(uids) <= _NAMED else None
+        only = uids if len(uids) <= _MAX_NAMED else None
         every = reads_misp.rows_of(head, viewer=caller.party, only=only)
         rows = [row for row in every if row["id"] in uids]
         if rows and len(rows) >= len(best):
@@ -217,7 +217,7 @@ def _event_with(ids: list[UUID], *, caller: Caller) -> misp.Json:
     return misp.event(best_head, best, now=at)
 
 
-def _refused(error: PostedEventError) -> ProblemError:
+def _problem_of(error: PostedEventError) -> ProblemError:
     """Return the problem of a refused event."""
     which = ProblemType.REFUSED_AND_ROUTED if error.is_routed else ProblemType.INVALID
     field_problem = FieldProblem(field=error.where, message=str(error))

@@ -145,13 +145,15 @@ def collections(request: HttpRequest) -> HttpResponse:
     """List the collections that the caller sees, with its rights in each."""
     caller = called(request)
     visible = reads.collections(viewer=caller.party, scopes=caller.scopes, now=now())
-    return answer({"collections": [_described(entry) for entry in visible]} if visible else {})
+    return answer(
+        {"collections": [_collection_resource(entry) for entry in visible]} if visible else {}
+    )
 
 
 @_door("GET")
 def collection(request: HttpRequest, name: str) -> HttpResponse:
     """Return a collection."""
-    return answer(_described(_collection(name, caller=called(request))))
+    return answer(_collection_resource(_collection(name, caller=called(request))))
 
 
 @_door("GET")
@@ -241,7 +243,7 @@ def _collection(name: str, *, caller: Caller) -> Collection:
     return reads.collection(name, viewer=caller.party, scopes=caller.scopes, now=now())
 
 
-def _described(collection: Collection) -> dict[str, Any]:
+def _collection_resource(collection: Collection) -> dict[str, Any]:
     """Return a collection as a TAXII resource."""
     return {
         "id": str(collection.id),
@@ -254,16 +256,18 @@ def _described(collection: Collection) -> dict[str, Any]:
     }
 
 
-_IN = "taxii2/hub/collections/<str:name>/"
+_COLLECTION_PATH = "taxii2/hub/collections/<str:name>/"
 
 urlpatterns: list[URLPattern] = [
     path("taxii2/", discovery, name="taxii-discovery"),
     path("taxii2/hub/", root, name="taxii-root"),
     path("taxii2/hub/status/<str:uid>/", status, name="taxii-status"),
     path("taxii2/hub/collections/", collections, name="taxii-collections"),
-    path(_IN, collection, name="taxii-collection"),
-    path(f"{_IN}manifest/", collection_manifest, name="taxii-manifest"),
-    path(f"{_IN}objects/", objects, name="taxii-objects"),
-    path(f"{_IN}objects/<str:stix_id>/", one_object, name="taxii-object"),
-    path(f"{_IN}objects/<str:stix_id>/versions/", object_versions, name="taxii-versions"),
+    path(_COLLECTION_PATH, collection, name="taxii-collection"),
+    path(f"{_COLLECTION_PATH}manifest/", collection_manifest, name="taxii-manifest"),
+    path(f"{_COLLECTION_PATH}objects/", objects, name="taxii-objects"),
+    path(f"{_COLLECTION_PATH}objects/<str:stix_id>/", one_object, name="taxii-object"),
+    path(
+        f"{_COLLECTION_PATH}objects/<str:stix_id>/versions/", object_versions, name="taxii-versions"
+    ),
 ]

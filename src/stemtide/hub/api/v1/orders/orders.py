@@ -142,12 +142,12 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     actor, moment = caller_of(request).actor, now()
     order = reads.order(uid, viewer=actor.party, now=moment)
     if order.issued_at is not None and order.issued_by != actor.name:
-        _note_arrival(order, request=request)
+        _record_arrival(order, request=request)
         order = reads.order(uid, viewer=actor.party, now=moment)
     return answer(order)
 
 
-def _note_arrival(order: OrderOut, *, request: HttpRequest) -> None:
+def _record_arrival(order: OrderOut, *, request: HttpRequest) -> None:
     """Record once that an addressee, or an authority with a copy, fetched an order."""
     actor, moment = caller_of(request).actor, now()
     if order.addressee == actor.name:
@@ -211,7 +211,7 @@ def read_annex_1(request: HttpRequest, uid: UUID) -> HttpResponse:
     actor, moment = caller_of(request).actor, now()
     order = reads.order(uid, viewer=actor.party, now=moment)
     if order.issued_at is not None and order.issued_by != actor.name:
-        _note_arrival(order, request=request)
+        _record_arrival(order, request=request)
     return answer(FormOut(form="tco-annex-1", values=order.annex, exercise=order.exercise))
 
 

@@ -33,7 +33,7 @@ from stemtide.protocol.messages.referrals import (
 router = Router(tags=["referrals"])
 
 
-class _Wanted(Schema):
+class _ReferralFilters(Schema):
     """Filters of the list of referrals."""
 
     state: list[ReferralState] = []
@@ -85,7 +85,7 @@ def refer(
 )
 def read_all(
     request: HttpRequest,
-    query: Annotated[_Wanted, Query()],
+    query: Annotated[_ReferralFilters, Query()],
     *,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
     limit: Annotated[int, Query(ge=1, le=reads.MAX_PAGE)] = 100,
@@ -105,7 +105,7 @@ def read_all(
     )
     by = caller_of(request).actor
     page = reads.referrals(viewer=by.party, filters=filters, after=after, limit=limit)
-    if _note_receipt(page.referrals, by=by):
+    if _record_receipt(page.referrals, by=by):
         page = reads.referrals(viewer=by.party, filters=filters, after=after, limit=limit)
     return answer(page)
 
@@ -120,7 +120,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a referral. This counts as receipt by its provider."""
     by = caller_of(request).actor
     referral = reads.referral(uid, viewer=by.party)
-    if _note_receipt([referral], by=by):
+    if _record_receipt([referral], by=by):
         referral = reads.referral(uid, viewer=by.party)
     return answer(referral)
 
@@ -205,7 +205,7 @@ def reinstate(request: HttpRequest, uid: UUID, body: ReinstateIn) -> HttpRespons
     return answer(writes_answers.reinstate(uid, body=body, by=by, now=now()))
 
 
-def _note_receipt(referrals: list[ReferralOut], *, by: Actor) -> bool:
+def _record_receipt(referrals: list[ReferralOut], *, by: Actor) -> bool:
     """Record receipt of referrals that their provider has read; return whether any was new."""
     fresh = [
         referral.id

@@ -85,7 +85,7 @@ def export(
     parts = export_data.parts
     first = next(parts, [])  # now, so that trouble is still a problem document
     head = csv_heading().encode() if form is ExportFormat.CSV else b""
-    chunks = _written(parts, write=_WRITERS[form])
+    chunks = _serialised(parts, write=_WRITERS[form])
     answer = StreamingHttpResponse(
         pull(head + _WRITERS[form](first), chunks), content_type=_MEDIA_TYPES[form]
     )
@@ -95,7 +95,9 @@ def export(
     return answer
 
 
-def _written(parts: Iterator[list[Row]], *, write: Callable[[list[Row]], bytes]) -> Iterator[bytes]:
+def _serialised(
+    parts: Iterator[list[Row]], *, write: Callable[[list[Row]], bytes]
+) -> Iterator[bytes]:
     """Yield serialised parts without empty ones, which would be taken for the end."""
     for rows in parts:
         if rows:

@@ -54,12 +54,12 @@ MAX_PAGE = 1_000
 MAX_PAGE_CHARS = 16 * 1024 * 1024
 """Maximum total characters of a page's objects; long objects make it shorter."""
 
-_DOOR = "taxii"
+_READER = "taxii"
 _ENCODER = msgspec.json.Encoder()
 _MICROSECOND = timedelta(microseconds=1)
-_STANDING = [(one, _ENCODER.encode(one).decode()) for one in standing_objects()]
-_STANDING_SINCE = datetime(2022, 10, 1, tzinfo=UTC)
-_GATHERED = {"grouping", "report"}
+_COMMON = [(one, _ENCODER.encode(one).decode()) for one in standing_objects()]
+_COMMON_SINCE = datetime(2022, 10, 1, tzinfo=UTC)
+_CRISIS_LISTS = {"grouping", "report"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,11 @@ class Page:
 
 def rank_after(at: datetime, *, viewer: Party) -> int:  # noqa: ARG001  # times only
     """Return the rank of the last entry that is no later than a time."""
-    if at < _STANDING_SINCE:
-        return -len(_STANDING) - 1
-    if at < _STANDING_SINCE + len(_STANDING) * _MICROSECOND:
-        return (at - _STANDING_SINCE) // _MICROSECOND - len(_STANDING)
-    position, over = ledger.until(at, by=_DOOR)
+    if at < _COMMON_SINCE:
+        return -len(_COMMON) - 1
+    if at < _COMMON_SINCE + len(_COMMON) * _MICROSECOND:
+        return (at - _COMMON_SINCE) // _MICROSECOND - len(_COMMON)
+    position, over = ledger.until(at, by=_READER)
     return 2 * position + (1 if position and over else 0)
 
 
@@ -118,14 +118,16 @@ def page(
     raises: InvalidError if the feed ends before that rank: the hub was restored from a backup.
     """
     heads = ledger.heads()
-    start = -len(_STANDING) - 1 if after is None else after
+    start = -len(_COMMON) - 1 if after is None else after
     if start // 2 > heads.positions:
         raise InvalidError("next", "this hub was set back to an earlier state: begin again")
     if filters.is_none:
         return Page([], None)
     size = max(1, min(limit, MAX_PAGE))
-    entries = [entry for entry in _standing(filters) if entry.rank > start]
-    reading = _Reading(collection, viewer, filters, max(start, 0), heads.positions, size, heads.hub)
+    entries = [entry for entry in _common_entries(filters) if entry.rank > start]
+    reading = _PageReader(
+        collection, viewer, filters, max(start, 0), heads.positions, size, heads.hub
+    )
     signals, signals_to = reading.signals()
     until = heads.positions if signals_to is None else signals_to // 2
     objects, objects_to = reading.objects(until=until)
@@ -133,31 +135,31 @@ def page(
     entries += sorted([*signals, *objects], key=lambda entry: entry.rank)
     if read_to is not None:  # more rows exist: nothing after the last rank read may be returned
         entries = [entry for entry in entries if entry.rank <= read_to]
-    fits = min(size, _fitting([len(entry.body) for entry in entries]))
+    fits = min(size, _count_fitting([len(entry.body) for entry in entries]))
     if len(entries) > fits:
         entries = entries[:fits]
         read_to = entries[-1].rank
     return Page(entries, read_to)
 
 
-def _fitting(lengths: Iterable[int]) -> int:
+def _count_fitting(lengths: Iterable[int]) -> int:
     """Return how many objects of the given lengths fit on a page, at least one."""
     sums = list(accumulate(lengths))
     return max(1, bisect_right(sums, MAX_PAGE_CHARS)) if sums else 0
 
 
-def _standing(filters: Wanted) -> Iterator[Told]:
+def _common_entries(filters: Wanted) -> Iterator[Told]:
     """Yield the objects at the start of every collection."""
-    for place, (stix, body) in enumerate(_STANDING):
+    for place, (stix, body) in enumerate(_COMMON):
         version = version_of(stix) or ""
         if (filters.ids is None or stix["id"] in filters.ids) and filters.takes(stix["type"]):
-            at = _STANDING_SINCE + place * _MICROSECOND
+            at = _COMMON_SINCE + place * _MICROSECOND
             if filters.versions or datetime.fromisoformat(version) in filters.at:
-                yield Told(place - len(_STANDING), stix["id"], version, at, body)
+                yield Told(place - len(_COMMON), stix["id"], version, at, body)
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _PageReader:
     """The reader of one page. after: the rank before it; until: the hub's highest position."""
 
     one: Collection
@@ -177,10 +179,10 @@ class _Reading:
         # Even ranks are signals; the relationship after one may still be missing.
         from_position = (self.after - 1) // 2 if is_beside else self.after // 2
         rows, more = reads_collection.page(
-            self._narrowed(from_position), viewer=self.viewer, limit=self.size + 1
+            self._candidates(from_position), viewer=self.viewer, limit=self.size + 1
         )
         lengths = reads.face_lengths([row["pk"] for row in rows], viewer=self.viewer)
-        fits = _fitting([lengths.get(row["pk"], 0) for row in rows])
+        fits = _count_fitting([lengths.get(row["pk"], 0) for row in rows])
         rows, more = rows[:fits], more or fits < len(rows)
         moments = _moments([row["position"] for row in rows])
         faces = reads.faces([row["pk"] for row in rows], viewer=self.viewer)
@@ -190,10 +192,10 @@ class _Reading:
             entries += self._of_signal(
                 row, face=face, moment=moments[row["position"]], is_beside=is_beside
             )
-        requested = [entry for entry in entries if entry.rank > self.after and self._fits(entry)]
+        requested = [entry for entry in entries if entry.rank > self.after and self._matches(entry)]
         return requested, 2 * rows[-1]["position"] + 1 if more else None
 
-    def _narrowed(self, from_position: int) -> QuerySet[Signal]:
+    def _candidates(self, from_position: int) -> QuerySet[Signal]:
         """Return the signals that may be on the page."""
         rows = reads_collection.collected(
             viewer=self.viewer, crisis=self.one.crisis, exercise=self.one.exercise
@@ -207,7 +209,7 @@ class _Reading:
         versions, at = self.wanted.versions, self.wanted.at
         if versions & {"last", "all"}:
             return rows
-        acts = ledger.acts_at(at, by=_DOOR)
+        acts = ledger.acts_at(at, by=_READER)
         ranges = [Q(position__gte=first, position__lte=last) for first, last in acts]
         matches = reduce(or_, ranges, Q(Exists(faces.filter(version_at__in=at))))
         if "first" in versions:
@@ -272,7 +274,7 @@ class _Reading:
         rows = rows.filter(self._of_version())
         first = rows.order_by("position").values_list("position", Length("body"))
         there = list(first[: self.size + 1])
-        fits = _fitting(length for _, length in there)
+        fits = _count_fitting(length for _, length in there)
         if not fits:
             return [], None
         last = there[fits - 1][0]
@@ -296,13 +298,13 @@ class _Reading:
     def _of_object(self, row: StixObject, *, at: datetime) -> Told:
         """Return a stored object; a grouping references the signals that the reader may see."""
         stix, body = self._signed(row.body, by=row.shared_by.name)
-        if row.made_from and row.type in _GATHERED and self.one.crisis is not None:
-            body = self._gathered(stix, crisis=self.one.crisis, until=row.position)
+        if row.made_from and row.type in _CRISIS_LISTS and self.one.crisis is not None:
+            body = self._with_signals(stix, crisis=self.one.crisis, until=row.position)
         # Objects without versions are identified by their time of arrival, which never changes.
         version = version_of(stix) if row.version_at else None
         return Told(2 * row.position, row.stix_id, version or stix_time(at), at, body)
 
-    def _gathered(self, stix: Stix, *, crisis: UUID, until: int) -> str:
+    def _with_signals(self, stix: Stix, *, crisis: UUID, until: int) -> str:
         """Return a grouping or report with the signals that existed when it was generated."""
         rows = reads_collection.collected(viewer=self.viewer, crisis=crisis, exercise=None)
         there = rows.filter(position__lt=until).order_by("position").values_list("pk", "uid")
@@ -312,7 +314,7 @@ class _Reading:
         anchor = reads.crisis_object_id("incident", self.hub, crisis, viewer=self.viewer)
         return _ENCODER.encode(naming(stix, incident=anchor, signals=names)).decode()
 
-    def _fits(self, entry: Told) -> bool:
+    def _matches(self, entry: Told) -> bool:
         """Whether an entry generated from a signal matches the filters."""
         if not self.wanted.takes(entry.id.partition("--")[0]):
             return False
@@ -337,5 +339,5 @@ def _moments(positions: list[int]) -> dict[int, Moment]:
     """Return the times of positions, in batches: databases refuse thousands of parameters."""
     moments: dict[int, Moment] = {}
     for start in range(0, len(positions), 900):
-        moments |= ledger.moments(positions[start : start + 900], by=_DOOR)
+        moments |= ledger.moments(positions[start : start + 900], by=_READER)
     return moments

@@ -34,7 +34,7 @@ from stemtide.interop.stix.objects import named_id, named_uuid, signal_uids
 from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.messages.crises import CrisisOut
 
-_AMONG = {
+_IN_LIST_SQL = {
     "sqlite": "stix_stixobject.signal_id IN (SELECT value FROM json_each(%s))",
     "postgresql": "stix_stixobject.signal_id = ANY(%s::bigint[])",
 }
@@ -44,7 +44,7 @@ def collections(*, viewer: Party, scopes: Some[Scope], now: datetime) -> list[Co
     """Return the collections that a party sees: the permanent ones, then crises, oldest first."""
     holder = Holder(PartyKind(viewer.kind), scopes)
     hub = ledger.heads().hub
-    permanent = _standing(hub, holder)
+    permanent = _permanent(hub, holder)
     visible_crises = sorted(
         crises.crises(viewer=viewer), key=lambda crisis: (crisis.warned_at, crisis.id)
     )
@@ -172,7 +172,7 @@ def _faces(pks: Iterable[int]) -> QuerySet[StixObject]:
     """
     keys = list(pks)
     packed = json.dumps(keys) if connection.vendor == "sqlite" else keys
-    sql = _AMONG[connection.vendor]
+    sql = _IN_LIST_SQL[connection.vendor]
     among = RawSQL(sql, [packed], output_field=BooleanField())  # noqa: S611  # words of our own
     return _all_faces().filter(among).order_by()
 
@@ -201,7 +201,7 @@ def crisis_object_id(kind: str, hub: UUID, crisis: UUID, *, viewer: Party | None
     return named_id(kind, hub, "crisis", crisis)
 
 
-def _standing(hub: UUID, holder: Holder) -> list[Collection]:
+def _permanent(hub: UUID, holder: Holder) -> list[Collection]:
     """Return the permanent collections, which every hub has."""
     both = rules.rights_in_standing(holder)
     return [

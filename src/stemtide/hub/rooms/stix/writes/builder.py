@@ -49,9 +49,9 @@ def follow_ledger(now: datetime) -> int:
     """
     count = 0
     while _is_behind():
-        count += _read_on(now)
+        count += _read_entries(now)
     while _sums_are_due(now):
-        count += _tell_sums(now)
+        count += _publish_sums(now)
     return count
 
 
@@ -70,7 +70,7 @@ def _sums_are_due(now: datetime) -> bool:
 
 
 @transaction.atomic
-def _read_on(now: datetime) -> int:
+def _read_entries(now: datetime) -> int:
     """Handle some entries, by steps 1 to 3."""
     ledger.take_turn()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
@@ -86,7 +86,7 @@ def _read_on(now: datetime) -> int:
         elif (crisis := crisis_named(entry.subject)) and entry.kind.startswith("crisis."):
             moved.add(crisis)
         cursor.number = entry.number
-    making = _Making(hub, now=now)
+    making = _Builder(hub, now=now)
     making.parties()
     making.opinions(judged)
     making.crises(moved)
@@ -95,13 +95,13 @@ def _read_on(now: datetime) -> int:
 
 
 @transaction.atomic
-def _tell_sums(now: datetime) -> int:
+def _publish_sums(now: datetime) -> int:
     """Publish some changed sums; the last batch records the time."""
     ledger.take_turn()
     published = dict(ToldSum.objects.values_list("signal_id", "total"))
     totals = reads_told.totals(by=CLOCK)
     changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
-    making = _Making(ledger_reads.heads().hub, now=now)
+    making = _Builder(ledger_reads.heads().hub, now=now)
     for sighting_sum in reads_told.sums(changed[:_SUMS_AT_ONCE], by=CLOCK):
         making.sighting(sighting_sum)
         pk = sighting_sum.signal.pk
@@ -111,7 +111,7 @@ def _tell_sums(now: datetime) -> int:
     return making.count
 
 
-class _Making:
+class _Builder:
     """Generator of one hub's objects at one time. count: number of new versions."""
 
     def __init__(self, hub: UUID, *, now: datetime) -> None:
@@ -129,7 +129,7 @@ class _Making:
                 "tlp": Tlp.CLEAR.value,
                 "made_from": f"party:{party.pk}",
             }
-            self._keep(body, **facts)
+            self._store(body, **facts)
 
     def opinions(self, judged: Collection[tuple[str, str]]) -> None:
         """Generate opinions that parties gave otherwise than by posting them."""
@@ -159,7 +159,7 @@ class _Making:
             by=reads.party_id(self._hub, row.party.name, viewer=None),
         )
         facts = {"made_from": f"opinion:{row.pk}", "shared_by": row.party}
-        self._keep(body, signal=row.signal, **facts)
+        self._store(body, signal=row.signal, **facts)
 
     def sighting(self, sums: SightingSum) -> None:
         """Generate the sighting of a signal: how often matching content was met."""
@@ -175,7 +175,7 @@ class _Making:
             by=reads.party_id(self._hub, row.shared_by.name, viewer=None),
         )
         facts = {"made_from": f"sightings:{row.pk}", "shared_by": row.shared_by}
-        self._keep(body, signal=row, **facts)
+        self._store(body, signal=row, **facts)
 
     def crises(self, moved: Collection[UUID]) -> None:
         """Generate the objects of crises that were warned of, moved, or ended."""
@@ -195,7 +195,7 @@ class _Making:
             facts: dict[str, Any] = {"made_from": f"crisis:{row.pk}:{kind}", "crisis": row}
             # Everyone who may read a crisis's collection may also read the crisis object itself.
             facts |= {"shared_by": row.opened_by, "tlp": Tlp.GREEN.value}
-            self._keep(body, exercise=row.exercise, **facts)
+            self._store(body, exercise=row.exercise, **facts)
 
     def _indicator(self, row: Signal) -> str:
         """Return the id of a signal's indicator."""
@@ -207,9 +207,9 @@ class _Making:
         body: Stix = json.loads(old.body)
         body |= {"revoked": True, "modified": stix_time(self._now)}
         facts = {"shared_by": old.shared_by, "tlp": old.tlp, "made_from": f"revoked:{old.pk}"}
-        self._keep(body, signal=old.signal, **facts)
+        self._store(body, signal=old.signal, **facts)
 
-    def _keep(
+    def _store(
         self,
         body: Stix,
         *,
@@ -221,7 +221,7 @@ class _Making:
         if before:
             last = json.loads(before[-1].body)
             body["created"] = last.get("created", body.get("created"))
-            if _said(last) == _said(body):
+            if _without_timestamp(last) == _without_timestamp(body):
                 return
             StixObject.objects.filter(stix_id=body["id"]).update(is_latest=False)
         if signal is not None:
@@ -240,6 +240,6 @@ class _Making:
         self.count += 1
 
 
-def _said(body: Stix) -> Stix:
+def _without_timestamp(body: Stix) -> Stix:
     """Return an object without its timestamp."""
     return {name: value for name, value in body.items() if name != "modified"}

@@ -43,7 +43,7 @@ from stemtide.interop.stix.posted import (
 from stemtide.protocol.enums import SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import SignalIn, WithdrawIn
 
-_STAYS = "stays, as your party describes it elsewhere as well"
+_STAYS_LIVE = "stays, as your party describes it elsewhere as well"
 _NOT_COMPARED = InvalidError("pattern", "is none that uploads are compared with: revoke it")
 
 
@@ -95,21 +95,21 @@ class Indicators:
     def change(self, posted: Posted, *, row: Signal) -> str:
         """Handle a newer version of a signal's face."""
         if posted.is_revoked:
-            is_gone = self._end(row, but=posted.id, reason=reason_of(posted))
+            is_gone = self._end_unless_described(row, but=posted.id, reason=reason_of(posted))
             is_live = row.state == SignalState.LIVE
             at = None if is_live else self._position(row)
             self._keeping.keep(posted, position=at, signal=row, is_beside=is_live)
-            return "" if is_gone else f"its signal: {_STAYS}"
+            return "" if is_gone else f"its signal: {_STAYS_LIVE}"
         body, ready = self._one_signal(posted, row=row)
         if row.state == SignalState.LIVE:
             self.enter(row)
             if reads_collection.says(row, body, viewer=self._by.party, now=self._now):
-                self._keeping.keep(posted, position=self._tell_again(row), signal=row)
+                self._keeping.keep(posted, position=self._move_to_end(row), signal=row)
                 return ""
         if (row.kind, row.value) == (body.kind, ready.drafts[0].value):
             self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
         else:
-            self._end(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
+            self._end_unless_described(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
         return self._share_anew(posted, ready, of=row)
 
     def _share_anew(self, posted: Posted, ready: Ready, *, of: Signal) -> str:
@@ -141,21 +141,24 @@ class Indicators:
         those that it no longer has or whose fields differ, and share or describe the new ones.
         """
         if posted.is_revoked:
-            gone = [self._end(row, but=posted.id, reason=reason_of(posted)) for row in parts]
+            gone = [
+                self._end_unless_described(row, but=posted.id, reason=reason_of(posted))
+                for row in parts
+            ]
             self._keeping.keep(posted, is_private=True)
-            return "" if all(gone) else f"{gone.count(False)} of its signals: {_STAYS}"
+            return "" if all(gone) else f"{gone.count(False)} of its signals: {_STAYS_LIVE}"
         requested, _ = self._readings.of(posted)
         if not requested.signals:
             raise _NOT_COMPARED
         live = [row for row in parts if row.state == SignalState.LIVE]
         for row in live:
             self.enter(row)
-        ready = self._ready(requested, crisis=self._crisis_of(live))
+        ready = self._prepare(requested, crisis=self._crisis_of(live))
         same = reads_collection.same_read(ready.drafts, errors=ready.errors, viewer=self._by.party)
         stay = {row.uid for row in live} & set(same.values())
         for row in parts:
             if row.uid not in stay:
-                self._end(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
+                self._end_unless_described(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
                 PatternPart.objects.filter(stix_id=posted.id, signal=row).delete()
         new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
         self.acts += len(new)
@@ -178,12 +181,12 @@ class Indicators:
             )
         if not requested.signals:
             raise _NOT_COMPARED
-        ready = self._ready(requested, crisis=self._crisis_of([row]))
+        ready = self._prepare(requested, crisis=self._crisis_of([row]))
         if ready.errors:
             raise InvalidError(ready.errors[0].field, ready.errors[0].message)
         return ready.drafts[0].body, ready
 
-    def _ready(self, requested: Wanted, *, crisis: UUID | None) -> Ready:
+    def _prepare(self, requested: Wanted, *, crisis: UUID | None) -> Ready:
         """Return the signals of an indicator, prepared for sharing in a crisis."""
         bodies = [signal.model_copy(update={"crisis": crisis}) for signal in requested.signals]
         return rules_ready.read(bodies, now=self._now)
@@ -196,7 +199,7 @@ class Indicators:
         is_taken = there and reads.takes_posts(there[0], viewer=self._by.party, now=self._now)
         return there[0].uid if is_taken else None
 
-    def _end(self, row: Signal, *, but: str, reason: WithdrawReason) -> bool:
+    def _end_unless_described(self, row: Signal, *, but: str, reason: WithdrawReason) -> bool:
         """End a signal unless something else describes it; return whether it ended.
 
         but: the id of the indicator that no longer describes it. If another one has other fields
@@ -213,14 +216,14 @@ class Indicators:
         )
         for stix_id in parts.values_list("stix_id", flat=True).distinct():
             latest = StixObject.objects.filter(stix_id=stix_id, is_latest=True).first()
-            if latest is not None and self._follow(row, json.loads(latest.body)):
+            if latest is not None and self._update_from(row, json.loads(latest.body)):
                 return False
         if is_by_itself:
             return False
         self._withdraw(row, reason=reason)
         return True
 
-    def _follow(self, row: Signal, stix: dict[str, object]) -> bool:
+    def _update_from(self, row: Signal, stix: dict[str, object]) -> bool:
         """Update a signal to an indicator of its value; return whether the indicator is valid."""
         draft = _draft_of(row, stix, crisis=self._crisis_of([row]), now=self._now)
         if draft is None:
@@ -228,7 +231,7 @@ class Indicators:
         own_part = PatternPart.objects.filter(stix_id=stix["id"])
         if reads_collection.says(row, draft.body, viewer=self._by.party, now=self._now):
             own_part.filter(signal=row).update(is_made=True)
-            self._tell_again(row)
+            self._move_to_end(row)
             return True
         try:
             with transaction.atomic():
@@ -244,7 +247,7 @@ class Indicators:
             return False
         return True
 
-    def _tell_again(self, row: Signal) -> int:
+    def _move_to_end(self, row: Signal) -> int:
         """Move a signal to the end of the feed; return its new position."""
         self.acts += 1
         return telling.tell_again(row.uid, by=self._by.party, now=self._now, through=self._by.ref)

@@ -27,7 +27,7 @@ class Keeping:
         self._by, self._now = by, now
         self._crisis = crises.find(to.crisis, viewer=by.party) if to.crisis else None
         self.exercise = self._crisis.exercise if self._crisis else bool(to.exercise)
-        self._plain: int | None = None
+        self._plain_count: int | None = None
 
     def keep_plain(self, posted: Posted) -> None:
         """Store an object that is not a signal.
@@ -41,11 +41,11 @@ class Keeping:
 
     def reserve(self) -> None:
         """Count one more stored object of the party. raises: NotAllowedError if it has too many."""
-        if self._plain is None:
+        if self._plain_count is None:
             own = StixObject.objects.filter(shared_by=self._by.party, signal=None, made_from="")
-            self._plain = own.count()
-        rules.check_kept(self._plain)
-        self._plain += 1
+            self._plain_count = own.count()
+        rules.check_kept(self._plain_count)
+        self._plain_count += 1
 
     def keep(
         self,
@@ -64,7 +64,7 @@ class Keeping:
         earlier = StixObject.objects.filter(stix_id=posted.id, shared_by=self._by.party)
         latest = earlier.filter(is_latest=True).select_related("crisis").defer("body")
         is_plain = signal is None and not is_private
-        for crisis in self._places(posted, list(latest), is_plain=is_plain, signal=signal):
+        for crisis in self._crises_of(posted, list(latest), is_plain=is_plain, signal=signal):
             row = self._row(posted, position=position or ledger.take_positions(1, now=self._now))
             before = earlier.filter(crisis=crisis) if is_plain else earlier
             row.is_first = not before.exists()
@@ -73,7 +73,7 @@ class Keeping:
             row.is_beside = is_beside or not row.is_face
             row.save()
 
-    def _places(
+    def _crises_of(
         self,
         posted: Posted,
         latest: Sequence[StixObject],
@@ -116,7 +116,7 @@ class Keeping:
     def bring(self, signal: Signal) -> None:
         """Add the opinions and sightings of a signal to the crisis that it joined."""
         feedback = StixObject.objects.filter(signal=signal, crisis=None)
-        self._tell_again(feedback.filter(is_latest=True, is_beside=True).order_by("position"))
+        self._move_to_end(feedback.filter(is_latest=True, is_beside=True).order_by("position"))
         feedback.update(crisis=self._crisis)
 
     def bring_object(self, row: StixObject) -> bool:
@@ -137,11 +137,11 @@ class Keeping:
             return True
         if row.crisis is not None:
             raise ConflictError("this is in another crisis, and it is in one at a time")
-        self._tell_again([row])
+        self._move_to_end([row])
         own.update(crisis=self._crisis)
         return True
 
-    def _tell_again(self, rows: Iterable[StixObject]) -> None:
+    def _move_to_end(self, rows: Iterable[StixObject]) -> None:
         """Move objects to the end of the feed, in their order."""
         for row in rows:
             row.position = ledger.take_positions(1, now=self._now)

@@ -79,18 +79,18 @@ class Posting:
         self._read: list[Posted] = []
         self._new: deque[Posted] = deque()
         self._shared: set[int] = set()
-        self._rest: deque[Posted] | None = None
-        self._told = (0, 0)
+        self._remaining: deque[Posted] | None = None
+        self._reported = (0, 0)
 
     @property
     def is_done(self) -> bool:
         """Whether every object was taken or refused."""
-        return self._rest is not None and not self._rest
+        return self._remaining is not None and not self._remaining
 
     def read(self, objects: Sequence[object]) -> None:
         """Parse the objects of a post without writing; find those that seem to be new."""
         for place, sent in enumerate(objects):
-            self._try(sent, partial(self._read_into, self._read, sent), place=place)
+            self._apply_or_refuse(sent, partial(self._parse_into, self._read, sent), place=place)
         used = reads.used_ids([posted.id for posted in self._read], by=self._by.ref)
         self._readings.read(sorted(self._read, key=lambda posted: posted.id in used))
         new: dict[str, Posted] = {}
@@ -109,15 +109,15 @@ class Posting:
         """
         self._acts = self._indicators.acts = 0
         self._share(self._next_new())  # 1
-        if not self._new and self._rest is None:
+        if not self._new and self._remaining is None:
             left = [posted for posted in self._read if id(posted) not in self._shared]
-            self._rest = deque(sorted(left, key=lambda posted: posted.type != "indicator"))
-        while self._rest and self._acts + self._indicators.acts < ACTS_IN_A_TURN:
-            posted = self._rest.popleft()
+            self._remaining = deque(sorted(left, key=lambda posted: posted.type != "indicator"))
+        while self._remaining and self._acts + self._indicators.acts < ACTS_IN_A_TURN:
+            posted = self._remaining.popleft()
             self._acts += 1
-            self._try(posted.stix, partial(_do_whole, self._take, posted))  # 2
-        before, self._told = self._told, (len(self.taken), len(self.refused))
-        return self._told[0] - before[0], self._told[1] - before[1]
+            self._apply_or_refuse(posted.stix, partial(_apply_atomically, self._apply, posted))  # 2
+        before, self._reported = self._reported, (len(self.taken), len(self.refused))
+        return self._reported[0] - before[0], self._reported[1] - before[1]
 
     def _next_new(self) -> list[Posted]:
         """Return the next indicators with unused ids, as many as a transaction has room for.
@@ -133,7 +133,9 @@ class Posting:
         self._shared.update(id(posted) for posted in new)
         return new
 
-    def _try(self, sent: object, act: Callable[[], object], *, place: int | None = None) -> None:
+    def _apply_or_refuse(
+        self, sent: object, act: Callable[[], object], *, place: int | None = None
+    ) -> None:
         """Apply an object, or record why it is refused. place: its index in the post."""
         try:
             act()
@@ -141,7 +143,7 @@ class Posting:
             fate = Fate.of(sent, now=self._now, message=str(error), place=place)
             self.refused.append(fate)
 
-    def _read_into(self, read: list[Posted], sent: object) -> None:
+    def _parse_into(self, read: list[Posted], sent: object) -> None:
         """Parse a valid object that the key may post here."""
         posted = read_object(sent)
         if not (posted.type == "indicator" and posted.is_revoked):  # an agency may revoke
@@ -159,7 +161,7 @@ class Posting:
             parsed, ready = self._readings.of(posted)
             if not parsed.signals:
                 self._keeping.keep_plain(posted)
-                self._done(posted, f"kept as it is: {parsed.why}")
+                self._accept(posted, f"kept as it is: {parsed.why}")
                 return
             if parsed.is_several:
                 self._keeping.reserve()
@@ -167,26 +169,26 @@ class Posting:
             requests.append((posted, ready))
 
         for posted in new:
-            self._try(posted.stix, partial(request, posted))
+            self._apply_or_refuse(posted.stix, partial(request, posted))
         results = share_all(requests, by=self._by, now=self._now)
         faces: list[tuple[Posted, Signal]] = []
         for posted in (candidate for candidate in new if candidate.id in requested):
             shared, wanted = results[posted.id], requested[posted.id]
             if wanted.is_several and (shared.made or shared.known):
-                self._done(posted, self._indicators.describe(posted, wanted, shared))
+                self._accept(posted, self._indicators.describe(posted, wanted, shared))
             elif shared.made:
                 faces.append((posted, shared.made[0]))
-                self._done(posted, shared.told(wanted))
+                self._accept(posted, shared.told(wanted))
             elif shared.known:
                 self._shared.discard(id(posted))  # it is applied by itself, in a later transaction
             else:
                 self._refuse(posted, listed(shared.notes))
         self._keeping.keep_faces(faces)
 
-    def _take(self, posted: Posted) -> None:
+    def _apply(self, posted: Posted) -> None:
         """Apply an object that is not a new indicator."""
         if posted.id in TLP_OF:
-            self._done(posted, _HERE)
+            self._accept(posted, _HERE)
             return
         before = reads.find_kept(posted.id, at=posted.moment, viewer=self._by.party)
         own = [row for row in before if row.shared_by_id == self._by.party.pk]
@@ -196,30 +198,30 @@ class Posting:
             mark = own[-1].exercise
             rules.check_mark(exercise=mark, to_exercise=self._keeping.exercise)
         if same := [row for row in own or before if row.version_at == posted.moment]:
-            self._take_again(posted, same[-1])
+            self._apply_stored_version(posted, same[-1])
         elif before:
-            self._take_version(posted, before=before)
+            self._apply_new_version(posted, before=before)
         elif posted.type == "indicator":
-            self._take_ours(posted)
+            self._apply_indicator(posted)
         elif posted.type == "sighting":
             self._count(posted, sighting_of(posted), before=None)
         elif posted.type == "opinion":
-            self._judge(posted)
+            self._record_opinion(posted)
         else:
             self._keeping.keep_plain(posted)
-            self._done(posted)
+            self._accept(posted)
 
-    def _take_again(self, posted: Posted, row: StixObject) -> None:
+    def _apply_stored_version(self, posted: Posted, row: StixObject) -> None:
         """Add a version that is stored already to the collection, unless it is in it."""
         is_own = row.shared_by_id == self._by.party.pk
         is_told = row.signal_id is not None or row.is_private
         if self._to.is_feedback or posted.is_revoked or (self._to.crisis is None and is_told):
-            self._done(posted, _HERE)
+            self._accept(posted, _HERE)
         elif not is_own:
-            self._take_others(posted)
+            self._apply_others_object(posted)
         else:
             is_new = self._bring_in(posted, row)
-            self._done(posted, "" if is_new else _HERE)
+            self._accept(posted, "" if is_new else _HERE)
 
     def _bring_in(self, posted: Posted, row: StixObject) -> bool:
         """Add an object, or its signals, to a crisis; return whether any was not in it."""
@@ -234,7 +236,7 @@ class Posting:
             return any(joined)
         return self._keeping.bring_object(row) or any(joined)
 
-    def _take_others(self, posted: Posted) -> None:
+    def _apply_others_object(self, posted: Posted) -> None:
         """Handle another party's stored object: only that party can add it to other collections."""
         there = reads.kept(self._to, viewer=self._by.party).filter(stix_id=posted.id)
         row = reads.find_signal(posted.id, viewer=self._by.party)
@@ -244,9 +246,9 @@ class Posting:
                 "this object is another party's, and only they bring it into a crisis: share its"
                 " value under an id of your own"
             )
-        self._done(posted, _HERE)
+        self._accept(posted, _HERE)
 
-    def _take_version(self, posted: Posted, *, before: list[StixObject]) -> None:
+    def _apply_new_version(self, posted: Posted, *, before: list[StixObject]) -> None:
         """Apply another version of a stored object."""
         check_author(posted, others=self._others)
         latest = before[-1]
@@ -257,19 +259,19 @@ class Posting:
             raise ConflictError("a newer version is here already: send one that is newer still")
         parts = reads.parts(posted.id, viewer=self._by.party)
         if parts:
-            self._done(posted, self._indicators.change_parts(posted, parts=parts))
+            self._accept(posted, self._indicators.change_parts(posted, parts=parts))
         elif latest.is_face and latest.signal is not None:
             change = self._indicators.change_former if latest.is_beside else self._indicators.change
-            self._done(posted, change(posted, row=latest.signal))
+            self._accept(posted, change(posted, row=latest.signal))
         elif posted.type == "sighting":
             self._count(posted, sighting_of(posted), before=latest)
         elif posted.type == "opinion":
-            self._judge(posted)
+            self._record_opinion(posted)
         else:
             self._keeping.keep_plain(posted)
-            self._done(posted)
+            self._accept(posted)
 
-    def _take_ours(self, posted: Posted) -> None:
+    def _apply_indicator(self, posted: Posted) -> None:
         """Apply an indicator that nobody posted: one that the hub generated, or a new one.
 
         Of a generated one only its revocation is applied, and its sharer's adding it to a crisis.
@@ -280,34 +282,34 @@ class Posting:
         if row is None and reads.used_ids([posted.id], by=self._by.ref):
             raise NotAllowedError("this id is in use: choose another")
         if row is None:
-            self._take_new(posted)
+            self._apply_second_description(posted)
         elif posted.is_revoked:
             self._indicators.withdraw(posted, row=row)
-            self._done(posted)
+            self._accept(posted)
         elif row.shared_by_id != self._by.party.pk:
-            self._take_others(posted)
+            self._apply_others_object(posted)
         else:
             rules.check_mark(exercise=row.exercise, to_exercise=self._keeping.exercise)
-            self._done(posted, "" if self._indicators.enter(row) else _HERE)
+            self._accept(posted, "" if self._indicators.enter(row) else _HERE)
 
-    def _take_new(self, posted: Posted) -> None:
+    def _apply_second_description(self, posted: Posted) -> None:
         """Apply a new indicator of a value that its party already shares: a second description."""
         requested, ready = self._readings.of(posted)
         shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
         if shared.made and not requested.is_several:  # the repeated signal has ended meanwhile
             self._keeping.keep_faces([(posted, shared.made[0])])
-            self._done(posted, shared.told(requested))
+            self._accept(posted, shared.told(requested))
             return
         if not shared.made and not shared.known:
             raise PostedError(listed(shared.notes))
         self._keeping.reserve()
-        self._done(posted, self._indicators.describe(posted, requested, shared))
+        self._accept(posted, self._indicators.describe(posted, requested, shared))
 
     def _count(
         self, posted: Posted, reported: SightingPosted, *, before: StixObject | None
     ) -> None:
         """Count a sighting's uploads; of a newer version only the difference to the last one."""
-        row = self._found(reported.of)
+        row = self._signal_of(reported.of)
         had = sighting_of(read_object(json.loads(before.body))).outcomes if before else {}
         more = {
             outcome: count - had.get(outcome, 0) for outcome, count in reported.outcomes.items()
@@ -332,15 +334,15 @@ class Posting:
                 actor_ref=self._by.ref,
             )
         self._keeping.keep(posted, signal=row, is_private=True)
-        self._done(posted)
+        self._accept(posted)
 
-    def _judge(self, posted: Posted) -> None:
+    def _record_opinion(self, posted: Posted) -> None:
         """Record an opinion of each indicator that it names."""
         judgement = opinion_of(posted)
         self._judged += len(judgement.of)
         if self._judged > MAX_JUDGED:
             raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
-        rows = [self._found(stix_id) for stix_id in judgement.of]
+        rows = [self._signal_of(stix_id) for stix_id in judgement.of]
         beside = rows[rules.told_with(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
         self._acts += len(rows)
         for row in rows:
@@ -352,9 +354,9 @@ class Posting:
                 actor_ref=self._by.ref,
             )
         self._keeping.keep(posted, signal=beside)
-        self._done(posted)
+        self._accept(posted)
 
-    def _found(self, stix_id: str) -> Signal:
+    def _signal_of(self, stix_id: str) -> Signal:
         """Return the signal that feedback refers to. raises: NotFoundError."""
         row = reads.find_signal(stix_id, viewer=self._by.party)
         if row is not None:
@@ -367,7 +369,7 @@ class Posting:
             raise NotAllowedError("this indicator is several signals: name one of {ids}", ids=ids)
         raise NotFoundError("there is no such indicator that your party may see: read it first")
 
-    def _done(self, posted: Posted, message: str = "") -> None:
+    def _accept(self, posted: Posted, message: str = "") -> None:
         """Record that an object was taken."""
         self.taken.append(Fate.of(posted.stix, now=self._now, message=message))
 
@@ -377,6 +379,6 @@ class Posting:
 
 
 @transaction.atomic
-def _do_whole(act: Callable[[Posted], None], posted: Posted) -> None:
+def _apply_atomically(act: Callable[[Posted], None], posted: Posted) -> None:
     """Apply an object completely, or not at all."""
     act(posted)

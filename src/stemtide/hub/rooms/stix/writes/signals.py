@@ -63,13 +63,15 @@ def share_all(
             results[stix_id].made.append(rows[placed.id])
         elif number in shared_before:
             results[stix_id].known.append(rows[shared_before[number]])
-            results[stix_id].notes.append(_told_as(rows[shared_before[number]], viewer=by.party))
+            results[stix_id].notes.append(
+                _already_shared_note(rows[shared_before[number]], viewer=by.party)
+            )
         else:
             results[stix_id].notes.append(f"{why[number].field}: {why[number].message}")
     return results
 
 
-def _told_as(row: Signal, *, viewer: Party) -> str:
+def _already_shared_note(row: Signal, *, viewer: Party) -> str:
     """Return the message that a value is shared already, with its id."""
     face = reads.faces([row.pk], viewer=viewer).get(row.pk)
     stix_id = face.stix_id if face else indicator_id(row.uid)

@@ -58,11 +58,11 @@ def post(
     body = None
     while body is None:
         with turn():
-            body = _take_some(posting, to=to, by=by, now=now)
+            body = _apply_part(posting, to=to, by=by, now=now)
     return body
 
 
-def _take_some(
+def _apply_part(
     posting: Posting, *, to: Collection, by: Caller, now: datetime
 ) -> dict[str, Any] | None:
     """Take a part of a post that one transaction has room for; return the status once complete."""
@@ -110,7 +110,7 @@ def take_away(
     if not gone:
         raise NotFoundError("this object has no such version")
     StixObject.objects.filter(pk__in=gone).delete()
-    _mark_ends(stix_id)
+    _update_ends(stix_id)
     ledger.append_by(
         "objects.deleted",
         by=by.actor,
@@ -129,7 +129,7 @@ def forget_receipts(now: datetime) -> int:
     return old.delete()[0] if old.exists() else 0
 
 
-def _mark_ends(stix_id: str) -> None:
+def _update_ends(stix_id: str) -> None:
     """Update which version of an object is its first and which its latest, for each crisis."""
     rows = StixObject.objects.filter(stix_id=stix_id).order_by("version_at", "position")
     places: dict[tuple[int, int | None], list[StixObject]] = {}
