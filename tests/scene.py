@@ -50,7 +50,7 @@ from stemtide.hub.rooms.signals.reads import outliers as reads_outliers
 from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
 from stemtide.hub.rooms.webhooks.models import Delivery as WebhookDelivery
 from stemtide.hub.rooms.webhooks.writes import webhooks
-from stemtide.interop.exchanges import Fault, Pull, Terms, Told
+from stemtide.interop.exchanges import Pull, RecordError, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, Duty, ExchangeKind, Role, Scope
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
@@ -65,7 +65,7 @@ from stemtide.protocol.messages.orders import OrderIn
 from stemtide.protocol.messages.previews import PreviewIn, Purpose
 from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.messages.reports import ActionIn
-from stemtide.protocol.messages.situation import LeadIn, LineIn, MessageIn
+from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 from stemtide.protocol.messages.webhooks import WebhookIn
 from tests.fingerprints.pictures import encoded, photo
 
@@ -90,7 +90,7 @@ def assemble(world) -> dict[str, str]:
     look = media.open_look(signal, purpose=Purpose.REVIEW, by=world.someone(looker), now=world.now)
     said = MessageIn(kind="observation", text="Seen on three services.", urgency="now")
     message = situation.post(crisis, body=said, by=authority, now=world.now)
-    line = LineIn(texts={"en": "The police are there. Share no films."})
+    line = PublicStatementIn(texts={"en": "The police are there. Share no films."})
     proposed = situation.propose_line(crisis, body=line, by=authority, now=world.now)
     written = reports.open_report(crisis, by=authority, now=world.now)
     task = ActionIn(text="Drill it.", owner="authority", due="2030-01-31")
@@ -330,8 +330,10 @@ def _exchange(world):
     )
     exchanges.add(asked, terms=Terms(), party=party, actor="operator", now=now)
     (errand,) = exchanges.claim_due(now, limit=1, name="partner")
-    told = Told("record-1", "1", facts={"kind": "sha256", "value": "5e" * 32, "tlp": "green"})
-    writes_pulling.take(errand, Pull([told], [Fault("record-2", "is no hash")]), now=now)
+    told = SourceRecord(
+        "record-1", "1", facts={"kind": "sha256", "value": "5e" * 32, "tlp": "green"}
+    )
+    writes_pulling.take(errand, Pull([told], [RecordError("record-2", "is no hash")]), now=now)
     while writes_pushing.note_waiting(errand, now=now):
         pass
     parcels = reads_pushing.parcels(errand, viewer=party, now=now, limit=9)

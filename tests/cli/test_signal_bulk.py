@@ -15,7 +15,7 @@ from stemtide.cli.commands.signals.importer import import_signals
 from stemtide.cli.commands.signals.parquet_rows import ColumnError, _lines
 from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.fingerprints.video.vpdq import to_json
-from stemtide.protocol.files.columns import COLUMNS, BadRow, Found, LeftOut
+from stemtide.protocol.files.columns import COLUMNS, BadRow, LeftOut, ParsedLine
 from tests.cli.conftest import run
 from tests.cli.test_room import say
 from tests.hub.api.conftest import serving
@@ -315,23 +315,23 @@ def packed(found, **limits):
 
 def test_rows_are_packed_by_number_by_bytes_and_by_long_values(monkeypatch):
     monkeypatch.setattr(signal_bulks, "AT_ONCE", 3)
-    short = [Found(line, {"kind": "md5", "value": "a"}) for line in range(2, 9)]
+    short = [ParsedLine(line, {"kind": "md5", "value": "a"}) for line in range(2, 9)]
     assert [one.lines for one in packed(short)] == [[2, 3, 4], [5, 6, 7], [8]]
     assert [(one.first, one.last) for one in packed(short)] == [(2, 4), (5, 7), (8, 8)]
     monkeypatch.setattr(signal_bulks, "MAX_BULK_VALUE_BYTES", 10)
-    long = [Found(line, {"kind": "video", "value": "a" * 12}) for line in (1, 2)]
+    long = [ParsedLine(line, {"kind": "video", "value": "a" * 12}) for line in (1, 2)]
     assert [one.lines for one in packed(long)] == [[1], [2]]
     monkeypatch.setattr(signal_bulks, "AT_ONCE_BYTES", 70)
-    wide = [Found(line, {"kind": "md5", "entity": "a" * 30}) for line in (1, 2)]
+    wide = [ParsedLine(line, {"kind": "md5", "entity": "a" * 30}) for line in (1, 2)]
     assert [one.lines for one in packed(wide)] == [[1], [2]]
 
 
 def test_rows_that_cannot_travel_are_set_aside():
     found = [
-        Found(2, LeftOut("withdrawn")),
-        Found(3, BadRow("kind", "is none")),
-        Found(4, {"kind": "md5", "entity": "a\0b"}),
-        Found(5, {"kind": "md5"}),
+        ParsedLine(2, LeftOut("withdrawn")),
+        ParsedLine(3, BadRow("kind", "is none")),
+        ParsedLine(4, {"kind": "md5", "entity": "a\0b"}),
+        ParsedLine(5, {"kind": "md5"}),
     ]
     (bulk,) = packed(found)
     assert bulk.lines == [5]

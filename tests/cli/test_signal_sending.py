@@ -11,7 +11,7 @@ from stemtide.cli.commands.signals import bulks as signal_bulks
 from stemtide.cli.commands.signals.bulks import ImportOptions, send_all
 from stemtide.cli.commands.signals.source import Source
 from stemtide.cli.hub_client import open_client
-from stemtide.protocol.files.columns import BulkFileError, Found
+from stemtide.protocol.files.columns import BulkFileError, ParsedLine
 from tests.client.conftest import odd, problem_answer
 from tests.world import hex_value
 
@@ -22,7 +22,7 @@ DONE = json.dumps({"created": 1, "existing": 0, "refused": 0, "signals": [None],
 
 
 def row(line):
-    return Found(line, {"kind": "md5", "value": hex_value(line, digits=32)})
+    return ParsedLine(line, {"kind": "md5", "value": hex_value(line, digits=32)})
 
 
 def send(hub, rows, **way):

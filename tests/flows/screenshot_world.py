@@ -32,7 +32,7 @@ from stemtide.protocol.messages.crises import (
 )
 from stemtide.protocol.messages.previews import PreviewIn, Purpose
 from stemtide.protocol.messages.signals import SignalIn
-from stemtide.protocol.messages.situation import LineIn, MessageIn
+from stemtide.protocol.messages.situation import MessageIn, PublicStatementIn
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
 from tests.fingerprints.pictures import encoded, photo
 
@@ -259,5 +259,5 @@ def _said(uid, now, *, officer, agency, big):
         urgency = "soon" if kind == "question" else "routine"
         body = MessageIn(kind=kind, text=words, urgency=urgency)
         situation.post(uid, body=body, by=by, now=at)
-    line = LineIn(texts={"en": "Do not share images of the attack. Report them."})
+    line = PublicStatementIn(texts={"en": "Do not share images of the attack. Report them."})
     situation.propose_line(uid, body=line, by=agency, now=now - timedelta(minutes=45))

@@ -28,7 +28,7 @@ def read(text, form="csv", **columns):
 
 def only(text, form="csv", **columns):
     (found,) = read(text, form, **columns)
-    return found.what
+    return found.outcome
 
 
 def test_a_table_gives_signals_by_their_names_on_the_wire():
@@ -107,23 +107,23 @@ def test_an_endless_row_of_short_lines_is_refused_before_it_is_held(row, monkeyp
 
 def test_a_row_with_other_cells_than_the_heading_hides_no_other():
     short, good = read(f"{HEAD}\npdq,1\n{ROW}\n")
-    assert "2 cells and the heading 4" in short.what.message
+    assert "2 cells and the heading 4" in short.outcome.message
     assert (short.line, good.line) == (2, 3)
-    assert isinstance(good.what, dict)
+    assert isinstance(good.outcome, dict)
 
 
 def test_lines_are_counted_through_quoted_ends_of_lines():
     found = read(f'{HEAD},entity\n{ROW},"two\nlines"\n{ROW},x\n')
     assert [one.line for one in found] == [2, 4]
-    assert found[0].what["entity"] == "two\nlines"
+    assert found[0].outcome["entity"] == "two\nlines"
 
 
 def test_what_ended_or_is_disputed_is_left_out():
     told = read(f"{HEAD},state,disputed\n{ROW},withdrawn,\n{ROW},live,True\n{ROW},live,False\n")
-    assert [one.what for one in told[:2]] == [LeftOut("withdrawn"), LeftOut("disputed")]
-    assert "state" not in told[2].what
+    assert [one.outcome for one in told[:2]] == [LeftOut("withdrawn"), LeftOut("disputed")]
+    assert "state" not in told[2].outcome
     taken = read(f"{HEAD},disputed\n{ROW},true\n", takes_disputed=True)
-    assert isinstance(taken[0].what, dict)
+    assert isinstance(taken[0].outcome, dict)
 
 
 def test_an_address_is_shared_and_not_its_digest_alone():
@@ -177,14 +177,14 @@ def test_json_lines_are_read_and_a_bad_one_hides_no_other():
     text = "\n".join([json.dumps(row), "{oops", "[1]", "[" * 100_000, "", json.dumps(row)])
     found = read(text, "jsonl")
     assert [one.line for one in found] == [1, 2, 3, 4, 6]
-    assert [isinstance(one.what, BadRow) for one in found] == [False, True, True, True, False]
-    assert found[0].what == {"kind": "pdq", "value": hex_value(1)}
+    assert [isinstance(one.outcome, BadRow) for one in found] == [False, True, True, True, False]
+    assert found[0].outcome == {"kind": "pdq", "value": hex_value(1)}
 
 
 def test_lines_of_tx_are_read_by_their_kinds():
     film = VideoPrint.from_bytes(long_value("video"))
     text = f"pdq {hex_value(1)}\nvideo_md5 {'a' * 32}\nvpdq {to_json(film)}\nraw_text hello\n"
-    found = [one.what for one in read(text, "tx", defaults={"severity": "low"})]
+    found = [one.outcome for one in read(text, "tx", defaults={"severity": "low"})]
     assert [one["kind"] for one in found[:3]] == ["pdq", "md5", "video"]
     assert found[0]["severity"] == "low"
     read_back = VideoPrint.from_bytes(bytes.fromhex(found[2]["value"]))
@@ -203,8 +203,8 @@ def test_several_films_of_vpdq_are_read_as_lists_and_as_lines():
     found = read(to_lines(film) + to_lines(film) + to_json(film) + "\n\n" + to_lines(film), "vpdq")
     lines = len(to_lines(film).splitlines())
     assert [one.line for one in found] == [1, 1 + lines, 1 + 2 * lines, 3 + 2 * lines]
-    assert len({one.what["value"] for one in found}) == 1
-    assert read("nonsense\n", "vpdq")[0].what.field == "value"
+    assert len({one.outcome["value"] for one in found}) == 1
+    assert read("nonsense\n", "vpdq")[0].outcome.field == "value"
 
 
 def test_a_film_without_an_end_is_refused_before_it_is_held(monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, strategies
 
 from stemtide.protocol.law.dsa.files import StatementFileError, read_statements
-from stemtide.protocol.law.dsa.statements import batches, lint, lint_all, words_of
+from stemtide.protocol.law.dsa.statements import batches, enum_values, lint, lint_all
 
 SOUND = {
     "decision_visibility": ["DECISION_VISIBILITY_CONTENT_REMOVED"],
@@ -228,9 +228,9 @@ def test_a_call_carries_a_hundred():
 
 
 def test_the_terrorist_words_are_the_databases():
-    assert "KEYWORD_TERRORIST_CONTENT" in words_of("keyword")
-    assert "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY" in words_of("category")
-    assert "SOURCE_TYPE_OTHER_NOTIFICATION" in words_of("source_type")
+    assert "KEYWORD_TERRORIST_CONTENT" in enum_values("keyword")
+    assert "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY" in enum_values("category")
+    assert "SOURCE_TYPE_OTHER_NOTIFICATION" in enum_values("source_type")
 
 
 @given(

@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given, strategies
 
-from stemtide.protocol.law.dsa.answers import Remark, api_address, read_refusal, read_taken
+from stemtide.protocol.law.dsa.answers import Remark, api_address, read_accepted, read_refusal
 from stemtide.protocol.law.dsa.statements import lint
 from tests.protocol.test_dsa import SOUND
 from tests.transparency_database import GROUNDS, LONGEST, REQUIRED, wrong
@@ -61,13 +61,13 @@ def test_a_refusal_names_statements_by_their_place():
     told = {"errors": {"statement_2": {"puid": ["The puid format is invalid."]}}}
     found = read_refusal(json.dumps(told).encode(), count=3)
     assert found.rows == {2: (Remark("puid", "The puid format is invalid."),)}
-    assert (found.known, found.whole) == (frozenset(), ())
+    assert (found.existing, found.whole) == (frozenset(), ())
 
 
 def test_numbers_that_are_there_are_known_beside_words_about_the_whole():
     told = {"errors": {"puid": ["not unique"], "existing_puids": ["p1", 7]}}
     found = read_refusal(json.dumps(told).encode(), count=3)
-    assert (found.known, found.whole) == ({"p1"}, (Remark("puid", "not unique"),))
+    assert (found.existing, found.whole) == ({"p1"}, (Remark("puid", "not unique"),))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_numbers_that_are_there_are_known_beside_words_about_the_whole():
 )
 def test_a_refusal_that_says_nothing_useful_still_says_why_not(answer):
     found = read_refusal(answer, count=3)
-    assert (found.rows, found.known) == ({}, frozenset())
+    assert (found.rows, found.existing) == ({}, frozenset())
     assert found.whole
 
 
@@ -90,13 +90,13 @@ def test_remarks_are_short_and_move_no_cursor():
 
 @given(strategies.binary() | strategies.text().map(str.encode))
 def test_an_answer_that_is_no_answer_breaks_nothing(answer):
-    assert read_taken(answer) == {}
+    assert read_accepted(answer) == {}
     assert read_refusal(answer, count=100).whole
 
 
 def test_ids_that_are_none_are_left_out():
     rows = [{"puid": "a", "uuid": "x"}, {"puid": 7}, 7, {"uuid": "y"}]
-    assert read_taken(json.dumps({"statements": rows}).encode()) == {}
+    assert read_accepted(json.dumps({"statements": rows}).encode()) == {}
 
 
 @pytest.mark.parametrize("given_", ["https://db.example", "https://db.example/api/v1/"])

@@ -3,7 +3,12 @@ import pytest
 from hypothesis import given, strategies
 
 from stemtide.protocol.privacy.numbers import is_iban
-from stemtide.protocol.privacy.personal import PersonalError, check_impersonal, find_personal, said
+from stemtide.protocol.privacy.personal import (
+    PersonalError,
+    check_impersonal,
+    describe_spans,
+    find_personal,
+)
 
 
 def found(text):
@@ -116,7 +121,7 @@ def test_the_refusal_says_where_and_never_repeats_it():
     assert str(caught.value) == (
         "holds personal data: a mail address at character 10 to 24; leave it out"
     )
-    assert said(caught.value.places) == "a mail address at character 10 to 24"
+    assert describe_spans(caught.value.places) == "a mail address at character 10 to 24"
 
 
 def test_a_text_without_personal_data_comes_back():

@@ -18,10 +18,10 @@ from stemtide.interop.stix.objects import (
     EXTENSION,
     MARKING_OF,
     TLP_OF,
+    common_objects,
     indicator_id,
     named_id,
     signal_uids,
-    standing_objects,
     stix_time,
 )
 from stemtide.interop.stix.patterns import read_patterns
@@ -135,7 +135,7 @@ def test_an_indicator_of_ours_is_read_back_as_the_signal_that_it_was_made_of(fac
         told["stored"] = hashlib.sha256(bytes.fromhex(told["value"])).hexdigest()
     stix = indicator(told, created_by=BY, created=NOON, modified=NOON)
     if told["kind"] == "url" and not told["url"]:
-        (asked,) = read_patterns(stix["pattern"]).each
+        (asked,) = read_patterns(stix["pattern"]).comparisons
         assert asked.is_digest
     (signal,) = signals_of(read_object(stix), crisis=None, exercise=False).signals
     kept = ("quality", "within_bits", "reach", "content", "ideology", "entity", "severity")
@@ -147,7 +147,7 @@ def test_an_indicator_of_ours_is_read_back_as_the_signal_that_it_was_made_of(fac
     assert signal.value == expected
 
 
-@pytest.mark.parametrize("stix", standing_objects(), ids=lambda one: one["name"])
+@pytest.mark.parametrize("stix", common_objects(), ids=lambda one: one["name"])
 def test_what_every_collection_begins_with_is_read_strictly(stix):
     assert check(stix).id == stix["id"]
 
@@ -198,7 +198,7 @@ def test_the_schema_knows_every_field_and_every_word():
 @given(st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=60))
 def test_any_address_stands_in_a_pattern_and_is_read_back(address):
     pattern = pattern_of(Kind.URL, value="ab" * 32, url=address, reach=None)
-    (found,) = read_patterns(pattern).each
+    (found,) = read_patterns(pattern).comparisons
     assert (found.kind, found.value) == (Kind.URL, f"https://{address}")
 
 
@@ -217,7 +217,7 @@ def test_any_address_stands_in_a_pattern_and_is_read_back(address):
     ],
 )
 def test_a_pattern_without_a_comparison_of_ours_is_left_alone(pattern):
-    assert read_patterns(pattern).each == ()
+    assert read_patterns(pattern).comparisons == ()
 
 
 def posted(kind, **facts):
@@ -274,7 +274,7 @@ def test_a_sighting_that_counts_nothing_is_refused(facts):
 )
 def test_five_opinions_are_three(word, said):
     read = opinion_of(posted("opinion", opinion=word, object_refs=["indicator--1"]))
-    assert (read.said, read.of) == (said, ("indicator--1",))
+    assert (read.opinion, read.of) == (said, ("indicator--1",))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from stemtide.interop.stix.patterns import (
     TOGETHER,
     UNREAD,
     Budget,
-    Pattern,
+    Comparison,
     TooManyComparisonsError,
     read_patterns,
 )
@@ -44,7 +44,7 @@ def comparison(value):
 @given(trees(comparison), trees(comparison))
 def test_however_or_is_nested_it_asks_for_each_of_its_comparisons(one, other):
     asked = read_patterns(f"[{one[0]}] OR ([{other[0]}])")
-    assert {pattern.value for pattern in asked.each} == one[1] | other[1]
+    assert {pattern.value for pattern in asked.comparisons} == one[1] | other[1]
     assert (asked.others, asked.why) == (0, "")
 
 
@@ -80,12 +80,12 @@ def test_however_or_is_nested_it_asks_for_each_of_its_comparisons(one, other):
 )
 def test_a_pattern_that_asks_for_nothing_here_says_why(pattern, why):
     asked = read_patterns(pattern)
-    assert (asked.each, asked.why) == ((), why)
+    assert (asked.comparisons, asked.why) == ((), why)
 
 
 def test_what_uploads_are_not_compared_with_is_counted_beside_the_rest():
     asked = read_patterns("[file:hashes.MD5 = 'A' OR file:name = 'b'] OR [file:size = 7]")
-    assert asked.each == (Pattern(Kind.MD5, "a"),)
+    assert asked.comparisons == (Comparison(Kind.MD5, "a"),)
     assert asked.others == 2
 
 
@@ -93,7 +93,7 @@ def test_what_uploads_are_not_compared_with_is_counted_beside_the_rest():
 def test_a_place_in_a_list_spoils_no_other_comparison(place):
     path = f"email-message:body_multipart[{place}].body_raw_ref.hashes.MD5"
     asked = read_patterns(f"[{path} = 'b' OR file:hashes.MD5 = 'a']")
-    assert (asked.each, asked.others) == ((Pattern(Kind.MD5, "a"),), 1)
+    assert (asked.comparisons, asked.others) == ((Comparison(Kind.MD5, "a"),), 1)
 
 
 HOSTILE = {
@@ -127,13 +127,13 @@ def test_more_comparisons_than_are_taken_are_refused_with_the_remedy():
 @given(st.text("[]()'\\ ORAND:=,ab.", max_size=40))
 def test_any_text_is_read_as_something(text):
     asked = read_patterns(text)
-    assert bool(asked.each) != bool(asked.why)
+    assert bool(asked.comparisons) != bool(asked.why)
 
 
 def test_patterns_that_are_read_together_spend_one_budget_and_a_list_is_not_read_past_it():
     budget = Budget(comparisons=5, signals=5)
     two = f"[{MD5.format('1' * 32)} OR {MD5.format('2' * 32)}]"
-    assert len(read_patterns(two, budget=budget).each) == 2
+    assert len(read_patterns(two, budget=budget).comparisons) == 2
     endless = "[file:size IN (" + ", ".join(["1"] * 10) + " no end"
     with pytest.raises(TooManyComparisonsError, match="with those before it"):
         read_patterns(endless, budget=budget)

@@ -47,7 +47,7 @@ def test_a_level_that_there_is_not_is_named(harm, virality, axis):
 
 
 def text(name):
-    return files("stemtide.protocol").joinpath(name).read_text("utf-8")
+    return files("stemtide.protocol.law").joinpath(name).read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -78,9 +78,9 @@ def to_json(answer: "BaseModel | Sequence[BaseModel]") -> Any:  # noqa: ANN401  
 
 def _of_message(error: "ValidationError") -> str:
     """Describe the errors of a message that was not sent."""
-    from stemtide.protocol.validation import found_in, summary
+    from stemtide.protocol.validation import field_problems, summary
 
-    problems = found_in(error)
+    problems = field_problems(error)
     shown = [f"{problem.field}: {problem.message}" for problem in problems[:_MOST_SAID]]
     return _joined(summary(problems), shown)
 

@@ -21,7 +21,7 @@ from stemtide.client.errors import (
     UnreachableError,
 )
 from stemtide.protocol.problems import MEDIA_TYPE, Problem
-from stemtide.protocol.retry_after import asked_s
+from stemtide.protocol.retry_after import parse_retry_after_s
 
 EVENT_STREAM = "text/event-stream"
 
@@ -169,7 +169,7 @@ class Patience:
         may be repeated. Of the two forms of Retry-After, seconds are understood (RFC 9110
         section 10.2.3): a date would need both clocks to agree.
         """
-        seconds = asked_s(headers.get("Retry-After", ""))
+        seconds = parse_retry_after_s(headers.get("Retry-After", ""))
         if status != _TOO_MANY or seconds is None:
             return None
         pause = float(max(1, seconds))

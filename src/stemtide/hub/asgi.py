@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "stemtide.hub.settings")
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous")
 _people = get_asgi_application()  # sets up Django, which the rest of the module needs
 
-from stemtide.hub.api.asgi import Application, Receive, Scope, Send, gated, weighed  # noqa: E402
+from stemtide.hub.api.asgi import Application, Receive, Scope, Send, limit_bodies, limit_rates  # noqa: E402
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
 from stemtide.hub.api.middleware import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
@@ -71,8 +71,8 @@ class _InOneThread(ASGIHandler):
             raise
 
 
-_streams = weighed(cast("Application", _people))
-_answers = weighed(cast("Application", _InOneThread()))
+_streams = limit_bodies(cast("Application", _people))
+_answers = limit_bodies(cast("Application", _InOneThread()))
 _precedence, _threads = Precedence(), Threads()
 _for_refreshes = one_thread("refreshes")
 
@@ -99,5 +99,5 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
             await _answers(scope, receive, send)
 
 
-application = gated(_application)
+application = limit_rates(_application)
 """The hub, for uvicorn."""

@@ -170,7 +170,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "stemtide.hub.api.middleware.door",
+    "stemtide.hub.api.middleware.problem_responses",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -39,7 +39,7 @@ class OutgoingState(StrEnum):
     REFUSED = "refused"
 
 
-class Fate(StrEnum):
+class RecordOutcome(StrEnum):
     """Outcome of a record from a source.
 
     shared:    a new signal of the source's party. changed: its fields have changed.
@@ -89,7 +89,7 @@ class Terms(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class SourceRecord:
     """A record of a source, mapped to our fields and not yet judged.
 
     key:      its name at the source. version: changes whenever the record does.
@@ -126,7 +126,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class RecordError:
     """A record that cannot be taken. key: its name at the source; words: why."""
 
     key: str
@@ -141,8 +141,8 @@ class Pull:
     others: number of records that are not signals, such as reports. notes: for the operator.
     """
 
-    told: list[Told] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    told: list[SourceRecord] = field(default_factory=list)
+    faults: list[RecordError] = field(default_factory=list)
     checkpoint: dict[str, Any] = field(default_factory=dict)
     more: bool = False
     events: Mapping[str, str] = field(default_factory=dict)

@@ -49,16 +49,16 @@ _MAX_CHARS, _MAX_LABELS = 300, 8
 _STRICTEST_FIRST: dict[str, list[str]] = {"tlp": list(Tlp), "pap": list(Pap)}
 
 
-class RefusedWordError(ValueError):
+class RefusedTagError(ValueError):
     """A tag marks content that belongs to another channel; the message names the channel."""
 
 
-class TooManyTagsError(RefusedWordError):
+class TooManyTagsError(RefusedTagError):
     """A record has more tags than are read."""
 
 
 @dataclass(slots=True)
-class Words:
+class TagMeaning:
     """The meaning of a record's tags. facts: fields of a signal."""
 
     facts: dict[str, Any] = field(default_factory=dict)
@@ -68,12 +68,12 @@ class Words:
     is_exercise: bool = False
 
 
-def read_words(tags: Iterable[object]) -> Words:
+def parse_tags(tags: Iterable[object]) -> TagMeaning:
     """Return the meaning of tags; unknown tags are ignored.
 
-    raises: RefusedWordError, TooManyTagsError.
+    raises: RefusedTagError, TooManyTagsError.
     """
-    words = Words()
+    words = TagMeaning()
     known_labels: list[str] = []
     texts = dict.fromkeys(tag.strip()[:_MAX_CHARS] for tag in tags if isinstance(tag, str))
     if len(texts) > MAX_TAGS:
@@ -92,13 +92,13 @@ def read_words(tags: Iterable[object]) -> Words:
     return words
 
 
-def merge(several: Iterable[Words]) -> Words:
+def merge(several: Iterable[TagMeaning]) -> TagMeaning:
     """Merge several sources' metadata: strictest TLP and PAP, union of labels and hops.
 
     Of other fields the last value wins.
     """
     every = list(several)
-    merged = Words()
+    merged = TagMeaning()
     known_labels: list[str] = []
     for words in every:
         known_labels += words.facts.get("labels", ())
@@ -126,7 +126,7 @@ def strictest_marks(several: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return strictest
 
 
-def _read_tag(text: str, *, into: Words, known_labels: list[str]) -> None:
+def _read_tag(text: str, *, into: TagMeaning, known_labels: list[str]) -> None:
     """Read a tag that is neither one of our labels nor in the label table."""
     lower = text.lower()
     into.is_disputed = into.is_disputed or lower in DISPUTED_BY
@@ -142,7 +142,7 @@ def _read_tag(text: str, *, into: Words, known_labels: list[str]) -> None:
         _read_own_tag(name, value, into=into, known_labels=known_labels)
 
 
-def _read_own_tag(name: str, value: str, *, into: Words, known_labels: list[str]) -> None:
+def _read_own_tag(name: str, value: str, *, into: TagMeaning, known_labels: list[str]) -> None:
     """Read a Stemtide tag in MISP, STIX or StopNCII notation."""
     facts = into.facts
     if name == "label" and value in labels():
@@ -161,7 +161,7 @@ def _read_own_tag(name: str, value: str, *, into: Words, known_labels: list[str]
         into.is_exercise = True
 
 
-def _read_hub_id(name: str, uid: UUID, *, into: Words) -> None:
+def _read_hub_id(name: str, uid: UUID, *, into: TagMeaning) -> None:
     """Read a hub id (hop or origin) or the id of the signal there."""
     if name == "signal":
         into.signals.append(uid)
@@ -181,14 +181,14 @@ def _parts(text: str) -> tuple[str, str, str]:
 
 
 def _refuse_other_channels(text: str) -> None:
-    """Refuse tags of content that belongs to another channel. raises: RefusedWordError."""
+    """Refuse tags of content that belongs to another channel. raises: RefusedTagError."""
     space, name, value = _parts(text)
     words = (text, value, name)
     refused = next((label for label in map(refused_label, words) if label), None)
     if refused is None and (space in REFUSED_SPACES or name in REFUSED_SPACES):
         refused = refused_label("csam")
     if refused:
-        raise RefusedWordError(f"{refused.title} is never stored here: {refused.refuse_to}")
+        raise RefusedTagError(f"{refused.title} is never stored here: {refused.refuse_to}")
 
 
 def _is_percent(text: str) -> bool:

@@ -4,7 +4,7 @@
 _MAX_DIGITS = 9
 
 
-def asked_s(header: str) -> int | None:
+def parse_retry_after_s(header: str) -> int | None:
     """Return the seconds of a Retry-After header, None if it is a date or invalid.
 
     More digits than any real wait are cut; the result is still longer than any wait.

@@ -52,6 +52,6 @@ def summary(fields: Sequence[FieldProblem]) -> str:
     return f"{shown}; and {len(fields) - 3} more" if len(fields) > 3 else shown  # noqa: PLR2004  # as many as were shown
 
 
-def found_in(error: ValidationError) -> list[FieldProblem]:
+def field_problems(error: ValidationError) -> list[FieldProblem]:
     """Return the field problems of a message that failed validation."""
     return [field_problem(echoe) for echoe in without_echoes(error.errors(include_url=False))]

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from standardwebhooks import Webhook as Signer
 
-from stemtide.protocol.retry_after import asked_s
+from stemtide.protocol.retry_after import parse_retry_after_s
 
 _SPECVERSION = "1.0"
 _UNESCAPED = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
@@ -47,7 +47,7 @@ def retry_after(
     said: the header, in seconds or as an HTTP date; "" if absent. now: aware.
     source: RFC 9110, section 10.2.3.
     """
-    seconds = asked_s(header)
+    seconds = parse_retry_after_s(header)
     if seconds is not None:
         return min(timedelta(seconds=seconds), longest)
     try:

@@ -15,8 +15,8 @@ from stemtide.hub.rooms.signals.writes import outcomes as writes_outcomes, signa
 from stemtide.hub.rooms.situation.writes import situation
 from stemtide.protocol.messages.crises import (
     CountriesIn,
-    DecliningIn,
     InviteIn,
+    OptionalReasonIn,
     PartyIn,
     ProposalIn,
     TriageIn,
@@ -66,7 +66,9 @@ def test_answering_an_invitation_in_the_room_is_an_answer(world, crisis, verb):
     if verb == "join":
         writes_joining.join(crisis.id, by=by, now=NOON)
     else:
-        writes_joining.decline(crisis.id, body=DecliningIn(reason="no capacity"), by=by, now=NOON)
+        writes_joining.decline(
+            crisis.id, body=OptionalReasonIn(reason="no capacity"), by=by, now=NOON
+        )
     raise_all()
     assert open_to(world.big_provider) == []
     assert open_to(world.small_provider) == ["invitation"]
@@ -226,7 +228,7 @@ def test_whoever_left_is_not_asked_any_more(world):
     raise_all()
     assert open_to(world.small_provider) == ["activated"]
     by = world.actor(world.small_provider, role="duty_officer")
-    writes_joining.leave(crisis.id, body=DecliningIn(reason="over for us"), by=by, now=NOON)
+    writes_joining.leave(crisis.id, body=OptionalReasonIn(reason="over for us"), by=by, now=NOON)
     raise_all()
     world.calm(crisis)
     raise_all()
@@ -253,7 +255,7 @@ def test_a_sharer_who_left_the_crisis_hears_of_no_dispute(world):
     world.join(crisis, world.small_provider)
     shared = world.share(world.small_provider, crisis=str(crisis.id))
     by = world.actor(world.small_provider, role="duty_officer")
-    writes_joining.leave(crisis.id, body=DecliningIn(reason="over for us"), by=by, now=NOON)
+    writes_joining.leave(crisis.id, body=OptionalReasonIn(reason="over for us"), by=by, now=NOON)
     body = OpinionIn(opinion="dispute", note="The evening news.")
     signals.opine(shared.id, body=body, by=world.agency, now=NOON)
     raise_all()

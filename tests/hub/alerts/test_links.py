@@ -28,7 +28,7 @@ from stemtide.hub.rooms.orders.writes import endings as writes_endings
 from stemtide.hub.rooms.referrals.reads import referrals
 from stemtide.hub.rooms.referrals.writes import referrals as referring
 from stemtide.protocol.messages.documents import SealVerdict
-from stemtide.protocol.messages.orders import OrderAnswerIn, ScrutinyIn, WordsIn
+from stemtide.protocol.messages.orders import OrderAnswerIn, OrderReasonIn, ScrutinyIn
 from stemtide.protocol.messages.referrals import AnswerIn, TakeBackIn
 from tests.hub.alerts.test_enclosures import HOME, own_folder  # noqa: F401  # the same seal
 from tests.hub.alerts.test_mail import post, server
@@ -366,7 +366,9 @@ def test_annex_iii_stops_the_clock_and_the_end_of_its_ground_starts_it(orders): 
     )
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(10))
     assert (found.state, found.due_at) == ("suspended", None)
-    writes_links.act_on_order(token, "resume", body=WordsIn(text="We found it."), now=after(20))
+    writes_links.act_on_order(
+        token, "resume", body=OrderReasonIn(text="We found it."), now=after(20)
+    )
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(20))
     assert (found.state, found.due_at) == ("received", after(80))
 

@@ -24,7 +24,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
 from stemtide.hub.rooms.referrals.reads import referrals
 from stemtide.hub.rooms.referrals.writes import referrals as referring
-from stemtide.protocol.messages.orders import ScrutinyIn, SecrecyIn, WordsIn
+from stemtide.protocol.messages.orders import OrderReasonIn, ScrutinyIn, SecrecyIn
 from stemtide.protocol.messages.referrals import ContextIn, TakeBackIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
@@ -34,7 +34,7 @@ from tests.hub.referrals.conftest import desk, row  # noqa: F401  # the same des
 from tests.world import NOON
 
 pytestmark = pytest.mark.django_db
-WORDS = WordsIn(text="The message is number 417.")
+WORDS = OrderReasonIn(text="The message is number 417.")
 
 
 def raise_all(now=NOON):

@@ -7,7 +7,7 @@ import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
 from stemtide.hub.api.health import _check_tables
-from stemtide.interop.stix.objects import EXTENSION, SCHEMA_PATH, standing_objects
+from stemtide.interop.stix.objects import EXTENSION, SCHEMA_PATH, common_objects
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 
@@ -225,7 +225,7 @@ def test_the_schema_of_what_we_add_to_stix_is_for_everybody(machine):
     assert answer.status_code == 200
     assert answer["Content-Type"] == "application/schema+json"
     assert answer.json()["$id"] == f"urn:uuid:{EXTENSION.partition('--')[2]}"
-    (told,) = [one for one in standing_objects() if one["id"] == EXTENSION]
+    (told,) = [one for one in common_objects() if one["id"] == EXTENSION]
     assert SCHEMA_PATH in told["schema"]
     assert machine(None)("POST", SCHEMA_PATH).status_code == 405
 

@@ -22,14 +22,14 @@ from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import (
     CheckIn,
-    DecliningIn,
     InviteIn,
     LinkIn,
     NeighbourIn,
+    OptionalReasonIn,
     ProposalIn,
     WarningIn,
 )
-from stemtide.protocol.messages.situation import LeadIn, LineIn, MessageIn
+from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 
 pytestmark = pytest.mark.django_db
 
@@ -138,7 +138,9 @@ def act(world, uid):
     message = MessageIn(kind="observation", text="For two alone.", audience=("agency",), tlp="red")
     situation.post(uid, body=message, by=provider, now=now)
     yield "message"
-    told = situation.propose_line(uid, body=LineIn(texts={"en": "Stay in."}), by=agency, now=now)
+    told = situation.propose_line(
+        uid, body=PublicStatementIn(texts={"en": "Stay in."}), by=agency, now=now
+    )
     yield "line"
     situation.withdraw_line(told.id, by=agency, now=now)
     yield "line withdrawn"
@@ -174,7 +176,9 @@ def act(world, uid):
     invited = InviteIn(parties=("observer",))
     writes_joining.invite(uid, body=invited, by=agency, now=now)
     yield "invitation"
-    writes_joining.leave(uid, body=DecliningIn(reason="Done."), by=world.actor("rival"), now=now)
+    writes_joining.leave(
+        uid, body=OptionalReasonIn(reason="Done."), by=world.actor("rival"), now=now
+    )
     yield "leaving"
     world.withdraw(signal)
     yield "withdrawal"

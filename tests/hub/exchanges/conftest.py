@@ -14,7 +14,7 @@ from stemtide.hub.rooms.exchanges.runner import Running, Way
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pulls as writes_pulling
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.interop.exchanges import Pull, Terms, Told
+from stemtide.interop.exchanges import Pull, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
 from tests.world import NOON, hex_value
 
@@ -142,7 +142,7 @@ def told(number=1, *, version="1", key=None, said_at=NOON, **more):
     """A record as an adapter maps it."""
     facts = more.pop("facts", {"kind": "sha256", "value": hex_value(number)})
     key = key or f"record-{number}"
-    return Told(key, version, said_at=said_at, facts=facts, **more)
+    return SourceRecord(key, version, said_at=said_at, facts=facts, **more)
 
 
 def gone(number=1, *, version="2", **more):

@@ -6,7 +6,7 @@ import pytest
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.exchanges.models import Exchange
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.interop.exchanges import Fault, Terms
+from stemtide.interop.exchanges import RecordError, Terms
 from stemtide.interop.stix.objects import MARKING_OF
 from stemtide.protocol.handling import Tlp
 from tests.hub.exchanges.conftest import gone, told
@@ -121,7 +121,11 @@ def test_what_becomes_stricter_on_a_full_day_ends_at_once_and_is_shared_on_the_n
 def test_what_is_asked_for_again_on_a_full_day_is_counted_and_named_once(desk):
     few(1)
     desk.world.share(kind="sha256", value=hex_value(8))
-    wrong, there, ours = Fault("x", "no pattern"), told(8), told(9, via=(reads.own_hub(by="test"),))
+    wrong, there, ours = (
+        RecordError("x", "no pattern"),
+        told(8),
+        told(9, via=(reads.own_hub(by="test"),)),
+    )
     page = [told(1), told(2), there, ours]
     for taken in ({"shared": 1, "confirmed": 1}, {}):
         with pytest.raises(RefusalError) as full:

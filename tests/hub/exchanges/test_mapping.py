@@ -6,7 +6,7 @@ import pytest
 from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
 from stemtide.interop.stix.pulled import read_objects
 from stemtide.interop.stopncii.pulled import MAX_FEEDBACKS, read_records
-from stemtide.interop.vocabulary import MAX_TAGS, RefusedWordError, read_words
+from stemtide.interop.vocabulary import MAX_TAGS, RefusedTagError, parse_tags
 from tests.hub.exchanges.test_stopncii import record
 from tests.hub.exchanges.test_taxii import indicator
 from tests.world import hex_value
@@ -52,8 +52,8 @@ def test_a_mark_in_a_label_and_one_in_a_marking_are_held_against_each_other():
 
 
 def test_of_several_paps_the_strictest_counts():
-    assert read_words(["PAP:RED", "PAP:GREEN"]).facts == {"pap": "red"}
-    assert read_words(["PAP:GREEN", "PAP:AMBER"]).facts == {"pap": "amber"}
+    assert parse_tags(["PAP:RED", "PAP:GREEN"]).facts == {"pap": "red"}
+    assert parse_tags(["PAP:GREEN", "PAP:AMBER"]).facts == {"pap": "amber"}
     (told,), _, _ = read_objects([indicator(labels=["PAP:GREEN", "PAP:RED"])])
     assert told.facts["pap"] == "red"
     green = {EXTENSION: {"extension_type": "property-extension", "pap": "green"}}
@@ -63,9 +63,9 @@ def test_of_several_paps_the_strictest_counts():
 
 def test_more_tags_than_are_read_are_refused_and_not_cut():
     many = [f"tag-{number}" for number in range(MAX_TAGS)]
-    with pytest.raises(RefusedWordError, match="more than 200 tags"):
-        read_words([*many, "tlp:red"])
-    assert read_words([*many[1:], *many[1:], "tlp:red"]).facts == {"tlp": "red"}
+    with pytest.raises(RefusedTagError, match="more than 200 tags"):
+        parse_tags([*many, "tlp:red"])
+    assert parse_tags([*many[1:], *many[1:], "tlp:red"]).facts == {"tlp": "red"}
 
 
 def test_every_feedback_is_read_and_the_strictest_mark_counts():

@@ -15,7 +15,7 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.hub.rooms.signals.writes import signals
-from stemtide.interop.exchanges import Fault, Terms
+from stemtide.interop.exchanges import RecordError, Terms
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_taxii import Shelf, indicator
@@ -231,7 +231,7 @@ def test_what_the_source_disputes_its_party_disputes_and_no_longer(desk):
 
 def test_a_bad_record_is_counted_and_named_and_the_others_go_on(desk):
     bad = told(2, facts={"kind": "sha256", "value": "zz"})
-    assert desk.take(bad, told(1), faults=[Fault("x\n1", "no pattern")]) == {
+    assert desk.take(bad, told(1), faults=[RecordError("x\n1", "no pattern")]) == {
         "shared": 1,
         "refused": 2,
     }
@@ -247,7 +247,7 @@ def test_a_value_that_matches_everything_is_refused_as_at_every_door(desk):
 def test_what_can_no_longer_be_taken_is_not_kept_either(desk):
     desk.take(told(1), told(2))
     red = told(1, version="2", facts={"kind": "sha256", "value": hex_value(1), "tlp": "red"})
-    assert desk.take(red, faults=[Fault("record-2", "it is refused now")]) == {
+    assert desk.take(red, faults=[RecordError("record-2", "it is refused now")]) == {
         "left_out": 1,
         "refused": 1,
     }

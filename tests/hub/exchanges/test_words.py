@@ -7,8 +7,8 @@ from uuid import uuid4
 import pytest
 
 from stemtide.interop import vocabulary as table
-from stemtide.interop.exchanges import Fate
-from stemtide.interop.vocabulary import RefusedWordError, read_words
+from stemtide.interop.exchanges import RecordOutcome
+from stemtide.interop.vocabulary import RefusedTagError, parse_tags
 
 PAGE = Path(__file__).parents[3] / "docs/understand/exchanges.md"
 
@@ -38,7 +38,7 @@ def test_the_page_has_the_words_that_the_code_knows():
 
 
 def test_the_page_has_every_fate_of_a_record():
-    assert set(rows("a record is")) == set(Fate)
+    assert set(rows("a record is")) == set(RecordOutcome)
 
 
 @pytest.mark.parametrize(
@@ -57,22 +57,22 @@ def test_the_page_has_every_fate_of_a_record():
     ids=["colons", "machine", "strictest", "white", "unknown", "no-texts"],
 )
 def test_tags_say_what_they_say_and_nothing_is_guessed(tags, facts):
-    assert read_words(tags).facts == facts
+    assert parse_tags(tags).facts == facts
 
 
 def test_the_way_ends_with_the_hub_that_told_us():
     first, last, signal = (str(uuid4()) for _ in range(3))
-    found = read_words([f"hub:{last}", f'stemtide:via="{first}"', f"signal:{signal}", "via:x"])
+    found = parse_tags([f"hub:{last}", f'stemtide:via="{first}"', f"signal:{signal}", "via:x"])
     assert found.via == [first, last]
     assert [str(one) for one in found.signals] == [signal]
 
 
 @pytest.mark.parametrize("tag", ["csam", "label:CSAM", 'x:y="child abuse"', "copine-scale:level-1"])
 def test_child_abuse_is_refused_however_it_is_written(tag):
-    with pytest.raises(RefusedWordError, match="INHOPE"):
-        read_words(["label:livestream", tag])
+    with pytest.raises(RefusedTagError, match="INHOPE"):
+        parse_tags(["label:livestream", tag])
 
 
 def test_disputes_and_exercises_are_seen():
-    assert read_words(['false-positive:confirmed="true"']).is_disputed
-    assert read_words(['stemtide:exercise="yes"']).is_exercise
+    assert parse_tags(['false-positive:confirmed="true"']).is_disputed
+    assert parse_tags(['stemtide:exercise="yes"']).is_exercise

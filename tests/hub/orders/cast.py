@@ -18,9 +18,9 @@ from stemtide.protocol.messages.orders import (
     OrderAnswerIn,
     OrderIn,
     OrderOut,
+    OrderReasonIn,
     PreserveIn,
     ScrutinyIn,
-    WordsIn,
 )
 from tests.world import NOON, World
 
@@ -148,6 +148,6 @@ def decide(world: World, uid: UUID, *steps: str, at: datetime | None = None) -> 
     """Have the home authority take steps of scrutiny."""
     by, now = world.actor(world.other_authority), at or after(40)
     for step in steps:
-        body = WordsIn(text="It is a news report: Art. 1(3).")
+        body = OrderReasonIn(text="It is a news report: Art. 1(3).")
         writes_endings.decide_scrutiny(uid, step=step, body=body, by=by, now=now)
     return reads.order(uid, viewer=world.other_authority, now=now)

@@ -7,7 +7,7 @@ import pytest
 
 from stemtide.hub.rooms.orders.reads import home as reads_home
 from stemtide.hub.rooms.orders.writes import answers as writes_answers, endings as writes_endings
-from stemtide.protocol.messages.orders import ScrutinyIn, WordsIn
+from stemtide.protocol.messages.orders import OrderReasonIn, ScrutinyIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import URL, after
 from tests.world import NOON
@@ -41,7 +41,7 @@ def test_an_opened_copy_may_be_examined_for_72_hours_and_no_longer(orders):
 def test_an_order_that_ended_leaves_nothing_to_examine(orders):
     made = cast.issue(orders)
     opened(orders, made.id)
-    body = WordsIn(text="A mistake.")
+    body = OrderReasonIn(text="A mistake.")
     by = orders.actor(orders.authority)
     writes_endings.withdraw(made.id, body=body, by=by, now=after(1))
     assert copies(orders, now=after(2))[0].until is None

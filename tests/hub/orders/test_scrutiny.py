@@ -6,7 +6,7 @@ from stemtide.hub.rooms.orders.reads import decisions as reads_decisions, orders
 from stemtide.hub.rooms.orders.writes import deadlines as writes_due, endings as writes_endings
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.enums.orders import OrderState
-from stemtide.protocol.messages.orders import ScrutinyIn, WordsIn
+from stemtide.protocol.messages.orders import OrderReasonIn, ScrutinyIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
 from tests.world import NOON
@@ -104,7 +104,7 @@ def test_an_order_that_is_withdrawn_closes_its_scrutiny(orders):
     uid = cast.issue(orders).id
     cast.examine(orders, uid)
     by = orders.actor(orders.authority)
-    told = writes_endings.withdraw(uid, body=WordsIn(text="A mistake."), by=by, now=after(40))
+    told = writes_endings.withdraw(uid, body=OrderReasonIn(text="A mistake."), by=by, now=after(40))
     assert told.scrutinies[0].state == "closed"
     assert "scrutiny.closed" in orders.ledger_kinds()
 
@@ -122,7 +122,7 @@ def test_issuer_and_provider_do_not_decide(orders, who):
     by = orders.actor(getattr(orders, who))
     with pytest.raises(NotAllowedError):
         writes_endings.decide_scrutiny(
-            uid, step="uphold", body=WordsIn(text="Fine."), by=by, now=after(40)
+            uid, step="uphold", body=OrderReasonIn(text="Fine."), by=by, now=after(40)
         )
 
 

@@ -23,15 +23,15 @@ from stemtide.protocol.messages.orders import (
     DraftIn,
     OrderAnswerIn,
     OrderIn,
+    OrderReasonIn,
     SecrecyIn,
-    WordsIn,
 )
 from tests.hub.orders import cast
 from tests.hub.orders.cast import ANNEX_3, after
 from tests.world import NOON
 
 pytestmark = pytest.mark.django_db
-WORDS = WordsIn(text="The message is number 417.")
+WORDS = OrderReasonIn(text="The message is number 417.")
 
 
 def act(world, write, uid, party, *, at=NOON, **facts):

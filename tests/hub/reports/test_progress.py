@@ -11,7 +11,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.reports.reads.orders import orders
 from stemtide.hub.rooms.reports.reads.referrals import referrals
-from stemtide.protocol.messages.progress import ProgressAsked
+from stemtide.protocol.messages.progress import ProgressQuery
 from tests.hub.reports.requests import order, referral, visited
 from tests.world import NOON
 
@@ -21,7 +21,7 @@ LATER = NOON + timedelta(days=60)
 
 
 def asked(**facts):
-    return ProgressAsked(**{"first": DAY, "last": DAY} | facts)
+    return ProgressQuery(**{"first": DAY, "last": DAY} | facts)
 
 
 def quarter(**facts):

@@ -10,13 +10,13 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.reports.rules import progress as rules
 from stemtide.hub.rooms.reports.rules.reports import may_publish_counts
 from stemtide.protocol.enums import PartyKind
-from stemtide.protocol.messages.progress import ProgressAsked
+from stemtide.protocol.messages.progress import ProgressQuery
 
 TODAY = date(2026, 11, 24)
 
 
 def asked(first="2026-07-01", last="2026-09-30", **facts):
-    return ProgressAsked(first=first, last=last, **facts)
+    return ProgressQuery(first=first, last=last, **facts)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.reports.reads import yearly as reads_yearly
 from stemtide.hub.rooms.reports.rules import yearly as rules
 from stemtide.hub.rooms.reports.writes import yearly as writes
 from stemtide.protocol.enums import PartyKind, Role
-from stemtide.protocol.law.yearly import YearlyForm, YearlyLineIn, report_asked
+from stemtide.protocol.law.yearly import YearlyForm, YearlyLineIn, report_definition
 from tests.hub.complaints.conftest import bench  # noqa: F401  # a fixture
 from tests.hub.reports.requests import order, referral
 from tests.world import NOON
@@ -212,7 +212,7 @@ def test_there_is_no_report_before_the_regulation_and_after_this_year(world, yea
 )
 def test_each_figure_of_the_file_is_counted_or_left_to_people(world, form, party):
     found = figures(report(world, party))
-    asked = {one.name: one for one in report_asked(YearlyForm(form)).figures()}
+    asked = {one.name: one for one in report_definition(YearlyForm(form)).figures()}
     assert list(found) == list(asked)
     assert {name for name, one in found.items() if one.count is not None} == {
         name for name, one in asked.items() if one.is_known

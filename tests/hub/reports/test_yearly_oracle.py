@@ -13,7 +13,7 @@ from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.reports.reads.orders import orders
 from stemtide.hub.rooms.reports.reads.referrals import referrals
 from stemtide.hub.rooms.reports.reads.yearly import yearly
-from stemtide.protocol.messages.progress import ProgressAsked
+from stemtide.protocol.messages.progress import ProgressQuery
 from tests.hub.reports.requests import order, referral
 from tests.rounds import rounds
 
@@ -193,7 +193,7 @@ NAMED = {
 @pytest.mark.parametrize("by", BY)
 def test_figures_of_referrals_equal_counting_row_by_row(referrals_at_random, by):
     world = referrals_at_random
-    asked = ProgressAsked(first=date(2026, 12, 1), last=date(2026, 12, 31), by=by)
+    asked = ProgressQuery(first=date(2026, 12, 1), last=date(2026, 12, 31), by=by)
     rows = [
         row
         for row in Referral.objects.all()
@@ -237,7 +237,7 @@ def check(figures, rows):
 @pytest.mark.parametrize("by", BY)
 def test_the_rows_of_orders_add_up_to_their_sum(orders_at_random, by):
     world = orders_at_random
-    asked = ProgressAsked(first=date(2026, 11, 1), last=date(2027, 6, 30), by=by)
+    asked = ProgressQuery(first=date(2026, 11, 1), last=date(2027, 6, 30), by=by)
     found = orders(asked, viewer=world.authority, now=NOW)
     issued = [
         one for one in Order.objects.filter(exercise=False) if one.issued_by == world.authority

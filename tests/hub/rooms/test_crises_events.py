@@ -11,7 +11,7 @@ from stemtide.protocol.messages.crises import (
     InviteIn,
     LinkIn,
     NeighbourIn,
-    NeighbourNewsIn,
+    NeighbourUpdateIn,
     ReasonIn,
 )
 from tests.world import NOON
@@ -129,7 +129,7 @@ def test_one_activation_is_noted_once_for_an_event_whichever_crisis_notes_it(wor
 def test_what_became_of_a_neighbour_is_noted_and_it_may_come_again(world):
     crisis = world.warn()
     noted = mirror(world, crisis).neighbours[0]
-    body = NeighbourNewsIn(status="ended", ended_at=world.at(hours=3))
+    body = NeighbourUpdateIn(status="ended", ended_at=world.at(hours=3))
     by = world.actor(world.agency)
     told = writes_events.update_neighbour(crisis.id, noted.id, body=body, by=by, now=NOON)
     assert (told.neighbours[0].status, told.neighbours[0].ended_at) == ("ended", world.at(hours=3))

@@ -11,7 +11,7 @@ from stemtide.hub.rooms.crises.reads import (
 )
 from stemtide.hub.rooms.crises.writes import participants as writes_joining
 from stemtide.protocol.enums import Capacity, JoinState
-from stemtide.protocol.messages.crises import DecliningIn, InviteIn, PartyIn
+from stemtide.protocol.messages.crises import InviteIn, OptionalReasonIn, PartyIn
 from tests.world import NOON
 
 
@@ -63,10 +63,10 @@ def test_a_party_that_declined_or_left_is_invited_again(world):
     crisis = world.warn()
     invite(world, crisis, kinds=("provider",))
     by = world.actor(world.small_provider)
-    writes_joining.decline(crisis.id, body=DecliningIn(reason="no staff"), by=by, now=NOON)
+    writes_joining.decline(crisis.id, body=OptionalReasonIn(reason="no staff"), by=by, now=NOON)
     join(world, crisis, world.big_provider)
     by = world.actor(world.big_provider)
-    told = writes_joining.leave(crisis.id, body=DecliningIn(), by=by, now=NOON)
+    told = writes_joining.leave(crisis.id, body=OptionalReasonIn(), by=by, now=NOON)
     assert (told.your_state, told.in_room) == (JoinState.LEFT, False)
     assert [states(world, crisis)[one] for one in ("small-forum", "big-video")] == [
         "declined",
@@ -81,7 +81,7 @@ def test_who_declines_may_think_again(world):
     crisis = world.warn()
     invite(world, crisis, "big-video")
     by = world.actor(world.big_provider)
-    writes_joining.decline(crisis.id, body=DecliningIn(), by=by, now=NOON)
+    writes_joining.decline(crisis.id, body=OptionalReasonIn(), by=by, now=NOON)
     assert join(world, crisis, world.big_provider).your_state is JoinState.JOINED
 
 
@@ -137,7 +137,7 @@ def test_an_uninvited_provider_cannot_tell_a_crisis_from_none(world):
     for uid in (warned, unknown):
         for act in (
             lambda uid=uid: writes_joining.join(uid, by=by, now=NOON),
-            lambda uid=uid: writes_joining.leave(uid, body=DecliningIn(), by=by, now=NOON),
+            lambda uid=uid: writes_joining.leave(uid, body=OptionalReasonIn(), by=by, now=NOON),
             lambda uid=uid: reads_life.life(uid, viewer=world.big_provider),
             lambda uid=uid: reads_joining.participants(uid, viewer=world.big_provider),
             lambda uid=uid: reads.find_in_room(uid, viewer=world.big_provider),

@@ -9,7 +9,7 @@ from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation as writes
 from stemtide.protocol.enums import Role
-from stemtide.protocol.messages.situation import LeadIn, LineIn, MessageIn, VoteIn
+from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn, VoteIn
 from tests.world import NOON
 
 LEAD = {
@@ -41,7 +41,7 @@ class Room:
         return writes.post(self.crisis.id, body=body, by=self.actor(party, role), now=NOON)
 
     def propose(self, party="authority", **facts):
-        body = LineIn(**({"texts": {"en": "Do not share the video."}} | facts))
+        body = PublicStatementIn(**({"texts": {"en": "Do not share the video."}} | facts))
         return writes.propose_line(self.crisis.id, body=body, by=self.actor(party), now=NOON)
 
     def vote(self, line, party, vote="agree", role="duty_officer"):

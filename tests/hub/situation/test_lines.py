@@ -7,8 +7,8 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowed
 from stemtide.hub.rooms.situation.reads import situation as reads
 from stemtide.hub.rooms.situation.rules import situation as rules
 from stemtide.hub.rooms.situation.writes import situation as writes
-from stemtide.protocol.enums import LineState, PartyKind, Role, Vote
-from stemtide.protocol.messages.situation import LineIn
+from stemtide.protocol.enums import PartyKind, PublicStatementState, Role, Vote
+from stemtide.protocol.messages.situation import PublicStatementIn
 from tests.hub.situation.test_log import CLOSED, NO, OPEN, YES, allowed
 from tests.world import NOON
 
@@ -39,7 +39,7 @@ KINDS = {
 )
 def test_a_line_is_agreed_by_two_of_whom_one_is_public(proposed_by, votes, state):
     found = rules.state_of_votes(votes, kinds=KINDS, proposed_by=proposed_by)
-    assert found == LineState(state)
+    assert found == PublicStatementState(state)
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_line_is_agreed_by_two_of_whom_one_is_public(proposed_by, votes, state
 )
 def test_who_may_propose_and_vote(kind, role, propose, vote):
     kind, role = PartyKind(kind), role and Role(role)
-    facts = rules.LineFacts(state=LineState.PROPOSED, proposed_by="somebody-else")
+    facts = rules.LineFacts(state=PublicStatementState.PROPOSED, proposed_by="somebody-else")
     assert propose is allowed(rules.check_propose, OPEN, kind=kind, role=role)
     assert vote is allowed(rules.check_vote, facts, OPEN, kind=kind, name="me", role=role)
     assert not allowed(rules.check_propose, CLOSED, kind=kind, role=role)
@@ -77,7 +77,7 @@ def test_who_may_propose_and_vote(kind, role, propose, vote):
     ],
 )
 def test_what_may_happen_to_a_line_in_each_state(state, vote, withdraw):
-    facts = rules.LineFacts(state=LineState(state), proposed_by="big-video")
+    facts = rules.LineFacts(state=PublicStatementState(state), proposed_by="big-video")
     kind = PartyKind.AUTHORITY
     assert vote is allowed(rules.check_vote, facts, OPEN, kind=kind, name="me", role=None)
     assert withdraw is allowed(rules.check_withdraw_line, facts, name="big-video", role=None)
@@ -127,7 +127,7 @@ def test_a_line_replaces_one_of_its_own_crisis(room):
     other = room.world.warn(name="Another attack")
     there = writes.propose_line(
         other.id,
-        body=LineIn(texts={"en": "Words."}),
+        body=PublicStatementIn(texts={"en": "Words."}),
         by=room.actor("authority"),
         now=NOON,
     )

@@ -9,7 +9,7 @@ import pytest
 
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.stix.reads import pages as reads_pages, stix as reads
-from stemtide.hub.rooms.stix.reads.pages import Wanted
+from stemtide.hub.rooms.stix.reads.pages import PageFilters
 from stemtide.hub.rooms.stix.writes import builder as writes_making, stix as writes
 from stemtide.interop.stix.objects import stix_time
 from stemtide.protocol.enums import Scope
@@ -40,7 +40,7 @@ class Shelf:
         caller = self.caller(party)
         one = self.collections(party)[of]
         return reads_pages.page(
-            one, viewer=caller.party, filters=Wanted(**wanted), limit=limit, after=after
+            one, viewer=caller.party, filters=PageFilters(**wanted), limit=limit, after=after
         )
 
     def indicators(self, party=None, **more):

@@ -8,7 +8,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.stix.models import StixObject
 from stemtide.hub.rooms.stix.writes import stix as writes
 from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
-from stemtide.protocol.messages.crises import CloseIn, DecliningIn
+from stemtide.protocol.messages.crises import CloseIn, OptionalReasonIn
 from tests.hub.stix.conftest import indicator, said_of
 from tests.hub.stix.test_posting import A, B, md5, pdq, refusals, several
 from tests.hub.stix.test_second_descriptions import newer, revoked
@@ -177,7 +177,7 @@ def test_who_left_the_room_changes_nothing_in_it_but_takes_back(shelf, crisis, r
     by, sent = shelf.world.big_provider, plain(name="First")
     shelf.post(sent, by=by)
     shelf.post(sent, by=by, to=room)
-    body = DecliningIn()
+    body = OptionalReasonIn()
     writes_joining.leave(crisis.id, body=body, by=shelf.world.actor(by), now=NOON)
     shelf.post(newer(sent, name="Later"), by=by)
     assert sent in shelf.told(of=room)

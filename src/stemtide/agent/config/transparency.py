@@ -18,9 +18,9 @@ from stemtide.protocol.law.dsa.answers import api_address
 from stemtide.protocol.law.dsa.statements import (
     TERRORIST_CATEGORY,
     TERRORIST_KEYWORD,
-    Problem,
+    StatementProblem,
+    enum_values,
     lint,
-    words_of,
 )
 
 
@@ -90,7 +90,7 @@ def word(enum: str) -> Callable[[object], str]:
     """Return a validator for one of the database's enums."""
 
     def read(value: object) -> str:
-        allowed = words_of(enum)
+        allowed = enum_values(enum)
         if value not in allowed:
             raise ValueError(f"must be one of {', '.join(allowed)}, not {value!r}")
         return str(value)
@@ -172,7 +172,7 @@ def first_problem(settings: Transparency) -> tuple[str, str] | None:
         "content_type": ["CONTENT_TYPE_IMAGE"],
         "decision_facts": settings.facts or "Matched.",
     }
-    problem: Problem | None = next(iter(lint(sample)), None)
+    problem: StatementProblem | None = next(iter(lint(sample)), None)
     return (_NAMES.get(problem.name, problem.name), problem.message) if problem else None
 
 

@@ -23,7 +23,13 @@ import httpx
 from stemtide import __version__
 from stemtide.agent.backoff import wait_s
 from stemtide.client.connection import is_loopback
-from stemtide.protocol.law.dsa.answers import Refusal, Remark, read_found, read_refusal, read_taken
+from stemtide.protocol.law.dsa.answers import (
+    Refusal,
+    Remark,
+    read_accepted,
+    read_refusal,
+    read_statement_id,
+)
 from stemtide.protocol.law.dsa.statements import batches
 from stemtide.protocol.webhook_headers import retry_after
 
@@ -127,7 +133,7 @@ class Database:
         (body,) = batches(statements)
         status, response = await self._ask("POST", "/statements", json=body)
         if status == httpx.codes.CREATED:
-            uuids = read_taken(response)
+            uuids = read_accepted(response)
             return {statement["puid"]: uuids.get(statement["puid"], "") for statement in statements}
         if status == httpx.codes.UNPROCESSABLE_ENTITY:
             return read_refusal(response, count=len(statements))
@@ -140,7 +146,7 @@ class Database:
         path = f"/statement/existing-puid/{quote(puid, safe='')}"
         status, response = await self._ask("GET", path)
         if status in (httpx.codes.FOUND, httpx.codes.OK):
-            return read_found(response)
+            return read_statement_id(response)
         if status == httpx.codes.NOT_FOUND:
             return None
         raise self._odd(status)
@@ -259,7 +265,7 @@ class Posting:
             await asyncio.to_thread(self.journal.take, result)
             return []
         bad = {rows[index]["puid"]: remarks for index, remarks in result.rows.items()}
-        existing = {row["puid"] for row in rows} & result.known
+        existing = {row["puid"] for row in rows} & result.existing
         if not bad and not existing and len(rows) == 1:
             bad = {rows[0]["puid"]: result.whole}
         if bad:

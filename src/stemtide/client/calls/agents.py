@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from stemtide.protocol.sync.agents import (
+        Accepted,
         AgentStatusIn,
-        Noted,
         OutcomeReportIn,
         OutcomeReportOut,
         OutlierDecisionIn,
@@ -59,14 +59,14 @@ def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:
     return Call((OutcomeReportOut,), "POST", "/api/v1/outcomes", body=body)
 
 
-def report_status(body: AgentStatusIn, *, name: str) -> Call[Noted]:
+def report_status(body: AgentStatusIn, *, name: str) -> Call[Accepted]:
     """Report an agent's status. Without a report every few seconds it counts as disconnected.
 
     Needs a key with the scope feedback:write. raises: HubError. source: PUT /api/v1/agents/{name}
     """
-    from stemtide.protocol.sync.agents import Noted
+    from stemtide.protocol.sync.agents import Accepted
 
-    return Call((Noted,), "PUT", f"/api/v1/agents/{part(name)}", body=body)
+    return Call((Accepted,), "PUT", f"/api/v1/agents/{part(name)}", body=body)
 
 
 def whoami() -> Call[Whoami]:

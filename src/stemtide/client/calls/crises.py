@@ -20,13 +20,13 @@ if TYPE_CHECKING:
         CrisisClocks,
         CrisisLife,
         CrisisOut,
-        DecliningIn,
         InviteIn,
         KeepIn,
         LinkIn,
         MeasureIn,
         NeighbourIn,
-        NeighbourNewsIn,
+        NeighbourUpdateIn,
+        OptionalReasonIn,
         ParticipantOut,
         PartyIn,
         ProposalIn,
@@ -82,7 +82,7 @@ def consider_measure(body: MeasureIn, *, uid: UUID | str) -> Call[CrisisLife]:
     return Call((CrisisLife,), "POST", f"/api/v1/crises/{part(uid)}/measures", body=body)
 
 
-def decline_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
+def decline_crisis(body: OptionalReasonIn, *, uid: UUID | str) -> Call[CrisisOut]:
     """Decline an invitation, for your party. The reason is optional.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
@@ -142,7 +142,7 @@ def join_crisis(*, uid: UUID | str) -> Call[CrisisOut]:
     return Call((CrisisOut,), "POST", f"/api/v1/crises/{part(uid)}/join")
 
 
-def leave_crisis(body: DecliningIn, *, uid: UUID | str) -> Call[CrisisOut]:
+def leave_crisis(body: OptionalReasonIn, *, uid: UUID | str) -> Call[CrisisOut]:
     """Leave a crisis, for your party. The reason is optional.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
@@ -283,7 +283,7 @@ def unlink_crisis(body: ReasonIn, *, uid: UUID | str) -> Call[CrisisLife]:
 
 
 def update_neighbour(
-    body: NeighbourNewsIn, *, uid: UUID | str, neighbour: UUID | str
+    body: NeighbourUpdateIn, *, uid: UUID | str, neighbour: UUID | str
 ) -> Call[CrisisLife]:
     """Update the status of another mechanism's activation.
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
         OrderHead,
         OrderIn,
         OrderOut,
+        OrderReasonIn,
+        OrdersInEffectOut,
         PreserveIn,
         ScrutinyIn,
         SecrecyIn,
-        StandingOut,
-        WordsIn,
     )
 
 
@@ -46,7 +46,7 @@ def acknowledge_order(*, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/acknowledge")
 
 
-def announce_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
+def announce_infringement(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """Inform the issuer that you intend to find an infringement, with reasons.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
@@ -78,7 +78,7 @@ def change_order(body: DraftIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "PATCH", f"/api/v1/orders/{part(uid)}", body=body)
 
 
-def clarify_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
+def clarify_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """Provide the clarification requested by Annex III, as the issuer. The deadline starts anew.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
@@ -132,7 +132,7 @@ def extend_preservation(body: PreserveIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/preservation", body=body)
 
 
-def find_infringement(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
+def find_infringement(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """Decide that there is an infringement: the order loses its effect, content is reinstated.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
@@ -298,15 +298,18 @@ def read_order_history(*, uid: UUID | str) -> Call[list[EntryOut]]:
     return Call((list[EntryOut],), "GET", f"/api/v1/orders/{part(uid)}/history")
 
 
-def read_order_standing(*, url: str, exercise: bool | None = None) -> Call[StandingOut]:
+def read_order_standing(*, url: str, exercise: bool | None = None) -> Call[OrdersInEffectOut]:
     """Retrieve who has an order in effect for a URL, for authorities and agencies.
 
     Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/order-standing
     """
-    from stemtide.protocol.messages.orders import StandingOut
+    from stemtide.protocol.messages.orders import OrdersInEffectOut
 
     return Call(
-        (StandingOut,), "GET", "/api/v1/order-standing", query={"url": url, "exercise": exercise}
+        (OrdersInEffectOut,),
+        "GET",
+        "/api/v1/order-standing",
+        query={"url": url, "exercise": exercise},
     )
 
 
@@ -321,7 +324,7 @@ def reinstate_content(*, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/reinstate")
 
 
-def resume_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
+def resume_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """End the ground of Annex III, as the addressee. The deadline of one hour starts anew.
 
     Needs a key with the scope answers:write. raises: HubError. source: POST
@@ -343,7 +346,7 @@ def suspend_order(body: OrderAnswerIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/suspend", body=body)
 
 
-def uphold_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
+def uphold_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """Decide that there is no infringement: the order remains in effect.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST
@@ -354,7 +357,7 @@ def uphold_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
     return Call((OrderOut,), "POST", f"/api/v1/orders/{part(uid)}/scrutiny/uphold", body=body)
 
 
-def withdraw_order(body: WordsIn, *, uid: UUID | str) -> Call[OrderOut]:
+def withdraw_order(body: OrderReasonIn, *, uid: UUID | str) -> Call[OrderOut]:
     """Withdraw an order. The signals linked to it are withdrawn as well.
 
     Needs a key with the scope orders:write. raises: HubError. source: POST

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from stemtide.client.call import Call
 
 if TYPE_CHECKING:
-    from stemtide.protocol.messages.search import FoundKind, SearchOut
+    from stemtide.protocol.messages.search import ResultKind, SearchOut
 
 
-def search(*, q: str, kind: FoundKind | None = None, page: int | None = None) -> Call[SearchOut]:
+def search(*, q: str, kind: ResultKind | None = None, page: int | None = None) -> Call[SearchOut]:
     """Search everything that your party may see for an id, a hash, a URL, a label or words.
 
     Leads are only found with a key that has the scope leads:write.

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
     from stemtide.protocol.enums import MessageKind
     from stemtide.protocol.messages.situation import (
-        LineIn,
-        LineOut,
         LogPage,
         MessageIn,
         MessageOut,
+        PublicStatementIn,
+        PublicStatementOut,
         VoteIn,
     )
 
 
-def list_lines(*, uid: UUID | str) -> Call[list[LineOut]]:
+def list_lines(*, uid: UUID | str) -> Call[list[PublicStatementOut]]:
     """List the public statements of a crisis. Only those with usable may be used in public.
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/crises/{uid}/lines
     """
-    from stemtide.protocol.messages.situation import LineOut
+    from stemtide.protocol.messages.situation import PublicStatementOut
 
-    return Call((list[LineOut],), "GET", f"/api/v1/crises/{part(uid)}/lines")
+    return Call((list[PublicStatementOut],), "GET", f"/api/v1/crises/{part(uid)}/lines")
 
 
 def pin_message(*, uid: UUID | str) -> Call[MessageOut]:
@@ -56,15 +56,15 @@ def post_message(body: MessageIn, *, uid: UUID | str) -> Call[MessageOut]:
     return Call((MessageOut,), "POST", f"/api/v1/crises/{part(uid)}/messages", body=body)
 
 
-def propose_line(body: LineIn, *, uid: UUID | str) -> Call[LineOut]:
+def propose_line(body: PublicStatementIn, *, uid: UUID | str) -> Call[PublicStatementOut]:
     """Propose a public statement, in one or more languages.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/crises/{uid}/lines
     """
-    from stemtide.protocol.messages.situation import LineOut
+    from stemtide.protocol.messages.situation import PublicStatementOut
 
-    return Call((LineOut,), "POST", f"/api/v1/crises/{part(uid)}/lines", body=body)
+    return Call((PublicStatementOut,), "POST", f"/api/v1/crises/{part(uid)}/lines", body=body)
 
 
 def read_log(
@@ -113,22 +113,22 @@ def unpin_message(*, uid: UUID | str) -> Call[MessageOut]:
     return Call((MessageOut,), "POST", f"/api/v1/messages/{part(uid)}/unpin")
 
 
-def vote_on_line(body: VoteIn, *, uid: UUID | str) -> Call[LineOut]:
+def vote_on_line(body: VoteIn, *, uid: UUID | str) -> Call[PublicStatementOut]:
     """Agree to a public statement, or object. It replaces an earlier vote.
 
     Needs a key with the scope crises:write. raises: HubError. source: PUT /api/v1/lines/{uid}/vote
     """
-    from stemtide.protocol.messages.situation import LineOut
+    from stemtide.protocol.messages.situation import PublicStatementOut
 
-    return Call((LineOut,), "PUT", f"/api/v1/lines/{part(uid)}/vote", body=body)
+    return Call((PublicStatementOut,), "PUT", f"/api/v1/lines/{part(uid)}/vote", body=body)
 
 
-def withdraw_line(*, uid: UUID | str) -> Call[LineOut]:
+def withdraw_line(*, uid: UUID | str) -> Call[PublicStatementOut]:
     """Withdraw a public statement that your party proposed.
 
     Needs a key with the scope crises:write. raises: HubError. source: POST
     /api/v1/lines/{uid}/withdraw
     """
-    from stemtide.protocol.messages.situation import LineOut
+    from stemtide.protocol.messages.situation import PublicStatementOut
 
-    return Call((LineOut,), "POST", f"/api/v1/lines/{part(uid)}/withdraw")
+    return Call((PublicStatementOut,), "POST", f"/api/v1/lines/{part(uid)}/withdraw")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from stemtide.hub.api import problems, rate_limits as rates
-from stemtide.hub.api.error_formats import OURS, Tongue, tongue_at
+from stemtide.hub.api.error_formats import OURS, ErrorFormat, error_format_for
 from stemtide.hub.api.metrics import count_request
 from stemtide.hub.api.middleware import is_machines
 from stemtide.hub.api.problems import MAX_BODY_BYTES
@@ -46,7 +46,7 @@ async def send_problem(
     document: Problem,
     send: Send,
     *,
-    error_format: Tongue = OURS,
+    error_format: ErrorFormat = OURS,
     headers: Mapping[str, str] | None = None,
 ) -> None:
     """Send a problem document, or another protocol's error; close the connection.
@@ -67,7 +67,7 @@ async def send_problem(
     await send({"type": "http.response.body", "body": body})
 
 
-def weighed(application: Application) -> Application:
+def limit_bodies(application: Application) -> Application:
     """Wrap an application so that it never gets a body that is too large or too slow.
 
     Django itself checks the limit only after writing the complete body to disk.
@@ -98,7 +98,7 @@ def weighed(application: Application) -> Application:
     return weigh
 
 
-def gated(application: Application) -> Application:
+def limit_rates(application: Application) -> Application:
     """Wrap an application so that callers over their rate limit are refused at once.
 
     Nothing is read or looked up for them, and their response is delayed for a moment: clients that
@@ -121,7 +121,9 @@ def gated(application: Application) -> Application:
             finally:
                 waiting -= 1
         count_request(route="too-many", method=scope["method"], status=refused.status, seconds=0.0)
-        await send_problem(refused, send, error_format=tongue_at(scope["path"]), headers=headers)
+        await send_problem(
+            refused, send, error_format=error_format_for(scope["path"]), headers=headers
+        )
 
     return gate
 
@@ -158,7 +160,7 @@ async def _drain(receive: Receive) -> None:
 async def _refuse(document: Problem, scope: Scope, send: Send) -> None:
     """Send a problem to a program or a person, and close the connection."""
     if is_machines(scope["path"]):
-        await send_problem(document, send, error_format=tongue_at(scope["path"]))
+        await send_problem(document, send, error_format=error_format_for(scope["path"]))
     else:
         await _send_plain(document, send)
 

@@ -20,7 +20,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def known(token: str, request: HttpRequest, *, is_counted: bool = True) -> Caller:
+def authenticate_key(token: str, request: HttpRequest, *, is_counted: bool = True) -> Caller:
     """Authenticate a key and count the request: all interfaces for programs use this.
 
     is_counted: False to skip the count, for a request that was counted already.
@@ -57,12 +57,12 @@ class Key(HttpBearer):
 
     def authenticate(self, request: HttpRequest, token: str) -> Caller:
         """Authenticate a key. raises: UnknownKeyError; ProblemError if the scope is missing."""
-        caller = known(token, request, is_counted=self.is_counted)
+        caller = authenticate_key(token, request, is_counted=self.is_counted)
         check_scope(caller, self.scope)
         return caller
 
 
-def called(request: HttpRequest, scope: Scope, *, is_counted: bool = True) -> Caller:
+def authenticate_request(request: HttpRequest, scope: Scope, *, is_counted: bool = True) -> Caller:
     """Authenticate the caller of a view outside ninja.
 
     raises: UnknownKeyError; ProblemError if the key or its scope is missing.

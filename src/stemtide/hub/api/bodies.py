@@ -224,7 +224,7 @@ def _read_csv_rows(body: bytes) -> list[object]:
     """Return the rows of a CSV table, up to one more than allowed. raises: ProblemError."""
     rows = read_csv(text_lines(io.BytesIO(body)), Columns())
     try:
-        return [row.what for row in islice(rows, MAX_BULK + 1)]
+        return [row.outcome for row in islice(rows, MAX_BULK + 1)]
     except BulkFileError as error:
         raise ProblemError(ProblemType.MALFORMED, f"the table cannot be read: {error}") from error
 

@@ -9,7 +9,7 @@ from stemtide.protocol.problems import MEDIA_TYPE, Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Tongue:
+class ErrorFormat:
     """The error format of a protocol.
 
     write:     converts a problem document to the protocol's body.
@@ -26,7 +26,7 @@ def _problem_document(document: Problem) -> str:
     return document.model_dump_json(exclude_none=True)
 
 
-OURS = Tongue(MEDIA_TYPE, _problem_document)
+OURS = ErrorFormat(MEDIA_TYPE, _problem_document)
 """Error format of all other paths."""
 
 
@@ -44,7 +44,7 @@ def _taxii_error(document: Problem) -> str:
 
 
 TAXII_PREFIX = "/taxii2/"
-TAXII = Tongue(
+TAXII = ErrorFormat(
     "application/taxii+json;version=2.1",
     _taxii_error,
     challenge='Basic realm="stemtide", charset="UTF-8", Bearer',
@@ -60,14 +60,16 @@ def _misp_error(document: Problem) -> str:
 
 
 MISP_PREFIX = "/misp/"
-MISP = Tongue(
+MISP = ErrorFormat(
     "application/json", _misp_error, challenge='Basic realm="stemtide", charset="UTF-8", Bearer'
 )
 
-TONGUES = {TAXII_PREFIX: TAXII, MISP_PREFIX: MISP}
+ERROR_FORMATS = {TAXII_PREFIX: TAXII, MISP_PREFIX: MISP}
 """Error format of other protocols by URL prefix."""
 
 
-def tongue_at(path: str) -> Tongue:
+def error_format_for(path: str) -> ErrorFormat:
     """Return the error format for a path."""
-    return next((candidate for start, candidate in TONGUES.items() if path.startswith(start)), OURS)
+    return next(
+        (candidate for start, candidate in ERROR_FORMATS.items() if path.startswith(start)), OURS
+    )

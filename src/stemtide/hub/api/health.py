@@ -16,7 +16,7 @@ from stemtide import __version__
 from stemtide.client.connection import is_loopback
 from stemtide.hub.api import metrics, problems
 from stemtide.hub.api.app import answer_to
-from stemtide.hub.api.auth import called, now
+from stemtide.hub.api.auth import authenticate_request, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.alerts.reads import alerts, deliveries
 from stemtide.hub.rooms.exchanges.reads import exchanges
@@ -73,7 +73,7 @@ def may_see_details(request: HttpRequest) -> bool:
         wrong key should fail visibly.
     """
     if "Authorization" in request.headers:
-        return bool(called(request, Scope.METRICS_READ))
+        return bool(authenticate_request(request, Scope.METRICS_READ))
     return is_local(request)
 
 
@@ -110,7 +110,7 @@ def _details() -> Health:
 def scrape(request: HttpRequest) -> HttpResponse:
     """Return metrics in Prometheus' text format, limited to the rights of the key's party."""
     try:
-        caller = called(request, Scope.METRICS_READ)
+        caller = authenticate_request(request, Scope.METRICS_READ)
         text = metrics.text(
             signals.totals(viewer=caller.party),
             agents=parties.agents(viewer=caller.party, now=now(), head=last_position(by="api")),

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from stemtide.hub.api import metrics, problems, rate_limits as rates
-from stemtide.hub.api.error_formats import TONGUES, Tongue, tongue_at
+from stemtide.hub.api.error_formats import ERROR_FORMATS, ErrorFormat, error_format_for
 
 _PATHS = ("/api/", "/stopncii/", "/health", "/metrics", "/openapi.json")
 _FIRST_ERROR = 400
@@ -21,11 +21,13 @@ Respond = Callable[[HttpRequest], HttpResponseBase]
 
 def is_machines(path: str) -> bool:
     """Whether a path belongs to the interfaces for programs."""
-    return path == "/api" or path.startswith((*_PATHS, *TONGUES))
+    return path == "/api" or path.startswith((*_PATHS, *ERROR_FORMATS))
 
 
 @sync_and_async_middleware
-def door(get_response: Respond) -> Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]]:
+def problem_responses(
+    get_response: Respond,
+) -> Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]]:
     """Turn every error response of the machine API into a problem document (RFC 9457)."""
     if iscoroutinefunction(get_response):
 
@@ -46,7 +48,7 @@ def door(get_response: Respond) -> Callable[..., HttpResponseBase | Awaitable[Ht
 
 def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> HttpResponseBase:
     """Replace errors that are not problem documents, add common headers, count the response."""
-    error_format = tongue_at(request.path)
+    error_format = error_format_for(request.path)
     if answer.status_code == _UNAUTHENTICATED:
         address = str(request.META.get("REMOTE_ADDR", ""))
         if too_many := rates.count_stranger(address, request):
@@ -68,7 +70,7 @@ def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> Htt
     return answer
 
 
-def _replace(answer: HttpResponseBase, *, error_format: Tongue) -> HttpResponse:
+def _replace(answer: HttpResponseBase, *, error_format: ErrorFormat) -> HttpResponse:
     """Return the error as a problem document, or in the format of the path's protocol."""
     allow = answer.headers.get("Allow", "")
     replacement = problems.answer(

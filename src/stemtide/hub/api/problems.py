@@ -12,7 +12,7 @@ from ninja.errors import AuthenticationError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from stemtide.hub.api.error_formats import OURS, Tongue
+from stemtide.hub.api.error_formats import OURS, ErrorFormat
 from stemtide.hub.notifier import NoStreamLeftError, WakesClosedError
 from stemtide.hub.platform.documents.verification import AnotherDocumentError
 from stemtide.hub.platform.errors import (
@@ -109,7 +109,7 @@ class ProblemError(Exception):
         return error
 
 
-def answer(document: Problem, *, error_format: Tongue = OURS) -> HttpResponse:
+def answer(document: Problem, *, error_format: ErrorFormat = OURS) -> HttpResponse:
     """Return a problem document as a response, or the same in another protocol's format."""
     response = HttpResponse(
         error_format.write(document), status=document.status, content_type=error_format.media_type
@@ -119,7 +119,7 @@ def answer(document: Problem, *, error_format: Tongue = OURS) -> HttpResponse:
     return response
 
 
-def headers(document: Problem, *, error_format: Tongue = OURS) -> dict[str, str]:
+def headers(document: Problem, *, error_format: ErrorFormat = OURS) -> dict[str, str]:
     """Return the headers that a problem needs besides its media type."""
     which = ProblemType(document.type.rpartition("/")[2])
     if which is ProblemType.UNAUTHENTICATED:

@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from stemtide.hub.api import problems, rate_limits as rates
 from stemtide.hub.api.asgi import NO_STORE, Receive, Scope, Send, send_problem
-from stemtide.hub.api.auth import called
+from stemtide.hub.api.auth import authenticate_request
 from stemtide.hub.api.metrics import count_request, streams_open
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.api.v1.feed import MAX_POSITION
@@ -65,7 +65,7 @@ class _StreamRequest:
 
     request: ASGIRequest
     caller: Caller
-    asked: _StreamParameters
+    parameters: _StreamParameters
 
 
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
@@ -85,7 +85,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
         request = ASGIRequest(scope, io.BytesIO())
         try:
             opened = await _in_thread(lambda: _authenticate(request))  # 1
-            parameters = opened.asked
+            parameters = opened.parameters
             subscription = await stack.enter_async_context(  # 2
                 wakes.subscribe(
                     opened.caller.party, exercise=parameters.exercise, holder=opened.caller.ref
@@ -197,24 +197,26 @@ def _authenticate(request: ASGIRequest) -> _StreamRequest:
     except ValidationError as error:
         raise problems.refuse(error.errors(include_url=False)) from error
     return _StreamRequest(
-        request=request, caller=called(request, words.Scope.FEED_READ), asked=parameters
+        request=request,
+        caller=authenticate_request(request, words.Scope.FEED_READ),
+        parameters=parameters,
     )
 
 
 def _missed(opened: _StreamRequest) -> int | None:
     """Return the head if the caller's feed has anything after their position, else None."""
-    after = opened.asked.last_event_id
+    after = opened.parameters.last_event_id
     if after is None:
         return None
     viewer = opened.caller.party
-    page = signals.feed(after, viewer=viewer, limit=1, exercise=opened.asked.exercise)
+    page = signals.feed(after, viewer=viewer, limit=1, exercise=opened.parameters.exercise)
     return page.head if page.entries else None
 
 
 def _is_still_open(opened: _StreamRequest) -> bool:
     """Whether the key still gives access to the stream."""
     try:
-        called(opened.request, words.Scope.FEED_READ, is_counted=False)
+        authenticate_request(opened.request, words.Scope.FEED_READ, is_counted=False)
     except (RefusalError, ProblemError):
         return False
     except Error:

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.interop.stix.objects import as_random, named_uuid, tag, uids_behind
+from stemtide.interop.stix.objects import as_random, named_uuid, original_uids, tag
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
 
@@ -80,7 +80,7 @@ class EventHead:
         return named_uuid(f"{self.hub}\nmisp\n{self.crisis or 'standing'}\n{self.block}")
 
 
-def rising(stamp_s: int, *, now: datetime) -> int:
+def rising_timestamp(stamp_s: int, *, now: datetime) -> int:
     """Return a timestamp for the latest change, such that readers do not miss a later one."""
     return min(max(int(now.timestamp()), stamp_s), stamp_s + QUIET_S)
 
@@ -98,7 +98,7 @@ def signal_uids(uuid: UUID, *, crisis: UUID | None) -> tuple[UUID, ...]:
 
     crisis: whose event has the attribute; None for the event of all signals.
     """
-    return uids_behind(_xored(uuid, crisis))
+    return original_uids(_xored(uuid, crisis))
 
 
 def manifest_entry(head: EventHead) -> Json:
@@ -142,7 +142,7 @@ def attribute(row: Mapping[str, Any], *, head: EventHead, now: datetime) -> Json
         "category": category,
         "value": value_of(row),
         "to_ids": is_for_detection(row),
-        "timestamp": str(rising(row["stamp_s"], now=now)),
+        "timestamp": str(rising_timestamp(row["stamp_s"], now=now)),
         "comment": f"Shared by {row['shared_by']}. A match is a pointer, not a verdict.",
         "disable_correlation": False,
         "deleted": row["state"] != SignalState.LIVE,

@@ -22,10 +22,10 @@ from stemtide.interop.stix.authors import OtherParties
 from stemtide.interop.stix.objects import read_tags
 from stemtide.interop.stix.posted import DEFAULT_LABEL
 from stemtide.interop.vocabulary import (
-    RefusedWordError,
+    RefusedTagError,
+    TagMeaning,
     TooManyTagsError,
-    Words,
-    read_words,
+    parse_tags,
     strictest_marks,
 )
 from stemtide.protocol.handling import Pap, Tlp
@@ -50,7 +50,7 @@ class PostedEventError(ValueError):
 
 
 @dataclass(slots=True)
-class Sent:
+class PostedSignals:
     """Signals and omissions of a posted event.
 
     signals, places, ids: signals to share, the path of each in the request, and the id of its
@@ -70,9 +70,9 @@ class Sent:
         if len(self.left_out) < _MAX_LISTED:
             self.left_out.append({"type": kind[:80], "place": place, "why": why})
 
-    def without(self, own_uuids: Collection[UUID]) -> "Sent":
+    def without(self, own_uuids: Collection[UUID]) -> "PostedSignals":
         """Return a copy without attributes that came from this hub; those count as left out."""
-        rest = Sent(left_out=list(self.left_out), gone=self.gone)
+        rest = PostedSignals(left_out=list(self.left_out), gone=self.gone)
         for signal, place, uuid in zip(self.signals, self.places, self.ids, strict=True):
             if uuid in own_uuids:
                 rest.leave_out(place=place, kind=signal.kind, why="is an attribute of ours already")
@@ -83,7 +83,7 @@ class Sent:
         return rest
 
 
-def read_event(sent: object, *, others: OtherParties) -> Sent:
+def read_event(sent: object, *, others: OtherParties) -> PostedSignals:
     """Return the signals of an event, bare or wrapped in "Event".
 
     others: parties whose events the poster must not post. raises: PostedEventError.
@@ -104,22 +104,24 @@ def read_event(sent: object, *, others: OtherParties) -> Sent:
     return _read(_attributes(body), event=body, crisis=None)
 
 
-def read_attributes(sent: object, *, crisis: UUID | None) -> Sent:
+def read_attributes(sent: object, *, crisis: UUID | None) -> PostedSignals:
     """Return the signals of an attribute or a list of attributes. raises: PostedEventError."""
     attributes = sent if isinstance(sent, list) else [_unwrap(sent, "Attribute")]
     pairs = [(f"Attribute.{place}", attribute) for place, attribute in enumerate(attributes)]
     return _read(iter(pairs), event={}, crisis=crisis)
 
 
-def read_thing(sent: object, *, crisis: UUID | None) -> Sent:
+def read_object(sent: object, *, crisis: UUID | None) -> PostedSignals:
     """Return the signals of an object. raises: PostedEventError."""
     thing = {"Object": [_unwrap(sent, "Object")]}
     return _read(_attributes(thing), event={}, crisis=crisis)
 
 
-def _read(pairs: Iterator[tuple[str, object]], *, event: Json, crisis: UUID | None) -> Sent:
+def _read(
+    pairs: Iterator[tuple[str, object]], *, event: Json, crisis: UUID | None
+) -> PostedSignals:
     """Return the signals of attributes, each given with its path in the request."""
-    sent = Sent()
+    sent = PostedSignals()
     event_words = _words_of("Tag", event)
     room = crisis or _crisis_of(event)
     for count, (place, attribute) in enumerate(pairs, start=1):
@@ -131,7 +133,9 @@ def _read(pairs: Iterator[tuple[str, object]], *, event: Json, crisis: UUID | No
     return sent
 
 
-def _read_one(attribute: Json, *, place: str, event: Words, room: UUID | None, into: Sent) -> None:
+def _read_one(
+    attribute: Json, *, place: str, event: TagMeaning, room: UUID | None, into: PostedSignals
+) -> None:
     """Add an attribute: a signal, a deletion, or an omission. raises: PostedEventError."""
     words = _words_of(f"{place}.Tag", attribute)
     if words.is_exercise or event.is_exercise:
@@ -160,7 +164,7 @@ def _signal(
     kind_and_value: tuple[Kind, str],
     *,
     place: str,
-    words: tuple[Words, Words],
+    words: tuple[TagMeaning, TagMeaning],
     room: UUID | None,
 ) -> SignalIn:
     """Return an attribute's signal. words: the tags of the event and of the attribute.
@@ -214,11 +218,11 @@ def _kind_and_value(attribute: Json) -> tuple[Kind, str] | None:
     return _KIND_OF[kind], value.strip() if kind == "url" else value.strip().lower()
 
 
-def _words_of(place: str, thing: Json) -> Words:
+def _words_of(place: str, thing: Json) -> TagMeaning:
     """Return the meaning of an event's or attribute's tags. raises: PostedEventError."""
     try:
-        return read_words(_names(thing))
-    except RefusedWordError as error:
+        return parse_tags(_names(thing))
+    except RefusedTagError as error:
         is_routed = not isinstance(error, TooManyTagsError)
         raise PostedEventError(place, str(error), is_routed=is_routed) from error
 

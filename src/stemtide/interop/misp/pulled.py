@@ -13,9 +13,9 @@ from typing import Any
 from uuid import UUID
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.interop.exchanges import Fault, Told
+from stemtide.interop.exchanges import RecordError, SourceRecord
 from stemtide.interop.misp.events import signal_uids
-from stemtide.interop.vocabulary import RefusedWordError, Words, read_words, strictest_marks
+from stemtide.interop.vocabulary import RefusedTagError, TagMeaning, parse_tags, strictest_marks
 from stemtide.protocol.handling import Pap
 
 MAX_ATTRIBUTES = 20_000
@@ -37,14 +37,14 @@ class EventError(ValueError):
 class _Event:
     """Properties of an event that apply to all its attributes. refused: why none is taken."""
 
-    words: Words
+    words: TagMeaning
     refused: str
     tags: tuple[str, ...]
     maker: str
     stamp: int | None
 
 
-def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
+def read_event(sent: object) -> tuple[list[SourceRecord], list[RecordError], int]:
     """Return an event's records, its errors, and the number of attributes that are not signals.
 
     raises: EventError.
@@ -58,8 +58,8 @@ def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
     event = _event(
         body
     )  # once per event: its tags would otherwise be read for each of 20,000 attributes
-    records: list[Told] = []
-    faults: list[Fault] = []
+    records: list[SourceRecord] = []
+    faults: list[RecordError] = []
     others = 0
     for attribute in attributes:
         kind_and_value = _kind_and_value(attribute)
@@ -69,8 +69,8 @@ def read_event(sent: object) -> tuple[list[Told], list[Fault], int]:
         key = str(attribute.get("uuid"))[:80]
         try:
             records.append(_read(attribute, kind_and_value=kind_and_value, event=event, key=key))
-        except (EventError, RefusedWordError) as error:
-            faults.append(Fault(key, str(error)[:300]))
+        except (EventError, RefusedTagError) as error:
+            faults.append(RecordError(key, str(error)[:300]))
     return records, faults, others
 
 
@@ -81,10 +81,10 @@ def _event(body: dict[str, Any]) -> _Event:
         raise EventError(f"it has more than {MAX_TAGS} tags")
     maker = body.get("Orgc")
     uuid = maker.get("uuid") if isinstance(maker, dict) else None
-    words, refused = Words(), ""
+    words, refused = TagMeaning(), ""
     try:
-        words = read_words(tags)
-    except RefusedWordError as error:
+        words = parse_tags(tags)
+    except RefusedTagError as error:
         refused = str(error)
     return _Event(words, refused, tags, str(uuid), _stamp(body))
 
@@ -118,10 +118,10 @@ def _kind_and_value(attribute: dict[str, Any]) -> tuple[Kind, str] | None:
 
 def _read(
     attribute: dict[str, Any], *, kind_and_value: tuple[Kind, str], event: _Event, key: str
-) -> Told:
-    """Convert an attribute to a record. raises: EventError, RefusedWordError."""
+) -> SourceRecord:
+    """Convert an attribute to a record. raises: EventError, RefusedTagError."""
     if event.refused:
-        raise RefusedWordError(event.refused)
+        raise RefusedTagError(event.refused)
     try:
         uuid = UUID(key)
     except ValueError as error:
@@ -134,8 +134,8 @@ def _read(
     stamp = _stamp(attribute) or event.stamp
     said_at = datetime.fromtimestamp(stamp, UTC) if stamp is not None else None
     if ended:
-        return Told(str(uuid), version, said_at=said_at)
-    words = read_words(own)
+        return SourceRecord(str(uuid), version, said_at=said_at)
+    words = parse_tags(own)
     words_by_source = (event.words.facts, words.facts)
     facts = {
         **words_by_source[0],
@@ -146,7 +146,7 @@ def _read(
     }
     if kind is not Kind.PDQ and not is_for_machines:
         facts["pap"] = min(facts.get("pap", Pap.AMBER), Pap.AMBER, key=list(Pap).index)
-    return Told(
+    return SourceRecord(
         str(uuid),
         version,
         said_at=said_at,

@@ -95,7 +95,7 @@ def opinion(
     return stix | ({"explanation": note} if note else {})
 
 
-def related(stix_id: str, *, signal: Stix, crisis: str, by: str) -> Stix:
+def crisis_relationship(stix_id: str, *, signal: Stix, crisis: str, by: str) -> Stix:
     """Return the relationship of a signal to its crisis, with the times of its indicator."""
     stix = {
         "type": "relationship",
@@ -149,7 +149,7 @@ def report(stix_id: str, crisis: CrisisOut, *, modified: datetime, by: str) -> S
     }
 
 
-def naming(stix: dict[str, Any], *, incident: str, signals: Sequence[str]) -> Stix:
+def with_references(stix: dict[str, Any], *, incident: str, signals: Sequence[str]) -> Stix:
     """Return a grouping or report with references to its objects, for one reader."""
     return {**stix, "object_refs": [incident, *signals[:MAX_REFS]]}
 

@@ -112,7 +112,7 @@ def as_random(uid: UUID) -> UUID:
     return _with_version(uid, 4)
 
 
-def uids_behind(uid: UUID) -> tuple[UUID, ...]:
+def original_uids(uid: UUID) -> tuple[UUID, ...]:
     """Return the ids that as_random() may have been given."""
     return (_with_version(uid, 7), uid)
 
@@ -126,7 +126,7 @@ def signal_uids(stix_id: str) -> tuple[UUID, ...]:
         uid = UUID(text)
     except ValueError:
         return ()
-    return uids_behind(uid)
+    return original_uids(uid)
 
 
 def _with_version(uid: UUID, version: int) -> UUID:
@@ -178,7 +178,7 @@ def identity(stix_id: str, *, name: str, created: datetime, description: str = "
     }
 
 
-def standing_objects() -> list[Stix]:
+def common_objects() -> list[Stix]:
     """Return the objects at the start of every collection: project, extension, TLP markings."""
     maker = identity(
         MAKER,
@@ -210,17 +210,17 @@ def version_of(stored: Mapping[str, Any]) -> str | None:
     return str(moment) if moment else None
 
 
-def are_kept(thing: object) -> bool:
+def are_portable(thing: object) -> bool:
     """Whether every reader can parse all numbers in a JSON value: 64-bit range, no 1e400.
 
     An object with another would break every page that it is on. source: RFC 8259 section 6.
     """
     if isinstance(thing, dict | list):
-        return all(map(are_kept, thing.values() if isinstance(thing, dict) else thing))
+        return all(map(are_portable, thing.values() if isinstance(thing, dict) else thing))
     return not isinstance(thing, int | float) or abs(thing) < _LARGEST
 
 
-def depth_of(sent: object) -> int:
+def nesting_depth(sent: object) -> int:
     """Return how deeply objects and lists are nested, without recursion."""
     deepest, waiting = 0, [(sent, 1)]
     while waiting:

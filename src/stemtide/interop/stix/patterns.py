@@ -50,7 +50,7 @@ _HASHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class Comparison:
     """A comparison. value: a digest if is_digest, for URLs too."""
 
     kind: Kind
@@ -60,14 +60,14 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ParsedPattern:
     """The comparisons of a pattern.
 
-    each:   comparisons that uploads can be matched against, without duplicates.
-    others: number of other comparisons. why: the reason if each is empty, else "".
+    comparisons: comparisons that uploads can be matched against, without duplicates.
+    others: number of other comparisons. why: the reason if there are no comparisons, else "".
     """
 
-    each: tuple[Pattern, ...]
+    comparisons: tuple[Comparison, ...]
     others: int = 0
     why: str = ""
 
@@ -108,7 +108,7 @@ class _UnreadError(Exception):
     """A pattern has no comparison that we can use; the message says why."""
 
 
-def read_patterns(text: str, *, budget: Budget | None = None) -> Asked:
+def read_patterns(text: str, *, budget: Budget | None = None) -> ParsedPattern:
     """Return the comparisons of a pattern. budget: limits for all patterns of a request.
 
     raises: TooManyComparisonsError, as soon as there is one too many.
@@ -116,13 +116,13 @@ def read_patterns(text: str, *, budget: Budget | None = None) -> Asked:
     try:
         comparisons = list(_Reader(text, budget=budget).comparisons())
     except _UnreadError as error:
-        return Asked((), why=str(error))
+        return ParsedPattern((), why=str(error))
     usable = tuple(
         dict.fromkeys(comparison for comparison in comparisons if comparison is not None)
     )
     if budget is not None:
         budget.spend_signals(len(usable))
-    return Asked(usable, comparisons.count(None), "" if usable else PLAIN)
+    return ParsedPattern(usable, comparisons.count(None), "" if usable else PLAIN)
 
 
 class _Reader:
@@ -135,7 +135,7 @@ class _Reader:
         self._open: list[str] = []
         self._count = 0
 
-    def comparisons(self) -> Iterator[Pattern | None]:
+    def comparisons(self) -> Iterator[Comparison | None]:
         """Yield each comparison; None for those that no upload can match."""
         while True:
             self._open_brackets()
@@ -175,7 +175,7 @@ class _Reader:
                 raise _UnreadError(UNREAD)
             self._take()
 
-    def _comparison(self) -> Iterator[Pattern | None]:
+    def _comparison(self) -> Iterator[Comparison | None]:
         """Yield one comparison, or several for IN."""
         path = self._expect("path")
         if "[" not in self._open:
@@ -250,15 +250,15 @@ def _why(word: str) -> str:
     return BOUND if word in _BOUND else UNREAD
 
 
-def _pattern_of(named: str, value: str | None, *, is_like: bool) -> Pattern | None:
+def _pattern_of(named: str, value: str | None, *, is_like: bool) -> Comparison | None:
     """Return the pattern of a comparison, None if no upload can match it."""
     if value is None:
         return None
     object_type, _, path = named.replace("'", "").partition(":")
     if object_type == "file" and path in _HASHES and not is_like:
-        return Pattern(_HASHES[path], value.lower())
+        return Comparison(_HASHES[path], value.lower())
     if (object_type, path) == ("url", "value"):
-        return Pattern(Kind.URL, value, is_like=is_like)
+        return Comparison(Kind.URL, value, is_like=is_like)
     kind = object_type.removeprefix("x-stemtide-")
     if (
         object_type.startswith("x-stemtide-")
@@ -266,5 +266,5 @@ def _pattern_of(named: str, value: str | None, *, is_like: bool) -> Pattern | No
         and kind in set(Kind)
         and not is_like
     ):
-        return Pattern(Kind(kind), value.lower(), is_digest=True)
+        return Comparison(Kind(kind), value.lower(), is_digest=True)
     return None

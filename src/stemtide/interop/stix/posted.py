@@ -22,14 +22,14 @@ from stemtide.interop.stix.objects import (
     OBSERVABLES,
     TLP_OF,
     Stix,
-    are_kept,
-    depth_of,
+    are_portable,
+    nesting_depth,
     read_tags,
 )
 from stemtide.interop.stix.patterns import (
     PLAIN,
     Budget,
-    Pattern,
+    Comparison,
     TooManyComparisonsError,
     read_patterns,
 )
@@ -101,7 +101,7 @@ class OpinionPosted:
     """An opinion of one or more indicators."""
 
     of: tuple[str, ...]
-    said: Opinion
+    opinion: Opinion
     note: str
 
 
@@ -117,9 +117,9 @@ def read_object(sent: object) -> Posted:
         raise PostedError(f"id: should be {kind}--<UUID>")
     if sent.get("spec_version", "2.1") != "2.1":
         raise PostedError("spec_version: only objects of STIX 2.1 are taken")
-    if depth_of(sent) > MAX_DEPTH:
+    if nesting_depth(sent) > MAX_DEPTH:
         raise PostedError(f"more than {MAX_DEPTH} objects and lists lie inside each other")
-    if not are_kept(sent):
+    if not are_portable(sent):
         raise PostedError("a number is too large: write those with more than 18 digits as text")
     if len(json.dumps(sent)) > MAX_OBJECT_BYTES:
         raise PostedError(f"one object has at most {MAX_OBJECT_BYTES:,} bytes")
@@ -129,7 +129,7 @@ def read_object(sent: object) -> Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class IndicatorSignals:
     """The signals of an indicator.
 
     others: number of comparisons that are not signals. why: the reason if there are none, else "".
@@ -147,7 +147,7 @@ class Wanted:
 
 def signals_of(
     posted: Posted, *, crisis: UUID | None, exercise: bool, budget: Budget | None = None
-) -> Wanted:
+) -> IndicatorSignals:
     """Return an indicator's signals: one for each comparison that uploads can be matched against.
 
     budget: limits for all patterns of a request. raises: PostedError.
@@ -157,27 +157,28 @@ def signals_of(
     if not isinstance(pattern, str):
         raise PostedError("pattern: must be given, as text")
     if stix.get("pattern_type", "stix") != "stix":
-        return Wanted((), why=PLAIN)
+        return IndicatorSignals((), why=PLAIN)
     try:
         parsed = read_patterns(pattern, budget=budget)
     except TooManyComparisonsError as error:
         raise PostedError(f"pattern: {error}") from error
-    if len(parsed.each) > 1 and {"kind", "value"} & set(facts):
+    if len(parsed.comparisons) > 1 and {"kind", "value"} & set(facts):
         raise PostedError("value: the extension says one, and the pattern several: leave it out")
     common = _common_fields(stix)
     common |= {name: value for name, value in facts.items() if name not in _NOT_SIGNAL_FIELDS}
-    common |= {"crisis": crisis, "exercise": exercise, "via": way_of(facts)}
+    common |= {"crisis": crisis, "exercise": exercise, "via": hops_of(facts)}
     read = []
-    for comparison in parsed.each:
+    for comparison in parsed.comparisons:
         own = {
             name: value
             for name, value in common.items()
-            if len(parsed.each) == 1 or _ONLY_OF.get(name, comparison.kind) is comparison.kind
+            if len(parsed.comparisons) == 1
+            or _ONLY_OF.get(name, comparison.kind) is comparison.kind
         }
         read.append(_signal(posted, comparison, own))
     signals = tuple(signal for signal in read if signal)
     why = parsed.why or ("" if signals else PLAIN)
-    return Wanted(signals, parsed.others + len(read) - len(signals), why)
+    return IndicatorSignals(signals, parsed.others + len(read) - len(signals), why)
 
 
 def _common_fields(stix: Stix) -> Stix:
@@ -193,7 +194,7 @@ def _common_fields(stix: Stix) -> Stix:
     }
 
 
-def _signal(posted: Posted, comparison: Pattern, own: Stix) -> SignalIn | None:
+def _signal(posted: Posted, comparison: Comparison, own: Stix) -> SignalIn | None:
     """Return the signal of a comparison, None for a LIKE without a reach.
 
     own: its fields other than the value. raises: PostedError.
@@ -215,7 +216,7 @@ def _signal(posted: Posted, comparison: Pattern, own: Stix) -> SignalIn | None:
         raise PostedError(f"{path}: {first['msg'].removeprefix('Value error, ')}"[:300]) from error
 
 
-def way_of(facts: Stix) -> tuple[str, ...]:
+def hops_of(facts: Stix) -> tuple[str, ...]:
     """Return the hubs that a signal came through, from our extension; the sending hub is last.
 
     A path that is too long loses its middle: the origin and the last hubs matter.
@@ -280,7 +281,7 @@ def reason_of(posted: Posted) -> WithdrawReason:
         raise PostedError(f"withdraw_reason: one of {known_names}") from error
 
 
-def _value_of(comparison: Pattern, *, facts: Stix) -> str:
+def _value_of(comparison: Comparison, *, facts: Stix) -> str:
     """Return a signal's value: the pattern's, or the value that the pattern's digest is of.
 
     raises: PostedError if pattern and extension differ.
@@ -298,7 +299,7 @@ def _value_of(comparison: Pattern, *, facts: Stix) -> str:
     return comparison.value
 
 
-def _long_value(comparison: Pattern, *, stated: object) -> str:
+def _long_value(comparison: Comparison, *, stated: object) -> str:
     """Return the complete value whose digest the pattern has. raises: PostedError."""
     try:
         value = bytes.fromhex(str(stated))

@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
-from stemtide.interop.exchanges import Fault, Told
+from stemtide.interop.exchanges import RecordError, SourceRecord
 from stemtide.interop.stix.objects import EXTENSION, Stix, signal_uids
-from stemtide.interop.stix.posted import PostedError, read_object, signals_of, way_of
-from stemtide.interop.vocabulary import RefusedWordError, read_words, strictest_marks
+from stemtide.interop.stix.posted import PostedError, hops_of, read_object, signals_of
+from stemtide.interop.vocabulary import RefusedTagError, parse_tags, strictest_marks
 from stemtide.protocol.enums import WithdrawReason
 from stemtide.protocol.messages.signals import SignalIn
 
@@ -34,15 +34,15 @@ class TooManySignalsError(Exception):
     """A page has more signals than are taken at once; a smaller page may not."""
 
 
-def read_objects(sent: Iterable[object]) -> tuple[list[Told], list[Fault], int]:
+def read_objects(sent: Iterable[object]) -> tuple[list[SourceRecord], list[RecordError], int]:
     """Return a page's records, its errors, and the number of objects that are not indicators.
 
     Of several versions of an indicator the last one counts.
 
     raises: TooManySignalsError.
     """
-    records: list[Told] = []
-    faults: list[Fault] = []
+    records: list[SourceRecord] = []
+    faults: list[RecordError] = []
     others = 0
     indicators: dict[object, Stix] = {}
     for place, element in enumerate(sent):
@@ -55,26 +55,26 @@ def read_objects(sent: Iterable[object]) -> tuple[list[Told], list[Fault], int]:
     for stix in indicators.values():
         try:
             records += _read(stix)
-        except (PostedError, RefusedWordError) as error:
-            faults.append(Fault(str(stix.get("id"))[:300], str(error)))
+        except (PostedError, RefusedTagError) as error:
+            faults.append(RecordError(str(stix.get("id"))[:300], str(error)))
         if len(records) > MAX_SIGNALS:
             raise TooManySignalsError
     return records, faults, others
 
 
-def _read(stix: Stix) -> list[Told]:
-    """Return an indicator's records, one per comparison. raises: PostedError, RefusedWordError."""
+def _read(stix: Stix) -> list[SourceRecord]:
+    """Return an indicator's records, one per comparison. raises: PostedError, RefusedTagError."""
     key = str(stix.get("id"))[:300]
     if stix.get("revoked") is True:  # even if the object is invalid otherwise
-        return [Told(key, str(stix.get("modified"))[:80], reason=_withdraw_reason(stix))]
+        return [SourceRecord(key, str(stix.get("modified"))[:80], reason=_withdraw_reason(stix))]
     posted = read_object(_limit_distance(stix))
-    words = read_words(stix.get("labels") or [])
+    words = parse_tags(stix.get("labels") or [])
     requested = signals_of(posted, crisis=None, exercise=False)
     if not requested.signals:
         raise PostedError(requested.why)
     extension = _extension(stix)
-    via = words.via or list(way_of(extension))
-    whole = Told(
+    via = words.via or list(hops_of(extension))
+    whole = SourceRecord(
         key,
         str(posted.version),
         said_at=posted.moment,

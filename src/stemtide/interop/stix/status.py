@@ -8,7 +8,7 @@ from stemtide.interop.stix.objects import Stix, stix_time
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class ObjectStatus:
     """The status of a posted object. source: TAXII 2.1, 4.3.1."""
 
     id: str
@@ -18,7 +18,7 @@ class Fate:
     @classmethod
     def of(
         cls, sent: object, *, now: datetime, message: str = "", place: int | None = None
-    ) -> "Fate":
+    ) -> "ObjectStatus":
         """Return the status of a posted object.
 
         place: its index in the request, which names objects without an id.

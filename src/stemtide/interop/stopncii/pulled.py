@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from stemtide.interop.exchanges import Fault, Told
+from stemtide.interop.exchanges import RecordError, SourceRecord
 from stemtide.interop.stopncii import canary
 from stemtide.interop.stopncii.records import KIND_OF, PREFIX, SURE, UNSURE, Feedback
-from stemtide.interop.vocabulary import RefusedWordError, Words, merge, read_words
+from stemtide.interop.vocabulary import RefusedTagError, TagMeaning, merge, parse_tags
 
 ENDED = frozenset({"Withdrawn", "Deleted"})
 
@@ -23,13 +23,13 @@ _LAST_S = 253_402_300_799
 
 def read_records(
     sent: Iterable[object], *, hub: str
-) -> tuple[list[Told], list[Fault], Counter[str]]:
+) -> tuple[list[SourceRecord], list[RecordError], Counter[str]]:
     """Return a page's records, its errors, and counts of unknown signal types.
 
     hub: our own id. Feedback that originates from this hub is ignored.
     """
-    records: list[Told] = []
-    faults: list[Fault] = []
+    records: list[SourceRecord] = []
+    faults: list[RecordError] = []
     others: Counter[str] = Counter()
     for element in sent:
         record: dict[str, Any] = element if isinstance(element, dict) else {}
@@ -42,13 +42,13 @@ def read_records(
         key = _key(name, record.get("hashValue"))
         try:
             records.append(_read(record, name=name, key=key, hub=hub))
-        except (ValueError, RefusedWordError) as error:
-            faults.append(Fault(key, str(error)[:300]))
+        except (ValueError, RefusedTagError) as error:
+            faults.append(RecordError(key, str(error)[:300]))
     return records, faults, others
 
 
-def _read(record: dict[str, Any], *, name: str, key: str, hub: str) -> Told:
-    """Convert one record. raises: ValueError, RefusedWordError."""
+def _read(record: dict[str, Any], *, name: str, key: str, hub: str) -> SourceRecord:
+    """Convert one record. raises: ValueError, RefusedTagError."""
     stamp = record.get("lastModtimestamp")
     if not isinstance(stamp, int) or isinstance(stamp, bool) or not 0 <= stamp <= _LAST_S:
         raise ValueError("lastModtimestamp: is no time in whole seconds")
@@ -58,11 +58,11 @@ def _read(record: dict[str, Any], *, name: str, key: str, hub: str) -> Told:
     version = f"{stamp}-{_digest(json.dumps(record, sort_keys=True))[:24]}"
     said_at = datetime.fromtimestamp(stamp, UTC)
     if record.get("hashStatus") in ENDED:
-        return Told(key, version, said_at=said_at)
+        return SourceRecord(key, version, said_at=said_at)
     words, theirs, is_echo = _words_of(record, hub=hub)
     is_sure = Feedback.BLOCKED in theirs
     confidence = words.facts.get("confidence", SURE if is_sure else UNSURE)
-    return Told(
+    return SourceRecord(
         key,
         version,
         said_at=said_at,
@@ -79,22 +79,22 @@ def _read(record: dict[str, Any], *, name: str, key: str, hub: str) -> Told:
     )
 
 
-def _words_of(record: dict[str, Any], *, hub: str) -> tuple[Words, set[str], bool]:
+def _words_of(record: dict[str, Any], *, hub: str) -> tuple[TagMeaning, set[str], bool]:
     """Return others' merged tags, their feedback values, and whether all sharers had it from us.
 
-    raises: ValueError, RefusedWordError.
+    raises: ValueError, RefusedTagError.
     """
     listed = record.get("CSPFeedbacks")
     feedbacks = listed if isinstance(listed, list) else []
     if len(feedbacks) > MAX_FEEDBACKS:
         raise ValueError(f"CSPFeedbacks: are more than {MAX_FEEDBACKS}")
-    words_of_others: list[Words] = []
+    words_of_others: list[TagMeaning] = []
     theirs: set[str] = set()
     shares = echoes = 0
     for element in feedbacks:
         feedback: dict[str, Any] = element if isinstance(element, dict) else {}
         tags = feedback.get("tags")
-        words = read_words(tags if isinstance(tags, list) else [])
+        words = parse_tags(tags if isinstance(tags, list) else [])
         is_ours = hub in words.via
         shares += bool(words.via)
         echoes += is_ours

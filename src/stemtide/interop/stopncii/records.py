@@ -63,7 +63,7 @@ class Feedback(StrEnum):
     DELETED = "Deleted"
 
 
-TAKES_BACK = frozenset({Feedback.WITHDRAWN, Feedback.DELETED})
+WITHDRAWALS = frozenset({Feedback.WITHDRAWN, Feedback.DELETED})
 """Feedback that withdraws a shared hash."""
 
 FEEDBACK_OF = {
@@ -72,7 +72,7 @@ FEEDBACK_OF = {
     Opinion.SEEN: Feedback.PENDING_REVIEW,
 }
 OPINION_OF = {
-    **dict.fromkeys(set(Feedback) - TAKES_BACK, Opinion.SEEN),
+    **dict.fromkeys(set(Feedback) - WITHDRAWALS, Opinion.SEEN),
     Feedback.BLOCKED: Opinion.AGREE,
     Feedback.NOT_BLOCKED: Opinion.DISPUTE,
 }
@@ -151,7 +151,7 @@ class RecordsIn(_ClientMessage):
     hashRecords: tuple[Any, ...] = Field(min_length=1, max_length=MAX_BULK)  # noqa: N815
 
 
-class AnsweredIn(FeedbackIn):
+class ValueFeedbackIn(FeedbackIn):
     """The feedback of a client on a value of any type."""
 
     hashValue: str = Field(min_length=1, max_length=MAX_URL_CHARS)  # noqa: N815
@@ -160,7 +160,7 @@ class AnsweredIn(FeedbackIn):
 class FeedbacksIn(_ClientMessage):
     """The body of SubmitFeedback."""
 
-    hashFeedbacks: tuple[AnsweredIn, ...] = Field(min_length=1, max_length=MAX_FEEDBACKS)  # noqa: N815
+    hashFeedbacks: tuple[ValueFeedbackIn, ...] = Field(min_length=1, max_length=MAX_FEEDBACKS)  # noqa: N815
 
 
 class SubmittedOut(BaseModel):
@@ -217,7 +217,7 @@ def signal_of(record: RecordIn) -> dict[str, object]:
             " share it by the hub's API"
         )
     feedback = record.CSPFeedbacks[0] if record.CSPFeedbacks else FeedbackIn()
-    if feedback.feedbackValue is Feedback.NOT_BLOCKED or feedback.feedbackValue in TAKES_BACK:
+    if feedback.feedbackValue is Feedback.NOT_BLOCKED or feedback.feedbackValue in WITHDRAWALS:
         raise ValueError(
             f"CSPFeedbacks: a hash that is {feedback.feedbackValue} is not shared: say that of a"
             " hash that is there with SubmitFeedback"

@@ -95,7 +95,7 @@ class SignalState(StrEnum):
     EXPIRED = "expired"
 
 
-class WouldBe(StrEnum):
+class DryRunOutcome(StrEnum):
     """Result that a row of a bulk would have, according to a dry run."""
 
     CREATED = "created"
@@ -247,7 +247,7 @@ class Urgency(StrEnum):
     NOW = "now"
 
 
-class LineState(StrEnum):
+class PublicStatementState(StrEnum):
     """State of a public statement. Only an agreed one may be used."""
 
     PROPOSED = "proposed"

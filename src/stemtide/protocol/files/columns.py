@@ -15,10 +15,10 @@ from stemtide.fingerprints.url.reach import Reach, rule_of
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.signals import SignalIn
 
-SHARED = tuple(SignalIn.model_fields)
+SHARED_COLUMNS = tuple(SignalIn.model_fields)
 """Columns that the sharer sets: the fields of SignalIn by their wire names."""
 
-TOLD = (
+HUB_COLUMNS = (
     *("id", "position", "state", "url", "disputed", "shared_by", "shared_at"),
     *("withdrawn_at", "withdraw_reason"),
 )
@@ -26,7 +26,12 @@ TOLD = (
 are skipped, and the URL is taken instead of its digest.
 """
 
-COLUMNS = (*SHARED[:2], "url", *SHARED[2:], *(name for name in TOLD if name != "url"))
+COLUMNS = (
+    *SHARED_COLUMNS[:2],
+    "url",
+    *SHARED_COLUMNS[2:],
+    *(name for name in HUB_COLUMNS if name != "url"),
+)
 """Columns in the order of an export."""
 
 LISTS = frozenset({"labels", "audience", "via"})
@@ -74,11 +79,11 @@ class LeftOut(NamedTuple):
     why: str
 
 
-class Found(NamedTuple):
+class ParsedLine(NamedTuple):
     """The content of a line (counted from 1): a signal to share, or why it is not shared."""
 
     line: int
-    what: Row | BadRow | LeftOut
+    outcome: Row | BadRow | LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +101,7 @@ class Columns:
     named: str = ""
     takes_disputed: bool = False
 
-    def ours(self, headings: Iterator[str] | list[str]) -> list[str]:
+    def names_of(self, headings: Iterator[str] | list[str]) -> list[str]:
         """Return Stemtide's name of each column, "" for omitted columns. raises: BulkFileError."""
         file_names = [(name or "").strip().lower() for name in headings]
         names = [self.renamed.get(name, name) for name in file_names]
@@ -113,7 +118,7 @@ class Columns:
             raise BulkFileError(f"the column {twice[0]!r} is there twice: leave one out")
         return names
 
-    def shared(self, row: Row) -> Row | BadRow | LeftOut:
+    def convert(self, row: Row) -> Row | BadRow | LeftOut:
         """Return the fields to share, or why the row is not shared. SignalIn validates them."""
         state = row.get("state", SignalState.LIVE)
         if state != SignalState.LIVE:
@@ -123,7 +128,7 @@ class Columns:
         body = {**self.defaults, **row}
         if wrong := _use_url(body) or self._derive_content_id(body):
             return wrong
-        for name in TOLD:
+        for name in HUB_COLUMNS:
             body.pop(name, None)
         _read_cells(body)
         return body

@@ -20,7 +20,7 @@ from stemtide.protocol.files.columns import (
     BadRow,
     BulkFileError,
     Columns,
-    Found,
+    ParsedLine,
     Row,
 )
 from stemtide.protocol.files.csv_cells import unguard
@@ -80,7 +80,7 @@ def text_lines(stream: BinaryIO) -> Iterator[str]:
             ) from error
 
 
-def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
+def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[ParsedLine]:
     """Yield the rows of a CSV file. The separator is the most frequent of , ; and tab.
 
     An empty cell says nothing, and an empty row is none. raises: BulkFileError.
@@ -97,7 +97,7 @@ def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
     rows = _RowLines(chain([first], rest), number=begin)
     reader = csv.reader(rows, delimiter=apart, strict=True)
     try:
-        names = columns.ours(next(reader))
+        names = columns.names_of(next(reader))
         while True:
             rows.begin()
             line = begin + reader.line_num + 1
@@ -107,7 +107,7 @@ def read_csv(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
                 return
             if any(cells):
                 row = _row(cells, names)
-                yield Found(line, columns.shared(row) if isinstance(row, dict) else row)
+                yield ParsedLine(line, columns.convert(row) if isinstance(row, dict) else row)
     except csv.Error as error:
         at = begin + reader.line_num
         raise BulkFileError(f"line {at}: is no CSV ({error}): is a quote left open?") from error
@@ -153,23 +153,23 @@ def _row(cells: list[str], names: list[str]) -> Row | BadRow:
             continue
         if "'" in text:
             text = unguard(text)
-        row[name] = listed(text) if name in LISTS else text
+        row[name] = split_values(text) if name in LISTS else text
     return row
 
 
-def listed(text: str) -> list[str]:
+def split_values(text: str) -> list[str]:
     """Return the values of a cell that holds several."""
     return [word for part in text.split(BETWEEN) if (word := part.strip())]
 
 
-def read_json_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
+def read_json_lines(lines: Iterable[str], columns: Columns) -> Iterator[ParsedLine]:
     """Yield the rows of a file with one JSON object a line; null counts as absent."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield Found(number, _parse_object(line, columns))
+            yield ParsedLine(number, _parse_object(line, columns))
 
 
-def _parse_object(line: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
+def _parse_object(line: str, columns: Columns) -> Any:  # noqa: ANN401  # as ParsedLine has it
     """Return the fields that a JSON line shares, or why it is not shared."""
     try:
         record = msgspec.json.decode(line)
@@ -180,10 +180,10 @@ def _parse_object(line: str, columns: Columns) -> Any:  # noqa: ANN401  # as Fou
     named = columns.renamed
     row = {named.get(name, name): value for name, value in record.items() if value is not None}
     row.pop("", None)
-    return columns.shared(row)
+    return columns.convert(row)
 
 
-def read_tx_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
+def read_tx_lines(lines: Iterable[str], columns: Columns) -> Iterator[ParsedLine]:
     """Yield the rows of a file of lines `signal_type value`, as tx's local_file writes them."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
@@ -191,14 +191,14 @@ def read_tx_lines(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
         named, _, value = line.strip().partition(" ")
         if (kind := KIND_OF_TX.get(named)) is None:
             why = _UNSUPPORTED_TYPES.get(named, f"known are {', '.join(KIND_OF_TX)}")
-            yield Found(number, BadRow("kind", f"there is no kind for {named[:40]!r}: {why}"))
+            yield ParsedLine(number, BadRow("kind", f"there is no kind for {named[:40]!r}: {why}"))
         elif named == "vpdq":
-            yield Found(number, _video_row(value, columns))
+            yield ParsedLine(number, _video_row(value, columns))
         else:
-            yield Found(number, columns.shared({"kind": kind.value, "value": value.strip()}))
+            yield ParsedLine(number, columns.convert({"kind": kind.value, "value": value.strip()}))
 
 
-def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
+def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[ParsedLine]:
     """Yield the videos of a vPDQ file: a JSON list a line, or lines of frames numbered from 0.
 
     raises: BulkFileError where a film has more frames than any may.
@@ -209,10 +209,10 @@ def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
         at = line.split(",", 1)[0].strip()
         goes_on = at.isdecimal() and int(at[:9]) > last
         if frames and not goes_on:
-            yield Found(begin, _video_row("".join(frames), columns))
+            yield ParsedLine(begin, _video_row("".join(frames), columns))
             frames, last, weight = [], -1, 0
         if is_json:
-            yield Found(number, _video_row(line, columns))
+            yield ParsedLine(number, _video_row(line, columns))
         elif line.strip():
             begin = begin if frames else number
             last = int(at[:9]) if at.isdecimal() else last
@@ -225,16 +225,16 @@ def read_vpdq(lines: Iterable[str], columns: Columns) -> Iterator[Found]:
                 )
 
 
-def _video_row(text: str, columns: Columns) -> Any:  # noqa: ANN401  # as Found has it
+def _video_row(text: str, columns: Columns) -> Any:  # noqa: ANN401  # as ParsedLine has it
     """Return the fields of a video fingerprint made of a vPDQ text's full frames, or the error."""
     try:
         value = from_text(text).to_bytes()
     except FingerprintError as error:
         return BadRow("value", str(error))
-    return columns.shared({"kind": Kind.VIDEO.value, "value": value.hex()})
+    return columns.convert({"kind": Kind.VIDEO.value, "value": value.hex()})
 
 
-READERS: dict[str, Callable[[Iterable[str], Columns], Iterator[Found]]] = {
+READERS: dict[str, Callable[[Iterable[str], Columns], Iterator[ParsedLine]]] = {
     "csv": read_csv,
     "jsonl": read_json_lines,
     "tx": read_tx_lines,

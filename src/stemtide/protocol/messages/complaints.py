@@ -28,7 +28,7 @@ Reference = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:
 address.
 """
 
-Hand = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$")]
+StaffId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,79}$")]
 """A provider's own identifier of the person who decided: opaque as well, and no e-mail address."""
 
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
@@ -51,7 +51,7 @@ class ComplaintLinkIn(BaseModel):
     ground: UUID | None = None
     measure: Restriction
     acted_at: AwareDatetime
-    acted_by: Hand | None = None
+    acted_by: StaffId | None = None
     is_automatic: bool = False
     exercise: bool = False
 
@@ -89,7 +89,7 @@ class ComplaintOutcomeIn(BaseModel):
     finding: ComplaintFinding | None = None
     reasons: str = Field(min_length=MIN_WORDS, max_length=MAX_WORDS)
     note: str = Field(default="", max_length=500)
-    reviewed_by: Hand | None = None
+    reviewed_by: StaffId | None = None
 
 
 class ComplaintTakeIn(BaseModel):
@@ -97,7 +97,7 @@ class ComplaintTakeIn(BaseModel):
 
     model_config = _STRICT
 
-    reviewed_by: Hand | None = None
+    reviewed_by: StaffId | None = None
 
 
 class RedressIn(BaseModel):
@@ -177,7 +177,7 @@ class RedressOut(BaseModel):
     exercise: bool
 
 
-class StandingOut(BaseModel):
+class ComplaintStatusOut(BaseModel):
     """The state of a complaint, as the complainant reads it. It names nobody but the provider.
 
     state: None if no complaint was filed yet.

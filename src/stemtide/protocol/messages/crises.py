@@ -152,7 +152,7 @@ class PartyIn(BaseModel):
     party: PartyName
 
 
-class DecliningIn(BaseModel):
+class OptionalReasonIn(BaseModel):
     """An optional reason for declining or leaving."""
 
     model_config = _STRICT
@@ -184,7 +184,7 @@ class NeighbourIn(BaseModel):
     ended_at: AwareDatetime | None = None
 
 
-class NeighbourNewsIn(BaseModel):
+class NeighbourUpdateIn(BaseModel):
     """The new status of another mechanism's activation."""
 
     model_config = _STRICT
@@ -193,7 +193,7 @@ class NeighbourNewsIn(BaseModel):
     ended_at: AwareDatetime | None = None
 
 
-class ByOut(BaseModel):
+class ActorOut(BaseModel):
     """The actor: a party, and the role of the person. role: None for an API key.
 
     ref: the person or key; shown to their own party only.
@@ -226,7 +226,7 @@ class TriageOut(BaseModel):
     outcome: TriageOutcome
     explanation: str
     reason: str
-    by: ByOut
+    by: ActorOut
     at: AwareDatetime
 
 
@@ -236,7 +236,7 @@ class MeasureOut(BaseModel):
     country: str
     measure: str
     insufficient: str
-    by: ByOut
+    by: ActorOut
     at: AwareDatetime
 
 
@@ -250,11 +250,11 @@ class ProposalOut(BaseModel):
     act: ProposalAct
     state: ProposalState
     reason: str
-    by: ByOut
+    by: ActorOut
     at: AwareDatetime
     expires_at: AwareDatetime
     is_stale: bool
-    decided_by: ByOut | None
+    decided_by: ActorOut | None
     decided_at: AwareDatetime | None
     decided_reason: str
 
@@ -272,7 +272,7 @@ class ReviewOut(BaseModel):
     is_overdue: bool
     decision: ReviewDecision | None
     reason: str
-    by: ByOut | None
+    by: ActorOut | None
     at: AwareDatetime | None
 
 
@@ -305,11 +305,11 @@ class NeighbourOut(BaseModel):
     status: NeighbourStatus
     started_at: AwareDatetime
     ended_at: AwareDatetime | None
-    by: ByOut
+    by: ActorOut
     at: AwareDatetime
 
 
-class AlikeOut(BaseModel):
+class RelatedCrisisOut(BaseModel):
     """Another crisis that may be about the same event.
 
     why: what they have in common; reason: given when they were linked by hand.
@@ -368,7 +368,7 @@ class CrisisLife(CrisisOut):
     reviews: list[ReviewOut]
     participants: list[ParticipantOut]
     neighbours: list[NeighbourOut]
-    alike: list[AlikeOut]
+    alike: list[RelatedCrisisOut]
 
 
 class CrisisClocks(BaseModel):

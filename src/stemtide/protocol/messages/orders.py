@@ -90,7 +90,7 @@ class OrderAnswerIn(BaseModel):
     annex: Values = Field(max_length=60)
 
 
-class WordsIn(BaseModel):
+class OrderReasonIn(BaseModel):
     """The reason or clarification for an act on an order."""
 
     model_config = _STRICT
@@ -368,7 +368,7 @@ class InformationOut(BaseModel):
     exercise: bool
 
 
-class StandingOut(BaseModel):
+class OrdersInEffectOut(BaseModel):
     """Parties that have an order in effect for a URL, by name, without details of the case.
 
     is_received: at least one order was received, so that no hold delays it any more.

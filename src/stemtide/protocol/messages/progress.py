@@ -14,7 +14,7 @@ from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
 _QUERY = ConfigDict(frozen=True, extra="forbid")
 
 
-class ProgressAsked(BaseModel):
+class ProgressQuery(BaseModel):
     """A query for figures: the days from first to last, both included, in the given time zone."""
 
     model_config = _QUERY
@@ -127,7 +127,7 @@ class ReferralProgress(BaseModel):
     """Figures of referrals, as one party may see them. head: the ledger's number at that time."""
 
     seen_by: str
-    asked: ProgressAsked
+    asked: ProgressQuery
     made_at: AwareDatetime
     head: int
     total: ReferralFigures
@@ -139,7 +139,7 @@ class OrderProgress(BaseModel):
     """Figures of removal orders, as one party may see them."""
 
     seen_by: str
-    asked: ProgressAsked
+    asked: ProgressQuery
     made_at: AwareDatetime
     head: int
     total: OrderFigures

@@ -82,7 +82,7 @@ class VisitOut(BaseModel):
     asked_by: str
 
 
-class MetAgain(BaseModel):
+class MatchesSinceRemoval(BaseModel):
     """Matches of the linked signals that agents reported since the removal, each upload once.
 
     noted_at:  when the hub first noted one; null if there was none.
@@ -120,5 +120,5 @@ class RecheckOut(BaseModel):
     next_at: AwareDatetime | None
     ended_at: AwareDatetime | None
     exercise: bool
-    met_again: MetAgain | None
+    met_again: MatchesSinceRemoval | None
     visits: list[VisitOut]

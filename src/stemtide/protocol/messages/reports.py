@@ -19,7 +19,7 @@ MAX_SECTION = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class SectionDefinition:
     """A section of a report. asks: the question that it should answer."""
 
     name: str
@@ -29,7 +29,7 @@ class Section:
 
 
 @cache
-def sections_of(framework: str) -> tuple[Section, ...]:
+def sections_of(framework: str) -> tuple[SectionDefinition, ...]:
     """Return the sections that a framework version asks for, in order.
 
     raises: KeyError for a framework without a list: the data is checked by a test.
@@ -38,7 +38,8 @@ def sections_of(framework: str) -> tuple[Section, ...]:
         files("stemtide.protocol.messages").joinpath("reports.toml").read_text("utf-8")
     )
     return tuple(
-        Section(name=name, **raw["sections"][name]) for name in raw["frameworks"][framework]
+        SectionDefinition(name=name, **raw["sections"][name])
+        for name in raw["frameworks"][framework]
     )
 
 

@@ -33,7 +33,7 @@ class Recognised(StrEnum):
     TEXT = "text"
 
 
-class FoundKind(StrEnum):
+class ResultKind(StrEnum):
     """Kinds of results, in the order of the response."""
 
     CRISES = "crises"
@@ -42,7 +42,7 @@ class FoundKind(StrEnum):
     LEADS = "leads"
 
 
-class Found(BaseModel):
+class SearchResult(BaseModel):
     """A result. within_bits: the distance of a PDQ signal from the value that was searched for."""
 
     id: UUID
@@ -55,12 +55,12 @@ class Found(BaseModel):
     within_bits: int | None = None
 
 
-class Group(BaseModel):
+class ResultGroup(BaseModel):
     """A page of results of one kind."""
 
-    kind: FoundKind
+    kind: ResultKind
     page: int
-    found: list[Found]
+    found: list[SearchResult]
     more: bool
 
 
@@ -73,4 +73,4 @@ class SearchOut(BaseModel):
     query: str
     recognised: Recognised
     compared: int | None
-    groups: list[Group]
+    groups: list[ResultGroup]

@@ -14,13 +14,13 @@ from stemtide.fingerprints.kinds import (
 )
 from stemtide.fingerprints.values.checks import check_value
 from stemtide.protocol.enums import (
+    DryRunOutcome,
     Opinion,
     Provenance,
     Reach,
     Severity,
     SignalState,
     WithdrawReason,
-    WouldBe,
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import EntityName, IdeologyName, LabelName
@@ -167,7 +167,7 @@ class CheckedRow(BaseModel):
     """
 
     row: int
-    would_be: WouldBe
+    would_be: DryRunOutcome
     id: UUID | None = None
     same_as: int | None = None
     others: list[UUID] = []

@@ -12,8 +12,8 @@ from stemtide.protocol.enums import (
     LeadLevel,
     LeadOutcome,
     LeadState,
-    LineState,
     MessageKind,
+    PublicStatementState,
     Urgency,
     Vote,
 )
@@ -79,7 +79,7 @@ class LogPage(BaseModel):
     more: bool
 
 
-class LineIn(BaseModel):
+class PublicStatementIn(BaseModel):
     """A proposed public statement, in one or more languages.
 
     texts:    by language. replaces: the statement that this one replaces once it is agreed.
@@ -111,12 +111,12 @@ class VoteOut(BaseModel):
     given_at: AwareDatetime
 
 
-class LineOut(BaseModel):
+class PublicStatementOut(BaseModel):
     """A public statement as a party reads it. usable: it may be used in public now."""
 
     id: UUID
     crisis: UUID
-    state: LineState
+    state: PublicStatementState
     usable: bool
     texts: dict[str, str]
     proposed_by: str

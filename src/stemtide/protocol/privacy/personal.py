@@ -40,7 +40,7 @@ class PersonalKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
+class PersonalSpan:
     """The position of personal data in a text: characters start to end (exclusive), from 0."""
 
     start: int
@@ -51,8 +51,8 @@ class Place:
 class PersonalError(ValueError):
     """A text contains personal data. The message names kind and position, and never repeats it."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
-        super().__init__(f"holds personal data: {said(places)}; leave it out")
+    def __init__(self, places: Sequence[PersonalSpan]) -> None:
+        super().__init__(f"holds personal data: {describe_spans(places)}; leave it out")
         self.places = tuple(places)
 
 
@@ -63,7 +63,7 @@ def check_impersonal(text: str) -> str:
     return text
 
 
-def said(places: Sequence[Place]) -> str:
+def describe_spans(places: Sequence[PersonalSpan]) -> str:
     """Describe positions in English, counted from 1, without repeating the data."""
     descriptions = (
         f"{place.kind.word} at character {place.start + 1} to {place.end}" for place in places
@@ -71,7 +71,7 @@ def said(places: Sequence[Place]) -> str:
     return ", ".join(descriptions)
 
 
-def find_personal(text: str) -> tuple[Place, ...]:
+def find_personal(text: str) -> tuple[PersonalSpan, ...]:
     """Return the positions of personal data in a text, in order, without overlaps.
 
     1. Normalise look-alike letters and drop characters without a width.
@@ -79,10 +79,10 @@ def find_personal(text: str) -> tuple[Place, ...]:
     3. Map positions back to the original text.
     """
     plain, origins = _normalised(text)
-    places: list[Place] = []
+    places: list[PersonalSpan] = []
     for kind, look in _FINDERS:
         for start, end in list(look(plain)):
-            places.append(Place(origins[start], origins[end - 1] + 1, kind))
+            places.append(PersonalSpan(origins[start], origins[end - 1] + 1, kind))
             plain = plain[:start] + _COVER * (end - start) + plain[end:]
     return tuple(sorted(places))
 

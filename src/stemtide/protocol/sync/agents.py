@@ -32,7 +32,7 @@ class Whoami(BaseModel):
     scopes: list[Scope]
 
 
-class Noted(BaseModel):
+class Accepted(BaseModel):
     """An empty confirmation: the hub has stored the message."""
 
 

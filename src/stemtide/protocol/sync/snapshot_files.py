@@ -48,7 +48,7 @@ _IDS = msgspec.json.Decoder(_Id)
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
+class VerifiedSnapshotHead:
     """The verified first line of a full snapshot. key: the key that signed it."""
 
     signed: Signed
@@ -57,11 +57,11 @@ class Whole:
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class VerifiedDeltaHead:
     """The verified first line of a delta."""
 
     manifest: DeltaManifest
-    result: Whole
+    result: VerifiedSnapshotHead
 
 
 class LineWriter:
@@ -130,7 +130,7 @@ class Incoming:
         self._size = at
         self._head_bytes = b""
         self._promised = 0
-        self.head: Whole | None = None
+        self.head: VerifiedSnapshotHead | None = None
         if at:
             file.seek(0)
             self._head_bytes = file.read(min(at, MAX_HEAD_BYTES))
@@ -173,7 +173,9 @@ class Incoming:
 
 
 @contextmanager
-def opened_whole(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tuple[Whole, "Lines"]]:
+def opened_whole(
+    path: Path, *, trusted: Collection[PublicKey]
+) -> Iterator[tuple[VerifiedSnapshotHead, "Lines"]]:
     """Open a full snapshot: its head, and its lines, which are verified once all are read.
 
     raises: SnapshotFileError, SignatureError, OSError.
@@ -185,7 +187,9 @@ def opened_whole(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tupl
 
 
 @contextmanager
-def opened_delta(path: Path, *, trusted: Collection[PublicKey]) -> Iterator[tuple[Delta, "Lines"]]:
+def opened_delta(
+    path: Path, *, trusted: Collection[PublicKey]
+) -> Iterator[tuple[VerifiedDeltaHead, "Lines"]]:
     """Open a delta, like opened_whole. raises: SnapshotFileError, SignatureError, OSError."""
     with gzip.open(path, "rb") as file:
         head = _delta_head(_first_line(file, name=str(path)), name=str(path), trusted=trusted)
@@ -199,7 +203,9 @@ def is_delta(path: Path) -> bool:
         return _first_line(file, name=str(path)).startswith(_DELTA)
 
 
-def read_whole_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> Whole:
+def read_whole_head(
+    line: bytes, *, name: str, trusted: Collection[PublicKey]
+) -> VerifiedSnapshotHead:
     """Parse and verify a full snapshot's first line. raises: SnapshotFileError, SignatureError."""
     return _verified_head(_read(WholeHead, line, name=name).snapshot, name=name, trusted=trusted)
 
@@ -252,7 +258,9 @@ class Lines:
             pass
 
 
-def apply(base: Path, delta: Path, out: Path, *, trusted: Collection[PublicKey]) -> Whole:
+def apply(
+    base: Path, delta: Path, out: Path, *, trusted: Collection[PublicKey]
+) -> VerifiedSnapshotHead:
     """Apply a delta to a base snapshot; out is replaced by the result, or left unchanged.
 
     1 Verify the delta, and collect the ids of its signals.
@@ -322,20 +330,24 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         beside.unlink(missing_ok=True)
 
 
-def _verified_head(signed: Signed, *, name: str, trusted: Collection[PublicKey]) -> Whole:
+def _verified_head(
+    signed: Signed, *, name: str, trusted: Collection[PublicKey]
+) -> VerifiedSnapshotHead:
     """Return a full snapshot's head after verifying its signature."""
     key = check(signed, trusted=trusted)
-    return Whole(signed, _read(SnapshotManifest, signed.manifest.encode(), name=name), key)
+    return VerifiedSnapshotHead(
+        signed, _read(SnapshotManifest, signed.manifest.encode(), name=name), key
+    )
 
 
-def _delta_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> Delta:
+def _delta_head(line: bytes, *, name: str, trusted: Collection[PublicKey]) -> VerifiedDeltaHead:
     """Parse a delta's first line and verify its signatures."""
     head = _read(DeltaHead, line, name=name)
     check(head.delta, trusted=trusted)
     manifest = _read(DeltaManifest, head.delta.manifest.encode(), name=name)
     result = _verified_head(head.snapshot, name=name, trusted=trusted)
     _check_heads_match(manifest, result.manifest, name=name)
-    return Delta(manifest, result)
+    return VerifiedDeltaHead(manifest, result)
 
 
 def _check_heads_match(delta: DeltaManifest, to: SnapshotManifest, *, name: str) -> None:

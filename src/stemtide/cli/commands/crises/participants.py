@@ -81,11 +81,11 @@ def decline(
     as_json: AsJson = False,
 ) -> None:
     """Decline an invitation for your party."""
-    from stemtide.protocol.messages.crises import DecliningIn
+    from stemtide.protocol.messages.crises import OptionalReasonIn
 
     print_crisis(
         do(
-            lambda client: client.decline_crisis(DecliningIn(reason=reason), uid=crisis_id),
+            lambda client: client.decline_crisis(OptionalReasonIn(reason=reason), uid=crisis_id),
             hub=hub,
             key=key,
         ),
@@ -102,11 +102,11 @@ def leave(
     as_json: AsJson = False,
 ) -> None:
     """Leave a crisis for your party."""
-    from stemtide.protocol.messages.crises import DecliningIn
+    from stemtide.protocol.messages.crises import OptionalReasonIn
 
     print_crisis(
         do(
-            lambda client: client.leave_crisis(DecliningIn(reason=reason), uid=crisis_id),
+            lambda client: client.leave_crisis(OptionalReasonIn(reason=reason), uid=crisis_id),
             hub=hub,
             key=key,
         ),

@@ -106,10 +106,10 @@ def propose(
     if not all(texts.values()):
         fail("write each wording as LANGUAGE=TEXT, such as 'en=Do not share the video.'", code=2)
     body = {"texts": texts, "replaces": replaces or None}
-    from stemtide.protocol.messages.situation import LineIn
+    from stemtide.protocol.messages.situation import PublicStatementIn
 
     with open_client(hub, key) as client:
-        row = to_json(client.propose_line(LineIn.model_validate(body), uid=crisis_id))
+        row = to_json(client.propose_line(PublicStatementIn.model_validate(body), uid=crisis_id))
     _print_line(row, as_json=as_json)
 
 

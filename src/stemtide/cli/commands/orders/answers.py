@@ -90,10 +90,10 @@ def resume(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Report, as the addressee, that the obstacle is gone. The hour starts again."""
-    from stemtide.protocol.messages.orders import WordsIn
+    from stemtide.protocol.messages.orders import OrderReasonIn
 
     _do(
-        lambda client: client.resume_order(WordsIn(text=words), uid=order_id),
+        lambda client: client.resume_order(OrderReasonIn(text=words), uid=order_id),
         hub=hub,
         key=key,
         as_json=as_json,
@@ -105,10 +105,10 @@ def clarify(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Clarify, as the issuer, an order after Annex III. The hour starts again."""
-    from stemtide.protocol.messages.orders import WordsIn
+    from stemtide.protocol.messages.orders import OrderReasonIn
 
     _do(
-        lambda client: client.clarify_order(WordsIn(text=words), uid=order_id),
+        lambda client: client.clarify_order(OrderReasonIn(text=words), uid=order_id),
         hub=hub,
         key=key,
         as_json=as_json,
@@ -135,10 +135,10 @@ def withdraw(
     """Withdraw an order and the signals that it names."""
     if not yes:
         fail(f"this ends order {order_id} and withdraws its signals; add --yes to confirm", code=2)
-    from stemtide.protocol.messages.orders import WordsIn
+    from stemtide.protocol.messages.orders import OrderReasonIn
 
     _do(
-        lambda client: client.withdraw_order(WordsIn(text=words), uid=order_id),
+        lambda client: client.withdraw_order(OrderReasonIn(text=words), uid=order_id),
         hub=hub,
         key=key,
         as_json=as_json,
@@ -211,10 +211,10 @@ def announce(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Tell the issuer that you intend to find an infringement, and why."""
-    from stemtide.protocol.messages.orders import WordsIn
+    from stemtide.protocol.messages.orders import OrderReasonIn
 
     _do(
-        lambda client: client.announce_infringement(WordsIn(text=words), uid=order_id),
+        lambda client: client.announce_infringement(OrderReasonIn(text=words), uid=order_id),
         hub=hub,
         key=key,
         as_json=as_json,
@@ -226,10 +226,10 @@ def uphold(
     order_id: OrderId, words: Words, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
 ) -> None:
     """Find no infringement: the order stays in effect."""
-    from stemtide.protocol.messages.orders import WordsIn
+    from stemtide.protocol.messages.orders import OrderReasonIn
 
     _do(
-        lambda client: client.uphold_order(WordsIn(text=words), uid=order_id),
+        lambda client: client.uphold_order(OrderReasonIn(text=words), uid=order_id),
         hub=hub,
         key=key,
         as_json=as_json,
@@ -248,10 +248,10 @@ def infringe(
     """Find an infringement: the order loses effect, and its content is to be reinstated."""
     if not yes:
         fail(f"this ends the effect of order {order_id}; add --yes to confirm", code=2)
-    from stemtide.protocol.messages.orders import WordsIn
+    from stemtide.protocol.messages.orders import OrderReasonIn
 
     _do(
-        lambda client: client.find_infringement(WordsIn(text=words), uid=order_id),
+        lambda client: client.find_infringement(OrderReasonIn(text=words), uid=order_id),
         hub=hub,
         key=key,
         as_json=as_json,

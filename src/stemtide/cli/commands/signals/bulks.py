@@ -17,14 +17,14 @@ import msgspec
 import typer
 
 from stemtide.cli.output import fail, print_note, print_result
-from stemtide.protocol.enums import WouldBe
+from stemtide.protocol.enums import DryRunOutcome
 from stemtide.protocol.files.columns import BadRow, BulkFileError, LeftOut
 from stemtide.protocol.messages.signals import MAX_BULK_VALUE_BYTES, BulkCheckOut, is_long
 
 if TYPE_CHECKING:
     from stemtide.cli.commands.signals.source import Source
     from stemtide.client import Hub as Client
-    from stemtide.protocol.files.columns import Found, Row
+    from stemtide.protocol.files.columns import ParsedLine, Row
     from stemtide.protocol.messages.signals import BulkOut
     from stemtide.protocol.problems import FieldProblem
 
@@ -100,7 +100,7 @@ def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool
     return not counts.refused
 
 
-def _packed(rows: "Iterator[Found]", *, begin: int) -> Iterator[Bulk]:
+def _packed(rows: "Iterator[ParsedLine]", *, begin: int) -> Iterator[Bulk]:
     """Yield the rows in bulks. raises: BulkFileError; the bulk begun is not sent."""
     bulk = Bulk()
     for line, parsed in rows:
@@ -184,7 +184,7 @@ def _refused(
         errors = [
             (checked.row, checked.field or "", checked.message or "")
             for checked in done.rows
-            if checked.would_be is WouldBe.REFUSED
+            if checked.would_be is DryRunOutcome.REFUSED
         ]
     else:
         errors = [(error.row, error.field, error.message) for error in done.errors]

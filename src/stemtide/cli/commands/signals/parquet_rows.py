@@ -19,7 +19,7 @@ import msgspec
 from stemtide.fingerprints.limits import Limits
 from stemtide.fingerprints.sandbox.lockdown import lock_down
 from stemtide.protocol.files.columns import LISTS, MAX_COLUMNS
-from stemtide.protocol.files.signal_readers import listed
+from stemtide.protocol.files.signal_readers import split_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,7 +103,7 @@ def _reader(field: "pa.Field") -> Callable[["pa.Array"], list[Any]]:
             raise _wrong(field)
         return lambda column: column.to_pylist()
     if of.is_string(kind) or of.is_large_string(kind) or of.is_string_view(kind):
-        convert: Convert | None = listed if is_list else None
+        convert: Convert | None = split_values if is_list else None
     elif of.is_binary(kind) or of.is_large_binary(kind) or of.is_fixed_size_binary(kind):
         convert = _bytes
     elif of.is_floating(kind):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from stemtide.cli.output import fail
 
 if TYPE_CHECKING:
-    from stemtide.protocol.files.columns import Columns, Found
+    from stemtide.protocol.files.columns import Columns, ParsedLine
 
 
 class BulkFormat(StrEnum):
@@ -44,7 +44,7 @@ class Source:
     length: size of the input, 0 if unknown; done: returns how much of it was read.
     """
 
-    rows: "Iterator[Found]"
+    rows: "Iterator[ParsedLine]"
     length: int
     done: Callable[[], int]
 
@@ -116,7 +116,7 @@ def _parquet_source(path: Path, columns: "Columns") -> Iterator[Source]:
 
 def _process_rows(stream: BinaryIO, columns: "Columns") -> Source:
     """Return the rows that the Parquet process prints. raises: BulkFileError."""
-    from stemtide.protocol.files.columns import BulkFileError, Found
+    from stemtide.protocol.files.columns import BulkFileError, ParsedLine
     from stemtide.protocol.files.signal_readers import text_lines
 
     lines = _decoded(text_lines(stream))
@@ -124,9 +124,9 @@ def _process_rows(stream: BinaryIO, columns: "Columns") -> Source:
     head: dict[str, Any] = next(lines, {})
     if "columns" not in head:
         raise BulkFileError(head.get("error", _DIED))
-    names = columns.ours(head["columns"])
+    names = columns.names_of(head["columns"])
 
-    def rows() -> "Iterator[Found]":
+    def rows() -> "Iterator[ParsedLine]":
         nonlocal count
         for cells in lines:
             if isinstance(cells, dict) and "end" in cells:
@@ -136,7 +136,7 @@ def _process_rows(stream: BinaryIO, columns: "Columns") -> Source:
                 raise BulkFileError(f"row {count}: {cells['error']}")
             named = zip(names, cells, strict=True)
             row = {name: cell for name, cell in named if name and cell is not None and cell != ""}
-            yield Found(count, columns.shared(row))
+            yield ParsedLine(count, columns.convert(row))
         raise BulkFileError(f"row {count + 1}: {_DIED}")
 
     return Source(rows(), head["rows"], lambda: count)

@@ -20,7 +20,7 @@ from stemtide.protocol.sync.signatures import PublicKey
 from stemtide.protocol.sync.snapshot_files import (
     Incoming,
     SnapshotFileError,
-    Whole,
+    VerifiedSnapshotHead,
     WrongBaseError,
     apply,
     opened_whole,
@@ -83,7 +83,7 @@ class Folder:
         beside.write_text("".join(f"{key}\n" for key in keys), "ascii")
         beside.replace(self._path / KEY_FILE)
 
-    def held(self, *, also: tuple[PublicKey, ...] = ()) -> Whole | None:
+    def held(self, *, also: tuple[PublicKey, ...] = ()) -> VerifiedSnapshotHead | None:
         """Return the head of the stored snapshot, or None. also: keys that were trusted before.
 
         raises: SnapshotFileError, SignatureError.
@@ -261,7 +261,7 @@ class Puller:
         mine: SnapshotManifest | None,
         *,
         begin: int = 0,
-    ) -> Whole:
+    ) -> VerifiedSnapshotHead:
         """Receive a response, and check its head before the rest arrives."""
         come, size = begin, begin + int(answer.headers.get("Content-Length", "0"))
         is_checked = False

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.api import problems
 from stemtide.hub.api.app import answer_to
-from stemtide.hub.api.auth import check_scope, known, now
+from stemtide.hub.api.auth import authenticate_key, check_scope, now
 from stemtide.hub.api.bodies import JSON, answer, check_content_type, read_json
 from stemtide.hub.api.bulks import held
 from stemtide.hub.api.problems import ProblemError
@@ -34,15 +34,15 @@ from stemtide.interop.stopncii.records import (
     FIRST_START_S,
     MAX_RECORDS,
     OPINION_OF,
-    TAKES_BACK,
+    WITHDRAWALS,
     AcceptedOut,
-    AnsweredIn,
     FeedbacksIn,
     PageOut,
     RecordIn,
     RecordsIn,
     SubmittedOut,
     UnknownTypeError,
+    ValueFeedbackIn,
     signal_of,
 )
 from stemtide.protocol.enums import Scope, WithdrawReason
@@ -148,7 +148,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
     """SubmitFeedback: give your party's opinion of values, or withdraw its own signals."""
     caller = _authenticate(request, Scope.FEEDBACK_WRITE)
     feedbacks = _read(FeedbacksIn, request).hashFeedbacks
-    if any(item.feedbackValue in TAKES_BACK for item in feedbacks):
+    if any(item.feedbackValue in WITHDRAWALS for item in feedbacks):
         check_scope(caller, Scope.SIGNALS_WRITE)
     unknown = [item.hashValue for item in feedbacks if not _apply_feedback(item, caller=caller)]
     if len(unknown) == len(feedbacks):
@@ -179,8 +179,8 @@ def _authenticate(request: HttpRequest, scope: Scope) -> Caller:
     if not all(keys):
         raise ProblemError(ProblemType.UNAUTHENTICATED, NEEDS_KEYS)
     opener, subscription = (key or "" for key in keys)
-    caller = known(opener, request)
-    subscriber = known(subscription, request, is_counted=False)
+    caller = authenticate_key(opener, request)
+    subscriber = authenticate_key(subscription, request, is_counted=False)
     if caller.party != subscriber.party:
         raise ProblemError(
             ProblemType.UNAUTHENTICATED, f"these are keys of two parties: {NEEDS_KEYS}"
@@ -249,12 +249,12 @@ def _rows(sent: Sequence[object]) -> _Rows:
     return _Rows(bodies, untaken, is_routed)
 
 
-def _apply_feedback(item: AnsweredIn, *, caller: Caller) -> bool:
+def _apply_feedback(item: ValueFeedbackIn, *, caller: Caller) -> bool:
     """Apply feedback to every signal with its value; return whether there was one."""
     if item.hashValue.lower() in canary.HASHES:
         return True  # a test of the connection, which the canary is for
     matches = reads_records.with_value(item.hashValue, viewer=caller.party)
-    if item.feedbackValue in TAKES_BACK:
+    if item.feedbackValue in WITHDRAWALS:
         own = [uid for uid, shared_by in matches if shared_by == caller.party.name]
         taking = WithdrawIn(reason=WithdrawReason.OTHER)
         for uid in own:

@@ -14,8 +14,8 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.sync.agents import (
     AGENT_NAME,
+    Accepted,
     AgentStatusIn,
-    Noted,
     OutcomeReportIn,
     OutcomeReportOut,
     Whoami,
@@ -41,7 +41,7 @@ def whoami(request: HttpRequest) -> HttpResponse:
 @router.put(
     "/agents/{name}",
     **needs(Scope.FEEDBACK_WRITE),
-    response=Noted,
+    response=Accepted,
     operation_id="report_status",
 )
 def status(
@@ -52,7 +52,7 @@ def status(
     """Report an agent's status. Without a report every few seconds it counts as disconnected."""
     caller = caller_of(request)
     parties.report_status(name, by=caller.party, status=body, now=now(), key=caller.key)
-    return answer(Noted())
+    return answer(Accepted())
 
 
 @router.post(

@@ -13,7 +13,7 @@ from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.reports.reads import orders as reads_orders, referrals as reads_referrals
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
-from stemtide.protocol.messages.progress import OrderProgress, ProgressAsked, ReferralProgress
+from stemtide.protocol.messages.progress import OrderProgress, ProgressQuery, ReferralProgress
 from stemtide.protocol.places import TimeZone
 
 router = Router(tags=["progress"])
@@ -42,7 +42,7 @@ def referrals(
     exercise: bool = False,
 ) -> HttpResponse:
     """Retrieve figures of a period's referrals: counts, durations, reasons of refusals."""
-    query = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
+    query = ProgressQuery(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
     viewer = caller_of(request).party
     return answer(reads_referrals.referrals(query, viewer=viewer, now=now()))
 
@@ -64,6 +64,6 @@ def orders(
     exercise: bool = False,
 ) -> HttpResponse:
     """Retrieve figures of a period's removal orders. Referrals never include them."""
-    query = ProgressAsked(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
+    query = ProgressQuery(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
     viewer = caller_of(request).party
     return answer(reads_orders.orders(query, viewer=viewer, now=now()))

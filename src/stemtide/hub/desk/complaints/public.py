@@ -30,7 +30,7 @@ from stemtide.hub.rooms.complaints.rules import complaints as rules
 from stemtide.hub.rooms.complaints.writes import complaints as writes
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
 from stemtide.protocol.law.machines import machine
-from stemtide.protocol.messages.complaints import StandingOut
+from stemtide.protocol.messages.complaints import ComplaintStatusOut
 
 _Params = ParamSpec("_Params")
 
@@ -95,7 +95,7 @@ def complain(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _complain(
-    request: HttpRequest, token: str, *, standing: StandingOut, now: datetime
+    request: HttpRequest, token: str, *, standing: ComplaintStatusOut, now: datetime
 ) -> HttpResponse:
     """Show the form to complain, and file the complaint that it sends."""
     initial = {"language": (translation.get_language() or "en")[:2]}
@@ -111,7 +111,7 @@ def _complain(
 
 
 def _follow_up(
-    request: HttpRequest, token: str, *, standing: StandingOut, now: datetime
+    request: HttpRequest, token: str, *, standing: ComplaintStatusOut, now: datetime
 ) -> HttpResponse:
     """Show the state of the complaint behind a link, and withdraw it on request."""
     form = WithdrawComplaintForm(request.POST if "withdraw" in request.POST else None)
@@ -160,7 +160,7 @@ def _answer(request: HttpRequest, code: str, *, now: datetime) -> HttpResponse:
 
 
 def _standing(
-    request: HttpRequest, standing: StandingOut, *, extra: dict[str, object], now: datetime
+    request: HttpRequest, standing: ComplaintStatusOut, *, extra: dict[str, object], now: datetime
 ) -> HttpResponse:
     """Render the page with the state of a complaint."""
     form = extra["withdraw_form"]
@@ -182,7 +182,7 @@ def _standing(
     return render(request, "desk/complain/standing.html", context, status=_status(form))
 
 
-def _may_withdraw(standing: StandingOut) -> bool:
+def _may_withdraw(standing: ComplaintStatusOut) -> bool:
     """Whether the complaint can still be withdrawn."""
     return "withdraw" in machine("complaint").open_to(str(standing.state), by="complainant")
 

@@ -16,13 +16,13 @@ from stemtide.protocol.law.triage import Triage
 from stemtide.protocol.messages.crises import (
     CheckIn,
     CountriesIn,
-    DecliningIn,
     InviteIn,
     KeepIn,
     LinkIn,
     MeasureIn,
     NeighbourIn,
-    NeighbourNewsIn,
+    NeighbourUpdateIn,
+    OptionalReasonIn,
     PartyIn,
     ReasonIn,
     TriageIn,
@@ -113,9 +113,9 @@ class MayReasonForm(RoomForm):
 
     reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
 
-    def message(self) -> DecliningIn:
+    def message(self) -> OptionalReasonIn:
         """Return the message for the room. Call it on a valid form."""
-        return DecliningIn(reason=self.cleaned_data["reason"])
+        return OptionalReasonIn(reason=self.cleaned_data["reason"])
 
 
 class KeepForm(ReasonForm):
@@ -301,11 +301,11 @@ class NeighbourNewsForm(RoomForm):
 
     status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
 
-    def message(self) -> NeighbourNewsIn:
+    def message(self) -> NeighbourUpdateIn:
         """Return the message for the room; an activation that has ended ends now."""
         status = NeighbourStatus(self.cleaned_data["status"])
         ended_at = datetime.now(UTC) if status is NeighbourStatus.ENDED else None
-        return NeighbourNewsIn(status=status, ended_at=ended_at)
+        return NeighbourUpdateIn(status=status, ended_at=ended_at)
 
 
 class LinkForm(ReasonForm):

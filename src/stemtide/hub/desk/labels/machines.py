@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _, gettext_noop
 
-from stemtide.interop.exchanges import ExchangeState, Fate, OutgoingState
+from stemtide.interop.exchanges import ExchangeState, OutgoingState, RecordOutcome
 from stemtide.protocol.enums import Direction, ExchangeKind
 from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookState
 
@@ -30,14 +30,14 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
         Direction.BOTH: _("both ways"),
     },
     "fate": {
-        Fate.SHARED: _("shared here, new"),
-        Fate.CHANGED: _("changed"),
-        Fate.ENDED: _("taken back by the source"),
-        Fate.CONFIRMED: _("here already, confirmed"),
-        Fate.ECHO: _("our own, come back"),
-        Fate.OVERRULED: _("withdrawn here before"),
-        Fate.LEFT_OUT: _("left out by the terms"),
-        Fate.REFUSED: _("wrong, and refused"),
+        RecordOutcome.SHARED: _("shared here, new"),
+        RecordOutcome.CHANGED: _("changed"),
+        RecordOutcome.ENDED: _("taken back by the source"),
+        RecordOutcome.CONFIRMED: _("here already, confirmed"),
+        RecordOutcome.ECHO: _("our own, come back"),
+        RecordOutcome.OVERRULED: _("withdrawn here before"),
+        RecordOutcome.LEFT_OUT: _("left out by the terms"),
+        RecordOutcome.REFUSED: _("wrong, and refused"),
         "not_taken_back": _("withdrawn here, and kept there"),
     },
     "outgoing": {

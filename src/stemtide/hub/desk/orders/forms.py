@@ -23,10 +23,10 @@ from stemtide.protocol.messages.orders import (
     DraftIn,
     InformIn,
     OrderIn,
+    OrderReasonIn,
     PreserveIn,
     ScrutinyIn,
     SecrecyIn,
-    WordsIn,
 )
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class WordsForm(ActForm):
 
     def message(self) -> BaseModel | None:
         """Return the message for the room, or None if it is invalid."""
-        message: WordsIn | None = self.read(WordsIn, text=self.cleaned_data["text"])
+        message: OrderReasonIn | None = self.read(OrderReasonIn, text=self.cleaned_data["text"])
         return message
 
 

@@ -12,7 +12,7 @@ from stemtide.hub.desk.labels.progress import BY, OF
 from stemtide.hub.rooms.reports.rules import progress as rules
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
-from stemtide.protocol.messages.progress import ProgressAsked
+from stemtide.protocol.messages.progress import ProgressQuery
 
 
 class ProgressForm(MarkedForm):
@@ -37,11 +37,11 @@ class ProgressForm(MarkedForm):
         choices = [(scope, word) for scope, word in OF.items() if owns or scope == ProgressOf.ALL]
         self.fields["of"] = forms.ChoiceField(label=_("Whose"), choices=choices)
 
-    def asked(self, *, zone: str) -> ProgressAsked:
+    def asked(self, *, zone: str) -> ProgressQuery:
         """Return the query for the room; days of all parties are UTC. Call it on a valid form."""
         form_data = self.cleaned_data
         of = ProgressOf(form_data["of"])
-        return ProgressAsked(
+        return ProgressQuery(
             of=of,
             by=ProgressBy(form_data["by"]) if form_data["by"] else None,
             first=form_data["from"],

@@ -16,13 +16,13 @@ from stemtide.hub.desk.situation.leads import reads_them
 from stemtide.hub.platform.errors import InvalidError, TooManyError
 from stemtide.hub.platform.rate_windows import PARTY_TIMES, Bound, Policy, windows
 from stemtide.hub.rooms.situation.reads import search as reads
-from stemtide.protocol.messages.search import FoundKind, Recognised, asks_for_similar
+from stemtide.protocol.messages.search import Recognised, ResultKind, asks_for_similar
 
 KINDS = {
-    FoundKind.CRISES: _("Crises"),
-    FoundKind.SIGNALS: _("Signals"),
-    FoundKind.MESSAGES: _("Messages of situation logs"),
-    FoundKind.LEADS: _("Leads to a threat to life"),
+    ResultKind.CRISES: _("Crises"),
+    ResultKind.SIGNALS: _("Signals"),
+    ResultKind.MESSAGES: _("Messages of situation logs"),
+    ResultKind.LEADS: _("Leads to a threat to life"),
 }
 TAKEN_FOR = {
     Recognised.ID: _("an id"),
@@ -50,7 +50,7 @@ def search(request: SignedInRequest) -> HttpResponse:
             query,
             viewer=request.user.party,
             leads=reads_them(actor_of(request)),
-            kind=FoundKind(kind) if kind in set(FoundKind) else None,
+            kind=ResultKind(kind) if kind in set(ResultKind) else None,
             page=int(page) if page.isdigit() and 0 < len(page) < 5 and int(page) else 1,  # noqa: PLR2004  # pages
         )
     except InvalidError as error:

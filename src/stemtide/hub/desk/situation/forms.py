@@ -24,8 +24,8 @@ from stemtide.protocol.messages.situation import (
     LeadCloseIn,
     LeadIn,
     LeadPassIn,
-    LineIn,
     MessageIn,
+    PublicStatementIn,
     VoteIn,
 )
 
@@ -105,7 +105,7 @@ class LineForm(OrderForm):
         """Return the fields of each language and its text."""
         return [(self[f"language_{number}"], self[f"text_{number}"]) for number in range(4)]
 
-    def message(self) -> LineIn | None:
+    def message(self) -> PublicStatementIn | None:
         """Return the message for the room, or None if it is invalid."""
         form_data = self.cleaned_data
         texts = {
@@ -113,7 +113,9 @@ class LineForm(OrderForm):
             for number in range(4)
             if form_data.get(f"text_{number}")
         }
-        message: LineIn | None = self.read(LineIn, texts=texts, replaces=form_data["replaces"])
+        message: PublicStatementIn | None = self.read(
+            PublicStatementIn, texts=texts, replaces=form_data["replaces"]
+        )
         return message
 
 

@@ -25,7 +25,7 @@ from stemtide.hub.rooms.situation.reads import situation as reads
 from stemtide.hub.rooms.situation.rules import situation as rules
 from stemtide.hub.rooms.situation.writes import situation as writes
 from stemtide.protocol.enums import MessageKind
-from stemtide.protocol.messages.situation import LineOut
+from stemtide.protocol.messages.situation import PublicStatementOut
 
 ROWS = 50
 """Messages on one page of the log."""
@@ -35,7 +35,7 @@ ROWS = 50
 class LineRow:
     """A public statement, with the actions that the reader may take."""
 
-    line: LineOut
+    line: PublicStatementOut
     may_vote: bool
     may_withdraw: bool
 
@@ -112,7 +112,7 @@ def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     }
 
 
-def _line_facts(line: LineOut) -> rules.LineFacts:
+def _line_facts(line: PublicStatementOut) -> rules.LineFacts:
     """Return the rules' input about a public statement."""
     return rules.LineFacts(state=line.state, proposed_by=line.proposed_by)
 

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.signals.reads import sightings as reads_sightings, signals
 from stemtide.protocol.enums import Outcome, PartyKind
 from stemtide.protocol.enums.rechecks import Reason, Verdict
-from stemtide.protocol.messages.rechecks import MetAgain, RecheckOut, VisitOut
+from stemtide.protocol.messages.rechecks import MatchesSinceRemoval, RecheckOut, VisitOut
 
 MAX_VISITS = 50
 """Visits of one re-check that are told, the latest first."""
@@ -151,7 +151,7 @@ def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
     )
 
 
-def _met_again(row: Recheck, *, viewer: Party) -> MetAgain | None:
+def _met_again(row: Recheck, *, viewer: Party) -> MatchesSinceRemoval | None:
     """What agents met of the linked signals since the removal.
 
     A provider sees itself and the total, as with every sighting. Who may not see all of the signals
@@ -165,7 +165,7 @@ def _met_again(row: Recheck, *, viewer: Party) -> MetAgain | None:
         for name, count in met(asked, by=viewer.ref).items()
     }
     shown = viewer.kind in COORDINATING
-    return MetAgain(
+    return MatchesSinceRemoval(
         total=sum(since.values()),
         noted_at=row.met_at,
         providers={

@@ -10,8 +10,8 @@ from stemtide.protocol.enums import (
     LeadLevel,
     LeadOutcome,
     LeadState,
-    LineState,
     MessageKind,
+    PublicStatementState,
     Urgency,
     Vote,
 )
@@ -67,7 +67,9 @@ class Line(models.Model):
     uid = models.UUIDField(unique=True)
     crisis = models.ForeignKey(Crisis, models.PROTECT, related_name="lines")
     state = models.CharField(
-        max_length=12, choices=[(s, s) for s in LineState], default=LineState.PROPOSED
+        max_length=12,
+        choices=[(s, s) for s in PublicStatementState],
+        default=PublicStatementState.PROPOSED,
     )
     texts = models.JSONField()
     proposed_by = models.ForeignKey(Party, models.PROTECT, related_name="lines")

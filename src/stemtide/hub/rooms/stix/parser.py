@@ -12,7 +12,7 @@ from stemtide.hub.rooms.signals.rules import checks as rules_ready
 from stemtide.hub.rooms.signals.rules.checks import Ready
 from stemtide.interop.stix.objects import indicator_id
 from stemtide.interop.stix.patterns import Budget
-from stemtide.interop.stix.posted import Posted, PostedError, Wanted, signals_of
+from stemtide.interop.stix.posted import IndicatorSignals, Posted, PostedError, signals_of
 
 MAX_SIGNALS = 20_000
 """Maximum signals that a post shares or updates."""
@@ -27,13 +27,13 @@ _MAX_LISTED = 10
 """Maximum ids and notes in a message."""
 
 
-class Readings:
+class ParsedIndicators:
     """Parsed indicators of a post."""
 
     def __init__(self, *, crisis: UUID | None, exercise: bool, now: datetime) -> None:
         self._crisis, self._exercise, self._now = crisis, exercise, now
         self._budget = Budget(comparisons=MAX_COMPARISONS, signals=MAX_SIGNALS)
-        self._read: dict[int, tuple[Wanted, Ready] | PostedError] = {}
+        self._read: dict[int, tuple[IndicatorSignals, Ready] | PostedError] = {}
 
     def read(self, posts: Iterable[Posted]) -> None:
         """Parse indicators, in the order in which they may use the budget."""
@@ -49,7 +49,7 @@ class Readings:
             else:
                 self._read[id(post)] = requested, rules_ready.read(requested.signals, now=self._now)
 
-    def of(self, post: Posted) -> tuple[Wanted, Ready]:
+    def of(self, post: Posted) -> tuple[IndicatorSignals, Ready]:
         """Return the signals of an indicator. raises: PostedError."""
         parsed = self._read[id(post)]
         if isinstance(parsed, PostedError):
@@ -63,7 +63,7 @@ class Readings:
         return count if count == 1 else count + _STORED_WEIGHT
 
 
-def became(ids: Sequence[UUID], requested: Wanted, notes: Sequence[str]) -> str:
+def describe_result(ids: Sequence[UUID], requested: IndicatorSignals, notes: Sequence[str]) -> str:
     """Describe the result of an indicator, "" if it is simply its one signal."""
     if not requested.is_several and not requested.others:
         return ""

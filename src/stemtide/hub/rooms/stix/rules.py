@@ -20,15 +20,15 @@ __all__ = [
     "Rights",
     "allows",
     "check_delete",
+    "check_exercise",
     "check_kept",
-    "check_mark",
     "check_read",
     "check_type",
     "check_write",
     "rights_in_crisis",
     "rights_in_feedback",
     "rights_in_standing",
-    "told_with",
+    "strictest_signal",
 ]
 
 FEEDBACK_TYPES = frozenset({"sighting", "opinion"})
@@ -139,7 +139,7 @@ def check_type(kind: str, *, to: Collection, holder: Holder) -> None:
         )
 
 
-def check_mark(*, exercise: bool, to_exercise: bool) -> None:
+def check_exercise(*, exercise: bool, to_exercise: bool) -> None:
     """Refuse an object that is real in one collection and an exercise in another."""
     if exercise is not to_exercise:
         raise NotAllowedError(
@@ -158,7 +158,7 @@ def check_kept(count: int) -> None:
         )
 
 
-def told_with(tlp: Tlp, *, of: Some[Tlp]) -> int:
+def strictest_signal(tlp: Tlp, *, of: Some[Tlp]) -> int:
     """Return the index of the signal with the strictest TLP, which an opinion is stored with.
 
     raises: NotAllowedError for an opinion that is stricter itself.

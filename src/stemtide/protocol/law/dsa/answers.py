@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 API = "/api/v1"
-MAX_WORDS = 300
+MAX_REMARK_CHARS = 300
 """Maximum characters of a remark that is passed on."""
 
 _PLACE = re.compile(r"statement_(\d{1,3})")
@@ -37,13 +37,13 @@ class Remark:
 class Refusal:
     """The reasons why a call was refused.
 
-    rows:  objections by the statement's position in the call, from 0.
-    known: numbers of statements that the database already has.
-    whole: objections to the call as a whole.
+    rows:     objections by the statement's position in the call, from 0.
+    existing: numbers of statements that the database already has.
+    whole:    objections to the call as a whole.
     """
 
     rows: Mapping[int, tuple[Remark, ...]] = field(default_factory=dict)
-    known: frozenset[str] = frozenset()
+    existing: frozenset[str] = frozenset()
     whole: tuple[Remark, ...] = ()
 
 
@@ -53,7 +53,7 @@ def api_address(address: str) -> str:
     return plain if plain.endswith(API) else plain + API
 
 
-def read_taken(answer: bytes) -> dict[str, str]:
+def read_accepted(answer: bytes) -> dict[str, str]:
     """Return the id (uuid) that the database gave to each statement, by the statement's number.
 
     Statements that cannot be parsed are left out: the status code says that the call was accepted.
@@ -67,7 +67,7 @@ def read_taken(answer: bytes) -> dict[str, str]:
     return ids
 
 
-def read_found(answer: bytes) -> str:
+def read_statement_id(answer: bytes) -> str:
     """Return the id of the statement that was looked up, "" if the response has none."""
     return _uuid(_parse(answer))
 
@@ -103,9 +103,9 @@ def _remarks(objections: Mapping[str, Any]) -> list[Remark]:
 
 
 def _one_line(remark: object) -> str:
-    """Return a remark on one line, cut to MAX_WORDS, without control characters."""
+    """Return a remark on one line, cut to MAX_REMARK_CHARS, without control characters."""
     text = " ".join(str(remark if remark is not None else "").split())
-    return "".join(character for character in text if character.isprintable())[:MAX_WORDS]
+    return "".join(character for character in text if character.isprintable())[:MAX_REMARK_CHARS]
 
 
 def _uuid(row: Mapping[str, Any]) -> str:

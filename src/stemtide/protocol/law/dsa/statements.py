@@ -18,7 +18,7 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from stemtide.protocol.privacy.personal import find_personal, said
+from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 TERRORIST_KEYWORD = "KEYWORD_TERRORIST_CONTENT"
 TERRORIST_CATEGORY = "STATEMENT_CATEGORY_RISK_FOR_PUBLIC_SECURITY"
@@ -32,7 +32,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class StatementProblem:
     """A problem of one field. says: the key of its sentence in dsa.toml; facts: its parameters."""
 
     name: str
@@ -50,7 +50,7 @@ class RowProblem:
     """A problem and the row that has it, counted from 1."""
 
     row: int
-    problem: Problem
+    problem: StatementProblem
 
 
 def fields() -> Mapping[str, Mapping[str, Any]]:
@@ -60,13 +60,13 @@ def fields() -> Mapping[str, Mapping[str, Any]]:
 
 
 @cache
-def words_of(enum: str) -> tuple[str, ...]:
+def enum_values(enum: str) -> tuple[str, ...]:
     """Return the values of an enumeration, with their prefix."""
     definition = _definitions()["enums"][enum]
     return tuple(definition["prefix"] + value for value in definition["values"])
 
 
-def lint(statement: object) -> list[Problem]:
+def lint(statement: object) -> list[StatementProblem]:
     """Return the problems of a statement, by field in the database's order; empty if it is fine.
 
     1. Fields that the database does not know.
@@ -74,8 +74,10 @@ def lint(statement: object) -> list[Problem]:
     3. Missing fields, and fields that contradict each other.
     """
     if not isinstance(statement, Mapping):
-        return [Problem("", "not_object")]
-    problems = [Problem(str(name), "unknown_field") for name in statement if name not in fields()]
+        return [StatementProblem("", "not_object")]
+    problems = [
+        StatementProblem(str(name), "unknown_field") for name in statement if name not in fields()
+    ]
     values = {name: value for name, value in statement.items() if value is not None and value != []}
     for name, rule in fields().items():
         if name in values:
@@ -84,7 +86,9 @@ def lint(statement: object) -> list[Problem]:
     for group in _definitions()["any_of"]:
         if not any(name in values for name in group["fields"]):
             first, *_ = group["fields"]
-            problems.append(Problem(first, "missing_any", {"fields": ", ".join(group["fields"])}))
+            problems.append(
+                StatementProblem(first, "missing_any", {"fields": ", ".join(group["fields"])})
+            )
     return problems
 
 
@@ -97,7 +101,7 @@ def lint_all(statements: Iterable[object]) -> Iterator[RowProblem]:
         if isinstance(puid, str):
             first = first_rows.setdefault(puid, row)
             if first != row:
-                yield RowProblem(row, Problem("puid", "puid_twice", {"row": first}))
+                yield RowProblem(row, StatementProblem("puid", "puid_twice", {"row": first}))
 
 
 def batches(statements: Sequence[Mapping[str, object]]) -> Iterator[dict[str, object]]:
@@ -107,71 +111,71 @@ def batches(statements: Sequence[Mapping[str, object]]) -> Iterator[dict[str, ob
         yield {"statements": list(statements[start : start + size])}
 
 
-def _check_field(name: str, value: object, rule: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_field(name: str, value: object, rule: Mapping[str, Any]) -> Iterator[StatementProblem]:
     """Yield the problems of a field on its own."""
     kind = rule["kind"]
     if kind == "words":
-        yield from _check_words(name, value, words_of(rule["enum"]))
+        yield from _check_words(name, value, enum_values(rule["enum"]))
     elif kind == "ean":
         yield from _check_ean(name, value)
     elif not isinstance(value, str):
-        yield Problem(name, "not_text")
+        yield StatementProblem(name, "not_text")
     elif kind == "word":
-        if value not in words_of(rule["enum"]):
-            yield Problem(name, "unknown_word", {"word": value[:60]})
+        if value not in enum_values(rule["enum"]):
+            yield StatementProblem(name, "unknown_word", {"word": value[:60]})
     elif kind == "date":
         yield from _check_date(name, value)
     else:
         yield from _check_text(name, value, rule)
 
 
-def _check_words(name: str, value: object, words: tuple[str, ...]) -> Iterator[Problem]:
+def _check_words(name: str, value: object, words: tuple[str, ...]) -> Iterator[StatementProblem]:
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        yield Problem(name, "not_list")
+        yield StatementProblem(name, "not_list")
         return
     for place, word in enumerate(value):
         if word not in words:
-            yield Problem(name, "unknown_word", {"word": word[:60]})
+            yield StatementProblem(name, "unknown_word", {"word": word[:60]})
         elif word in value[:place]:
-            yield Problem(name, "twice", {"word": word})
+            yield StatementProblem(name, "twice", {"word": word})
 
 
-def _check_ean(name: str, value: object) -> Iterator[Problem]:
+def _check_ean(name: str, value: object) -> Iterator[StatementProblem]:
     """Check a product number: alone, or in the mapping that content_id takes."""
     number = value.get("EAN-13") if isinstance(value, Mapping) and len(value) == 1 else value
     is_named = isinstance(value, Mapping) == (name == "content_id")
     if not is_named or not isinstance(number, str) or not _EAN.fullmatch(number):
-        yield Problem(name, "not_ean")
+        yield StatementProblem(name, "not_ean")
 
 
-def _check_date(name: str, value: str) -> Iterator[Problem]:
+def _check_date(name: str, value: str) -> Iterator[StatementProblem]:
     day = as_day(value)
     if day is None:
-        yield Problem(name, "not_date")
+        yield StatementProblem(name, "not_date")
         return
     limits = _definitions()
     first = {"content_date": limits["content_from"], "application_date": limits["applied_from"]}
     since = first.get(name, "0001-01-01")
     if not since <= value <= limits["until"]:
         facts = {"first": since, "last": limits["until"]}
-        yield Problem(name, "out_of_range", facts)
+        yield StatementProblem(name, "out_of_range", facts)
 
 
-def _check_text(name: str, value: str, rule: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_text(name: str, value: str, rule: Mapping[str, Any]) -> Iterator[StatementProblem]:
     """Check free text, URLs and the provider's own number of the statement."""
     if not value.strip():
-        yield Problem(name, "empty")
+        yield StatementProblem(name, "empty")
         return
     if len(value) > rule["limit"]:
-        yield Problem(name, "too_long", {"count": len(value), "limit": rule["limit"]})
+        yield StatementProblem(name, "too_long", {"count": len(value), "limit": rule["limit"]})
     if rule["kind"] == "puid":
         if not _PUID.fullmatch(value):
-            yield Problem(name, "not_puid")
+            yield StatementProblem(name, "not_puid")
         return
     if rule["kind"] == "url" and not _is_url(value):
-        yield Problem(name, "not_url")
+        yield StatementProblem(name, "not_url")
     if places := find_personal(value):
-        yield Problem(name, "personal", {"what": said(places)})
+        yield StatementProblem(name, "personal", {"what": describe_spans(places)})
 
 
 def _is_url(value: str) -> bool:
@@ -185,21 +189,21 @@ def _is_url(value: str) -> bool:
 
 def _check_relations(
     name: str, values: Mapping[str, object], rule: Mapping[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[StatementProblem]:
     """Yield the problems of a field relative to others: missing, contradicting, too early."""
     is_there = name in values
     if not is_there and rule.get("needed"):
-        yield Problem(name, "missing")
+        yield StatementProblem(name, "missing")
     if not is_there and "when" in rule and _is_met(values, rule["when"]):
         facts = {"field": rule["when"]["field"], "value": rule["when"]["holds"]}
-        yield Problem(name, "missing_when", facts)
+        yield StatementProblem(name, "missing_when", facts)
     for word, required in (("when", True), ("only", True), ("never", False)):
         if is_there and word in rule and _is_met(values, rule[word]) is not required:
-            yield Problem(name, "contradicts", {"field": rule[word]["field"]})
+            yield StatementProblem(name, "contradicts", {"field": rule[word]["field"]})
     other = rule.get("not_before", "")
     mine, its = as_day(values.get(name)), as_day(values.get(other))
     if mine is not None and its is not None and mine < its:
-        yield Problem(name, "before", {"field": other})
+        yield StatementProblem(name, "before", {"field": other})
 
 
 def _is_met(values: Mapping[str, object], condition: Mapping[str, str]) -> bool:

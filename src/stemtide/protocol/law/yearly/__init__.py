@@ -32,7 +32,7 @@ class YearlyKind(StrEnum):
     WORDS = "words"
 
 
-class PieceAsked(BaseModel):
+class PieceDefinition(BaseModel):
     """A part of a count's breakdown. is_asked: the article requires it."""
 
     model_config = _FROZEN
@@ -42,7 +42,7 @@ class PieceAsked(BaseModel):
     is_asked: bool = True
 
 
-class FigureAsked(BaseModel):
+class FigureDefinition(BaseModel):
     """A figure of a report.
 
     is_known: the hub counts it. is_asked: the article requires it; others are additional.
@@ -57,10 +57,10 @@ class FigureAsked(BaseModel):
     note: str = ""
     is_known: bool = False
     is_asked: bool = True
-    pieces: tuple[PieceAsked, ...] = ()
+    pieces: tuple[PieceDefinition, ...] = ()
 
     @model_validator(mode="after")
-    def _is_sound(self) -> "FigureAsked":
+    def _is_sound(self) -> "FigureDefinition":
         """Require that text is not counted, and that only counted figures have a breakdown."""
         if self.is_known and self.kind is YearlyKind.WORDS:
             raise ValueError(f"{self.name}: the hub writes no words, so they cannot be is_known")
@@ -69,7 +69,7 @@ class FigureAsked(BaseModel):
         return self
 
 
-class PartAsked(BaseModel):
+class PartDefinition(BaseModel):
     """A point of the article, with its figures."""
 
     model_config = _FROZEN
@@ -78,10 +78,10 @@ class PartAsked(BaseModel):
     article: str
     title: str
     note: str = ""
-    figures: tuple[FigureAsked, ...]
+    figures: tuple[FigureDefinition, ...]
 
 
-class ReportAsked(BaseModel):
+class ReportDefinition(BaseModel):
     """A report's definition. before: publication deadline in the next year (month and day), or "".
 
     remark: guidance for lawyers. caution: points to check before publishing.
@@ -97,9 +97,9 @@ class ReportAsked(BaseModel):
     before: str = Field("", pattern=r"^(\d\d-\d\d)?$")
     caution: str
     nothing: str
-    parts: tuple[PartAsked, ...]
+    parts: tuple[PartDefinition, ...]
 
-    def figures(self) -> Iterator[FigureAsked]:
+    def figures(self) -> Iterator[FigureDefinition]:
         """Yield every figure, in order."""
         for part in self.parts:
             yield from part.figures
@@ -110,10 +110,10 @@ class ReportAsked(BaseModel):
 
 
 @cache
-def report_asked(form: YearlyForm) -> ReportAsked:
+def report_definition(form: YearlyForm) -> ReportDefinition:
     """Return the definition of a report, from its file."""
     raw = files(__package__).joinpath(f"{form}.toml").read_text("utf-8")
-    return ReportAsked.model_validate(tomllib.loads(raw))
+    return ReportDefinition.model_validate(tomllib.loads(raw))
 
 
 class YearlyPiece(BaseModel):

@@ -18,7 +18,7 @@ from django.urls import path
 from django.views.decorators.csrf import csrf_exempt
 
 from stemtide.hub.api import problems
-from stemtide.hub.api.auth import check_scope, known, now
+from stemtide.hub.api.auth import authenticate_key, check_scope, now
 from stemtide.hub.api.compat.taxii import routes as taxii
 from stemtide.hub.api.error_formats import MISP
 from stemtide.hub.api.problems import ProblemError
@@ -63,7 +63,7 @@ def called(request: HttpRequest, scope: Scope) -> Caller:
     if not sent:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_KEY)
     is_bare = " " not in sent
-    caller = known(sent, request) if is_bare else taxii.called(request)
+    caller = authenticate_key(sent, request) if is_bare else taxii.called(request)
     check_scope(caller, scope)
     return caller
 

@@ -138,7 +138,7 @@ def view(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def search_events(request: HttpRequest) -> HttpResponse:
     """Return matching events with all attributes; too many are refused, not truncated."""
     search = _search(request)
-    most = None if search.asked.metadata else MAX_WHOLE + 1
+    most = None if search.filters.metadata else MAX_WHOLE + 1
     heads = list(islice(search.page(head for head in search.heads() if search.holds(head)), most))
     if most is not None and len(heads) == most:
         raise InvalidError(
@@ -239,7 +239,7 @@ def _read(kind: type[_Message], request: HttpRequest) -> _Message:
 class _Search:
     """A search. named: signals with the requested values; None for all."""
 
-    asked: _SearchIn
+    filters: _SearchIn
     caller: Caller
     at: datetime
     named: frozenset[UUID] | None
@@ -250,8 +250,8 @@ class _Search:
 
     def page(self, matches: Iterator[Any]) -> Iterator[Any]:
         """Yield the requested page of matches."""
-        size = self.asked.limit
-        return islice(matches, (self.asked.page - 1) * size, self.asked.page * size)
+        size = self.filters.limit
+        return islice(matches, (self.filters.page - 1) * size, self.filters.page * size)
 
     def holds(self, head: EventHead) -> bool:
         """Whether an event has a matching attribute."""
@@ -259,14 +259,14 @@ class _Search:
 
     def event(self, head: EventHead) -> misp.Json:
         """Return an event for the results of a search."""
-        is_bare = self.asked.metadata
+        is_bare = self.filters.metadata
         every = [] if is_bare else reads_misp.rows_of(head, viewer=self.caller.party)
-        rows = [row for row in every if self.asked.deleted or row["state"] == SignalState.LIVE]
+        rows = [row for row in every if self.filters.deleted or row["state"] == SignalState.LIVE]
         return misp.event(head, rows, now=self.at)
 
     def attributes(self, head: EventHead) -> Iterator[misp.Json]:
         """Yield the matching attributes of an event."""
-        filters, only = self.asked, self._requested_signals(head)
+        filters, only = self.filters, self._requested_signals(head)
         kinds = filters.type_attribute or filters.type
         for row in reads_misp.rows_of(head, viewer=self.caller.party, only=only):
             attribute = misp.attribute(row, head=head, now=self.at)
@@ -277,9 +277,9 @@ class _Search:
 
     def _requested_signals(self, head: EventHead) -> frozenset[UUID] | None:
         """Return the requested signals of an event; None for all."""
-        if self.asked.uuid is None or head.uuid in self.asked.uuid:
+        if self.filters.uuid is None or head.uuid in self.filters.uuid:
             return self.named
-        behind = (misp.signal_uids(uuid, crisis=head.crisis) for uuid in self.asked.uuid)
+        behind = (misp.signal_uids(uuid, crisis=head.crisis) for uuid in self.filters.uuid)
         only = frozenset(uid for uids in behind for uid in uids)
         return only if self.named is None else only & self.named
 

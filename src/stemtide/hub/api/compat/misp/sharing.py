@@ -27,7 +27,7 @@ from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.hub.rooms.stix.reads import stix
 from stemtide.interop.misp import events as misp, posted as misp_posted
 from stemtide.interop.misp.events import EventHead
-from stemtide.interop.misp.posted import PostedEventError, Sent
+from stemtide.interop.misp.posted import PostedEventError, PostedSignals
 from stemtide.protocol.enums import Scope, WithdrawReason
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.problems import FieldProblem, ProblemType
@@ -98,7 +98,7 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
     body = _body(request)
     crisis = _head(uuid, caller=caller).crisis
     try:
-        sent = misp_posted.read_thing(body, crisis=crisis)
+        sent = misp_posted.read_object(body, crisis=crisis)
     except PostedEventError as error:
         raise _problem_of(error) from error
     with held(request, caller) as turn:
@@ -132,7 +132,9 @@ def _body(request: HttpRequest) -> object:
     return read_json(request.body)
 
 
-def _share_attributes(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -> list[UUID]:
+def _share_attributes(
+    sent: PostedSignals, *, caller: Caller, turn: writes.Turn | None
+) -> list[UUID]:
     """Share the signals. raises: InvalidError if there are none, ProblemError."""
     if not sent.signals:
         why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
@@ -142,7 +144,11 @@ def _share_attributes(sent: Sent, *, caller: Caller, turn: writes.Turn | None) -
 
 
 def _share(
-    sent: Sent, ready: rules_ready.Ready, *, caller: Caller, turn: writes.Turn | None = None
+    sent: PostedSignals,
+    ready: rules_ready.Ready,
+    *,
+    caller: Caller,
+    turn: writes.Turn | None = None,
 ) -> list[UUID]:
     """Share all signals or none; return their ids. raises: ProblemError."""
     if not sent.signals:
@@ -178,7 +184,7 @@ def _withdraw_all(uids: list[UUID], *, caller: Caller) -> None:
         writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
 
 
-def _existing_signals(sent: Sent, *, caller: Caller) -> dict[UUID, UUID]:
+def _existing_signals(sent: PostedSignals, *, caller: Caller) -> dict[UUID, UUID]:
     """Return existing signals by the ids of an event's attributes."""
     rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
     named = {

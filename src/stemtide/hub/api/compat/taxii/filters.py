@@ -13,7 +13,7 @@ from django.http import QueryDict
 from stemtide.hub.api.compat.taxii.responses import read_token
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.rooms.parties.reads.parties import Viewer
-from stemtide.hub.rooms.stix.reads.pages import MAX_PAGE, Wanted, rank_after
+from stemtide.hub.rooms.stix.reads.pages import MAX_PAGE, PageFilters, rank_after
 from stemtide.protocol.problems import ProblemType
 
 MAX_NAMED = 500
@@ -28,17 +28,17 @@ _KNOWN = {
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CollectionQuery:
     """The query of a request. after: the rank that was read up to; None: from the beginning."""
 
-    wanted: Wanted
+    filters: PageFilters
     limit: int
     after: int | None
 
 
-def read_question(
+def read_collection_query(
     query: QueryDict, *, viewer: Viewer, only: str | None = None, all_versions: bool = False
-) -> Question:
+) -> CollectionQuery:
     """Parse the query of a request. only: a single object, named in the URL.
 
     raises: ProblemError naming the parameter.
@@ -51,14 +51,14 @@ def read_question(
     if all_versions:
         versions, at = frozenset({"all"}), frozenset()
     spec_versions = _names(query, "match[spec_version]")
-    filters = Wanted(
+    filters = PageFilters(
         ids=ids,
         types=None if only else _names(query, "match[type]"),
         versions=versions,
         at=at,
         is_none=spec_versions is not None and "2.1" not in spec_versions,
     )
-    return Question(filters, _limit(_text(query, "limit")), _after(query, viewer=viewer))
+    return CollectionQuery(filters, _limit(_text(query, "limit")), _after(query, viewer=viewer))
 
 
 def versions_named(query: QueryDict) -> frozenset[datetime] | None:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 
 from stemtide.hub.api.error_formats import TAXII
 from stemtide.hub.api.problems import ProblemError
-from stemtide.hub.rooms.stix.reads.pages import Page, Told
+from stemtide.hub.rooms.stix.reads.pages import Page, PageEntry
 from stemtide.interop.stix.objects import stix_time
 from stemtide.protocol.problems import ProblemType
 
@@ -100,7 +100,7 @@ def _more(page: Page) -> list[str]:
     return ['"more":true', f'"next":"{next_token(page.next_rank)}"']
 
 
-def _paged(body: str, objects: Sequence[Told]) -> HttpResponse:
+def _paged(body: str, objects: Sequence[PageEntry]) -> HttpResponse:
     """Return a page as a response, with the times of its first and last entry."""
     response = HttpResponse(body, content_type=MEDIA_TYPE)
     if objects:

@@ -16,10 +16,10 @@ from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 
 from stemtide.hub.api import problems
-from stemtide.hub.api.auth import known, now
+from stemtide.hub.api.auth import authenticate_key, now
 from stemtide.hub.api.bodies import read_json
 from stemtide.hub.api.bulks import held
-from stemtide.hub.api.compat.taxii.filters import read_question, versions_named
+from stemtide.hub.api.compat.taxii.filters import read_collection_query, versions_named
 from stemtide.hub.api.compat.taxii.responses import (
     MEDIA_TYPE,
     answer,
@@ -87,14 +87,14 @@ def called(request: HttpRequest) -> Caller:
     """
     scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
     if scheme.lower() in {"bearer", "token"} and rest:
-        return known(rest.strip(), request)
+        return authenticate_key(rest.strip(), request)
     if scheme.lower() != "basic" or not rest:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_ACCOUNT)
     try:
         user, _, key = base64.b64decode(rest.strip(), validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_ACCOUNT) from error
-    caller = known(key, request)
+    caller = authenticate_key(key, request)
     if user not in {caller.party.name, caller.key}:
         raise UnknownKeyError(
             "this name and this key do not belong together: the name is the party's, as in"
@@ -200,15 +200,17 @@ def _page(
     caller = called(request)
     source = _collection(name, caller=caller)
     rules.check_read(source)
-    question = read_question(request.GET, viewer=caller.party, only=only, all_versions=all_versions)
+    question = read_collection_query(
+        request.GET, viewer=caller.party, only=only, all_versions=all_versions
+    )
     result_page = reads_pages.page(
         source,
         viewer=caller.party,
-        filters=question.wanted,
+        filters=question.filters,
         limit=question.limit,
         after=question.after,
     )
-    if only and not result_page.objects and question.after is None and not question.wanted.is_none:
+    if only and not result_page.objects and question.after is None and not question.filters.is_none:
         raise ProblemError(
             ProblemType.NOT_FOUND, "this collection has no such object that your party may see"
         )

@@ -16,11 +16,11 @@ from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.crises import (
     CrisisLife,
     CrisisOut,
-    DecliningIn,
     InviteIn,
     LinkIn,
     NeighbourIn,
-    NeighbourNewsIn,
+    NeighbourUpdateIn,
+    OptionalReasonIn,
     ParticipantOut,
     PartyIn,
     ReasonIn,
@@ -82,7 +82,7 @@ def join(request: HttpRequest, uid: UUID) -> HttpResponse:
     response=CrisisOut,
     operation_id="decline_crisis",
 )
-def decline(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
+def decline(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpResponse:
     """Decline an invitation, for your party. The reason is optional."""
     return answer(writes_joining.decline(uid, body=body, by=caller_of(request).actor, now=now()))
 
@@ -93,7 +93,7 @@ def decline(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
     response=CrisisOut,
     operation_id="leave_crisis",
 )
-def leave(request: HttpRequest, uid: UUID, body: DecliningIn) -> HttpResponse:
+def leave(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpResponse:
     """Leave a crisis, for your party. The reason is optional."""
     return answer(writes_joining.leave(uid, body=body, by=caller_of(request).actor, now=now()))
 
@@ -137,7 +137,9 @@ def mirror(request: HttpRequest, uid: UUID, body: NeighbourIn) -> HttpResponse:
     response=CrisisLife,
     operation_id="update_neighbour",
 )
-def update(request: HttpRequest, uid: UUID, neighbour: UUID, body: NeighbourNewsIn) -> HttpResponse:
+def update(
+    request: HttpRequest, uid: UUID, neighbour: UUID, body: NeighbourUpdateIn
+) -> HttpResponse:
     """Update the status of another mechanism's activation."""
     by = caller_of(request).actor
     return answer(writes_events.update_neighbour(uid, neighbour, body=body, by=by, now=now()))

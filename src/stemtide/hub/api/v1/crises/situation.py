@@ -15,17 +15,17 @@ from stemtide.hub.rooms.situation.reads import situation as reads
 from stemtide.hub.rooms.situation.writes import situation as writes
 from stemtide.protocol.enums import MessageKind, Scope
 from stemtide.protocol.messages.situation import (
-    LineIn,
-    LineOut,
     LogPage,
     MessageIn,
     MessageOut,
+    PublicStatementIn,
+    PublicStatementOut,
     VoteIn,
 )
 
 router = Router(tags=["situation"])
 
-_Lines = RootModel[list[LineOut]]
+_Lines = RootModel[list[PublicStatementOut]]
 
 
 @router.get(
@@ -94,7 +94,7 @@ def unpin(request: HttpRequest, uid: UUID) -> HttpResponse:
 @router.get(
     "/crises/{uid}/lines",
     **needs(Scope.FEED_READ),
-    response=list[LineOut],
+    response=list[PublicStatementOut],
     operation_id="list_lines",
 )
 def read_lines(request: HttpRequest, uid: UUID) -> HttpResponse:
@@ -105,10 +105,10 @@ def read_lines(request: HttpRequest, uid: UUID) -> HttpResponse:
 @router.post(
     "/crises/{uid}/lines",
     **needs(Scope.CRISES_WRITE),
-    response={201: LineOut},
+    response={201: PublicStatementOut},
     operation_id="propose_line",
 )
-def propose(request: HttpRequest, uid: UUID, body: LineIn) -> HttpResponse:
+def propose(request: HttpRequest, uid: UUID, body: PublicStatementIn) -> HttpResponse:
     """Propose a public statement, in one or more languages."""
     line = writes.propose_line(uid, body=body, by=caller_of(request).actor, now=now())
     return answer(line, status=201)
@@ -117,7 +117,7 @@ def propose(request: HttpRequest, uid: UUID, body: LineIn) -> HttpResponse:
 @router.put(
     "/lines/{uid}/vote",
     **needs(Scope.CRISES_WRITE),
-    response=LineOut,
+    response=PublicStatementOut,
     operation_id="vote_on_line",
 )
 def vote(request: HttpRequest, uid: UUID, body: VoteIn) -> HttpResponse:
@@ -128,7 +128,7 @@ def vote(request: HttpRequest, uid: UUID, body: VoteIn) -> HttpResponse:
 @router.post(
     "/lines/{uid}/withdraw",
     **needs(Scope.CRISES_WRITE),
-    response=LineOut,
+    response=PublicStatementOut,
     operation_id="withdraw_line",
 )
 def withdraw(request: HttpRequest, uid: UUID) -> HttpResponse:

@@ -21,10 +21,10 @@ from stemtide.protocol.messages.orders import (
     AccessIn,
     OrderAnswerIn,
     OrderOut,
+    OrderReasonIn,
     PreserveIn,
     ScrutinyIn,
     SecrecyIn,
-    WordsIn,
 )
 
 router = Router(tags=["orders"])
@@ -71,7 +71,7 @@ def suspend(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpRespons
     response=OrderOut,
     operation_id="resume_order",
 )
-def resume(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+def resume(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """End the ground of Annex III, as the addressee. The deadline of one hour starts anew."""
     actor = caller_of(request).actor
     side = Side.ADDRESSEE
@@ -84,7 +84,7 @@ def resume(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     response=OrderOut,
     operation_id="clarify_order",
 )
-def clarify(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+def clarify(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Provide the clarification requested by Annex III, as the issuer. The deadline starts anew."""
     actor = caller_of(request).actor
     side = Side.ISSUER
@@ -108,7 +108,7 @@ def reinstate(request: HttpRequest, uid: UUID) -> HttpResponse:
     response=OrderOut,
     operation_id="withdraw_order",
 )
-def withdraw(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+def withdraw(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Withdraw an order. The signals linked to it are withdrawn as well."""
     actor = caller_of(request).actor
     return answer(writes_endings.withdraw(uid, body=body, by=actor, now=now()))
@@ -158,7 +158,7 @@ def open_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResp
     response=OrderOut,
     operation_id="announce_infringement",
 )
-def announce(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+def announce(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Inform the issuer that you intend to find an infringement, with reasons."""
     return _decide(request, uid, step="announce", body=body)
 
@@ -169,7 +169,7 @@ def announce(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     response=OrderOut,
     operation_id="uphold_order",
 )
-def uphold(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+def uphold(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Decide that there is no infringement: the order remains in effect."""
     return _decide(request, uid, step="uphold", body=body)
 
@@ -180,12 +180,12 @@ def uphold(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
     response=OrderOut,
     operation_id="find_infringement",
 )
-def infringe(request: HttpRequest, uid: UUID, body: WordsIn) -> HttpResponse:
+def infringe(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Decide that there is an infringement: the order loses its effect, content is reinstated."""
     return _decide(request, uid, step="infringe", body=body)
 
 
-def _decide(request: HttpRequest, uid: UUID, *, step: str, body: WordsIn) -> HttpResponse:
+def _decide(request: HttpRequest, uid: UUID, *, step: str, body: OrderReasonIn) -> HttpResponse:
     """Take a step of scrutiny."""
     actor = caller_of(request).actor
     return answer(writes_endings.decide_scrutiny(uid, step=step, body=body, by=actor, now=now()))

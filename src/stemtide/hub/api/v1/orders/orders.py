@@ -36,7 +36,7 @@ from stemtide.protocol.messages.orders import (
     OrderHead,
     OrderIn,
     OrderOut,
-    StandingOut,
+    OrdersInEffectOut,
 )
 
 router = Router(tags=["orders"])
@@ -74,7 +74,7 @@ def read_information(request: HttpRequest) -> HttpResponse:
 @router.get(
     "/order-standing",
     **needs(Scope.REQUESTS_READ),
-    response=StandingOut,
+    response=OrdersInEffectOut,
     operation_id="read_order_standing",
 )
 def standing(

@@ -11,7 +11,7 @@ from stemtide.hub.api.auth import caller_of
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.enums import Scope
-from stemtide.protocol.messages.search import MAX_QUERY, MIN_TEXT, FoundKind, SearchOut
+from stemtide.protocol.messages.search import MAX_QUERY, MIN_TEXT, ResultKind, SearchOut
 
 router = Router(tags=["search"])
 
@@ -21,7 +21,7 @@ def search(
     request: HttpRequest,
     *,
     q: Annotated[str, Query(min_length=MIN_TEXT, max_length=MAX_QUERY)],
-    kind: FoundKind | None = None,
+    kind: ResultKind | None = None,
     page: Annotated[int, Query(ge=1, le=1000)] = 1,
 ) -> HttpResponse:
     """Search everything that your party may see for an id, a hash, a URL, a label or words.

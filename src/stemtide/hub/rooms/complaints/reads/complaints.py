@@ -31,7 +31,7 @@ from stemtide.protocol.messages.complaints import (
     ComplaintLinkIn,
     ComplaintLinkOut,
     ComplaintOut,
-    StandingOut,
+    ComplaintStatusOut,
 )
 
 COMPLAINANT = "complainant"
@@ -109,7 +109,7 @@ def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
     )
 
 
-def standing(code: str, *, by: str) -> StandingOut:
+def standing(code: str, *, by: str) -> ComplaintStatusOut:
     """Where the complaint stands that a code goes with.
 
     raises: NotFoundError for a code that goes with none.
@@ -131,7 +131,7 @@ def coded(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has th
     return row
 
 
-def linked(token: str, *, by: str, now: datetime) -> StandingOut:
+def linked(token: str, *, by: str, now: datetime) -> ComplaintStatusOut:
     """What a link is about, and where its complaint stands, if somebody complained.
 
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
@@ -141,7 +141,7 @@ def linked(token: str, *, by: str, now: datetime) -> StandingOut:
     if row is not None:
         return _tell(row)
     said = ticket.decision
-    return StandingOut(
+    return ComplaintStatusOut(
         provider=parties.party_named(ticket.party, by=by).title,
         reference=said.reference,
         measure=said.measure,
@@ -209,9 +209,9 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
     )
 
 
-def _tell(row: Complaint) -> StandingOut:
+def _tell(row: Complaint) -> ComplaintStatusOut:
     """Where a complaint stands, for whoever complained: nothing of the signal or of its sharer."""
-    return StandingOut(
+    return ComplaintStatusOut(
         provider=row.party.title,
         reference=row.reference,
         measure=Restriction(row.measure),

@@ -35,8 +35,8 @@ from stemtide.protocol.messages.complaints import (
     ComplaintLinkIn,
     ComplaintOut,
     ComplaintOutcomeIn,
+    ComplaintStatusOut,
     ComplaintTakeIn,
-    StandingOut,
 )
 from stemtide.protocol.messages.referrals import ReinstateIn
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
@@ -61,7 +61,9 @@ def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> ComplaintFiledOu
 
 
 @transaction.atomic
-def file_by_link(token: str, *, text: str, language: str, now: datetime) -> tuple[str, StandingOut]:
+def file_by_link(
+    token: str, *, text: str, language: str, now: datetime
+) -> tuple[str, ComplaintStatusOut]:
     """Complain with a link; returns the code to ask with, and where the complaint stands.
 
     raises: NotFoundError for a link that opens nothing; ConflictError for one that was used.
@@ -124,7 +126,7 @@ def _filed(row: Complaint) -> dict[str, object]:
 
 
 @transaction.atomic
-def withdraw(code: str, *, now: datetime) -> StandingOut:
+def withdraw(code: str, *, now: datetime) -> ComplaintStatusOut:
     """Take a complaint back, as whoever made it and has its code.
 
     raises: NotFoundError; ConflictError for one that was decided.

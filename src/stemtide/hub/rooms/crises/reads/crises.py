@@ -18,7 +18,7 @@ from stemtide.hub.rooms.parties.request_cache import once
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, ReviewDecision, Role
 from stemtide.protocol.law.frameworks import framework
-from stemtide.protocol.messages.crises import ByOut, CheckOut, CrisisOut, ReviewOut
+from stemtide.protocol.messages.crises import ActorOut, CheckOut, CrisisOut, ReviewOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisOut:
     return _describe(row, viewer=viewer, around=_all_around(viewer, only=row))
 
 
-def by_out(party: Party, *, ref: str, role: str, viewer: Party) -> ByOut:
+def by_out(party: Party, *, ref: str, role: str, viewer: Party) -> ActorOut:
     """Who did something, as a viewer may know it: which person is told to their own party only."""
-    return ByOut(
+    return ActorOut(
         party=party.name,
         role=Role(role) if role else None,
         ref=(ref or None) if party == viewer else None,

@@ -15,10 +15,10 @@ from stemtide.hub.rooms.parties.request_cache import once
 from stemtide.protocol.enums import NeighbourStatus
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.law.neighbours import mechanisms
-from stemtide.protocol.messages.crises import AlikeOut, NeighbourOut
+from stemtide.protocol.messages.crises import NeighbourOut, RelatedCrisisOut
 
 
-def alike(row: Crisis, *, viewer: Party) -> list[AlikeOut]:
+def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     """Other crises that speak of the same event, or may; only those that the viewer may see."""
     here = event_of(row, viewer=viewer)
     span = (here.happened_at - rules_events.NEAR, here.happened_at + rules_events.NEAR)
@@ -104,9 +104,9 @@ def _read_reasons(row: Crisis) -> dict[int, str]:
     return found
 
 
-def _alike(row: Crisis, *, is_linked: bool, why: str) -> AlikeOut:
+def _alike(row: Crisis, *, is_linked: bool, why: str) -> RelatedCrisisOut:
     """Another crisis, and what it has in common with the one at hand."""
-    return AlikeOut(
+    return RelatedCrisisOut(
         id=row.uid,
         name=row.name,
         stage_title=framework(row.framework).stages[row.stage].title,

@@ -19,7 +19,7 @@ from stemtide.protocol.messages.crises import (
     CrisisLife,
     LinkIn,
     NeighbourIn,
-    NeighbourNewsIn,
+    NeighbourUpdateIn,
     ReasonIn,
 )
 
@@ -107,7 +107,7 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
 
 @transaction.atomic
 def update_neighbour(
-    uid: UUID, neighbour: UUID, *, body: NeighbourNewsIn, by: Actor, now: datetime
+    uid: UUID, neighbour: UUID, *, body: NeighbourUpdateIn, by: Actor, now: datetime
 ) -> CrisisLife:
     """Note what became of another mechanism's activation.
 

@@ -15,7 +15,13 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import JoinState
-from stemtide.protocol.messages.crises import CrisisLife, CrisisOut, DecliningIn, InviteIn, PartyIn
+from stemtide.protocol.messages.crises import (
+    CrisisLife,
+    CrisisOut,
+    InviteIn,
+    OptionalReasonIn,
+    PartyIn,
+)
 
 _ANSWERS = {
     "participant.joined": rules_joining.JOINING["join"][1],
@@ -95,7 +101,7 @@ def join(uid: UUID, *, by: Actor, now: datetime) -> CrisisOut:
 
 
 @transaction.atomic
-def decline(uid: UUID, *, body: DecliningIn, by: Actor, now: datetime) -> CrisisOut:
+def decline(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> CrisisOut:
     """Decline an invitation, for one's own party.
 
     raises: NotFoundError, NotAllowedError, ConflictError without an open invitation.
@@ -108,7 +114,7 @@ def decline(uid: UUID, *, body: DecliningIn, by: Actor, now: datetime) -> Crisis
 
 
 @transaction.atomic
-def leave(uid: UUID, *, body: DecliningIn, by: Actor, now: datetime) -> CrisisOut:
+def leave(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> CrisisOut:
     """Take part no longer, for one's own party.
 
     raises: NotFoundError, NotAllowedError, ConflictError for who has not joined.

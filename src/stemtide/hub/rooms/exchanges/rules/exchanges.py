@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, RefusalError
 from stemtide.hub.platform.permissions import allows
-from stemtide.interop.exchanges import ExchangeState, Fate, Terms, Told
+from stemtide.interop.exchanges import ExchangeState, RecordOutcome, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind, PartyKind
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.messages.signals import MAX_VIA, SignalIn
@@ -57,7 +57,7 @@ _FUTURE = timedelta(days=1)
 class NotTakenError(Exception):
     """A record is not accepted. fate: left out by the terms, or refused as invalid."""
 
-    def __init__(self, fate: Fate, words: str) -> None:
+    def __init__(self, fate: RecordOutcome, words: str) -> None:
         super().__init__(words)
         self.fate = fate
 
@@ -154,7 +154,7 @@ def check_address(kind: ExchangeKind, address: str) -> str:
     return address.rstrip("/").removesuffix("/manifest.json")
 
 
-def fit(source_record: Told, *, terms: Terms, now: datetime) -> SignalIn:
+def fit(source_record: SourceRecord, *, terms: Terms, now: datetime) -> SignalIn:
     """Return the signal that a record becomes under an exchange's terms.
 
     raises: NotTakenError.
@@ -180,7 +180,7 @@ def fit(source_record: Told, *, terms: Terms, now: datetime) -> SignalIn:
         first = error.errors(include_url=False)[0]
         path = ".".join(map(str, first["loc"]))
         words = f"{path}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-        raise NotTakenError(Fate.REFUSED, words[:300]) from error
+        raise NotTakenError(RecordOutcome.REFUSED, words[:300]) from error
 
 
 def _way(via: tuple[str, ...]) -> tuple[str, ...]:
@@ -190,18 +190,24 @@ def _way(via: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _check_wanted(
-    source_record: Told, *, facts: Mapping[str, Any], terms: Terms, now: datetime
+    source_record: SourceRecord, *, facts: Mapping[str, Any], terms: Terms, now: datetime
 ) -> None:
     """Refuse a record that the terms exclude. raises: NotTakenError."""
     if terms.kinds and facts.get("kind") not in terms.kinds:
-        raise NotTakenError(Fate.LEFT_OUT, f"kind {facts.get('kind')}: the terms do not name it")
+        raise NotTakenError(
+            RecordOutcome.LEFT_OUT, f"kind {facts.get('kind')}: the terms do not name it"
+        )
     if source_record.is_exercise and not terms.exercise:
-        raise NotTakenError(Fate.LEFT_OUT, "it is an exercise there, and this exchange is not")
+        raise NotTakenError(
+            RecordOutcome.LEFT_OUT, "it is an exercise there, and this exchange is not"
+        )
     if facts.get("audience"):
-        raise NotTakenError(Fate.LEFT_OUT, "it is for named parties there, of which we are one")
+        raise NotTakenError(
+            RecordOutcome.LEFT_OUT, "it is for named parties there, of which we are one"
+        )
     expires_at = facts.get("expires_at")
     if expires_at is not None and expires_at <= now:
-        raise NotTakenError(Fate.LEFT_OUT, "it ran out already")
+        raise NotTakenError(RecordOutcome.LEFT_OUT, "it ran out already")
 
 
 def _mark(reported: Tlp | None, *, terms: Terms) -> Tlp:
@@ -209,7 +215,9 @@ def _mark(reported: Tlp | None, *, terms: Terms) -> Tlp:
     order = list(Tlp)
     tlp: Tlp = _strictest(order, reported or terms.tlp, terms.tlp_loosest)
     if order.index(tlp) < order.index(terms.tlp_strictest):
-        raise NotTakenError(Fate.LEFT_OUT, f"TLP:{tlp.upper()} is stricter than the terms take")
+        raise NotTakenError(
+            RecordOutcome.LEFT_OUT, f"TLP:{tlp.upper()} is stricter than the terms take"
+        )
     return tlp
 
 
@@ -243,7 +251,9 @@ def is_overruled(said_at: datetime | None, *, withdrawn_at: datetime) -> bool:
     return said_at is None or said_at <= withdrawn_at
 
 
-def is_ours(source_record: Told, *, hub: UUID, signals: set[UUID], makers: set[str]) -> bool:
+def is_ours(
+    source_record: SourceRecord, *, hub: UUID, signals: set[UUID], makers: set[str]
+) -> bool:
     """Whether a record is one of ours that came back. signals: those of its ids known here."""
     is_named = any(signal in signals for signal in source_record.signals) or not makers.isdisjoint(
         source_record.makers

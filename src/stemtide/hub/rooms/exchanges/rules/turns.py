@@ -9,7 +9,7 @@ of one record stay together.
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from stemtide.interop.exchanges import Fault, Pull, Told
+from stemtide.interop.exchanges import Pull, RecordError, SourceRecord
 
 ENDS_AT_ONCE = 200
 """Signals that end in one transaction, which holds the write lock for about two seconds."""
@@ -17,7 +17,7 @@ ENDS_AT_ONCE = 200
 _ACT = 10
 """The cost of a separate act, counted in new signals that are shared together."""
 
-_Piece = tuple[int, list[Told], list[Fault]]
+_Piece = tuple[int, list[SourceRecord], list[RecordError]]
 
 Standing = Mapping[str, Mapping[str, str]]
 """Known parts of records: their versions, by record and by part."""
@@ -49,10 +49,10 @@ def in_turns(pull: Pull, *, standing: Standing) -> list[Pull]:
 
 
 def _pieces(
-    source_records: Iterable[Told], faults: Iterable[Fault], *, standing: Standing
+    source_records: Iterable[SourceRecord], faults: Iterable[RecordError], *, standing: Standing
 ) -> Iterator[_Piece]:
     """Yield groups of records that must stay together, ended ones first, each with its weight."""
-    whole: dict[str, list[Told]] = {}
+    whole: dict[str, list[SourceRecord]] = {}
     for source_record in source_records:
         if source_record.facts is None:
             yield _ACT * max(1, len(standing.get(source_record.key, ()))), [source_record], []
@@ -70,7 +70,7 @@ def _pieces(
         )
 
 
-def _weight(source_record: Told, *, known_versions: Mapping[str, str]) -> int:
+def _weight(source_record: SourceRecord, *, known_versions: Mapping[str, str]) -> int:
     """Return the cost of a part: a known part in another version may have to be replaced."""
     is_changed = (
         known_versions.get(source_record.key, source_record.version[:80])

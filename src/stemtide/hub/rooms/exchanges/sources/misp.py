@@ -22,7 +22,7 @@ from stemtide.hub.rooms.exchanges.sources.source import (
     SourceError,
     read_json,
 )
-from stemtide.interop.exchanges import Fault, Pull
+from stemtide.interop.exchanges import Pull, RecordError
 from stemtide.interop.misp.pulled import EventError, read_event
 
 MAX_EVENTS = 20_000
@@ -102,12 +102,12 @@ def _event(checkpoint: dict[str, Any], *, asking: Asking) -> Pull:
         response = asking.ask(_question(f"{uuid}.json", asking=asking))
         source_records, faults, others = read_event(read_json(response))
     except (EventError, LargeError) as error:
-        fault = Fault(_key(uuid), str(error))
+        fault = RecordError(_key(uuid), str(error))
         return Pull([], [fault], onward, more=more, events=events)
     except RefusedError as error:
         if error.status != _GONE:
             raise
-        fault = Fault(_key(uuid), "it is in the manifest, and not there (404)")
+        fault = RecordError(_key(uuid), "it is in the manifest, and not there (404)")
         return Pull([], [fault], onward, more=more, events=events)
     return Pull(source_records, faults, onward, more=more, events=events, others=others)
 

@@ -21,13 +21,13 @@ from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_line
 from stemtide.hub.rooms.exchanges.writes.records import Taking
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
-from stemtide.interop.exchanges import Fate, Pull
+from stemtide.interop.exchanges import Pull, RecordOutcome
 
 MAX_NAMED = 5
 """Records of a page that the log names individually; the others are only counted."""
 
-_CHANGES = (Fate.SHARED, Fate.CHANGED, Fate.ENDED)
-_WRITTEN = (*_CHANGES, Fate.CONFIRMED)
+_CHANGES = (RecordOutcome.SHARED, RecordOutcome.CHANGED, RecordOutcome.ENDED)
+_WRITTEN = (*_CHANGES, RecordOutcome.CONFIRMED)
 """Fates after which a record is known when it comes again."""
 
 

@@ -19,7 +19,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection as reads_collection
 from stemtide.hub.rooms.signals.rules.signals import Draft, read_rows
 from stemtide.hub.rooms.signals.writes import signals
-from stemtide.interop.exchanges import Fate, Pull, Terms, Told
+from stemtide.interop.exchanges import Pull, RecordOutcome, SourceRecord, Terms
 from stemtide.protocol.enums import SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
@@ -28,7 +28,7 @@ from stemtide.protocol.messages.signals import RowError, SignalIn
 class Candidate:
     """A record that fits the terms, as a draft signal, with the record known here if any."""
 
-    source_record: Told
+    source_record: SourceRecord
     draft: Draft
     record: Record | None
 
@@ -88,10 +88,10 @@ class Taking(Standing):
         )
         self._look_up(source_records, pull.faults)
         for fault in pull.faults:  # 1
-            self._drop(fault.key, fate=Fate.REFUSED, words=fault.words)
+            self._drop(fault.key, fate=RecordOutcome.REFUSED, words=fault.words)
         for source_record in source_records:
             if source_record.facts is None:
-                self._end(source_record.key, reason=source_record.reason, fate=Fate.ENDED)
+                self._end(source_record.key, reason=source_record.reason, fate=RecordOutcome.ENDED)
         fresh = self._fresh(
             [source_record for source_record in source_records if source_record.facts is not None]
         )  # 2
@@ -105,7 +105,7 @@ class Taking(Standing):
         if not self.is_to_come_again:
             self._note(pull.events)
 
-    def _fresh(self, source_records: Iterable[Told]) -> list[Told]:
+    def _fresh(self, source_records: Iterable[SourceRecord]) -> list[SourceRecord]:
         """Return records in a version that is not known here, without our own."""
         source_records = [
             source_record for source_record in source_records if not self._is_known(source_record)
@@ -117,7 +117,7 @@ class Taking(Standing):
         fresh = []
         for source_record in source_records:
             if rules.is_ours(source_record, hub=hub, signals=here, makers=makers):
-                self.counts[Fate.ECHO] += 1
+                self.counts[RecordOutcome.ECHO] += 1
             else:
                 fresh.append(source_record)
         if not self.row.hub and (
@@ -128,16 +128,16 @@ class Taking(Standing):
             self.row.hub = other
         return fresh
 
-    def _is_known(self, source_record: Told) -> bool:
+    def _is_known(self, source_record: SourceRecord) -> bool:
         """Whether a record is known in this version."""
         record = self._records.get(source_record.key)
         return (
             record is not None and record.version == source_record.version[:80] and not record.ended
         )
 
-    def _fitting(self, source_records: Iterable[Told]) -> list[Candidate]:
+    def _fitting(self, source_records: Iterable[SourceRecord]) -> list[Candidate]:
         """Return records that fit the terms and are valid signals."""
-        pairs: list[tuple[Told, SignalIn]] = []
+        pairs: list[tuple[SourceRecord, SignalIn]] = []
         for source_record in source_records:
             try:
                 pairs.append(
@@ -149,7 +149,7 @@ class Taking(Standing):
         drafts = list(read_rows([body for _, body in pairs], errors=errors, now=self.now))
         for wrong in errors:
             words = f"{wrong.field}: {wrong.message}"
-            self._drop(pairs[wrong.row][0].key, fate=Fate.REFUSED, words=words)
+            self._drop(pairs[wrong.row][0].key, fate=RecordOutcome.REFUSED, words=words)
         candidates = []
         for draft in drafts:
             source_record = pairs[draft.row][0]
@@ -197,7 +197,7 @@ class Taking(Standing):
         other = next((rival for rival in rivals if rival.is_live and rival.is_seen), None)
         if other is not None:
             self._link(candidate.source_record, signal=other.pk, is_own=False)
-            self.counts[Fate.CONFIRMED] += 1
+            self.counts[RecordOutcome.CONFIRMED] += 1
             return False
         # A source may share again what it withdrew itself.
         is_back = record is not None and record.ended
@@ -220,7 +220,7 @@ class Taking(Standing):
 
     def _overrule(self, candidate: Candidate) -> bool:
         """Skip a candidate whose value was withdrawn here; return False."""
-        self.counts[Fate.OVERRULED] += 1
+        self.counts[RecordOutcome.OVERRULED] += 1
         self.named.append(
             f"overruled: {candidate.source_record.key}: its value was withdrawn here: look at it"
         )
@@ -243,7 +243,9 @@ class Taking(Standing):
             if is_stricter:
                 # A stricter mark must apply at once, not when the day has room.
                 self._end(
-                    candidate.source_record.key, reason=WithdrawReason.SUPERSEDED, fate=Fate.ENDED
+                    candidate.source_record.key,
+                    reason=WithdrawReason.SUPERSEDED,
+                    fate=RecordOutcome.ENDED,
                 )
             return False
         self._leave(candidate.source_record.key)
@@ -311,13 +313,15 @@ class Taking(Standing):
         for number, placed in enumerate(out.signals):
             candidate = new[number]
             if placed is None:
-                self._drop(candidate.source_record.key, fate=Fate.REFUSED, words=why[number])
+                self._drop(
+                    candidate.source_record.key, fate=RecordOutcome.REFUSED, words=why[number]
+                )
                 continue
             self._link(candidate.source_record, signal=rows[placed.id].pk)
             is_changed = candidate.source_record.key in self._changed
-            self.counts[Fate.CHANGED if is_changed else Fate.SHARED] += 1
+            self.counts[RecordOutcome.CHANGED if is_changed else RecordOutcome.SHARED] += 1
 
-    def _judge(self, source_record: Told) -> None:
+    def _judge(self, source_record: SourceRecord) -> None:
         """Dispute signals on behalf of the party for as long as the source disputes them."""
         record = self._records.get(source_record.key)
         if record is None or record.ended or not record.is_own:
@@ -334,7 +338,9 @@ class Taking(Standing):
         facts = {"exchange": self.row, "seen_at": self.now}
         write_records(Record(key=key[:300], version=of[:80], **facts) for key, of in events.items())
 
-    def _note_beside(self, source_records: Iterable[Told], *, fresh: Iterable[Told]) -> None:
+    def _note_beside(
+        self, source_records: Iterable[SourceRecord], *, fresh: Iterable[SourceRecord]
+    ) -> None:
         """Record how many comparisons of newly accepted records could not become signals."""
         new = {source_record.key for source_record in fresh}
         unchanged_wholes = {
@@ -346,7 +352,7 @@ class Taking(Standing):
             if source_record.beside and is_taken and source_record.whole not in unchanged_wholes:
                 self.beside[source_record.whole] = source_record.beside
 
-    def _drop(self, key: str, *, fate: Fate, words: str) -> None:
+    def _drop(self, key: str, *, fate: RecordOutcome, words: str) -> None:
         """Reject a record and log the reason; a signal of its earlier version ends."""
         self.counts[fate] += 1
         self.named.append(f"{fate.value.replace('_', ' ')}: {key}: {words}")

@@ -16,7 +16,7 @@ from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_records
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals
-from stemtide.interop.exchanges import Fate, Fault, Told
+from stemtide.interop.exchanges import RecordError, RecordOutcome, SourceRecord
 from stemtide.protocol.enums import Opinion, SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 
@@ -32,7 +32,9 @@ class Standing:
     now: datetime
     counts: Counter[str] = field(default_factory=Counter)
 
-    def _look_up(self, source_records: Sequence[Told], faults: Sequence[Fault]) -> None:
+    def _look_up(
+        self, source_records: Sequence[SourceRecord], faults: Sequence[RecordError]
+    ) -> None:
         """Read the known records of a page, their parts, and other records of the same signals."""
         keys = {source_record.key for source_record in source_records} | {
             fault.key for fault in faults
@@ -58,7 +60,7 @@ class Standing:
         self._ended: list[int] = []
         self._given_up: set[int] = set()
 
-    def _link(self, source_record: Told, *, signal: int, is_own: bool = True) -> None:
+    def _link(self, source_record: SourceRecord, *, signal: int, is_own: bool = True) -> None:
         """Let a record represent a signal. signal: its primary key."""
         key = source_record.key
         previous = self._records.get(key)
@@ -93,7 +95,7 @@ class Standing:
             Record.objects.filter(pk__in=batch).update(ended=True, seen_at=self.now)
         write_records(self._linked.values())
 
-    def _adopt(self, source_record: Told, *, kind: str, value: str) -> None:
+    def _adopt(self, source_record: SourceRecord, *, kind: str, value: str) -> None:
         """Let a record continue a removed part of the same whole that has this value.
 
         So a comparison that is split, or joined again, stays the same record: if it was withdrawn
@@ -121,7 +123,7 @@ class Standing:
             self._end_one(left, reason=WithdrawReason.SUPERSEDED)
             return
 
-    def _end(self, key: str, *, reason: WithdrawReason, fate: Fate | None) -> None:
+    def _end(self, key: str, *, reason: WithdrawReason, fate: RecordOutcome | None) -> None:
         """End a record and its parts, and withdraw the source's own signals.
 
         Signals that another record represents stay.
@@ -144,7 +146,7 @@ class Standing:
             if is_over and record.is_own and record.signal_id not in self._given_up:
                 continue
             self._end_one(record, reason=WithdrawReason.SUPERSEDED)
-            self.counts[Fate.ENDED] += len(self._given_up) - before
+            self.counts[RecordOutcome.ENDED] += len(self._given_up) - before
 
     def _end_one(self, record: Record, *, reason: WithdrawReason) -> None:
         """End one record."""

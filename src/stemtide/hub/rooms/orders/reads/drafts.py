@@ -15,7 +15,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences, contacts, parties
 from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.law.forms import form
-from stemtide.protocol.messages.orders import LintFinding, StandingOut, Values
+from stemtide.protocol.messages.orders import LintFinding, OrdersInEffectOut, Values
 
 _KEPT = (
     *("authority_type", "authority_name", "representative", "authority_address"),
@@ -127,7 +127,7 @@ def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it reads n
         return ""
 
 
-def standing(url: str, *, viewer: Party, exercise: bool = False) -> StandingOut:
+def standing(url: str, *, viewer: Party, exercise: bool = False) -> OrdersInEffectOut:
     """Return which authorities have an order in effect for an address, to those who coordinate.
 
     raises: NotAllowedError for all but authorities and agencies.
@@ -139,7 +139,7 @@ def standing(url: str, *, viewer: Party, exercise: bool = False) -> StandingOut:
         order__exercise=exercise,
     ).exclude(digest="")
     rows = list(addresses.values_list("order__issued_by__name", "order__received_at"))
-    return StandingOut(
+    return OrdersInEffectOut(
         parties=sorted({name for name, _ in rows}),
         is_received=any(received_at is not None for _, received_at in rows),
     )

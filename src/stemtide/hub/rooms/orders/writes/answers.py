@@ -18,7 +18,7 @@ from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.law import deadlines as clocks
 from stemtide.protocol.law.forms import moment_of
-from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, WordsIn
+from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, OrderReasonIn
 
 CLOCK = "clock"
 
@@ -163,7 +163,7 @@ def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
 
 @transaction.atomic
 def resume(
-    uid: UUID, *, body: WordsIn, by: Actor, now: datetime, side: rules.Side | None = None
+    uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime, side: rules.Side | None = None
 ) -> OrderOut:
     """End a pause: the issuer clarifies, or the addressee says that its ground is over.
 

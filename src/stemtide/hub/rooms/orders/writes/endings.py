@@ -21,7 +21,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Duty, SignalState, WithdrawReason
 from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState
 from stemtide.protocol.law import deadlines as clocks
-from stemtide.protocol.messages.orders import OrderOut, ScrutinyIn, SecrecyIn, WordsIn
+from stemtide.protocol.messages.orders import OrderOut, OrderReasonIn, ScrutinyIn, SecrecyIn
 from stemtide.protocol.messages.signals import WithdrawIn
 
 _KINDS = {
@@ -32,7 +32,7 @@ _KINDS = {
 
 
 @transaction.atomic
-def withdraw(uid: UUID, *, body: WordsIn, by: Actor, now: datetime) -> OrderOut:
+def withdraw(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> OrderOut:
     """Withdraw an order and its signals. Content that was removed is to be reinstated.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
@@ -103,7 +103,9 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
 
 
 @transaction.atomic
-def decide_scrutiny(uid: UUID, *, step: str, body: WordsIn, by: Actor, now: datetime) -> OrderOut:
+def decide_scrutiny(
+    uid: UUID, *, step: str, body: OrderReasonIn, by: Actor, now: datetime
+) -> OrderOut:
     """Take a step of scrutiny: announce an infringement, find none, or find one.
 
     An infringement found, the order loses its effect: its signals are withdrawn, so that agents let

@@ -24,7 +24,7 @@ from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import Answer, ReferralState, RowOutcome
 from stemtide.protocol.law.machines import WrongMoveError, machine
 from stemtide.protocol.messages.referrals import MAX_URL_CHARS
-from stemtide.protocol.privacy.personal import find_personal, said
+from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 __all__ = [
     "AWAITING",
@@ -184,7 +184,7 @@ def check_impersonal(text: str, *, field: str) -> None:
     """Refuse text for another party that holds personal data, as far as a program finds it."""
     if places := find_personal(text):
         raise InvalidError(
-            field, "holds personal data ({places}): leave it out", places=said(places)
+            field, "holds personal data ({places}): leave it out", places=describe_spans(places)
         )
 
 

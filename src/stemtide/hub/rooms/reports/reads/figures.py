@@ -14,7 +14,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.rules.reports import may_publish_counts
 from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
-from stemtide.protocol.enums import LineState, Outcome, SignalState
+from stemtide.protocol.enums import Outcome, PublicStatementState, SignalState
 from stemtide.protocol.messages.reports import Cell, Figures, Moment
 
 
@@ -53,7 +53,7 @@ def figures(room: Crisis, *, viewer: Party) -> Figures:
             dict(room.messages.order_by().values_list("kind").annotate(Count("pk")))
         ),
         public_lines=room.lines.filter(agreed_at__isnull=False)
-        .exclude(state=LineState.OBJECTED)
+        .exclude(state=PublicStatementState.OBJECTED)
         .count(),
     )
 

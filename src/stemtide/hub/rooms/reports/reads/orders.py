@@ -21,7 +21,7 @@ from stemtide.protocol.law.deadlines import Pause, execute_due, time_taken
 from stemtide.protocol.messages.progress import (
     OrderFigures,
     OrderProgress,
-    ProgressAsked,
+    ProgressQuery,
     Span,
     Times,
 )
@@ -45,7 +45,7 @@ _BESIDE = (
 _UNDONE = frozenset({OrderState.UNDONE, OrderState.REINSTATED})
 
 
-def orders(asked: ProgressAsked, *, viewer: Party, now: datetime) -> OrderProgress:
+def orders(asked: ProgressQuery, *, viewer: Party, now: datetime) -> OrderProgress:
     """How far the orders that were issued in a period came, as one party may see it.
 
     raises: InvalidError, NotAllowedError.
@@ -70,7 +70,7 @@ def orders(asked: ProgressAsked, *, viewer: Party, now: datetime) -> OrderProgre
 
 
 def _told(
-    asked: ProgressAsked,
+    asked: ProgressQuery,
     *,
     viewer: Party,
     now: datetime,
@@ -89,7 +89,7 @@ def _told(
     )
 
 
-def _rows(asked: ProgressAsked, *, viewer: Party) -> QuerySet[Order]:
+def _rows(asked: ProgressQuery, *, viewer: Party) -> QuerySet[Order]:
     """The orders of a period that are counted for a party, with what belongs to them."""
     since, until = rules.bounds(asked)
     rows = (

@@ -16,7 +16,7 @@ from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
 from stemtide.protocol.enums.referrals import Answer, ReferralState
 from stemtide.protocol.messages.progress import (
-    ProgressAsked,
+    ProgressQuery,
     ReferralFigures,
     ReferralProgress,
     Span,
@@ -46,7 +46,7 @@ _GONE = frozenset({Answer.REMOVED, Answer.DISABLED})
 _NOT_TOLD = Times(count=None, median_s=None, p90_s=None)
 
 
-def referrals(asked: ProgressAsked, *, viewer: Party, now: datetime) -> ReferralProgress:
+def referrals(asked: ProgressQuery, *, viewer: Party, now: datetime) -> ReferralProgress:
     """How far the referrals of a period came, as one party may see it.
 
     Its sender counts a referral by when it was assessed; everybody else by when it was sent, and is
@@ -80,7 +80,7 @@ def referrals(asked: ProgressAsked, *, viewer: Party, now: datetime) -> Referral
 
 
 def _told(
-    asked: ProgressAsked,
+    asked: ProgressQuery,
     *,
     viewer: Party,
     now: datetime,
@@ -99,7 +99,7 @@ def _told(
     )
 
 
-def _rows(asked: ProgressAsked, *, viewer: Party) -> QuerySet[Referral]:
+def _rows(asked: ProgressQuery, *, viewer: Party) -> QuerySet[Referral]:
     """The referrals of a period that are counted for a party."""
     since, until = rules.bounds(asked)
     sent = Q(sent_at__gte=since, sent_at__lt=until)

@@ -25,13 +25,13 @@ from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
 from stemtide.protocol.enums.orders import ScrutinyState
 from stemtide.protocol.law.yearly import (
-    FigureAsked,
+    FigureDefinition,
     YearlyFigure,
     YearlyForm,
     YearlyPart,
     YearlyPiece,
     YearlyReport,
-    report_asked,
+    report_definition,
 )
 
 _FOUND = (ScrutinyState.INFRINGED, ScrutinyState.UPHELD)
@@ -62,7 +62,7 @@ def yearly(
     form = rules.form_for(PartyKind(viewer.kind))
     within = rules.year_asked(year, zone=zone, now=now, is_exercise=is_exercise)
     counted, lines = _COUNTS[form](viewer, within), _lines(year, viewer, is_exercise=is_exercise)
-    asked = report_asked(form)
+    asked = report_definition(form)
     parts = [
         YearlyPart(
             name=part.name,
@@ -109,7 +109,7 @@ def _missing(parts: Iterable[YearlyPart]) -> bool:
 
 
 def _figure(
-    asked: FigureAsked, counted: Mapping[str, Counted], lines: Mapping[str, YearlyLine]
+    asked: FigureDefinition, counted: Mapping[str, Counted], lines: Mapping[str, YearlyLine]
 ) -> YearlyFigure:
     """One figure; one that nobody knows has no count, and no nought."""
     found = counted[asked.name] if asked.is_known else None

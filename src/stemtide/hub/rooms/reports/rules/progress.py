@@ -14,7 +14,7 @@ from stemtide.hub.rooms.reports.rules.reports import may_publish_counts
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.progress import ProgressOf
-from stemtide.protocol.messages.progress import NamedCount, ProgressAsked, Span, Times
+from stemtide.protocol.messages.progress import NamedCount, ProgressQuery, Span, Times
 
 _Row = TypeVar("_Row")
 
@@ -52,7 +52,7 @@ ORDERS = Subject(own=frozenset({PartyKind.AUTHORITY, PartyKind.PROVIDER}))
 """An agency issues none and sees none that it was not copied on."""
 
 
-def check_asked(asked: ProgressAsked, *, subject: Subject, kind: PartyKind, today: date) -> None:
+def check_asked(asked: ProgressQuery, *, subject: Subject, kind: PartyKind, today: date) -> None:
     """What a party may ask for.
 
     Everybody's figures are for one quarter that is over, and undivided: whoever could shift the
@@ -84,7 +84,7 @@ def check_asked(asked: ProgressAsked, *, subject: Subject, kind: PartyKind, toda
         )
 
 
-def is_exact(asked: ProgressAsked, *, subject: Subject, kind: PartyKind) -> bool:
+def is_exact(asked: ProgressQuery, *, subject: Subject, kind: PartyKind) -> bool:
     """Whether figures are told as they are: a party's own, and all of them to who sees them all."""
     return asked.of is ProgressOf.OWN or kind in subject.whole
 
@@ -96,7 +96,7 @@ def last_quarter(today: date) -> tuple[date, date]:
     return date(last.year, last.month - 2, 1), last
 
 
-def _is_past_quarter(asked: ProgressAsked, *, today: date) -> bool:
+def _is_past_quarter(asked: ProgressQuery, *, today: date) -> bool:
     """Whether a period is one whole quarter, in UTC, and over."""
     ends = _QUARTERS.get((asked.first.month, asked.first.day))
     is_whole = ends == (asked.last.month, asked.last.day) and asked.first.year == asked.last.year
@@ -113,7 +113,7 @@ def zone_of(name: str) -> ZoneInfo:
         ) from error
 
 
-def bounds(asked: ProgressAsked) -> tuple[datetime, datetime]:
+def bounds(asked: ProgressQuery) -> tuple[datetime, datetime]:
     """The period from its first moment to before its last, in UTC.
 
     A day begins at its midnight in the zone; days on which clocks change are shorter or longer.
@@ -141,7 +141,7 @@ def spans(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 
 def cut(
-    asked: ProgressAsked, began: Iterable[tuple[datetime, bool, bool]], *, is_sender: bool
+    asked: ProgressQuery, began: Iterable[tuple[datetime, bool, bool]], *, is_sender: bool
 ) -> list[Span]:
     """The period cut up, with what began in each part.
 

@@ -16,7 +16,7 @@ from stemtide.hub.platform.permissions import (
     check_person_may_write,
 )
 from stemtide.protocol.enums import PartyKind, ReportAudience, ReportState, Role
-from stemtide.protocol.messages.reports import Section
+from stemtide.protocol.messages.reports import SectionDefinition
 
 __all__ = [
     "Hand",
@@ -131,7 +131,7 @@ def check_write(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | 
     _check_unpublished(facts)
 
 
-def check_section(name: str, *, sections: Iterable[Section]) -> None:
+def check_section(name: str, *, sections: Iterable[SectionDefinition]) -> None:
     """A report has the sections of its framework and no other."""
     known = [section.name for section in sections]
     if name not in known:

@@ -13,14 +13,14 @@ from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.reports.rules.progress import zone_of
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.law.yearly import (
-    FigureAsked,
-    PartAsked,
+    FigureDefinition,
+    PartDefinition,
     YearlyForm,
     YearlyKind,
     YearlyLineIn,
-    report_asked,
+    report_definition,
 )
-from stemtide.protocol.privacy.personal import find_personal, said
+from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 __all__ = [
     "Year",
@@ -104,9 +104,9 @@ def years(*, zone: str, now: datetime) -> list[int]:
     return list(range(now.astimezone(zone_of(zone)).year, FIRST_YEAR - 1, -1))
 
 
-def to_write(form: YearlyForm) -> list[tuple[PartAsked, FigureAsked]]:
+def to_write(form: YearlyForm) -> list[tuple[PartDefinition, FigureDefinition]]:
     """The figures that the hub does not count, so that their party writes them; with their part."""
-    parts = report_asked(form).parts
+    parts = report_definition(form).parts
     return [(part, figure) for part in parts for figure in part.figures if not figure.is_known]
 
 
@@ -128,7 +128,7 @@ def check_lines(form: YearlyForm, lines: Mapping[str, YearlyLineIn]) -> None:
         _check_line(asked[name], line)
 
 
-def _check_line(asked: FigureAsked, line: YearlyLineIn) -> None:
+def _check_line(asked: FigureDefinition, line: YearlyLineIn) -> None:
     """One line. raises: InvalidError."""
     if asked.kind is YearlyKind.COUNT and line.text:
         raise InvalidError(asked.name, "is a count: write a number alone")
@@ -142,5 +142,7 @@ def _check_line(asked: FigureAsked, line: YearlyLineIn) -> None:
         )
     if places := find_personal(line.text):
         raise InvalidError(
-            asked.name, "holds personal data ({places}): leave it out", places=said(places)
+            asked.name,
+            "holds personal data ({places}): leave it out",
+            places=describe_spans(places),
         )

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import checks as rules_ready, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import Ready
 from stemtide.hub.rooms.signals.rules.signals import Draft
-from stemtide.protocol.enums import PartyKind, WouldBe
+from stemtide.protocol.enums import DryRunOutcome, PartyKind
 from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
 
 _BESIDE = frozenset({"signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"})
@@ -47,7 +47,7 @@ def check_bulk(
     rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
     rows += [
         CheckedRow(
-            row=error.row, would_be=WouldBe.REFUSED, field=error.field, message=error.message
+            row=error.row, would_be=DryRunOutcome.REFUSED, field=error.field, message=error.message
         )
         for error in errors
     ]
@@ -64,7 +64,7 @@ def _checked(row: int, draft: Draft, *, others: Iterable[UUID]) -> CheckedRow:
     is_first = row == draft.row
     return CheckedRow(
         row=row,
-        would_be=WouldBe.CREATED if is_first and draft.is_new else WouldBe.EXISTING,
+        would_be=DryRunOutcome.CREATED if is_first and draft.is_new else DryRunOutcome.EXISTING,
         id=None if draft.is_new else draft.uid,
         same_as=None if is_first or not draft.is_new else draft.row,
         others=list(others),

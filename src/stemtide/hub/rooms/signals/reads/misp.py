@@ -74,7 +74,7 @@ def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
             crisis=crisis,
             title=rooms[crisis] if crisis else "",
             tlp=misp.strictest(group_sum.tlp for group_sum in parts[crisis, block]),
-            timestamp=misp.rising(
+            timestamp=misp.rising_timestamp(
                 max(group_sum.stamp_s for group_sum in parts[crisis, block]), now=now
             ),
             since=min(group_sum.since for group_sum in parts[crisis, block]),

@@ -31,27 +31,45 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             (
-                                stemtide.protocol.messages.situation.LineState["PROPOSED"],
-                                stemtide.protocol.messages.situation.LineState["PROPOSED"],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "PROPOSED"
+                                ],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "PROPOSED"
+                                ],
                             ),
                             (
-                                stemtide.protocol.messages.situation.LineState["AGREED"],
-                                stemtide.protocol.messages.situation.LineState["AGREED"],
+                                stemtide.protocol.messages.situation.PublicStatementState["AGREED"],
+                                stemtide.protocol.messages.situation.PublicStatementState["AGREED"],
                             ),
                             (
-                                stemtide.protocol.messages.situation.LineState["OBJECTED"],
-                                stemtide.protocol.messages.situation.LineState["OBJECTED"],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "OBJECTED"
+                                ],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "OBJECTED"
+                                ],
                             ),
                             (
-                                stemtide.protocol.messages.situation.LineState["SUPERSEDED"],
-                                stemtide.protocol.messages.situation.LineState["SUPERSEDED"],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "SUPERSEDED"
+                                ],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "SUPERSEDED"
+                                ],
                             ),
                             (
-                                stemtide.protocol.messages.situation.LineState["WITHDRAWN"],
-                                stemtide.protocol.messages.situation.LineState["WITHDRAWN"],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "WITHDRAWN"
+                                ],
+                                stemtide.protocol.messages.situation.PublicStatementState[
+                                    "WITHDRAWN"
+                                ],
                             ),
                         ],
-                        default=stemtide.protocol.messages.situation.LineState["PROPOSED"],
+                        default=stemtide.protocol.messages.situation.PublicStatementState[
+                            "PROPOSED"
+                        ],
                         max_length=12,
                     ),
                 ),

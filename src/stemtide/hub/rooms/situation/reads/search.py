@@ -29,11 +29,11 @@ from stemtide.protocol.messages.crises import CrisisOut
 from stemtide.protocol.messages.search import (
     MAX_QUERY,
     MIN_TEXT,
-    Found,
-    FoundKind,
-    Group,
     Recognised,
+    ResultGroup,
+    ResultKind,
     SearchOut,
+    SearchResult,
     asks_for_similar,
 )
 
@@ -69,7 +69,7 @@ def search(
     query: str,
     *,
     viewer: Party,
-    kind: FoundKind | None = None,
+    kind: ResultKind | None = None,
     page: int = 1,
     leads: bool = True,
 ) -> SearchOut:
@@ -83,10 +83,10 @@ def search(
     asked = _recognise(query)
     groups = [
         _group(found_kind, asked, viewer=viewer, page=page)
-        for found_kind in FoundKind
+        for found_kind in ResultKind
         if (kind is None or found_kind == kind)
         and asked.is_a in _ASKED_OF[found_kind]
-        and (leads or found_kind is not FoundKind.LEADS)
+        and (leads or found_kind is not ResultKind.LEADS)
     ]
     return SearchOut(
         query=asked.text,
@@ -140,14 +140,14 @@ def _address(text: str) -> str:
         return ""
 
 
-def _group(kind: FoundKind, asked: _Query, *, viewer: Party, page: int) -> Group:
+def _group(kind: ResultKind, asked: _Query, *, viewer: Party, page: int) -> ResultGroup:
     """One page of the findings of one kind."""
     start = (page - 1) * PAGE
     found = _FINDERS[kind](asked, viewer, start)
-    return Group(kind=kind, page=page, found=found[:PAGE], more=len(found) > PAGE)
+    return ResultGroup(kind=kind, page=page, found=found[:PAGE], more=len(found) > PAGE)
 
 
-def _crises(asked: _Query, viewer: Party, start: int) -> list[Found]:
+def _crises(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """Crises by id, or by what their name, summary and countries say."""
     known = crises.crises(viewer=viewer)
     word = asked.text.casefold()
@@ -158,7 +158,7 @@ def _crises(asked: _Query, viewer: Party, start: int) -> list[Found]:
     )
     rows = [one for one in known if fits(one)][start : start + PAGE + 1]
     return [
-        Found(
+        SearchResult(
             id=row.id,
             title=row.name,
             detail=row.stage_title,
@@ -169,7 +169,7 @@ def _crises(asked: _Query, viewer: Party, start: int) -> list[Found]:
     ]
 
 
-def _signals(asked: _Query, viewer: Party, start: int) -> list[Found]:
+def _signals(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """Signals by id, by value, near a PDQ value, by address, by label."""
     rows = Signal.objects.filter(visible(viewer)).order_by("-position")
     if _is_pdq(asked):
@@ -188,7 +188,7 @@ def _signals(asked: _Query, viewer: Party, start: int) -> list[Found]:
     return [_signal(row) for row in rows[start : start + PAGE + 1]]
 
 
-def _near(asked: _Query, viewer: Party) -> list[Found]:
+def _near(asked: _Query, viewer: Party) -> list[SearchResult]:
     """Signals of just this value in any state, then live PDQ ones near it, the nearest first."""
     exact = Signal.objects.filter(visible(viewer), value=asked.digest).order_by("-position")
     found = [_signal(row) for row in exact]
@@ -230,9 +230,9 @@ def _is_pdq(asked: _Query) -> bool:
     return asked.is_a is Recognised.HASH and asks_for_similar(asked.digest)
 
 
-def _signal(row: Signal, *, bits: int | None = None) -> Found:
+def _signal(row: Signal, *, bits: int | None = None) -> SearchResult:
     """A signal as a finding."""
-    return Found(
+    return SearchResult(
         id=row.uid,
         title=row.url or f"{row.kind} {row.value}",
         detail=", ".join(row.labels),
@@ -243,7 +243,7 @@ def _signal(row: Signal, *, bits: int | None = None) -> Found:
     )
 
 
-def _messages(asked: _Query, viewer: Party, start: int) -> list[Found]:
+def _messages(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """Messages by id, or by what they say, in rooms that the viewer is in."""
     if asked.uid:
         try:
@@ -254,7 +254,7 @@ def _messages(asked: _Query, viewer: Party, start: int) -> list[Found]:
         rooms = reads.rooms(viewer=viewer)
         rows = list(reads.searched(rooms, text=asked.text, viewer=viewer)[start : start + PAGE + 1])
     return [
-        Found(
+        SearchResult(
             id=row.uid,
             title=row.text[:200],
             detail=row.kind,
@@ -266,28 +266,30 @@ def _messages(asked: _Query, viewer: Party, start: int) -> list[Found]:
     ]
 
 
-def _leads(asked: _Query, viewer: Party, start: int) -> list[Found]:
+def _leads(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """A lead by its id, for those who may see it; its words are not searched."""
     try:
         row = reads_leads.lead(asked.uid or UUID(int=0), viewer=viewer)
     except NotFoundError:
         return []
     level, state = str(row.level), str(row.state)
-    found = Found(id=row.id, title=level, detail=state, at=row.reported_at, exercise=row.exercise)
+    found = SearchResult(
+        id=row.id, title=level, detail=state, at=row.reported_at, exercise=row.exercise
+    )
     return [found][start:]
 
 
-_FINDERS: dict[FoundKind, Callable[[_Query, Party, int], list[Found]]] = {
-    FoundKind.CRISES: _crises,
-    FoundKind.SIGNALS: _signals,
-    FoundKind.MESSAGES: _messages,
-    FoundKind.LEADS: _leads,
+_FINDERS: dict[ResultKind, Callable[[_Query, Party, int], list[SearchResult]]] = {
+    ResultKind.CRISES: _crises,
+    ResultKind.SIGNALS: _signals,
+    ResultKind.MESSAGES: _messages,
+    ResultKind.LEADS: _leads,
 }
 
 _ASKED_OF = {
-    FoundKind.CRISES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL},
-    FoundKind.SIGNALS: {Recognised.ID, Recognised.HASH, Recognised.ADDRESS, Recognised.LABEL},
-    FoundKind.MESSAGES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL, Recognised.ADDRESS},
-    FoundKind.LEADS: {Recognised.ID},
+    ResultKind.CRISES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL},
+    ResultKind.SIGNALS: {Recognised.ID, Recognised.HASH, Recognised.ADDRESS, Recognised.LABEL},
+    ResultKind.MESSAGES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL, Recognised.ADDRESS},
+    ResultKind.LEADS: {Recognised.ID},
 }
 """What can be asked for in each kind."""

@@ -14,9 +14,9 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
 from stemtide.hub.rooms.situation.models import Line, Message
 from stemtide.hub.rooms.situation.rules.situation import LineFacts, MessageFacts, RoomFacts
-from stemtide.protocol.enums import LineState, MessageKind, Urgency, Vote
+from stemtide.protocol.enums import MessageKind, PublicStatementState, Urgency, Vote
 from stemtide.protocol.handling import TLP_ALLOWS, Tlp
-from stemtide.protocol.messages.situation import LineOut, LogPage, MessageOut, VoteOut
+from stemtide.protocol.messages.situation import LogPage, MessageOut, PublicStatementOut, VoteOut
 
 MAX_PAGE = 500
 """Messages on one page of a log."""
@@ -127,7 +127,7 @@ def searched(rooms: Iterable[int], *, text: str, viewer: Party) -> QuerySet[Mess
     return found.order_by("-posted_at", "-pk")
 
 
-def lines(uid: UUID, *, viewer: Party) -> list[LineOut]:
+def lines(uid: UUID, *, viewer: Party) -> list[PublicStatementOut]:
     """The public lines of a crisis, the latest proposal first.
 
     raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
@@ -151,16 +151,16 @@ def find_line(uid: UUID, *, viewer: Party) -> Line:
 
 def line_facts(row: Line, *, viewer: Party) -> LineFacts:  # noqa: ARG001  # find_line() said for whom
     """What the rules must know of a line."""
-    return LineFacts(state=LineState(row.state), proposed_by=row.proposed_by.name)
+    return LineFacts(state=PublicStatementState(row.state), proposed_by=row.proposed_by.name)
 
 
-def describe_line(row: Line, *, viewer: Party) -> LineOut:  # noqa: ARG001  # find_line() said for whom
+def describe_line(row: Line, *, viewer: Party) -> PublicStatementOut:  # noqa: ARG001  # find_line() said for whom
     """A line as it travels."""
-    return LineOut(
+    return PublicStatementOut(
         id=row.uid,
         crisis=row.crisis.uid,
-        state=LineState(row.state),
-        usable=row.state == LineState.AGREED,
+        state=PublicStatementState(row.state),
+        usable=row.state == PublicStatementState.AGREED,
         texts=row.texts,
         proposed_by=row.proposed_by.name,
         proposed_at=row.proposed_at,

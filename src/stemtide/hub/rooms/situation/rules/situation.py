@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
-from stemtide.protocol.enums import LineState, MessageKind, PartyKind, Role, Vote
+from stemtide.protocol.enums import MessageKind, PartyKind, PublicStatementState, Role, Vote
 from stemtide.protocol.handling import TLP_ALLOWS, Tlp
 from stemtide.protocol.messages.situation import MessageIn
 
@@ -54,7 +54,7 @@ class MessageFacts:
 class LineFacts:
     """What the rules must know of a public line."""
 
-    state: LineState
+    state: PublicStatementState
     proposed_by: str
 
 
@@ -142,7 +142,7 @@ def check_vote(
     check_person_may_lead(role)
     if not room.is_open:
         raise ConflictError("this crisis is closed: its public lines stay as they are")
-    if facts.state in {LineState.SUPERSEDED, LineState.WITHDRAWN}:
+    if facts.state in {PublicStatementState.SUPERSEDED, PublicStatementState.WITHDRAWN}:
         raise ConflictError("this line is {state}: look at the one in its place", state=facts.state)
     if name == facts.proposed_by:
         raise ConflictError("your party proposed this line: withdraw it if it no longer agrees")
@@ -156,21 +156,21 @@ def check_withdraw_line(facts: LineFacts, *, name: str, role: Role | None) -> No
             proposed_by=facts.proposed_by,
         )
     check_hand(role)
-    if facts.state in {LineState.SUPERSEDED, LineState.WITHDRAWN}:
+    if facts.state in {PublicStatementState.SUPERSEDED, PublicStatementState.WITHDRAWN}:
         raise ConflictError("this line is {state} already", state=facts.state)
 
 
 def state_of_votes(
     votes: Mapping[str, Vote], *, kinds: Mapping[str, PartyKind], proposed_by: str
-) -> LineState:
+) -> PublicStatementState:
     """Where a line stands by what was said to it. votes, kinds: by the party's name.
 
     One objection keeps a line from being used. Otherwise two parties must agree, its proposer
     among them, and one of the two answers to a public: an authority or an agency.
     """
     if Vote.OBJECT in votes.values():
-        return LineState.OBJECTED
+        return PublicStatementState.OBJECTED
     agreed = {proposed_by, *votes}
     if len(agreed) >= _PARTIES_FOR_A_LINE and any(kinds[one] in LEADING_KINDS for one in agreed):
-        return LineState.AGREED
-    return LineState.PROPOSED
+        return PublicStatementState.AGREED
+    return PublicStatementState.PROPOSED

@@ -18,8 +18,14 @@ from stemtide.hub.rooms.signals.rules.signals import pack_audience, uuid_at
 from stemtide.hub.rooms.situation.models import Line, LineVote, Message
 from stemtide.hub.rooms.situation.reads import situation as reads
 from stemtide.hub.rooms.situation.rules import situation as rules
-from stemtide.protocol.enums import LineState, PartyKind, Vote as VoteWord
-from stemtide.protocol.messages.situation import LineIn, LineOut, MessageIn, MessageOut, VoteIn
+from stemtide.protocol.enums import PartyKind, PublicStatementState, Vote as VoteWord
+from stemtide.protocol.messages.situation import (
+    MessageIn,
+    MessageOut,
+    PublicStatementIn,
+    PublicStatementOut,
+    VoteIn,
+)
 
 
 @transaction.atomic
@@ -118,7 +124,9 @@ def pin(uid: UUID, *, is_pinned: bool, by: Actor, now: datetime) -> MessageOut:
 
 
 @transaction.atomic
-def propose_line(uid: UUID, *, body: LineIn, by: Actor, now: datetime) -> LineOut:
+def propose_line(
+    uid: UUID, *, body: PublicStatementIn, by: Actor, now: datetime
+) -> PublicStatementOut:
     """Propose what may be said in public, in one or more languages.
 
     raises: NotFoundError, NotAllowedError, InvalidError for a line to replace that is not there.
@@ -153,7 +161,7 @@ def _replaced(uid: UUID | None, *, room: Crisis, by: Actor) -> Line | None:
 
 
 @transaction.atomic
-def vote(uid: UUID, *, body: VoteIn, by: Actor, now: datetime) -> LineOut:
+def vote(uid: UUID, *, body: VoteIn, by: Actor, now: datetime) -> PublicStatementOut:
     """Agree to a public line, or object; a later word of the same party replaces its first.
 
     An objection to a line in use takes it out of use at once. A line that is agreed supersedes the
@@ -182,17 +190,17 @@ def vote(uid: UUID, *, body: VoteIn, by: Actor, now: datetime) -> LineOut:
         kinds=kinds | {row.proposed_by.name: PartyKind(row.proposed_by.kind)},
         proposed_by=row.proposed_by.name,
     )
-    row.agreed_at = (row.agreed_at or now) if row.state == LineState.AGREED else None
+    row.agreed_at = (row.agreed_at or now) if row.state == PublicStatementState.AGREED else None
     row.save(update_fields=["state", "agreed_at"])
-    if row.state == LineState.AGREED and row.replaces is not None:
-        Line.objects.filter(pk=row.replaces.pk).update(state=LineState.SUPERSEDED)
+    if row.state == PublicStatementState.AGREED and row.replaces is not None:
+        Line.objects.filter(pk=row.replaces.pk).update(state=PublicStatementState.SUPERSEDED)
     detail: dict[str, object] = {"vote": body.vote.value, "state": row.state}
     kind = "line.agreed" if body.vote is VoteWord.AGREE else "line.objected"
     return _tell_line(kind, row, by=by, now=now, detail=detail)
 
 
 @transaction.atomic
-def withdraw_line(uid: UUID, *, by: Actor, now: datetime) -> LineOut:
+def withdraw_line(uid: UUID, *, by: Actor, now: datetime) -> PublicStatementOut:
     """Take back a line that one's own party proposed.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is over.
@@ -202,7 +210,7 @@ def withdraw_line(uid: UUID, *, by: Actor, now: datetime) -> LineOut:
     facts = reads.line_facts(row, viewer=by.party)
     rules.check_withdraw_line(facts, name=by.party.name, role=by.role)
     detail: dict[str, object] = {"from": row.state}
-    row.state = LineState.WITHDRAWN
+    row.state = PublicStatementState.WITHDRAWN
     row.agreed_at = None
     row.save(update_fields=["state", "agreed_at"])
     return _tell_line("line.withdrawn", row, by=by, now=now, detail=detail)
@@ -218,7 +226,7 @@ def _tell_message(
 
 def _tell_line(
     kind: str, row: Line, *, by: Actor, now: datetime, detail: dict[str, object]
-) -> LineOut:
+) -> PublicStatementOut:
     """Append to the ledger, and say how the line stands now."""
     _record(kind, row, by=by, now=now, detail=detail)
     return reads.describe_line(row, viewer=by.party)

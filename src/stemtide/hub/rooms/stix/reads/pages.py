@@ -35,13 +35,13 @@ from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.hub.rooms.stix.reads.stix import Face
 from stemtide.hub.rooms.stix.rules import Collection
 from stemtide.interop.stix.authors import in_name_of
-from stemtide.interop.stix.context import MAX_REFS, naming, related
+from stemtide.interop.stix.context import MAX_REFS, crisis_relationship, with_references
 from stemtide.interop.stix.objects import (
     OBJECT_MEDIA_TYPE,
     Stix,
+    common_objects,
     indicator_id,
     signal_uids,
-    standing_objects,
     stix_time,
     version_of,
 )
@@ -57,13 +57,13 @@ MAX_PAGE_CHARS = 16 * 1024 * 1024
 _READER = "taxii"
 _ENCODER = msgspec.json.Encoder()
 _MICROSECOND = timedelta(microseconds=1)
-_COMMON = [(one, _ENCODER.encode(one).decode()) for one in standing_objects()]
+_COMMON = [(stix, _ENCODER.encode(stix).decode()) for stix in common_objects()]
 _COMMON_SINCE = datetime(2022, 10, 1, tzinfo=UTC)
 _CRISIS_LISTS = {"grouping", "report"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PageFilters:
     """Filters of a request. None, or an empty set: no filter.
 
     versions: any of "last", "first", "all". at: versions by their timestamp.
@@ -81,7 +81,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PageEntry:
     """An object of a page. version: from the object, or its time of arrival."""
 
     rank: int
@@ -96,7 +96,7 @@ class Told:
 class Page:
     """A page of a collection. next_rank: the rank to continue after; None at the end."""
 
-    objects: list[Told]
+    objects: list[PageEntry]
     next_rank: int | None
 
 
@@ -111,7 +111,12 @@ def rank_after(at: datetime, *, viewer: Party) -> int:  # noqa: ARG001  # times 
 
 
 def page(
-    collection: Collection, *, viewer: Party, filters: Wanted, limit: int, after: int | None = None
+    collection: Collection,
+    *,
+    viewer: Party,
+    filters: PageFilters,
+    limit: int,
+    after: int | None = None,
 ) -> Page:
     """Return the entries of a collection after a rank, oldest first.
 
@@ -148,32 +153,32 @@ def _count_fitting(lengths: Iterable[int]) -> int:
     return max(1, bisect_right(sums, MAX_PAGE_CHARS)) if sums else 0
 
 
-def _common_entries(filters: Wanted) -> Iterator[Told]:
+def _common_entries(filters: PageFilters) -> Iterator[PageEntry]:
     """Yield the objects at the start of every collection."""
     for place, (stix, body) in enumerate(_COMMON):
         version = version_of(stix) or ""
         if (filters.ids is None or stix["id"] in filters.ids) and filters.takes(stix["type"]):
             at = _COMMON_SINCE + place * _MICROSECOND
             if filters.versions or datetime.fromisoformat(version) in filters.at:
-                yield Told(place - len(_COMMON), stix["id"], version, at, body)
+                yield PageEntry(place - len(_COMMON), stix["id"], version, at, body)
 
 
 @dataclass(frozen=True, slots=True)
 class _PageReader:
     """The reader of one page. after: the rank before it; until: the hub's highest position."""
 
-    one: Collection
+    collection: Collection
     viewer: Party
-    wanted: Wanted
+    filters: PageFilters
     after: int
     until: int
     size: int
     hub: UUID
 
-    def signals(self) -> tuple[list[Told], int | None]:
+    def signals(self) -> tuple[list[PageEntry], int | None]:
         """Return indicators and relationships, and the last rank read if there are more."""
-        is_told = self.wanted.takes("indicator")
-        is_beside = self.one.crisis is not None and self.wanted.takes("relationship")
+        is_told = self.filters.takes("indicator")
+        is_beside = self.collection.crisis is not None and self.filters.takes("relationship")
         if not (is_told or is_beside):
             return [], None
         # Even ranks are signals; the relationship after one may still be missing.
@@ -186,7 +191,7 @@ class _PageReader:
         rows, more = rows[:fits], more or fits < len(rows)
         moments = _moments([row["position"] for row in rows])
         faces = reads.faces([row["pk"] for row in rows], viewer=self.viewer)
-        entries: list[Told] = []
+        entries: list[PageEntry] = []
         for row in rows:
             face = faces.get(row["pk"])
             entries += self._of_signal(
@@ -198,15 +203,15 @@ class _PageReader:
     def _candidates(self, from_position: int) -> QuerySet[Signal]:
         """Return the signals that may be on the page."""
         rows = reads_collection.collected(
-            viewer=self.viewer, crisis=self.one.crisis, exercise=self.one.exercise
+            viewer=self.viewer, crisis=self.collection.crisis, exercise=self.collection.exercise
         ).filter(position__gt=from_position, position__lte=self.until)
         faces = StixObject.objects.filter(
             signal=OuterRef("pk"), type="indicator", is_latest=True, is_beside=False
         )
-        if self.wanted.ids is not None:
-            uids = {uid for stix_id in self.wanted.ids for uid in _uids(stix_id)}
-            rows = rows.filter(Q(uid__in=uids) | Exists(faces.filter(stix_id__in=self.wanted.ids)))
-        versions, at = self.wanted.versions, self.wanted.at
+        if self.filters.ids is not None:
+            uids = {uid for stix_id in self.filters.ids for uid in _uids(stix_id)}
+            rows = rows.filter(Q(uid__in=uids) | Exists(faces.filter(stix_id__in=self.filters.ids)))
+        versions, at = self.filters.versions, self.filters.at
         if versions & {"last", "all"}:
             return rows
         acts = ledger.acts_at(at, by=_READER)
@@ -218,22 +223,24 @@ class _PageReader:
 
     def _of_signal(
         self, row: dict[str, Any], *, face: Face | None, moment: Moment, is_beside: bool
-    ) -> Iterator[Told]:
+    ) -> Iterator[PageEntry]:
         """Yield a signal's indicator, and its relationship to the collection's crisis."""
         body, stix = self._indicator(row, face=face, moment=moment)
         rank = 2 * row["position"]
-        yield Told(rank, stix["id"], stix["modified"], moment.at, body)
-        if is_beside and self.one.crisis is not None:
-            link = related(
+        yield PageEntry(rank, stix["id"], stix["modified"], moment.at, body)
+        if is_beside and self.collection.crisis is not None:
+            link = crisis_relationship(
                 indicator_id(row["id"]).replace("indicator", "relationship", 1),
                 signal=stix,
                 crisis=reads.crisis_object_id(
-                    "incident", self.hub, self.one.crisis, viewer=self.viewer
+                    "incident", self.hub, self.collection.crisis, viewer=self.viewer
                 ),
                 by=reads.party_id(self.hub, row["shared_by"], viewer=self.viewer),
             )
             at = moment.at + _MICROSECOND
-            yield Told(rank + 1, link["id"], link["modified"], at, _ENCODER.encode(link).decode())
+            yield PageEntry(
+                rank + 1, link["id"], link["modified"], at, _ENCODER.encode(link).decode()
+            )
 
     def _indicator(
         self, row: dict[str, Any], *, face: Face | None, moment: Moment
@@ -259,18 +266,18 @@ class _PageReader:
         signed = in_name_of(stix, author=author, name=by)
         return signed, body if signed is stix else _ENCODER.encode(signed).decode()
 
-    def objects(self, *, until: int) -> tuple[list[Told], int | None]:
+    def objects(self, *, until: int) -> tuple[list[PageEntry], int | None]:
         """Return stored objects up to a position, as many as fit.
 
         Also returns the rank that was read up to, if more objects are left.
         """
-        rows = reads.kept(self.one, viewer=self.viewer).filter(
+        rows = reads.stored_objects(self.collection, viewer=self.viewer).filter(
             is_beside=True, position__gt=self.after // 2, position__lte=until
         )
-        if self.wanted.ids is not None:
-            rows = rows.filter(stix_id__in=self.wanted.ids)
-        if self.wanted.types is not None:
-            rows = rows.filter(type__in=self.wanted.types)
+        if self.filters.ids is not None:
+            rows = rows.filter(stix_id__in=self.filters.ids)
+        if self.filters.types is not None:
+            rows = rows.filter(type__in=self.filters.types)
         rows = rows.filter(self._of_version())
         first = rows.order_by("position").values_list("position", Length("body"))
         there = list(first[: self.size + 1])
@@ -287,22 +294,22 @@ class _PageReader:
 
     def _of_version(self) -> Q:
         """Return the filter for the requested versions."""
-        versions = self.wanted.versions
+        versions = self.filters.versions
         if "all" in versions:
             return Q()
-        matches = Q(version_at__in=self.wanted.at)
+        matches = Q(version_at__in=self.filters.at)
         if "last" in versions:
             matches |= Q(is_latest=True)
         return matches | Q(is_first=True) if "first" in versions else matches
 
-    def _of_object(self, row: StixObject, *, at: datetime) -> Told:
+    def _of_object(self, row: StixObject, *, at: datetime) -> PageEntry:
         """Return a stored object; a grouping references the signals that the reader may see."""
         stix, body = self._signed(row.body, by=row.shared_by.name)
-        if row.made_from and row.type in _CRISIS_LISTS and self.one.crisis is not None:
-            body = self._with_signals(stix, crisis=self.one.crisis, until=row.position)
+        if row.made_from and row.type in _CRISIS_LISTS and self.collection.crisis is not None:
+            body = self._with_signals(stix, crisis=self.collection.crisis, until=row.position)
         # Objects without versions are identified by their time of arrival, which never changes.
         version = version_of(stix) if row.version_at else None
-        return Told(2 * row.position, row.stix_id, version or stix_time(at), at, body)
+        return PageEntry(2 * row.position, row.stix_id, version or stix_time(at), at, body)
 
     def _with_signals(self, stix: Stix, *, crisis: UUID, until: int) -> str:
         """Return a grouping or report with the signals that existed when it was generated."""
@@ -312,16 +319,16 @@ class _PageReader:
         faces = reads.faces([pk for pk, _ in pairs], viewer=self.viewer)
         names = [faces[pk].stix_id if pk in faces else indicator_id(uid) for pk, uid in pairs]
         anchor = reads.crisis_object_id("incident", self.hub, crisis, viewer=self.viewer)
-        return _ENCODER.encode(naming(stix, incident=anchor, signals=names)).decode()
+        return _ENCODER.encode(with_references(stix, incident=anchor, signals=names)).decode()
 
-    def _matches(self, entry: Told) -> bool:
+    def _matches(self, entry: PageEntry) -> bool:
         """Whether an entry generated from a signal matches the filters."""
-        if not self.wanted.takes(entry.id.partition("--")[0]):
+        if not self.filters.takes(entry.id.partition("--")[0]):
             return False
-        if self.wanted.ids is not None and entry.id not in self.wanted.ids:
+        if self.filters.ids is not None and entry.id not in self.filters.ids:
             return False
-        by_name = self.wanted.versions or not self.wanted.at
-        return bool(by_name) or datetime.fromisoformat(entry.version) in self.wanted.at
+        by_name = self.filters.versions or not self.filters.at
+        return bool(by_name) or datetime.fromisoformat(entry.version) in self.filters.at
 
 
 def _later(at: datetime, face: Face) -> datetime:

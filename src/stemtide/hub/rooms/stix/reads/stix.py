@@ -76,7 +76,7 @@ def receipt(uid: UUID, *, viewer: Party) -> dict[str, Any]:
     return body
 
 
-def kept(collection: Collection, *, viewer: Party) -> QuerySet[StixObject]:
+def stored_objects(collection: Collection, *, viewer: Party) -> QuerySet[StixObject]:
     """Return the stored objects of a collection that a party may see, including faces."""
     own = Q(signal__isnull=True, is_private=False) & visible(viewer)
     of_signals = Q(signal__isnull=False, is_private=False) & visible(viewer, "signal__")
@@ -93,7 +93,7 @@ def kept(collection: Collection, *, viewer: Party) -> QuerySet[StixObject]:
     return rows.filter(inside | everywhere)
 
 
-def find_kept(stix_id: str, *, at: datetime | None, viewer: Party) -> list[StixObject]:
+def find_versions(stix_id: str, *, at: datetime | None, viewer: Party) -> list[StixObject]:
     """Return an object's latest version and that of a given time, of any owner, for write rules.
 
     Not all versions: with thousands of them, each further one would take longer than the last.

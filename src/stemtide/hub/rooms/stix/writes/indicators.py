@@ -27,15 +27,15 @@ from stemtide.hub.rooms.signals.rules.checks import Ready
 from stemtide.hub.rooms.signals.rules.signals import Draft
 from stemtide.hub.rooms.signals.writes import entries as telling, signals
 from stemtide.hub.rooms.stix.models import PatternPart, StixObject
-from stemtide.hub.rooms.stix.parser import Readings, became, listed
+from stemtide.hub.rooms.stix.parser import ParsedIndicators, describe_result, listed
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.hub.rooms.stix.rules import Collection
-from stemtide.hub.rooms.stix.writes.objects import Keeping
+from stemtide.hub.rooms.stix.writes.objects import ObjectStore
 from stemtide.hub.rooms.stix.writes.signals import Shared, share_all
 from stemtide.interop.stix.posted import (
+    IndicatorSignals,
     Posted,
     PostedError,
-    Wanted,
     read_object,
     reason_of,
     signals_of,
@@ -54,29 +54,35 @@ class Indicators:
     """
 
     def __init__(
-        self, to: Collection, *, by: Caller, now: datetime, keeping: Keeping, readings: Readings
+        self,
+        to: Collection,
+        *,
+        by: Caller,
+        now: datetime,
+        store: ObjectStore,
+        readings: ParsedIndicators,
     ) -> None:
         self.acts = 0
         self._to, self._by, self._now = to, by, now
-        self._keeping, self._readings = keeping, readings
+        self._store, self._readings = store, readings
 
-    def describe(self, posted: Posted, requested: Wanted, shared: Shared) -> str:
+    def describe(self, posted: Posted, requested: IndicatorSignals, shared: Shared) -> str:
         """Store an indicator with several comparisons, or a second one of a value.
 
-        Call Keeping.reserve first.
+        Call ObjectStore.reserve first.
         """
-        for row in shared.known:
+        for row in shared.existing:
             try:
                 with transaction.atomic():
-                    self.enter(row)
+                    self.join_crisis(row)
             except RefusalError as error:
                 if not requested.is_several:
                     raise
                 shared.notes.append(str(error))
-        self._keeping.keep_parts(posted, shared.made, existing=shared.known)
-        return shared.told(requested) if requested.is_several else listed(shared.notes)
+        self._store.store_with_parts(posted, shared.created, existing=shared.existing)
+        return shared.message(requested) if requested.is_several else listed(shared.notes)
 
-    def enter(self, row: Signal) -> bool:
+    def join_crisis(self, row: Signal) -> bool:
         """Add a live signal to the collection's crisis; return whether it was not in it before.
 
         Its opinions and sightings follow. raises: NotAllowedError, ConflictError, InvalidError.
@@ -89,7 +95,7 @@ class Indicators:
             row.uid, crisis=crisis, by=self._by.party, now=self._now, through=self._by.ref
         )
         row.refresh_from_db()
-        self._keeping.bring(row)
+        self._store.add_feedback(row)
         return True
 
     def change(self, posted: Posted, *, row: Signal) -> str:
@@ -98,13 +104,13 @@ class Indicators:
             is_gone = self._end_unless_described(row, but=posted.id, reason=reason_of(posted))
             is_live = row.state == SignalState.LIVE
             at = None if is_live else self._position(row)
-            self._keeping.keep(posted, position=at, signal=row, is_beside=is_live)
+            self._store.store(posted, position=at, signal=row, is_beside=is_live)
             return "" if is_gone else f"its signal: {_STAYS_LIVE}"
         body, ready = self._one_signal(posted, row=row)
         if row.state == SignalState.LIVE:
-            self.enter(row)
+            self.join_crisis(row)
             if reads_collection.says(row, body, viewer=self._by.party, now=self._now):
-                self._keeping.keep(posted, position=self._move_to_end(row), signal=row)
+                self._store.store(posted, position=self._move_to_end(row), signal=row)
                 return ""
         if (row.kind, row.value) == (body.kind, ready.drafts[0].value):
             self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
@@ -115,14 +121,14 @@ class Indicators:
     def _share_anew(self, posted: Posted, ready: Ready, *, of: Signal) -> str:
         """Share the signal of a face's newer version, in place of its old signal."""
         shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
-        if not shared.made:
+        if not shared.created:
             why = "your party shares this value under another id: send newer versions of that one"
-            raise ConflictError(why) if shared.known else PostedError(listed(shared.notes))
-        (new,) = shared.made
-        self._keeping.move(posted.id, to=new)
+            raise ConflictError(why) if shared.existing else PostedError(listed(shared.notes))
+        (new,) = shared.created
+        self._store.reassign(posted.id, to=new)
         if (of.kind, of.value) == (new.kind, new.value):
             PatternPart.objects.filter(signal=of).update(signal=new)
-        self._keeping.keep(posted, position=new.position, signal=new)
+        self._store.store(posted, position=new.position, signal=new)
         return ""
 
     def change_former(self, posted: Posted, *, row: Signal) -> str:
@@ -131,7 +137,7 @@ class Indicators:
             raise ConflictError("this was revoked, and other indicators stand: use a new id")
         if not posted.is_revoked:
             return self.change(posted, row=row)
-        self._keeping.keep(posted, signal=row, is_beside=True)
+        self._store.store(posted, signal=row, is_beside=True)
         return ""
 
     def change_parts(self, posted: Posted, *, parts: Sequence[Signal]) -> str:
@@ -145,14 +151,14 @@ class Indicators:
                 self._end_unless_described(row, but=posted.id, reason=reason_of(posted))
                 for row in parts
             ]
-            self._keeping.keep(posted, is_private=True)
+            self._store.store(posted, is_private=True)
             return "" if all(gone) else f"{gone.count(False)} of its signals: {_STAYS_LIVE}"
         requested, _ = self._readings.of(posted)
         if not requested.signals:
             raise _NOT_COMPARED
         live = [row for row in parts if row.state == SignalState.LIVE]
         for row in live:
-            self.enter(row)
+            self.join_crisis(row)
         ready = self._prepare(requested, crisis=self._crisis_of(live))
         same = reads_collection.same_read(ready.drafts, errors=ready.errors, viewer=self._by.party)
         stay = {row.uid for row in live} & set(same.values())
@@ -163,10 +169,10 @@ class Indicators:
         new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
         self.acts += len(new)
         shared = share_all([(posted, Ready.of(new))], by=self._by, now=self._now)[posted.id]
-        self._keeping.reserve()
-        self._keeping.keep_parts(posted, shared.made, existing=shared.known)
-        ids = [row.uid for row in live if row.uid in stay] + [row.uid for row in shared.made]
-        return became(ids, requested, shared.notes)
+        self._store.reserve()
+        self._store.store_with_parts(posted, shared.created, existing=shared.existing)
+        ids = [row.uid for row in live if row.uid in stay] + [row.uid for row in shared.created]
+        return describe_result(ids, requested, shared.notes)
 
     def withdraw(self, posted: Posted, *, row: Signal) -> None:
         """Withdraw the signal of a generated indicator. raises: NotAllowedError."""
@@ -186,7 +192,7 @@ class Indicators:
             raise InvalidError(ready.errors[0].field, ready.errors[0].message)
         return ready.drafts[0].body, ready
 
-    def _prepare(self, requested: Wanted, *, crisis: UUID | None) -> Ready:
+    def _prepare(self, requested: IndicatorSignals, *, crisis: UUID | None) -> Ready:
         """Return the signals of an indicator, prepared for sharing in a crisis."""
         bodies = [signal.model_copy(update={"crisis": crisis}) for signal in requested.signals]
         return rules_ready.read(bodies, now=self._now)

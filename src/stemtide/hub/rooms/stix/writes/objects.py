@@ -20,7 +20,7 @@ from stemtide.interop.stix.posted import Posted
 from stemtide.protocol.handling import TLP_ALLOWS
 
 
-class Keeping:
+class ObjectStore:
     """The store for a post's objects. exercise: whether they are part of an exercise."""
 
     def __init__(self, to: Collection, *, by: Caller, now: datetime) -> None:
@@ -29,7 +29,7 @@ class Keeping:
         self.exercise = self._crisis.exercise if self._crisis else bool(to.exercise)
         self._plain_count: int | None = None
 
-    def keep_plain(self, posted: Posted) -> None:
+    def store_plain(self, posted: Posted) -> None:
         """Store an object that is not a signal.
 
         raises: InvalidError; NotAllowedError if the party has too many.
@@ -37,7 +37,7 @@ class Keeping:
         if TLP_ALLOWS[posted.tlp].needs_audience and not posted.audience:
             raise InvalidError("audience", "TLP:RED needs named recipients, in our extension")
         self.reserve()
-        self.keep(posted)
+        self.store(posted)
 
     def reserve(self) -> None:
         """Count one more stored object of the party. raises: NotAllowedError if it has too many."""
@@ -47,7 +47,7 @@ class Keeping:
         rules.check_kept(self._plain_count)
         self._plain_count += 1
 
-    def keep(
+    def store(
         self,
         posted: Posted,
         *,
@@ -98,7 +98,7 @@ class Keeping:
         ]
         return list(dict.fromkeys([self._crisis, *follows]))
 
-    def keep_parts(
+    def store_with_parts(
         self, posted: Posted, created: Iterable[Signal], *, existing: Iterable[Signal] = ()
     ) -> None:
         """Store an indicator for its poster; others get its signals as separate indicators.
@@ -106,20 +106,20 @@ class Keeping:
         created: signals that were created for it. existing: signals that its party shared before.
         Call reserve first.
         """
-        self.keep(posted, is_private=True)
+        self.store(posted, is_private=True)
         rows = [PatternPart(stix_id=posted.id, signal=signal) for signal in created]
         rows += [
             PatternPart(stix_id=posted.id, signal=signal, is_made=False) for signal in existing
         ]
         PatternPart.objects.bulk_create(rows, ignore_conflicts=True)
 
-    def bring(self, signal: Signal) -> None:
+    def add_feedback(self, signal: Signal) -> None:
         """Add the opinions and sightings of a signal to the crisis that it joined."""
         feedback = StixObject.objects.filter(signal=signal, crisis=None)
         self._move_to_end(feedback.filter(is_latest=True, is_beside=True).order_by("position"))
         feedback.update(crisis=self._crisis)
 
-    def bring_object(self, row: StixObject) -> bool:
+    def add_to_collection(self, row: StixObject) -> bool:
         """Add a stored object to the collection; return whether it was not in it before.
 
         raises: ConflictError for an older version, and for objects of a signal in another crisis.
@@ -147,7 +147,7 @@ class Keeping:
             row.position = ledger.take_positions(1, now=self._now)
             row.save(update_fields=["position"])
 
-    def keep_faces(self, faces: Iterable[tuple[Posted, Signal]]) -> None:
+    def store_faces(self, faces: Iterable[tuple[Posted, Signal]]) -> None:
         """Store new indicators with their signals, at once."""
         rows = []
         for posted, signal in faces:
@@ -172,7 +172,7 @@ class Keeping:
             kept_at=self._now,
         )
 
-    def move(self, stix_id: str, *, to: Signal) -> None:
+    def reassign(self, stix_id: str, *, to: Signal) -> None:
         """Reassign all versions of an indicator to another signal."""
         StixObject.objects.filter(stix_id=stix_id, shared_by=self._by.party).update(signal=to)
 

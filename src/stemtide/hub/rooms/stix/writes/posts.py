@@ -2,7 +2,7 @@
 """Apply a post: new signals, newer versions, withdrawals, counts, opinions, other objects.
 
 Called by writes.py: parsing before the write lock (reading.py), the rest in its transactions.
-Objects are stored by writes_keeping.py.
+Objects are stored by writes_store.py.
 """
 
 import json
@@ -20,24 +20,24 @@ from stemtide.hub.rooms.signals.rules.checks import Ready
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.stix import rules
 from stemtide.hub.rooms.stix.models import StixObject
-from stemtide.hub.rooms.stix.parser import Readings, listed
+from stemtide.hub.rooms.stix.parser import ParsedIndicators, listed
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.hub.rooms.stix.rules import Collection, Holder
 from stemtide.hub.rooms.stix.writes.indicators import Indicators
-from stemtide.hub.rooms.stix.writes.objects import Keeping
+from stemtide.hub.rooms.stix.writes.objects import ObjectStore
 from stemtide.hub.rooms.stix.writes.signals import share_all
 from stemtide.interop.stix.authors import check_author
 from stemtide.interop.stix.objects import TLP_OF, indicator_id, named_uuid
 from stemtide.interop.stix.posted import (
+    IndicatorSignals,
     Posted,
     PostedError,
     SightingPosted,
-    Wanted,
     opinion_of,
     read_object,
     sighting_of,
 )
-from stemtide.interop.stix.status import Fate
+from stemtide.interop.stix.status import ObjectStatus
 from stemtide.protocol.enums import PartyKind, SignalState
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.signals import OpinionIn
@@ -66,15 +66,15 @@ class Posting:
     """
 
     def __init__(self, to: Collection, *, by: Caller, now: datetime) -> None:
-        self.taken: list[Fate] = []
-        self.refused: list[Fate] = []
+        self.taken: list[ObjectStatus] = []
+        self.refused: list[ObjectStatus] = []
         self._to, self._by, self._now = to, by, now
         self._judged = self._acts = 0
-        self._keeping = Keeping(to, by=by, now=now)
+        self._store = ObjectStore(to, by=by, now=now)
         self._others = reads.other_parties(viewer=by.party)
-        self._readings = Readings(crisis=to.crisis, exercise=self._keeping.exercise, now=now)
+        self._readings = ParsedIndicators(crisis=to.crisis, exercise=self._store.exercise, now=now)
         self._indicators = Indicators(
-            to, by=by, now=now, keeping=self._keeping, readings=self._readings
+            to, by=by, now=now, store=self._store, readings=self._readings
         )
         self._read: list[Posted] = []
         self._new: deque[Posted] = deque()
@@ -99,7 +99,7 @@ class Posting:
                 new.setdefault(posted.id, posted)
         self._new = deque(new.values())
 
-    def take_some(self) -> tuple[int, int]:
+    def apply_part(self) -> tuple[int, int]:
         """Apply as much as one transaction has room for, until `is_done`.
 
         1 Share new indicators, many at once.  2 In later transactions apply the others one by one,
@@ -140,7 +140,7 @@ class Posting:
         try:
             act()
         except (PostedError, RefusalError) as error:
-            fate = Fate.of(sent, now=self._now, message=str(error), place=place)
+            fate = ObjectStatus.of(sent, now=self._now, message=str(error), place=place)
             self.refused.append(fate)
 
     def _parse_into(self, read: list[Posted], sent: object) -> None:
@@ -155,16 +155,16 @@ class Posting:
     def _share(self, new: Sequence[Posted]) -> None:
         """Share new indicators at once; those without usable comparisons are stored as they are."""
         requests: list[tuple[Posted, Ready]] = []
-        requested: dict[str, Wanted] = {}
+        requested: dict[str, IndicatorSignals] = {}
 
         def request(posted: Posted) -> None:
             parsed, ready = self._readings.of(posted)
             if not parsed.signals:
-                self._keeping.keep_plain(posted)
+                self._store.store_plain(posted)
                 self._accept(posted, f"kept as it is: {parsed.why}")
                 return
             if parsed.is_several:
-                self._keeping.reserve()
+                self._store.reserve()
             requested[posted.id] = parsed
             requests.append((posted, ready))
 
@@ -174,29 +174,29 @@ class Posting:
         faces: list[tuple[Posted, Signal]] = []
         for posted in (candidate for candidate in new if candidate.id in requested):
             shared, wanted = results[posted.id], requested[posted.id]
-            if wanted.is_several and (shared.made or shared.known):
+            if wanted.is_several and (shared.created or shared.existing):
                 self._accept(posted, self._indicators.describe(posted, wanted, shared))
-            elif shared.made:
-                faces.append((posted, shared.made[0]))
-                self._accept(posted, shared.told(wanted))
-            elif shared.known:
+            elif shared.created:
+                faces.append((posted, shared.created[0]))
+                self._accept(posted, shared.message(wanted))
+            elif shared.existing:
                 self._shared.discard(id(posted))  # it is applied by itself, in a later transaction
             else:
                 self._refuse(posted, listed(shared.notes))
-        self._keeping.keep_faces(faces)
+        self._store.store_faces(faces)
 
     def _apply(self, posted: Posted) -> None:
         """Apply an object that is not a new indicator."""
         if posted.id in TLP_OF:
             self._accept(posted, _HERE)
             return
-        before = reads.find_kept(posted.id, at=posted.moment, viewer=self._by.party)
+        before = reads.find_versions(posted.id, at=posted.moment, viewer=self._by.party)
         own = [row for row in before if row.shared_by_id == self._by.party.pk]
         if posted.version is None:
             before = own
         if own and posted.type not in rules.FEEDBACK_TYPES:
             mark = own[-1].exercise
-            rules.check_mark(exercise=mark, to_exercise=self._keeping.exercise)
+            rules.check_exercise(exercise=mark, to_exercise=self._store.exercise)
         if same := [row for row in own or before if row.version_at == posted.moment]:
             self._apply_stored_version(posted, same[-1])
         elif before:
@@ -208,7 +208,7 @@ class Posting:
         elif posted.type == "opinion":
             self._record_opinion(posted)
         else:
-            self._keeping.keep_plain(posted)
+            self._store.store_plain(posted)
             self._accept(posted)
 
     def _apply_stored_version(self, posted: Posted, row: StixObject) -> None:
@@ -228,17 +228,19 @@ class Posting:
         parts = reads.parts(posted.id, viewer=self._by.party)
         signals = [row.signal] if row.is_face and row.signal else parts
         joined = [
-            self._indicators.enter(signal) for signal in signals if signal.state == SignalState.LIVE
+            self._indicators.join_crisis(signal)
+            for signal in signals
+            if signal.state == SignalState.LIVE
         ]
         if signals and not joined:
             raise ConflictError("its signal no longer matches: send a newer version")
         if row.is_face:
             return any(joined)
-        return self._keeping.bring_object(row) or any(joined)
+        return self._store.add_to_collection(row) or any(joined)
 
     def _apply_others_object(self, posted: Posted) -> None:
         """Handle another party's stored object: only that party can add it to other collections."""
-        there = reads.kept(self._to, viewer=self._by.party).filter(stix_id=posted.id)
+        there = reads.stored_objects(self._to, viewer=self._by.party).filter(stix_id=posted.id)
         row = reads.find_signal(posted.id, viewer=self._by.party)
         is_there = row is not None and row.crisis is not None and row.crisis.uid == self._to.crisis
         if not (self._to.crisis is None or is_there or there.exists()):
@@ -268,7 +270,7 @@ class Posting:
         elif posted.type == "opinion":
             self._record_opinion(posted)
         else:
-            self._keeping.keep_plain(posted)
+            self._store.store_plain(posted)
             self._accept(posted)
 
     def _apply_indicator(self, posted: Posted) -> None:
@@ -289,20 +291,20 @@ class Posting:
         elif row.shared_by_id != self._by.party.pk:
             self._apply_others_object(posted)
         else:
-            rules.check_mark(exercise=row.exercise, to_exercise=self._keeping.exercise)
-            self._accept(posted, "" if self._indicators.enter(row) else _HERE)
+            rules.check_exercise(exercise=row.exercise, to_exercise=self._store.exercise)
+            self._accept(posted, "" if self._indicators.join_crisis(row) else _HERE)
 
     def _apply_second_description(self, posted: Posted) -> None:
         """Apply a new indicator of a value that its party already shares: a second description."""
         requested, ready = self._readings.of(posted)
         shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
-        if shared.made and not requested.is_several:  # the repeated signal has ended meanwhile
-            self._keeping.keep_faces([(posted, shared.made[0])])
-            self._accept(posted, shared.told(requested))
+        if shared.created and not requested.is_several:  # the repeated signal has ended meanwhile
+            self._store.store_faces([(posted, shared.created[0])])
+            self._accept(posted, shared.message(requested))
             return
-        if not shared.made and not shared.known:
+        if not shared.created and not shared.existing:
             raise PostedError(listed(shared.notes))
-        self._keeping.reserve()
+        self._store.reserve()
         self._accept(posted, self._indicators.describe(posted, requested, shared))
 
     def _count(
@@ -333,7 +335,7 @@ class Posting:
                 now=self._now,
                 actor_ref=self._by.ref,
             )
-        self._keeping.keep(posted, signal=row, is_private=True)
+        self._store.store(posted, signal=row, is_private=True)
         self._accept(posted)
 
     def _record_opinion(self, posted: Posted) -> None:
@@ -343,17 +345,17 @@ class Posting:
         if self._judged > MAX_JUDGED:
             raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
         rows = [self._signal_of(stix_id) for stix_id in judgement.of]
-        beside = rows[rules.told_with(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
+        beside = rows[rules.strictest_signal(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
         self._acts += len(rows)
         for row in rows:
             signals.opine(
                 row.uid,
-                body=OpinionIn(opinion=judgement.said, note=judgement.note),
+                body=OpinionIn(opinion=judgement.opinion, note=judgement.note),
                 by=self._by.party,
                 now=self._now,
                 actor_ref=self._by.ref,
             )
-        self._keeping.keep(posted, signal=beside)
+        self._store.store(posted, signal=beside)
         self._accept(posted)
 
     def _signal_of(self, stix_id: str) -> Signal:
@@ -371,11 +373,11 @@ class Posting:
 
     def _accept(self, posted: Posted, message: str = "") -> None:
         """Record that an object was taken."""
-        self.taken.append(Fate.of(posted.stix, now=self._now, message=message))
+        self.taken.append(ObjectStatus.of(posted.stix, now=self._now, message=message))
 
     def _refuse(self, posted: Posted, message: str) -> None:
         """Record that an object was refused."""
-        self.refused.append(Fate.of(posted.stix, now=self._now, message=message))
+        self.refused.append(ObjectStatus.of(posted.stix, now=self._now, message=message))
 
 
 @transaction.atomic

@@ -12,10 +12,10 @@ from stemtide.hub.rooms.signals.reads import collection as reads_collection
 from stemtide.hub.rooms.signals.rules import checks as rules_ready
 from stemtide.hub.rooms.signals.rules.checks import Ready
 from stemtide.hub.rooms.signals.writes import signals
-from stemtide.hub.rooms.stix.parser import became
+from stemtide.hub.rooms.stix.parser import describe_result
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.interop.stix.objects import indicator_id
-from stemtide.interop.stix.posted import Posted, Wanted
+from stemtide.interop.stix.posted import IndicatorSignals, Posted
 
 CONFLICT = "conflict"
 """Field of errors for values that are shared already, with other fields."""
@@ -25,17 +25,17 @@ CONFLICT = "conflict"
 class Shared:
     """The result of sharing an indicator.
 
-    made:  new signals. known: live signals of its party with one of its values.
-    notes: messages for the status, about known signals and refused ones.
+    created: new signals. existing: live signals of its party with one of its values.
+    notes:   messages for the status, about existing and refused signals.
     """
 
-    made: list[Signal] = field(default_factory=list)
-    known: list[Signal] = field(default_factory=list)
+    created: list[Signal] = field(default_factory=list)
+    existing: list[Signal] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
-    def told(self, requested: Wanted) -> str:
+    def message(self, requested: IndicatorSignals) -> str:
         """Return the message for the status."""
-        return became([row.uid for row in self.made], requested, self.notes)
+        return describe_result([row.uid for row in self.created], requested, self.notes)
 
 
 def share_all(
@@ -60,9 +60,9 @@ def share_all(
     rows = reads_collection.by_uid(uids, viewer=by.party)
     for number, (stix_id, placed) in enumerate(zip(ids, out.signals, strict=True)):
         if placed is not None and placed.created:
-            results[stix_id].made.append(rows[placed.id])
+            results[stix_id].created.append(rows[placed.id])
         elif number in shared_before:
-            results[stix_id].known.append(rows[shared_before[number]])
+            results[stix_id].existing.append(rows[shared_before[number]])
             results[stix_id].notes.append(
                 _already_shared_note(rows[shared_before[number]], viewer=by.party)
             )

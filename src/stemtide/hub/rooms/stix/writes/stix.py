@@ -67,7 +67,7 @@ def _apply_part(
 ) -> dict[str, Any] | None:
     """Take a part of a post that one transaction has room for; return the status once complete."""
     ledger.take_turn()
-    taken_count, refused_count = posting.take_some()
+    taken_count, refused_count = posting.apply_part()
     ledger.append_by(
         "objects.posted",
         by=by.actor,
@@ -99,7 +99,9 @@ def take_away(
     raises: NotFoundError, NotAllowedError.
     """
     ledger.take_turn()
-    rows = list(reads.kept(of, viewer=by.party).filter(stix_id=stix_id).order_by("position"))
+    rows = list(
+        reads.stored_objects(of, viewer=by.party).filter(stix_id=stix_id).order_by("position")
+    )
     if not rows and reads.find_signal(stix_id, viewer=by.party) is None:
         raise NotFoundError("this collection has no such object that your party may see")
     is_own = bool(rows) and all(row.shared_by_id == by.party.pk for row in rows)
