@@ -42,7 +42,7 @@ def visit(row, *, hours, status):
     Recheck.objects.filter(pk=row.pk).update(next_at=at)
     (errand,) = [one for one in rechecks.claim_due(at, limit=9) if one.uid == row.uid]
     seen = Seen(row.url, status=status, content_type="video/mp4", size_bytes=4096)
-    rechecks.note(errand, seen=seen, finding=rules.judge(seen, url=row.url), now=at)
+    rechecks.note(errand, response=seen, finding=rules.judge(seen, url=row.url), now=at)
 
 
 def test_both_sides_see_on_the_referrals_page_what_each_visit_saw(world, officer):

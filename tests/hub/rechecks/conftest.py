@@ -88,7 +88,7 @@ class Requests:
         (errand,) = [one for one in writes.claim_due(now, limit=9) if one.uid == row.uid]
         seen = Seen(row.url, status=status, **seen)
         found = rules.judge(seen, url=row.url)
-        assert writes.note(errand, seen=seen, finding=found, now=now)
+        assert writes.note(errand, response=seen, finding=found, now=now)
         return Recheck.objects.get(pk=row.pk)
 
 

@@ -153,8 +153,8 @@ def test_a_clock_that_died_leaves_its_visit_to_another(requests):
     (again,) = writes.claim_due(later, limit=9)
     seen = Seen(lost.url, status=404)
     found = rules.judge(seen, url=lost.url)
-    assert not writes.note(lost, seen=seen, finding=found, now=later)
-    assert writes.note(again, seen=seen, finding=found, now=later)
+    assert not writes.note(lost, response=seen, finding=found, now=later)
+    assert writes.note(again, response=seen, finding=found, now=later)
 
 
 def test_a_visit_of_what_ended_meanwhile_is_not_noted(requests):
@@ -163,7 +163,7 @@ def test_a_visit_of_what_ended_meanwhile_is_not_noted(requests):
     requests.becomes(referral, "withdrawn")
     seen = Seen(errand.url, status=404)
     found = rules.judge(seen, url=errand.url)
-    assert not writes.note(errand, seen=seen, finding=found, now=QUARTER)
+    assert not writes.note(errand, response=seen, finding=found, now=QUARTER)
 
 
 def test_one_host_gets_so_many_visits_a_minute_and_others_do_not_wait(requests):

@@ -358,7 +358,7 @@ def test_in_which_role_a_person_joins_declines_and_leaves(role, expected):
 )
 def test_as_what_a_party_takes_part(kind, country, wanted, expected):
     party = Party(name="x", kind=kind, country=country)
-    assert rules_joining.capacity_of(facts(), party, wanted=wanted) is expected
+    assert rules_joining.capacity_of(facts(), party, requested=wanted) is expected
 
 
 # Activation

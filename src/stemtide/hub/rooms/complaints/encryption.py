@@ -43,17 +43,17 @@ class Ticket:
 
 def make_link(ticket: Ticket) -> str:
     """The token of a link. It says nothing to whoever reads it, the uploader included."""
-    said = ticket.decision
+    decision = ticket.decision
     row = (
         ticket.party,
-        said.reference,
-        said.basis.value,
-        said.ground.bytes if said.ground else b"",
-        said.measure.value,
-        int(said.acted_at.timestamp()),
-        said.acted_by or "",
-        said.is_automatic,
-        said.exercise,
+        decision.reference,
+        decision.basis.value,
+        decision.ground.bytes if decision.ground else b"",
+        decision.measure.value,
+        int(decision.acted_at.timestamp()),
+        decision.acted_by or "",
+        decision.is_automatic,
+        decision.exercise,
         int(ticket.expires_at.timestamp()),
     )
     packed = msgspec.msgpack.encode(row)

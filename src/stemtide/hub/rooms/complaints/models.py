@@ -18,7 +18,7 @@ from stemtide.protocol.enums.complaints import (
 
 
 class Complaint(models.Model):
-    """One complaint about one decision of one provider.
+    """A complaint about one decision of one provider.
 
     reference, acted_by: the provider's own opaque names of the decision and of who took it.
     text, reasons: sealed (seals.py); erased by the clock after erase_due, with the salt.
@@ -102,5 +102,5 @@ class Complaint(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"complaint:{self.uid}"

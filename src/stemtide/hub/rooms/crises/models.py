@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Crises, what is said of them, who takes part, and the neighbours that act beside us."""
+"""Tables of crises: warnings, moves, participants, and other mechanisms' activations."""
 
 from uuid import uuid4
 
@@ -17,7 +17,7 @@ from stemtide.protocol.enums import (
 
 
 class Crisis(models.Model):
-    """One crisis, from its early warning on. Its stages are data: protocol/frameworks.
+    """A crisis, from its early warning on. Its stages are data: protocol/law/frameworks.
 
     event:        the same for all crises that speak of one event.
     event_refs:   what other mechanisms call the event.
@@ -51,7 +51,7 @@ class Crisis(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"crisis:{self.uid}"
 
 
@@ -79,7 +79,7 @@ class Check(models.Model):
 
 
 class _Act(models.Model):
-    """What somebody did in a crisis. role: "" where a machine acted with a key."""
+    """An act in a crisis. role: "" if a machine acted with a key."""
 
     by = models.ForeignKey(Party, models.PROTECT, related_name="+")
     by_ref = models.CharField(max_length=80)
@@ -125,7 +125,7 @@ class Measure(_Act):
 
 
 class Proposal(_Act):
-    """What one person proposed and another confirms. checked_to: the last answer it rests on."""
+    """A proposal of one person that another confirms. checked_to: the last answer it rests on."""
 
     uid = models.UUIDField(unique=True)
     crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="proposals")
@@ -193,7 +193,7 @@ class Review(models.Model):
 
 
 class Participation(models.Model):
-    """How a party stands to a crisis; its history is in the ledger. reason: a party's own words."""
+    """The part of a party in a crisis; its history is in the ledger. reason: its own words."""
 
     crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="participations")
     party = models.ForeignKey(Party, models.PROTECT, related_name="participations")

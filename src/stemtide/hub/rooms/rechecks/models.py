@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Re-checks of addresses, with every visit. What an address holds is kept nowhere."""
+"""Tables of re-checks and their visits. The content of an address is stored nowhere."""
 
 from django.db import models
 from django.db.models import Q
@@ -73,25 +73,25 @@ class Recheck(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the name of this row in the ledger."""
         return f"recheck:{self.uid}"
 
     @property
     def kind(self) -> RequestKind:
-        """What its request is."""
+        """Return the kind of its request."""
         return RequestKind.ORDER if self.referral is None else RequestKind.REFERRAL
 
     @property
     def request(self) -> Referral | Order:
-        """The referral or the order."""
-        found = self.referral or self.order
-        if found is None:
+        """Return the referral or the order."""
+        target = self.referral or self.order
+        if target is None:
             raise ValueError(f"{self.ref} is of no request")  # the database forbids it
-        return found
+        return target
 
 
 class Visit(models.Model):
-    """One visit to an address: what was seen of it.
+    """A visit to an address, with the findings.
 
     status: of HTTP; None where nothing answered. digest: of what was read, SHA-256 in hex.
     """

@@ -47,16 +47,16 @@ def rechecks(
 
     returned: only those that were there again, or only the others.
     """
-    found = _visible(viewer)
+    visible = _visible(viewer)
     if referral is not None:
-        found = found.filter(referral__uid=referral)
+        visible = visible.filter(referral__uid=referral)
     if order is not None:
-        found = found.filter(order__uid=order)
+        visible = visible.filter(order__uid=order)
     if verdict is not None:
-        found = found.filter(verdict=verdict)
+        visible = visible.filter(verdict=verdict)
     if returned is not None:
-        found = found.filter(returned_at__isnull=not returned)
-    rows = found.order_by("-since", "place", "-pk")[:limit]
+        visible = visible.filter(returned_at__isnull=not returned)
+    rows = visible.order_by("-since", "place", "-pk")[:limit]
     return [describe(row, viewer=viewer) for row in rows]
 
 
@@ -69,7 +69,7 @@ def recheck(uid: UUID, *, viewer: Party) -> RecheckOut:
 
 
 def find(uid: UUID, *, viewer: Party) -> Recheck:
-    """The row of a re-check, for writes.
+    """Return the row of a re-check, for writes.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
@@ -85,11 +85,11 @@ def is_side(row: Recheck, *, viewer: Party) -> bool:
 
 
 def sides(row: Recheck, *, by: str) -> tuple[Party, Party]:  # noqa: ARG001  # who asks has found the row
-    """Who asked, and the provider. by: who reads it."""
-    asked = row.request
-    if isinstance(asked, Order):
-        return asked.issued_by, asked.addressee
-    return asked.sender, asked.provider
+    """Return the requester and the provider. by: who reads it."""
+    request = row.request
+    if isinstance(request, Order):
+        return request.issued_by, request.addressee
+    return request.sender, request.provider
 
 
 def visited_at(row: Recheck, *, viewer: Party) -> datetime | None:  # noqa: ARG001  # find() said for whom
@@ -99,13 +99,13 @@ def visited_at(row: Recheck, *, viewer: Party) -> datetime | None:  # noqa: ARG0
 
 
 def errand(row: Recheck, *, by: str) -> Errand:  # noqa: ARG001  # the clock, which tells nobody
-    """A visit that was just begun. by: who makes it."""
+    """Return a visit that has just begun. by: who makes it."""
     return Errand(uid=row.uid, taken=row.taken, url=row.url, exercise=row.exercise)
 
 
-def met(asked: Referral | Order, *, by: str) -> dict[str, int]:
+def met(request: Referral | Order, *, by: str) -> dict[str, int]:
     """Uploads of a request's linked signals that agents have met so far, by party."""
-    return reads_sightings.met(list(asked.signals.values_list("uid", flat=True)), by=by)
+    return reads_sightings.met(list(request.signals.values_list("uid", flat=True)), by=by)
 
 
 def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for everyone
@@ -113,28 +113,28 @@ def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for ev
 
     One query for those of referrals and one for those of orders, however many there are.
     """
-    found: list[Recheck] = []
+    rechecks_met: list[Recheck] = []
     for of in ("referral", "order"):
         signals = f"{of}__signals"
         is_met = ~Q(**{f"{signals}__sightings__outcome": Outcome.REVERSED})
         rows = Recheck.objects.filter(ended_at=None, met_at=None, **{f"{signals}__isnull": False})
         summed = rows.annotate(met=Sum(f"{signals}__sightings__count", filter=is_met))
-        found += [
+        rechecks_met += [
             row
             for row in summed.filter(met__gt=0).select_related(of).order_by("pk")
             if row.met > sum(row.met_before.values())
         ]
-    return found
+    return rechecks_met
 
 
 def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
-    """A re-check as it travels."""
-    asked, (requester, provider) = row.request, sides(row, by=viewer.ref)
+    """Return a re-check as the message of the API."""
+    request, (requester, provider) = row.request, sides(row, by=viewer.ref)
     return RecheckOut(
         id=row.uid,
         kind=row.kind,
-        request=asked.uid,
-        reference=asked.reference,
+        request=request.uid,
+        reference=request.reference,
         requested_by=requester.name,
         provider=provider.name,
         url=row.url,
@@ -152,17 +152,17 @@ def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
 
 
 def _met_again(row: Recheck, *, viewer: Party) -> MatchesSinceRemoval | None:
-    """What agents met of the linked signals since the removal.
+    """Return how often agents met the linked signals since the removal.
 
     A provider sees itself and the total, as with every sighting. Who may not see all of the signals
     learns of no count, and not that there are any.
     """
-    asked = row.request
-    if not asked.signals.exists() or not _sees_signals(asked, viewer=viewer):
+    request = row.request
+    if not request.signals.exists() or not _sees_signals(request, viewer=viewer):
         return None
     since = {
         name: count - int(row.met_before.get(name, 0))
-        for name, count in met(asked, by=viewer.ref).items()
+        for name, count in met(request, by=viewer.ref).items()
     }
     shown = viewer.kind in COORDINATING
     return MatchesSinceRemoval(
@@ -177,18 +177,18 @@ def _met_again(row: Recheck, *, viewer: Party) -> MatchesSinceRemoval | None:
 
 
 def told_of_met(row: Recheck, *, by: str) -> list[Party]:
-    """The sides that are told that agents met the linked signals. by: the clock, for both."""
+    """Return the sides that are notified when agents meet the linked signals."""
     return [side for side in sides(row, by=by) if _sees_signals(row.request, viewer=side)]
 
 
-def _sees_signals(asked: Referral | Order, *, viewer: Party) -> bool:
+def _sees_signals(request: Referral | Order, *, viewer: Party) -> bool:
     """Whether a party may see all signals that a request is linked to."""
-    linked = set(asked.signals.values_list("uid", flat=True))
+    linked = set(request.signals.values_list("uid", flat=True))
     return signals.seen_by_uid(linked, viewer=viewer).keys() == linked
 
 
 def _visit(row: Visit) -> VisitOut:
-    """A visit as it travels."""
+    """Return a visit as the message of the API."""
     return VisitOut(
         at=row.at,
         verdict=Verdict(row.verdict),
@@ -203,7 +203,7 @@ def _visit(row: Visit) -> VisitOut:
 
 
 def _visible(viewer: Party) -> QuerySet[Recheck]:
-    """The re-checks that a party sees."""
+    """Return the re-checks that a party sees."""
     mine = Q(referral__sender=viewer) | Q(referral__provider=viewer)
     mine |= Q(order__issued_by=viewer) | Q(order__addressee=viewer)
     copied = Q(order__in=Order.objects.filter(copies__sent_to=viewer))
@@ -219,7 +219,7 @@ def _visible(viewer: Party) -> QuerySet[Recheck]:
 
 
 def claims(subjects: Collection[str], *, by: str) -> list[Referral | Order]:  # noqa: ARG001  # the clock, for everyone
-    """The requests that ledger subjects name. by: who reads for everyone."""
+    """Return the requests that ledger subjects name. by: who reads for everyone."""
     named: dict[str, list[str]] = {"referral": [], "order": []}
     for subject in subjects:
         thing, _, uid = subject.partition(":")
@@ -233,8 +233,8 @@ def claims(subjects: Collection[str], *, by: str) -> list[Referral | Order]:  # 
     ]
 
 
-def is_claimed(asked: Referral | Order, *, by: str) -> bool:  # noqa: ARG001  # the clock, for everyone
-    """Whether a provider says, now, that what was asked about is gone."""
-    if isinstance(asked, Order):
-        return asked.state in rules.GONE_ORDERS
-    return asked.state in rules.GONE_REFERRALS
+def is_claimed(request: Referral | Order, *, by: str) -> bool:  # noqa: ARG001  # the clock, for everyone
+    """Whether a provider says now that the content of a request is gone."""
+    if isinstance(request, Order):
+        return request.state in rules.GONE_ORDERS
+    return request.state in rules.GONE_REFERRALS

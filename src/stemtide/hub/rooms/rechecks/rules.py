@@ -52,7 +52,7 @@ _SKIPPED = re.compile(rb"<(script|style|template)\b")
 
 
 class News(Enum):
-    """What a visit may say that was not known before."""
+    """A change that a visit may report."""
 
     GONE = auto()
     STILL_THERE = auto()
@@ -61,7 +61,7 @@ class News(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a visit comes to."""
+    """The verdict of a visit and its reason."""
 
     verdict: Verdict
     reason: Reason
@@ -69,15 +69,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What is known of an address before a visit is noted. settled: None before a clear verdict."""
+    """The state of an address before a visit. settled: None before a clear verdict."""
 
     since: datetime
     settled: Verdict | None
     repeats: int
 
 
-def judge(seen: Seen, *, url: str, control: Seen | None = None) -> Finding:
-    """What a visit means.
+def judge(response: Seen, *, url: str, control: Seen | None = None) -> Finding:
+    """Return the verdict of a visit.
 
     1 No answer: unclear, with the reason.
     2 A status that says that nothing is there: gone.
@@ -89,33 +89,33 @@ def judge(seen: Seen, *, url: str, control: Seen | None = None) -> Finding:
 
     control: what such an address answered, where it was asked.
     """
-    if seen.trouble is not None:
-        return _unclear(_TROUBLES[seen.trouble])
+    if response.trouble is not None:
+        return _unclear(_TROUBLES[response.trouble])
     statuses = plan().statuses
-    is_elsewhere = _led_elsewhere(seen, url=url)
-    if seen.status in statuses["gone"] and not is_elsewhere:
+    is_elsewhere = _led_elsewhere(response, url=url)
+    if response.status in statuses["gone"] and not is_elsewhere:
         return Finding(Verdict.GONE, Reason.SAYS_GONE)
     doubts = (
-        (seen.status in statuses["closed"], Reason.CLOSED),
-        (seen.status in statuses["passing"], Reason.BUSY),
+        (response.status in statuses["closed"], Reason.CLOSED),
+        (response.status in statuses["passing"], Reason.BUSY),
         (is_elsewhere, Reason.LED_ELSEWHERE),
-        (not _is_shown(seen), Reason.OTHER_STATUS),
-        (seen.is_packed, Reason.PACKED),
-        (bool(seen.found), Reason.SAYS_REMOVED),
-        (control is not None and _is_alike(seen, control), Reason.ANSWERS_ANYTHING),
+        (not _is_shown(response), Reason.OTHER_STATUS),
+        (response.is_packed, Reason.PACKED),
+        (bool(response.found), Reason.SAYS_REMOVED),
+        (control is not None and _is_alike(response, control), Reason.ANSWERS_ANYTHING),
     )
     doubt = next((reason for is_so, reason in doubts if is_so), None)
     return _unclear(doubt) if doubt else Finding(Verdict.THERE, Reason.ANSWERS)
 
 
-def needs_control(seen: Seen, *, url: str) -> bool:
-    """Whether a page would count as there, and may yet be what its host answers to anything."""
-    is_there = judge(seen, url=url).verdict is Verdict.THERE
-    return is_there and seen.content_type in _WORDS_IN and bool(control_url(url, chance="x"))
+def needs_control(response: Seen, *, url: str) -> bool:
+    """Whether a page that seems to be there must be compared with another page of its host."""
+    is_there = judge(response, url=url).verdict is Verdict.THERE
+    return is_there and response.content_type in _WORDS_IN and bool(control_url(url, chance="x"))
 
 
 def control_url(url: str, *, chance: str) -> str:
-    """An address beside this one that cannot exist; "" for the front page of a site.
+    """Return an address beside this one that cannot exist; "" for the front page of a site.
 
     chance: letters and digits that nobody can have chosen.
     """
@@ -131,7 +131,7 @@ def control_url(url: str, *, chance: str) -> str:
 
 
 def says_removed(body: bytes) -> str:
-    """The words by which a page says that something was removed; "" where it says none.
+    """Return the words by which a page says that content was removed; "" if there are none.
 
     Scripts and styles are left out: they hold what a page would say if. Nothing is parsed.
     """
@@ -142,7 +142,9 @@ def says_removed(body: bytes) -> str:
 def next_visit(standing: Standing, *, finding: Finding, now: datetime) -> datetime | None:
     """When an address is visited after this one; None where the schedule has ended."""
     ours: Plan = plan()
-    due = next((standing.since + one for one in ours.after if standing.since + one > now), None)
+    due = next(
+        (standing.since + delay for delay in ours.after if standing.since + delay > now), None
+    )
     if finding.reason in PASSING and standing.repeats < ours.again.times:
         soon = now + ours.again_after
         return soon if due is None else min(soon, due)
@@ -150,7 +152,7 @@ def next_visit(standing: Standing, *, finding: Finding, now: datetime) -> dateti
 
 
 def news_of(standing: Standing, *, finding: Finding) -> News | None:
-    """What a verdict says that was not known; None where it says nothing new."""
+    """Return the news in a verdict; None if it repeats the last one."""
     if finding.verdict is Verdict.UNCLEAR or finding.verdict is standing.settled:
         return None
     if finding.verdict is Verdict.GONE:
@@ -181,45 +183,47 @@ def check_ask(
 
 
 def _unclear(reason: Reason) -> Finding:
-    """A visit that proves neither."""
+    """Return the finding of a visit that proves neither."""
     return Finding(Verdict.UNCLEAR, reason)
 
 
-def _is_shown(seen: Seen) -> bool:
+def _is_shown(response: Seen) -> bool:
     """Whether an answer shows something."""
-    return seen.status is not None and 200 <= seen.status < 300  # noqa: PLR2004  # RFC 9110 section 15.3
+    return response.status is not None and 200 <= response.status < 300  # noqa: PLR2004  # RFC 9110 section 15.3
 
 
-def _led_elsewhere(seen: Seen, *, url: str) -> bool:
+def _led_elsewhere(response: Seen, *, url: str) -> bool:
     """Whether the answer is another address' than the one that was asked for.
 
     A short link leads elsewhere by its nature: while it leads anywhere, it is there.
     """
-    if not seen.hops:
+    if not response.hops:
         return False
     try:
-        return canonical(seen.url) != canonical(url) and url_class(url) is not UrlClass.SHORT_LINK
+        return (
+            canonical(response.url) != canonical(url) and url_class(url) is not UrlClass.SHORT_LINK
+        )
     except UrlError:
         return True
 
 
-def _is_alike(seen: Seen, control: Seen) -> bool:
+def _is_alike(response: Seen, control: Seen) -> bool:
     """Whether an address that cannot exist got the same answer."""
     if control.trouble is not None or not _is_shown(control):
         return False
-    if seen.digest == control.digest:
+    if response.digest == control.digest:
         return True
-    larger = max(seen.size_bytes, control.size_bytes)
-    return abs(seen.size_bytes - control.size_bytes) <= _LIKE * larger
+    larger = max(response.size_bytes, control.size_bytes)
+    return abs(response.size_bytes - control.size_bytes) <= _LIKE * larger
 
 
 def _without_scripts(body: bytes) -> bytes:
-    """A page without what stands in its scripts and styles, read once from front to back."""
-    kept, at = [], 0
-    while found := _SKIPPED.search(body, at):
-        kept.append(body[at : found.start()])
-        end = body.find(b"</" + found[1], found.end())
+    """Return a page without the contents of its scripts and styles, read front to back."""
+    parts, at = [], 0
+    while opening := _SKIPPED.search(body, at):
+        parts.append(body[at : opening.start()])
+        end = body.find(b"</" + opening[1], opening.end())
         if end < 0:
-            return b"".join(kept)
+            return b"".join(parts)
         at = end + 2
-    return b"".join([*kept, body[at:]])
+    return b"".join([*parts, body[at:]])

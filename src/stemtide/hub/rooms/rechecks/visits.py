@@ -28,12 +28,12 @@ class Way:
 
 
 def way_of_settings() -> Way:
-    """How this hub visits, as its settings say."""
+    """Return how this hub visits, from its settings."""
     return Way(is_on=settings.RECHECKS, loopback=settings.RECHECK_LOOPBACK)
 
 
 class Visiting:
-    """Visits what is due, a few at a time; who calls it never waits for an address.
+    """Visit due addresses in a few threads, so that callers never wait for an address.
 
     now: the clock of the door that made it.
     """
@@ -53,17 +53,17 @@ class Visiting:
         return len(errands)
 
     def settle(self) -> None:
-        """Wait for what is under way: tests and the end of the process."""
+        """Wait for running visits, in tests and at the end of the process."""
         self._crew.settle()
 
     def close(self) -> None:
-        """End, after what is under way; what is not visited stays due."""
+        """End after the running visits. Other due visits stay due."""
         self._crew.close()
 
     def visit(self, errand: Errand) -> Finding:
-        """Make one visit, and note what it came to."""
-        seen, finding = visit(errand, way=self._way)
-        writes.note(errand, seen=seen, finding=finding, now=self._now())
+        """Make one visit and record its finding."""
+        response, finding = visit(errand, way=self._way)
+        writes.note(errand, response=response, finding=finding, now=self._now())
         return finding
 
 
@@ -75,9 +75,9 @@ def visit(errand: Errand, *, way: Way) -> tuple[Seen, Finding]:
     if errand.exercise and not way.loopback:
         return Seen(errand.url), Finding(Verdict.UNCLEAR, Reason.EXERCISE)
     reach = THIS_MACHINE if errand.exercise else replace(ANYWHERE, loopback=way.loopback)
-    seen = look(errand.url, reach=reach, words=rules.says_removed)
+    response = look(errand.url, reach=reach, words=rules.says_removed)
     control = None
-    if seen.trouble is not Trouble.REFUSED and rules.needs_control(seen, url=errand.url):
-        beside = rules.control_url(spell(seen.url, reach=reach), chance=secrets.token_hex(8))
+    if response.trouble is not Trouble.REFUSED and rules.needs_control(response, url=errand.url):
+        beside = rules.control_url(spell(response.url, reach=reach), chance=secrets.token_hex(8))
         control = look(beside, reach=reach)
-    return seen, rules.judge(seen, url=errand.url, control=control)
+    return response, rules.judge(response, url=errand.url, control=control)

@@ -44,7 +44,7 @@ _KINDS = {
 
 
 def follow_requests(now: datetime) -> int:
-    """Begin and end re-checks after what requests became; returns how many requests were looked at.
+    """Begin and end re-checks after changes of requests; return how many requests were read.
 
     1 A look without a lock: nothing new, nothing done.
     2 In turn, the entries after the cursor; those about referrals and orders name what changed.
@@ -64,12 +64,12 @@ def _read_on(now: datetime) -> int:
     ledger.take_turn()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
     entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
-    changed = reads.claims({one.subject for one in entries}, by=CLOCK)
-    for asked in changed:
-        if reads.is_claimed(asked, by=CLOCK):
-            _begin(asked, now=now)
+    changed = reads.claims({ledger_entry.subject for ledger_entry in entries}, by=CLOCK)
+    for request in changed:
+        if reads.is_claimed(request, by=CLOCK):
+            _begin(request, now=now)
         else:
-            _end(asked, now=now)
+            _end(request, now=now)
     if any(entry.kind in {"outcomes.reported", "outlier.decided"} for entry in entries):
         _note_met(now)
     if entries:
@@ -79,31 +79,31 @@ def _read_on(now: datetime) -> int:
 
 
 def _note_met(now: datetime) -> None:
-    """Record that agents met again what is said to be gone: once, for those who see the signals."""
+    """Record that agents met removed content again, once, for the parties that see the signals."""
     for row in reads.newly_met(by=CLOCK):
         row.met_at = now
         row.save(update_fields=["met_at"])
         detail: dict[str, object] = {
-            "parties": [one.name for one in reads.told_of_met(row, by=CLOCK)],
+            "parties": [party.name for party in reads.told_of_met(row, by=CLOCK)],
             "request": row.request.ref,
         }
         _append("recheck.met", row, detail=detail, now=now)
 
 
-def _begin(asked: Referral | Order, *, now: datetime) -> None:
+def _begin(request: Referral | Order, *, now: datetime) -> None:
     """Check the addresses of a request from now on; those that are checked already go on."""
-    of = {"order" if isinstance(asked, Order) else "referral": asked}
+    of = {"order" if isinstance(request, Order) else "referral": request}
     running = set(Recheck.objects.filter(**of, ended_at=None).values_list("place", flat=True))
-    missing = [address for address in _addresses(asked) if address[0] not in running]
+    missing = [address for address in _addresses(request) if address[0] not in running]
     if not missing:
         return
-    since = asked.answered_at or now
-    before = reads.met(asked, by=CLOCK)
+    since = request.answered_at or now
+    before = reads.met(request, by=CLOCK)
     for place, url in missing:
         facts = {
             "url": url,
             "host": _host(url),
-            "exercise": asked.exercise,
+            "exercise": request.exercise,
             "since": since,
             "next_at": since + plan().after[0],
             "met_before": before,
@@ -116,22 +116,22 @@ def _begin(asked: Referral | Order, *, now: datetime) -> None:
         )
 
 
-def _end(asked: Referral | Order, *, now: datetime) -> None:
-    """Stop checking what the provider does not say is gone any more, or nobody asks for."""
-    of = {"order" if isinstance(asked, Order) else "referral": asked}
+def _end(request: Referral | Order, *, now: datetime) -> None:
+    """End re-checks of content that the provider no longer calls gone, or nobody asks for."""
+    of = {"order" if isinstance(request, Order) else "referral": request}
     Recheck.objects.filter(**of, ended_at=None).update(ended_at=now, next_at=None)
 
 
-def _addresses(asked: Referral | Order) -> Iterator[tuple[int, str]]:
+def _addresses(request: Referral | Order) -> Iterator[tuple[int, str]]:
     """Place and address of everything that a request names."""
-    if isinstance(asked, Order):
-        yield from ((address.place, address.url) for address in asked.addresses.all())
+    if isinstance(request, Order):
+        yield from ((address.place, address.url) for address in request.addresses.all())
     else:
-        yield 0, asked.url
+        yield 0, request.url
 
 
 def _host(url: str) -> str:
-    """Whom a visit goes to; "" for what is no address."""
+    """Return the host that a visit goes to; "" for a text that is no address."""
     try:
         return (urlsplit(f"//{canonical(url)}").hostname or "")[:255]
     except (UrlError, ValueError):
@@ -146,18 +146,18 @@ def claim_due(now: datetime, *, limit: int) -> list[Errand]:
     lately = Recheck.objects.filter(taken_at__gt=now - _MINUTE).order_by()
     counts = dict(lately.values_list("host").annotate(Count("pk")))
     most = plan().visits_per_minute
-    taken: list[Errand] = []
-    while len(taken) < limit:
+    claimed: list[Errand] = []
+    while len(claimed) < limit:
         full = [host for host, count in counts.items() if count >= most]
         due = Recheck.objects.filter(next_at__lte=now, ended_at=None).exclude(host__in=full)
-        rows = list(due.order_by("next_at", "pk")[: limit - len(taken)])
+        rows = list(due.order_by("next_at", "pk")[: limit - len(claimed)])
         if not rows:
             break
         for row in rows:
             if counts.get(row.host, 0) < most and _take(row, now=now):
                 counts[row.host] = counts.get(row.host, 0) + 1
-                taken.append(reads.errand(row, by=CLOCK))
-    return taken
+                claimed.append(reads.errand(row, by=CLOCK))
+    return claimed
 
 
 def _take(row: Recheck, *, now: datetime) -> bool:
@@ -168,8 +168,8 @@ def _take(row: Recheck, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def note(errand: Errand, *, seen: Seen, finding: Finding, now: datetime) -> bool:
-    """Write down what a visit came to; False where another clock has taken it over, or it ended.
+def note(errand: Errand, *, response: Seen, finding: Finding, now: datetime) -> bool:
+    """Record a visit; False if another scheduler has taken it over, or it ended.
 
     Only a verdict that says something new is recorded in the ledger: gone, still there, returned.
     """
@@ -183,11 +183,11 @@ def note(errand: Errand, *, seen: Seen, finding: Finding, now: datetime) -> bool
         at=now,
         verdict=finding.verdict,
         reason=finding.reason,
-        status=seen.status,
-        hops=seen.hops,
-        size_bytes=seen.size_bytes,
-        digest=seen.digest,
-        content_type=seen.content_type,
+        status=response.status,
+        hops=response.hops,
+        size_bytes=response.size_bytes,
+        digest=response.digest,
+        content_type=response.content_type,
         asked_by=row.asked_by,
     )
     settled = Verdict(row.settled) if row.settled else None
@@ -202,7 +202,7 @@ def note(errand: Errand, *, seen: Seen, finding: Finding, now: datetime) -> bool
 
 
 def _apply(row: Recheck, *, finding: Finding, now: datetime) -> None:
-    """What a row holds after a visit."""
+    """Return the values of a row after a visit."""
     row.verdict, row.reason, row.asked_by = finding.verdict, finding.reason, ""
     row.repeats = row.repeats + 1 if finding.verdict is Verdict.UNCLEAR else 0
     if finding.verdict is Verdict.GONE:
@@ -243,7 +243,7 @@ def ask(uid: UUID, *, by: Actor, now: datetime) -> RecheckOut:
 
 
 def _record(kind: str, row: Recheck, *, finding: Finding, now: datetime) -> None:
-    """Append what a visit found to the ledger, for both sides."""
+    """Append the finding of a visit to the ledger, for both sides."""
     detail: dict[str, object] = {
         "parties": [side.name for side in reads.sides(row, by=CLOCK)],
         "reason": finding.reason.value,

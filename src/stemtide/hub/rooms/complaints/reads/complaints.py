@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of complaints: for the provider's reviewers, and for whoever complained."""
+"""Read complaints, for the provider's reviewers and for complainants."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -42,7 +42,7 @@ AT_ONCE = 200
 
 
 def link(decision: ComplaintLinkIn, *, by: Actor, home: str, now: datetime) -> ComplaintLinkOut:
-    """A link for the statement of reasons of one decision. Nothing is kept of it before it is used.
+    """Return a link for the statement of reasons of a decision. Nothing is stored before its use.
 
     home: the hub's own address.
     raises: NotAllowedError for all but providers; InvalidError naming the field.
@@ -60,7 +60,7 @@ def link(decision: ComplaintLinkIn, *, by: Actor, home: str, now: datetime) -> C
 
 
 def complaints(*, viewer: Party, is_open: bool | None = None) -> list[ComplaintOut]:
-    """A party's complaints: those that wait first, what is due soonest at the top; at most 200."""
+    """Return a party's complaints: waiting ones first, soonest due on top; at most 200."""
     rows = _own(viewer)
     waiting = machine("complaint").open_states
     if is_open is not None:
@@ -68,8 +68,8 @@ def complaints(*, viewer: Party, is_open: bool | None = None) -> list[ComplaintO
     over = Case(
         When(state__in=waiting, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
-    found = rows.annotate(over=over).order_by("over", "due_at", "pk")[:AT_ONCE]
-    return [describe(row, viewer=viewer) for row in found]
+    listed = rows.annotate(over=over).order_by("over", "due_at", "pk")[:AT_ONCE]
+    return [describe(row, viewer=viewer) for row in listed]
 
 
 def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
@@ -81,7 +81,7 @@ def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
 
 
 def find(uid: UUID, *, viewer: Party) -> Complaint:
-    """The row of a complaint, for writes.
+    """Return the row of a complaint, for writes.
 
     raises: NotFoundError, also for one about somebody else's decision.
     """
@@ -92,14 +92,14 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
 
 
 def of_ground(uid: UUID, *, viewer: Party) -> list[ComplaintOut]:
-    """A party's complaints that rest on one signal, referral or order, oldest first."""
+    """Return a party's complaints about one signal, referral or order, oldest first."""
     about = Q(signal__uid=uid) | Q(referral__uid=uid) | Q(order__uid=uid)
     rows = _own(viewer).filter(about)[:AT_ONCE]
     return [describe(row, viewer=viewer) for row in rows]
 
 
 def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
-    """What the rules must know of a complaint."""
+    """Return the facts that the rules need of a complaint."""
     return ComplaintFacts(
         state=ComplaintState(row.state),
         party=row.party.name,
@@ -110,7 +110,7 @@ def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
 
 
 def standing(code: str, *, by: str) -> ComplaintStatusOut:
-    """Where the complaint stands that a code goes with.
+    """Return the state of the complaint that a code belongs to.
 
     raises: NotFoundError for a code that goes with none.
     """
@@ -118,7 +118,7 @@ def standing(code: str, *, by: str) -> ComplaintStatusOut:
 
 
 def coded(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has the code
-    """The row that a code goes with, for writes. by: who has it, as the ledger names them.
+    """Return the row that a code belongs to, for writes. by: its holder, as the ledger names them.
 
     raises: NotFoundError.
     """
@@ -132,7 +132,7 @@ def coded(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has th
 
 
 def linked(token: str, *, by: str, now: datetime) -> ComplaintStatusOut:
-    """What a link is about, and where its complaint stands, if somebody complained.
+    """Return the decision behind a link, and the state of its complaint if there is one.
 
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
@@ -140,42 +140,42 @@ def linked(token: str, *, by: str, now: datetime) -> ComplaintStatusOut:
     row = behind(ticket, by=by)
     if row is not None:
         return _tell(row)
-    said = ticket.decision
+    decision = ticket.decision
     return ComplaintStatusOut(
         provider=parties.party_named(ticket.party, by=by).title,
-        reference=said.reference,
-        measure=said.measure,
-        basis=said.basis,
-        acted_at=said.acted_at,
-        is_automatic=said.is_automatic,
-        exercise=said.exercise,
+        reference=decision.reference,
+        measure=decision.measure,
+        basis=decision.basis,
+        acted_at=decision.acted_at,
+        is_automatic=decision.is_automatic,
+        exercise=decision.exercise,
     )
 
 
 def link_code(token: str, *, by: str, now: datetime) -> str:
-    """The code that goes with a link's complaint, for whoever has the link; "" before there is one.
+    """Return the code of a link's complaint, for a holder of the link; "" before there is one.
 
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
     ticket = seals.read_link(token, now=now)
     if behind(ticket, by=by) is None:
         return ""
-    said = ticket.decision
-    return seals.code_of(ticket.party, reference=said.reference, exercise=said.exercise)
+    decision = ticket.decision
+    return seals.code_of(ticket.party, reference=decision.reference, exercise=decision.exercise)
 
 
 def behind(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
-    """The complaint about the decision that a link stands for; None where nobody complained."""
-    said = ticket.decision
+    """Return the complaint about the decision of a link; None if nobody complained."""
+    decision = ticket.decision
     return (
         _rows()
-        .filter(party__name=ticket.party, reference=said.reference, exercise=said.exercise)
+        .filter(party__name=ticket.party, reference=decision.reference, exercise=decision.exercise)
         .first()
     )
 
 
 def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001  # find() said for whom
-    """A complaint as its provider reads it, with its words opened."""
+    """Return a complaint as its provider reads it, with its words decrypted."""
     return ComplaintOut(
         id=row.uid,
         number=row.number,
@@ -210,7 +210,7 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
 
 
 def _tell(row: Complaint) -> ComplaintStatusOut:
-    """Where a complaint stands, for whoever complained: nothing of the signal or of its sharer."""
+    """Return the state of a complaint for its complainant: nothing of the signal or its sharer."""
     return ComplaintStatusOut(
         provider=row.party.title,
         reference=row.reference,
@@ -229,7 +229,7 @@ def _tell(row: Complaint) -> ComplaintStatusOut:
 
 
 def _own_hands(row: Complaint, *, viewer: Party) -> Iterable[str]:
-    """Who acted, and who shared the signal, as far as provider and ledger say.
+    """Return who acted and who shared the signal, as far as provider and ledger say.
 
     A signal shared in bulk has no entry of its own, and so nobody who shared it.
     """
@@ -244,7 +244,7 @@ def _own_hands(row: Complaint, *, viewer: Party) -> Iterable[str]:
 
 
 def _rows() -> QuerySet[Complaint]:
-    """Complaints with what they name."""
+    """Return complaints with the rows that they name."""
     return Complaint.objects.select_related(
         "party", "signal__shared_by", "referral__sender", "order__issued_by", "asked_of"
     )

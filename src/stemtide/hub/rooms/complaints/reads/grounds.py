@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of what a decision rests on: a signal, a referral or an order of its provider's.
+"""Read the ground of a decision: a signal, a referral or an order.
 
 Links are made for all three, and all three may have been wrong.
 """
@@ -28,7 +28,7 @@ from stemtide.protocol.messages.complaints import ComplaintLinkIn
 
 @dataclass(frozen=True, slots=True)
 class Follows:
-    """What upholding a complaint does. withdrawn, disputed: only where its ground is found wrong.
+    """The effects of upholding a complaint. withdrawn, disputed: only if its ground is wrong.
 
     withdrawn, disputed: signals of the provider's own, and of others.
     asked: who is asked to look again, as a name; "" where nobody is.
@@ -42,7 +42,7 @@ class Follows:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a decision rests on; all None for one of a provider's own."""
+    """The ground of a decision; all None for a decision of the provider's own."""
 
     signal: Signal | None = None
     referral: Referral | None = None
@@ -50,22 +50,22 @@ class Ground:
 
 
 def ground(decision: ComplaintLinkIn, *, party: Party, now: datetime) -> Ground:
-    """What a decision rests on.
+    """Return the ground of a decision.
 
     raises: InvalidError naming the field, also for what the party may not see.
     """
-    found = _find(decision.basis, decision.ground, party=party)
-    rules.check_decision(decision, ground=_facts(found), now=now)
-    return found
+    row = _find(decision.basis, decision.ground, party=party)
+    rules.check_decision(decision, ground=_facts(row), now=now)
+    return row
 
 
 def linked_ground(decision: ComplaintLinkIn, *, party: Party) -> Ground:
-    """What a decision rested on when its link was made, whatever became of it since."""
+    """Return the ground of a decision as of the time of its link, in any state since."""
     return _find(decision.basis, decision.ground, party=party)
 
 
 def author(row: Complaint, *, viewer: Party) -> Party | None:  # noqa: ARG001  # find() said for whom
-    """Who asked for the measure that a complaint is about; None: nobody but the provider."""
+    """Return the party that asked for the measure; None if only the provider decided."""
     if row.signal is not None:
         return row.signal.shared_by
     if row.referral is not None:
@@ -74,13 +74,13 @@ def author(row: Complaint, *, viewer: Party) -> Party | None:  # noqa: ARG001  #
 
 
 def ground_id(row: Complaint, *, viewer: Party) -> UUID | None:  # noqa: ARG001  # find() said for whom
-    """The id of what the decision rests on."""
-    found = row.signal or row.referral or row.order
-    return found.uid if found is not None else None
+    """Return the id of a decision's ground."""
+    ground = row.signal or row.referral or row.order
+    return ground.uid if ground is not None else None
 
 
 def signals_of(row: Complaint, *, viewer: Party) -> list[Signal]:
-    """The live signals that a complaint speaks against, as far as the viewer sees them.
+    """Return the live signals that a complaint speaks against, as far as the viewer sees them.
 
     A signal's own, and others of the same content: a film, its sound and its file are one content,
     and to take back one of them alone frees nothing. A referral's or an order's: those linked to
@@ -101,10 +101,10 @@ def signals_of(row: Complaint, *, viewer: Party) -> list[Signal]:
 
 
 def parted(row: Complaint, *, viewer: Party) -> tuple[list[Signal], list[Signal]]:
-    """The live signals that a complaint speaks against: the viewer's own, and those of others."""
+    """Return those live signals in two lists: the viewer's own, and those of others."""
     them = signals_of(row, viewer=viewer)
-    own = [one for one in them if one.shared_by_id == viewer.pk]
-    return own, [one for one in them if one.shared_by_id != viewer.pk]
+    own = [signal for signal in them if signal.shared_by_id == viewer.pk]
+    return own, [signal for signal in them if signal.shared_by_id != viewer.pk]
 
 
 def may_reinstate(row: Complaint, *, viewer: Party) -> bool:  # noqa: ARG001  # find() said for whom
@@ -115,22 +115,22 @@ def may_reinstate(row: Complaint, *, viewer: Party) -> bool:  # noqa: ARG001  # 
 
 
 def asked(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | None:
-    """Who is asked to look again. is_gone: no live signal is left of what it rests on.
+    """Return the party that is asked to look again. is_gone: no live signal of the ground is left.
 
     None where that is the provider itself, nobody, or where nothing is left to take back.
     """
-    found = author(row, viewer=viewer)
-    if found is None or found == viewer or (row.signal is not None and is_gone):
+    requester = author(row, viewer=viewer)
+    if requester is None or requester == viewer or (row.signal is not None and is_gone):
         return None
-    return found
+    return requester
 
 
 def follows(row: Complaint, *, viewer: Party) -> Follows:
-    """What upholding a complaint would do now, by what the write itself asks."""
+    """Return the effects that upholding a complaint would have now."""
     own, others = parted(row, viewer=viewer)
     whom = asked(row, viewer=viewer, is_gone=not own and not others)
     return Follows(
-        withdrawn=tuple(one.uid for one in own),
+        withdrawn=tuple(signal.uid for signal in own),
         disputed=tuple((other.uid, other.shared_by.name) for other in others),
         asked=whom.name if whom is not None else "",
         is_reinstated=may_reinstate(row, viewer=viewer),
@@ -138,7 +138,7 @@ def follows(row: Complaint, *, viewer: Party) -> Follows:
 
 
 def _find(basis: ComplaintBasis, uid: UUID | None, *, party: Party) -> Ground:
-    """What an id names. raises: InvalidError for what the party may not see."""
+    """Return the row that an id names. raises: InvalidError if the party may not see it."""
     if uid is None:
         return Ground()
     try:
@@ -154,7 +154,7 @@ def _find(basis: ComplaintBasis, uid: UUID | None, *, party: Party) -> Ground:
 
 
 def _referral(uid: UUID, *, party: Party) -> Referral:
-    """A referral that the provider got. raises: NotFoundError."""
+    """Return a referral that the provider received. raises: NotFoundError."""
     sent = Referral.objects.filter(uid=uid, provider=party, sent_at__isnull=False)
     row = sent.select_related("sender").first()
     if row is None:
@@ -163,7 +163,7 @@ def _referral(uid: UUID, *, party: Party) -> Referral:
 
 
 def _order(uid: UUID, *, party: Party) -> Order:
-    """An order that the provider got. raises: NotFoundError."""
+    """Return an order that the provider received. raises: NotFoundError."""
     got = Order.objects.filter(uid=uid, addressee=party, received_at__isnull=False)
     row = got.select_related("issued_by").first()
     if row is None:
@@ -171,12 +171,12 @@ def _order(uid: UUID, *, party: Party) -> Order:
     return row
 
 
-def _facts(found: Ground) -> GroundFacts | None:
-    """What the rules must know of it."""
-    if found.signal is not None:
-        return GroundFacts(pap=Pap(found.signal.pap), exercise=found.signal.exercise)
-    if found.referral is not None:
-        return GroundFacts(exercise=found.referral.exercise)
-    if found.order is not None:
-        return GroundFacts(exercise=found.order.exercise, secret_until=found.order.secret_until)
+def _facts(ground: Ground) -> GroundFacts | None:
+    """Return the facts that the rules need of a ground."""
+    if ground.signal is not None:
+        return GroundFacts(pap=Pap(ground.signal.pap), exercise=ground.signal.exercise)
+    if ground.referral is not None:
+        return GroundFacts(exercise=ground.referral.exercise)
+    if ground.order is not None:
+        return GroundFacts(exercise=ground.order.exercise, secret_until=ground.order.secret_until)
     return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of redress: what complaints ask of those who asked for a measure."""
+"""Read redress: the requests of complaints to those who asked for a measure."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ AT_ONCE = 200
 
 
 def asked(*, viewer: Party) -> list[RedressOut]:
-    """What is asked of a party: what it has not answered first, the oldest at the top."""
+    """Return the requests to a party: unanswered first, oldest on top."""
     first = Case(
         When(redress=RedressState.ASKED, then=Value(0)),
         default=Value(1),
@@ -35,13 +35,13 @@ def asked(*, viewer: Party) -> list[RedressOut]:
 
 
 def of_order(order: UUID, *, viewer: Party) -> list[RedressOut]:
-    """What is asked of a party about one of its removal orders, oldest first."""
+    """Return the requests to a party about one of its removal orders, oldest first."""
     rows = _of(viewer).filter(order__uid=order).order_by("decided_at", "pk")[:AT_ONCE]
     return [describe(row, viewer=viewer) for row in rows]
 
 
 def redress(uid: UUID, *, viewer: Party) -> RedressOut:
-    """One of them.
+    """Return one request.
 
     raises: NotFoundError, also for what is asked of somebody else.
     """
@@ -49,7 +49,7 @@ def redress(uid: UUID, *, viewer: Party) -> RedressOut:
 
 
 def find(uid: UUID, *, viewer: Party) -> Complaint:
-    """The row behind it, for writes.
+    """Return the row of a request, for writes.
 
     raises: NotFoundError, also for what is asked of somebody else.
     """
@@ -60,7 +60,7 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
 
 
 def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # find() said for whom
-    """What the rules must know of it."""
+    """Return the facts that the rules need of a request."""
     assert row.asked_of is not None  # noqa: S101  # redress is asked of somebody
     return RedressFacts(
         state=RedressState(row.redress), party=row.party.name, author=row.asked_of.name
@@ -68,7 +68,7 @@ def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # 
 
 
 def describe(row: Complaint, *, viewer: Party) -> RedressOut:
-    """What they read: who decided what and why, nothing of the uploader or their words."""
+    """Return a request as the message of the API: the decision, nothing of the uploader."""
     ground = grounds.ground_id(row, viewer=viewer)
     assert ground is not None  # noqa: S101  # redress is asked about something
     assert row.decided_at is not None  # noqa: S101  # by the decision that asked

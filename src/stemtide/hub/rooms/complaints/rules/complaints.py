@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may make a link, take a complaint up and decide it, and when; what a decision must say.
+"""Rules of complaints: who makes links, takes complaints up and decides, and when.
 
 source: Regulation (EU) 2021/784 Art. 10; Regulation (EU) 2022/2065 Art. 20.
 """
@@ -69,7 +69,7 @@ _FUTURE = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class GroundFacts:
-    """What the rules must know of what a decision rests on.
+    """The facts that the rules need of a decision's ground.
 
     pap: of a signal. secret_until: of an order that its content provider must not be told of.
     """
@@ -81,7 +81,7 @@ class GroundFacts:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintFacts:
-    """What the rules must know of a complaint. party: the provider whose decision it is about.
+    """The facts that the rules need of a complaint. party: the provider that decided.
 
     own_hands: who acted, or shared the signal: they do not reject a complaint about it.
     binds:     it rests on a removal order that has its effect.
@@ -103,7 +103,7 @@ def check_link(*, kind: PartyKind, role: Role | None) -> None:
 
 
 def check_decision(decision: ComplaintLinkIn, *, ground: GroundFacts | None, now: datetime) -> None:
-    """A decision that one may complain of: it was taken, and what it rests on may be told of.
+    """Check that a decision was taken and may be complained about.
 
     ground: what it rests on, if that is in this hub.
     raises: InvalidError naming the field.
@@ -131,11 +131,11 @@ def check_decision(decision: ComplaintLinkIn, *, ground: GroundFacts | None, now
             until=ground.secret_until,
         )
     if ground.exercise is not decision.exercise:
-        what = "an exercise" if ground.exercise else "real"
+        ground_kind = "an exercise" if ground.exercise else "real"
         raise InvalidError(
             "exercise",
             "what it rests on is {what} and the decision is not: make both so",
-            what=what,
+            what=ground_kind,
         )
 
 
@@ -145,7 +145,7 @@ def link_ends(moment: datetime) -> datetime:
 
 
 def answer_due(filed_at: datetime) -> datetime:
-    """When whoever complained must know the outcome.
+    """Return when the complainant must know the outcome.
 
     source: Regulation (EU) 2021/784 Art. 10(2): two weeks of receipt.
     """
@@ -159,7 +159,7 @@ def check_file(*, is_there: bool) -> None:
 
 
 def check_read(role: Role | None) -> None:
-    """People who only watch read no complaints: whoever complains may write of themselves."""
+    """Refuse complaints to people who only watch: complainants may write about themselves."""
     if role is Role.OBSERVER:
         raise NotAllowedError("your role (observer) reads no complaints: ask a duty officer")
 
@@ -173,7 +173,7 @@ def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
 def check_decide(
     facts: ComplaintFacts, outcome: ComplaintOutcomeIn, *, name: str, role: Role | None, hand: str
 ) -> None:
-    """The provider's reviewer decides, and says why.
+    """Check that the provider's reviewer decides and gives reasons.
 
     hand: who reviews. Whoever took the decision may find it wrong, but not find it right.
 
@@ -200,7 +200,7 @@ def check_decide(
 
 
 def _check_upheld(facts: ComplaintFacts, outcome: ComplaintOutcomeIn) -> None:
-    """What is found wrong is something there, and the provider's to undo.
+    """Check that the finding names something there is, and that the provider may undo it.
 
     source: Regulation (EU) 2021/784 Art. 3(1) and 4(4): an order is obeyed, and then disputed.
     """
@@ -218,7 +218,7 @@ def _check_upheld(facts: ComplaintFacts, outcome: ComplaintOutcomeIn) -> None:
 
 
 def asks_author(outcome: ComplaintOutcomeIn, *, basis: ComplaintBasis) -> bool:
-    """Whether whoever asked for the measure is asked to look again.
+    """Whether the party that asked for the measure is asked to look again.
 
     Where it was found wrong; and with a rejection, where a provider must obey and has doubts.
     """
@@ -228,7 +228,7 @@ def asks_author(outcome: ComplaintOutcomeIn, *, basis: ComplaintBasis) -> bool:
 
 
 def own_hand(facts: ComplaintFacts, hand: str) -> bool:
-    """Whether somebody would review what they did themselves."""
+    """Whether somebody would review their own act."""
     return hand in facts.own_hands
 
 
@@ -239,7 +239,7 @@ def check_asked(redress: str) -> None:
 
 
 def hand_of(ref: str, reviewed_by: str | None) -> str:
-    """Who reviews: the person at the desk, or whom a provider's own tool names.
+    """Return the reviewer: the person at the desk, or the one that a provider's tool names.
 
     ref: how the ledger names who acts here.
     raises: InvalidError for a machine that names nobody, as machines alone decide no complaint, or
@@ -261,18 +261,18 @@ def hand_of(ref: str, reviewed_by: str | None) -> str:
 
 
 def moved(name: str, state: str, move: str, *, by: str) -> str:
-    """The state after a move of a machine.
+    """Return the state after a move of a state machine.
 
     raises: ConflictError where that move is not made from there.
     """
     try:
         return machine(name).to(state, move, by=by)
     except WrongMoveError as error:
-        found = machine(name)
+        states = machine(name)
         raise ConflictError(
             "it is {state} and cannot become {target}",
             state=state.replace("_", " "),
-            target=found.moves[move].target.replace("_", " "),
+            target=states.moves[move].target.replace("_", " "),
         ) from error
 
 
@@ -284,7 +284,7 @@ def erase_due(filed_at: datetime, *, decided_at: datetime | None = None) -> date
 
 
 def seal_digest(text: str, *, salt: str) -> str:
-    """The digest of what somebody complained of: SHA-256 of salt and text.
+    """Return the digest of a complaint's words: SHA-256 of salt and text.
 
     The ledger keeps it, so that nobody can say later that it read otherwise.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be answered by whoever asked for a measure that a complaint is about."""
+"""Rules of redress: the answers of those who asked for a measure."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from stemtide.protocol.messages.complaints import RedressIn
 
 @dataclass(frozen=True, slots=True)
 class RedressFacts:
-    """What the rules must know of it. party: who decided the complaint; author: who answers."""
+    """The facts that the rules need of a request. party: who decided; author: who answers."""
 
     state: RedressState
     party: str
@@ -22,7 +22,7 @@ class RedressFacts:
 
 
 def check_answer(facts: RedressFacts, answer: RedressIn, *, name: str, role: Role | None) -> None:
-    """They take it back, or keep it and say why.
+    """Check that the author takes the measure back, or keeps it with a reason.
 
     raises: NotAllowedError, ConflictError, InvalidError for what is kept without a reason.
     """
@@ -33,7 +33,7 @@ def check_answer(facts: RedressFacts, answer: RedressIn, *, name: str, role: Rol
 
 
 def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | None) -> None:
-    """Who answers, and whether there is still something to answer."""
+    """Check that the author answers, and that there still is something to answer."""
     if name != facts.author:
         raise NotAllowedError("only who asked for the measure answers for it")
     if role is not None:
@@ -42,7 +42,7 @@ def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | 
 
 
 def check_accept(facts: RedressFacts, *, name: str, role: Role | None) -> None:
-    """Who decided the complaint accepts the reason, and takes its dispute back."""
+    """Check that the deciding party accepts the reason, and takes its dispute back."""
     if name != facts.party:
         raise NotAllowedError("only the provider that decided the complaint accepts the reason")
     if role is not None:

@@ -54,8 +54,10 @@ def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> ComplaintFiledOu
     """
     rules.check_link(kind=by.kind, role=by.role)
     ledger.take_turn()
-    found = grounds.ground(body, party=by.party, now=now)
-    row = _file(body, party=by.party, ground=found, text=body.text, language=body.language, now=now)
+    ground = grounds.ground(body, party=by.party, now=now)
+    row = _file(
+        body, party=by.party, ground=ground, text=body.text, language=body.language, now=now
+    )
     _record_by("complaint.filed", row, by=by, now=now, detail=_filed(row))
     return ComplaintFiledOut(complaint=reads.describe(row, viewer=by.party), code=_code(row))
 
@@ -64,7 +66,7 @@ def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> ComplaintFiledOu
 def file_by_link(
     token: str, *, text: str, language: str, now: datetime
 ) -> tuple[str, ComplaintStatusOut]:
-    """Complain with a link; returns the code to ask with, and where the complaint stands.
+    """Complain with a link; return the code to ask with, and the state of the complaint.
 
     raises: NotFoundError for a link that opens nothing; ConflictError for one that was used.
     """
@@ -72,8 +74,8 @@ def file_by_link(
     ledger.take_turn()
     rules.check_file(is_there=reads.behind(ticket, by=COMPLAINANT) is not None)
     party = parties.party_named(ticket.party, by=COMPLAINANT)
-    found = grounds.linked_ground(ticket.decision, party=party)
-    row = _file(ticket.decision, party=party, ground=found, text=text, language=language, now=now)
+    ground = grounds.linked_ground(ticket.decision, party=party)
+    row = _file(ticket.decision, party=party, ground=ground, text=text, language=language, now=now)
     _record("complaint.filed", row, actor=COMPLAINANT, now=now, detail=_filed(row))
     return _code(row), reads.linked(token, by=COMPLAINANT, now=now)
 
@@ -114,20 +116,20 @@ def _file(
 
 
 def _code(row: Complaint) -> str:
-    """The code that goes with a complaint."""
+    """Return the code of a complaint."""
     return seals.code_of(row.party.name, reference=row.reference, exercise=row.exercise)
 
 
 def _filed(row: Complaint) -> dict[str, object]:
-    """What the ledger says of a complaint: whom it addresses, on what, and a proof of its words."""
+    """Return a complaint's detail for the ledger: addressee, basis and a proof of its words."""
     digest = rules.seal_digest(seals.unseal(row.text), salt=row.salt)
-    told: dict[str, object] = {"party": row.party.ref, "basis": row.basis, "digest": digest}
-    return told
+    detail: dict[str, object] = {"party": row.party.ref, "basis": row.basis, "digest": digest}
+    return detail
 
 
 @transaction.atomic
 def withdraw(code: str, *, now: datetime) -> ComplaintStatusOut:
-    """Take a complaint back, as whoever made it and has its code.
+    """Withdraw a complaint, as its maker with its code.
 
     raises: NotFoundError; ConflictError for one that was decided.
     """
@@ -176,45 +178,47 @@ def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> 
     row.exemption, row.finding = body.exemption, body.finding or ""
     row.reasons, row.note, row.reviewer = seals.seal(body.reasons), body.note, hand
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
-    told = _put_right(row, body=body, by=by, now=now)  # 3
+    effect = _put_right(row, body=body, by=by, now=now)  # 3
     row.save()
-    detail: dict[str, object] = {"outcome": row.state, "exemption": row.exemption, "ground": told}
+    detail: dict[str, object] = {"outcome": row.state, "exemption": row.exemption, "ground": effect}
     _record_by("complaint.decided", row, by=by, now=now, detail=detail)
     if row.asked_of is not None:
-        asked: dict[str, object] = {"party": row.asked_of.ref, "basis": row.basis}
-        _record_by("redress.asked", row, by=by, now=now, detail=asked)
+        redress_detail: dict[str, object] = {"party": row.asked_of.ref, "basis": row.basis}
+        _record_by("redress.asked", row, by=by, now=now, detail=redress_detail)
     return reads.describe(row, viewer=by.party)
 
 
 def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> str:
-    """Do what follows for what was found wrong; in one word, what that was.
+    """Correct what was found wrong, and return in one word what that was.
 
     1. Signals of one's own are withdrawn, those of others disputed.
     2. A referral is answered: the content is there again.
     3. Whoever asked for the measure, if that is somebody else, is asked to take it back.
     """
-    told = "stands"
+    effect = "stands"
     if body.finding is ComplaintFinding.GROUND:  # 1
         own, others = grounds.parted(row, viewer=by.party)
         withdraw_all(own, note=body.note, by=by, now=now)
         opine_all(others, opinion=Opinion.DISPUTE, note=body.note, by=by, now=now)
-        told = "disputed" if others else "withdrawn" if own else "gone"
+        effect = "disputed" if others else "withdrawn" if own else "gone"
     if body.is_upheld and grounds.may_reinstate(row, viewer=by.party):  # 2
         assert row.referral is not None  # noqa: S101  # it was just asked
         again = ReinstateIn(note=body.note)
         referral_answers.reinstate(row.referral.uid, body=again, by=by, now=now)
     if rules.asks_author(body, basis=ComplaintBasis(row.basis)):  # 3
-        whom = grounds.asked(row, viewer=by.party, is_gone=told == "gone")
+        whom = grounds.asked(row, viewer=by.party, is_gone=effect == "gone")
         if whom is not None:
             row.redress, row.asked_of = RedressState.ASKED, whom
-    return told
+    return effect
 
 
 def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime) -> None:
-    """Withdraw signals because a complaint was upheld: every agent undoes what it did."""
+    """Withdraw signals because a complaint was upheld: every agent undoes their effects."""
     body = WithdrawIn(reason=WithdrawReason.COMPLAINT_UPHELD, note=note)
-    for one in wrong:
-        signals.withdraw(one.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
+    for signal in wrong:
+        signals.withdraw(
+            signal.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role
+        )
 
 
 def opine_all(
@@ -222,8 +226,8 @@ def opine_all(
 ) -> None:
     """Say one thing of several signals."""
     body = OpinionIn(opinion=opinion, note=note)
-    for one in them:
-        signals.opine(one.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
+    for signal in them:
+        signals.opine(signal.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
 
 
 def note_overdue(now: datetime) -> int:
@@ -277,19 +281,19 @@ def _erase_some(now: datetime) -> int:
 
 
 def _addressed(row: Complaint) -> dict[str, object]:
-    """Whom an entry is for."""
+    """Return the party that an entry is for."""
     return {"party": row.party.ref}
 
 
 def _record(
     kind: str, row: Complaint, *, actor: str, now: datetime, detail: dict[str, object]
 ) -> None:
-    """Append what the clock or whoever complained did."""
+    """Append an act of the scheduler or of a complainant."""
     ledger.append(kind, actor=actor, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
 
 
 def _record_by(
     kind: str, row: Complaint, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> None:
-    """Append what somebody of a party did."""
+    """Append an act of somebody of a party."""
     ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)

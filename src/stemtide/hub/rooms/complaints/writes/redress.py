@@ -56,7 +56,7 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
     row.save(update_fields=["redress", "answer", "answered_at"])
     if not body.keep:
         linked = grounds.signals_of(row, viewer=by.party)
-        wrong = [one for one in linked if one.shared_by_id == by.party.pk]
+        wrong = [signal for signal in linked if signal.shared_by_id == by.party.pk]
         withdraw_all(wrong, note=body.reason, by=by, now=now)
         _take_back(row, note=body.reason, by=by, now=now)
     kind = "redress.declined" if body.keep else "redress.granted"
@@ -66,12 +66,14 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
 
 def _take_back(row: Complaint, *, note: str, by: Actor, now: datetime) -> None:
     """Withdraw the referral that a complaint is about, unless its content is back already."""
-    found = row.referral
-    if found is None or "withdraw" not in machine("referral").open_to(found.state, by="sender"):
+    referral = row.referral
+    if referral is None or "withdraw" not in machine("referral").open_to(
+        referral.state, by="sender"
+    ):
         return
     is_exempt = row.exemption not in ("", Exemption.NONE)
     reason = TakeBackReason.CONTEXT if is_exempt else TakeBackReason.NOT_VIOLATING
-    referrals.take_back(found.uid, body=TakeBackIn(reason=reason, note=note), by=by, now=now)
+    referrals.take_back(referral.uid, body=TakeBackIn(reason=reason, note=note), by=by, now=now)
 
 
 @transaction.atomic
@@ -92,7 +94,7 @@ def accept(uid: UUID, *, by: Actor, now: datetime) -> ComplaintOut:
     others = Complaint.objects.filter(party=by.party, redress__in=_OPEN)
     if not others.filter(_about_the_same(row)).exists():
         linked = grounds.signals_of(row, viewer=by.party)
-        right = [one for one in linked if one.shared_by_id != by.party.pk]
+        right = [signal for signal in linked if signal.shared_by_id != by.party.pk]
         opine_all(right, opinion=Opinion.SEEN, note="", by=by, now=now)
     detail: dict[str, object] = {"party": f"party:{facts.author}"}
     _record_by("redress.accepted", row, by=by, now=now, detail=detail)
@@ -100,7 +102,7 @@ def accept(uid: UUID, *, by: Actor, now: datetime) -> ComplaintOut:
 
 
 def lapse_due(now: datetime) -> int:
-    """Note where what it is about went in another way before anybody answered; how many."""
+    """Close requests whose subject ended in another way, and return how many."""
     count = 0
     while done := _lapse_some(now):
         count += done
@@ -131,12 +133,12 @@ def _lapse_some(now: datetime) -> int:
 
 
 def _about_the_same(row: Complaint) -> Q:
-    """Complaints about what one complaint is about."""
+    """Return the complaints about the subject of one complaint."""
     return Q(signal=row.signal, referral=row.referral, order=row.order)
 
 
 def _record_by(
     kind: str, row: Complaint, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> None:
-    """Append what somebody of a party did."""
+    """Append an act of somebody of a party."""
     ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)

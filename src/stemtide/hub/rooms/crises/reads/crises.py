@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of crises as such: which there are, where each stands, its checklist.
+"""Read crises: the list, the stage of each, its checklist.
 
-The whole life of one is in reads_life.py, who takes part in reads_joining.py.
+The whole life of a crisis is in life.py, its participants are in participants.py.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from stemtide.protocol.messages.crises import ActorOut, CheckOut, CrisisOut, Rev
 
 @dataclass(frozen=True, slots=True)
 class _Around:
-    """What stands beside some crises, by their primary keys.
+    """Rows related to some crises, by the primary keys of the crises.
 
     states: the viewer's own. reviews: running ones. checks: the latest answers, by test.
     """
@@ -53,7 +53,7 @@ def crisis(uid: UUID, *, viewer: Party) -> CrisisOut:
 
 
 def find(uid: UUID, *, viewer: Party) -> Crisis:
-    """The row of a crisis, for the rooms above and for writes.
+    """Return the row of a crisis, for rooms above and for writes.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
@@ -61,7 +61,7 @@ def find(uid: UUID, *, viewer: Party) -> Crisis:
 
 
 def _found(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
-    """A crisis, and how the viewer stands to it. raises: NotFoundError."""
+    """Return a crisis and the viewer's part in it. raises: NotFoundError."""
     row = _row(uid)
     if row is not None:
         around = _around(viewer, only=row)
@@ -73,7 +73,7 @@ def _found(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
 
 
 def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
-    """The row of a crisis that the viewer takes part in.
+    """Return the row of a crisis that the viewer takes part in.
 
     raises: NotFoundError as find() does; NotAllowedError for one that it has not joined.
     """
@@ -91,7 +91,7 @@ def is_in_room(uid: UUID, *, party: Party) -> bool:
 
 
 def seen(*, viewer: Party) -> frozenset[UUID] | None:
-    """The crises that a party may see; None for all of them: it coordinates."""
+    """Return the crises that a party may see; None for all, if it coordinates."""
     if viewer.kind in COORDINATING:
         return None
     around = _around(viewer)
@@ -100,14 +100,14 @@ def seen(*, viewer: Party) -> frozenset[UUID] | None:
 
 
 def named(row: Crisis | None, *, viewer: Party) -> UUID | None:
-    """The id of a crisis to a party that may see it; None to others, and for none."""
+    """Return the id of a crisis to a party that may see it; None to others, and for no crisis."""
     if row is None or not _is_visible(row, viewer=viewer, around=_around(viewer, only=row)):
         return None
     return row.uid
 
 
 def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
-    """What the rules must know of a crisis: a page asks them before it shows a button.
+    """Return the facts that the rules need of a crisis, for pages before they show a button.
 
     raises: NotFoundError.
     """
@@ -115,12 +115,12 @@ def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
 
 
 def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
-    """What the rules must know of a crisis."""
+    """Return the facts that the rules need of a crisis."""
     return once(("facts", row.pk), lambda: _facts(row, viewer=viewer))
 
 
 def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
-    """The same, from the tables."""
+    """Return the facts of a crisis from the tables."""
     states = [
         (participation.party.name, participation.state)
         for participation in participations(row, viewer=viewer)
@@ -139,18 +139,18 @@ def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
 
 
 def participations(row: Crisis, *, viewer: Party) -> list[Participation]:  # noqa: ARG001  # find() said for whom
-    """The rows of how parties stand to a crisis, by name; what of them is shown is for others."""
-    found = row.participations.select_related("party", "invited_by")
-    return once(("participations", row.pk), lambda: list(found))
+    """Return the participations in a crisis, by party. The caller decides what to show of them."""
+    rows = row.participations.select_related("party", "invited_by")
+    return once(("participations", row.pk), lambda: list(rows))
 
 
 def describe(row: Crisis, *, viewer: Party) -> CrisisOut:
-    """A crisis as it travels."""
+    """Return a crisis as the message of the API."""
     return _describe(row, viewer=viewer, around=_all_around(viewer, only=row))
 
 
 def by_out(party: Party, *, ref: str, role: str, viewer: Party) -> ActorOut:
-    """Who did something, as a viewer may know it: which person is told to their own party only."""
+    """Return the actor of an act as a viewer may know it: persons only within their own party."""
     return ActorOut(
         party=party.name,
         role=Role(role) if role else None,
@@ -174,13 +174,13 @@ def describe_review(row: Review, *, viewer: Party) -> ReviewOut:
 
 
 def _row(uid: UUID) -> Crisis | None:
-    """A row, whoever asks; None where there is none."""
+    """Return the row of a crisis for any viewer; None if there is none."""
     rows = Crisis.objects.select_related("opened_by").filter(uid=uid)
     return once(("crisis", uid), rows.first)
 
 
 def _describe(row: Crisis, *, viewer: Party, around: _Around) -> CrisisOut:
-    """A crisis as it travels, from what stands beside it."""
+    """Return a crisis as the message of the API, from its related rows."""
     own = _own_facts(row, viewer=viewer, around=around)
     of, review = own.framework, around.reviews.get(row.pk)
     latest = around.checks.get(row.pk, {})
@@ -217,7 +217,7 @@ def _describe(row: Crisis, *, viewer: Party, around: _Around) -> CrisisOut:
 
 
 def _your_state(own: rules.CrisisFacts, viewer: Party) -> JoinState | None:
-    """How the viewer stands to a crisis; None where nobody asked it."""
+    """Return the viewer's own part in a crisis; None if it was not invited."""
     state = own.states.get(viewer.name)
     if state is not JoinState.JOINED and rules.is_in_room(own, viewer):
         return JoinState.LEADS
@@ -252,18 +252,18 @@ def _describe_check(
 
 
 def _latest(row: Crisis) -> dict[str, Check]:
-    """The latest answer to each test."""
+    """Return the latest answer to each test."""
     return {check.test: check for check in _checks(row)}
 
 
 def _checks(row: Crisis) -> list[Check]:
     """All answers to the checklist, oldest first."""
-    found = row.checks.select_related("answered_by")
-    return once(("checks", row.pk), lambda: list(found))
+    rows = row.checks.select_related("answered_by")
+    return once(("checks", row.pk), lambda: list(rows))
 
 
 def _own_facts(row: Crisis, *, viewer: Party, around: _Around) -> rules.CrisisFacts:
-    """What the rules must know to say whether a party sees a crisis and takes part in it."""
+    """Return the facts that decide whether a party sees a crisis and takes part in it."""
     state = around.states.get(row.pk)
     return rules.CrisisFacts(
         framework=framework(row.framework),
@@ -286,17 +286,17 @@ def _seen(viewer: Party) -> QuerySet[Crisis]:
     """No fewer crises than a party may see; the rules have the last word on each."""
     if viewer.kind in COORDINATING:
         return Crisis.objects.all()
-    asked = Participation.objects.filter(party=viewer).values("crisis")
-    return Crisis.objects.filter(Q(opened_by=viewer) | Q(pk__in=asked))
+    invited = Participation.objects.filter(party=viewer).values("crisis")
+    return Crisis.objects.filter(Q(opened_by=viewer) | Q(pk__in=invited))
 
 
 def _around(viewer: Party, *, only: Crisis | None = None) -> _Around:
-    """How a party stands to one crisis, or to all of them."""
+    """Return the part of a party in one crisis, or in all of them."""
     return once(("around", viewer, only), lambda: _read_around(viewer, only=only))
 
 
 def _read_around(viewer: Party, *, only: Crisis | None) -> _Around:
-    """The same, from the tables."""
+    """Return the part of a party in one crisis, or in all, from the tables."""
     own = Participation.objects.filter(party=viewer)
     if only is not None:
         own = own.filter(crisis=only)
@@ -306,12 +306,15 @@ def _read_around(viewer: Party, *, only: Crisis | None) -> _Around:
 
 
 def _all_around(viewer: Party, *, only: Crisis | None = None) -> _Around:
-    """The same, with all that a description needs."""
+    """Return the related rows with all that a description needs."""
     if only is not None:
         here = only.reviews.filter(decision="")
         return _Around(
             states=_around(viewer, only=only).states,
-            reviews={one.crisis_id: one for one in once(("running", only.pk), lambda: list(here))},
+            reviews={
+                review.crisis_id: review
+                for review in once(("running", only.pk), lambda: list(here))
+            },
             checks={only.pk: _latest(only)},
         )
     crises = _seen(viewer)
@@ -322,6 +325,6 @@ def _all_around(viewer: Party, *, only: Crisis | None = None) -> _Around:
         latest.setdefault(check.crisis_id, {})[check.test] = check
     return _Around(
         states=_around(viewer, only=only).states,
-        reviews={one.crisis_id: one for one in running},
+        reviews={review.crisis_id: review for review in running},
         checks=latest,
     )

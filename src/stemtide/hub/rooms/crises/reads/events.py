@@ -27,23 +27,23 @@ def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     rows = rows.annotate(event_at=Coalesce("happened_at", "warned_at"))
     if not row.event_refs:
         rows = rows.filter(Q(event=row.event) | near)
-    seen = reads.seen(viewer=viewer)
+    visible = reads.seen(viewer=viewer)
     reasons = _reasons(row)
-    found = []
+    similar = []
     for other in once(("near", row.pk), lambda: list(rows.order_by("-warned_at"))):
-        if seen is not None and other.uid not in seen:
+        if visible is not None and other.uid not in visible:
             continue
         is_linked = other.event == row.event
         why = rules_events.alike(here, event_of(other, viewer=viewer))
         if is_linked or why:
             reason = reasons.get(other.pk, "") if is_linked else ""
-            told = _alike(other, is_linked=is_linked, why=why or "linked by hand")
-            found.append(told.model_copy(update={"reason": reason}))
-    return found
+            described = _alike(other, is_linked=is_linked, why=why or "linked by hand")
+            similar.append(described.model_copy(update={"reason": reason}))
+    return similar
 
 
 def event_of(row: Crisis, *, viewer: Party) -> rules_events.EventFacts:  # noqa: ARG001  # find() said for whom
-    """What is known of a crisis' event."""
+    """Return the facts about the event of a crisis."""
     return rules_events.EventFacts(
         name=row.name,
         countries=row.countries,
@@ -55,25 +55,25 @@ def event_of(row: Crisis, *, viewer: Party) -> rules_events.EventFacts:  # noqa:
 
 def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
     """Other mechanisms' activations about a crisis' event, whichever crisis noted them."""
-    seen = reads.seen(viewer=viewer)
+    visible = reads.seen(viewer=viewer)
     rows = Neighbour.objects.select_related("by", "crisis__opened_by").filter(
         crisis__event=row.event
     )
     return [
-        _describe(one, viewer=viewer)
-        for one in once(("neighbours", row.pk), lambda: list(rows))
-        if seen is None or one.crisis.uid in seen
+        _describe(neighbour, viewer=viewer)
+        for neighbour in once(("neighbours", row.pk), lambda: list(rows))
+        if visible is None or neighbour.crisis.uid in visible
     ]
 
 
 def running(row: Crisis, *, viewer: Party) -> set[tuple[str, str, str]]:  # noqa: ARG001  # so that none is noted twice, whoever noted it
-    """Framework, version and type of what is mirrored for a crisis' event and has not ended."""
+    """Return framework, version and type of running activations of other mechanisms."""
     rows = Neighbour.objects.filter(crisis__event=row.event).exclude(status=NeighbourStatus.ENDED)
     return set(rows.values_list("framework", "version", "type"))
 
 
 def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  # noqa: ARG001  # find() said for whom
-    """The row of one mirrored activation, for writes.
+    """Return the row of one mirrored activation, for writes.
 
     raises: NotFoundError.
     """
@@ -89,23 +89,23 @@ def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() 
 
 
 def _reasons(row: Crisis) -> dict[int, str]:
-    """What was said when a crisis was linked with others, by their primary keys; latest counts."""
+    """Return the latest reasons for links of a crisis, by the primary key of the other crisis."""
     return once(("reasons", row.pk), lambda: _read_reasons(row))
 
 
 def _read_reasons(row: Crisis) -> dict[int, str]:
-    """The same, from the table."""
+    """Return the reasons for links of a crisis from the table."""
     links = EventLink.objects.filter(Q(crisis=row) | Q(other=row)).order_by("at", "pk")
-    found = {}
-    for one, other, reason in links.values_list("crisis_id", "other_id", "reason"):
-        far = other if one == row.pk else one
+    reasons = {}
+    for first, other, reason in links.values_list("crisis_id", "other_id", "reason"):
+        far = other if first == row.pk else first
         if far is not None:
-            found[far] = reason
-    return found
+            reasons[far] = reason
+    return reasons
 
 
 def _alike(row: Crisis, *, is_linked: bool, why: str) -> RelatedCrisisOut:
-    """Another crisis, and what it has in common with the one at hand."""
+    """Return another crisis with what it has in common with this one."""
     return RelatedCrisisOut(
         id=row.uid,
         name=row.name,
@@ -117,16 +117,16 @@ def _alike(row: Crisis, *, is_linked: bool, why: str) -> RelatedCrisisOut:
 
 
 def _describe(row: Neighbour, *, viewer: Party) -> NeighbourOut:
-    """Another mechanism's activation as it travels."""
-    known = mechanisms().get((row.framework, row.version))
+    """Return another mechanism's activation as the message of the API."""
+    mechanism = mechanisms().get((row.framework, row.version))
     return NeighbourOut(
         id=row.uid,
         crisis=row.crisis.uid,
         framework=row.framework,
         version=row.version,
         type=row.type,
-        title=known.title if known else row.framework,
-        is_known=known is not None and row.type in known.types,
+        title=mechanism.title if mechanism else row.framework,
+        is_known=mechanism is not None and row.type in mechanism.types,
         reference=row.reference,
         status=NeighbourStatus(row.status),
         started_at=row.started_at,

@@ -29,7 +29,7 @@ def life(uid: UUID, *, viewer: Party) -> CrisisLife:
 
 
 def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
-    """The same for a row that is at hand."""
+    """Return the whole life of a crisis from its row."""
     facts = reads.facts(row, viewer=viewer)
     is_insider = rules.is_insider(facts, viewer)
     return CrisisLife(
@@ -37,7 +37,9 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
         triages=_triages(row, viewer=viewer) if is_insider else [],
         measures=_measures(row, viewer=viewer) if is_insider else [],
         proposals=_proposals(row, viewer=viewer) if is_insider else [],
-        reviews=[reads.describe_review(one, viewer=viewer) for one in _rows(row, "reviews", "by")]
+        reviews=[
+            reads.describe_review(review, viewer=viewer) for review in _rows(row, "reviews", "by")
+        ]
         if is_insider
         else [],
         participants=reads_joining.described(row, facts=facts, viewer=viewer),
@@ -47,13 +49,13 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
 
 
 def checked_to(row: Crisis, *, viewer: Party) -> int:  # noqa: ARG001  # find() said for whom
-    """The last answer to a crisis' checklist: what a proposal rests on; 0 for none."""
+    """Return the number of the last answer to a crisis's checklist; 0 for none."""
     last = row.checks.order_by("-pk").values_list("pk", flat=True)
     return once(("checked to", row.pk), last.first) or 0
 
 
 def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # noqa: ARG001  # find() said for whom
-    """The row of one proposal, for writes.
+    """Return the row of one proposal, for writes.
 
     raises: NotFoundError.
     """
@@ -64,7 +66,7 @@ def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # n
 
 
 def proposal_facts(row: Proposal, *, viewer: Party) -> ProposalFacts:
-    """What the rules must know of a proposal."""
+    """Return the facts that the rules need of a proposal."""
     return ProposalFacts(
         act=ProposalAct(row.act),
         state=ProposalState(row.state),
@@ -77,7 +79,7 @@ def proposal_facts(row: Proposal, *, viewer: Party) -> ProposalFacts:
 
 
 def proposal_facts_of(uid: UUID, proposal: UUID, *, viewer: Party) -> ProposalFacts:
-    """The same by ids: a page asks the rules before it shows a button.
+    """Return the facts of a proposal by ids, for pages before they show a button.
 
     raises: NotFoundError.
     """
@@ -97,13 +99,13 @@ def is_anything_due(now: datetime, *, by: str) -> bool:  # noqa: ARG001  # the c
 
 
 def _rows(row: Crisis, things: str, *named: str) -> list[Any]:
-    """The rows of one kind that hang on a crisis, with the parties that they name."""
-    found = getattr(row, things).select_related(*named)
-    return once((things, row.pk), lambda: list(found))
+    """Return related rows of one kind, with the parties that they name."""
+    related = getattr(row, things).select_related(*named)
+    return once((things, row.pk), lambda: list(related))
 
 
 def _is_stale(row: Proposal, *, last: int) -> bool:
-    """Whether what was proposed rests on answers that were given again since."""
+    """Whether a proposal rests on answers that have been given again since."""
     return row.act == ProposalAct.ACTIVATE and row.checked_to != last
 
 
@@ -111,16 +113,16 @@ def _triages(row: Crisis, *, viewer: Party) -> list[TriageOut]:
     """Ratings, oldest first."""
     return [
         TriageOut(
-            harm=one.harm,
-            virality=one.virality,
-            suggested=TriageOutcome(one.suggested),
-            outcome=TriageOutcome(one.outcome),
-            explanation=one.explanation,
-            reason=one.reason,
-            by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
-            at=one.at,
+            harm=triage.harm,
+            virality=triage.virality,
+            suggested=TriageOutcome(triage.suggested),
+            outcome=TriageOutcome(triage.outcome),
+            explanation=triage.explanation,
+            reason=triage.reason,
+            by=reads.by_out(triage.by, ref=triage.by_ref, role=triage.by_role, viewer=viewer),
+            at=triage.at,
         )
-        for one in _rows(row, "triages", "by")
+        for triage in _rows(row, "triages", "by")
     ]
 
 
@@ -128,13 +130,13 @@ def _measures(row: Crisis, *, viewer: Party) -> list[MeasureOut]:
     """National measures, oldest first."""
     return [
         MeasureOut(
-            country=one.country,
-            measure=one.measure,
-            insufficient=one.insufficient,
-            by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
-            at=one.at,
+            country=measure.country,
+            measure=measure.measure,
+            insufficient=measure.insufficient,
+            by=reads.by_out(measure.by, ref=measure.by_ref, role=measure.by_role, viewer=viewer),
+            at=measure.at,
         )
-        for one in _rows(row, "measures", "by")
+        for measure in _rows(row, "measures", "by")
     ]
 
 
@@ -143,21 +145,24 @@ def _proposals(row: Crisis, *, viewer: Party) -> list[ProposalOut]:
     last = checked_to(row, viewer=viewer)
     return [
         ProposalOut(
-            id=one.uid,
-            act=ProposalAct(one.act),
-            state=ProposalState(one.state),
-            reason=one.reason,
-            by=reads.by_out(one.by, ref=one.by_ref, role=one.by_role, viewer=viewer),
-            at=one.at,
-            expires_at=one.expires_at,
-            is_stale=_is_stale(one, last=last),
+            id=proposal.uid,
+            act=ProposalAct(proposal.act),
+            state=ProposalState(proposal.state),
+            reason=proposal.reason,
+            by=reads.by_out(proposal.by, ref=proposal.by_ref, role=proposal.by_role, viewer=viewer),
+            at=proposal.at,
+            expires_at=proposal.expires_at,
+            is_stale=_is_stale(proposal, last=last),
             decided_by=reads.by_out(
-                one.decided_by, ref=one.decided_ref, role=one.decided_role, viewer=viewer
+                proposal.decided_by,
+                ref=proposal.decided_ref,
+                role=proposal.decided_role,
+                viewer=viewer,
             )
-            if one.decided_by
+            if proposal.decided_by
             else None,
-            decided_at=one.decided_at,
-            decided_reason=one.decided_reason,
+            decided_at=proposal.decided_at,
+            decided_reason=proposal.decided_reason,
         )
-        for one in _rows(row, "proposals", "by", "decided_by")
+        for proposal in _rows(row, "proposals", "by", "decided_by")
     ]

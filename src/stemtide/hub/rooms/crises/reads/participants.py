@@ -16,7 +16,7 @@ from stemtide.protocol.messages.crises import ParticipantOut
 
 
 def participants(uid: UUID, *, viewer: Party) -> list[ParticipantOut]:
-    """How parties stand to a crisis, by name: all of them for insiders, itself for another.
+    """Return the parts of parties in a crisis, by name: all for insiders, its own for others.
 
     raises: NotFoundError.
     """
@@ -25,7 +25,7 @@ def participants(uid: UUID, *, viewer: Party) -> list[ParticipantOut]:
 
 
 def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
-    """The parties that take part in a crisis: who may read what is said in it.
+    """Return the parties that take part in a crisis and may read its log.
 
     raises: NotFoundError.
     """
@@ -67,7 +67,7 @@ def invitations(*, viewer: Party, role: Role | None = None) -> list[Invitation]:
 
 
 def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
-    """The same for who must tell them all: who opened the crisis, agencies, who joined."""
+    """Return everybody in the room for notifications: the opener, agencies, participants."""
     opener = Party.objects.filter(pk=row.opened_by_id)
     agencies = Party.objects.filter(kind=PartyKind.AGENCY)
     joined = Party.objects.filter(
@@ -77,15 +77,15 @@ def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, 
 
 
 def described(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[ParticipantOut]:
-    """The same for a row that is at hand; who leads comes first."""
+    """Return the participants of a crisis from its row; leaders come first."""
     is_insider = rules.is_insider(facts, viewer)
-    found = [
+    participants = [
         _describe(participation, viewer=viewer)
         for participation in reads.participations(row, viewer=viewer)
         if participation.state != JoinState.UNINVITED
         and (is_insider or participation.party == viewer)
     ]
-    named = {one.party for one in found}
+    named = {participant.party for participant in participants}
     leads = [
         _leader(party)
         for party in parties.parties(viewer=viewer)
@@ -93,11 +93,11 @@ def described(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[P
         and (party.kind == PartyKind.AGENCY or party == row.opened_by)
         and (is_insider or party == row.opened_by)
     ]
-    return leads + found
+    return leads + participants
 
 
 def _leader(party: Party) -> ParticipantOut:
-    """A party that leads without an invitation."""
+    """Return a party that leads without an invitation as a participant."""
     return ParticipantOut(
         party=party.name,
         title=party.title,
@@ -113,7 +113,7 @@ def _leader(party: Party) -> ParticipantOut:
 
 
 def _describe(row: Participation, *, viewer: Party) -> ParticipantOut:  # noqa: ARG001  # described() said for whom
-    """A party that was asked or came by itself."""
+    """Return a party that was invited or came by itself as a participant."""
     return ParticipantOut(
         party=row.party.name,
         title=row.party.title,

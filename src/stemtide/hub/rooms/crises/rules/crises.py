@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who sees a crisis, who takes part in it, who warns, rates and answers, and when.
+"""Rules of crises: who sees one, takes part, warns, rates and answers, and when.
 
-What moves a crisis is in rules_moves.py, who joins in rules_joining.py, what it is linked with in
-rules_events.py.
+Moves are in moves.py, participation in participants.py, links with others in events.py.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,19 +46,19 @@ ASKED = frozenset({JoinState.INVITED, JoinState.JOINED, JoinState.DECLINED, Join
 
 
 class PartyNamed(Protocol):
-    """What the rules must know of a party; a party's row is one."""
+    """The facts that the rules need of a party; a party's row is one."""
 
     @property
     def name(self) -> str:
-        """The party's name."""
+        """Return the party's name."""
 
     @property
     def kind(self) -> str:
-        """The party's kind."""
+        """Return the party's kind."""
 
     @property
     def country(self) -> str:
-        """The party's country; "" where it has none."""
+        """Return the party's country; "" if it has none."""
 
 
 class Acting(PartyNamed, Protocol):
@@ -67,7 +66,7 @@ class Acting(PartyNamed, Protocol):
 
     @property
     def kind(self) -> PartyKind:
-        """The party's kind."""
+        """Return the party's kind."""
 
     @property
     def ref(self) -> str:
@@ -75,12 +74,12 @@ class Acting(PartyNamed, Protocol):
 
     @property
     def role(self) -> Role | None:
-        """What the person does for their party."""
+        """Return the person's role in their party."""
 
 
 @dataclass(frozen=True, slots=True)
 class CrisisFacts:
-    """What the rules must know of a crisis.
+    """The facts that the rules need of a crisis.
 
     states:   how each party that was ever asked stands to it, by name.
     answers:  the latest one to each test.
@@ -99,12 +98,12 @@ class CrisisFacts:
 
     @property
     def at(self) -> Stage:
-        """The stage it stands at."""
+        """Return its current stage."""
         return self.framework.stages[self.stage]
 
     @property
     def leads(self) -> tuple[PartyKind, ...]:
-        """Kinds of party that decide where it stands."""
+        """Return the kinds of party that decide about its stage."""
         return self.at.leads or self.framework.leads
 
 
@@ -131,7 +130,7 @@ def is_in_room(facts: CrisisFacts, party: PartyNamed) -> bool:
 
 
 def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
-    """Whether a party reads what the others say: those in the room, and coordinating kinds."""
+    """Whether a party reads the log: those in the room, and coordinating kinds."""
     return party.kind in COORDINATING or is_in_room(facts, party)
 
 
@@ -141,11 +140,11 @@ def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
         raise NotAllowedError("your party takes no part in this crisis: join it first")
 
 
-def check_leads(facts: CrisisFacts, *, by: Acting, what: str) -> None:
-    """Some things only authorities and agencies in the room do. what: as in "activates"."""
+def check_leads(facts: CrisisFacts, *, by: Acting, act: str) -> None:
+    """Check that the actor is an authority or agency in the room. act: as in "activates"."""
     if by.kind not in facts.leads:
         kinds = " or ".join(facts.leads)
-        raise NotAllowedError("only {kinds} {what}: ask one", kinds=kinds, what=what)
+        raise NotAllowedError("only {kinds} {what}: ask one", kinds=kinds, what=act)
     check_in_room(facts, by)
 
 
@@ -163,7 +162,7 @@ def check_warn(*, by: Acting) -> None:
 
 
 def check_writes(by: Acting) -> None:
-    """A person acts in a role that does; what a machine may do, its key says."""
+    """Check that a person's role may act; machines are bound by the scopes of their key."""
     if by.role is not None:
         check_person_may_write(by.role)
 
@@ -176,16 +175,16 @@ def check_countries(codes: Iterable[str]) -> None:
 
 def check_triage(facts: CrisisFacts, *, by: Acting) -> None:
     """Authorities and agencies in the room rate a warning; cheap, so an analyst may."""
-    check_leads(facts, by=by, what="rates a warning")
+    check_leads(facts, by=by, act="rates a warning")
     check_writes(by)
     if facts.stage != facts.framework.first_stage:
         raise ConflictError("it stands at {title!r}: only a warning is rated", title=facts.at.title)
 
 
 def triage_outcome(
-    facts: CrisisFacts, *, harm: int, virality: int, wanted: TriageOutcome | None, reason: str
+    facts: CrisisFacts, *, harm: int, virality: int, requested: TriageOutcome | None, reason: str
 ) -> tuple[TriageOutcome, TriageOutcome, str]:
-    """What the matrix says, what counts, and the cell in words; another outcome needs a reason.
+    """Return the matrix's outcome, the outcome that counts, and the cell in words.
 
     raises: InvalidError naming the field.
     """
@@ -196,7 +195,7 @@ def triage_outcome(
     except TriageError as error:
         axis, _, message = str(error).partition(": ")
         raise InvalidError(axis, message) from error
-    if wanted in {None, suggested}:
+    if requested in {None, suggested}:
         return suggested, suggested, words
     if not reason.strip():
         raise InvalidError(
@@ -204,17 +203,17 @@ def triage_outcome(
             "the matrix says {suggested}: say why you differ from it",
             suggested=suggested.replace("_", " "),
         )
-    return suggested, wanted or suggested, words
+    return suggested, requested or suggested, words
 
 
 def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
     """Authorities and agencies in the room answer the tests of a crisis that is not closed."""
-    check_leads(facts, by=by, what="answers the checklist")
+    check_leads(facts, by=by, act="answers the checklist")
     check_writes(by)
     if test not in facts.framework.tests:
-        known = ", ".join(facts.framework.tests)
+        tests = ", ".join(facts.framework.tests)
         raise InvalidError(
-            "test", "there is no test {test!r}; known are {known}", test=test[:60], known=known
+            "test", "there is no test {test!r}; known are {known}", test=test[:60], known=tests
         )
     if not facts.at.is_open:
         raise ConflictError("this crisis is closed: its checklist stays as it is")
@@ -222,7 +221,7 @@ def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
 
 def check_widen(facts: CrisisFacts, *, by: Acting) -> None:
     """Authorities and agencies in the room add countries, as how far it reaches is learnt late."""
-    check_leads(facts, by=by, what="adds countries")
+    check_leads(facts, by=by, act="adds countries")
     check_writes(by)
     if not facts.at.is_open:
         raise ConflictError("this crisis is closed: its countries stay as they are")
@@ -241,7 +240,7 @@ def check_measure(facts: CrisisFacts, *, by: Acting) -> None:
 
     source: European Commission, IP/19/6009 (2019): where national measures do not suffice.
     """
-    check_leads(facts, by=by, what="records national measures")
+    check_leads(facts, by=by, act="records national measures")
     check_writes(by)
     if not facts.at.is_open:
         raise ConflictError("this crisis is closed: what was considered stays as it is")

@@ -26,7 +26,7 @@ and of two; a person decides in any case."""
 
 @dataclass(frozen=True, slots=True)
 class EventFacts:
-    """What is known of a crisis' event. happened_at: when, or its first warning if unknown."""
+    """The facts about the event of a crisis. happened_at: its first warning if unknown."""
 
     name: str
     countries: Collection[str]
@@ -36,7 +36,7 @@ class EventFacts:
 
 
 def alike(one: EventFacts, other: EventFacts) -> str | None:
-    """What two crises have in common that may make them one event; None for too little."""
+    """Return what two crises have in common that may make them one event; None for too little."""
     if one.exercise is not other.exercise:
         return None
     if same := {ref.casefold() for ref in one.refs} & {ref.casefold() for ref in other.refs}:
@@ -57,7 +57,7 @@ def check_link(
 
     is_same: both are one crisis. are_linked: somebody said so before.
     """
-    check_leads(facts, by=by, what="links crises")
+    check_leads(facts, by=by, act="links crises")
     check_writes(by)
     if is_same:
         raise InvalidError("crisis", "is this very crisis: name the other one")
@@ -69,35 +69,35 @@ def check_link(
 
 def check_unlink(facts: CrisisFacts, *, by: Acting, has_others: bool) -> None:
     """Authorities and agencies in the room take back that a crisis speaks of others' event."""
-    check_leads(facts, by=by, what="links crises")
+    check_leads(facts, by=by, act="links crises")
     check_writes(by)
     if not has_others:
         raise ConflictError("this crisis is linked with no other")
 
 
 def check_neighbour(facts: CrisisFacts, *, by: Acting) -> None:
-    """Authorities and agencies in the room mirror what other mechanisms do."""
-    check_leads(facts, by=by, what="mirrors other mechanisms")
+    """Check that an authority or agency in the room mirrors another mechanism."""
+    check_leads(facts, by=by, act="mirrors other mechanisms")
     check_writes(by)
 
 
 def check_mechanism(
     *, framework: str, version: str, type_: str, before: Collection[tuple[str, str, str]]
 ) -> None:
-    """A known mechanism has the types that it has; one activation a mechanism, type and event.
+    """Check that a known mechanism has the type, and that the activation is new.
 
     before: framework, version and type of what is mirrored for the event and not ended.
     """
-    known = mechanisms().get((framework, version))
-    if known is not None and known.is_complete and type_ not in known.types:
+    mechanism = mechanisms().get((framework, version))
+    if mechanism is not None and mechanism.is_complete and type_ not in mechanism.types:
         raise InvalidError(
             "type",
             "{title} has no {type!r}; it has {types}",
-            title=known.title,
+            title=mechanism.title,
             type=type_[:60],
-            types=", ".join(known.types),
+            types=", ".join(mechanism.types),
         )
-    if known is None and (versions := sorted(v for f, v in mechanisms() if f == framework)):
+    if mechanism is None and (versions := sorted(v for f, v in mechanisms() if f == framework)):
         raise InvalidError(
             "version",
             "{framework} is known as {versions}: name one of them",
@@ -114,7 +114,7 @@ def check_mechanism(
 
 
 def check_span(*, started_at: datetime, ended_at: datetime | None, now: datetime) -> None:
-    """What another mechanism did has begun, and ends after it began."""
+    """Check that another mechanism's activation has begun, and ends after it began."""
     if started_at > now + CLOCK_SKEW:
         raise InvalidError("started_at", "lies in the future: name when it began")
     if ended_at is not None and ended_at < started_at:

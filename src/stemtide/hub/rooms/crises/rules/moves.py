@@ -22,7 +22,7 @@ PROPOSING: dict[str, ProposalState] = {
 
 @dataclass(frozen=True, slots=True)
 class ProposalFacts:
-    """What the rules must know of a proposal.
+    """The facts that the rules need of a proposal.
 
     party, ref, is_machine: who made it. is_stale: the checklist was answered again since.
     """
@@ -43,8 +43,8 @@ def stage_of(facts: CrisisFacts, act: ProposalAct) -> str:
 
 
 def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
-    """Authorities and agencies in the room propose what takes two people."""
-    check_leads(facts, by=by, what=WHAT[act])
+    """Check that an authority or agency in the room proposes a move that needs two persons."""
+    check_leads(facts, by=by, act=WHAT[act])
     check_person_may_lead(by.role)
     to = stage_of(facts, act)
     _check_move(facts, to=to)
@@ -77,8 +77,8 @@ def check_confirm(
 
 
 def check_refuse(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime) -> None:
-    """Whoever leads may decline it; who proposed it withdraws it instead."""
-    check_leads(facts, by=by, what=WHAT[proposal.act])
+    """Check that a leading party declines a proposal. Its own party withdraws it instead."""
+    check_leads(facts, by=by, act=WHAT[proposal.act])
     check_person_may_lead(by.role)
     check_open(proposal, now=now)
     if by.ref == proposal.ref and by.name == proposal.party:
@@ -88,7 +88,7 @@ def check_refuse(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now
 def check_withdraw(
     facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime
 ) -> None:
-    """The party that proposed takes it back."""
+    """Check that the proposing party withdraws a proposal."""
     check_in_room(facts, by)
     check_person_may_lead(by.role)
     if by.name != proposal.party:
@@ -99,7 +99,7 @@ def check_withdraw(
 
 
 def check_open(proposal: ProposalFacts, *, now: datetime) -> None:
-    """A proposal is decided once, and before it runs out."""
+    """Check that a proposal is neither decided nor expired."""
     if proposal.state is not ProposalState.OPEN:
         raise ConflictError("this proposal was {state}: propose it anew", state=proposal.state)
     if proposal.expires_at <= now:
@@ -107,7 +107,7 @@ def check_open(proposal: ProposalFacts, *, now: datetime) -> None:
 
 
 def check_close(facts: CrisisFacts, *, by: Acting) -> None:
-    """A warning is closed by one person of who raised it, or of an agency: most come to nothing."""
+    """Check that one person of the warning party, or of an agency, closes a warning."""
     to = facts.framework.closed_stage
     is_opener = by.name == facts.opened_by and to in facts.at.opener_may
     if by.kind is not PartyKind.AGENCY and not is_opener:
@@ -126,14 +126,14 @@ def check_close(facts: CrisisFacts, *, by: Acting) -> None:
 
 def check_deescalate(facts: CrisisFacts, *, by: Acting) -> None:
     """Authorities and agencies in the room let a live crisis calm down."""
-    check_leads(facts, by=by, what="lets a crisis calm down")
+    check_leads(facts, by=by, act="lets a crisis calm down")
     check_person_may_lead(by.role)
     _check_move(facts, to=facts.framework.calming_stage)
 
 
 def check_resume(facts: CrisisFacts, *, by: Acting) -> None:
-    """A crisis that was calming down flares up: it is live again, as two people once decided."""
-    check_leads(facts, by=by, what="makes a crisis live again")
+    """Check that a crisis that was calming down may become live again."""
+    check_leads(facts, by=by, act="makes a crisis live again")
     check_person_may_lead(by.role)
     if facts.stage != facts.framework.calming_stage:
         raise ConflictError(
@@ -143,8 +143,8 @@ def check_resume(facts: CrisisFacts, *, by: Acting) -> None:
 
 
 def check_keep(facts: CrisisFacts, *, by: Acting) -> None:
-    """Authorities and agencies in the room keep a live crisis as it is, until the next review."""
-    check_leads(facts, by=by, what="reviews a crisis")
+    """Check that an authority or agency in the room keeps a live crisis until the next review."""
+    check_leads(facts, by=by, act="reviews a crisis")
     check_person_may_lead(by.role)
     if facts.at.review_after_h is None:
         raise ConflictError(
@@ -180,7 +180,7 @@ def tail_of(facts: CrisisFacts) -> timedelta:
 
 
 def _check_activation(facts: CrisisFacts) -> None:
-    """Only what is extraordinary and cross-border activates.
+    """Check that a crisis is extraordinary and cross-border enough to activate.
 
     source: Regulation (EU) 2016/794 Art. 2(t); European Commission, IP/19/6009 (2019): for
             situations in which national measures do not suffice for a cross-border response.
@@ -209,7 +209,7 @@ def _check_activation(facts: CrisisFacts) -> None:
 
 
 def _check_move(facts: CrisisFacts, *, to: str) -> None:
-    """A crisis moves as its framework's data says."""
+    """Check that the framework's data allows the move."""
     if to not in facts.at.moves:
         raise ConflictError(
             "this crisis stands at {title!r}, from where it does not move to {next!r}",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks whom to take part in a crisis, and who answers. Taking part is voluntary.
+"""Rules of participation: who invites whom, and who answers. Taking part is voluntary.
 
 source: European Commission, IP/19/6009 (2019): a voluntary arrangement.
 """
@@ -51,14 +51,14 @@ def is_to_invite(facts: CrisisFacts, party: PartyNamed) -> bool:
 
 
 def check_uninvite(facts: CrisisFacts, *, by: Acting, party: str) -> None:
-    """An invitation may be taken back until it is answered."""
+    """Check that an invitation is taken back before it is answered."""
     check_invite(facts, by=by)
     if not _may(facts, "uninvite", party):
         raise ConflictError("{party} has no open invitation: see who takes part", party=party[:60])
 
 
 def check_join(facts: CrisisFacts, *, by: Acting) -> None:
-    """A party joins by its own act, once it was invited; an affected state's authority may come."""
+    """Check that a party joins after an invitation, or as an affected state's authority."""
     check_person_may_lead(by.role)
     if by.name == facts.opened_by or by.kind is PartyKind.AGENCY:
         raise ConflictError("your party leads this crisis: it need not join")
@@ -72,25 +72,25 @@ def check_join(facts: CrisisFacts, *, by: Acting) -> None:
 
 
 def check_decline(facts: CrisisFacts, *, by: Acting) -> None:
-    """A party declines an invitation; it need not say why."""
+    """Check that a party declines an invitation. It need not say why."""
     check_person_may_lead(by.role)
     if not _may(facts, "decline", by.name):
         raise ConflictError("your party has no open invitation to decline")
 
 
 def check_leave(facts: CrisisFacts, *, by: Acting) -> None:
-    """A party leaves whenever it likes."""
+    """Check that a participant leaves. It may do so at any time."""
     check_person_may_lead(by.role)
     if not _may(facts, "leave", by.name):
         raise ConflictError("your party has not joined this crisis: there is nothing to leave")
 
 
-def capacity_of(facts: CrisisFacts, party: PartyNamed, *, wanted: Capacity | None) -> Capacity:
-    """As what a party takes part, where nobody says: affected states, observers, supporters."""
+def capacity_of(facts: CrisisFacts, party: PartyNamed, *, requested: Capacity | None) -> Capacity:
+    """Return the capacity in which a party takes part, by default from its kind and country."""
     if party.kind == PartyKind.OBSERVER:
         return Capacity.OBSERVER
-    if wanted is not None:
-        return wanted
+    if requested is not None:
+        return requested
     is_affected = party.kind == PartyKind.AUTHORITY and party.country in facts.countries
     return Capacity.AFFECTED if is_affected else Capacity.SUPPORTING
 

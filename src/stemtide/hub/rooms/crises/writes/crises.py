@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writers of what is said of a crisis: warn, rate, answer the checklist, consider measures.
+"""Write assessments of a crisis: warn, rate, answer the checklist, consider measures.
 
-What moves it is in writes_moves.py, who joins it in writes_joining.py, what it is linked with in
-writes_events.py.
+Moves are in moves.py, participation in participants.py, links with others in events.py.
 """
 
 from datetime import datetime
@@ -81,7 +80,7 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
         facts,
         harm=body.harm,
         virality=body.virality,
-        wanted=body.outcome,
+        requested=body.outcome,
         reason=body.reason,
     )
     if body.close:
@@ -166,7 +165,7 @@ def consider(uid: UUID, *, body: MeasureIn, by: Actor, now: datetime) -> CrisisL
 
 @transaction.atomic
 def widen(uid: UUID, *, body: CountriesIn, by: Actor, now: datetime) -> CrisisLife:
-    """Add countries that a crisis turns out to concern; none is ever taken away.
+    """Add countries that a crisis turns out to concern. None is ever removed.
 
     raises: NotFoundError, NotAllowedError, InvalidError for what is no country; ConflictError past
             the closure, and where all of them are named already.

@@ -109,7 +109,7 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
 def update_neighbour(
     uid: UUID, neighbour: UUID, *, body: NeighbourUpdateIn, by: Actor, now: datetime
 ) -> CrisisLife:
-    """Note what became of another mechanism's activation.
+    """Record a change of another mechanism's activation.
 
     raises: NotFoundError, NotAllowedError, InvalidError for an end before its beginning.
     """
@@ -139,7 +139,7 @@ def _note(crisis: Crisis, other: Crisis | None, *, reason: str, by: Actor, now: 
 
 
 def _named(row: Neighbour) -> dict[str, object]:
-    """A mirrored activation as the ledger names it."""
+    """Return a mirrored activation as the ledger names it."""
     return {"neighbour": str(row.uid), "status": str(row.status)}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writers of what moves a crisis: four eyes, closing, calming down, reviews, the clock."""
+"""Write moves of a crisis: four eyes, closing, calming down, reviews, the scheduler's moves."""
 
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
@@ -20,7 +20,7 @@ from stemtide.protocol.messages.crises import CloseIn, CrisisLife, KeepIn, Propo
 
 @transaction.atomic
 def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisLife:
-    """Propose activation, or closure of what was activated: another person confirms.
+    """Propose to activate a crisis, or to close an active one. Another person confirms.
 
     A proposal whose checklist was answered again since makes way for the new one.
 
@@ -31,10 +31,10 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
     facts = reads.facts(crisis, viewer=by.party)
     rules_moves.check_propose(facts, by=by, act=body.act)
     for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
-        known = reads_life.proposal_facts(before, viewer=by.party)
-        if not known.is_stale and known.expires_at > now:
+        pending = reads_life.proposal_facts(before, viewer=by.party)
+        if not pending.is_stale and pending.expires_at > now:
             raise ConflictError(
-                "{party} has proposed it already: confirm or decline that", party=known.party
+                "{party} has proposed it already: confirm or decline that", party=pending.party
             )
         _expire(before, now=now)
     proposal = Proposal.objects.create(
@@ -55,7 +55,7 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
 
 @transaction.atomic
 def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLife:
-    """Confirm what another person proposed: the crisis moves.
+    """Confirm another person's proposal: the crisis moves.
 
     raises: NotFoundError, NotAllowedError for the same hand, ConflictError naming why not.
     """
@@ -63,11 +63,11 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
-    known = reads_life.proposal_facts(row, viewer=by.party)
-    rules_moves.check_confirm(facts, by=by, proposal=known, now=now)
+    proposal_facts = reads_life.proposal_facts(row, viewer=by.party)
+    rules_moves.check_confirm(facts, by=by, proposal=proposal_facts, now=now)
     _decide(row, "confirm", by=by, now=now)
     detail = _named(row) | {"from": crisis.stage}
-    if known.act is ProposalAct.ACTIVATE:
+    if proposal_facts.act is ProposalAct.ACTIVATE:
         crisis.activated_at = now
         _enter(crisis, facts.framework.active_stage, by=by, now=now)
         _record("crisis.activated", crisis, by=by, now=now, detail=detail)
@@ -79,7 +79,7 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
 
 @transaction.atomic
 def refuse(uid: UUID, proposal: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
-    """Decline what another person proposed, and say why.
+    """Decline another person's proposal, with a reason.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is decided or has run out.
     """
@@ -99,7 +99,7 @@ def refuse(uid: UUID, proposal: UUID, *, body: ReasonIn, by: Actor, now: datetim
 
 @transaction.atomic
 def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLife:
-    """Take back what one's own party proposed.
+    """Withdraw a proposal of one's own party.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is decided or has run out.
     """
@@ -119,7 +119,7 @@ def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLi
 
 @transaction.atomic
 def close(uid: UUID, *, body: CloseIn, by: Actor, now: datetime) -> CrisisLife:
-    """Close a warning that came to nothing. What was activated is closed by four eyes.
+    """Close a warning that came to nothing. An active crisis is closed by four eyes.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -174,7 +174,7 @@ def resume(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
 
 @transaction.atomic
 def keep(uid: UUID, *, body: KeepIn, by: Actor, now: datetime) -> CrisisLife:
-    """Review a crisis and keep it where it stands, until the next review.
+    """Review a crisis and keep its stage until the next review.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for a review too late.
     """
@@ -190,7 +190,7 @@ def keep(uid: UUID, *, body: KeepIn, by: Actor, now: datetime) -> CrisisLife:
 
 
 def note_due(now: datetime) -> int:
-    """What the clock finds due: prompts, hard reviews, proposals run out, tails at their end.
+    """Carry out what is due: prompts, hard reviews, expired proposals, ends of tails.
 
     Nothing is closed by the clock but a tail. Returns how many things it noted; each row is
     changed by one clock alone.
@@ -303,7 +303,7 @@ def _expire(row: Proposal, *, now: datetime) -> None:
 
 
 def _named(row: Proposal) -> dict[str, object]:
-    """A proposal as the ledger names it."""
+    """Return a proposal as the ledger names it."""
     return {"proposal": str(row.uid), "act": str(row.act)}
 
 
@@ -319,7 +319,7 @@ def _record(
 def _record_clock(
     kind: str, crisis: Crisis, *, now: datetime, detail: dict[str, object] | None = None
 ) -> None:
-    """Append to the ledger what time alone brought about."""
+    """Append to the ledger a change that time alone brought about."""
     ledger.append(
         kind,
         actor="clock",

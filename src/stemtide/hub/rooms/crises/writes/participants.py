@@ -43,9 +43,9 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_joining.check_invite(facts, by=by)
-    asked = [one for one in _wanted(body, by=by) if rules_joining.is_to_invite(facts, one)]
-    for party in asked:
-        capacity = rules_joining.capacity_of(facts, party, wanted=body.capacity)
+    invited = [one for one in _wanted(body, by=by) if rules_joining.is_to_invite(facts, one)]
+    for party in invited:
+        capacity = rules_joining.capacity_of(facts, party, requested=body.capacity)
         Participation.objects.update_or_create(
             crisis=crisis,
             party=party,
@@ -61,8 +61,8 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
                 "reason": "",
             },
         )
-    if asked:
-        _record("participant.invited", crisis, by=by, now=now, parties=[p.name for p in asked])
+    if invited:
+        _record("participant.invited", crisis, by=by, now=now, parties=[p.name for p in invited])
     return reads_life.describe(crisis, viewer=by.party)
 
 
@@ -93,7 +93,7 @@ def join(uid: UUID, *, by: Actor, now: datetime) -> CrisisOut:
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_joining.check_join(facts, by=by)
-    capacity = rules_joining.capacity_of(facts, by, wanted=None)
+    capacity = rules_joining.capacity_of(facts, by, requested=None)
     row, _ = Participation.objects.get_or_create(
         crisis=crisis, party=by.party, defaults={"state": JoinState.JOINED, "capacity": capacity}
     )
@@ -127,7 +127,7 @@ def leave(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> Cri
 
 
 def _wanted(body: InviteIn, *, by: Actor) -> list[Party]:
-    """The parties that an invitation names, each once, by name.
+    """Return the parties that an invitation names, each once, by name.
 
     raises: InvalidError.
     """
@@ -138,13 +138,17 @@ def _wanted(body: InviteIn, *, by: Actor) -> list[Party]:
         raise InvalidError(
             "parties", "there is no party {unknown!r}: see the list of parties", unknown=unknown[0]
         )
-    return [one for name, one in everyone.items() if name in body.parties or one.kind in body.kinds]
+    return [
+        member
+        for name, member in everyone.items()
+        if name in body.parties or member.kind in body.kinds
+    ]
 
 
 def _answer(
     kind: str, row: Participation, *, by: Actor, now: datetime, reason: str = ""
 ) -> CrisisOut:
-    """What a party answers, on its row and in the ledger; the crisis as it then reads it."""
+    """Record a party's answer on its row and in the ledger, and return the crisis."""
     row.state = _ANSWERS[kind]
     row.answered_at = now
     row.answered_ref = by.ref
@@ -156,7 +160,7 @@ def _answer(
 
 
 def _record(kind: str, crisis: Crisis, *, by: Actor, now: datetime, parties: list[str]) -> None:
-    """Append to the ledger: who did it, and of whom."""
+    """Append to the ledger: the actor, and the parties it concerns."""
     ledger.append_by(
         kind,
         by=by,

@@ -74,11 +74,11 @@ def rows(uid: UUID, *, viewer: Party, after: int = 0, limit: int = MAX_PAGE) -> 
     """
     of = find_batch(uid, viewer=viewer)
     size = max(1, min(limit, MAX_PAGE))
-    found = list(
+    fetched = list(
         of.rows.filter(number__gt=after).select_related("referral").order_by("number")[: size + 1]
     )
-    page = [describe_row(row, viewer=viewer) for row in found[:size]]
-    return RowPage(rows=page, next=page[-1].number if page else after, more=len(found) > size)
+    page = [describe_row(row, viewer=viewer) for row in fetched[:size]]
+    return RowPage(rows=page, next=page[-1].number if page else after, more=len(fetched) > size)
 
 
 def check_rows(body: CheckRowsIn, *, viewer: Party, role: Role | None, now: datetime) -> RowsOut:
@@ -91,25 +91,25 @@ def check_rows(body: CheckRowsIn, *, viewer: Party, role: Role | None, now: date
     check_open(kind=PartyKind(viewer.kind), role=role)
     targets.crisis(body.crisis, exercise=body.exercise, viewer=viewer)
     judged = judge(body.rows, viewer=viewer, exercise=body.exercise, again=body.again, now=now)
-    said = {row.number: row for row in body.rows}
+    rows_by_number = {row.number: row for row in body.rows}
     return RowsOut(
         rows=[
             BatchRowOut(
-                number=one.number,
-                url=said[one.number].url[:4096],
-                provider=said[one.number].provider[:60],
-                outcome=one.outcome,
-                message=one.message,
-                referral=one.own.uid if one.own else None,
-                reference=one.own.reference if one.own else "",
+                number=judged_row.number,
+                url=rows_by_number[judged_row.number].url[:4096],
+                provider=rows_by_number[judged_row.number].provider[:60],
+                outcome=judged_row.outcome,
+                message=judged_row.message,
+                referral=judged_row.own.uid if judged_row.own else None,
+                reference=judged_row.own.reference if judged_row.own else "",
             )
-            for one in judged
+            for judged_row in judged
         ]
     )
 
 
 def judge(
-    said: Sequence[BatchRowIn],
+    rows: Sequence[BatchRowIn],
     *,
     viewer: Party,
     exercise: bool,
@@ -121,45 +121,49 @@ def judge(
     1. Each row is read by itself.  2. Providers are looked up, all at once.
     3. What is around the addresses is looked up, all at once.  4. The rules speak on each.
     """
-    read = [read_row(row, exercise=exercise) for row in said]  # 1
-    names = {one.body.provider for one in read if isinstance(one, Draft)}
-    known = targets.providers(names, viewer=viewer)  # 2
-    good = [one for one in read if isinstance(one, Draft) and one.body.provider in known]
+    read = [read_row(row, exercise=exercise) for row in rows]  # 1
+    names = {draft.body.provider for draft in read if isinstance(draft, Draft)}
+    providers = targets.providers(names, viewer=viewer)  # 2
+    good = [
+        draft for draft in read if isinstance(draft, Draft) and draft.body.provider in providers
+    ]
     around = searches.surroundings(  # 3
-        {one.digest for one in good}, viewer=viewer, exercise=exercise, now=now
+        {draft.digest for draft in good}, viewer=viewer, exercise=exercise, now=now
     )
-    twice = repeated((one.number, (one.digest, known[one.body.provider].pk)) for one in good)
+    twice = repeated(
+        (draft.number, (draft.digest, providers[draft.body.provider].pk)) for draft in good
+    )
     return [  # 4
-        _judge(one, known=known, around=around, twice=twice, again=again) for one in read
+        _judge(row, providers=providers, around=around, twice=twice, again=again) for row in read
     ]
 
 
 def _judge(
-    one: Draft | BadRow,
+    row: Draft | BadRow,
     *,
-    known: dict[str, Party],
+    providers: dict[str, Party],
     around: searches.Surroundings,
     twice: dict[int, int],
     again: bool,
 ) -> Judged:
     """Return the outcome of one row."""
-    if isinstance(one, BadRow):
-        return Judged(one.number, one.outcome, one.message)
-    provider = known.get(one.body.provider)
+    if isinstance(row, BadRow):
+        return Judged(row.number, row.outcome, row.message)
+    provider = providers.get(row.body.provider)
     if provider is None:
-        what = f"there is no provider {one.body.provider!r}: see the list of parties"
-        return Judged(one.number, RowOutcome.UNKNOWN_PROVIDER, what)
-    if one.number in twice:
-        what = f"row {twice[one.number]} names the same address"
-        return Judged(one.number, RowOutcome.DUPLICATE, what)
-    outcome = rules.verdict(around.around(one.digest, provider.pk), again=again)
-    own = around.own.get((one.digest, provider.pk))
-    holds = tuple(around.holds.get(one.digest, ()))
+        message = f"there is no provider {row.body.provider!r}: see the list of parties"
+        return Judged(row.number, RowOutcome.UNKNOWN_PROVIDER, message)
+    if row.number in twice:
+        message = f"row {twice[row.number]} names the same address"
+        return Judged(row.number, RowOutcome.DUPLICATE, message)
+    outcome = rules.verdict(around.around(row.digest, provider.pk), again=again)
+    own = around.own.get((row.digest, provider.pk))
+    holds = tuple(around.holds.get(row.digest, ()))
     return Judged(
-        one.number,
+        row.number,
         outcome,
         _why(outcome, own=own, holds=holds),
-        draft=one,
+        draft=row,
         provider=provider,
         holds=holds if outcome is RowOutcome.HELD else (),
         own=own if outcome is RowOutcome.DUPLICATE else None,
@@ -171,7 +175,7 @@ def _why(outcome: RowOutcome, *, own: Referral | None, holds: tuple[Hold, ...]) 
     if outcome is RowOutcome.DUPLICATE and own:
         return f"your party refers it already, as {own.reference}"
     if outcome is RowOutcome.HELD:
-        last = max(holds, key=lambda one: one.until)
+        last = max(holds, key=lambda hold: hold.until)
         until = f"{last.until:%Y-%m-%d %H:%M} UTC"
         return f"waits for a hold of {last.holder.name} until {until}: call {last.contact}"[:500]
     if outcome is RowOutcome.REFERRED_BY_OTHERS:
@@ -210,5 +214,5 @@ def describe_row(row: BatchRow, *, viewer: Party) -> BatchRowOut:  # noqa: ARG00
 
 def _visible(viewer: Party) -> QuerySet[Batch]:
     """Batches of a party's own; for agencies all."""
-    found = Batch.objects.select_related("sender", "crisis")
-    return found if viewer.kind == PartyKind.AGENCY else found.filter(sender=viewer)
+    batches = Batch.objects.select_related("sender", "crisis")
+    return batches if viewer.kind == PartyKind.AGENCY else batches.filter(sender=viewer)

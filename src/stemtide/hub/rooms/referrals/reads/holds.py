@@ -38,10 +38,10 @@ def holds(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
     rows = _visible(viewer)
     standing = rows.filter(state=HoldState.PLACED).order_by("until", "pk")
     over = rows.exclude(state=HoldState.PLACED).order_by("-ended_at", "-pk")
-    found = [] if is_open is False else list(standing[:limit])
+    listed = [] if is_open is False else list(standing[:limit])
     if is_open is not True:
-        found += list(over[: limit - len(found)])
-    return [describe_hold(row, viewer=viewer) for row in found]
+        listed += list(over[: limit - len(listed)])
+    return [describe_hold(row, viewer=viewer) for row in listed]
 
 
 def hold_facts(row: Hold, *, viewer: Party) -> HoldFacts:  # noqa: ARG001  # find_hold() said for whom

@@ -103,15 +103,15 @@ class Met:
 def waiting(*, viewer: Party) -> Waiting:
     """Count the referrals that wait for a provider's answer, and those nobody has acknowledged."""
     rows = _to(viewer).filter(state__in=AWAITING)
-    found = rows.aggregate(number=Count("pk"), new=Count("pk", Q(state=ReferralState.SENT)))
-    return Waiting(number=found["number"], new=found["new"])
+    totals = rows.aggregate(number=Count("pk"), new=Count("pk", Q(state=ReferralState.SENT)))
+    return Waiting(number=totals["number"], new=totals["new"])
 
 
 def parcels(*, viewer: Party) -> list[Parcel]:
     """Batches that came to a provider, those in which something waits first, then the latest."""
-    found = _parcels(_to(viewer).filter(batch__isnull=False))
-    latest = sorted(found, key=lambda one: one.sent_at, reverse=True)
-    return sorted(latest, key=lambda one: one.waiting == 0)
+    received = _parcels(_to(viewer).filter(batch__isnull=False))
+    latest = sorted(received, key=lambda parcel: parcel.sent_at, reverse=True)
+    return sorted(latest, key=lambda parcel: parcel.waiting == 0)
 
 
 def parcel(uid: UUID, *, viewer: Party) -> Parcel:
@@ -119,10 +119,10 @@ def parcel(uid: UUID, *, viewer: Party) -> Parcel:
 
     raises: NotFoundError, also for one of which nothing did.
     """
-    found = _parcels(_to(viewer).filter(batch__uid=uid))
-    if not found:
+    parcels = _parcels(_to(viewer).filter(batch__uid=uid))
+    if not parcels:
         raise NotFoundError("there is no batch {uid} that your party was sent", uid=uid)
-    return found[0]
+    return parcels[0]
 
 
 def singles(
@@ -177,15 +177,15 @@ def undecided(
 def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
     """Return the last decision of a provider about the address of a referral, if it made one."""
     decided = _to(viewer).filter(digest=row.digest, exercise=row.exercise, reinstated_at=None)
-    found = decided.exclude(Q(pk=row.pk) | Q(answered_at=None)).order_by("-answered_at").first()
-    if found is None:
+    decision = decided.exclude(Q(pk=row.pk) | Q(answered_at=None)).order_by("-answered_at").first()
+    if decision is None:
         return None
     return SaidBefore(
-        answer=Answer(found.answer),
-        answered_at=found.answered_at or found.assessed_at,
-        measure_at=found.measure_at,
-        countries=found.countries,
-        reason=RefusalReason(found.refusal_reason) if found.refusal_reason else None,
+        answer=Answer(decision.answer),
+        answered_at=decision.answered_at or decision.assessed_at,
+        measure_at=decision.measure_at,
+        countries=decision.countries,
+        reason=RefusalReason(decision.refusal_reason) if decision.refusal_reason else None,
     )
 
 
@@ -195,8 +195,10 @@ def met(row: Referral, *, viewer: Party) -> Met:
     signals = {*row.signals.values_list("pk", flat=True), *of_address}
     rows = Sighting.objects.filter(signal__in=signals, party=viewer).order_by()
     counts: dict[Outcome, int] = {}
-    for one in rows:
-        counts[Outcome(one.outcome)] = counts.get(Outcome(one.outcome), 0) + one.count
+    for sighting in rows:
+        counts[Outcome(sighting.outcome)] = (
+            counts.get(Outcome(sighting.outcome), 0) + sighting.count
+        )
     at = rows.filter(outcome=Outcome.BLOCKED).aggregate(first=Min("first_at"), last=Max("last_at"))
     return Met(counts=counts, first_at=at["first"], last_at=at["last"])
 
@@ -215,8 +217,8 @@ def _parcels(rows: QuerySet[Referral]) -> list[Parcel]:
     )
     groups: dict[UUID, list[_Sum]] = {}
     for row in summed:
-        one = _Sum(*row)
-        groups.setdefault(one.uid, []).append(one)
+        group = _Sum(*row)
+        groups.setdefault(group.uid, []).append(group)
     return [_parcel(parts) for parts in groups.values()]
 
 
@@ -254,5 +256,5 @@ def _page(
 ) -> tuple[list[ReferralOut], bool]:
     """One page of some referrals, as they travel; and whether there are more."""
     first = (max(page, 1) - 1) * limit
-    found = list(whole(rows, viewer=viewer)[first : first + limit + 1])
-    return describe_all(found[:limit], viewer=viewer), len(found) > limit
+    fetched = list(whole(rows, viewer=viewer)[first : first + limit + 1])
+    return describe_all(fetched[:limit], viewer=viewer), len(fetched) > limit

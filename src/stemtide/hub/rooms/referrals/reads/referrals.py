@@ -94,12 +94,12 @@ def referrals(
     """Referrals that a party sees, in the order in which they were made. after: a page's next."""
     rows = _filtered(viewer, filters or Filters()).filter(pk__gt=after).order_by("pk")
     size = max(1, min(limit, MAX_PAGE))
-    found = list(rows[: size + 1])
-    page = found[:size]
+    fetched = list(rows[: size + 1])
+    page = fetched[:size]
     return ReferralPage(
         referrals=describe_all(page, viewer=viewer),
         next=page[-1].pk if page else after,
-        more=len(found) > size,
+        more=len(fetched) > size,
     )
 
 
@@ -109,15 +109,15 @@ def latest(
     """Referrals that a party sees, the latest first; and whether there are more."""
     rows = _filtered(viewer, filters or Filters()).order_by("-pk")
     first = (max(page, 1) - 1) * limit
-    found = list(rows[first : first + limit + 1])
-    return describe_all(found[:limit], viewer=viewer), len(found) > limit
+    fetched = list(rows[first : first + limit + 1])
+    return describe_all(fetched[:limit], viewer=viewer), len(fetched) > limit
 
 
 def counts(*, viewer: Party, filters: Filters | None = None) -> dict[ReferralState, int]:
     """Count the referrals that a party sees by state. States without any are missing."""
     rows = _narrowed(_visible(viewer), filters or Filters(), viewer=viewer).order_by()
-    found = rows.values_list("state").annotate(Count("pk"))
-    return {ReferralState(state): count for state, count in found}
+    totals = rows.values_list("state").annotate(Count("pk"))
+    return {ReferralState(state): count for state, count in totals}
 
 
 def inbox(*, viewer: Party, limit: int = 200) -> list[ReferralOut]:
@@ -150,7 +150,7 @@ def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
     """
     row = find(uid, viewer=viewer)
     subjects = [row.ref] if row.batch is None else [row.batch.ref, row.ref]
-    found = [
+    entries = [
         entry
         for subject in subjects
         for entry in ledger.entries(
@@ -159,9 +159,9 @@ def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
         if subject == row.ref or _is_of_its_sending(entry, row)
     ]
     if row.provider_id == viewer.pk:
-        found = [one for one in found if one.kind not in _BEFORE_SENDING]
-    told = [ledger.without_hands(one, viewer=viewer) for one in found]
-    return sorted(told, key=lambda one: one.number)
+        entries = [entry for entry in entries if entry.kind not in _BEFORE_SENDING]
+    shown = [ledger.without_hands(entry, viewer=viewer) for entry in entries]
+    return sorted(shown, key=lambda entry: entry.number)
 
 
 def describe(row: Referral, *, viewer: Party) -> ReferralOut:
@@ -171,11 +171,13 @@ def describe(row: Referral, *, viewer: Party) -> ReferralOut:
 
 def describe_all(rows: Iterable[Referral], *, viewer: Party) -> list[ReferralOut]:
     """Referrals as they travel to one viewer."""
-    seen = crises.seen(viewer=viewer)
-    return [_describe(row, viewer=viewer, seen=seen) for row in rows]
+    visible_crises = crises.seen(viewer=viewer)
+    return [_describe(row, viewer=viewer, visible_crises=visible_crises) for row in rows]
 
 
-def _describe(row: Referral, *, viewer: Party, seen: frozenset[UUID] | None) -> ReferralOut:
+def _describe(
+    row: Referral, *, viewer: Party, visible_crises: frozenset[UUID] | None
+) -> ReferralOut:
     """Return a referral as the message of the API. Its addressee does not see the assessment."""
     is_inside = viewer.pk == row.sender_id or viewer.kind == PartyKind.AGENCY
     crisis = row.crisis.uid if row.crisis else None
@@ -194,7 +196,7 @@ def _describe(row: Referral, *, viewer: Party, seen: frozenset[UUID] | None) -> 
         labels=row.labels,
         terms=row.terms,
         reason=row.reason,
-        crisis=crisis if seen is None or crisis in seen else None,
+        crisis=crisis if visible_crises is None or crisis in visible_crises else None,
         signals=[signal.uid for signal in row.signals.all()],
         batch=row.batch.uid if row.batch else None,
         exercise=row.exercise,
@@ -256,9 +258,9 @@ def _waiting(viewer: Party) -> QuerySet[Referral]:
 
 def whole(rows: QuerySet[Referral], *, viewer: Party) -> QuerySet[Referral]:
     """Return the rows with all that describing them needs; signals only as far as visible."""
-    known = Signal.objects.filter(signals_visible(viewer)).only("uid")
+    visible_signals = Signal.objects.filter(signals_visible(viewer)).only("uid")
     return rows.select_related("sender", "provider", "crisis", "batch").prefetch_related(
-        "questions", Prefetch("signals", queryset=known)
+        "questions", Prefetch("signals", queryset=visible_signals)
     )
 
 
@@ -269,10 +271,10 @@ def _filtered(viewer: Party, filters: Filters) -> QuerySet[Referral]:
 
 def _narrowed(rows: QuerySet[Referral], filters: Filters, *, viewer: Party) -> QuerySet[Referral]:
     """Return the referrals that match the filters; none of a crisis that the viewer cannot see."""
-    seen = crises.seen(viewer=viewer) if filters.crisis else None
-    if seen is not None and filters.crisis not in seen:
+    visible_crises = crises.seen(viewer=viewer) if filters.crisis else None
+    if visible_crises is not None and filters.crisis not in visible_crises:
         return rows.none()
-    wanted = {
+    conditions = {
         "state__in": filters.states,
         "sender__name": filters.sender,
         "provider__name": filters.provider,
@@ -281,7 +283,7 @@ def _narrowed(rows: QuerySet[Referral], filters: Filters, *, viewer: Party) -> Q
         "digest": filters.digest,
         "reference__iexact": "".join(filters.reference.split()),
     }
-    rows = rows.filter(**{name: value for name, value in wanted.items() if value})
+    rows = rows.filter(**{name: value for name, value in conditions.items() if value})
     return rows if filters.exercise is None else rows.filter(exercise=filters.exercise)
 
 

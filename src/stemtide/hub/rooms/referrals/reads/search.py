@@ -68,24 +68,26 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
     _, spelled = rules.read_url(body.url)
     digest = urls.digest(spelled).hex()
     near = alike.alike(body.signals, viewer=viewer, exercise=body.exercise)
-    found = [
+    findings = [
         *_told_referrals(digest, near, body=body, viewer=viewer, now=now),
         *(
-            _told_hold(one)
-            for one in standing_on(
+            _told_hold(hold)
+            for hold in standing_on(
                 [digest], near=near, exercise=body.exercise, now=now, by="search"
             )
         ),
     ]
     around = rules.Around(
-        own=_own_state(found),
-        others=any(one.kind is FindingKind.REFERRED and one.is_open for one in found),
-        holds=any(one.kind is FindingKind.HELD for one in found),
+        own=_own_state(findings),
+        others=any(
+            finding.kind is FindingKind.REFERRED and finding.is_open for finding in findings
+        ),
+        holds=any(finding.kind is FindingKind.HELD for finding in findings),
     )
     come_to = rules.verdict(around, again=True)
     return ReferralSearchOut(
         canonical=spelled,
-        findings=found,
+        findings=findings,
         is_held=around.holds,
         needs_despite=around.others and come_to is not RowOutcome.DUPLICATE,
     )
@@ -106,14 +108,16 @@ def surroundings(
     for batch in batches(digests):
         rows = Referral.objects.filter(digest__in=batch, exercise=exercise).exclude(pk=but or 0)
         mine = rows.filter(sender=viewer).exclude(state__in=rules.BACK)
-        own.update(((one.digest, one.provider_id), one) for one in mine.order_by("pk"))
+        own.update(
+            ((referral.digest, referral.provider_id), referral) for referral in mine.order_by("pk")
+        )
         theirs = rows.filter(state__in=rules.AWAITING).exclude(sender=viewer)
-        for one in theirs.select_related("sender", "crisis").order_by("pk"):
-            others.setdefault((one.digest, one.provider_id), []).append(one)
+        for referral in theirs.select_related("sender", "crisis").order_by("pk"):
+            others.setdefault((referral.digest, referral.provider_id), []).append(referral)
     holds: dict[str, list[Hold]] = {}
-    found = standing_on(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
+    standing_holds = standing_on(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
     of_signals = alike.of_address(digests, by=viewer.ref, exercise=exercise)
-    for hold in found:
+    for hold in standing_holds:
         met = {hold.digest, of_signals.get(hold.signal_id or 0, "")} & set(digests)
         for digest in met or digests:  # of a signal that the one address at hand is linked to
             holds.setdefault(digest, []).append(hold)
@@ -133,13 +137,13 @@ def standing_on(
     near: primary keys of signals. by: who asks, for rooms above; never for a door.
     """
     open_ones = Hold.objects.filter(state=HoldState.PLACED, until__gt=now, exercise=exercise)
-    found: dict[int, Hold] = {}
+    holds: dict[int, Hold] = {}
     for batch in batches(digests):
         of_signals = list(alike.of_address(batch, by=by, exercise=exercise))
         which = Q(digest__in=batch) | Q(signal__in=[*of_signals, *near])
         rows = open_ones.filter(which).select_related("holder")
-        found.update((row.pk, row) for row in rows)
-    return [found[pk] for pk in sorted(found)]
+        holds.update((row.pk, row) for row in rows)
+    return [holds[pk] for pk in sorted(holds)]
 
 
 def awaiting(
@@ -180,27 +184,32 @@ def _told_referrals(
     rows = Referral.objects.filter(digest=digest, exercise=body.exercise)
     if body.provider:
         rows = rows.filter(provider__name=body.provider)
-    known = Q(sender=viewer) | Q(sent_at__isnull=False)
+    is_visible = Q(sender=viewer) | Q(sent_at__isnull=False)
     same = list(
-        rows.filter(known).exclude(state__in=rules.BACK)
+        rows.filter(is_visible).exclude(state__in=rules.BACK)
         .select_related("sender", "provider").order_by("-pk")[:_AT_ONCE]
     )  # fmt: skip
-    pks = [one.pk for one in same]
+    pks = [referral.pk for referral in same]
     alike_ones = (
         _of_signals(near, exercise=body.exercise)
-        .filter(known)
+        .filter(is_visible)
         .exclude(state__in=rules.BACK)
         .exclude(pk__in=pks)[:_AT_ONCE]
         if near
         else []
     )
-    reached = {one.sender_id: one.sender for one in (*same, *alike_ones)}
-    phones = {pk: _contact(one, viewer=viewer, now=now) for pk, one in reached.items()}
+    reached = {referral.sender_id: referral.sender for referral in (*same, *alike_ones)}
+    phones = {pk: _contact(sender, viewer=viewer, now=now) for pk, sender in reached.items()}
     return [
-        *(_told(one, viewer=viewer, contact=phones[one.sender_id]) for one in same),
+        *(_told(referral, viewer=viewer, contact=phones[referral.sender_id]) for referral in same),
         *(
-            _told(one, viewer=viewer, contact=phones[one.sender_id], kind=FindingKind.SIMILAR)
-            for one in alike_ones
+            _told(
+                referral,
+                viewer=viewer,
+                contact=phones[referral.sender_id],
+                kind=FindingKind.SIMILAR,
+            )
+            for referral in alike_ones
         ),
     ]
 
@@ -246,6 +255,6 @@ def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
     return steps[0].contact.address if steps else ""
 
 
-def _own_state(found: Iterable[Finding]) -> ReferralState | None:
+def _own_state(findings: Iterable[Finding]) -> ReferralState | None:
     """Return the state of the sender's own last referral of the same address."""
-    return next((one.state for one in found if one.kind is FindingKind.OWN), None)
+    return next((finding.state for finding in findings if finding.kind is FindingKind.OWN), None)

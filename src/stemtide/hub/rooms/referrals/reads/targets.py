@@ -17,11 +17,11 @@ from stemtide.protocol.enums import PartyKind
 def provider(name: str, *, viewer: Party) -> Party:
     """Return a provider by its name. raises: InvalidError if there is none."""
     try:
-        found = parties.party(name, viewer=viewer)
+        party = parties.party(name, viewer=viewer)
     except NotFoundError as error:
         raise InvalidError.of("provider", error) from error
-    rules.check_provider(found.name, kind=PartyKind(found.kind))
-    return found
+    rules.check_provider(party.name, kind=PartyKind(party.kind))
+    return party
 
 
 def providers(names: Collection[str], *, viewer: Party) -> dict[str, Party]:
@@ -38,21 +38,21 @@ def crisis(uid: UUID | None, *, exercise: bool, viewer: Party) -> Crisis | None:
     if uid is None:
         return None
     try:
-        found = crises.find(uid, viewer=viewer)
+        row = crises.find(uid, viewer=viewer)
     except NotFoundError as error:
         raise InvalidError.of("crisis", error) from error
-    rules.check_same_mark(exercise=exercise, of_what="crisis", is_exercise=found.exercise)
-    return found
+    rules.check_same_mark(exercise=exercise, of_what="crisis", is_exercise=row.exercise)
+    return row
 
 
 def linked(uids: Collection[UUID], *, exercise: bool, viewer: Party) -> list[int]:
     """Primary keys of the signals that a referral names. raises: InvalidError."""
-    known = signals.seen_by_uid(uids, viewer=viewer)
+    visible = signals.seen_by_uid(uids, viewer=viewer)
     for uid in uids:
-        if uid not in known:
+        if uid not in visible:
             raise InvalidError(
                 "signals", "there is no signal {uid} that your party may see", uid=uid
             )
-        is_exercise = known[uid].exercise
+        is_exercise = visible[uid].exercise
         rules.check_same_mark(exercise=exercise, of_what="signal", is_exercise=is_exercise)
-    return [one.pk for one in known.values()]
+    return [signal.pk for signal in visible.values()]

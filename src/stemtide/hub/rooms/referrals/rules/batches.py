@@ -83,19 +83,19 @@ def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
         url, spelled = read_url(row.url)
     except InvalidError as error:
         return BadRow(row.number, RowOutcome.BAD_URL, error.message[:500])
-    said = {
+    values = {
         "provider": row.provider.strip(),
         "url": url,
         "content_type": row.content_type.strip() or "other",
         "language": row.language.strip() or None,
         "ideology": row.ideology.strip() or None,
-        "labels": tuple(one for one in _APART.split(row.labels) if one),
+        "labels": tuple(label for label in _APART.split(row.labels) if label),
         "terms": row.terms.strip(),
         "reason": row.reason.strip(),
         "exercise": exercise,
     }
     try:
-        body = AssessIn.model_validate(said)
+        body = AssessIn.model_validate(values)
         _check_words(body.reason, body.terms)
     except ValidationError as error:
         return BadRow(row.number, RowOutcome.INVALID, _first(error)[:500])
@@ -107,12 +107,12 @@ def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
 def repeated(drafts: Iterable[tuple[int, tuple[str, int]]]) -> dict[int, int]:
     """Return for each row that repeats an earlier one the number of that earlier row."""
     first: dict[tuple[str, int], int] = {}
-    found = {}
+    earlier_rows = {}
     for number, key in drafts:
         earlier = first.setdefault(key, number)
         if earlier != number:
-            found[number] = earlier
-    return found
+            earlier_rows[number] = earlier
+    return earlier_rows
 
 
 @lru_cache(maxsize=1024)
@@ -124,7 +124,7 @@ def _check_words(reason: str, terms: str) -> None:
 
 def _first(error: ValidationError) -> str:
     """Return the first problem of a row, in words."""
-    one = error.errors(include_url=False)[0]
-    field = str(one["loc"][0]) if one["loc"] else "row"
-    said = _SAID.get(one["type"]) or one["msg"].removeprefix("Value error, ")
-    return f"{field}: {said}"
+    detail = error.errors(include_url=False)[0]
+    field = str(detail["loc"][0]) if detail["loc"] else "row"
+    message = _SAID.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
+    return f"{field}: {message}"

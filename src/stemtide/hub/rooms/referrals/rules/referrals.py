@@ -208,11 +208,13 @@ def move(facts: ReferralFacts, name: str, *, by: str) -> ReferralState:
 
     raises: ConflictError naming what is possible instead.
     """
-    known = machine("referral")
+    states = machine("referral")
     try:
-        return ReferralState(known.to(facts.state, name, by=by))
+        return ReferralState(states.to(facts.state, name, by=by))
     except WrongMoveError as error:
-        can = ", ".join(known.moves[one].title for one in known.open_to(facts.state, by=by))
+        can = ", ".join(
+            states.moves[open_move].title for open_move in states.open_to(facts.state, by=by)
+        )
         raise ConflictError(
             "this referral is {state}: it cannot be done now; possible: {can}",
             state=facts.state.replace("_", " "),
@@ -266,18 +268,18 @@ def verdict(around: Around, *, again: bool = False) -> RowOutcome:
     return RowOutcome.REFERRED_BY_OTHERS if around.others else RowOutcome.SENT
 
 
-def check_verdict(found: RowOutcome, *, reference: str, despite: str = "") -> None:
+def check_verdict(outcome: RowOutcome, *, reference: str, despite: str = "") -> None:
     """Refuse a referral that the search speaks against. reference: of the sender's own referral.
 
     raises: ConflictError with the remedy.
     """
-    if found is RowOutcome.DUPLICATE:
+    if outcome is RowOutcome.DUPLICATE:
         raise ConflictError(
             "your party refers this address already, as {reference}: see there; if the content"
             " came back after the answer, say so with again",
             reference=reference,
         )
-    if found is RowOutcome.REFERRED_BY_OTHERS and not despite.strip():
+    if outcome is RowOutcome.REFERRED_BY_OTHERS and not despite.strip():
         raise ConflictError(
             "another authority's referral of this address awaits its answer: search to see whose,"
             " and send yours only with the reason, in despite"

@@ -69,12 +69,12 @@ def _receive(
     rows = Referral.objects.filter(uid__in=fresh)
     rows.update(received_at=at, received_via=via)
     for exercise in sorted(set(rows.values_list("exercise", flat=True))):
-        some = list(rows.filter(exercise=exercise))
+        received = list(rows.filter(exercise=exercise))
         kind, subject = ("referrals.received", provider.ref)
-        detail: dict[str, object] = {"via": via.value, "count": len(some)}
-        if len(some) == 1:
-            kind, subject = "referral.received", some[0].ref
-            detail["party"] = some[0].sender.ref
+        detail: dict[str, object] = {"via": via.value, "count": len(received)}
+        if len(received) == 1:
+            kind, subject = "referral.received", received[0].ref
+            detail["party"] = received[0].sender.ref
         if by is not None:
             detail["through"] = by.ref
         ledger.append(
@@ -147,7 +147,9 @@ def acknowledge_many(
     raises: NotAllowedError.
     """
     ledger.take_turn()
-    rows = [one for one in _undecided(uids, by=by) if one.state == ReferralState.SENT]
+    rows = [
+        referral for referral in _undecided(uids, by=by) if referral.state == ReferralState.SENT
+    ]
     for row in rows:
         row.state = rules.check_move(reads.facts(row, viewer=by.party), "acknowledge", by=by)
         row.provider_reference = body.reference or row.provider_reference

@@ -81,53 +81,57 @@ def _add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
     batch = reads.find_batch(uid, viewer=by.party)
     check_open(kind=by.kind, role=by.role)
     check_owner(batch.sender.name, name=by.name)
-    known = {
+    rows_by_number = {
         row.number: row
-        for row in batch.rows.filter(number__in=[one.number for one in body.rows]).select_related(
-            "referral"
-        )
+        for row in batch.rows.filter(
+            number__in=[row_in.number for row_in in body.rows]
+        ).select_related("referral")
     }
-    fresh = list({one.number: one for one in body.rows if one.number not in known}.values())
+    fresh = list(
+        {
+            row_in.number: row_in for row_in in body.rows if row_in.number not in rows_by_number
+        }.values()
+    )
     check_size(batch.rows.count() + len(fresh))
     judged = reads.judge(fresh, viewer=by.party, exercise=batch.exercise, again=body.again, now=now)
-    made = _make(batch, judged, by=by, now=now)
-    rows = _store(batch, fresh, judged=judged, made=made)
-    _tell(batch, judged, made=made, by=by, now=now)
-    known.update((row.number, row) for row in rows)
-    return RowsOut(rows=[_told(known[one.number], by=by) for one in body.rows])
+    referrals = _make(batch, judged, by=by, now=now)
+    rows = _store(batch, fresh, judged=judged, referrals=referrals)
+    _tell(batch, judged, referrals=referrals, by=by, now=now)
+    rows_by_number.update((row.number, row) for row in rows)
+    return RowsOut(rows=[_told(rows_by_number[row_in.number], by=by) for row_in in body.rows])
 
 
 def _make(
     batch: Batch, judged: Sequence[Judged], *, by: Actor, now: datetime
 ) -> dict[int, Referral]:
     """Make the referrals of good rows, by the rows' numbers."""
-    good = [one for one in judged if one.outcome in _MADE]
+    good = [judged_row for judged_row in judged if judged_row.outcome in _MADE]
     if not good:
         return {}
     references = next_references(by.party, SERIES, count=len(good), now=now)
     rows = [
-        _row(one, reference, batch=batch, by=by, now=now)
-        for one, reference in zip(good, references, strict=True)
+        _row(judged_row, reference, batch=batch, by=by, now=now)
+        for judged_row, reference in zip(good, references, strict=True)
     ]
     Referral.objects.bulk_create(rows, batch_size=500)
-    return {one.number: row for one, row in zip(good, rows, strict=True)}
+    return {judged_row.number: row for judged_row, row in zip(good, rows, strict=True)}
 
 
-def _row(one: Judged, reference: str, *, batch: Batch, by: Actor, now: datetime) -> Referral:
+def _row(judged: Judged, reference: str, *, batch: Batch, by: Actor, now: datetime) -> Referral:
     """Return the row of one referral, sent or waiting for a hold."""
-    assert one.draft is not None  # noqa: S101  # only good rows come here
-    assert one.provider is not None  # noqa: S101  # the same
-    body, is_sent = one.draft.body, one.outcome is RowOutcome.SENT
+    assert judged.draft is not None  # noqa: S101  # only good rows come here
+    assert judged.provider is not None  # noqa: S101  # the same
+    body, is_sent = judged.draft.body, judged.outcome is RowOutcome.SENT
     facts = rules.ReferralFacts(
-        state=ReferralState.ASSESSED, sender=by.name, provider=one.provider.name
+        state=ReferralState.ASSESSED, sender=by.name, provider=judged.provider.name
     )
     return Referral(
         uid=uuid_at(now),
         reference=reference,
         sender=by.party,
-        provider=one.provider,
-        url=one.draft.url,
-        digest=one.draft.digest,
+        provider=judged.provider,
+        url=judged.draft.url,
+        digest=judged.draft.digest,
         content_type=body.content_type,
         language=body.language or "",
         ideology=body.ideology or "",
@@ -147,24 +151,24 @@ def _row(one: Judged, reference: str, *, batch: Batch, by: Actor, now: datetime)
 
 def _store(
     batch: Batch,
-    said: Sequence[BatchRowIn],
+    fresh: Sequence[BatchRowIn],
     *,
     judged: Sequence[Judged],
-    made: dict[int, Referral],
+    referrals: dict[int, Referral],
 ) -> list[BatchRow]:
     """Store the outcome of each row."""
     return BatchRow.objects.bulk_create(
         [
             BatchRow(
                 batch=batch,
-                number=one.number,
+                number=judged_row.number,
                 url=row.url[:4096],
                 provider=row.provider[:60],
-                outcome=one.outcome,
-                message=one.message,
-                referral=made.get(one.number) or one.own,
+                outcome=judged_row.outcome,
+                message=judged_row.message,
+                referral=referrals.get(judged_row.number) or judged_row.own,
             )
-            for row, one in zip(said, judged, strict=True)
+            for row, judged_row in zip(fresh, judged, strict=True)
         ],
         batch_size=500,
     )
@@ -174,18 +178,18 @@ def _tell(
     batch: Batch,
     judged: Sequence[Judged],
     *,
-    made: dict[int, Referral],
+    referrals: dict[int, Referral],
     by: Actor,
     now: datetime,
 ) -> None:
     """Record the act: an entry for each provider that is sent something, and for each hold met."""
     sent: dict[Party, list[Referral]] = {}
     holds: dict[Hold, list[Referral]] = {}
-    for one in judged:
-        if one.outcome is RowOutcome.SENT and one.provider:
-            sent.setdefault(one.provider, []).append(made[one.number])
-        for hold in one.holds:
-            holds.setdefault(hold, []).append(made[one.number])
+    for judged_row in judged:
+        if judged_row.outcome is RowOutcome.SENT and judged_row.provider:
+            sent.setdefault(judged_row.provider, []).append(referrals[judged_row.number])
+        for hold in judged_row.holds:
+            holds.setdefault(hold, []).append(referrals[judged_row.number])
     for provider, rows in sent.items():
         detail: dict[str, object] = {
             "party": provider.ref,
@@ -194,7 +198,7 @@ def _tell(
             "last": rows[-1].reference,
         }
         _append("referrals.sent", batch, by=by, now=now, detail=detail)
-    waiting = sum(one.outcome is RowOutcome.HELD for one in judged)
+    waiting = sum(judged_row.outcome is RowOutcome.HELD for judged_row in judged)
     if waiting:
         _append("referrals.held", batch, by=by, now=now, detail={"count": waiting})
     for hold, rows in holds.items():

@@ -177,11 +177,11 @@ def _signal(body: HoldIn, *, by: Actor) -> Signal | None:
     if body.signal is None:
         return None
     try:
-        found = signals.find(body.signal, viewer=by.party)
+        signal = signals.find(body.signal, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("signal", error) from error
-    rules.check_same_mark(exercise=body.exercise, of_what="signal", is_exercise=found.exercise)
-    return found
+    rules.check_same_mark(exercise=body.exercise, of_what="signal", is_exercise=signal.exercise)
+    return signal
 
 
 def _record(

@@ -89,16 +89,16 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     around = searches.surroundings(  # 2
         [row.digest], viewer=by.party, exercise=row.exercise, now=now, near=near, but=row.pk
     )
-    found = rules.verdict(around.around(row.digest, row.provider_id), again=True)
+    outcome = rules.verdict(around.around(row.digest, row.provider_id), again=True)
     holds = around.holds.get(row.digest, [])
-    if found is RowOutcome.HELD and not body.override.strip():
+    if outcome is RowOutcome.HELD and not body.override.strip():
         return _wait(row, facts, holds=holds, by=by, now=now)  # 3
-    if found is RowOutcome.HELD:
+    if outcome is RowOutcome.HELD:
         rules_holds.check_override(body.override)
         _override(row, holds=holds, reason=body.override, by=by, now=now)
         path = ["wait", "override"]
     else:
-        rules.check_verdict(found, reference=row.reference, despite=body.despite)
+        rules.check_verdict(outcome, reference=row.reference, despite=body.despite)
         path = ["send"]
     row.despite = body.despite.strip()
     row.state = _walk(facts, path)
@@ -227,7 +227,7 @@ def _wait(
 ) -> ReferralOut:
     """Let a referral wait for the holds on it, and tell their holders."""
     if facts.state is ReferralState.HELD:
-        last = max(holds, key=lambda one: one.until)
+        last = max(holds, key=lambda standing_hold: standing_hold.until)
         raise ConflictError(
             "it waits for a hold of {holder}, until {until:%Y-%m-%d %H:%M} UTC at the latest: call"
             " {contact}, or send it with override in an emergency",
@@ -291,7 +291,7 @@ def _send(
     others = [
         *same,
         *searches.similar(
-            near, viewer=by.party, exercise=row.exercise, but=[one.pk for one in same]
+            near, viewer=by.party, exercise=row.exercise, but=[referral.pk for referral in same]
         ),
     ]
     tell_overlaps(others, [row] if others else [], by=by, now=now)
@@ -302,9 +302,9 @@ def tell_overlaps(
     others: Iterable[Referral], own: Iterable[Referral], *, by: Actor, now: datetime
 ) -> None:
     """Record that authorities refer the same content: an entry for each side, which alerts it."""
-    for one in (*others, *own):
-        detail: dict[str, object] = {"party": one.sender.ref}
-        _append("referral.overlapped", one, by=by, now=now, detail=detail)
+    for referral in (*others, *own):
+        detail: dict[str, object] = {"party": referral.sender.ref}
+        _append("referral.overlapped", referral, by=by, now=now, detail=detail)
 
 
 def _withdraw_signals(row: Referral, reason: TakeBackReason, *, by: Actor, now: datetime) -> int:

@@ -41,10 +41,10 @@ def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
     Where there are more than limit, the list holds the first AT_ONCE of each sender: nobody hides
     another's lead behind many of their own.
     """
-    found = _visible(viewer)
+    visible = _visible(viewer)
     if is_open is not None:
         closed = Q(state=LeadState.CLOSED)
-        found = found.filter(~closed if is_open else closed)
+        visible = visible.filter(~closed if is_open else closed)
     gravity = Case(
         *(When(level=lead_level, then=Value(-lead_level.rank)) for lead_level in LeadLevel),
         output_field=IntegerField(),
@@ -52,13 +52,15 @@ def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
     over = Case(
         When(state=LeadState.CLOSED, then=Value(1)), default=Value(0), output_field=IntegerField()
     )
-    how = ("over", "gravity", "reported_at")
-    found = found.annotate(gravity=gravity, over=over)
-    if found.count() > limit:
-        place = Window(RowNumber(), partition_by=[F("sent_by")], order_by=how)
-        first = list(found.annotate(place=place).filter(place__lte=AT_ONCE).order_by(*how)[:limit])
+    ordering = ("over", "gravity", "reported_at")
+    visible = visible.annotate(gravity=gravity, over=over)
+    if visible.count() > limit:
+        place = Window(RowNumber(), partition_by=[F("sent_by")], order_by=ordering)
+        first = list(
+            visible.annotate(place=place).filter(place__lte=AT_ONCE).order_by(*ordering)[:limit]
+        )
         return [describe_lead(row, viewer=viewer) for row in first]
-    return [describe_lead(row, viewer=viewer) for row in found.order_by(*how)]
+    return [describe_lead(row, viewer=viewer) for row in visible.order_by(*ordering)]
 
 
 def of_crisis(uid: UUID, *, viewer: Party) -> list[LeadOut]:
@@ -88,7 +90,7 @@ def find_lead(uid: UUID, *, viewer: Party) -> Lead:
 
 def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # find_lead() said for whom
     """What the rules must know of a lead."""
-    recipients = {one.name for one in (row.addressed_to, row.copied_to, row.passed_to) if one}
+    recipients = {party.name for party in (row.addressed_to, row.copied_to, row.passed_to) if party}
     return LeadFacts(
         state=LeadState(row.state), sent_by=row.sent_by.name, recipients=frozenset(recipients)
     )
@@ -117,10 +119,10 @@ def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # 
     source: Regulation (EU) 2021/784 Art. 14(5).
     """
     kind = PartyKind.AUTHORITY if country else PartyKind.AGENCY
-    found = Party.objects.filter(kind=kind)
+    parties = Party.objects.filter(kind=kind)
     if country:
-        found = found.filter(country=country)
-    return list(found.order_by("name").values_list("name", flat=True))
+        parties = parties.filter(country=country)
+    return list(parties.order_by("name").values_list("name", flat=True))
 
 
 def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:

@@ -80,18 +80,18 @@ def search(
 
     raises: InvalidError for a query that is too short or too long.
     """
-    asked = _recognise(query)
+    recognised = _recognise(query)
     groups = [
-        _group(found_kind, asked, viewer=viewer, page=page)
+        _group(found_kind, recognised, viewer=viewer, page=page)
         for found_kind in ResultKind
         if (kind is None or found_kind == kind)
-        and asked.is_a in _ASKED_OF[found_kind]
+        and recognised.is_a in _ASKED_OF[found_kind]
         and (leads or found_kind is not ResultKind.LEADS)
     ]
     return SearchOut(
-        query=asked.text,
-        recognised=asked.is_a,
-        compared=_compared(viewer) if _is_pdq(asked) else None,
+        query=recognised.text,
+        recognised=recognised.is_a,
+        compared=_compared(viewer) if _is_pdq(recognised) else None,
         groups=[group for group in groups if group.found],
     )
 
@@ -140,23 +140,23 @@ def _address(text: str) -> str:
         return ""
 
 
-def _group(kind: ResultKind, asked: _Query, *, viewer: Party, page: int) -> ResultGroup:
+def _group(kind: ResultKind, query: _Query, *, viewer: Party, page: int) -> ResultGroup:
     """One page of the findings of one kind."""
     start = (page - 1) * PAGE
-    found = _FINDERS[kind](asked, viewer, start)
-    return ResultGroup(kind=kind, page=page, found=found[:PAGE], more=len(found) > PAGE)
+    results = _FINDERS[kind](query, viewer, start)
+    return ResultGroup(kind=kind, page=page, found=results[:PAGE], more=len(results) > PAGE)
 
 
-def _crises(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
+def _crises(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """Crises by id, or by what their name, summary and countries say."""
-    known = crises.crises(viewer=viewer)
-    word = asked.text.casefold()
+    visible = crises.crises(viewer=viewer)
+    word = query.text.casefold()
     fits: Callable[[CrisisOut], bool] = (
-        (lambda one: one.id == asked.uid)
-        if asked.uid
-        else (lambda one: word in f"{one.name}\n{one.summary}".casefold())
+        (lambda crisis: crisis.id == query.uid)
+        if query.uid
+        else (lambda crisis: word in f"{crisis.name}\n{crisis.summary}".casefold())
     )
-    rows = [one for one in known if fits(one)][start : start + PAGE + 1]
+    rows = [crisis for crisis in visible if fits(crisis)][start : start + PAGE + 1]
     return [
         SearchResult(
             id=row.id,
@@ -169,49 +169,49 @@ def _crises(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
     ]
 
 
-def _signals(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
+def _signals(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """Signals by id, by value, near a PDQ value, by address, by label."""
     rows = Signal.objects.filter(visible(viewer)).order_by("-position")
-    if _is_pdq(asked):
-        return _near(asked, viewer)[start : start + PAGE + 1]
-    if asked.uid:
-        rows = rows.filter(Q(uid=asked.uid) | Q(content__uid=asked.uid))
-    elif asked.labels:
+    if _is_pdq(query):
+        return _near(query, viewer)[start : start + PAGE + 1]
+    if query.uid:
+        rows = rows.filter(Q(uid=query.uid) | Q(content__uid=query.uid))
+    elif query.labels:
         named = Q()
-        for name in asked.labels:
+        for name in query.labels:
             named |= Q(words__contains=f'"{name}"')
         rows = rows.annotate(words=Cast("labels", TextField())).filter(named)
-    elif asked.is_a is Recognised.ADDRESS:
-        rows = rows.filter(kind=Kind.URL, value=asked.digest)
+    elif query.is_a is Recognised.ADDRESS:
+        rows = rows.filter(kind=Kind.URL, value=query.digest)
     else:
-        rows = rows.filter(value=asked.digest)
+        rows = rows.filter(value=query.digest)
     return [_signal(row) for row in rows[start : start + PAGE + 1]]
 
 
-def _near(asked: _Query, viewer: Party) -> list[SearchResult]:
+def _near(query: _Query, viewer: Party) -> list[SearchResult]:
     """Signals of just this value in any state, then live PDQ ones near it, the nearest first."""
-    exact = Signal.objects.filter(visible(viewer), value=asked.digest).order_by("-position")
-    found = [_signal(row) for row in exact]
-    live = _pdq_rows(viewer).exclude(value=asked.digest).values_list("pk", "value")[:MAX_SCAN]
+    exact = Signal.objects.filter(visible(viewer), value=query.digest).order_by("-position")
+    matches = [_signal(row) for row in exact]
+    live = _pdq_rows(viewer).exclude(value=query.digest).values_list("pk", "value")[:MAX_SCAN]
     with _one_scan:
         check_caller()  # who left while others searched
         pks, values = zip(*live, strict=True) if live else ((), ())
-        bits = _distances(asked.digest, values)
+        bits = _distances(query.digest, values)
     within = sorted(
         (bit, pk) for bit, pk in zip(bits, pks, strict=True) if bit <= MATCH_WITHIN_BITS
     )
     rows = Signal.objects.in_bulk([pk for _, pk in within[: 50 * PAGE]])
-    return found + [_signal(rows[pk], bits=bit) for bit, pk in within[: 50 * PAGE] if pk in rows]
+    return matches + [_signal(rows[pk], bits=bit) for bit, pk in within[: 50 * PAGE] if pk in rows]
 
 
 def _distances(value: str, others: Sequence[str]) -> list[int]:
     """Hamming distances in bits from one value to each of many, all of 64 hex digits."""
     if not others:
         return []
-    one = np.frombuffer(bytes.fromhex(value), np.uint64)
-    many = np.frombuffer(bytes.fromhex("".join(others)), np.uint64).reshape(-1, one.size)
-    found: list[int] = np.bitwise_count(many ^ one).sum(axis=1, dtype=np.int64).tolist()
-    return found
+    words = np.frombuffer(bytes.fromhex(value), np.uint64)
+    many = np.frombuffer(bytes.fromhex("".join(others)), np.uint64).reshape(-1, words.size)
+    distances: list[int] = np.bitwise_count(many ^ words).sum(axis=1, dtype=np.int64).tolist()
+    return distances
 
 
 def _pdq_rows(viewer: Party) -> QuerySet[Signal]:
@@ -225,9 +225,9 @@ def _compared(viewer: Party) -> int:
     return min(_pdq_rows(viewer).count(), MAX_SCAN)
 
 
-def _is_pdq(asked: _Query) -> bool:
+def _is_pdq(query: _Query) -> bool:
     """Whether a query could be a PDQ value: a SHA-256 has as many digits, and then is near none."""
-    return asked.is_a is Recognised.HASH and asks_for_similar(asked.digest)
+    return query.is_a is Recognised.HASH and asks_for_similar(query.digest)
 
 
 def _signal(row: Signal, *, bits: int | None = None) -> SearchResult:
@@ -243,16 +243,16 @@ def _signal(row: Signal, *, bits: int | None = None) -> SearchResult:
     )
 
 
-def _messages(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
+def _messages(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """Messages by id, or by what they say, in rooms that the viewer is in."""
-    if asked.uid:
+    if query.uid:
         try:
-            rows = [reads.find_message(asked.uid, viewer=viewer)][start:]
+            rows = [reads.find_message(query.uid, viewer=viewer)][start:]
         except NotFoundError:
             rows = []
     else:
         rooms = reads.rooms(viewer=viewer)
-        rows = list(reads.searched(rooms, text=asked.text, viewer=viewer)[start : start + PAGE + 1])
+        rows = list(reads.searched(rooms, text=query.text, viewer=viewer)[start : start + PAGE + 1])
     return [
         SearchResult(
             id=row.uid,
@@ -266,17 +266,17 @@ def _messages(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
     ]
 
 
-def _leads(asked: _Query, viewer: Party, start: int) -> list[SearchResult]:
+def _leads(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """A lead by its id, for those who may see it; its words are not searched."""
     try:
-        row = reads_leads.lead(asked.uid or UUID(int=0), viewer=viewer)
+        row = reads_leads.lead(query.uid or UUID(int=0), viewer=viewer)
     except NotFoundError:
         return []
     level, state = str(row.level), str(row.state)
-    found = SearchResult(
+    result = SearchResult(
         id=row.id, title=level, detail=state, at=row.reported_at, exercise=row.exercise
     )
-    return [found][start:]
+    return [result][start:]
 
 
 _FINDERS: dict[ResultKind, Callable[[_Query, Party, int], list[SearchResult]]] = {

@@ -56,13 +56,13 @@ def log(
     raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
     """
     room = find_room(uid, viewer=viewer)
-    found = _messages(viewer).filter(crisis=room, number__gt=after)
+    messages = _messages(viewer).filter(crisis=room, number__gt=after)
     if kinds := tuple(kinds):
-        found = found.filter(kind__in=kinds)
+        messages = messages.filter(kind__in=kinds)
     if pinned:
-        found = found.filter(is_pinned=True)
+        messages = messages.filter(is_pinned=True)
     size = max(1, min(limit, MAX_PAGE))
-    rows = list(found.order_by("number")[: size + 1])
+    rows = list(messages.order_by("number")[: size + 1])
     page = _describe_all(rows[:size], viewer=viewer)
     return LogPage(
         messages=page, next=page[-1].number if page else after, more=len(rows) > len(page)
@@ -77,12 +77,12 @@ def latest(
     raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
     """
     room = find_room(uid, viewer=viewer)
-    found = _messages(viewer).filter(crisis=room)
+    messages = _messages(viewer).filter(crisis=room)
     if before is not None:
-        found = found.filter(number__lt=before)
+        messages = messages.filter(number__lt=before)
     if kind:
-        found = found.filter(kind=kind)
-    return _describe_all(list(found.order_by("-number")[:limit]), viewer=viewer)
+        messages = messages.filter(kind=kind)
+    return _describe_all(list(messages.order_by("-number")[:limit]), viewer=viewer)
 
 
 def find_message(uid: UUID, *, viewer: Party) -> Message:
@@ -123,8 +123,8 @@ def readable(uids: Iterable[UUID], *, viewer: Party) -> set[UUID]:
 
 def searched(rooms: Iterable[int], *, text: str, viewer: Party) -> QuerySet[Message]:
     """Messages that hold a text, in rooms that the viewer is in, newest first. For the search."""
-    found = _messages(viewer).filter(crisis__in=list(rooms), text__icontains=text)
-    return found.order_by("-posted_at", "-pk")
+    messages = _messages(viewer).filter(crisis__in=list(rooms), text__icontains=text)
+    return messages.order_by("-posted_at", "-pk")
 
 
 def lines(uid: UUID, *, viewer: Party) -> list[PublicStatementOut]:
@@ -133,8 +133,8 @@ def lines(uid: UUID, *, viewer: Party) -> list[PublicStatementOut]:
     raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
     """
     room = find_room(uid, viewer=viewer)
-    found = room.lines.select_related("crisis", "proposed_by", "replaces")
-    return [describe_line(row, viewer=viewer) for row in found.prefetch_related("votes__party")]
+    rows = room.lines.select_related("crisis", "proposed_by", "replaces")
+    return [describe_line(row, viewer=viewer) for row in rows.prefetch_related("votes__party")]
 
 
 def find_line(uid: UUID, *, viewer: Party) -> Line:
@@ -190,14 +190,19 @@ def _messages(viewer: Party) -> QuerySet[Message]:
 
 def _describe_all(rows: list[Message], *, viewer: Party) -> list[MessageOut]:
     """Messages as they travel, each with the latest of its corrections that the viewer may read."""
-    found = _messages(viewer).filter(corrects__in=[row.pk for row in rows]).order_by("number")
-    corrections = dict(found.values_list("corrects", "uid"))
+    correcting = _messages(viewer).filter(corrects__in=[row.pk for row in rows]).order_by("number")
+    corrections = dict(correcting.values_list("corrects", "uid"))
     spoken_of = {row.signal.uid for row in rows if row.signal}
-    seen = signals.seen_by_uid(spoken_of, viewer=viewer) if spoken_of else {}
-    return [_describe(row, corrected_by=corrections.get(row.pk), seen=seen.keys()) for row in rows]
+    visible_signals = signals.seen_by_uid(spoken_of, viewer=viewer) if spoken_of else {}
+    return [
+        _describe(row, corrected_by=corrections.get(row.pk), visible_signals=visible_signals.keys())
+        for row in rows
+    ]
 
 
-def _describe(row: Message, *, corrected_by: UUID | None, seen: Collection[UUID]) -> MessageOut:
+def _describe(
+    row: Message, *, corrected_by: UUID | None, visible_signals: Collection[UUID]
+) -> MessageOut:
     """One message as it travels. seen: signals that the reader may see; others are not named."""
     return MessageOut(
         id=row.uid,
@@ -209,7 +214,7 @@ def _describe(row: Message, *, corrected_by: UUID | None, seen: Collection[UUID]
         tlp=Tlp(row.tlp),
         urgency=Urgency(row.urgency),
         audience=sorted(unpack_audience(row.audience)),
-        signal=row.signal.uid if row.signal and row.signal.uid in seen else None,
+        signal=row.signal.uid if row.signal and row.signal.uid in visible_signals else None,
         answers=row.answers.uid if row.answers else None,
         corrects=row.corrects.uid if row.corrects else None,
         corrected_by=corrected_by,

@@ -104,14 +104,14 @@ def choose(candidates: Sequence[str], *, to: str, country: str) -> str:
     candidates: the authorities of its country, or the agencies where that is not known.
     raises: InvalidError that names them, where there is none, several or another one.
     """
-    what = f"authority of {country}" if country else "agency"
+    addressee_kind = f"authority of {country}" if country else "agency"
     if to:
         if to not in candidates:
             raise InvalidError(
                 "to",
                 "{to!r} is no {what}: choose {candidates}",
                 to=to[:60],
-                what=what,
+                what=addressee_kind,
                 candidates=_listed(candidates),
             )
         return to
@@ -121,11 +121,13 @@ def choose(candidates: Sequence[str], *, to: str, country: str) -> str:
         raise InvalidError(
             "to",
             "more than one {what} is here: choose {candidates}",
-            what=what,
+            what=addressee_kind,
             candidates=_listed(candidates),
         )
     remedy = "leave the country out, and it goes to the agency" if country else "call the police"
-    raise InvalidError("country", "no {what} is in this hub: {remedy}", what=what, remedy=remedy)
+    raise InvalidError(
+        "country", "no {what} is in this hub: {remedy}", what=addressee_kind, remedy=remedy
+    )
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -174,8 +176,10 @@ def seal_digest(words: Mapping[str, str], *, salt: str) -> str:
     Whoever kept words and salt can show later that they were reported then; once the hub has
     erased both, the digest says nothing about them.
     """
-    told = json.dumps(dict(words), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(f"{salt}\n{told}".encode()).hexdigest()
+    canonical_json = json.dumps(
+        dict(words), sort_keys=True, ensure_ascii=False, separators=(",", ":")
+    )
+    return hashlib.sha256(f"{salt}\n{canonical_json}".encode()).hexdigest()
 
 
 def _check_recipient(facts: LeadFacts, *, name: str, kind: PartyKind) -> None:

@@ -84,13 +84,13 @@ def check_post(
         raise ConflictError("this crisis is closed and its log with it: write it into the debrief")
 
 
-def check_audience(body: MessageIn, *, known: Iterable[str]) -> None:
+def check_audience(body: MessageIn, *, members: Iterable[str]) -> None:
     """A message reaches somebody: TLP:RED names whom, and who is named is in the room."""
     if TLP_ALLOWS[Tlp(body.tlp)].needs_audience and not body.audience:
         raise InvalidError(
             "audience", "TLP:{tlp} needs named recipients: name them", tlp=body.tlp.upper()
         )
-    if unknown := sorted(set(body.audience) - set(known)):
+    if unknown := sorted(set(body.audience) - set(members)):
         raise InvalidError(
             "audience",
             "{unknown!r} is not in this room: see its participants",
@@ -171,6 +171,8 @@ def state_of_votes(
     if Vote.OBJECT in votes.values():
         return PublicStatementState.OBJECTED
     agreed = {proposed_by, *votes}
-    if len(agreed) >= _PARTIES_FOR_A_LINE and any(kinds[one] in LEADING_KINDS for one in agreed):
+    if len(agreed) >= _PARTIES_FOR_A_LINE and any(
+        kinds[party] in LEADING_KINDS for party in agreed
+    ):
         return PublicStatementState.AGREED
     return PublicStatementState.PROPOSED

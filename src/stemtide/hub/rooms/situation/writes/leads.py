@@ -74,15 +74,15 @@ def _crisis(body: LeadIn, *, by: Actor) -> Crisis | None:
     if body.crisis is None:
         return None
     try:
-        found = crises.find(body.crisis, viewer=by.party)
+        crisis = crises.find(body.crisis, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("crisis", error) from error
-    if found.exercise is not body.exercise:
-        what = "an exercise" if found.exercise else "real"
+    if crisis.exercise is not body.exercise:
+        crisis_kind = "an exercise" if crisis.exercise else "real"
         raise InvalidError(
-            "exercise", "the crisis is {what} and the lead is not: make both so", what=what
+            "exercise", "the crisis is {what} and the lead is not: make both so", what=crisis_kind
         )
-    return found
+    return crisis
 
 
 def _at_home(party: Party) -> Party | None:
@@ -126,12 +126,12 @@ def pass_on_lead(uid: UUID, *, body: LeadPassIn, by: Actor, now: datetime) -> Le
 def _next(name: str, *, by: Actor) -> Party:
     """The party that a lead is passed on to. raises: InvalidError for all but police and agency."""
     try:
-        found = parties.party(name, viewer=by.party)
+        party = parties.party(name, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("to", error) from error
-    if found.kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY} or found.pk == by.party.pk:
+    if party.kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY} or party.pk == by.party.pk:
         raise InvalidError("to", "{name} is no other authority or agency: choose one", name=name)
-    return found
+    return party
 
 
 @transaction.atomic

@@ -39,7 +39,7 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     facts = reads.room_facts(room, viewer=by.party)
     rules.check_post(facts, kind=by.kind, role=by.role, message=body.kind)
     inside = joining.in_room(uid, viewer=by.party)
-    rules.check_audience(body, known=[one.name for one in inside])
+    rules.check_audience(body, members=[party.name for party in inside])
     answers = _spoken_of(body.answers, field="answers", room=room, by=by)
     corrects = _spoken_of(body.corrects, field="corrects", room=room, by=by)
     rules.check_agrees_with(
@@ -79,12 +79,12 @@ def _spoken_of(uid: UUID | None, *, field: str, room: Crisis, by: Actor) -> Mess
     if uid is None:
         return None
     try:
-        found = reads.find_message(uid, viewer=by.party)
+        message = reads.find_message(uid, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of(field, error) from error
-    if found.crisis_id != room.pk:
+    if message.crisis_id != room.pk:
         raise InvalidError(field, "is a message of another crisis: name one of this log")
-    return found
+    return message
 
 
 def _facts(row: Message | None, *, by: Actor) -> rules.MessageFacts | None:
@@ -97,12 +97,12 @@ def _signal(uid: UUID | None, *, room: Crisis, by: Actor) -> Signal | None:
     if uid is None:
         return None
     try:
-        found = signals.find(uid, viewer=by.party)
+        signal = signals.find(uid, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("signal", error) from error
-    if found.crisis_id != room.pk:
+    if signal.crisis_id != room.pk:
         raise InvalidError("signal", "does not belong to this crisis: leave it out")
-    return found
+    return signal
 
 
 @transaction.atomic
@@ -152,12 +152,12 @@ def _replaced(uid: UUID | None, *, room: Crisis, by: Actor) -> Line | None:
     if uid is None:
         return None
     try:
-        found = reads.find_line(uid, viewer=by.party)
+        line = reads.find_line(uid, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("replaces", error) from error
-    if found.crisis_id != room.pk:
+    if line.crisis_id != room.pk:
         raise InvalidError("replaces", "is a line of another crisis: leave it out")
-    return found
+    return line
 
 
 @transaction.atomic
@@ -183,10 +183,10 @@ def vote(uid: UUID, *, body: VoteIn, by: Actor, now: datetime) -> PublicStatemen
         party=by.party,
         defaults={"vote": body.vote, "note": body.note, "given_at": now},
     )
-    said = list(row.votes.select_related("party"))
-    kinds = {one.party.name: PartyKind(one.party.kind) for one in said}
+    votes = list(row.votes.select_related("party"))
+    kinds = {vote_row.party.name: PartyKind(vote_row.party.kind) for vote_row in votes}
     row.state = rules.state_of_votes(
-        {one.party.name: VoteWord(one.vote) for one in said},
+        {vote_row.party.name: VoteWord(vote_row.vote) for vote_row in votes},
         kinds=kinds | {row.proposed_by.name: PartyKind(row.proposed_by.kind)},
         proposed_by=row.proposed_by.name,
     )
