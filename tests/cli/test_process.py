@@ -59,6 +59,15 @@ def test_a_reader_that_goes_away_gets_no_traceback():
     assert ended.stderr == b""
 
 
+@pytest.fixture
+def _interruptible():
+    """Undo what a shell does to tests that it starts in the background: they ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_ends_a_command_without_a_traceback(tmp_path):
     database = TransparencyDatabase().start()
     database.faults.append(Fault(503, headers={"Retry-After": "600"}))
