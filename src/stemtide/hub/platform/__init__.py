@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every room of the hub builds on: errors, permissions, egress, documents."""
+"""Building blocks of all rooms: errors, permissions, egress, documents."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paper: data typeset as tagged PDF, the hub's electronic seal, and what a sealed PDF says.
+"""Typeset documents as tagged PDF, seal them, and verify sealed PDFs.
 
 It knows no room and no table.
 """

@@ -56,7 +56,7 @@ CONTENT_TYPES: Mapping[str, "str | _StrPromise"] = {
 
 
 def said_plainly(word: str, of: str) -> str:
-    """What people read for a stored word of a referral, in the language that is active."""
+    """Return the text for a stored word of a referral, in the active language."""
     if of == "label" and word in labels():
         return _(labels()[word].title)
     if of == "ideology" and word in ideologies():
@@ -73,13 +73,13 @@ def form_pdf(
     is_exercise: bool = False,
     is_draft: bool = False,
 ) -> bytes:
-    """A form of the law, filled in. language: English where the desk does not speak it."""
+    """Return a filled-in form of the law as PDF. language: English if the desk does not have it."""
     lang = spoken(language)
     with translation.override(lang):
         mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
         kind, word, said = _what(form, is_exercise=is_exercise, is_draft=is_draft)
         title = form.title.within(lang)
-        told: dict[str, object] = {
+        document: dict[str, object] = {
             "title": f"{title} {reference}".strip(),
             "running": reference,
             "exercise": mark,
@@ -88,7 +88,7 @@ def form_pdf(
             "word": word,
             "said": said,
             "source": _(form.source),
-            "preamble": [one.within(lang) for one in form.preamble],
+            "preamble": [paragraph.within(lang) for paragraph in form.preamble],
             "sections": [
                 {
                     "title": _("SECTION %(name)s: %(title)s")
@@ -110,7 +110,7 @@ def form_pdf(
             if form.from_memory
             else "",
         }
-    return typeset(SHEETS / "form.typ", told, lang=lang)
+    return typeset(SHEETS / "form.typ", document, lang=lang)
 
 
 def form_json(
@@ -121,9 +121,9 @@ def form_json(
     reference: str = "",
     is_exercise: bool = False,
 ) -> bytes:
-    """The same for programs: what stands in it by field, with the words of one language."""
+    """Return a filled-in form as JSON: its values by field, with the titles of one language."""
     lang = spoken(language)
-    made = FormDocument(
+    document = FormDocument(
         form=form.name,
         title=form.title.within(lang),
         source=form.source,
@@ -133,16 +133,16 @@ def form_json(
         values={name: _plain(value) for name, value in values.items()},
         titles={field.name: field.title.within(lang) for field in form.fields},
     )
-    return made.model_dump_json(indent=2).encode()
+    return document.model_dump_json(indent=2).encode()
 
 
 def referral_pdf(
     referral: ReferralOut, *, titles: Mapping[str, str], said: Said, language: str
 ) -> bytes:
-    """A referral as its addressee reads it. titles: parties' titles by name."""
+    """Return a referral as PDF for its addressee. titles: parties' titles by name."""
     lang = spoken(language)
     with translation.override(lang):
-        told: dict[str, object] = {
+        document: dict[str, object] = {
             "title": _("Referral %s") % referral.reference,
             "exercise": _("EXERCISE") if referral.exercise else "",
             "tlp": "",
@@ -160,22 +160,22 @@ def referral_pdf(
             "answer_title": _("What you may answer"),
             "answer": _answers(),
         }
-    return typeset(SHEETS / "referral.typ", _dashed(told), lang=lang)
+    return typeset(SHEETS / "referral.typ", _dashed(document), lang=lang)
 
 
 def referral_json(referral: ReferralOut) -> bytes:
-    """The same for programs."""
+    """Return a referral as JSON."""
     return referral.model_dump_json(indent=2).encode()
 
 
 def spoken(language: str) -> str:
-    """A language of the desk; English where it has no other."""
+    """Return a language of the desk; English for others."""
     code = language[:2].lower()
     return code if code in LANGUAGES else "en"
 
 
 def _what(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, str]:
-    """What a form is: the look of its band, the word in it, and what follows from it."""
+    """Return a form's band style, the word in the band, and the notice below it."""
     if form.name != "tco-annex-1":
         said = exercise_said() if is_exercise else ""
         return "answer", _("Answer of the addressee to a removal order"), said
@@ -192,12 +192,12 @@ def _what(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, s
 
 
 def exercise_said() -> str:
-    """What stands on every paper of an exercise."""
+    """Return the notice on every document of an exercise."""
     return _("This is an exercise. It has no legal effect, and nothing in it is real.")
 
 
 def _voluntary_said() -> str:
-    """What no referral may leave out."""
+    """Return the notice on every referral."""
     return _(
         "It asks you to look at content under your own terms. Regulation (EU) 2021/784 does not"
         " oblige you to act on it; no time limit and no penalty follow from it."
@@ -205,14 +205,14 @@ def _voluntary_said() -> str:
 
 
 def _is_shown(field: FormField, values: Mapping[str, object]) -> bool:
-    """Whether a field stands on the paper: what is not asked for and empty is left out."""
+    """Whether a field is shown: optional fields that are empty are left out."""
     return field.is_asked(values) or not is_empty(values.get(field.name))
 
 
 def _field(field: FormField, values: Mapping[str, object], *, lang: str) -> dict[str, object]:
     """One field as the sheet takes it."""
     value = values.get(field.name)
-    made: dict[str, object] = {
+    entry: dict[str, object] = {
         "title": field.title.within(lang),
         "boxes": [],
         "addresses": [],
@@ -222,27 +222,27 @@ def _field(field: FormField, values: Mapping[str, object], *, lang: str) -> dict
     match field.kind:
         case FieldKind.CHOICE | FieldKind.CHOICES:
             ticked = set(value) if isinstance(value, list | tuple) else {value}
-            made["boxes"] = [
+            entry["boxes"] = [
                 {"title": option.title.within(lang), "is-ticked": option.name in ticked}
                 for option in field.options
             ]
         case FieldKind.TICK:
-            made["title"] = ""
-            made["boxes"] = [{"title": field.title.within(lang), "is-ticked": value is True}]
+            entry["title"] = ""
+            entry["boxes"] = [{"title": field.title.within(lang), "is-ticked": value is True}]
         case FieldKind.URLS:
-            each = value if isinstance(value, list | tuple) else []
-            made["addresses"] = [_address(str(one)) for one in each]
-            made["is-empty"] = not each
+            addresses = value if isinstance(value, list | tuple) else []
+            entry["addresses"] = [_address(str(address)) for address in addresses]
+            entry["is-empty"] = not addresses
         case FieldKind.LINK if not is_empty(value):
-            made["addresses"] = [_address(str(value))]
+            entry["addresses"] = [_address(str(value))]
         case _:
-            made["text"] = _text(field.kind, value)
-            made["is-empty"] = is_empty(value)
-    return made
+            entry["text"] = _text(field.kind, value)
+            entry["is-empty"] = is_empty(value)
+    return entry
 
 
 def _text(kind: FieldKind, value: object) -> str:
-    """A value as people read it; one that is not as its kind wants stands as it is."""
+    """Return a value as people read it; unexpected values unchanged."""
     if is_empty(value):
         return ""
     if kind is FieldKind.MOMENT and (at := moment_of(value)):
@@ -253,41 +253,41 @@ def _text(kind: FieldKind, value: object) -> str:
 
 
 def moment_said(at: datetime) -> str:
-    """A time as it stands on paper."""
+    """Return a time as documents show it."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _address(address: str) -> dict[str, object]:
-    """An address as the sheet takes it.
+    """Return an address as the template takes it.
 
     One that holds letters beyond ASCII is spelled a second time as it travels: a line in which
     letters run both ways is read, and copied, in another order than it is written.
     """
-    made: dict[str, object] = {"pieces": _pieces(address), "ascii": [], "ascii-title": ""}
+    entry: dict[str, object] = {"pieces": _pieces(address), "ascii": [], "ascii-title": ""}
     if not address.isascii():
         with suppress(UrlError):
-            made["ascii"] = _pieces(in_ascii(address))
-            made["ascii-title"] = _("The same as browsers send it:")
-    return made
+            entry["ascii"] = _pieces(in_ascii(address))
+            entry["ascii-title"] = _("The same as browsers send it:")
+    return entry
 
 
 def _pieces(address: str) -> list[str]:
-    """An address in lines."""
+    """Return an address in lines."""
     return [address[at : at + _PIECE] for at in range(0, len(address), _PIECE)]
 
 
 def _plain(value: object) -> object:
-    """A value as JSON has it."""
-    return json.loads(json.dumps(value, default=lambda one: one.isoformat()))
+    """Return a value as JSON has it."""
+    return json.loads(json.dumps(value, default=lambda moment: moment.isoformat()))
 
 
-def _dashed(told: Mapping[str, object]) -> dict[str, object]:
+def _dashed(document: Mapping[str, object]) -> dict[str, object]:
     """Names as typst writes them."""
-    return {name.replace("_", "-"): value for name, value in told.items()}
+    return {name.replace("_", "-"): value for name, value in document.items()}
 
 
 def _facts(referral: ReferralOut, *, titles: Mapping[str, str], said: Said) -> list[list[str]]:
-    """What stands at the head of a referral."""
+    """Return the facts at the head of a referral."""
     sent = [[_("Sent"), moment_said(referral.sent_at)]] if referral.sent_at else []
     return [
         [_("Reference"), referral.reference],
@@ -300,7 +300,7 @@ def _facts(referral: ReferralOut, *, titles: Mapping[str, str], said: Said) -> l
 
 
 def _parts(referral: ReferralOut, *, said: Said) -> list[tuple[str, str]]:
-    """What is said of the content, in order."""
+    """Return the texts about the content, in order."""
     labels = ", ".join(said(label, "label") for label in referral.labels)
     asked = [
         (_("You asked: %s") % question.question, question.context)
@@ -317,7 +317,7 @@ def _parts(referral: ReferralOut, *, said: Said) -> list[tuple[str, str]]:
 
 
 def _answers() -> list[str]:
-    """How a provider may answer, and what stays its own."""
+    """Return how a provider may answer, and that the decision is its own."""
     return [
         _(
             "Removed, access disabled, blocked in some countries, not found, refused with your"

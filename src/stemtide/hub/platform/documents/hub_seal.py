@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The hub's own seal and whom it trusts, as its settings say: one place for all doors.
+"""The hub's own seal and the seals it trusts, from its settings.
 
 source: docs/run/hub.md, "The seal".
 """
@@ -19,7 +19,7 @@ from stemtide.protocol.messages.documents import SealCertificate
 
 
 def hub_seal(now: datetime) -> Seal:
-    """The key and certificate that this hub seals with; made at the first use if none was given.
+    """Return the key and certificate of this hub's seal; made at first use if none is set.
 
     raises: SealFileError.
     """
@@ -32,7 +32,7 @@ def hub_seal(now: datetime) -> Seal:
 
 
 def hub_trust(now: datetime) -> Trusted:
-    """Whose seals this hub trusts: its own, and those in the file that its operator names.
+    """Return the certificates that this hub trusts: its own, and those its operator names.
 
     raises: SealFileError.
     """
@@ -43,17 +43,17 @@ def hub_trust(now: datetime) -> Trusted:
 
 
 def sealed(pdf: bytes, *, reason: str, now: datetime) -> bytes:
-    """A PDF of this hub under its seal. raises: SealFileError."""
+    """Return a PDF with this hub's seal. raises: SealFileError."""
     return seal_pdf(pdf, hub_seal(now), title=_("Electronic seal"), reason=reason, now=now)
 
 
 def signed(content: bytes, *, now: datetime) -> bytes:
-    """The seal of this hub on content of any form, as a file beside it. raises: SealFileError."""
+    """Return this hub's detached signature of any content. raises: SealFileError."""
     return signing.sign_bytes(content, hub_seal(now), now=now)
 
 
 def certificate(now: datetime) -> SealCertificate:
-    """The certificate of this hub's seal, for others to trust. raises: SealFileError."""
+    """Return the certificate of this hub's seal, for others to trust. raises: SealFileError."""
     seal = hub_seal(now)
     one = seal.certificate
     return SealCertificate(
@@ -67,5 +67,5 @@ def certificate(now: datetime) -> SealCertificate:
 
 @lru_cache(maxsize=2)
 def _given(path: Path, password: str, changed: int) -> Seal:  # noqa: ARG001  # another file is read anew
-    """The seal in the file that the operator gave; opening it costs a tenth of a second."""
+    """Return the seal in the operator's file; opening it costs a tenth of a second."""
     return keeping.seal_in(path, password=password)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Letters: what a provider is told before its first removal order, and that something was received.
+"""Letters: the information before a first removal order, and receipts.
 
 source: Regulation (EU) 2021/784 Art. 3(2) and (5).
 """
@@ -17,7 +17,7 @@ from stemtide.protocol.messages.orders import InformationOut
 
 
 def information_pdf(told: InformationOut, *, titles: Mapping[str, str], language: str) -> bytes:
-    """The information as its addressee reads it. titles: parties' titles by name."""
+    """Return the information for its addressee as PDF. titles: parties' titles by name."""
     lang = spoken(language)
     with translation.override(lang):
         data: dict[str, object] = {
@@ -40,7 +40,7 @@ def information_pdf(told: InformationOut, *, titles: Mapping[str, str], language
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What was received, by whom and how.
+    """A receipt: of which request, by which party, in which way.
 
     what, about: the title of what was received, and what it said of itself.
     shown:       SHA-256 of the file that says the same for programs; name: that file's. "" where
@@ -88,7 +88,7 @@ def receipt_pdf(told: Received, *, language: str) -> bytes:
 
 
 def _shown(told: Received) -> list[list[str]]:
-    """What lay before whoever received it; the digest in two parts, as no line holds it."""
+    """Return the request that was shown, with its digest in two parts, as no line holds it."""
     if not told.shown:
         return []
     digest = f"{told.shown[:32]} {told.shown[32:]}"

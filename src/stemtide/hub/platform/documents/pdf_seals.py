@@ -34,7 +34,7 @@ _BOX = fields.InvisSigSettings(box_out_of_bounds=True)
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A key and its certificate, each in DER. chain: the certificates above it, if there are any.
+    """A key and its certificate, each in DER. chain: the certificates above it, if any.
 
     What asn1crypto reads it takes apart at the first look, and two threads that look at once find
     it half done: so each use reads its own.
@@ -46,17 +46,17 @@ class Seal:
 
     @property
     def key(self) -> keys.PrivateKeyInfo:
-        """The key, read anew."""
+        """Return the parsed key."""
         return keys.PrivateKeyInfo.load(self.key_der)
 
     @property
     def certificate(self) -> x509.Certificate:
-        """The certificate, read anew."""
+        """Return the parsed certificate."""
         return x509.Certificate.load(self.certificate_der)
 
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
-        """The certificates above it, read anew."""
+        """Return the parsed certificates above it."""
         return tuple(x509.Certificate.load(one) for one in self.chain_der)
 
     @property
@@ -69,7 +69,7 @@ class Hand(signers.SimpleSigner):
     """Signs with a key that was opened once: to open an RSA key costs a hundred times its use."""
 
     def sign_raw(self, data: bytes, digest_algorithm: str) -> bytes:
-        """A signature on data, by RSA (PKCS #1 v1.5) or ECDSA as the key is."""
+        """Return a signature of data, by RSA (PKCS #1 v1.5) or ECDSA, as the key is."""
         key = _opened(self.signing_key.dump())
         digest = hashes.SHA256()
         if digest_algorithm != digest.name:
@@ -80,7 +80,7 @@ class Hand(signers.SimpleSigner):
 
 
 def hand_of(seal: Seal) -> Hand:
-    """What signs with a seal: for one use, in one thread."""
+    """Return a signer with a seal, for one use in one thread."""
     certificate, store = seal.certificate, SimpleCertificateStore()
     store.register_multiple([certificate, *seal.chain])
     return Hand(signing_cert=certificate, signing_key=seal.key, cert_registry=store)
@@ -88,7 +88,7 @@ def hand_of(seal: Seal) -> Hand:
 
 @lru_cache(maxsize=4)
 def _opened(key: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
-    """A key of a kind that keeping.py lets in, checked as OpenSSL checks it."""
+    """Return a key of a kind that seal_files.py accepts, checked as OpenSSL checks it."""
     found = serialization.load_der_private_key(key, password=None)
     if not isinstance(found, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise TypeError("this key seals nothing: keeping.py lets in RSA and ECDSA alone")
@@ -96,14 +96,14 @@ def _opened(key: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
 
 
 class _Writer(IncrementalPdfFileWriter):
-    """Adds to a file and leaves what it says about itself alone: who made it, and when."""
+    """Append to a file and keep its metadata: who made it, and when."""
 
     def _update_meta(self) -> None:
         """Leave it as typst wrote it."""
 
 
 class _Signer(signers.PdfSigner):
-    """Signs at the moment that it is told."""
+    """Sign with a given signing time."""
 
     def __init__(self, *told: Any, now: datetime, **more: Any) -> None:  # noqa: ANN401  # pyHanko's
         super().__init__(*told, **more)
@@ -121,7 +121,7 @@ class _Signer(signers.PdfSigner):
 
 
 def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) -> bytes:
-    """A PDF of ours with the seal in it.
+    """Return a PDF of ours with the seal in it.
 
     title: what is read aloud for the field; reason: what the seal is for, as readers show it.
     """
@@ -147,7 +147,7 @@ def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) 
 
 
 def _tag(writer: IncrementalPdfFileWriter) -> None:
-    """Put the field into the structure that programs read aloud, as its last element.
+    """Add the field to the structure that screen readers use, as its last element.
 
     source: ISO 14289-1, 7.18.4: a widget stands within a Form element.
     """
@@ -182,7 +182,7 @@ def _tag(writer: IncrementalPdfFileWriter) -> None:
 
 
 def _top(tree: generic.DictionaryObject) -> generic.IndirectObject:
-    """The element that holds the whole document."""
+    """Return the element that holds the whole document."""
     top = tree.raw_get("/K")
     found = top.get_object() if isinstance(top, generic.IndirectObject) else top
     if isinstance(found, generic.ArrayObject):
@@ -198,7 +198,7 @@ def _append(
     name: str,
     *more: Any,  # noqa: ANN401  # PDF objects
 ) -> None:
-    """Append to an array that stands in a dictionary."""
+    """Append to an array that is in a dictionary."""
     each = holder[name]
     each.extend(more)
     writer.update_container(each)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file that the hub's sealing key and certificate lie in, and whom the hub trusts beside it.
+"""Read the file with the hub's sealing key and certificate, and the certificates it trusts.
 
 source: RFC 7292 (PKCS #12), RFC 7468 (PEM), RFC 5280 (certificates).
 """
@@ -29,7 +29,7 @@ class SealFileError(Exception):
 
 
 def seal_in(path: Path, *, password: str = "") -> Seal:
-    """The key and certificates in a file: PKCS #12, or PEM with the key and the certificates.
+    """Return the key and certificates in a file: PKCS #12, or PEM with both.
 
     password: of a PKCS #12 file or an encrypted key; "" where it has none.
     raises:   SealFileError.
@@ -59,7 +59,7 @@ def seal_in(path: Path, *, password: str = "") -> Seal:
 
 
 def own_seal(path: Path, *, name: str, now: datetime) -> Seal:
-    """The seal in a file of ours, made there the first time: nobody but the hub vouches for it.
+    """Return the seal in a file of ours, created on first use. Only the hub vouches for it.
 
     name: how the hub calls itself in it.
     raises: SealFileError.
@@ -69,7 +69,7 @@ def own_seal(path: Path, *, name: str, now: datetime) -> Seal:
 
 
 def trusted_in(path: Path) -> tuple[x509.Certificate, ...]:
-    """The certificates in a PEM file, of those whose seals the hub trusts.
+    """Return the certificates in a PEM file of seals that the hub trusts.
 
     raises: SealFileError.
     """
@@ -83,7 +83,7 @@ def trusted_in(path: Path) -> tuple[x509.Certificate, ...]:
 
 
 def pem(certificate: x509.Certificate) -> str:
-    """A certificate as text."""
+    """Return a certificate as text."""
     found = certificates.load_der_x509_certificate(certificate.dump())
     return found.public_bytes(serialization.Encoding.PEM).decode()
 
@@ -100,12 +100,12 @@ def _read(content: bytes, *, password: bytes | None) -> tuple[Any, Any, list[Any
 
 
 def _der(one: certificates.Certificate) -> bytes:
-    """A certificate as it travels."""
+    """Return a certificate in DER."""
     return one.public_bytes(serialization.Encoding.DER)
 
 
 def _made(*, name: str, now: datetime) -> bytes:
-    """A new key with its certificate, as PEM."""
+    """Return a new key with its certificate, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     secret = key.private_bytes(
         serialization.Encoding.PEM,
@@ -119,7 +119,7 @@ def _made(*, name: str, now: datetime) -> bytes:
 def _self_signed(
     key: ec.EllipticCurvePrivateKey, *, name: str, now: datetime
 ) -> certificates.Certificate:
-    """A certificate that says that it is the hub's own, for signing and nothing else."""
+    """Return a self-signed certificate of the hub, for signing only."""
     subject = certificates.Name(
         [
             certificates.NameAttribute(NameOID.ORGANIZATION_NAME, "Stemtide hub, self-signed"),

@@ -31,11 +31,11 @@ USAGE = KeyUsageConstraints(
 
 
 class SignatureError(Exception):
-    """What should be a signature is none. The message says why in a few words."""
+    """A signature that cannot be read. The message says why in a few words."""
 
 
 def sign_bytes(content: bytes, seal: Seal, *, now: datetime) -> bytes:
-    """A signature on content, DER."""
+    """Return a signature of content, DER."""
     about = PdfCMSSignedAttributes(signing_time=now, cades_signed_attrs=CAdESSignedAttrSpec())
     made = asyncio.run(
         hand_of(seal).async_sign_general_data(
@@ -53,7 +53,7 @@ def verify_bytes(
     named: Sequence[x509.Certificate] = (),
     now: datetime,
 ) -> SealSeen:
-    """Who signed content, and whether it is as it was. own, named: whom to trust.
+    """Return who signed content, and whether it is unchanged. own, named: trusted certificates.
 
     raises: SignatureError.
     """
@@ -82,7 +82,7 @@ def seen(
     *,
     roots: Sequence[x509.Certificate],
 ) -> SealSeen:
-    """A signature as it is told. roots: those that are the hub's own."""
+    """Return a signature as the message of the API. roots: those that are the hub's own."""
     der = certificate.dump()
     trust = Trust.NONE
     if status.trusted:

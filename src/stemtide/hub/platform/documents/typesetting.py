@@ -43,7 +43,7 @@ def typeset(template: Path, told: Mapping[str, object], *, lang: str) -> bytes:
 
 
 def _broken(word: re.Match[str]) -> str:
-    """A word too long for a line, with places where it may break."""
+    """Return a word that is too long for a line, with places where it may break."""
     return "\N{ZERO WIDTH SPACE}".join(re.findall(".{1,16}", word[0]))
 
 

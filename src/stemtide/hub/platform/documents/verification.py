@@ -43,18 +43,18 @@ _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 @dataclass(frozen=True, slots=True)
 class Trusted:
-    """Whom the hub trusts. own: its own certificate; None where it has none."""
+    """The certificates that the hub trusts. own: its own; None if it has none."""
 
     own: x509.Certificate | None = None
     named: Sequence[x509.Certificate] = ()
 
 
 class AnotherDocumentError(Exception):
-    """Whoever asks has another document looked at already. The message names the remedy."""
+    """The caller has another document under verification already. The message names the remedy."""
 
 
 def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime, of: str = "") -> Verification:
-    """What can be said of a PDF. It raises nothing that the document brings about.
+    """Return the verdict on a PDF. Nothing in the document can make it raise.
 
     of: the party that asks, which has one looked at at a time: nobody keeps all slots busy. "" for
         whoever runs the hub.
@@ -106,7 +106,7 @@ class _UnreadableError(Exception):
 
 
 def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...]:
-    """The seals in a PDF, as the other process finds them.
+    """Return the seals in a PDF, as the other process finds them.
 
     raises: _UnreadableError.
     """

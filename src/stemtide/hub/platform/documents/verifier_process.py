@@ -37,7 +37,7 @@ _MOST_SEALS = 16
 
 
 def main() -> None:
-    """Look at what stands on the standard input."""
+    """Verify the document on standard input."""
     logging.disable()  # what is wrong with a document is said once, in the answer
     head, _, pdf = sys.stdin.buffer.read().partition(b"\n")
     asked = json.loads(head)
@@ -69,7 +69,7 @@ async def _seals(pdf: bytes, *, asked: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 async def _seal(one: EmbeddedPdfSignature, *, asked: dict[str, Any]) -> dict[str, Any]:
-    """What one seal says, and whether it holds."""
+    """Return the content of one seal, and whether it holds."""
     own = [bytes.fromhex(asked["own"])] if asked["own"] else []
     named = [bytes.fromhex(der) for der in asked["named"]]
     context = _context([*own, *named], now=datetime.fromisoformat(asked["now"]))
@@ -90,7 +90,7 @@ async def _seal(one: EmbeddedPdfSignature, *, asked: dict[str, Any]) -> dict[str
 
 
 def _context(roots: Sequence[bytes], *, now: datetime) -> ValidationContext:
-    """Whom to trust; nothing is fetched from anywhere."""
+    """Return the trusted certificates; nothing is fetched."""
     return ValidationContext(
         trust_roots=[x509.Certificate.load(der) for der in roots],
         moment=now,
@@ -100,12 +100,12 @@ def _context(roots: Sequence[bytes], *, now: datetime) -> ValidationContext:
 
 
 def _aware(at: datetime | None) -> datetime | None:
-    """A time with its zone; one without is taken as UTC, as the standard says."""
+    """Return a time with its zone; without one it is UTC, as the standard says."""
     return at.replace(tzinfo=UTC) if at and not at.tzinfo else at
 
 
 def _plain(error: Exception) -> str:
-    """An error in a few words."""
+    """Return an error in a few words."""
     return " ".join(str(error).split())[:150]
 
 

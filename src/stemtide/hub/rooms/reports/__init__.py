@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stays of a crisis: its timeline, its post-crisis report, both on paper."""
+"""Timelines, post-crisis reports, progress figures and yearly reports, also as PDF."""

@@ -50,12 +50,12 @@ class Report(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row; "report" is what an agent sends."""
+        """Return the name of this row in the ledger ("report" alone is an agent's)."""
         return f"debrief:{self.uid}"
 
 
 class ReportSection(models.Model):
-    """The text of one section as it stands."""
+    """The current text of one section."""
 
     report = models.ForeignKey(Report, models.CASCADE, related_name="sections")
     name = models.CharField(max_length=40)
@@ -90,7 +90,7 @@ class ReportAuthor(models.Model):
 
 
 class DebriefNote(models.Model):
-    """What a party says in the debrief."""
+    """A party's note in the debrief."""
 
     uid = models.UUIDField(unique=True)
     report = models.ForeignKey(Report, models.CASCADE, related_name="notes")
@@ -126,7 +126,7 @@ class DebriefAction(models.Model):
 
 
 class YearlyLine(models.Model):
-    """What a party writes into its yearly report of what the hub cannot count.
+    """A figure of a yearly report that its party writes, as the hub cannot count it.
 
     figure: its name in the report's file; count, text: by its kind. ref: whose hand wrote it.
     """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Timelines and reports as PDF, by typst, from templates of ours and data alone.
+"""Typeset timelines and reports as PDF, from our own templates and data alone.
 
-How data becomes PDF stands in papers/typesetting.py.
+hub/platform/documents/typesetting.py turns data into PDF.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,18 +21,18 @@ Said: TypeAlias = Callable[[str, str], str]
 
 
 def _plainly(word: str, of: str) -> str:  # noqa: ARG001  # as doors that know phrases are asked
-    """A stored word as it is."""
+    """Return a stored word unchanged."""
     return word.replace("_", " ")
 
 
 def timeline_pdf(
     export: TimelineExport, *, titles: Mapping[str, str], acts: Mapping[str, str]
 ) -> bytes:
-    """A timeline on paper.
+    """Return a timeline as PDF.
 
     titles: parties' titles by how the ledger names them; acts: what a kind of entry says.
     """
-    told: dict[str, object] = {
+    document: dict[str, object] = {
         "title": _("Timeline: %s") % export.name,
         "exercise": _("EXERCISE") if export.exercise else "",
         "tlp": f"TLP:{export.tlp.upper()}",
@@ -50,7 +50,7 @@ def timeline_pdf(
         "heads": [_("No."), _("Time"), _("Who"), _("What"), _("On what, and facts")],
         "rows": [_row(entry, titles=titles, acts=acts) for entry in export.entries],
     }
-    return _typeset("timeline.typ", told)
+    return _typeset("timeline.typ", document)
 
 
 def _row(entry: TimelineEntry, *, titles: Mapping[str, str], acts: Mapping[str, str]) -> list[str]:
@@ -66,17 +66,17 @@ def _row(entry: TimelineEntry, *, titles: Mapping[str, str], acts: Mapping[str, 
 
 
 def _plain(value: object) -> str:
-    """A fact as a word."""
+    """Return a fact as a word."""
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _plainly) -> bytes:
-    """A post-crisis report on paper.
+    """Return a post-crisis report as PDF.
 
     titles: parties' titles by name; said: what people read for a stored word, and of what it is.
     """
     is_draft = report.published_at is None
-    told: dict[str, object] = {
+    document: dict[str, object] = {
         "title": _("Post-crisis report: %s") % report.crisis_name,
         "exercise": _("EXERCISE") if report.exercise else _("DRAFT") if is_draft else "",
         "tlp": "TLP:CLEAR" if report.audience == "public" else "TLP:AMBER",
@@ -106,7 +106,7 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _pl
         "nothing": _("Nothing is written here."),
         **_debrief(report, titles=titles, said=said),
     }
-    return _typeset("report.typ", told)
+    return _typeset("report.typ", document)
 
 
 def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dict[str, object]:
@@ -133,50 +133,50 @@ def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dic
 
 
 def _hands(report: ReportOut, *, titles: Mapping[str, str]) -> list[list[str]]:
-    """Who opened, agreed and published it, and when."""
-    each = [
+    """Return who opened, agreed and published the report, and when."""
+    signatures = [
         (_("Opened"), report.opened_by, report.opened_at),
         (_("Agreed"), report.agreed_by, report.agreed_at),
         (_("Published"), report.published_by, report.published_at),
     ]
     return [
-        [what, f"{titles.get(who, who)}, {_moment(at)}"] for what, who, at in each if who and at
+        [act, f"{titles.get(who, who)}, {_moment(at)}"] for act, who, at in signatures if who and at
     ]
 
 
 def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
-    """The figures as small tables."""
-    found = report.figures
+    """Return the figures as small tables."""
+    figures = report.figures
     tables: list[tuple[str, str, list[Cell]]] = [
-        (_("Checklist"), "answer", found.checks),
-        (_("Participants"), "participants", found.participants),
-        (_("Signals by kind"), "kind", found.signals_by_kind),
-        (_("Signals by label"), "label", found.signals_by_label),
-        (_("Signals by state"), "state", found.signals_by_state),
-        (_("Withdrawals by reason"), "reason", found.withdrawn_by_reason),
-        (_("Opinions"), "opinion", found.opinions),
+        (_("Checklist"), "answer", figures.checks),
+        (_("Participants"), "participants", figures.participants),
+        (_("Signals by kind"), "kind", figures.signals_by_kind),
+        (_("Signals by label"), "label", figures.signals_by_label),
+        (_("Signals by state"), "state", figures.signals_by_state),
+        (_("Withdrawals by reason"), "reason", figures.withdrawn_by_reason),
+        (_("Opinions"), "opinion", figures.opinions),
         (
             _("Outcomes at providers"),
             "outcome",
-            [*found.outcomes, Cell(name="all", count=found.matches)],
+            [*figures.outcomes, Cell(name="all", count=figures.matches)],
         ),
-        (_("Messages in the log"), "message", found.messages_by_kind),
+        (_("Messages in the log"), "message", figures.messages_by_kind),
     ]
     told: list[dict[str, object]] = [
         {
             "title": _("Times"),
             "rows": [
                 [said(moment.name, "moment"), _moment(moment.at), _after(moment.after_s)]
-                for moment in found.moments
+                for moment in figures.moments
             ],
         },
         {
             "title": _("Sums"),
             "rows": [
-                [_("signals"), str(found.signals)],
-                [_("disputed signals"), str(found.disputed)],
-                [_("providers that reported"), str(found.providers)],
-                [_("public lines agreed"), str(found.public_lines)],
+                [_("signals"), str(figures.signals)],
+                [_("disputed signals"), str(figures.disputed)],
+                [_("providers that reported"), str(figures.providers)],
+                [_("public lines agreed"), str(figures.public_lines)],
             ],
         },
     ]
@@ -188,15 +188,15 @@ def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
 
 
 def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
-    """A yearly report on paper. title: its party's. It is a draft while something is missing.
+    """Return a yearly report as PDF. title: its party's. It is a draft while figures are missing.
 
     What whoever writes it should know stands on drafts alone: the whole one is for everybody.
     """
-    made = _("EXERCISE") if report.exercise else "" if report.is_whole else _("DRAFT")
+    mark = _("EXERCISE") if report.exercise else "" if report.is_whole else _("DRAFT")
     due = [[_("To be published before"), report.due.isoformat()]] if report.due else []
-    told: dict[str, object] = {
+    document: dict[str, object] = {
         "title": f"{_(report.title)}, {report.year}",
-        "exercise": made,
+        "exercise": mark,
         "tlp": "",
         "facts": [
             [_("Of"), title],
@@ -220,17 +220,17 @@ def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
         "caution": "" if report.is_whole else _(report.caution),
         "remark": _(report.remark) if report.from_memory and not report.is_whole else "",
     }
-    return _typeset("yearly.typ", told)
+    return _typeset("yearly.typ", document)
 
 
 def _yearly_figure(figure: YearlyFigure) -> dict[str, object]:
     """One figure as the sheet takes it."""
     is_missing = not (figure.is_known or figure.is_given)
     beside = "" if figure.is_asked else _("Not asked for by the article.")
-    given = _("As the party states it.") if figure.is_given else ""
+    origin = _("As the party states it.") if figure.is_given else ""
     return {
         "title": _(figure.title),
-        "notes": [one for one in (beside, given, _(figure.note) if figure.note else "") if one],
+        "notes": [note for note in (beside, origin, _(figure.note) if figure.note else "") if note],
         "is-words": figure.kind is YearlyKind.WORDS,
         "text": figure.text,
         "count": "" if figure.count is None else f"{figure.count:,}",
@@ -240,13 +240,13 @@ def _yearly_figure(figure: YearlyFigure) -> dict[str, object]:
 
 
 def _piece_title(piece: YearlyPiece) -> str:
-    """What a piece of a count is, and whether the article asks for it."""
+    """Return the title of a piece of a count, and whether the article asks for it."""
     title = _(piece.title)
     return title if piece.is_asked else f"{title}. {_('Not asked for by the article.')}"
 
 
 def _count(cell: Cell) -> str:
-    """A count in words."""
+    """Return a count in words."""
     return _("withheld") if cell.count is None else str(cell.count)
 
 
@@ -260,10 +260,10 @@ def _after(seconds: int | None) -> str:
 
 
 def _moment(at: datetime) -> str:
-    """A time as it stands on paper."""
+    """Return a time as documents show it."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _typeset(template: str, told: Mapping[str, object]) -> bytes:
-    """A PDF of one of this room's templates, in the language that is active."""
-    return typeset(TEMPLATES / template, told, lang=(get_language() or "en")[:2])
+def _typeset(template: str, document: Mapping[str, object]) -> bytes:
+    """Return the PDF of one of this room's templates, in the active language."""
+    return typeset(TEMPLATES / template, document, lang=(get_language() or "en")[:2])

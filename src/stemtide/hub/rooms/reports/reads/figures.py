@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts what happened in a crisis, for its report: nothing here is a name or a person's word."""
+"""Count the events of a crisis for its report. No names and no words of persons."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ from stemtide.protocol.messages.reports import Cell, Figures, Moment
 
 
 def figures(room: Crisis, *, viewer: Party) -> Figures:
-    """The figures of a crisis as one party may see it, with counts of too few providers withheld.
+    """Return the figures of a crisis for one party, with counts of too few providers withheld.
 
     The room is known to be one that the viewer may read about.
     """
@@ -64,42 +64,44 @@ def _outcomes(room: Crisis, *, viewer: Party) -> tuple[list[Cell], int | None, i
     A count that would let two providers reckon a third one's is withheld; and where any is, so is
     the sum of all, from which it could be had by taking away the others.
     """
-    seen = Sighting.objects.filter(signal__in=Signal.objects.filter(visible(viewer), crisis=room))
-    sums = seen.order_by().values_list("outcome", "party").annotate(Sum("count"))
+    sightings = Sighting.objects.filter(
+        signal__in=Signal.objects.filter(visible(viewer), crisis=room)
+    )
+    sums = sightings.order_by().values_list("outcome", "party").annotate(Sum("count"))
     parts: dict[str, list[int]] = {outcome: [] for outcome in Outcome}
     by_party: Counter[int] = Counter()
     for outcome, party, count in sums:
         parts[outcome].append(count)
         by_party[party] += count
-    told = [
+    cells = [
         Cell(name=outcome, count=sum(counts) if may_publish_counts(counts) else None)
         for outcome, counts in parts.items()
     ]
-    is_whole = all(cell.count is not None for cell in told)
+    is_whole = all(cell.count is not None for cell in cells)
     may_sum = is_whole and may_publish_counts(list(by_party.values()))
-    return told, by_party.total() if may_sum else None, len({party for _, party, _ in sums})
+    return cells, by_party.total() if may_sum else None, len({party for _, party, _ in sums})
 
 
 def _moments(room: Crisis, *, viewer: Party) -> list[Moment]:
-    """The moments of a crisis that have come, oldest first."""
+    """Return the moments of a crisis so far, oldest first."""
     rows = Signal.objects.filter(visible(viewer), crisis=room)
-    seen = Sighting.objects.filter(signal__in=rows)
-    known: dict[str, datetime | None] = {
+    sightings = Sighting.objects.filter(signal__in=rows)
+    times: dict[str, datetime | None] = {
         "event": room.happened_at,
         "warned": room.warned_at,
         "activated": room.activated_at,
         "first_signal": rows.order_by("shared_at").values_list("shared_at", flat=True).first(),
         "last_signal": rows.order_by("-shared_at").values_list("shared_at", flat=True).first(),
-        "first_sighting": seen.order_by("first_at").values_list("first_at", flat=True).first(),
+        "first_sighting": sightings.order_by("first_at").values_list("first_at", flat=True).first(),
         "deescalated": room.deescalated_at,
         "closed": room.closed_at,
     }
     moments = [
         Moment(name=name, at=at, after_s=_after_s(at, since=room.happened_at))
-        for name, at in known.items()
+        for name, at in times.items()
         if at is not None
     ]
-    return sorted(moments, key=lambda one: one.at)
+    return sorted(moments, key=lambda moment: moment.at)
 
 
 def _after_s(at: datetime, *, since: datetime | None) -> int | None:
@@ -108,12 +110,14 @@ def _after_s(at: datetime, *, since: datetime | None) -> int | None:
 
 
 def _participants(room: Crisis, *, viewer: Party) -> list[Cell]:
-    """How many parties of each kind stood how to the crisis: counts, never who declined."""
-    found = joining.participants(room.uid, viewer=viewer)
-    return _cells(Counter(f"{one.kind} {one.state}" for one in found))
+    """Count the parties by kind and state. It never shows who declined."""
+    participants = joining.participants(room.uid, viewer=viewer)
+    return _cells(
+        Counter(f"{participant.kind} {participant.state}" for participant in participants)
+    )
 
 
 def _cells(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> list[Cell]:
     """Counts, the largest first."""
-    ordered = sorted(dict(counts).items(), key=lambda one: (-one[1], one[0]))
+    ordered = sorted(dict(counts).items(), key=lambda cell_count: (-cell_count[1], cell_count[0]))
     return [Cell(name=str(name), count=count) for name, count in ordered]

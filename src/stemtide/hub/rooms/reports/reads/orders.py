@@ -45,32 +45,32 @@ _BESIDE = (
 _UNDONE = frozenset({OrderState.UNDONE, OrderState.REINSTATED})
 
 
-def orders(asked: ProgressQuery, *, viewer: Party, now: datetime) -> OrderProgress:
-    """How far the orders that were issued in a period came, as one party may see it.
+def orders(query: ProgressQuery, *, viewer: Party, now: datetime) -> OrderProgress:
+    """Return the progress of the orders issued in a period, as one party may see it.
 
     raises: InvalidError, NotAllowedError.
     """
     kind = PartyKind(viewer.kind)
-    today = now.astimezone(rules.zone_of(asked.zone)).date()
-    rules.check_asked(asked, subject=rules.ORDERS, kind=kind, today=today)
-    rows = list(_rows(asked, viewer=viewer))
+    today = now.astimezone(rules.zone_of(query.zone)).date()
+    rules.check_asked(query, subject=rules.ORDERS, kind=kind, today=today)
+    rows = list(_rows(query, viewer=viewer))
     total = _figures("", rows)
-    if not rules.is_exact(asked, subject=rules.ORDERS, kind=kind):
-        return _told(asked, viewer=viewer, now=now, total=_veiled(total, rows))
-    groups = rules.grouped(rows, _NAMED[asked.by]) if asked.by else []
+    if not rules.is_exact(query, subject=rules.ORDERS, kind=kind):
+        return _told(query, viewer=viewer, now=now, total=_veiled(total, rows))
+    groups = rules.grouped(rows, _NAMED[query.by]) if query.by else []
     began = [(row.issued_at, True, row.executed_at is not None) for row in rows if row.issued_at]
     return _told(
-        asked,
+        query,
         viewer=viewer,
         now=now,
         total=total,
         rows=[_figures(name, group) for name, group in groups],
-        spans=rules.cut(asked, began, is_sender=False),
+        spans=rules.cut(query, began, is_sender=False),
     )
 
 
 def _told(
-    asked: ProgressQuery,
+    query: ProgressQuery,
     *,
     viewer: Party,
     now: datetime,
@@ -80,7 +80,7 @@ def _told(
 ) -> OrderProgress:
     return OrderProgress(
         seen_by=viewer.name,
-        asked=asked,
+        asked=query,
         made_at=now,
         head=ledger.heads().entries,
         total=total,
@@ -89,26 +89,26 @@ def _told(
     )
 
 
-def _rows(asked: ProgressQuery, *, viewer: Party) -> QuerySet[Order]:
-    """The orders of a period that are counted for a party, with what belongs to them."""
-    since, until = rules.bounds(asked)
+def _rows(query: ProgressQuery, *, viewer: Party) -> QuerySet[Order]:
+    """Return the orders of a period that count for a party, with their related rows."""
+    since, until = rules.bounds(query)
     rows = (
-        Order.objects.filter(exercise=asked.exercise, issued_at__gte=since, issued_at__lt=until)
+        Order.objects.filter(exercise=query.exercise, issued_at__gte=since, issued_at__lt=until)
         .select_related("issued_by", "addressee")
         .prefetch_related("answers", "scrutinies", "addresses")
     )
-    if asked.of is ProgressOf.ALL:
+    if query.of is ProgressOf.ALL:
         return rows
     return rows.filter(Q(issued_by=viewer) | Q(addressee=viewer))
 
 
 def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
-    """The figures of some orders."""
+    """Return the figures of some orders."""
     rows = list(rows)
     became = Counter(_outcome_of(row) for row in rows)
     grounds = Counter(ground for row in rows for ground in _grounds_of(row))
     states = [{scrutiny.state for scrutiny in row.scrutinies.all()} for row in rows]
-    taken = [time for row in rows if (time := _time_to_execute(row)) is not None]
+    times_taken = [time for row in rows if (time := _time_to_execute(row)) is not None]
     return OrderFigures(
         name=name,
         issued=len(rows),
@@ -122,13 +122,13 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
         undone=sum(row.state in _UNDONE for row in rows),
         reinstated=sum(row.reinstated_at is not None for row in rows),
         addresses=sum(len(row.addresses.all()) for row in rows if row.executed_at is not None),
-        to_execute=rules.times(taken),
+        to_execute=rules.times(times_taken),
         grounds=rules.ordered(grounds),
     )
 
 
 def _outcome_of(row: Order) -> str:
-    """What became of an order that was issued."""
+    """Return the outcome of an issued order."""
     return rules.order_outcome(row.state, is_executed=row.executed_at is not None)
 
 
@@ -142,7 +142,7 @@ def _pauses_of(row: Order) -> list[Pause]:
 
 
 def _grounds_of(row: Order) -> set[str]:
-    """The grounds of Annex III that were named for an order."""
+    """Return the grounds of Annex III that were named for an order."""
     return rules.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
 
 
@@ -165,16 +165,16 @@ def _time_to_execute(row: Order) -> timedelta | None:
 
 
 def _veiled(total: OrderFigures, rows: Iterable[Order]) -> OrderFigures:
-    """Everybody's figures, without what would let one provider reckon another's."""
+    """Return everybody's figures, without those from which one provider could derive another's."""
     parts: dict[str, Counter[str]] = {name: Counter() for name in OUTCOMES}
     beside: dict[str, Counter[str]] = {name: Counter() for name in _BESIDE}
     addresses: Counter[str] = Counter()
     for row in rows:
-        name, one = row.addressee.name, _figures("", [row])
+        name, figures = row.addressee.name, _figures("", [row])
         parts[_outcome_of(row)][name] += 1
-        addresses[name] += one.addresses or 0
-        for what, counts in beside.items():
-            counts[name] += getattr(one, what)
+        addresses[name] += figures.addresses or 0
+        for field_name, counts in beside.items():
+            counts[name] += getattr(figures, field_name)
     hidden = rules.withheld(parts)
     whole = sum(parts.values(), Counter[str]())
     hidden |= {name for name, of in beside.items() if rules.withheld({name: of, "-": whole - of})}

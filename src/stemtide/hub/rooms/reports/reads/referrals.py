@@ -46,8 +46,8 @@ _GONE = frozenset({Answer.REMOVED, Answer.DISABLED})
 _NOT_TOLD = Times(count=None, median_s=None, p90_s=None)
 
 
-def referrals(asked: ProgressQuery, *, viewer: Party, now: datetime) -> ReferralProgress:
-    """How far the referrals of a period came, as one party may see it.
+def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> ReferralProgress:
+    """Return the progress of the referrals of a period, as one party may see it.
 
     Its sender counts a referral by when it was assessed; everybody else by when it was sent, and is
     told nothing of what went before.
@@ -55,32 +55,32 @@ def referrals(asked: ProgressQuery, *, viewer: Party, now: datetime) -> Referral
     raises: InvalidError, NotAllowedError.
     """
     kind = PartyKind(viewer.kind)
-    today = now.astimezone(rules.zone_of(asked.zone)).date()
-    rules.check_asked(asked, subject=rules.REFERRALS, kind=kind, today=today)
-    found = _rows(asked, viewer=viewer)
-    rows, looks = list(found), _looks(found, viewer=viewer)
-    is_sender = asked.of is ProgressOf.OWN and kind is not PartyKind.PROVIDER
+    today = now.astimezone(rules.zone_of(query.zone)).date()
+    rules.check_asked(query, subject=rules.REFERRALS, kind=kind, today=today)
+    counted = _rows(query, viewer=viewer)
+    rows, looks = list(counted), _looks(counted, viewer=viewer)
+    is_sender = query.of is ProgressOf.OWN and kind is not PartyKind.PROVIDER
     total = _figures("", rows, looks=looks, is_sender=is_sender)
-    if not rules.is_exact(asked, subject=rules.REFERRALS, kind=kind):
-        return _told(asked, viewer=viewer, now=now, total=_veiled(total, rows, looks=looks))
-    groups = rules.grouped(rows, _NAMED[asked.by]) if asked.by else []
+    if not rules.is_exact(query, subject=rules.REFERRALS, kind=kind):
+        return _told(query, viewer=viewer, now=now, total=_veiled(total, rows, looks=looks))
+    groups = rules.grouped(rows, _NAMED[query.by]) if query.by else []
     began = [
         (at, row.sent_at is not None, _removed_at(row) is not None)
         for row in rows
         if (at := row.assessed_at if is_sender else row.sent_at) is not None
     ]
     return _told(
-        asked,
+        query,
         viewer=viewer,
         now=now,
         total=total,
         rows=[_figures(name, group, looks=looks, is_sender=is_sender) for name, group in groups],
-        spans=rules.cut(asked, began, is_sender=is_sender),
+        spans=rules.cut(query, began, is_sender=is_sender),
     )
 
 
 def _told(
-    asked: ProgressQuery,
+    query: ProgressQuery,
     *,
     viewer: Party,
     now: datetime,
@@ -90,7 +90,7 @@ def _told(
 ) -> ReferralProgress:
     return ReferralProgress(
         seen_by=viewer.name,
-        asked=asked,
+        asked=query,
         made_at=now,
         head=ledger.heads().entries,
         total=total,
@@ -99,30 +99,32 @@ def _told(
     )
 
 
-def _rows(asked: ProgressQuery, *, viewer: Party) -> QuerySet[Referral]:
-    """The referrals of a period that are counted for a party."""
-    since, until = rules.bounds(asked)
+def _rows(query: ProgressQuery, *, viewer: Party) -> QuerySet[Referral]:
+    """Return the referrals of a period that count for a party."""
+    since, until = rules.bounds(query)
     sent = Q(sent_at__gte=since, sent_at__lt=until)
-    rows = Referral.objects.filter(exercise=asked.exercise)
+    rows = Referral.objects.filter(exercise=query.exercise)
     rows = rows.select_related("provider", "sender").only(*_COUNTED)
-    if asked.of is ProgressOf.ALL:
+    if query.of is ProgressOf.ALL:
         return rows.filter(sent)
     if viewer.kind == PartyKind.PROVIDER:
         return rows.filter(sent, provider=viewer)
     return rows.filter(sender=viewer, assessed_at__gte=since, assessed_at__lt=until)
 
 
-def _looks(found: QuerySet[Referral], *, viewer: Party) -> dict[int, bool]:  # noqa: ARG001  # found is what the viewer may see
+def _looks(counted: QuerySet[Referral], *, viewer: Party) -> dict[int, bool]:  # noqa: ARG001  # found is what the viewer may see
     """Of the referrals that the hub visited with a clear verdict: whether the content came back."""
-    looked = Recheck.objects.filter(referral__in=found.order_by().values("pk")).exclude(settled="")
-    seen = looked.values_list("referral__pk", "returned_at")
-    return {referral: returned_at is not None for referral, returned_at in seen}
+    looked = Recheck.objects.filter(referral__in=counted.order_by().values("pk")).exclude(
+        settled=""
+    )
+    verdicts = looked.values_list("referral__pk", "returned_at")
+    return {referral: returned_at is not None for referral, returned_at in verdicts}
 
 
 def _figures(
     name: str, rows: Iterable[Referral], *, looks: Mapping[int, bool], is_sender: bool
 ) -> ReferralFigures:
-    """The figures of some referrals."""
+    """Return the figures of some referrals."""
     rows = list(rows)
     sent = [row for row in rows if row.sent_at is not None]
     became = Counter(_outcome_of(row) for row in sent)
@@ -151,7 +153,7 @@ def _figures(
 
 
 def _outcome_of(row: Referral) -> str:
-    """What became of a referral that was sent; its last answer counts."""
+    """Return the outcome of a sent referral; its last answer counts."""
     if row.answer and row.answer != Answer.NEEDS_CONTEXT:
         return row.answer
     return "withdrawn" if row.state == ReferralState.WITHDRAWN else "waiting"
@@ -170,7 +172,7 @@ def _removed_at(row: Referral) -> datetime | None:
 def _veiled(
     total: ReferralFigures, rows: Iterable[Referral], *, looks: Mapping[int, bool]
 ) -> ReferralFigures:
-    """Everybody's figures, without what would let one provider reckon another's."""
+    """Return everybody's figures, without those from which one provider could derive another's."""
     parts: dict[str, Counter[str]] = {name: Counter() for name in OUTCOMES}
     reasons: dict[str, Counter[str]] = {}
     beside: dict[str, Counter[str]] = {

@@ -32,7 +32,7 @@ def report(uid: UUID, *, viewer: Party) -> ReportOut:
 
 
 def latest(crisis: UUID, *, viewer: Party) -> ReportOut | None:
-    """The latest report of a crisis that the viewer may read; None where there is none yet.
+    """Return the latest report of a crisis that the viewer may read; None if there is none.
 
     raises: NotFoundError for a crisis whose room the viewer is not in.
     """
@@ -42,14 +42,14 @@ def latest(crisis: UUID, *, viewer: Party) -> ReportOut | None:
 
 
 def reports(*, viewer: Party, limit: int = 100) -> list[ReportOut]:
-    """The published reports that a party may read, the latest first."""
+    """Return the published reports that a party may read, latest first."""
     rows = Report.objects.select_related(*_WITH).filter(state=ReportState.PUBLISHED)
-    found = rows.order_by("-published_at")[:limit]
-    return [describe(row, viewer=viewer) for row in found if _may_read(row, viewer=viewer)]
+    published = rows.order_by("-published_at")[:limit]
+    return [describe(row, viewer=viewer) for row in published if _may_read(row, viewer=viewer)]
 
 
 def find(uid: UUID, *, viewer: Party) -> Report:
-    """The row of a report, for writes.
+    """Return the row of a report, for writes.
 
     raises: NotFoundError, also for one that the viewer may not read.
     """
@@ -60,7 +60,7 @@ def find(uid: UUID, *, viewer: Party) -> Report:
 
 
 def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  # find() said for whom
-    """What the rules must know of a report."""
+    """Return the facts that the rules need of a report."""
     texts = {section.name: section.text for section in row.sections.all()}
     return rules.ReportFacts(
         state=ReportState(row.state),
@@ -76,12 +76,12 @@ def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  
 
 
 def facts_of(uid: UUID, *, viewer: Party) -> rules.ReportFacts:
-    """The same for a page. raises: NotFoundError."""
+    """Return the facts of a report, for a page. raises: NotFoundError."""
     return facts(find(uid, viewer=viewer), viewer=viewer)
 
 
 def open_facts(crisis: UUID, *, viewer: Party) -> dict[str, object]:
-    """What rules.check_open must know of a crisis. raises: NotFoundError."""
+    """Return the facts that rules.check_open needs of a crisis. raises: NotFoundError."""
     room = situation.find_room(crisis, viewer=viewer)
     return {
         "crisis_opened_by": room.opened_by.name,
@@ -90,7 +90,7 @@ def open_facts(crisis: UUID, *, viewer: Party) -> dict[str, object]:
 
 
 def describe(row: Report, *, viewer: Party) -> ReportOut:
-    """A report as it travels: its figures as they were frozen, or as they are now."""
+    """Return a report as the message of the API, with frozen figures or current ones."""
     frozen = row.figures
     return ReportOut(
         id=row.uid,
@@ -134,7 +134,7 @@ def _sections(row: Report) -> list[SectionOut]:
 
 
 def _notes(row: Report) -> list[NoteOut]:
-    """The debrief notes."""
+    """Return the debrief notes."""
     return [
         NoteOut(
             id=note.uid,
@@ -148,7 +148,7 @@ def _notes(row: Report) -> list[NoteOut]:
 
 
 def _actions(row: Report) -> list[ActionOut]:
-    """The actions, the soonest due first."""
+    """Return the actions, soonest due first."""
     return [
         ActionOut(
             id=action.uid,

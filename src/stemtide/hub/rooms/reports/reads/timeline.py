@@ -37,7 +37,7 @@ def timeline(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> TimelinePage:
-    """A part of a crisis' timeline.
+    """Return a part of a crisis's timeline.
 
     things: what stands before the dot of a kind, such as "signal"; all where none is named.
     raises: NotFoundError for a crisis whose room the viewer is not in.
@@ -65,7 +65,7 @@ def timeline(
 def tail(
     uid: UUID, *, viewer: Party, limit: int, without: Collection[str] = ()
 ) -> list[ledger.EntryRow]:
-    """The last entries of a crisis' timeline, newest first, for a page that shows a few.
+    """Return the last entries of a crisis's timeline, newest first.
 
     raises: NotFoundError for a crisis whose room the viewer is not in.
     """
@@ -75,7 +75,7 @@ def tail(
 
 
 def whole(uid: UUID, *, viewer: Party, now: datetime) -> TimelineExport:
-    """A whole timeline at one moment, to be taken out of the hub.
+    """Return the whole timeline at one moment, for export.
 
     raises: NotFoundError for a crisis whose room the viewer is not in.
     """
@@ -99,7 +99,7 @@ def whole(uid: UUID, *, viewer: Party, now: datetime) -> TimelineExport:
 
 
 def _entry(row: ledger.EntryRow, *, viewer: Party) -> TimelineEntry:
-    """An entry as it travels. Whose hand it was is told to their own party only."""
+    """Return an entry as the message of the API. Persons are shown to their own party only."""
     is_own = row.actor == viewer.ref
     detail = {name: fact for name, fact in row.detail.items() if is_own or name != "through"}
     return TimelineEntry(
@@ -114,20 +114,22 @@ def _entry(row: ledger.EntryRow, *, viewer: Party) -> TimelineEntry:
 
 
 def _opens(room: Crisis, *, viewer: Party) -> ledger.Opens:  # noqa: ARG001  # the room is known to be the viewer's
-    """What a party in a room may read beyond what the ledger alone can tell.
+    """Return the subjects that a party in a room may read beyond the ledger's own rule.
 
     Signals and messages by their marks; reports of outcomes by those who see all providers.
     """
 
     def opens(subjects: Collection[str]) -> set[str]:
         named = [subject.partition(":") for subject in subjects]
-        found = {f"{thing}:{rest}" for thing, _, rest in named if thing in _OPEN_IN_THE_ROOM}
+        subjects_shown = {
+            f"{thing}:{rest}" for thing, _, rest in named if thing in _OPEN_IN_THE_ROOM
+        }
         if viewer.kind in COORDINATING:
-            found |= {f"report:{rest}" for thing, _, rest in named if thing == "report"}
-        seen = signals.seen_by_uid(_uids(subjects, "signal"), viewer=viewer)
-        found |= {f"signal:{uid}" for uid in seen}
+            subjects_shown |= {f"report:{rest}" for thing, _, rest in named if thing == "report"}
+        visible_signals = signals.seen_by_uid(_uids(subjects, "signal"), viewer=viewer)
+        subjects_shown |= {f"signal:{uid}" for uid in visible_signals}
         read = situation.readable(_uids(subjects, "message"), viewer=viewer)
-        return found | {f"message:{uid}" for uid in read}
+        return subjects_shown | {f"message:{uid}" for uid in read}
 
     return opens
 

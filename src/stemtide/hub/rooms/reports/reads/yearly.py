@@ -40,29 +40,29 @@ _FOUND = (ScrutinyState.INFRINGED, ScrutinyState.UPHELD)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A count, and what it is divided into."""
+    """A count and its pieces."""
 
     count: int
     pieces: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def summed(cls, pieces: Iterable[str]) -> "Counted":
-        """A count whose pieces are all of it."""
-        told = Counter(pieces)
-        return cls(told.total(), told)
+        """Return a count whose pieces add up to it."""
+        counts = Counter(pieces)
+        return cls(counts.total(), counts)
 
 
 def yearly(
     year: int, *, viewer: Party, now: datetime, zone: str = "UTC", is_exercise: bool = False
 ) -> YearlyReport:
-    """The yearly report of a party, as its own rows tell it.
+    """Return the yearly report of a party, from its own rows.
 
     raises: NotAllowedError for who publishes none; InvalidError for a year without a report.
     """
     form = rules.form_for(PartyKind(viewer.kind))
     within = rules.year_asked(year, zone=zone, now=now, is_exercise=is_exercise)
     counted, lines = _COUNTS[form](viewer, within), _lines(year, viewer, is_exercise=is_exercise)
-    asked = report_definition(form)
+    form_asked = report_definition(form)
     parts = [
         YearlyPart(
             name=part.name,
@@ -71,7 +71,7 @@ def yearly(
             note=part.note,
             figures=[_figure(figure, counted, lines) for figure in part.figures],
         )
-        for part in asked.parts
+        for part in form_asked.parts
     ]
     return YearlyReport(
         form=form,
@@ -83,18 +83,18 @@ def yearly(
         until=within.until,
         head=ledger.heads().entries,
         is_over=within.is_over,
-        is_empty=not lines and not any(one.count for one in counted.values()),
+        is_empty=not lines and not any(count.count for count in counted.values()),
         is_whole=within.is_over and not _missing(parts),
-        due=asked.due(year),
+        due=form_asked.due(year),
         parts=parts,
-        **asked.model_dump(
+        **form_asked.model_dump(
             include={"title", "source", "from_memory", "remark", "caution", "nothing"}
         ),
     )
 
 
 def _lines(year: int, viewer: Party, *, is_exercise: bool) -> dict[str, YearlyLine]:
-    """What a party wrote for a year, by the name of the figure."""
+    """Return the figures that a party wrote for a year, by name."""
     rows = YearlyLine.objects.filter(party=viewer, year=year, exercise=is_exercise)
     return {row.figure: row for row in rows}
 
@@ -109,25 +109,25 @@ def _missing(parts: Iterable[YearlyPart]) -> bool:
 
 
 def _figure(
-    asked: FigureDefinition, counted: Mapping[str, Counted], lines: Mapping[str, YearlyLine]
+    figure: FigureDefinition, counted: Mapping[str, Counted], lines: Mapping[str, YearlyLine]
 ) -> YearlyFigure:
     """One figure; one that nobody knows has no count, and no nought."""
-    found = counted[asked.name] if asked.is_known else None
-    line = None if found else lines.get(asked.name)
+    counted_figure = counted[figure.name] if figure.is_known else None
+    line = None if counted_figure else lines.get(figure.name)
     return YearlyFigure(
-        **asked.model_dump(exclude={"pieces"}),
+        **figure.model_dump(exclude={"pieces"}),
         is_given=line is not None,
-        count=found.count if found else line.count if line else None,
+        count=counted_figure.count if counted_figure else line.count if line else None,
         text=line.text if line else "",
         pieces=[
             YearlyPiece(
                 name=piece.name,
                 title=piece.title,
-                count=found.pieces.get(piece.name, 0),
+                count=counted_figure.pieces.get(piece.name, 0),
                 is_asked=piece.is_asked,
             )
-            for piece in asked.pieces
-            if found
+            for piece in figure.pieces
+            if counted_figure
         ],
     )
 
@@ -139,7 +139,7 @@ def _orders(year: Year, *, by: str) -> QuerySet[Order]:
 
 
 def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
-    """What Article 7 asks of a provider: what happened in the year, whenever it was ordered."""
+    """Return the counts that Article 7 asks of a provider: events of the year."""
     executed = _orders(year, by="executed_at").filter(addressee=viewer)
     received = _orders(year, by="received_at").filter(addressee=viewer)
     back = _orders(year, by="reinstated_at").filter(addressee=viewer)
@@ -149,7 +149,7 @@ def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
         executed_at__isnull=True,
     ).prefetch_related("answers")
     ended = _complaints(viewer, year, by="decided_at")
-    states = Counter(one.state for one in ended)
+    states = Counter(order.state for order in ended)
     return {
         "orders_received": Counted(received.count()),
         "items_by_orders": Counted.summed(
@@ -180,8 +180,8 @@ def _answered_with_a_ground(viewer: Party, year: Year) -> QuerySet[Order, int]:
 def _complaints(viewer: Party, year: Year, *, by: str) -> QuerySet[Complaint]:
     """Complaints with a moment in the year. Those about referrals fall under another Regulation."""
     span = {f"{by}__gte": year.since, f"{by}__lt": year.until}
-    found = Complaint.objects.filter(party=viewer, exercise=year.is_exercise, **span)
-    return found.exclude(basis=ComplaintBasis.REFERRAL)
+    complaints = Complaint.objects.filter(party=viewer, exercise=year.is_exercise, **span)
+    return complaints.exclude(basis=ComplaintBasis.REFERRAL)
 
 
 def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
@@ -213,15 +213,15 @@ def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
         "orders_not_executed": Counted(sum(became_else.values()), became_else),
         "grounds": _grounds(rows),
         "items": Counted(sum(len(row.addresses.all()) for row in executed)),
-        "scrutinies": Counted.summed(one.state for one in examined),
+        "scrutinies": Counted.summed(scrutiny.state for scrutiny in examined),
     }
 
 
 def _finding_of(row: Order) -> str:
-    """What the scrutiny of an order found; "" where nobody examined it."""
+    """Return the finding of an order's scrutiny; "" if nobody examined it."""
     states = {scrutiny.state for scrutiny in row.scrutinies.all()}
-    found = next((one for one in _FOUND if one in states), None)
-    return found or ("other" if states else "")
+    finding = next((state for state in _FOUND if state in states), None)
+    return finding or ("other" if states else "")
 
 
 def _grounds(rows: Iterable[Order]) -> Counted:
@@ -230,8 +230,10 @@ def _grounds(rows: Iterable[Order]) -> Counted:
         progress.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
         for row in rows
     ]
-    each = [told for told in named if told]
-    return Counted(len(each), Counter(ground for told in each for ground in told))
+    grounds_named = [grounds for grounds in named if grounds]
+    return Counted(
+        len(grounds_named), Counter(ground for grounds in grounds_named for ground in grounds)
+    )
 
 
 _COUNTS: Mapping[YearlyForm, Callable[[Party, Year], dict[str, Counted]]] = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may ask how far requests came, over which days, and what of everybody's is withheld."""
+"""Rules of progress: who may ask for which days, and which of everybody's figures are withheld."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ _QUARTERS = {(1, 1): (3, 31), (4, 1): (6, 30), (7, 1): (9, 30), (10, 1): (12, 31
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is counted. own: kinds of party that send or get it; whole: kinds that see all of it."""
+    """The subject of a count. own: kinds that send or get it; whole: kinds that see all of it."""
 
     own: frozenset[PartyKind]
     whole: frozenset[PartyKind] = frozenset()
@@ -52,28 +52,28 @@ ORDERS = Subject(own=frozenset({PartyKind.AUTHORITY, PartyKind.PROVIDER}))
 """An agency issues none and sees none that it was not copied on."""
 
 
-def check_asked(asked: ProgressQuery, *, subject: Subject, kind: PartyKind, today: date) -> None:
-    """What a party may ask for.
+def check_asked(query: ProgressQuery, *, subject: Subject, kind: PartyKind, today: date) -> None:
+    """Check that a party may ask for these figures.
 
     Everybody's figures are for one quarter that is over, and undivided: whoever could shift the
     period or divide the rows would reckon one provider's figures from two answers.
 
     raises: InvalidError naming the field; NotAllowedError.
     """
-    zone_of(asked.zone)
-    if asked.last < asked.first:
+    zone_of(query.zone)
+    if query.last < query.first:
         raise InvalidError("to", "lies before from: write an earlier day first")
-    if asked.last - asked.first > LONGEST:
+    if query.last - query.first > LONGEST:
         raise InvalidError("to", "lies more than ten years after from: ask for fewer years")
-    if asked.of is ProgressOf.OWN and kind not in subject.own:
+    if query.of is ProgressOf.OWN and kind not in subject.own:
         raise InvalidError("of", "your party has none of its own: ask for all")
-    if is_exact(asked, subject=subject, kind=kind):
+    if is_exact(query, subject=subject, kind=kind):
         return
-    if asked.by is not None:
+    if query.by is not None:
         raise NotAllowedError(
             "everybody's figures are not divided: a part of few providers would tell one's own"
         )
-    if not _is_past_quarter(asked, today=today):
+    if not _is_past_quarter(query, today=today):
         first, last = last_quarter(today)
         raise InvalidError(
             "from",
@@ -84,9 +84,9 @@ def check_asked(asked: ProgressQuery, *, subject: Subject, kind: PartyKind, toda
         )
 
 
-def is_exact(asked: ProgressQuery, *, subject: Subject, kind: PartyKind) -> bool:
-    """Whether figures are told as they are: a party's own, and all of them to who sees them all."""
-    return asked.of is ProgressOf.OWN or kind in subject.whole
+def is_exact(query: ProgressQuery, *, subject: Subject, kind: PartyKind) -> bool:
+    """Whether figures are exact: a party's own, and all of them for those who see everything."""
+    return query.of is ProgressOf.OWN or kind in subject.whole
 
 
 def last_quarter(today: date) -> tuple[date, date]:
@@ -96,15 +96,15 @@ def last_quarter(today: date) -> tuple[date, date]:
     return date(last.year, last.month - 2, 1), last
 
 
-def _is_past_quarter(asked: ProgressQuery, *, today: date) -> bool:
+def _is_past_quarter(query: ProgressQuery, *, today: date) -> bool:
     """Whether a period is one whole quarter, in UTC, and over."""
-    ends = _QUARTERS.get((asked.first.month, asked.first.day))
-    is_whole = ends == (asked.last.month, asked.last.day) and asked.first.year == asked.last.year
-    return is_whole and asked.zone == "UTC" and asked.last < today
+    ends = _QUARTERS.get((query.first.month, query.first.day))
+    is_whole = ends == (query.last.month, query.last.day) and query.first.year == query.last.year
+    return is_whole and query.zone == "UTC" and query.last < today
 
 
 def zone_of(name: str) -> ZoneInfo:
-    """A time zone by its name. raises: InvalidError."""
+    """Return a time zone by its name. raises: InvalidError."""
     try:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:  # KeyError: there is none of that name
@@ -113,19 +113,19 @@ def zone_of(name: str) -> ZoneInfo:
         ) from error
 
 
-def bounds(asked: ProgressQuery) -> tuple[datetime, datetime]:
-    """The period from its first moment to before its last, in UTC.
+def bounds(query: ProgressQuery) -> tuple[datetime, datetime]:
+    """Return the start and the end of a period in UTC.
 
     A day begins at its midnight in the zone; days on which clocks change are shorter or longer.
     """
-    zone = zone_of(asked.zone)
-    after = asked.last + timedelta(days=1)
-    since = datetime.combine(asked.first, time(), tzinfo=zone)
+    zone = zone_of(query.zone)
+    after = query.last + timedelta(days=1)
+    since = datetime.combine(query.first, time(), tzinfo=zone)
     return since.astimezone(UTC), datetime.combine(after, time(), tzinfo=zone).astimezone(UTC)
 
 
 def spans(first: date, last: date) -> Iterator[tuple[date, date]]:
-    """A period cut into days, weeks from Monday on, or months: the first and last day of each."""
+    """Return a period in days, weeks from Monday on, or months: first and last day of each."""
     days = (last - first).days + 1
     start = first
     while start <= last:
@@ -141,13 +141,13 @@ def spans(first: date, last: date) -> Iterator[tuple[date, date]]:
 
 
 def cut(
-    asked: ProgressQuery, began: Iterable[tuple[datetime, bool, bool]], *, is_sender: bool
+    query: ProgressQuery, began: Iterable[tuple[datetime, bool, bool]], *, is_sender: bool
 ) -> list[Span]:
-    """The period cut up, with what began in each part.
+    """Return the parts of a period with the counts of each.
 
     began: of each request when it began, whether it was sent, whether its content was removed.
     """
-    zone = zone_of(asked.zone)
+    zone = zone_of(query.zone)
     whole: Counter[date] = Counter()
     sent: Counter[date] = Counter()
     gone: Counter[date] = Counter()
@@ -156,10 +156,10 @@ def cut(
         whole[day] += 1
         sent[day] += is_sent
         gone[day] += is_gone
-    found = []
-    for first, last in spans(asked.first, asked.last):
+    parts = []
+    for first, last in spans(query.first, query.last):
         within = [day for day in whole if first <= day <= last]
-        found.append(
+        parts.append(
             Span(
                 first=first,
                 assessed=sum(whole[day] for day in within) if is_sender else None,
@@ -167,28 +167,28 @@ def cut(
                 removed=sum(gone[day] for day in within),
             )
         )
-    return found
+    return parts
 
 
 def grouped(rows: Iterable[_Row], named: Callable[[_Row], str]) -> list[tuple[str, list[_Row]]]:
     """Rows by their name, the largest group first."""
-    found: dict[str, list[_Row]] = {}
+    groups: dict[str, list[_Row]] = {}
     for row in rows:
-        found.setdefault(named(row), []).append(row)
-    return sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
+        groups.setdefault(named(row), []).append(row)
+    return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
 def ordered(counts: Mapping[str, int]) -> list[NamedCount]:
     """Counts, the largest first."""
-    told = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
-    return [NamedCount(name=name, count=count) for name, count in told]
+    items = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [NamedCount(name=name, count=count) for name, count in items]
 
 
-def times(taken: Sequence[timedelta]) -> Times:
-    """Median and 90th percentile, exactly. What is told to be over before it began took no time."""
-    if not taken:
+def times(durations: Sequence[timedelta]) -> Times:
+    """Return exact median and 90th percentile. Durations below zero count as zero."""
+    if not durations:
         return Times(count=0, median_s=None, p90_s=None)
-    ordered = sorted(max(one.total_seconds(), 0.0) for one in taken)
+    ordered = sorted(max(duration.total_seconds(), 0.0) for duration in durations)
     half = len(ordered) // 2
     middle = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
     ninetieth = ordered[ceil(len(ordered) * 9 / 10) - 1]
@@ -196,24 +196,24 @@ def times(taken: Sequence[timedelta]) -> Times:
 
 
 def order_outcome(state: str, *, is_executed: bool) -> str:
-    """What became of an order that was issued. One executed stays so, also when it is undone."""
+    """Return the outcome of an issued order. An executed one stays so, also when it is undone."""
     return "executed" if is_executed else _ENDED.get(state, "open")
 
 
 def grounds_in(annexes: Iterable[Mapping[str, object]]) -> set[str]:
-    """The grounds of Annex III that some answers to one order name."""
-    told: set[str] = set()
+    """Return the grounds of Annex III that some answers to one order name."""
+    grounds_named: set[str] = set()
     for annex in annexes:
         grounds = annex.get("grounds")
         if isinstance(grounds, str):
-            told.add(grounds)
+            grounds_named.add(grounds)
         elif isinstance(grounds, list):
-            told.update(map(str, grounds))
-    return told
+            grounds_named.update(map(str, grounds))
+    return grounds_named
 
 
 def withheld(parts: Mapping[str, Counter[str]]) -> set[str]:
-    """Which parts of a sum are withheld, with "" for the sum itself.
+    """Return the parts of a sum that are withheld, with "" for the sum itself.
 
     parts: by the name of the part, how many of it each provider has.
 
@@ -227,10 +227,10 @@ def withheld(parts: Mapping[str, Counter[str]]) -> set[str]:
     if not _may_tell(whole):
         return hidden | {""}
     shown = sorted(
-        (name for name in parts if parts[name].total()), key=lambda one: parts[one].total()
+        (name for name in parts if parts[name].total()), key=lambda part: parts[part].total()
     )
-    while hidden and not _may_tell(sum((parts[one] for one in hidden), Counter[str]())):
-        hidden.add(next(one for one in shown if one not in hidden))
+    while hidden and not _may_tell(sum((parts[part] for part in hidden), Counter[str]())):
+        hidden.add(next(part for part in shown if part not in hidden))
     return hidden
 
 

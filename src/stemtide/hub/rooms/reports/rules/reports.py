@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may export, write, agree and publish what stays of a crisis; which counts are withheld.
+"""Rules of reports: who exports, writes, agrees and publishes, and which counts are withheld.
 
 source: Regulation (EU) 2022/2065 Art. 48: public reporting on measures, duration and outcomes.
 """
@@ -75,7 +75,7 @@ class Hand:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What the rules must know of a report, and of its crisis.
+    """The facts that the rules need of a report and its crisis.
 
     authors: whose hands wrote into it. texts: by the name of the section.
     """
@@ -89,7 +89,7 @@ class ReportFacts:
 
 
 def check_export(*, kind: PartyKind, role: Role | None) -> None:
-    """Who leads, and who watches over personal data, takes a timeline out; each time is recorded.
+    """Check that a leading person or data protection officer exports a timeline. It is recorded.
 
     One pair of eyes suffices: what is exported is what its reader may read page by page. The other
     pair is the ledger, where every party of the room sees the export.
@@ -105,7 +105,7 @@ def check_export(*, kind: PartyKind, role: Role | None) -> None:
 
 
 def check_size(entries: int, *, as_: str) -> None:
-    """Paper holds so much; JSON has no such bound."""
+    """Check that a timeline fits a PDF. JSON has no such limit."""
     if as_ == "pdf" and entries > MOST_ON_PAPER:
         raise ConflictError(
             "{entries} entries are too many for paper, which takes {most_on_paper}: export JSON",
@@ -125,31 +125,31 @@ def check_open(
 
 
 def check_write(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:
-    """Who answers for the crisis writes its report, until it is published."""
+    """Check that those who answer for the crisis write its report, until it is published."""
     _check_answers_for(kind=kind, name=name, crisis_opened_by=facts.opened_by)
     _check_hand(role)
     _check_unpublished(facts)
 
 
 def check_section(name: str, *, sections: Iterable[SectionDefinition]) -> None:
-    """A report has the sections of its framework and no other."""
-    known = [section.name for section in sections]
-    if name not in known:
+    """Check that a section is one of the report's framework."""
+    names = [section.name for section in sections]
+    if name not in names:
         raise InvalidError(
             "section",
             "there is no {name!r}; known are {known}",
             name=name[:40],
-            known=", ".join(known),
+            known=", ".join(names),
         )
 
 
 def fingerprint(text: str) -> str:
-    """Return what stands for the text of a section that somebody began to change."""
+    """Return a fingerprint of a section's text, to notice that somebody else changed it."""
     return sha256(text.strip().encode()).hexdigest()
 
 
 def check_unchanged(*, text: str, basis: str) -> None:
-    """Refuse to overwrite a section that somebody else saved meanwhile.
+    """Refuse to overwrite a section that somebody else has saved in the meantime.
 
     text: as it is saved now. basis: the fingerprint of the text that was changed; "" for any.
 
@@ -163,7 +163,7 @@ def check_unchanged(*, text: str, basis: str) -> None:
 
 
 def check_note(facts: ReportFacts, *, kind: PartyKind, role: Role | None) -> None:
-    """Everyone in the room but observers speaks in the debrief, until the report is agreed.
+    """Check that a party in the room, not an observer, adds to the debrief before agreement.
 
     What was agreed to is what is published: nobody adds a word to it unseen.
     """
@@ -178,12 +178,12 @@ def check_note(facts: ReportFacts, *, kind: PartyKind, role: Role | None) -> Non
 
 
 def check_act(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:
-    """Who answers for the crisis gives out actions, while the report is written."""
+    """Check that those who answer for the crisis assign actions while the report is written."""
     check_write(facts, kind=kind, name=name, role=role)
 
 
 def check_done(*, owner: str, is_done: bool, name: str, role: Role | None) -> None:
-    """Who owns an action says that it is done, also after publication; once."""
+    """Check that an action's owner completes it, once, also after publication."""
     if name != owner:
         raise NotAllowedError(
             "only {owner}, who owns this action, says that it is done", owner=owner
@@ -194,7 +194,7 @@ def check_done(*, owner: str, is_done: bool, name: str, role: Role | None) -> No
 
 
 def check_agree(facts: ReportFacts, *, kind: PartyKind, role: Role | None, by: Hand) -> None:
-    """A second person who leads, and wrote nothing of it, agrees to a report that says something.
+    """Check that a second leading person, who wrote nothing of it, agrees to a report with content.
 
     Where a machine is on either side, the second must be of another party.
     """
@@ -213,7 +213,7 @@ def check_agree(facts: ReportFacts, *, kind: PartyKind, role: Role | None, by: H
 
 
 def check_publish(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:
-    """An agreed report of a closed crisis is published by somebody who leads."""
+    """Check that a leading person publishes the agreed report of a closed crisis."""
     _check_answers_for(kind=kind, name=name, crisis_opened_by=facts.opened_by)
     check_person_may_lead(role)
     if facts.state is ReportState.DRAFT:
@@ -224,14 +224,14 @@ def check_publish(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role 
 
 
 def may_read(facts: ReportFacts, *, is_in_room: bool) -> bool:
-    """Whether a party reads a report: before publication the room, then whom it is for."""
+    """Whether a party reads a report: before publication the room, then its audience."""
     if is_in_room:
         return True
     return facts.state is ReportState.PUBLISHED and facts.audience is not ReportAudience.ROOM
 
 
 def may_publish_counts(counts: Sequence[int]) -> bool:
-    """Whether a sum may be told. counts: what each provider has in it.
+    """Whether a sum may be published. counts: the share of each provider in it.
 
     1. Enough providers, so that two who put theirs together learn no third one's.
     2. Enough of a sum.
@@ -263,6 +263,6 @@ def _check_hand(role: Role | None) -> None:
 
 
 def _check_unpublished(facts: ReportFacts) -> None:
-    """What is published stays."""
+    """Refuse changes to a published report."""
     if facts.state is ReportState.PUBLISHED:
         raise ConflictError("this report is published and stays: open the next version of it")

@@ -62,7 +62,7 @@ class Year:
 
 
 def form_for(kind: PartyKind) -> YearlyForm:
-    """The report that a party of a kind publishes; an agency issues no orders and gets none.
+    """Return the report that a kind of party publishes. Agencies issue no orders and get none.
 
     raises: NotAllowedError.
     """
@@ -75,7 +75,7 @@ def form_for(kind: PartyKind) -> YearlyForm:
 
 
 def year_asked(year: int, *, zone: str, now: datetime, is_exercise: bool) -> Year:
-    """A year of a report, as a zone counts its days; the running one ends now.
+    """Return a year of a report as a zone counts its days; the current one ends now.
 
     raises: InvalidError for a year before the Regulation, or after this one.
     """
@@ -100,49 +100,49 @@ def year_asked(year: int, *, zone: str, now: datetime, is_exercise: bool) -> Yea
 
 
 def years(*, zone: str, now: datetime) -> list[int]:
-    """The years of which there may be a report, the latest first."""
+    """Return the years that may have a report, latest first."""
     return list(range(now.astimezone(zone_of(zone)).year, FIRST_YEAR - 1, -1))
 
 
 def to_write(form: YearlyForm) -> list[tuple[PartDefinition, FigureDefinition]]:
-    """The figures that the hub does not count, so that their party writes them; with their part."""
+    """Return the figures that the hub does not count, with their part. Their party writes them."""
     parts = report_definition(form).parts
     return [(part, figure) for part in parts for figure in part.figures if not figure.is_known]
 
 
 def check_write(*, kind: PartyKind, role: Role | None) -> None:
-    """Who may write into the report of their party. raises: NotAllowedError."""
+    """Check that a person may write into the report of their party. raises: NotAllowedError."""
     form_for(kind)
     check_person_may_write(role)
 
 
 def check_lines(form: YearlyForm, lines: Mapping[str, YearlyLineIn]) -> None:
-    """What is written fits what is asked, and names nobody: the report is for everybody to read.
+    """Check that written figures fit the form and name nobody: everybody reads the report.
 
     raises: InvalidError naming the figure.
     """
-    asked = {one.name: one for _, one in to_write(form)}
+    figures = {figure.name: figure for _, figure in to_write(form)}
     for name, line in lines.items():
-        if name not in asked:
+        if name not in figures:
             raise InvalidError(name, "is no figure of this report that is written by hand")
-        _check_line(asked[name], line)
+        _check_line(figures[name], line)
 
 
-def _check_line(asked: FigureDefinition, line: YearlyLineIn) -> None:
+def _check_line(figure: FigureDefinition, line: YearlyLineIn) -> None:
     """One line. raises: InvalidError."""
-    if asked.kind is YearlyKind.COUNT and line.text:
-        raise InvalidError(asked.name, "is a count: write a number alone")
-    if asked.kind is YearlyKind.WORDS and line.count is not None:
-        raise InvalidError(asked.name, "is told in words: write no number alone")
+    if figure.kind is YearlyKind.COUNT and line.text:
+        raise InvalidError(figure.name, "is a count: write a number alone")
+    if figure.kind is YearlyKind.WORDS and line.count is not None:
+        raise InvalidError(figure.name, "is told in words: write no number alone")
     if line.count is not None and not 0 <= line.count <= MAX_COUNT:
-        raise InvalidError(asked.name, "is a count: write 0 or more")
+        raise InvalidError(figure.name, "is a count: write 0 or more")
     if len(line.text) > MAX_LINE:
         raise InvalidError(
-            asked.name, "is too long: write at most {most} characters", most=f"{MAX_LINE:,}"
+            figure.name, "is too long: write at most {most} characters", most=f"{MAX_LINE:,}"
         )
     if places := find_personal(line.text):
         raise InvalidError(
-            asked.name,
+            figure.name,
             "holds personal data ({places}): leave it out",
             places=describe_spans(places),
         )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of what stays of a crisis: exports of its timeline, its report, its debrief."""
+"""Write reports: exports of timelines, post-crisis reports and debriefs."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -56,9 +56,9 @@ def export_timeline(uid: UUID, *, as_: str, by: Actor, now: datetime) -> Timelin
         detail={"as": as_},
         exercise=room.exercise,
     )
-    found = reads_timeline.whole(uid, viewer=by.party, now=now)
-    rules.check_size(len(found.entries), as_=as_)
-    return found
+    timeline = reads_timeline.whole(uid, viewer=by.party, now=now)
+    rules.check_size(len(timeline.entries), as_=as_)
+    return timeline
 
 
 @transaction.atomic
@@ -107,7 +107,7 @@ def open_report(crisis: UUID, *, by: Actor, now: datetime) -> ReportOut:
 
 @transaction.atomic
 def write_section(uid: UUID, *, name: str, body: SectionIn, by: Actor, now: datetime) -> ReportOut:
-    """Write one section. An agreed report is a draft again: what was agreed to has changed.
+    """Write one section. An agreed report becomes a draft again.
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown section, ConflictError.
     """
@@ -174,7 +174,7 @@ def _check_write(row: Report, *, by: Actor) -> None:
 
 
 def _redraft(row: Report) -> dict[str, object]:
-    """Make a draft of an agreed report: what was agreed to has changed. Says from what, if so."""
+    """Make a draft of an agreed report, and return its former state if it was one."""
     if row.state != ReportState.AGREED:
         return {}
     before, row.state = row.state, ReportState.DRAFT
@@ -252,25 +252,25 @@ def complete_action(uid: UUID, *, action: UUID, by: Actor, now: datetime) -> Rep
     """
     ledger.take_turn()
     row = reads.find(uid, viewer=by.party)
-    found = row.actions.select_related("owner").filter(uid=action).first()
-    if found is None:
+    action_row = row.actions.select_related("owner").filter(uid=action).first()
+    if action_row is None:
         raise NotFoundError(
             "there is no action {action} in this report: see its list", action=action
         )
     rules.check_done(
-        owner=found.owner.name,
-        is_done=found.done_at is not None,
+        owner=action_row.owner.name,
+        is_done=action_row.done_at is not None,
         name=by.party.name,
         role=by.role,
     )
-    found.done_at = now
-    found.save(update_fields=["done_at"])
-    return _record("action.completed", row, by=by, now=now, detail={"action": str(found.uid)})
+    action_row.done_at = now
+    action_row.save(update_fields=["done_at"])
+    return _record("action.completed", row, by=by, now=now, detail={"action": str(action_row.uid)})
 
 
 @transaction.atomic
 def agree(uid: UUID, *, by: Actor, now: datetime) -> ReportOut:
-    """Agree to a report as it stands: the second pair of eyes.
+    """Agree to the present text of a report: the second pair of eyes.
 
     raises: NotFoundError, NotAllowedError for who wrote any of it, ConflictError.
     """
@@ -308,7 +308,7 @@ def publish(uid: UUID, *, body: PublishIn, by: Actor, now: datetime) -> ReportOu
 def _record(
     kind: str, row: Report, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> ReportOut:
-    """Append to the ledger and the crisis' timeline, and say how the report stands now."""
+    """Append to the ledger and the crisis's timeline, and return the report."""
     ledger.append_by(
         kind,
         by=by,

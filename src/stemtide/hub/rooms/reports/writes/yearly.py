@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writer of yearly reports: what the hub cannot count, their party writes."""
+"""Write the figures of yearly reports that the hub cannot count."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ def write_lines(
     zone: str = "UTC",
     is_exercise: bool = False,
 ) -> YearlyReport:
-    """Write what a report still lacks, all or nothing. What is as it was leaves no trace.
+    """Write missing figures of a report, all or none. Unchanged ones leave no entry.
 
     lines: by the name of the figure; one with neither count nor words takes away what is there.
 

@@ -45,7 +45,7 @@ _DUTIES = frozenset({LeadBasis.TCO_14_5, LeadBasis.DSA_18})
 
 @dataclass(frozen=True, slots=True)
 class LeadFacts:
-    """What the rules must know of a lead. Parties by name; recipients: all but the sender."""
+    """The facts that the rules need of a lead. Parties by name; recipients: all but the sender."""
 
     state: LeadState
     sent_by: str
@@ -74,7 +74,7 @@ def check_report(*, kind: PartyKind, role: Role | None) -> None:
 def check_lead(
     bases: Sequence[LeadBasis], *, kind: PartyKind, country: str, posted_at: datetime | None
 ) -> None:
-    """The two duties are providers'; a country is a country; a time of posting says its zone."""
+    """Check a lead: only providers have the two duties, countries exist, times name their zone."""
     if kind is PartyKind.PROVIDER and not set(bases) <= _DUTIES:
         raise InvalidError("bases", "a provider names its duty: tco_14_5, dsa_18 or both")
     if kind is not PartyKind.PROVIDER and set(bases) != {LeadBasis.VOLUNTARY}:
@@ -99,7 +99,7 @@ def check_grounds(grounds: Sequence[CountryGround], *, country: str) -> None:
 
 
 def choose(candidates: Sequence[str], *, to: str, country: str) -> str:
-    """Whom a lead is addressed to, among the names of those that could take it.
+    """Return the addressee of a lead, among the names of possible ones.
 
     candidates: the authorities of its country, or the agencies where that is not known.
     raises: InvalidError that names them, where there is none, several or another one.
@@ -136,7 +136,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def check_receive(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
-    """An addressee, or an agency, says that a person has it; once."""
+    """Check that an addressee or agency acknowledges a lead, once."""
     _check_recipient(facts, name=name, kind=kind)
     if role is not None:
         check_person_may_write(role)
@@ -145,7 +145,7 @@ def check_receive(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | 
 
 
 def check_pass_on(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
-    """Who has received a lead gives it to those who can act."""
+    """Check that a recipient passes a lead on to those who can act."""
     _check_recipient(facts, name=name, kind=kind)
     check_person_may_lead(role)
     if facts.state is LeadState.REPORTED:
@@ -155,7 +155,7 @@ def check_pass_on(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | 
 
 
 def check_close(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
-    """Who has it says what became of it; nothing is closed that nobody received."""
+    """Check that a recipient closes a lead with its outcome, after it was received."""
     _check_recipient(facts, name=name, kind=kind)
     check_person_may_lead(role)
     if facts.state is LeadState.REPORTED:
@@ -171,7 +171,7 @@ def erase_due(reported_at: datetime, *, closed_at: datetime | None = None) -> da
 
 
 def seal_digest(words: Mapping[str, str], *, salt: str) -> str:
-    """The digest of a lead's words that the ledger keeps: SHA-256 of salt and sorted JSON.
+    """Return the digest of a lead's words for the ledger: SHA-256 of salt and sorted JSON.
 
     Whoever kept words and salt can show later that they were reported then; once the hub has
     erased both, the digest says nothing about them.
@@ -189,5 +189,5 @@ def _check_recipient(facts: LeadFacts, *, name: str, kind: PartyKind) -> None:
 
 
 def _word(state: LeadState) -> str:
-    """A state in words."""
+    """Return a state in words."""
     return state.value.replace("_", " ")

@@ -35,7 +35,7 @@ _PARTIES_FOR_A_LINE = 2
 
 @dataclass(frozen=True, slots=True)
 class RoomFacts:
-    """What the rules must know of a room, for somebody who is in it. opened_by: a party's name."""
+    """The facts that the rules need of a room, for a person in it. opened_by: a party's name."""
 
     is_open: bool
     opened_by: str
@@ -43,7 +43,7 @@ class RoomFacts:
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """What the rules must know of a message that another one speaks of."""
+    """The facts that the rules need of a message that another one names."""
 
     kind: MessageKind
     posted_by: str
@@ -52,7 +52,7 @@ class MessageFacts:
 
 @dataclass(frozen=True, slots=True)
 class LineFacts:
-    """What the rules must know of a public line."""
+    """The facts that the rules need of a public statement."""
 
     state: PublicStatementState
     proposed_by: str
@@ -85,7 +85,7 @@ def check_post(
 
 
 def check_audience(body: MessageIn, *, members: Iterable[str]) -> None:
-    """A message reaches somebody: TLP:RED names whom, and who is named is in the room."""
+    """Check a message's audience: TLP:RED names parties, and named parties are in the room."""
     if TLP_ALLOWS[Tlp(body.tlp)].needs_audience and not body.audience:
         raise InvalidError(
             "audience", "TLP:{tlp} needs named recipients: name them", tlp=body.tlp.upper()
@@ -101,7 +101,7 @@ def check_audience(body: MessageIn, *, members: Iterable[str]) -> None:
 def check_agrees_with(
     body: MessageIn, *, by: str, answers: MessageFacts | None, corrects: MessageFacts | None
 ) -> None:
-    """An answer answers a question; a party corrects its own latest words."""
+    """Check that an answer names a question, and a correction its party's own latest message."""
     if answers is not None and (
         body.kind is not MessageKind.ANSWER or answers.kind is not MessageKind.QUESTION
     ):
@@ -118,14 +118,14 @@ def check_agrees_with(
 
 
 def check_pin(room: RoomFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:
-    """Who leads the crisis says what all must have read: its opener, authorities, agencies."""
+    """Check that a leading party pins a message: the opener, authorities, agencies."""
     if kind not in LEADING_KINDS and name != room.opened_by:
         raise NotAllowedError("only who opened the crisis, authorities and agencies pin: ask one")
     check_person_may_lead(role)
 
 
 def check_propose(room: RoomFacts, *, kind: PartyKind, role: Role | None) -> None:
-    """Everyone in the room but observers proposes what could be said in public."""
+    """Check that a party in the room, not an observer, proposes a public statement."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers propose no public lines: tell an authority or the agency")
     check_hand(role)
@@ -136,7 +136,7 @@ def check_propose(room: RoomFacts, *, kind: PartyKind, role: Role | None) -> Non
 def check_vote(
     facts: LineFacts, room: RoomFacts, *, kind: PartyKind, name: str, role: Role | None
 ) -> None:
-    """A party binds itself through somebody who leads; its own proposal it has agreed to."""
+    """Check that a leading person votes for a party. It has agreed to its own proposal."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers do not agree public lines: tell an authority")
     check_person_may_lead(role)
@@ -149,7 +149,7 @@ def check_vote(
 
 
 def check_withdraw_line(facts: LineFacts, *, name: str, role: Role | None) -> None:
-    """Who proposed a line takes it back."""
+    """Check that the proposing party withdraws a public statement."""
     if name != facts.proposed_by:
         raise NotAllowedError(
             "only {proposed_by} withdraws this line: object to it instead",
@@ -163,7 +163,7 @@ def check_withdraw_line(facts: LineFacts, *, name: str, role: Role | None) -> No
 def state_of_votes(
     votes: Mapping[str, Vote], *, kinds: Mapping[str, PartyKind], proposed_by: str
 ) -> PublicStatementState:
-    """Where a line stands by what was said to it. votes, kinds: by the party's name.
+    """Return the state of a public statement by its votes. votes, kinds: by the party's name.
 
     One objection keeps a line from being used. Otherwise two parties must agree, its proposer
     among them, and one of the two answers to a public: an authority or an agency.

@@ -70,7 +70,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
 
 
 def _crisis(body: LeadIn, *, by: Actor) -> Crisis | None:
-    """The crisis that a lead belongs to. raises: InvalidError for one that does not fit."""
+    """Return the crisis that a lead belongs to. raises: InvalidError if it does not fit."""
     if body.crisis is None:
         return None
     try:
@@ -86,7 +86,7 @@ def _crisis(body: LeadIn, *, by: Actor) -> Crisis | None:
 
 
 def _at_home(party: Party) -> Party | None:
-    """The authority of a party's own country: the only one, or the first by name; None: none."""
+    """Return the authority of a party's own country: the first by name; None if there is none."""
     names = reads.candidates(party.country, viewer=party) if party.country else []
     others = [name for name in names if name != party.name]
     return parties.party(others[0], viewer=party) if others else None
@@ -124,7 +124,7 @@ def pass_on_lead(uid: UUID, *, body: LeadPassIn, by: Actor, now: datetime) -> Le
 
 
 def _next(name: str, *, by: Actor) -> Party:
-    """The party that a lead is passed on to. raises: InvalidError for all but police and agency."""
+    """Return the party that a lead is passed on to. raises: InvalidError."""
     try:
         party = parties.party(name, viewer=by.party)
     except NotFoundError as error:
@@ -136,7 +136,7 @@ def _next(name: str, *, by: Actor) -> Party:
 
 @transaction.atomic
 def close_lead(uid: UUID, *, body: LeadCloseIn, by: Actor, now: datetime) -> LeadOut:
-    """Say what became of the lead; its words are erased 30 days later, or before.
+    """Close a lead with its outcome. Its words are erased 30 days later, or earlier.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that nobody received.
     """
@@ -178,7 +178,7 @@ def _erase_some(now: datetime) -> int:
 def _record(
     kind: str, row: Lead, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> LeadOut:
-    """Append to the ledger, and say how the lead stands now."""
+    """Append to the ledger and return the lead."""
     ledger.append_by(
         kind,
         by=by,

@@ -30,7 +30,7 @@ from stemtide.protocol.messages.situation import (
 
 @transaction.atomic
 def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
-    """Write a message into the log of a crisis. It stays as it is: a correction follows it.
+    """Write a message into the log of a crisis. It never changes; corrections follow it.
 
     raises: NotFoundError, NotAllowedError, InvalidError naming the field, ConflictError.
     """
@@ -75,7 +75,7 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
 
 
 def _spoken_of(uid: UUID | None, *, field: str, room: Crisis, by: Actor) -> Message | None:
-    """The message that another one names. raises: InvalidError for one that is not in the room."""
+    """Return the message that another one names. raises: InvalidError if it is not in the room."""
     if uid is None:
         return None
     try:
@@ -88,12 +88,12 @@ def _spoken_of(uid: UUID | None, *, field: str, room: Crisis, by: Actor) -> Mess
 
 
 def _facts(row: Message | None, *, by: Actor) -> rules.MessageFacts | None:
-    """What the rules must know of a message that another one names, if any."""
+    """Return the facts that the rules need of a message that another one names, if any."""
     return None if row is None else reads.message_facts(row, viewer=by.party)
 
 
 def _signal(uid: UUID | None, *, room: Crisis, by: Actor) -> Signal | None:
-    """The signal that a message speaks of. raises: InvalidError for one of another crisis."""
+    """Return the signal that a message names. raises: InvalidError if it is of another crisis."""
     if uid is None:
         return None
     try:
@@ -127,7 +127,7 @@ def pin(uid: UUID, *, is_pinned: bool, by: Actor, now: datetime) -> MessageOut:
 def propose_line(
     uid: UUID, *, body: PublicStatementIn, by: Actor, now: datetime
 ) -> PublicStatementOut:
-    """Propose what may be said in public, in one or more languages.
+    """Propose a public statement in one or more languages.
 
     raises: NotFoundError, NotAllowedError, InvalidError for a line to replace that is not there.
     """
@@ -148,7 +148,7 @@ def propose_line(
 
 
 def _replaced(uid: UUID | None, *, room: Crisis, by: Actor) -> Line | None:
-    """The line that a new one is to replace. raises: InvalidError for one of another crisis."""
+    """Return the statement that a new one replaces. raises: InvalidError if of another crisis."""
     if uid is None:
         return None
     try:
@@ -219,7 +219,7 @@ def withdraw_line(uid: UUID, *, by: Actor, now: datetime) -> PublicStatementOut:
 def _tell_message(
     kind: str, row: Message, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> MessageOut:
-    """Append to the ledger, and say how the message stands now."""
+    """Append to the ledger and return the message."""
     _record(kind, row, by=by, now=now, detail=detail)
     return reads.message(row.uid, viewer=by.party)
 
@@ -227,7 +227,7 @@ def _tell_message(
 def _tell_line(
     kind: str, row: Line, *, by: Actor, now: datetime, detail: dict[str, object]
 ) -> PublicStatementOut:
-    """Append to the ledger, and say how the line stands now."""
+    """Append to the ledger and return the public statement."""
     _record(kind, row, by=by, now=now, detail=detail)
     return reads.describe_line(row, viewer=by.party)
 
