@@ -36,7 +36,7 @@ COLUMNS = (
 )
 """What a row holds. pid: 0 while no process has the row. closed: connections that it ended."""
 
-_PLACE = {name: place for place, name in enumerate(COLUMNS)}
+_COLUMN_INDEX = {name: place for place, name in enumerate(COLUMNS)}
 _ROW_BYTES = 8 * len(COLUMNS)
 
 
@@ -49,25 +49,25 @@ class Tally:
     def __init__(self, rows: int = 1) -> None:
         self._memory = mmap.mmap(-1, _NOTICE_BYTES + rows * _ROW_BYTES)
         self._numbers = memoryview(self._memory)[_NOTICE_BYTES:].cast("d")
-        self._adding = threading.Lock()
+        self._lock = threading.Lock()
         self._last_notice: dict[str, Any] = {}
         self.rows = rows
         self.row = 0
 
     def add(self, name: str, number: float = 1) -> None:
         """Add to a counter in this process's row."""
-        place = self.row * len(COLUMNS) + _PLACE[name]
-        with self._adding:
+        place = self.row * len(COLUMNS) + _COLUMN_INDEX[name]
+        with self._lock:
             self._numbers[place] += number
 
     def set(self, name: str, number: float, *, row: int | None = None) -> None:
         """Set a counter in this process's row, or in another one."""
         row = self.row if row is None else row
-        self._numbers[row * len(COLUMNS) + _PLACE[name]] = number
+        self._numbers[row * len(COLUMNS) + _COLUMN_INDEX[name]] = number
 
     def each(self, name: str) -> list[float]:
         """Return the counter of every row."""
-        return list(self._numbers[_PLACE[name] :: len(COLUMNS)])
+        return list(self._numbers[_COLUMN_INDEX[name] :: len(COLUMNS)])
 
     def total(self, name: str) -> int:
         """Return the sum over all rows."""
@@ -85,7 +85,7 @@ class Tally:
     def begin(self, row: int) -> None:
         """Claim a row, in the forked process."""
         self.row = row
-        self._adding = threading.Lock()
+        self._lock = threading.Lock()
 
     def leave_notice(self, notice: dict[str, Any]) -> None:
         """Publish a notice to all processes. Only the primary does."""

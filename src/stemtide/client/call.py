@@ -60,7 +60,7 @@ class Question(Generic[Answer]):
         values = dict(self.query)
         if self.is_view and exercise and values.get("exercise") is None:
             values["exercise"] = True
-        return {name: _spelled(value) for name, value in values.items() if value is not None}
+        return {name: _query_value(value) for name, value in values.items() if value is not None}
 
     def sent_headers(self) -> dict[str, str]:
         """Return the headers of this request alone."""
@@ -88,7 +88,7 @@ class Question(Generic[Answer]):
         if not content and type(None) in self.answers:
             return cast("Answer", None)
         kinds = tuple(answer for answer in self.answers if answer is not File)
-        return cast("Answer", _reader(kinds).validate_json(content, extra="ignore"))
+        return cast("Answer", _parser(kinds).validate_json(content, extra="ignore"))
 
 
 class Call(Question[Answer]):
@@ -122,7 +122,7 @@ def part(value: One) -> str:
     return quote(text, safe="") if text.strip(".") else f"%20{text}"
 
 
-def _spelled(value: One | Sequence[One]) -> str | list[str]:
+def _query_value(value: One | Sequence[One]) -> str | list[str]:
     """Return a value as query text."""
     if isinstance(value, bool):
         return str(int(value))
@@ -134,6 +134,6 @@ def _spelled(value: One | Sequence[One]) -> str | list[str]:
 
 
 @lru_cache(maxsize=512)
-def _reader(kinds: tuple[type, ...]) -> TypeAdapter[Any]:
+def _parser(kinds: tuple[type, ...]) -> TypeAdapter[Any]:
     """Return a parser for these types; cached, because building it is slow."""
     return TypeAdapter(reduce(or_, kinds))

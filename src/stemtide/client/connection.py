@@ -35,7 +35,7 @@ _TEXT_CHARACTERS = 200
 _MAX_CONNECTIONS = 10
 _PRINTABLE = re.compile(r"[!-~]+")
 
-_KINDS: dict[str, tuple[type[HubError], str]] = {
+_ERRORS: dict[str, tuple[type[HubError], str]] = {
     "away": (UnreachableError, "is not well:"),
     "too many": (TooManyError, "is asked too much:"),
     "key": (RefusedError, "refused the key:"),
@@ -46,7 +46,7 @@ _KINDS: dict[str, tuple[type[HubError], str]] = {
 """What each kind of answer is, and how it is said."""
 
 
-def _tell_nobody(_: float) -> None:
+def _ignore_pause(_: float) -> None:
     """Ignore a pause."""
 
 
@@ -68,7 +68,7 @@ class Limits:
     connect_s: float = 5.0
     silence_s: float = 45.0
     patience_s: float = 30.0
-    told: Callable[[float], object] = _tell_nobody
+    told: Callable[[float], object] = _ignore_pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class Line:
         problem = _problem(content) if media_type == MEDIA_TYPE else None
         text = content[:_TEXT_CHARACTERS].decode(errors="replace")
         detail = f"{status} {(problem.detail if problem else text)[:SAID_CHARACTERS]}"
-        kind, phrase = _KINDS[_of(status, is_problem=problem is not None)]
+        kind, phrase = _ERRORS[_class_of(status, is_problem=problem is not None)]
         return kind(self.hub, f"{phrase} {detail}", status=status, problem=problem, text=text)
 
 
@@ -160,7 +160,7 @@ class Patience:
     """
 
     left_s: float
-    told: Callable[[float], object] = _tell_nobody
+    told: Callable[[float], object] = _ignore_pause
 
     def pause_s(self, status: int, headers: Mapping[str, str]) -> float | None:
         """Return how long to wait before sending the same request again; None: do not retry.
@@ -200,7 +200,7 @@ def name_of(headers: Mapping[str, str]) -> str:
     return "" if name.strip(".") == "" or not name.isprintable() else name
 
 
-def _of(status: int, *, is_problem: bool) -> str:
+def _class_of(status: int, *, is_problem: bool) -> str:
     """Classify an unsuccessful response. A 404 without a problem document is from no hub."""
     if status == _TOO_MANY:
         return "too many"

@@ -62,7 +62,7 @@ class Hub(Operations):
     def ask(self, call: Call[Answer]) -> Answer:
         """Send a request and parse its response. raises: HubError."""
         with self.opened(call) as response:
-            content = self._whole(response)
+            content = self._read_body(response)
         if is_file(call, media_type_of(response.headers)):
             file: Any = File(content, media_type_of(response.headers), name_of(response.headers))
             return file  # type: ignore[no-any-return]  # the call says that it may be a File
@@ -79,7 +79,7 @@ class Hub(Operations):
         """
         last: Answer | None = None
         with self.opened(lines) as response:
-            for line in self._cut(response):
+            for line in self._read_lines(response):
                 last = lines.read(line)
                 yield last
         check_end(lines, last, hub=self.line.hub)
@@ -105,7 +105,7 @@ class Hub(Operations):
     @contextmanager
     def opened(self, call: Question[Any]) -> Iterator[httpx.Response]:
         """Open a successful response to read as it arrives; failures inside become HubError."""
-        response = self._begin(call)
+        response = self._send(call)
         try:
             yield response
         except (httpx.RequestError, TimeoutError) as error:
@@ -115,7 +115,7 @@ class Hub(Operations):
         finally:
             response.close()
 
-    def _begin(self, call: Question[Any]) -> httpx.Response:
+    def _send(self, call: Question[Any]) -> httpx.Response:
         """Send a request, again after each pause that the hub asks for, until it succeeds."""
         patience = Patience(self.line.limits.patience_s, told=self.line.limits.told)
         while True:
@@ -127,7 +127,7 @@ class Hub(Operations):
             if response.is_success:
                 return response
             try:
-                content = self._whole(response)
+                content = self._read_body(response)
             except (httpx.RequestError, TimeoutError) as error:
                 raise self.line.cannot("its answer broke off", error) from error
             finally:
@@ -141,7 +141,7 @@ class Hub(Operations):
                 )
             time.sleep(pause)
 
-    def _whole(self, response: httpx.Response) -> bytes:
+    def _read_body(self, response: httpx.Response) -> bytes:
         """Read the whole response within its limits: a broken hub may never stop sending."""
         limits, body = self.line.limits, bytearray()
         until = time.monotonic() + limits.answer_s
@@ -153,7 +153,7 @@ class Hub(Operations):
                 raise TimeoutError(f"no end after {limits.answer_s:g} s")
         return bytes(body)
 
-    def _cut(self, response: httpx.Response) -> Iterator[bytes]:
+    def _read_lines(self, response: httpx.Response) -> Iterator[bytes]:
         """Yield the non-empty lines of a response as they arrive."""
         cutter = Cutter()
         for part in response.iter_bytes():

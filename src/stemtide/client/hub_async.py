@@ -73,7 +73,7 @@ class AsyncHub(Operations):
 
     async def ask(self, call: Call[Answer]) -> Answer:
         """Send a request and parse its response. raises: HubError."""
-        response, content = await self._asked(call)
+        response, content = await self._send_and_read(call)
         if is_file(call, media_type_of(response.headers)):
             file: Any = File(content, media_type_of(response.headers), name_of(response.headers))
             return file  # type: ignore[no-any-return]  # the call says that it may be a File
@@ -87,7 +87,7 @@ class AsyncHub(Operations):
 
         raises: HubError.
         """
-        return (await self._asked(call))[1]
+        return (await self._send_and_read(call))[1]
 
     async def lines(self, lines: Lines[Answer]) -> AsyncGenerator[Answer, None]:
         """Send a request and yield the lines of its response as they arrive.
@@ -97,7 +97,7 @@ class AsyncHub(Operations):
         """
         last: Answer | None = None
         async with self.opened(lines) as response:
-            async for piece in self._cut(response):
+            async for piece in self._read_lines(response):
                 for line in filter(None, piece):
                     last = lines.read(line)
                     yield last
@@ -118,7 +118,7 @@ class AsyncHub(Operations):
         The very last line is empty, or was cut off. raises: HubError.
         """
         async with self.opened(lines) as response:
-            async for piece in self._cut(response):
+            async for piece in self._read_lines(response):
                 yield piece
 
     async def events(self, events: Events[Answer]) -> AsyncGenerator[Answer, None]:
@@ -141,7 +141,7 @@ class AsyncHub(Operations):
     @asynccontextmanager
     async def opened(self, call: Question[Any]) -> AsyncIterator[httpx.Response]:
         """Open a successful response to read as it arrives; failures inside become HubError."""
-        response = await self._begin(call)
+        response = await self._send(call)
         try:
             yield response
         except (httpx.RequestError, TimeoutError) as error:
@@ -151,11 +151,11 @@ class AsyncHub(Operations):
         finally:
             await response.aclose()
 
-    async def _asked(self, call: Call[Any]) -> tuple[httpx.Response, bytes]:
+    async def _send_and_read(self, call: Call[Any]) -> tuple[httpx.Response, bytes]:
         async with self.opened(call) as response:
-            return response, await self._whole(response)
+            return response, await self._read_body(response)
 
-    async def _begin(self, call: Question[Any]) -> httpx.Response:
+    async def _send(self, call: Question[Any]) -> httpx.Response:
         """Send a request, again after each pause that the hub asks for, until it succeeds."""
         patience = Patience(self.line.limits.patience_s, told=self.line.limits.told)
         while True:
@@ -168,7 +168,7 @@ class AsyncHub(Operations):
             if response.is_success:
                 return response
             try:
-                content = await self._whole(response)
+                content = await self._read_body(response)
             except (httpx.RequestError, TimeoutError) as error:
                 raise self.line.cannot("its answer broke off", error) from error
             finally:
@@ -182,7 +182,7 @@ class AsyncHub(Operations):
                 )
             await asyncio.sleep(pause)
 
-    async def _whole(self, response: httpx.Response) -> bytes:
+    async def _read_body(self, response: httpx.Response) -> bytes:
         """Read the whole response within its limits: a broken hub may never stop sending."""
         limits, body = self.line.limits, bytearray()
         async with asyncio.timeout(limits.answer_s):
@@ -198,7 +198,7 @@ class AsyncHub(Operations):
             self._heard()
             yield part
 
-    async def _cut(self, response: httpx.Response) -> AsyncIterator[list[bytes]]:
+    async def _read_lines(self, response: httpx.Response) -> AsyncIterator[list[bytes]]:
         """Yield the lines of a response in batches, as they arrive."""
         cutter = Cutter()
         async for part in self.bytes_of(response):

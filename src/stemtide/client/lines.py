@@ -65,7 +65,7 @@ class EventCutter:
         default_factory=lambda: Cutter(max_line_bytes=MAX_EVENT_BYTES, piece_bytes=0)
     )
     _event: str = ""
-    _said: list[str] = field(default_factory=list)
+    _data: list[str] = field(default_factory=list)
     _size: int = 0
 
     def take(self, part: bytes) -> Iterator[str]:
@@ -76,8 +76,8 @@ class EventCutter:
         for raw in lines:
             line = raw.removesuffix(b"\r").decode(errors="replace")
             if not line:
-                event, data = self._event, self._said
-                self._event, self._said, self._size = "", [], 0
+                event, data = self._event, self._data
+                self._event, self._data, self._size = "", [], 0
                 if event == self.name and data:
                     yield "\n".join(data)
                 continue
@@ -85,7 +85,7 @@ class EventCutter:
             if name == "event":
                 self._event = value.removeprefix(" ")
             elif name == "data":
-                self._said.append(value.removeprefix(" "))
+                self._data.append(value.removeprefix(" "))
                 self._size += len(raw)
                 if self._size > MAX_EVENT_BYTES:
                     raise EndlessLineError(f"an event of more than {MAX_EVENT_BYTES} bytes")

@@ -71,7 +71,9 @@ def upload(client: httpx.Client, *, ref: str, blob: bytes) -> Upload:
 
     raises: httpx.HTTPError when the agent is away or refuses.
     """
-    return _told(ref, client.post("/match", files={"file": (ref, blob)}, data={"ref": ref}))
+    return _upload_result(
+        ref, client.post("/match", files={"file": (ref, blob)}, data={"ref": ref})
+    )
 
 
 def link(client: httpx.Client, *, ref: str, url: str) -> Upload:
@@ -79,10 +81,10 @@ def link(client: httpx.Client, *, ref: str, url: str) -> Upload:
 
     raises: httpx.HTTPError when the agent is away or refuses.
     """
-    return _told(ref, client.post("/match", json={"items": [{"ref": ref, "url": url}]}))
+    return _upload_result(ref, client.post("/match", json={"items": [{"ref": ref, "url": url}]}))
 
 
-def _told(ref: str, response: httpx.Response) -> Upload:
+def _upload_result(ref: str, response: httpx.Response) -> Upload:
     response.raise_for_status()
     item = response.json()["items"][0]
     matches = item["matches"]

@@ -12,7 +12,7 @@ from stemtide.exercises.stage import Stage, good
 _REFERRED = "https://big-videos.example/watch?v=played-{}"
 _ORDERED = "https://small-pictures.example/album/played"
 
-_OF_THE_AUTHORITY = {
+_AUTHORITY_SECTIONS = {
     "contact_point": "orders@small-pictures.example",
     "authority_type": "law_enforcement",
     "authority_name": "Crisis Centre (played)",
@@ -102,7 +102,7 @@ def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: 
             "grounds": ["a"],
             "reasons": "It praises the attack of this morning and calls for more (played).",
             "signed_on": datetime.now(UTC).date().isoformat(),
-            **_OF_THE_AUTHORITY,
+            **_AUTHORITY_SECTIONS,
         },
     }
     draft = good(authority.post("/api/v1/orders", json=body))

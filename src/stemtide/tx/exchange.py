@@ -32,7 +32,7 @@ from stemtide.tx.kinds import FILLER, KIND_OF, NAMES_OF
 
 _LIMITS = Limits(read_s=60.0, patience_s=120.0)
 _CONFLICT, _NOT_FOUND = 409, 404
-_SAYS = {
+_FEEDBACK_OF = {
     state.SignalOpinionCategory.POSITIVE_CLASS: Feedback.BLOCKED,
     state.SignalOpinionCategory.NEGATIVE_CLASS: Feedback.NOT_BLOCKED,
     state.SignalOpinionCategory.INVESTIGATION_SEED: Feedback.PENDING_REVIEW,
@@ -215,8 +215,12 @@ class StemtideExchangeAPI(
         if kind is None:
             choices = ", ".join(KIND_OF)
             raise ExchangeError(f"the hub takes no {s_type.get_name()}: label one of {choices}")
-        value, says = signal.strip().lower(), _SAYS[opinion.category]
-        body = {"feedbackValue": says, "hashValue": _named(kind, value), "tags": [*opinion.tags]}
+        value, says = signal.strip().lower(), _FEEDBACK_OF[opinion.category]
+        body = {
+            "feedbackValue": says,
+            "hashValue": _hub_value(kind, value),
+            "tags": [*opinion.tags],
+        }
         keys = {"x-functions-key": self._key, "Ocp-Apim-Subscription-Key": self._key}
         with self._client() as hub:
             try:
@@ -282,7 +286,7 @@ def _canaries() -> Iterator[tuple[str, Record]]:
             )
 
 
-def _named(kind: Kind, value: str) -> str:
+def _hub_value(kind: Kind, value: str) -> str:
     """Return the hub's name for a value: itself, or its digest for kinds as long as content."""
     return value if kind in SIZE_BYTES else hashlib.sha256(bytes.fromhex(value)).hexdigest()
 

@@ -39,7 +39,7 @@ T = TypeVar("T")
 FILLER = "canary"
 """Stands where no signal of a kind is; it matches nothing."""
 
-_SURE = 100
+_PERCENT = 100
 
 
 class KindIndex(SignalTypeIndex[T], Generic[T]):
@@ -64,15 +64,15 @@ class KindIndex(SignalTypeIndex[T], Generic[T]):
 
     def query(self, query: str) -> list[IndexMatch[T]]:
         """Return the matches of content with this hash (or of this URL), nearest first."""
-        fingerprints = _asked(self.KIND, query)
+        fingerprints = _parse_query(self.KIND, query)
         if fingerprints is None:
             return []
-        matches = self._made().match(fingerprints)
+        matches = self._build_library().match(fingerprints)
         return [
-            IndexMatchUntyped(_nearness(match), self._entries[match.key][1]) for match in matches
+            IndexMatchUntyped(_similarity(match), self._entries[match.key][1]) for match in matches
         ]
 
-    def _made(self) -> Library:
+    def _build_library(self) -> Library:
         """Return the Library of all signals, building it if needed."""
         if self._library is None:
             self._library = Library()
@@ -83,7 +83,7 @@ class KindIndex(SignalTypeIndex[T], Generic[T]):
         return self._library
 
 
-class _Kept(SignalType):
+class _StemtideType(SignalType):
     """Common part of our signal types. KIND, INDEX and CONTENT are set by each."""
 
     KIND: ClassVar[Kind]
@@ -127,7 +127,7 @@ class _Kept(SignalType):
         return SignalComparisonResult(True, matches[0].similarity_info)  # its own order
 
 
-class _Hashed(_Kept, FileHasher):
+class _FileHashType(_StemtideType, FileHasher):
     """A type whose hash is computed from a file, in the sandbox."""
 
     @classmethod
@@ -171,43 +171,43 @@ class _TextIndex(KindIndex[T]):
     KIND = Kind.TEXT
 
 
-class PhotoMd5(_Hashed):
+class PhotoMd5(_FileHashType):
     """MD5 of a photograph's file."""
 
     KIND, INDEX, CONTENT = Kind.MD5, _Md5Index, PhotoContent
 
 
-class PhotoSha256(_Hashed):
+class PhotoSha256(_FileHashType):
     """SHA-256 of a photograph's file."""
 
     KIND, INDEX, CONTENT = Kind.SHA256, _Sha256Index, PhotoContent
 
 
-class Video(_Hashed):
+class Video(_FileHashType):
     """Frames of a video; finds parts and altered copies."""
 
     KIND, INDEX, CONTENT = Kind.VIDEO, _VideoIndex, VideoContent
 
 
-class Audio(_Hashed):
+class Audio(_FileHashType):
     """Audio track of a video."""
 
     KIND, INDEX, CONTENT = Kind.AUDIO, _AudioIndex, VideoContent
 
 
-class Gop(_Hashed):
+class Gop(_FileHashType):
     """Encoding structure of a video, read without decoding it."""
 
     KIND, INDEX, CONTENT = Kind.GOP, _GopIndex, VideoContent
 
 
-class Text(_Hashed):
+class Text(_FileHashType):
     """Text, matched by its passages."""
 
     KIND, INDEX, CONTENT = Kind.TEXT, _TextIndex, TextContent
 
 
-class Url(_Kept, MatchesStr):
+class Url(_StemtideType, MatchesStr):
     """A URL in any spelling, or a folder or host that contains it. The signal is a digest."""
 
     KIND, INDEX, CONTENT = Kind.URL, _UrlIndex, URLContent
@@ -243,7 +243,7 @@ KIND_OF = {name: kind for kind, names in NAMES_OF.items() for name in names}
 """The other way round."""
 
 
-def _asked(kind: Kind, query: str) -> Fingerprints | None:
+def _parse_query(kind: Kind, query: str) -> Fingerprints | None:
     """Parse a query; None if it is empty or invalid."""
     text = query.strip()
     if not text:
@@ -256,8 +256,8 @@ def _asked(kind: Kind, query: str) -> Fingerprints | None:
     return Fingerprints((Fingerprint(kind, parse_value(kind, text)),))
 
 
-def _nearness(match: Match) -> SignalSimilarityInfo:
+def _similarity(match: Match) -> SignalSimilarityInfo:
     """Return a match's distance: "-" for equal values, else its error rate in percent."""
     if match.kind in SIZE_BYTES:
         return SignalSimilarityInfo()
-    return SignalSimilarityInfoWithIntDistance(_SURE - int(_SURE * match.confidence))
+    return SignalSimilarityInfoWithIntDistance(_PERCENT - int(_PERCENT * match.confidence))

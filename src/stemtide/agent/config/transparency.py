@@ -150,8 +150,8 @@ def common_fields(settings: Transparency) -> dict[str, Any]:
     return fields
 
 
-_ANY = {"content_date": "2026-01-01", "application_date": "2026-01-01", "puid": "0"}
-_NAMES = {
+_SAMPLE_VALUES = {"content_date": "2026-01-01", "application_date": "2026-01-01", "puid": "0"}
+_SETTING_OF = {
     "decision_ground_reference_url": "reference_url",
     "illegal_content_legal_ground": "reference",
     "incompatible_content_ground": "reference",
@@ -168,12 +168,12 @@ def first_problem(settings: Transparency) -> tuple[str, str] | None:
     """
     sample: Mapping[str, object] = {
         **common_fields(settings),
-        **_ANY,
+        **_SAMPLE_VALUES,
         "content_type": ["CONTENT_TYPE_IMAGE"],
         "decision_facts": settings.facts or "Matched.",
     }
     problem: StatementProblem | None = next(iter(lint(sample)), None)
-    return (_NAMES.get(problem.name, problem.name), problem.message) if problem else None
+    return (_SETTING_OF.get(problem.name, problem.name), problem.message) if problem else None
 
 
 def read(table: object, *, root: Path) -> Transparency | None:

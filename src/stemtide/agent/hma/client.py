@@ -27,8 +27,8 @@ _MAX_BYTES = 1024 * 1024
 """Some ten thousand matches of one hash; more is none that we could use."""
 
 _MAX_ID = 2**63 - 1
-_OK, _NOT_FOUND, _TAKEN = 200, 404, 403
-_AWAY = frozenset({408, 425, 429})
+_OK, _NOT_FOUND, _EXISTS = 200, 404, 403
+_RETRY = frozenset({408, 425, 429})
 
 
 class HmaError(Exception):
@@ -58,18 +58,18 @@ class BankGoneError(HmaError):
     """The bank does not exist."""
 
 
-class _Said(BaseModel):
+class _Message(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Bank(_Said):
+class Bank(_Message):
     """A bank. matching_enabled_ratio: 0..1, the share of look-ups that it answers."""
 
     name: str
     matching_enabled_ratio: float = 1.0
 
 
-class Content(_Said):
+class Content(_Message):
     """A content in a bank."""
 
     id: int
@@ -77,26 +77,26 @@ class Content(_Said):
     note: str | None = None
 
 
-class _Put(_Said):
+class _CreatedContent(_Message):
     id: int = Field(ge=1, le=_MAX_ID)
 
 
-class _Type(_Said):
+class _SignalType(_Message):
     name: str
     enabled_ratio: float = 1.0
 
 
-class _Match(_Said):
+class _Match(_Message):
     bank_content_id: int
 
 
-_TYPES = TypeAdapter(list[_Type])
+_TYPES = TypeAdapter(list[_SignalType])
 _LOOK_UP = TypeAdapter(dict[str, list[_Match]])
 _MATCHES = TypeAdapter(dict[str, list[int]])
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Response:
     status: int
     body: bytes
 
@@ -142,13 +142,13 @@ class Line:
 
     async def standing(self) -> str:
         """Return HMA's own error status; "" if it is healthy."""
-        response = await self._ask("GET", "/status", expected=frozenset({503}))
+        response = await self._send("GET", "/status", expected=frozenset({503}))
         text = response.body[:100].decode(errors="replace").strip()
         return "" if response.status == _OK else f"says of itself {text!r}"
 
     async def kinds(self) -> frozenset[Kind]:
         """Return the kinds that HMA matches."""
-        response = await self._ask("GET", "/c/signal_type")
+        response = await self._send("GET", "/c/signal_type")
         names = {
             signal_type.name
             for signal_type in self._read(_TYPES, response)
@@ -158,7 +158,7 @@ class Line:
 
     async def bank(self, name: str) -> Bank | None:
         """Return a bank; None if it does not exist."""
-        response = await self._ask("GET", f"/c/bank/{name}", expected=frozenset({_NOT_FOUND}))
+        response = await self._send("GET", f"/c/bank/{name}", expected=frozenset({_NOT_FOUND}))
         if response.status == _NOT_FOUND:
             return None
         return self._read(TypeAdapter(Bank), response)
@@ -166,11 +166,11 @@ class Line:
     async def make_bank(self, name: str) -> None:
         """Create a bank; an existing one stays as it is."""
         payload = {"name": name, "enabled": True}
-        await self._ask("POST", "/c/banks", payload=payload, expected=frozenset({_TAKEN}))
+        await self._send("POST", "/c/banks", payload=payload, expected=frozenset({_EXISTS}))
 
     async def delete_bank(self, name: str) -> None:
         """Delete a bank and its contents."""
-        await self._ask("DELETE", f"/c/bank/{name}", expected=frozenset({_NOT_FOUND}))
+        await self._send("DELETE", f"/c/bank/{name}", expected=frozenset({_NOT_FOUND}))
 
     async def put(self, bank: str, kind: Kind, value: bytes, *, note: str) -> int:
         """Add a hash to a bank; return the id of its content.
@@ -179,7 +179,7 @@ class Line:
         """
         payload = {TYPE_OF[kind]: value.hex(), "note": note}
         path = f"/c/bank/{bank}/signal"
-        response = await self._ask(
+        response = await self._send(
             "POST", path, payload=payload, expected=frozenset({400, 404, 422})
         )
         text = response.body[:200].decode(errors="replace").strip()
@@ -188,12 +188,12 @@ class Line:
         if response.status not in (_OK, 201):
             trouble = f"does not take it: {response.status} {text}"
             raise HmaRefusedError(self.hma, trouble, may_be_done=False)
-        return self._read(TypeAdapter(_Put), response).id
+        return self._read(TypeAdapter(_CreatedContent), response).id
 
     async def content(self, bank: str, content: int) -> Content | None:
         """Return a content; None if the id or the bank does not exist."""
         path = f"/c/bank/{bank}/content/{content}"
-        response = await self._ask("GET", path, expected=frozenset({_NOT_FOUND}))
+        response = await self._send("GET", path, expected=frozenset({_NOT_FOUND}))
         if response.status == _NOT_FOUND:
             return None
         return self._read(TypeAdapter(Content), response)
@@ -201,21 +201,21 @@ class Line:
     async def remove(self, bank: str, content: int) -> None:
         """Delete a content. HMA deletes by id alone, so check first whose it is."""
         path = f"/c/bank/{bank}/content/{content}"
-        await self._ask("DELETE", path, expected=frozenset({_NOT_FOUND}))
+        await self._send("DELETE", path, expected=frozenset({_NOT_FOUND}))
 
     async def look_up(self, bank: str, kind: Kind, value: bytes) -> set[int]:
         """Return the contents of a bank that match, as HMA's clients see them."""
         query = {"signal": value.hex(), "signal_type": TYPE_OF[kind], "banks": bank}
-        matches = self._read(_LOOK_UP, await self._ask("GET", "/m/lookup", query=query))
+        matches = self._read(_LOOK_UP, await self._send("GET", "/m/lookup", query=query))
         return {match.bank_content_id for match in matches.get(bank, [])}
 
     async def look_up_all(self, bank: str, kind: Kind, value: bytes) -> set[int]:
         """Return the contents of a bank that match, disabled ones included."""
         query = {"signal": value.hex(), "signal_type": TYPE_OF[kind], "banks": bank}
-        matches = self._read(_MATCHES, await self._ask("GET", "/m/raw_lookup", query=query))
+        matches = self._read(_MATCHES, await self._send("GET", "/m/raw_lookup", query=query))
         return set(matches.get("matches", []))
 
-    async def _ask(
+    async def _send(
         self,
         method: str,
         path: str,
@@ -223,7 +223,7 @@ class Line:
         payload: dict[str, Any] | None = None,
         query: dict[str, str] | None = None,
         expected: frozenset[int] = frozenset(),
-    ) -> _Answer:
+    ) -> _Response:
         """Send a request; return the response if it succeeded or its status is expected."""
         body = None if payload is None else json.dumps(payload)
         headers = {"Content-Type": "application/json"} if payload is not None else None
@@ -234,7 +234,7 @@ class Line:
                     method, path, params=query, content=body, headers=headers
                 ) as response,
             ):
-                result = _Answer(response.status_code, await self._whole(response))
+                result = _Response(response.status_code, await self._read_body(response))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             trouble = f"cannot be reached ({error!r})"
             raise HmaAwayError(self.hma, trouble, may_be_done=False) from error
@@ -243,7 +243,7 @@ class Line:
         self._check(result, expected)
         return result
 
-    async def _whole(self, response: httpx.Response) -> bytes:
+    async def _read_body(self, response: httpx.Response) -> bytes:
         body = bytearray()
         async for part in response.aiter_raw():
             body += part
@@ -251,12 +251,12 @@ class Line:
                 raise HmaAnswerError(self.hma, f"sent more than {_MAX_BYTES} bytes")
         return bytes(body)
 
-    def _check(self, response: _Answer, expected: frozenset[int]) -> None:
+    def _check(self, response: _Response, expected: frozenset[int]) -> None:
         """Raise unless the response succeeded or its status is expected."""
         status, text = response.status, response.body[:200].decode(errors="replace").strip()
         if status in (_OK, 201) or status in expected:
             return
-        if status >= 500 or status in _AWAY:  # noqa: PLR2004 - RFC 9110 15.6
+        if status >= 500 or status in _RETRY:  # noqa: PLR2004 - RFC 9110 15.6
             raise HmaAwayError(self.hma, f"is not well: {status} {text}")
         if status in (401, 403, 407):
             raise HmaAnswerError(
@@ -268,7 +268,7 @@ class Line:
             self.hma, f"answered {status} {text} Check companion.url: is it an HMA?"
         )
 
-    def _read(self, kind: TypeAdapter[_Read], response: _Answer) -> _Read:
+    def _read(self, kind: TypeAdapter[_Read], response: _Response) -> _Read:
         try:
             return kind.validate_json(response.body)
         except ValidationError as error:

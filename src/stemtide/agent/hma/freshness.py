@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 SLOW_S = 300.0
 """Three times HMA's own 60 s to index and 30 s to load, with some margin; later is a problem."""
 
-_ASK_S, _ASK_AGAIN_S = 1.0, 20.0
+_INTERVAL_S, _IDLE_INTERVAL_S = 1.0, 20.0
 _COUNT_SHARE = 50
 
 
@@ -51,7 +51,7 @@ class Watch:
         self._agent = agent
         self._clock = clock
         self._began_at = clock()
-        self._each: dict[Kind, Freshness] = {}
+        self._by_kind: dict[Kind, Freshness] = {}
         self._due_at = self._count_due_at = 0.0
         self._sizes = Sizes()
         self._matched_at: float | None = None
@@ -59,7 +59,7 @@ class Watch:
 
     def matched_to(self, kind: Kind) -> float:
         """Return the hand-over time up to which HMA matches everything; 0 while unknown."""
-        freshness = self._each.get(kind)
+        freshness = self._by_kind.get(kind)
         return (freshness.matched_to or 0.0) if freshness else 0.0
 
     async def look(self, line: Line, kinds: frozenset[Kind]) -> None:
@@ -68,16 +68,16 @@ class Watch:
         if now < self._due_at:
             return
         for kind in sorted(kinds):
-            await self._look_for(line, kind)
-        is_behind = any(freshness.asked_for for freshness in self._each.values())
-        self._due_at = now + (_ASK_S if is_behind else _ASK_AGAIN_S)
+            await self._check_kind(line, kind)
+        is_behind = any(freshness.asked_for for freshness in self._by_kind.values())
+        self._due_at = now + (_INTERVAL_S if is_behind else _IDLE_INTERVAL_S)
 
     def hurry(self) -> None:
         """Look up sooner, because something was handed over."""
-        self._due_at = min(self._due_at, self._clock() + _ASK_S)
+        self._due_at = min(self._due_at, self._clock() + _INTERVAL_S)
 
-    async def _look_for(self, line: Line, kind: Kind) -> None:
-        freshness = self._each.setdefault(kind, Freshness())
+    async def _check_kind(self, line: Line, kind: Kind) -> None:
+        freshness = self._by_kind.setdefault(kind, Freshness())
         newest = await asyncio.to_thread(outbox.newest, self._store, kind)
         target = freshness.asked_for or newest
         if target is None:
@@ -85,16 +85,16 @@ class Watch:
         row, handed_at = target
         content_ids = await line.look_up(row.bank, kind, row.value)
         if row.content in content_ids:
-            self._note_found(freshness, handed_at)
+            self._record_match(freshness, handed_at)
             is_newest = newest is None or newest[1] <= handed_at
             freshness.asked_for = None if is_newest else newest
         elif await asyncio.to_thread(outbox.is_held, self._store, row.content or 0):
             freshness.asked_for = target
-            await self._see_whether_gone(line, freshness, row)
+            await self._check_deleted(line, freshness, row)
         else:
             freshness.asked_for = newest  # it was withdrawn before HMA had it in its index
 
-    async def _see_whether_gone(self, line: Line, freshness: Freshness, row: Row) -> None:
+    async def _check_deleted(self, line: Line, freshness: Freshness, row: Row) -> None:
         """Stop waiting for a content that a person deleted at HMA: it is never matched."""
         content = await line.content(row.bank, row.content or 0)
         if not outbox.is_of(row, content, agent=self._agent):
@@ -106,7 +106,7 @@ class Watch:
             await asyncio.to_thread(outbox.settle_gone, self._store, row)
             freshness.asked_for = None
 
-    def _note_found(self, freshness: Freshness, handed_at: float) -> None:
+    def _record_match(self, freshness: Freshness, handed_at: float) -> None:
         now = self._clock()
         is_news = freshness.matched_to is None or handed_at > freshness.matched_to
         if is_news and handed_at >= self._began_at:
@@ -120,7 +120,7 @@ class Watch:
         if began < self._count_due_at:
             return
         self._sizes = outbox.sizes(self._store)
-        for kind, freshness in self._each.items():
+        for kind, freshness in self._by_kind.items():
             freshness.unmatched, freshness.first_unmatched_at = outbox.later(
                 self._store, kind, than=freshness.matched_to or 0.0
             )
@@ -141,7 +141,7 @@ class Watch:
             return None
         firsts = [
             freshness.first_unmatched_at
-            for freshness in self._each.values()
+            for freshness in self._by_kind.values()
             if freshness.first_unmatched_at
         ]
         return round(max(0.0, self._clock() - min(firsts)), 1) if firsts else 0.0
@@ -151,7 +151,7 @@ class Watch:
         at = self._matched_at
         return {
             **asdict(self._sizes),
-            "unmatched": sum(freshness.unmatched for freshness in self._each.values()),
+            "unmatched": sum(freshness.unmatched for freshness in self._by_kind.values()),
             "behind_s": self.behind_s(),
             "last_delay_s": self._delay_s,
             "matched_at": datetime.fromtimestamp(at, UTC).isoformat() if at else None,

@@ -115,10 +115,12 @@ def leave_expired(store: Store, *, after: int, now: float) -> int | None:
             (),
         ),
     )
-    return after + 1 if any(_some(store, *step) for step in steps) else None
+    return after + 1 if any(_run_batch(store, *step) for step in steps) else None
 
 
-def _some(store: Store, statement: str, condition: str, values: tuple[object, ...] = ()) -> bool:
+def _run_batch(
+    store: Store, statement: str, condition: str, values: tuple[object, ...] = ()
+) -> bool:
     """Run a statement on one batch of rows; return whether there may be more."""
     sql = f"{statement} WHERE seq IN (SELECT seq FROM banked WHERE {condition} LIMIT {STEP})"  # noqa: S608 - our own words
     with store.write() as tx:
@@ -136,7 +138,7 @@ def begin(store: Store, settings: Companion, *, after: int) -> int | None:
     if store.read("SELECT 1 FROM banks WHERE hma != ? LIMIT 1", (settings.url,)):
         # Another HMA now: nothing is known of what that one holds. Its banks are forgotten last,
         # as by them a begun end is known.
-        if not _some(store, "DELETE FROM banked", "1"):
+        if not _run_batch(store, "DELETE FROM banked", "1"):
             with store.write() as tx:
                 tx.execute("DELETE FROM banks")
         return after + 1
@@ -144,7 +146,7 @@ def begin(store: Store, settings: Companion, *, after: int) -> int | None:
         ("UPDATE banked SET refused = ''", "refused != ''"),
         ("UPDATE banked SET doubt_at = asked_at, asked_at = NULL", "asked_at IS NOT NULL"),
     )
-    return after + 1 if any(_some(store, *step) for step in steps) else None
+    return after + 1 if any(_run_batch(store, *step) for step in steps) else None
 
 
 def want_canaries(store: Store, settings: Companion, *, kinds: Iterable[Kind]) -> None:
@@ -176,7 +178,7 @@ def claim(store: Store, name: str, *, hma: str) -> None:
 
 def forget_some(store: Store, name: str, *, after: int) -> int | None:
     """Forget the contents of a bank that is gone; return as compare_some."""
-    return _change_some(
+    return _update_batch(
         store,
         "UPDATE banked SET content = NULL, handed_at = NULL, doubt_at = NULL, checked = 1,"
         " refused = '' WHERE seq > ? AND seq <= ? AND bank = ?",
@@ -188,10 +190,10 @@ def forget_some(store: Store, name: str, *, after: int) -> int | None:
 def doubt_some(store: Store, *, after: int) -> int | None:
     """Have every content at HMA checked again; return as compare_some."""
     sql = "UPDATE banked SET checked = (content IS NULL), refused = '' WHERE seq > ? AND seq <= ?"
-    return _change_some(store, sql, after=after, values=())
+    return _update_batch(store, sql, after=after, values=())
 
 
-def _change_some(store: Store, sql: str, *, after: int, values: tuple[object, ...]) -> int | None:
+def _update_batch(store: Store, sql: str, *, after: int, values: tuple[object, ...]) -> int | None:
     with store.write() as tx:
         (last,) = tx.execute(
             "SELECT max(seq) FROM (SELECT seq FROM banked WHERE seq > ? ORDER BY seq LIMIT ?)",

@@ -39,7 +39,7 @@ class Sweep:
         self._agent = agent
         self._clock = clock
         self._swept_at = float("-inf")
-        self._below: dict[tuple[int, float], int] = {}
+        self._checked_down_to: dict[tuple[int, float], int] = {}
 
     async def run(self, line: Line, kinds: frozenset[Kind], settings: Settings) -> None:
         """Search for a few, if it is time. raises: HmaError."""
@@ -48,12 +48,12 @@ class Sweep:
         self._swept_at = self._clock()
         left = _CONTENTS
         for row in await asyncio.to_thread(outbox.doubtful, self._store, kinds, limit=_ROWS):
-            left -= await self._sweep(line, row, settings, most=left)
+            left -= await self._search_row(line, row, settings, most=left)
             going = await asyncio.to_thread(outbox.leaving, self._store, 1)
             if left <= 0 or going:
                 return
 
-    async def _sweep(self, line: Line, row: Row, settings: Settings, *, most: int) -> int:
+    async def _search_row(self, line: Line, row: Row, settings: Settings, *, most: int) -> int:
         """Search for the contents of one row; return how many were checked."""
         kind, doubt_at = Kind(row.kind), row.doubt_at or 0.0
         # What was sent may take so long to be written down, at the other end of a lost line.
@@ -61,7 +61,7 @@ class Sweep:
         is_indexed = self._watch.matched_to(kind) > surely_at
         content_ids = await line.look_up_all(row.bank, kind, row.value)
         strange = await asyncio.to_thread(outbox.unknown, self._store, content_ids)
-        below = self._below.get((row.seq, doubt_at))
+        below = self._checked_down_to.get((row.seq, doubt_at))
         candidates = sorted(
             (content_id for content_id in strange if below is None or content_id < below),
             reverse=True,
@@ -69,24 +69,24 @@ class Sweep:
         chosen = candidates[:most]
         for start in range(0, len(chosen), _AT_ONCE):
             batch = chosen[start : start + _AT_ONCE]
-            await asyncio.gather(*(self._look_at(line, row, content) for content in batch))
+            await asyncio.gather(*(self._remove_if_ours(line, row, content) for content in batch))
             await asyncio.sleep(len(batch) / settings.per_second)
         if not is_indexed:
-            await self._hurry_index(line, kind, settings, surely_at=surely_at)
+            await self._resend_canary(line, kind, settings, surely_at=surely_at)
         elif len(chosen) < len(candidates):
-            self._below[row.seq, doubt_at] = chosen[-1]
+            self._checked_down_to[row.seq, doubt_at] = chosen[-1]
         else:
-            self._below.pop((row.seq, doubt_at), None)
+            self._checked_down_to.pop((row.seq, doubt_at), None)
             await asyncio.to_thread(outbox.settle_doubt, self._store, row)
         return len(chosen)
 
-    async def _look_at(self, line: Line, row: Row, content: int) -> None:
+    async def _remove_if_ours(self, line: Line, row: Row, content: int) -> None:
         existing = await line.content(row.bank, content)
         if outbox.is_of(row, existing, agent=self._agent):
             logger.info("content %d is one more of %s, and deleted", content, row.signal)
             await line.remove(row.bank, content)
 
-    async def _hurry_index(
+    async def _resend_canary(
         self, line: Line, kind: Kind, settings: Settings, *, surely_at: float
     ) -> None:
         """Hand a canary over again: once HMA matches it, its index has everything older."""
@@ -101,5 +101,5 @@ class Sweep:
         await asyncio.to_thread(
             partial(outbox.replace, self._store, canary, content, now=self._clock())
         )
-        await self._look_at(line, canary, canary.content)
+        await self._remove_if_ours(line, canary, canary.content)
         self._watch.hurry()

@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 _BATCH = 8
 _BATCHES = 10
 _POLL_S = 1.0
-_MEET_S = 30.0
+_CHECK_HMA_S = 30.0
 _PROBES = 3
 _PAUSE_S = 0.005
 _REBUILD = "companion_rebuild"
@@ -88,8 +88,8 @@ class Companion:
         self._sweep = Sweep(store, self._watch, agent=config.name, clock=clock)
         self._kinds: frozenset[Kind] | None = None
         self._compared = ""
-        self._met_at = float("-inf")
-        self._is_reachable = self._is_shaky = False
+        self._hma_checked_at = float("-inf")
+        self._is_reachable = self._is_unstable = False
         self._trouble = ""
         self._remarks: list[str] = []
 
@@ -132,7 +132,7 @@ class Companion:
         await self._in_steps(rows.begin, settings)
         async with Line(settings) as line, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
-            tasks.create_task(self._keep_up(line, settings))
+            tasks.create_task(self._sync_forever(line, settings))
 
     # signals
 
@@ -159,15 +159,15 @@ class Companion:
 
     # HMA
 
-    async def _keep_up(self, line: Line, settings: Settings) -> None:
+    async def _sync_forever(self, line: Line, settings: Settings) -> None:
         """Bring HMA in step with the rows, whenever woken and at least every second."""
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             self._wake.clear()
             try:
-                await self._turn(line, settings)
+                await self._sync_once(line, settings)
             except HmaError as error:
-                self._note_trouble(error)
+                self._record_failure(error)
                 await asyncio.to_thread(self._watch.count)
                 await asyncio.sleep(backoff.next_s())
                 continue
@@ -176,26 +176,26 @@ class Companion:
             await asyncio.to_thread(self._watch.count)
             await wait_woken(self._wake, within_s=_POLL_S)
 
-    def _note_trouble(self, error: HmaError) -> None:
+    def _record_failure(self, error: HmaError) -> None:
         if str(error) != self._trouble:
             logger.warning("HMA is not kept up; %s", error)
         self._trouble = str(error)
         self._is_reachable = not isinstance(error, HmaAwayError)
-        self._is_shaky = self._is_shaky or not self._is_reachable
+        self._is_unstable = self._is_unstable or not self._is_reachable
 
-    async def _turn(self, line: Line, settings: Settings) -> None:
+    async def _sync_once(self, line: Line, settings: Settings) -> None:
         await self._in_steps(rows.leave_expired, now=self._clock())
-        if self._is_shaky:  # a lost hash is in doubt, a lost status request is not
+        if self._is_unstable:  # a lost hash is in doubt, a lost status request is not
             await line.standing()
         await self._rebuild(line, settings)
-        if self._kinds is None or self._clock() - self._met_at > _MEET_S:
-            await self._meet(line, settings)
+        if self._kinds is None or self._clock() - self._hma_checked_at > _CHECK_HMA_S:
+            await self._check_hma(line, settings)
         for _ in range(_BATCHES):
             if not await self._hand_over(line, settings):
                 break
         else:
             self._wake.set()  # there is more
-        await self._check_some(line, settings)
+        await self._check_contents(line, settings)
         await self._sweep.run(line, self._kinds or frozenset(), settings)
         await self._watch.look(line, self._kinds or frozenset())
 
@@ -209,11 +209,11 @@ class Companion:
                 await line.delete_bank(name)
                 await asyncio.to_thread(rows.claim, self._store, name, hma=settings.url)
                 await self._in_steps(rows.forget_some, name)
-            self._met_at = float("-inf")
+            self._hma_checked_at = float("-inf")
         await self._in_steps(rows.doubt_some)
         await asyncio.to_thread(forget_rebuild, self._store, rebuild)
 
-    async def _meet(self, line: Line, settings: Settings) -> None:
+    async def _check_hma(self, line: Line, settings: Settings) -> None:
         """Check that HMA is healthy, matches our kinds, and still has its contents."""
         remarks = [remark for remark in [await line.standing()] if remark]
         kinds = await line.kinds() & settings.kinds
@@ -222,14 +222,14 @@ class Companion:
         if kinds != self._kinds:
             await asyncio.to_thread(partial(rows.want_canaries, self._store, settings, kinds=kinds))
         for name in settings.banks:
-            remarks += await self._meet_bank(line, name)
+            remarks += await self._check_bank(line, name)
         self._kinds, self._remarks = kinds, remarks
         for kind in sorted(kinds):
             if await self._is_lost(line, kind, settings):
                 logger.warning("HMA lost what it was given: all of it is asked for")
                 await self._in_steps(rows.doubt_some)
                 break
-        self._met_at = self._clock()
+        self._hma_checked_at = self._clock()
 
     async def _is_lost(self, line: Line, kind: Kind, settings: Settings) -> bool:
         """Whether the contents handed over last are gone, and the canary too.
@@ -245,7 +245,7 @@ class Companion:
                 return False
         return bool(probes)
 
-    async def _meet_bank(self, line: Line, name: str) -> list[str]:
+    async def _check_bank(self, line: Line, name: str) -> list[str]:
         """Create a bank if it does not exist; return remarks about one that does."""
         bank = await line.bank(name)
         is_ours = await asyncio.to_thread(rows.is_ours, self._store, name)
@@ -269,27 +269,27 @@ class Companion:
     async def _hand_over(self, line: Line, settings: Settings) -> bool:
         """Delete and add one batch of contents each; return whether there was anything to do."""
         began = time.monotonic()
-        removed = await self._remove_some(line)
-        put = await self._put_some(line)
+        removed = await self._remove_batch(line)
+        put = await self._add_batch(line)
         attempts = [*removed, *put]
         troubles = [attempt.trouble for attempt in attempts if attempt.trouble]
-        self._is_shaky = bool(troubles) and len(troubles) == len(attempts)
-        if self._is_shaky:
+        self._is_unstable = bool(troubles) and len(troubles) == len(attempts)
+        if self._is_unstable:
             raise HmaAwayError(line.hma, troubles[0].removeprefix(f"{line.hma}: "))
         if troubles:  # these are tried after all others
             logger.info("%d of %d: %s", len(troubles), len(attempts), troubles[0])
-        await self._keep_pace(settings, len(attempts), began)
+        await self._limit_rate(settings, len(attempts), began)
         return bool(attempts)
 
-    async def _remove_some(self, line: Line) -> list[Done]:
+    async def _remove_batch(self, line: Line) -> list[Done]:
         batch = await asyncio.to_thread(outbox.leaving, self._store, _BATCH)
         attempts = await asyncio.gather(*(self._remove(line, row) for row in batch))
         if attempts:
             await asyncio.to_thread(outbox.settle_left, self._store, attempts)
         return attempts
 
-    async def _put_some(self, line: Line) -> list[Done]:
-        many = 1 if self._is_shaky else _BATCH  # every unanswered one is in doubt
+    async def _add_batch(self, line: Line) -> list[Done]:
+        many = 1 if self._is_unstable else _BATCH  # every unanswered one is in doubt
         batch = await asyncio.to_thread(
             partial(outbox.joining, self._store, self._kinds or (), limit=many, now=self._clock())
         )
@@ -302,7 +302,7 @@ class Companion:
                 self._watch.hurry()
         return attempts
 
-    async def _keep_pace(self, settings: Settings, number: int, began: float) -> None:
+    async def _limit_rate(self, settings: Settings, number: int, began: float) -> None:
         await asyncio.sleep(max(0.0, began + number / settings.per_second - time.monotonic()))
 
     async def _put(self, line: Line, row: Row) -> Done:
@@ -314,7 +314,7 @@ class Companion:
             logger.warning("%s of %s: %s", row.kind, row.signal, error)
             return Done(row, refused=str(error))
         except BankGoneError as error:
-            self._met_at = float("-inf")
+            self._hma_checked_at = float("-inf")
             return Done(row, trouble=str(error))
         except HmaError as error:
             return Done(row, doubt=error.may_be_done, trouble=str(error))
@@ -328,7 +328,7 @@ class Companion:
             elif content:
                 logger.warning("HMA's content %s is not of %s: left alone", row.content, row.signal)
             if not self._is_of(row, content):
-                self._met_at = float("-inf")  # has it lost more?
+                self._hma_checked_at = float("-inf")  # has it lost more?
         except HmaError as error:
             return Done(row, trouble=str(error))
         return Done(row)
@@ -340,7 +340,7 @@ class Companion:
         """Whether a content is the one that a row put there."""
         return outbox.is_of(row, content, agent=self._config.name)
 
-    async def _check_some(self, line: Line, settings: Settings) -> None:
+    async def _check_contents(self, line: Line, settings: Settings) -> None:
         """Check that HMA still has contents that the rows say it has."""
         for _ in range(_BATCHES):
             began = time.monotonic()
@@ -352,5 +352,5 @@ class Companion:
             present = [row for row, content in pairs if self._is_of(row, content)]
             lost = [row for row, content in pairs if not self._is_of(row, content)]
             await asyncio.to_thread(outbox.settle_checked, self._store, present, lost)
-            await self._keep_pace(settings, len(batch), began)
+            await self._limit_rate(settings, len(batch), began)
         self._wake.set()

@@ -78,7 +78,7 @@ class Agent:
             tally=tally,
             on_change=self._companion.wake,
         )
-        self._take_in(sandbox)
+        self._create_content_parts(sandbox)
         self._health = Health(
             config=config,
             store=store,
@@ -102,7 +102,7 @@ class Agent:
             on_settled=on_settled,
         )
 
-    def _take_in(self, sandbox: Sandbox) -> None:
+    def _create_content_parts(self, sandbox: Sandbox) -> None:
         """Create the components that process content."""
         self.looker = Looker(config=self._config, store=self._store, tally=self._tally)
         self._recogniser = Recogniser(
@@ -213,12 +213,14 @@ class Agent:
             ask = read()
             if not ask.decide:
                 is_binary = asks.wants_binary(request, ask)
-                return _told(ask, self.looker.look(ask, on_loop=True), as_of, is_binary=is_binary)
+                return _hashes_response(
+                    ask, self.looker.look(ask, on_loop=True), as_of, is_binary=is_binary
+                )
 
         def answer() -> Response:
             ask = read()
             is_binary = asks.wants_binary(request, ask)
-            return _told(ask, self.looker.look(ask), as_of, is_binary=is_binary)
+            return _hashes_response(ask, self.looker.look(ask), as_of, is_binary=is_binary)
 
         return await asyncio.get_running_loop().run_in_executor(self.looker.threads, answer)
 
@@ -286,10 +288,12 @@ def _json(body: dict[str, Any]) -> Response:
     return Response(msgspec.json.encode(body), media_type="application/json")
 
 
-def _told(ask: Ask, results: list[Found], as_of: dict[str, Any], *, is_binary: bool) -> Response:
+def _hashes_response(
+    ask: Ask, results: list[Found], as_of: dict[str, Any], *, is_binary: bool
+) -> Response:
     """Return the response of POST /match/hashes."""
     if not is_binary:
-        matched = [_without_blanks(result) for result in results]
+        matched = [_result_fields(result) for result in results]
         return _json({"hashes": ask.count, "matched": matched, **as_of})
     headers = {
         "Stemtide-Position": str(as_of["position"]),
@@ -299,7 +303,7 @@ def _told(ask: Ask, results: list[Found], as_of: dict[str, Any], *, is_binary: b
     return Response(as_records(results), media_type=asks.BINARY_ANSWER, headers=headers)
 
 
-def _without_blanks(result: Found) -> dict[str, Any]:
+def _result_fields(result: Found) -> dict[str, Any]:
     """Return the matches of one hash, without empty fields."""
     fields: dict[str, Any] = {"hash": result.query, "matches": result.matches}
     if result.more:

@@ -31,9 +31,9 @@ _RESTART_S = 1.0
 _POLL_S = 0.005
 _LEAD_POLL_S = 0.1
 _SAVE_POLL_S = 1.0
-_SAVE_AT_LAST_S = 3600.0
+_SAVE_WITHIN_S = 3600.0
 _CHECK_AFTER_S = 2.0
-_WAITING = (
+_HAS_QUEUED = (
     "SELECT EXISTS (SELECT 1 FROM deliveries), EXISTS (SELECT 1 FROM outcomes WHERE refused = '')"
 )
 
@@ -68,13 +68,13 @@ class Duties:
         """Run the background tasks until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             if self._store.is_shared:
-                tasks.create_task(_keep_running(self._watch))
+                tasks.create_task(_keep_running(self._follow_others))
             while not await asyncio.to_thread(self._store.try_lead):  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(_LEAD_POLL_S)
             async with self._client:
-                await self._lead()
+                await self._run_primary()
 
-    async def _lead(self) -> None:
+    async def _run_primary(self) -> None:
         """Run the tasks that only the primary process has."""
         self._tally.set("lead", 1)
         parts = [
@@ -86,25 +86,31 @@ class Duties:
             self._companion.run,
         ]
         async with asyncio.TaskGroup() as tasks:
-            for duty in (*parts, self._save, self._tell, self._check, self._look):
+            for duty in (
+                *parts,
+                self._save,
+                self._publish_state,
+                self._check_file,
+                self._check_disk,
+            ):
                 tasks.create_task(_keep_running(duty))
 
-    async def _watch(self) -> None:
+    async def _follow_others(self) -> None:
         """Load what other processes write."""
         while True:
-            await self._take_news()
+            await self._load_changes()
             while not self._store.has_news():
                 self._tally.set("position", self._store.position)
                 await asyncio.sleep(_POLL_S)
 
-    async def _take_news(self) -> None:
+    async def _load_changes(self) -> None:
         if self._store.is_replaced:
             logger.warning("the file is another one now: this process starts anew")
             os.kill(os.getpid(), signal.SIGTERM)
         if not self._store.is_lead:
             await asyncio.to_thread(self._store.catch_up)
             return
-        ((has_deliveries, has_outcomes),) = await asyncio.to_thread(self._store.read, _WAITING)
+        ((has_deliveries, has_outcomes),) = await asyncio.to_thread(self._store.read, _HAS_QUEUED)
         if has_deliveries:
             self._sync.deliverer.wake()
         if has_outcomes:
@@ -115,25 +121,25 @@ class Duties:
         saved_at = time.monotonic()
         while True:
             unsaved, now = self._store.unsaved, time.monotonic()
-            if unsaved >= SAVE_AFTER or (unsaved and now - saved_at > _SAVE_AT_LAST_S):
+            if unsaved >= SAVE_AFTER or (unsaved and now - saved_at > _SAVE_WITHIN_S):
                 await asyncio.to_thread(self._store.save)
                 saved_at = now
             self._on_settled()
             await asyncio.sleep(_SAVE_POLL_S)
 
-    async def _tell(self) -> None:
+    async def _publish_state(self) -> None:
         """Publish the state of the hub connection to the other processes."""
         while True:
             self._health.leave_notice()
             await asyncio.sleep(_LEAD_POLL_S)
 
-    async def _look(self) -> None:
+    async def _check_disk(self) -> None:
         """Check every few seconds that the disk accepts writes."""
         while True:
             await asyncio.to_thread(self._store.disk.look)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def _check(self) -> None:
+    async def _check_file(self) -> None:
         """Check the integrity of the whole file once, which would slow a start down."""
         await asyncio.sleep(_CHECK_AFTER_S)
         await asyncio.to_thread(self._store.check)

@@ -245,7 +245,7 @@ class Banks:
 
     async def signal_index(self, request: Request) -> Response:
         """GET /c/signal_type/index: count matchable signals by type; the index is never behind."""
-        sizes, at = await asyncio.to_thread(self._sizes, request), self._built_to()
+        sizes, at = await asyncio.to_thread(self._sizes, request), self._index_time()
         return JSONResponse(
             {
                 name: {
@@ -261,7 +261,7 @@ class Banks:
 
     async def index_status(self, request: Request) -> Response:
         """GET /m/index/status: the same counts in the format of HMA's matchers."""
-        sizes, at = await asyncio.to_thread(self._sizes, request), self._built_to()
+        sizes, at = await asyncio.to_thread(self._sizes, request), self._index_time()
         return JSONResponse(
             {
                 name: {"present": at >= 0, "built_to": at, "size": size}
@@ -280,7 +280,7 @@ class Banks:
             raise invalid("signal_type", f"No such signal type {only[:40]!r}")
         return {only: sizes[only]}
 
-    def _built_to(self) -> int:
+    def _index_time(self) -> int:
         synced_at = self._store.synced_at
         return -1 if synced_at is None else int(synced_at.timestamp())
 

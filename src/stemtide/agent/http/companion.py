@@ -121,7 +121,7 @@ class RebuildIn(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class _Named:
+class _SignalMatches:
     """HMA's matches for a piece of content, by signal id. lost: matches of no active signal."""
 
     bits: dict[str, int]
@@ -183,7 +183,7 @@ class CompanionDoor:
                 f"items: {len(items)} are more than max_items ({self._config.max_items});"
                 " send fewer at once",
             )
-        answers, is_news = await asyncio.to_thread(self._conclude, items)
+        answers, is_news = await asyncio.to_thread(self._record_decisions, items)
         if is_news:
             self._wake()
         metrics.count_answers(self._tally, answers)
@@ -197,9 +197,9 @@ class CompanionDoor:
                 "this agent keeps no HMA up: write [companion] and its url into agent.toml",
             )
 
-    def _conclude(self, items: Sequence[ContentIn]) -> tuple[list[Answer], bool]:
+    def _record_decisions(self, items: Sequence[ContentIn]) -> tuple[list[Answer], bool]:
         """Decide and record; return the answers, and whether anything was queued."""
-        matches = self._name(items)
+        matches = self._signal_matches(items)
         trouble, news = "", [False]
         try:
             with self._store.write() as tx:
@@ -235,7 +235,7 @@ class CompanionDoor:
         ]
         return answers, any(news)
 
-    def _name(self, items: Sequence[ContentIn]) -> list[_Named]:
+    def _signal_matches(self, items: Sequence[ContentIn]) -> list[_SignalMatches]:
         """Replace HMA's content ids by the ids of our signals."""
         settings = self._config.companion
         distances = [item.found(settings.banks if settings else ()) for item in items]
@@ -253,11 +253,11 @@ class CompanionDoor:
                 for bank, content in by_content
                 if (bank, content) not in signal_ids
             )
-            matches.append(_Named(bits, lost))
+            matches.append(_SignalMatches(bits, lost))
         return matches
 
     def _decide(
-        self, matches: _Named, *, tx: Transaction | None
+        self, matches: _SignalMatches, *, tx: Transaction | None
     ) -> tuple[Decision, tuple[str, ...]]:
         """Decide about a piece of content, with remarks about matches that did not count."""
         signals = self._store.find_ids(matches.bits, tx=tx) if matches.bits else {}
@@ -269,14 +269,14 @@ class CompanionDoor:
                 remarks.append(f"{signal_id}: is the canary, on which nobody acts")
             elif signal is None or not stands(signal, now=now, exercise=self._config.exercise):
                 remarks.append(f"{signal_id}: stands no more")
-            elif bits > _reach_bits(signal):
+            elif bits > _within_bits(signal):
                 remarks.append(f"{signal_id}: {bits} bits are further than it is to match")
             else:
                 hits.append(Hit(signal, signal.kind, bits, ""))
         return decide(hits, self._config.rules), tuple(remarks)
 
 
-def _reach_bits(signal: FeedSignal) -> int:
+def _within_bits(signal: FeedSignal) -> int:
     """Return within how many bits a signal matches."""
     if signal.kind is not Kind.PDQ:
         return 0

@@ -24,7 +24,7 @@ _MAX_WITHIN_BITS = 64
 _MAX_ERRORS = 100
 
 
-class _HashesIn(msgspec.Struct, forbid_unknown_fields=True):
+class _HashesBody(msgspec.Struct, forbid_unknown_fields=True):
     """JSON body of POST /match/hashes."""
 
     kind: str
@@ -45,12 +45,12 @@ async def read_hashes(request: Request, config: Config) -> tuple[Reader, int]:
     media_type = _media_type(request)
     parameters = dict(request.query_params)
     if media_type == "application/json":
-        _only(parameters, ())
+        _check_names(parameters, ())
         body = await read_body(request, min(MAX_JSON_BYTES, config.max_upload_bytes))
         return partial(_read_json, body, config), len(body)
     if media_type == BINARY:
-        _only(parameters, ("kind", "within_bits", "decide"))
-        ask = _ask(parameters, values=b"")
+        _check_names(parameters, ("kind", "within_bits", "decide"))
+        ask = _query(parameters, values=b"")
         limit = config.max_hashes * SIZE_BYTES[ask.kind]
         body = await read_body(request, limit, remedy=_REMEDY)
         return partial(_read_binary, ask, body), len(body)
@@ -67,7 +67,7 @@ _REMEDY = "send fewer hashes at once, or raise max_hashes"
 def read_hash(request: Request) -> Ask:
     """Parse the single hash of GET /match/hash. raises: BadRequestError."""
     parameters = dict(request.query_params)
-    _only(parameters, (*SIZE_BYTES, "within_bits", "decide"))
+    _check_names(parameters, (*SIZE_BYTES, "within_bits", "decide"))
     kinds = [kind for kind in SIZE_BYTES if kind in parameters]
     if len(kinds) != 1 or len(request.query_params.multi_items()) != len(parameters):
         raise invalid("query", f"give one hash, by its kind: one of {', '.join(SIZE_BYTES)}")
@@ -76,7 +76,7 @@ def read_hash(request: Request) -> Ask:
         value = parse_value(kinds[0], text)
     except FingerprintError as error:
         raise invalid(kinds[0], str(error)) from error
-    return _ask({**parameters, "kind": kinds[0]}, values=value)
+    return _query({**parameters, "kind": kinds[0]}, values=value)
 
 
 def wants_binary(request: Request, ask: Ask) -> bool:
@@ -97,7 +97,7 @@ def _media_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def _only(parameters: Mapping[str, str], allowed: Sequence[str]) -> None:
+def _check_names(parameters: Mapping[str, str], allowed: Sequence[str]) -> None:
     """Reject unknown parameters, so that a misspelt name is not silently ignored."""
     for name in parameters:
         if name not in allowed:
@@ -107,7 +107,7 @@ def _only(parameters: Mapping[str, str], allowed: Sequence[str]) -> None:
             raise invalid(name[:80], f"is no parameter here; {hint}")
 
 
-def _ask(parameters: Mapping[str, str], *, values: bytes) -> Ask:
+def _query(parameters: Mapping[str, str], *, values: bytes) -> Ask:
     """Build a hash query from query parameters."""
     within = parameters.get("within_bits")
     if within is not None and not (within.isascii() and within.isdigit() and len(within) < 4):  # noqa: PLR2004 - 64 has two
@@ -146,7 +146,7 @@ def _read_binary(ask: Ask, body: bytes) -> Ask:
 def _read_json(body: bytes, config: Config) -> Ask:
     """Parse the JSON body. The error lists every invalid hash."""
     try:
-        payload = msgspec.json.decode(body, type=_HashesIn)
+        payload = msgspec.json.decode(body, type=_HashesBody)
     except msgspec.ValidationError as error:
         raise _invalid(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -173,10 +173,10 @@ def _values(kind: Kind, hashes: Sequence[str]) -> bytes:
                 return values
     except ValueError:
         pass  # the next line names it
-    return b"".join(_each_value(kind, hashes))
+    return b"".join(_values_one_by_one(kind, hashes))
 
 
-def _each_value(kind: Kind, hashes: Sequence[str]) -> list[bytes]:
+def _values_one_by_one(kind: Kind, hashes: Sequence[str]) -> list[bytes]:
     values, errors = [], []
     for row, text in enumerate(hashes):
         try:

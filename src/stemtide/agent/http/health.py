@@ -52,15 +52,15 @@ class Health:
 
     def hub_trouble(self) -> str:
         """Return why the hub cannot be reached; "" if it can."""
-        return str(self._known().get("standing", {}).get("trouble", ""))
+        return str(self._primary_state().get("standing", {}).get("trouble", ""))
 
-    def _known(self) -> dict[str, Any]:
+    def _primary_state(self) -> dict[str, Any]:
         """Return the state of the primary process."""
         return self._notice() if self._store.is_lead else self._tally.notice()
 
     def told(self) -> dict[str, Any]:
         """Return the body of /health."""
-        notice = self._known()
+        notice = self._primary_state()
         standing = Standing(**notice["standing"]) if notice else Standing()
         view, owed = self._store.view, self._statements.counts()
         is_ready, is_reachable = bool(view.origin), standing.is_reachable and not standing.silence

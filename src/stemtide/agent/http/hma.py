@@ -49,8 +49,8 @@ TYPES_OF = {
 }
 """Content types, with the signal types of each."""
 
-_HASHED = ("pdq", "video_md5", "video_sha256", "md5", "sha256")
-_PLAIN = {"photo": ("pdq",), "video": ("video_md5", "video_sha256")}
+_HASH_TYPES = ("pdq", "video_md5", "video_sha256", "md5", "sha256")
+_DEFAULT_TYPES = {"photo": ("pdq",), "video": ("video_md5", "video_sha256")}
 _PAIR = 2
 _Banks = dict[str, list[dict[str, Any]]]
 
@@ -97,31 +97,33 @@ class Hma:
 
     async def hash_address(self, request: Request) -> Response:
         """GET /h/hash?url=: hash the content at a URL."""
-        return JSONResponse(await self._hashed(request, await self._fetched(request)))
+        return JSONResponse(await self._hash_content(request, await self._download_query(request)))
 
     async def hash_file(self, request: Request) -> Response:
         """POST /h/hash: hash the file of a form; its field names the content type."""
-        return JSONResponse(await self._hashed(request, await self._file(request)))
+        return JSONResponse(await self._hash_content(request, await self._form_file(request)))
 
     async def look_up_file(self, request: Request) -> Response:
         """POST /m/lookup: list the banks that match a file, by signal type."""
-        return JSONResponse(await self._of_content(request, await self._file(request)))
+        return JSONResponse(await self._match_content(request, await self._form_file(request)))
 
     async def look_up(self, request: Request) -> Response:
         """GET /m/lookup: list the banks that match a signal, or the content at a URL."""
         parameters = request.query_params
         if "url" in parameters:
-            by_type = await self._of_content(request, await self._fetched(request))
+            by_type = await self._match_content(request, await self._download_query(request))
             name = parameters.get("signal_type")
             return JSONResponse(by_type if name is None else by_type.get(name, {}))
-        matches = await self._of_signal(parameters.get("signal_type"), parameters.get("signal"))
-        return JSONResponse(await self._in_banks(matches, only=_banks_asked(request)))
+        matches = await self._match_signal(parameters.get("signal_type"), parameters.get("signal"))
+        return JSONResponse(await self._group_by_bank(matches, only=_requested_banks(request)))
 
     async def look_up_raw(self, request: Request) -> Response:
         """GET /m/raw_lookup: list the content ids of all matches, whatever their bank."""
         parameters = request.query_params
-        matches = await self._of_signal(parameters.get("signal_type"), parameters.get("signal"))
-        by_bank = await self._in_banks(matches, only=_banks_asked(request), may_repeat=False)
+        matches = await self._match_signal(parameters.get("signal_type"), parameters.get("signal"))
+        by_bank = await self._group_by_bank(
+            matches, only=_requested_banks(request), may_repeat=False
+        )
         rows = [row for bank_matches in by_bank.values() for row in bank_matches]
         if request.query_params.get("include_distance", "false").lower() not in ("true", "1"):
             return JSONResponse({"matches": [row["bank_content_id"] for row in rows]})
@@ -130,7 +132,7 @@ class Hma:
     async def compare(self, request: Request) -> Response:
         """POST /m/compare: whether two hashes match, and their distance."""
         pairs = await read_object(request)
-        return JSONResponse({name: _compared(name, pair) for name, pair in pairs.items()})
+        return JSONResponse({name: _compare_pair(name, pair) for name, pair in pairs.items()})
 
     async def find_content(self, request: Request) -> Response:
         """POST /ui/bank/{bank}/content/find: list the content ids that match in a bank."""
@@ -142,8 +144,8 @@ class Hma:
                 raise invalid(name, "must be text")
         signals = {fields["signal_type"]: fields["signal_value"]}
         if fields["url"]:
-            signals = await self._hashed(
-                request, await self._fetch(fields["url"], fields["content_type"])
+            signals = await self._hash_content(
+                request, await self._download(fields["url"], fields["content_type"])
             )
         matches = [
             {
@@ -153,22 +155,22 @@ class Hma:
                 "distance": match["distance"],
             }
             for name, value in signals.items()
-            for match in (await self._in_bank(bank, name, value))
+            for match in (await self._match_in_bank(bank, name, value))
         ]
         ids = sorted({match["content_id"] for match in matches})
         return JSONResponse({"bank_name": bank, "content_ids": ids, "matches": matches})
 
-    async def _in_bank(self, bank: str, name: str, signal: str) -> list[dict[str, Any]]:
+    async def _match_in_bank(self, bank: str, name: str, signal: str) -> list[dict[str, Any]]:
         """Return the matches of a signal in one bank."""
-        matches = await self._of_signal(name, signal)
-        return (await self._in_banks(matches, only=frozenset({bank}))).get(bank, [])
+        matches = await self._match_signal(name, signal)
+        return (await self._group_by_bank(matches, only=frozenset({bank}))).get(bank, [])
 
-    async def _fetched(self, request: Request) -> tuple[str, bytes]:
+    async def _download_query(self, request: Request) -> tuple[str, bytes]:
         """Download the URL in the query; return its content type and bytes."""
         parameters = request.query_params
-        return await self._fetch(parameters.get("url", ""), parameters.get("content_type", ""))
+        return await self._download(parameters.get("url", ""), parameters.get("content_type", ""))
 
-    async def _fetch(self, address: str, content_type: str) -> tuple[str, bytes]:
+    async def _download(self, address: str, content_type: str) -> tuple[str, bytes]:
         """Download a URL; return its content type and bytes."""
         if not address:
             raise invalid("url", "is missing: name where the content lies")
@@ -180,7 +182,7 @@ class Hma:
             raise BadRequestError(ProblemType.INVALID, str(error)) from error
         return _content_type(content_type), blob
 
-    async def _file(self, request: Request) -> tuple[str, bytes]:
+    async def _form_file(self, request: Request) -> tuple[str, bytes]:
         """Return the content type and the bytes of the form's only file."""
         files = await read_files(request, self._config)
         if len(files) != 1 or not files[0][1]:
@@ -188,23 +190,27 @@ class Hma:
         name, blob = files[0]
         return _content_type(name, is_field=True), blob
 
-    async def _hashed(self, request: Request, content: tuple[str, bytes]) -> dict[str, str]:
+    async def _hash_content(self, request: Request, content: tuple[str, bytes]) -> dict[str, str]:
         """Return the hashes of content by signal type."""
         kind_of_content, blob = content
         (answer,) = await self._recogniser.recognise([Item(new_ref(), blob)], look_only=True)
         content_type = kind_of_content or _type_of(answer)
-        plain = _PLAIN[content_type]
+        plain = _DEFAULT_TYPES[content_type]
         kinds = {
-            name: TYPES_OF[content_type][name] for name in _HASHED if name in TYPES_OF[content_type]
+            name: TYPES_OF[content_type][name]
+            for name in _HASH_TYPES
+            if name in TYPES_OF[content_type]
         }
-        names = _types_asked(request, kinds) or plain
+        names = _requested_types(request, kinds) or plain
         hashes = {name: _value_of(answer, kinds[name]) for name in names}
         if lost := [name for name, value in hashes.items() if not value]:
             remarks = "; ".join(answer.remarks) or f"it is no {content_type}"
             raise invalid("content", f"has no {', '.join(lost)}: {remarks}"[:1000])
         return hashes
 
-    async def _of_content(self, request: Request, content: tuple[str, bytes]) -> dict[str, _Banks]:
+    async def _match_content(
+        self, request: Request, content: tuple[str, bytes]
+    ) -> dict[str, _Banks]:
         """Return the banks that match content, by signal type."""
         kind_of_content, blob = content
         self._check_ready()
@@ -212,16 +218,16 @@ class Hma:
         if answer.decision.undecodable and not answer.matches:
             raise invalid("content", f"cannot be looked at: {'; '.join(answer.remarks)}"[:1000])
         kinds = TYPES_OF[kind_of_content or _type_of(answer)]
-        names = _types_asked(request, kinds) or tuple(kinds)
-        only = _banks_asked(request)
+        names = _requested_types(request, kinds) or tuple(kinds)
+        only = _requested_banks(request)
         return {
-            name: await self._in_banks(
+            name: await self._group_by_bank(
                 [match for match in answer.matches if match.kind is kinds[name]], only=only
             )
             for name in names
         }
 
-    async def _of_signal(self, name: str | None, signal: str | None) -> list[MatchOut]:
+    async def _match_signal(self, name: str | None, signal: str | None) -> list[MatchOut]:
         """Return the matches of a signal. name: its signal type."""
         self._check_ready()
         if not name or not signal:
@@ -230,13 +236,13 @@ class Hma:
         (answer,) = await self._recogniser.recognise([item], look_only=True)
         return answer.matches
 
-    async def _in_banks(
+    async def _group_by_bank(
         self, matches: Iterable[MatchOut], *, only: frozenset[str] | None, may_repeat: bool = True
     ) -> _Banks:
         """Group matches by bank. may_repeat: list them in the configured bank as well."""
         matches = list(matches)
         ids = json.dumps([str(match.signal) for match in matches])
-        rows = await asyncio.to_thread(self._store.read, _NUMBERS, (ids,)) if matches else []
+        rows = await asyncio.to_thread(self._store.read, _SELECT_NUMBERS, (ids,)) if matches else []
         numbers = dict(rows)
         banks: _Banks = {}
         for match in matches:
@@ -250,7 +256,7 @@ class Hma:
         return banks
 
 
-_NUMBERS = "SELECT id, seq FROM signals WHERE id IN (SELECT value FROM json_each(?))"
+_SELECT_NUMBERS = "SELECT id, seq FROM signals WHERE id IN (SELECT value FROM json_each(?))"
 
 
 def _content_type(name: str, *, is_field: bool = False) -> str:
@@ -266,7 +272,7 @@ def _type_of(answer: Answer) -> str:
     return "video" if kinds & {Kind.VIDEO, Kind.AUDIO, Kind.GOP} else "photo"
 
 
-def _types_asked(request: Request, kinds: dict[str, Kind]) -> tuple[str, ...]:
+def _requested_types(request: Request, kinds: dict[str, Kind]) -> tuple[str, ...]:
     """Return the requested signal types; () for the defaults."""
     requested = tuple(name.strip() for name in request.query_params.get("types", "").split(","))
     wanted = tuple(dict.fromkeys(name for name in requested if name))
@@ -278,7 +284,7 @@ def _types_asked(request: Request, kinds: dict[str, Kind]) -> tuple[str, ...]:
     return wanted
 
 
-def _banks_asked(request: Request) -> frozenset[str] | None:
+def _requested_banks(request: Request) -> frozenset[str] | None:
     """Return the requested banks; None for all."""
     names = request.query_params.get("banks")
     return frozenset(names.split(",")) if names else None
@@ -316,7 +322,7 @@ def _kind(name: str) -> Kind:
     return SIGNAL_TYPES[name]
 
 
-def _compared(name: str, pair: object) -> list[Any]:
+def _compare_pair(name: str, pair: object) -> list[Any]:
     """Return whether two hashes of a type match, in HMA's format."""
     hashes = (
         [digest for digest in pair if isinstance(digest, str)] if isinstance(pair, list) else []

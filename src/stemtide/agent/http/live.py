@@ -117,11 +117,11 @@ class LiveDoor:
 
     async def tell(self, request: Request) -> Response:
         """GET /live/{stream}: show its matches so far."""
-        return await self._about(request, self._live.tell)
+        return await self._respond_about(request, self._live.tell)
 
     async def end(self, request: Request) -> Response:
         """DELETE /live/{stream}: end the stream and show its matches."""
-        return await self._about(request, self._live.end)
+        return await self._respond_about(request, self._live.end)
 
     async def every(self, request: Request) -> Response:
         """GET /live: list the open streams."""
@@ -130,7 +130,9 @@ class LiveDoor:
         streams = [{"stream": name, "ref": ref} for name, ref in rows]
         return _json({"streams": streams, "most": self._config.live_streams})
 
-    async def _about(self, request: Request, tell: Callable[[str], LiveOut | None]) -> Response:
+    async def _respond_about(
+        self, request: Request, tell: Callable[[str], LiveOut | None]
+    ) -> Response:
         stream = _stream(request)
         _parameters(request)
         if (answer := await asyncio.to_thread(tell, stream)) is None:

@@ -26,7 +26,7 @@ from stemtide.agent.http.match_requests import BadRequestError
 from stemtide.protocol.problems import MEDIA_TYPE, Problem, ProblemType, problem
 from stemtide.protocol.slow_bodies import SlowBodyError, timed
 
-_STRANGER = "stemtide.stranger"
+_UNAUTHORIZED = "stemtide.stranger"
 _OPEN_PATHS = frozenset({"/health", "/status"})
 """Load balancers have no token; a stranger is told "live" and "ready" there, and nothing else."""
 
@@ -38,7 +38,7 @@ def middleware(config: Config) -> Middleware:
 
 def knows(request: Request) -> bool:
     """Whether the caller sent the token, or needs none."""
-    return not request.scope.get(_STRANGER, False)
+    return not request.scope.get(_UNAUTHORIZED, False)
 
 
 class Door:
@@ -72,14 +72,14 @@ class Door:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._trouble(scope, Headers(scope=scope))
+        refusal = self._refusal(scope, Headers(scope=scope))
         app = answer(refusal) if refusal else self._app
         await app(scope, timed(receive), send)
 
-    def _trouble(self, scope: Scope, headers: Headers) -> Problem | None:
+    def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         """Return why a request from outside is refused, or None."""
         host = headers.get("host", "")
-        name = _name_of(host)
+        name = _host_name(host)
         if self._names is not None and name not in self._names:
             return problem(
                 ProblemType.NOT_ALLOWED,
@@ -102,7 +102,7 @@ class Door:
         if hmac.compare_digest(_password(authorization), self._token):
             return None
         if scope["path"] in _OPEN_PATHS:
-            scope[_STRANGER] = True
+            scope[_UNAUTHORIZED] = True
             return None
         return problem(
             ProblemType.UNAUTHENTICATED,
@@ -124,10 +124,10 @@ def _password(authorization: bytes) -> bytes:
 @lru_cache(maxsize=64)
 def _is_one_of(host: bytes, names: frozenset[str]) -> bool:
     """Whether a Host header contains one of these names."""
-    return _name_of(host.decode("latin-1")) in names
+    return _host_name(host.decode("latin-1")) in names
 
 
-def _name_of(host: str) -> str:
+def _host_name(host: str) -> str:
     """Return the host name in a Host header, without its port."""
     try:
         return urlsplit(f"//{host}").hostname or ""
@@ -171,7 +171,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return answer(problem(ProblemType.NOT_FOUND, detail))
 
 
-async def _gone(_request: Request, _error: Exception) -> Response:
+async def _disconnected(_request: Request, _error: Exception) -> Response:
     """Return a response for a caller that disconnected while sending; nobody reads it."""
     return Response(status_code=400)
 
@@ -189,7 +189,7 @@ async def _internal(_request: Request, _error: Exception) -> Response:
 EXCEPTION_HANDLERS: Mapping[Any, Any] = {
     BadRequestError: _bad_request,
     HTTPException: _http_error,
-    ClientDisconnect: _gone,
+    ClientDisconnect: _disconnected,
     SlowBodyError: _too_slow,
     Exception: _internal,
 }

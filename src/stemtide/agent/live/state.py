@@ -31,10 +31,10 @@ MOST_MISSING = 100_000
 LONGEST_CHUNK_S = 60.0
 """Longer pieces are no chunks: of a stream only its last half minute is searched together."""
 
-_NEAR_CLOCK_S = 2.0
-_GOES_ON_S = 5.0
-_SAME_PLACE_S = 3.0
-_USUAL_S = 4.0
+_CLOCK_TOLERANCE_S = 2.0
+_CONTINUES_WITHIN_S = 5.0
+_SAME_OFFSET_S = 3.0
+_DEFAULT_CHUNK_S = 4.0
 
 
 class OutOfStepError(Exception):
@@ -106,7 +106,7 @@ class State(msgspec.Struct):
     last: int = -1
     recent: dict[int, bytes] = {}
     gaps: list[Gap] = []
-    lasts_s: float = _USUAL_S
+    lasts_s: float = _DEFAULT_CHUNK_S
     origin_s: float | None = None
     end_s: float = 0.0
     carry: bytes = b""
@@ -165,9 +165,9 @@ class State(msgspec.Struct):
             return expected
         if self.origin_s is not None:
             clock = starts_s - self.origin_s
-            low, high = expected - _NEAR_CLOCK_S, expected + _NEAR_CLOCK_S
+            low, high = expected - _CLOCK_TOLERANCE_S, expected + _CLOCK_TOLERANCE_S
             if position.gap:
-                low, high = position.gap.at_s - _NEAR_CLOCK_S, position.gap.end_s
+                low, high = position.gap.at_s - _CLOCK_TOLERANCE_S, position.gap.end_s
             elif position.missing:
                 low, high = self.end_s, self.end_s + position.missing * LONGEST_CHUNK_S
             if low <= clock <= high:
@@ -216,11 +216,11 @@ class State(msgspec.Struct):
             if len(self.met) < MOST_SIGNALS:
                 self.met.append(Met(signal, kind, [stretch]))
             return
-        before = next((earlier for earlier in met.stretches if _goes_on(earlier, stretch)), None)
+        before = next((earlier for earlier in met.stretches if _continues(earlier, stretch)), None)
         if before is None:
             met.stretches = [*met.stretches, stretch][-MOST_STRETCHES:]
         else:
-            _join(before, stretch)
+            _extend(before, stretch)
 
     # what was seen and heard
 
@@ -303,20 +303,20 @@ def _stretch(match: Occurrence) -> Stretch | None:
     )
 
 
-def _goes_on(before: Stretch, after: Stretch) -> bool:
+def _continues(before: Stretch, after: Stretch) -> bool:
     """Whether a stretch continues an earlier one: near it, and at the same offset of the signal.
 
     The offset is compared as the time in the stream at which the signal would have begun.
     """
     is_near = (
-        after.query[0] <= before.query[1] + _GOES_ON_S
-        and before.query[0] <= after.query[1] + _GOES_ON_S
+        after.query[0] <= before.query[1] + _CONTINUES_WITHIN_S
+        and before.query[0] <= after.query[1] + _CONTINUES_WITHIN_S
     )
     began = [stretch.query[0] - stretch.signal[0] / stretch.speed for stretch in (before, after)]
-    return is_near and abs(began[0] - began[1]) <= _SAME_PLACE_S
+    return is_near and abs(began[0] - began[1]) <= _SAME_OFFSET_S
 
 
-def _join(before: Stretch, after: Stretch) -> None:
+def _extend(before: Stretch, after: Stretch) -> None:
     """Extend a stretch to cover both."""
     for name in ("query", "signal"):
         first, second = getattr(before, name), getattr(after, name)

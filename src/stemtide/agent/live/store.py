@@ -62,7 +62,7 @@ class LiveStore:
     def __init__(self, path: Path, *, most: int, idle_s: float) -> None:
         self._most = most
         self._idle_s = idle_s
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         try:
             self._connection = _connect(path)
         except sqlite3.DatabaseError:
@@ -72,12 +72,12 @@ class LiveStore:
 
     def close(self) -> None:
         """Close the file."""
-        with self._turn:
+        with self._lock:
             self._connection.close()
 
     def open(self, name: str, *, ref: str, now: float) -> Row:
         """Return a stream, creating it if it is not open. raises: FullError."""
-        with self._turn:
+        with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 row = self._open(name, ref=ref, now=now)
@@ -104,7 +104,7 @@ class LiveStore:
 
     def find(self, name: str, *, now: float) -> Row | None:
         """Return a stream; None if it is not open."""
-        with self._turn:
+        with self._lock:
             return self._find(name, now=now)
 
     def _find(self, name: str, *, now: float) -> Row | None:
@@ -118,7 +118,7 @@ class LiveStore:
         self, row: Row, *, now: float, state: State | None = None, init: bytes | None = None
     ) -> bool:
         """Store the changes of a stream; False if it was changed or ended meanwhile."""
-        with self._turn:
+        with self._lock:
             updated = self._connection.execute(
                 "UPDATE streams SET seen_at = ?, version = version + 1, init = ?, state = ?"
                 " WHERE name = ? AND begun_at = ? AND version = ?",
@@ -135,14 +135,14 @@ class LiveStore:
 
     def end(self, name: str, *, now: float) -> Row | None:
         """Delete a stream; return its last state, None if it was not open."""
-        with self._turn:
+        with self._lock:
             row = self._find(name, now=now)
             self._connection.execute("DELETE FROM streams WHERE name = ?", (name,))
             return row
 
     def sweep(self, *, now: float) -> int:
         """Delete idle streams; return how many."""
-        with self._turn:
+        with self._lock:
             deleted = self._connection.execute(
                 "DELETE FROM streams WHERE seen_at < ?", (now - self._idle_s,)
             )
@@ -150,7 +150,7 @@ class LiveStore:
 
     def names(self, *, now: float) -> list[tuple[str, str]]:
         """Return the name and ref of every open stream."""
-        with self._turn:
+        with self._lock:
             return self._connection.execute(
                 "SELECT name, ref FROM streams WHERE seen_at >= ? ORDER BY name",
                 (now - self._idle_s,),
@@ -158,7 +158,7 @@ class LiveStore:
 
     def count(self, *, now: float) -> int:
         """Return the number of open streams."""
-        with self._turn:
+        with self._lock:
             ((count,),) = self._connection.execute(
                 "SELECT count(*) FROM streams WHERE seen_at >= ?", (now - self._idle_s,)
             ).fetchall()

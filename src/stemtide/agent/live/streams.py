@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 SWEEP_S = 2.0
 _TRIES = 8
 _Key = TypeVar("_Key", int, str)
-_LAG_S = 1.0
+_MAX_LAG_S = 1.0
 """Sound that is so far behind the pictures was missed; less is what a printer holds back."""
 
 
@@ -95,7 +95,7 @@ class LiveOut:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class _PendingChunk:
     """A chunk in progress: the stream's state when it arrived, and its position there."""
 
     row: Row
@@ -106,7 +106,7 @@ class _Work:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _ChunkMatch:
     """A match in a chunk, and whether it was reported before."""
 
     kind: Kind
@@ -131,13 +131,13 @@ class Live:
         self._tally = tally
         self._sandbox = sandbox
         self._decoders = decoders
-        self._lookers = ThreadPoolExecutor(2, "live")
+        self._lookup_threads = ThreadPoolExecutor(2, "live")
         path = config.data_dir / "live.db"
         self.streams = LiveStore(path, most=config.live_streams, idle_s=config.live_idle_s)
 
     def close(self) -> None:
         """Let running look-ups end; stream state stays for the next start."""
-        self._lookers.shutdown(cancel_futures=True)
+        self._lookup_threads.shutdown(cancel_futures=True)
         self.streams.close()
 
     async def run(self) -> None:
@@ -164,15 +164,15 @@ class Live:
             position = state.place(chunk.seq, digest)
             if position is None:
                 job = partial(self._repeat, row, state, chunk.seq)
-                return await loop.run_in_executor(self._lookers, job), False
-            look = await self._look(row.init, chunk.blob, position)
-            work = _Work(row, state, position, digest, look_only=chunk.look_only)
-            answer = await loop.run_in_executor(self._lookers, self._follow, work, look)
+                return await loop.run_in_executor(self._lookup_threads, job), False
+            look = await self._decode(row.init, chunk.blob, position)
+            work = _PendingChunk(row, state, position, digest, look_only=chunk.look_only)
+            answer = await loop.run_in_executor(self._lookup_threads, self._process, work, look)
             if answer is not None:
                 return answer
         raise BusyError
 
-    async def _look(self, init: bytes, blob: bytes, position: Place) -> Analysis:
+    async def _decode(self, init: bytes, blob: bytes, position: Place) -> Analysis:
         """Decode a chunk; a failure becomes a remark, never a "no match"."""
         whole = init + blob if init and not blob.startswith(init[:64]) else blob
         options = AnalysisOptions(carry=position.carry.hex())
@@ -186,27 +186,27 @@ class Live:
     def tell(self, name: str) -> LiveOut | None:
         """Return the matches of a stream so far; None if it is not open."""
         row = self.streams.find(name, now=time.time())
-        return self._about(row, row.state()) if row else None
+        return self._summary(row, row.state()) if row else None
 
     def end(self, name: str) -> LiveOut | None:
         """Delete a stream and return its matches; None if it was not open."""
         row = self.streams.end(name, now=time.time())
-        return self._about(row, row.state()) if row else None
+        return self._summary(row, row.state()) if row else None
 
     def _repeat(self, row: Row, state: State, seq: int | None) -> LiveOut:
         alarms = state.alarms if seq == state.last else []
-        return replace(self._about(row, state), seq=seq, repeated=True, alarms=alarms)
+        return replace(self._summary(row, state), seq=seq, repeated=True, alarms=alarms)
 
-    def _about(self, row: Row, state: State) -> LiveOut:
+    def _summary(self, row: Row, state: State) -> LiveOut:
         decision, unread = self._decide(state.met, tx=None), self._config.unread
-        return _out(row, state, decision, alarms=[], remarks=(), unread=unread)
+        return _response(row, state, decision, alarms=[], remarks=(), unread=unread)
 
     # a chunk
 
-    def _follow(self, work: "_Work", look: Analysis) -> tuple[LiveOut, bool] | None:
+    def _process(self, work: _PendingChunk, look: Analysis) -> tuple[LiveOut, bool] | None:
         """Search, decide, record and store; None if another chunk was faster."""
         row, state, position = work.row, work.state, work.place
-        lasts_s = _lasts_s(look, usual_s=state.lasts_s)
+        lasts_s = _length_s(look, usual_s=state.lasts_s)
         remarks = list(look.fingerprints.remarks)
         if lasts_s > LONGEST_CHUNK_S:
             remarks.append(
@@ -222,39 +222,40 @@ class Live:
         if not position.gap:
             state.alarms = alarms
             state.carry = look.chunk.carry if look.chunk else b""
-        decision, is_news, trouble = self._conclude(row, state, look_only=work.look_only)
+        decision, is_news, trouble = self._record_decision(row, state, look_only=work.look_only)
         if not self.streams.keep(row, now=time.time(), state=state):
             return None
         self._tally.add("live_chunks")
         self._tally.add("live_alarms", sum(alarm.is_new for alarm in alarms))
         remarks += [trouble] if trouble else []
         unread = self._config.unread
-        answer = _out(row, state, decision, alarms=alarms, remarks=remarks, unread=unread)
+        answer = _response(row, state, decision, alarms=alarms, remarks=remarks, unread=unread)
         return replace(answer, seq=position.seq, at_s=round(at_s, 2)), is_news
 
     def _search(
         self, state: State, position: Place, look: Analysis, *, at_s: float, ends_s: float
-    ) -> list[_Heard]:
+    ) -> list[_ChunkMatch]:
         """Search the stored frames and audio together with this chunk."""
         prints, library = look.fingerprints, self._store.library
-        heard: list[_Heard] = []
+        heard: list[_ChunkMatch] = []
         frames = state.frames_kept()
         for fingerprint in prints.of(Kind.VIDEO):
             film = VideoPrint.from_bytes(fingerprint.value)
             if at_s < frames.end_s - WINDOW_S:  # it comes too late to lie in what is kept
                 alone = library.videos.find_in(film)
                 heard += [
-                    _Heard(Kind.VIDEO, _moved(stretch, at_s), is_new=True) for stretch in alone
+                    _ChunkMatch(Kind.VIDEO, _shifted(stretch, at_s), is_new=True)
+                    for stretch in alone
                 ]
                 continue
             alarms = frames.put(film, find=library.videos.find_in, at_s=at_s)
-            heard += [_Heard(Kind.VIDEO, alarm.occurrence, alarm.is_new) for alarm in alarms]
+            heard += [_ChunkMatch(Kind.VIDEO, alarm.occurrence, alarm.is_new) for alarm in alarms]
         if not position.gap:
             frames.end_s = max(frames.end_s, ends_s)
         state.keep_frames(frames)
         sound = LiveAudio(library.audio, state.sound_kept())
         before = set(sound.kept.sounding)
-        if not position.gap and at_s - sound.seconds > (0 if position.missing else _LAG_S):
+        if not position.gap and at_s - sound.seconds > (0 if position.missing else _MAX_LAG_S):
             sound.miss(at_s - sound.seconds)
         for fingerprint in prints.of(Kind.AUDIO):
             late = position.gap is not None
@@ -264,15 +265,15 @@ class Live:
                 else sound.hear(fingerprint.value)
             )
             heard += [
-                _Heard(Kind.AUDIO, stretch, stretch.key not in before) for stretch in stretches
+                _ChunkMatch(Kind.AUDIO, stretch, stretch.key not in before) for stretch in stretches
             ]
         state.keep_sound(sound.kept)
         return heard
 
-    def _remember(self, state: State, heard: list[_Heard]) -> list[Alarm]:
+    def _remember(self, state: State, heard: list[_ChunkMatch]) -> list[Alarm]:
         """Remember the matches by signal id, if the signals are still active."""
         keys = {match.found.key for match in heard}
-        signals = self._standing(self._store.find(keys)) if keys else {}
+        signals = self._active(self._store.find(keys)) if keys else {}
         if len(signals) < len(keys):
             self._store.catch_up()  # the Library may be behind: the next chunk meets what is new
         alarms: dict[tuple[str, Kind], Alarm] = {}
@@ -287,7 +288,9 @@ class Live:
 
     # what becomes of it
 
-    def _conclude(self, row: Row, state: State, *, look_only: bool) -> tuple[Decision, bool, str]:
+    def _record_decision(
+        self, row: Row, state: State, *, look_only: bool
+    ) -> tuple[Decision, bool, str]:
         """Decide about the stream and record it; return also whether it is new, and any error."""
         if look_only or not state.met:
             return self._decide(state.met, tx=None), False, ""
@@ -308,11 +311,11 @@ class Live:
     def _decide(self, met: list[Met], *, tx: Transaction | None) -> Decision:
         """Decide by all matches of a stream whose signals are still active."""
         by_id = self._store.find_ids((match.signal for match in met), tx=tx) if met else {}
-        signals = self._standing(by_id)
+        signals = self._active(by_id)
         hits = [_hit(signals[match.signal], match) for match in met if match.signal in signals]
         return decide(hits, self._config.rules)
 
-    def _standing(self, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
+    def _active(self, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
         now = datetime.now(UTC)
         return {
             key: record
@@ -334,11 +337,11 @@ def _hit(signal: FeedSignal, met: Met) -> Hit:
     )
 
 
-def _lasts_s(look: Analysis, *, usual_s: float) -> float:
+def _length_s(look: Analysis, *, usual_s: float) -> float:
     return (look.chunk.lasts_s if look.chunk else 0.0) or usual_s
 
 
-def _moved(stretch: Occurrence, at_s: float) -> Occurrence:
+def _shifted(stretch: Occurrence, at_s: float) -> Occurrence:
     span = stretch.query_span
     return (
         replace(stretch, query_span=Span(span.start_s + at_s, span.end_s + at_s))
@@ -347,7 +350,7 @@ def _moved(stretch: Occurrence, at_s: float) -> Occurrence:
     )
 
 
-def _out(
+def _response(
     row: Row,
     state: State,
     decision: Decision,

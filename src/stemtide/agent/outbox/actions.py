@@ -39,10 +39,10 @@ logger = logging.getLogger(__name__)
 
 RELEASE = "content.release"
 _FILE, _WEBHOOK = "file", "webhook"
-_AT_ONCE = 8
-_CAP_S = 300.0
+_MAX_IN_FLIGHT = 8
+_MAX_WAIT_S = 300.0
 _BATCH = 200
-_ANSWER_BYTES = 64 * 1024
+_MAX_DRAIN_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +196,7 @@ def _queue(
     )
 
 
-class _Trouble(NamedTuple):
+class _Failure(NamedTuple):
     """Why a delivery failed. wait_s: the wait its receiver asks for; is_gone: never retry."""
 
     words: str
@@ -213,7 +213,7 @@ class _Row(NamedTuple):
 
 
 _COLUMNS = "seq, id, ref, body, attempts"
-_OPEN = f"channel = '{_WEBHOOK}' AND is_dead = 0 AND ref NOT IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
+_READY = f"channel = '{_WEBHOOK}' AND is_dead = 0 AND ref NOT IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
 
 
 class Deliverer:
@@ -228,8 +228,8 @@ class Deliverer:
         self._store = store
         self._clock = clock
         self._wake = asyncio.Event()
-        self._flying: dict[str, asyncio.Task[None]] = {}
-        self._rests_until = 0.0
+        self._in_flight: dict[str, asyncio.Task[None]] = {}
+        self._paused_until = 0.0
 
     def wake(self) -> None:
         """Signal that something was queued. Call it on the event loop."""
@@ -260,42 +260,43 @@ class Deliverer:
 
     async def run(self) -> None:
         """Deliver until cancelled."""
-        async with asyncio.TaskGroup() as tasks, _open_http(self._webhook) as http:
+        async with asyncio.TaskGroup() as tasks, _http_client(self._webhook) as http:
             while True:
                 self._wake.clear()
                 await asyncio.to_thread(self._write_file)
                 if self._webhook:
                     for row in await asyncio.to_thread(self._due_webhooks):
                         task = tasks.create_task(self._deliver(row, http, self._webhook))
-                        self._flying[row.ref] = task
+                        self._in_flight[row.ref] = task
                 await wait_woken(self._wake, within_s=await asyncio.to_thread(self._wait_s))
 
     def _due_webhooks(self) -> list[_Row]:
         """Return the webhooks to send now, at most one for each piece of content."""
-        if self._clock() < self._rests_until:
+        if self._clock() < self._paused_until:
             return []
         rows = self._store.read(
-            f"SELECT {_COLUMNS} FROM deliveries WHERE {_OPEN} AND due_at <= ? ORDER BY seq LIMIT ?",  # noqa: S608 - our own names
-            (self._busy(), self._clock(), _AT_ONCE - len(self._flying)),
+            f"SELECT {_COLUMNS} FROM deliveries WHERE {_READY} AND due_at <= ?"  # noqa: S608 - our own names
+            " ORDER BY seq LIMIT ?",
+            (self._busy_refs(), self._clock(), _MAX_IN_FLIGHT - len(self._in_flight)),
         )
         return [_Row(*row) for row in rows]
 
     def _wait_s(self) -> float:
         """Return how long to sleep until the next delivery is due; running ones wake us."""
-        longest = 1.0 if self._file.trouble else _CAP_S
-        if len(self._flying) >= _AT_ONCE:
+        longest = 1.0 if self._file.trouble else _MAX_WAIT_S
+        if len(self._in_flight) >= _MAX_IN_FLIGHT:
             return longest
         ((due_at,),) = self._store.read(
-            f"SELECT min(due_at) FROM deliveries WHERE {_OPEN}",  # noqa: S608 - our own names
-            (self._busy(),),
+            f"SELECT min(due_at) FROM deliveries WHERE {_READY}",  # noqa: S608 - our own names
+            (self._busy_refs(),),
         )
         if due_at is None or self._webhook is None:
             return longest
-        return min(longest, max(0.0, max(float(due_at), self._rests_until) - self._clock()))
+        return min(longest, max(0.0, max(float(due_at), self._paused_until) - self._clock()))
 
-    def _busy(self) -> str:
+    def _busy_refs(self) -> str:
         """Return the refs that have a delivery in flight, as a JSON list."""
-        return json.dumps(list(self._flying))
+        return json.dumps(list(self._in_flight))
 
     async def _deliver(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> None:
         """Attempt one webhook delivery once."""
@@ -303,10 +304,10 @@ class Deliverer:
             trouble = await self._post(row, http, webhook)
             await asyncio.to_thread(self._settle, row, webhook, trouble)
         finally:
-            del self._flying[row.ref]
+            del self._in_flight[row.ref]
             self._wake.set()
 
-    async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> _Trouble | None:
+    async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> _Failure | None:
         """Send one webhook and return the failure, or None on success."""
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         headers = {
@@ -320,10 +321,10 @@ class Deliverer:
                 asyncio.timeout(webhook.timeout_s),
                 http.stream("POST", webhook.url, content=body, headers=headers) as response,
             ):
-                await _pass_over(response)
+                await _drain(response)
         except (httpx.RequestError, TimeoutError) as error:
-            return _Trouble(f"{webhook.url} cannot be reached ({error!r})")
-        return None if response.is_success else _trouble(response, now=at)
+            return _Failure(f"{webhook.url} cannot be reached ({error!r})")
+        return None if response.is_success else _failure(response, now=at)
 
     def _event(self, row: _Row) -> dict[str, str]:
         """Return the headers that also make the webhook a CloudEvent."""
@@ -331,7 +332,7 @@ class Deliverer:
         happened_at = datetime.fromisoformat(event["timestamp"])
         return webhooks.event(row.id, event["type"], source=self._source, happened_at=happened_at)
 
-    def _settle(self, row: _Row, webhook: Webhook, trouble: _Trouble | None) -> None:
+    def _settle(self, row: _Row, webhook: Webhook, trouble: _Failure | None) -> None:
         """Delete a delivered row; otherwise set its next attempt, or mark it dead."""
         now = self._clock()
         with self._store.write() as tx:
@@ -340,8 +341,8 @@ class Deliverer:
                 return
             attempts = row.attempts + 1
             is_dead = trouble.is_gone or attempts >= webhook.attempts
-            wait = wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=_CAP_S)
-            self._rests_until = max(self._rests_until, now + trouble.wait_s)
+            wait = wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=_MAX_WAIT_S)
+            self._paused_until = max(self._paused_until, now + trouble.wait_s)
             due_at = now + max(wait, trouble.wait_s)
             tx.execute(
                 "UPDATE deliveries SET attempts = ?, is_dead = ?, due_at = ?, trouble = ?"
@@ -364,26 +365,26 @@ class Deliverer:
                 tx.executemany("DELETE FROM deliveries WHERE seq = ?", [(row.seq,) for row in rows])
 
 
-def _trouble(response: httpx.Response, *, now: datetime) -> _Trouble:
+def _failure(response: httpx.Response, *, now: datetime) -> _Failure:
     """Describe an unsuccessful response: its text, how long to wait, whether to stop."""
     status = response.status_code
     words = f"{response.url} answered {status}"
     if status not in webhooks.ASKS_TO_WAIT:
-        return _Trouble(words, is_gone=status == webhooks.GONE)
+        return _Failure(words, is_gone=status == webhooks.GONE)
     wait = webhooks.retry_after(response.headers.get("retry-after", ""), now=now)
-    return _Trouble(words, wait_s=wait.total_seconds() if wait else 0.0)
+    return _Failure(words, wait_s=wait.total_seconds() if wait else 0.0)
 
 
-async def _pass_over(response: httpx.Response) -> None:
+async def _drain(response: httpx.Response) -> None:
     """Drain the response so that its connection can be reused, unless the body is long."""
     size = 0
     async for part in response.aiter_raw():
         size += len(part)
-        if size > _ANSWER_BYTES:
+        if size > _MAX_DRAIN_BYTES:
             return
 
 
-def _open_http(webhook: Webhook | None) -> httpx.AsyncClient:
+def _http_client(webhook: Webhook | None) -> httpx.AsyncClient:
     """Return an HTTP client for the provider's webhook; it follows no redirects."""
     host = urlsplit(webhook.url).hostname if webhook else None
     return httpx.AsyncClient(

@@ -32,7 +32,7 @@ class ActionsFile:
         }
         try:
             # A crash may have come after the lines were written and before we recorded it.
-            written = set() if self._is_checked else self._ids_at_the_end()
+            written = set() if self._is_checked else self._last_ids()
             self._write(
                 "".join(line for event_id, line in lines.items() if event_id not in written)
             )
@@ -54,7 +54,7 @@ class ActionsFile:
             file.flush()
             os.fsync(file.fileno())
 
-    def _ids_at_the_end(self) -> set[str]:
+    def _last_ids(self) -> set[str]:
         """Return the ids of the last events in the file."""
         if not self._path.exists():
             return set()

@@ -129,7 +129,7 @@ class Reporter:
                 "SELECT report FROM outcomes WHERE report != ? AND refused = '' LIMIT 1",
                 (UNSEALED,),
             ).fetchone()
-            report = unsent[0] if unsent else _seal(tx)
+            report = unsent[0] if unsent else _assign_report(tx)
             rows = tx.execute(
                 "SELECT signal, outcome, language, was, was_signal, count, first_at, last_at"
                 " FROM outcomes WHERE report = ? AND refused = '' ORDER BY was != '', first_at",
@@ -173,7 +173,7 @@ class Reporter:
             tx.execute("UPDATE outcomes SET refused = ? WHERE report = ?", (why, str(report)))
 
 
-def _seal(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
+def _assign_report(tx: Transaction, *, new_id: Callable[[], UUID] = uuid4) -> str:
     """Assign the open counts to a report id, so that sending them twice counts them once.
 
     Counts of uploads leave before their corrections, and corrections in order of time.

@@ -31,8 +31,8 @@ from stemtide.protocol.law.dsa.statements import lint
 
 logger = logging.getLogger(__name__)
 
-_LOOK_EVERY_S = 60.0
-_AT_ONCE = 1000
+_POLL_S = 60.0
+_BATCH = 1000
 
 _TYPES = {
     Kind.PDQ: ("CONTENT_TYPE_IMAGE", "a picture"),
@@ -116,9 +116,9 @@ class Statements:
         if settings is None or not settings.is_posting:
             await asyncio.Event().wait()
             return
-        backoff = Backoff(first_s=FIRST_WAIT_S, cap_s=_LOOK_EVERY_S)
+        backoff = Backoff(first_s=FIRST_WAIT_S, cap_s=_POLL_S)
         while True:
-            wait = min(_LOOK_EVERY_S, max(0.5, settings.wait_s))
+            wait = min(_POLL_S, max(0.5, settings.wait_s))
             try:
                 await self._post_due(settings)
                 self.trouble = ""
@@ -138,11 +138,13 @@ class Statements:
         async with Database(settings.address, token=settings.token) as database:
             while due := await asyncio.to_thread(self._due, settings):
                 unsure = {restriction.puid for restriction in due if restriction.state == SENDING}
-                sound = await asyncio.to_thread(self._sound, due, settings)
+                sound = await asyncio.to_thread(self._valid_statements, due, settings)
                 # A try is a round: so trouble is told at once, however long the next one waits.
                 await Posting(database, self._rows, unsure=unsure, tries=1).post(sound)
 
-    def _sound(self, due: Sequence[Restriction], settings: Transparency) -> list[dict[str, Any]]:
+    def _valid_statements(
+        self, due: Sequence[Restriction], settings: Transparency
+    ) -> list[dict[str, Any]]:
         """Return the statements that pass the lint; set the others aside."""
         drafts = [statement(restriction, settings) for restriction in due]
         bad = {
@@ -154,4 +156,4 @@ class Statements:
         return [draft for draft in drafts if draft["puid"] not in bad]
 
     def _due(self, settings: Transparency) -> list[Restriction]:
-        return self._rows.due(before=self._clock() - settings.wait_s, limit=_AT_ONCE)
+        return self._rows.due(before=self._clock() - settings.wait_s, limit=_BATCH)

@@ -37,11 +37,11 @@ Statement = Mapping[str, Any]
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
 
-_MAX_ANSWER_BYTES = 16 * 1024 * 1024
-_ANSWER_S = 120.0
+_MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+_RESPONSE_S = 120.0
 _DENIED = frozenset({401, 403})
 _NOT_TAKEN = frozenset({425, 429})
-_LATER = frozenset({408, *_NOT_TAKEN})
+_RETRY = frozenset({408, *_NOT_TAKEN})
 _TOO_LARGE = 413
 _SERVER_ERROR = 500
 
@@ -139,7 +139,7 @@ class Database:
             return read_refusal(response, count=len(statements))
         if status == _TOO_LARGE:
             return Refusal(whole=(Remark("", "the call is too large"),))
-        raise self._odd(status)
+        raise self._unexpected(status)
 
     async def find(self, puid: str) -> str | None:
         """Return the database's id of a statement ("" if it omits it); None if it has none."""
@@ -149,7 +149,7 @@ class Database:
             return read_statement_id(response)
         if status == httpx.codes.NOT_FOUND:
             return None
-        raise self._odd(status)
+        raise self._unexpected(status)
 
     async def _ask(
         self, method: str, path: str, *, json: object | None = None
@@ -157,7 +157,7 @@ class Database:
         """Send a request and return status and body. raises: DatabaseError to retry or give up."""
         try:
             async with (
-                asyncio.timeout(_ANSWER_S),
+                asyncio.timeout(_RESPONSE_S),
                 self._http.stream(method, self.api + path, json=json) as response,
             ):
                 body = await self._whole(response)
@@ -174,11 +174,11 @@ class Database:
                 f"{self.api} does not take the token ({status}): make a new one on its pages, and"
                 " check that this address is the one that the token is for"
             )
-        if status in _LATER or status >= _SERVER_ERROR:
+        if status in _RETRY or status >= _SERVER_ERROR:
             raise DatabaseAwayError(
                 f"{self.api} answered {status}",
                 is_sure=status in _NOT_TAKEN,
-                wait_s=_asked_wait_s(response.headers.get("Retry-After", "")),
+                wait_s=_retry_after_s(response.headers.get("Retry-After", "")),
             )
         return status, body
 
@@ -187,11 +187,11 @@ class Database:
         body = bytearray()
         async for part in response.aiter_bytes():
             body += part
-            if len(body) > _MAX_ANSWER_BYTES:
-                raise DatabaseAnswerError(f"{self.api} sent more than {_MAX_ANSWER_BYTES} bytes")
+            if len(body) > _MAX_RESPONSE_BYTES:
+                raise DatabaseAnswerError(f"{self.api} sent more than {_MAX_RESPONSE_BYTES} bytes")
         return bytes(body)
 
-    def _odd(self, status: int) -> DatabaseAnswerError:
+    def _unexpected(self, status: int) -> DatabaseAnswerError:
         return DatabaseAnswerError(
             f"{self.api} answered {status}: is it the address of a Transparency Database? The token"
             " is not sent to where a redirect points"
@@ -222,7 +222,7 @@ class Posting:
         failed = 0
         while calls:
             try:
-                await self._look_for(calls[0])
+                await self._skip_existing(calls[0])
                 parts = await self._try(calls[0]) if calls[0] else []
             except DatabaseAwayError as error:
                 failed += 1
@@ -235,7 +235,7 @@ class Posting:
             calls.extendleft(reversed(parts))
             failed = 0
 
-    async def _look_for(self, rows: list[Statement]) -> None:
+    async def _skip_existing(self, rows: list[Statement]) -> None:
         """Ask for statements that the database may have, and remove those that it has."""
         present: dict[str, str] = {}
         absent: list[str] = []
@@ -250,9 +250,9 @@ class Posting:
                     present[puid] = uuid
                     rows.remove(statement)
         finally:  # what was heard is not asked again, however often a long round is cut
-            await asyncio.to_thread(self._note, present, absent)
+            await asyncio.to_thread(self._record, present, absent)
 
-    def _note(self, present: Mapping[str, str], absent: Sequence[str]) -> None:
+    def _record(self, present: Mapping[str, str], absent: Sequence[str]) -> None:
         if present:
             self.journal.take(present)
         if absent:
@@ -260,7 +260,7 @@ class Posting:
 
     async def _try(self, rows: list[Statement]) -> list[list[Statement]]:
         """Send one call once; return the calls to send in its place."""
-        result = await self._begun(rows)
+        result = await self._send_recorded(rows)
         if not isinstance(result, Refusal):
             await asyncio.to_thread(self.journal.take, result)
             return []
@@ -271,14 +271,14 @@ class Posting:
         if bad:
             await asyncio.to_thread(self.journal.refuse, bad)
         if existing:
-            await asyncio.to_thread(self.journal.take, await self._ids_of(existing))
+            await asyncio.to_thread(self.journal.take, await self._find_ids(existing))
         left = [row for row in rows if row["puid"] not in existing and row["puid"] not in bad]
-        await asyncio.to_thread(self._note, {}, [statement["puid"] for statement in left])
+        await asyncio.to_thread(self._record, {}, [statement["puid"] for statement in left])
         # Where the database does not say what is wrong with a call, each half is sent by itself.
         middle = len(left) if bad or existing else len(left) // 2
         return [part for part in (left[:middle], left[middle:]) if part]
 
-    async def _begun(self, rows: list[Statement]) -> dict[str, str] | Refusal:
+    async def _send_recorded(self, rows: list[Statement]) -> dict[str, str] | Refusal:
         """Send one call, recording the attempt before it and a certain failure after it."""
         puids = [row["puid"] for row in rows]
         await asyncio.to_thread(self.journal.begin, puids)
@@ -291,7 +291,7 @@ class Posting:
                 self.unsure.update(puids)
             raise
 
-    async def _ids_of(self, puids: Collection[str]) -> dict[str, str]:
+    async def _find_ids(self, puids: Collection[str]) -> dict[str, str]:
         """Return the database's ids of statements that it has; "" if it omits them."""
         uuids = dict.fromkeys(sorted(puids), "")
         with suppress(DatabaseAwayError):  # that it has them is known, and what counts
@@ -300,7 +300,7 @@ class Posting:
         return uuids
 
 
-def _asked_wait_s(header: str) -> float:
+def _retry_after_s(header: str) -> float:
     """Return the wait that a Retry-After header asks for, in seconds; 0 if it is missing."""
     wait = retry_after(header, now=datetime.now(UTC))
     return wait.total_seconds() if wait else 0.0

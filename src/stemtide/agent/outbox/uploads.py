@@ -96,7 +96,7 @@ def recount(
     to.
     returns: whether anything is to be reported.
     """
-    signal, outcome = _decides(reasons, weaker=weaker)
+    signal, outcome = _deciding_signal(reasons, weaker=weaker)
     before = _counted(tx, ref)
     if before is None:  # an older agent counted it, which did not remember each upload
         if outcome is Outcome.REVERSED:
@@ -108,7 +108,7 @@ def recount(
     return True
 
 
-def _decides(reasons: Mapping[str, Action], *, weaker: str) -> tuple[str, Outcome]:
+def _deciding_signal(reasons: Mapping[str, Action], *, weaker: str) -> tuple[str, Outcome]:
     """Return the signal that stops an upload now, and the outcome; "" if none does.
 
     Among equals, the signal that the upload may count at already is preferred.

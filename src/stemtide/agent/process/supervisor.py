@@ -35,9 +35,9 @@ from stemtide.private_files import close_umask
 logger = logging.getLogger(__name__)
 
 _BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
-_SETTLED_S = 30.0  # who lived so long may start again at once when it dies
+_STABLE_S = 30.0  # who lived so long may start again at once when it dies
 _FULL_S = 0.01
-_MISUSED = 2
+_EXIT_MISUSED = 2
 
 
 def serve(
@@ -51,7 +51,7 @@ def serve(
     """
     close_umask()
     _set_up_logging()
-    announce_address = announce or (_say_json if as_json else _say_plainly)
+    announce_address = announce or (_print_json if as_json else _print_plain)
     with _bind(config) as listener:
         address = _address(listener)
         if config.http_workers == 1:
@@ -117,7 +117,7 @@ class Fleet:
         try:
             while self._children or not self._is_stopping:
                 self._start_due()
-                self._turn()
+                self._run_once()
         finally:
             self._kill()
             signal.set_wakeup_fd(wakeup)
@@ -133,7 +133,7 @@ class Fleet:
         """Handle a stop signal by setting a flag; the loop does the rest."""
         self._is_stopping = True
 
-    def _turn(self) -> None:
+    def _run_once(self) -> None:
         """Wait for the next events and handle them."""
         if self._is_stopping and self._stop_by == float("inf"):
             self._begin_to_stop()
@@ -145,7 +145,7 @@ class Fleet:
                 with suppress(BlockingIOError):
                     key.fileobj.recv(64)  # type: ignore[union-attr]  # the socket that signals wake us by
             else:
-                self._hear(key.data)
+                self._read_messages(key.data)
         if time.monotonic() > self._stop_by:
             self._kill()
 
@@ -212,21 +212,21 @@ class Fleet:
         pid = os.fork()
         if pid == 0:
             ours.close()
-            self._be_child(row, theirs)
+            self._run_child(row, theirs)
         theirs.close()
         ours.setblocking(False)
         closed = int(self._tally.each("closed")[row])
         self._children[row] = _Child(pid, ours, time.monotonic(), closed)
         self._selector.register(ours, selectors.EVENT_READ, row)
 
-    def _be_child(self, row: int, channel: socket.socket) -> None:
+    def _run_child(self, row: int, channel: socket.socket) -> None:
         """Run a worker in the forked process, then exit."""
         code = 1
         try:
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
-            self._leave_to_parent()
+            self._close_parent_sockets()
             self._tally.begin(row)
             run_with_others(
                 self._config,
@@ -238,20 +238,20 @@ class Fleet:
             code = 0
         except ConfigError as error:
             _send(channel, {"setting": error.setting, "trouble": error.trouble})
-            code = _MISUSED
+            code = _EXIT_MISUSED
         except BaseException:
             logger.exception("process %d of the agent failed", row + 1)
         finally:
             os._exit(code)
 
-    def _leave_to_parent(self) -> None:
+    def _close_parent_sockets(self) -> None:
         """Close the parent's sockets in the child, so that the parent's end is noticed."""
         for key in list(self._selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]  # all of them are sockets
         self._selector.close()
         self._listener.close()
 
-    def _hear(self, row: int) -> None:
+    def _read_messages(self, row: int) -> None:
         """Read a worker's messages, or handle its end."""
         child = self._children[row]
         try:
@@ -261,13 +261,13 @@ class Fleet:
         except OSError:
             part = b""
         if not part:
-            self._bury(row)
+            self._reap(row)
             return
         *lines, child.heard = (child.heard + part).split(b"\n")
         for line in lines:
-            self._take_word(row, json.loads(line))
+            self._handle_message(row, json.loads(line))
 
-    def _take_word(self, row: int, message: dict[str, str]) -> None:
+    def _handle_message(self, row: int, message: dict[str, str]) -> None:
         word = message.get("said")
         if word == "ready":
             self._children[row].is_ready = True
@@ -286,7 +286,7 @@ class Fleet:
         else:
             logger.error("process %d: %s: %s", row + 1, message["setting"], message["trouble"])
 
-    def _bury(self, row: int) -> None:
+    def _reap(self, row: int) -> None:
         """Clean up after a worker that ended, and schedule its replacement."""
         child = self._children.pop(row)
         self._selector.unregister(child.channel)
@@ -297,7 +297,7 @@ class Fleet:
         if self._is_stopping:
             return
         wait = self._waits.get(row, _BACKOFF_S)
-        if time.monotonic() - child.started_at > _SETTLED_S:
+        if time.monotonic() - child.started_at > _STABLE_S:
             wait = _BACKOFF_S
         self._waits[row] = min(2 * wait, _LONGEST_BACKOFF_S)
         self._due[row] = time.monotonic() + wait
@@ -349,13 +349,13 @@ def _address(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _say_json(address: str) -> None:
+def _print_json(address: str) -> None:
     """Print the address as a line of JSON on stdout."""
     sys.stdout.write(json.dumps({"url": address}) + "\n")
     sys.stdout.flush()
 
 
-def _say_plainly(address: str) -> None:
+def _print_plain(address: str) -> None:
     sys.stderr.write(f"The agent answers at {address}\n")
     sys.stderr.flush()
 

@@ -28,13 +28,13 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 STOP_S = 10
 """How long requests under way may take once the agent is told to stop."""
 
-_STOPS = (signal.SIGTERM, signal.SIGINT)
+_STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def run_alone(config: Config, listener: socket.socket, *, on_start: Callable[[], None]) -> None:
     """Run the whole agent in this process until stopped. raises: ConfigError."""
     try:
-        with _parts(config) as (store, sandbox):
+        with _open_parts(config) as (store, sandbox):
             app = create_app(config, store=store, sandbox=sandbox)
             _run(_Server(_settings(app), on_start=on_start), [listener])
     except StoreError as error:
@@ -66,7 +66,7 @@ def run_with_others(
         report("ready")
 
     try:
-        with _parts(config, lock=lock) as (store, sandbox):
+        with _open_parts(config, lock=lock) as (store, sandbox):
             app = create_app(
                 config,
                 store=store,
@@ -74,9 +74,9 @@ def run_with_others(
                 tally=tally,
                 on_settled=_once(report, "settled"),
             )
-            settings = _settings(app, protocol=_counted(tally))
+            settings = _settings(app, protocol=_counting_protocol(tally))
             stop = partial(report, "stopping")
-            _run(_HandedServer(settings, on_start=start, on_stop=stop, channel=channel), [])
+            _run(_WorkerServer(settings, on_start=start, on_stop=stop, channel=channel), [])
     except StoreError as error:
         raise ConfigError("data_dir", str(error)) from error
     except SandboxError as error:
@@ -84,7 +84,7 @@ def run_with_others(
 
 
 @contextmanager
-def _parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[Store, Sandbox]]:
+def _open_parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[Store, Sandbox]]:
     """Open the store while the sandbox processes start."""
     limits = Limits(max_input_bytes=config.max_upload_bytes)
     with (
@@ -121,7 +121,7 @@ class _Server(uvicorn.Server):
             self._on_start()
 
 
-class _HandedServer(_Server):
+class _WorkerServer(_Server):
     """Server that does not listen: the parent accepts its connections."""
 
     def __init__(
@@ -139,7 +139,7 @@ class _HandedServer(_Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._channel.setblocking(False)
-        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._take)
+        asyncio.get_running_loop().add_reader(self._channel.fileno(), self._receive_connection)
         await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -147,7 +147,7 @@ class _HandedServer(_Server):
         asyncio.get_running_loop().remove_reader(self._channel.fileno())
         await super().shutdown(sockets)
 
-    def _take(self) -> None:
+    def _receive_connection(self) -> None:
         """Receive a connection from the parent."""
         try:
             message, numbers, _, _ = socket.recv_fds(self._channel, 1, 1)
@@ -175,7 +175,7 @@ class _HandedServer(_Server):
         )
 
 
-def _counted(tally: Tally) -> type[HttpToolsProtocol]:
+def _counting_protocol(tally: Tally) -> type[HttpToolsProtocol]:
     """Return a protocol class that counts ended connections for the parent."""
 
     class Counted(HttpToolsProtocol):
@@ -206,7 +206,9 @@ def _settings(
 def _run(server: _Server, sockets: list[socket.socket]) -> None:
     is_main = threading.current_thread() is threading.main_thread()
     # uvicorn raises the signal again once it has stopped; to be asked to stop is no failure.
-    before = {stop: signal.signal(stop, _stopped) for stop in _STOPS} if is_main else {}
+    before = (
+        {stop: signal.signal(stop, _ignore_signal) for stop in _STOP_SIGNALS} if is_main else {}
+    )
     try:
         server.run(sockets=sockets)
     finally:
@@ -214,5 +216,5 @@ def _run(server: _Server, sockets: list[socket.socket]) -> None:
             signal.signal(number, handler)
 
 
-def _stopped(_number: int, _frame: FrameType | None) -> None:
+def _ignore_signal(_number: int, _frame: FrameType | None) -> None:
     """Ignore a signal that was handled already."""

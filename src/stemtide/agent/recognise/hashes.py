@@ -35,8 +35,8 @@ RECORD = struct.Struct("<IHH16s")
 IS_EXERCISE, IS_DISPUTED = 1, 2
 """Marks of a match in the binary answer."""
 
-_SLICE, _SLICE_TO_DECIDE = 512, 32
-_BY_NAME = {kind.value.encode(): (kind, 2 * size) for kind, size in SIZE_BYTES.items()}
+_SLICE, _SLICE_WITH_DECISIONS = 512, 32
+_KIND_BY_NAME = {kind.value.encode(): (kind, 2 * size) for kind, size in SIZE_BYTES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +87,11 @@ class Looker:
     def look(self, ask: Ask, *, on_loop: bool = False) -> list[Found]:
         """Return the hashes that match signals. on_loop: called on the event loop."""
         size = SIZE_BYTES[ask.kind]
-        step = _SLICE_TO_DECIDE if ask.decide else _SLICE
+        step = _SLICE_WITH_DECISIONS if ask.decide else _SLICE
         results: list[Found] = []
         for start in range(0, ask.count, step):
             values = ask.values[start * size : (start + step) * size]
-            results += self._look_at_some(ask, values, start=start, on_loop=on_loop)
+            results += self._look_up_slice(ask, values, start=start, on_loop=on_loop)
         self._tally.add("hashes", ask.count)
         self._tally.add("hashes_matched", len(results))
         return results
@@ -102,7 +102,7 @@ class Looker:
         query: the raw query string, "pdq=" and hex.
         """
         name, _, text = query.partition(b"=")
-        kind, digits = _BY_NAME.get(name, (None, 0))
+        kind, digits = _KIND_BY_NAME.get(name, (None, 0))
         view = self._store.view
         if kind is None or len(text) != digits or view.origin is None:
             return None
@@ -116,7 +116,9 @@ class Looker:
             hits = self._store.library.match_values(kind, value)
             if len(hits.keys) > MOST:
                 return None
-            answers = [*self._tell(hits, on_loop=True, strict=True)] if len(hits.keys) else []
+            answers = (
+                [*self._active_matches(hits, on_loop=True, strict=True)] if len(hits.keys) else []
+            )
         except (sqlite3.Error, BehindError):
             return None
         self._tally.add("hashes")
@@ -131,7 +133,7 @@ class Looker:
             b"null" if stale_s is None else b"%.3f" % stale_s,
         )
 
-    def _look_at_some(self, ask: Ask, values: bytes, *, start: int, on_loop: bool) -> list[Found]:
+    def _look_up_slice(self, ask: Ask, values: bytes, *, start: int, on_loop: bool) -> list[Found]:
         """Look up a slice; once more if a signal changed that the Library has not loaded."""
         for strict in (True, False):
             hits = self._store.library.match_values(ask.kind, values, within_bits=ask.within_bits)
@@ -140,13 +142,13 @@ class Looker:
             try:
                 if ask.decide:
                     return list(self._decide(hits, ask.kind, start=start, strict=strict))
-                answers = self._tell(hits, on_loop=on_loop, strict=strict)
+                answers = self._active_matches(hits, on_loop=on_loop, strict=strict)
                 return [Found(start + query, entries, more) for query, entries, more in answers]
             except BehindError:
                 self._store.catch_up()
         return []
 
-    def _tell(
+    def _active_matches(
         self, hits: Hits, *, on_loop: bool, strict: bool
     ) -> Iterator[tuple[int, list[dict[str, Any]], int]]:
         """Yield for each hash its number, its active matches, and how many were left out."""
@@ -178,7 +180,7 @@ class Looker:
             matched = [Hit(signals[key], kind, bits, "") for key, bits in pairs if key in signals]
             decision = decide(matched, self._config.rules)
             if decision.action is not None:
-                yield _decided(start + query, decision)
+                yield _decision_result(start + query, decision)
 
 
 def _runs(queries: np.ndarray[Any, np.dtype[np.uint32]]) -> Iterator[tuple[int, int, int]]:
@@ -197,7 +199,7 @@ def _match(brief: Brief, distance_bits: int) -> dict[str, Any]:
     }
 
 
-def _decided(query: int, decision: Decision) -> Found:
+def _decision_result(query: int, decision: Decision) -> Found:
     """Return a decision in the form of a response, the deciding match first."""
     matches = [
         {

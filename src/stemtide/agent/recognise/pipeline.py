@@ -34,7 +34,7 @@ from stemtide.protocol.sync.feed import FeedSignal
 
 logger = logging.getLogger(__name__)
 
-_LOOKERS = 4
+_LOOKUP_THREADS = 4
 _OPTIONS = AnalysisOptions(views=True)
 
 
@@ -58,7 +58,7 @@ def new_ref() -> str:
 
 
 @dataclass(slots=True)
-class _Outcome:
+class _RequestResult:
     """Decisions of one request. is_news: something was queued; trouble: why not recorded, or ""."""
 
     decisions: list[Decision] = field(default_factory=list)
@@ -87,7 +87,7 @@ class Recogniser:
         self._reporter = reporter
         self._pending = uploads.PendingLookups()
         self._decoders = ThreadPoolExecutor(config.workers, "decode")
-        self._lookers = ThreadPoolExecutor(_LOOKERS, "look")
+        self._lookup_threads = ThreadPoolExecutor(_LOOKUP_THREADS, "look")
 
     @property
     def decoders(self) -> ThreadPoolExecutor:
@@ -97,7 +97,7 @@ class Recogniser:
     def close(self) -> None:
         """Let running look-ups end and start no others."""
         self._decoders.shutdown(cancel_futures=True)
-        self._lookers.shutdown(cancel_futures=True)
+        self._lookup_threads.shutdown(cancel_futures=True)
 
     async def recognise(self, items: Sequence[Item], *, look_only: bool = False) -> list[Answer]:
         """Recognise content, decide about it and act on the decision.
@@ -107,7 +107,7 @@ class Recogniser:
         loop = asyncio.get_running_loop()
         prints = await asyncio.gather(*(self._fingerprint(item) for item in items))
         job = partial(self._look_up, items, prints, look_only=look_only)
-        outcome = await loop.run_in_executor(self._lookers, job)
+        outcome = await loop.run_in_executor(self._lookup_threads, job)
         if outcome.is_news:
             self._deliverer.wake()
             self._reporter.wake()
@@ -133,18 +133,18 @@ class Recogniser:
 
     def _look_up(
         self, items: Sequence[Item], prints: Sequence[Fingerprints], *, look_only: bool
-    ) -> _Outcome:
+    ) -> _RequestResult:
         """Match, decide and record a whole request."""
         try:
             matches = self._store.library.match_many(prints)
-            return self._conclude(items, prints, matches, look_only=look_only, strict=True)
+            return self._record_decisions(items, prints, matches, look_only=look_only, strict=True)
         except BehindError:
             # A signal changed since the Library heard of it: it may match as it is now.
             self._store.catch_up()
             matches = self._store.library.match_many(prints)
-            return self._conclude(items, prints, matches, look_only=look_only, strict=False)
+            return self._record_decisions(items, prints, matches, look_only=look_only, strict=False)
 
-    def _conclude(
+    def _record_decisions(
         self,
         items: Sequence[Item],
         prints: Sequence[Fingerprints],
@@ -152,12 +152,12 @@ class Recogniser:
         *,
         look_only: bool,
         strict: bool,
-    ) -> _Outcome:
+    ) -> _RequestResult:
         """Decide and record. raises: BehindError when strict, and a matched signal is gone."""
         if look_only or not any(matches):
             if not look_only:
                 self._pending.add(len(items))
-            return _Outcome(self._decide(matches, tx=None, strict=strict))
+            return _RequestResult(self._decide(matches, tx=None, strict=strict))
         try:
             with self._store.write() as tx:
                 decisions = self._decide(matches, tx=tx, strict=strict)
@@ -182,8 +182,8 @@ class Recogniser:
             self._tally.add(
                 "unrecorded", sum(item_decision.action is not None for item_decision in decisions)
             )
-            return _Outcome(decisions, trouble=trouble)
-        return _Outcome(decisions, any(news))
+            return _RequestResult(decisions, trouble=trouble)
+        return _RequestResult(decisions, any(news))
 
     def _decide(
         self, all_matches: Sequence[Sequence[Match]], *, tx: Transaction | None, strict: bool
@@ -229,7 +229,7 @@ def record_decision(
         "why": decision.why,
         "matches": [as_told(verdict) for verdict in verdicts],
     }
-    reasons = [_because(verdict) for verdict in verdicts]
+    reasons = [_reason(verdict) for verdict in verdicts]
     if unread_remark(remarks, policy=config.unread):
         reasons.append(act.UNREAD)
     is_news = act.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
@@ -259,6 +259,6 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
     ]
 
 
-def _because(verdict: Verdict) -> act.Because:
+def _reason(verdict: Verdict) -> act.Because:
     hit = verdict.hit
     return act.Because(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)

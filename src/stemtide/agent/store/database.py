@@ -33,7 +33,7 @@ Transaction = sqlite3.Connection
 """A connection inside a write transaction, as Store.write() hands it out."""
 
 _LOOP_CACHE_KB = 4_000
-_IN = "IN (SELECT value FROM json_each(?))"
+_IN_LIST = "IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Store(AbstractContextManager["Store"]):
         self.is_shared = lock is not None
         self._lock = lock or schema.lock_directory(directory)
         self._lead = (directory / "agent.lead").open("wb")
-        self._turn = threading.RLock()  # before _writing, where both are needed
+        self._index_lock = threading.RLock()  # before _writing, where both are needed
         self._writing = threading.RLock()
         self._reading = threading.Lock()
         try:
@@ -91,16 +91,16 @@ class Store(AbstractContextManager["Store"]):
         except TornError as error:
             if not self.is_lead:
                 raise StoreError(f"{self.path} is damaged: {error}") from error
-            self._begin_anew(error)
-        self._open_rest()
+            self._replace_damaged(error)
+        self._open_others()
 
-    def _begin_anew(self, error: Exception) -> None:
+    def _replace_damaged(self, error: Exception) -> None:
         """Set a damaged file aside and start a new one."""
         self.trouble = schema.set_aside(self.path, error)
         logger.warning("%s", self.trouble)
         self._connect()
 
-    def _open_rest(self) -> None:
+    def _open_others(self) -> None:
         self._for_loop = schema.open_file(self.path, cache_kb=_LOOP_CACHE_KB)
         self._poll = schema.open_file(self.path, cache_kb=100)
         self._version, self._inode = self._poll_version(), self.path.stat().st_ino
@@ -130,7 +130,7 @@ class Store(AbstractContextManager["Store"]):
 
     def close(self) -> None:
         """Close the file and release the locks."""
-        with self._turn, self._writing, self._reading:
+        with self._index_lock, self._writing, self._reading:
             for connection in (self._poll, self._for_loop, self._reader, self._writer):
                 connection.close()
             self._lead.close()
@@ -182,7 +182,8 @@ class Store(AbstractContextManager["Store"]):
         raises: BehindError when strict, and one of them is gone.
         """
         distinct = set(keys)
-        sql, values = f"SELECT seq, body FROM signals WHERE seq {_IN}", (json.dumps([*distinct]),)  # noqa: S608 - our own names
+        sql = f"SELECT seq, body FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
+        values = (json.dumps([*distinct]),)
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
         if strict and len(rows) < len(distinct):
             raise BehindError
@@ -192,7 +193,7 @@ class Store(AbstractContextManager["Store"]):
         self, ids: Iterable[str], *, tx: Transaction | None = None
     ) -> dict[str, FeedSignal]:
         """Return the current signals by id; as a transaction sees them if one is given."""
-        sql, values = f"SELECT id, body FROM signals WHERE id {_IN}", (json.dumps([*ids]),)  # noqa: S608 - our own names
+        sql, values = f"SELECT id, body FROM signals WHERE id {_IN_LIST}", (json.dumps([*ids]),)  # noqa: S608 - our own names
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
         return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
 
@@ -212,7 +213,7 @@ class Store(AbstractContextManager["Store"]):
         raises:  BehindError when strict, and one of them is gone.
         """
         distinct = set(keys)
-        sql = f"SELECT seq, id, exercise, disputed, expires_at FROM signals WHERE seq {_IN}"  # noqa: S608 - our own names
+        sql = f"SELECT seq, id, exercise, disputed, expires_at FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
         values = (json.dumps([*distinct]),)
         rows = self._for_loop.execute(sql, values).fetchall() if on_loop else self.read(sql, values)
         if strict and len(rows) < len(distinct):
@@ -238,7 +239,7 @@ class Store(AbstractContextManager["Store"]):
         synced_at: when the hub had no more than this; None while more pages wait.
         alongside: runs in the transaction, before the rows change.
         """
-        with self._turn:
+        with self._index_lock:
             with self.write() as tx:
                 alongside(tx)
                 change = change_rows(tx, puts, drops)
@@ -297,7 +298,7 @@ class Store(AbstractContextManager["Store"]):
                 tx.execute(statement.format(name=incoming.generation, table="incoming"))
         if self.is_shared:
             incoming.library.save()  # before the others hear of it, so that they need only open it
-        with self._turn:
+        with self._index_lock:
             with self.write() as tx:
                 alongside(tx)
                 tx.execute("DROP TABLE signals")
@@ -354,17 +355,17 @@ class Store(AbstractContextManager["Store"]):
         except sqlite3.DatabaseError as error:
             if not schema.is_damage(error):
                 raise
-            with self._turn, self._writing, self._reading:
+            with self._index_lock, self._writing, self._reading:
                 self._writer.close()
                 self._reader.close()
-                self._begin_anew(error)
-                self._open_rest()
+                self._replace_damaged(error)
+                self._open_others()
         finally:
             connection.close()
 
     def catch_up(self) -> None:
         """Bring the Library in step with the rows. The primary waits until it is."""
-        with self._turn:
+        with self._index_lock:
             if self.is_lead:
                 return
             with self._reading, _snapshot(self._reader) as tx:

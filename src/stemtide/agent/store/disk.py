@@ -15,9 +15,9 @@ LOOK_EVERY_S = 4.0
 MIN_FREE_MB = 20
 """Less room than this is trouble."""
 
-_STANDS_S = 10.0  # a small write may find room where a page of the feed does not
+_FAILURE_LASTS_S = 10.0  # a small write may find room where a page of the feed does not
 _BLOCK = b"\0" * 4096
-_FULL = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
+_DISK_ERRORS = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -26,16 +26,16 @@ class Disk:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._seen = ""
+        self._last_check = ""
         self._failure = ""
         self._failed_at = float("-inf")
 
     @property
     def trouble(self) -> str:
         """Why the disk cannot be written; "" if it can. A failed write counts for ten seconds."""
-        if time.monotonic() - self._failed_at < _STANDS_S:
+        if time.monotonic() - self._failed_at < _FAILURE_LASTS_S:
             return self._failure
-        return self._seen
+        return self._last_check
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -43,7 +43,7 @@ class Disk:
         try:
             yield
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorname", "").startswith(_FULL):
+            if getattr(error, "sqlite_errorname", "").startswith(_DISK_ERRORS):
                 self._failure = f"{self._folder} cannot be written to: {error}"
                 self._failed_at = time.monotonic()
             raise
@@ -56,10 +56,10 @@ class Disk:
             free_mb = shutil.disk_usage(self._folder).free // 1_000_000
         except OSError as error:
             why = "it is full" if error.errno in _NO_ROOM else error.strerror
-            self._seen = f"{self._folder} cannot be written to: {why}"
+            self._last_check = f"{self._folder} cannot be written to: {why}"
             return
         is_short = free_mb < MIN_FREE_MB
-        self._seen = f"{self._folder} has {free_mb} MB left: make room" if is_short else ""
+        self._last_check = f"{self._folder} has {free_mb} MB left: make room" if is_short else ""
 
 
 def _write(path: Path) -> None:

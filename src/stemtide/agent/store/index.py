@@ -37,8 +37,8 @@ Fingerprinted = tuple[int, str, bytes, int | None]
 
 _CHUNK = 50_000
 _CHUNK_BYTES = 64 << 20
-_NO_OWN = 255
-_PRINTS = "SELECT seq, kind, value, within_bits FROM signals"
+_NO_OWN_BITS = 255
+_SELECT_PRINTS = "SELECT seq, kind, value, within_bits FROM signals"
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Index:
         if dropped and dropped[0][0] != self.gone + 1:  # the first of them are forgotten already
             self.compare(tx)
             return
-        puts = tx.execute(f"{_PRINTS} WHERE seq > ? ORDER BY seq", (self.seq,)).fetchall()
+        puts = tx.execute(f"{_SELECT_PRINTS} WHERE seq > ? ORDER BY seq", (self.seq,)).fetchall()
         if puts or dropped:
             numbers = [seq for _, seq in dropped]
             self.take(puts, numbers, gone=dropped[-1][0] if dropped else self.gone)
@@ -90,7 +90,7 @@ class Index:
 
     def _compare(self, tx: sqlite3.Connection) -> None:
         indexed, stored = self.library.keys(), _numbers(tx)
-        extra, missing = _beyond(indexed, stored), _beyond(stored, indexed)
+        extra, missing = _difference(indexed, stored), _difference(stored, indexed)
         self.library.drop(extra)
         self.unsaved = len(extra)
         for chunk in np.array_split(missing, range(_CHUNK, len(missing), _CHUNK)):
@@ -134,14 +134,14 @@ def put(library: Library, rows: Iterable[Fingerprinted]) -> int:
     raises: ValueError for a value that is no fingerprint.
     """
     remaining, weight = iter(rows), 0
-    while chunk := list(_some(remaining)):
+    while chunk := list(_batch(remaining)):
         weight += sum(max(1, len(row[2]) >> 10) for row in chunk)
         for kind, group in _by_kind(chunk).items():
             if kind not in SIZE_BYTES:
                 library.put(Entry(seq, kind, value) for seq, _, value, _ in group)
                 continue
             values = np.frombuffer(b"".join(row[2] for row in group), np.uint8)
-            own = [_NO_OWN if row[3] is None else row[3] for row in group]
+            own = [_NO_OWN_BITS if row[3] is None else row[3] for row in group]
             library.put_columns(
                 kind,
                 np.array([row[0] for row in group], np.int64),
@@ -151,7 +151,7 @@ def put(library: Library, rows: Iterable[Fingerprinted]) -> int:
     return weight
 
 
-def _some(rows: Iterator[Fingerprinted]) -> Iterator[Fingerprinted]:
+def _batch(rows: Iterator[Fingerprinted]) -> Iterator[Fingerprinted]:
     """Yield as many rows as should be held in memory at a time."""
     size = 0
     for row in islice(rows, _CHUNK):
@@ -174,7 +174,9 @@ def _numbers(tx: sqlite3.Connection) -> npt.NDArray[np.int64]:
     return np.sort(np.fromstring(text or "", np.int64, sep=","))
 
 
-def _beyond(those: npt.NDArray[np.int64], these: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _difference(
+    those: npt.NDArray[np.int64], these: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
     """Return the numbers of `those` that are not in `these`; all are ascending."""
     if np.array_equal(those, these):
         return those[:0]
@@ -191,5 +193,5 @@ def _prints_of(
     """Return the fingerprints of these signals, read in one pass over their range."""
     chosen = set(numbers.tolist())
     between = (int(numbers[0]), int(numbers[-1]))
-    rows = tx.execute(f"{_PRINTS} WHERE seq BETWEEN ? AND ?", between)
+    rows = tx.execute(f"{_SELECT_PRINTS} WHERE seq BETWEEN ? AND ?", between)
     return (row for row in rows if row[0] in chosen)

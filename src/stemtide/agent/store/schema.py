@@ -34,7 +34,7 @@ SIGNALS_INDEXES = (
 _HAS_URLS = "SELECT 1 FROM sqlite_master WHERE tbl_name = 'signals' AND name LIKE 'signals_urls_%'"
 
 _GONE = "CREATE TABLE gone (number INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL)"
-_KEPT = {
+_LOCAL_TABLES = {
     # What the hub cannot give back: saved from a torn file as far as it can be read.
     "outcomes": """CREATE TABLE outcomes (
       report TEXT NOT NULL, signal TEXT NOT NULL, outcome TEXT NOT NULL, count INTEGER NOT NULL,
@@ -91,21 +91,21 @@ _RESTRICTIONS_INDEXES = (
     "CREATE INDEX restrictions_by_ref ON restrictions (ref)",
     "CREATE INDEX restrictions_by_state ON restrictions (state, began_at)",
 )
-_LATER = {
-    "counted": (_KEPT["counted"],),
+_ADDED_TABLES = {
+    "counted": (_LOCAL_TABLES["counted"],),
     # What an older agent counted and did not report was looked up as well.
     "lookups": (
-        _KEPT["lookups"],
+        _LOCAL_TABLES["lookups"],
         """INSERT INTO lookups SELECT bucket, sum(count) FROM outcomes
           WHERE bucket != '' GROUP BY bucket""",
     ),
-    "restrictions": (_KEPT["restrictions"], *_RESTRICTIONS_INDEXES),
-    "banked": (_KEPT["banks"], _KEPT["banked"], *_BANKED_INDEXES),
+    "restrictions": (_LOCAL_TABLES["restrictions"], *_RESTRICTIONS_INDEXES),
+    "banked": (_LOCAL_TABLES["banks"], _LOCAL_TABLES["banked"], *_BANKED_INDEXES),
 }
 """Tables that a file of before lacks; an older agent does not mind them."""
-_REST = (
+_OTHER_STATEMENTS = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    *_KEPT.values(),
+    *_LOCAL_TABLES.values(),
     "CREATE INDEX acted_by_signal ON acted (signal)",
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
     *_RESTRICTIONS_INDEXES,
@@ -113,7 +113,7 @@ _REST = (
 )
 
 
-_DAMAGE = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_DAMAGE_CODES = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """What SQLite says of a file that is damaged; SQLITE_ERROR: a table that must be there is not."""
 
 
@@ -125,7 +125,7 @@ class TornError(Exception):
     """The file is damaged."""
 
 
-_OWN = ("agent.*", "live.db*", "segments*", "actions.jsonl*", "incoming.jsonl.gz")
+_OWN_FILES = ("agent.*", "live.db*", "segments*", "actions.jsonl*", "incoming.jsonl.gz")
 """What an agent keeps in its data folder."""
 
 
@@ -135,7 +135,7 @@ def lock_directory(directory: Path) -> BinaryIO:
     A forked process shares its parent's lock. raises: StoreError.
     """
     try:
-        private_files.claim(directory, names=_OWN)
+        private_files.claim(directory, names=_OWN_FILES)
         lock = (directory / "agent.lock").open("wb")
     except OSError as error:
         raise StoreError(f"data_dir {directory} cannot be used: {error}") from error
@@ -175,7 +175,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection = open_file(path)
         if is_new:
-            _make(connection)
+            _create_tables(connection)
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _check(path, application=application, version=version)
@@ -183,8 +183,8 @@ def connect(path: Path) -> sqlite3.Connection:
         for upgrade in upgrades[version - 1 :]:
             upgrade(connection)
         _index_urls(connection)
-        _add_later(connection)
-        for table in _KEPT:
+        _add_tables(connection)
+        for table in _LOCAL_TABLES:
             for _ in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
                 pass  # to have read it all is to know that it can be read
     except (sqlite3.DatabaseError, StoreError) as error:
@@ -201,14 +201,14 @@ def connect(path: Path) -> sqlite3.Connection:
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     """Whether an error means that the file is damaged, rather than, say, that the disk is full."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF in _DAMAGE  # the rest of the number says more than is asked
+    return code & 0xFF in _DAMAGE_CODES  # the rest of the number says more than is asked
 
 
-def _make(connection: sqlite3.Connection) -> None:
+def _create_tables(connection: sqlite3.Connection) -> None:
     """Create the tables in one transaction: a crash leaves an empty file, which is new again."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(SIGNALS.format(name="signals"))
-    for statement in (*SIGNALS_INDEXES, _GONE, *_REST):
+    for statement in (*SIGNALS_INDEXES, _GONE, *_OTHER_STATEMENTS):
         connection.execute(statement.format(name="first", table="signals"))
     _begin_generation(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
@@ -223,10 +223,10 @@ def _index_urls(connection: sqlite3.Connection) -> None:
             connection.execute(SIGNALS_INDEXES[-1].format(name="late", table="signals"))
 
 
-def _add_later(connection: sqlite3.Connection) -> None:
+def _add_tables(connection: sqlite3.Connection) -> None:
     """Add the tables that an older file lacks."""
     has = "SELECT 1 FROM sqlite_master WHERE name = ?"
-    for table, statements in _LATER.items():
+    for table, statements in _ADDED_TABLES.items():
         if connection.execute(has, (table,)).fetchone():
             continue
         connection.execute("BEGIN IMMEDIATE")
@@ -274,7 +274,7 @@ def _widen_outcomes(connection: sqlite3.Connection, *, version: int) -> None:
     """Add missing columns to the outcomes of an older agent."""
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("ALTER TABLE outcomes RENAME TO older")
-    connection.execute(_KEPT["outcomes"])
+    connection.execute(_LOCAL_TABLES["outcomes"])
     columns = ", ".join(name for _, name, *_ in connection.execute("PRAGMA table_info(older)"))
     connection.execute(f"INSERT INTO outcomes ({columns}) SELECT {columns} FROM older")  # noqa: S608 - our own names
     connection.execute("DROP TABLE older")
@@ -336,7 +336,7 @@ def _carry_over(torn: Path, path: Path) -> str:
     saved = []
     try:
         old = sqlite3.connect(torn)
-        for table in _KEPT:
+        for table in _LOCAL_TABLES:
             count = 0
             with suppress(sqlite3.DatabaseError):  # where the damage begins; the count says how far
                 rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names

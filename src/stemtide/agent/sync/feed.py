@@ -45,7 +45,7 @@ logger = logging.getLogger(__name__)
 _PAGE = 2000  # read in about 20 ms, so that nothing else waits longer
 _POLL_STREAMING_S = 10.0
 _POLL_S = 2.0
-_SETTLE_S = 0.2  # a changed position is told this late, so that a burst is told once
+_DEBOUNCE_S = 0.2  # a changed position is told this late, so that a burst is told once
 _PRUNE_EVERY = timedelta(hours=1)
 
 
@@ -89,7 +89,7 @@ class Sync:
         self._started_at = datetime.now(UTC)
         self._party = ""
         self._wake = asyncio.Event()
-        self._moved = asyncio.Event()
+        self._position_changed = asyncio.Event()
         self.deliverer = deliverer
         self.reporter = reporter
 
@@ -109,7 +109,7 @@ class Sync:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._listen())
-            tasks.create_task(self._beat())
+            tasks.create_task(self._heartbeat())
 
     async def _start_from_file(self) -> None:
         """Load the configured snapshot file, whether or not the hub is reachable."""
@@ -123,7 +123,7 @@ class Sync:
         else:
             if manifest:
                 logger.info("%d signals of %s from a file", manifest.signals, manifest.made_at)
-                self._moved.set()
+                self._position_changed.set()
 
     async def _follow(self) -> None:
         """Catch up when woken, and every few seconds in any case."""
@@ -133,7 +133,7 @@ class Sync:
             try:
                 await self._catch_up()
             except HubError as error:
-                self._note_trouble(error)
+                self._record_failure(error)
                 wait = backoff.next_s()
             else:
                 backoff.reset()
@@ -141,7 +141,7 @@ class Sync:
                 wait = _POLL_STREAMING_S if self.standing.is_streaming else _POLL_S
             await wait_woken(self._wake, within_s=wait)
 
-    def _note_trouble(self, error: HubError) -> None:
+    def _record_failure(self, error: HubError) -> None:
         trouble = str(error)
         if trouble != self.standing.trouble:
             logger.warning("the signals at hand keep matching; %s", trouble)
@@ -151,7 +151,7 @@ class Sync:
     async def _catch_up(self) -> None:
         """Apply all pages that the hub has."""
         if not self._party:
-            await self._meet()
+            await self._identify()
         origin = self._store.origin
         if not origin or (origin.party, origin.exercise) != (self._party, self._config.exercise):
             await self._take_snapshot()
@@ -170,11 +170,11 @@ class Sync:
                 self.reporter.wake()
             self._on_change()
             if page.next != before:
-                self._moved.set()
+                self._position_changed.set()
             if not page.more:
                 return
 
-    async def _meet(self) -> None:
+    async def _identify(self) -> None:
         """Ask which party the key belongs to, and note scopes that it lacks."""
         me = await self._client.whoami()
         missing = {Scope.FEED_READ, Scope.FEEDBACK_WRITE} - set(me.scopes)
@@ -293,7 +293,7 @@ class Sync:
             self.standing.is_loading = False
         self.deliverer.wake()
         self.reporter.wake()
-        self._moved.set()
+        self._position_changed.set()
 
     async def _load_snapshot(self) -> None:
         if self._config.hub_public_key:
@@ -334,20 +334,20 @@ class Sync:
             self._wake.set()  # is only the stream gone, or the hub?
             await asyncio.sleep(backoff.next_s())
 
-    async def _beat(self) -> None:
+    async def _heartbeat(self) -> None:
         """Report our status to the hub, and delete records that are past their time."""
         prune_due = datetime.now(UTC)
         while True:
-            self._moved.clear()
-            await self._tell_status()
+            self._position_changed.clear()
+            await self._report_status()
             if datetime.now(UTC) >= prune_due:
                 prune_due += _PRUNE_EVERY
                 await asyncio.to_thread(self._prune)
-            await wait_woken(self._moved, within_s=self._config.heartbeat_s)
-            if self._moved.is_set():
-                await asyncio.sleep(_SETTLE_S)
+            await wait_woken(self._position_changed, within_s=self._config.heartbeat_s)
+            if self._position_changed.is_set():
+                await asyncio.sleep(_DEBOUNCE_S)
 
-    async def _tell_status(self) -> None:
+    async def _report_status(self) -> None:
         try:
             await self._client.put_status(self._config.name, self._status())
         except UnreachableError as error:

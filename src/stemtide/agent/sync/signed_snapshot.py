@@ -63,7 +63,7 @@ async def take_signed(
         with path.open("w+b") as file:
             await client.signed_snapshot(Incoming(file, trusted=config.hub_public_key))
         return await asyncio.to_thread(
-            _take,
+            _load_file,
             path,
             store,
             reader=reader,
@@ -90,7 +90,7 @@ async def take_file(
         return None
     try:
         return await asyncio.to_thread(
-            _take_later,
+            _load_newer,
             config.snapshot_file,
             store,
             reader=reader,
@@ -101,7 +101,7 @@ async def take_file(
         raise FileTroubleError(f"snapshot_file is not taken: {error}") from error
 
 
-def _take_later(
+def _load_newer(
     path: Path,
     store: Store,
     *,
@@ -115,22 +115,22 @@ def _take_later(
     origin = Origin(str(manifest.hub), manifest.party, manifest.exercise)
     if store.origin and (store.origin != origin or store.position >= manifest.version):
         return None
-    return _take(
+    return _load_file(
         path,
         store,
         reader=reader,
         config=config,
-        check=_anything,
+        check=_accept_any,
         now=None,
         alongside=alongside,
     )
 
 
-def _anything(_made: SnapshotManifest) -> None:
+def _accept_any(_made: SnapshotManifest) -> None:
     """Accept any age: an operator put the file there, and /health says how old it is."""
 
 
-def _take(
+def _load_file(
     path: Path,
     store: Store,
     *,

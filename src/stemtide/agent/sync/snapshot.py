@@ -121,7 +121,7 @@ async def take_snapshot(
                 head = _read(Head, lines.pop(0), client.hub)
             last = lines.pop() if lines else b""  # only the very last line is the tail
             await asyncio.to_thread(
-                _take_piece, store, incoming, partial(reader.rows, lines, client.hub)
+                _store_lines, store, incoming, partial(reader.rows, lines, client.hub)
             )
             count += len(lines)
     tail = _read(SnapshotTail, last, client.hub)
@@ -152,6 +152,6 @@ def _read(kind: type[Line], line: bytes, hub: str) -> Line:
         raise AnswerError(hub, f"its snapshot is torn: {kind.__name__} is missing") from error
 
 
-def _take_piece(store: Store, incoming: Incoming, rows: Callable[[], list[SignalRow]]) -> None:
+def _store_lines(store: Store, incoming: Incoming, rows: Callable[[], list[SignalRow]]) -> None:
     """Parse, store and index one batch of lines."""
     store.add_incoming(incoming, rows())
