@@ -18,7 +18,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
 
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
-"""Upper ends of the histogram of POST /match."""
+"""Upper bounds of the histogram of POST /match."""
 
 ACTIONS = (*Action, "none")
 _HEAD = struct.Struct("<II")  # length and CRC-32 of the notice
@@ -34,7 +34,7 @@ COLUMNS = (
     *(f"seconds {end}" for end in (*SECONDS, "more")),
     "seconds sum",
 )
-"""What a row holds. pid: 0 while no process has the row. closed: connections that it ended."""
+"""Columns of a row. pid: 0 while no process has the row. closed: connections that it closed."""
 
 _COLUMN_INDEX = {name: place for place, name in enumerate(COLUMNS)}
 _ROW_BYTES = 8 * len(COLUMNS)

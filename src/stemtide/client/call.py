@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 
 One = str | int | date | UUID
 Query = Mapping[str, One | Sequence[One] | None]
-"""What is asked for. None is left out, so that the hub's own default holds."""
+"""Query parameters. None is left out, so that the hub's default applies."""
 
 JSON = "application/json"
 
@@ -118,7 +118,7 @@ class Events(Question[Answer]):
 def part(value: One) -> str:
     """Quote a path segment, so that it stays one segment whatever it contains."""
     text = str(value)
-    # Nothing, "." and ".." would lead to another address: with a space they name what is not there.
+    # Guard against "", "." and ".." segments: pad them, so that the URL cannot escape its path.
     return quote(text, safe="") if text.strip(".") else f"%20{text}"
 
 

@@ -43,7 +43,7 @@ _ERRORS: dict[str, tuple[type[HubError], str]] = {
     "not found": (NotFoundError, "does not have it:"),
     "odd": (AnswerError, "answered"),
 }
-"""What each kind of answer is, and how it is said."""
+"""Error class and phrase for each class of unsuccessful response."""
 
 
 def _ignore_pause(_: float) -> None:
@@ -116,7 +116,7 @@ class Line:
             "headers": {"Authorization": f"Bearer {self.key}"},
             "timeout": httpx.Timeout(self.limits.read_s, connect=self.limits.connect_s),
             "limits": httpx.Limits(max_connections=_MAX_CONNECTIONS),
-            # A proxy of the environment is for the world outside, not for this machine.
+            # A proxy from the environment is for other machines, not for this one.
             "trust_env": not self.is_here,
         }
 

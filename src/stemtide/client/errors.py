@@ -6,7 +6,7 @@ from typing import Self
 from stemtide.protocol.problems import Problem
 
 SAID_CHARACTERS = 500
-"""How much of a hub's words stands in an error's own."""
+"""How much of the hub's text an error message quotes."""
 
 
 class HubError(Exception):

@@ -57,7 +57,7 @@ class AsyncHub(Operations):
         self._http: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
-        self._http = await asyncio.to_thread(self._open_http)  # it reads many certificates
+        self._http = await asyncio.to_thread(self._open_http)  # loading CA certificates blocks
         return self
 
     def _open_http(self) -> httpx.AsyncClient:

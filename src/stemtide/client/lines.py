@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from stemtide.fingerprints.kinds import MAX_VALUE_BYTES
 
 MAX_LINE_BYTES = 2 * MAX_VALUE_BYTES + 256 * 1024
-"""No line of a snapshot is longer: a value is in hex."""
+"""Maximum length of a snapshot line, which has the value in hex."""
 
 MAX_EVENT_BYTES = 64 * 1024
-"""No line of a stream of events is longer."""
+"""Maximum length of a line in an event stream."""
 
 PIECE_BYTES = 512 * 1024
-"""How much is gathered before it is cut: many small pieces are slow."""
+"""How much to gather before splitting: many small pieces are slow."""
 
 
 class EndlessLineError(ValueError):

@@ -19,7 +19,7 @@ from stemtide.exercises.stage import DemoError, Stage, good
 from stemtide.protocol.enums import Scope
 
 ACCOUNT = cast.PROVIDERS[0]
-"""Whose keys are written: a provider, which shares, reports and judges."""
+"""The party whose keys are written: a provider that shares, reports and gives opinions."""
 
 _READS = (Scope.FEED_READ,)
 _SHARES = (Scope.SIGNALS_WRITE,)

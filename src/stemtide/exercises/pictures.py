@@ -33,7 +33,7 @@ UNRELATED = (
     "moon.png",
     "retina.jpg",
 )
-"""Photographs that nobody shares, and that must pass."""
+"""Photographs that are not shared, and must pass."""
 
 
 class NoPicturesError(Exception):
@@ -109,7 +109,7 @@ ALTERATIONS: tuple[Callable[[bytes], bytes], ...] = (
     watermarked,
     cropped,
 )
-"""What uploads do to a picture. How much PDQ survives is in docs/understand/fingerprints.md."""
+"""Alterations of uploaded pictures. How much PDQ survives is in docs/understand/fingerprints.md."""
 
 
 def _open(blob: bytes) -> Image.Image:

@@ -29,7 +29,7 @@ _AUTHORITY_SECTIONS = {
     "redress_deadline": "60 days from receipt (played)",
     "redress_link": "https://authority.example/redress",
 }
-"""Sections A, E, F and G of Annex I, as the authority writes them."""
+"""Sections A, E, F and G of Annex I, as the authority fills them in."""
 
 
 def ask(stage: Stage, people: cast.Cast, *, crisis: str) -> None:

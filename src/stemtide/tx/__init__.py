@@ -9,4 +9,4 @@ from stemtide.tx.kinds import SIGNAL_TYPES
 TX_MANIFEST = ThreatExchangeExtensionManifest(
     signal_types=SIGNAL_TYPES, apis=(StemtideExchangeAPI,)
 )
-"""What tx is told that there is here."""
+"""The manifest through which tx loads this extension."""

@@ -37,7 +37,7 @@ from stemtide.matching.library import Entry, Library, Match
 T = TypeVar("T")
 
 FILLER = "canary"
-"""Stands where no signal of a kind is; it matches nothing."""
+"""Placeholder for kinds without signals; it matches nothing."""
 
 _PERCENT = 100
 
@@ -228,7 +228,7 @@ SIGNAL_TYPES: tuple[type[SignalType], ...] = (
     *(PhotoMd5, PhotoSha256, Url),
     *(Video, Audio, Gop, Text),
 )
-"""The types that tx does not have itself."""
+"""Signal types that tx itself lacks."""
 
 NAMES_OF: dict[Kind, tuple[str, ...]] = {
     Kind.PDQ: ("pdq",),
@@ -237,10 +237,10 @@ NAMES_OF: dict[Kind, tuple[str, ...]] = {
     **{kind: (f"stemtide_{kind}",) for kind in Kind if kind not in SIZE_BYTES},
     Kind.URL: (Url.get_name(),),
 }
-"""Under which types of tx a signal of each kind is looked for."""
+"""Names of the tx types under which signals of each kind are filed."""
 
 KIND_OF = {name: kind for kind, names in NAMES_OF.items() for name in names}
-"""The other way round."""
+"""Kinds by the name of their tx type."""
 
 
 def _parse_query(kind: Kind, query: str) -> Fingerprints | None:

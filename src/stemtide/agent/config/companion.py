@@ -63,14 +63,16 @@ class Companion:
 def _action(value: object) -> Action:
     action = values.choice(Action)(value)
     if action is Action.LOG:
-        raise ValueError('must be "hold" or "block": HMA is asked by who acts, and a log is no act')
+        raise ValueError(
+            'must be "hold" or "block": systems that act on content ask HMA, and a log is no action'
+        )
     return Action(action)
 
 
 def _kind(value: object) -> Kind:
     kind = values.choice(Kind)(value)
     if kind not in TYPE_OF:
-        raise ValueError(f"must be of {', '.join(TYPE_OF)}: HMA knows no {kind}")
+        raise ValueError(f"must be of {', '.join(TYPE_OF)}: HMA does not support {kind}")
     return Kind(kind)
 
 

@@ -83,7 +83,7 @@ NEEDED = {
     "explanation": "say why such content is against it, without personal data: it is public",
     "territorial_scope": 'say where content is blocked, such as ["BE", "NL"]',
 }
-"""Settings that nobody else can know, each with the remedy where it is missing."""
+"""Required settings, each with the remedy if it is missing."""
 
 
 def word(enum: str) -> Callable[[object], str]:

@@ -24,7 +24,7 @@ from stemtide.fingerprints.kinds import Kind
 _Read = TypeVar("_Read")
 
 _MAX_BYTES = 1024 * 1024
-"""Some ten thousand matches of one hash; more is none that we could use."""
+"""Enough for some ten thousand matches of one hash."""
 
 _MAX_ID = 2**63 - 1
 _OK, _NOT_FOUND, _EXISTS = 200, 404, 403
@@ -110,7 +110,7 @@ class Line:
         self._http: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
-        self._http = await asyncio.to_thread(self._open)  # it reads many certificates
+        self._http = await asyncio.to_thread(self._open)  # loading CA certificates blocks
         return self
 
     def _open(self) -> httpx.AsyncClient:
@@ -118,7 +118,7 @@ class Line:
         headers = {
             "User-Agent": f"stemtide-agent/{__version__}",
             "Accept": "application/json",
-            "Accept-Encoding": "identity",  # a few compressed bytes could become very many
+            "Accept-Encoding": "identity",  # against decompression bombs
         }
         if settings.secret:
             headers[settings.header] = settings.secret
@@ -126,7 +126,7 @@ class Line:
             base_url=settings.url,
             headers=headers,
             timeout=settings.timeout_s,
-            # Servers close idle lines after 2 s; a hash sent into a closed one would be in doubt.
+            # Servers close idle connections after 2 s; a hash sent into one would be in doubt.
             limits=httpx.Limits(max_connections=16, keepalive_expiry=1.0),
             follow_redirects=False,
             trust_env=not is_loopback(urlsplit(settings.url).hostname or ""),
@@ -261,7 +261,7 @@ class Line:
         if status in (401, 403, 407):
             raise HmaAnswerError(
                 self.hma,
-                f"lets us not in: {status} {text} Check companion.header and companion.secret",
+                f"denied access: {status} {text} Check companion.header and companion.secret",
                 may_be_done=False,
             )
         raise HmaAnswerError(

@@ -92,14 +92,14 @@ class Watch:
             freshness.asked_for = target
             await self._check_deleted(line, freshness, row)
         else:
-            freshness.asked_for = newest  # it was withdrawn before HMA had it in its index
+            freshness.asked_for = newest  # it was withdrawn before HMA had indexed it
 
     async def _check_deleted(self, line: Line, freshness: Freshness, row: Row) -> None:
         """Stop waiting for a content that a person deleted at HMA: it is never matched."""
         content = await line.content(row.bank, row.content or 0)
         if not outbox.is_of(row, content, agent=self._agent):
             logger.warning(
-                "HMA has content %s no more, of %s: a `rebuild` brings it back",
+                "HMA no longer has content %s of %s: `rebuild` restores it",
                 row.content,
                 row.signal,
             )

@@ -85,7 +85,7 @@ def unchecked(store: Store, limit: int) -> list[Row]:
 
 def doubtful(store: Store, kinds: Iterable[Kind], *, limit: int) -> list[Row]:
     """Return rows of these kinds for which HMA may hold an extra content."""
-    # One that has none and is wanted is handed over first: what is found might be all there is.
+    # A wanted row without a content is handed over first, as the search might find its only one.
     condition = (
         "doubt_at IS NOT NULL AND (wanted = 0 OR content IS NOT NULL)"
         " AND kind IN (SELECT value FROM json_each(?)) ORDER BY doubt_at LIMIT ?"

@@ -29,7 +29,7 @@ def bank_of(signal: FeedSignal, config: Config) -> str:
         return ""
     action = _action_of(signal, config)
     if action is Action.BLOCK and Action.BLOCK not in settings.actions:
-        action = Action.HOLD  # a person may look at what could be stopped at once
+        action = Action.HOLD  # a hold is milder: a person reviews it
     return settings.bank(action) if action in settings.actions else ""
 
 

@@ -136,8 +136,8 @@ def begin(store: Store, settings: Companion, *, after: int) -> int | None:
     returns: as leave_expired.
     """
     if store.read("SELECT 1 FROM banks WHERE hma != ? LIMIT 1", (settings.url,)):
-        # Another HMA now: nothing is known of what that one holds. Its banks are forgotten last,
-        # as by them a begun end is known.
+        # Another HMA: its contents are unknown. Rows of banks are deleted last, because they show
+        # that this step is not finished.
         if not _run_batch(store, "DELETE FROM banked", "1"):
             with store.write() as tx:
                 tx.execute("DELETE FROM banks")

@@ -56,7 +56,7 @@ class Sweep:
     async def _search_row(self, line: Line, row: Row, settings: Settings, *, most: int) -> int:
         """Search for the contents of one row; return how many were checked."""
         kind, doubt_at = Kind(row.kind), row.doubt_at or 0.0
-        # What was sent may take so long to be written down, at the other end of a lost line.
+        # After a lost connection, HMA may take so long to store what was sent.
         surely_at = doubt_at + 3 * settings.timeout_s
         is_indexed = self._watch.matched_to(kind) > surely_at
         content_ids = await line.look_up_all(row.bank, kind, row.value)
@@ -83,7 +83,7 @@ class Sweep:
     async def _remove_if_ours(self, line: Line, row: Row, content: int) -> None:
         existing = await line.content(row.bank, content)
         if outbox.is_of(row, existing, agent=self._agent):
-            logger.info("content %d is one more of %s, and deleted", content, row.signal)
+            logger.info("deleted content %d, a duplicate of %s", content, row.signal)
             await line.remove(row.bank, content)
 
     async def _resend_canary(

@@ -115,10 +115,10 @@ class Companion:
         """A problem that a person should know about; "" for none."""
         remarks = list(self._remarks)
         if self._watch.sizes.refused:
-            remarks.append(f"{self._watch.sizes.refused} hashes are refused by HMA: see the log")
+            remarks.append(f"{self._watch.sizes.refused} hashes were rejected by HMA: see the log")
         if (behind_s := self._watch.behind_s() or 0.0) > SLOW_S:
             remarks.append(
-                f"HMA took hashes {behind_s:.0f} s ago and does not match them: does it index?"
+                f"HMA took hashes {behind_s:.0f} s ago and does not match them: check its indexer"
             )
         return self._trouble or "; ".join(remarks)
 
@@ -178,7 +178,7 @@ class Companion:
 
     def _record_failure(self, error: HmaError) -> None:
         if str(error) != self._trouble:
-            logger.warning("HMA is not kept up; %s", error)
+            logger.warning("HMA is not in step with the signals: %s", error)
         self._trouble = str(error)
         self._is_reachable = not isinstance(error, HmaAwayError)
         self._is_unstable = self._is_unstable or not self._is_reachable
@@ -226,7 +226,7 @@ class Companion:
         self._kinds, self._remarks = kinds, remarks
         for kind in sorted(kinds):
             if await self._is_lost(line, kind, settings):
-                logger.warning("HMA lost what it was given: all of it is asked for")
+                logger.warning("HMA lost contents: all of them are checked again")
                 await self._in_steps(rows.doubt_some)
                 break
         self._hma_checked_at = self._clock()
@@ -251,7 +251,7 @@ class Companion:
         is_ours = await asyncio.to_thread(rows.is_ours, self._store, name)
         if bank is None:
             if is_ours:
-                logger.warning("HMA has no bank %s any more: it is made anew", name)
+                logger.warning("HMA has no bank %s any more: it is created again", name)
                 await self._in_steps(rows.forget_some, name)
             await asyncio.to_thread(rows.claim, self._store, name, hma=line.hma)
             await line.make_bank(name)
@@ -260,7 +260,7 @@ class Companion:
             raise HmaAnswerError(
                 line.hma,
                 f"has a bank {name} that this agent did not make: choose another "
-                "companion.bank_prefix, or, if it is an agent's of before, have it emptied and "
+                "companion.bank_prefix, or, if an earlier agent made it, have it emptied and "
                 "filled with `stemtide agent companion rebuild --anew --yes`",
             )
         percent = 100 * bank.matching_enabled_ratio
@@ -276,7 +276,7 @@ class Companion:
         self._is_unstable = bool(troubles) and len(troubles) == len(attempts)
         if self._is_unstable:
             raise HmaAwayError(line.hma, troubles[0].removeprefix(f"{line.hma}: "))
-        if troubles:  # these are tried after all others
+        if troubles:  # failed rows are retried after all others
             logger.info("%d of %d: %s", len(troubles), len(attempts), troubles[0])
         await self._limit_rate(settings, len(attempts), began)
         return bool(attempts)
@@ -326,9 +326,11 @@ class Companion:
             if self._is_of(row, content):
                 await line.remove(row.bank, row.content or 0)
             elif content:
-                logger.warning("HMA's content %s is not of %s: left alone", row.content, row.signal)
+                logger.warning(
+                    "HMA's content %s does not belong to %s: not deleted", row.content, row.signal
+                )
             if not self._is_of(row, content):
-                self._hma_checked_at = float("-inf")  # has it lost more?
+                self._hma_checked_at = float("-inf")  # check whether HMA lost more
         except HmaError as error:
             return Done(row, trouble=str(error))
         return Done(row)

@@ -69,7 +69,7 @@ class Duties:
         async with asyncio.TaskGroup() as tasks:
             if self._store.is_shared:
                 tasks.create_task(_keep_running(self._follow_others))
-            while not await asyncio.to_thread(self._store.try_lead):  # noqa: ASYNC110 - nobody tells
+            while not await asyncio.to_thread(self._store.try_lead):  # noqa: ASYNC110 - a file lock sends no event
                 await asyncio.sleep(_LEAD_POLL_S)
             async with self._client:
                 await self._run_primary()
@@ -105,7 +105,7 @@ class Duties:
 
     async def _load_changes(self) -> None:
         if self._store.is_replaced:
-            logger.warning("the file is another one now: this process starts anew")
+            logger.warning("the database file was replaced: this process restarts")
             os.kill(os.getpid(), signal.SIGTERM)
         if not self._store.is_lead:
             await asyncio.to_thread(self._store.catch_up)

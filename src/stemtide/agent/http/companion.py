@@ -194,7 +194,7 @@ class CompanionDoor:
         if self._config.companion is None:
             raise BadRequestError(
                 ProblemType.NOT_FOUND,
-                "this agent keeps no HMA up: write [companion] and its url into agent.toml",
+                "this agent has no HMA to fill: set url in the [companion] table of agent.toml",
             )
 
     def _record_decisions(self, items: Sequence[ContentIn]) -> tuple[list[Answer], bool]:
@@ -216,7 +216,7 @@ class CompanionDoor:
                     for item, (decision, _) in zip(items, decisions, strict=True)
                 ]
         except sqlite3.Error as error:
-            # The content must still be stopped: the answer says what was not written down.
+            # The content must still be stopped: the answer says that it was not recorded.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
             decisions = [self._decide(match, tx=None) for match in matches]
@@ -266,11 +266,11 @@ class CompanionDoor:
         for signal_id, bits in matches.bits.items():
             signal = signals.get(signal_id)
             if signal_id.startswith(CANARY):
-                remarks.append(f"{signal_id}: is the canary, on which nobody acts")
+                remarks.append(f"{signal_id}: is the canary, which never leads to an action")
             elif signal is None or not stands(signal, now=now, exercise=self._config.exercise):
-                remarks.append(f"{signal_id}: stands no more")
+                remarks.append(f"{signal_id}: is no longer active")
             elif bits > _within_bits(signal):
-                remarks.append(f"{signal_id}: {bits} bits are further than it is to match")
+                remarks.append(f"{signal_id}: {bits} bits are more than it allows")
             else:
                 hits.append(Hit(signal, signal.kind, bits, ""))
         return decide(hits, self._config.rules), tuple(remarks)

@@ -15,10 +15,10 @@ from stemtide.fingerprints.kinds import SIZE_BYTES, FingerprintError, Kind, pars
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
 BINARY = "application/vnd.stemtide.hashes"
-"""Values back to back; kind and within_bits are parameters."""
+"""Media type of concatenated values; kind and within_bits are query parameters."""
 
 BINARY_ANSWER = "application/vnd.stemtide.matches"
-"""Records in the format of hashes.RECORD."""
+"""Media type of concatenated records in the format of hashes.RECORD."""
 
 _MAX_WITHIN_BITS = 64
 _MAX_ERRORS = 100

@@ -37,7 +37,7 @@ from stemtide.fingerprints.url.reach import fingerprints_of_url
 from stemtide.protocol.problems import ProblemType
 
 NO_DISTANCE = "-"
-"""The distance of what is equal, as HMA writes it."""
+"""HMA's distance of equal values."""
 
 TYPES_OF = {
     "photo": {"pdq": Kind.PDQ, "md5": Kind.MD5, "sha256": Kind.SHA256},
@@ -247,7 +247,7 @@ class Hma:
         banks: _Banks = {}
         for match in matches:
             if str(match.signal) not in numbers:
-                continue  # withdrawn between the two looks
+                continue  # withdrawn since it matched
             row = {"bank_content_id": numbers[str(match.signal)], "distance": _distance(match)}
             names = self._banks.banks_of(match.action)
             for name in names if may_repeat else names[:1]:

@@ -110,7 +110,7 @@ class LiveDoor:
 
     def _keep_init(self, stream: str, ref: str, init: bytes) -> None:
         streams = self._live.streams
-        while True:  # somebody else is quicker only as often as there are others
+        while True:  # repeated only as often as other chunks of the stream arrive
             row = streams.open(stream, ref=ref, now=time.time())
             if streams.keep(row, now=time.time(), init=init):
                 return
@@ -193,7 +193,7 @@ def _seq(text: str | None) -> int | None:
         return None
     is_number = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_SEQ))
     if not is_number or int(text) > _LARGEST_SEQ:
-        raise invalid("seq", "must be the chunk's number, from 0; leave it out to count on")
+        raise invalid("seq", "must be the chunk's number, from 0; leave it out for the next number")
     return int(text)
 
 

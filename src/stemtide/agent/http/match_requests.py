@@ -41,7 +41,7 @@ _MAX_REF = 200
 _MAX_PART = 1000
 _MAX_TRANSFORM = 100
 _MAX_FINGERPRINTS = 20_000
-"""Of one piece of content: an archive of thousands of files has so many."""
+"""Limit for one piece of content: an archive of thousands of files has so many."""
 _MAX_LANGUAGE = 35
 
 
@@ -63,7 +63,7 @@ def _whole(value: object) -> object:
 
 
 WHOLE = BeforeValidator(_whole)
-"""Takes a whole number however it is written; a text is none."""
+"""Accepts whole numbers, also written as 90.0, but not text."""
 
 
 def _reader(kind: Kind) -> BeforeValidator:
@@ -261,7 +261,7 @@ async def _parse_form(request: Request, config: Config) -> list[tuple[str, bytes
         max_fields=config.max_items,
         max_part_size=4096,
     )
-    parser.spool_max_size = config.max_upload_bytes  # content never touches the disk here
+    parser.spool_max_size = config.max_upload_bytes  # keep content in memory, never on disk
     try:
         form = await parser.parse()
     except MultiPartException as error:

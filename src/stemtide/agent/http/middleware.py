@@ -28,7 +28,7 @@ from stemtide.protocol.slow_bodies import SlowBodyError, timed
 
 _UNAUTHORIZED = "stemtide.stranger"
 _OPEN_PATHS = frozenset({"/health", "/status"})
-"""Load balancers have no token; a stranger is told "live" and "ready" there, and nothing else."""
+"""Load balancers have no token; without it these paths show little more than "live" and "ready"."""
 
 
 def middleware(config: Config) -> Middleware:
@@ -48,7 +48,7 @@ class Door:
         self._app = app
         self._token = config.token.encode()
         names = set(config.allowed_hosts)
-        # Whoever listens everywhere has a token, and may leave the names open.
+        # An agent that listens on all addresses has a token, and need not name its hosts.
         is_open = config.host in WILDCARDS and not names
         self._names = None if is_open else frozenset(LOOPBACK_NAMES | names | {config.host.lower()})
 
@@ -193,4 +193,4 @@ EXCEPTION_HANDLERS: Mapping[Any, Any] = {
     SlowBodyError: _too_slow,
     Exception: _internal,
 }
-"""How each error is answered."""
+"""Exceptions and the functions that respond to them."""

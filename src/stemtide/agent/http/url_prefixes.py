@@ -30,7 +30,7 @@ def read_prefixes(request: Request) -> list[bytes]:
         if name != "prefix":
             raise invalid(name[:80], "is no parameter here; known is prefix")
     if not 1 <= len(parameters) <= MAX_EXPRESSIONS:
-        raise invalid("prefix", f"give 1 to {MAX_EXPRESSIONS} of them, those of one address")
+        raise invalid("prefix", f"give 1 to {MAX_EXPRESSIONS} prefixes, those of one URL")
     return sorted({_read(text) for _, text in parameters})
 
 
@@ -41,7 +41,7 @@ def _read(text: str) -> bytes:
         prefix = b""
     if len(prefix) != PREFIX_BYTES or len(text) != 2 * PREFIX_BYTES:
         digits = 2 * PREFIX_BYTES
-        raise invalid("prefix", f"is the first {digits} hex digits of a digest, no more, no less")
+        raise invalid("prefix", f"is the first {digits} hex digits of a digest")
     return prefix
 
 

@@ -20,7 +20,7 @@ _KEY_REMEDY = (
     "`stemtide key new` makes one."
 )
 SILENT_S = 8.0
-"""After so long without a byte a hub counts as away: its stream says something every 3 s."""
+"""A hub that is silent for so long counts as unreachable: its stream pings every 3 s."""
 
 _PATIENCE_S = 120.0  # two windows in which a hub counts requests
 _URL_REMEDY = "Check hub_url: is it a hub?"
@@ -47,7 +47,7 @@ class Client:
                 exercise=config.exercise,
                 limits=Limits(patience_s=_PATIENCE_S, silence_s=SILENT_S),
                 heard=self._note_heard,
-                insecure=True,  # the configuration has refused it, or was told that it is meant
+                insecure=True,  # Config has checked it: plain http needs insecure_hub
             )
 
     async def __aenter__(self) -> Self:

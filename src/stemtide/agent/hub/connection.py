@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 
 STALLED_S = 8.0
-"""A position that stays behind for so long without moving has come to a standstill."""
+"""A position that stays behind for so long without moving is reported as stalled."""
 
 
 @dataclass(slots=True)

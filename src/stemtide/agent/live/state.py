@@ -20,16 +20,16 @@ from stemtide.matching.found import Occurrence, Span
 from stemtide.matching.live import LiveFrames
 
 MOST_SIGNALS = 100
-"""Signals that one stream is remembered to have matched; further ones are told once, and go by."""
+"""Limit of matched signals stored for a stream; further ones raise alarms but are not stored."""
 
 MOST_STRETCHES = 16
 MOST_RECENT = 64
-"""Chunks whose repetition is recognised."""
+"""How many recent chunks are remembered, to recognise repeated ones."""
 
 MOST_GAPS = 16
 MOST_MISSING = 100_000
 LONGEST_CHUNK_S = 60.0
-"""Longer pieces are no chunks: of a stream only its last half minute is searched together."""
+"""Only so much of a longer chunk is searched: of a stream, the last half minute is kept."""
 
 _CLOCK_TOLERANCE_S = 2.0
 _CONTINUES_WITHIN_S = 5.0
@@ -124,7 +124,7 @@ class State(msgspec.Struct):
         """Parse a serialised state. raises: msgspec.MsgspecError."""
         return msgspec.msgpack.decode(spelled, type=cls) if spelled else cls()
 
-    # where a chunk belongs
+    # positions of chunks
 
     def place(self, seq: int | None, digest: bytes) -> "Place | None":
         """Return the position of a chunk; None if it was received already.
@@ -136,7 +136,7 @@ class State(msgspec.Struct):
             if self.recent[number] == digest:
                 return None
             raise OutOfStepError(
-                f"another chunk {number} came already; number chunks on, or end the stream"
+                f"another chunk {number} was received; use the next number, or end the stream"
             )
         if self.last < 0 or number == self.last + 1:
             return Place(number, self.carry)
@@ -197,7 +197,7 @@ class State(msgspec.Struct):
         for old in sorted(self.recent)[:-MOST_RECENT]:
             del self.recent[old]
 
-    # what it matched
+    # matches
 
     def meet(self, signal: str, kind: str, match: Occurrence) -> None:
         """Remember a match: it extends the stretch before it, or starts a new one."""
@@ -222,7 +222,7 @@ class State(msgspec.Struct):
         else:
             _extend(before, stretch)
 
-    # what was seen and heard
+    # frames and audio
 
     def frames_kept(self) -> LiveFrames:
         """Return the stored frames."""

@@ -66,7 +66,7 @@ class LiveStore:
         try:
             self._connection = _connect(path)
         except sqlite3.DatabaseError:
-            for suffix in ("", "-wal", "-shm"):  # damaged: streams begin anew, which costs little
+            for suffix in ("", "-wal", "-shm"):  # damaged: streams start again, which costs little
                 path.with_name(path.name + suffix).unlink(missing_ok=True)
             self._connection = _connect(path)
 
@@ -89,7 +89,7 @@ class LiveStore:
 
     def _open(self, name: str, *, ref: str, now: float) -> Row:
         if row := self._find(name, now=now):
-            # A chunk has come: it may wait long until it is decoded, and the stream is not idle.
+            # The chunk may wait long to be decoded; meanwhile the stream is not idle.
             self._connection.execute("UPDATE streams SET seen_at = ? WHERE name = ?", (now, name))
             return row
         self._connection.execute("DELETE FROM streams WHERE seen_at < ?", (now - self._idle_s,))

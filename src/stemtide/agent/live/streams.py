@@ -51,7 +51,7 @@ SWEEP_S = 2.0
 _TRIES = 8
 _Key = TypeVar("_Key", int, str)
 _MAX_LAG_S = 1.0
-"""Sound that is so far behind the pictures was missed; less is what a printer holds back."""
+"""Audio that lags the frames by more was lost; less may still be in the fingerprinter's buffer."""
 
 
 class BusyError(Exception):
@@ -180,7 +180,7 @@ class Live:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._decoders, job)
         except (ContentError, SandboxError) as error:
-            logger.warning("a chunk could not be looked at: %s", error)
+            logger.warning("a chunk could not be decoded: %s", error)
             return Analysis(Fingerprints((), remarks=(f"{UNDECODABLE}{error}",)))
 
     def tell(self, name: str) -> LiveOut | None:
@@ -201,7 +201,7 @@ class Live:
         decision, unread = self._decide(state.met, tx=None), self._config.unread
         return _response(row, state, decision, alarms=[], remarks=(), unread=unread)
 
-    # a chunk
+    # chunks
 
     def _process(self, work: _PendingChunk, look: Analysis) -> tuple[LiveOut, bool] | None:
         """Search, decide, record and store; None if another chunk was faster."""
@@ -241,7 +241,7 @@ class Live:
         frames = state.frames_kept()
         for fingerprint in prints.of(Kind.VIDEO):
             film = VideoPrint.from_bytes(fingerprint.value)
-            if at_s < frames.end_s - WINDOW_S:  # it comes too late to lie in what is kept
+            if at_s < frames.end_s - WINDOW_S:  # too late for the stored frames: search it alone
                 alone = library.videos.find_in(film)
                 heard += [
                     _ChunkMatch(Kind.VIDEO, _shifted(stretch, at_s), is_new=True)
@@ -275,7 +275,7 @@ class Live:
         keys = {match.found.key for match in heard}
         signals = self._active(self._store.find(keys)) if keys else {}
         if len(signals) < len(keys):
-            self._store.catch_up()  # the Library may be behind: the next chunk meets what is new
+            self._store.catch_up()  # the Library may lag: catch up for the next chunk
         alarms: dict[tuple[str, Kind], Alarm] = {}
         for match in heard:
             if match.found.key not in signals:
@@ -286,7 +286,7 @@ class Live:
             same.is_new = same.is_new or match.is_new
         return list(alarms.values())[:MAX_REASONS]
 
-    # what becomes of it
+    # decisions
 
     def _record_decision(
         self, row: Row, state: State, *, look_only: bool

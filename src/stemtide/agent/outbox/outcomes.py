@@ -26,7 +26,7 @@ from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeReportOut, Out
 logger = logging.getLogger(__name__)
 
 GATHER_S = 0.25
-"""How long counts gather before a report leaves."""
+"""How long counts are collected before a report is sent."""
 
 _MAX_ROWS = 10_000
 
@@ -57,7 +57,7 @@ class Reporter:
         self._store = store
         self._client = client
         self._wake = asyncio.Event()
-        self._wake.set()  # what an earlier run left
+        self._wake.set()  # an earlier run may have left some
         self._backoff = Backoff(first_s=0.25, cap_s=5.0)
 
     def wake(self) -> None:
@@ -142,7 +142,7 @@ class Reporter:
             ).fetchall()
         if not rows:
             return None
-        # What is not set is not sent, as in rows.
+        # Empty fields are not sent, as in rows.
         payload = {"report": UUID(report), "agent": self._name, "rows": map(_outcome_row, rows)}
         spans = [{"begins_at": bucket, "count": number} for bucket, number in lookups]
         return OutcomeReportIn.model_validate(payload | ({"lookups": spans} if spans else {}))
@@ -198,7 +198,7 @@ def _outcome_row(row: tuple[str, str, str, str, str, int, str, str]) -> OutcomeR
         "first_at": datetime.fromisoformat(first_at),
         "last_at": datetime.fromisoformat(last_at),
     }
-    # What is not set is not sent: an older hub knows no language, and no moves.
+    # Empty fields are not sent: an older hub knows neither languages nor corrections.
     optional: dict[str, object] = {"language": language} if language else {}
     if was:
         optional["was"] = Outcome(was)

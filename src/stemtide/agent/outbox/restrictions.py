@@ -23,7 +23,7 @@ from stemtide.agent.store.schema import StoreError
 from stemtide.protocol.law.dsa.answers import Remark
 
 OWED, SENDING, POSTED, REFUSED = "owed", "sending", "posted", "refused"
-"""What became of a statement. sending: begun, and not known whether it was taken."""
+"""States of a statement. sending: an attempt was made, and its result is not known."""
 
 
 class Restriction(NamedTuple):

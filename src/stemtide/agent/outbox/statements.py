@@ -139,7 +139,7 @@ class Statements:
             while due := await asyncio.to_thread(self._due, settings):
                 unsure = {restriction.puid for restriction in due if restriction.state == SENDING}
                 sound = await asyncio.to_thread(self._valid_statements, due, settings)
-                # A try is a round: so trouble is told at once, however long the next one waits.
+                # Each round is one attempt, so that errors surface immediately.
                 await Posting(database, self._rows, unsure=unsure, tries=1).post(sound)
 
     def _valid_statements(

@@ -105,7 +105,7 @@ class Database:
         self._http: httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
-        self._http = await asyncio.to_thread(self._open)  # it reads many certificates
+        self._http = await asyncio.to_thread(self._open)  # loading CA certificates blocks
         return self
 
     def _open(self) -> httpx.AsyncClient:
@@ -249,7 +249,7 @@ class Posting:
                 else:
                     present[puid] = uuid
                     rows.remove(statement)
-        finally:  # what was heard is not asked again, however often a long round is cut
+        finally:  # keep what is known, even if a long round is cancelled
             await asyncio.to_thread(self._record, present, absent)
 
     def _record(self, present: Mapping[str, str], absent: Sequence[str]) -> None:
@@ -274,7 +274,7 @@ class Posting:
             await asyncio.to_thread(self.journal.take, await self._find_ids(existing))
         left = [row for row in rows if row["puid"] not in existing and row["puid"] not in bad]
         await asyncio.to_thread(self._record, {}, [statement["puid"] for statement in left])
-        # Where the database does not say what is wrong with a call, each half is sent by itself.
+        # If the database does not name the invalid statements, send each half by itself.
         middle = len(left) if bad or existing else len(left) // 2
         return [part for part in (left[:middle], left[middle:]) if part]
 
@@ -294,7 +294,9 @@ class Posting:
     async def _find_ids(self, puids: Collection[str]) -> dict[str, str]:
         """Return the database's ids of statements that it has; "" if it omits them."""
         uuids = dict.fromkeys(sorted(puids), "")
-        with suppress(DatabaseAwayError):  # that it has them is known, and what counts
+        with suppress(
+            DatabaseAwayError
+        ):  # their ids are optional: that the database has them is enough
             for puid in uuids:
                 uuids[puid] = await self.database.find(puid) or ""
         return uuids

@@ -98,7 +98,7 @@ def recount(
     """
     signal, outcome = _deciding_signal(reasons, weaker=weaker)
     before = _counted(tx, ref)
-    if before is None:  # an older agent counted it, which did not remember each upload
+    if before is None:  # counted by an older agent, which did not store each upload
         if outcome is Outcome.REVERSED:
             count(tx, signal=weaker, outcome=outcome, now=now)
         return outcome is Outcome.REVERSED

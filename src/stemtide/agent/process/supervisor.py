@@ -35,7 +35,7 @@ from stemtide.private_files import close_umask
 logger = logging.getLogger(__name__)
 
 _BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
-_STABLE_S = 30.0  # who lived so long may start again at once when it dies
+_STABLE_S = 30.0  # a worker that ran so long is restarted at once
 _FULL_S = 0.01
 _EXIT_MISUSED = 2
 
@@ -113,7 +113,7 @@ class Fleet:
             number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)
         }
         wakeup = signal.set_wakeup_fd(waker.fileno())
-        gc.freeze()  # what is there already is shared with the children, and need not be looked at
+        gc.freeze()  # keep existing objects out of garbage collection: children share them
         try:
             while self._children or not self._is_stopping:
                 self._start_due()
@@ -196,7 +196,7 @@ class Fleet:
                     socket.send_fds(child.channel, [b"c"], [connection.fileno()])
                     child.handed += 1
                     return
-            time.sleep(_FULL_S)  # all are full: let them catch up
+            time.sleep(_FULL_S)  # all queues are full: let the workers catch up
 
     # children
 
@@ -327,7 +327,7 @@ class Fleet:
 
 
 def _send(channel: socket.socket, message: dict[str, str]) -> None:
-    with suppress(OSError):  # the parent is gone; that is noticed elsewhere
+    with suppress(OSError):  # the parent is gone, which is detected elsewhere
         channel.sendall(json.dumps(message).encode() + b"\n")
 
 
@@ -365,4 +365,6 @@ def _set_up_logging() -> None:
     logging.basicConfig(
         stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
     )
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request to the hub
+    logging.getLogger("httpx").setLevel(
+        logging.WARNING
+    )  # would log a line for each request to the hub

@@ -26,7 +26,7 @@ from stemtide.fingerprints.limits import Limits, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 
 STOP_S = 10
-"""How long requests under way may take once the agent is told to stop."""
+"""Seconds that requests under way may take once the agent is stopping."""
 
 _STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -153,10 +153,10 @@ class _WorkerServer(_Server):
             message, numbers, _, _ = socket.recv_fds(self._channel, 1, 1)
         except BlockingIOError:
             return
-        except OSError:  # the parent was killed before it read what we had said
+        except OSError:  # the parent was killed before it read our messages
             message, numbers = b"", []
         if not message:
-            os._exit(1)  # the parent was killed: so is the agent, and its successor may start
+            os._exit(1)  # the parent was killed: end the agent, so that a new one can start
         for number in numbers:
             task = asyncio.create_task(self._open(socket.socket(fileno=number)))
             self._opening.add(task)
@@ -165,7 +165,7 @@ class _WorkerServer(_Server):
     async def _open(self, connection: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         connection.setblocking(False)
-        with suppress(OSError):  # it hung up on the way here
+        with suppress(OSError):  # the caller disconnected meanwhile
             await loop.connect_accepted_socket(self._new_protocol, connection)
 
     def _new_protocol(self) -> asyncio.Protocol:
@@ -205,7 +205,7 @@ def _settings(
 
 def _run(server: _Server, sockets: list[socket.socket]) -> None:
     is_main = threading.current_thread() is threading.main_thread()
-    # uvicorn raises the signal again once it has stopped; to be asked to stop is no failure.
+    # uvicorn raises the signal again once it has stopped; a requested stop is no failure.
     before = (
         {stop: signal.signal(stop, _ignore_signal) for stop in _STOP_SIGNALS} if is_main else {}
     )

@@ -27,13 +27,13 @@ from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.matching.library import Hits
 
 MOST = 100
-"""Matches that are told of one hash, nearest first."""
+"""Matches that are returned for one hash, nearest first."""
 
 RECORD = struct.Struct("<IHH16s")
-"""A match in the binary answer: query, distance_bits, marks, the signal's UUID."""
+"""A match in the binary answer: query, distance_bits, flags, the signal's UUID."""
 
 IS_EXERCISE, IS_DISPUTED = 1, 2
-"""Marks of a match in the binary answer."""
+"""Flags of a match in the binary answer."""
 
 _SLICE, _SLICE_WITH_DECISIONS = 512, 32
 _KIND_BY_NAME = {kind.value.encode(): (kind, 2 * size) for kind, size in SIZE_BYTES.items()}

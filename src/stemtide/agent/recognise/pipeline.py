@@ -127,7 +127,9 @@ class Recogniser:
             look = partial(self._sandbox.analyse, blob, options=_OPTIONS)
             return (await loop.run_in_executor(self._decoders, look)).fingerprints
         except (ContentError, SandboxError) as error:
-            logger.warning("content is known by its digests only: %s", error)
+            logger.warning(
+                "content could not be decoded, so only its digests are matched: %s", error
+            )
             digests = await asyncio.to_thread(fingerprint_bytes, blob)
             return Fingerprints(digests, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
 
@@ -139,7 +141,7 @@ class Recogniser:
             matches = self._store.library.match_many(prints)
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=True)
         except BehindError:
-            # A signal changed since the Library heard of it: it may match as it is now.
+            # A signal changed since the Library was updated: it may match in its new form.
             self._store.catch_up()
             matches = self._store.library.match_many(prints)
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=False)
@@ -175,7 +177,7 @@ class Recogniser:
                 self._pending.add(news.count(False))
                 self._pending.write(tx)
         except sqlite3.Error as error:
-            # The content must still be stopped: the answer says what was not written down.
+            # The content must still be stopped: the answer says that it was not recorded.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
             decisions = self._decide(matches, tx=None, strict=strict)

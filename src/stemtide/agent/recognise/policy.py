@@ -24,7 +24,7 @@ SURE_PERCENT = 95
 """A match that is less sure goes to a person, whatever a rule says: 5 in 100 would be wrong."""
 
 NO_RULE = "no rule"
-"""Named where no rule of the policy fits: a match is then logged, never lost."""
+"""Rule name of a match to which no rule applies: it is logged, never lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Hit:
         """How the signal matched the URL (address, folder or host); None for other kinds."""
         if self.kind is not Kind.URL:
             return None
-        # As it was met, if that is known: a digest alone may be shared under another reach.
+        # The match knows its own reach; the same digest may be shared under another one.
         return Reach(self.transform) if self.transform else self.signal.reach or Reach.ADDRESS
 
     @property

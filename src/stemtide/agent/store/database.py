@@ -30,7 +30,7 @@ from stemtide.protocol.sync.feed import FeedSignal
 logger = logging.getLogger(__name__)
 
 Transaction = sqlite3.Connection
-"""A connection inside a write transaction, as Store.write() hands it out."""
+"""A connection inside a write transaction, as returned by Store.write()."""
 
 _LOOP_CACHE_KB = 4_000
 _IN_LIST = "IN (SELECT value FROM json_each(?))"
@@ -72,7 +72,7 @@ class Store(AbstractContextManager["Store"]):
         self.is_shared = lock is not None
         self._lock = lock or schema.lock_directory(directory)
         self._lead = (directory / "agent.lead").open("wb")
-        self._index_lock = threading.RLock()  # before _writing, where both are needed
+        self._index_lock = threading.RLock()  # acquired before _writing if both are needed
         self._writing = threading.RLock()
         self._reading = threading.Lock()
         try:
@@ -165,7 +165,7 @@ class Store(AbstractContextManager["Store"]):
                 yield self._writer
                 self._writer.execute("COMMIT")
             except BaseException:
-                with suppress(sqlite3.Error):  # the first error is the one to tell
+                with suppress(sqlite3.Error):  # the first error is the one to report
                     self._writer.execute("ROLLBACK")
                 raise
 
@@ -248,7 +248,7 @@ class Store(AbstractContextManager["Store"]):
                     set_state(tx, synced_at=synced_at.isoformat())
                 view = view_of(tx)
             self._index.take(change.puts, change.drops, gone=change.gone)
-            self.view = view  # said only now, when what it promises is found
+            self.view = view  # published only now that the Library has it
 
     def begin_incoming(self) -> Incoming:
         """Create the table for a snapshot; an unfinished one is discarded."""
@@ -293,11 +293,11 @@ class Store(AbstractContextManager["Store"]):
 
         raises: sqlite3.IntegrityError for a snapshot that has a signal twice.
         """
-        for statement in schema.SIGNALS_INDEXES:  # at the end: five times quicker than row by row
+        for statement in schema.SIGNALS_INDEXES:  # at the end: five times faster than row by row
             with self.write() as tx:
                 tx.execute(statement.format(name=incoming.generation, table="incoming"))
         if self.is_shared:
-            incoming.library.save()  # before the others hear of it, so that they need only open it
+            incoming.library.save()  # before the others notice, so that they only have to open it
         with self._index_lock:
             with self.write() as tx:
                 alongside(tx)
@@ -321,12 +321,12 @@ class Store(AbstractContextManager["Store"]):
             self.view = view
         index.sweep(self._folder, keep=incoming.generation)
 
-    # what several processes need
+    # several processes
 
     def try_lead(self) -> bool:
         """Become the primary process unless another process is; return whether this one is."""
         if not self.is_lead and schema.try_lock(self._lead):
-            self.catch_up()  # before anything of ours is written
+            self.catch_up()  # before this process writes anything
             self.is_lead = True
         return self.is_lead
 

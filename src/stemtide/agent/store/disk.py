@@ -13,9 +13,9 @@ from pathlib import Path
 LOOK_EVERY_S = 4.0
 
 MIN_FREE_MB = 20
-"""Less room than this is trouble."""
+"""Less free space than this is reported as a problem."""
 
-_FAILURE_LASTS_S = 10.0  # a small write may find room where a page of the feed does not
+_FAILURE_LASTS_S = 10.0  # a small test write may succeed where a page of the feed does not fit
 _BLOCK = b"\0" * 4096
 _DISK_ERRORS = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

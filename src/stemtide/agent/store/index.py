@@ -27,10 +27,10 @@ from stemtide.matching.library import Entry, Library
 logger = logging.getLogger(__name__)
 
 SAVE_AFTER = 20_000
-"""So many changes outside the files are worth writing the files anew: see docs/run/agent.md."""
+"""Rewrite the files after so many unsaved changes: see docs/run/agent.md."""
 
 KEEP_GONE = 100_000
-"""So many numbers of gone signals are remembered for workers that are behind."""
+"""How many numbers of deleted signals are kept for workers that lag."""
 
 Fingerprinted = tuple[int, str, bytes, int | None]
 """seq, kind, value, within_bits."""
@@ -69,7 +69,7 @@ class Index:
         dropped = tx.execute(
             "SELECT number, seq FROM gone WHERE number > ?", (self.gone,)
         ).fetchall()
-        if dropped and dropped[0][0] != self.gone + 1:  # the first of them are forgotten already
+        if dropped and dropped[0][0] != self.gone + 1:  # the first of them are deleted already
             self.compare(tx)
             return
         puts = tx.execute(f"{_SELECT_PRINTS} WHERE seq > ? ORDER BY seq", (self.seq,)).fetchall()

@@ -22,20 +22,20 @@ CREATE TABLE {name} (
   within_bits INTEGER, expires_at REAL, exercise INTEGER NOT NULL, disputed INTEGER NOT NULL,
   body TEXT NOT NULL
 )"""
-"""Signals. seq is the signal's key in a Library: a number stands for one fingerprint for ever."""
+"""Signals. seq is the signal's key in a Library: a number belongs to one fingerprint for ever."""
 
 SIGNALS_INDEXES = (
     "CREATE UNIQUE INDEX signals_by_id_{name} ON {table} (id)",
-    # The numbers alone, in their order: a start reads 10 MB of them, not 700 MB of bodies.
+    # Only the numbers, in order: a start reads 10 MB of this index, not 700 MB of bodies.
     "CREATE INDEX signals_by_seq_{name} ON {table} (seq)",
-    # Addresses are also asked for by the first bytes of their digests.
+    # URLs are also looked up by the first bytes of their digests.
     "CREATE INDEX signals_urls_{name} ON {table} (value) WHERE kind = 'url'",
 )
 _HAS_URLS = "SELECT 1 FROM sqlite_master WHERE tbl_name = 'signals' AND name LIKE 'signals_urls_%'"
 
 _GONE = "CREATE TABLE gone (number INTEGER PRIMARY KEY AUTOINCREMENT, seq INTEGER NOT NULL)"
 _LOCAL_TABLES = {
-    # What the hub cannot give back: saved from a torn file as far as it can be read.
+    # Data that the hub does not have: recovered from a damaged file as far as it is readable.
     "outcomes": """CREATE TABLE outcomes (
       report TEXT NOT NULL, signal TEXT NOT NULL, outcome TEXT NOT NULL, count INTEGER NOT NULL,
       first_at TEXT NOT NULL, last_at TEXT NOT NULL, refused TEXT NOT NULL DEFAULT '',
@@ -66,7 +66,7 @@ _LOCAL_TABLES = {
       ended_at REAL, state TEXT NOT NULL DEFAULT 'owed', uuid TEXT NOT NULL DEFAULT '',
       why TEXT NOT NULL DEFAULT ''
     ) WITHOUT ROWID""",
-    # What lies in a provider's own HMA, which nobody could find again: see companion_rows.
+    # Contents of a provider's own HMA, which cannot be listed: see companion_rows.
     "banks": "CREATE TABLE banks (name TEXT PRIMARY KEY, hma TEXT NOT NULL) WITHOUT ROWID",
     "banked": """CREATE TABLE banked (
       seq INTEGER PRIMARY KEY AUTOINCREMENT, signal TEXT NOT NULL, bank TEXT NOT NULL,
@@ -93,7 +93,7 @@ _RESTRICTIONS_INDEXES = (
 )
 _ADDED_TABLES = {
     "counted": (_LOCAL_TABLES["counted"],),
-    # What an older agent counted and did not report was looked up as well.
+    # Uploads that an older agent counted and did not report were look-ups as well.
     "lookups": (
         _LOCAL_TABLES["lookups"],
         """INSERT INTO lookups SELECT bucket, sum(count) FROM outcomes
@@ -102,7 +102,7 @@ _ADDED_TABLES = {
     "restrictions": (_LOCAL_TABLES["restrictions"], *_RESTRICTIONS_INDEXES),
     "banked": (_LOCAL_TABLES["banks"], _LOCAL_TABLES["banked"], *_BANKED_INDEXES),
 }
-"""Tables that a file of before lacks; an older agent does not mind them."""
+"""Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     *_LOCAL_TABLES.values(),
@@ -114,7 +114,7 @@ _OTHER_STATEMENTS = (
 
 
 _DAMAGE_CODES = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-"""What SQLite says of a file that is damaged; SQLITE_ERROR: a table that must be there is not."""
+"""Error codes of SQLite for a damaged file; SQLITE_ERROR: a required table is missing."""
 
 
 class StoreError(RuntimeError):
@@ -126,7 +126,7 @@ class TornError(Exception):
 
 
 _OWN_FILES = ("agent.*", "live.db*", "segments*", "actions.jsonl*", "incoming.jsonl.gz")
-"""What an agent keeps in its data folder."""
+"""Files of an agent in its data directory."""
 
 
 def lock_directory(directory: Path) -> BinaryIO:
@@ -186,7 +186,7 @@ def connect(path: Path) -> sqlite3.Connection:
         _add_tables(connection)
         for table in _LOCAL_TABLES:
             for _ in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
-                pass  # to have read it all is to know that it can be read
+                pass  # reading everything proves that it is readable
     except (sqlite3.DatabaseError, StoreError) as error:
         if connection:
             connection.close()
@@ -201,7 +201,7 @@ def connect(path: Path) -> sqlite3.Connection:
 def is_damage(error: sqlite3.DatabaseError) -> bool:
     """Whether an error means that the file is damaged, rather than, say, that the disk is full."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
-    return code & 0xFF in _DAMAGE_CODES  # the rest of the number says more than is asked
+    return code & 0xFF in _DAMAGE_CODES  # the higher bits are details
 
 
 def _create_tables(connection: sqlite3.Connection) -> None:
@@ -218,7 +218,7 @@ def _create_tables(connection: sqlite3.Connection) -> None:
 
 def _index_urls(connection: sqlite3.Connection) -> None:
     """Add the index of URLs to an older file; without it only GET /match/urls is slow."""
-    with suppress(sqlite3.OperationalError):  # no room, or another process is at it
+    with suppress(sqlite3.OperationalError):  # disk full, or another process does it
         if not connection.execute(_HAS_URLS).fetchone():
             connection.execute(SIGNALS_INDEXES[-1].format(name="late", table="signals"))
 
@@ -230,7 +230,7 @@ def _add_tables(connection: sqlite3.Connection) -> None:
         if connection.execute(has, (table,)).fetchone():
             continue
         connection.execute("BEGIN IMMEDIATE")
-        if not connection.execute(has, (table,)).fetchone():  # another process was first
+        if not connection.execute(has, (table,)).fetchone():  # unless another process was first
             for statement in statements:
                 connection.execute(statement)
         connection.execute("COMMIT")
@@ -338,11 +338,11 @@ def _carry_over(torn: Path, path: Path) -> str:
         old = sqlite3.connect(torn)
         for table in _LOCAL_TABLES:
             count = 0
-            with suppress(sqlite3.DatabaseError):  # where the damage begins; the count says how far
+            with suppress(sqlite3.DatabaseError):  # until the damaged part; the count shows how far
                 rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own names
                 columns = ", ".join(
                     column for column, *_ in rows.description
-                )  # fewer in older files
+                )  # older files have fewer
                 placeholders = ",".join("?" * len(rows.description))
                 insert = f"INSERT OR IGNORE INTO {table} ({columns}) VALUES ({placeholders})"  # noqa: S608 - our own names
                 for row in rows:

@@ -42,10 +42,10 @@ from stemtide.protocol.sync.feed import FeedSignal, History, Tombstone
 
 logger = logging.getLogger(__name__)
 
-_PAGE = 2000  # read in about 20 ms, so that nothing else waits longer
+_PAGE = 2000  # parsed in about 20 ms, so that nothing else waits longer
 _POLL_STREAMING_S = 10.0
 _POLL_S = 2.0
-_DEBOUNCE_S = 0.2  # a changed position is told this late, so that a burst is told once
+_DEBOUNCE_S = 0.2  # delay of a status report, so that a burst is reported once
 _PRUNE_EVERY = timedelta(hours=1)
 
 
@@ -144,9 +144,9 @@ class Sync:
     def _record_failure(self, error: HubError) -> None:
         trouble = str(error)
         if trouble != self.standing.trouble:
-            logger.warning("the signals at hand keep matching; %s", trouble)
+            logger.warning("the stored signals keep matching; %s", trouble)
         self.standing.is_reachable, self.standing.trouble = False, trouble
-        self._party = ""  # whoever answers next may be another hub
+        self._party = ""  # the next response may come from another hub
 
     async def _catch_up(self) -> None:
         """Apply all pages that the hub has."""
@@ -205,7 +205,7 @@ class Sync:
         """Whether a page continues from the store's position."""
         origin, position = self._store.origin, self._store.position
         if not origin or origin.hub != str(page.hub):
-            logger.warning("the hub is another one: all signals are replaced")
+            logger.warning("this is another hub than before: all signals are replaced")
             return False
         if page.head < position or page.next < position or (page.more and page.next == position):
             logger.warning("the hub has forgotten position %d: signals are replaced", position)
@@ -281,7 +281,7 @@ class Sync:
             tx, signal=signal, leads_to=leads_to, why=why, config=self._config, now=now
         )
         if number:
-            logger.info("%s: %d pieces of content are treated or counted otherwise", why, number)
+            logger.info("%s: changed the action or count of %d pieces of content", why, number)
         return number
 
     async def _take_snapshot(self) -> None:
@@ -329,9 +329,9 @@ class Sync:
                         if position == 0 or position > self._store.position:
                             self._wake.set()
             except HubError as error:
-                logger.debug("%s", error)  # _follow tells the operator about the same hub
+                logger.debug("%s", error)  # _follow reports the same failure
             self.standing.is_streaming = False
-            self._wake.set()  # is only the stream gone, or the hub?
+            self._wake.set()  # check whether the hub is gone too
             await asyncio.sleep(backoff.next_s())
 
     async def _heartbeat(self) -> None:
@@ -351,7 +351,7 @@ class Sync:
         try:
             await self._client.put_status(self._config.name, self._status())
         except UnreachableError as error:
-            logger.debug("%s", error)  # _follow tells the operator about the same hub
+            logger.debug("%s", error)  # _follow reports the same failure
         except HubError as error:
             if str(error) != self.standing.status_trouble:
                 logger.warning("the hub does not see this agent: %s", error)
@@ -370,7 +370,7 @@ class Sync:
             exercise=self._config.exercise,
             started_at=self._started_at,
         )
-        # What is not set is not sent: an older hub knows no troubles, and would take no status.
+        # Empty fields are not sent: an older hub would reject a status with `troubles`.
         return status.model_copy(update={"troubles": troubles}) if troubles else status
 
     def _prune(self) -> None:

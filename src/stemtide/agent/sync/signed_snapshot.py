@@ -23,7 +23,7 @@ from stemtide.protocol.sync.snapshot_files import Incoming, SnapshotFileError, o
 from stemtide.protocol.sync.snapshots import SnapshotManifest
 
 OLDEST = timedelta(hours=2)
-"""How old a snapshot may be that a hub sends as its newest: it makes one anew after an hour."""
+"""Maximum age of a hub's latest snapshot: it makes a new one after an hour."""
 
 _FILE = "incoming.jsonl.gz"
 

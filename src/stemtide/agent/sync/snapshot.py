@@ -24,7 +24,7 @@ from stemtide.protocol.sync.feed import FeedEntry, FeedSignal, SnapshotHead, Sna
 logger = logging.getLogger(__name__)
 
 Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
-"""A feed position that can be one."""
+"""A feed position in range."""
 
 _SIGNALS = TypeAdapter(list[FeedSignal])
 _ENTRY: TypeAdapter[FeedSignal | Tombstone] = TypeAdapter(FeedEntry)

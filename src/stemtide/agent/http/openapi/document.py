@@ -24,12 +24,12 @@ from stemtide.agent.http.openapi.own import OWN
 from stemtide.protocol.problems import MEDIA_TYPE, Problem
 
 OPERATIONS: tuple[Operation, ...] = (*OWN, *HMA)
-"""All of them, in the order of the document."""
+"""All operations, in the order of the document."""
 
 _REF = "#/components/schemas/{}"
-_ABOUT = """What a provider's own systems ask an agent. With `token` in its settings, every request
-shows it, but for `/health` and `/status`; without, none does. A refusal is a problem document
-(RFC 9457), or has HMA's shape where the route is HMA's."""
+_ABOUT = """The API that a provider's own systems call on their agent. If `token` is set, every
+request must send it, except `/health` and `/status`; otherwise none does. An error is a problem
+document (RFC 9457), or has HMA's shape on HMA's routes."""
 
 
 @cache

@@ -8,18 +8,18 @@ from typing_extensions import TypedDict
 from stemtide.agent.http.banks import CONTENT_TYPES, EXCHANGE, SIGNAL_TYPES
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
 
-_URL = Parameter("url", text(), "Where the content lies.")
-_CONTENT_TYPE = Parameter("content_type", one_of(*CONTENT_TYPES), "What the content is.")
+_URL = Parameter("url", text(), "The URL of the content.")
+_CONTENT_TYPE = Parameter("content_type", one_of(*CONTENT_TYPES), "The type of the content.")
 _SIGNAL_TYPE = Parameter("signal_type", one_of(*SIGNAL_TYPES), "The type of the signal.")
-_TYPES = Parameter("types", text(), "Signal types that are wanted, with commas.")
+_TYPES = Parameter("types", text(), "Signal types to return, separated by commas.")
 _SIGNAL = Parameter("signal", text(), "The value of the signal.")
-_BANKS = Parameter("banks", text(), "Only these banks, with commas.")
+_BANKS = Parameter("banks", text(), "Only these banks, separated by commas.")
 _BANK = in_path(
     "bank",
     text(pattern="^[A-Z0-9_]+$") | {"examples": ["STEMTIDE_BLOCK"]},
     "The name of a bank, as /c/banks lists it.",
 )
-_API = in_path("api", one_of(EXCHANGE), "The kind of exchange: the hub.")
+_API = in_path("api", one_of(EXCHANGE), "The type of exchange: the hub.")
 _FORM = {
     "multipart/form-data": {
         "type": "object",
@@ -151,7 +151,7 @@ HMA = (
     _get(
         "/h/hash",
         "hash_address",
-        "Return hashes of content that lies at an address.",
+        "Return hashes of the content at a URL.",
         _map(text()),
         parameters=(_URL, _CONTENT_TYPE, _TYPES),
         errors=_CONTENT_ERRORS,
@@ -168,7 +168,7 @@ HMA = (
     _get(
         "/m/lookup",
         "look_up",
-        "Return the banks that a signal is in, or content at an address by signal type.",
+        "Return the banks that match a signal, or the content at a URL by signal type.",
         _map({}),
         parameters=(_SIGNAL_TYPE, _SIGNAL, _URL, _CONTENT_TYPE, _TYPES, _BANKS),
         errors=_CONTENT_ERRORS,
@@ -176,7 +176,7 @@ HMA = (
     _post(
         "/m/lookup",
         "look_up_file",
-        "Return the banks that a file is in, by signal type.",
+        "Return the banks that match a file, by signal type.",
         _map(_map({"type": "array"})),
         parameters=(_TYPES, _BANKS),
         bodies=_FORM,
@@ -185,20 +185,20 @@ HMA = (
     _get(
         "/m/raw_lookup",
         "look_up_raw",
-        "Return the content ids of all that matches.",
+        "Return the content ids of all matches.",
         _object(("matches",), matches={"type": "array"}),
         parameters=(
             _SIGNAL_TYPE,
             _SIGNAL,
             _BANKS,
-            Parameter("include_distance", text(), "true: with distances."),
+            Parameter("include_distance", text(), "true to include distances."),
         ),
         errors=_CONTENT_ERRORS,
     ),
     _post(
         "/m/compare",
         "compare_hashes",
-        "Return whether two hashes match, and how far they are apart.",
+        "Return whether two hashes match, and their distance.",
         _map({"type": "array"}),
         bodies={
             "application/json": {
@@ -215,7 +215,7 @@ HMA = (
     _get(
         "/m/index/status",
         "read_index_status",
-        "Return what is indexed.",
+        "Return the state of the index.",
         dict[str, IndexStatus],
         parameters=(_SIGNAL_TYPE,),
         errors=(400,),
@@ -224,7 +224,7 @@ HMA = (
     _post(
         "/c/banks",
         "make_bank",
-        "Make the bank that the settings name.",
+        "Create the bank that the settings name.",
         Bank,
         bodies={
             "application/json": _object(
@@ -238,19 +238,19 @@ HMA = (
     _get(
         "/c/bank/{bank}/content/{content}",
         "read_content",
-        "Return the signal that a content id stands for.",
+        "Return the signal with a content id.",
         Content,
         parameters=(
             _BANK,
-            in_path("content", {"type": "integer", "minimum": 0}, "Its id."),
-            Parameter("include_signals", text(), "true: with its value."),
+            in_path("content", {"type": "integer", "minimum": 0}, "The content id."),
+            Parameter("include_signals", text(), "true to include its value."),
         ),
         errors=(404, 503),
     ),
     _post(
         "/ui/bank/{bank}/content/find",
         "find_content",
-        "Return content ids of what matches in a bank.",
+        "Return the content ids that match in a bank.",
         ContentsFound,
         parameters=(_BANK,),
         bodies={
@@ -264,7 +264,7 @@ HMA = (
         },
         errors=_CONTENT_ERRORS,
     ),
-    _get("/c/exchanges", "list_exchanges", "List what feeds the banks.", list[str]),
+    _get("/c/exchanges", "list_exchanges", "List the exchanges that feed the banks.", list[str]),
     _post(
         "/c/exchanges",
         "make_exchange",
@@ -278,11 +278,11 @@ HMA = (
         status=201,
         errors=(400, 413),
     ),
-    _get("/c/exchanges/apis", "list_exchange_apis", "List the kinds of exchange.", list[str]),
+    _get("/c/exchanges/apis", "list_exchange_apis", "List the exchange types.", list[str]),
     _get(
         "/c/exchanges/api/{api}",
         "read_exchange_api",
-        "Return whether a kind of exchange has its credentials.",
+        "Return whether an exchange type has its credentials.",
         ExchangeApi,
         parameters=(_API,),
         errors=(400,),
@@ -290,7 +290,7 @@ HMA = (
     _get(
         "/c/exchanges/api/{api}/schema",
         "read_exchange_schema",
-        "Return what a form asks for.",
+        "Return the form fields of an exchange type.",
         {"type": "object", "required": ["config_schema", "credentials_schema"]},
         parameters=(_API,),
         errors=(400,),
@@ -298,14 +298,14 @@ HMA = (
     _get(
         "/c/exchange/{bank}",
         "read_exchange",
-        "Return what feeds a bank.",
+        "Return the exchange that feeds a bank.",
         Exchange,
         parameters=(_BANK,),
     ),
     _get(
         "/c/exchange/{bank}/status",
         "read_exchange_status",
-        "Return how the line to the hub stands.",
+        "Return the state of the sync with the hub.",
         ExchangeStatus,
         parameters=(_BANK,),
     ),
@@ -313,7 +313,7 @@ HMA = (
     _get(
         "/c/signal_type/index",
         "read_signal_index",
-        "Return how many signals of each type match.",
+        "Return how many signals of each type can match.",
         dict[str, SignalIndex],
         parameters=(_SIGNAL_TYPE,),
         errors=(400,),
@@ -322,11 +322,11 @@ HMA = (
     _get(
         "/status",
         "read_status",
-        "Return whether there is something to match against.",
+        "Return whether there are signals to match against.",
         text(),
         media_type="text/plain",
         is_open=True,
         errors=(503,),
     ),
 )
-"""What HMA's callers ask."""
+"""The HMA-compatible operations."""

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import BaseModel
 
 BYTES: dict[str, Any] = {"type": "string", "format": "binary"}
-"""The schema of a body that is content."""
+"""Schema of a body of raw content."""
 
 Body = type[BaseModel] | dict[str, Any]
-"""A message, or a schema written out."""
+"""A message class, or a literal schema."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ _HASHES = {
     Kind.MD5: text(pattern="^[0-9a-fA-F]{32}$"),
     Kind.URL: _HEX_64,
 }
-_WITHIN = Parameter("within_bits", _BITS, "PDQ only: for signals that do not say their distance.")
-_DECIDE = Parameter("decide", _YES_NO, "Whether to decide by your policy as well.")
-_LOOK = Parameter("look", _YES_NO, "1: look and decide, and do nothing because of it.")
+_WITHIN = Parameter("within_bits", _BITS, "PDQ only: the distance for signals that do not set one.")
+_DECIDE = Parameter("decide", _YES_NO, "1 to decide by your policy as well.")
+_LOOK = Parameter("look", _YES_NO, "1 to decide without acting.")
 _OBJECT: dict[str, Any] = {"type": "object"}
 
 
@@ -136,10 +136,10 @@ _FORM = {
     },
 }
 _STREAM = in_path(
-    "stream", text(pattern="^[A-Za-z0-9._~:-]{1,100}$"), "Your name of the stream, such as tv."
+    "stream", text(pattern="^[A-Za-z0-9._~:-]{1,100}$"), "Your name for the stream, such as tv."
 )
 _CHUNK = {"video/*": BYTES, "audio/*": BYTES, "application/octet-stream": BYTES}
-_STREAM_REF = Parameter("ref", _REF, "Your own id of the stream.")
+_STREAM_REF = Parameter("ref", _REF, "Your own id for the stream.")
 
 OWN = (
     Operation(
@@ -150,7 +150,7 @@ OWN = (
         (Items, AsOf),
         parameters=(
             _LOOK,
-            Parameter("ref", _REF, "Your own id of one file that is the body."),
+            Parameter("ref", _REF, "Your own id for the file in the body."),
         ),
         bodies={
             "application/json": ItemsIn,
@@ -164,7 +164,7 @@ OWN = (
         "GET",
         "/match/hash",
         "match_hash",
-        "Look one hash up: exactly one of pdq, sha256, md5 and url.",
+        "Look up one hash: exactly one of pdq, sha256, md5 and url.",
         (HashMatches, AsOf),
         parameters=(
             *(Parameter(kind, schema, "In hex.") for kind, schema in _HASHES.items()),
@@ -177,9 +177,13 @@ OWN = (
         "POST",
         "/match/hashes",
         "match_hashes",
-        "Look up many hashes of one kind. Parameters belong to the binary body alone.",
+        "Look up many hashes of one kind. The parameters are for the binary body only.",
         (HashesFound, AsOf),
-        parameters=(Parameter("kind", one_of(*_HASHES), "The kind of all."), _WITHIN, _DECIDE),
+        parameters=(
+            Parameter("kind", one_of(*_HASHES), "The kind of all hashes."),
+            _WITHIN,
+            _DECIDE,
+        ),
         bodies={"application/json": HashesIn, BINARY: BYTES},
         others={BINARY_ANSWER: BYTES},
         errors=(400, 413, 415, 422, 503),
@@ -188,7 +192,7 @@ OWN = (
         "GET",
         "/match/urls",
         "match_urls",
-        "Look an address up without telling it: digests that begin as some prefixes do.",
+        "Look up a URL without disclosing it: list the known digests with these prefixes.",
         (Digests, AsOf),
         parameters=(
             Parameter(
@@ -217,11 +221,15 @@ OWN = (
         "POST",
         "/live/{stream}",
         "take_chunk",
-        "Take in a segment of a stream, and answer what is on.",
+        "Process a segment of a stream; return the known content that is on.",
         (LiveOut, AsOf),
         parameters=(
             _STREAM,
-            Parameter("seq", {"type": "integer", "minimum": 0, "maximum": 2**53}, "Its number."),
+            Parameter(
+                "seq",
+                {"type": "integer", "minimum": 0, "maximum": 2**53},
+                "The number of the segment.",
+            ),
             _STREAM_REF,
             _LOOK,
         ),
@@ -232,7 +240,7 @@ OWN = (
         "GET",
         "/live/{stream}",
         "read_stream",
-        "Return what a stream matched so far.",
+        "Return the matches of a stream so far.",
         (LiveOut, AsOf),
         parameters=(_STREAM,),
         errors=(404, 422),
@@ -241,7 +249,7 @@ OWN = (
         "DELETE",
         "/live/{stream}",
         "end_stream",
-        "End a stream; return what it matched.",
+        "End a stream; return its matches.",
         (LiveOut, AsOf),
         parameters=(_STREAM,),
         errors=(404, 422),
@@ -250,7 +258,7 @@ OWN = (
         "PUT",
         "/live/{stream}/init",
         "begin_stream",
-        "Keep the initialisation segment that later segments need.",
+        "Store the initialisation segment that later segments need.",
         None,
         parameters=(_STREAM, _STREAM_REF),
         bodies=_CHUNK,
@@ -261,7 +269,7 @@ OWN = (
         "GET",
         "/companion",
         "read_companion",
-        "Return how your HMA stands, where the agent keeps one up.",
+        "Return the state of your own HMA, if the agent fills one.",
         _OBJECT,
         errors=(404,),
     ),
@@ -269,7 +277,7 @@ OWN = (
         "POST",
         "/companion/rebuild",
         "rebuild_companion",
-        "Compare your HMA with what is known of it, or fill it anew.",
+        "Compare your HMA with the agent's records, or refill it.",
         _OBJECT,
         bodies={"application/json": RebuildIn},
         is_body_needed=False,
@@ -280,7 +288,7 @@ OWN = (
         "POST",
         "/companion/matches",
         "take_matches",
-        "Decide about content by what your HMA found, and act.",
+        "Decide about content by the matches of your HMA, and act.",
         (Items, AsOf),
         bodies={"application/json": MatchesIn},
         errors=(404, 413, 422, 503),
@@ -289,7 +297,7 @@ OWN = (
         "GET",
         "/health",
         "read_health",
-        "Return how the agent stands; 503 while it is not healthy.",
+        "Return the agent's health; 503 while it is not healthy.",
         _OBJECT,
         parameters=(
             Parameter("ready", text(), "503 only while it has no signals."),
@@ -302,7 +310,7 @@ OWN = (
         "GET",
         "/metrics",
         "read_metrics",
-        "Return the same for Prometheus.",
+        "Return metrics for Prometheus.",
         text(),
         media_type="text/plain",
     ),
@@ -310,7 +318,7 @@ OWN = (
         "POST",
         "/deliveries/retry",
         "retry_deliveries",
-        "Try again what was given up.",
+        "Queue dead deliveries and rejected reports again.",
         Retried,
     ),
     Operation(
@@ -321,4 +329,4 @@ OWN = (
         _OBJECT,
     ),
 )
-"""What is not HMA's."""
+"""The agent's own operations."""
