@@ -99,7 +99,7 @@ def measure(*, shares: int, size: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        people = cast.assemble(folder / "hub")
+        people = cast.create_cast(folder / "hub")
         hub = processes.hub(folder / "hub").start()
         running = [hub]
         try:

@@ -3,7 +3,7 @@
 
 import secrets
 
-from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.companion import HmaSettings
 from tests.agent.fake_hub import KEY
 from tests.agent.world import AgentInProcess, config_of, until
 
@@ -21,7 +21,7 @@ doubt lasts three times as long."""
 
 def settings(hma, **other):
     """Settings of a companion that is not slow."""
-    return Companion(**{"url": hma.url, "per_second": 1000, "timeout_s": PATIENCE_S, **other})
+    return HmaSettings(**{"url": hma.url, "per_second": 1000, "timeout_s": PATIENCE_S, **other})
 
 
 def with_companion(hub, hma, folder, *, timeout_s=PATIENCE_S, **other):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.settings import load
 from tests.agent.companions import BLOCK, pdq, standing, until_holds, with_companion
 from tests.agent.fake_hma import FakeHma
@@ -34,11 +34,11 @@ def config(hub, hma, tmp_path):
 def test_the_settings_on_the_page_are_settings(tmp_path):
     (toml,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "agent.toml").write_text(GOOD + toml, "utf-8")
-    assert load(tmp_path / "agent.toml", env={}).companion == Companion("http://127.0.0.1:5000")
+    assert load(tmp_path / "agent.toml", env={}).companion == HmaSettings("http://127.0.0.1:5000")
 
 
 def test_every_setting_and_every_field_is_on_the_page(agent):
-    for one in fields(Companion):
+    for one in fields(HmaSettings):
         assert f"`companion.{one.name}`" in RUN, one.name
     for name in set(standing(agent)):
         assert f"`{name}`" in RUN, name

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.companion import HmaSettings
 from tests.agent.companions import BLOCK, CANARY, HOLD, pdq, standing, until_holds, with_companion
 from tests.agent.fake_hma import FakeHma
 from tests.agent.world import agent_of, config_of, until
@@ -97,7 +97,7 @@ def test_a_match_that_is_too_far_for_its_signal_is_none(hub, hma, agent):
     assert list(lookup) == [HOLD]
     (told,) = tell(agent, {"ref": "post-1", "lookup": lookup}).json()["items"]
     assert told["decision"]["action"] is None
-    assert "further than it is to match" in told["remarks"][0]
+    assert "more than it allows" in told["remarks"][0]
 
 
 def test_banks_of_others_and_the_canary_lead_to_nothing(hub, hma, agent):
@@ -162,7 +162,7 @@ def test_an_agent_without_a_companion_says_how_to_have_one(hub, tmp_path, sandbo
 
 
 def test_a_stranger_without_the_token_learns_and_changes_nothing(hub, hma, tmp_path, sandbox):
-    given = Companion(url=hma.url)
+    given = HmaSettings(url=hma.url)
     config = config_of(hub, tmp_path, token="hush", companion=given)
     with agent_of(config, sandbox) as agent:
         assert agent.http.get("/companion").status_code == 401

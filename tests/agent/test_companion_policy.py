@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.settings import Config, ConfigError, Rule, load
 from stemtide.agent.hma.policy import bank_of
 from stemtide.fingerprints.kinds import Kind
@@ -20,7 +20,7 @@ CONFIG = Config(
     hub_url="https://hub.example",
     data_dir=None,
     key="k",
-    companion=Companion(url="http://127.0.0.1:5000"),
+    companion=HmaSettings(url="http://127.0.0.1:5000"),
 )
 
 

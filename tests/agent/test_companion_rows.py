@@ -5,23 +5,23 @@ from itertools import pairwise
 
 import pytest
 
-from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.hma import rows
-from stemtide.agent.hma.sync import ask_rebuild, asked_rebuild, forget_rebuild
+from stemtide.agent.hma.sync import forget_rebuild, request_rebuild, requested_rebuild
 from stemtide.agent.store.database import Store
 from tests.agent.companions import BLOCK
 
 
 def test_what_was_asked_for_meanwhile_is_done_as_well_and_anew_outweighs_a_comparison(tmp_path):
     with Store(tmp_path) as store:
-        ask_rebuild(store, is_anew=False)
-        begun = asked_rebuild(store)
-        ask_rebuild(store, is_anew=True)
+        request_rebuild(store, is_anew=False)
+        begun = requested_rebuild(store)
+        request_rebuild(store, is_anew=True)
         forget_rebuild(store, begun)
-        ask_rebuild(store, is_anew=False)
-        assert asked_rebuild(store) == "anew"
+        request_rebuild(store, is_anew=False)
+        assert requested_rebuild(store) == "anew"
         forget_rebuild(store, "anew")
-        assert asked_rebuild(store) == ""
+        assert requested_rebuild(store) == ""
 
 
 def insert_banked(store, number, *, column, value):
@@ -43,7 +43,7 @@ def test_no_step_about_what_expired_holds_the_file_for_long(tmp_path):
         left = [number_of(store, "1")]
         after = 0
         while after is not None:
-            after = rows.leave_expired(store, after=after, now=2.0)
+            after = rows.unmark_expired(store, after=after, now=2.0)
             left.append(number_of(store, "1"))
         assert left[-1] == 0
         assert max(a - b for a, b in pairwise(left)) <= rows.STEP
@@ -62,11 +62,11 @@ def test_no_step_of_the_beginning_holds_the_file_for_long(tmp_path, column, valu
     with Store(tmp_path) as store:
         insert_banked(store, rows.STEP + 5, column=column, value=value)
         rows.claim(store, BLOCK, hma=hma)
-        given = Companion(url="http://127.0.0.1:1")
+        given = HmaSettings(url="http://127.0.0.1:1")
         left = [number_of(store, f"NOT ({wanted})")]
         after = 0
         while after is not None:
-            after = rows.begin(store, given, after=after)
+            after = rows.resume(store, given, after=after)
             left.append(number_of(store, f"NOT ({wanted})"))
         assert left[-1] == 0
         assert max(a - b for a, b in pairwise(left)) <= rows.STEP

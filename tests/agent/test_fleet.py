@@ -224,13 +224,13 @@ def test_a_store_that_cannot_be_opened_is_said_and_not_tried_for_ever(hub, tmp_p
 
 ORPHAN = """
 import socket
-from stemtide.agent.process.worker import _HandedServer
+from stemtide.agent.process.worker import _WorkerServer
 parent, channel = socket.socketpair()
 channel.sendall(b"said, and never read")
 parent.close()
-server = object.__new__(_HandedServer)
+server = object.__new__(_WorkerServer)
 server._channel = channel
-server._take()
+server._receive_connection()
 print("lives on")
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
-from stemtide.agent.recognise.hashes import MOST, RECORD
+from stemtide.agent.recognise.hashes import MAX_MATCHES, RECORD
 from tests.agent.world import agent_of, config_of, sha256, share_for_a_while, until
 from tests.rounds import rounds
 
@@ -189,15 +189,15 @@ def test_an_older_hub_cannot_widen_a_match(hub, agent):
 
 
 def test_a_crowd_of_matches_is_cut_and_counted(hub, agent):
-    for number in range(MOST + 20):
+    for number in range(MAX_MATCHES + 20):
         hub.share((number.to_bytes(2, "big") + HASH[2:]).hex(), kind="pdq")
-    agent.wait(position=MOST + 20)
+    agent.wait(position=MAX_MATCHES + 20)
     (found,) = ask_hashes(agent, HASH)["matched"]
-    assert (len(found["matches"]), found["more"]) == (MOST, 20)
+    assert (len(found["matches"]), found["more"]) == (MAX_MATCHES, 20)
     one = ask_hash(agent, pdq=HASH.hex())
     assert (one["matches"], one["more"]) == (found["matches"], 20)
     (decided,) = ask_hashes(agent, HASH, decide=True)["matched"]
-    assert (len(decided["matches"]), decided["more"]) == (MOST, 20)
+    assert (len(decided["matches"]), decided["more"]) == (MAX_MATCHES, 20)
 
 
 MANY = rounds(750, nightly=3000)

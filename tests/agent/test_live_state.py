@@ -4,7 +4,7 @@
 import pytest
 
 from stemtide.agent.live import state as live_state
-from stemtide.agent.live.state import OutOfStepError, State, founds
+from stemtide.agent.live.state import OutOfStepError, StreamState, matches_of
 from stemtide.agent.live.store import FullError, LiveStore
 from stemtide.fingerprints.analysis import LiveChunk
 from stemtide.matching.found import Occurrence, Span
@@ -16,10 +16,10 @@ def digest(seq):
 
 def take(state, seq, *, starts_s=None, lasts_s=4.0):
     """Take a chunk in; return when it begins."""
-    place = state.place(seq, digest(seq))
+    place = state.position_of(seq, digest(seq))
     chunk = None if starts_s is None else LiveChunk(starts_s, lasts_s, b"")
     at_s = state.begin_s(place, chunk)
-    state.took(place, digest(seq), at_s=at_s, lasts_s=lasts_s)
+    state.record_chunk(place, digest(seq), at_s=at_s, lasts_s=lasts_s)
     return at_s
 
 
@@ -28,12 +28,12 @@ def gaps(state):
 
 
 def test_chunks_without_a_clock_follow_each_other():
-    state = State()
+    state = StreamState()
     assert [take(state, seq) for seq in (5, 6, 7)] == [0.0, 4.0, 8.0]
 
 
 def test_the_streams_own_clock_is_followed():
-    state = State()
+    state = StreamState()
     assert take(state, 0, starts_s=900.0) == 0.0
     assert take(state, 1, starts_s=904.3) == pytest.approx(4.3)
     assert take(state, 2, starts_s=908.1) == pytest.approx(8.1)
@@ -41,24 +41,24 @@ def test_the_streams_own_clock_is_followed():
 
 @pytest.mark.parametrize("jump", [0.0, 5.0, 95_443.7])
 def test_a_clock_that_jumps_is_set_anew(jump):
-    state = State()
+    state = StreamState()
     take(state, 0, starts_s=900.0)
     assert take(state, 1, starts_s=jump) == 4.0
     assert take(state, 2, starts_s=jump + 4) == 8.0
 
 
 def test_a_gap_is_as_long_as_the_clock_says_or_as_its_chunks():
-    state = State()
+    state = StreamState()
     take(state, 0, starts_s=0.0)
     assert take(state, 4, starts_s=19.0) == 19.0
-    state = State()
+    state = StreamState()
     take(state, 0)
     assert take(state, 4) == 16.0
     assert gaps(state) == [(1, 3)]
 
 
 def test_late_chunks_fill_a_gap_from_any_side():
-    state = State()
+    state = StreamState()
     for seq in (0, 6):
         take(state, seq)
     assert take(state, 3) == 12.0
@@ -73,15 +73,15 @@ def test_late_chunks_fill_a_gap_from_any_side():
 
 
 def test_only_so_many_gaps_and_numbers_are_remembered():
-    state = State()
+    state = StreamState()
     for seq in range(0, 400, 2):
         take(state, seq)
     assert len(state.gaps) == live_state.MOST_GAPS
     assert len(state.recent) == live_state.MOST_RECENT
-    assert state.place(398, digest(398)) is None
+    assert state.position_of(398, digest(398)) is None
     for seq in (1, 0):
         with pytest.raises(OutOfStepError, match="long past"):
-            state.place(seq, digest(seq))
+            state.position_of(seq, digest(seq))
 
 
 def found(key=1, *, at=10.0, of=0.0, seconds=5.0, confidence=0.99, score=20.0):
@@ -90,32 +90,34 @@ def found(key=1, *, at=10.0, of=0.0, seconds=5.0, confidence=0.99, score=20.0):
 
 
 def test_a_find_that_goes_on_is_one_stretch_and_another_one_is_not():
-    state = State()
+    state = StreamState()
     for one in (found(), found(at=14, of=4, score=30.0), found(at=40, of=0), found(at=17, of=30)):
-        state.meet("a", "video", one)
+        state.add_match("a", "video", one)
     (met,) = state.met
-    spans = sorted((one.query_span.start_s, one.query_span.end_s) for one in founds(met))
+    spans = sorted((one.query_span.start_s, one.query_span.end_s) for one in matches_of(met))
     assert spans == [(10.0, 19.0), (17.0, 22.0), (40.0, 45.0)]
 
 
 def test_the_surest_stretch_is_told_first_and_keeps_its_confidence():
-    state = State()
-    state.meet("a", "video", found(confidence=0.8))
-    state.meet("a", "video", found(at=12, of=2, confidence=0.97))
-    state.meet("a", "video", found(at=13, of=3, confidence=0.5))
-    assert [one.confidence for one in founds(state.met[0])] == [0.97]
+    state = StreamState()
+    state.add_match("a", "video", found(confidence=0.8))
+    state.add_match("a", "video", found(at=12, of=2, confidence=0.97))
+    state.add_match("a", "video", found(at=13, of=3, confidence=0.5))
+    assert [one.confidence for one in matches_of(state.met[0])] == [0.97]
 
 
 def test_a_stream_that_matches_everything_is_remembered_in_bounds():
-    state = State()
+    state = StreamState()
     for number in range(live_state.MOST_SIGNALS + 20):
-        state.meet(str(number), "audio", found())
+        state.add_match(str(number), "audio", found())
     for number in range(live_state.MOST_STRETCHES + 20):
-        state.meet("0", "audio", found(at=100.0 * number))
+        state.add_match("0", "audio", found(at=100.0 * number))
     assert len(state.met) == live_state.MOST_SIGNALS
     assert len(state.met[0].stretches) == live_state.MOST_STRETCHES
-    state.meet("0", "audio", Occurrence(1, 9.0, 0.9))  # without a span it says nothing of a stream
-    assert State.from_bytes(state.to_bytes()) == state
+    state.add_match(
+        "0", "audio", Occurrence(1, 9.0, 0.9)
+    )  # without a span it says nothing of a stream
+    assert StreamState.from_bytes(state.to_bytes()) == state
 
 
 @pytest.fixture
@@ -129,8 +131,8 @@ def test_whoever_read_an_older_state_does_not_write_over_a_newer_one(streams):
     first = streams.open("a", ref="r", now=1)
     second = streams.open("a", ref="other", now=1)
     assert second.ref == "r"
-    assert streams.keep(second, now=2, state=State(last=1))
-    assert not streams.keep(first, now=2, state=State(last=0))
+    assert streams.save(second, now=2, state=StreamState(last=1))
+    assert not streams.save(first, now=2, state=StreamState(last=0))
     assert streams.find("a", now=3).state().last == 1
 
 
@@ -138,10 +140,10 @@ def test_a_stream_that_was_ended_is_not_written_again(streams):
     row = streams.open("a", ref="r", now=1)
     assert streams.end("a", now=2) == row
     assert streams.end("a", now=2) is None
-    assert not streams.keep(row, now=2, state=State())
+    assert not streams.save(row, now=2, state=StreamState())
     again = streams.open("a", ref="r", now=3)
-    assert not streams.keep(row, now=3, state=State())
-    assert streams.keep(again, now=3, init=b"init")
+    assert not streams.save(row, now=3, state=StreamState())
+    assert streams.save(again, now=3, init=b"init")
 
 
 def test_an_idle_stream_makes_room_and_one_at_work_does_not(streams):
@@ -159,5 +161,5 @@ def test_an_idle_stream_makes_room_and_one_at_work_does_not(streams):
 def test_a_state_that_cannot_be_read_begins_anew(streams):
     row = streams.open("a", ref="r", now=1)
     streams._connection.execute("UPDATE streams SET state = x'c1c1'")
-    assert streams.find("a", now=1).state() == State()
-    assert streams.keep(row, now=2, state=State(last=3))
+    assert streams.find("a", now=1).state() == StreamState()
+    assert streams.save(row, now=2, state=StreamState(last=3))

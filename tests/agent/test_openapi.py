@@ -6,7 +6,7 @@ import pytest
 import schemathesis
 
 from stemtide.agent.http.app import create_app
-from stemtide.agent.http.hash_requests import _HashesIn
+from stemtide.agent.http.hash_requests import _HashesBody
 from stemtide.agent.http.openapi.document import OPERATIONS, document
 from stemtide.agent.http.openapi.own import HashesIn
 from stemtide.agent.store.database import Store
@@ -51,7 +51,7 @@ def test_every_reference_of_the_document_leads_somewhere():
 
 
 def test_a_body_that_msgspec_reads_has_the_fields_of_the_document():
-    read = {field.name: field.required for field in msgspec.structs.fields(_HashesIn)}
+    read = {field.name: field.required for field in msgspec.structs.fields(_HashesBody)}
     assert read == {name: one.is_required() for name, one in HashesIn.model_fields.items()}
 
 

@@ -135,7 +135,7 @@ def test_files_of_an_earlier_snapshot_are_removed(tmp_path):
 
 
 def test_one_store_leads_and_the_other_follows_its_changes(lead, follower):
-    assert (lead.is_lead, follower.is_lead) == (True, False)
+    assert (lead.is_primary, follower.is_primary) == (True, False)
     assert not follower.has_news()
     apply(lead, 1, 2)
     assert follower.has_news()
@@ -182,19 +182,19 @@ def test_a_signal_that_changed_since_is_found_by_catching_up(lead, follower):
     apply(lead, 1, within_bits=5)
     (key,) = found(follower, 1)
     with pytest.raises(BehindError):
-        follower.brief([key], now=0, exercise=False, strict=True)
+        follower.summaries([key], now=0, exercise=False, strict=True)
     with pytest.raises(BehindError):
         follower.find([key], strict=True)
     follower.catch_up()
     (key,) = found(follower, 1)
-    assert follower.brief([key], now=0, exercise=False, strict=True)
+    assert follower.summaries([key], now=0, exercise=False, strict=True)
 
 
 def test_the_lead_falls_to_a_follower_that_has_caught_up(lead, follower):
-    assert not follower.try_lead()
+    assert not follower.try_primary()
     apply(lead, 1)
     lead.close()
-    assert follower.try_lead()
+    assert follower.try_primary()
     apply(follower, 2)
     assert [found(follower, number) for number in (1, 2)] == [[1], [2]]
 

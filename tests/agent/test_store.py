@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.agent.outbox.actions import Because, forget, record, revise
+from stemtide.agent.outbox.actions import Reason, forget, record, weaken_actions
 from stemtide.agent.outbox.uploads import count
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import StoreError
@@ -108,14 +108,14 @@ def tear_pages_of(path, table):
 
 
 def test_what_was_acted_upon_is_forgotten_after_its_time(tmp_path, config):
-    because = [Because(SIGNAL, Action.BLOCK, "md5", 0, "")]
+    reasons = [Reason(SIGNAL, Action.BLOCK, "md5", 0, "")]
     facts = {"exercise": False}
     with Store(tmp_path) as store, store.write() as tx:
-        record(tx, ref="old", reasons=because, extra=facts, config=config, now=NOON)
+        record(tx, ref="old", reasons=reasons, extra=facts, config=config, now=NOON)
         later = NOON + timedelta(days=40)
-        record(tx, ref="new", reasons=because, extra=facts, config=config, now=later)
+        record(tx, ref="new", reasons=reasons, extra=facts, config=config, now=later)
         forget(tx, before=later - timedelta(days=30))
-        undone = revise(
+        undone = weaken_actions(
             tx, signal=SIGNAL, leads_to=lambda _: None, why="it was", config=config, now=later
         )
         assert undone == 1

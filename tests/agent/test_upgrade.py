@@ -66,7 +66,7 @@ def test_what_answers_say_in_short_is_what_the_signals_say(folder):
         ((ends,),) = store.read("SELECT expires_at FROM signals WHERE kind = 'md5'")
         assert ends == pytest.approx(32472187200.25)
         assert store.read("SELECT count(*) FROM signals WHERE exercise") == [(1,)]
-        briefs = store.brief([1, 24], now=0, exercise=True)
+        briefs = store.summaries([1, 24], now=0, exercise=True)
         assert [briefs[seq].disputed for seq in (1, 24)] == [False, True]
 
 

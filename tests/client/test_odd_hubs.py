@@ -22,7 +22,7 @@ from stemtide.client import (
     TooManyError,
     UnreachableError,
 )
-from stemtide.client.lines import Cutter, EndlessLineError, EventCutter
+from stemtide.client.lines import EndlessLineError, EventParser, LineSplitter
 from stemtide.protocol.messages.crises import WarningIn
 from tests.client.conftest import broken_off, problem_answer
 
@@ -268,14 +268,14 @@ def test_the_name_of_a_file_names_no_folder(odd, said, name, later):
 @pytest.mark.parametrize("size", [1, 3, 7, 1000])
 def test_a_cutter_gives_the_lines_whatever_the_parts(size):
     text = b"one\ntwo\n\nthree" * 50
-    cutter, found = Cutter(piece_bytes=size), []
+    cutter, found = LineSplitter(piece_bytes=size), []
     for start in range(0, len(text), 5):
         found += cutter.take(text[start : start + 5])
     assert found + cutter.end() == text.split(b"\n")
 
 
 def test_a_line_without_an_end_is_not_held():
-    cutter = Cutter(max_line_bytes=10, piece_bytes=0)
+    cutter = LineSplitter(max_line_bytes=10, piece_bytes=0)
     assert cutter.take(b"x" * 10) == []
     with pytest.raises(EndlessLineError):
         cutter.take(b"x")
@@ -295,7 +295,7 @@ def test_events_are_cut_whatever_the_parts(end):
         b"",
     ]
     text = end.join([*lines, b""])
-    cutter, found = EventCutter("wake"), []
+    cutter, found = EventParser("wake"), []
     for one in text:
         found += cutter.take(bytes([one]))
     assert found == ["a\nb"]

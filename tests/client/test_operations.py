@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from stemtide.client import AsyncHub, Hub
-from stemtide.client.call import File, Question
+from stemtide.client.call import ApiRequest, File
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "docs/use/openapi.json").read_text("utf-8"))
@@ -53,7 +53,7 @@ def call_of(name):
 def test_every_operation_of_the_schema_is_a_method_that_asks_it(name):
     method, path, operation = OPERATIONS[name]
     call = call_of(name)
-    assert isinstance(call, Question)
+    assert isinstance(call, ApiRequest)
     assert call.method == method
     for part in [one for one in operation.get("parameters", []) if one["in"] == "path"]:
         value = PARTS.get(part["name"], part["name"]).replace("/", "%2F").replace(" ", "%20")

@@ -184,8 +184,8 @@ def test_a_key_that_no_header_carries_is_refused_and_not_repeated(key):
 def test_a_key_does_not_travel_readably_unless_one_says_so():
     with pytest.raises(UnreachableError, match="https"):
         Hub("http://hub.example", key="st_x")
-    assert "st_x" not in repr(Hub("http://hub.example", key="st_x", insecure=True).line)
-    assert Hub("http://127.0.0.1:8100", key="st_x").line.is_here
+    assert "st_x" not in repr(Hub("http://hub.example", key="st_x", insecure=True).connection)
+    assert Hub("http://127.0.0.1:8100", key="st_x").connection.is_here
 
 
 def test_no_proxy_stands_between_us_and_this_machine(real, monkeypatch):

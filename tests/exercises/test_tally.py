@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.exercises.counts import Tally, percentile
+from stemtide.exercises.counts import Counts, percentile
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,9 @@ from stemtide.exercises.counts import Tally, percentile
     ],
 )
 def test_an_upload_is_counted_in_one_place(action, is_known, where):
-    tally = Tally()
-    tally.count(action=action, is_known=is_known)
-    told = tally.as_json()
+    counts = Counts()
+    counts.count(action=action, is_known=is_known)
+    told = counts.as_json()
     places = ("blocked", "missed", "false_blocks", "unrelated_passed")
     assert {place: told[place] for place in places} == dict.fromkeys(places, 0) | {where: 1}
     assert told["uploads"] == 1
@@ -26,13 +26,13 @@ def test_an_upload_is_counted_in_one_place(action, is_known, where):
 
 @pytest.mark.parametrize("spoiled", ["missed", "false_blocks"])
 def test_one_mistake_spoils_it(spoiled):
-    assert Tally(blocked=3, feedback_received=3).is_good
-    assert not Tally(blocked=3, feedback_received=3, **{spoiled: 1}).is_good
+    assert Counts(blocked=3, feedback_received=3).is_good
+    assert not Counts(blocked=3, feedback_received=3, **{spoiled: 1}).is_good
 
 
 def test_a_count_that_did_not_come_back_spoils_it():
-    assert not Tally(blocked=3, feedback_received=2).is_good
-    assert not Tally().is_good
+    assert not Counts(blocked=3, feedback_received=2).is_good
+    assert not Counts().is_good
 
 
 def test_percentiles_of_little():

@@ -17,7 +17,7 @@ BY = {"actor": "exercise"}
 
 def demo(folder: Path) -> dict:
     """Make the parties of the demo, and people of three of them."""
-    made = cast.assemble(folder)
+    made = cast.create_cast(folder)
     roles = [
         ("be-crisis-centre", "duty_officer"),
         ("be-crisis-centre", "coordinator"),
@@ -33,7 +33,7 @@ def mail_box(folder: Path, url: str, annex: str) -> dict:
 
     url: what both are about; annex: other values of Annex I, as JSON.
     """
-    made = cast.assemble(folder)
+    made = cast.create_cast(folder)
     from stemtide.hub.rooms.orders.writes import orders
     from stemtide.hub.rooms.parties.models import Party
     from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -77,7 +77,7 @@ def orders(folder: Path, address: str) -> dict:
 
     address: the provider's webhook, whose secret is returned.
     """
-    made = cast.assemble(folder)
+    made = cast.create_cast(folder)
     from stemtide.hub.rooms.alerts.reads import deliveries
     from stemtide.hub.rooms.parties.models import Party
     from stemtide.hub.rooms.parties.writes import competences, contacts, parties

@@ -322,12 +322,12 @@ def _isort(name: str) -> tuple[bool, str]:
 
 
 def _methods(found: dict[str, list[Written]], *, later: str) -> str:
-    """The file that makes methods of all calls. later: "_later" where they are awaited."""
+    """The file that makes methods of all calls. later: "async_" where they are awaited."""
     makers = {
-        "Call": f"asked{later}",
-        "Events": f"events{later}",
-        "Lines": f"lines{later}",
-        "Parts": f"parts{later}",
+        "Call": f"{later}response_method",
+        "Events": f"{later}events_method",
+        "Lines": f"{later}lines_method",
+        "Parts": f"{later}parts_method",
     }
     says = f"Every operation of the API as a method{', to be awaited' if later else ''}."
     lines = [
@@ -362,7 +362,7 @@ def files() -> dict[Path, str]:
     found = operations()
     made = {CLIENT / f"calls/{name}.py": _file(name, every) for name, every in found.items()}
     made[CLIENT / "operations.py"] = _methods(found, later="")
-    made[CLIENT / "operations_async.py"] = _methods(found, later="_later")
+    made[CLIENT / "operations_async.py"] = _methods(found, later="async_")
     return made
 
 

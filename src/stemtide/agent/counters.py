@@ -40,7 +40,7 @@ _COLUMN_INDEX = {name: place for place, name in enumerate(COLUMNS)}
 _ROW_BYTES = 8 * len(COLUMNS)
 
 
-class Tally:
+class Counters:
     """The counters of all rows, and write access to one row.
 
     row: the row that this process writes to.
@@ -87,7 +87,7 @@ class Tally:
         self.row = row
         self._lock = threading.Lock()
 
-    def leave_notice(self, notice: dict[str, Any]) -> None:
+    def publish_notice(self, notice: dict[str, Any]) -> None:
         """Publish a notice to all processes. Only the primary does."""
         text = json.dumps(notice).encode()
         self._memory[: _HEAD.size + len(text)] = _HEAD.pack(len(text), zlib.crc32(text)) + text

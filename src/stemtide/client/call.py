@@ -38,7 +38,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[Answer]):
+class ApiRequest(Generic[Answer]):
     """A request. answers: the types of the response; File for anything but JSON.
 
     body: a message, of which only the fields that were set are sent, or bytes of a media type.
@@ -62,7 +62,7 @@ class Question(Generic[Answer]):
             values["exercise"] = True
         return {name: _query_value(value) for name, value in values.items() if value is not None}
 
-    def sent_headers(self) -> dict[str, str]:
+    def own_headers(self) -> dict[str, str]:
         """Return the headers of this request alone."""
         headers = {name: str(value) for name, value in self.headers.items() if value is not None}
         return headers | ({} if self.body is None else {"Content-Type": self.media_type})
@@ -91,25 +91,25 @@ class Question(Generic[Answer]):
         return cast("Answer", _parser(kinds).validate_json(content, extra="ignore"))
 
 
-class Call(Question[Answer]):
+class Call(ApiRequest[Answer]):
     """A request with one response."""
 
     __slots__ = ()
 
 
-class Lines(Question[Answer]):
+class Lines(ApiRequest[Answer]):
     """A request whose response is JSON lines, one message each; the last is of the last type."""
 
     __slots__ = ()
 
 
-class Parts(Question[Answer]):
+class Parts(ApiRequest[Answer]):
     """A request whose response may exceed memory: bytes as they arrive."""
 
     __slots__ = ()
 
 
-class Events(Question[Answer]):
+class Events(ApiRequest[Answer]):
     """A request whose response is a stream of server-sent events, which does not end by itself."""
 
     __slots__ = ()

@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 
-from stemtide.client.call import JSON, Events, File, Lines, Question
+from stemtide.client.call import JSON, ApiRequest, Events, File, Lines
 from stemtide.client.errors import (
-    SAID_CHARACTERS,
+    QUOTED_CHARACTERS,
     AnswerError,
     DeclinedError,
     HubError,
@@ -72,7 +72,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Connection:
     """Address of a hub, and the settings of requests to it.
 
     exercise: include exercise signals in feed, snapshot and stream.
@@ -96,7 +96,7 @@ class Line:
         try:
             address = httpx.URL(self.hub)
         except httpx.InvalidURL as error:
-            raise self.cannot("cannot be reached", error) from error
+            raise self.unreachable("cannot be reached", error) from error
         if address.scheme == "http" and not self.insecure and not self.is_here:
             raise UnreachableError(
                 self.hub,
@@ -120,13 +120,13 @@ class Line:
             "trust_env": not self.is_here,
         }
 
-    def asked(self, call: Question[Any]) -> dict[str, Any]:
+    def request_arguments(self, call: ApiRequest[Any]) -> dict[str, Any]:
         """Return the arguments of an httpx request."""
         arguments: dict[str, Any] = {
             "method": call.method,
             "url": call.path,
             "params": call.params(exercise=self.exercise),
-            "headers": call.sent_headers(),
+            "headers": call.own_headers(),
             "content": call.content(),
         }
         if isinstance(call, Events):
@@ -135,7 +135,7 @@ class Line:
             arguments["timeout"] = httpx.Timeout(self.limits.read_s, **waits)
         return arguments
 
-    def cannot(self, failure: str, error: Exception) -> UnreachableError:
+    def unreachable(self, failure: str, error: Exception) -> UnreachableError:
         """Return the error for a network failure. failure: for example "cannot be reached"."""
         return UnreachableError(self.hub, f"{failure} ({error!r})")
 
@@ -143,11 +143,11 @@ class Line:
         """Return the error for a response that cannot be parsed."""
         return AnswerError(self.hub, f"answered something unreadable: {error}")
 
-    def trouble(self, status: int, *, media_type: str, content: bytes) -> HubError:
+    def error_for(self, status: int, *, media_type: str, content: bytes) -> HubError:
         """Return the error for an unsuccessful response."""
         problem = _problem(content) if media_type == MEDIA_TYPE else None
         text = content[:_TEXT_CHARACTERS].decode(errors="replace")
-        detail = f"{status} {(problem.detail if problem else text)[:SAID_CHARACTERS]}"
+        detail = f"{status} {(problem.detail if problem else text)[:QUOTED_CHARACTERS]}"
         kind, phrase = _ERRORS[_class_of(status, is_problem=problem is not None)]
         return kind(self.hub, f"{phrase} {detail}", status=status, problem=problem, text=text)
 
@@ -221,7 +221,7 @@ def _problem(content: bytes) -> Problem | None:
         return None
 
 
-def is_file(call: Question[Any], media_type: str) -> bool:
+def is_file(call: ApiRequest[Any], media_type: str) -> bool:
     """Whether a response of this media type is a file, and not a message."""
     return File in call.answers and (len(call.answers) == 1 or media_type != JSON)
 

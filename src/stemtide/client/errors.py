@@ -5,7 +5,7 @@ from typing import Self
 
 from stemtide.protocol.problems import Problem
 
-SAID_CHARACTERS = 500
+QUOTED_CHARACTERS = 500
 """How much of the hub's text an error message quotes."""
 
 

@@ -10,11 +10,11 @@ from typing import Any, Self
 import httpx
 from pydantic import ValidationError
 
-from stemtide.client.call import Answer, Call, Events, File, Lines, Parts, Question
+from stemtide.client.call import Answer, ApiRequest, Call, Events, File, Lines, Parts
 from stemtide.client.connection import (
     EVENT_STREAM,
+    Connection,
     Limits,
-    Line,
     Patience,
     check_end,
     is_file,
@@ -22,7 +22,7 @@ from stemtide.client.connection import (
     name_of,
 )
 from stemtide.client.errors import AnswerError
-from stemtide.client.lines import Cutter, EndlessLineError, EventCutter
+from stemtide.client.lines import EndlessLineError, EventParser, LineSplitter
 from stemtide.client.operations import Operations
 
 
@@ -42,13 +42,13 @@ class Hub(Operations):
         insecure: bool = False,
         limits: Limits | None = None,
     ) -> None:
-        self.line = Line(
+        self.connection = Connection(
             url, key=key, exercise=exercise, insecure=insecure, limits=limits or Limits()
         )
         self._http: httpx.Client
 
     def __enter__(self) -> Self:
-        self._http = httpx.Client(**self.line.options())
+        self._http = httpx.Client(**self.connection.options())
         return self
 
     def __exit__(
@@ -69,7 +69,7 @@ class Hub(Operations):
         try:
             return call.read(content)
         except ValidationError as error:
-            raise self.line.unreadable(error) from error
+            raise self.connection.unreadable(error) from error
 
     def lines(self, lines: Lines[Answer]) -> Generator[Answer, None, None]:
         """Send a request and yield the lines of its response as they arrive.
@@ -82,7 +82,7 @@ class Hub(Operations):
             for line in self._read_lines(response):
                 last = lines.read(line)
                 yield last
-        check_end(lines, last, hub=self.line.hub)
+        check_end(lines, last, hub=self.connection.hub)
 
     def parts(self, parts: Parts[bytes]) -> Generator[bytes, None, None]:
         """Send a request and yield the bytes of its response as they arrive.
@@ -94,47 +94,49 @@ class Hub(Operations):
 
     def events(self, events: Events[Answer]) -> Generator[Answer, None, None]:
         """Open a stream and yield its events until the hub ends it. raises: HubError."""
-        cutter = EventCutter(events.answers[0].__name__.lower())
+        cutter = EventParser(events.answers[0].__name__.lower())
         with self.opened(events) as response:
             if media_type_of(response.headers) != EVENT_STREAM:
-                raise AnswerError(self.line.hub, "answered something that is no stream of events")
+                raise AnswerError(
+                    self.connection.hub, "answered something that is no stream of events"
+                )
             for part in response.iter_bytes():
                 for data in cutter.take(part):
                     yield events.read(data.encode())
 
     @contextmanager
-    def opened(self, call: Question[Any]) -> Iterator[httpx.Response]:
+    def opened(self, call: ApiRequest[Any]) -> Iterator[httpx.Response]:
         """Open a successful response to read as it arrives; failures inside become HubError."""
         response = self._send(call)
         try:
             yield response
         except (httpx.RequestError, TimeoutError) as error:
-            raise self.line.cannot("its answer broke off", error) from error
+            raise self.connection.unreachable("its answer broke off", error) from error
         except (EndlessLineError, ValidationError) as error:
-            raise self.line.unreadable(error) from error
+            raise self.connection.unreadable(error) from error
         finally:
             response.close()
 
-    def _send(self, call: Question[Any]) -> httpx.Response:
+    def _send(self, call: ApiRequest[Any]) -> httpx.Response:
         """Send a request, again after each pause that the hub asks for, until it succeeds."""
-        patience = Patience(self.line.limits.patience_s, told=self.line.limits.told)
+        patience = Patience(self.connection.limits.patience_s, told=self.connection.limits.told)
         while True:
             try:
-                request = self._http.build_request(**self.line.asked(call))
+                request = self._http.build_request(**self.connection.request_arguments(call))
                 response = self._http.send(request, stream=True)
             except (httpx.RequestError, httpx.InvalidURL) as error:
-                raise self.line.cannot("cannot be reached", error) from error
+                raise self.connection.unreachable("cannot be reached", error) from error
             if response.is_success:
                 return response
             try:
                 content = self._read_body(response)
             except (httpx.RequestError, TimeoutError) as error:
-                raise self.line.cannot("its answer broke off", error) from error
+                raise self.connection.unreachable("its answer broke off", error) from error
             finally:
                 response.close()
             pause = patience.pause_s(response.status_code, response.headers)
             if pause is None:
-                raise self.line.trouble(
+                raise self.connection.error_for(
                     response.status_code,
                     media_type=media_type_of(response.headers),
                     content=content,
@@ -143,19 +145,21 @@ class Hub(Operations):
 
     def _read_body(self, response: httpx.Response) -> bytes:
         """Read the whole response within its limits: a broken hub may never stop sending."""
-        limits, body = self.line.limits, bytearray()
+        limits, body = self.connection.limits, bytearray()
         until = time.monotonic() + limits.answer_s
         for part in response.iter_bytes():
             body += part
             if len(body) > limits.answer_bytes:
-                raise AnswerError(self.line.hub, f"sent more than {limits.answer_bytes} bytes")
+                raise AnswerError(
+                    self.connection.hub, f"sent more than {limits.answer_bytes} bytes"
+                )
             if time.monotonic() > until:
                 raise TimeoutError(f"no end after {limits.answer_s:g} s")
         return bytes(body)
 
     def _read_lines(self, response: httpx.Response) -> Iterator[bytes]:
         """Yield the non-empty lines of a response as they arrive."""
-        cutter = Cutter()
+        cutter = LineSplitter()
         for part in response.iter_bytes():
             yield from filter(None, cutter.take(part))
         yield from filter(None, cutter.end())

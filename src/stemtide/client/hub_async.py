@@ -10,11 +10,11 @@ from typing import Any, Self
 import httpx
 from pydantic import ValidationError
 
-from stemtide.client.call import Answer, Call, Events, File, Lines, Parts, Question
+from stemtide.client.call import Answer, ApiRequest, Call, Events, File, Lines, Parts
 from stemtide.client.connection import (
     EVENT_STREAM,
+    Connection,
     Limits,
-    Line,
     Patience,
     check_end,
     is_file,
@@ -22,7 +22,7 @@ from stemtide.client.connection import (
     name_of,
 )
 from stemtide.client.errors import AnswerError
-from stemtide.client.lines import Cutter, EndlessLineError, EventCutter
+from stemtide.client.lines import EndlessLineError, EventParser, LineSplitter
 from stemtide.client.operations_async import Operations
 
 
@@ -50,7 +50,7 @@ class AsyncHub(Operations):
         limits: Limits | None = None,
         heard: Callable[[], object] = _nothing,
     ) -> None:
-        self.line = Line(
+        self.connection = Connection(
             url, key=key, exercise=exercise, insecure=insecure, limits=limits or Limits()
         )
         self._heard = heard
@@ -61,7 +61,7 @@ class AsyncHub(Operations):
         return self
 
     def _open_http(self) -> httpx.AsyncClient:
-        return httpx.AsyncClient(**self.line.options())
+        return httpx.AsyncClient(**self.connection.options())
 
     async def __aexit__(
         self,
@@ -80,7 +80,7 @@ class AsyncHub(Operations):
         try:
             return call.read(content)
         except ValidationError as error:
-            raise self.line.unreadable(error) from error
+            raise self.connection.unreadable(error) from error
 
     async def ask_bytes(self, call: Call[Any]) -> bytes:
         """Send a request and return the body unparsed.
@@ -101,7 +101,7 @@ class AsyncHub(Operations):
                 for line in filter(None, piece):
                     last = lines.read(line)
                     yield last
-        check_end(lines, last, hub=self.line.hub)
+        check_end(lines, last, hub=self.connection.hub)
 
     async def parts(self, parts: Parts[bytes]) -> AsyncGenerator[bytes, None]:
         """Send a request and yield the bytes of its response as they arrive.
@@ -131,23 +131,23 @@ class AsyncHub(Operations):
         self, events: Events[Answer], response: httpx.Response
     ) -> AsyncGenerator[Answer, None]:
         """Yield the events of an open stream. raises: HubError."""
-        cutter = EventCutter(events.answers[0].__name__.lower())
+        cutter = EventParser(events.answers[0].__name__.lower())
         if media_type_of(response.headers) != EVENT_STREAM:
-            raise AnswerError(self.line.hub, "answered something that is no stream of events")
+            raise AnswerError(self.connection.hub, "answered something that is no stream of events")
         async for part in self.bytes_of(response):
             for data in cutter.take(part):
                 yield events.read(data.encode())
 
     @asynccontextmanager
-    async def opened(self, call: Question[Any]) -> AsyncIterator[httpx.Response]:
+    async def opened(self, call: ApiRequest[Any]) -> AsyncIterator[httpx.Response]:
         """Open a successful response to read as it arrives; failures inside become HubError."""
         response = await self._send(call)
         try:
             yield response
         except (httpx.RequestError, TimeoutError) as error:
-            raise self.line.cannot("its answer broke off", error) from error
+            raise self.connection.unreachable("its answer broke off", error) from error
         except (EndlessLineError, ValidationError) as error:
-            raise self.line.unreadable(error) from error
+            raise self.connection.unreadable(error) from error
         finally:
             await response.aclose()
 
@@ -155,27 +155,27 @@ class AsyncHub(Operations):
         async with self.opened(call) as response:
             return response, await self._read_body(response)
 
-    async def _send(self, call: Question[Any]) -> httpx.Response:
+    async def _send(self, call: ApiRequest[Any]) -> httpx.Response:
         """Send a request, again after each pause that the hub asks for, until it succeeds."""
-        patience = Patience(self.line.limits.patience_s, told=self.line.limits.told)
+        patience = Patience(self.connection.limits.patience_s, told=self.connection.limits.told)
         while True:
             try:
-                request = self._http.build_request(**self.line.asked(call))
+                request = self._http.build_request(**self.connection.request_arguments(call))
                 response = await self._http.send(request, stream=True)
                 self._heard()
             except (httpx.RequestError, httpx.InvalidURL) as error:
-                raise self.line.cannot("cannot be reached", error) from error
+                raise self.connection.unreachable("cannot be reached", error) from error
             if response.is_success:
                 return response
             try:
                 content = await self._read_body(response)
             except (httpx.RequestError, TimeoutError) as error:
-                raise self.line.cannot("its answer broke off", error) from error
+                raise self.connection.unreachable("its answer broke off", error) from error
             finally:
                 await response.aclose()
             pause = patience.pause_s(response.status_code, response.headers)
             if pause is None:
-                raise self.line.trouble(
+                raise self.connection.error_for(
                     response.status_code,
                     media_type=media_type_of(response.headers),
                     content=content,
@@ -184,12 +184,14 @@ class AsyncHub(Operations):
 
     async def _read_body(self, response: httpx.Response) -> bytes:
         """Read the whole response within its limits: a broken hub may never stop sending."""
-        limits, body = self.line.limits, bytearray()
+        limits, body = self.connection.limits, bytearray()
         async with asyncio.timeout(limits.answer_s):
             async for part in self.bytes_of(response):
                 body += part
                 if len(body) > limits.answer_bytes:
-                    raise AnswerError(self.line.hub, f"sent more than {limits.answer_bytes} bytes")
+                    raise AnswerError(
+                        self.connection.hub, f"sent more than {limits.answer_bytes} bytes"
+                    )
         return bytes(body)
 
     async def bytes_of(self, response: httpx.Response) -> AsyncIterator[bytes]:
@@ -200,7 +202,7 @@ class AsyncHub(Operations):
 
     async def _read_lines(self, response: httpx.Response) -> AsyncIterator[list[bytes]]:
         """Yield the lines of a response in batches, as they arrive."""
-        cutter = Cutter()
+        cutter = LineSplitter()
         async for part in self.bytes_of(response):
             if lines := cutter.take(part):
                 yield lines

@@ -21,7 +21,7 @@ class EndlessLineError(ValueError):
 
 
 @dataclass(slots=True)
-class Cutter:
+class LineSplitter:
     """Line splitter for bytes that arrive in parts.
 
     piece_bytes: how much to gather before returning any line; 0: return each at once.
@@ -52,7 +52,7 @@ class Cutter:
 
 
 @dataclass(slots=True)
-class EventCutter:
+class EventParser:
     """Parser that yields the data of events with one name from a stream of server-sent events.
 
     Lines end with LF or CRLF; no hub ends them with CR alone.
@@ -61,8 +61,8 @@ class EventCutter:
     """
 
     name: str
-    _cutter: Cutter = field(
-        default_factory=lambda: Cutter(max_line_bytes=MAX_EVENT_BYTES, piece_bytes=0)
+    _cutter: LineSplitter = field(
+        default_factory=lambda: LineSplitter(max_line_bytes=MAX_EVENT_BYTES, piece_bytes=0)
     )
     _event: str = ""
     _data: list[str] = field(default_factory=list)

@@ -40,7 +40,7 @@ class Cast:
     emails: tuple[str, ...] = ()
 
 
-def assemble(data_dir: Path) -> Cast:
+def create_cast(data_dir: Path) -> Cast:
     """Create the parties, their keys and users in a hub's database.
 
     The hub's code is loaded in this process, with that database; only once in a process.
@@ -78,7 +78,7 @@ def assemble(data_dir: Path) -> Cast:
 
 
 def new_key(party: str, name: str, scopes: Iterable[Scope]) -> str:
-    """Create another key for a party of assemble(), with fewer scopes."""
+    """Create another key for a party of create_cast(), with fewer scopes."""
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import parties as writes
 

@@ -20,7 +20,7 @@ from uuid import uuid4
 import httpx
 
 from stemtide.exercises import cast, media, pictures, processes, provider, requests
-from stemtide.exercises.stage import DemoError, Stage, good
+from stemtide.exercises.stage import DemoError, Stage, expect_ok
 from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
@@ -51,10 +51,10 @@ def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
         except httpx.HTTPError as error:
             raise DemoError(f"the crisis broke off: {error}; logs are in {where}") from error
         if as_json:
-            print(json.dumps(stage.tally.as_json()))
+            print(json.dumps(stage.counts.as_json()))
         if not once:
             _stay(stage, people)
-    return stage.tally.is_good
+    return stage.counts.is_good
 
 
 def _set_up(stage: Stage, *, port: int) -> cast.Cast:
@@ -63,7 +63,7 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
     stage.say("Loading the photographs")
     pictures.photographs()  # fail before anything is started
     stage.say("Making the hub's database, its parties and their keys")
-    people = cast.assemble(hub_folder)
+    people = cast.create_cast(hub_folder)
     stage.say("Starting the hub")
     hub = processes.hub(hub_folder, port=port)
     stage.running.append(hub)
@@ -90,7 +90,7 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
     for name, running in zip(cast.PROVIDERS, agents, strict=True):
         stage.agents[name] = httpx.Client(base_url=running.address, timeout=60)
         _wait_for(stage.agents[name], position=0)
-    stage.tally.agents = len(agents)
+    stage.counts.agents = len(agents)
     stage.say(f"{len(agents)} agents follow the feed: {', '.join(cast.PROVIDERS)}")
     return people
 
@@ -109,11 +109,11 @@ def _play(stage: Stage, people: cast.Cast) -> None:
                 )
         _share_address(stage, authority, crisis=crisis)
         stage.say(
-            f"{stage.tally.signals_shared} signals shared; shared to blocked at every agent within "
-            f"{max(stage.tally.share_to_block_ms):.0f} ms"
+            f"{stage.counts.signals_shared} signals shared; blocked at every agent within "
+            f"{max(stage.counts.share_to_block_ms):.0f} ms"
         )
     _upload_the_rest(stage, files)
-    requests.ask(stage, people, crisis=crisis)
+    requests.play_requests(stage, people, crisis=crisis)
     _gather(stage)
 
 
@@ -129,25 +129,25 @@ def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> st
         "happened_at": datetime.now(UTC).isoformat(),
         "countries": ["BE", "FR"],
     }
-    crisis = str(good(authority.post("/api/v1/crises", json=warning))["id"])
+    crisis = str(expect_ok(authority.post("/api/v1/crises", json=warning))["id"])
     path = f"/api/v1/crises/{crisis}"
-    rated = good(authority.post(f"{path}/triage", json={"harm": 4, "virality": 3}))
+    rated = expect_ok(authority.post(f"{path}/triage", json={"harm": 4, "virality": 3}))
     outcome = rated["triages"][-1]["outcome"]
     stage.say(f"An authority raises an early warning and rates it: {outcome}.")
     for test in framework(FRAMEWORK).tests:
         body = {"answer": "yes", "evidence": "played"}
-        good(authority.put(f"{path}/checks/{test}", json=body))
+        expect_ok(authority.put(f"{path}/checks/{test}", json=body))
     measure = {"country": "BE", "measure": "referrals (played)", "insufficient": "hosts abroad"}
-    good(authority.post(f"{path}/measures", json=measure))
+    expect_ok(authority.post(f"{path}/measures", json=measure))
     proposal = {"act": "activate", "reason": "it spreads across borders (played)"}
-    proposed = good(authority.post(f"{path}/proposals", json=proposal))["proposals"][-1]["id"]
+    proposed = expect_ok(authority.post(f"{path}/proposals", json=proposal))["proposals"][-1]["id"]
     with stage.client(people, cast.COORDINATOR) as agency:
-        good(agency.post(f"{path}/proposals/{proposed}/confirm"))
+        expect_ok(agency.post(f"{path}/proposals/{proposed}/confirm"))
         stage.say("Six tests are answered yes; one party proposed, another confirmed: active.")
-        good(agency.post(f"{path}/invite", json={"kinds": ["provider"]}))
+        expect_ok(agency.post(f"{path}/invite", json={"kinds": ["provider"]}))
     for name in cast.PROVIDERS:
         with stage.client(people, name) as provider_client:
-            good(provider_client.post(f"{path}/join"))
+            expect_ok(provider_client.post(f"{path}/join"))
     stage.say(f"{len(cast.PROVIDERS)} providers were invited, and joined.")
     return crisis
 
@@ -205,9 +205,9 @@ def _share_rows(
 ) -> None:
     """Share signals, and upload at every provider as soon as its agent has them."""
     began = time.monotonic()
-    shared = good(authority.post("/api/v1/signals/bulk", json={"signals": rows}))
+    shared = expect_ok(authority.post("/api/v1/signals/bulk", json={"signals": rows}))
     position = max(signal["position"] for signal in shared["signals"])
-    stage.tally.signals_shared += shared["created"]
+    stage.counts.signals_shared += shared["created"]
 
     def block(client: httpx.Client) -> tuple[str, float]:
         _wait_for(client, position=position)
@@ -216,8 +216,8 @@ def _share_rows(
 
     with ThreadPoolExecutor(max_workers=len(stage.agents)) as pool:
         for action, took_ms in pool.map(block, stage.agents.values()):
-            stage.tally.count(action=action, is_known=True)
-            stage.tally.share_to_block_ms.append(took_ms)
+            stage.counts.count(action=action, is_known=True)
+            stage.counts.share_to_block_ms.append(took_ms)
 
 
 def _ref(name: str) -> str:
@@ -270,27 +270,27 @@ def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
     with ThreadPoolExecutor(max_workers=len(stage.agents)) as pool:
         for results in pool.map(send, stage.agents.values()):
             for action, is_known in results:
-                stage.tally.count(action=action, is_known=is_known)
-    tally = stage.tally
+                stage.counts.count(action=action, is_known=is_known)
+    counts = stage.counts
     stage.say(
-        f"{tally.uploads} uploads: {tally.blocked} blocked, {tally.missed} missed, "
-        f"{tally.unrelated_passed} unrelated ones passed, {tally.false_blocks} wrongly blocked."
+        f"{counts.uploads} uploads: {counts.blocked} blocked, {counts.missed} missed, "
+        f"{counts.unrelated_passed} unrelated ones passed, {counts.false_blocks} wrongly blocked."
     )
 
 
 def _gather(stage: Stage) -> None:
     """Step 6: wait until the hub has the counts, and the providers received the webhooks."""
     ends = time.monotonic() + _ANSWERED_WITHIN_S
-    tally = stage.tally
+    counts = stage.counts
     while time.monotonic() < ends:
-        tally.feedback_received, tally.ledger_entries = _at_the_hub()
-        tally.webhooks_heard = sum(len(receiver.heard) for receiver in stage.receivers)
-        if tally.feedback_received >= tally.blocked <= tally.webhooks_heard:
+        counts.feedback_received, counts.ledger_entries = _at_the_hub()
+        counts.webhooks_heard = sum(len(receiver.heard) for receiver in stage.receivers)
+        if counts.feedback_received >= counts.blocked <= counts.webhooks_heard:
             break
         time.sleep(0.05)
     stage.say(
-        f"{tally.feedback_received} outcomes are back at the hub, {tally.webhooks_heard} signed "
-        f"webhooks reached the providers; the ledger has {tally.ledger_entries} entries."
+        f"{counts.feedback_received} outcomes are back at the hub, {counts.webhooks_heard} signed "
+        f"webhooks reached the providers; the ledger has {counts.ledger_entries} entries."
     )
 
 

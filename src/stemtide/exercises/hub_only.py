@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from stemtide.exercises import cast, processes
-from stemtide.exercises.stage import DemoError, Stage, good
+from stemtide.exercises.stage import DemoError, Stage, expect_ok
 from stemtide.protocol.enums import Scope
 
 ACCOUNT = cast.PROVIDERS[0]
@@ -26,7 +26,7 @@ _SHARES = (Scope.SIGNALS_WRITE,)
 _JUDGES = (Scope.FEEDBACK_WRITE,)
 
 
-def stand(*, env_file: Path, folder: Path | None, port: int) -> None:
+def run_hub(*, env_file: Path, folder: Path | None, port: int) -> None:
     """Start the hub, write its variables, and stay up until Ctrl-C or SIGTERM.
 
     raises: DemoError.
@@ -54,7 +54,7 @@ def _raise_hub(stage: Stage, *, port: int) -> cast.Cast:
     """Step 1: start the hub with its cast."""
     folder = stage.hub_folder()
     stage.say("Making the hub's database, its parties and their keys")
-    people = cast.assemble(folder)
+    people = cast.create_cast(folder)
     stage.say("Starting the hub")
     allowed = {"STEMTIDE_WEBHOOK_LOOPBACK": "1"}
     hub = processes.hub(folder, port=port, environment=allowed)
@@ -77,12 +77,16 @@ def _raise_crises(stage: Stage, people: cast.Cast) -> None:
                 "happened_at": datetime.now(UTC).isoformat(),
                 "countries": ["BE", "IE"],
             }
-            path = f"/api/v1/crises/{good(authority.post('/api/v1/crises', json=warning))['id']}"
-            good(authority.post(f"{path}/invite", json={"parties": [ACCOUNT]}))
+            path = (
+                f"/api/v1/crises/{expect_ok(authority.post('/api/v1/crises', json=warning))['id']}"
+            )
+            expect_ok(authority.post(f"{path}/invite", json={"parties": [ACCOUNT]}))
             if name != "asked":
-                good(account.post(f"{path}/join"))
+                expect_ok(account.post(f"{path}/join"))
             if name == "closed":
-                good(authority.post(f"{path}/close", json={"reason": "a false alarm (played)"}))
+                expect_ok(
+                    authority.post(f"{path}/close", json={"reason": "a false alarm (played)"})
+                )
 
 
 def _variables(stage: Stage, people: cast.Cast) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from stemtide.exercises import cast
-from stemtide.exercises.stage import Stage, good
+from stemtide.exercises.stage import Stage, expect_ok
 
 _REFERRED = "https://big-videos.example/watch?v=played-{}"
 _ORDERED = "https://small-pictures.example/album/played"
@@ -32,7 +32,7 @@ _AUTHORITY_SECTIONS = {
 """Sections A, E, F and G of Annex I, as the authority fills them in."""
 
 
-def ask(stage: Stage, people: cast.Cast, *, crisis: str) -> None:
+def play_requests(stage: Stage, people: cast.Cast, *, crisis: str) -> None:
     """Refer two URLs, one of which is on hold; order another removed; the providers answer.
 
     raises: DemoError.
@@ -63,13 +63,13 @@ def _referral(crisis: str, *, number: int) -> dict[str, Any]:
 def _refer(stage: Stage, people: cast.Cast, *, agency: httpx.Client, crisis: str) -> None:
     """Send a referral that is acknowledged and answered: removed, by the provider's own choice."""
     body = _referral(crisis, number=1)
-    sent = good(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
+    sent = expect_ok(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
     with stage.client(people, cast.PROVIDERS[0]) as big:
         path = f"/api/v1/referrals/{sent['id']}"
-        good(big.get(path))
-        good(big.post(f"{path}/acknowledge", json={}))
-        answered = good(big.post(f"{path}/answer", json={"answer": "removed"}))
-    stage.tally.referrals[answered["state"]] = stage.tally.referrals.get(answered["state"], 0) + 1
+        expect_ok(big.get(path))
+        expect_ok(big.post(f"{path}/acknowledge", json={}))
+        answered = expect_ok(big.post(f"{path}/answer", json={"answer": "removed"}))
+    stage.counts.referrals[answered["state"]] = stage.counts.referrals.get(answered["state"], 0) + 1
     stage.say(f"The agency refers an address; {cast.PROVIDERS[0]} looks, and removes it.")
 
 
@@ -83,9 +83,9 @@ def _hold(stage: Stage, *, agency: httpx.Client, authority: httpx.Client, crisis
         "contact": "duty desk (played)",
         "case_reference": "2026/114",
     }
-    good(authority.post("/api/v1/holds", json=hold))
-    waiting = good(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
-    stage.tally.referrals[waiting["state"]] = stage.tally.referrals.get(waiting["state"], 0) + 1
+    expect_ok(authority.post("/api/v1/holds", json=hold))
+    waiting = expect_ok(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
+    stage.counts.referrals[waiting["state"]] = stage.counts.referrals.get(waiting["state"], 0) + 1
     stage.say("Another address is held by the authority: the agency's referral of it waits.")
 
 
@@ -105,12 +105,12 @@ def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: 
             **_AUTHORITY_SECTIONS,
         },
     }
-    draft = good(authority.post("/api/v1/orders", json=body))
+    draft = expect_ok(authority.post("/api/v1/orders", json=body))
     path = f"/api/v1/orders/{draft['id']}"
-    good(authority.post(f"{path}/issue"))
+    expect_ok(authority.post(f"{path}/issue"))
     with stage.client(people, cast.PROVIDERS[1]) as small:
-        good(small.get(path))
-        good(small.post(f"{path}/acknowledge"))
+        expect_ok(small.get(path))
+        expect_ok(small.post(f"{path}/acknowledge"))
         annex = {
             "measure": "removed",
             "measure_at": datetime.now(UTC).isoformat(),
@@ -120,6 +120,6 @@ def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: 
             "contact_mail": "orders@small-pictures.example",
             "signed_on": datetime.now(UTC).date().isoformat(),
         }
-        executed = good(small.post(f"{path}/execute", json={"annex": annex}))
-    stage.tally.orders[executed["state"]] = stage.tally.orders.get(executed["state"], 0) + 1
+        executed = expect_ok(small.post(f"{path}/execute", json={"annex": annex}))
+    stage.counts.orders[executed["state"]] = stage.counts.orders.get(executed["state"], 0) + 1
     stage.say(f"The authority orders content away; {cast.PROVIDERS[1]} executes within the hour.")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""State of a running exercise: its processes, clients, tally and narration."""
+"""State of a running exercise: its processes, clients, counts and narration."""
 
 import signal
 import sys
@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from stemtide.exercises import cast, processes, provider
-from stemtide.exercises.counts import Tally
+from stemtide.exercises.counts import Counts
 
 
 class DemoError(Exception):
@@ -30,7 +30,7 @@ class Stage:
     running: list[processes.Running] = field(default_factory=list)
     receivers: list[provider.Receiver] = field(default_factory=list)
     agents: dict[str, httpx.Client] = field(default_factory=dict)
-    tally: Tally = field(default_factory=Tally)
+    counts: Counts = field(default_factory=Counts)
 
     def say(self, words: str) -> None:
         """Print a narration line, with the seconds since the start."""
@@ -76,7 +76,7 @@ class Stage:
         return httpx.Client(base_url=self.running[0].address, headers=headers, timeout=60)
 
 
-def good(response: httpx.Response) -> dict[str, Any]:
+def expect_ok(response: httpx.Response) -> dict[str, Any]:
     """Return the JSON of a response that must be successful.
 
     raises: DemoError with the problem's text.

@@ -21,7 +21,7 @@ _HEADER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 
 
 @dataclass(frozen=True, slots=True)
-class Companion:
+class HmaSettings:
     """A provider's own HMA, and which signals it gets.
 
     bank_prefix: begins the names of the banks, one for each action and one for the canary.
@@ -108,10 +108,10 @@ _SETTINGS: dict[str, Callable[[Any], Any]] = {
     "per_second": values.number(1, 1000),
     "timeout_s": values.seconds(0.1, 120),
 }
-assert set(_SETTINGS) == {setting.name for setting in fields(Companion)}  # noqa: S101 - every setting must be settable in a file
+assert set(_SETTINGS) == {setting.name for setting in fields(HmaSettings)}  # noqa: S101 - every setting must be settable in a file
 
 
-def read(table: object, *, root: Path) -> Companion | None:
+def read(table: object, *, root: Path) -> HmaSettings | None:
     """Parse the [companion] table; None if it is empty. raises: ConfigError."""
     if not isinstance(table, dict):
         raise ConfigError("companion", "must be a table: write [companion] above url")
@@ -123,7 +123,7 @@ def read(table: object, *, root: Path) -> Companion | None:
         raise ConfigError(
             "companion.url", 'is missing; say where your HMA is, as url = "http://127.0.0.1:5000"'
         )
-    companion = Companion(**settings)
+    companion = HmaSettings(**settings)
     parts = urlsplit(companion.url)
     if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not companion.insecure:
         raise ConfigError(

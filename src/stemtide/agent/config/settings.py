@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from stemtide.agent.config import companion as companion_settings, transparency, values
-from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.tables import ConfigError, nearest, read_secret, read_table
 from stemtide.agent.config.transparency import Transparency
 from stemtide.client.connection import is_loopback
@@ -171,7 +171,7 @@ class Config:
     actions_file: Path | None = None
     webhook: Webhook | None = None
     transparency: Transparency | None = None
-    companion: Companion | None = None
+    companion: HmaSettings | None = None
     rules: tuple[Rule, ...] = DEFAULT_RULES
     unread: Unread = Unread()
 

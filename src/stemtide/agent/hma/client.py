@@ -17,7 +17,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from stemtide import __version__
-from stemtide.agent.config.companion import TYPE_OF, Companion
+from stemtide.agent.config.companion import TYPE_OF, HmaSettings
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.kinds import Kind
 
@@ -101,10 +101,10 @@ class _Response:
     body: bytes
 
 
-class Line:
+class HmaClient:
     """A connection to one HMA, open inside `async with`. Every method raises HmaError."""
 
-    def __init__(self, settings: Companion) -> None:
+    def __init__(self, settings: HmaSettings) -> None:
         self.hma = settings.url
         self._settings = settings
         self._http: httpx.AsyncClient
@@ -140,7 +140,7 @@ class Line:
     ) -> None:
         await self._http.aclose()
 
-    async def standing(self) -> str:
+    async def status_problem(self) -> str:
         """Return HMA's own error status; "" if it is healthy."""
         response = await self._send("GET", "/status", expected=frozenset({503}))
         text = response.body[:100].decode(errors="replace").strip()

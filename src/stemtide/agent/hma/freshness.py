@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stemtide.agent.hma import outbox
-from stemtide.agent.hma.client import Line
-from stemtide.agent.hma.outbox import Row, Sizes
+from stemtide.agent.hma.client import HmaClient
+from stemtide.agent.hma.outbox import BankedRow, RowCounts
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 
@@ -38,12 +38,12 @@ class Freshness:
     """
 
     matched_to: float | None = None
-    asked_for: tuple[Row, float] | None = None
+    asked_for: tuple[BankedRow, float] | None = None
     unmatched: int = 0
     first_unmatched_at: float | None = None
 
 
-class Watch:
+class FreshnessWatch:
     """Looks up the contents handed over last, and keeps the figures."""
 
     def __init__(self, store: Store, *, agent: str, clock: Callable[[], float] = time.time) -> None:
@@ -53,7 +53,7 @@ class Watch:
         self._began_at = clock()
         self._by_kind: dict[Kind, Freshness] = {}
         self._due_at = self._count_due_at = 0.0
-        self._sizes = Sizes()
+        self._sizes = RowCounts()
         self._matched_at: float | None = None
         self._delay_s: float | None = None
 
@@ -62,42 +62,42 @@ class Watch:
         freshness = self._by_kind.get(kind)
         return (freshness.matched_to or 0.0) if freshness else 0.0
 
-    async def look(self, line: Line, kinds: frozenset[Kind]) -> None:
+    async def check(self, client: HmaClient, kinds: frozenset[Kind]) -> None:
         """Look up the latest content of each kind, if it is time. raises: HmaError."""
         now = self._clock()
         if now < self._due_at:
             return
         for kind in sorted(kinds):
-            await self._check_kind(line, kind)
+            await self._check_kind(client, kind)
         is_behind = any(freshness.asked_for for freshness in self._by_kind.values())
         self._due_at = now + (_INTERVAL_S if is_behind else _IDLE_INTERVAL_S)
 
-    def hurry(self) -> None:
+    def check_soon(self) -> None:
         """Look up sooner, because something was handed over."""
         self._due_at = min(self._due_at, self._clock() + _INTERVAL_S)
 
-    async def _check_kind(self, line: Line, kind: Kind) -> None:
+    async def _check_kind(self, client: HmaClient, kind: Kind) -> None:
         freshness = self._by_kind.setdefault(kind, Freshness())
         newest = await asyncio.to_thread(outbox.newest, self._store, kind)
         target = freshness.asked_for or newest
         if target is None:
             return
         row, handed_at = target
-        content_ids = await line.look_up(row.bank, kind, row.value)
+        content_ids = await client.look_up(row.bank, kind, row.value)
         if row.content in content_ids:
             self._record_match(freshness, handed_at)
             is_newest = newest is None or newest[1] <= handed_at
             freshness.asked_for = None if is_newest else newest
         elif await asyncio.to_thread(outbox.is_held, self._store, row.content or 0):
             freshness.asked_for = target
-            await self._check_deleted(line, freshness, row)
+            await self._check_deleted(client, freshness, row)
         else:
             freshness.asked_for = newest  # it was withdrawn before HMA had indexed it
 
-    async def _check_deleted(self, line: Line, freshness: Freshness, row: Row) -> None:
+    async def _check_deleted(self, client: HmaClient, freshness: Freshness, row: BankedRow) -> None:
         """Stop waiting for a content that a person deleted at HMA: it is never matched."""
-        content = await line.content(row.bank, row.content or 0)
-        if not outbox.is_of(row, content, agent=self._agent):
+        content = await client.content(row.bank, row.content or 0)
+        if not outbox.belongs_to(row, content, agent=self._agent):
             logger.warning(
                 "HMA no longer has content %s of %s: `rebuild` restores it",
                 row.content,
@@ -121,14 +121,14 @@ class Watch:
             return
         self._sizes = outbox.sizes(self._store)
         for kind, freshness in self._by_kind.items():
-            freshness.unmatched, freshness.first_unmatched_at = outbox.later(
+            freshness.unmatched, freshness.first_unmatched_at = outbox.count_after(
                 self._store, kind, than=freshness.matched_to or 0.0
             )
         ended = self._clock()
         self._count_due_at = ended + _COUNT_SHARE * (ended - began)
 
     @property
-    def sizes(self) -> Sizes:
+    def sizes(self) -> RowCounts:
         """Return the rows as last counted."""
         return self._sizes
 

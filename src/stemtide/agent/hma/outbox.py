@@ -18,7 +18,7 @@ from stemtide.fingerprints.kinds import Kind
 _COLUMNS = "seq, signal, bank, kind, value, content, doubt_at"
 
 
-class Row(NamedTuple):
+class BankedRow(NamedTuple):
     """One signal in one bank of HMA."""
 
     seq: int
@@ -31,7 +31,7 @@ class Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class Attempt:
     """The result of adding or deleting one content at HMA.
 
     content: its id at HMA from now on; None for none.
@@ -39,7 +39,7 @@ class Done:
     trouble: why to try again; "" if it worked.
     """
 
-    row: Row
+    row: BankedRow
     content: int | None = None
     doubt: bool = False
     refused: str = ""
@@ -47,7 +47,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
+class RowCounts:
     """Row counts: contents at HMA, and rows that wait for something."""
 
     handed: int = 0
@@ -58,12 +58,12 @@ class Sizes:
     unchecked: int = 0
 
 
-def leaving(store: Store, limit: int) -> list[Row]:
+def leaving(store: Store, limit: int) -> list[BankedRow]:
     """Return contents to delete, those that failed before last."""
     return _rows(store, "wanted = 0 AND content IS NOT NULL ORDER BY tries, seq LIMIT ?", (limit,))
 
 
-def joining(store: Store, kinds: Iterable[Kind], *, limit: int, now: float) -> list[Row]:
+def joining(store: Store, kinds: Iterable[Kind], *, limit: int, now: float) -> list[BankedRow]:
     """Return contents to hand over, after recording that they are about to be sent."""
     condition = (
         "wanted = 1 AND content IS NULL AND refused = ''"
@@ -78,12 +78,12 @@ def joining(store: Store, kinds: Iterable[Kind], *, limit: int, now: float) -> l
     return rows
 
 
-def unchecked(store: Store, limit: int) -> list[Row]:
+def unchecked(store: Store, limit: int) -> list[BankedRow]:
     """Return contents that HMA has not confirmed to have yet."""
     return _rows(store, "checked = 0 AND content IS NOT NULL ORDER BY seq LIMIT ?", (limit,))
 
 
-def doubtful(store: Store, kinds: Iterable[Kind], *, limit: int) -> list[Row]:
+def doubtful(store: Store, kinds: Iterable[Kind], *, limit: int) -> list[BankedRow]:
     """Return rows of these kinds for which HMA may hold an extra content."""
     # A wanted row without a content is handed over first, as the search might find its only one.
     condition = (
@@ -103,7 +103,7 @@ def unknown(store: Store, contents: Iterable[int]) -> set[int]:
     return candidates - {content for (content,) in rows}
 
 
-def is_of(row: Row, content: Content | None, *, agent: str) -> bool:
+def belongs_to(row: BankedRow, content: Content | None, *, agent: str) -> bool:
     """Whether a content belongs to an agent and to a row."""
     return (
         content is not None
@@ -118,22 +118,22 @@ def is_held(store: Store, content: int) -> bool:
     return bool(store.read(sql, (content,)))
 
 
-def last(store: Store, kind: Kind, *, limit: int) -> list[tuple[Row, float]]:
+def latest(store: Store, kind: Kind, *, limit: int) -> list[tuple[BankedRow, float]]:
     """Return the contents handed over last and when, except those that are gone since."""
     rows = store.read(
         f"SELECT {_COLUMNS}, handed_at FROM banked WHERE kind = ? AND content IS NOT NULL"  # noqa: S608 - our own names
         " AND wanted = 1 AND handed_at IS NOT NULL ORDER BY handed_at DESC LIMIT ?",
         (kind, limit),
     )
-    return [(Row(*row[:-1]), float(row[-1])) for row in rows]
+    return [(BankedRow(*row[:-1]), float(row[-1])) for row in rows]
 
 
-def newest(store: Store, kind: Kind) -> tuple[Row, float] | None:
+def newest(store: Store, kind: Kind) -> tuple[BankedRow, float] | None:
     """Return the content handed over last, and when."""
-    return next(iter(last(store, kind, limit=1)), None)
+    return next(iter(latest(store, kind, limit=1)), None)
 
 
-def settle_gone(store: Store, row: Row) -> None:
+def settle_gone(store: Store, row: BankedRow) -> None:
     """Record that HMA has lost a content, so that nothing waits for its match."""
     with store.write() as tx:
         tx.execute(
@@ -142,7 +142,7 @@ def settle_gone(store: Store, row: Row) -> None:
         )
 
 
-def later(store: Store, kind: Kind, *, than: float) -> tuple[int, float | None]:
+def count_after(store: Store, kind: Kind, *, than: float) -> tuple[int, float | None]:
     """Count the contents handed over after a time; also return the first of those times."""
     ((number, first),) = store.read(
         "SELECT count(*), min(handed_at) FROM banked WHERE kind = ? AND content IS NOT NULL"
@@ -152,7 +152,7 @@ def later(store: Store, kind: Kind, *, than: float) -> tuple[int, float | None]:
     return int(number), first
 
 
-def settle_handed(store: Store, attempts: Sequence[Done], *, now: float) -> str:
+def settle_handed(store: Store, attempts: Sequence[Attempt], *, now: float) -> str:
     """Record the results of handing contents over.
 
     returns: a problem: an id that another row has, which is not believed; "" for none.
@@ -189,7 +189,7 @@ def _holder(tx: Transaction, content: int, seq: int) -> str:
     return str(row[0]) if row else ""
 
 
-def settle_left(store: Store, attempts: Sequence[Done]) -> None:
+def settle_left(store: Store, attempts: Sequence[Attempt]) -> None:
     """Record the results of deleting contents."""
     with store.write() as tx:
         for attempt in attempts:
@@ -203,7 +203,7 @@ def settle_left(store: Store, attempts: Sequence[Done]) -> None:
             )
 
 
-def settle_checked(store: Store, present: Sequence[Row], lost: Sequence[Row]) -> None:
+def settle_checked(store: Store, present: Sequence[BankedRow], lost: Sequence[BankedRow]) -> None:
     """Record which contents HMA has, and which it has lost."""
     with store.write() as tx:
         for row in present:
@@ -216,7 +216,7 @@ def settle_checked(store: Store, present: Sequence[Row], lost: Sequence[Row]) ->
             )
 
 
-def replace(store: Store, row: Row, content: int, *, now: float) -> None:
+def replace(store: Store, row: BankedRow, content: int, *, now: float) -> None:
     """Record that a content was handed over again, under a new id."""
     with store.write() as tx:
         tx.execute(
@@ -224,7 +224,7 @@ def replace(store: Store, row: Row, content: int, *, now: float) -> None:
         )
 
 
-def settle_doubt(store: Store, row: Row) -> None:
+def settle_doubt(store: Store, row: BankedRow) -> None:
     """Record that HMA holds no extra content of a row."""
     with store.write() as tx:
         tx.execute(
@@ -233,7 +233,7 @@ def settle_doubt(store: Store, row: Row) -> None:
         )
 
 
-def sizes(store: Store) -> Sizes:
+def sizes(store: Store) -> RowCounts:
     """Count the rows by state."""
     ((handed, waiting, going, refused, doubts, unseen),) = store.read(
         "SELECT (SELECT count(*) FROM banked WHERE content IS NOT NULL),"
@@ -243,10 +243,10 @@ def sizes(store: Store) -> Sizes:
         " (SELECT count(*) FROM banked WHERE doubt_at IS NOT NULL),"
         " (SELECT count(*) FROM banked WHERE checked = 0)"
     )
-    return Sizes(handed, waiting, going, refused, doubts, unseen)
+    return RowCounts(handed, waiting, going, refused, doubts, unseen)
 
 
-def holders(store: Store, contents: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
+def signals_of(store: Store, contents: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str]:
     """Return the signals behind contents that we put into banks, by bank and content id."""
     keys = {(bank, content) for bank, content in contents}
     numbers = json.dumps([content for _, content in keys])
@@ -258,12 +258,12 @@ def holders(store: Store, contents: Iterable[tuple[str, int]]) -> dict[tuple[str
     return {(bank, content): signal for bank, content, signal in rows if (bank, content) in keys}
 
 
-def _rows(store: Store, condition: str, values: tuple[object, ...]) -> list[Row]:
+def _rows(store: Store, condition: str, values: tuple[object, ...]) -> list[BankedRow]:
     rows = store.read(f"SELECT {_COLUMNS} FROM banked WHERE {condition}", values)  # noqa: S608 - our own names
-    return [Row(*row) for row in rows]
+    return [BankedRow(*row) for row in rows]
 
 
-def canary_of(store: Store, kind: Kind, bank: str) -> Row | None:
+def canary_of(store: Store, kind: Kind, bank: str) -> BankedRow | None:
     """Return the first canary of a kind, or None before there is one."""
     rows = _rows(store, "signal = ? AND bank = ?", (f"{CANARY}-{kind}-0", bank))
     return rows[0] if rows else None

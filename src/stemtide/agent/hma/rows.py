@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterable
 from hashlib import md5
 
-from stemtide.agent.config.companion import Companion
+from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hma.policy import bank_of
 from stemtide.agent.store.database import Store, Transaction
@@ -40,7 +40,7 @@ _LEAVE = "UPDATE banked SET wanted = 0 WHERE signal = ? AND wanted = 1"
 # changes from signals
 
 
-def mark(
+def update_wanted(
     tx: Transaction,
     puts: Iterable[tuple[FeedSignal, SignalRow]],
     drops: Iterable[str],
@@ -58,7 +58,7 @@ def mark(
     tx.executemany(_LEAVE, [(drop,) for drop in drops])
 
 
-def compare_some(store: Store, *, after: int, config: Config) -> int | None:
+def compare_batch(store: Store, *, after: int, config: Config) -> int | None:
     """Compare a batch of signals with the rows; return where to go on, None at the end."""
     settings = config.companion
     kinds = json.dumps(sorted(settings.kinds)) if settings else "[]"
@@ -75,12 +75,12 @@ def compare_some(store: Store, *, after: int, config: Config) -> int | None:
                 str(signal.id), kind, value, None, ends, signal.exercise, signal.disputed, body
             )
             pairs.append((signal, row))
-        mark(tx, pairs, (), config=config)
+        update_wanted(tx, pairs, (), config=config)
     return int(records[-1][0]) if records else None
 
 
-def leave_strays(store: Store, *, after: int, config: Config) -> int | None:
-    """Unmark a batch of rows whose signal, bank or kind is gone; return as compare_some."""
+def unmark_strays(store: Store, *, after: int, config: Config) -> int | None:
+    """Unmark a batch of rows whose signal, bank or kind is gone; return as compare_batch."""
     settings = config.companion
     if settings is None:
         return None
@@ -102,7 +102,7 @@ def leave_strays(store: Store, *, after: int, config: Config) -> int | None:
     return int(last)
 
 
-def leave_expired(store: Store, *, after: int, now: float) -> int | None:
+def unmark_expired(store: Store, *, after: int, now: float) -> int | None:
     """Unmark a batch of expired rows, and delete rows that hold nothing any more.
 
     returns: a number to call it with again; None once there are no more.
@@ -130,10 +130,10 @@ def _run_batch(
 # at the start
 
 
-def begin(store: Store, settings: Companion, *, after: int) -> int | None:
+def resume(store: Store, settings: HmaSettings, *, after: int) -> int | None:
     """Resume after a start: contents that were being sent when the agent ended are in doubt.
 
-    returns: as leave_expired.
+    returns: as unmark_expired.
     """
     if store.read("SELECT 1 FROM banks WHERE hma != ? LIMIT 1", (settings.url,)):
         # Another HMA: its contents are unknown. Rows of banks are deleted last, because they show
@@ -149,7 +149,7 @@ def begin(store: Store, settings: Companion, *, after: int) -> int | None:
     return after + 1 if any(_run_batch(store, *step) for step in steps) else None
 
 
-def want_canaries(store: Store, settings: Companion, *, kinds: Iterable[Kind]) -> None:
+def add_canaries(store: Store, settings: HmaSettings, *, kinds: Iterable[Kind]) -> None:
     """Add the canaries of these kinds to their bank."""
     with store.write() as tx:
         for kind in kinds:
@@ -176,8 +176,8 @@ def claim(store: Store, name: str, *, hma: str) -> None:
         tx.execute("INSERT OR REPLACE INTO banks VALUES (?, ?)", (name, hma))
 
 
-def forget_some(store: Store, name: str, *, after: int) -> int | None:
-    """Forget the contents of a bank that is gone; return as compare_some."""
+def forget_batch(store: Store, name: str, *, after: int) -> int | None:
+    """Forget the contents of a bank that is gone; return as compare_batch."""
     return _update_batch(
         store,
         "UPDATE banked SET content = NULL, handed_at = NULL, doubt_at = NULL, checked = 1,"
@@ -187,8 +187,8 @@ def forget_some(store: Store, name: str, *, after: int) -> int | None:
     )
 
 
-def doubt_some(store: Store, *, after: int) -> int | None:
-    """Have every content at HMA checked again; return as compare_some."""
+def recheck_batch(store: Store, *, after: int) -> int | None:
+    """Have every content at HMA checked again; return as compare_batch."""
     sql = "UPDATE banked SET checked = (content IS NULL), refused = '' WHERE seq > ? AND seq <= ?"
     return _update_batch(store, sql, after=after, values=())
 

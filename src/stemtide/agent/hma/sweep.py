@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from stemtide.agent.config.companion import Companion as Settings
+from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.hma import outbox
-from stemtide.agent.hma.client import Line
-from stemtide.agent.hma.freshness import Watch
-from stemtide.agent.hma.outbox import Row
+from stemtide.agent.hma.client import HmaClient
+from stemtide.agent.hma.freshness import FreshnessWatch
+from stemtide.agent.hma.outbox import BankedRow
 from stemtide.agent.hma.policy import note_of
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
@@ -28,11 +28,16 @@ _EVERY_S = 5.0
 _ROWS, _AT_ONCE, _CONTENTS = 32, 8, 104
 
 
-class Sweep:
+class LostContentSearch:
     """Search for lost contents, resumed where it stopped at each run(). Deletions go first."""
 
     def __init__(
-        self, store: Store, watch: Watch, *, agent: str, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        watch: FreshnessWatch,
+        *,
+        agent: str,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._watch = watch
@@ -41,25 +46,27 @@ class Sweep:
         self._swept_at = float("-inf")
         self._checked_down_to: dict[tuple[int, float], int] = {}
 
-    async def run(self, line: Line, kinds: frozenset[Kind], settings: Settings) -> None:
+    async def run(self, client: HmaClient, kinds: frozenset[Kind], settings: HmaSettings) -> None:
         """Search for a few, if it is time. raises: HmaError."""
         if self._clock() - self._swept_at < min(_EVERY_S, settings.timeout_s):
             return
         self._swept_at = self._clock()
         left = _CONTENTS
         for row in await asyncio.to_thread(outbox.doubtful, self._store, kinds, limit=_ROWS):
-            left -= await self._search_row(line, row, settings, most=left)
+            left -= await self._search_row(client, row, settings, most=left)
             going = await asyncio.to_thread(outbox.leaving, self._store, 1)
             if left <= 0 or going:
                 return
 
-    async def _search_row(self, line: Line, row: Row, settings: Settings, *, most: int) -> int:
+    async def _search_row(
+        self, client: HmaClient, row: BankedRow, settings: HmaSettings, *, most: int
+    ) -> int:
         """Search for the contents of one row; return how many were checked."""
         kind, doubt_at = Kind(row.kind), row.doubt_at or 0.0
         # After a lost connection, HMA may take so long to store what was sent.
         surely_at = doubt_at + 3 * settings.timeout_s
         is_indexed = self._watch.matched_to(kind) > surely_at
-        content_ids = await line.look_up_all(row.bank, kind, row.value)
+        content_ids = await client.look_up_all(row.bank, kind, row.value)
         strange = await asyncio.to_thread(outbox.unknown, self._store, content_ids)
         below = self._checked_down_to.get((row.seq, doubt_at))
         candidates = sorted(
@@ -69,10 +76,10 @@ class Sweep:
         chosen = candidates[:most]
         for start in range(0, len(chosen), _AT_ONCE):
             batch = chosen[start : start + _AT_ONCE]
-            await asyncio.gather(*(self._remove_if_ours(line, row, content) for content in batch))
+            await asyncio.gather(*(self._remove_if_ours(client, row, content) for content in batch))
             await asyncio.sleep(len(batch) / settings.per_second)
         if not is_indexed:
-            await self._resend_canary(line, kind, settings, surely_at=surely_at)
+            await self._resend_canary(client, kind, settings, surely_at=surely_at)
         elif len(chosen) < len(candidates):
             self._checked_down_to[row.seq, doubt_at] = chosen[-1]
         else:
@@ -80,14 +87,14 @@ class Sweep:
             await asyncio.to_thread(outbox.settle_doubt, self._store, row)
         return len(chosen)
 
-    async def _remove_if_ours(self, line: Line, row: Row, content: int) -> None:
-        existing = await line.content(row.bank, content)
-        if outbox.is_of(row, existing, agent=self._agent):
+    async def _remove_if_ours(self, client: HmaClient, row: BankedRow, content: int) -> None:
+        existing = await client.content(row.bank, content)
+        if outbox.belongs_to(row, existing, agent=self._agent):
             logger.info("deleted content %d, a duplicate of %s", content, row.signal)
-            await line.remove(row.bank, content)
+            await client.remove(row.bank, content)
 
     async def _resend_canary(
-        self, line: Line, kind: Kind, settings: Settings, *, surely_at: float
+        self, client: HmaClient, kind: Kind, settings: HmaSettings, *, surely_at: float
     ) -> None:
         """Hand a canary over again: once HMA matches it, its index has everything older."""
         newest = await asyncio.to_thread(outbox.newest, self._store, kind)
@@ -97,9 +104,9 @@ class Sweep:
         if canary is None or canary.content is None:
             return
         note = note_of(canary.signal, self._agent)
-        content = await line.put(canary.bank, kind, canary.value, note=note)
+        content = await client.put(canary.bank, kind, canary.value, note=note)
         await asyncio.to_thread(
             partial(outbox.replace, self._store, canary, content, now=self._clock())
         )
-        await self._remove_if_ours(line, canary, canary.content)
-        self._watch.hurry()
+        await self._remove_if_ours(client, canary, canary.content)
+        self._watch.check_soon()

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any
 
 from stemtide.agent.backoff import Backoff
-from stemtide.agent.config.companion import Companion as Settings
+from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.settings import Config
 from stemtide.agent.events import wait_woken
 from stemtide.agent.hma import outbox, rows
@@ -28,14 +28,14 @@ from stemtide.agent.hma.client import (
     Content,
     HmaAnswerError,
     HmaAwayError,
+    HmaClient,
     HmaError,
     HmaRefusedError,
-    Line,
 )
-from stemtide.agent.hma.freshness import SLOW_S, Watch
-from stemtide.agent.hma.outbox import Done, Row
+from stemtide.agent.hma.freshness import SLOW_S, FreshnessWatch
+from stemtide.agent.hma.outbox import Attempt, BankedRow
 from stemtide.agent.hma.policy import note_of
-from stemtide.agent.hma.sweep import Sweep
+from stemtide.agent.hma.sweep import LostContentSearch
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 
@@ -52,7 +52,7 @@ _ANEW = "anew"
 _Step = Callable[..., int | None]
 
 
-def ask_rebuild(store: Store, *, is_anew: bool) -> None:
+def request_rebuild(store: Store, *, is_anew: bool) -> None:
     """Request that the primary process compare HMA with the rows, or empty and refill its banks."""
     with store.write() as tx:  # a request to compare does not replace one to refill
         tx.execute(
@@ -62,7 +62,7 @@ def ask_rebuild(store: Store, *, is_anew: bool) -> None:
         )
 
 
-def asked_rebuild(store: Store) -> str:
+def requested_rebuild(store: Store) -> str:
     """Return the rebuild that was requested and is not done yet; "" for none."""
     rows = store.read("SELECT value FROM state WHERE name = ?", (_REBUILD,))
     return str(rows[0][0]) if rows else ""
@@ -74,7 +74,7 @@ def forget_rebuild(store: Store, done: str) -> None:
         tx.execute("DELETE FROM state WHERE name = ? AND value = ?", (_REBUILD, done))
 
 
-class Companion:
+class HmaSync:
     """Worker that keeps HMA in step for as long as run() runs. Does nothing without settings."""
 
     def __init__(
@@ -84,8 +84,8 @@ class Companion:
         self._store = store
         self._clock = clock
         self._wake = asyncio.Event()
-        self._watch = Watch(store, agent=config.name, clock=clock)
-        self._sweep = Sweep(store, self._watch, agent=config.name, clock=clock)
+        self._watch = FreshnessWatch(store, agent=config.name, clock=clock)
+        self._sweep = LostContentSearch(store, self._watch, agent=config.name, clock=clock)
         self._kinds: frozenset[Kind] | None = None
         self._compared = ""
         self._hma_checked_at = float("-inf")
@@ -115,7 +115,7 @@ class Companion:
         """A problem that a person should know about; "" for none."""
         remarks = list(self._remarks)
         if self._watch.sizes.refused:
-            remarks.append(f"{self._watch.sizes.refused} hashes were rejected by HMA: see the log")
+            remarks.append(f"{self._watch.sizes.refused} hashes were refused by HMA: see the log")
         if (behind_s := self._watch.behind_s() or 0.0) > SLOW_S:
             remarks.append(
                 f"HMA took hashes {behind_s:.0f} s ago and does not match them: check its indexer"
@@ -129,10 +129,10 @@ class Companion:
             await asyncio.Event().wait()
             return
         self._kinds, self._compared = None, ""
-        await self._in_steps(rows.begin, settings)
-        async with Line(settings) as line, asyncio.TaskGroup() as tasks:
+        await self._in_steps(rows.resume, settings)
+        async with HmaClient(settings) as client, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
-            tasks.create_task(self._sync_forever(line, settings))
+            tasks.create_task(self._sync_forever(client, settings))
 
     # signals
 
@@ -141,8 +141,8 @@ class Companion:
         while True:
             generation = self._store.view.generation
             if self._store.origin and generation != self._compared:
-                await self._in_steps(rows.leave_strays, config=self._config)
-                await self._in_steps(rows.compare_some, config=self._config)
+                await self._in_steps(rows.unmark_strays, config=self._config)
+                await self._in_steps(rows.compare_batch, config=self._config)
                 self._compared = generation
             await asyncio.sleep(_POLL_S / 4)
 
@@ -159,13 +159,13 @@ class Companion:
 
     # HMA
 
-    async def _sync_forever(self, line: Line, settings: Settings) -> None:
+    async def _sync_forever(self, client: HmaClient, settings: HmaSettings) -> None:
         """Bring HMA in step with the rows, whenever woken and at least every second."""
         backoff = Backoff(first_s=0.25, cap_s=5.0)
         while True:
             self._wake.clear()
             try:
-                await self._sync_once(line, settings)
+                await self._sync_once(client, settings)
             except HmaError as error:
                 self._record_failure(error)
                 await asyncio.to_thread(self._watch.count)
@@ -183,82 +183,82 @@ class Companion:
         self._is_reachable = not isinstance(error, HmaAwayError)
         self._is_unstable = self._is_unstable or not self._is_reachable
 
-    async def _sync_once(self, line: Line, settings: Settings) -> None:
-        await self._in_steps(rows.leave_expired, now=self._clock())
+    async def _sync_once(self, client: HmaClient, settings: HmaSettings) -> None:
+        await self._in_steps(rows.unmark_expired, now=self._clock())
         if self._is_unstable:  # a lost hash is in doubt, a lost status request is not
-            await line.standing()
-        await self._rebuild(line, settings)
+            await client.status_problem()
+        await self._rebuild(client, settings)
         if self._kinds is None or self._clock() - self._hma_checked_at > _CHECK_HMA_S:
-            await self._check_hma(line, settings)
+            await self._check_hma(client, settings)
         for _ in range(_BATCHES):
-            if not await self._hand_over(line, settings):
+            if not await self._hand_over(client, settings):
                 break
         else:
             self._wake.set()  # there is more
-        await self._check_contents(line, settings)
-        await self._sweep.run(line, self._kinds or frozenset(), settings)
-        await self._watch.look(line, self._kinds or frozenset())
+        await self._check_contents(client, settings)
+        await self._sweep.run(client, self._kinds or frozenset(), settings)
+        await self._watch.check(client, self._kinds or frozenset())
 
-    async def _rebuild(self, line: Line, settings: Settings) -> None:
+    async def _rebuild(self, client: HmaClient, settings: HmaSettings) -> None:
         """Carry out the rebuild that a person requested."""
-        rebuild = await asyncio.to_thread(asked_rebuild, self._store)
+        rebuild = await asyncio.to_thread(requested_rebuild, self._store)
         if not rebuild:
             return
         if rebuild == _ANEW:
             for name in settings.banks:
-                await line.delete_bank(name)
+                await client.delete_bank(name)
                 await asyncio.to_thread(rows.claim, self._store, name, hma=settings.url)
-                await self._in_steps(rows.forget_some, name)
+                await self._in_steps(rows.forget_batch, name)
             self._hma_checked_at = float("-inf")
-        await self._in_steps(rows.doubt_some)
+        await self._in_steps(rows.recheck_batch)
         await asyncio.to_thread(forget_rebuild, self._store, rebuild)
 
-    async def _check_hma(self, line: Line, settings: Settings) -> None:
+    async def _check_hma(self, client: HmaClient, settings: HmaSettings) -> None:
         """Check that HMA is healthy, matches our kinds, and still has its contents."""
-        remarks = [remark for remark in [await line.standing()] if remark]
-        kinds = await line.kinds() & settings.kinds
+        remarks = [remark for remark in [await client.status_problem()] if remark]
+        kinds = await client.kinds() & settings.kinds
         if missing := settings.kinds - kinds:
             remarks.append(f"HMA does not match {', '.join(sorted(missing))}")
         if kinds != self._kinds:
-            await asyncio.to_thread(partial(rows.want_canaries, self._store, settings, kinds=kinds))
+            await asyncio.to_thread(partial(rows.add_canaries, self._store, settings, kinds=kinds))
         for name in settings.banks:
-            remarks += await self._check_bank(line, name)
+            remarks += await self._check_bank(client, name)
         self._kinds, self._remarks = kinds, remarks
         for kind in sorted(kinds):
-            if await self._is_lost(line, kind, settings):
+            if await self._is_lost(client, kind, settings):
                 logger.warning("HMA lost contents: all of them are checked again")
-                await self._in_steps(rows.doubt_some)
+                await self._in_steps(rows.recheck_batch)
                 break
         self._hma_checked_at = self._clock()
 
-    async def _is_lost(self, line: Line, kind: Kind, settings: Settings) -> bool:
+    async def _is_lost(self, client: HmaClient, kind: Kind, settings: HmaSettings) -> bool:
         """Whether the contents handed over last are gone, and the canary too.
 
         A single missing content was deleted by a person, which is respected; nobody deletes the
         canary.
         """
-        latest = await asyncio.to_thread(partial(outbox.last, self._store, kind, limit=_PROBES))
+        latest = await asyncio.to_thread(partial(outbox.latest, self._store, kind, limit=_PROBES))
         canary = await asyncio.to_thread(outbox.canary_of, self._store, kind, settings.canary_bank)
         probes = [*([canary] if canary and canary.content else []), *(row for row, _ in latest)]
         for row in probes:
-            if self._is_of(row, await self._content(line, row)):
+            if self._is_of(row, await self._content(client, row)):
                 return False
         return bool(probes)
 
-    async def _check_bank(self, line: Line, name: str) -> list[str]:
+    async def _check_bank(self, client: HmaClient, name: str) -> list[str]:
         """Create a bank if it does not exist; return remarks about one that does."""
-        bank = await line.bank(name)
+        bank = await client.bank(name)
         is_ours = await asyncio.to_thread(rows.is_ours, self._store, name)
         if bank is None:
             if is_ours:
                 logger.warning("HMA has no bank %s any more: it is created again", name)
-                await self._in_steps(rows.forget_some, name)
-            await asyncio.to_thread(rows.claim, self._store, name, hma=line.hma)
-            await line.make_bank(name)
+                await self._in_steps(rows.forget_batch, name)
+            await asyncio.to_thread(rows.claim, self._store, name, hma=client.hma)
+            await client.make_bank(name)
             return []
         if not is_ours:
             raise HmaAnswerError(
-                line.hma,
+                client.hma,
                 f"has a bank {name} that this agent did not make: choose another "
                 "companion.bank_prefix, or, if an earlier agent made it, have it emptied and "
                 "filled with `stemtide agent companion rebuild --anew --yes`",
@@ -266,65 +266,65 @@ class Companion:
         percent = 100 * bank.matching_enabled_ratio
         return [f"{name} answers {percent:.0f} % of look-ups"] if percent < 100 else []  # noqa: PLR2004
 
-    async def _hand_over(self, line: Line, settings: Settings) -> bool:
+    async def _hand_over(self, client: HmaClient, settings: HmaSettings) -> bool:
         """Delete and add one batch of contents each; return whether there was anything to do."""
         began = time.monotonic()
-        removed = await self._remove_batch(line)
-        put = await self._add_batch(line)
+        removed = await self._remove_batch(client)
+        put = await self._add_batch(client)
         attempts = [*removed, *put]
         troubles = [attempt.trouble for attempt in attempts if attempt.trouble]
         self._is_unstable = bool(troubles) and len(troubles) == len(attempts)
         if self._is_unstable:
-            raise HmaAwayError(line.hma, troubles[0].removeprefix(f"{line.hma}: "))
+            raise HmaAwayError(client.hma, troubles[0].removeprefix(f"{client.hma}: "))
         if troubles:  # failed rows are retried after all others
             logger.info("%d of %d: %s", len(troubles), len(attempts), troubles[0])
         await self._limit_rate(settings, len(attempts), began)
         return bool(attempts)
 
-    async def _remove_batch(self, line: Line) -> list[Done]:
+    async def _remove_batch(self, client: HmaClient) -> list[Attempt]:
         batch = await asyncio.to_thread(outbox.leaving, self._store, _BATCH)
-        attempts = await asyncio.gather(*(self._remove(line, row) for row in batch))
+        attempts = await asyncio.gather(*(self._remove(client, row) for row in batch))
         if attempts:
             await asyncio.to_thread(outbox.settle_left, self._store, attempts)
         return attempts
 
-    async def _add_batch(self, line: Line) -> list[Done]:
+    async def _add_batch(self, client: HmaClient) -> list[Attempt]:
         many = 1 if self._is_unstable else _BATCH  # every unanswered one is in doubt
         batch = await asyncio.to_thread(
             partial(outbox.joining, self._store, self._kinds or (), limit=many, now=self._clock())
         )
-        attempts = await asyncio.gather(*(self._put(line, row) for row in batch))
+        attempts = await asyncio.gather(*(self._put(client, row) for row in batch))
         if attempts:
             settle = partial(outbox.settle_handed, self._store, attempts, now=self._clock())
             if odd := await asyncio.to_thread(settle):
-                raise HmaAnswerError(line.hma, odd)
+                raise HmaAnswerError(client.hma, odd)
             if any(attempt.content for attempt in attempts):
-                self._watch.hurry()
+                self._watch.check_soon()
         return attempts
 
-    async def _limit_rate(self, settings: Settings, number: int, began: float) -> None:
+    async def _limit_rate(self, settings: HmaSettings, number: int, began: float) -> None:
         await asyncio.sleep(max(0.0, began + number / settings.per_second - time.monotonic()))
 
-    async def _put(self, line: Line, row: Row) -> Done:
+    async def _put(self, client: HmaClient, row: BankedRow) -> Attempt:
         try:
-            content = await line.put(
+            content = await client.put(
                 row.bank, Kind(row.kind), row.value, note=note_of(row.signal, self._config.name)
             )
         except HmaRefusedError as error:
             logger.warning("%s of %s: %s", row.kind, row.signal, error)
-            return Done(row, refused=str(error))
+            return Attempt(row, refused=str(error))
         except BankGoneError as error:
             self._hma_checked_at = float("-inf")
-            return Done(row, trouble=str(error))
+            return Attempt(row, trouble=str(error))
         except HmaError as error:
-            return Done(row, doubt=error.may_be_done, trouble=str(error))
-        return Done(row, content)
+            return Attempt(row, doubt=error.may_be_done, trouble=str(error))
+        return Attempt(row, content)
 
-    async def _remove(self, line: Line, row: Row) -> Done:
+    async def _remove(self, client: HmaClient, row: BankedRow) -> Attempt:
         try:
-            content = await self._content(line, row)
+            content = await self._content(client, row)
             if self._is_of(row, content):
-                await line.remove(row.bank, row.content or 0)
+                await client.remove(row.bank, row.content or 0)
             elif content:
                 logger.warning(
                     "HMA's content %s does not belong to %s: not deleted", row.content, row.signal
@@ -332,24 +332,24 @@ class Companion:
             if not self._is_of(row, content):
                 self._hma_checked_at = float("-inf")  # check whether HMA lost more
         except HmaError as error:
-            return Done(row, trouble=str(error))
-        return Done(row)
+            return Attempt(row, trouble=str(error))
+        return Attempt(row)
 
-    async def _content(self, line: Line, row: Row) -> Content | None:
-        return await line.content(row.bank, row.content or 0)
+    async def _content(self, client: HmaClient, row: BankedRow) -> Content | None:
+        return await client.content(row.bank, row.content or 0)
 
-    def _is_of(self, row: Row, content: Content | None) -> bool:
+    def _is_of(self, row: BankedRow, content: Content | None) -> bool:
         """Whether a content is the one that a row put there."""
-        return outbox.is_of(row, content, agent=self._config.name)
+        return outbox.belongs_to(row, content, agent=self._config.name)
 
-    async def _check_contents(self, line: Line, settings: Settings) -> None:
+    async def _check_contents(self, client: HmaClient, settings: HmaSettings) -> None:
         """Check that HMA still has contents that the rows say it has."""
         for _ in range(_BATCHES):
             began = time.monotonic()
             batch = await asyncio.to_thread(outbox.unchecked, self._store, _BATCH)
             if not batch:
                 return
-            contents = await asyncio.gather(*(self._content(line, row) for row in batch))
+            contents = await asyncio.gather(*(self._content(client, row) for row in batch))
             pairs = list(zip(batch, contents, strict=True))
             present = [row for row, content in pairs if self._is_of(row, content)]
             lost = [row for row, content in pairs if not self._is_of(row, content)]

@@ -17,20 +17,20 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.counters import Tally
-from stemtide.agent.hma.sync import Companion
+from stemtide.agent.counters import Counters
+from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.http import (
     hash_requests as asks,
     metrics,
     middleware as door,
     url_prefixes as buckets,
 )
-from stemtide.agent.http.background import Duties
-from stemtide.agent.http.banks import Banks
-from stemtide.agent.http.companion import CompanionDoor
+from stemtide.agent.http.background import BackgroundTasks
+from stemtide.agent.http.banks import BankRoutes
+from stemtide.agent.http.companion import CompanionRoutes
 from stemtide.agent.http.health import Health
-from stemtide.agent.http.hma import Hma
-from stemtide.agent.http.live import LiveDoor
+from stemtide.agent.http.hma import HmaRoutes
+from stemtide.agent.http.live import LiveRoutes
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
 from stemtide.agent.http.openapi.document import document
 from stemtide.agent.hub.client import Client
@@ -38,7 +38,7 @@ from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.actions import Deliverer
 from stemtide.agent.outbox.outcomes import Reporter
 from stemtide.agent.outbox.statements import Statements
-from stemtide.agent.recognise.hashes import Ask, Found, Looker, as_records
+from stemtide.agent.recognise.hashes import HashLookup, HashQuery, HashResult, as_records
 from stemtide.agent.recognise.pipeline import Recogniser
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
@@ -58,31 +58,31 @@ class Agent:
         *,
         store: Store,
         sandbox: Sandbox,
-        tally: Tally,
+        counters: Counters,
         on_settled: Callable[[], None],
     ) -> None:
         self._config = config
         self._store = store
-        self._tally = tally
+        self._tally = counters
         client = Client(config)
         self._reporter = Reporter(config=config, store=store, client=client)
         self._deliverer = Deliverer(config=config, store=store)
         self._statements = Statements(settings=config.transparency, store=store)
-        self._companion = Companion(config=config, store=store)
+        self._companion = HmaSync(config=config, store=store)
         self._sync = Sync(
             config=config,
             store=store,
             client=client,
             deliverer=self._deliverer,
             reporter=self._reporter,
-            tally=tally,
+            counters=counters,
             on_change=self._companion.wake,
         )
         self._create_content_parts(sandbox)
         self._health = Health(
             config=config,
             store=store,
-            tally=tally,
+            counters=counters,
             sync=self._sync,
             deliverer=self._deliverer,
             reporter=self._reporter,
@@ -90,10 +90,10 @@ class Agent:
             companion=self._companion,
             open_streams=lambda: self._live.streams.count(now=time.time()),
         )
-        self._duties = Duties(
+        self._duties = BackgroundTasks(
             client=client,
             store=store,
-            tally=tally,
+            counters=counters,
             sync=self._sync,
             health=self._health,
             live=self._live,
@@ -104,11 +104,11 @@ class Agent:
 
     def _create_content_parts(self, sandbox: Sandbox) -> None:
         """Create the components that process content."""
-        self.looker = Looker(config=self._config, store=self._store, tally=self._tally)
+        self.lookup = HashLookup(config=self._config, store=self._store, counters=self._tally)
         self._recogniser = Recogniser(
             config=self._config,
             store=self._store,
-            tally=self._tally,
+            counters=self._tally,
             sandbox=sandbox,
             deliverer=self._deliverer,
             reporter=self._reporter,
@@ -116,24 +116,24 @@ class Agent:
         self._live = Live(
             config=self._config,
             store=self._store,
-            tally=self._tally,
+            counters=self._tally,
             sandbox=sandbox,
             decoders=self._recogniser.decoders,
         )
 
     def routes(self) -> list[Route]:
         """Return all routes of the agent."""
-        live = LiveDoor(
+        live = LiveRoutes(
             config=self._config,
             live=self._live,
             wake=self._wake,
             as_of=self._as_of,
             check_ready=self._check_ready,
         )
-        companion = CompanionDoor(
+        companion = CompanionRoutes(
             config=self._config,
             store=self._store,
-            tally=self._tally,
+            counters=self._tally,
             wake=self._wake,
             as_of=self._as_of,
             check_ready=self._check_ready,
@@ -141,7 +141,7 @@ class Agent:
         )
         return [
             Route("/match", self.match, methods=["POST"]),
-            Route(QUICK_PATH, self.match_hash, methods=["GET"]),
+            Route(FAST_PATH, self.match_hash, methods=["GET"]),
             Route("/match/hashes", self.match_hashes, methods=["POST"]),
             Route("/match/urls", self.match_urls, methods=["GET"]),
             *live.routes(),
@@ -155,13 +155,13 @@ class Agent:
 
     def _hma_routes(self) -> list[Route]:
         """Return the HMA-compatible routes."""
-        banks = Banks(
+        banks = BankRoutes(
             config=self._config,
             store=self._store,
             health=self._health.told,
             check_ready=self._check_ready,
         )
-        return Hma(
+        return HmaRoutes(
             config=self._config,
             store=self._store,
             recogniser=self._recogniser,
@@ -179,7 +179,7 @@ class Agent:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             await asyncio.to_thread(self._recogniser.close)
-            await asyncio.to_thread(self.looker.close)
+            await asyncio.to_thread(self.lookup.close)
             await asyncio.to_thread(self._live.close)
 
     async def match(self, request: Request) -> Response:
@@ -193,14 +193,14 @@ class Agent:
         return _json({"items": answers, **self._as_of()})
 
     async def match_hash(self, request: Request) -> Response:
-        """GET /match/hash: look up one hash; Quick answers most of these before they get here."""
+        """GET /match/hash: look up one hash; FastPath answers most of these before."""
         self._check_ready()
-        ask = asks.read_hash(request)
-        results = await asyncio.to_thread(self.looker.look, ask)
+        hash_query = asks.read_hash(request)
+        results = await asyncio.to_thread(self.lookup.look_up, hash_query)
         payload: dict[str, Any] = {"matches": results[0].matches if results else []}
         if results and results[0].more:
             payload["more"] = results[0].more
-        if ask.decide:
+        if hash_query.decide:
             payload["decision"] = results[0].decision if results else None
         return _json({**payload, **self._as_of()})
 
@@ -210,26 +210,31 @@ class Agent:
         read, size = await asks.read_hashes(request, self._config)
         as_of = self._as_of()
         if size <= _SMALL_BYTES:
-            ask = read()
-            if not ask.decide:
-                is_binary = asks.wants_binary(request, ask)
+            hash_query = read()
+            if not hash_query.decide:
+                is_binary = asks.wants_binary(request, hash_query)
                 return _hashes_response(
-                    ask, self.looker.look(ask, on_loop=True), as_of, is_binary=is_binary
+                    hash_query,
+                    self.lookup.look_up(hash_query, on_loop=True),
+                    as_of,
+                    is_binary=is_binary,
                 )
 
         def answer() -> Response:
-            ask = read()
-            is_binary = asks.wants_binary(request, ask)
-            return _hashes_response(ask, self.looker.look(ask), as_of, is_binary=is_binary)
+            hash_query = read()
+            is_binary = asks.wants_binary(request, hash_query)
+            return _hashes_response(
+                hash_query, self.lookup.look_up(hash_query), as_of, is_binary=is_binary
+            )
 
-        return await asyncio.get_running_loop().run_in_executor(self.looker.threads, answer)
+        return await asyncio.get_running_loop().run_in_executor(self.lookup.threads, answer)
 
     async def match_urls(self, request: Request) -> Response:
         """GET /match/urls: list known digests by prefix, so that the URL stays undisclosed."""
         self._check_ready()
         prefixes = buckets.read_prefixes(request)
         job = partial(buckets.digests, prefixes, store=self._store, config=self._config)
-        digests = await asyncio.get_running_loop().run_in_executor(self.looker.threads, job)
+        digests = await asyncio.get_running_loop().run_in_executor(self.lookup.threads, job)
         return _json({"digests": digests, **self._as_of()})
 
     async def health(self, request: Request) -> Response:
@@ -242,7 +247,7 @@ class Agent:
             (name for name in ("live", "ready") if name in request.query_params), "healthy"
         )
         status = 200 if health[condition] else 503
-        if not door.knows(request):
+        if not door.is_authorized(request):
             health = {name: health[name] for name in ("live", "ready", "healthy")}
         return JSONResponse(health, status_code=status)
 
@@ -289,12 +294,12 @@ def _json(body: dict[str, Any]) -> Response:
 
 
 def _hashes_response(
-    ask: Ask, results: list[Found], as_of: dict[str, Any], *, is_binary: bool
+    hash_query: HashQuery, results: list[HashResult], as_of: dict[str, Any], *, is_binary: bool
 ) -> Response:
     """Return the response of POST /match/hashes."""
     if not is_binary:
         matched = [_result_fields(result) for result in results]
-        return _json({"hashes": ask.count, "matched": matched, **as_of})
+        return _json({"hashes": hash_query.count, "matched": matched, **as_of})
     headers = {
         "Stemtide-Position": str(as_of["position"]),
         "Stemtide-Stale-S": str(as_of["stale_s"]),
@@ -303,7 +308,7 @@ def _hashes_response(
     return Response(as_records(results), media_type=asks.BINARY_ANSWER, headers=headers)
 
 
-def _result_fields(result: Found) -> dict[str, Any]:
+def _result_fields(result: HashResult) -> dict[str, Any]:
     """Return the matches of one hash, without empty fields."""
     fields: dict[str, Any] = {"hash": result.query, "matches": result.matches}
     if result.more:
@@ -323,10 +328,10 @@ def _wants_look(request: Request) -> bool:
     return request.query_params.get("look") == "1"
 
 
-QUICK_PATH = "/match/hash"
+FAST_PATH = "/match/hash"
 
 
-def tidy_path(path: str) -> str:
+def normalise_path(path: str) -> str:
     """Return a path without double slashes and without a slash at its end.
 
     Clients join an address that ends in a slash with a path that begins with one.
@@ -334,28 +339,28 @@ def tidy_path(path: str) -> str:
     return "/" + "/".join(part for part in path.split("/") if part)
 
 
-class Quick:
+class FastPath:
     """Fast path: answers plain look-ups of one hash directly and passes on all other requests.
 
     routes: the routes of the application behind it.
     """
 
-    def __init__(self, app: Starlette, *, config: Config, looker: Looker) -> None:
+    def __init__(self, app: Starlette, *, config: Config, lookup: HashLookup) -> None:
         self._app = app
         self.routes = app.routes
-        self._door = door.Door(app, config)
-        self._looker = looker
+        self._door = door.AccessMiddleware(app, config)
+        self._looker = lookup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
         if scope["type"] == "http" and ("//" in scope["path"] or scope["path"].endswith("/")):
-            scope["path"] = tidy_path(scope["path"])
+            scope["path"] = normalise_path(scope["path"])
         if (
             scope["type"] != "http"
-            or scope["path"] != QUICK_PATH
+            or scope["path"] != FAST_PATH
             or scope["method"] != "GET"
-            or not self._door.lets_in_at_once(scope)
-            or (body := self._looker.quick(scope["query_string"])) is None
+            or not self._door.certainly_allows(scope)
+            or (body := self._looker.fast_answer(scope["query_string"])) is None
         ):
             await self._app(scope, receive, send)
             return
@@ -372,16 +377,16 @@ def create_app(
     *,
     store: Store,
     sandbox: Sandbox,
-    tally: Tally | None = None,
+    counters: Counters | None = None,
     on_settled: Callable[[], None] = lambda: None,
-) -> Quick:
+) -> FastPath:
     """Create the agent's ASGI application; its tasks run during its lifespan.
 
-    tally:      shared with the agent's other processes; None: there are none.
+    counters:   shared with the agent's other processes; None: there are none.
     on_settled: called once the Library's files are complete.
     """
     agent = Agent(
-        config, store=store, sandbox=sandbox, tally=tally or Tally(), on_settled=on_settled
+        config, store=store, sandbox=sandbox, counters=counters or Counters(), on_settled=on_settled
     )
     app = Starlette(
         routes=agent.routes(),
@@ -389,4 +394,4 @@ def create_app(
         middleware=[door.middleware(config)],
         exception_handlers=door.EXCEPTION_HANDLERS,
     )
-    return Quick(app, config=config, looker=agent.looker)
+    return FastPath(app, config=config, lookup=agent.lookup)

@@ -14,8 +14,8 @@ import signal
 import time
 from collections.abc import Awaitable, Callable
 
-from stemtide.agent.counters import Tally
-from stemtide.agent.hma.sync import Companion
+from stemtide.agent.counters import Counters
+from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.http.health import Health
 from stemtide.agent.hub.client import Client
 from stemtide.agent.live.streams import Live
@@ -38,7 +38,7 @@ _HAS_QUEUED = (
 )
 
 
-class Duties:
+class BackgroundTasks:
     """Runner of all background tasks, for as long as run() runs."""
 
     def __init__(
@@ -46,17 +46,17 @@ class Duties:
         *,
         client: Client,
         store: Store,
-        tally: Tally,
+        counters: Counters,
         sync: Sync,
         health: Health,
         live: Live,
         statements: Statements,
-        companion: Companion,
+        companion: HmaSync,
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
         self._store = store
-        self._tally = tally
+        self._tally = counters
         self._sync = sync
         self._health = health
         self._live = live
@@ -69,7 +69,7 @@ class Duties:
         async with asyncio.TaskGroup() as tasks:
             if self._store.is_shared:
                 tasks.create_task(_keep_running(self._follow_others))
-            while not await asyncio.to_thread(self._store.try_lead):  # noqa: ASYNC110 - a file lock sends no event
+            while not await asyncio.to_thread(self._store.try_primary):  # noqa: ASYNC110 - a file lock sends no event
                 await asyncio.sleep(_LEAD_POLL_S)
             async with self._client:
                 await self._run_primary()
@@ -107,7 +107,7 @@ class Duties:
         if self._store.is_replaced:
             logger.warning("the database file was replaced: this process restarts")
             os.kill(os.getpid(), signal.SIGTERM)
-        if not self._store.is_lead:
+        if not self._store.is_primary:
             await asyncio.to_thread(self._store.catch_up)
             return
         ((has_deliveries, has_outcomes),) = await asyncio.to_thread(self._store.read, _HAS_QUEUED)
@@ -130,7 +130,7 @@ class Duties:
     async def _publish_state(self) -> None:
         """Publish the state of the hub connection to the other processes."""
         while True:
-            self._health.leave_notice()
+            self._health.publish_notice()
             await asyncio.sleep(_LEAD_POLL_S)
 
     async def _check_disk(self) -> None:

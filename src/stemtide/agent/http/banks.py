@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_body
-from stemtide.agent.recognise.policy import Hit, judge, stands
+from stemtide.agent.recognise.policy import Hit, is_active, judge
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
@@ -61,10 +61,10 @@ _STATUS = {
 _WRITES = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _CONTENT = "SELECT seq, id FROM signals WHERE seq = ?"
 
-Handle = Callable[[Request], Awaitable[Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-class Banks:
+class BankRoutes:
     """HMA-compatible endpoints for banks, contents and exchanges.
 
     health:      returns the body of /health.
@@ -86,7 +86,7 @@ class Banks:
 
     def routes(self) -> list[Route]:
         """Return the routes; the last ones refuse all other HMA routes."""
-        endpoints: list[tuple[str, Handle, str]] = [
+        endpoints: list[tuple[str, Endpoint, str]] = [
             ("/c/banks", self.banks, "GET"),
             ("/c/banks", self.make_bank, "POST"),
             ("/c/bank/{bank}", self.bank, "GET"),
@@ -103,7 +103,9 @@ class Banks:
             ("/c/content_type", self.content_types, "GET"),
             ("/m/index/status", self.index_status, "GET"),
         ]
-        answered = [Route(path, as_hma(handle), methods=[verb]) for path, handle, verb in endpoints]
+        answered = [
+            Route(path, with_hma_errors(handle), methods=[verb]) for path, handle, verb in endpoints
+        ]
         refused = [Route(f"/{room}/{{rest:path}}", refuse, methods=_WRITES) for room in ("c", "ui")]
         return [*answered, *refused]
 
@@ -178,7 +180,7 @@ class Banks:
         """Return the active signal with a content id, or None."""
         signal = self._store.find([content_id]).get(content_id) if content_id <= _MAX_ID else None
         now = datetime.now(UTC)
-        if signal is None or not stands(signal, now=now, exercise=self._config.exercise):
+        if signal is None or not is_active(signal, now=now, exercise=self._config.exercise):
             return None
         return signal
 
@@ -294,7 +296,7 @@ async def refuse(request: Request) -> Response:
     return JSONResponse({"message": message}, status_code=403)
 
 
-def as_hma(handle: Handle) -> Handle:
+def with_hma_errors(handle: Endpoint) -> Endpoint:
     """Wrap an endpoint so that its errors have HMA's shape."""
 
     async def answer(request: Request) -> Response:

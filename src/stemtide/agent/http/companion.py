@@ -28,14 +28,14 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.counters import Tally
+from stemtide.agent.counters import Counters
 from stemtide.agent.hma import outbox, sync as companion
 from stemtide.agent.hma.rows import CANARY
 from stemtide.agent.http import metrics
 from stemtide.agent.http.match_requests import WHOLE, BadRequestError, invalid, read_body
-from stemtide.agent.recognise.answers import Answer, answer_of
+from stemtide.agent.recognise.answers import Answer, build_answer
 from stemtide.agent.recognise.pipeline import record_decision
-from stemtide.agent.recognise.policy import Decision, Hit, decide, stands
+from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Fingerprints, Kind
 from stemtide.protocol.problems import ProblemType
@@ -128,7 +128,7 @@ class _SignalMatches:
     lost: tuple[str, ...]
 
 
-class CompanionDoor:
+class CompanionRoutes:
     """Endpoints about a provider's own HMA."""
 
     def __init__(
@@ -136,7 +136,7 @@ class CompanionDoor:
         *,
         config: Config,
         store: Store,
-        tally: Tally,
+        counters: Counters,
         wake: Callable[[], None],
         as_of: Callable[[], dict[str, Any]],
         check_ready: Callable[[], None],
@@ -144,7 +144,7 @@ class CompanionDoor:
     ) -> None:
         self._config = config
         self._store = store
-        self._tally = tally
+        self._tally = counters
         self._wake = wake
         self._as_of = as_of
         self._check_ready = check_ready
@@ -153,12 +153,12 @@ class CompanionDoor:
     def routes(self) -> list[Route]:
         """Return the routes."""
         return [
-            Route("/companion", self.tell, methods=["GET"]),
+            Route("/companion", self.show, methods=["GET"]),
             Route("/companion/rebuild", self.rebuild, methods=["POST"]),
             Route("/companion/matches", self.matches, methods=["POST"]),
         ]
 
-    async def tell(self, _request: Request) -> Response:
+    async def show(self, _request: Request) -> Response:
         """GET /companion: HMA's state, as in /health."""
         self._check_settings()
         health = await asyncio.to_thread(self._health)
@@ -169,7 +169,7 @@ class CompanionDoor:
         """POST /companion/rebuild: compare HMA with our records of it, or refill its banks."""
         self._check_settings()
         message = await _read(request, RebuildIn)
-        await asyncio.to_thread(companion.ask_rebuild, self._store, is_anew=message.anew)
+        await asyncio.to_thread(companion.request_rebuild, self._store, is_anew=message.anew)
         return JSONResponse({"anew": message.anew}, status_code=202)
 
     async def matches(self, request: Request) -> Response:
@@ -224,7 +224,7 @@ class CompanionDoor:
                 "unrecorded", sum(decision.action is not None for decision, _ in decisions)
             )
         answers = [
-            answer_of(
+            build_answer(
                 item.ref,
                 Fingerprints((), remarks=remarks),
                 decision,
@@ -239,7 +239,7 @@ class CompanionDoor:
         """Replace HMA's content ids by the ids of our signals."""
         settings = self._config.companion
         distances = [item.found(settings.banks if settings else ()) for item in items]
-        signal_ids = outbox.holders(
+        signal_ids = outbox.signals_of(
             self._store, {key for by_content in distances for key in by_content}
         )
         matches = []
@@ -267,7 +267,7 @@ class CompanionDoor:
             signal = signals.get(signal_id)
             if signal_id.startswith(CANARY):
                 remarks.append(f"{signal_id}: is the canary, which never leads to an action")
-            elif signal is None or not stands(signal, now=now, exercise=self._config.exercise):
+            elif signal is None or not is_active(signal, now=now, exercise=self._config.exercise):
                 remarks.append(f"{signal_id}: is no longer active")
             elif bits > _within_bits(signal):
                 remarks.append(f"{signal_id}: {bits} bits are more than it allows")

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.match_requests import MAX_JSON_BYTES, BadRequestError, invalid, read_body
-from stemtide.agent.recognise.hashes import Ask
+from stemtide.agent.recognise.hashes import HashQuery
 from stemtide.fingerprints.kinds import SIZE_BYTES, FingerprintError, Kind, parse_value
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
@@ -33,7 +33,7 @@ class _HashesBody(msgspec.Struct, forbid_unknown_fields=True):
     decide: bool = False
 
 
-Reader = Callable[[], Ask]
+Reader = Callable[[], HashQuery]
 
 
 async def read_hashes(request: Request, config: Config) -> tuple[Reader, int]:
@@ -50,10 +50,10 @@ async def read_hashes(request: Request, config: Config) -> tuple[Reader, int]:
         return partial(_read_json, body, config), len(body)
     if media_type == BINARY:
         _check_names(parameters, ("kind", "within_bits", "decide"))
-        ask = _query(parameters, values=b"")
-        limit = config.max_hashes * SIZE_BYTES[ask.kind]
+        hash_query = _query(parameters, values=b"")
+        limit = config.max_hashes * SIZE_BYTES[hash_query.kind]
         body = await read_body(request, limit, remedy=_REMEDY)
-        return partial(_read_binary, ask, body), len(body)
+        return partial(_read_binary, hash_query, body), len(body)
     raise BadRequestError(
         ProblemType.WRONG_MEDIA_TYPE,
         f"Content-Type {media_type[:80]!r} is not understood; send application/json, or {BINARY} "
@@ -64,7 +64,7 @@ async def read_hashes(request: Request, config: Config) -> tuple[Reader, int]:
 _REMEDY = "send fewer hashes at once, or raise max_hashes"
 
 
-def read_hash(request: Request) -> Ask:
+def read_hash(request: Request) -> HashQuery:
     """Parse the single hash of GET /match/hash. raises: BadRequestError."""
     parameters = dict(request.query_params)
     _check_names(parameters, (*SIZE_BYTES, "within_bits", "decide"))
@@ -79,7 +79,7 @@ def read_hash(request: Request) -> Ask:
     return _query({**parameters, "kind": kinds[0]}, values=value)
 
 
-def wants_binary(request: Request, ask: Ask) -> bool:
+def wants_binary(request: Request, hash_query: HashQuery) -> bool:
     """Whether to send a binary response: as the request was, unless Accept says otherwise.
 
     raises: BadRequestError for a decision, because binary records have no field for it.
@@ -88,7 +88,7 @@ def wants_binary(request: Request, ask: Ask) -> bool:
     is_binary = BINARY_ANSWER in accepted or (
         _media_type(request) == BINARY and "application/json" not in accepted
     )
-    if is_binary and ask.decide:
+    if is_binary and hash_query.decide:
         raise invalid("decide", "has no room in a binary answer; send Accept: application/json")
     return is_binary
 
@@ -107,7 +107,7 @@ def _check_names(parameters: Mapping[str, str], allowed: Sequence[str]) -> None:
             raise invalid(name[:80], f"is no parameter here; {hint}")
 
 
-def _query(parameters: Mapping[str, str], *, values: bytes) -> Ask:
+def _query(parameters: Mapping[str, str], *, values: bytes) -> HashQuery:
     """Build a hash query from query parameters."""
     within = parameters.get("within_bits")
     if within is not None and not (within.isascii() and within.isdigit() and len(within) < 4):  # noqa: PLR2004 - 64 has two
@@ -116,7 +116,7 @@ def _query(parameters: Mapping[str, str], *, values: bytes) -> Ask:
     if decide not in ("0", "1"):
         raise invalid("decide", "must be 0 or 1")
     kind = _kind(parameters.get("kind", ""))
-    return _checked(Ask(kind, values, None if within is None else int(within), decide == "1"))
+    return _checked(HashQuery(kind, values, None if within is None else int(within), decide == "1"))
 
 
 def _kind(text: str) -> Kind:
@@ -125,25 +125,28 @@ def _kind(text: str) -> Kind:
     return Kind(text)
 
 
-def _checked(ask: Ask) -> Ask:
-    bits = ask.within_bits
-    if bits is not None and ask.kind is not Kind.PDQ:
-        raise invalid("within_bits", f"is for pdq; a {ask.kind} matches only when it is equal")
+def _checked(hash_query: HashQuery) -> HashQuery:
+    bits = hash_query.within_bits
+    if bits is not None and hash_query.kind is not Kind.PDQ:
+        raise invalid(
+            "within_bits", f"is for pdq; a {hash_query.kind} matches only when it is equal"
+        )
     if bits is not None and not 0 <= bits <= _MAX_WITHIN_BITS:
         raise invalid("within_bits", f"must be a whole number from 0 to {_MAX_WITHIN_BITS}")
-    return ask
+    return hash_query
 
 
-def _read_binary(ask: Ask, body: bytes) -> Ask:
-    size = SIZE_BYTES[ask.kind]
+def _read_binary(hash_query: HashQuery, body: bytes) -> HashQuery:
+    size = SIZE_BYTES[hash_query.kind]
     if not body or len(body) % size:
         raise invalid(
-            "body", f"has {len(body)} bytes; send one or more {ask.kind} values of {size} bytes"
+            "body",
+            f"has {len(body)} bytes; send one or more {hash_query.kind} values of {size} bytes",
         )
-    return Ask(ask.kind, body, ask.within_bits, ask.decide)
+    return HashQuery(hash_query.kind, body, hash_query.within_bits, hash_query.decide)
 
 
-def _read_json(body: bytes, config: Config) -> Ask:
+def _read_json(body: bytes, config: Config) -> HashQuery:
     """Parse the JSON body. The error lists every invalid hash."""
     try:
         payload = msgspec.json.decode(body, type=_HashesBody)
@@ -160,7 +163,9 @@ def _read_json(body: bytes, config: Config) -> Ask:
             f"hashes: {len(payload.hashes)} are more than max_hashes"
             f" ({config.max_hashes}); {_REMEDY}",
         )
-    return _checked(Ask(kind, _values(kind, payload.hashes), payload.within_bits, payload.decide))
+    return _checked(
+        HashQuery(kind, _values(kind, payload.hashes), payload.within_bits, payload.decide)
+    )
 
 
 def _values(kind: Kind, hashes: Sequence[str]) -> bytes:

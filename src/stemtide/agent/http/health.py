@@ -7,9 +7,9 @@ from typing import Any
 
 from stemtide import __version__
 from stemtide.agent.config.settings import Config
-from stemtide.agent.counters import Tally
-from stemtide.agent.hma.sync import Companion
-from stemtide.agent.hub.connection import Standing
+from stemtide.agent.counters import Counters
+from stemtide.agent.hma.sync import HmaSync
+from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.outbox.actions import Deliverer
 from stemtide.agent.outbox.outcomes import Reporter
 from stemtide.agent.outbox.statements import Statements
@@ -27,17 +27,17 @@ class Health:
         *,
         config: Config,
         store: Store,
-        tally: Tally,
+        counters: Counters,
         sync: Sync,
         deliverer: Deliverer,
         reporter: Reporter,
         statements: Statements,
-        companion: Companion,
+        companion: HmaSync,
         open_streams: Callable[[], int],
     ) -> None:
         self._config = config
         self._store = store
-        self._tally = tally
+        self._tally = counters
         self._sync = sync
         self._deliverer = deliverer
         self._reporter = reporter
@@ -45,28 +45,31 @@ class Health:
         self._companion = companion
         self._open_streams = open_streams
 
-    def leave_notice(self) -> None:
+    def publish_notice(self) -> None:
         """Publish the primary process's state to the other processes."""
         if self._tally.notice() != (notice := self._notice()):
-            self._tally.leave_notice(notice)
+            self._tally.publish_notice(notice)
 
     def hub_trouble(self) -> str:
         """Return why the hub cannot be reached; "" if it can."""
-        return str(self._primary_state().get("standing", {}).get("trouble", ""))
+        return str(self._primary_state().get("connection", {}).get("trouble", ""))
 
     def _primary_state(self) -> dict[str, Any]:
         """Return the state of the primary process."""
-        return self._notice() if self._store.is_lead else self._tally.notice()
+        return self._notice() if self._store.is_primary else self._tally.notice()
 
     def told(self) -> dict[str, Any]:
         """Return the body of /health."""
         notice = self._primary_state()
-        standing = Standing(**notice["standing"]) if notice else Standing()
+        connection = HubConnection(**notice["connection"]) if notice else HubConnection()
         view, owed = self._store.view, self._statements.counts()
-        is_ready, is_reachable = bool(view.origin), standing.is_reachable and not standing.silence
+        is_ready, is_reachable = (
+            bool(view.origin),
+            connection.is_reachable and not connection.silence,
+        )
         outbox, deliveries = self._reporter.size(), self._deliverer.size()
         troubles = {
-            **_troubles(standing, notice),
+            **_troubles(connection, notice),
             "webhook": deliveries.webhook_trouble,
             "statements": notice.get("statements", "") or owed.refusal,
         }
@@ -75,13 +78,13 @@ class Health:
             "version": __version__,
             "live": True,
             "ready": is_ready,
-            "healthy": is_ready and is_reachable and not (standing.disk or standing.stall),
+            "healthy": is_ready and is_reachable and not (connection.disk or connection.stall),
             "exercise": self._config.exercise,
             "hub": self._config.hub_url,
             "hub_reachable": is_reachable,
-            "streaming": standing.is_streaming,
+            "streaming": connection.is_streaming,
             "position": self._tally.slowest(self._store.position),
-            "hub_head": standing.head,
+            "hub_head": connection.head,
             "last_sync_at": view.synced_at.isoformat() if view.synced_at else None,
             "stale_s": view.stale_s(),
             "signals": {str(kind): n for kind, n in self._store.library.counts().items()},
@@ -103,16 +106,16 @@ class Health:
 
     def _led_by(self) -> int | None:
         """Return the number of the primary process; None while there is none."""
-        if self._store.is_lead:
+        if self._store.is_primary:
             return self._tally.row + 1
         flags = self._tally.each("lead")
         return next((row + 1 for row in self._tally.running() if flags[row]), None)
 
     def _notice(self) -> dict[str, Any]:
         self._sync.look()
-        standing = asdict(self._sync.standing)
+        connection = asdict(self._sync.connection)
         return {
-            "standing": {name: _short(value) for name, value in standing.items()},
+            "connection": {name: _short(value) for name, value in connection.items()},
             "actions_file": _short(self._deliverer.file_trouble),
             "store": _short(self._store.trouble),
             "statements": _short(self._statements.trouble),
@@ -121,15 +124,15 @@ class Health:
         }
 
 
-def _troubles(standing: Standing, notice: Mapping[str, Any]) -> dict[str, str]:
+def _troubles(connection: HubConnection, notice: Mapping[str, Any]) -> dict[str, str]:
     """Return the problems that the primary process knows of, by name."""
     return {
-        "hub": standing.trouble or standing.silence,
-        "stalled": standing.stall,
-        "disk": standing.disk,
-        "key": standing.key_trouble,
-        "status": standing.status_trouble,
-        "snapshot": standing.snapshot_trouble,
+        "hub": connection.trouble or connection.silence,
+        "stalled": connection.stall,
+        "disk": connection.disk,
+        "key": connection.key_trouble,
+        "status": connection.status_trouble,
+        "snapshot": connection.snapshot_trouble,
         "actions_file": notice.get("actions_file", ""),
         "store": notice.get("store", ""),
         "companion": notice.get("companion_trouble", ""),

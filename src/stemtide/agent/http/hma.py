@@ -18,7 +18,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.http.banks import SIGNAL_TYPES, Banks, Handle, as_hma, read_object
+from stemtide.agent.http.banks import (
+    SIGNAL_TYPES,
+    BankRoutes,
+    Endpoint,
+    read_object,
+    with_hma_errors,
+)
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_files
 from stemtide.agent.recognise.answers import Answer, MatchOut
 from stemtide.agent.recognise.downloads import FetchError, HostError, fetch
@@ -55,7 +61,7 @@ _PAIR = 2
 _Banks = dict[str, list[dict[str, Any]]]
 
 
-class Hma:
+class HmaRoutes:
     """HMA-compatible endpoints for hashing and look-ups."""
 
     def __init__(
@@ -64,7 +70,7 @@ class Hma:
         config: Config,
         store: Store,
         recogniser: Recogniser,
-        banks: Banks,
+        banks: BankRoutes,
         check_ready: Callable[[], None],
     ) -> None:
         self._config = config
@@ -75,7 +81,7 @@ class Hma:
 
     def routes(self) -> list[Route]:
         """Return the routes, those of banks included."""
-        endpoints: list[tuple[str, Handle, str]] = [
+        endpoints: list[tuple[str, Endpoint, str]] = [
             ("/h/hash", self.hash_address, "GET"),
             ("/h/hash", self.hash_file, "POST"),
             ("/m/lookup", self.look_up, "GET"),
@@ -85,7 +91,8 @@ class Hma:
             ("/ui/bank/{bank}/content/find", self.find_content, "POST"),
         ]
         own_routes = [
-            Route(path, as_hma(handle), methods=[method]) for path, handle, method in endpoints
+            Route(path, with_hma_errors(handle), methods=[method])
+            for path, handle, method in endpoints
         ]
         return [*own_routes, Route("/status", self.status, methods=["GET"]), *self._banks.routes()]
 

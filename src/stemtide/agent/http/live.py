@@ -26,7 +26,7 @@ _LARGEST_SEQ = 2**53
 _TYPES = ("video/", "audio/", "application/octet-stream")
 
 
-class LiveDoor:
+class LiveRoutes:
     """Endpoints for live streams.
 
     wake:        called when something was queued.
@@ -55,7 +55,7 @@ class LiveDoor:
         return [
             Route("/live", self.every, methods=["GET"]),
             Route(stream_path, self.put, methods=["POST"]),
-            Route(stream_path, self.tell, methods=["GET"]),
+            Route(stream_path, self.show, methods=["GET"]),
             Route(stream_path, self.end, methods=["DELETE"]),
             Route(f"{stream_path}/init", self.begin, methods=["PUT"]),
         ]
@@ -78,7 +78,7 @@ class LiveDoor:
             look == "1",
         )
         try:
-            answer, is_news = await self._live.take(chunk)
+            answer, is_news = await self._live.process_chunk(chunk)
         except OutOfStepError as error:
             raise BadRequestError(ProblemType.CONFLICT, f"seq: {error}") from error
         except BusyError as error:
@@ -112,12 +112,12 @@ class LiveDoor:
         streams = self._live.streams
         while True:  # repeated only as often as other chunks of the stream arrive
             row = streams.open(stream, ref=ref, now=time.time())
-            if streams.keep(row, now=time.time(), init=init):
+            if streams.save(row, now=time.time(), init=init):
                 return
 
-    async def tell(self, request: Request) -> Response:
+    async def show(self, request: Request) -> Response:
         """GET /live/{stream}: show its matches so far."""
-        return await self._respond_about(request, self._live.tell)
+        return await self._respond_about(request, self._live.show)
 
     async def end(self, request: Request) -> Response:
         """DELETE /live/{stream}: end the stream and show its matches."""

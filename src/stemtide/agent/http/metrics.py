@@ -16,7 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from stemtide.agent.counters import ACTIONS, SECONDS, Tally
+from stemtide.agent.counters import ACTIONS, SECONDS, Counters
 from stemtide.agent.recognise.answers import Answer
 from stemtide.fingerprints.kinds import Kind
 
@@ -63,35 +63,35 @@ _COMPANION = {
 }
 
 
-def count(tally: Tally, answers: list[Answer], *, took_s: float) -> None:
+def count(counters: Counters, answers: list[Answer], *, took_s: float) -> None:
     """Count the answers and duration of a POST /match."""
     bucket = bisect_left(SECONDS, took_s)
-    tally.add(f"seconds {SECONDS[bucket] if bucket < len(SECONDS) else 'more'}")
-    tally.add("seconds sum", took_s)
-    count_answers(tally, answers)
+    counters.add(f"seconds {SECONDS[bucket] if bucket < len(SECONDS) else 'more'}")
+    counters.add("seconds sum", took_s)
+    count_answers(counters, answers)
 
 
-def count_answers(tally: Tally, answers: list[Answer]) -> None:
+def count_answers(counters: Counters, answers: list[Answer]) -> None:
     """Count answers by decision and by the kinds that matched."""
-    tally.add("items", len(answers))
+    counters.add("items", len(answers))
     for answer in answers:
         decision = answer.decision
-        tally.add(f"decisions {decision.action or 'none'} {str(decision.exercise).lower()}")
-        tally.add("undecodable", decision.undecodable)
+        counters.add(f"decisions {decision.action or 'none'} {str(decision.exercise).lower()}")
+        counters.add("undecodable", decision.undecodable)
         for match in answer.matches:
-            tally.add(f"matches {match.kind}")
+            counters.add(f"matches {match.kind}")
 
 
-def text(tally: Tally, health: Mapping[str, Any]) -> bytes:
+def text(counters: Counters, health: Mapping[str, Any]) -> bytes:
     """Return all metrics in Prometheus text format; the gauges repeat /health."""
     registry = CollectorRegistry()
-    registry.register(_Numbers(tally, health))
+    registry.register(_Numbers(counters, health))
     return generate_latest(registry)
 
 
 class _Numbers(Collector):
-    def __init__(self, tally: Tally, health: Mapping[str, Any]) -> None:
-        self._tally = tally
+    def __init__(self, counters: Counters, health: Mapping[str, Any]) -> None:
+        self._tally = counters
         self._health = health
 
     def collect(self) -> Iterator[Metric]:

@@ -33,15 +33,15 @@ _OPEN_PATHS = frozenset({"/health", "/status"})
 
 def middleware(config: Config) -> Middleware:
     """Return the middleware in the form that Starlette takes."""
-    return Middleware(Door, config=config)
+    return Middleware(AccessMiddleware, config=config)
 
 
-def knows(request: Request) -> bool:
+def is_authorized(request: Request) -> bool:
     """Whether the caller sent the token, or needs none."""
     return not request.scope.get(_UNAUTHORIZED, False)
 
 
-class Door:
+class AccessMiddleware:
     """Middleware that rejects unauthorised requests before their bodies are read."""
 
     def __init__(self, app: ASGIApp, config: Config) -> None:
@@ -52,7 +52,7 @@ class Door:
         is_open = config.host in WILDCARDS and not names
         self._names = None if is_open else frozenset(LOOPBACK_NAMES | names | {config.host.lower()})
 
-    def lets_in_at_once(self, scope: Scope) -> bool:
+    def certainly_allows(self, scope: Scope) -> bool:
         """Whether a request is certainly allowed; False means that it needs the full check."""
         host = authorization = b""
         for name, value in scope["headers"]:
@@ -62,10 +62,8 @@ class Door:
                 authorization = value
             elif name == b"origin":
                 return False
-        is_authorized = not self._token or hmac.compare_digest(
-            authorization, b"Bearer " + self._token
-        )
-        return is_authorized and (self._names is None or _is_one_of(host, self._names))
+        has_token = not self._token or hmac.compare_digest(authorization, b"Bearer " + self._token)
+        return has_token and (self._names is None or _is_one_of(host, self._names))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or respond with a problem document."""
@@ -73,7 +71,7 @@ class Door:
             await self._app(scope, receive, send)
             return
         refusal = self._refusal(scope, Headers(scope=scope))
-        app = answer(refusal) if refusal else self._app
+        app = problem_response(refusal) if refusal else self._app
         await app(scope, timed(receive), send)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
@@ -135,7 +133,7 @@ def _host_name(host: str) -> str:
         return ""
 
 
-def answer(document: Problem, headers: Mapping[str, str] | None = None) -> Response:
+def problem_response(document: Problem, headers: Mapping[str, str] | None = None) -> Response:
     """Return a problem document as a response."""
     all_headers = dict(headers or {})
     if document.status == 401:  # noqa: PLR2004 - RFC 9110 section 11.6.1 asks for the header
@@ -151,7 +149,7 @@ def answer(document: Problem, headers: Mapping[str, str] | None = None) -> Respo
 async def _bad_request(_request: Request, error: Exception) -> Response:
     if not isinstance(error, BadRequestError):
         raise error
-    return answer(problem(error.which, error.detail, errors=error.errors))
+    return problem_response(problem(error.which, error.detail, errors=error.errors))
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -163,12 +161,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "")
         document = problem(ProblemType.MALFORMED, f"{path} takes {allowed}, not {request.method}")
         document = document.model_copy(update={"status": 405, "title": "Another method is needed"})
-        return answer(document, error.headers)
+        return problem_response(document, error.headers)
     detail = (
         f"{path} is not here; there are /match, /match/hash, /match/hashes, /live, /health, "
         "/metrics, /deliveries/retry and /companion, and of HMA /h, /m, /c and /status"
     )
-    return answer(problem(ProblemType.NOT_FOUND, detail))
+    return problem_response(problem(ProblemType.NOT_FOUND, detail))
 
 
 async def _disconnected(_request: Request, _error: Exception) -> Response:
@@ -178,12 +176,14 @@ async def _disconnected(_request: Request, _error: Exception) -> Response:
 
 async def _too_slow(_request: Request, error: Exception) -> Response:
     """Respond to a body that arrives too slowly, and close the connection."""
-    return answer(problem(ProblemType.TOO_SLOW, str(error)), {"Connection": "close"})
+    return problem_response(problem(ProblemType.TOO_SLOW, str(error)), {"Connection": "close"})
 
 
 async def _internal(_request: Request, _error: Exception) -> Response:
     """Respond to an internal error without details, which are in the log."""
-    return answer(problem(ProblemType.INTERNAL, "the agent's log says what; ask again later"))
+    return problem_response(
+        problem(ProblemType.INTERNAL, "the agent's log says what; ask again later")
+    )
 
 
 EXCEPTION_HANDLERS: Mapping[Any, Any] = {

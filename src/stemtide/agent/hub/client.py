@@ -77,7 +77,7 @@ class Client:
         try:
             return Me.model_validate_json(body)
         except ValidationError as error:
-            raise self._hub.line.unreadable(error) from error
+            raise self._hub.connection.unreadable(error) from error
 
     async def feed(self, after: int, *, limit: int, history: str = "") -> bytes:
         """Return a FeedPage as JSON. history: the feed's history at that position, or ""."""

@@ -8,7 +8,7 @@ STALLED_S = 8.0
 
 
 @dataclass(slots=True)
-class Standing:
+class HubConnection:
     """State of the connection to the hub, for /health. Each trouble is "" for none.
 
     key_trouble, status_trouble: permissions that the hub denies this agent.
@@ -30,14 +30,14 @@ class Standing:
     is_loading: bool = False
 
 
-class Lag:
+class StallDetector:
     """Detector of a position that stays behind the hub's without moving."""
 
     def __init__(self) -> None:
         self._position = 0
         self._since: float | None = None
 
-    def note(self, position: int, head: int, *, now: float) -> str:
+    def check(self, position: int, head: int, *, now: float) -> str:
         """Compare the two positions; return the problem, or "".
 
         now: seconds of a monotonic clock.

@@ -52,7 +52,7 @@ class Stretch(msgspec.Struct, array_like=True):
     transform: str
 
 
-class Met(msgspec.Struct):
+class StreamMatch(msgspec.Struct):
     """A signal that the stream matched, by its id, which survives a replacement of all signals."""
 
     signal: str
@@ -93,7 +93,7 @@ class _Sound(msgspec.Struct, array_like=True):
     sounding: list[tuple[int, float, float]]
 
 
-class State(msgspec.Struct):
+class StreamState(msgspec.Struct):
     """The state of a stream.
 
     last:     the highest number received; -1 before the first.
@@ -110,7 +110,7 @@ class State(msgspec.Struct):
     origin_s: float | None = None
     end_s: float = 0.0
     carry: bytes = b""
-    met: list[Met] = []
+    met: list[StreamMatch] = []
     alarms: list[Alarm] = []
     frames: _Frames | None = None
     sound: _Sound | None = None
@@ -120,13 +120,13 @@ class State(msgspec.Struct):
         return msgspec.msgpack.encode(self)
 
     @classmethod
-    def from_bytes(cls, spelled: bytes) -> "State":
+    def from_bytes(cls, spelled: bytes) -> "StreamState":
         """Parse a serialised state. raises: msgspec.MsgspecError."""
         return msgspec.msgpack.decode(spelled, type=cls) if spelled else cls()
 
     # positions of chunks
 
-    def place(self, seq: int | None, digest: bytes) -> "Place | None":
+    def position_of(self, seq: int | None, digest: bytes) -> "ChunkPosition | None":
         """Return the position of a chunk; None if it was received already.
 
         raises: OutOfStepError.
@@ -139,14 +139,14 @@ class State(msgspec.Struct):
                 f"another chunk {number} was received; use the next number, or end the stream"
             )
         if self.last < 0 or number == self.last + 1:
-            return Place(number, self.carry)
+            return ChunkPosition(number, self.carry)
         if number > self.last:
             if number - self.last > MOST_MISSING:
                 raise OutOfStepError(
                     f"{number} is {number - self.last} after {self.last}; end the stream and begin"
                     " it anew"
                 )
-            return Place(number, b"", missing=number - self.last - 1)
+            return ChunkPosition(number, b"", missing=number - self.last - 1)
         gap = next(
             (candidate for candidate in self.gaps if candidate.first <= number <= candidate.last),
             None,
@@ -155,9 +155,9 @@ class State(msgspec.Struct):
             raise OutOfStepError(
                 f"{number} is long past, the stream is at {self.last}; end the stream to begin anew"
             )
-        return Place(number, b"", gap=gap)
+        return ChunkPosition(number, b"", gap=gap)
 
-    def begin_s(self, position: "Place", chunk: LiveChunk | None) -> float:
+    def begin_s(self, position: "ChunkPosition", chunk: LiveChunk | None) -> float:
         """Return a chunk's start: by the stream's clock if that is plausible, else by number."""
         expected = self._expected_s(position)
         starts_s = chunk.starts_s if chunk else None
@@ -176,14 +176,16 @@ class State(msgspec.Struct):
             self.origin_s = starts_s - expected
         return expected
 
-    def _expected_s(self, position: "Place") -> float:
+    def _expected_s(self, position: "ChunkPosition") -> float:
         if position.gap:
             gap = position.gap
             each_s = (gap.end_s - gap.at_s) / (gap.last - gap.first + 1)
             return gap.at_s + (position.seq - gap.first) * each_s
         return self.end_s + position.missing * self.lasts_s
 
-    def took(self, position: "Place", digest: bytes, *, at_s: float, lasts_s: float) -> None:
+    def record_chunk(
+        self, position: "ChunkPosition", digest: bytes, *, at_s: float, lasts_s: float
+    ) -> None:
         """Record that a chunk was processed."""
         if position.gap:
             self.gaps = [part for gap in self.gaps for part in _without(gap, position.seq)]
@@ -199,7 +201,7 @@ class State(msgspec.Struct):
 
     # matches
 
-    def meet(self, signal: str, kind: str, match: Occurrence) -> None:
+    def add_match(self, signal: str, kind: str, match: Occurrence) -> None:
         """Remember a match: it extends the stretch before it, or starts a new one."""
         stretch = _stretch(match)
         if stretch is None:
@@ -214,7 +216,7 @@ class State(msgspec.Struct):
         )
         if met is None:
             if len(self.met) < MOST_SIGNALS:
-                self.met.append(Met(signal, kind, [stretch]))
+                self.met.append(StreamMatch(signal, kind, [stretch]))
             return
         before = next((earlier for earlier in met.stretches if _continues(earlier, stretch)), None)
         if before is None:
@@ -224,7 +226,7 @@ class State(msgspec.Struct):
 
     # frames and audio
 
-    def frames_kept(self) -> LiveFrames:
+    def load_frames(self) -> LiveFrames:
         """Return the stored frames."""
         if self.frames is None:
             return LiveFrames()
@@ -234,14 +236,14 @@ class State(msgspec.Struct):
         at_s, rows = np.frombuffer(saved.at_s, np.float64), np.frombuffer(saved.rows, ROW)
         return LiveFrames(at_s, rows, views, reported, saved.end_s)
 
-    def keep_frames(self, frames: LiveFrames) -> None:
+    def store_frames(self, frames: LiveFrames) -> None:
         """Store the frames."""
         views = [(view.number, int(view.kind), view.box) for view in frames.views.values()]
         reported = [(key, *when) for key, when in frames.reported.items()]
         at_s, rows = frames.at_s.astype(np.float64), frames.rows
         self.frames = _Frames(at_s.tobytes(), rows.tobytes(), views, reported, frames.end_s)
 
-    def sound_kept(self) -> AudioState:
+    def load_sound(self) -> AudioState:
         """Return the stored audio."""
         if self.sound is None:
             return AudioState()
@@ -253,7 +255,7 @@ class State(msgspec.Struct):
         )
         return AudioState(tail, saved.before, {key: Span(a, b) for key, a, b in saved.sounding})
 
-    def keep_sound(self, audio: AudioState) -> None:
+    def store_sound(self, audio: AudioState) -> None:
         """Store the audio."""
         sounding = [(key, span.start_s, span.end_s) for key, span in audio.sounding.items()]
         tail = audio.tail
@@ -262,7 +264,7 @@ class State(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChunkPosition:
     """Position of a chunk in its stream.
 
     carry:   audio samples left over from the chunk before it.
@@ -330,7 +332,7 @@ def _extend(before: Stretch, after: Stretch) -> None:
     before.score = max(before.score, after.score)
 
 
-def founds(met: Met) -> tuple[Occurrence, ...]:
+def matches_of(met: StreamMatch) -> tuple[Occurrence, ...]:
     """Return the stretches of one signal as matches, the surest first."""
     matches = [
         Occurrence(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from stemtide.agent.live.state import State
+from stemtide.agent.live.state import StreamState
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS streams (
@@ -29,7 +29,7 @@ class FullError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class StreamRow:
     """An open stream.
 
     ref:     the provider's own id of it. begun_at: Unix time; with the name, it identifies the
@@ -43,13 +43,13 @@ class Row:
     begun_at: float
     version: int
     init: bytes
-    spelled: bytes
+    state_bytes: bytes
 
-    def state(self) -> State:
+    def state(self) -> StreamState:
         """Return the parsed state, or an empty one if it cannot be read."""
         with suppress(msgspec.MsgspecError, ValueError):
-            return State.from_bytes(self.spelled)
-        return State()
+            return StreamState.from_bytes(self.state_bytes)
+        return StreamState()
 
 
 class LiveStore:
@@ -75,7 +75,7 @@ class LiveStore:
         with self._lock:
             self._connection.close()
 
-    def open(self, name: str, *, ref: str, now: float) -> Row:
+    def open(self, name: str, *, ref: str, now: float) -> StreamRow:
         """Return a stream, creating it if it is not open. raises: FullError."""
         with self._lock:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -87,7 +87,7 @@ class LiveStore:
                 raise
             return row
 
-    def _open(self, name: str, *, ref: str, now: float) -> Row:
+    def _open(self, name: str, *, ref: str, now: float) -> StreamRow:
         if row := self._find(name, now=now):
             # The chunk may wait long to be decoded; meanwhile the stream is not idle.
             self._connection.execute("UPDATE streams SET seen_at = ? WHERE name = ?", (now, name))
@@ -100,22 +100,27 @@ class LiveStore:
             "INSERT INTO streams (name, ref, begun_at, seen_at) VALUES (?, ?, ?, ?)",
             (name, ref, now, now),
         )
-        return Row(name, ref, now, 0, b"", b"")
+        return StreamRow(name, ref, now, 0, b"", b"")
 
-    def find(self, name: str, *, now: float) -> Row | None:
+    def find(self, name: str, *, now: float) -> StreamRow | None:
         """Return a stream; None if it is not open."""
         with self._lock:
             return self._find(name, now=now)
 
-    def _find(self, name: str, *, now: float) -> Row | None:
+    def _find(self, name: str, *, now: float) -> StreamRow | None:
         row = self._connection.execute(
             f"SELECT {_COLUMNS} FROM streams WHERE name = ? AND seen_at >= ?",  # noqa: S608 - our own names
             (name, now - self._idle_s),
         ).fetchone()
-        return Row(*row) if row else None
+        return StreamRow(*row) if row else None
 
-    def keep(
-        self, row: Row, *, now: float, state: State | None = None, init: bytes | None = None
+    def save(
+        self,
+        row: StreamRow,
+        *,
+        now: float,
+        state: StreamState | None = None,
+        init: bytes | None = None,
     ) -> bool:
         """Store the changes of a stream; False if it was changed or ended meanwhile."""
         with self._lock:
@@ -125,7 +130,7 @@ class LiveStore:
                 (
                     now,
                     row.init if init is None else init,
-                    row.spelled if state is None else state.to_bytes(),
+                    row.state_bytes if state is None else state.to_bytes(),
                     row.name,
                     row.begun_at,
                     row.version,
@@ -133,7 +138,7 @@ class LiveStore:
             )
             return updated.rowcount == 1
 
-    def end(self, name: str, *, now: float) -> Row | None:
+    def end(self, name: str, *, now: float) -> StreamRow | None:
         """Delete a stream; return its last state, None if it was not open."""
         with self._lock:
             row = self._find(name, now=now)

@@ -22,9 +22,16 @@ from hashlib import sha256
 from typing import TypeVar
 
 from stemtide.agent.config.settings import Config, Unread
-from stemtide.agent.counters import Tally
-from stemtide.agent.live.state import LONGEST_CHUNK_S, Alarm, Met, Place, State, founds
-from stemtide.agent.live.store import LiveStore, Row
+from stemtide.agent.counters import Counters
+from stemtide.agent.live.state import (
+    LONGEST_CHUNK_S,
+    Alarm,
+    ChunkPosition,
+    StreamMatch,
+    StreamState,
+    matches_of,
+)
+from stemtide.agent.live.store import LiveStore, StreamRow
 from stemtide.agent.recognise.answers import (
     MAX_REASONS,
     DecisionOut,
@@ -33,7 +40,7 @@ from stemtide.agent.recognise.answers import (
     match_out,
 )
 from stemtide.agent.recognise.pipeline import record_decision
-from stemtide.agent.recognise.policy import Decision, Hit, decide, stands
+from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.fingerprints.analysis import LIVE, Analysis, AnalysisOptions
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints, Kind
@@ -98,9 +105,9 @@ class LiveOut:
 class _PendingChunk:
     """A chunk in progress: the stream's state when it arrived, and its position there."""
 
-    row: Row
-    state: State
-    place: Place
+    row: StreamRow
+    state: StreamState
+    position: ChunkPosition
     digest: bytes
     look_only: bool
 
@@ -122,13 +129,13 @@ class Live:
         *,
         config: Config,
         store: Store,
-        tally: Tally,
+        counters: Counters,
         sandbox: Sandbox,
         decoders: ThreadPoolExecutor,
     ) -> None:
         self._config = config
         self._store = store
-        self._tally = tally
+        self._tally = counters
         self._sandbox = sandbox
         self._decoders = decoders
         self._lookup_threads = ThreadPoolExecutor(2, "live")
@@ -148,7 +155,7 @@ class Live:
                 logger.info("%d live streams ended: nothing came for live_idle_s", gone)
             await asyncio.sleep(SWEEP_S)
 
-    async def take(self, chunk: ChunkIn) -> tuple[LiveOut, bool]:
+    async def process_chunk(self, chunk: ChunkIn) -> tuple[LiveOut, bool]:
         """Process a chunk.
 
         returns: the answer, and whether something was queued because of it.
@@ -161,7 +168,7 @@ class Live:
                 self.streams.open, chunk.stream, ref=chunk.ref, now=time.time()
             )
             state = row.state()
-            position = state.place(chunk.seq, digest)
+            position = state.position_of(chunk.seq, digest)
             if position is None:
                 job = partial(self._repeat, row, state, chunk.seq)
                 return await loop.run_in_executor(self._lookup_threads, job), False
@@ -172,7 +179,7 @@ class Live:
                 return answer
         raise BusyError
 
-    async def _decode(self, init: bytes, blob: bytes, position: Place) -> Analysis:
+    async def _decode(self, init: bytes, blob: bytes, position: ChunkPosition) -> Analysis:
         """Decode a chunk; a failure becomes a remark, never a "no match"."""
         whole = init + blob if init and not blob.startswith(init[:64]) else blob
         options = AnalysisOptions(carry=position.carry.hex())
@@ -183,7 +190,7 @@ class Live:
             logger.warning("a chunk could not be decoded: %s", error)
             return Analysis(Fingerprints((), remarks=(f"{UNDECODABLE}{error}",)))
 
-    def tell(self, name: str) -> LiveOut | None:
+    def show(self, name: str) -> LiveOut | None:
         """Return the matches of a stream so far; None if it is not open."""
         row = self.streams.find(name, now=time.time())
         return self._summary(row, row.state()) if row else None
@@ -193,11 +200,11 @@ class Live:
         row = self.streams.end(name, now=time.time())
         return self._summary(row, row.state()) if row else None
 
-    def _repeat(self, row: Row, state: State, seq: int | None) -> LiveOut:
+    def _repeat(self, row: StreamRow, state: StreamState, seq: int | None) -> LiveOut:
         alarms = state.alarms if seq == state.last else []
         return replace(self._summary(row, state), seq=seq, repeated=True, alarms=alarms)
 
-    def _summary(self, row: Row, state: State) -> LiveOut:
+    def _summary(self, row: StreamRow, state: StreamState) -> LiveOut:
         decision, unread = self._decide(state.met, tx=None), self._config.unread
         return _response(row, state, decision, alarms=[], remarks=(), unread=unread)
 
@@ -205,7 +212,7 @@ class Live:
 
     def _process(self, work: _PendingChunk, look: Analysis) -> tuple[LiveOut, bool] | None:
         """Search, decide, record and store; None if another chunk was faster."""
-        row, state, position = work.row, work.state, work.place
+        row, state, position = work.row, work.state, work.position
         lasts_s = _length_s(look, usual_s=state.lasts_s)
         remarks = list(look.fingerprints.remarks)
         if lasts_s > LONGEST_CHUNK_S:
@@ -217,13 +224,13 @@ class Live:
         at_s = state.begin_s(position, look.chunk)
         heard = self._search(state, position, look, at_s=at_s, ends_s=at_s + lasts_s)
         state.lasts_s = lasts_s
-        state.took(position, work.digest, at_s=at_s, lasts_s=lasts_s)
+        state.record_chunk(position, work.digest, at_s=at_s, lasts_s=lasts_s)
         alarms = self._remember(state, heard)
         if not position.gap:
             state.alarms = alarms
             state.carry = look.chunk.carry if look.chunk else b""
         decision, is_news, trouble = self._record_decision(row, state, look_only=work.look_only)
-        if not self.streams.keep(row, now=time.time(), state=state):
+        if not self.streams.save(row, now=time.time(), state=state):
             return None
         self._tally.add("live_chunks")
         self._tally.add("live_alarms", sum(alarm.is_new for alarm in alarms))
@@ -233,12 +240,18 @@ class Live:
         return replace(answer, seq=position.seq, at_s=round(at_s, 2)), is_news
 
     def _search(
-        self, state: State, position: Place, look: Analysis, *, at_s: float, ends_s: float
+        self,
+        state: StreamState,
+        position: ChunkPosition,
+        look: Analysis,
+        *,
+        at_s: float,
+        ends_s: float,
     ) -> list[_ChunkMatch]:
         """Search the stored frames and audio together with this chunk."""
         prints, library = look.fingerprints, self._store.library
         heard: list[_ChunkMatch] = []
-        frames = state.frames_kept()
+        frames = state.load_frames()
         for fingerprint in prints.of(Kind.VIDEO):
             film = VideoPrint.from_bytes(fingerprint.value)
             if at_s < frames.end_s - WINDOW_S:  # too late for the stored frames: search it alone
@@ -252,8 +265,8 @@ class Live:
             heard += [_ChunkMatch(Kind.VIDEO, alarm.occurrence, alarm.is_new) for alarm in alarms]
         if not position.gap:
             frames.end_s = max(frames.end_s, ends_s)
-        state.keep_frames(frames)
-        sound = LiveAudio(library.audio, state.sound_kept())
+        state.store_frames(frames)
+        sound = LiveAudio(library.audio, state.load_sound())
         before = set(sound.kept.sounding)
         if not position.gap and at_s - sound.seconds > (0 if position.missing else _MAX_LAG_S):
             sound.miss(at_s - sound.seconds)
@@ -267,10 +280,10 @@ class Live:
             heard += [
                 _ChunkMatch(Kind.AUDIO, stretch, stretch.key not in before) for stretch in stretches
             ]
-        state.keep_sound(sound.kept)
+        state.store_sound(sound.kept)
         return heard
 
-    def _remember(self, state: State, heard: list[_ChunkMatch]) -> list[Alarm]:
+    def _remember(self, state: StreamState, heard: list[_ChunkMatch]) -> list[Alarm]:
         """Remember the matches by signal id, if the signals are still active."""
         keys = {match.found.key for match in heard}
         signals = self._active(self._store.find(keys)) if keys else {}
@@ -281,7 +294,7 @@ class Live:
             if match.found.key not in signals:
                 continue
             uid = str(signals[match.found.key].id)
-            state.meet(uid, match.kind, match.found)
+            state.add_match(uid, match.kind, match.found)
             same = alarms.setdefault((uid, match.kind), Alarm(uid, match.kind, is_new=False))
             same.is_new = same.is_new or match.is_new
         return list(alarms.values())[:MAX_REASONS]
@@ -289,7 +302,7 @@ class Live:
     # decisions
 
     def _record_decision(
-        self, row: Row, state: State, *, look_only: bool
+        self, row: StreamRow, state: StreamState, *, look_only: bool
     ) -> tuple[Decision, bool, str]:
         """Decide about the stream and record it; return also whether it is new, and any error."""
         if look_only or not state.met:
@@ -308,7 +321,7 @@ class Live:
             return decision, False, trouble
         return decision, is_news, ""
 
-    def _decide(self, met: list[Met], *, tx: Transaction | None) -> Decision:
+    def _decide(self, met: list[StreamMatch], *, tx: Transaction | None) -> Decision:
         """Decide by all matches of a stream whose signals are still active."""
         by_id = self._store.find_ids((match.signal for match in met), tx=tx) if met else {}
         signals = self._active(by_id)
@@ -320,12 +333,12 @@ class Live:
         return {
             key: record
             for key, record in signals.items()
-            if stands(record, now=now, exercise=self._config.exercise)
+            if is_active(record, now=now, exercise=self._config.exercise)
         }
 
 
-def _hit(signal: FeedSignal, met: Met) -> Hit:
-    stretches = founds(met)
+def _hit(signal: FeedSignal, met: StreamMatch) -> Hit:
+    stretches = matches_of(met)
     return Hit(
         signal,
         Kind(met.kind),
@@ -351,8 +364,8 @@ def _shifted(stretch: Occurrence, at_s: float) -> Occurrence:
 
 
 def _response(
-    row: Row,
-    state: State,
+    row: StreamRow,
+    state: StreamState,
     decision: Decision,
     *,
     alarms: list[Alarm],

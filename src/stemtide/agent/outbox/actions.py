@@ -46,7 +46,7 @@ _MAX_DRAIN_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Because:
+class Reason:
     """A signal that content matched, how it matched, and the action that it alone leads to."""
 
     signal: str
@@ -56,13 +56,13 @@ class Because:
     part: str
 
 
-UNREAD = Because("", Action.HOLD, "", 0, "")
+UNREAD = Reason("", Action.HOLD, "", 0, "")
 """Added to the reasons if part of the content could not be read: when the last signal is withdrawn,
 the content is then held, not released."""
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxSize:
+class DeliveryCounts:
     """Counts of queued and dead deliveries, and the webhook's latest error ("" for none)."""
 
     waiting: int
@@ -74,7 +74,7 @@ def record(
     tx: Transaction,
     *,
     ref: str,
-    reasons: Sequence[Because],
+    reasons: Sequence[Reason],
     extra: Mapping[str, Any],
     config: Config,
     now: datetime,
@@ -116,11 +116,11 @@ def record(
     return True
 
 
-def revise(
+def weaken_actions(
     tx: Transaction,
     *,
     signal: str,
-    leads_to: Callable[[Because], Action | None],
+    leads_to: Callable[[Reason], Action | None],
     why: str,
     config: Config,
     now: datetime,
@@ -136,7 +136,7 @@ def revise(
     changed = 0
     for ref, action, kind, distance_bits, part in rows:
         before = _strongest(_reasons(tx, ref))
-        new = leads_to(Because(signal, Action(action), kind, distance_bits, part))
+        new = leads_to(Reason(signal, Action(action), kind, distance_bits, part))
         if new is None:
             tx.execute("DELETE FROM acted WHERE ref = ? AND signal = ?", (ref, signal))
         elif new.rank < Action(action).rank:
@@ -235,7 +235,7 @@ class Deliverer:
         """Signal that something was queued. Call it on the event loop."""
         self._wake.set()
 
-    def size(self) -> OutboxSize:
+    def size(self) -> DeliveryCounts:
         """Return how many deliveries are queued and dead, and the webhook's latest error."""
         ((waiting, dead),) = self._store.read(
             "SELECT coalesce(sum(1 - is_dead), 0), coalesce(sum(is_dead), 0) FROM deliveries"
@@ -244,7 +244,7 @@ class Deliverer:
             "SELECT trouble FROM deliveries WHERE trouble != '' ORDER BY seq DESC LIMIT 1"
         )
         trouble = str(troubles[0][0]) if troubles else ""
-        return OutboxSize(int(waiting), int(dead), trouble)
+        return DeliveryCounts(int(waiting), int(dead), trouble)
 
     @property
     def file_trouble(self) -> str:

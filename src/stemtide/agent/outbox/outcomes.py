@@ -42,7 +42,7 @@ INSERT INTO outcomes (report, signal, outcome, bucket, language, was, was_signal
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxSize:
+class OutcomeCounts:
     """Numbers of outcomes that the hub has not acknowledged, and that it rejected."""
 
     waiting: int
@@ -64,13 +64,13 @@ class Reporter:
         """Signal that something was counted. Call it on the event loop."""
         self._wake.set()
 
-    def size(self) -> OutboxSize:
+    def size(self) -> OutcomeCounts:
         """Return how many outcomes are waiting and how many were rejected."""
         ((waiting, refused),) = self._store.read(
             "SELECT coalesce(sum(count) FILTER (WHERE refused = ''), 0),"
             " coalesce(sum(count) FILTER (WHERE refused != ''), 0) FROM outcomes"
         )
-        return OutboxSize(int(waiting), int(refused))
+        return OutcomeCounts(int(waiting), int(refused))
 
     def retry_refused(self) -> int:
         """Queue the rejected counts again; return how many rows they are.

@@ -19,10 +19,10 @@ from stemtide.agent.config.transparency import Transparency, common_fields
 from stemtide.agent.outbox.restrictions import SENDING, Counts, Restriction, Restrictions
 from stemtide.agent.outbox.transparency import (
     FIRST_WAIT_S,
-    Database,
     DatabaseAwayError,
     DatabaseError,
-    Posting,
+    StatementPoster,
+    TransparencyDatabase,
 )
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
@@ -135,12 +135,12 @@ class Statements:
         """Post all statements that are due. raises: DatabaseError."""
         if not await asyncio.to_thread(self._due, settings):
             return
-        async with Database(settings.address, token=settings.token) as database:
+        async with TransparencyDatabase(settings.address, token=settings.token) as database:
             while due := await asyncio.to_thread(self._due, settings):
                 unsure = {restriction.puid for restriction in due if restriction.state == SENDING}
                 sound = await asyncio.to_thread(self._valid_statements, due, settings)
                 # Each round is one attempt, so that errors surface immediately.
-                await Posting(database, self._rows, unsure=unsure, tries=1).post(sound)
+                await StatementPoster(database, self._rows, unsure=unsure, tries=1).post(sound)
 
     def _valid_statements(
         self, due: Sequence[Restriction], settings: Transparency

@@ -93,7 +93,7 @@ class Journal(Protocol):
         """Record that the database rejected these, and why."""
 
 
-class Database:
+class TransparencyDatabase:
     """A connection to the database, open inside `async with`. Every method raises DatabaseError.
 
     The token goes to this one address: redirects are not followed.
@@ -199,14 +199,14 @@ class Database:
 
 
 @dataclass(slots=True)
-class Posting:
+class StatementPoster:
     """Sends statements in calls as large as the database accepts.
 
     unsure: numbers that may or may not have been accepted; updated as answers arrive.
     tries:  attempts for one call; then DatabaseAwayError, and the remaining calls are not sent.
     """
 
-    database: Database
+    database: TransparencyDatabase
     journal: Journal
     unsure: set[str] = field(default_factory=set)
     tries: int = 8

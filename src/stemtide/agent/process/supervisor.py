@@ -27,7 +27,7 @@ from types import FrameType
 from typing import BinaryIO
 
 from stemtide.agent.config.settings import Config, ConfigError
-from stemtide.agent.counters import Tally
+from stemtide.agent.counters import Counters
 from stemtide.agent.process.worker import STOP_S, run_alone, run_with_others
 from stemtide.agent.store import schema
 from stemtide.private_files import close_umask
@@ -62,7 +62,9 @@ def serve(
         except schema.StoreError as error:
             raise ConfigError("data_dir", str(error)) from error
         with lock:
-            Fleet(config, listener, lock=lock, on_start=lambda: announce_address(address)).run()
+            Supervisor(
+                config, listener, lock=lock, on_start=lambda: announce_address(address)
+            ).run()
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class _Child:
     heard: bytes = b""
 
 
-class Fleet:
+class Supervisor:
     """Supervisor of several worker processes."""
 
     def __init__(
@@ -93,7 +95,7 @@ class Fleet:
         self._listener = listener
         self._lock = lock
         self._on_start = on_start
-        self._tally = Tally(config.http_workers)
+        self._tally = Counters(config.http_workers)
         self._children: dict[int, _Child] = {}
         self._due: dict[int, float] = {0: 0.0}  # rows to start, and when
         self._waits: dict[int, float] = {}
@@ -232,7 +234,7 @@ class Fleet:
                 self._config,
                 channel,
                 lock=self._lock,
-                tally=self._tally,
+                counters=self._tally,
                 report=lambda word: _send(channel, {"said": word}),
             )
             code = 0

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stemtide.agent.config.settings import Config, ConfigError
-from stemtide.agent.counters import Tally
+from stemtide.agent.counters import Counters
 from stemtide.agent.http.app import create_app
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import StoreError
@@ -48,7 +48,7 @@ def run_with_others(
     channel: socket.socket,
     *,
     lock: BinaryIO,
-    tally: Tally,
+    counters: Counters,
     report: Callable[[str], None],
 ) -> None:
     """Serve the connections that the parent hands over, until stopped or orphaned.
@@ -61,8 +61,8 @@ def run_with_others(
     """
 
     def start() -> None:
-        tally.set("position", store.position)
-        tally.set("pid", os.getpid())
+        counters.set("position", store.position)
+        counters.set("pid", os.getpid())
         report("ready")
 
     try:
@@ -71,10 +71,10 @@ def run_with_others(
                 config,
                 store=store,
                 sandbox=sandbox,
-                tally=tally,
+                counters=counters,
                 on_settled=_once(report, "settled"),
             )
-            settings = _settings(app, protocol=_counting_protocol(tally))
+            settings = _settings(app, protocol=_counting_protocol(counters))
             stop = partial(report, "stopping")
             _run(_WorkerServer(settings, on_start=start, on_stop=stop, channel=channel), [])
     except StoreError as error:
@@ -175,13 +175,13 @@ class _WorkerServer(_Server):
         )
 
 
-def _counting_protocol(tally: Tally) -> type[HttpToolsProtocol]:
+def _counting_protocol(counters: Counters) -> type[HttpToolsProtocol]:
     """Return a protocol class that counts ended connections for the parent."""
 
     class Counted(HttpToolsProtocol):
         def connection_lost(self, exc: Exception | None) -> None:
             super().connection_lost(exc)
-            tally.add("closed")
+            counters.add("closed")
 
     return Counted
 

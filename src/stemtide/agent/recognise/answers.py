@@ -100,7 +100,7 @@ class Answer:
     remarks: list[str]
 
 
-def as_told(verdict: Verdict) -> dict[str, object]:
+def match_fields(verdict: Verdict) -> dict[str, object]:
     """Return a match as the fields of an event."""
     hit = verdict.hit
     return {
@@ -132,7 +132,7 @@ def _span(span: Span | None) -> tuple[float, float] | None:
     return None if span is None else (round(span.start_s, 2), round(span.end_s, 2))
 
 
-def answer_of(
+def build_answer(
     ref: str, fingerprints: Fingerprints, decision: Decision, *, trouble: str, unread: Unread
 ) -> Answer:
     """Build the response about one piece of content.

@@ -19,14 +19,14 @@ import msgspec
 import numpy as np
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.counters import Tally
-from stemtide.agent.recognise.policy import Decision, Hit, decide, stands
+from stemtide.agent.counters import Counters
+from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store
-from stemtide.agent.store.position import BehindError, Brief
+from stemtide.agent.store.position import BehindError, SignalSummary
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
 from stemtide.matching.library import Hits
 
-MOST = 100
+MAX_MATCHES = 100
 """Matches that are returned for one hash, nearest first."""
 
 RECORD = struct.Struct("<IHH16s")
@@ -40,7 +40,7 @@ _KIND_BY_NAME = {kind.value.encode(): (kind, 2 * size) for kind, size in SIZE_BY
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class HashQuery:
     """A query for hashes. values: SIZE_BYTES[kind] bytes each, concatenated."""
 
     kind: Kind
@@ -55,10 +55,10 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class HashResult:
     """The matches of one hash, nearest first.
 
-    matches:  at most MOST; more: how many were left out.
+    matches:  at most MAX_MATCHES; more: how many were left out.
     decision: the decision about content with this hash, if requested.
     """
 
@@ -68,35 +68,35 @@ class Found:
     decision: dict[str, Any] | None = None
 
 
-class Looker:
+class HashLookup:
     """Hash look-ups in the signals of this process. Thread-safe.
 
     threads: run large look-ups there, so that no other request waits.
     """
 
-    def __init__(self, *, config: Config, store: Store, tally: Tally) -> None:
+    def __init__(self, *, config: Config, store: Store, counters: Counters) -> None:
         self._config = config
         self._store = store
-        self._tally = tally
+        self._tally = counters
         self.threads = ThreadPoolExecutor(2, "hashes")
 
     def close(self) -> None:
         """Let running look-ups end and start no others."""
         self.threads.shutdown(cancel_futures=True)
 
-    def look(self, ask: Ask, *, on_loop: bool = False) -> list[Found]:
+    def look_up(self, hash_query: HashQuery, *, on_loop: bool = False) -> list[HashResult]:
         """Return the hashes that match signals. on_loop: called on the event loop."""
-        size = SIZE_BYTES[ask.kind]
-        step = _SLICE_WITH_DECISIONS if ask.decide else _SLICE
-        results: list[Found] = []
-        for start in range(0, ask.count, step):
-            values = ask.values[start * size : (start + step) * size]
-            results += self._look_up_slice(ask, values, start=start, on_loop=on_loop)
-        self._tally.add("hashes", ask.count)
+        size = SIZE_BYTES[hash_query.kind]
+        step = _SLICE_WITH_DECISIONS if hash_query.decide else _SLICE
+        results: list[HashResult] = []
+        for start in range(0, hash_query.count, step):
+            values = hash_query.values[start * size : (start + step) * size]
+            results += self._look_up_slice(hash_query, values, start=start, on_loop=on_loop)
+        self._tally.add("hashes", hash_query.count)
         self._tally.add("hashes_matched", len(results))
         return results
 
-    def quick(self, query: bytes) -> bytes | None:
+    def fast_answer(self, query: bytes) -> bytes | None:
         """Answer the common case of GET /match/hash; None if it needs the full path.
 
         query: the raw query string, "pdq=" and hex.
@@ -114,7 +114,7 @@ class Looker:
             return None
         try:
             hits = self._store.library.match_values(kind, value)
-            if len(hits.keys) > MOST:
+            if len(hits.keys) > MAX_MATCHES:
                 return None
             answers = (
                 [*self._active_matches(hits, on_loop=True, strict=True)] if len(hits.keys) else []
@@ -133,17 +133,23 @@ class Looker:
             b"null" if stale_s is None else b"%.3f" % stale_s,
         )
 
-    def _look_up_slice(self, ask: Ask, values: bytes, *, start: int, on_loop: bool) -> list[Found]:
+    def _look_up_slice(
+        self, hash_query: HashQuery, values: bytes, *, start: int, on_loop: bool
+    ) -> list[HashResult]:
         """Look up a slice; once more if a signal changed that the Library has not loaded."""
         for strict in (True, False):
-            hits = self._store.library.match_values(ask.kind, values, within_bits=ask.within_bits)
+            hits = self._store.library.match_values(
+                hash_query.kind, values, within_bits=hash_query.within_bits
+            )
             if not len(hits.keys):
                 return []
             try:
-                if ask.decide:
-                    return list(self._decide(hits, ask.kind, start=start, strict=strict))
+                if hash_query.decide:
+                    return list(self._decide(hits, hash_query.kind, start=start, strict=strict))
                 answers = self._active_matches(hits, on_loop=on_loop, strict=strict)
-                return [Found(start + query, entries, more) for query, entries, more in answers]
+                return [
+                    HashResult(start + query, entries, more) for query, entries, more in answers
+                ]
             except BehindError:
                 self._store.catch_up()
         return []
@@ -152,27 +158,27 @@ class Looker:
         self, hits: Hits, *, on_loop: bool, strict: bool
     ) -> Iterator[tuple[int, list[dict[str, Any]], int]]:
         """Yield for each hash its number, its active matches, and how many were left out."""
-        briefs = self._store.brief(
+        summaries = self._store.summaries(
             np.unique(hits.keys).tolist(),
             now=time.time(),
             exercise=self._config.exercise,
             on_loop=on_loop,
             strict=strict,
         )
-        is_standing = np.isin(hits.keys, np.fromiter(briefs, np.int64, len(briefs)))
-        keys, distances = hits.keys[is_standing], hits.distances_bits[is_standing]
-        for query, begin, end in _runs(hits.queries[is_standing]):
-            chosen = slice(begin, min(end, begin + MOST))
+        active = np.isin(hits.keys, np.fromiter(summaries, np.int64, len(summaries)))
+        keys, distances = hits.keys[active], hits.distances_bits[active]
+        for query, begin, end in _runs(hits.queries[active]):
+            chosen = slice(begin, min(end, begin + MAX_MATCHES))
             pairs = zip(keys[chosen].tolist(), distances[chosen].tolist(), strict=True)
-            yield query, [_match(briefs[key], bits) for key, bits in pairs], end - chosen.stop
+            yield query, [_match(summaries[key], bits) for key, bits in pairs], end - chosen.stop
 
-    def _decide(self, hits: Hits, kind: Kind, *, start: int, strict: bool) -> Iterator[Found]:
+    def _decide(self, hits: Hits, kind: Kind, *, start: int, strict: bool) -> Iterator[HashResult]:
         """Decide about each hash as if it were content, by all signals that it matches."""
         now = datetime.now(UTC)
         signals = {
             key: record
             for key, record in self._store.find(hits.keys.tolist(), strict=strict).items()
-            if stands(record, now=now, exercise=self._config.exercise)
+            if is_active(record, now=now, exercise=self._config.exercise)
         }
         keys, distances = hits.keys.tolist(), hits.distances_bits.tolist()
         for query, begin, end in _runs(hits.queries):
@@ -190,7 +196,7 @@ def _runs(queries: np.ndarray[Any, np.dtype[np.uint32]]) -> Iterator[tuple[int, 
     return zip(distinct.tolist(), begins.tolist(), ends, strict=True)
 
 
-def _match(brief: Brief, distance_bits: int) -> dict[str, Any]:
+def _match(brief: SignalSummary, distance_bits: int) -> dict[str, Any]:
     return {
         "signal": brief.id,
         "distance_bits": distance_bits,
@@ -199,7 +205,7 @@ def _match(brief: Brief, distance_bits: int) -> dict[str, Any]:
     }
 
 
-def _decision_result(query: int, decision: Decision) -> Found:
+def _decision_result(query: int, decision: Decision) -> HashResult:
     """Return a decision in the form of a response, the deciding match first."""
     matches = [
         {
@@ -210,7 +216,7 @@ def _decision_result(query: int, decision: Decision) -> Found:
             "action": verdict.action,
             "rule": verdict.rule,
         }
-        for verdict in decision.verdicts[:MOST]
+        for verdict in decision.verdicts[:MAX_MATCHES]
     ]
     fields = {
         "action": decision.action,
@@ -219,10 +225,10 @@ def _decision_result(query: int, decision: Decision) -> Found:
         "rule": decision.rule,
         "why": decision.why,
     }
-    return Found(query, matches, max(0, len(decision.verdicts) - MOST), fields)
+    return HashResult(query, matches, max(0, len(decision.verdicts) - MAX_MATCHES), fields)
 
 
-def as_records(results: list[Found]) -> bytes:
+def as_records(results: list[HashResult]) -> bytes:
     """Return the binary response: a RECORD for each match, by query, nearest first."""
     return b"".join(
         RECORD.pack(

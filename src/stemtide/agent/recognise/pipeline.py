@@ -17,10 +17,10 @@ from functools import partial
 from uuid import uuid4
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.counters import Tally
+from stemtide.agent.counters import Counters
 from stemtide.agent.outbox import actions as act, outcomes as feedback, uploads
-from stemtide.agent.recognise.answers import MAX_REASONS, Answer, answer_of, as_told
-from stemtide.agent.recognise.policy import Decision, Hit, Verdict, decide, stands, unread_remark
+from stemtide.agent.recognise.answers import MAX_REASONS, Answer, build_answer, match_fields
+from stemtide.agent.recognise.policy import Decision, Hit, Verdict, decide, is_active, unread_remark
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
@@ -74,12 +74,12 @@ class Recogniser:
         *,
         config: Config,
         store: Store,
-        tally: Tally,
+        counters: Counters,
         sandbox: Sandbox,
         deliverer: act.Deliverer,
         reporter: feedback.Reporter,
     ) -> None:
-        self._tally = tally
+        self._tally = counters
         self._config = config
         self._store = store
         self._sandbox = sandbox
@@ -113,7 +113,7 @@ class Recogniser:
             self._reporter.wake()
         trouble, unread = outcome.trouble, self._config.unread
         return [
-            answer_of(item.ref, fingerprints, decision, trouble=trouble, unread=unread)
+            build_answer(item.ref, fingerprints, decision, trouble=trouble, unread=unread)
             for item, fingerprints, decision in zip(items, prints, outcome.decisions, strict=True)
         ]
 
@@ -197,7 +197,7 @@ class Recogniser:
         active = {
             key: signal
             for key, signal in signals.items()
-            if stands(signal, now=now, exercise=self._config.exercise)
+            if is_active(signal, now=now, exercise=self._config.exercise)
         }
         return [
             decide(_hits(item_matches, active), self._config.rules) for item_matches in all_matches
@@ -229,7 +229,7 @@ def record_decision(
         "signal": decision.signal,
         "rule": decision.rule,
         "why": decision.why,
-        "matches": [as_told(verdict) for verdict in verdicts],
+        "matches": [match_fields(verdict) for verdict in verdicts],
     }
     reasons = [_reason(verdict) for verdict in verdicts]
     if unread_remark(remarks, policy=config.unread):
@@ -261,6 +261,6 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
     ]
 
 
-def _reason(verdict: Verdict) -> act.Because:
+def _reason(verdict: Verdict) -> act.Reason:
     hit = verdict.hit
-    return act.Because(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)
+    return act.Reason(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)

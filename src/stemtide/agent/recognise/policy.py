@@ -64,7 +64,7 @@ class Verdict:
     hit: Hit
     action: Action
     rule: str
-    asked: Action
+    rule_action: Action
     caps: tuple[str, ...]
 
 
@@ -103,7 +103,7 @@ class Decision:
 NOTHING = Decision(action=None, why="no signal matches")
 
 
-def stands(signal: FeedSignal, *, now: datetime, exercise: bool) -> bool:
+def is_active(signal: FeedSignal, *, now: datetime, exercise: bool) -> bool:
     """Whether a signal is active; an expired one is not, even while the hub is unreachable.
 
     exercise: whether this agent takes part in exercises.
@@ -143,7 +143,7 @@ def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
 
 def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
     """Return the action that one signal alone leads to, and why."""
-    rule = next((candidate for candidate in rules if fits(candidate, hit)), None)
+    rule = next((candidate for candidate in rules if applies(candidate, hit)), None)
     wanted_action = rule.action if rule else Action.LOG
     action, caps = wanted_action, []
     for most, cap in _caps(hit, rule):
@@ -153,7 +153,7 @@ def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
     return Verdict(hit, action, rule.name if rule else NO_RULE, wanted_action, tuple(caps))
 
 
-def fits(rule: Rule, hit: Hit) -> bool:
+def applies(rule: Rule, hit: Hit) -> bool:
     """Whether every condition of a rule holds."""
     signal = hit.signal
     on_dispute = rule.disputed is OnDispute.ALSO or (
@@ -213,9 +213,9 @@ def _explain(verdicts: Sequence[Verdict]) -> str:
         near += f", {hit.matched_s:.1f} s of it"
     if hit.reach not in (None, Reach.ADDRESS):
         near = f", which covers the whole {hit.reach}"
-    rule_text = f"rule {first.rule!r} says {first.asked}"
+    rule_text = f"rule {first.rule!r} says {first.rule_action}"
     if first.rule == NO_RULE:
-        rule_text = f"no rule of the policy fits, so {first.asked}"
+        rule_text = f"no rule of the policy fits, so {first.rule_action}"
     capped = f"; {'; '.join(first.caps)}" if first.caps else ""
     others = f"; {len(verdicts) - 1} more matched" if len(verdicts) > 1 else ""
     match_text = f"{hit.kind} signal {hit.signal.id} of {hit.signal.shared_by}{near}"

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from stemtide.agent.store import index, schema
 from stemtide.agent.store.disk import Disk
-from stemtide.agent.store.position import BehindError, Brief, Origin, set_state, view_of
+from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
 from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
 from stemtide.agent.store.schema import StoreError, TornError
 from stemtide.matching.library import Library
@@ -53,7 +53,7 @@ class Store(AbstractContextManager["Store"]):
     """The agent's storage. write() gives out one transaction at a time; reads never wait long.
 
     is_shared: whether several processes of one agent have it open.
-    is_lead: whether this process is the primary, which alone changes signals.
+    is_primary: whether this process is the primary, which alone changes signals.
     view:    the version of the signals in rows and Library.
     trouble: a problem with the file that a person should know about; "" for none.
     """
@@ -76,7 +76,7 @@ class Store(AbstractContextManager["Store"]):
         self._writing = threading.RLock()
         self._reading = threading.Lock()
         try:
-            self.is_lead = schema.try_lock(self._lead)
+            self.is_primary = schema.try_lock(self._lead)
             self._open()
         except BaseException:
             self._lead.close()
@@ -89,7 +89,7 @@ class Store(AbstractContextManager["Store"]):
         except sqlite3.Error as error:
             raise StoreError(f"{self.path} cannot be used: {error}") from error
         except TornError as error:
-            if not self.is_lead:
+            if not self.is_primary:
                 raise StoreError(f"{self.path} is damaged: {error}") from error
             self._replace_damaged(error)
         self._open_others()
@@ -104,7 +104,7 @@ class Store(AbstractContextManager["Store"]):
         self._for_loop = schema.open_file(self.path, cache_kb=_LOOP_CACHE_KB)
         self._poll = schema.open_file(self.path, cache_kb=100)
         self._version, self._inode = self._poll_version(), self.path.stat().st_ino
-        if self.is_lead:
+        if self.is_primary:
             index.sweep(self._folder, keep=self.view.generation)
 
     def _connect(self) -> None:
@@ -113,7 +113,7 @@ class Store(AbstractContextManager["Store"]):
         self._reader = schema.open_file(self.path)
         try:
             with _snapshot(self._reader) as tx:
-                self.view = view_of(tx)
+                self.view = read_view(tx)
                 self._index = index.open_index(tx, self._folder, self.view.generation)
         except BaseException:
             self._reader.close()
@@ -197,7 +197,7 @@ class Store(AbstractContextManager["Store"]):
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
         return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
 
-    def brief(
+    def summaries(
         self,
         keys: Iterable[int],
         *,
@@ -205,7 +205,7 @@ class Store(AbstractContextManager["Store"]):
         exercise: bool,
         on_loop: bool = False,
         strict: bool = False,
-    ) -> dict[int, Brief]:
+    ) -> dict[int, SignalSummary]:
         """Return short records of the signals that match now, by key; expired ones do not.
 
         now:     Unix time. exercise: whether signals of exercises count.
@@ -219,7 +219,7 @@ class Store(AbstractContextManager["Store"]):
         if strict and len(rows) < len(distinct):
             raise BehindError
         return {
-            seq: Brief(uid, bool(is_exercise), bool(is_disputed))
+            seq: SignalSummary(uid, bool(is_exercise), bool(is_disputed))
             for seq, uid, is_exercise, is_disputed, ends in rows
             if (ends is None or ends > now) and (exercise or not is_exercise)
         }
@@ -246,7 +246,7 @@ class Store(AbstractContextManager["Store"]):
                 set_state(tx, position=str(position), history=history)
                 if synced_at:
                     set_state(tx, synced_at=synced_at.isoformat())
-                view = view_of(tx)
+                view = read_view(tx)
             self._index.take(change.puts, change.drops, gone=change.gone)
             self.view = view  # published only now that the Library has it
 
@@ -313,7 +313,7 @@ class Store(AbstractContextManager["Store"]):
                     history=history,
                     synced_at=now.isoformat(),
                 )
-                view = view_of(tx)
+                view = read_view(tx)
             unsaved = 0 if self.is_shared else incoming.unsaved
             self._index = index.Index(
                 incoming.library, incoming.generation, incoming.seq, self._index.gone, unsaved
@@ -323,12 +323,12 @@ class Store(AbstractContextManager["Store"]):
 
     # several processes
 
-    def try_lead(self) -> bool:
+    def try_primary(self) -> bool:
         """Become the primary process unless another process is; return whether this one is."""
-        if not self.is_lead and schema.try_lock(self._lead):
+        if not self.is_primary and schema.try_lock(self._lead):
             self.catch_up()  # before this process writes anything
-            self.is_lead = True
-        return self.is_lead
+            self.is_primary = True
+        return self.is_primary
 
     def has_news(self) -> bool:
         """Whether anything was committed since the last call. Call it on one thread only."""
@@ -366,10 +366,10 @@ class Store(AbstractContextManager["Store"]):
     def catch_up(self) -> None:
         """Bring the Library in step with the rows. The primary waits until it is."""
         with self._index_lock:
-            if self.is_lead:
+            if self.is_primary:
                 return
             with self._reading, _snapshot(self._reader) as tx:
-                view = view_of(tx)
+                view = read_view(tx)
                 if view.generation == self._index.generation:
                     self._index.follow(tx)
                 else:

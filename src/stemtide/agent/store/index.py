@@ -4,7 +4,7 @@
 1 The rows are authoritative. A Library is loaded from its files, gets the missing rows and loses
   the gone ones, and from then on receives each change.
 2 A signal's number belongs to one fingerprint for ever, so a Library that lags can only return
-  rows that are gone. On meeting one, catch up and look again: see `Store.stand`.
+  rows that are gone. On meeting one, catch up and look again: see `Store.find`.
 3 Another snapshot is another generation, with its own files.
 """
 

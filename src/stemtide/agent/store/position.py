@@ -12,7 +12,7 @@ class BehindError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Brief:
+class SignalSummary:
     """The fields of a signal for an answer without a decision."""
 
     id: str
@@ -30,7 +30,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class StoreView:
     """The version of the signals that a process has, as rows and as a Library.
 
     origin:    None before the first snapshot. position: the feed position; 0 before it.
@@ -54,12 +54,12 @@ class View:
         return round(max(0.0, time.time() - self.synced_at.timestamp()), 3)
 
 
-def view_of(tx: sqlite3.Connection) -> View:
+def read_view(tx: sqlite3.Connection) -> StoreView:
     """Read the view that a transaction sees."""
     state = {str(name): str(value) for name, value in tx.execute("SELECT * FROM state")}
     synced_at = state.get("synced_at")
     is_known = "hub" in state
-    return View(
+    return StoreView(
         generation=state["generation"],
         saved=state.get("saved", ""),
         origin=Origin(state["hub"], state["party"], state["exercise"] == "1") if is_known else None,

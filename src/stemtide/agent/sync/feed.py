@@ -23,13 +23,13 @@ from pydantic import BaseModel, ValidationError
 from stemtide import __version__
 from stemtide.agent.backoff import Backoff
 from stemtide.agent.config.settings import Config
-from stemtide.agent.counters import Tally
+from stemtide.agent.counters import Counters
 from stemtide.agent.events import wait_woken
 from stemtide.agent.hma import rows as companion_rows
 from stemtide.agent.hub.client import SILENT_S, Client
-from stemtide.agent.hub.connection import Lag, Standing
+from stemtide.agent.hub.connection import HubConnection, StallDetector
 from stemtide.agent.outbox import actions as act, outcomes as feedback
-from stemtide.agent.outbox.actions import Because
+from stemtide.agent.outbox.actions import Reason
 from stemtide.agent.recognise.policy import Hit, judge
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.sync import signed_snapshot as signed
@@ -75,17 +75,17 @@ class Sync:
         client: Client,
         deliverer: act.Deliverer,
         reporter: feedback.Reporter,
-        tally: Tally,
+        counters: Counters,
         on_change: Callable[[], None],
     ) -> None:
-        self.standing = Standing()
+        self.connection = HubConnection()
         self._on_change = on_change
-        self._tally = tally
-        self._reader = Reader(tally, exercise=config.exercise)
+        self._tally = counters
+        self._reader = Reader(counters, exercise=config.exercise)
         self._config = config
         self._store = store
         self._client = client
-        self._lag = Lag()
+        self._lag = StallDetector()
         self._started_at = datetime.now(UTC)
         self._party = ""
         self._wake = asyncio.Event()
@@ -94,14 +94,14 @@ class Sync:
         self.reporter = reporter
 
     def look(self) -> None:
-        """Update `standing` with silence, stall and disk problems."""
-        standing, silent_s = self.standing, self._client.silent_s
-        standing.silence = (
+        """Update `connection` with silence, stall and disk problems."""
+        connection, silent_s = self.connection, self._client.silent_s
+        connection.silence = (
             f"the hub has said nothing for {silent_s:.0f} s" if silent_s > SILENT_S else ""
         )
-        head = 0 if standing.is_loading else standing.head
-        standing.stall = self._lag.note(self._store.position, head, now=time.monotonic())
-        standing.disk = self._store.disk.trouble
+        head = 0 if connection.is_loading else connection.head
+        connection.stall = self._lag.check(self._store.position, head, now=time.monotonic())
+        connection.disk = self._store.disk.trouble
 
     async def run(self) -> None:
         """Follow the feed, listen to the stream and report status until cancelled."""
@@ -119,7 +119,7 @@ class Sync:
             )
         except signed.FileTroubleError as error:
             logger.warning("%s", error)
-            self.standing.snapshot_trouble = str(error)
+            self.connection.snapshot_trouble = str(error)
         else:
             if manifest:
                 logger.info("%d signals of %s from a file", manifest.signals, manifest.made_at)
@@ -137,15 +137,15 @@ class Sync:
                 wait = backoff.next_s()
             else:
                 backoff.reset()
-                self.standing.is_reachable, self.standing.trouble = True, ""
-                wait = _POLL_STREAMING_S if self.standing.is_streaming else _POLL_S
+                self.connection.is_reachable, self.connection.trouble = True, ""
+                wait = _POLL_STREAMING_S if self.connection.is_streaming else _POLL_S
             await wait_woken(self._wake, within_s=wait)
 
     def _record_failure(self, error: HubError) -> None:
         trouble = str(error)
-        if trouble != self.standing.trouble:
+        if trouble != self.connection.trouble:
             logger.warning("the stored signals keep matching; %s", trouble)
-        self.standing.is_reachable, self.standing.trouble = False, trouble
+        self.connection.is_reachable, self.connection.trouble = False, trouble
         self._party = ""  # the next response may come from another hub
 
     async def _catch_up(self) -> None:
@@ -164,7 +164,7 @@ class Sync:
                 has_replaced = True
                 await self._take_snapshot()
                 continue
-            before, self.standing.head = self._store.position, page.head
+            before, self.connection.head = self._store.position, page.head
             if await asyncio.to_thread(self._apply, page):
                 self.deliverer.wake()
                 self.reporter.wake()
@@ -178,14 +178,14 @@ class Sync:
         """Ask which party the key belongs to, and note scopes that it lacks."""
         me = await self._client.whoami()
         missing = {Scope.FEED_READ, Scope.FEEDBACK_WRITE} - set(me.scopes)
-        self.standing.key_trouble = (
+        self.connection.key_trouble = (
             f"key lacks the scope {' and '.join(sorted(missing))}; make one that has it with "
             "`stemtide key new`"
             if missing
             else ""
         )
         if missing:
-            logger.warning("%s", self.standing.key_trouble)
+            logger.warning("%s", self.connection.key_trouble)
         self._party = me.party
 
     async def _next_page(self) -> _Page | None:
@@ -225,7 +225,7 @@ class Sync:
         def undo(tx: Transaction) -> None:
             nonlocal undone
             undone = sum([self._undo(tx, entry, now) for entry in entries])
-            companion_rows.mark(tx, puts, drops, config=self._config)
+            companion_rows.update_wanted(tx, puts, drops, config=self._config)
 
         self._store.apply(
             [row for _, row in puts],
@@ -270,14 +270,14 @@ class Sync:
         if not why:
             return 0
 
-        def leads_to(because: Because) -> Action | None:
+        def leads_to(reason: Reason) -> Action | None:
             if isinstance(entry, Tombstone):
                 return None
-            hit = Hit(entry, Kind(because.kind), because.distance_bits, because.part)
+            hit = Hit(entry, Kind(reason.kind), reason.distance_bits, reason.part)
             return judge(hit, self._config.rules).action
 
         signal = str(entry.id)
-        number = act.revise(
+        number = act.weaken_actions(
             tx, signal=signal, leads_to=leads_to, why=why, config=self._config, now=now
         )
         if number:
@@ -286,11 +286,11 @@ class Sync:
 
     async def _take_snapshot(self) -> None:
         """Replace all signals by the hub's."""
-        self.standing.is_loading = True
+        self.connection.is_loading = True
         try:
             await self._load_snapshot()
         finally:
-            self.standing.is_loading = False
+            self.connection.is_loading = False
         self.deliverer.wake()
         self.reporter.wake()
         self._position_changed.set()
@@ -324,13 +324,13 @@ class Sync:
                 async with aclosing(self._client.wakes(self._store.position)) as positions:
                     async for position in positions:
                         backoff.reset()
-                        self.standing.is_streaming = True
-                        self.standing.head = max(self.standing.head, position)
+                        self.connection.is_streaming = True
+                        self.connection.head = max(self.connection.head, position)
                         if position == 0 or position > self._store.position:
                             self._wake.set()
             except HubError as error:
                 logger.debug("%s", error)  # _follow reports the same failure
-            self.standing.is_streaming = False
+            self.connection.is_streaming = False
             self._wake.set()  # check whether the hub is gone too
             await asyncio.sleep(backoff.next_s())
 
@@ -353,15 +353,18 @@ class Sync:
         except UnreachableError as error:
             logger.debug("%s", error)  # _follow reports the same failure
         except HubError as error:
-            if str(error) != self.standing.status_trouble:
+            if str(error) != self.connection.status_trouble:
                 logger.warning("the hub does not see this agent: %s", error)
-            self.standing.status_trouble = str(error)
+            self.connection.status_trouble = str(error)
         else:
-            self.standing.status_trouble = ""
+            self.connection.status_trouble = ""
 
     def _status(self) -> AgentStatusIn:
         self.look()
-        texts = {AgentTrouble.DISK: self.standing.disk, AgentTrouble.STALLED: self.standing.stall}
+        texts = {
+            AgentTrouble.DISK: self.connection.disk,
+            AgentTrouble.STALLED: self.connection.stall,
+        }
         troubles = [trouble for trouble, text in texts.items() if text]
         status = AgentStatusIn(
             version=__version__,

@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from stemtide.agent.counters import Tally
+from stemtide.agent.counters import Counters
 from stemtide.agent.hub.client import Client
 from stemtide.agent.store.database import Incoming, Store, Transaction
 from stemtide.agent.store.position import Origin
@@ -47,8 +47,8 @@ class Reader:
               all the same, it is skipped.
     """
 
-    def __init__(self, tally: Tally, *, exercise: bool) -> None:
-        self._tally = tally
+    def __init__(self, counters: Counters, *, exercise: bool) -> None:
+        self._tally = counters
         self._exercise = exercise
 
     def entry(self, raw: object) -> FeedSignal | Tombstone | None:

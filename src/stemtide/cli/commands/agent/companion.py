@@ -78,14 +78,14 @@ def check(
 async def _inspect(settings: "Config") -> dict[str, Any]:
     """Ask HMA for its health, signal types and banks."""
     from stemtide.agent.config.companion import TYPE_OF
-    from stemtide.agent.hma.client import Line
+    from stemtide.agent.hma.client import HmaClient
 
     companion = settings.companion
     if companion is None:
         fail("agent.toml has no [companion] table; add one with the url of your HMA")
-    async with Line(companion) as line:
-        standing, kinds = await line.standing(), await line.kinds()
-        banks = {name: await line.bank(name) for name in companion.banks}
+    async with HmaClient(companion) as client:
+        standing, kinds = await client.status_problem(), await client.kinds()
+        banks = {name: await client.bank(name) for name in companion.banks}
     return {
         "hma": companion.url,
         "standing": standing,

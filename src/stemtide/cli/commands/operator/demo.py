@@ -36,7 +36,7 @@ def demo(
     """
     print_note("[  0.00 s] Loading the programs of the demo")
     from stemtide.exercises.crisis import play
-    from stemtide.exercises.hub_only import stand
+    from stemtide.exercises.hub_only import run_hub
     from stemtide.exercises.stage import DemoError
 
     if as_json and not once:
@@ -45,7 +45,7 @@ def demo(
         fail("--hub-only requires --env-file FILE and excludes --once", code=2)
     try:
         if env_file is not None:
-            stand(env_file=env_file, folder=folder, port=port)
+            run_hub(env_file=env_file, folder=folder, port=port)
             return
         is_good = play(once=once, as_json=as_json, folder=folder, port=port)
     except DemoError as error:

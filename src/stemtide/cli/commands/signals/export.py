@@ -160,9 +160,9 @@ def _copy(answer: "httpx.Response", file: BinaryIO, form: BulkFormat, *, hub: st
 
 def _lines(answer: "httpx.Response") -> Iterator[list[bytes]]:
     """Yield complete lines, as many as each part brought. raises: EndlessLineError."""
-    from stemtide.client.lines import Cutter
+    from stemtide.client.lines import LineSplitter
 
-    cutter = Cutter()
+    cutter = LineSplitter()
     for part in answer.iter_bytes():
         yield cutter.take(part)
     *lines, rest = cutter.end()

@@ -11,7 +11,7 @@ import typer
 
 from stemtide.agent.config.transparency import database_address
 from stemtide.agent.config.values import bearer_token
-from stemtide.agent.outbox.transparency import Database, DatabaseError, Posting
+from stemtide.agent.outbox.transparency import DatabaseError, StatementPoster, TransparencyDatabase
 from stemtide.cli.commands.statements.files import print_problems
 from stemtide.cli.commands.statements.journal import FileJournal, JournalError
 from stemtide.cli.output import fail, print_note, print_result
@@ -83,9 +83,9 @@ def _checked(options: PostOptions) -> tuple[str, str]:
 async def _post(
     left: Sequence[Mapping[str, Any]], *, api: str, token: str, journal: FileJournal, tries: int
 ) -> None:
-    async with Database(api, token=token) as database:
+    async with TransparencyDatabase(api, token=token) as database:
         unsure = set(journal.sending)
-        await Posting(database, journal, unsure=unsure, tries=tries).post(left)
+        await StatementPoster(database, journal, unsure=unsure, tries=tries).post(left)
 
 
 def _print_plan(left: int, *, there: int, wrong: int, api: str) -> None:
