@@ -73,7 +73,7 @@ def test_an_agent_waits_as_long_as_the_hub_says_and_then_asks_again(busy, tmp_pa
 def test_a_command_waits_and_then_does_it(busy):
     done = run("crisis", "list", "--hub", busy.url, "--json", STEMTIDE_KEY="st_a_b")
     assert (done.code, done.out) == (0, ""), done.err
-    assert done.err.startswith("the hub asks to wait 1 s: it goes on by itself\n")
+    assert done.err.startswith("the hub asks to wait 1 s; the command then continues\n")
     assert busy.pauses[0] >= 1
 
 
