@@ -24,8 +24,11 @@ from tests.world import World, make_world
 ONE_DATABASE = {"api", "desk", "outside", "papers", "running"}
 """Folders whose tests run on both databases only where they are marked, or commit."""
 
-PAPERS = {"alerts/test_enclosures.py", "alerts/test_links.py", "reports/test_timeline.py"}
-"""Files of rooms of which the same holds: what takes long there is to typeset and to seal."""
+ONE_DATABASE_FILES = {
+    *("alerts/test_enclosures.py", "alerts/test_links.py", "reports/test_timeline.py"),
+    *("reports/test_report.py", "situation/test_leads.py", "situation/test_lines.py"),
+}
+"""Files of rooms of which the same holds: they typeset, seal, or move plain rows through states."""
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -48,7 +51,11 @@ def asks_in_a_room(item: pytest.Item) -> bool:
     """Whether a test is a room's, and asks the database."""
     asks = "db" in item.fixturenames or item.get_closest_marker("django_db") is not None
     folder = item.path.parent.name
-    return asks and folder not in ONE_DATABASE and f"{folder}/{item.path.name}" not in PAPERS
+    return (
+        asks
+        and folder not in ONE_DATABASE
+        and f"{folder}/{item.path.name}" not in ONE_DATABASE_FILES
+    )
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from tests.hub.alerts.test_mail import post, server
 from tests.hub.desk.conftest import PASSWORD
 from tests.hub.desk.test_sign_in import code, secured, sign_in  # noqa: F401  # a fixture
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both_databases]
+pytestmark = pytest.mark.django_db
 
 WRONG = "wrong password entirely"
 
