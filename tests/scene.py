@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from stemtide.hub.rooms.alerts import links
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.writes import (
@@ -235,9 +235,9 @@ def _link(world, order):
     told = {"by": "The authority", "reference": "RO-2026-00001"}
     draft = alerts.Draft(kind="order", party=party, subject=f"order:{order}", parameters=told)
     with transaction.atomic():
-        alert = alerts.make(draft, now=world.now)
+        alert = alerts.create_alert(draft, now=world.now)
     letter = alert.deliveries.get(channel="mail")
-    return links.make(letter.uid, until=world.now + timedelta(days=7))
+    return links.make_token(letter.uid, until=world.now + timedelta(days=7))
 
 
 def _complaints(world):
@@ -283,9 +283,9 @@ def _alerts(world):
     )
     drill = writes_drills.start([party.name], by=None, now=world.now)
     for one in writes_deliveries.claim_due(world.now, limit=99, home=Home()):
-        refused = Result(Fate.REFUSED, "no such user")
-        result = refused if one.channel == "mail" else Result(Fate.SENT)
-        writes_deliveries.note(one, result=result, chance=0, now=world.now)
+        refused = Result(PostOutcome.REFUSED, "no such user")
+        result = refused if one.channel == "mail" else Result(PostOutcome.SENT)
+        writes_deliveries.note(one, result=result, jitter=0, now=world.now)
     alert = Alert.objects.get(kind="drill", party=party)
     dead = Delivery.objects.filter(channel="mail", alert=alert)[0]
     return {
@@ -307,10 +307,10 @@ def _webhook(world):
     by = party_reads.caller(text, now=world.now)
     body = WebhookIn(url="http://127.0.0.1:9/hook")
     made = webhooks.add(body, by=by, now=world.now, loopback=True)
-    dead = webhooks.try_it(made.id, by=by, now=world.now)
+    dead = webhooks.send_test(made.id, by=by, now=world.now)
     said = {"attempts": 12, "status": 503, "said": "answered with status 503"}
     WebhookDelivery.objects.filter(uid=dead.id).update(state="dead", **said)
-    test = webhooks.try_it(made.id, by=by, now=world.now)
+    test = webhooks.send_test(made.id, by=by, now=world.now)
     return {"webhook": str(made.id), "sent_event": str(test.id)}
 
 
@@ -320,7 +320,7 @@ def _exchange(world):
     party = parties.add_party(
         "partner", title="The partner", kind="consortium", country="", actor="operator", now=now
     )
-    asked = exchanges.Asked(
+    asked = exchanges.NewExchange(
         name="partner",
         kind=ExchangeKind.TAXII,
         address="https://partner.example/root/collections/c1/",
@@ -333,14 +333,16 @@ def _exchange(world):
     told = SourceRecord(
         "record-1", "1", facts={"kind": "sha256", "value": "5e" * 32, "tlp": "green"}
     )
-    writes_pulling.take(errand, Pull([told], [RecordError("record-2", "is no hash")]), now=now)
+    writes_pulling.import_page(
+        errand, Pull([told], [RecordError("record-2", "is no hash")]), now=now
+    )
     while writes_pushing.note_waiting(errand, now=now):
         pass
-    parcels = reads_pushing.parcels(errand, viewer=party, now=now, limit=9)
+    parcels = reads_pushing.outgoing_signals(errand, viewer=party, now=now, limit=9)
     said = {one.pk: "the collection is full" if at == 0 else "" for at, one in enumerate(parcels)}
     writes_pushing.note_sent(errand, said, remotes={}, now=now)
     words = "partner.example answers 503"
-    exchanges.note_trouble(errand, words=words, chance=0.5, now=now, retry_after_s=20_000)
+    exchanges.note_trouble(errand, words=words, jitter=0.5, now=now, retry_after_s=20_000)
     return "partner"
 
 

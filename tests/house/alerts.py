@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stemtide.hub.rooms.alerts.rules.alerts import MOVES, Channel, DeliveryState
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
-from stemtide.hub.rooms.alerts.rules.rows import Who
+from stemtide.hub.rooms.alerts.rules.rows import Addressees
 
 DOCS = Path(__file__).parents[2] / "docs"
 USE, UNDERSTAND = DOCS / "use/alerts.md", DOCS / "understand/alerts.md"
@@ -15,18 +15,18 @@ TABLE = (
     "|---|---|---|---|---|---|\n"
 )
 TOLD = {
-    Who.WARNED: "agencies; authorities of the countries named",
-    Who.CONCERNED: "authorities of the countries added",
-    Who.INVITED: "the party addressed",
-    Who.CONFIRMERS: "authorities and agencies in the room",
-    Who.ROOM: "those in the room",
-    Who.LEADERS: "authorities and agencies in the room",
-    Who.ADDRESSED: "those it is addressed or passed on to",
-    Who.SHARER: "who shared the signal",
-    Who.READERS: "those in the room who may see the signal",
-    Who.COUNTERPARTS: "agencies; who opened the crisis",
-    Who.OWNER: "the party itself; agencies",
-    Who.SIDES: "both sides of the request",
+    Addressees.WARNED: "agencies; authorities of the countries named",
+    Addressees.CONCERNED: "authorities of the countries added",
+    Addressees.INVITED: "the party addressed",
+    Addressees.CONFIRMERS: "authorities and agencies in the room",
+    Addressees.ROOM: "those in the room",
+    Addressees.LEADERS: "authorities and agencies in the room",
+    Addressees.ADDRESSED: "those it is addressed or passed on to",
+    Addressees.SHARER: "who shared the signal",
+    Addressees.READERS: "those in the room who may see the signal",
+    Addressees.COUNTERPARTS: "agencies; who opened the crisis",
+    Addressees.OWNER: "the party itself; agencies",
+    Addressees.SIDES: "both sides of the request",
 }
 
 

@@ -2,7 +2,12 @@
 """Whatever alerts people is either counted for its party, or has a reason here why it is not."""
 
 from stemtide.hub.rooms.alerts.rules.kinds import RAISES
-from stemtide.hub.rooms.ledger.rules.rate_limits import AN_HOUR, PACES, WHAT, Pace
+from stemtide.hub.rooms.ledger.rules.rate_limits import (
+    GROUP_LABELS,
+    HOURLY_LIMITS,
+    LIMIT_GROUPS,
+    LimitGroup,
+)
 
 BY_THE_CLOCK = {
     *("crisis.ended", "review.prompted", "review.required", "complaint.prompted"),
@@ -39,8 +44,8 @@ ONE_OPEN_ALERT = {
 
 def test_every_act_that_alerts_people_has_a_pace_or_a_reason():
     reasons = BY_THE_CLOCK | ANSWERS | UNDOES | set(FOLLOWS) | set(ONE_OPEN_ALERT)
-    assert reasons & set(PACES) == set()
-    assert set(RAISES) - set(PACES) - reasons == set()
+    assert reasons & set(LIMIT_GROUPS) == set()
+    assert set(RAISES) - set(LIMIT_GROUPS) - reasons == set()
     assert reasons - set(RAISES) == set()
 
 
@@ -48,5 +53,5 @@ def test_every_pace_has_a_number_and_a_name_and_is_told_to_operators():
     from pathlib import Path
 
     page = Path("docs/run/hub.md").read_text("utf-8")
-    assert set(AN_HOUR) == set(WHAT) == set(Pace) == set(PACES.values())
-    assert [one for one in Pace if f"`{one}` {AN_HOUR[one]:,}" not in page] == []
+    assert set(HOURLY_LIMITS) == set(GROUP_LABELS) == set(LimitGroup) == set(LIMIT_GROUPS.values())
+    assert [one for one in LimitGroup if f"`{one}` {HOURLY_LIMITS[one]:,}" not in page] == []

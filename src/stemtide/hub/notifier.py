@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db import connection
 
 from stemtide.hub.platform.errors import TooManyError
-from stemtide.hub.rooms.ledger.crisis_versions import marks
+from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.views import Change
@@ -87,7 +87,7 @@ class Subscription:
         self.loop = asyncio.get_running_loop()
         self.all_changes = all_changes
         self._crisis = crisis
-        self._mark = marks.of_page(crisis) if crisis else 0
+        self._mark = crisis_versions.of_page(crisis) if crisis else 0
         self._name = party.name
         self._kind = PartyKind(party.kind)
         self._exercise = exercise
@@ -101,7 +101,7 @@ class Subscription:
         """Whether there is a change that a subscriber to all changes, or to one room, waits for."""
         if self._crisis is None:
             return True
-        before, self._mark = self._mark, marks.of_page(self._crisis)
+        before, self._mark = self._mark, crisis_versions.of_page(self._crisis)
         return self._mark != before
 
     def concerns(self, change: Change) -> bool:
@@ -226,7 +226,7 @@ class Wakes:
     def _start(self) -> int:
         """Start the watcher if none runs yet. Return the current position."""
         try:
-            position = marks.look().positions
+            position = crisis_versions.refresh().positions
         finally:
             connection.close()
         with self._lock:
@@ -255,7 +255,7 @@ class Wakes:
         """Deliver the changes since the last time to the subscriptions that they concern."""
         changes = signals.changes(self._after, viewer=None)
         self._after = max((change.position for change in changes), default=self._after)
-        marks.look()
+        crisis_versions.refresh()
         with self._lock:  # after the read, so that subscribers from before the commit are included
             subscriptions = list(self._subscriptions)
         hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}

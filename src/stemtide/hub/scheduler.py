@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 from django.db import connection
 
-from stemtide.hub.rooms.alerts.sender import Sending, home_of_settings, post_of_settings
+from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
 from stemtide.hub.rooms.alerts.writes import alerts, drills
 from stemtide.hub.rooms.complaints.writes import complaints, redress
 from stemtide.hub.rooms.crises.writes import moves as crises
-from stemtide.hub.rooms.exchanges.runner import Running, way_of_settings as exchange_way
+from stemtide.hub.rooms.exchanges.runner import ExchangeRunner, connection_options as exchange_way
 from stemtide.hub.rooms.media import writes as media
 from stemtide.hub.rooms.orders.writes import deadlines as orders
 from stemtide.hub.rooms.rechecks import writes as rechecks
@@ -22,7 +22,7 @@ from stemtide.hub.rooms.referrals.writes import holds
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.writes import leads
 from stemtide.hub.rooms.stix.writes import builder as making, stix
-from stemtide.hub.rooms.webhooks.sender import calling_of_settings
+from stemtide.hub.rooms.webhooks.sender import sender_from_settings
 from stemtide.hub.rooms.webhooks.writes import deliveries as writes_sending, events
 from stemtide.hub.vitals import vitals
 
@@ -89,15 +89,15 @@ class Clock:
         self._tick_s = tick_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
-        self._sending = Sending(
-            post=post_of_settings(),
+        self._sending = AlertSender(
+            post=send_settings(),
             home=home_of_settings(),
             now=now_utc,
-            chance=random.random,
+            jitter=random.random,
         )
-        self._calling = calling_of_settings(now=now_utc, chance=random.random)
+        self._calling = sender_from_settings(now=now_utc, jitter=random.random)
         self._visiting = Visiting(way=way_of_settings(), now=now_utc)
-        self._running = Running(way=exchange_way(), now=now_utc, chance=random.random)
+        self._running = ExchangeRunner(way=exchange_way(), now=now_utc, jitter=random.random)
 
     def start(self) -> None:
         """Start the thread."""

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from stemtide import private_files
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import USUAL
-from stemtide.hub.rooms.ledger.rules.rate_limits import AN_HOUR
+from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
 from stemtide.hub.rooms.parties.rules import people as rules_people
 from stemtide.hub.rooms.parties.rules.openid import OpenIdError, Organisation, read_organisations
 
@@ -296,7 +296,7 @@ AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.auth.locks.network_of_caller"
 RATES = _numbers("STEMTIDE_RATES", USUAL)
 STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "total": 5000})
 ALERTING_ACTS = _numbers(
-    "STEMTIDE_ALERTING_ACTS", {str(act): limit for act, limit in AN_HOUR.items()}
+    "STEMTIDE_ALERTING_ACTS", {str(act): limit for act, limit in HOURLY_LIMITS.items()}
 )
 LONG_VALUE_BYTES_A_DAY = 1_000_000 * _whole_number("STEMTIDE_LONG_VALUES_MB_A_DAY", 4_000)
 MIN_FREE_MB = _whole_number("STEMTIDE_MIN_FREE_MB", 100)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A receiver of webhooks on loopback, which answers as it is told, and a parcel to send it."""
+"""A receiver of webhooks on loopback, which answers as it is told, and an alert to send it."""
 
 import socket
 import threading
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
-from stemtide.hub.rooms.alerts.channels.channel import Parcel
+from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
 from stemtide.protocol.enums import Urgency
 from tests.world import NOON
@@ -16,7 +16,7 @@ SECRET = "whsec_" + "c2VjcmV0LW9mLXRoZS1kZXNr"
 OLD_SECRET = "whsec_" + "b2xkLXNlY3JldC1vZi1pdA=="
 
 
-def parcel(address, *, channel=Channel.WEBHOOK, **facts):
+def outgoing(address, *, channel=Channel.WEBHOOK, **facts):
     plain = {
         "delivery": UUID(int=5),
         "attempt": 1,
@@ -38,7 +38,7 @@ def parcel(address, *, channel=Channel.WEBHOOK, **facts):
         "link_ends_at": NOON + timedelta(hours=24),
         "desk": "https://hub.example/alerts",
     }
-    return Parcel(**plain | facts)
+    return OutgoingAlert(**plain | facts)
 
 
 def answer(status=200, body=b"", *more):

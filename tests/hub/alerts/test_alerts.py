@@ -10,7 +10,7 @@ from django.db import connection
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.alerts import links
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Alert, Delivery, Receipt
 from stemtide.hub.rooms.alerts.reads import (
     alerts as reads,
@@ -135,8 +135,8 @@ def test_a_party_outside_the_room_hears_nothing_of_activation_and_closure(quiet)
 def test_a_dispute_is_told_to_the_sharer_alone(quiet):
     shared = quiet.share()
     body = OpinionIn(opinion="dispute", note="The evening news.")
-    signals.opine(shared.id, body=body, by=quiet.big_provider, now=NOON)
-    signals.opine(shared.id, body=OpinionIn(opinion="agree"), by=quiet.agency, now=NOON)
+    signals.give_opinion(shared.id, body=body, by=quiet.big_provider, now=NOON)
+    signals.give_opinion(shared.id, body=OpinionIn(opinion="agree"), by=quiet.agency, now=NOON)
     raise_all()
     assert told() == [("signal_disputed", "be-crisis-centre")]
 
@@ -145,14 +145,16 @@ def test_many_disputes_of_one_party_are_one_alert_until_somebody_has_it(quiet):
     for number in range(3):
         shared = quiet.share(value=hex_value(number))
         for by in (quiet.big_provider, quiet.small_provider):
-            signals.opine(shared.id, body=OpinionIn(opinion="dispute"), by=by, now=NOON)
+            signals.give_opinion(shared.id, body=OpinionIn(opinion="dispute"), by=by, now=NOON)
     raise_all()
     rows = Alert.objects.filter(kind="signal_disputed")
     assert sorted(row.parameters["by"] for row in rows) == ["Big Video", "Small Forum"]
     for row in rows:
         writes.acknowledge(row.uid, by=actor(quiet.authority), now=NOON)
     late = quiet.share(value=hex_value(9))
-    signals.opine(late.id, body=OpinionIn(opinion="dispute"), by=quiet.big_provider, now=NOON)
+    signals.give_opinion(
+        late.id, body=OpinionIn(opinion="dispute"), by=quiet.big_provider, now=NOON
+    )
     raise_all()
     assert len(told("signal_disputed")) == 3
 
@@ -317,14 +319,14 @@ def test_the_bar_counts_what_waits(world):
 
 
 def token(delivery, *, until):
-    return links.make(delivery.uid, until=until)
+    return links.make_token(delivery.uid, until=until)
 
 
 def test_a_link_acknowledges_without_signing_in_until_it_expires(world):
     alert = warned_agency(world)
     delivery = alert.deliveries.exclude(point=None).get()
     link = token(delivery, until=world.at(hours=1))
-    assert reads_links.linked(link, by="holder", now=NOON).alert.uid == alert.uid
+    assert reads_links.alert_behind(link, by="holder", now=NOON).alert.uid == alert.uid
     with pytest.raises(NotFoundError):
         writes.acknowledge_by_link(link, now=world.at(hours=1))
     row = writes.acknowledge_by_link(link, now=world.at(minutes=59))
@@ -341,11 +343,11 @@ def test_a_link_that_was_changed_opens_nothing(world, change):
 
 
 def test_a_link_to_what_is_gone_opens_nothing(world):
-    link = links.make(UUID(int=7), until=world.at(hours=1))
+    link = links.make_token(UUID(int=7), until=world.at(hours=1))
     with pytest.raises(NotFoundError):
         writes.acknowledge_by_link(link, now=NOON)
     with pytest.raises(NotFoundError):
-        reads_links.linked(link, by="holder", now=NOON)
+        reads_links.alert_behind(link, by="holder", now=NOON)
 
 
 def test_every_kind_has_its_words():
@@ -361,21 +363,21 @@ def claim(now=NOON, *, limit=10):
     return writes_deliveries.claim_due(now, limit=limit, home=HOME)
 
 
-def note(parcel, fate, *, now=NOON):
+def note(outgoing, fate, *, now=NOON):
     result = Result(fate, "it broke")
-    return writes_deliveries.note(parcel, result=result, chance=0.5, now=now)
+    return writes_deliveries.note(outgoing, result=result, jitter=0.5, now=now)
 
 
 def mail_parcel(world):
     """The mail of a warning, under way; what goes to the desk has arrived."""
     warned_agency(world)
     page, mail = claim()
-    note(page, Fate.SENT)
+    note(page, PostOutcome.SENT)
     return mail
 
 
-def state_of(parcel):
-    row = reads_deliveries.find(parcel.delivery, viewer=None)
+def state_of(outgoing):
+    row = reads_deliveries.find(outgoing.delivery, viewer=None)
     return row.state
 
 
@@ -389,23 +391,23 @@ def test_what_a_dead_clock_had_taken_is_sent_again_under_the_same_id(world):
     first = mail_parcel(world)
     again = next(one for one in claim(world.at(seconds=91)) if one.channel == "mail")
     assert (again.delivery, again.attempt) == (first.delivery, 2)
-    assert note(again, Fate.SENT)
-    assert not note(first, Fate.FAILED)
+    assert note(again, PostOutcome.SENT)
+    assert not note(first, PostOutcome.FAILED)
     assert state_of(first) == "sent"
 
 
 def test_a_failure_waits_and_is_tried_until_it_is_dead(world):
-    parcel = mail_parcel(world)
+    outgoing = mail_parcel(world)
     now = NOON
     for attempt in range(1, 9):
-        assert parcel.attempt == attempt
-        note(parcel, Fate.FAILED, now=now)
-        row = reads_deliveries.find(parcel.delivery, viewer=None)
+        assert outgoing.attempt == attempt
+        note(outgoing, PostOutcome.FAILED, now=now)
+        row = reads_deliveries.find(outgoing.delivery, viewer=None)
         if attempt < 8:
             assert row.state == "failed"
             assert claim(row.next_at - timedelta(seconds=1)) == []
             now = row.next_at
-            (parcel,) = claim(now)
+            (outgoing,) = claim(now)
     assert (row.state, row.last_error) == ("dead", "it broke")
     raise_all(now)
     assert names("dead_letter") == {"eu-referral-unit"}

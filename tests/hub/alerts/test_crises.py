@@ -257,7 +257,7 @@ def test_a_sharer_who_left_the_crisis_hears_of_no_dispute(world):
     by = world.actor(world.small_provider, role="duty_officer")
     writes_joining.leave(crisis.id, body=OptionalReasonIn(reason="over for us"), by=by, now=NOON)
     body = OpinionIn(opinion="dispute", note="The evening news.")
-    signals.opine(shared.id, body=body, by=world.agency, now=NOON)
+    signals.give_opinion(shared.id, body=body, by=world.agency, now=NOON)
     raise_all()
     assert "signal_disputed" not in told(world.small_provider)
 

@@ -11,13 +11,13 @@ from django.db import connection
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.alerts import sender as sending
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Post, Result
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result, SendSettings
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.reads import alerts as reads, deliveries as reads_deliveries
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import DeliveryState
-from stemtide.hub.rooms.alerts.sender import Sending
+from stemtide.hub.rooms.alerts.sender import AlertSender
 from stemtide.hub.rooms.alerts.writes import (
     alerts as writes,
     deliveries as writes_deliveries,
@@ -48,8 +48,8 @@ def claim(now=NOON, *, limit=10):
     return writes_deliveries.claim_due(now, limit=limit, home=HOME)
 
 
-def note(parcel, fate, *, words="", now=NOON):
-    return writes_deliveries.note(parcel, result=Result(fate, words), chance=0.5, now=now)
+def note(outgoing, fate, *, words="", now=NOON):
+    return writes_deliveries.note(outgoing, result=Result(fate, words), jitter=0.5, now=now)
 
 
 def dead(party):
@@ -57,7 +57,11 @@ def dead(party):
     contact(party)
     drill(party)
     for one in claim():
-        note(one, Fate.REFUSED if one.channel == "mail" else Fate.SENT, words="no such user")
+        note(
+            one,
+            PostOutcome.REFUSED if one.channel == "mail" else PostOutcome.SENT,
+            words="no such user",
+        )
     return Delivery.objects.get(channel="mail", alert__party=party)
 
 
@@ -98,7 +102,7 @@ def test_webhooks_of_a_party_leave_one_after_the_other(world):
     first = [one for one in claim(now) if one.channel == "webhook"]
     assert len(first) == 1
     assert claim(now) == []
-    note(first[0], Fate.SENT)
+    note(first[0], PostOutcome.SENT)
     assert len(claim(now)) == 1
 
 
@@ -139,8 +143,8 @@ def test_a_receiver_is_left_alone_for_as_long_as_it_asks(world, asked_s, wait_s)
     contact(world.agency)
     drill(world.agency)
     mail = next(one for one in claim() if one.channel == "mail")
-    result = Result(Fate.FAILED, "busy", wait=timedelta(seconds=asked_s))
-    writes_deliveries.note(mail, result=result, chance=0.5, now=NOON)
+    result = Result(PostOutcome.FAILED, "busy", wait=timedelta(seconds=asked_s))
+    writes_deliveries.note(mail, result=result, jitter=0.5, now=NOON)
     row = Delivery.objects.get(uid=mail.delivery)
     assert row.next_at - NOON == timedelta(seconds=wait_s)
 
@@ -151,8 +155,8 @@ def test_what_arrives_after_the_answer_counts_as_answered(world):
     page, mail = claim()
     uid = Alert.objects.get().uid
     writes.acknowledge(uid, by=actor(world.agency), now=NOON)
-    note(page, Fate.SENT)
-    note(mail, Fate.FAILED)
+    note(page, PostOutcome.SENT)
+    note(mail, PostOutcome.FAILED)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"acknowledged", "stopped"}
 
 
@@ -170,13 +174,13 @@ def test_every_move_of_a_delivery_is_one_that_the_table_allows(world):
     state = look_back = row.state
     writes_deliveries.retry(row.uid, by=None, now=NOON)
     state = look(row, look_back)
-    (parcel,) = claim()
+    (outgoing,) = claim()
     state = look(row, state)
-    note(parcel, Fate.FAILED)
+    note(outgoing, PostOutcome.FAILED)
     state = look(row, state)
-    (parcel,) = claim(world.at(minutes=1))
+    (outgoing,) = claim(world.at(minutes=1))
     state = look(row, state)
-    note(parcel, Fate.SENT)
+    note(outgoing, PostOutcome.SENT)
     state = look(row, state)
     writes.acknowledge(row.alert.uid, by=actor(world.agency), now=NOON)
     look(row, state)
@@ -272,7 +276,7 @@ def test_a_second_dead_letter_of_the_same_party_is_not_told_again_while_the_firs
     row = Delivery.objects.get(channel="mail")
     writes_deliveries.retry(row.uid, by=None, now=NOON)
     for one in claim():
-        note(one, Fate.REFUSED if one.channel == "mail" else Fate.SENT)
+        note(one, PostOutcome.REFUSED if one.channel == "mail" else PostOutcome.SENT)
     writes.raise_from_ledger(NOON)
     writes.raise_from_ledger(NOON)
     assert Alert.objects.filter(kind="dead_letter", party=world.agency).count() == 1
@@ -332,11 +336,11 @@ def test_an_operator_finds_a_partys_contact_points(world):
 
 
 def sender(*, post=None, threads=4):
-    return Sending(
-        post=post or Post(loopback=True),
+    return AlertSender(
+        post=post or SendSettings(loopback=True),
         home=HOME,
         now=lambda: datetime.now(UTC),
-        chance=lambda: 0.5,
+        jitter=lambda: 0.5,
         threads=threads,
     )
 
@@ -349,11 +353,11 @@ def test_a_webhook_is_sent_noted_and_acknowledged_by_its_answer(world):
     with receiver(answer(200, b'{"acknowledged": true}')) as to:
         point = contact(world.agency, hook(to), channel="url")
         drill(world.agency)
-        parcel = next(one for one in claim() if one.channel == "webhook")
-        sender().send(parcel)
+        outgoing = next(one for one in claim() if one.channel == "webhook")
+        sender().send(outgoing)
     row = reads.alerts(viewer=world.agency)[0]
     assert (row.state, row.receipt.via) == ("acknowledged", "webhook")
-    assert parts(to.requests[0])[1]["webhook-id"] == str(parcel.delivery)
+    assert parts(to.requests[0])[1]["webhook-id"] == str(outgoing.delivery)
     point.refresh_from_db()
     assert point.verified_at is not None
 
@@ -397,8 +401,8 @@ def test_no_more_are_taken_than_there_are_threads(committed_world):
     release = threading.Event()
     drill(*world.everyone)
     at_work = sender(threads=1)
-    blocker = at_work._crew._pool.submit(release.wait, 600)
-    at_work._crew._under_way.add(blocker)
+    blocker = at_work._pool._pool.submit(release.wait, 600)
+    at_work._pool._under_way.add(blocker)
     assert at_work.start_due(datetime.now(UTC)) == 0
     release.set()
     at_work.settle()
@@ -408,22 +412,22 @@ def test_no_more_are_taken_than_there_are_threads(committed_world):
 
 
 def test_a_channel_that_breaks_is_a_failure_and_is_logged(world, monkeypatch, caplog):
-    def broken(parcel, *, post):
-        raise RuntimeError(parcel, post)
+    def broken(outgoing, *, post):
+        raise RuntimeError(outgoing, post)
 
     monkeypatch.setitem(sending.CHANNELS, rules.Channel.PAGE, broken)
     drill(world.agency)
-    (parcel,) = claim()
+    (outgoing,) = claim()
     with caplog.at_level(logging.ERROR):
-        sender().send(parcel)
+        sender().send(outgoing)
     row = Delivery.objects.get()
     assert (row.state, "the hub itself failed" in row.last_error) == ("failed", True)
-    assert str(parcel.delivery) in caplog.text
+    assert str(outgoing.delivery) in caplog.text
 
 
 def test_what_cannot_be_noted_is_taken_again_later(world, monkeypatch, caplog):
     drill(world.agency)
-    (parcel,) = claim()
+    (outgoing,) = claim()
 
     def gone(*_, **__):
         raise OSError
@@ -431,7 +435,7 @@ def test_what_cannot_be_noted_is_taken_again_later(world, monkeypatch, caplog):
     monkeypatch.setattr(writes_deliveries, "note", gone)
     with caplog.at_level(logging.ERROR), monkeypatch.context() as patch:
         patch.setattr(connection, "close", lambda: None)
-        sender()._crew._in_thread(parcel)
+        sender()._pool._in_thread(outgoing)
     assert "done again" in caplog.text
     assert claim(NOON + rules.LEASE) != []
 
@@ -440,12 +444,12 @@ def test_how_a_hub_sends_is_what_its_settings_say(settings):
     settings.EMAIL_HOST, settings.EMAIL_PORT = "mail.example", 465
     settings.EMAIL_USE_SSL, settings.EMAIL_USE_TLS = True, False
     settings.HUB_ADDRESS = "https://hub.example"
-    post = sending.post_of_settings()
+    post = sending.send_settings()
     assert (post.mail_host, post.mail_port, post.mail_security) == ("mail.example", 465, "tls")
     settings.EMAIL_USE_SSL, settings.EMAIL_USE_TLS = False, True
-    assert sending.post_of_settings().mail_security == "starttls"
+    assert sending.send_settings().mail_security == "starttls"
     settings.EMAIL_USE_TLS = False
-    assert sending.post_of_settings().mail_security == "none"
+    assert sending.send_settings().mail_security == "none"
     assert sending.home_of_settings().address == "https://hub.example"
 
 

@@ -12,11 +12,11 @@ from stemtide.hub.platform.documents import hub_seal as own
 from stemtide.hub.platform.documents.signatures import verify_bytes
 from stemtide.hub.platform.documents.verification import verify_pdf
 from stemtide.hub.rooms.alerts import enclosures, sender as sending
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Post
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, SendSettings
 from stemtide.hub.rooms.alerts.models import Delivery
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
-from stemtide.hub.rooms.alerts.sender import Sending
+from stemtide.hub.rooms.alerts.sender import AlertSender
 from stemtide.hub.rooms.alerts.writes import deliveries as writes_deliveries
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.orders.reads import orders as orders_reads
@@ -33,7 +33,7 @@ from tests.world import NOON
 
 pytestmark = pytest.mark.django_db
 HOME = Home(address="https://hub.example", languages=frozenset({"en", "nl", "fr", "de"}))
-HERE = Post(loopback=True)
+HERE = SendSettings(loopback=True)
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def own_folder(settings, tmp_path):
     settings.DATA_DIR = tmp_path
 
 
-def parcels(kind, channel="mail"):
+def outgoing_alerts(kind, channel="mail"):
     """What is due of a kind on a way."""
     found = writes_deliveries.claim_due(NOON, limit=50, home=HOME)
     return [one for one in found if (one.kind, one.channel) == (kind, channel)]
@@ -49,10 +49,10 @@ def parcels(kind, channel="mail"):
 
 def mailed(kind):
     """The mail of a kind, as its reader's program takes it apart: words, and files by name."""
-    (parcel,) = parcels(kind)
+    (outgoing,) = outgoing_alerts(kind)
     with server() as inbox:
-        result = sending.attempt(parcel, post=post(inbox))
-    assert result.fate is Fate.SENT, result.words
+        result = sending.attempt(outgoing, post=post(inbox))
+    assert result.fate is PostOutcome.SENT, result.words
     (message,) = inbox.messages
     files = {one.get_filename(): one.get_payload(decode=True) for one in message.walk()}
     del files[None]
@@ -222,20 +222,20 @@ def test_what_an_order_is_gone_from_is_sent_without_it(orders):  # noqa: F811
     contact(orders.small_provider)
     cast.issue(orders)
     raise_all()
-    (parcel,) = parcels("order")
-    assert enclosures.enclose(replace(parcel, party=orders.big_provider.name)).files == ()
-    assert enclosures.enclose(replace(parcel, channel=Channel.PAGE)).request is None
+    (outgoing,) = outgoing_alerts("order")
+    assert enclosures.attach(replace(outgoing, party=orders.big_provider.name)).files == ()
+    assert enclosures.attach(replace(outgoing, channel=Channel.PAGE)).request is None
 
 
 def test_a_seal_that_cannot_be_used_fails_the_delivery_and_loses_nothing(orders, settings):  # noqa: F811
     contact(orders.small_provider)
     cast.issue(orders)
     raise_all()
-    (parcel,) = parcels("order")
+    (outgoing,) = outgoing_alerts("order")
     settings.SEAL_FILE = "/nowhere/seal.p12"
     with server() as inbox:
-        result = sending.attempt(parcel, post=post(inbox))
-    assert result.fate is Fate.FAILED
+        result = sending.attempt(outgoing, post=post(inbox))
+    assert result.fate is PostOutcome.FAILED
     assert inbox.messages == []
 
 
@@ -243,11 +243,11 @@ class Dispatch:
     """Sends all that is due of one kind, as the clock does, and waits."""
 
     def __init__(self, post_, now=NOON):
-        self._sending = Sending(post=post_, home=HOME, now=lambda: now, chance=lambda: 0.5)
+        self._sending = AlertSender(post=post_, home=HOME, now=lambda: now, jitter=lambda: 0.5)
 
     def send(self, kind, channel):
-        for parcel in parcels(kind, channel):
-            self._sending.send(parcel)
+        for outgoing in outgoing_alerts(kind, channel):
+            self._sending.send(outgoing)
         self._sending.close()
 
 

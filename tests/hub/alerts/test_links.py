@@ -47,7 +47,7 @@ FOREVER = NOON + timedelta(days=3650)
 def token_of(kind, *, until=FOREVER):
     """The link in the mail of an alert."""
     letter = Delivery.objects.filter(alert__kind=kind, channel="mail").latest("pk")
-    return links.make(letter.uid, until=until)
+    return links.make_token(letter.uid, until=until)
 
 
 def ordered(world, **facts):
@@ -79,9 +79,9 @@ def fetched(token, what):
 def mail_of(kind):
     """The words of a mail, as a real server took it."""
     found = writes_deliveries.claim_due(NOON, limit=50, home=HOME)
-    (parcel,) = [one for one in found if (one.kind, one.channel) == (kind, "mail")]
+    (outgoing,) = [one for one in found if (one.kind, one.channel) == (kind, "mail")]
     with server() as inbox:
-        assert sending.attempt(parcel, post=post(inbox)).fate == "sent"
+        assert sending.attempt(outgoing, post=post(inbox)).fate == "sent"
     (message,) = inbox.messages
     return message.get_body(("plain",)).get_content().replace("\r\n", "\n")
 
@@ -218,7 +218,7 @@ def test_the_copy_at_the_home_authority_is_received_by_its_link(orders):  # noqa
     made = cast.issue(orders)
     raise_all()
     token = token_of("order_copy")
-    found = reads_links.linked(token, by="holder", now=NOON)
+    found = reads_links.alert_behind(token, by="holder", now=NOON)
     assert found.may == ()  # what a home authority decides, it decides at the desk
     writes_links.acknowledge_as_shown(token, now=after(4))
     told = orders_reads.order(made.id, viewer=orders.authority, now=after(4))
@@ -297,7 +297,7 @@ def test_a_new_link_goes_nowhere_where_nothing_is_left_or_nobody_reads(orders): 
     letter.point.removed_at = NOON
     letter.point.save()
     with pytest.raises(NotFoundError):
-        writes_links.send_anew(token, now=later)
+        writes_links.send_new_link(token, now=later)
     assert page_of(token).status_code == 404
     letter.point.removed_at = None
     letter.point.save()
@@ -305,7 +305,7 @@ def test_a_new_link_goes_nowhere_where_nothing_is_left_or_nobody_reads(orders): 
     writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(5))
     raise_all()
     with pytest.raises(ConflictError, match="nothing is left"):
-        writes_links.send_anew(token, now=later)
+        writes_links.send_new_link(token, now=later)
     assert "Nothing waits" in page_of(token).content.decode()
 
 
@@ -342,7 +342,7 @@ def test_two_that_press_at_once_are_told_who_was_first(orders):  # noqa: F811
 def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
-    assert set(reads_links.linked(token, by="holder", now=after(5)).may) == {
+    assert set(reads_links.alert_behind(token, by="holder", now=after(5)).may) == {
         "execute",
         "suspend",
         "ask_scrutiny",
@@ -395,7 +395,7 @@ def test_the_issuers_link_acts_on_nothing(orders):  # noqa: F811
     cast.receive(made.id)
     cast.suspend(orders, made.id)
     raise_all()
-    found = reads_links.linked(token_of("order_suspended"), by="holder", now=after(20))
+    found = reads_links.alert_behind(token_of("order_suspended"), by="holder", now=after(20))
     assert found.may == ()
     with pytest.raises(ConflictError):
         writes_links.act_on_order(token_of("order_suspended"), "resume", body=WORDS, now=after(20))
@@ -433,7 +433,7 @@ def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa:
     assert len(table) == 6
     assert table[0].split(",")[:3] == ["reference", "sent_at", "url"]
     assert all("https://video.example/" in one for one in table[1:])
-    waiting = reads_links.linked(token, by="holder", now=after(1)).referrals
+    waiting = reads_links.alert_behind(token, by="holder", now=after(1)).referrals
     assert len(waiting) == 5
     writes_links.acknowledge_as_shown(token, now=after(1))
     found = referrals.referrals(viewer=desk.world.authority).referrals

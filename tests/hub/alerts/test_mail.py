@@ -14,9 +14,9 @@ from aiosmtpd.smtp import AuthResult
 from standardwebhooks import Webhook
 
 from stemtide.hub.rooms.alerts.channels import mail
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Post
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, SendSettings
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
-from tests.hub.alerts.receivers import SECRET, nobody, parcel
+from tests.hub.alerts.receivers import SECRET, nobody, outgoing
 from tests.world import NOON
 
 
@@ -72,11 +72,11 @@ def server(**options):
 
 def post(inbox, **more):
     plain = {"mail_host": "127.0.0.1", "mail_port": inbox.port, "mail_security": "none"}
-    return Post(**plain | {"mail_from": "Stemtide <alerts@hub.example>"} | more)
+    return SendSettings(**plain | {"mail_from": "Stemtide <alerts@hub.example>"} | more)
 
 
 def a_parcel(address="duty@desk.example", **facts):
-    return parcel(address, channel=Channel.MAIL, **facts)
+    return outgoing(address, channel=Channel.MAIL, **facts)
 
 
 def attached(message, name):
@@ -88,7 +88,7 @@ def attached(message, name):
 def test_a_mail_says_it_in_words_and_as_signed_json():
     with server() as inbox:
         result = mail.send(a_parcel(), post=post(inbox))
-    assert result.fate is Fate.SENT
+    assert result.fate is PostOutcome.SENT
     (message,) = inbox.messages
     assert message["Subject"] == "Early warning: Attack in a city"
     assert message["Message-ID"] == "<00000000-0000-0000-0000-000000000005@hub.example>"
@@ -133,9 +133,9 @@ def test_a_line_break_in_a_name_makes_no_header():
 @pytest.mark.parametrize(
     ("address", "fate", "word"),
     [
-        ("nobody@desk.example", Fate.REFUSED, "550"),
-        ("full@desk.example", Fate.FAILED, "452"),
-        ("duty@desk.example\r\nBcc: x@example.org", Fate.REFUSED, "no mail address"),
+        ("nobody@desk.example", PostOutcome.REFUSED, "550"),
+        ("full@desk.example", PostOutcome.FAILED, "452"),
+        ("duty@desk.example\r\nBcc: x@example.org", PostOutcome.REFUSED, "no mail address"),
     ],
 )
 def test_what_becomes_of_an_address_that_does_not_take_it(address, fate, word):
@@ -147,25 +147,25 @@ def test_what_becomes_of_an_address_that_does_not_take_it(address, fate, word):
 def test_a_server_that_says_later_is_tried_later():
     with server() as inbox:
         result = mail.send(a_parcel(parameters={"crisis": "greylisted"}), post=post(inbox))
-    assert (result.fate, "451" in result.words) == (Fate.FAILED, True)
+    assert (result.fate, "451" in result.words) == (PostOutcome.FAILED, True)
 
 
 def test_a_hub_without_a_mail_server_says_so():
-    result = mail.send(a_parcel(), post=Post())
-    assert (result.fate, "STEMTIDE_MAIL_URL" in result.words) == (Fate.REFUSED, True)
+    result = mail.send(a_parcel(), post=SendSettings())
+    assert (result.fate, "STEMTIDE_MAIL_URL" in result.words) == (PostOutcome.REFUSED, True)
 
 
 def test_a_mail_server_that_is_away_is_tried_again():
     with nobody() as url:
         there = Inbox()
         there.port = urlsplit(url).port
-        assert mail.send(a_parcel(), post=post(there)).fate is Fate.FAILED
+        assert mail.send(a_parcel(), post=post(there)).fate is PostOutcome.FAILED
 
 
 def test_a_server_without_tls_gets_nothing_in_the_clear():
     with server() as inbox:
         result = mail.send(a_parcel(), post=post(inbox, mail_security="starttls"))
-    assert (result.fate, inbox.messages) == (Fate.FAILED, [])
+    assert (result.fate, inbox.messages) == (PostOutcome.FAILED, [])
 
 
 def test_a_wrong_password_is_told_without_the_password():
@@ -175,5 +175,5 @@ def test_a_wrong_password_is_told_without_the_password():
     with server(authenticator=nobody, auth_require_tls=False) as inbox:
         with_user = post(inbox, mail_user="hub", mail_password="secret-word")
         result = mail.send(a_parcel(), post=with_user)
-    assert (result.fate, "user or password" in result.words) == (Fate.FAILED, True)
+    assert (result.fate, "user or password" in result.words) == (PostOutcome.FAILED, True)
     assert "secret-word" not in result.words

@@ -102,12 +102,14 @@ def test_what_does_not_arrive_is_told_to_the_provider_and_the_issuer_and_no_agen
     contact(orders.small_provider)
     cast.issue(orders)
     raise_all()
-    from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+    from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result
     from stemtide.hub.rooms.alerts.writes import deliveries as writes_deliveries
 
     for one in writes_deliveries.claim_due(NOON, limit=20, home=Home()):
         if one.kind == "order" and one.channel == "mail":
-            writes_deliveries.note(one, result=Result(Fate.REFUSED, "no"), chance=0, now=NOON)
+            writes_deliveries.note(
+                one, result=Result(PostOutcome.REFUSED, "no"), jitter=0, now=NOON
+            )
     raise_all()
     assert told("dead_letter") == ["be-crisis-centre", "small-forum"]
     letter = Delivery.objects.get(alert__kind="order", channel="mail")
@@ -133,8 +135,8 @@ def test_a_link_is_receipt_and_acknowledgement_in_one(orders):  # noqa: F811
     made = cast.issue(orders)
     raise_all()
     letter = Delivery.objects.get(alert__kind="order", channel="mail")
-    token = links.make(letter.uid, until=after(60))
-    reads_links.linked(token, by="whoever", now=after(1))
+    token = links.make_token(letter.uid, until=after(60))
+    reads_links.alert_behind(token, by="whoever", now=after(1))
     seen = orders_reads.order(made.id, viewer=orders.authority, now=after(1))
     assert seen.received_at is None  # a program that checks mail opens links
     writes.acknowledge_by_link(token, now=after(2))
@@ -271,7 +273,7 @@ def test_who_acknowledges_the_alert_acknowledges_the_referral(desk):  # noqa: F8
     made = desk.refer()
     raise_all()
     letter = Delivery.objects.get(channel="mail")
-    writes.acknowledge_by_link(links.make(letter.uid, until=after(60)), now=after(2))
+    writes.acknowledge_by_link(links.make_token(letter.uid, until=after(60)), now=after(2))
     found = referrals.referral(made.id, viewer=desk.world.authority)
     assert (found.state, found.received_via) == ("acknowledged", "link")
 

@@ -13,37 +13,37 @@ from cloudevents.core.bindings.http import HTTPMessage, from_binary_event
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from stemtide.hub.rooms.alerts.channels import webhook
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Post
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, SendSettings
 from tests.hub.alerts.receivers import (
     OLD_SECRET,
     SECRET,
     answer,
     nobody,
-    parcel,
+    outgoing,
     parts,
     receiver,
 )
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 
-HERE = Post(loopback=True)
-OUTSIDE = Post()
+HERE = SendSettings(loopback=True)
+OUTSIDE = SendSettings()
 
 
 def post_to(to, *, path="/hook", **facts):
-    return webhook.send(parcel(f"http://127.0.0.1:{to.port}{path}", **facts), post=HERE)
+    return webhook.send(outgoing(f"http://127.0.0.1:{to.port}{path}", **facts), post=HERE)
 
 
 def test_what_leaves_is_signed_json_that_a_receiver_can_check():
     with receiver(answer(204)) as to:
         result = post_to(to, secrets=(SECRET, OLD_SECRET))
     line, headers, body = parts(to.requests[0])
-    assert result.fate is Fate.SENT
+    assert result.fate is PostOutcome.SENT
     assert line == "POST /hook HTTP/1.1"
     assert headers["webhook-id"] == "00000000-0000-0000-0000-000000000005"
     for secret in (SECRET, OLD_SECRET):
         name, at = headers["webhook-id"], headers["webhook-timestamp"]
-        signed = Webhook(secret).sign(name, parcel("").now, body.decode())
-        assert int(at) == int(parcel("").now.timestamp())
+        signed = Webhook(secret).sign(name, outgoing("").now, body.decode())
+        assert int(at) == int(outgoing("").now.timestamp())
         assert signed in headers["webhook-signature"].split(" ")
     told = json.loads(body)
     assert told["type"] == "alert.early_warning"
@@ -80,7 +80,7 @@ def test_what_leaves_is_a_cloud_event_as_well(desk, source):
         "ce-id": headers["webhook-id"],
         "ce-source": source,
         "ce-type": "alert.early_warning",
-        "ce-time": parcel("").created_at.isoformat().replace("+00:00", "Z"),
+        "ce-time": outgoing("").created_at.isoformat().replace("+00:00", "Z"),
     }
     assert headers["content-type"] == "application/json"
 
@@ -93,7 +93,7 @@ def test_the_sdk_of_cloudevents_reads_what_leaves():
     assert event.get_id() == headers["webhook-id"]
     assert event.get_source() == "https://hüb.example/alerts"
     assert event.get_type() == "alert.early_warning"
-    assert event.get_time() == parcel("").created_at
+    assert event.get_time() == outgoing("").created_at
     assert event.get_data() == json.loads(body)
 
 
@@ -117,9 +117,24 @@ def test_a_repeat_has_the_same_id_and_the_same_body():
 @pytest.mark.parametrize(
     ("status", "fate"),
     [
-        *((200, Fate.SENT), (202, Fate.SENT), (204, Fate.SENT), (301, Fate.FAILED)),
-        *((307, Fate.FAILED), (400, Fate.FAILED), (401, Fate.FAILED), (404, Fate.FAILED)),
-        *((410, Fate.REFUSED), (429, Fate.FAILED), (500, Fate.FAILED), (503, Fate.FAILED)),
+        *(
+            (200, PostOutcome.SENT),
+            (202, PostOutcome.SENT),
+            (204, PostOutcome.SENT),
+            (301, PostOutcome.FAILED),
+        ),
+        *(
+            (307, PostOutcome.FAILED),
+            (400, PostOutcome.FAILED),
+            (401, PostOutcome.FAILED),
+            (404, PostOutcome.FAILED),
+        ),
+        *(
+            (410, PostOutcome.REFUSED),
+            (429, PostOutcome.FAILED),
+            (500, PostOutcome.FAILED),
+            (503, PostOutcome.FAILED),
+        ),
     ],
 )
 def test_what_a_status_means(status, fate):
@@ -152,7 +167,7 @@ def test_a_receiver_says_when_to_come_again(status, wait):
 def test_a_receiver_may_acknowledge_in_its_answer(body, is_acknowledged):
     with receiver(answer(200, body)) as to:
         result = post_to(to)
-    assert (result.fate, result.is_acknowledged) == (Fate.SENT, is_acknowledged)
+    assert (result.fate, result.is_acknowledged) == (PostOutcome.SENT, is_acknowledged)
 
 
 def test_a_redirect_is_not_followed():
@@ -175,7 +190,7 @@ def test_a_receiver_that_trickles_bytes_for_ever_is_left(monkeypatch):
 
     with receiver(trickle) as to:
         result = post_to(to)
-    assert (result.fate, "longer than" in result.words) == (Fate.FAILED, True)
+    assert (result.fate, "longer than" in result.words) == (PostOutcome.FAILED, True)
 
 
 def test_of_an_endless_answer_a_little_is_read():
@@ -188,7 +203,7 @@ def test_of_an_endless_answer_a_little_is_read():
             read.append(4096)
 
     with receiver(endless) as to:
-        assert post_to(to).fate is Fate.SENT
+        assert post_to(to).fate is PostOutcome.SENT
     assert sum(read) < 16 * 1024 * 1024
 
 
@@ -197,13 +212,13 @@ def test_of_an_endless_answer_a_little_is_read():
 )
 def test_a_receiver_that_speaks_something_else_is_a_failure(nonsense):
     with receiver(nonsense) as to:
-        assert post_to(to).fate is Fate.FAILED
+        assert post_to(to).fate is PostOutcome.FAILED
 
 
 def test_nobody_listens():
     with nobody() as url:
-        result = webhook.send(parcel(url), post=HERE)
-    assert (result.fate, "cannot connect" in result.words) == (Fate.FAILED, True)
+        result = webhook.send(outgoing(url), post=HERE)
+    assert (result.fate, "cannot connect" in result.words) == (PostOutcome.FAILED, True)
 
 
 # Where it may go
@@ -235,22 +250,22 @@ def test_nobody_listens():
     ],
 )
 def test_an_address_that_is_none_of_ours_is_refused_before_anything_is_sent(url):
-    result = webhook.send(parcel(url), post=OUTSIDE)
-    assert result.fate is Fate.REFUSED
+    result = webhook.send(outgoing(url), post=OUTSIDE)
+    assert result.fate is PostOutcome.REFUSED
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_a_name_that_leads_inside_is_refused(monkeypatch, address):
     told_by(monkeypatch, [address])
-    result = webhook.send(parcel("https://hook.example/"), post=OUTSIDE)
-    assert result.fate is Fate.REFUSED
+    result = webhook.send(outgoing("https://hook.example/"), post=OUTSIDE)
+    assert result.fate is PostOutcome.REFUSED
     assert address not in result.words
 
 
 def test_ways_to_write_an_inner_address_lead_nowhere():
     for host in ("2130706433", "0x7f000001", "0177.0.0.1", "127.1", "localhost", "[::1]"):
-        result = webhook.send(parcel(f"https://{host}/"), post=OUTSIDE)
-        assert result.fate in {Fate.REFUSED, Fate.FAILED}, host
+        result = webhook.send(outgoing(f"https://{host}/"), post=OUTSIDE)
+        assert result.fate in {PostOutcome.REFUSED, PostOutcome.FAILED}, host
         assert "connect" not in result.words or "looked up" in result.words, host
 
 
@@ -258,15 +273,15 @@ def test_a_name_is_looked_up_once_so_that_it_cannot_change_its_mind(monkeypatch)
     with receiver(answer()) as to:
         asked = told_by(monkeypatch, ["127.0.0.1"], ["10.0.0.1"])
         url = f"http://hook.example:{to.port}/"
-        result = webhook.send(parcel(url), post=HERE)
-    assert result.fate is Fate.SENT
+        result = webhook.send(outgoing(url), post=HERE)
+    assert result.fate is PostOutcome.SENT
     assert asked == ["hook.example"]
     assert parts(to.requests[0])[1]["host"] == f"hook.example:{to.port}"
 
 
 def test_plain_http_leads_to_this_machine_only_also_where_it_is_let(monkeypatch):
     told_by(monkeypatch, ["93.184.216.34"])
-    assert webhook.send(parcel("http://hook.example/"), post=HERE).fate is Fate.REFUSED
+    assert webhook.send(outgoing("http://hook.example/"), post=HERE).fate is PostOutcome.REFUSED
 
 
 def test_a_name_that_cannot_be_looked_up_may_be_back_later(monkeypatch):
@@ -274,14 +289,14 @@ def test_a_name_that_cannot_be_looked_up_may_be_back_later(monkeypatch):
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
-    assert webhook.send(parcel("https://hook.example/"), post=OUTSIDE).fate is Fate.FAILED
+    assert webhook.send(outgoing("https://hook.example/"), post=OUTSIDE).fate is PostOutcome.FAILED
 
 
 def test_the_second_address_of_a_name_is_tried(monkeypatch):
     with receiver(answer()) as to:
         told_by(monkeypatch, ["::1", "127.0.0.1"])
-        result = webhook.send(parcel(f"http://hook.example:{to.port}/"), post=HERE)
-    assert result.fate is Fate.SENT
+        result = webhook.send(outgoing(f"http://hook.example:{to.port}/"), post=HERE)
+    assert result.fate is PostOutcome.SENT
 
 
 # TLS
@@ -305,7 +320,7 @@ def secure(certificate):
 
 
 @pytest.mark.parametrize(
-    ("host", "fate"), [("hook.example", Fate.SENT), ("evil.example", Fate.FAILED)]
+    ("host", "fate"), [("hook.example", PostOutcome.SENT), ("evil.example", PostOutcome.FAILED)]
 )
 def test_the_certificate_is_checked_for_the_name_that_was_asked_for(
     monkeypatch, certificate, host, fate
@@ -313,12 +328,12 @@ def test_the_certificate_is_checked_for_the_name_that_was_asked_for(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     told_by(monkeypatch, ["127.0.0.1"])
     with receiver(answer(), wrap=secure(certificate)) as to:
-        result = webhook.send(parcel(f"https://{host}:{to.port}/"), post=HERE)
+        result = webhook.send(outgoing(f"https://{host}:{to.port}/"), post=HERE)
     assert result.fate is fate
 
 
 def test_a_certificate_of_nobody_is_refused(monkeypatch, certificate):
     told_by(monkeypatch, ["127.0.0.1"])
     with receiver(answer(), wrap=secure(certificate)) as to:
-        result = webhook.send(parcel(f"https://hook.example:{to.port}/"), post=HERE)
-    assert result.fate is Fate.FAILED
+        result = webhook.send(outgoing(f"https://hook.example:{to.port}/"), post=HERE)
+    assert result.fate is PostOutcome.FAILED

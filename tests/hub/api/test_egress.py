@@ -12,7 +12,7 @@ from django.test import Client
 from stemtide.hub.desk import board
 from stemtide.hub.notifier import Subscription
 from stemtide.hub.rooms.signals.reads import export as reads_export, signals as reads
-from stemtide.hub.rooms.signals.reads.export import Wanted
+from stemtide.hub.rooms.signals.reads.export import ExportFilter
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.interop.stix.objects import indicator_id
 from stemtide.protocol.files.signal_rows import json_rows
@@ -116,7 +116,7 @@ def snapshot(asker):
 
 
 def export(asker):
-    found = reads_export.export(Wanted(exercise=True, ended=True), viewer=asker.party)
+    found = reads_export.export(ExportFilter(exercise=True, ended=True), viewer=asker.party)
     return entries_seen(asker, map(json.loads, b"".join(map(json_rows, found.parts)).splitlines()))
 
 
@@ -296,7 +296,7 @@ def test_no_word_of_a_withdrawal_or_an_opinion_reaches_who_saw_no_signal(ask, wh
     asker = ask(who)
     for uid in asker.marks:
         dispute = OpinionIn(opinion="dispute", note="a secret note")
-        writes.opine(uid, body=dispute, by=asker.sharer, now=NOON)
+        writes.give_opinion(uid, body=dispute, by=asker.sharer, now=NOON)
         body = WithdrawIn(reason="mistake", note="another")
         writes.withdraw(uid, body=body, by=asker.sharer, now=NOON)
     page = asker.api("GET", "feed?limit=1000").json()

@@ -5,7 +5,7 @@ import gzip
 
 import pytest
 
-from stemtide.hub.rooms.snapshots.cache import Shelf
+from stemtide.hub.rooms.snapshots.cache import SnapshotCache
 from stemtide.protocol.sync.signatures import PublicKey
 from stemtide.protocol.sync.snapshot_files import opened_delta, opened_whole
 from stemtide.protocol.sync.snapshots import HubKeys, SnapshotOffer
@@ -122,7 +122,7 @@ def test_a_version_that_is_not_kept_is_gone(filled):
 def test_who_comes_while_one_is_made_is_told_when_to_come_again(machine, world, settings, tmp_path):
     settings.DATA_DIR = tmp_path
     settings.SIGNING_KEY_FILE = tmp_path / "signing.key"
-    shelf = Shelf(tmp_path / "snapshots", viewer=world.agency, exercise=False)
+    shelf = SnapshotCache(tmp_path / "snapshots", viewer=world.agency, exercise=False)
     with shelf.alone():
         answer = machine(world.agency)("GET", "/api/v1/snapshots")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")

@@ -178,7 +178,9 @@ def test_paging_loses_nothing_while_others_write(world, client, size):
             return
         now = world.at(seconds=turn // 2)
         shared = writes.share(_pdq(next(more)), by=world.other_authority, now=now)
-        writes.opine(shared.id, body=OpinionIn(opinion=Opinion.AGREE), by=world.agency, now=now)
+        writes.give_opinion(
+            shared.id, body=OpinionIn(opinion=Opinion.AGREE), by=world.agency, now=now
+        )
         if turn == 1:
             writes.withdraw(gone.id, body=_mistake(), by=world.authority, now=now)
 
@@ -411,7 +413,7 @@ def test_an_agreement_alone_is_told_too(world, client):
     shared = world.share()
     one = client(world.big_provider)
     _, start = one.fetch()
-    writes.opine(
+    writes.give_opinion(
         shared.id,
         body=OpinionIn(opinion=Opinion.AGREE),
         by=world.agency,

@@ -80,7 +80,7 @@ class World:
 
     def dispute(self, uid, *, by="provider"):
         body = OpinionIn(opinion="dispute", note="It is the evening news.")
-        signals.opine(uid, body=body, by=self.party[by], now=self.now)
+        signals.give_opinion(uid, body=body, by=self.party[by], now=self.now)
 
     def agent(self, party, *, position=0, seconds_ago=0, name="uploads", troubles=()):
         status = AgentStatusIn(

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from stemtide.hub.rooms.alerts import links
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Result
+from stemtide.hub.rooms.alerts.channels.channel import PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Alert, Delivery, Drill, Receipt
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.writes import (
@@ -48,9 +48,11 @@ def dead_letter(world, party):
     parcels = writes_deliveries.claim_due(world.now, limit=9, home=Home())
     for one in parcels:
         refused = (
-            Result(Fate.REFUSED, "no such user") if one.channel == "mail" else Result(Fate.SENT)
+            Result(PostOutcome.REFUSED, "no such user")
+            if one.channel == "mail"
+            else Result(PostOutcome.SENT)
         )
-        writes_deliveries.note(one, result=refused, chance=0, now=world.now)
+        writes_deliveries.note(one, result=refused, jitter=0, now=world.now)
     return Delivery.objects.get(channel="mail", alert__party=world.party[party])
 
 
@@ -149,7 +151,7 @@ def test_an_alert_leads_to_what_it_is_about(world):
 
 def link_to(world, party, *, hours=1):
     delivery = Delivery.objects.filter(alert__party=world.party[party]).first()
-    token = links.make(delivery.uid, until=world.now + timedelta(hours=hours))
+    token = links.make_token(delivery.uid, until=world.now + timedelta(hours=hours))
     return reverse("receipt", args=[token])
 
 
@@ -288,7 +290,9 @@ def test_a_drill_says_who_answered_when_and_who_did_not(world):
     contact(world, "provider")
     uid = drill(world, "provider", "rival", "neighbour")
     writes.acknowledge_by_link(
-        links.make(Delivery.objects.get(channel="mail").uid, until=world.now + timedelta(hours=1)),
+        links.make_token(
+            Delivery.objects.get(channel="mail").uid, until=world.now + timedelta(hours=1)
+        ),
         now=world.now + timedelta(seconds=72),
     )
     page = world.desk("agency").get(reverse("drill", args=[uid])).content.decode()

@@ -22,7 +22,7 @@ def exchange(world, name, **more):
     party = parties.add_party(
         name, title=f"The {name}", kind="authority", country="BE", actor="operator", now=world.now
     )
-    asked = writes.Asked(
+    asked = writes.NewExchange(
         name=name,
         kind=ExchangeKind.TAXII,
         address="https://partner.example/root/collections/c1/",
@@ -36,7 +36,7 @@ def fail(world, name, *, words, hours):
     """Let an exchange fail for some hours; the clock runs it on time."""
     then = world.now - timedelta(hours=hours)
     (errand,) = writes.claim_due(then, limit=1, name=name)
-    writes.note_trouble(errand, words=words, chance=0.5, now=then)
+    writes.note_trouble(errand, words=words, jitter=0.5, now=then)
     Exchange.objects.filter(name=name).update(next_at=world.now)
 
 

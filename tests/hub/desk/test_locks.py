@@ -199,7 +199,7 @@ def send_mail(inbox):
     home = Home("https://hub.example", frozenset({"en", "de", "nl", "fr"}))
     for parcel in writes_deliveries.claim_due(now, limit=20, home=home):
         result = sending.attempt(parcel, post=post(inbox))
-        writes_deliveries.note(parcel, result=result, chance=0, now=now)
+        writes_deliveries.note(parcel, result=result, jitter=0, now=now)
 
 
 def test_a_locked_account_gets_one_mail_in_its_language(world):

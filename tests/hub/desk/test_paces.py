@@ -4,7 +4,7 @@
 import pytest
 
 from stemtide.hub.rooms.crises.models import Crisis
-from stemtide.hub.rooms.ledger.rules.rate_limits import Pace
+from stemtide.hub.rooms.ledger.rules.rate_limits import LimitGroup
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Role, Scope
 from tests.hub.api.conftest import Machine
@@ -24,7 +24,7 @@ FORM = {
 
 @pytest.fixture(autouse=True)
 def few(settings):
-    settings.ALERTING_ACTS = {Pace.WARNING: 4, Pace.LEAD: 4, Pace.HOLD: 4}
+    settings.ALERTING_ACTS = {LimitGroup.WARNING: 4, LimitGroup.LEAD: 4, LimitGroup.HOLD: 4}
 
 
 @pytest.fixture

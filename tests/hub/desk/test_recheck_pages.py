@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.platform.egress.probe import Seen
+from stemtide.hub.platform.egress.probe import Probe
 from stemtide.hub.rooms.alerts.writes import alerts
 from stemtide.hub.rooms.orders.writes import answers as order_answers
 from stemtide.hub.rooms.rechecks import rules, writes as rechecks
@@ -41,7 +41,7 @@ def visit(row, *, hours, status):
     at = Recheck.objects.get(pk=row.pk).since + timedelta(hours=hours)
     Recheck.objects.filter(pk=row.pk).update(next_at=at)
     (errand,) = [one for one in rechecks.claim_due(at, limit=9) if one.uid == row.uid]
-    seen = Seen(row.url, status=status, content_type="video/mp4", size_bytes=4096)
+    seen = Probe(row.url, status=status, content_type="video/mp4", size_bytes=4096)
     rechecks.note(errand, response=seen, finding=rules.judge(seen, url=row.url), now=at)
 
 

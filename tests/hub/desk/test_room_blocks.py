@@ -14,7 +14,7 @@ from stemtide.hub.rooms.crises.writes import (
     moves as writes_moves,
     participants as writes_joining,
 )
-from stemtide.hub.rooms.ledger.crisis_versions import Marks
+from stemtide.hub.rooms.ledger.crisis_versions import CrisisVersions
 from stemtide.hub.rooms.ledger.rules.ledger import is_of_alerts, stays_in_its_room
 from stemtide.hub.rooms.parties.models import Person
 from stemtide.hub.rooms.parties.writes import parties, people as writes_people
@@ -257,7 +257,7 @@ def test_an_unknown_kind_concerns_every_room():
 
 
 def test_marks_say_how_far_the_ledger_came_for_each_room(world, uid):
-    other, marks = world.crisis(), Marks()
+    other, marks = world.crisis(), CrisisVersions()
     marks.look()
     start = marks.of_room(uid)
     assert marks.of_room(other) == start

@@ -11,7 +11,7 @@ from stemtide.hub.desk.auth.sessions import KEY
 from stemtide.hub.desk.stream_access import Together, Watcher, those_who_may
 from stemtide.hub.rooms.crises.writes import participants as writes_joining
 from stemtide.hub.rooms.parties.models import Person
-from stemtide.hub.rooms.parties.reads.people import Seat
+from stemtide.hub.rooms.parties.reads.people import SessionRef
 from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import InviteIn, PartyIn
@@ -23,7 +23,7 @@ def watcher(desk, crisis):
     """Somebody who watches a crisis, or the board, at a desk."""
     assert desk.get("/").status_code == 200
     person = Person.objects.get(pk=desk.session["_auth_user_id"])
-    seat = Seat(desk.session.session_key, desk.session[KEY], person.pk)
+    seat = SessionRef(desk.session.session_key, desk.session[KEY], person.pk)
     return Watcher(seat, person.party, crisis)
 
 
@@ -66,14 +66,16 @@ def test_who_signs_out_watches_no_longer_and_the_others_do(watchers, desks):
 def test_a_session_without_its_sitting_watches_no_longer(world, watchers):
     mine = watchers["agency"].seat
     person = Person.objects.get(pk=mine.person)
-    writes_sittings.end_sitting(mine.sitting, person=person, now=world.now)
+    writes_sittings.end_session(mine.sitting, person=person, now=world.now)
     assert names(those_who_may(watchers.values())) == set(PARTIES) - {"agency"}
 
 
 @pytest.mark.django_db
 def test_nobody_watches_on_the_seat_of_another(watchers):
     theirs, mine = watchers["authority"].seat, watchers["rival"]
-    odd = Watcher(Seat(theirs.session, theirs.sitting, mine.seat.person), mine.party, mine.crisis)
+    odd = Watcher(
+        SessionRef(theirs.session, theirs.sitting, mine.seat.person), mine.party, mine.crisis
+    )
     assert those_who_may([odd]) == set()
 
 
@@ -102,7 +104,7 @@ def thread():
 def test_who_leaves_while_all_wait_keeps_nobody_from_the_answer(thread):
     async def ask():
         together = Together(thread)
-        nobody = Watcher(Seat("", 0, 0), party=None)
+        nobody = Watcher(SessionRef("", 0, 0), party=None)
         first, *others = (asyncio.create_task(together.may_go_on(nobody)) for _ in range(4))
         await asyncio.sleep(0)
         first.cancel()
@@ -117,7 +119,7 @@ def test_what_fails_is_told_to_everyone_who_waits():
 
     async def ask():
         together = Together(gone)
-        nobody = Watcher(Seat("", 0, 0), party=None)
+        nobody = Watcher(SessionRef("", 0, 0), party=None)
         return await asyncio.gather(
             *(together.may_go_on(nobody) for _ in range(3)), return_exceptions=True
         )

@@ -105,7 +105,7 @@ def test_a_webhook_ends_after_a_tick_and_the_ledger_says_by_whom(hook, manager):
     assert entry.detail["through"].startswith("person:")
 
 
-@pytest.mark.parametrize("write", [writes.renew, writes.remove, writes.try_it])
+@pytest.mark.parametrize("write", [writes.renew, writes.remove, writes.send_test])
 def test_a_duty_officer_looks_after_no_webhook(world, hook, write):
     by = world.someone(world.person("provider", Role.DUTY_OFFICER))
     with pytest.raises(NotAllowedError, match="duty officer"):

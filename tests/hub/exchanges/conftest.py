@@ -10,7 +10,7 @@ import pytest
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.runner import Running, Way
+from stemtide.hub.rooms.exchanges.runner import ConnectionOptions, ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pulls as writes_pulling
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.models import Signal
@@ -92,7 +92,7 @@ class Desk:
         address = (address or "https://partner.example") + PATHS[kind]
         if "direction" in more:
             more["direction"] = Direction(more["direction"])
-        asked = writes.Asked(name=name, kind=ExchangeKind(kind), address=address, **more)
+        asked = writes.NewExchange(name=name, kind=ExchangeKind(kind), address=address, **more)
         return writes.add(
             asked,
             terms=Terms.model_validate(terms or {}),
@@ -111,17 +111,19 @@ class Desk:
 
     def run(self, name="partner", *, loopback=True):
         """Run it once; what became of records."""
-        runner = Running(way=Way(loopback=loopback), now=lambda: self.now, chance=lambda: 0.5)
-        (errand,) = writes.claim_due(self.now, limit=1, name=name)
-        counts = runner.run(errand)
+        runner = ExchangeRunner(
+            way=ConnectionOptions(loopback=loopback), now=lambda: self.now, jitter=lambda: 0.5
+        )
+        (run,) = writes.claim_due(self.now, limit=1, name=name)
+        counts = runner.run(run)
         runner.close()
         return counts
 
     def take(self, *told, faults=(), checkpoint=None, **more):
         """Take a page without a server."""
-        (errand,) = writes.claim_due(self.now, limit=1, name="partner")
+        (run,) = writes.claim_due(self.now, limit=1, name="partner")
         pull = Pull(list(told), list(faults), checkpoint or {}, **more)
-        return writes_pulling.take(errand, pull, now=self.now)
+        return writes_pulling.import_page(run, pull, now=self.now)
 
     def log(self):
         return [one.words for one in reads.lines("partner", by="operator")]

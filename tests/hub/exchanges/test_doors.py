@@ -5,7 +5,7 @@ import pytest
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.runner import Running, Way
+from stemtide.hub.rooms.exchanges.runner import ConnectionOptions, ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.interop.exchanges import Terms
 from stemtide.protocol.enums import ExchangeKind
@@ -80,8 +80,8 @@ def test_a_paused_exchange_is_not_due_and_goes_on_where_it_stood(desk):
     writes.pause("partner", actor="operator", now=NOON)
     assert writes.claim_due(desk.later(days=9), limit=9) == []
     writes.resume("partner", actor="operator", now=desk.now)
-    (errand,) = writes.claim_due(desk.now, limit=9)
-    assert errand.checkpoint == {"place": 1}
+    (run,) = writes.claim_due(desk.now, limit=9)
+    assert run.checkpoint == {"place": 1}
 
 
 def test_a_run_is_taken_once_and_again_when_its_lease_is_over(desk):
@@ -120,7 +120,7 @@ def test_what_is_wrong_with_a_new_exchange_is_named(desk, more, field):
 
 
 def test_an_address_of_taxii_is_that_of_a_collection(desk):
-    asked = writes.Asked("x", kind=ExchangeKind.TAXII, address="https://host.example/taxii2/")
+    asked = writes.NewExchange("x", kind=ExchangeKind.TAXII, address="https://host.example/taxii2/")
     with pytest.raises(InvalidError, match="collection"):
         writes.add(asked, terms=Terms(), party=desk.party, actor="operator", now=NOON)
 
@@ -149,7 +149,9 @@ def test_the_clock_runs_what_is_due_in_threads_of_its_own(committed_desk, partne
     desk = committed_desk
     partner.answers = lambda *_: (200, {}, {"objects": [indicator()]})
     desk.add(address=partner.address)
-    clock = Running(way=Way(loopback=True), now=lambda: NOON, chance=lambda: 0.5)
+    clock = ExchangeRunner(
+        way=ConnectionOptions(loopback=True), now=lambda: NOON, jitter=lambda: 0.5
+    )
     assert clock.start_due(NOON) == 1
     clock.settle()
     assert clock.start_due(NOON) == 0

@@ -87,9 +87,9 @@ def test_what_was_refused_stands_behind_what_was_never_told(desk, partner):
     desk.run()
     desk.world.share(kind="md5", value=hex_value(9, digits=32), tlp="green")
     desk.later(hours=1)
-    (errand,) = writes.claim_due(desk.now, limit=1, name="partner")
-    writes_pushing.note_waiting(errand, now=desk.now)
-    due = reads_pushing.parcels(errand, viewer=desk.party, now=desk.now, limit=5)
+    (run,) = writes.claim_due(desk.now, limit=1, name="partner")
+    writes_pushing.note_waiting(run, now=desk.now)
+    due = reads_pushing.outgoing_signals(run, viewer=desk.party, now=desk.now, limit=5)
     assert [one.row["value"] for one in due] == [
         hex_value(number, digits=32) for number in (9, 0, 1, 2, 3)
     ]

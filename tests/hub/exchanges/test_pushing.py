@@ -12,7 +12,7 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.exchanges.models import Outgoing
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.rules import pushes as rules_pushing
-from stemtide.hub.rooms.exchanges.rules.pushes import Leaving
+from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
 from stemtide.hub.rooms.exchanges.writes import pushes as writes_pushing
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import Terms
@@ -24,7 +24,7 @@ from tests.hub.exchanges.conftest import told
 from tests.world import hex_value
 
 OTHER = str(uuid4())
-PLAIN = Leaving(
+PLAIN = OutgoingFacts(
     kind=Kind.MD5,
     tlp=Tlp.GREEN,
     pap=Pap.GREEN,
@@ -38,9 +38,9 @@ PLAIN = Leaving(
 
 
 def may(to=ExchangeKind.TAXII, *, terms=None, inside=False, hub=OTHER, **changed):
-    facts = {name: getattr(PLAIN, name) for name in Leaving.__slots__} | changed
+    facts = {name: getattr(PLAIN, name) for name in OutgoingFacts.__slots__} | changed
     return rules_pushing.may_leave(
-        Leaving(**facts), kind=to, terms=Terms(**(terms or {})), inside=inside, hub=hub
+        OutgoingFacts(**facts), kind=to, terms=Terms(**(terms or {})), inside=inside, hub=hub
     )
 
 
@@ -281,11 +281,11 @@ def test_what_is_disputed_while_it_waits_does_not_leave(desk, partner, pushing):
     server = Taxii(partner)
     pushing()
     placed = desk.world.share(kind="md5", tlp="green")
-    errand = reads.errand(desk.row, by="test")
-    assert writes_pushing.note_waiting(errand, now=desk.now) is False
+    run = reads.run_of(desk.row, by="test")
+    assert writes_pushing.note_waiting(run, now=desk.now) is False
     for opinion, sent in (("dispute", {}), ("agree", {"pushed": 1})):
         body = OpinionIn(opinion=opinion, note="it is news")
-        signals.opine(placed.id, body=body, by=desk.world.agency, now=desk.now)
+        signals.give_opinion(placed.id, body=body, by=desk.world.agency, now=desk.now)
         assert desk.run() == sent
     assert len(server.posts) == 1
 

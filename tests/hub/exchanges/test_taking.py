@@ -44,13 +44,13 @@ def test_a_new_record_is_a_signal_of_the_sources_party_on_the_exchanges_terms(de
 def test_a_page_and_its_checkpoint_are_written_together_or_not_at_all(desk):
     desk.take(told(1), checkpoint={"after": "a"})
     assert desk.row.checkpoint == {"after": "a"}
-    (errand,) = writes.claim_due(desk.now, limit=1, name="partner")
+    (run,) = writes.claim_due(desk.now, limit=1, name="partner")
     writes.pause("partner", actor="operator", now=desk.now)
     from stemtide.hub.rooms.exchanges.writes import pulls as writes_pulling
     from stemtide.interop.exchanges import Pull
 
     page = Pull([told(2)], checkpoint={"after": "b"})
-    assert writes_pulling.take(errand, page, now=desk.now) is None
+    assert writes_pulling.import_page(run, page, now=desk.now) is None
     assert (desk.live(), desk.row.checkpoint) == ([hex_value(1)], {"after": "a"})
 
 

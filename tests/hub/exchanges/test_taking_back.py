@@ -81,7 +81,7 @@ def test_a_refused_withdrawal_is_told_again_ever_later_and_then_shown_as_not_tak
     assert "not taken back there: 1 of them: ask the partner to end what it keeps" in desk.log()
     assert not any(str(placed.id) in words for words in desk.log())
     # It still stands there, so it counts as what was told.
-    assert reads_outgoing.told(viewer=desk.world.agency) == {"partner": {"sent": 1}}
+    assert reads_outgoing.counts_by_state(viewer=desk.world.agency) == {"partner": {"sent": 1}}
     desk.later(days=9)
     assert desk.run() == {}
 
@@ -105,7 +105,7 @@ def to_observer(desk):
 
 def test_what_waits_and_may_be_seen_no_longer_does_not_leave_and_is_said(desk, server):
     desk.world.share(kind="md5", tlp="amber")
-    writes_pushing.note_waiting(reads.errand(desk.row, by="test"), now=desk.now)
+    writes_pushing.note_waiting(reads.run_of(desk.row, by="test"), now=desk.now)
     assert states() == ["waiting"]
     to_observer(desk)
     assert desk.run() == {}
@@ -116,14 +116,14 @@ def test_what_waits_and_may_be_seen_no_longer_does_not_leave_and_is_said(desk, s
 @pytest.mark.usefixtures("server")
 def test_what_never_left_and_may_be_seen_again_leaves(desk):
     placed = desk.world.share(kind="md5", tlp="amber")
-    writes_pushing.note_waiting(reads.errand(desk.row, by="test"), now=desk.now)
+    writes_pushing.note_waiting(reads.run_of(desk.row, by="test"), now=desk.now)
     kind = desk.party.kind
     to_observer(desk)
     assert desk.run() == {}
     Party.objects.filter(pk=desk.party.pk).update(kind=kind)
     for opinion in ("dispute", "agree"):  # it is looked at when it changes
         body = OpinionIn(opinion=opinion, note="it is news")
-        signals.opine(placed.id, body=body, by=desk.world.agency, now=desk.now)
+        signals.give_opinion(placed.id, body=body, by=desk.world.agency, now=desk.now)
     assert desk.run() == {"pushed": 1}
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from stemtide.hub.platform.egress import probe as looking
-from stemtide.hub.platform.egress.probe import ANYWHERE, THIS_MACHINE, Trouble, look
+from stemtide.hub.platform.egress.probe import ANYWHERE, THIS_MACHINE, ProbeFailure, probe_address
 from tests.hub.alerts.receivers import answer, nobody, parts, receiver
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 
@@ -30,7 +30,9 @@ def moved(to, status=302):
 def test_what_an_address_answers_is_seen_and_not_kept():
     page = b"<p>a page</p>"
     with receiver(answer(200, page, "Content-Type: Text/HTML; charset=utf-8")) as to:
-        seen = look(at(to, "/video"), reach=HERE, words=lambda body: "read" if body else "")
+        seen = probe_address(
+            at(to, "/video"), reach=HERE, words=lambda body: "read" if body else ""
+        )
     assert (seen.status, seen.trouble, seen.hops, seen.is_whole) == (200, None, 0, True)
     assert (seen.size_bytes, seen.content_type) == (len(page), "text/html")
     assert seen.digest == hashlib.sha256(page).hexdigest()
@@ -40,8 +42,8 @@ def test_what_an_address_answers_is_seen_and_not_kept():
 
 def test_a_look_says_nothing_about_who_looks():
     with receiver(answer(200, b"", "Set-Cookie: a=b")) as to:
-        look(at(to, "/a?b=c#d"), reach=HERE)
-        look(at(to, "/a?b=c#d"), reach=HERE)
+        probe_address(at(to, "/a?b=c#d"), reach=HERE)
+        probe_address(at(to, "/a?b=c#d"), reach=HERE)
     for request in to.requests:
         line, headers, body = parts(request)
         assert line == "GET /a?b=c HTTP/1.1"
@@ -52,7 +54,7 @@ def test_a_look_says_nothing_about_who_looks():
 @pytest.mark.parametrize("status", [200, 204, 304, 403, 404, 410, 451, 500, 503])
 def test_every_status_is_seen_as_it_is(status):
     with receiver(answer(status)) as to:
-        seen = look(at(to), reach=HERE)
+        seen = probe_address(at(to), reach=HERE)
     assert (seen.status, seen.trouble, seen.digest) == (status, None, "")
 
 
@@ -71,15 +73,15 @@ def test_every_status_is_seen_as_it_is(status):
     ],
 )
 def test_an_address_that_is_none_of_ours_is_refused_before_anything_is_sent(url):
-    assert look(url, reach=ANYWHERE).trouble is Trouble.REFUSED
+    assert probe_address(url, reach=ANYWHERE).trouble is ProbeFailure.REFUSED
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_name_that_leads_inside_is_refused(monkeypatch, scheme, address):
     told_by(monkeypatch, [address])
-    seen = look(f"{scheme}://video.example/", reach=ANYWHERE)
-    assert seen.trouble is Trouble.REFUSED
+    seen = probe_address(f"{scheme}://video.example/", reach=ANYWHERE)
+    assert seen.trouble is ProbeFailure.REFUSED
     assert address not in seen.words
 
 
@@ -96,9 +98,12 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch, scheme, address):
 def test_no_spelling_of_an_inner_address_is_connected_to(host):
     with receiver(answer(200)) as to:
         for port in ("", ":8080", f":{to.port}"):
-            seen = look(f"http://{host}{port}/", reach=ANYWHERE)
-            assert seen.trouble in {Trouble.REFUSED, Trouble.NO_CONNECTION}
-            assert (seen.status, "looked up" in seen.words or seen.trouble is Trouble.REFUSED) == (
+            seen = probe_address(f"http://{host}{port}/", reach=ANYWHERE)
+            assert seen.trouble in {ProbeFailure.REFUSED, ProbeFailure.NO_CONNECTION}
+            assert (
+                seen.status,
+                "looked up" in seen.words or seen.trouble is ProbeFailure.REFUSED,
+            ) == (
                 None,
                 True,
             )
@@ -110,27 +115,29 @@ def test_no_spelling_of_an_inner_address_is_connected_to(host):
     [r"http:\\127.0.0.1\x", "http:127.0.0.1", "http://a@127.0.0.1", "http://127.0.0.1#@a.org"],
 )
 def test_no_trick_with_slashes_and_users_leads_inside(url):
-    assert look(url, reach=ANYWHERE).trouble is Trouble.REFUSED
+    assert probe_address(url, reach=ANYWHERE).trouble is ProbeFailure.REFUSED
 
 
 def test_a_name_is_looked_up_once_so_that_it_cannot_change_its_mind(monkeypatch):
     with receiver(answer()) as to:
         asked = told_by(monkeypatch, ["127.0.0.1"], ["10.0.0.1"])
-        seen = look(f"http://video.example:{to.port}/", reach=HERE)
+        seen = probe_address(f"http://video.example:{to.port}/", reach=HERE)
     assert (seen.status, asked) == (200, ["video.example"])
     assert parts(to.requests[0])[1]["host"] == f"video.example:{to.port}"
 
 
 def test_one_inner_address_among_public_ones_is_enough_to_refuse(monkeypatch):
     told_by(monkeypatch, ["93.184.216.34", "10.0.0.1"])
-    assert look("https://video.example/", reach=ANYWHERE).trouble is Trouble.REFUSED
+    assert probe_address("https://video.example/", reach=ANYWHERE).trouble is ProbeFailure.REFUSED
 
 
 def test_this_machine_alone_is_reached_in_an_exercise(monkeypatch):
     with receiver(answer(410)) as to:
-        assert look(at(to), reach=THIS_MACHINE).status == 410
+        assert probe_address(at(to), reach=THIS_MACHINE).status == 410
     told_by(monkeypatch, ["93.184.216.34"])
-    assert look("https://video.example/", reach=THIS_MACHINE).trouble is Trouble.REFUSED
+    assert (
+        probe_address("https://video.example/", reach=THIS_MACHINE).trouble is ProbeFailure.REFUSED
+    )
 
 
 # Redirects
@@ -139,7 +146,7 @@ def test_this_machine_alone_is_reached_in_an_exercise(monkeypatch):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_followed_with_the_same_bare_request(status):
     with receiver(answer(404)) as there, receiver(moved(at(there, "/b"), status)) as to:
-        seen = look(at(to, "/a"), reach=HERE)
+        seen = probe_address(at(to, "/a"), reach=HERE)
     assert (seen.status, seen.hops, seen.url) == (404, 1, at(there, "/b"))
     line, headers, _ = parts(there.requests[0])
     assert (line, "referer" in headers) == ("GET /b HTTP/1.1", False)
@@ -147,9 +154,9 @@ def test_a_redirect_is_followed_with_the_same_bare_request(status):
 
 def test_a_relative_redirect_is_followed():
     with receiver(moved("../b?c")) as to:
-        seen = look(at(to, "/x/y/a"), reach=HERE)
+        seen = probe_address(at(to, "/x/y/a"), reach=HERE)
     assert parts(to.requests[1])[0] == "GET /x/b?c HTTP/1.1"
-    assert (seen.trouble, seen.hops) == (Trouble.TOO_MANY_HOPS, 5)
+    assert (seen.trouble, seen.hops) == (ProbeFailure.TOO_MANY_HOPS, 5)
     assert len(to.requests) == 6
 
 
@@ -157,9 +164,9 @@ def test_a_relative_redirect_is_followed():
 def test_a_redirect_to_the_inside_is_refused(monkeypatch, inside):
     with receiver(moved("http://inside.example/")) as to:
         asked = told_by(monkeypatch, ["127.0.0.1"], [inside])
-        seen = look(f"http://video.example:{to.port}/", reach=HERE)
+        seen = probe_address(f"http://video.example:{to.port}/", reach=HERE)
     assert asked == ["video.example", "inside.example"]
-    assert (seen.trouble, seen.hops) == (Trouble.REFUSED, 1)
+    assert (seen.trouble, seen.hops) == (ProbeFailure.REFUSED, 1)
 
 
 @pytest.mark.parametrize(
@@ -175,13 +182,13 @@ def test_a_redirect_is_checked_like_any_address(monkeypatch, to_there):
     with receiver(moved(to_there)) as to:
         if "example.org" in to_there:
             told_by(monkeypatch, ["93.184.216.34"])
-        seen = look(at(to), reach=HERE)
-    assert (seen.trouble, seen.status) == (Trouble.REFUSED, None)
+        seen = probe_address(at(to), reach=HERE)
+    assert (seen.trouble, seen.status) == (ProbeFailure.REFUSED, None)
 
 
 def test_a_redirect_that_leads_nowhere_is_an_answer():
     with receiver(answer(302)) as to:
-        seen = look(at(to), reach=HERE)
+        seen = probe_address(at(to), reach=HERE)
     assert (seen.status, seen.hops, seen.trouble) == (302, 0, None)
 
 
@@ -197,7 +204,7 @@ def test_the_body_of_a_redirect_is_not_read():
             sent.append(4096)
 
     with receiver(endless) as to:
-        assert look(at(to), reach=HERE).trouble is Trouble.REFUSED
+        assert probe_address(at(to), reach=HERE).trouble is ProbeFailure.REFUSED
     assert sum(sent) < 16 * 1024 * 1024
 
 
@@ -227,8 +234,8 @@ def drip(first, rest, *, pause_s=0.05):
 def test_an_address_that_drips_for_ever_is_left(monkeypatch, first, rest):
     monkeypatch.setattr(looking, "TIMEOUT_S", 0.4)
     with receiver(drip(first, rest)) as to:
-        seen = look(at(to), reach=HERE)
-    assert seen.trouble in {Trouble.TIMED_OUT, Trouble.BROKEN_OFF}
+        seen = probe_address(at(to), reach=HERE)
+    assert seen.trouble in {ProbeFailure.TIMED_OUT, ProbeFailure.BROKEN_OFF}
 
 
 def test_slow_redirects_share_one_time(monkeypatch):
@@ -239,7 +246,7 @@ def test_slow_redirects_share_one_time(monkeypatch):
         connection.sendall(moved("/again"))
 
     with receiver(slow) as to:
-        assert look(at(to), reach=HERE).trouble is Trouble.TIMED_OUT
+        assert probe_address(at(to), reach=HERE).trouble is ProbeFailure.TIMED_OUT
     assert len(to.requests) <= 4
 
 
@@ -253,7 +260,7 @@ def test_of_an_endless_body_so_much_is_read_and_no_more():
             sent.append(4096)
 
     with receiver(endless) as to:
-        seen = look(at(to), reach=HERE)
+        seen = probe_address(at(to), reach=HERE)
     assert (seen.size_bytes, seen.is_whole, seen.status) == (looking.MAX_BYTES, False, 200)
     assert sum(sent) < 64 * 1024 * 1024
 
@@ -265,14 +272,14 @@ def test_endless_headers_are_broken_off():
             connection.sendall(f"X-{number}: {'y' * 1000}\r\n".encode())
 
     with receiver(endless) as to:
-        assert look(at(to), reach=HERE).trouble is Trouble.BROKEN_OFF
+        assert probe_address(at(to), reach=HERE).trouble is ProbeFailure.BROKEN_OFF
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip", "GZIP", "\xff"])
 def test_a_bomb_is_never_unpacked(coding):
     packed = gzip.compress(b"\0" * 50_000_000)
     with receiver(answer(200, packed, f"Content-Encoding: {coding}")) as to:
-        seen = look(at(to), reach=HERE, words=lambda _: "looked")
+        seen = probe_address(at(to), reach=HERE, words=lambda _: "looked")
     assert (seen.size_bytes, seen.is_packed, seen.found) == (len(packed), True, "")
     assert seen.digest == hashlib.sha256(packed).hexdigest()
 
@@ -283,19 +290,19 @@ def test_a_bomb_is_never_unpacked(coding):
 )
 def test_an_address_that_speaks_something_else_is_said_to(nonsense):
     with receiver(nonsense) as to:
-        seen = look(at(to), reach=HERE)
-    assert (seen.trouble, seen.status) == (Trouble.BROKEN_OFF, None)
+        seen = probe_address(at(to), reach=HERE)
+    assert (seen.trouble, seen.status) == (ProbeFailure.BROKEN_OFF, None)
     assert seen.words
 
 
 def test_a_body_that_ends_early_is_no_answer():
     with receiver(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") as to:
-        assert look(at(to), reach=HERE).trouble is Trouble.BROKEN_OFF
+        assert probe_address(at(to), reach=HERE).trouble is ProbeFailure.BROKEN_OFF
 
 
 def test_nobody_listens():
     with nobody() as url:
-        assert look(url, reach=HERE).trouble is Trouble.NO_CONNECTION
+        assert probe_address(url, reach=HERE).trouble is ProbeFailure.NO_CONNECTION
 
 
 def test_a_name_that_cannot_be_looked_up_is_no_answer(monkeypatch):
@@ -303,12 +310,15 @@ def test_a_name_that_cannot_be_looked_up_is_no_answer(monkeypatch):
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
-    seen = look("https://video.example/", reach=ANYWHERE)
-    assert (seen.trouble, seen.words) == (Trouble.NO_CONNECTION, "its name cannot be looked up")
+    seen = probe_address("https://video.example/", reach=ANYWHERE)
+    assert (seen.trouble, seen.words) == (
+        ProbeFailure.NO_CONNECTION,
+        "its name cannot be looked up",
+    )
 
 
 def test_plain_speech_where_tls_is_asked_for_is_no_answer(monkeypatch):
     monkeypatch.setattr(looking, "TIMEOUT_S", 0.4)
     with receiver(answer()) as to:
-        seen = look(at(to).replace("http:", "https:"), reach=HERE)
+        seen = probe_address(at(to).replace("http:", "https:"), reach=HERE)
     assert (seen.status, seen.trouble is None) == (None, False)

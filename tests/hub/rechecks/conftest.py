@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 
 from stemtide.fingerprints.url import canonical as urls
-from stemtide.hub.platform.egress.probe import Seen
+from stemtide.hub.platform.egress.probe import Probe
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Order, OrderAddress
 from stemtide.hub.rooms.rechecks import rules, writes
@@ -86,7 +86,7 @@ class Requests:
         """Take what is due and note that it was seen so."""
         row = Recheck.objects.get(pk=row.pk)
         (errand,) = [one for one in writes.claim_due(now, limit=9) if one.uid == row.uid]
-        seen = Seen(row.url, status=status, **seen)
+        seen = Probe(row.url, status=status, **seen)
         found = rules.judge(seen, url=row.url)
         assert writes.note(errand, response=seen, finding=found, now=now)
         return Recheck.objects.get(pk=row.pk)

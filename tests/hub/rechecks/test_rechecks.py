@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from stemtide.hub.platform.egress.probe import Seen, Trouble
+from stemtide.hub.platform.egress.probe import Probe, ProbeFailure
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.alerts.writes import alerts as alert_writes
@@ -134,7 +134,7 @@ def test_what_is_unclear_changes_nothing_that_was_clear(requests, world):
 
 def test_what_cannot_be_reached_is_unclear_with_its_reason(requests, world):
     row = requests.recheck(requests.referral())
-    row = requests.note(row, now=QUARTER, trouble=Trouble.REFUSED, words="inside")
+    row = requests.note(row, now=QUARTER, trouble=ProbeFailure.REFUSED, words="inside")
     (visit,) = reads.recheck(row.uid, viewer=world.big_provider).visits
     assert (visit.verdict, visit.reason, visit.status) == ("unclear", "refused", None)
     assert "recheck" not in "".join(world.ledger_kinds())
@@ -151,7 +151,7 @@ def test_a_clock_that_died_leaves_its_visit_to_another(requests):
     (lost,) = writes.claim_due(QUARTER, limit=9)
     later = QUARTER + rules.LEASE
     (again,) = writes.claim_due(later, limit=9)
-    seen = Seen(lost.url, status=404)
+    seen = Probe(lost.url, status=404)
     found = rules.judge(seen, url=lost.url)
     assert not writes.note(lost, response=seen, finding=found, now=later)
     assert writes.note(again, response=seen, finding=found, now=later)
@@ -161,7 +161,7 @@ def test_a_visit_of_what_ended_meanwhile_is_not_noted(requests):
     referral = requests.referral()
     (errand,) = writes.claim_due(QUARTER, limit=9)
     requests.becomes(referral, "withdrawn")
-    seen = Seen(errand.url, status=404)
+    seen = Probe(errand.url, status=404)
     found = rules.judge(seen, url=errand.url)
     assert not writes.note(errand, response=seen, finding=found, now=QUARTER)
 

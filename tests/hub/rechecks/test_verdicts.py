@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.platform.egress.probe import Seen, Trouble
+from stemtide.hub.platform.egress.probe import Probe, ProbeFailure
 from stemtide.hub.rooms.rechecks import rules
 from stemtide.hub.rooms.rechecks.rules import Finding, News, Standing
 from stemtide.protocol.enums.rechecks import Reason, Verdict
@@ -16,7 +16,7 @@ HTML = {"content_type": "text/html", "size_bytes": 5000, "digest": "a" * 64}
 
 
 def judged(status, *, url=PAGE, control=None, **seen):
-    found = rules.judge(Seen(**{"url": url, "status": status} | seen), url=PAGE, control=control)
+    found = rules.judge(Probe(**{"url": url, "status": status} | seen), url=PAGE, control=control)
     return found.verdict.value, found.reason.value
 
 
@@ -49,7 +49,7 @@ def test_what_a_status_means(status, verdict, reason):
     ],
 )
 def test_no_answer_is_never_gone(trouble, reason):
-    assert judged(None, trouble=Trouble(trouble)) == ("unclear", reason)
+    assert judged(None, trouble=ProbeFailure(trouble)) == ("unclear", reason)
 
 
 @pytest.mark.parametrize("status", [200, 404, 410])
@@ -72,14 +72,14 @@ def test_another_spelling_of_the_same_address_is_the_same(url):
 
 
 def test_a_short_link_that_leads_anywhere_is_there():
-    seen = Seen("https://video.example/watch/12", status=200, hops=1)
+    seen = Probe("https://video.example/watch/12", status=200, hops=1)
     assert rules.judge(seen, url="https://bit.ly/abc").verdict is Verdict.THERE
-    gone = Seen("https://video.example/watch/12", status=404, hops=1)
+    gone = Probe("https://video.example/watch/12", status=404, hops=1)
     assert rules.judge(gone, url="https://bit.ly/abc").verdict is Verdict.GONE
 
 
 def test_an_address_that_has_no_canonical_spelling_led_elsewhere():
-    seen = Seen("https://video.example/b", status=404, hops=1)
+    seen = Probe("https://video.example/b", status=404, hops=1)
     assert rules.judge(seen, url="http://[::1").reason is Reason.LED_ELSEWHERE
 
 
@@ -99,11 +99,11 @@ def test_a_packed_answer_cannot_be_looked_through():
         ({"status": 200, "size_bytes": 4400, "digest": "b" * 64}, "there"),
         ({"status": 404, "size_bytes": 5000, "digest": "b" * 64}, "there"),
         ({"status": 302, "size_bytes": 5000, "digest": "b" * 64}, "there"),
-        ({"trouble": Trouble.TIMED_OUT}, "there"),
+        ({"trouble": ProbeFailure.TIMED_OUT}, "there"),
     ],
 )
 def test_a_host_that_answers_anything_proves_nothing(control, verdict):
-    assert judged(200, control=Seen("https://video.example/x", **control), **HTML)[0] == verdict
+    assert judged(200, control=Probe("https://video.example/x", **control), **HTML)[0] == verdict
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_host_that_answers_anything_proves_nothing(control, verdict):
     ],
 )
 def test_only_a_page_that_would_count_as_there_is_compared(seen, needs):
-    assert rules.needs_control(Seen(PAGE, **seen), url=PAGE) is needs
+    assert rules.needs_control(Probe(PAGE, **seen), url=PAGE) is needs
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_an_address_that_cannot_exist_lies_beside(url, control):
 
 
 def test_a_front_page_has_no_address_beside_it():
-    seen = Seen("https://a.example/", status=200, content_type="text/html")
+    seen = Probe("https://a.example/", status=200, content_type="text/html")
     assert not rules.needs_control(seen, url="https://a.example/")
 
 

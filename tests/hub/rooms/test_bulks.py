@@ -151,7 +151,7 @@ def test_a_bulk_that_is_refused_never_has_the_turn_to_write(world):
     writes.share(signal_in(value=hex_value(1)), by=world.authority, now=NOON)
     ready = rules_ready.read([signal_in(value=hex_value(1), severity="low")], now=NOON)
     with pytest.raises(BulkRefusedError):
-        writes.share_ready(
+        writes.share_parsed(
             ready, by=world.authority, now=NOON, turn=lambda: pytest.fail("it took the turn")
         )
 
@@ -173,7 +173,7 @@ def test_what_changed_since_a_bulk_was_checked_is_checked_again(world, has_withd
             yield
 
     ready = rules_ready.read(rows(3), now=NOON)
-    out = writes.share_ready(ready, by=world.authority, now=NOON, turn=late_turn)
+    out = writes.share_parsed(ready, by=world.authority, now=NOON, turn=late_turn)
     assert (out.created, out.existing) == ((3, 0) if has_withdrawn else (2, 1))
     assert Signal.objects.filter(state="live").count() == 3
 
@@ -186,7 +186,7 @@ def test_what_others_share_meanwhile_is_theirs(world):
             yield
 
     ready = rules_ready.read(rows(2), now=NOON)
-    out = writes.share_ready(ready, by=world.authority, now=NOON, turn=late_turn)
+    out = writes.share_parsed(ready, by=world.authority, now=NOON, turn=late_turn)
     assert out.created == 2
     positions = list(Signal.objects.order_by("position").values_list("shared_by__name", flat=True))
     assert positions == [world.agency.name, *[world.authority.name] * 2]

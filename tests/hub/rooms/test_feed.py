@@ -75,7 +75,7 @@ def test_every_door_lets_in_exactly_whom_the_rule_lets_in(world):
         assert {one["id"] for one in lines(world, viewer)[1:-1]} == {str(one) for one in allowed}
         on_board = reads.board(viewer=viewer, limit=len(shared))
         assert {one.id for row in on_board for one in row.signals} == allowed
-        assert set(reads.seen_by_uid(shared, viewer=viewer)) == allowed
+        assert set(reads.visible_by_uid(shared, viewer=viewer)) == allowed
         for uid in shared.keys() - allowed:
             with pytest.raises(NotFoundError):
                 reads.signal(uid, viewer=viewer)
@@ -168,7 +168,7 @@ def test_each_signal_stands_once_in_the_feed_as_it_is_now(world):
     shared = world.share()
     for opinion in ("dispute", "agree", "dispute"):
         body = OpinionIn(opinion=opinion)
-        writes.opine(shared.id, body=body, by=world.big_provider, now=NOON)
+        writes.give_opinion(shared.id, body=body, by=world.big_provider, now=NOON)
     entries, after = walk(world.agency, limit=1)
     assert [(one.id, one.position, one.disputed) for one in entries] == [(shared.id, 4, True)]
     assert after == 4
@@ -241,7 +241,7 @@ def test_what_changes_while_a_snapshot_is_read_is_in_the_feed_after_it(world, mo
     head = json.loads(next(parts))
     told = [next(parts)]
     body = OpinionIn(opinion="dispute")
-    writes.opine(shared[4].id, body=body, by=world.big_provider, now=NOON)
+    writes.give_opinion(shared[4].id, body=body, by=world.big_provider, now=NOON)
     late = world.share(value=hex_value(7))
     told += list(parts)
     rows = [json.loads(line) for line in b"".join(told).splitlines()]

@@ -86,7 +86,7 @@ def test_the_database_refuses_to_truncate(table):
 
 
 @pytest.mark.parametrize(
-    "act", [append, writes.take_turn, lambda: writes.take_positions(1, now=NOON)]
+    "act", [append, writes.lock_ledger, lambda: writes.take_positions(1, now=NOON)]
 )
 @pytest.mark.usefixtures("transactional_db")
 def test_nothing_is_numbered_outside_a_transaction(act):
@@ -164,13 +164,13 @@ def test_a_reader_never_skips_a_number_while_many_write():
 
 @pytest.mark.usefixtures("transactional_db")
 def test_a_write_waits_for_its_turn():
-    """Between take_turn and commit nobody else numbers anything."""
+    """Between lock_ledger and commit nobody else numbers anything."""
     has_turn, may_commit, order = threading.Event(), threading.Event(), []
 
     def first() -> None:
         try:
             with transaction.atomic():
-                writes.take_turn()
+                writes.lock_ledger()
                 has_turn.set()
                 may_commit.wait()
                 order.append(append().number)
@@ -264,7 +264,7 @@ def test_every_position_has_a_moment_of_its_own_also_when_the_clock_goes_back():
         writes.take_positions(3, now=NOON)
         writes.take_positions(2, now=NOON - timedelta(hours=1))
         writes.take_positions(1, now=NOON + timedelta(seconds=1))
-    found = reads.moments([6, 1, 2, 3, 4, 5], by="test")
+    found = reads.position_times([6, 1, 2, 3, 4, 5], by="test")
     moments = [found[position].at for position in range(1, 7)]
     assert moments == sorted(set(moments))
     assert moments[0] == NOON
@@ -279,7 +279,7 @@ def test_a_moment_leads_back_to_its_position():
     with transaction.atomic():
         writes.take_positions(3, now=NOON)
         writes.take_positions(1, now=NOON + timedelta(seconds=9))
-    for position, moment in reads.moments([1, 2, 3, 4], by="test").items():
+    for position, moment in reads.position_times([1, 2, 3, 4], by="test").items():
         assert reads.until(moment.at, by="test") == (position, timedelta())
         assert reads.until(moment.at + MICROSECOND, by="test") == (position, MICROSECOND)
     assert reads.until(NOON - MICROSECOND, by="test")[0] == 0

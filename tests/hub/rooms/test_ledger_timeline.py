@@ -21,7 +21,7 @@ def test_a_crisis_is_found_with_everything_that_happened_in_it(world):
     shared = world.share(crisis=crisis.id)
     report = report_of(outcome(shared.id, count=3))
     signals.report_outcomes(report, by=world.big_provider, now=NOON)
-    signals.opine(shared.id, body=OpinionIn(opinion="seen"), by=world.agency, now=NOON)
+    signals.give_opinion(shared.id, body=OpinionIn(opinion="seen"), by=world.agency, now=NOON)
     signals.withdraw(shared.id, body=WithdrawIn(reason="mistake"), by=world.authority, now=NOON)
     world.share(value=hex_value(2))
     assert kinds(crisis.id, world.agency) == [

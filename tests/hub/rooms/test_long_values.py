@@ -125,7 +125,7 @@ def test_a_withdrawal_travels_and_the_value_may_be_shared_anew(world, kind):
 def test_it_expires_is_disputed_and_counted_like_any_other(world):
     shared = share(world, "audio", expires_at=world.at(hours=1))
     opinion = OpinionIn(opinion="dispute")
-    assert writes.opine(shared.id, body=opinion, by=world.big_provider, now=NOON).disputed
+    assert writes.give_opinion(shared.id, body=opinion, by=world.big_provider, now=NOON).disputed
     report = report_of(outcome(shared.id, count=3))
     told = writes.report_outcomes(report, by=world.big_provider, now=NOON)
     assert (told.counted, told.rejected) == (3, [])
@@ -160,7 +160,7 @@ def test_neither_the_board_nor_sharing_again_loads_a_long_value(world):
     ) as asked:
         (row,) = reads.board(viewer=world.agency)
         share(world)
-        reads.seen_by_uid([shared.id], viewer=world.agency)
+        reads.visible_by_uid([shared.id], viewer=world.agency)
         reads.changes(0, viewer=None)
     assert row.signals[0].value == hashlib.sha256(long_value("text")).hexdigest()
     assert [one["sql"] for one in asked.captured_queries if "longvalue" in one["sql"]] == []

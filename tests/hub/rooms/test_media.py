@@ -153,8 +153,8 @@ def test_a_signal_that_is_held_back_is_not_there(world, crisis, send, key_of):
         send(uid, by=key_of(world.big_provider))
     send(uid)
     assert reads.previews(uid, viewer=world.big_provider) == []
-    assert reads.kept(crisis.id, viewer=world.big_provider) == set()
-    assert reads.kept(crisis.id, viewer=world.agency) == {uid}
+    assert reads.with_stored_preview(crisis.id, viewer=world.big_provider) == set()
+    assert reads.with_stored_preview(crisis.id, viewer=world.agency) == {uid}
 
 
 # Rules: who may, written out
@@ -229,7 +229,7 @@ def test_who_destroys(who, may):
     ],
 )
 def test_who_sees_counts_of_a_party(role, may):
-    assert allows(rules.check_see_counts, role) is may
+    assert allows(rules.check_may_see_counts, role) is may
 
 
 def test_observers_send_none():
@@ -377,17 +377,17 @@ def test_after_ten_looks_within_an_hour_a_pause_is_due(send, look, crisis):
 def test_one_variant_seen_is_seen_by_one_person(crisis, signal, send, look, actor):
     send()
     _, by = look()
-    assert reads.seen(crisis.id, by=by) == {signal}
-    assert reads.has_seen([uuid4(), signal], by=by)
-    assert not reads.has_seen([uuid4()], by=by)
+    assert reads.opened_signals(crisis.id, by=by) == {signal}
+    assert reads.has_opened([uuid4(), signal], by=by)
+    assert not reads.has_opened([uuid4()], by=by)
     other = actor(by.party, Role.ANALYST)
-    assert reads.seen(crisis.id, by=other) == set()
+    assert reads.opened_signals(crisis.id, by=other) == set()
     assert Look.objects.get().cluster == signal
 
 
 def test_a_machine_has_seen_nothing(world, crisis, key_of):
     machine = key_of(world.agency)
-    assert reads.seen(crisis.id, by=machine) == set()
+    assert reads.opened_signals(crisis.id, by=machine) == set()
     assert reads.exposure(crisis.id, by=machine, now=NOON).today == 0
 
 

@@ -28,7 +28,9 @@ def report(world, *rows, lookups=None, by=None, at=NOON):
 
 def judge(world, body, *, by=None, **more):
     (one,) = reads_outliers.outliers(viewer=world.agency)
-    return writes_outliers.judge(one.id, body=body, by=by or world.agency, now=NOON, **more)
+    return writes_outliers.decide_outlier(
+        one.id, body=body, by=by or world.agency, now=NOON, **more
+    )
 
 
 def sums(world, crisis):
@@ -112,13 +114,15 @@ def test_the_agency_and_the_sharer_decide_and_nobody_else(world):
     assert reads_outliers.outliers(viewer=world.agency) == []
     (one,) = reads_outliers.outliers(viewer=world.big_provider)
     with pytest.raises(NotAllowedError, match="decided by the agency"):
-        writes_outliers.judge(one.id, body=COUNT, by=world.big_provider, now=NOON)
+        writes_outliers.decide_outlier(one.id, body=COUNT, by=world.big_provider, now=NOON)
     for stranger in (world.small_provider, world.agency):
         with pytest.raises(NotFoundError):
-            writes_outliers.judge(one.id, body=COUNT, by=stranger, now=NOON)
+            writes_outliers.decide_outlier(one.id, body=COUNT, by=stranger, now=NOON)
     with pytest.raises(NotAllowedError, match="does not decide this"):
-        writes_outliers.judge(one.id, body=COUNT, by=world.authority, now=NOON, role=Role.ANALYST)
-    by_sharer = writes_outliers.judge(one.id, body=COUNT, by=world.authority, now=NOON)
+        writes_outliers.decide_outlier(
+            one.id, body=COUNT, by=world.authority, now=NOON, role=Role.ANALYST
+        )
+    by_sharer = writes_outliers.decide_outlier(one.id, body=COUNT, by=world.authority, now=NOON)
     assert by_sharer.decided_by == world.authority.ref
 
 

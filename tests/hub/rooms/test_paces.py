@@ -11,7 +11,7 @@ from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.writes import crises, participants as joining
 from stemtide.hub.rooms.ledger.models import Entry, PacedAct
 from stemtide.hub.rooms.ledger.reads import rate_limits as paces
-from stemtide.hub.rooms.ledger.rules.rate_limits import Act, Pace, check_pace
+from stemtide.hub.rooms.ledger.rules.rate_limits import Act, LimitGroup, check_rate_limit
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import InviteIn, WarningIn
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def few(settings):
-    settings.ALERTING_ACTS = {Pace.WARNING: 4, Pace.INVITATION: 4, Pace.LEAD: 4}
+    settings.ALERTING_ACTS = {LimitGroup.WARNING: 4, LimitGroup.INVITATION: 4, LimitGroup.LEAD: 4}
 
 
 def warn(world, *, role=Role.DUTY_OFFICER, now=NOON, ref=None, party=None, **facts):
@@ -76,7 +76,7 @@ def test_after_the_hour_it_works_again_and_what_no_longer_counts_is_forgotten(wo
     assert warn(world, now=NOON + HOUR).id
     with pytest.raises(TooManyError):
         warn(world, now=NOON + HOUR)
-    assert PacedAct.objects.filter(pace=Pace.WARNING).count() == 4
+    assert PacedAct.objects.filter(pace=LimitGroup.WARNING).count() == 4
 
 
 def test_what_is_refused_leaves_nothing_behind(world):
@@ -104,7 +104,7 @@ def test_an_invitation_counts_once_for_each_party_that_it_names(world):
 
 
 def test_one_act_alone_is_never_too_much_however_many_it_names(world, settings):
-    settings.ALERTING_ACTS = {Pace.INVITATION: 2}
+    settings.ALERTING_ACTS = {LimitGroup.INVITATION: 2}
     crisis = warn(world)
     by = world.actor(world.authority, role=Role.DUTY_OFFICER)
     names = ("big-video", "small-forum", "tech-forum")
@@ -118,10 +118,10 @@ def test_where_the_hub_sets_no_limit_none_holds(world, settings):
 
 def test_a_page_that_asks_first_hears_what_the_write_would_say(world):
     asked = {"viewer": world.authority, "now": NOON, "is_person": True}
-    paces.check_acts("crisis.warned", **asked)
+    paces.check_may_alert("crisis.warned", **asked)
     _, error = refused_after(lambda: warn(world))
     with pytest.raises(TooManyError) as caught:
-        paces.check_acts("crisis.warned", **asked)
+        paces.check_may_alert("crisis.warned", **asked)
     assert str(caught.value) == str(error)
 
 
@@ -148,8 +148,8 @@ def test_the_wait_is_until_enough_acts_no_longer_count(acts, weight, wait_s):
     given = [Act(NOON + timedelta(minutes=at), much) for at, much in acts]
     asked = {"weight": weight, "most": 4, "is_person": True, "now": NOON}
     if wait_s is None:
-        check_pace(Pace.LEAD, given, **asked)
+        check_rate_limit(LimitGroup.LEAD, given, **asked)
         return
     with pytest.raises(TooManyError) as caught:
-        check_pace(Pace.LEAD, given, **asked)
+        check_rate_limit(LimitGroup.LEAD, given, **asked)
     assert caught.value.retry_after_s == wait_s

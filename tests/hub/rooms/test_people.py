@@ -44,7 +44,7 @@ ACTS = {
     "invite": lambda by, number: writes_people.invite_again(number, by=by, now=NOON),
     "role": lambda by, number: writes_people.change_role(number, role="observer", by=by, now=NOON),
     "deactivate": lambda by, number: writes_people.deactivate_person(number, by=by, now=NOON),
-    "end_sittings": lambda by, number: writes_people.end_sittings(number, by=by, now=NOON),
+    "end_sittings": lambda by, number: writes_people.end_sessions(number, by=by, now=NOON),
     "unlock": lambda by, number: writes_locks.unlock_person(locked(number), by=by, now=NOON),
     "factors": lambda by, number: writes_people.remove_factors(number, by=by, now=NOON),
     "list": lambda by, _number: reads_people.people(by=by, idle=IDLE, now=NOON),
@@ -163,11 +163,11 @@ def test_the_list_shows_ones_own_people_only(world, boss):
 @pytest.mark.parametrize("act", ["role", "deactivate", "end_sittings", "factors", "invite"])
 def test_what_changes_somebody_signs_them_out(world, boss, act):
     other = colleague(world)
-    at = writes_sittings.start_sitting(other, door="password", browser="", now=NOON)
+    at = writes_sittings.start_session(other, door="password", browser="", now=NOON)
     facts = {"person": other, "idle": IDLE, "now": NOON, "by_hand": True}
-    assert writes_sittings.go_on(at, **facts)
+    assert writes_sittings.continue_session(at, **facts)
     ACTS[act](boss, other.pk)
-    assert not writes_sittings.go_on(at, **facts)
+    assert not writes_sittings.continue_session(at, **facts)
 
 
 def test_the_same_role_again_is_no_act(world, boss):
@@ -227,7 +227,7 @@ def test_which_roles_erase_somebody(world, role, may):
 def test_erasing_leaves_a_number_and_nothing_else(world, boss):
     other = colleague(world)
     writes_people.set_preferences(other, language="nl", time_zone="Europe/Brussels")
-    writes_sittings.start_sitting(other, door="password", browser="Firefox", now=NOON)
+    writes_sittings.start_session(other, door="password", browser="Firefox", now=NOON)
     with pytest.raises(ConflictError, match="deactivate them first"):
         writes_people.erase_person(other.pk, by=boss, now=NOON)
     writes_people.deactivate_person(other.pk, by=boss, now=NOON)
@@ -256,8 +256,8 @@ def test_the_ledger_never_says_who_somebody_is(world, boss):
 
 def test_old_sittings_are_forgotten(world):
     other = colleague(world)
-    writes_sittings.start_sitting(other, door="password", browser="", now=NOON)
-    writes_sittings.start_sitting(other, door="password", browser="", now=world.at(hours=25))
+    writes_sittings.start_session(other, door="password", browser="", now=NOON)
+    writes_sittings.start_session(other, door="password", browser="", now=world.at(hours=25))
     assert Sitting.objects.aggregate(models.Count("pk")) == {"pk__count": 1}
 
 
@@ -268,14 +268,14 @@ def test_a_code_that_comes_twice_at_once_is_good_once(committed_world):
 
     def spend(_):
         try:
-            return writes_people.spend_code(factor.pk, step=7)
+            return writes_people.use_code(factor.pk, step=7)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(spend, range(8))) == 1
-    assert not writes_people.spend_code(factor.pk, step=6)
-    assert writes_people.spend_code(factor.pk, step=8)
+    assert not writes_people.use_code(factor.pk, step=6)
+    assert writes_people.use_code(factor.pk, step=8)
     factor.refresh_from_db()
     assert factor.data == {"secret": "kept", "spent": 8}
 

@@ -29,7 +29,7 @@ def test_every_change_moves_the_stamp(world):
     shared = world.share(expires_at=world.at(hours=1))
     assert stamp_of(shared.id) == AT
     agree = OpinionIn(opinion=Opinion.AGREE)
-    writes.opine(shared.id, body=agree, by=world.agency, now=world.at(seconds=7))
+    writes.give_opinion(shared.id, body=agree, by=world.agency, now=world.at(seconds=7))
     assert stamp_of(shared.id) == AT + 7
     writes.expire_due(world.at(hours=2))
     assert stamp_of(shared.id) == AT + 7200

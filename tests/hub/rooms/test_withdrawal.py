@@ -25,7 +25,7 @@ def withdraw(world, uid, *, by=None, now=NOON):
 
 def opine(uid, opinion, *, by, note="", now=NOON):
     body = OpinionIn(opinion=opinion, note=note)
-    return writes.opine(uid, body=body, by=by, now=now)
+    return writes.give_opinion(uid, body=body, by=by, now=now)
 
 
 def outcome_of(check, *args, **named):
@@ -80,7 +80,7 @@ def test_who_may_say_what_they_think(kind, live, withdrawn, expired):
     }
     for state, outcome in expected.items():
         facts = rules.SignalFacts(state=state, shared_by="sharer")
-        assert outcome_of(rules.check_opine, facts, kind=kind) is outcome
+        assert outcome_of(rules.check_opinion, facts, kind=kind) is outcome
 
 
 def test_a_withdrawal_reaches_everyone_who_had_the_signal(world):
@@ -231,7 +231,7 @@ def test_an_expired_signal_says_when_it_ended(world):
 def test_through_which_key_or_person_an_act_came_is_recorded(world):
     shared = world.share()
     body = OpinionIn(opinion="dispute")
-    writes.opine(shared.id, body=body, by=world.big_provider, now=NOON, actor_ref="key:ab12")
+    writes.give_opinion(shared.id, body=body, by=world.big_provider, now=NOON, actor_ref="key:ab12")
     assert world.last_entry().detail["through"] == "key:ab12"
     writes.withdraw(shared.id, body=MISTAKE, by=world.authority, now=NOON, actor_ref="person:3")
     assert world.last_entry().detail["through"] == "person:3"
@@ -278,7 +278,7 @@ def test_two_clocks_at_once_expire_each_signal_once(committed_world):
 def test_which_roles_judge_and_take_back_a_signal(world, role, may):
     signal = world.share()
     acts = (
-        lambda: writes.opine(
+        lambda: writes.give_opinion(
             signal.id, body=OpinionIn(opinion="seen"), by=world.authority, now=NOON, role=role
         ),
         lambda: writes.withdraw(

@@ -19,7 +19,7 @@ def told(shelf, kind, party=None, of="signals"):
 
 def opine(signal, said, *, by, minutes=0):
     now = NOON + timedelta(minutes=minutes)
-    signals.opine(signal, body=OpinionIn(opinion=said, note="seen"), by=by, now=now)
+    signals.give_opinion(signal, body=OpinionIn(opinion=said, note="seen"), by=by, now=now)
 
 
 def test_every_party_has_an_identity_which_its_indicators_name(shelf):

@@ -102,7 +102,9 @@ def test_a_withdrawal_comes_to_those_who_read_on_as_revoked(shelf):
 def test_a_dispute_is_a_new_version(shelf):
     shared = shelf.world.share()
     (before,) = shelf.indicators()
-    signals.opine(shared.id, body=OpinionIn(opinion="dispute"), by=shelf.world.agency, now=NOON)
+    signals.give_opinion(
+        shared.id, body=OpinionIn(opinion="dispute"), by=shelf.world.agency, now=NOON
+    )
     (after,) = shelf.indicators()
     assert 'stemtide:disputed="yes"' in after["labels"]
     assert after["modified"] > before["modified"]

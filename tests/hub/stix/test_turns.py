@@ -122,7 +122,7 @@ def test_others_write_between_the_turns_of_one_post(committed_shelf, monkeypatch
 def test_rows_that_were_read_apart_are_shared_together_and_told_by_their_places(world):
     bad = signal_in(kind="url", value="no address")
     parts = [[signal_in(value=hex_value(1)), bad], [bad, signal_in(value=hex_value(2))]]
-    ready = rules_ready.together([rules_ready.read(one, now=NOON) for one in parts])
-    out = signals.share_ready(ready, by=world.authority, now=NOON, partial=True)
+    ready = rules_ready.join_rows([rules_ready.read(one, now=NOON) for one in parts])
+    out = signals.share_parsed(ready, by=world.authority, now=NOON, partial=True)
     assert [one is not None for one in out.signals] == [True, False, False, True]
     assert [one.row for one in out.errors] == [1, 2]

@@ -11,7 +11,7 @@ from standardwebhooks import Webhook as Verifier
 
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
-from stemtide.hub.rooms.webhooks.sender import Calling
+from stemtide.hub.rooms.webhooks.sender import WebhookSender
 from stemtide.hub.rooms.webhooks.writes import (
     deliveries as writes_sending,
     events as writes_events,
@@ -70,11 +70,11 @@ class Hub:
 
     def __post_init__(self):
         self._start = self.now
-        self.calling = Calling(
+        self.calling = WebhookSender(
             home="https://hub.example",
             loopback=True,
             now=lambda: self.now,
-            chance=lambda: 0.5,
+            jitter=lambda: 0.5,
             threads=2,
         )
         self.stack.callback(self.calling.close)

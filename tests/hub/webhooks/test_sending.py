@@ -14,7 +14,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 
-from stemtide.hub.platform.egress.posts import Fate, Verdict
+from stemtide.hub.platform.egress.posts import PostOutcome, PostResult
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.alerts.writes import alerts as alert_writes
 from stemtide.hub.rooms.webhooks import rules, sender as sending
@@ -25,7 +25,7 @@ from stemtide.hub.rooms.webhooks.writes import (
     events as writes_events,
     webhooks as writes,
 )
-from stemtide.hub.rooms.webhooks.writes.deliveries import Taken
+from stemtide.hub.rooms.webhooks.writes.deliveries import ClaimedDelivery
 from stemtide.protocol.messages.webhooks import WebhookChangeIn
 from stemtide.protocol.webhook_headers import LONGEST_RETRY_AFTER
 from tests.hub.alerts.receivers import answer, receiver
@@ -40,11 +40,11 @@ def claimed(hub, *, limit=10):
 
 
 def noted(hub, taken, verdict):
-    return writes_sending.note(taken, verdict=verdict, chance=0.5, now=hub.now)
+    return writes_sending.note(taken, result=verdict, jitter=0.5, now=hub.now)
 
 
 def failed(words="no", **facts):
-    return Verdict(Fate.FAILED, words, 500, **facts)
+    return PostResult(PostOutcome.FAILED, words, 500, **facts)
 
 
 def change(hub, ear, **facts):
@@ -101,7 +101,7 @@ def test_after_its_last_attempt_an_event_is_a_dead_letter_which_a_machine_sends_
     row = hub.last(ear)
     assert (row.state, row.attempts) == ("dead", MAX_ATTEMPTS)
     assert hub.world.last_entry().kind == "webhook.exhausted"
-    writes.again(ear.id, row.uid, by=ear.by, now=hub.now)
+    writes.retry(ear.id, row.uid, by=ear.by, now=hub.now)
     hub.tick()
     assert (ear.ids, hub.last(ear).state) == ([str(row.uid)], "sent")
 
@@ -216,7 +216,7 @@ def test_a_webhook_has_one_delivery_under_way_and_a_party_two(hub):
     hooks = Delivery.objects.filter(uid__in=[one.delivery for one in taken])
     assert len(set(hooks.values_list("webhook", flat=True))) == 2
     assert claimed(hub) == []
-    noted(hub, taken[0], Verdict(Fate.SENT, status=204))
+    noted(hub, taken[0], PostResult(PostOutcome.SENT, status=204))
     assert len(claimed(hub)) == 1
 
 
@@ -294,8 +294,8 @@ def test_no_more_are_taken_than_there_are_threads(committed_hub):
     hub.listen()
     share(hub, 1)
     hub.follow()
-    hub.calling._crew._under_way |= {
-        hub.calling._crew._pool.submit(release.wait, 600) for _ in range(2)
+    hub.calling._pool._under_way |= {
+        hub.calling._pool._pool.submit(release.wait, 600) for _ in range(2)
     }
     assert hub.calling.start_due(hub.now) == 0
     release.set()
@@ -309,10 +309,10 @@ import sys, uuid
 from datetime import datetime
 from stemtide.hub import boot
 boot.start()
-from stemtide.hub.rooms.webhooks import writes_sending
-from stemtide.hub.rooms.webhooks.sender import Calling
+from stemtide.hub.rooms.webhooks.writes import deliveries as writes_sending
+from stemtide.hub.rooms.webhooks.sender import WebhookSender
 now = datetime.fromisoformat(sys.argv[1])
-calling = Calling(home="", loopback=True, now=lambda: now, chance=lambda: 0.5)
+calling = WebhookSender(home="", loopback=True, now=lambda: now, jitter=lambda: 0.5)
 for taken in writes_sending.claim_due(now, limit=10):
     calling.call(taken)
 """
@@ -364,7 +364,7 @@ def test_what_another_clock_took_over_is_not_noted(hub):
     hub.now += rules.LEASE
     (quick,) = claimed(hub)
     assert not noted(hub, slow, failed())
-    assert noted(hub, quick, Verdict(Fate.SENT, status=204))
+    assert noted(hub, quick, PostResult(PostOutcome.SENT, status=204))
     assert hub.last(ear).state == "sent"
 
 
@@ -510,7 +510,7 @@ def test_while_the_hub_knows_its_old_secret_what_came_of_it_signs_as_well(hub, s
 def test_a_test_reaches_its_webhook_alone_also_while_it_is_paused(hub):
     ear, other = hub.listen("hold.met"), hub.listen()
     change(hub, ear, state="paused")
-    made = writes.try_it(ear.id, by=ear.by, now=hub.now)
+    made = writes.send_test(ear.id, by=ear.by, now=hub.now)
     hub.tick()
     assert (ear.types, ear.ids, other.requests) == (["webhook.test"], [str(made.id)], [])
     ((_, body),) = ear.requests
@@ -534,7 +534,7 @@ def test_the_log_forgets_what_is_over(hub):
 
 
 def test_a_delivery_that_is_not_there_is_not_noted(hub):
-    assert not noted(hub, Taken(uuid4(), 1), None)
+    assert not noted(hub, ClaimedDelivery(uuid4(), 1), None)
 
 
 def test_a_party_with_much_to_send_is_served_beside_the_others_and_not_before(hub):

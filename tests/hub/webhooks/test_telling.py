@@ -92,7 +92,7 @@ def test_a_dispute_a_withdrawal_and_an_expiry_are_told_as_what_they_are(hub):
     changed, gone, late = share(hub, 1, 2, 3)
     hub.tick()
     body = OpinionIn(opinion="dispute")
-    signals.opine(changed, body=body, by=hub.world.big_provider, now=NOON)
+    signals.give_opinion(changed, body=body, by=hub.world.big_provider, now=NOON)
     withdraw(hub, gone)
     Signal.objects.filter(uid=late).update(expires_at=NOON)
     signals.expire_due(NOON)
@@ -108,7 +108,7 @@ def test_a_dispute_a_withdrawal_and_an_expiry_are_told_as_what_they_are(hub):
 def test_an_opinion_that_moves_nothing_is_not_told(hub):
     (uid,) = share(hub, 1)
     ear = hub.listen()
-    signals.opine(uid, body=OpinionIn(opinion="agree"), by=hub.world.agency, now=NOON)
+    signals.give_opinion(uid, body=OpinionIn(opinion="agree"), by=hub.world.agency, now=NOON)
     hub.tick()
     assert ear.types == []
 

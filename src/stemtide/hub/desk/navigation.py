@@ -9,10 +9,10 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
-from stemtide.hub.rooms.media.rules import check_see_counts
+from stemtide.hub.rooms.media.rules import check_may_see_counts
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.parties.rules.people import check_see_people
-from stemtide.hub.rooms.webhooks.rules import check_look_after
+from stemtide.hub.rooms.webhooks.rules import check_may_manage
 from stemtide.protocol.enums import PartyKind, Role
 
 PAGES = (
@@ -37,8 +37,8 @@ PAGES = (
 CHECKS: dict[str, Callable[[Role], None]] = {
     "colleagues": check_see_people,
     "complaints": check_read_complaints,
-    "look-counts": check_see_counts,
-    "webhooks": check_look_after,
+    "look-counts": check_may_see_counts,
+    "webhooks": check_may_manage,
 }
 """Pages that some roles may not open: the same rule guards the page and its link."""
 

@@ -19,11 +19,11 @@ from stemtide.hub.desk.crises.blocks import made
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.request_threads import for_streams
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.ledger.crisis_versions import marks
+from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.parties.reads import people as reads_people
 from stemtide.hub.rooms.parties.reads.parties import Viewer
-from stemtide.hub.rooms.parties.reads.people import Seat
-from stemtide.hub.rooms.parties.request_cache import moment
+from stemtide.hub.rooms.parties.reads.people import SessionRef
+from stemtide.hub.rooms.parties.request_cache import request_cache
 
 GATHER_S = 0.05
 """Seconds for which questions are collected before the answer; wakes are further apart."""
@@ -33,7 +33,7 @@ GATHER_S = 0.05
 class Watcher:
     """A stream's reader. crisis: None for the board, which everybody who is signed in may see."""
 
-    seat: Seat
+    seat: SessionRef
     party: Viewer
     crisis: UUID | None = None
 
@@ -82,7 +82,7 @@ class Together:
 def those_who_may(watchers: Collection[Watcher]) -> set[Watcher]:
     """Return the watchers that may go on."""
     now, idle = datetime.now(UTC), settings.SITTING_IDLE
-    seats = reads_people.kept_seats(
+    seats = reads_people.live_session_refs(
         {watcher.seat for watcher in watchers}, by="streams", idle=idle, now=now
     )
     return _that_may_see(watcher for watcher in watchers if watcher.seat in seats)
@@ -99,14 +99,20 @@ def may_see(uid: UUID, *, party: Viewer) -> bool:
 
 def _that_may_see(watchers: Iterable[Watcher]) -> set[Watcher]:
     """Return the watchers that may see their crisis; cached until the ledger may change that."""
-    hub = marks.look().hub
+    hub = crisis_versions.refresh().hub
     allowed = set()
-    with moment():
+    with request_cache():
         for watcher in watchers:
             if watcher.crisis is None:
                 allowed.add(watcher)
                 continue
-            key = ("sees", watcher.crisis, watcher.party.pk, hub, marks.of_room(watcher.crisis, ()))
+            key = (
+                "sees",
+                watcher.crisis,
+                watcher.party.pk,
+                hub,
+                crisis_versions.of_room(watcher.crisis, ()),
+            )
             if made.get(key, partial(may_see, watcher.crisis, party=watcher.party)):
                 allowed.add(watcher)
     return allowed

@@ -100,7 +100,7 @@ def add(
     from stemtide.hub.rooms.parties.reads import parties
 
     with fail_on(InvalidError, ConflictError, NotFoundError):
-        connection = writes.Asked(
+        connection = writes.NewExchange(
             name=name,
             kind=kind,
             address=address,
@@ -176,7 +176,7 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     errands = writes.claim_due(now(), limit=1, name=name)
     if not errands:
         fail("this exchange is paused, or the hub's scheduler is running it: try again")
-    runner = running.Running(way=running.way_of_settings(), now=now, chance=random.random)
+    runner = running.ExchangeRunner(way=running.connection_options(), now=now, jitter=random.random)
     counts = runner.run(errands[0])
     runner.close()
     row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)

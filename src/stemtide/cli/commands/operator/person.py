@@ -174,7 +174,7 @@ def sign_out(email: Email, data_dir: DataDir = None) -> None:
 
     with fail_on(NotFoundError):
         account, by = _account_and_actor(email)
-        writes_people.end_sittings(account.pk, by=by, now=now())
+        writes_people.end_sessions(account.pk, by=by, now=now())
     print_note(f"{account.email} is signed out everywhere.")
 
 

@@ -25,7 +25,7 @@ from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import records as reads_records
-from stemtide.hub.rooms.signals.reads.records import Place
+from stemtide.hub.rooms.signals.reads.records import PagePosition
 from stemtide.hub.rooms.signals.rules import checks as rules_ready
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.signals.writes import signals as writes
@@ -115,7 +115,7 @@ def submit(request: HttpRequest) -> HttpResponse:
         bodies = [rows.bodies[place] for place in places]
         ready = rules_ready.read(bodies, now=now())
         try:
-            shared = writes.share_ready(
+            shared = writes.share_parsed(
                 ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn
             )
         except BulkRefusedError as error:
@@ -197,7 +197,7 @@ def _query_number(request: HttpRequest, name: str, *, usual: int) -> int:
     return int(text)
 
 
-def _parse_page_token(token: str) -> Place | None:
+def _parse_page_token(token: str) -> PagePosition | None:
     """Return where the previous page ended. raises: InvalidError for an unknown token."""
     if not token:
         return None
@@ -205,7 +205,7 @@ def _parse_page_token(token: str) -> Place | None:
     numbers = [int(group) for group in match.groups()] if match else []
     if not numbers or max(numbers) >= 2**63:
         raise InvalidError("nextPageToken", "is none of this hub's: begin without one")
-    return Place(*numbers)
+    return PagePosition(*numbers)
 
 
 def _read(kind: type[_Message], request: HttpRequest) -> _Message:
@@ -262,5 +262,5 @@ def _apply_feedback(item: ValueFeedbackIn, *, caller: Caller) -> bool:
         return bool(own)
     opinion = OpinionIn(opinion=OPINION_OF[item.feedbackValue], note="; ".join(item.tags)[:500])
     for uid, _ in matches:
-        writes.opine(uid, body=opinion, by=caller.party, now=now(), actor_ref=caller.ref)
+        writes.give_opinion(uid, body=opinion, by=caller.party, now=now(), actor_ref=caller.ref)
     return bool(matches)

@@ -72,7 +72,7 @@ def remove(request: HttpRequest, uid: UUID) -> HttpResponse:
 )
 def try_it(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Send a `webhook.test` event to this webhook only, also while it is paused or disabled."""
-    return answer(writes.try_it(uid, by=caller_of(request), now=now()), status=202)
+    return answer(writes.send_test(uid, by=caller_of(request), now=now()), status=202)
 
 
 @router.post(
@@ -113,4 +113,4 @@ def deliveries(
 )
 def again(request: HttpRequest, uid: UUID, delivery: UUID) -> HttpResponse:
     """Retry a dead or stopped delivery from its first attempt, under the same id."""
-    return answer(writes.again(uid, delivery, by=caller_of(request), now=now()), status=202)
+    return answer(writes.retry(uid, delivery, by=caller_of(request), now=now()), status=202)

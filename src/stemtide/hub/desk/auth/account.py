@@ -44,7 +44,7 @@ def you(request: SignedInRequest) -> HttpResponse:
             if authenticator.type == kinds.WEBAUTHN
         ],
         "lacks_factor": lacks_factor(request, person),
-        "sittings": reads_people.sittings(viewer=person, idle=settings.SITTING_IDLE, now=now),
+        "sittings": reads_people.open_sessions(viewer=person, idle=settings.SITTING_IDLE, now=now),
         "here": sittings.number(request),
         "idle_minutes": int(settings.SITTING_IDLE.total_seconds() // 60),
     }
@@ -58,8 +58,8 @@ def end_sitting(request: SignedInRequest) -> HttpResponse:
     person, now = request.user, datetime.now(UTC)
     number = request.POST.get("number", "")
     if number.isdecimal():
-        writes_sittings.end_sitting(int(number), person=person, now=now)
+        writes_sittings.end_session(int(number), person=person, now=now)
     else:
-        writes_sittings.end_others(sittings.number(request), person=person, now=now)
+        writes_sittings.end_other_sessions(sittings.number(request), person=person, now=now)
     messages.success(request, _("Signed out there."))
     return redirect("you")

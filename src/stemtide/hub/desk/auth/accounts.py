@@ -176,7 +176,7 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
             return
         sociallogin.email_addresses = []
         sociallogin.connect(request, person)
-        writes_people.tie_account(person, provider=account.provider, now=now)
+        writes_people.link_account(person, provider=account.provider, now=now)
 
 
 def _person_signing_in(sociallogin, *, stated: rules_openid.Claims, now: datetime) -> Someone:  # type: ignore[no-untyped-def]  # noqa: ANN001  # allauth has no types
@@ -193,7 +193,7 @@ def _person_signing_in(sociallogin, *, stated: rules_openid.Claims, now: datetim
         person: Someone = sociallogin.user
     else:
         person = _colleague_of_organisation(stated.email, organisation=configured, now=now)
-        if reads_people.is_tied(viewer=person, provider=provider):
+        if reads_people.is_linked(viewer=person, provider=provider):
             raise ConflictError(
                 gettext(
                     "You were known by another account of your organisation: ask an"

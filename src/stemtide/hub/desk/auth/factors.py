@@ -81,7 +81,7 @@ class _LockedForm:
             for step in yield_hotp_counters_from_time()
             if format_hotp_value(hotp_value(secret, step)) == digits
         ]
-        if not steps or not writes_people.spend_code(factor.pk, step=max(steps)):
+        if not steps or not writes_people.use_code(factor.pk, step=max(steps)):
             raise ValidationError(_("This code was used. Wait for the next one."))
 
 
@@ -164,7 +164,7 @@ class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has n
         response: HttpResponse = super().form_valid(form)
         person, now = self.request.user, datetime.now(UTC)
         writes_people.record_password(person, now=now)
-        writes_sittings.end_others(sittings.number(self.request), person=person, now=now)
+        writes_sittings.end_other_sessions(sittings.number(self.request), person=person, now=now)
         return response
 
 

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
 from stemtide.hub.rooms.parties.reads.parties import Someone
-from stemtide.hub.rooms.parties.reads.people import Seat
+from stemtide.hub.rooms.parties.reads.people import SessionRef
 from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
 
 KEY = "sitting"
@@ -59,11 +59,13 @@ def number(request: HttpRequest) -> int | None:
     return request.session.get(KEY)
 
 
-def seat_of(request: HttpRequest, person: Someone) -> Seat | None:
+def seat_of(request: HttpRequest, person: Someone) -> SessionRef | None:
     """Return the session of a request's person; None if it has not begun."""
     session, session_number = request.session.session_key, number(request)
     return (
-        Seat(session, session_number, person.pk) if session and session_number is not None else None
+        SessionRef(session, session_number, person.pk)
+        if session and session_number is not None
+        else None
     )
 
 
@@ -87,13 +89,13 @@ def _check_session(request: HttpRequest) -> None:
         return
     person, now, session_number = request.user, datetime.now(UTC), number(request)
     if session_number is None:
-        request.session[KEY] = writes_sittings.start_sitting(
+        request.session[KEY] = writes_sittings.start_session(
             person, door=_sign_in_method(request), browser=_browser(request), now=now
         )
         return
     by_hand = request.method == "POST" or not _is_automatic(request.path)
     idle = settings.SITTING_IDLE
-    if not writes_sittings.go_on(
+    if not writes_sittings.continue_session(
         session_number, person=person, idle=idle, now=now, by_hand=by_hand
     ):
         logout(request)

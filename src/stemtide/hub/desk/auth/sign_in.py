@@ -94,7 +94,7 @@ class SignOut(LogoutView):
         """End the desk session, and Django's."""
         number = sittings.number(request)
         if number is not None and request.user.is_authenticated:
-            writes_sittings.end_sitting(number, person=request.user, now=datetime.now(UTC))
+            writes_sittings.end_session(number, person=request.user, now=datetime.now(UTC))
         return super().post(request, *args, **named)
 
 

@@ -25,11 +25,11 @@ from stemtide.hub.desk.situation import leads, views as situation
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises, life as reads_life
 from stemtide.hub.rooms.crises.rules import crises as rules
-from stemtide.hub.rooms.ledger.crisis_versions import marks
+from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.ledger.reads.ledger import Heads
 from stemtide.hub.rooms.media import reads as media
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.request_cache import moment
+from stemtide.hub.rooms.parties.request_cache import request_cache
 from stemtide.protocol.enums import CheckAnswer, ProposalState
 from stemtide.protocol.messages.crises import CrisisLife
 
@@ -86,8 +86,8 @@ def page_context(
 
     raises: NotFoundError if the person's party may not see the crisis.
     """
-    now, heads = datetime.now(UTC), marks.look()
-    with moment(_shared_reads(uid, heads)):
+    now, heads = datetime.now(UTC), crisis_versions.refresh()
+    with request_cache(_shared_reads(uid, heads)):
         room = _Room(request, uid, by=by, now=now, hub=heads.hub)
         offers_context = _offers(room.life(), by=by, now=now, refused=refused)
         own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
@@ -106,8 +106,8 @@ def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
 
     raises: NotFoundError.
     """
-    now, heads = datetime.now(UTC), marks.look()
-    with moment(_shared_reads(uid, heads)):
+    now, heads = datetime.now(UTC), crisis_versions.refresh()
+    with request_cache(_shared_reads(uid, heads)):
         room = _Room(request, uid, by=by, now=now, hub=heads.hub)
         life, content = room.life(), room.content()
         own_views = _own_views(uid, by=by, now=now, hub=heads.hub)
@@ -239,7 +239,7 @@ class _Room:
     ) -> dict[str, Any]:
         """Return one part; it is read again once something happened that it may show."""
         party = self._by.party.pk
-        at = marks.of_room(self._uid, things)
+        at = crisis_versions.of_room(self._uid, things)
         key = (
             name,
             self._uid,
@@ -296,8 +296,8 @@ class _Room:
 
 def _own_views(uid: UUID, *, by: Actor, now: datetime, hub: UUID) -> dict[str, Any]:
     """Return the part for one person alone: the previews that they viewed."""
-    key = ("own", uid, by, hub, marks.of_thing("preview"), _time_slot(by.party.pk, now))
-    exposure, viewed = made.get(key, lambda: media.looked_at(uid, by=by, now=now))
+    key = ("own", uid, by, hub, crisis_versions.of_thing("preview"), _time_slot(by.party.pk, now))
+    exposure, viewed = made.get(key, lambda: media.exposure_and_signals(uid, by=by, now=now))
     return {"exposure": exposure, "seen": viewed}
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from stemtide.hub.desk import ledger_sentences as entries, navigation
 from stemtide.hub.desk.signals import curves
-from stemtide.hub.rooms.ledger.crisis_versions import marks
+from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.media import reads as media
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.reads import (
@@ -86,7 +86,7 @@ def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
 
 def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
     """Return all clusters of a crisis, the one with the latest variant first."""
-    with_preview = media.kept(crisis, viewer=viewer)
+    with_preview = media.with_stored_preview(crisis, viewer=viewer)
     return [
         ClusterRow(
             cluster=cluster, outcomes=outcomes, preview=_latest_with_preview(cluster, with_preview)
@@ -112,8 +112,8 @@ class _Counted:
 
 def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
     """Return clusters, table and curve, cached until a signal or an outcome is added."""
-    heads = marks.look()
-    at = marks.of_room(crisis, ("signal", "signals", "opinion", "outcomes"))
+    heads = crisis_versions.refresh()
+    at = crisis_versions.of_room(crisis, ("signal", "signals", "opinion", "outcomes"))
     version = reads_sightings.version(crisis, viewer=viewer)
     return _counted_at(crisis, viewer, at=(heads.hub, at, version))
 

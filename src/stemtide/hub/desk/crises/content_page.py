@@ -36,7 +36,7 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "cluster_count": len(rows),
         "variant_count": sum(len(row.cluster.members) for row in rows),
-        "seen": media.seen(uid, by=actor_of(request)),
+        "seen": media.opened_signals(uid, by=actor_of(request)),
     }
     return render(request, "desk/content.html", context)
 
@@ -63,6 +63,6 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "row": row,
         "page": pages.get_page(request.GET.get("page")),
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
-        "seen": media.seen(uid, by=actor_of(request)),
+        "seen": media.opened_signals(uid, by=actor_of(request)),
     }
     return render(request, "desk/cluster.html", context)

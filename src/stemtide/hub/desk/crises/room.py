@@ -20,7 +20,7 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.crises.writes import crises as writes
-from stemtide.hub.rooms.ledger.reads.rate_limits import check_acts
+from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.parties.reads import parties
 
 RELOAD_S = "15"
@@ -95,7 +95,7 @@ def warn(request: SignedInRequest) -> HttpResponse:
     rules.check_warn(by=by)
     viewer = request.user.party
     if request.method != "POST":
-        check_acts("crisis.warned", viewer=viewer, now=datetime.now(UTC), is_person=True)
+        check_may_alert("crisis.warned", viewer=viewer, now=datetime.now(UTC), is_person=True)
     others = [
         (party.name, party.title)
         for party in parties.parties(viewer=viewer)

@@ -66,7 +66,7 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
     """List all exchanges, those that need attention first."""
     viewer, now = request.user.party, datetime.now(UTC)
     exchange_rows = reads.exchanges(viewer=viewer)
-    outgoing_of = reads_outgoing.told(viewer=viewer)
+    outgoing_of = reads_outgoing.counts_by_state(viewer=viewer)
     rows = [
         _row(exchange_out, outgoing=outgoing_of.get(exchange_out.name, {}), now=now)
         for exchange_out in exchange_rows
@@ -85,12 +85,12 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
     """Show one exchange: its state, terms, counts of records and log."""
     viewer, now = request.user.party, datetime.now(UTC)
     exchange_out = reads.exchange(name, viewer=viewer)
-    outgoing = reads_outgoing.told(viewer=viewer).get(name, {})
+    outgoing = reads_outgoing.counts_by_state(viewer=viewer).get(name, {})
     context = {
         "now": now,
         "row": _row(exchange_out, outgoing=outgoing, now=now),
         "counts": sorted(exchange_out.counts.items(), key=lambda count: (-count[1], count[0])),
-        "troubled": reads_outgoing.troubled(name, viewer=viewer) if exchange_out.pushes else [],
+        "troubled": reads_outgoing.failures(name, viewer=viewer) if exchange_out.pushes else [],
         "lines": reads.log(name, viewer=viewer)[:LINES],
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "crisis": _crisis(exchange_out, request=request),

@@ -38,7 +38,7 @@ ROWS = 50
 @signed_in
 def webhooks(request: SignedInRequest) -> HttpResponse:
     """List all webhooks of the party."""
-    rules.check_look_after(actor_of(request).role)
+    rules.check_may_manage(actor_of(request).role)
     webhook_rows = reads.webhooks(viewer=request.user.party)
     context = {"now": datetime.now(UTC), "rows": sorted(webhook_rows, key=_by_need)}
     return render(request, "desk/machines/webhooks.html", context)
@@ -48,7 +48,7 @@ def webhooks(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def webhook(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show one webhook: dead letters, then the delivery log; ?before= is the next page."""
-    rules.check_look_after(actor_of(request).role)
+    rules.check_may_manage(actor_of(request).role)
     viewer = request.user.party
     webhook_out = reads.webhook(uid, viewer=viewer)
     before = uuid_or_none(request.GET.get("before"))
@@ -77,7 +77,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if verb not in _DONE:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
-    rules.check_look_after(by.role)
+    rules.check_may_manage(by.role)
     if verb in _CONFIRMED_VERBS and not request.POST.get("confirm"):
         reads.webhook(uid, viewer=by.party)
         messages.error(request, _("Tick the box beside it to say that you mean it."))
@@ -99,7 +99,7 @@ def again(request: SignedInRequest, uid: UUID, delivery: UUID) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     carry_out(
         request,
-        lambda: writes.again(uid, delivery, by=by, now=now),
+        lambda: writes.retry(uid, delivery, by=by, now=now),
         done=_("It is sent again, under its old id."),
     )
     return redirect("webhook", uid=uid)
@@ -108,7 +108,7 @@ def again(request: SignedInRequest, uid: UUID, delivery: UUID) -> HttpResponse:
 _PAUSE, _RESUME = WebhookChangeIn(state="paused"), WebhookChangeIn(state="active")
 
 _VERBS: dict[str, Callable[..., object]] = {
-    "test": writes.try_it,
+    "test": writes.send_test,
     "pause": lambda uid, **arguments: writes.change(uid, body=_PAUSE, **arguments),
     "resume": lambda uid, **arguments: writes.change(uid, body=_RESUME, **arguments),
 }
@@ -146,4 +146,4 @@ def _is_dead(row: WebhookDeliveryOut) -> bool:
 
 def _may_retry(row: WebhookDeliveryOut, *, webhook: WebhookOut) -> bool:
     """Whether the rules allow a retry of a delivery."""
-    return allows(rules.check_again, row.state, webhook=webhook.state)
+    return allows(rules.check_retry, row.state, webhook=webhook.state)

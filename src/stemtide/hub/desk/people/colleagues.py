@@ -98,7 +98,7 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
 _VERBS: dict[str, Callable[..., object]] = {
     "deactivate": writes_people.deactivate_person,
     "reactivate": writes_people.reactivate_person,
-    "sign-out": writes_people.end_sittings,
+    "sign-out": writes_people.end_sessions,
     "unlock": writes_locks.unlock_person,
     "factors": writes_people.remove_factors,
     "erase": writes_people.erase_person,

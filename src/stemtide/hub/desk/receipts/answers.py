@@ -18,7 +18,7 @@ from stemtide.hub.desk.orders.annex_forms import language
 from stemtide.hub.desk.receipts import views as receipts
 from stemtide.hub.desk.receipts.forms import ByLink, ReferralsForm, annex_of, body_of, form_for
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.rooms.alerts.reads.links import Linked
+from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.alerts.writes import links as writes_links
 from stemtide.protocol.messages.referrals import AnswerIn
 
@@ -49,7 +49,7 @@ def answer(request: HttpRequest, token: str, verb: str) -> HttpResponseBase:
     return receipts.page(request, linked, now=now, done=str(ACTS[verb][2]))
 
 
-def _carry_out(linked: Linked, verb: str, *, form: ByLink, now: datetime) -> bool:
+def _carry_out(linked: LinkedAlert, verb: str, *, form: ByLink, now: datetime) -> bool:
     """Carry out the action. Return False if the form is invalid; the form then shows why.
 
     raises: ConflictError, NotAllowedError.
@@ -69,12 +69,12 @@ def _carry_out(linked: Linked, verb: str, *, form: ByLink, now: datetime) -> boo
     return True
 
 
-def _closed_text(linked: Linked) -> str:
+def _closed_text(linked: LinkedAlert) -> str:
     """Return why a link does not allow an action; "" for an expired link, whose page says so."""
     return "" if linked.is_expired else _("That cannot be done any more: see where it stands.")
 
 
-def _form(request: HttpRequest, linked: Linked, *, verb: str, form: ByLink) -> HttpResponse:
+def _form(request: HttpRequest, linked: LinkedAlert, *, verb: str, form: ByLink) -> HttpResponse:
     """Render the page of a form."""
     form.mark_errors()
     annex = annex_of(form)

@@ -14,7 +14,7 @@ from stemtide.hub.desk.inbox.forms import AnswerForm
 from stemtide.hub.desk.orders.annex_forms import AnnexForm
 from stemtide.hub.desk.orders.forms import ActForm, ScrutinyForm, SureForm, WordsForm, relabelled
 from stemtide.hub.rooms.alerts.reads import links as reads_links
-from stemtide.hub.rooms.alerts.reads.links import Linked
+from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.orders.reads import drafts as reads_drafts
 from stemtide.protocol.law.forms import Form, form
 from stemtide.protocol.messages.orders import OrderAnswerIn
@@ -51,7 +51,7 @@ class ReferralsForm(AnswerForm):
 ByLink: TypeAlias = AnnexForm | ActForm | ReferralsForm
 
 
-def form_for(verb: str, linked: Linked, *, data: Any, now: datetime) -> ByLink:  # noqa: ANN401  # Django's
+def form_for(verb: str, linked: LinkedAlert, *, data: Any, now: datetime) -> ByLink:  # noqa: ANN401  # Django's
     """Return the form of an action, prefilled. verb: one that the link allows."""
     if verb in ANNEXES:
         annex = form(ANNEXES[verb])

@@ -19,9 +19,9 @@ from stemtide.hub.platform.documents import hub_seal as own
 from stemtide.hub.platform.documents.letters import Received, receipt_pdf
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.rooms.alerts import enclosures
-from stemtide.hub.rooms.alerts.channels.channel import Enclosed
+from stemtide.hub.rooms.alerts.channels.channel import Attachment
 from stemtide.hub.rooms.alerts.reads import links as reads_links
-from stemtide.hub.rooms.alerts.reads.links import Linked
+from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.alerts.rules.alerts import Via
 from stemtide.hub.rooms.alerts.texts import alerts as words
 from stemtide.hub.rooms.alerts.writes import links as writes_links
@@ -59,7 +59,7 @@ def renew(request: HttpRequest, token: str) -> HttpResponseBase:
     """Send a new link in place of an expired one, to the same address."""
     now = datetime.now(UTC)
     try:
-        writes_links.send_anew(token, now=now)
+        writes_links.send_new_link(token, now=now)
     except NotFoundError:
         return unknown(request)
     except ConflictError as error:
@@ -85,16 +85,16 @@ def file(request: HttpRequest, token: str, what: str) -> HttpResponse:  # noqa: 
     return private(response)
 
 
-def linked(token: str, *, now: datetime) -> Linked:
+def linked(token: str, *, now: datetime) -> LinkedAlert:
     """Return the request behind a link, in the active language.
 
     raises: NotFoundError.
     """
     language = (get_language() or "en")[:2]
-    return reads_links.linked(token, by=HOLDER, now=now, language=language)
+    return reads_links.alert_behind(token, by=HOLDER, now=now, language=language)
 
 
-def _file(link: Linked, file_name: str, *, now: datetime) -> Enclosed | None:
+def _file(link: LinkedAlert, file_name: str, *, now: datetime) -> Attachment | None:
     """Return one file, generated now; None if there is none of that name.
 
     raises: SealFileError.
@@ -103,19 +103,19 @@ def _file(link: Linked, file_name: str, *, now: datetime) -> Enclosed | None:
     if posted is None:
         return None
     if file_name == "paper" and posted.draws is not None:
-        return enclosures.paper(posted, parcel=link.parcel)
+        return enclosures.paper(posted, outgoing=link.outgoing)
     if file_name in {"content", "signature"}:
         name = f"{posted.name}-as-shown.json"
-        content, signature = enclosures.signed(name, posted.keeps(), parcel=link.parcel)
+        content, signature = enclosures.signed(name, posted.keeps(), outgoing=link.outgoing)
         return content if file_name == "content" else signature
     if file_name == "table" and posted.lists is not None:
-        return Enclosed(f"{posted.name}.csv", posted.lists(), "text/csv; charset=utf-8")
+        return Attachment(f"{posted.name}.csv", posted.lists(), "text/csv; charset=utf-8")
     if file_name == "receipt" and link.alert.receipt is not None:
         return _receipt_document(link, now=now)
     return None
 
 
-def _receipt_document(link: Linked, *, now: datetime) -> Enclosed | None:
+def _receipt_document(link: LinkedAlert, *, now: datetime) -> Attachment | None:
     """Return the receipt as a sealed PDF; None before the request is received."""
     posted, receipt_row = link.request, link.alert.receipt
     if posted is None or receipt_row is None:
@@ -130,14 +130,14 @@ def _receipt_document(link: Linked, *, now: datetime) -> Enclosed | None:
         name=f"{posted.name}-as-shown.json",
         exercise=link.alert.exercise,
     )
-    pdf = receipt_pdf(received, language=link.parcel.language)
+    pdf = receipt_pdf(received, language=link.outgoing.language)
     sealed = own.sealed(pdf, reason=f"{posted.name}-receipt", now=now)
-    return Enclosed(f"{posted.name}-receipt.pdf", sealed, "application/pdf")
+    return Attachment(f"{posted.name}-receipt.pdf", sealed, "application/pdf")
 
 
 def page(
     request: HttpRequest,
-    link: Linked,
+    link: LinkedAlert,
     *,
     now: datetime,
     status: int = 0,
@@ -180,7 +180,7 @@ def private(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def _why_settled(link: Linked) -> str:
+def _why_settled(link: LinkedAlert) -> str:
     """Return why no answer is needed any more, with advice; "" if one is needed."""
     if link.alert.is_waiting or link.alert.receipt:
         return ""
@@ -200,7 +200,7 @@ def _why_settled(link: Linked) -> str:
     return _("It needs no answer any more: a later act made it moot.")
 
 
-def _last_words_of_issuer(link: Linked) -> str:
+def _last_words_of_issuer(link: LinkedAlert) -> str:
     """Return the issuer's last words about an order: why it ended, or its clarification."""
     order = link.order
     if order is None:

@@ -16,7 +16,7 @@ from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import ExtendForm, HoldForm
 from stemtide.hub.platform.errors import InvalidError, NotAllowedError, TooManyError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.ledger.reads.rate_limits import check_acts
+from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.referrals.reads import holds as reads
 from stemtide.hub.rooms.referrals.rules import holds as rules
 from stemtide.hub.rooms.referrals.rules.referrals import REFERRING
@@ -60,7 +60,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_place(kind=by.kind, role=by.role)
     if request.method != "POST":
-        check_acts("hold.placed", viewer=by.party, now=now, is_person=True)
+        check_may_alert("hold.placed", viewer=by.party, now=now, is_person=True)
         initial = {name: request.GET.get(name, "") for name in ("url", "signal")}
         return render(request, "desk/referrals/hold_new.html", {"form": HoldForm(initial=initial)})
     form = HoldForm(request.POST)

@@ -66,7 +66,7 @@ def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
         return _page(request, uid, opinion_form=form)
     carry_out(
         request,
-        lambda: writes.opine(
+        lambda: writes.give_opinion(
             uid,
             body=form.message(),
             by=request.user.party,
@@ -88,7 +88,7 @@ def judge(request: SignedInRequest, uid: UUID, outlier: UUID) -> HttpResponse:
         return _page(request, uid)
     carry_out(
         request,
-        lambda: writes_outliers.judge(
+        lambda: writes_outliers.decide_outlier(
             outlier,
             body=OutlierDecisionIn(is_counted=is_counted),
             by=request.user.party,
@@ -153,7 +153,7 @@ def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bo
             name=party.name,
             shared_by=signal_out.shared_by,
         ),
-        "may_opine": may_write and allows(rules.check_opine, facts, kind=kind),
+        "may_opine": may_write and allows(rules.check_opinion, facts, kind=kind),
         "may_order": signal_out.shared_by == party.name
         and signal_out.state is SignalState.LIVE
         and is_issuer(actor_of(request)),

@@ -17,7 +17,7 @@ from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.situation.forms import CloseLeadForm, LeadForm, PassForm
 from stemtide.hub.platform.errors import InvalidError, TooManyError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.ledger.reads.rate_limits import check_acts
+from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.situation.reads import leads as reads
@@ -97,7 +97,7 @@ def report(request: SignedInRequest) -> HttpResponse:
         if party.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
     ]
     if request.method != "POST":
-        check_acts("lead.reported", viewer=viewer, now=datetime.now(UTC), is_person=True)
+        check_may_alert("lead.reported", viewer=viewer, now=datetime.now(UTC), is_person=True)
         crisis = uuid_or_none(request.GET.get("crisis"))
         initial = {"crisis": crisis, "exercise": request.GET.get("exercise") == "1"}
         form = LeadForm(bases=bases, parties=recipients, initial=initial)

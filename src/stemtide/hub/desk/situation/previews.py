@@ -110,7 +110,7 @@ def new(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "crisis_name": row.crisis.name,
         "exercise": row.crisis.exercise,
         "cluster": cluster,
-        "has_seen": cluster is not None and reads.has_seen(cluster.members, by=by),
+        "has_seen": cluster is not None and reads.has_opened(cluster.members, by=by),
         "exposure": reads.exposure(row.crisis.uid, by=by, now=now),
     }
     return render(
@@ -180,7 +180,7 @@ def still(request: SignedInRequest, uid: UUID, preview: UUID) -> HttpResponse:
 @signed_in
 def counts(request: SignedInRequest) -> HttpResponse:
     """Show how many previews a party's people viewed each day: counts without names."""
-    rules.check_see_counts(Role(request.user.role))
+    rules.check_may_see_counts(Role(request.user.role))
     days = reads.days_of_looks(viewer=request.user.party)
     return render(request, "desk/look_counts.html", {"days": days})
 

@@ -83,11 +83,11 @@ def check_url(url: str, *, reach: Reach) -> str:
     is_usual = parts.scheme in reach.schemes
     if not is_usual and not (reach.loopback and parts.scheme in _DEFAULT_PORTS):
         raise UnreachableError(
-            f"only {_listed(reach.schemes or _DEFAULT_PORTS)} addresses are reached: give one"
+            f"only {_joined(reach.schemes or _DEFAULT_PORTS)} addresses are reached: give one"
         )
     port = _DEFAULT_PORTS[parts.scheme] if port is None else port
     if not reach.loopback and port not in reach.ports:
-        raise UnreachableError(f"only port {_listed(map(str, reach.ports))} is reached")
+        raise UnreachableError(f"only port {_joined(map(str, reach.ports))} is reached")
     return url
 
 
@@ -103,7 +103,7 @@ def resolve(host: str, port: int, *, scheme: str, reach: Reach) -> list[str]:
     is_usual = scheme in reach.schemes and port in reach.ports
     addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
     for address in addresses:
-        if reach.loopback and _plain(address).is_loopback:
+        if reach.loopback and _parsed(address).is_loopback:
             continue
         if not is_usual or not is_public(address):
             # The error names no address, so that callers cannot map a network.
@@ -113,7 +113,7 @@ def resolve(host: str, port: int, *, scheme: str, reach: Reach) -> list[str]:
 
 def is_public(address: str) -> bool:
     """Whether an IP address belongs to the public internet."""
-    parsed = _plain(address)
+    parsed = _parsed(address)
     if isinstance(parsed, IPv6Address) and parsed in _NAT64:
         parsed = IPv4Address(int(parsed) & 0xFFFF_FFFF)
     refused = any(parsed.version == network.version and parsed in network for network in _NEVER)
@@ -126,13 +126,13 @@ def is_public(address: str) -> bool:
     )
 
 
-def _plain(address: str) -> IPv4Address | IPv6Address:
+def _parsed(address: str) -> IPv4Address | IPv6Address:
     """Return an address without its zone, and IPv4-mapped IPv6 as IPv4."""
     parsed = ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
     return mapped or parsed
 
 
-def _listed(words: Iterable[str]) -> str:
+def _joined(words: Iterable[str]) -> str:
     """Return words joined by "or"."""
     return " or ".join(sorted(words))

@@ -54,7 +54,7 @@ class CheckedBackend(httpcore.NetworkBackend):
 
     def _connect(self, address: str, port: int) -> httpcore.NetworkStream:
         """Connect to one address."""
-        stream = self._inner.connect_tcp(address, port, timeout=left(self._until))
+        stream = self._inner.connect_tcp(address, port, timeout=seconds_left(self._until))
         return TimedStream(stream, until=self._until)
 
 
@@ -67,11 +67,11 @@ class TimedStream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002  # as above
         """Read bytes."""
-        return self._inner.read(max_bytes, timeout=left(self._until))
+        return self._inner.read(max_bytes, timeout=seconds_left(self._until))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002  # as above
         """Send bytes."""
-        self._inner.write(buffer, timeout=left(self._until))
+        self._inner.write(buffer, timeout=seconds_left(self._until))
 
     def close(self) -> None:
         """Close the stream."""
@@ -84,7 +84,9 @@ class TimedStream(httpcore.NetworkStream):
         timeout: float | None = None,  # noqa: ARG002  # as above
     ) -> httpcore.NetworkStream:
         """Start TLS; the certificate is checked for the requested host name."""
-        inner = self._inner.start_tls(ssl_context, server_hostname, timeout=left(self._until))
+        inner = self._inner.start_tls(
+            ssl_context, server_hostname, timeout=seconds_left(self._until)
+        )
         return TimedStream(inner, until=self._until)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  # httpcore's own
@@ -92,7 +94,7 @@ class TimedStream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-def left(until: float) -> float:
+def seconds_left(until: float) -> float:
     """Return the remaining seconds.
 
     raises: OutOfTimeError.

@@ -23,7 +23,7 @@ import httpcore
 
 from stemtide.hub.platform.egress.addresses import Reach, UnreachableError
 from stemtide.hub.platform.egress.connections import OutOfTimeError
-from stemtide.hub.platform.egress.requests import PORTS, SCHEMES, Question, answering, plain
+from stemtide.hub.platform.egress.requests import PORTS, SCHEMES, Request, error_text, streaming
 from stemtide.protocol.webhook_headers import ASKS_TO_WAIT, GONE, retry_after
 
 MAX_ANSWER_BYTES = 16 * 1024
@@ -31,7 +31,7 @@ MAX_ANSWER_BYTES = 16 * 1024
 _OK, _REDIRECT, _WRONG = 200, 300, 400
 
 
-class Fate(StrEnum):
+class PostOutcome(StrEnum):
     """The outcome of an attempt."""
 
     SENT = "sent"
@@ -42,7 +42,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PostResult:
     """The result of one POST. words: the problem and its remedy, for people.
 
     status:  of the response; None without one.
@@ -51,7 +51,7 @@ class Verdict:
     wait:    how long it asks not to be called; None if it does not say.
     """
 
-    fate: Fate
+    fate: PostOutcome
     words: str = ""
     status: int | None = None
     answer: bytes = b""
@@ -72,42 +72,44 @@ def post(
     loopback: bool,
     timeout_s: float,
     now: datetime,
-) -> Verdict:
+) -> PostResult:
     """Post JSON once. Network errors are part of the verdict; none is raised.
 
     headers: in addition to the usual ones. now: the time of the attempt, aware.
     """
     usual = {"content-type": "application/json", "accept": "application/json"}
-    request = Question(url, "POST", headers={**usual, **headers}, body=content)
+    request = Request(url, "POST", headers={**usual, **headers}, body=content)
     until = time.monotonic() + timeout_s
     try:
-        with answering(request, reach=reach_of(loopback=loopback), until=until) as response:
+        with streaming(request, reach=reach_of(loopback=loopback), until=until) as response:
             return _judge(response, now=now)
     except UnreachableError as error:
-        return Verdict(Fate.REFUSED, str(error))
+        return PostResult(PostOutcome.REFUSED, str(error))
     except (OutOfTimeError, httpcore.TimeoutException):
-        return Verdict(Fate.FAILED, f"the receiver took longer than {timeout_s:.0f} s")
+        return PostResult(PostOutcome.FAILED, f"the receiver took longer than {timeout_s:.0f} s")
     except httpcore.ConnectError as error:
-        return Verdict(Fate.FAILED, f"cannot connect to the receiver: {plain(error)}")
+        return PostResult(
+            PostOutcome.FAILED, f"cannot connect to the receiver: {error_text(error)}"
+        )
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
-        return Verdict(Fate.FAILED, f"the receiver broke off: {plain(error)}")
+        return PostResult(PostOutcome.FAILED, f"the receiver broke off: {error_text(error)}")
 
 
-def _judge(response: httpcore.Response, *, now: datetime) -> Verdict:
+def _judge(response: httpcore.Response, *, now: datetime) -> PostResult:
     """Return the verdict for a response, read to its end: some receivers act only then."""
     status, body = response.status, _first_bytes(response)
     if _OK <= status < _REDIRECT:
-        return Verdict(Fate.SENT, status=status, answer=body)
+        return PostResult(PostOutcome.SENT, status=status, answer=body)
     if _REDIRECT <= status < _WRONG:
         words = f"the receiver redirects ({status}); this is not followed: give the final address"
-        return Verdict(Fate.FAILED, words, status)
+        return PostResult(PostOutcome.FAILED, words, status)
     if status == GONE:
         words = "the receiver says that its address is gone (410)"
-        return Verdict(Fate.REFUSED, words, status, is_gone=True)
+        return PostResult(PostOutcome.REFUSED, words, status, is_gone=True)
     wait = (
         retry_after(_header(response, b"retry-after"), now=now) if status in ASKS_TO_WAIT else None
     )
-    return Verdict(Fate.FAILED, f"the receiver answered {status}", status, wait=wait)
+    return PostResult(PostOutcome.FAILED, f"the receiver answered {status}", status, wait=wait)
 
 
 def _header(response: httpcore.Response, name: bytes) -> str:

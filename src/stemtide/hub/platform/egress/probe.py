@@ -57,7 +57,7 @@ _HEADERS: Mapping[bytes | str, bytes | str] = {
 }
 
 
-class Trouble(StrEnum):
+class ProbeFailure(StrEnum):
     """Reasons why a probe got no response."""
 
     REFUSED = "refused"
@@ -69,7 +69,7 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Probe:
     """The result of a probe.
 
     trouble:      why there is no response; None if there is one.
@@ -85,7 +85,7 @@ class Seen:
     """
 
     url: str
-    trouble: Trouble | None = None
+    trouble: ProbeFailure | None = None
     words: str = ""
     status: int | None = None
     hops: int = 0
@@ -97,7 +97,7 @@ class Seen:
     found: str = ""
 
 
-def look(url: str, *, reach: Reach, words: Callable[[bytes], str] = lambda _: "") -> Seen:
+def probe_address(url: str, *, reach: Reach, words: Callable[[bytes], str] = lambda _: "") -> Probe:
     """Probe an address once. Errors are part of the result; nothing is raised.
 
     words: inspects the bytes of an uncompressed body; returns its finding, or "".
@@ -105,23 +105,23 @@ def look(url: str, *, reach: Reach, words: Callable[[bytes], str] = lambda _: ""
     until = time.monotonic() + TIMEOUT_S
     for hops in range(MAX_HOPS + 1):
         try:
-            url = spell(url, reach=reach)
+            url = normalise(url, reach=reach)
             probe, url = _ask(url, reach=reach, until=until, words=words)
         except UnreachableError as error:
-            return Seen(url, Trouble.REFUSED, str(error), hops=hops)
+            return Probe(url, ProbeFailure.REFUSED, str(error), hops=hops)
         except (OutOfTimeError, httpcore.TimeoutException):
             why = f"it took longer than {TIMEOUT_S:.0f} s"
-            return Seen(url, Trouble.TIMED_OUT, why, hops=hops)
+            return Probe(url, ProbeFailure.TIMED_OUT, why, hops=hops)
         except httpcore.ConnectError as error:
-            return Seen(url, Trouble.NO_CONNECTION, _plain(error), hops=hops)
+            return Probe(url, ProbeFailure.NO_CONNECTION, _error_text(error), hops=hops)
         except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
-            return Seen(url, Trouble.BROKEN_OFF, _plain(error), hops=hops)
+            return Probe(url, ProbeFailure.BROKEN_OFF, _error_text(error), hops=hops)
         if not url:
             return replace(probe, hops=hops)
-    return Seen(url, Trouble.TOO_MANY_HOPS, f"more than {MAX_HOPS} redirects", hops=MAX_HOPS)
+    return Probe(url, ProbeFailure.TOO_MANY_HOPS, f"more than {MAX_HOPS} redirects", hops=MAX_HOPS)
 
 
-def spell(url: str, *, reach: Reach, onto: str = "") -> str:
+def normalise(url: str, *, reach: Reach, onto: str = "") -> str:
     """Return a checked URL as browsers would request it, in ASCII and without its fragment.
 
     onto: the URL that it is relative to, if any.
@@ -141,7 +141,7 @@ def spell(url: str, *, reach: Reach, onto: str = "") -> str:
 
 def _ask(
     url: str, *, reach: Reach, until: float, words: Callable[[bytes], str]
-) -> tuple[Seen, str]:
+) -> tuple[Probe, str]:
     """Send one GET; return the result, and the redirect's target or ""."""
     backend = CheckedBackend(scheme=urlsplit(url).scheme, reach=reach, until=until)
     with (
@@ -151,15 +151,15 @@ def _ask(
         pool.stream("GET", url, headers=dict(_HEADERS)) as response,
     ):
         if response.status in _REDIRECTS and (location := _header(response, b"location")):
-            return Seen(url, status=response.status), spell(location, reach=reach, onto=url)
+            return Probe(url, status=response.status), normalise(location, reach=reach, onto=url)
         return _read(response, url=url, words=words), ""
 
 
-def _read(response: httpcore.Response, *, url: str, words: Callable[[bytes], str]) -> Seen:
+def _read(response: httpcore.Response, *, url: str, words: Callable[[bytes], str]) -> Probe:
     """Return the result for a response and its first bytes."""
     body, is_whole = _first_bytes(response)
     is_packed = _header(response, b"content-encoding").lower() not in {"", "identity"}
-    return Seen(
+    return Probe(
         url,
         status=response.status,
         size_bytes=len(body),
@@ -189,6 +189,6 @@ def _header(response: httpcore.Response, name: bytes) -> str:
     return ""
 
 
-def _plain(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """Return a short text for a network error."""
     return " ".join(str(error).split())[:120] or type(error).__name__

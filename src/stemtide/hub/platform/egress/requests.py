@@ -38,7 +38,7 @@ class TooLargeError(NoAnswerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Request:
     """A request. headers: in addition to the usual ones."""
 
     url: str
@@ -48,7 +48,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """A response. headers: by lower-case name; the last of several."""
 
     status: int
@@ -56,29 +56,29 @@ class Answer:
     body: bytes
 
 
-def ask(question: Question, *, reach: Reach, until: float, max_bytes: int) -> Answer:
+def send_request(question: Request, *, reach: Reach, until: float, max_bytes: int) -> Response:
     """Send a request and return the response. until: of time.monotonic().
 
     raises: NoAnswerError; TooLargeError.
     """
     try:
-        with answering(question, reach=reach, until=until) as response:
+        with streaming(question, reach=reach, until=until) as response:
             return _read(response, max_bytes=max_bytes)
     except UnreachableError as error:
         raise NoAnswerError(str(error)) from error
     except (OutOfTimeError, httpcore.TimeoutException) as error:
         raise NoAnswerError("it took too long to answer") from error
     except httpcore.ConnectError as error:
-        raise NoAnswerError(f"cannot connect: {plain(error)}") from error
+        raise NoAnswerError(f"cannot connect: {error_text(error)}") from error
     except httpcore.LocalProtocolError as error:
         # Its text would include the header, and so a secret.
         raise NoAnswerError("our own request has a header that cannot be sent") from error
     except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as error:
-        raise NoAnswerError(f"it broke off: {plain(error)}") from error
+        raise NoAnswerError(f"it broke off: {error_text(error)}") from error
 
 
 @contextmanager
-def answering(question: Question, *, reach: Reach, until: float) -> Iterator[httpcore.Response]:
+def streaming(question: Request, *, reach: Reach, until: float) -> Iterator[httpcore.Response]:
     """Send a request to a checked address and yield the streaming response, of any status.
 
     until: of time.monotonic(). raises: UnreachableError, OutOfTimeError, those of httpcore and ssl.
@@ -102,7 +102,7 @@ def answering(question: Question, *, reach: Reach, until: float) -> Iterator[htt
         yield response
 
 
-def _read(response: httpcore.Response, *, max_bytes: int) -> Answer:
+def _read(response: httpcore.Response, *, max_bytes: int) -> Response:
     """Return a complete response. raises: NoAnswerError; TooLargeError."""
     if _REDIRECT <= response.status < _WRONG and response.status != 304:  # noqa: PLR2004  # Not Modified
         raise NoAnswerError(
@@ -119,9 +119,9 @@ def _read(response: httpcore.Response, *, max_bytes: int) -> Answer:
         body += chunk
         if len(body) > max_bytes:
             raise TooLargeError(f"its answer has more than {max_bytes:,} bytes")
-    return Answer(response.status, headers, bytes(body))
+    return Response(response.status, headers, bytes(body))
 
 
-def plain(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return a short text for a network error."""
     return " ".join(str(error).split())[:120] or type(error).__name__

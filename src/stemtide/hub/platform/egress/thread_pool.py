@@ -10,10 +10,10 @@ from django.db import connection
 
 log = logging.getLogger(__name__)
 
-Errand = TypeVar("Errand")
+Job = TypeVar("Job")
 
 
-class Crew(Generic[Errand]):
+class ThreadPool(Generic[Job]):
     """A fixed number of threads, each running one job at a time.
 
     run: does one job and records its result. If it raises, the error is logged and the job stays
@@ -21,7 +21,7 @@ class Crew(Generic[Errand]):
          until the lease ends, when a scheduler claims it again.
     """
 
-    def __init__(self, run: Callable[[Errand], object], *, threads: int, name: str) -> None:
+    def __init__(self, run: Callable[[Job], object], *, threads: int, name: str) -> None:
         self._run = run
         self._threads = threads
         self._name = name
@@ -34,7 +34,7 @@ class Crew(Generic[Errand]):
         self._under_way = {future for future in self._under_way if not future.done()}
         return self._threads - len(self._under_way)
 
-    def start(self, errands: Iterable[Errand]) -> None:
+    def start(self, errands: Iterable[Job]) -> None:
         """Start jobs, at most as many as there are idle threads."""
         self._under_way |= {self._pool.submit(self._in_thread, errand) for errand in errands}
 
@@ -46,7 +46,7 @@ class Crew(Generic[Errand]):
         """Stop after the jobs in progress; others stay due."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _in_thread(self, errand: Errand) -> None:
+    def _in_thread(self, errand: Job) -> None:
         """Run one job in a thread, and close its database connection."""
         try:
             self._run(errand)

@@ -25,7 +25,7 @@ from stemtide.hub.platform.documents.forms import (
 )
 from stemtide.hub.platform.documents.letters import information_pdf
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.rooms.alerts.channels.channel import Enclosed, Parcel
+from stemtide.hub.rooms.alerts.channels.channel import Attachment, OutgoingAlert
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
 from stemtide.hub.rooms.alerts.texts import notes as words_notes
 from stemtide.hub.rooms.alerts.texts.notes import Note
@@ -37,7 +37,7 @@ from stemtide.protocol.files.progress import to_csv
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.referrals import ReferralOut
 
-_ENCLOSER = "clock"
+_READER = "clock"
 
 MOST_IN_ONE = 500
 """Referrals of a batch that are sent with its alert; receivers fetch the others."""
@@ -46,7 +46,7 @@ _JSON, _PDF, _SIGNATURE = "application/json", "application/pdf", "application/pk
 _CSV = "text/csv"
 
 
-_LASTING = {
+_LASTING_FIELDS = {
     *("id", "reference", "sender", "provider", "url", "content_type", "language", "ideology"),
     *("labels", "terms", "reason", "sent_at", "exercise"),
 }
@@ -77,74 +77,74 @@ class Request:
         return hashlib.sha256(self.keeps()).hexdigest()
 
 
-def enclose(parcel: Parcel) -> Parcel:
-    """Return the parcel with its request. A mail gets files, a webhook JSON, the page nothing.
+def attach(outgoing: OutgoingAlert) -> OutgoingAlert:
+    """Return the alert with its request. A mail gets files, a webhook JSON, the page nothing.
 
     raises: SealFileError.
     """
-    if parcel.channel is Channel.PAGE:
-        return parcel
-    with translation.override(parcel.language):
-        enclosure = request_of(parcel)
+    if outgoing.channel is Channel.PAGE:
+        return outgoing
+    with translation.override(outgoing.language):
+        enclosure = request_of(outgoing)
         if enclosure is None:
-            return parcel
-        if parcel.channel is Channel.WEBHOOK:
-            return replace(parcel, request=enclosure.request)
-        files = _files(enclosure, parcel)
-    return replace(parcel, request=enclosure.request, files=files, notes=enclosure.notes)
+            return outgoing
+        if outgoing.channel is Channel.WEBHOOK:
+            return replace(outgoing, request=enclosure.request)
+        files = _files(enclosure, outgoing)
+    return replace(outgoing, request=enclosure.request, files=files, notes=enclosure.notes)
 
 
-def request_of(parcel: Parcel) -> Request | None:
+def request_of(outgoing: OutgoingAlert) -> Request | None:
     """Return the request of an alert; None if it has none, or its party may no longer see it."""
-    build = _ABOUT.get(parcel.subject.partition(":")[0])
+    build = _BUILDERS.get(outgoing.subject.partition(":")[0])
     if build is None:
         return None
     try:
-        return build(parcel, parties.party_named(parcel.party, by=_ENCLOSER))
+        return build(outgoing, parties.party_named(outgoing.party, by=_READER))
     except NotFoundError:  # the alert alone goes out
         return None
 
 
-def _files(request: Request, parcel: Parcel) -> tuple[Enclosed, ...]:
+def _files(request: Request, outgoing: OutgoingAlert) -> tuple[Attachment, ...]:
     """Return the files of a mail: JSON with its signature, and the sealed document."""
     content = json.dumps(request.request, ensure_ascii=False, indent=2).encode()
-    files = list(signed(f"{request.name}.json", content, parcel=parcel))
+    files = list(signed(f"{request.name}.json", content, outgoing=outgoing))
     if request.draws is not None and request.is_drawn:
-        files.append(paper(request, parcel=parcel))
+        files.append(paper(request, outgoing=outgoing))
     if request.lists is not None:
-        files += signed(f"{request.name}.csv", request.lists(), parcel=parcel, media_type=_CSV)
+        files += signed(f"{request.name}.csv", request.lists(), outgoing=outgoing, media_type=_CSV)
     return tuple(files)
 
 
 def signed(
-    name: str, content: bytes, *, parcel: Parcel, media_type: str = _JSON
-) -> tuple[Enclosed, Enclosed]:
+    name: str, content: bytes, *, outgoing: OutgoingAlert, media_type: str = _JSON
+) -> tuple[Attachment, Attachment]:
     """Return a file and its signature. raises: SealFileError."""
-    signature = own.signed(content, now=parcel.now)
+    signature = own.signed(content, now=outgoing.now)
     return (
-        Enclosed(name, content, media_type),
-        Enclosed(f"{name}.p7s", signature, _SIGNATURE),
+        Attachment(name, content, media_type),
+        Attachment(f"{name}.p7s", signature, _SIGNATURE),
     )
 
 
-def paper(request: Request, *, parcel: Parcel) -> Enclosed:
+def paper(request: Request, *, outgoing: OutgoingAlert) -> Attachment:
     """Return the sealed document of a request that has one. raises: SealFileError."""
     if request.draws is None:
         raise ValueError("this request has no paper")
-    pdf = own.sealed(request.draws(), reason=request.name, now=parcel.now)
-    return Enclosed(f"{request.name}.pdf", pdf, _PDF)
+    pdf = own.sealed(request.draws(), reason=request.name, now=outgoing.now)
+    return Attachment(f"{request.name}.pdf", pdf, _PDF)
 
 
-def _order(parcel: Parcel, party: Party) -> Request | None:
+def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
     """Build the request for a removal order: Annex I, or the answer to it, Annex II or III."""
-    order = orders.order(_uid(parcel), viewer=party, now=parcel.now)
-    language = order.language if order.language[:2] in LANGUAGES else parcel.language
+    order = orders.order(_uid(outgoing), viewer=party, now=outgoing.now)
+    language = order.language if order.language[:2] in LANGUAGES else outgoing.language
     name, values, annex = order.reference, order.annex, "tco-annex-1"
-    if parcel.kind in {"order_executed", "order_suspended"} and order.answers:
+    if outgoing.kind in {"order_executed", "order_suspended"} and order.answers:
         latest = order.answers[-1]
         row = orders.find(order.id, viewer=party)
         values = orders.answer_head(row, viewer=party) | latest.values
-        annex, language = latest.form, parcel.language
+        annex, language = latest.form, outgoing.language
         name = f"{order.reference}-{annex.removeprefix('tco-')}"
 
     def make(write: Callable[..., bytes]) -> bytes:
@@ -162,16 +162,16 @@ def _order(parcel: Parcel, party: Party) -> Request | None:
         _plain(order),
         lambda: make(form_json),
         draws=lambda: make(form_pdf),
-        is_drawn=parcel.kind in _DRAWN,
+        is_drawn=outgoing.kind in _DRAWN,
         notes=words_notes.order_notes(order) if is_addressee else words_notes.copy_notes(order),
     )
 
 
-def _information(parcel: Parcel, party: Party) -> Request | None:
+def _information(outgoing: OutgoingAlert, party: Party) -> Request | None:
     """Build the request for the information that a provider gets before its first order."""
     informations = orders.informations(viewer=party)
     information = next(
-        (candidate for candidate in informations if candidate.id == _uid(parcel)), None
+        (candidate for candidate in informations if candidate.id == _uid(outgoing)), None
     )
     if information is None:
         return None
@@ -179,30 +179,34 @@ def _information(parcel: Parcel, party: Party) -> Request | None:
         "information",
         _plain(information),
         lambda: information.model_dump_json(indent=2).encode(),
-        draws=lambda: information_pdf(information, titles=_titles(party), language=parcel.language),
-        notes=(words_notes.ask_note(*_sender(information.sent_by, party=party, parcel=parcel)),),
+        draws=lambda: information_pdf(
+            information, titles=_titles(party), language=outgoing.language
+        ),
+        notes=(
+            words_notes.ask_note(*_sender(information.sent_by, party=party, outgoing=outgoing)),
+        ),
     )
 
 
-def _referral(parcel: Parcel, party: Party) -> Request | None:
+def _referral(outgoing: OutgoingAlert, party: Party) -> Request | None:
     """Build the request for a referral, for its provider alone."""
-    referral = referrals.referral(_uid(parcel), viewer=party)
+    referral = referrals.referral(_uid(outgoing), viewer=party)
     if referral.provider != party.name:
         return None
-    sender = _sender(referral.sender, party=party, parcel=parcel)
+    sender = _sender(referral.sender, party=party, outgoing=outgoing)
     return Request(
         referral.reference,
         _plain(referral),
-        lambda: referral.model_dump_json(include=_LASTING, indent=2).encode(),
-        draws=lambda: _letter(referral, party=party, language=parcel.language),
-        is_drawn=parcel.kind in _DRAWN,
+        lambda: referral.model_dump_json(include=_LASTING_FIELDS, indent=2).encode(),
+        draws=lambda: _letter(referral, party=party, language=outgoing.language),
+        is_drawn=outgoing.kind in _DRAWN,
         notes=words_notes.referral_notes(*sender),
     )
 
 
-def _batch(parcel: Parcel, party: Party) -> Request | None:
+def _batch(outgoing: OutgoingAlert, party: Party) -> Request | None:
     """Build the request for the referrals of a batch to one provider, as JSON and CSV only."""
-    uid = _uid(parcel)
+    uid = _uid(outgoing)
     filters = referrals.Filters(batch=uid, provider=party.name)
     page = referrals.referrals(viewer=party, filters=filters, limit=MOST_IN_ONE)
     if not page.referrals:
@@ -211,9 +215,9 @@ def _batch(parcel: Parcel, party: Party) -> Request | None:
     @cache
     def lasting() -> list[dict[str, object]]:
         whole = referrals_of(uid, party=party)
-        return [referral.model_dump(mode="json", include=_LASTING) for referral in whole]
+        return [referral.model_dump(mode="json", include=_LASTING_FIELDS) for referral in whole]
 
-    sender = _sender(page.referrals[0].sender, party=party, parcel=parcel)
+    sender = _sender(page.referrals[0].sender, party=party, outgoing=outgoing)
     return Request(
         "referrals",
         {"batch": str(uid), **_plain(page)},
@@ -248,10 +252,10 @@ def _cells(referral: Mapping[str, object]) -> dict[str, object]:
     return {**cells, "labels": " ".join(map(str, labels)) if isinstance(labels, list) else ""}
 
 
-def _sender(name: str, *, party: Party, parcel: Parcel) -> tuple[str, ...]:
+def _sender(name: str, *, party: Party, outgoing: OutgoingAlert) -> tuple[str, ...]:
     """Return the title of a request's sender, and the first address where it can be reached now."""
-    sender = parties.party_named(name, by=_ENCLOSER)
-    steps = contacts.ladder(sender, viewer=party, now=parcel.now)
+    sender = parties.party_named(name, by=_READER)
+    steps = contacts.ladder(sender, viewer=party, now=outgoing.now)
     reached = (steps[0].contact.address,) if steps else ()
     return (sender.title, *reached)
 
@@ -267,7 +271,7 @@ _DRAWN = {
 }
 """Alerts whose mail includes the document; for others it is behind the link."""
 
-_ABOUT: Mapping[str, Callable[[Parcel, Party], Request | None]] = {
+_BUILDERS: Mapping[str, Callable[[OutgoingAlert, Party], Request | None]] = {
     "order": _order,
     "information": _information,
     "referral": _referral,
@@ -276,9 +280,9 @@ _ABOUT: Mapping[str, Callable[[Parcel, Party], Request | None]] = {
 """Builders of requests, by the type of an alert's subject."""
 
 
-def _uid(parcel: Parcel) -> UUID:
-    """Return the id of a parcel's subject."""
-    return UUID(parcel.subject.partition(":")[2])
+def _uid(outgoing: OutgoingAlert) -> UUID:
+    """Return the id of an alert's subject."""
+    return UUID(outgoing.subject.partition(":")[2])
 
 
 def _plain(message: BaseModel) -> dict[str, object]:

@@ -20,12 +20,12 @@ class Link:
     ends_at: datetime
 
 
-def make(delivery: UUID, *, until: datetime) -> str:
+def make_token(delivery: UUID, *, until: datetime) -> str:
     """Return the token for a delivery's link. until: when it expires."""
     return _signer.sign_object([delivery.hex, int(until.timestamp())])
 
 
-def opened(token: str) -> Link:
+def parse_token(token: str) -> Link:
     """Return the content of a token of this hub, even if it has expired.
 
     raises: NotFoundError if this hub never made it.
@@ -37,12 +37,12 @@ def opened(token: str) -> Link:
         raise _unknown() from error
 
 
-def read(token: str, *, now: datetime) -> UUID:
+def read_token(token: str, *, now: datetime) -> UUID:
     """Return the delivery of a valid token.
 
     raises: NotFoundError, the same for a wrong token and an expired one.
     """
-    link = opened(token)
+    link = parse_token(token)
     if link.ends_at <= now:
         raise _unknown()
     return link.delivery

@@ -7,10 +7,16 @@ from datetime import datetime
 
 from django.conf import settings
 
-from stemtide.hub.platform.egress.thread_pool import Crew
+from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.rooms.alerts import enclosures
 from stemtide.hub.rooms.alerts.channels import mail, page, webhook
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Parcel, Post, Result, Send
+from stemtide.hub.rooms.alerts.channels.channel import (
+    OutgoingAlert,
+    PostOutcome,
+    Result,
+    Send,
+    SendSettings,
+)
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
 from stemtide.hub.rooms.alerts.writes import (
@@ -31,10 +37,10 @@ THREADS = 8
 """Deliveries in progress at once, with at most one webhook of each party."""
 
 
-def post_of_settings() -> Post:
+def send_settings() -> SendSettings:
     """Return the settings for sending."""
     security = "tls" if settings.EMAIL_USE_SSL else "starttls" if settings.EMAIL_USE_TLS else "none"
-    return Post(
+    return SendSettings(
         mail_host=settings.EMAIL_HOST,
         mail_port=settings.EMAIL_PORT,
         mail_user=settings.EMAIL_HOST_USER,
@@ -53,65 +59,69 @@ def home_of_settings() -> Home:
     )
 
 
-def _is_theirs(parcel: Parcel, *, post: Post) -> bool:
-    """Whether the server that accepted a parcel is the addressee's own."""
-    return parcel.channel is Channel.WEBHOOK or post.mail_is_receipt
+def _is_theirs(outgoing: OutgoingAlert, *, post: SendSettings) -> bool:
+    """Whether the server that accepted an alert is the addressee's own."""
+    return outgoing.channel is Channel.WEBHOOK or post.mail_is_receipt
 
 
-class Sending:
+class AlertSender:
     """Sender of due deliveries, a few at a time; its caller never waits for a receiver.
 
-    now, chance: the clock and the random numbers, injected by the caller.
+    now, jitter: the clock and the random numbers, injected by the caller.
     """
 
     def __init__(
         self,
         *,
-        post: Post,
+        post: SendSettings,
         home: Home,
         now: Callable[[], datetime],
-        chance: Callable[[], float],
+        jitter: Callable[[], float],
         threads: int = THREADS,
     ) -> None:
         self._post = post
         self._home = home
         self._now = now
-        self._chance = chance
-        self._crew: Crew[Parcel] = Crew(self.send, threads=threads, name="alerts")
+        self._chance = jitter
+        self._pool: ThreadPool[OutgoingAlert] = ThreadPool(
+            self.send, threads=threads, name="alerts"
+        )
 
     def start_due(self, now: datetime) -> int:
         """Start as many due deliveries as there are free threads; return how many."""
-        free = self._crew.free
+        free = self._pool.free
         if free <= 0:
             return 0
-        parcels = writes_deliveries.claim_due(now, limit=free, home=self._home)
-        self._crew.start(parcels)
-        return len(parcels)
+        outgoing_alerts = writes_deliveries.claim_due(now, limit=free, home=self._home)
+        self._pool.start(outgoing_alerts)
+        return len(outgoing_alerts)
 
     def settle(self) -> None:
         """Wait for deliveries in progress: for tests and at the end of the process."""
-        self._crew.settle()
+        self._pool.settle()
 
     def close(self) -> None:
         """Stop after the deliveries in progress; unsent ones stay due."""
-        self._crew.close()
+        self._pool.close()
 
-    def send(self, parcel: Parcel) -> Result:
+    def send(self, outgoing: OutgoingAlert) -> Result:
         """Make one delivery attempt, and record its result."""
-        result = attempt(parcel, post=self._post)
+        result = attempt(outgoing, post=self._post)
         now = self._now()
-        won = writes_deliveries.note(parcel, result=result, chance=self._chance(), now=now)
-        if won and result.fate is Fate.SENT and _is_theirs(parcel, post=self._post):
-            writes_requests.note_arrival(parcel, result=result, now=now)
+        won = writes_deliveries.note(outgoing, result=result, jitter=self._chance(), now=now)
+        if won and result.fate is PostOutcome.SENT and _is_theirs(outgoing, post=self._post):
+            writes_requests.note_arrival(outgoing, result=result, now=now)
         if won and result.is_acknowledged:
-            writes.acknowledge_by_answer(parcel.delivery, now=now)
+            writes.acknowledge_by_answer(outgoing.delivery, now=now)
         return result
 
 
-def attempt(parcel: Parcel, *, post: Post) -> Result:
+def attempt(outgoing: OutgoingAlert, *, post: SendSettings) -> Result:
     """Make one delivery attempt; an unexpected exception counts as a failed attempt."""
     try:
-        return CHANNELS[parcel.channel](enclosures.enclose(parcel), post=post)
+        return CHANNELS[outgoing.channel](enclosures.attach(outgoing), post=post)
     except Exception:
-        log.exception("channel %s failed for delivery %s", parcel.channel, parcel.delivery)
-        return Result(Fate.FAILED, "the hub itself failed; its operator finds why in its log")
+        log.exception("channel %s failed for delivery %s", outgoing.channel, outgoing.delivery)
+        return Result(
+            PostOutcome.FAILED, "the hub itself failed; its operator finds why in its log"
+        )

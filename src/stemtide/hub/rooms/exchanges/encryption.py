@@ -12,12 +12,12 @@ class LostSecretError(Exception):
     """The hub's own secret has changed since this one was encrypted."""
 
 
-def seal(secret: str) -> str:
+def encrypt_secret(secret: str) -> str:
     """Return a secret encrypted for the database."""
     return encryption.encrypt(secret, use=_USE)
 
 
-def unseal(sealed: str) -> str:
+def decrypt_secret(sealed: str) -> str:
     """Return a decrypted secret. raises: LostSecretError."""
     try:
         return encryption.decrypt(sealed, use=_USE)

@@ -15,20 +15,20 @@ from datetime import datetime
 
 from django.conf import settings
 
-from stemtide.hub.platform.egress.thread_pool import Crew
+from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.exchanges import encryption as seals
 from stemtide.hub.rooms.exchanges.encryption import LostSecretError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes as reads_pushing
-from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
+from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
 from stemtide.hub.rooms.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
 from stemtide.hub.rooms.exchanges.sources.source import (
     AllRefusedError,
-    Asking,
-    Place,
+    Endpoint,
     Puller,
     Pusher,
+    SourceClient,
     SourceError,
 )
 from stemtide.hub.rooms.exchanges.writes import (
@@ -62,115 +62,115 @@ PUSHERS: Mapping[ExchangeKind, Pusher] = {
     ExchangeKind.STOPNCII: stopncii_push.push,
 }
 
-PARCELS = 100
+BATCH_SIZE = 100
 """Signals that are sent in one batch."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ConnectionOptions:
     """How this hub connects to others. loopback: whether to this machine as well."""
 
     loopback: bool = False
 
 
-def way_of_settings() -> Way:
+def connection_options() -> ConnectionOptions:
     """Return the connection settings."""
-    return Way(loopback=settings.EXCHANGE_LOOPBACK)
+    return ConnectionOptions(loopback=settings.EXCHANGE_LOOPBACK)
 
 
-class Running:
+class ExchangeRunner:
     """Runner of due exchanges, a few at a time; its caller never waits for another hub.
 
-    now, chance: the clock and the random numbers, injected by the caller.
+    now, jitter: the clock and the random numbers, injected by the caller.
     """
 
     def __init__(
         self,
         *,
-        way: Way,
+        way: ConnectionOptions,
         now: Callable[[], datetime],
-        chance: Callable[[], float],
+        jitter: Callable[[], float],
         threads: int = THREADS,
     ) -> None:
         self._way = way
         self._now = now
-        self._chance = chance
-        self._crew: Crew[Errand] = Crew(self.run, threads=threads, name="exchanges")
+        self._chance = jitter
+        self._pool: ThreadPool[ClaimedRun] = ThreadPool(self.run, threads=threads, name="exchanges")
 
     def start_due(self, now: datetime) -> int:
         """Start as many due runs as there are free threads; return how many."""
-        free = self._crew.free
+        free = self._pool.free
         if free <= 0:
             return 0
-        errands = writes.claim_due(now, limit=free)
-        self._crew.start(errands)
-        return len(errands)
+        runs = writes.claim_due(now, limit=free)
+        self._pool.start(runs)
+        return len(runs)
 
     def settle(self) -> None:
         """Wait for runs in progress: for tests and at the end of the process."""
-        self._crew.settle()
+        self._pool.settle()
 
     def close(self) -> None:
         """Stop after the runs in progress; others stay due."""
-        self._crew.close()
+        self._pool.close()
 
-    def run(self, errand: Errand) -> dict[str, int]:
+    def run(self, run: ClaimedRun) -> dict[str, int]:
         """Run one exchange and record the result; return the number of records by fate."""
         counts: Counter[str] = Counter()
         try:
-            more = self._run(errand, counts=counts)
+            more = self._run(run, counts=counts)
         except (SourceError, RefusalError, LostSecretError) as error:
             retry_after_s = getattr(error, "retry_after_s", None)
             answers = isinstance(error, TooManyNewError | AllRefusedError)
-            self._trouble(errand, str(error), retry_after_s=retry_after_s, answers=answers)
+            self._trouble(run, str(error), retry_after_s=retry_after_s, answers=answers)
             return dict(+counts)
         except Exception:
-            log.exception("exchange %s failed; it is tried again", errand.name)
-            self._trouble(errand, "the hub itself failed; its operator finds why in its log")
+            log.exception("exchange %s failed; it is tried again", run.name)
+            self._trouble(run, "the hub itself failed; its operator finds why in its log")
             return dict(+counts)
-        writes.note_done(errand, more=more, chance=self._chance(), now=self._now())
+        writes.note_done(run, more=more, jitter=self._chance(), now=self._now())
         return dict(+counts)
 
-    def _run(self, errand: Errand, *, counts: Counter[str]) -> bool:
+    def _run(self, run: ClaimedRun, *, counts: Counter[str]) -> bool:
         """Pull and push; return whether there is more. raises: SourceError, RefusalError."""
-        place = Place(
-            address=errand.address,
-            push_address=errand.push_address,
-            account=errand.account,
-            secret=seals.unseal(errand.secret),
+        endpoint = Endpoint(
+            address=run.address,
+            push_address=run.push_address,
+            account=run.account,
+            secret=seals.decrypt_secret(run.secret),
             hub=reads.own_hub(by=CLOCK),
             loopback=self._way.loopback,
         )
-        part_s = RUN_S / 2 if errand.pulls and errand.pushes else RUN_S
+        part_s = RUN_S / 2 if run.pulls and run.pushes else RUN_S
 
-        def asking() -> Asking:
-            return Asking(place, until=time.monotonic() + part_s, now=self._now())
+        def client() -> SourceClient:
+            return SourceClient(endpoint, until=time.monotonic() + part_s, now=self._now())
 
         more, day_is_full = False, None
         try:
-            more = errand.pulls and self._pull(errand, asking=asking(), counts=counts)
+            more = run.pulls and self._pull(run, client=client(), counts=counts)
         except TooManyNewError as error:
             day_is_full = error  # pushing goes on
-        if errand.pushes:
-            more = self._push(errand, asking=asking(), counts=counts) or more
+        if run.pushes:
+            more = self._push(run, client=client(), counts=counts) or more
         if day_is_full is not None:
             raise day_is_full
         return more
 
-    def _pull(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
+    def _pull(self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]) -> bool:
         """Pull page by page; return whether there is more. raises: SourceError, RefusalError."""
-        checkpoint = dict(errand.checkpoint)
+        checkpoint = dict(run.checkpoint)
 
         def versions_of(keys: Iterable[str]) -> Mapping[str, str]:
-            return reads.versions(errand, keys, by=CLOCK)
+            return reads.versions(run, keys, by=CLOCK)
 
         more, day_is_full = True, None
         for _ in range(MAX_PAGES):
-            page = PULLERS[errand.kind](checkpoint, asking=asking, versions_of=versions_of)
+            page = PULLERS[run.kind](checkpoint, client=client, versions_of=versions_of)
             counted: Mapping[str, int] | None
             try:
-                counted = writes_pulling.take(
-                    errand, page, now=self._now(), is_full=day_is_full is not None
+                counted = writes_pulling.import_page(
+                    run, page, now=self._now(), is_full=day_is_full is not None
                 )
             except TooManyNewError as error:
                 # Withdrawals on later pages must not wait for the next day.
@@ -179,58 +179,60 @@ class Running:
                 return False
             counts.update(counted)
             more = page.more
-            if not more or asking.is_over:
+            if not more or client.is_over:
                 break
             checkpoint = page.checkpoint
         if day_is_full is not None:
             raise day_is_full
         return more
 
-    def _push(self, errand: Errand, *, asking: Asking, counts: Counter[str]) -> bool:
+    def _push(self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]) -> bool:
         """Push batch by batch; return whether there is more. raises: SourceError."""
         for _ in range(MAX_PAGES):
-            if not writes_pushing.note_waiting(errand, now=self._now()):
+            if not writes_pushing.note_waiting(run, now=self._now()):
                 break
         for _ in range(MAX_PAGES):
-            row = reads.held(errand, by=CLOCK)
+            row = reads.claimed_exchange(run, by=CLOCK)
             if row is None:
                 return False
-            parcels = reads_pushing.parcels(
-                errand, viewer=row.party, now=self._now(), limit=PARCELS
+            outgoing_signals = reads_pushing.outgoing_signals(
+                run, viewer=row.party, now=self._now(), limit=BATCH_SIZE
             )
-            if not parcels:
+            if not outgoing_signals:
                 return False
-            if not writes_pushing.note_begun(errand, [parcel.pk for parcel in parcels]):
+            if not writes_pushing.note_begun(
+                run, [outgoing_signal.pk for outgoing_signal in outgoing_signals]
+            ):
                 return False
             try:
-                results, remotes = PUSHERS[errand.kind](parcels, asking=asking)
+                results, remotes = PUSHERS[run.kind](outgoing_signals, client=client)
             except AllRefusedError as error:
-                self._note_all_refused(errand, error, counts=counts)
+                self._note_all_refused(run, error, counts=counts)
                 raise
-            if not self._note_sent(errand, results, remotes=remotes, counts=counts):
+            if not self._note_sent(run, results, remotes=remotes, counts=counts):
                 return False
-            if asking.is_over:
+            if client.is_over:
                 break
         return True
 
     def _note_all_refused(
-        self, errand: Errand, error: AllRefusedError, *, counts: Counter[str]
+        self, run: ClaimedRun, error: AllRefusedError, *, counts: Counter[str]
     ) -> None:
         """Record that everything new was refused, and the results of withdrawals if known."""
-        writes_pushing.note_all_refused(errand, error.parcels, now=self._now())
+        writes_pushing.note_all_refused(run, error.outgoing_signals, now=self._now())
         if error.results:
-            self._note_sent(errand, error.results, remotes={}, counts=counts)
+            self._note_sent(run, error.results, remotes={}, counts=counts)
 
     def _note_sent(
         self,
-        errand: Errand,
+        run: ClaimedRun,
         results: Mapping[int, str],
         *,
         remotes: Mapping[int, str],
         counts: Counter[str],
     ) -> bool:
         """Record and count the results of a batch; return False if another run has taken over."""
-        noted = writes_pushing.note_sent(errand, results, remotes=remotes, now=self._now())
+        noted = writes_pushing.note_sent(run, results, remotes=remotes, now=self._now())
         if noted is None:
             return False
         counts.update({"pushed": noted[0], "push_refused": noted[1]})
@@ -238,7 +240,7 @@ class Running:
 
     def _trouble(
         self,
-        errand: Errand,
+        run: ClaimedRun,
         words: str,
         *,
         retry_after_s: float | None = None,
@@ -246,9 +248,9 @@ class Running:
     ) -> None:
         """Record an error."""
         writes.note_trouble(
-            errand,
+            run,
             words=words,
-            chance=self._chance(),
+            jitter=self._chance(),
             now=self._now(),
             retry_after_s=retry_after_s,
             answers=answers,

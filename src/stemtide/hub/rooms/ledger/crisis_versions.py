@@ -9,7 +9,7 @@ from stemtide.hub.rooms.ledger.reads import ledger as reads
 from stemtide.hub.rooms.ledger.rules.ledger import is_of_alerts, stays_in_its_room
 
 
-class Marks:
+class CrisisVersions:
     """The last ledger entry that concerns each crisis, updated by reading new entries.
 
     An entry concerns every crisis unless the rules exclude it: an unknown kind costs time, and
@@ -25,7 +25,7 @@ class Marks:
         self._in_every_room = 0
         self._in_bar = 0
 
-    def look(self) -> reads.Heads:
+    def refresh(self) -> reads.Heads:
         """Read new entries; return the heads of the ledger."""
         heads = reads.heads()
         with self._lock:
@@ -80,5 +80,5 @@ class Marks:
             self._in_every_room = entry.number
 
 
-marks = Marks()
+crisis_versions = CrisisVersions()
 """The instance of this process."""

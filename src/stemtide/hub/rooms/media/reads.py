@@ -95,7 +95,7 @@ def facts(row: Signal, *, viewer: Party) -> PreviewFacts:
     )
 
 
-def kept(crisis: UUID, *, viewer: Party) -> set[UUID]:
+def with_stored_preview(crisis: UUID, *, viewer: Party) -> set[UUID]:
     """Return the signals of a crisis with a stored preview that the viewer may open."""
     if not crises.is_in_room(crisis, party=viewer):
         return set()
@@ -171,7 +171,7 @@ def content(uid: UUID, preview: UUID, *, by: Actor, now: datetime, keys: Keys) -
     return keys.unseal(sealed)
 
 
-def seen(crisis: UUID, *, by: Actor) -> set[UUID]:
+def opened_signals(crisis: UUID, *, by: Actor) -> set[UUID]:
     """Return the signals of a crisis whose preview a person opened."""
     if not by.is_person:
         return set()
@@ -179,17 +179,19 @@ def seen(crisis: UUID, *, by: Actor) -> set[UUID]:
     return set(looks.values_list("signal__uid", flat=True))
 
 
-def has_seen(members: Iterable[UUID], *, by: Actor) -> bool:
+def has_opened(members: Iterable[UUID], *, by: Actor) -> bool:
     """Whether a person opened the preview of any of these signals, such as a cluster's variants."""
     return Look.objects.filter(person=person(by=by), signal__uid__in=list(members)).exists()
 
 
 def exposure(crisis: UUID, *, by: Actor, now: datetime) -> Exposure:
     """Return the number of the calling person's looks."""
-    return looked_at(crisis, by=by, now=now)[0]
+    return exposure_and_signals(crisis, by=by, now=now)[0]
 
 
-def looked_at(crisis: UUID, *, by: Actor, now: datetime) -> tuple[Exposure, frozenset[UUID]]:
+def exposure_and_signals(
+    crisis: UUID, *, by: Actor, now: datetime
+) -> tuple[Exposure, frozenset[UUID]]:
     """Return the calling person's exposure and the signals opened in a crisis, in one query."""
     if not by.is_person:
         return Exposure(today=0, here=0, lately=0), frozenset()

@@ -19,8 +19,8 @@ __all__ = [
     "check_destroy",
     "check_expiry",
     "check_look",
+    "check_may_see_counts",
     "check_reveal",
-    "check_see_counts",
     "needs_pause",
 ]
 
@@ -129,7 +129,7 @@ def check_destroy(
         )
 
 
-def check_see_counts(role: Role) -> None:
+def check_may_see_counts(role: Role) -> None:
     """Refuse a party's counts of looks to roles that do not look after its people."""
     if role not in {Role.DATA_PROTECTION_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR}:
         raise NotAllowedError(

@@ -44,7 +44,7 @@ def add(
         kind, (whole, veil) = PreviewKind.STILL, remake(body.blob)
     sealed, sealed_veil = keys.seal(whole), keys.seal(veil) if veil else b""
     with transaction.atomic():  # 3
-        ledger.take_turn()
+        ledger.lock_ledger()
         row = signals.find(uid, viewer=by.party)
         _check_add(row, by=by)
         preview = Preview.objects.create(
@@ -77,7 +77,7 @@ def open_look(uid: UUID, *, purpose: Purpose, by: Actor, now: datetime) -> UUID:
 
     raises: NotFoundError, NotAllowedError, ConflictError if no preview is stored.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = signals.find(uid, viewer=by.party)
     rules.check_look(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
     assert row.crisis is not None  # noqa: S101  # check_look requires a crisis
@@ -101,7 +101,7 @@ def reveal(uid: UUID, *, by: Actor, now: datetime) -> None:
 
     raises: NotFoundError, NotAllowedError, ConflictError for an expired look.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     look = reads.own_look(uid, by=by)
     rules.check_reveal(opened_at=look.opened_at, now=now)
     facts = reads.facts(look.signal, viewer=by.party)
@@ -119,7 +119,7 @@ def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError if it is destroyed already.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     matching = Preview.objects.select_related("signal__shared_by", "signal__crisis").filter(uid=uid)
     preview = matching.first()
     # Not the signal's own error, which would name it.
@@ -154,7 +154,7 @@ def _destroy_some(now: datetime) -> int:
     due = Preview.objects.filter(is_due, destroyed_at=None)
     if not due.exists():
         return 0
-    ledger.take_turn()
+    ledger.lock_ledger()
     # Another scheduler process may have destroyed them first.
     previews = list(due.select_related("signal__crisis")[:DESTROY_AT_ONCE])
     for preview in previews:
@@ -169,7 +169,7 @@ def reseal(*, keys: Keys, by: str, now: datetime) -> int:
 
     raises: KeyFileError if a preview cannot be decrypted: then nothing is changed.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     count = 0
     for preview in Preview.objects.filter(destroyed_at=None):
         if keys.is_sealed_by_first(preview.whole):

@@ -16,7 +16,7 @@ _kept: ContextVar[dict[Hashable, Any] | None] = ContextVar("moment", default=Non
 
 
 @contextmanager
-def moment(cache: dict[Hashable, Any] | None = None) -> Iterator[None]:
+def request_cache(cache: dict[Hashable, Any] | None = None) -> Iterator[None]:
     """Cache the results of once() until the end of the block. Only for reading: nothing may write.
 
     cache: values read since the last ledger entry, by any reader; new values are added. The owner
@@ -29,7 +29,7 @@ def moment(cache: dict[Hashable, Any] | None = None) -> Iterator[None]:
         _kept.reset(before)
 
 
-def once(key: Hashable, read: Callable[[], _T]) -> _T:
+def cached(key: Hashable, read: Callable[[], _T]) -> _T:
     """Return a value, read now or earlier in this block. key: everything that the value depends on.
 
     The value may be shared, so it must not be changed. Do not cache values that change without a

@@ -105,7 +105,7 @@ def errand(row: Recheck, *, by: str) -> Errand:  # noqa: ARG001  # the clock, wh
 
 def met(request: Referral | Order, *, by: str) -> dict[str, int]:
     """Uploads of a request's linked signals that agents have met so far, by party."""
-    return reads_sightings.met(list(request.signals.values_list("uid", flat=True)), by=by)
+    return reads_sightings.match_counts(list(request.signals.values_list("uid", flat=True)), by=by)
 
 
 def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for everyone
@@ -184,7 +184,7 @@ def told_of_met(row: Recheck, *, by: str) -> list[Party]:
 def _sees_signals(request: Referral | Order, *, viewer: Party) -> bool:
     """Whether a party may see all signals that a request is linked to."""
     linked = set(request.signals.values_list("uid", flat=True))
-    return signals.seen_by_uid(linked, viewer=viewer).keys() == linked
+    return signals.visible_by_uid(linked, viewer=viewer).keys() == linked
 
 
 def _visit(row: Visit) -> VisitOut:

@@ -13,7 +13,7 @@ from enum import Enum, auto
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from stemtide.fingerprints.url.canonical import UrlClass, UrlError, canonical, url_class
-from stemtide.hub.platform.egress.probe import Seen, Trouble
+from stemtide.hub.platform.egress.probe import Probe, ProbeFailure
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.protocol.enums import Role
@@ -41,11 +41,11 @@ _LIKE = 0.1
 """Two pages whose sizes differ by less than this share are taken for the same one."""
 
 _TROUBLES = {
-    Trouble.REFUSED: Reason.REFUSED,
-    Trouble.TIMED_OUT: Reason.TIMED_OUT,
-    Trouble.NO_CONNECTION: Reason.NO_CONNECTION,
-    Trouble.BROKEN_OFF: Reason.BROKEN_OFF,
-    Trouble.TOO_MANY_HOPS: Reason.TOO_MANY_HOPS,
+    ProbeFailure.REFUSED: Reason.REFUSED,
+    ProbeFailure.TIMED_OUT: Reason.TIMED_OUT,
+    ProbeFailure.NO_CONNECTION: Reason.NO_CONNECTION,
+    ProbeFailure.BROKEN_OFF: Reason.BROKEN_OFF,
+    ProbeFailure.TOO_MANY_HOPS: Reason.TOO_MANY_HOPS,
 }
 
 _SKIPPED = re.compile(rb"<(script|style|template)\b")
@@ -76,7 +76,7 @@ class Standing:
     repeats: int
 
 
-def judge(response: Seen, *, url: str, control: Seen | None = None) -> Finding:
+def judge(response: Probe, *, url: str, control: Probe | None = None) -> Finding:
     """Return the verdict of a visit.
 
     1 No answer: unclear, with the reason.
@@ -108,7 +108,7 @@ def judge(response: Seen, *, url: str, control: Seen | None = None) -> Finding:
     return _unclear(doubt) if doubt else Finding(Verdict.THERE, Reason.ANSWERS)
 
 
-def needs_control(response: Seen, *, url: str) -> bool:
+def needs_control(response: Probe, *, url: str) -> bool:
     """Whether a page that seems to be there must be compared with another page of its host."""
     is_there = judge(response, url=url).verdict is Verdict.THERE
     return is_there and response.content_type in _WORDS_IN and bool(control_url(url, chance="x"))
@@ -187,12 +187,12 @@ def _unclear(reason: Reason) -> Finding:
     return Finding(Verdict.UNCLEAR, reason)
 
 
-def _is_shown(response: Seen) -> bool:
+def _is_shown(response: Probe) -> bool:
     """Whether an answer shows something."""
     return response.status is not None and 200 <= response.status < 300  # noqa: PLR2004  # RFC 9110 section 15.3
 
 
-def _led_elsewhere(response: Seen, *, url: str) -> bool:
+def _led_elsewhere(response: Probe, *, url: str) -> bool:
     """Whether the answer is another address' than the one that was asked for.
 
     A short link leads elsewhere by its nature: while it leads anywhere, it is there.
@@ -207,7 +207,7 @@ def _led_elsewhere(response: Seen, *, url: str) -> bool:
         return True
 
 
-def _is_alike(response: Seen, control: Seen) -> bool:
+def _is_alike(response: Probe, control: Probe) -> bool:
     """Whether an address that cannot exist got the same answer."""
     if control.trouble is not None or not _is_shown(control):
         return False

@@ -8,8 +8,15 @@ from datetime import datetime
 
 from django.conf import settings
 
-from stemtide.hub.platform.egress.probe import ANYWHERE, THIS_MACHINE, Seen, Trouble, look, spell
-from stemtide.hub.platform.egress.thread_pool import Crew
+from stemtide.hub.platform.egress.probe import (
+    ANYWHERE,
+    THIS_MACHINE,
+    Probe,
+    ProbeFailure,
+    normalise,
+    probe_address,
+)
+from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.rooms.rechecks import rules, writes
 from stemtide.hub.rooms.rechecks.reads import Errand
 from stemtide.hub.rooms.rechecks.rules import Finding
@@ -41,7 +48,7 @@ class Visiting:
     def __init__(self, *, way: Way, now: Callable[[], datetime], threads: int = THREADS) -> None:
         self._way = way
         self._now = now
-        self._crew: Crew[Errand] = Crew(self.visit, threads=threads, name="rechecks")
+        self._crew: ThreadPool[Errand] = ThreadPool(self.visit, threads=threads, name="rechecks")
 
     def start_due(self, now: datetime) -> int:
         """Begin as many due visits as there are free threads; returns how many."""
@@ -67,17 +74,21 @@ class Visiting:
         return finding
 
 
-def visit(errand: Errand, *, way: Way) -> tuple[Seen, Finding]:
+def visit(errand: Errand, *, way: Way) -> tuple[Probe, Finding]:
     """Look at an address, and at one beside it that cannot exist where that helps to judge.
 
     An exercise visits this machine alone, where the settings let it, and nothing else ever.
     """
     if errand.exercise and not way.loopback:
-        return Seen(errand.url), Finding(Verdict.UNCLEAR, Reason.EXERCISE)
+        return Probe(errand.url), Finding(Verdict.UNCLEAR, Reason.EXERCISE)
     reach = THIS_MACHINE if errand.exercise else replace(ANYWHERE, loopback=way.loopback)
-    response = look(errand.url, reach=reach, words=rules.says_removed)
+    response = probe_address(errand.url, reach=reach, words=rules.says_removed)
     control = None
-    if response.trouble is not Trouble.REFUSED and rules.needs_control(response, url=errand.url):
-        beside = rules.control_url(spell(response.url, reach=reach), chance=secrets.token_hex(8))
-        control = look(beside, reach=reach)
+    if response.trouble is not ProbeFailure.REFUSED and rules.needs_control(
+        response, url=errand.url
+    ):
+        beside = rules.control_url(
+            normalise(response.url, reach=reach), chance=secrets.token_hex(8)
+        )
+        control = probe_address(beside, reach=reach)
     return response, rules.judge(response, url=errand.url, control=control)

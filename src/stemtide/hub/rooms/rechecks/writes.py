@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 
 from stemtide.fingerprints.url.canonical import UrlError, canonical
-from stemtide.hub.platform.egress.probe import Seen
+from stemtide.hub.platform.egress.probe import Probe
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Order
@@ -61,9 +61,9 @@ def follow_requests(now: datetime) -> int:
 @transaction.atomic
 def _read_on(now: datetime) -> int:
     """Steps 2 to 5 of follow_requests."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
-    entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
+    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
     changed = reads.claims({ledger_entry.subject for ledger_entry in entries}, by=CLOCK)
     for request in changed:
         if reads.is_claimed(request, by=CLOCK):
@@ -168,12 +168,12 @@ def _take(row: Recheck, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def note(errand: Errand, *, response: Seen, finding: Finding, now: datetime) -> bool:
+def note(errand: Errand, *, response: Probe, finding: Finding, now: datetime) -> bool:
     """Record a visit; False if another scheduler has taken it over, or it ended.
 
     Only a verdict that says something new is recorded in the ledger: gone, still there, returned.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     same = Q(uid=errand.uid, taken=errand.taken, ended_at=None)
     row = Recheck.objects.select_related("referral", "order").filter(same).first()
     if row is None:
@@ -219,7 +219,7 @@ def ask(uid: UUID, *, by: Actor, now: datetime) -> RecheckOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_ask(
         role=by.role,

@@ -16,7 +16,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.rules.signals import Draft, span_of
-from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, Seen
+from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, VisibleSignal
 from stemtide.protocol.enums import SignalState
 
 _FIELDS: dict[str, Any] = {
@@ -24,11 +24,11 @@ _FIELDS: dict[str, Any] = {
     for field in Signal._meta.local_concrete_fields  # noqa: SLF001  # Django documents it as public
     if not field.primary_key
 }
-_OF_EACH = ("uid", "position", "value", "url")
+_ROW_COLUMNS = ("uid", "position", "value", "url")
 """Columns that differ from row to row; many rows of a bulk share the values of the others."""
 _VALUES_IN_A_STATEMENT = 30_000
 """Most parameters of a statement in SQLite. source: SQLite, Implementation Limits, section 9."""
-_OF_MANY = tuple(name for name in _FIELDS if name not in _OF_EACH)
+_SHARED_COLUMNS = tuple(name for name in _FIELDS if name not in _ROW_COLUMNS)
 
 _LIVE_VALUES = (
     "SELECT value FROM signals_signal"
@@ -69,17 +69,17 @@ def insert(
 ) -> None:
     """Store drafts as live signals. items, crises: primary keys by id, None to None."""
     drafts = list(drafts)
-    for_all = _of_all(by=by, now=now)
+    for_all = _share_columns(by=by, now=now)
     labels, dates = cache(partial(_prepared, "labels")), cache(partial(_prepared, "expires_at"))
     shared_columns: dict[tuple[object, ...], tuple[object, ...]] = {}
-    keys = [_said(draft) for draft in drafts]
+    keys = [_share_key(draft) for draft in drafts]
     for share_key, draft in zip(keys, drafts, strict=True):
         if share_key not in shared_columns:
-            row = for_all | _of_many(draft)
+            row = for_all | _facts_columns(draft)
             row["labels"], row["expires_at"] = labels(row["labels"]), dates(row["expires_at"])
             row["content_id"] = items[draft.facts.content]
             row["crisis_id"] = crises[draft.facts.crisis]
-            shared_columns[share_key] = tuple([row[name] for name in _OF_MANY])
+            shared_columns[share_key] = tuple([row[name] for name in _SHARED_COLUMNS])
     # Omit columns that are NULL in all rows: binding None is slow in sqlite3.
     has_values = [
         any(value is not None for value in column)
@@ -99,16 +99,16 @@ def insert(
         )
         for share_key, draft in zip(keys, drafts, strict=True)
     ]
-    _add([*_OF_EACH, *compress(_OF_MANY, has_values)], rows)
+    _add([*_ROW_COLUMNS, *compress(_SHARED_COLUMNS, has_values)], rows)
 
 
-def _of_all(*, by: Party, now: datetime) -> dict[str, object]:
+def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
     """Return the prepared columns that are the same for all new signals of a share."""
     columns = {
         "state": SignalState.LIVE.value,
         "is_disputed": False,
         "shared_by_id": by.pk,
-        "stamp_s": stamp(now),
+        "stamp_s": next_stamp(now),
         "shared_at": now,
         "withdrawn_at": None,
         "withdraw_reason": "",
@@ -117,12 +117,12 @@ def _of_all(*, by: Party, now: datetime) -> dict[str, object]:
     return {name: _prepared(name, value) for name, value in columns.items()}
 
 
-def _said(draft: Draft) -> tuple[object, ...]:
+def _share_key(draft: Draft) -> tuple[object, ...]:
     """Return the key of drafts that have the same values in all columns except _OF_EACH."""
     return (draft.facts, draft.body.kind, draft.body.exercise, draft.body.via)
 
 
-def _of_many(draft: Draft) -> dict[str, object]:
+def _facts_columns(draft: Draft) -> dict[str, object]:
     """Return the columns of a new signal that are the same for drafts with the same _said key."""
     return draft.facts._asdict() | {
         "kind": draft.body.kind.value,
@@ -150,7 +150,9 @@ def _add(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         _run_many(f"INSERT INTO {into} VALUES {all_placeholders}", values)  # noqa: S608  # our own column names
 
 
-def add_sightings(rows: Iterable[CountChange], *, signals: Mapping[UUID, Seen], by: Party) -> None:
+def add_sightings(
+    rows: Iterable[CountChange], *, signals: Mapping[UUID, VisibleSignal], by: Party
+) -> None:
     """Add counts to a party's sightings, widening their span of time."""
     adapt = connection.ops.adapt_datetimefield_value
     _run_many(
@@ -206,7 +208,7 @@ def withdrawn_with(values: Iterable[str]) -> list[int]:
     return pks
 
 
-def stamp(now: datetime) -> int:
+def next_stamp(now: datetime) -> int:
     """Return the stamp for a change made now, never lower than earlier ones.
 
     Call it while holding the write lock.
@@ -247,9 +249,9 @@ def handling_of(curve: CurveFacts) -> str:
     return hashlib.sha256(handling.encode()).hexdigest()
 
 
-def move(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -> None:
+def move_signals(pks: Iterable[int], *, state: SignalState, first: int, now: datetime) -> None:
     """Set the state and stamp of signals, and consecutive feed positions from first on."""
-    at_s = stamp(now)
+    at_s = next_stamp(now)
     _run_many(
         "UPDATE signals_signal SET state = %s, stamp_s = %s, position = %s WHERE id = %s",
         [(state.value, at_s, position, pk) for position, pk in enumerate(pks, start=first)],

@@ -52,7 +52,7 @@ def store(drafts: Iterable[Draft]) -> None:
             )
 
 
-def weigh(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
+def check_budget(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
     """Return the bytes that a party will have spent today with these drafts; 0 if they spend none.
 
     raises: TooManyError.
@@ -67,7 +67,7 @@ def weigh(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
     return spent_bytes
 
 
-def spend(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
+def spend_budget(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
     """Count the bytes of a party's new long values against its daily limit.
 
     All values are counted, whether or not others have shared them: otherwise the count would reveal
@@ -75,7 +75,7 @@ def spend(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
 
     raises: TooManyError, which rolls back the whole share.
     """
-    spent_bytes = weigh(drafts, by=by, now=now)
+    spent_bytes = check_budget(drafts, by=by, now=now)
     if not spent_bytes:
         return
     today = now.astimezone(UTC).date()
@@ -83,12 +83,12 @@ def spend(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
         cursor.execute(_SPEND, [by.pk, today, spent_bytes])
 
 
-def whole(kind: str, value: str) -> str:
+def full_value(kind: str, value: str) -> str:
     """Return a signal's value in hex for the wire, given the value in its row."""
     return _load([value])[value] if kind in _LONG else value
 
 
-def in_parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
+def filled_parts(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Yield rows with long values filled in, in parts of at most MAX_PAGE_VALUE_BYTES of values.
 
     The given rows keep their digests, so that no part outlives its reader. Signals that are no

@@ -7,15 +7,15 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import NotAllowedError
-from stemtide.hub.rooms.signals.views import Seen
+from stemtide.hub.rooms.signals.views import VisibleSignal
 from stemtide.protocol.enums import Outcome, PartyKind
 from stemtide.protocol.sync.agents import BUCKET, MOST_A_MINUTE, Lookups, OutcomeRow
 
 _UNKNOWN = "there is no such signal that your party may see: drop it"
 
 
-def refused(
-    rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, Seen], now: datetime
+def refusal_reasons(
+    rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, VisibleSignal], now: datetime
 ) -> dict[UUID, str]:
     """Return the signals whose rows are not counted, with the reason.
 
@@ -33,7 +33,7 @@ def refused(
             continue
         count, most = (
             sum(row.count for row in signal_rows),
-            most_of(signal_rows, since=signal.shared_at, now=now),
+            max_uploads(signal_rows, since=signal.shared_at, now=now),
         )
         if count > most:
             why[uid] = (
@@ -43,7 +43,7 @@ def refused(
     return why
 
 
-def most_of(rows: Sequence[OutcomeRow], *, since: datetime, now: datetime) -> int:
+def max_uploads(rows: Sequence[OutcomeRow], *, since: datetime, now: datetime) -> int:
     """Return the highest plausible number of uploads that the rows of a signal stand for together.
 
     Each minute of the clock that a row touches allows MOST_A_MINUTE, once for all rows.
@@ -62,7 +62,7 @@ def most_of(rows: Sequence[OutcomeRow], *, since: datetime, now: datetime) -> in
     return MOST_A_MINUTE * minutes
 
 
-def parted(
+def split_outliers(
     rows: Iterable[OutcomeRow], *, lookups: Iterable[Lookups]
 ) -> tuple[list[OutcomeRow], list[tuple[OutcomeRow, int]]]:
     """Split rows into plausible ones and outliers, which add more uploads than were looked up.

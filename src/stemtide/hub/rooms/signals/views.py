@@ -44,7 +44,7 @@ WIRE = tuple(_WIRE_NAMES)
 NAMES = tuple(_WIRE_NAMES.values())
 
 
-class Seen(NamedTuple):
+class VisibleSignal(NamedTuple):
     """A signal that a party may see: primary key, exercise mark, crisis, and time of sharing."""
 
     pk: int
@@ -200,7 +200,7 @@ class SightingRow:
     is_total: bool = False
 
 
-def weigh(sums: Mapping[str, int]) -> int:
+def version_of(sums: Mapping[str, int]) -> int:
     """Return one number for sums by outcome that changes when an upload moves between outcomes."""
     return sum(sums.get(outcome, 0) * weight for weight, outcome in enumerate(Outcome, start=1))
 

@@ -27,8 +27,14 @@ from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads import snapshots as reads_snapshots
-from stemtide.hub.rooms.signals.reads.snapshots import Moment
-from stemtide.hub.rooms.snapshots.cache import BusyError, Kept, Note, Shelf, age
+from stemtide.hub.rooms.signals.reads.snapshots import SnapshotState
+from stemtide.hub.rooms.snapshots.cache import (
+    BusyError,
+    CachedSnapshot,
+    CacheNote,
+    SnapshotCache,
+    age,
+)
 from stemtide.hub.rooms.snapshots.keys import SigningKeys, keys_in
 from stemtide.protocol.sync.signatures import sign
 from stemtide.protocol.sync.snapshot_files import LineWriter, head_member
@@ -56,7 +62,7 @@ _MOST_OF_WHOLE = 0.5
 
 _FEW_MEMBERS = 8
 
-_at_work = threading.BoundedSemaphore(_AT_ONCE)
+_build_slots = threading.BoundedSemaphore(_AT_ONCE)
 
 
 class _At(msgspec.Struct):
@@ -71,7 +77,7 @@ class GoneError(Exception):
     """The requested version is no longer there. The message names the alternative."""
 
 
-class Cut(NamedTuple):
+class Delta(NamedTuple):
     """A delta: its first line, and an open file with the others, of body_bytes.
 
     The sender closes the file, which deletes it.
@@ -94,7 +100,7 @@ def newest(
     now: datetime,
     at_least: int = 0,
     effort: Callable[[], float] = time.thread_time,
-) -> Kept:
+) -> CachedSnapshot:
     """Return a party's newest snapshot, from the cache or built now.
 
     at_least: a version that the party has; a lower one is useless to it.
@@ -102,25 +108,25 @@ def newest(
 
     raises: BusyError while it is being built for another request; SigningKeyError.
     """
-    shelf, keys = _shelf(viewer, exercise=exercise), hub_keys()
-    snapshot = shelf.newest()
-    if snapshot and _is_good(snapshot, viewer=viewer, keys=keys, now=now, at_least=at_least):
+    cache, keys = _cache(viewer, exercise=exercise), hub_keys()
+    snapshot = cache.newest()
+    if snapshot and _is_current(snapshot, viewer=viewer, keys=keys, now=now, at_least=at_least):
         return snapshot
-    with shelf.alone(), _turn():
-        return _make(shelf, viewer=viewer, exercise=exercise, keys=keys, now=now, effort=effort)
+    with cache.alone(), _build_slot():
+        return _make(cache, viewer=viewer, exercise=exercise, keys=keys, now=now, effort=effort)
 
 
 def file_of(version: int, *, viewer: Party, exercise: bool) -> Path:
     """Return the file of a recent version, for interrupted downloads. raises: GoneError."""
-    shelf = _shelf(viewer, exercise=exercise)
-    snapshot = shelf.newest()
+    cache = _cache(viewer, exercise=exercise)
+    snapshot = cache.newest()
     # If the viewer's access has shrunk since, do not serve an older file either.
-    may_read = snapshot and snapshot.manifest.view == reads_snapshots.view(
+    may_read = snapshot and snapshot.manifest.view == reads_snapshots.digest_of_view(
         viewer=viewer, exercise=exercise
     )
     path = (
-        shelf.file_of(version)
-        if snapshot and may_read and _is_of_now(snapshot, viewer=viewer)
+        cache.file_of(version)
+        if snapshot and may_read and _has_present_history(snapshot, viewer=viewer)
         else None
     )
     if path is None:
@@ -128,18 +134,18 @@ def file_of(version: int, *, viewer: Party, exercise: bool) -> Path:
     return path
 
 
-def delta(snapshot: Kept, *, base: int, view: str, history: str = "") -> Cut:
+def delta(snapshot: CachedSnapshot, *, base: int, view: str, history: str = "") -> Delta:
     """Return the changes from a version that the reader has, cached or not, to a cached snapshot.
 
     raises: ConflictError, GoneError: the reader must take the whole snapshot; BusyError.
     """
     _check_bridge(snapshot, base=base, view=view, history=history)
     drops = [drop for drop in snapshot.note.drops if drop[0] > base]
-    with _turn():
+    with _build_slot():
         return _cut(snapshot, base=base, drops=drops)
 
 
-def _check_bridge(snapshot: Kept, *, base: int, view: str, history: str) -> None:
+def _check_bridge(snapshot: CachedSnapshot, *, base: int, view: str, history: str) -> None:
     """Refuse a delta that would not lead from the base to the snapshot."""
     manifest = snapshot.manifest
     if base > manifest.version:
@@ -166,13 +172,13 @@ def _check_bridge(snapshot: Kept, *, base: int, view: str, history: str) -> None
         )
 
 
-def _shelf(viewer: Party, *, exercise: bool) -> Shelf:
+def _cache(viewer: Party, *, exercise: bool) -> SnapshotCache:
     """Return the cache folder of a reader."""
-    return Shelf(Path(settings.DATA_DIR) / "snapshots", viewer=viewer, exercise=exercise)
+    return SnapshotCache(Path(settings.DATA_DIR) / "snapshots", viewer=viewer, exercise=exercise)
 
 
-def _is_good(
-    snapshot: Kept, *, viewer: Party, keys: SigningKeys, now: datetime, at_least: int
+def _is_current(
+    snapshot: CachedSnapshot, *, viewer: Party, keys: SigningKeys, now: datetime, at_least: int
 ) -> bool:
     """Whether a cached snapshot may be served again."""
     manifest, heads = snapshot.manifest, ledger.heads()
@@ -181,9 +187,9 @@ def _is_good(
         {key.name for key in keys.public},
     ):
         return False
-    if manifest.view != reads_snapshots.view(viewer=viewer, exercise=manifest.exercise):
+    if manifest.view != reads_snapshots.digest_of_view(viewer=viewer, exercise=manifest.exercise):
         return False
-    if not _is_of_now(snapshot, viewer=viewer):
+    if not _has_present_history(snapshot, viewer=viewer):
         return False
     if (
         not timedelta() <= age(snapshot, now=now) < RENEW_AFTER
@@ -197,27 +203,27 @@ def _is_good(
     return manifest.version == heads.positions or (age(snapshot, now=now) < lasts and not is_behind)
 
 
-def _is_of_now(snapshot: Kept, *, viewer: Party) -> bool:
+def _has_present_history(snapshot: CachedSnapshot, *, viewer: Party) -> bool:
     """Whether a file has the database's history: files outlive a restored database."""
     manifest = snapshot.manifest
     return manifest.history == ledger.history(manifest.version, by=viewer.ref)
 
 
 def _make(
-    shelf: Shelf,
+    cache: SnapshotCache,
     *,
     viewer: Party,
     exercise: bool,
     keys: SigningKeys,
     now: datetime,
     effort: Callable[[], float],
-) -> Kept:
+) -> CachedSnapshot:
     """Build a snapshot and store it."""
-    began, before = effort(), shelf.newest()
-    shelf.sweep(now)
+    began, before = effort(), cache.newest()
+    cache.sweep(now)
     with tempfile.TemporaryFile() as body:
         writer = LineWriter(body)
-        moment = reads_snapshots.read_moment(
+        moment = reads_snapshots.read_state(
             viewer=viewer,
             exercise=exercise,
             most_drops=MAX_DROPS,
@@ -227,8 +233,8 @@ def _make(
         manifest = _manifest(moment, writer, viewer=viewer, exercise=exercise, now=now)
         signed = sign(manifest, keys=keys.private)
         head = head_member(WholeHead(snapshot=signed))
-        name = _keep(shelf, body, head=head, version=moment.position)
-    note = Note(
+        name = _store(cache, body, head=head, version=moment.position)
+    note = CacheNote(
         manifest=signed.manifest,
         signatures=[(signature.key, signature.signature) for signature in signed.signatures],
         file=name,
@@ -241,15 +247,15 @@ def _make(
         oldest=moment.oldest,
         took_s=effort() - began,
     )
-    shelf.put(note)
-    snapshot = shelf.newest()
+    cache.put(note)
+    snapshot = cache.newest()
     if snapshot is None:
         raise BusyError  # the files were deleted by hand meanwhile
     return snapshot
 
 
 def _manifest(
-    moment: Moment, writer: LineWriter, *, viewer: Party, exercise: bool, now: datetime
+    moment: SnapshotState, writer: LineWriter, *, viewer: Party, exercise: bool, now: datetime
 ) -> SnapshotManifest:
     """Return the manifest of a snapshot."""
     return SnapshotManifest(
@@ -268,9 +274,9 @@ def _manifest(
     )
 
 
-def _keep(shelf: Shelf, body: BinaryIO, *, head: bytes, version: int) -> str:
+def _store(cache: SnapshotCache, body: BinaryIO, *, head: bytes, version: int) -> str:
     """Write the head, which is known only after the body, and the body; return the file's name."""
-    name, file = shelf.new_file(version=version)
+    name, file = cache.new_file(version=version)
     with file:
         file.write(head)
         body.seek(0)
@@ -279,7 +285,7 @@ def _keep(shelf: Shelf, body: BinaryIO, *, head: bytes, version: int) -> str:
     return name
 
 
-def _cut(snapshot: Kept, *, base: int, drops: list[tuple[int, str, str]]) -> Cut:
+def _cut(snapshot: CachedSnapshot, *, base: int, drops: list[tuple[int, str, str]]) -> Delta:
     """Write a delta."""
     body = cast("BinaryIO", tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES))  # noqa: SIM115  # the sender closes it
     try:
@@ -297,10 +303,12 @@ def _cut(snapshot: Kept, *, base: int, drops: list[tuple[int, str, str]]) -> Cut
     except BaseException:
         body.close()
         raise
-    return Cut(head, body, body_bytes)
+    return Delta(head, body, body_bytes)
 
 
-def _delta_head(snapshot: Kept, *, base: int, drops: int, puts: int, writer: LineWriter) -> bytes:
+def _delta_head(
+    snapshot: CachedSnapshot, *, base: int, drops: int, puts: int, writer: LineWriter
+) -> bytes:
     """Return the first line of a delta whose other lines are written."""
     snapshot_manifest = snapshot.manifest
     manifest = DeltaManifest(
@@ -322,7 +330,7 @@ def _delta_head(snapshot: Kept, *, base: int, drops: int, puts: int, writer: Lin
     return head_member(DeltaHead(delta=signed, snapshot=snapshot.signed))
 
 
-def _after(snapshot: Kept, base: int) -> Iterator[bytes]:
+def _after(snapshot: CachedSnapshot, base: int) -> Iterator[bytes]:
     """Yield the last lines of a snapshot, which changed after a version. raises: GoneError."""
     starts = snapshot.note.starts
     begin = max(0, bisect_right(starts, base, key=lambda start: start[0]) - 1)
@@ -344,11 +352,11 @@ def _after(snapshot: Kept, base: int) -> Iterator[bytes]:
 
 
 @contextmanager
-def _turn() -> Iterator[None]:
+def _build_slot() -> Iterator[None]:
     """Limit how many are built at a time by one process. raises: BusyError."""
-    if not _at_work.acquire(blocking=False):
+    if not _build_slots.acquire(blocking=False):
         raise BusyError
     try:
         yield
     finally:
-        _at_work.release()
+        _build_slots.release()

@@ -28,7 +28,7 @@ class BusyError(Exception):
     """The snapshot is being built at this moment."""
 
 
-class Note(msgspec.Struct, frozen=True):
+class CacheNote(msgspec.Struct, frozen=True):
     """The metadata stored beside a file.
 
     file: its name; before: version and name of the previous one, which may still be in transfer.
@@ -48,15 +48,15 @@ class Note(msgspec.Struct, frozen=True):
     took_s: float
 
 
-_NOTES = msgspec.json.Decoder(Note)
+_NOTES = msgspec.json.Decoder(CacheNote)
 _ENCODE = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedSnapshot:
     """A cached snapshot. path: its file. size_bytes: of the file."""
 
-    note: Note
+    note: CacheNote
     manifest: SnapshotManifest
     path: Path
 
@@ -74,7 +74,7 @@ class Kept:
         return self.path.name.split(".")[0]
 
 
-class Shelf:
+class SnapshotCache:
     """The cache folder of one reader."""
 
     def __init__(self, folder: Path, *, viewer: Party, exercise: bool) -> None:
@@ -83,7 +83,7 @@ class Shelf:
         self._name = f"{viewer.pk}{'x' if exercise else 'r'}"
         self._note = folder / f"{self._name}.note"
 
-    def newest(self) -> Kept | None:
+    def newest(self) -> CachedSnapshot | None:
         """Return the newest snapshot; None if there is none, or its file is gone."""
         try:
             note = _NOTES.decode(self._note.read_bytes())
@@ -91,7 +91,7 @@ class Shelf:
         except (OSError, ValueError):  # never built, deleted, or of an earlier version
             return None
         path = self._folder / note.file
-        return Kept(note, manifest, path) if path.exists() else None
+        return CachedSnapshot(note, manifest, path) if path.exists() else None
 
     def file_of(self, version: int) -> Path | None:
         """Return the file of a version, if it is the newest or the previous one."""
@@ -111,7 +111,7 @@ class Shelf:
         descriptor = os.open(self._folder / name, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         return name, os.fdopen(descriptor, "w+b")
 
-    def put(self, note: Note) -> None:
+    def put(self, note: CacheNote) -> None:
         """Make a new file the newest, and delete all but the previous one."""
         new_note = self._note.with_suffix(".new")
         descriptor = os.open(new_note, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -146,6 +146,6 @@ class Shelf:
             yield
 
 
-def age(snapshot: Kept, *, now: datetime) -> timedelta:
+def age(snapshot: CachedSnapshot, *, now: datetime) -> timedelta:
     """Return the age of a snapshot."""
     return now.astimezone(UTC) - snapshot.manifest.made_at

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.rooms.signals.rules import checks as rules_ready
-from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.interop.stix.objects import indicator_id
 from stemtide.interop.stix.patterns import Budget
 from stemtide.interop.stix.posted import IndicatorSignals, Posted, PostedError, signals_of
@@ -33,7 +33,7 @@ class ParsedIndicators:
     def __init__(self, *, crisis: UUID | None, exercise: bool, now: datetime) -> None:
         self._crisis, self._exercise, self._now = crisis, exercise, now
         self._budget = Budget(comparisons=MAX_COMPARISONS, signals=MAX_SIGNALS)
-        self._read: dict[int, tuple[IndicatorSignals, Ready] | PostedError] = {}
+        self._read: dict[int, tuple[IndicatorSignals, ParsedRows] | PostedError] = {}
 
     def read(self, posts: Iterable[Posted]) -> None:
         """Parse indicators, in the order in which they may use the budget."""
@@ -49,7 +49,7 @@ class ParsedIndicators:
             else:
                 self._read[id(post)] = requested, rules_ready.read(requested.signals, now=self._now)
 
-    def of(self, post: Posted) -> tuple[IndicatorSignals, Ready]:
+    def of(self, post: Posted) -> tuple[IndicatorSignals, ParsedRows]:
         """Return the signals of an indicator. raises: PostedError."""
         parsed = self._read[id(post)]
         if isinstance(parsed, PostedError):

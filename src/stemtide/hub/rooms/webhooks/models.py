@@ -4,7 +4,7 @@
 from django.db import models
 
 from stemtide.hub.rooms.parties.models import ApiKey, Party
-from stemtide.hub.rooms.webhooks.rules import Why
+from stemtide.hub.rooms.webhooks.rules import DisableReason
 from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookState
 
 
@@ -37,7 +37,9 @@ class Webhook(models.Model):
     event_types = models.JSONField(default=list)
     exercise = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in WebhookState])
-    why = models.CharField(max_length=10, blank=True, choices=[(w.value, w.value) for w in Why])
+    why = models.CharField(
+        max_length=10, blank=True, choices=[(w.value, w.value) for w in DisableReason]
+    )
     made_at = models.DateTimeField()
     since = models.BigIntegerField()
     generation = models.PositiveIntegerField(default=1)

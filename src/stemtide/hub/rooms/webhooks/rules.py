@@ -62,7 +62,7 @@ WAITING = frozenset({WebhookDeliveryState.QUEUED, WebhookDeliveryState.FAILED})
 _RETRIED = frozenset({WebhookDeliveryState.DEAD, WebhookDeliveryState.STOPPED})
 
 
-class Why(StrEnum):
+class DisableReason(StrEnum):
     """Reasons for disabling a webhook."""
 
     GONE = "gone"
@@ -70,10 +70,16 @@ class Why(StrEnum):
     KEY = "key"
 
 
-REASONS: Mapping[Why, str] = {
-    Why.GONE: "its receiver said that its address is gone (410): resume it once it is back",
-    Why.FAILING: "nothing arrived there for three days: mend its receiver, test it, resume it",
-    Why.KEY: "the key that looked after it was revoked or has expired: resume it with another one",
+REASONS: Mapping[DisableReason, str] = {
+    DisableReason.GONE: (
+        "its receiver said that its address is gone (410): resume it once it is back"
+    ),
+    DisableReason.FAILING: (
+        "nothing arrived there for three days: mend its receiver, test it, resume it"
+    ),
+    DisableReason.KEY: (
+        "the key that looked after it was revoked or has expired: resume it with another one"
+    ),
 }
 """Texts of the reasons, with the remedy, in English for machines."""
 
@@ -191,7 +197,7 @@ def check_types(patterns: Sequence[str], *, scopes: Collection[str]) -> None:
             )
 
 
-def check_look_after(role: Role | None) -> None:
+def check_may_manage(role: Role | None) -> None:
     """Refuse to manage webhooks for roles other than administrators and coordinators.
 
     None: a machine, whose key's scope was checked.
@@ -244,7 +250,7 @@ def check_test(waiting: int) -> None:
         )
 
 
-def check_again(state: WebhookDeliveryState, *, webhook: WebhookState) -> None:
+def check_retry(state: WebhookDeliveryState, *, webhook: WebhookState) -> None:
     """Refuse to retry a delivery that was not given up, or whose webhook is not active."""
     if state not in _RETRIED:
         raise ConflictError(

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from django.conf import settings
 
-from stemtide.hub.platform.egress.posts import Fate, Verdict, post
-from stemtide.hub.platform.egress.thread_pool import Crew
+from stemtide.hub.platform.egress.posts import PostOutcome, PostResult, post
+from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.rooms.webhooks.models import Delivery
 from stemtide.hub.rooms.webhooks.reads import events as reads_events
 from stemtide.hub.rooms.webhooks.writes import deliveries as writes_sending
-from stemtide.hub.rooms.webhooks.writes.deliveries import Taken
+from stemtide.hub.rooms.webhooks.writes.deliveries import ClaimedDelivery
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,10 @@ TIMEOUT_S = 15.0
 """Longest duration of one attempt, from connecting to the end of the response."""
 
 
-class Calling:
+class WebhookSender:
     """Sender of due deliveries, a few at a time; its caller never waits for a receiver.
 
-    now, chance: the clock and the random numbers, injected by the caller. home: the hub's own
+    now, jitter: the clock and the random numbers, injected by the caller. home: the hub's own
     address.
     """
 
@@ -36,54 +36,60 @@ class Calling:
         home: str,
         loopback: bool,
         now: Callable[[], datetime],
-        chance: Callable[[], float],
+        jitter: Callable[[], float],
         threads: int = THREADS,
     ) -> None:
         self._home = home
         self._loopback = loopback
         self._now = now
-        self._chance = chance
-        self._crew: Crew[Taken] = Crew(self.call, threads=threads, name="webhooks")
+        self._chance = jitter
+        self._pool: ThreadPool[ClaimedDelivery] = ThreadPool(
+            self.call, threads=threads, name="webhooks"
+        )
 
     def start_due(self, now: datetime) -> int:
         """Start as many due deliveries as there are free threads; return how many."""
-        free = self._crew.free
+        free = self._pool.free
         if free <= 0:
             return 0
         claimed = writes_sending.claim_due(now, limit=free)
-        self._crew.start(claimed)
+        self._pool.start(claimed)
         return len(claimed)
 
     def settle(self) -> None:
         """Wait for deliveries in progress: for tests and at the end of the process."""
-        self._crew.settle()
+        self._pool.settle()
 
     def close(self) -> None:
         """Stop after the deliveries in progress; unsent ones stay due."""
-        self._crew.close()
+        self._pool.close()
 
-    def call(self, claimed: Taken) -> Verdict | None:
+    def call(self, claimed: ClaimedDelivery) -> PostResult | None:
         """Make one delivery attempt and record its result; None if nothing was left to tell."""
-        verdict = self._try(claimed)
-        writes_sending.note(claimed, verdict=verdict, chance=self._chance(), now=self._now())
-        return verdict
+        result = self._try(claimed)
+        writes_sending.note(claimed, result=result, jitter=self._chance(), now=self._now())
+        return result
 
-    def _try(self, claimed: Taken) -> Verdict | None:
+    def _try(self, claimed: ClaimedDelivery) -> PostResult | None:
         """Make one delivery attempt; an unexpected exception counts as a failed attempt."""
         try:
             return self._post(claimed)
         except Exception:
             log.exception("delivery %s failed inside the hub", claimed.delivery)
-            return Verdict(Fate.FAILED, "the hub itself failed; its operator finds why in its log")
+            return PostResult(
+                PostOutcome.FAILED, "the hub itself failed; its operator finds why in its log"
+            )
 
-    def _post(self, claimed: Taken) -> Verdict | None:
+    def _post(self, claimed: ClaimedDelivery) -> PostResult | None:
         """Build the event as its party may see it now, and post it."""
         rows = Delivery.objects.select_related("webhook__party", "webhook__key")
         row = rows.filter(uid=claimed.delivery).first()
         if row is None:
             return None
         now = self._now()
-        request = reads_events.call(row, by=writes_sending.CLOCK, home=self._home, now=now)
+        request = reads_events.delivery_request(
+            row, by=writes_sending.CLOCK, home=self._home, now=now
+        )
         if request is None:
             return None
         return post(
@@ -96,8 +102,10 @@ class Calling:
         )
 
 
-def calling_of_settings(*, now: Callable[[], datetime], chance: Callable[[], float]) -> Calling:
+def sender_from_settings(
+    *, now: Callable[[], datetime], jitter: Callable[[], float]
+) -> WebhookSender:
     """Return a sender with the hub's settings."""
-    return Calling(
-        home=settings.HUB_ADDRESS, loopback=settings.WEBHOOK_LOOPBACK, now=now, chance=chance
+    return WebhookSender(
+        home=settings.HUB_ADDRESS, loopback=settings.WEBHOOK_LOOPBACK, now=now, jitter=jitter
     )

@@ -178,7 +178,7 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
     else:
         dispute = OpinionIn(opinion=Opinion.DISPUTE)
         for signal in signals:
-            writes.opine(signal, body=dispute, by=caller.party, now=at, actor_ref=caller.ref)
+            writes.give_opinion(signal, body=dispute, by=caller.party, now=at, actor_ref=caller.ref)
     created = {
         "id": str(report),
         "uuid": str(report),

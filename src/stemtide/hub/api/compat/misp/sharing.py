@@ -145,7 +145,7 @@ def _share_attributes(
 
 def _share(
     sent: PostedSignals,
-    ready: rules_ready.Ready,
+    ready: rules_ready.ParsedRows,
     *,
     caller: Caller,
     turn: writes.Turn | None = None,
@@ -154,7 +154,9 @@ def _share(
     if not sent.signals:
         return []
     try:
-        out = writes.share_ready(ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn)
+        out = writes.share_parsed(
+            ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn
+        )
     except BulkRefusedError as error:
         errors = [
             FieldProblem(

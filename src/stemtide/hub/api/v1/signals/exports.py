@@ -17,7 +17,7 @@ from stemtide.hub.api.bodies import CSV, JSON_LINES
 from stemtide.hub.api.v1.feed import MAX_POSITION, pull
 from stemtide.hub.rooms.signals.long_values import Row
 from stemtide.hub.rooms.signals.reads import export as reads_export
-from stemtide.hub.rooms.signals.reads.export import Wanted
+from stemtide.hub.rooms.signals.reads.export import ExportFilter
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.files.columns import HUB_HEADER, POSITION_HEADER
 from stemtide.protocol.files.signal_rows import csv_heading, csv_rows, json_rows
@@ -73,7 +73,7 @@ def export(
     after: only changes after a feed position; since: only changes after a time; withdrawn=1
     includes ended signals. The handling marks apply to everyone who receives the file.
     """
-    selection = Wanted(
+    selection = ExportFilter(
         crisis=crisis,
         kinds=tuple(kind or ()),
         after=after,

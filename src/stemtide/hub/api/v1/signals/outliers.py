@@ -44,5 +44,7 @@ def decide(request: HttpRequest, uid: UUID, body: OutlierDecisionIn) -> HttpResp
     """Count these uploads, or leave them out. Deciding again replaces the decision."""
     caller = caller_of(request)
     return answer(
-        writes_outliers.judge(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
+        writes_outliers.decide_outlier(
+            uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref
+        )
     )

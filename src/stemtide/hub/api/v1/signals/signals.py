@@ -121,4 +121,6 @@ def withdraw(request: HttpRequest, uid: UUID, body: WithdrawIn) -> HttpResponse:
 def opine(request: HttpRequest, uid: UUID, body: OpinionIn) -> HttpResponse:
     """Give your party's opinion of a signal. It replaces an earlier one."""
     caller = caller_of(request)
-    return answer(writes.opine(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref))
+    return answer(
+        writes.give_opinion(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
+    )

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
-from stemtide.hub.platform.egress.posts import Fate
+from stemtide.hub.platform.egress.posts import PostOutcome
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, Urgency
 
-__all__ = ["Enclosed", "Fate", "Parcel", "Post", "Result", "Send"]
+__all__ = ["Attachment", "OutgoingAlert", "PostOutcome", "Result", "Send", "SendSettings"]
 
 
 @dataclass(frozen=True, slots=True)
-class Enclosed:
+class Attachment:
     """A file attached to a mail."""
 
     name: str
@@ -22,7 +22,7 @@ class Enclosed:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class OutgoingAlert:
     """One delivery with everything that a channel needs, so that channels read no table.
 
     delivery: its id, the same at every attempt, by which receivers detect repeats.
@@ -33,7 +33,7 @@ class Parcel:
     link:     acknowledges without signing in; "" if the hub does not know its own address.
     request:  the request to the addressee in API format; None if the alert carries none.
     files:    documents attached to a mail: each is sealed, or has its signature beside it.
-    notes:    facts to show beside the text, in the parcel's language, each with its heading.
+    notes:    facts to show beside the text, in the alert's language, each with its heading.
     link_ends_at: when the link expires; None if there is none.
     is_personal: for one person, not for a contact point of their party: own text, no files.
     """
@@ -58,7 +58,7 @@ class Parcel:
     link: str = ""
     desk: str = ""
     request: dict[str, Any] | None = None
-    files: tuple[Enclosed, ...] = ()
+    files: tuple[Attachment, ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     link_ends_at: datetime | None = None
     is_personal: bool = False
@@ -73,7 +73,7 @@ class Result:
     wait: how long the receiver asks not to be called; None if it does not say.
     """
 
-    fate: Fate
+    fate: PostOutcome
     words: str = ""
     is_acknowledged: bool = False
     proof: str = ""
@@ -81,7 +81,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class SendSettings:
     """The hub's settings for sending. mail_host: "" if it sends no mail.
 
     mail_security: "starttls", "tls" or "none".
@@ -103,5 +103,5 @@ class Post:
 class Send(Protocol):
     """The signature of a channel. It turns network errors into a Result."""
 
-    def __call__(self, parcel: Parcel, *, post: Post) -> Result:
+    def __call__(self, outgoing: OutgoingAlert, *, post: SendSettings) -> Result:
         """Make one delivery attempt."""

@@ -5,7 +5,7 @@ import json
 
 from django.utils import translation
 
-from stemtide.hub.rooms.alerts.channels.channel import Parcel
+from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.texts import alerts as words
 from stemtide.protocol import webhook_headers as webhooks
 
@@ -13,52 +13,52 @@ _OURS = "/alerts"
 """Source of an alert while the hub does not know its own address."""
 
 
-def body(parcel: Parcel) -> bytes:
-    """Return the JSON of a parcel, the same at every attempt except for its link."""
-    with translation.override(parcel.language):
-        title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
-        text = words.text(parcel.kind, parcel.parameters)
+def body(outgoing: OutgoingAlert) -> bytes:
+    """Return the JSON of an alert, the same at every attempt except for its link."""
+    with translation.override(outgoing.language):
+        title = words.title(outgoing.kind, outgoing.parameters, exercise=outgoing.exercise)
+        text = words.text(outgoing.kind, outgoing.parameters)
     fields = {
-        "id": str(parcel.alert),
-        "delivery": str(parcel.delivery),
-        "kind": parcel.kind,
-        "urgency": str(parcel.urgency),
-        "exercise": parcel.exercise,
-        "party": parcel.party,
-        "crisis": str(parcel.crisis) if parcel.crisis else None,
-        "subject": parcel.subject,
-        "language": parcel.language,
+        "id": str(outgoing.alert),
+        "delivery": str(outgoing.delivery),
+        "kind": outgoing.kind,
+        "urgency": str(outgoing.urgency),
+        "exercise": outgoing.exercise,
+        "party": outgoing.party,
+        "crisis": str(outgoing.crisis) if outgoing.crisis else None,
+        "subject": outgoing.subject,
+        "language": outgoing.language,
         "title": title,
         "text": text,
-        "acknowledge": parcel.link or None,
-        "desk": parcel.desk or None,
-        **({"request": parcel.request} if parcel.request is not None else {}),
+        "acknowledge": outgoing.link or None,
+        "desk": outgoing.desk or None,
+        **({"request": outgoing.request} if outgoing.request is not None else {}),
     }
     event = {
-        "type": _type(parcel),
-        "timestamp": parcel.created_at.isoformat(),
+        "type": _type(outgoing),
+        "timestamp": outgoing.created_at.isoformat(),
         "data": fields,
     }
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def headers(parcel: Parcel, content: bytes) -> dict[str, str]:
+def headers(outgoing: OutgoingAlert, content: bytes) -> dict[str, str]:
     """Return the headers that sign a body: its id, the time, and a signature for each secret."""
     return webhooks.sign(
-        str(parcel.delivery), content.decode(), secrets=parcel.secrets, at=parcel.now
+        str(outgoing.delivery), content.decode(), secrets=outgoing.secrets, at=outgoing.now
     )
 
 
-def event_headers(parcel: Parcel) -> dict[str, str]:
-    """Return the headers that make a parcel a CloudEvent, the same at every attempt."""
+def event_headers(outgoing: OutgoingAlert) -> dict[str, str]:
+    """Return the headers that make an alert a CloudEvent, the same at every attempt."""
     return webhooks.event(
-        str(parcel.delivery),
-        _type(parcel),
-        source=parcel.desk or _OURS,
-        happened_at=parcel.created_at,
+        str(outgoing.delivery),
+        _type(outgoing),
+        source=outgoing.desk or _OURS,
+        happened_at=outgoing.created_at,
     )
 
 
-def _type(parcel: Parcel) -> str:
-    """Return the event type of a parcel."""
-    return f"alert.{parcel.kind}"
+def _type(outgoing: OutgoingAlert) -> str:
+    """Return the event type of an alert."""
+    return f"alert.{outgoing.kind}"

@@ -11,7 +11,7 @@ from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.reads import requests as reads_requests
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
-from stemtide.hub.rooms.alerts.rules.rows import Rule, Who
+from stemtide.hub.rooms.alerts.rules.rows import Addressees, Rule
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises as crisis_reads, participants as crises
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
@@ -92,7 +92,7 @@ def next_step(alert: Alert, *, party: Party, now: datetime) -> Step | None:
 def matter(entry: EntryRow, *, by: str) -> Matter:  # noqa: ARG001  # the clock, for everyone
     """Return the subject of a ledger entry. by: the caller, which reads for everyone."""
     thing, _, name = entry.subject.partition(":")
-    subject_matter = _ABOUT.get(thing, _plain)(name, entry)
+    subject_matter = _READERS.get(thing, _plain)(name, entry)
     parameters = {"by": _title(entry.actor), **subject_matter.parameters}
     if subject_matter.crisis is not None:
         stage = framework(subject_matter.crisis.framework).stages[subject_matter.crisis.stage].title
@@ -227,7 +227,7 @@ def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: 
     an exercise go only to its participants: its early warning goes to those in its room.
     """
     parties = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]
-    if rule.who is Who.CONFIRMERS:  # a colleague of the proposer may be the second person
+    if rule.who is Addressees.CONFIRMERS:  # a colleague of the proposer may be the second person
         return parties
     return [party for party in parties if party.ref != matter.entry.actor]
 
@@ -333,22 +333,22 @@ def _senders(matter: Matter) -> list[Party]:
     return reads_requests.senders(thing, name, by=_CLOCK)
 
 
-_WHO: Mapping[Who, Callable[[Matter], list[Party]]] = {
-    Who.WARNED: _warned,
-    Who.CONCERNED: _concerned,
-    Who.INVITED: _invited,
-    Who.CONFIRMERS: _leaders,
-    Who.ROOM: _room,
-    Who.LEADERS: _leaders,
-    Who.ADDRESSED: _invited,
-    Who.SHARER: _sharer,
-    Who.READERS: _readers,
-    Who.COUNTERPARTS: _counterparts,
-    Who.OWNER: _owner,
-    Who.SIDES: _invited,
+_WHO: Mapping[Addressees, Callable[[Matter], list[Party]]] = {
+    Addressees.WARNED: _warned,
+    Addressees.CONCERNED: _concerned,
+    Addressees.INVITED: _invited,
+    Addressees.CONFIRMERS: _leaders,
+    Addressees.ROOM: _room,
+    Addressees.LEADERS: _leaders,
+    Addressees.ADDRESSED: _invited,
+    Addressees.SHARER: _sharer,
+    Addressees.READERS: _readers,
+    Addressees.COUNTERPARTS: _counterparts,
+    Addressees.OWNER: _owner,
+    Addressees.SIDES: _invited,
 }
 
-_ABOUT: Mapping[str, Callable[[str, EntryRow], Matter]] = {
+_READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "signal": _signal,
     "alert": _alert,
     "delivery": _delivery,

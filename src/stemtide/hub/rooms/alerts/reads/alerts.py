@@ -13,7 +13,7 @@ from stemtide.hub.rooms.alerts.models import Alert, Receipt
 from stemtide.hub.rooms.alerts.rules.alerts import UNSETTLED, AlertState, Urgency, Via, rank
 from stemtide.hub.rooms.alerts.texts import alerts as words
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.protocol.enums import PartyKind
 
 ROWS = 200
@@ -140,7 +140,7 @@ def alert(uid: UUID, *, viewer: Party) -> AlertRow:
 
 def waiting(*, viewer: Party) -> Waiting:
     """Return the counts for the desk's header, cached for the request."""
-    return once(("waiting", viewer), lambda: _waiting(viewer))
+    return cached(("waiting", viewer), lambda: _waiting(viewer))
 
 
 def _waiting(viewer: Party) -> Waiting:

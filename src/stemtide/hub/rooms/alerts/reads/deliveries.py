@@ -13,7 +13,7 @@ from django.utils import translation
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.alerts import links
-from stemtide.hub.rooms.alerts.channels.channel import Parcel
+from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, DeliveryState, Urgency
@@ -128,15 +128,15 @@ def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
     return rows
 
 
-def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # noqa: ARG001  # the clock, for the addressee
+def outgoing(row: Delivery, *, by: str, home: Home, now: datetime) -> OutgoingAlert:  # noqa: ARG001  # the clock, for the addressee
     """Return a delivery for its channel. The row must have its alert, party, crisis and point."""
     alert, point, person = row.alert, row.point, row.person
     if person is not None:
         return _personal(row, person, home=home, now=now)
     ends_at = now + rules.link_valid_for(alert.subject)
-    link = links.make(row.uid, until=ends_at)
+    link = links.make_token(row.uid, until=ends_at)
     base = home.address.rstrip("/")
-    return Parcel(
+    return OutgoingAlert(
         delivery=row.uid,
         attempt=row.attempts,
         channel=Channel(row.channel),
@@ -160,16 +160,16 @@ def parcel(row: Delivery, *, by: str, home: Home, now: datetime) -> Parcel:  # n
     )
 
 
-def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> Parcel:
+def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> OutgoingAlert:
     """Return a mail to one person: in their language and time zone, without a link."""
     alert = row.alert
     language = _language([person.language], available=home.languages)
     with translation.override(language):
         notes = words.personal_notes(
             at=alert.created_at.astimezone(ZoneInfo(person.time_zone or "UTC")),
-            networks=people.failed_from(person, by=_MAILER, now=now),
+            networks=people.failure_networks(person, by=_MAILER, now=now),
         )
-    return Parcel(
+    return OutgoingAlert(
         delivery=row.uid,
         attempt=row.attempts,
         channel=Channel(row.channel),
@@ -225,7 +225,7 @@ def _seen_by(viewer: Party) -> Q:
 
 
 def _all() -> QuerySet[Delivery]:
-    """Return all deliveries with the related rows that views and parcels need."""
+    """Return all deliveries with the related rows that views and channels need."""
     return Delivery.objects.select_related("alert__party", "alert__crisis", "point", "person")
 
 

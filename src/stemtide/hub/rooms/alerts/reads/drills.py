@@ -15,7 +15,7 @@ from stemtide.protocol.enums import PartyKind
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DrillResult:
     """The result of one party. step: 1 for the first step of its ladder; the last one tried.
 
     answered_s: seconds from the start to the answer; None without one.
@@ -40,7 +40,7 @@ class DrillRow:
     started_by: str
     started_at: datetime
     ended_at: datetime | None
-    answers: tuple[Answer, ...]
+    answers: tuple[DrillResult, ...]
 
     @property
     def answered(self) -> int:
@@ -113,11 +113,11 @@ def _row(drill: Drill, *, viewer: Party | None) -> DrillRow:
     )
 
 
-def _answer(alert: Alert, *, started_at: datetime) -> Answer:
+def _answer(alert: Alert, *, started_at: datetime) -> DrillResult:
     """Return the result of one party."""
     receipt: Receipt | None = getattr(alert, "receipt", None)
     deliveries = [sent for sent in alert.deliveries.all() if sent.point is not None]
-    return Answer(
+    return DrillResult(
         party=alert.party.name,
         title=alert.party.title,
         state=AlertState(alert.state),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.alerts import enclosures, links
-from stemtide.hub.rooms.alerts.channels.channel import Parcel
+from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.enclosures import Request
 from stemtide.hub.rooms.alerts.models import Delivery
 from stemtide.hub.rooms.alerts.reads import alerts as reads, deliveries as reads_deliveries
@@ -38,7 +38,7 @@ _BINDING = frozenset({OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPEND
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedAlert:
     """The alert behind a link. by: the actor that its holder acts as; mail: its address, if mailed.
 
     request: the alert's request; None if it has none, or the link has expired.
@@ -52,7 +52,7 @@ class Linked:
     mail: str
     ends_at: datetime
     is_expired: bool
-    parcel: Parcel
+    outgoing: OutgoingAlert
     request: Request | None = None
     order: OrderOut | None = None
     referrals: tuple[ReferralOut, ...] = ()
@@ -75,7 +75,7 @@ class Linked:
         return self.alert.is_waiting or bool(self.may)
 
 
-def linked(token: str, *, by: str, now: datetime, language: str = "en") -> Linked:
+def alert_behind(token: str, *, by: str, now: datetime, language: str = "en") -> LinkedAlert:
     """Return the alert behind a link. by: the caller; language: of the reader.
 
     For an expired link it tells only whether something is left to answer, and nothing of the
@@ -83,25 +83,28 @@ def linked(token: str, *, by: str, now: datetime, language: str = "en") -> Linke
 
     raises: NotFoundError if this hub never made the link.
     """
-    link = links.opened(token)
+    link = links.parse_token(token)
     delivery = find(link.delivery, by=by)
-    parcel = reads_deliveries.parcel(delivery, by=by, home=Home(), now=now)
+    outgoing = reads_deliveries.outgoing(delivery, by=by, home=Home(), now=now)
     actor = Actor(delivery.alert.party, delivery.ref)
-    order, referrals_asked, may = _asked(parcel, by=actor, now=now)
-    result = Linked(
+    order, referrals_asked, may = _pending_request(outgoing, by=actor, now=now)
+    result = LinkedAlert(
         token=token,
         alert=reads.alert(delivery.alert.uid, viewer=actor.party),
         by=actor,
-        mail=parcel.address if delivery.channel == Channel.MAIL else "",
+        mail=outgoing.address if delivery.channel == Channel.MAIL else "",
         ends_at=link.ends_at,
         is_expired=link.ends_at <= now,
-        parcel=replace(parcel, language=language),
+        outgoing=replace(outgoing, language=language),
         may=may,
     )
     if result.is_expired:
         return result
     return replace(
-        result, request=enclosures.request_of(result.parcel), order=order, referrals=referrals_asked
+        result,
+        request=enclosures.request_of(result.outgoing),
+        order=order,
+        referrals=referrals_asked,
     )
 
 
@@ -117,11 +120,11 @@ def find(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says fo
     return row
 
 
-def _asked(
-    parcel: Parcel, *, by: Actor, now: datetime
+def _pending_request(
+    outgoing: OutgoingAlert, *, by: Actor, now: datetime
 ) -> tuple[OrderOut | None, tuple[ReferralOut, ...], tuple[str, ...]]:
     """Return the order or referrals that an alert is about, and the actions that are possible."""
-    thing, _, name = parcel.subject.partition(":")
+    thing, _, name = outgoing.subject.partition(":")
     try:
         if thing == "order":
             order = orders.order(UUID(name), viewer=by.party, now=now)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stemtide.hub.rooms.alerts.rules.alerts import Urgency
-from stemtide.hub.rooms.alerts.rules.rows import AT_THE_DESK, Rule, Who
+from stemtide.hub.rooms.alerts.rules.rows import AT_THE_DESK, Addressees, Rule
 
 
 def _kinds(*names: str) -> frozenset[str]:
@@ -31,14 +31,19 @@ def _order(
 ) -> Rule:
     """Return a rule for alerts about removal orders, to the parties that the entry names."""
     return Rule(
-        who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=until, sealed=True, **more
+        who=Addressees.INVITED,
+        urgency=urgency,
+        on=_kinds(*on),
+        overtaken_by=until,
+        sealed=True,
+        **more,
     )
 
 
 def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> Rule:  # noqa: ANN401  # of Rule
     """Return a rule for alerts about referrals and holds, to the parties that the entry names."""
     ends = _kinds("referral.withdrawn", *until.split())
-    return Rule(who=Who.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more)
+    return Rule(who=Addressees.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more)
 
 
 REQUESTS: Mapping[str, Rule] = {
@@ -126,7 +131,7 @@ _REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
 
 RULES: Mapping[str, Rule] = {
     "early_warning": Rule(
-        who=Who.WARNED,
+        who=Addressees.WARNED,
         urgency=Urgency.NOW,
         on=_kinds("crisis.warned"),
         escalates=True,
@@ -134,7 +139,7 @@ RULES: Mapping[str, Rule] = {
         answered_by=_AT_WORK,
     ),
     "concerned": Rule(
-        who=Who.CONCERNED,
+        who=Addressees.CONCERNED,
         urgency=Urgency.NOW,
         on=_kinds("crisis.widened"),
         escalates=True,
@@ -142,7 +147,7 @@ RULES: Mapping[str, Rule] = {
         answered_by=_AT_WORK,
     ),
     "invitation": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.NOW,
         on=_kinds("participant.invited"),
         escalates=True,
@@ -155,7 +160,7 @@ RULES: Mapping[str, Rule] = {
         of_self=True,
     ),
     "proposal": Rule(
-        who=Who.CONFIRMERS,
+        who=Addressees.CONFIRMERS,
         urgency=Urgency.NOW,
         on=_kinds("proposal.opened"),
         escalates=True,
@@ -165,7 +170,7 @@ RULES: Mapping[str, Rule] = {
         ),
     ),
     "activated": Rule(
-        who=Who.ROOM,
+        who=Addressees.ROOM,
         urgency=Urgency.NOW,
         on=_kinds("crisis.activated", "crisis.resumed"),
         escalates=True,
@@ -173,26 +178,29 @@ RULES: Mapping[str, Rule] = {
         answered_by=_AT_WORK,
     ),
     "review_due": Rule(
-        who=Who.LEADERS,
+        who=Addressees.LEADERS,
         urgency=Urgency.SOON,
         on=_kinds("review.prompted"),
         escalates=True,
         overtaken_by=_REVIEWED,
     ),
     "review_overdue": Rule(
-        who=Who.LEADERS,
+        who=Addressees.LEADERS,
         urgency=Urgency.NOW,
         on=_kinds("review.required"),
         escalates=True,
         overtaken_by=_REVIEWED,
     ),
-    "deescalated": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.deescalated")),
-    "closed": Rule(who=Who.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
+    "deescalated": Rule(who=Addressees.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.deescalated")),
+    "closed": Rule(who=Addressees.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
     "ended": Rule(
-        who=Who.ROOM, urgency=Urgency.ROUTINE, on=_kinds("crisis.ended"), channels=AT_THE_DESK
+        who=Addressees.ROOM,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("crisis.ended"),
+        channels=AT_THE_DESK,
     ),
     "lead": Rule(
-        who=Who.ADDRESSED,
+        who=Addressees.ADDRESSED,
         urgency=Urgency.NOW,
         on=_kinds("lead.reported", "lead.forwarded"),
         escalates=True,
@@ -200,99 +208,99 @@ RULES: Mapping[str, Rule] = {
         answered_by=_kinds("lead.forwarded"),
     ),
     "line_proposed": Rule(
-        who=Who.ROOM,
+        who=Addressees.ROOM,
         urgency=Urgency.SOON,
         on=_kinds("line.proposed"),
         overtaken_by=_kinds("line.agreed", "line.withdrawn"),
         once=("by", "crisis"),
     ),
     "signal_disputed": Rule(
-        who=Who.SHARER,
+        who=Addressees.SHARER,
         urgency=Urgency.SOON,
         on=_kinds("opinion.given"),
         opinion="dispute",
         once=("by", "crisis"),
     ),
     "signal_withdrawn": Rule(
-        who=Who.READERS,
+        who=Addressees.READERS,
         urgency=Urgency.ROUTINE,
         on=_kinds("signal.withdrawn"),
         channels=AT_THE_DESK,
     ),
     "complaint": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("complaint.filed"),
         overtaken_by=_kinds("complaint.taken", "complaint.withdrawn"),
         once=("party",),
     ),
     "complaint_overdue": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("complaint.prompted"),
         overtaken_by=_kinds("complaint.decided", "complaint.withdrawn"),
         once=("party",),
     ),
     "redress_asked": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("redress.asked"),
         overtaken_by=_kinds("redress.declined", "redress.granted", "redress.lapsed"),
         once=("by",),
     ),
     "redress_declined": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.ROUTINE,
         on=_kinds("redress.declined"),
         overtaken_by=_kinds("redress.accepted", "redress.granted", "redress.lapsed"),
         once=("by",),
     ),
     "redress_granted": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.ROUTINE,
         on=_kinds("redress.granted"),
         channels=AT_THE_DESK,
     ),
     "still_there": Rule(
-        who=Who.SIDES,
+        who=Addressees.SIDES,
         urgency=Urgency.SOON,
         on=_kinds("recheck.contradicted"),
         overtaken_by=_kinds("recheck.confirmed"),
     ),
     "came_back": Rule(
-        who=Who.SIDES,
+        who=Addressees.SIDES,
         urgency=Urgency.SOON,
         on=_kinds("recheck.returned"),
         overtaken_by=_kinds("recheck.confirmed"),
     ),
     "uploaded_again": Rule(
-        who=Who.SIDES,
+        who=Addressees.SIDES,
         urgency=Urgency.ROUTINE,
         on=_kinds("recheck.met"),
         channels=AT_THE_DESK,
     ),
     **REQUESTS,
     "unanswered": Rule(
-        who=Who.COUNTERPARTS,
+        who=Addressees.COUNTERPARTS,
         urgency=Urgency.SOON,
         on=_kinds("alert.exhausted"),
         once=("party", "reference"),
     ),
     "dead_letter": Rule(
-        who=Who.OWNER,
+        who=Addressees.OWNER,
         urgency=Urgency.SOON,
         on=_kinds("delivery.exhausted"),
         channels=AT_THE_DESK,
         once=("party", "reference"),
     ),
     "webhook_disabled": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("webhook.disabled"),
         overtaken_by=_kinds("webhook.resumed", "webhook.removed"),
     ),
     "account_locked": Rule(
-        who=Who.INVITED,
+        who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("person.locked"),
         channels=AT_THE_DESK,
@@ -303,11 +311,11 @@ RULES: Mapping[str, Rule] = {
 }
 """Rules by kind of alert. A ledger kind may raise several, and several may raise the same."""
 
-DRILL = Rule(who=Who.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=True)
+DRILL = Rule(who=Addressees.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=True)
 """The alert of a contact drill, raised by the drill and not from the ledger."""
 
 DRILL_DUE = Rule(
-    who=Who.COUNTERPARTS,
+    who=Addressees.COUNTERPARTS,
     urgency=Urgency.ROUTINE,
     on=frozenset(),
     channels=AT_THE_DESK,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, Urgency
 
 
-class Who(StrEnum):
+class Addressees(StrEnum):
     """The groups of parties that an alert can go to."""
 
     WARNED = "warned"
@@ -55,7 +55,7 @@ class Rule:
     mails_person: the person in the entry gets a separate mail with its own text.
     """
 
-    who: Who
+    who: Addressees
     urgency: Urgency
     on: frozenset[str]
     channels: frozenset[Channel] = ALL

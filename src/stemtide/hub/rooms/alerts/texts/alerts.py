@@ -185,7 +185,7 @@ EXERCISE = gettext_lazy("EXERCISE")
 """Prefix of every title of an exercise, in every channel."""
 
 
-class _Said(dict[str, str]):
+class _Parameters(dict[str, str]):
     """Parameters of a text. A missing one reads as "…": an alert must always be readable."""
 
     def __missing__(self, name: str) -> str:
@@ -194,13 +194,13 @@ class _Said(dict[str, str]):
 
 def title(kind: str, parameters: Mapping[str, str], *, exercise: bool) -> str:
     """Return the title, in the active language."""
-    plain = str(TITLES.get(kind, kind)) % _said(parameters)
+    plain = str(TITLES.get(kind, kind)) % _shown(parameters)
     return f"[{EXERCISE}] {plain}" if exercise else plain
 
 
 def text(kind: str, parameters: Mapping[str, str]) -> str:
     """Return the sentence, in the active language."""
-    return str(TEXTS.get(kind, "")) % _said(parameters)
+    return str(TEXTS.get(kind, "")) % _shown(parameters)
 
 
 def personal(kind: str, notes: Iterable[tuple[str, str]]) -> tuple[str, str]:
@@ -221,9 +221,11 @@ def personal_notes(*, at: datetime, networks: Sequence[str]) -> tuple[tuple[str,
     )
 
 
-def _said(parameters: Mapping[str, str]) -> _Said:
+def _shown(parameters: Mapping[str, str]) -> _Parameters:
     """Return parameters as text: for an alert about another alert, the title of that one."""
-    parameters_shown = _Said({name: str(value) for name, value in parameters.items() if value})
+    parameters_shown = _Parameters(
+        {name: str(value) for name, value in parameters.items() if value}
+    )
     parameters_shown.setdefault("by", _("The hub"))
     if "kind" in parameters:
         own_parameters = {name: value for name, value in parameters.items() if name != "kind"}

@@ -60,7 +60,7 @@ class Draft:
         return EVERY_KIND[self.kind]
 
 
-def make(draft: Draft, *, now: datetime) -> Alert:
+def create_alert(draft: Draft, *, now: datetime) -> Alert:
     """Create an alert and its first deliveries.
 
     The caller records the act and holds the write lock.
@@ -105,15 +105,15 @@ def raise_from_ledger(now: datetime) -> int:
     cursor = Cursor.objects.first()
     if cursor is not None and cursor.number >= ledger_reads.heads().entries:
         return 0
-    return _read_on(now)
+    return _read_entries(now)
 
 
 @transaction.atomic
-def _read_on(now: datetime) -> int:
+def _read_entries(now: datetime) -> int:
     """Run steps 2 to 4 of raise_from_ledger."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
-    entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
+    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
     raised = 0
     for entry in entries:
         end_alerts(entry, now=now)
@@ -139,7 +139,7 @@ def acknowledge(
     raises: NotFoundError, NotAllowedError, ConflictError for a settled alert.
     """
     rules.check_acknowledge(role=by.role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     alert = reads.find(uid, viewer=by.party)
     _settle(alert, person=person, delivery=None, via=via, by=by, now=now)
     return reads.alert(uid, viewer=by.party)
@@ -151,8 +151,8 @@ def acknowledge_by_link(token: str, *, now: datetime, shown: str = "") -> AlertR
 
     raises: NotFoundError for an invalid link; ConflictError for a settled alert.
     """
-    ledger.take_turn()
-    delivery = reads_links.find(links.read(token, now=now), by=CLOCK)
+    ledger.lock_ledger()
+    delivery = reads_links.find(links.read_token(token, now=now), by=CLOCK)
     alert = delivery.alert
     by = Actor(alert.party, delivery.ref)
     _settle(alert, person=None, delivery=delivery, via=Via.LINK, by=by, now=now, shown=shown)
@@ -165,8 +165,8 @@ def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
 
     raises: NotFoundError for a link that this hub never made; ConflictError.
     """
-    ledger.take_turn()
-    delivery = reads_links.find(links.opened(token).delivery, by=CLOCK)
+    ledger.lock_ledger()
+    delivery = reads_links.find(links.parse_token(token).delivery, by=CLOCK)
     alert, point = delivery.alert, delivery.point
     last = alert.deliveries.filter(point=point).latest("queued_at").queued_at
     has_point = point is not None and point.removed_at is None
@@ -187,7 +187,7 @@ def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
 @transaction.atomic
 def acknowledge_by_answer(delivery_uid: UUID, *, now: datetime) -> bool:
     """Acknowledge an alert because the receiver's response says so; return False if too late."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     delivery = Delivery.objects.select_related("alert__party", "point").get(uid=delivery_uid)
     alert = delivery.alert
     if alert.state not in rules.UNSETTLED:
@@ -208,7 +208,7 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
         if entry.kind == "alert.exhausted" and not _is_unanswered(matter):
             continue
         alerts = [
-            make(_draft(kind, matter, party=party), now=now)
+            create_alert(_draft(kind, matter, party=party), now=now)
             for party in reads_addressees.addressees(matter, rule=rule, by=CLOCK)
             if not (rule.once and _is_open(kind, matter, party=party))
         ]

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Parcel, Result
+from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
 from stemtide.hub.rooms.alerts.reads import deliveries as reads_deliveries
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
@@ -28,7 +28,7 @@ CLOCK = "clock"
 OPERATOR = "operator"
 
 
-def claim_due(now: datetime, *, limit: int, home: Home) -> list[Parcel]:
+def claim_due(now: datetime, *, limit: int, home: Home) -> list[OutgoingAlert]:
     """Claim due deliveries, the most urgent first, each for one scheduler only.
 
     A party's webhooks are sent one after the other: a slow receiver delays only itself.
@@ -45,16 +45,16 @@ def claim_due(now: datetime, *, limit: int, home: Home) -> list[Parcel]:
     rows = due.exclude(Q(channel=Channel.WEBHOOK) & Exists(busy)).select_related(
         "alert__party", "alert__crisis", "point", "person"
     )
-    parcels: list[Parcel] = []
+    outgoing_alerts: list[OutgoingAlert] = []
     parties: set[int] = set()
     for row in rows.order_by("rank", "next_at", "pk")[: limit * 4]:
         is_webhook = row.channel == Channel.WEBHOOK
-        if len(parcels) == limit or (is_webhook and row.alert.party_id in parties):
+        if len(outgoing_alerts) == limit or (is_webhook and row.alert.party_id in parties):
             continue
         if _take(row, now=now):
-            parcels.append(reads_deliveries.parcel(row, by=CLOCK, home=home, now=now))
+            outgoing_alerts.append(reads_deliveries.outgoing(row, by=CLOCK, home=home, now=now))
             parties |= {row.alert.party_id} if is_webhook else set()
-    return parcels
+    return outgoing_alerts
 
 
 def _take(row: Delivery, *, now: datetime) -> bool:
@@ -71,25 +71,25 @@ def _take(row: Delivery, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def note(parcel: Parcel, *, result: Result, chance: float, now: datetime) -> bool:
+def note(outgoing: OutgoingAlert, *, result: Result, jitter: float, now: datetime) -> bool:
     """Record the result of an attempt; return False if another scheduler has taken it over.
 
-    chance: spreads the wait before the next attempt, 0 ≤ chance < 1.
+    jitter: spreads the wait before the next attempt, 0 ≤ jitter < 1.
     """
     claimed = Delivery.objects.filter(
-        uid=parcel.delivery, state=DeliveryState.SENDING, attempts=parcel.attempt
+        uid=outgoing.delivery, state=DeliveryState.SENDING, attempts=outgoing.attempt
     )
-    if result.fate is Fate.SENT:
+    if result.fate is PostOutcome.SENT:
         proof = result.proof[:300]
         won = claimed.update(state=DeliveryState.SENT, sent_at=now, last_error="", proof=proof)
-    elif result.fate is Fate.REFUSED or parcel.attempt >= rules.MAX_ATTEMPTS:
+    elif result.fate is PostOutcome.REFUSED or outgoing.attempt >= rules.MAX_ATTEMPTS:
         won = claimed.update(state=DeliveryState.DEAD, last_error=_words(result))
     else:
-        wait = rules.wait_after(parcel.attempt, jitter=chance)
+        wait = rules.wait_after(outgoing.attempt, jitter=jitter)
         due = now + max(wait, result.wait or wait)  # what the receiver asks for, if it is longer
         won = claimed.update(state=DeliveryState.FAILED, next_at=due, last_error=_words(result))
     if won:
-        _record(reads_deliveries.find(parcel.delivery, viewer=None), now=now)
+        _record(reads_deliveries.find(outgoing.delivery, viewer=None), now=now)
     return bool(won)
 
 
@@ -99,7 +99,7 @@ def retry(uid: UUID, *, by: Actor | None, now: datetime) -> Delivery:
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = _resolved(uid, by=by)
     rules.check_retry(DeliveryState(row.state), alert=AlertState(row.alert.state))
     row.state, row.attempts, row.next_at = DeliveryState.QUEUED, 0, now
@@ -114,7 +114,7 @@ def drop(uid: UUID, *, reason: str, by: Actor | None, now: datetime) -> Delivery
 
     raises: NotFoundError, NotAllowedError, InvalidError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = _resolved(uid, by=by)
     rules.check_drop(DeliveryState(row.state), reason=reason)
     row.state, row.drop_reason = DeliveryState.DROPPED, reason.strip()
@@ -131,7 +131,7 @@ def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[st
 
     raises: ConflictError if too many are valid already.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     rows = SigningKey.objects.filter(point=point)
     unretired = rows.filter(retires_at__gt=now)
     last = unretired.order_by("-retires_at").first()

@@ -29,7 +29,7 @@ def start(names: Iterable[str] | None, *, by: Actor | None, now: datetime) -> UU
 
     raises: NotAllowedError, NotFoundError for a name; ConflictError if a drill still runs.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     chosen = _chosen(names)
     if by is not None:
         others = any(party.pk != by.party.pk for party in chosen)
@@ -46,7 +46,7 @@ def start(names: Iterable[str] | None, *, by: Actor | None, now: datetime) -> UU
             parameters={"by": by.party.title if by else ""},
             exercise=True,
         )
-        writes.make(draft, now=now)
+        writes.create_alert(draft, now=now)
     detail: dict[str, object] = {"count": len(chosen)}
     if by is not None:
         detail["through"] = by.ref
@@ -80,12 +80,12 @@ def _end(drill: Drill, *, now: datetime) -> int:
 @transaction.atomic
 def _remind(now: datetime) -> int:
     """Alert the agencies."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     if not _is_due(now):  # another clock had its turn before ours
         return 0
     agencies = reads_addressees.agencies(by=CLOCK)
     for party in agencies:
-        writes.make(Draft(kind="drill_due", party=party, subject=party.ref), now=now)
+        writes.create_alert(Draft(kind="drill_due", party=party, subject=party.ref), now=now)
     if agencies:
         detail: dict[str, object] = {"count": len(agencies)}
         _record("drill.demanded", "drill:next", actor=CLOCK, now=now, detail=detail)

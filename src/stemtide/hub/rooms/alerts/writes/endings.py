@@ -33,7 +33,7 @@ def end_alerts(entry: EntryRow, *, now: datetime) -> None:
     alerts = {alert.pk: alert for kind in overtaken for alert in _overtaken(kind, matter)}
     alerts |= {alert.pk: alert for kind in answered for alert in _own(kind, matter)}
     acknowledged = [matter.about] if matter.about is not None else []
-    follow_ups = _said_of([*alerts.values(), *acknowledged])
+    follow_ups = _unanswered_about([*alerts.values(), *acknowledged])
     alerts |= {alert.pk: alert for alert in follow_ups}
     if alerts:
         keys = list(alerts)
@@ -82,7 +82,7 @@ def _open(kind: str, matter: Matter) -> list[Alert]:
     return list(rows.select_related("party"))
 
 
-def _said_of(alerts: Iterable[Alert]) -> list[Alert]:
+def _unanswered_about(alerts: Iterable[Alert]) -> list[Alert]:
     """Return open "does not answer" alerts about these alerts."""
     refs = [alert.ref for alert in alerts]
     rows = Alert.objects.filter(kind="unanswered", subject__in=refs, state__in=rules.UNSETTLED)

@@ -15,7 +15,7 @@ from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.alerts import links
 from stemtide.hub.rooms.alerts.reads import links as reads_links
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
-from stemtide.hub.rooms.alerts.reads.links import Linked
+from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.alerts.writes import alerts as writes
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.writes import answers as orders, endings as writes_endings
@@ -31,17 +31,17 @@ def acknowledge_as_shown(token: str, *, now: datetime) -> AlertRow:
 
     raises: NotFoundError; ConflictError for a settled alert.
     """
-    links.read(token, now=now)
-    link = reads_links.linked(token, by=_HOLDER, now=now)
+    links.read_token(token, now=now)
+    link = reads_links.alert_behind(token, by=_HOLDER, now=now)
     return writes.acknowledge_by_link(token, now=now, shown=_digest(link))
 
 
-def send_anew(token: str, *, now: datetime) -> None:
+def send_new_link(token: str, *, now: datetime) -> None:
     """Send a new link to the contact point of an expired one.
 
     raises: NotFoundError; ConflictError if nothing is left to answer, or a new link was just sent.
     """
-    link = reads_links.linked(token, by=_HOLDER, now=now)
+    link = reads_links.alert_behind(token, by=_HOLDER, now=now)
     writes.renew_link(token, is_open=link.is_open, now=now)
 
 
@@ -54,7 +54,7 @@ def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
     source: Regulation (EU) 2021/784 Art. 3(6) to (8), Art. 4(4).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     link = _settled(token, now=now)
     if link.order is None or verb not in link.may:
         raise ConflictError("that cannot be done with this order now: see where it stands")
@@ -69,7 +69,7 @@ def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: d
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming the field.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     link = _settled(token, now=now)
     answerable = {referral.id for referral in link.referrals}
     selected = list(dict.fromkeys(uids))
@@ -83,17 +83,17 @@ def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: d
     return 1
 
 
-def _settled(token: str, *, now: datetime) -> Linked:
+def _settled(token: str, *, now: datetime) -> LinkedAlert:
     """Acknowledge the alert behind a link if needed, and return it. raises: NotFoundError."""
-    links.read(token, now=now)
-    link = reads_links.linked(token, by=_HOLDER, now=now)
+    links.read_token(token, now=now)
+    link = reads_links.alert_behind(token, by=_HOLDER, now=now)
     if not link.alert.is_waiting:
         return link
     writes.acknowledge_by_link(token, now=now, shown=_digest(link))
-    return reads_links.linked(token, by=_HOLDER, now=now)
+    return reads_links.alert_behind(token, by=_HOLDER, now=now)
 
 
-def _digest(link: Linked) -> str:
+def _digest(link: LinkedAlert) -> str:
     """Return the SHA-256 of the request shown behind a link, or "" if there was none."""
     return link.request.digest if link.request else ""
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
-from stemtide.hub.rooms.alerts.channels.channel import Parcel, Result
+from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, Result
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, Via
 from stemtide.hub.rooms.orders.writes import answers as orders
@@ -26,18 +26,18 @@ _CLOCK = "clock"
 _VIA = {Channel.WEBHOOK: ReceiptVia.WEBHOOK, Channel.MAIL: ReceiptVia.MAIL}
 
 
-def note_arrival(parcel: Parcel, *, result: Result, now: datetime) -> bool:
+def note_arrival(outgoing: OutgoingAlert, *, result: Result, now: datetime) -> bool:
     """Record that a request reached its addressee's own server; return whether that is new.
 
     Only if the addressee's own server accepted it: for mail the caller decides that, because most
     hubs hand mail to a server of their own.
     """
-    via = _VIA.get(parcel.channel)
-    record = _ARRIVES.get(parcel.kind)
+    via = _VIA.get(outgoing.channel)
+    record = _ARRIVES.get(outgoing.kind)
     if via is None or record is None:
         return False
-    party = parties.party_named(parcel.party, by=_CLOCK)
-    return record(UUID(parcel.subject.partition(":")[2]), party, via, result.proof, now)
+    party = parties.party_named(outgoing.party, by=_CLOCK)
+    return record(UUID(outgoing.subject.partition(":")[2]), party, via, result.proof, now)
 
 
 def settle_request(alert: Alert, *, by: Actor, via: Via, now: datetime) -> bool:

@@ -53,7 +53,7 @@ def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> ComplaintFiledOu
     where somebody complained of this decision already.
     """
     rules.check_link(kind=by.kind, role=by.role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     ground = grounds.ground(body, party=by.party, now=now)
     row = _file(
         body, party=by.party, ground=ground, text=body.text, language=body.language, now=now
@@ -71,7 +71,7 @@ def file_by_link(
     raises: NotFoundError for a link that opens nothing; ConflictError for one that was used.
     """
     ticket = seals.read_link(token, now=now)
-    ledger.take_turn()
+    ledger.lock_ledger()
     rules.check_file(is_there=reads.behind(ticket, by=COMPLAINANT) is not None)
     party = parties.party_named(ticket.party, by=COMPLAINANT)
     ground = grounds.linked_ground(ticket.decision, party=party)
@@ -133,7 +133,7 @@ def withdraw(code: str, *, now: datetime) -> ComplaintStatusOut:
 
     raises: NotFoundError; ConflictError for one that was decided.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.coded(code, by=COMPLAINANT)
     row.state = rules.moved("complaint", row.state, "withdraw", by="complainant")
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
@@ -148,7 +148,7 @@ def take(uid: UUID, *, body: ComplaintTakeIn, by: Actor, now: datetime) -> Compl
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that was decided.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_take(reads.facts(row, viewer=by.party), name=by.name, role=by.role)
     row.state = rules.moved("complaint", row.state, "take", by="reviewer")
@@ -168,7 +168,7 @@ def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> 
     raises: NotFoundError, NotAllowedError, ConflictError, InvalidError naming the field.
     source: Regulation (EU) 2021/784 Art. 10(2); Regulation (EU) 2022/2065 Art. 20(4) to (6).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     hand = rules.hand_of(by.ref, body.reviewed_by)
@@ -227,7 +227,9 @@ def opine_all(
     """Say one thing of several signals."""
     body = OpinionIn(opinion=opinion, note=note)
     for signal in them:
-        signals.opine(signal.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
+        signals.give_opinion(
+            signal.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role
+        )
 
 
 def note_overdue(now: datetime) -> int:
@@ -245,7 +247,7 @@ def _note_some(now: datetime) -> int:
     late = Complaint.objects.filter(state__in=waiting, overdue_at=None, due_at__lte=now)
     if not late.exists():
         return 0
-    ledger.take_turn()
+    ledger.lock_ledger()
     # Another clock may have had its turn before ours: what it noted is not noted twice.
     rows = list(late.select_related("party").order_by("due_at")[:ERASE_AT_ONCE])
     for row in rows:
@@ -269,7 +271,7 @@ def _erase_some(now: datetime) -> int:
     due = Complaint.objects.filter(erased_at__isnull=True, erase_due__lte=now)
     if not due.exists():
         return 0
-    ledger.take_turn()
+    ledger.lock_ledger()
     # Another clock may have had its turn before ours: what it erased is due no more.
     rows = list(due.select_related("party").order_by("erase_due")[:ERASE_AT_ONCE])
     for row in rows:

@@ -46,7 +46,7 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
 
     raises: NotFoundError, NotAllowedError, ConflictError, InvalidError for a missing reason.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads_redress.find(uid, viewer=by.party)
     facts = reads_redress.facts(row, viewer=by.party)
     rules_redress.check_answer(facts, body, name=by.name, role=by.role)
@@ -84,7 +84,7 @@ def accept(uid: UUID, *, by: Actor, now: datetime) -> ComplaintOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_asked(row.redress)
     facts = reads_redress.facts(row, viewer=by.party)
@@ -115,7 +115,7 @@ def _lapse_some(now: datetime) -> int:
     gone = Complaint.objects.filter(_GONE, redress__in=_OPEN)
     if not gone.exists():
         return 0
-    ledger.take_turn()
+    ledger.lock_ledger()
     # Another clock may have had its turn before ours: what it noted is open no more.
     rows = list(gone.select_related("party").order_by("pk")[:NOTE_AT_ONCE])
     for row in rows:

@@ -14,7 +14,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.models import Check, Crisis, Participation, Review
 from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, ReviewDecision, Role
 from stemtide.protocol.law.frameworks import framework
@@ -116,7 +116,7 @@ def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
 
 def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
     """Return the facts that the rules need of a crisis."""
-    return once(("facts", row.pk), lambda: _facts(row, viewer=viewer))
+    return cached(("facts", row.pk), lambda: _facts(row, viewer=viewer))
 
 
 def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
@@ -134,14 +134,14 @@ def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
         tail_ends_at=row.tail_ends_at,
         states={name: JoinState(state) for name, state in states},
         answers={test: CheckAnswer(check.answer) for test, check in _latest(row).items()},
-        measures=once(("measures counted", row.pk), row.measures.count),
+        measures=cached(("measures counted", row.pk), row.measures.count),
     )
 
 
 def participations(row: Crisis, *, viewer: Party) -> list[Participation]:  # noqa: ARG001  # find() said for whom
     """Return the participations in a crisis, by party. The caller decides what to show of them."""
     rows = row.participations.select_related("party", "invited_by")
-    return once(("participations", row.pk), lambda: list(rows))
+    return cached(("participations", row.pk), lambda: list(rows))
 
 
 def describe(row: Crisis, *, viewer: Party) -> CrisisOut:
@@ -176,7 +176,7 @@ def describe_review(row: Review, *, viewer: Party) -> ReviewOut:
 def _row(uid: UUID) -> Crisis | None:
     """Return the row of a crisis for any viewer; None if there is none."""
     rows = Crisis.objects.select_related("opened_by").filter(uid=uid)
-    return once(("crisis", uid), rows.first)
+    return cached(("crisis", uid), rows.first)
 
 
 def _describe(row: Crisis, *, viewer: Party, around: _Around) -> CrisisOut:
@@ -259,7 +259,7 @@ def _latest(row: Crisis) -> dict[str, Check]:
 def _checks(row: Crisis) -> list[Check]:
     """All answers to the checklist, oldest first."""
     rows = row.checks.select_related("answered_by")
-    return once(("checks", row.pk), lambda: list(rows))
+    return cached(("checks", row.pk), lambda: list(rows))
 
 
 def _own_facts(row: Crisis, *, viewer: Party, around: _Around) -> rules.CrisisFacts:
@@ -292,7 +292,7 @@ def _seen(viewer: Party) -> QuerySet[Crisis]:
 
 def _around(viewer: Party, *, only: Crisis | None = None) -> _Around:
     """Return the part of a party in one crisis, or in all of them."""
-    return once(("around", viewer, only), lambda: _read_around(viewer, only=only))
+    return cached(("around", viewer, only), lambda: _read_around(viewer, only=only))
 
 
 def _read_around(viewer: Party, *, only: Crisis | None) -> _Around:
@@ -313,7 +313,7 @@ def _all_around(viewer: Party, *, only: Crisis | None = None) -> _Around:
             states=_around(viewer, only=only).states,
             reviews={
                 review.crisis_id: review
-                for review in once(("running", only.pk), lambda: list(here))
+                for review in cached(("running", only.pk), lambda: list(here))
             },
             checks={only.pk: _latest(only)},
         )

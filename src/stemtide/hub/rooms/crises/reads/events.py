@@ -11,7 +11,7 @@ from stemtide.hub.rooms.crises.models import Crisis, EventLink, Neighbour
 from stemtide.hub.rooms.crises.reads import crises as reads
 from stemtide.hub.rooms.crises.rules import events as rules_events
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.protocol.enums import NeighbourStatus
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.law.neighbours import mechanisms
@@ -30,7 +30,7 @@ def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     visible = reads.seen(viewer=viewer)
     reasons = _reasons(row)
     similar = []
-    for other in once(("near", row.pk), lambda: list(rows.order_by("-warned_at"))):
+    for other in cached(("near", row.pk), lambda: list(rows.order_by("-warned_at"))):
         if visible is not None and other.uid not in visible:
             continue
         is_linked = other.event == row.event
@@ -61,7 +61,7 @@ def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
     )
     return [
         _describe(neighbour, viewer=viewer)
-        for neighbour in once(("neighbours", row.pk), lambda: list(rows))
+        for neighbour in cached(("neighbours", row.pk), lambda: list(rows))
         if visible is None or neighbour.crisis.uid in visible
     ]
 
@@ -90,7 +90,7 @@ def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() 
 
 def _reasons(row: Crisis) -> dict[int, str]:
     """Return the latest reasons for links of a crisis, by the primary key of the other crisis."""
-    return once(("reasons", row.pk), lambda: _read_reasons(row))
+    return cached(("reasons", row.pk), lambda: _read_reasons(row))
 
 
 def _read_reasons(row: Crisis) -> dict[int, str]:

@@ -15,7 +15,7 @@ from stemtide.hub.rooms.crises.reads import (
 from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.crises.rules.moves import ProposalFacts
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.protocol.enums import ProposalAct, ProposalState, TriageOutcome
 from stemtide.protocol.messages.crises import CrisisLife, MeasureOut, ProposalOut, TriageOut
 
@@ -51,7 +51,7 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
 def checked_to(row: Crisis, *, viewer: Party) -> int:  # noqa: ARG001  # find() said for whom
     """Return the number of the last answer to a crisis's checklist; 0 for none."""
     last = row.checks.order_by("-pk").values_list("pk", flat=True)
-    return once(("checked to", row.pk), last.first) or 0
+    return cached(("checked to", row.pk), last.first) or 0
 
 
 def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # noqa: ARG001  # find() said for whom
@@ -101,7 +101,7 @@ def is_anything_due(now: datetime, *, by: str) -> bool:  # noqa: ARG001  # the c
 def _rows(row: Crisis, things: str, *named: str) -> list[Any]:
     """Return related rows of one kind, with the parties that they name."""
     related = getattr(row, things).select_related(*named)
-    return once((things, row.pk), lambda: list(related))
+    return cached((things, row.pk), lambda: list(related))
 
 
 def _is_stale(row: Proposal, *, last: int) -> bool:

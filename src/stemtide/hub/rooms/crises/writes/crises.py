@@ -72,7 +72,7 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
     raises: NotFoundError, NotAllowedError, ConflictError past the warning; InvalidError for a level
             that there is not, and for another outcome than the matrix' without a reason.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules.check_triage(facts, by=by)
@@ -120,7 +120,7 @@ def answer(uid: UUID, *, test: str, body: CheckIn, by: Actor, now: datetime) -> 
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown test, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     rules.check_answer(reads.facts(crisis, viewer=by.party), by=by, test=test)
     Check.objects.create(
@@ -144,7 +144,7 @@ def consider(uid: UUID, *, body: MeasureIn, by: Actor, now: datetime) -> CrisisL
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown country, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     rules.check_measure(reads.facts(crisis, viewer=by.party), by=by)
     rules.check_countries([body.country])
@@ -170,7 +170,7 @@ def widen(uid: UUID, *, body: CountriesIn, by: Actor, now: datetime) -> CrisisLi
     raises: NotFoundError, NotAllowedError, InvalidError for what is no country; ConflictError past
             the closure, and where all of them are named already.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules.check_widen(facts, by=by)

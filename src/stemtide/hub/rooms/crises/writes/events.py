@@ -32,7 +32,7 @@ def link(uid: UUID, *, body: LinkIn, by: Actor, now: datetime) -> CrisisLife:
 
     raises: NotFoundError for either, NotAllowedError, InvalidError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     other = reads.find(body.crisis, viewer=by.party)
     rules_events.check_link(
@@ -55,7 +55,7 @@ def unlink(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is linked with none.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     rules_events.check_unlink(
         reads.facts(crisis, viewer=by.party),
@@ -76,7 +76,7 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
     raises: NotFoundError, NotAllowedError; InvalidError for a type that a known mechanism has not;
             ConflictError for one that is noted for the event already.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     rules_events.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
     rules_events.check_span(started_at=body.started_at, ended_at=body.ended_at, now=now)
@@ -113,7 +113,7 @@ def update_neighbour(
 
     raises: NotFoundError, NotAllowedError, InvalidError for an end before its beginning.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     rules_events.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
     row = reads_events.find_neighbour(crisis, neighbour, viewer=by.party)

@@ -26,7 +26,7 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
 
     raises: NotFoundError, NotAllowedError, ConflictError naming what is missing or open.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_moves.check_propose(facts, by=by, act=body.act)
@@ -59,7 +59,7 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
 
     raises: NotFoundError, NotAllowedError for the same hand, ConflictError naming why not.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
@@ -83,7 +83,7 @@ def refuse(uid: UUID, proposal: UUID, *, body: ReasonIn, by: Actor, now: datetim
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is decided or has run out.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
     rules_moves.check_refuse(
@@ -103,7 +103,7 @@ def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLi
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is decided or has run out.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
     rules_moves.check_withdraw(
@@ -123,7 +123,7 @@ def close(uid: UUID, *, body: CloseIn, by: Actor, now: datetime) -> CrisisLife:
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_moves.check_close(facts, by=by)
@@ -139,7 +139,7 @@ def deescalate(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> Crisis
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_moves.check_deescalate(facts, by=by)
@@ -162,7 +162,7 @@ def resume(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_moves.check_resume(facts, by=by)
@@ -178,7 +178,7 @@ def keep(uid: UUID, *, body: KeepIn, by: Actor, now: datetime) -> CrisisLife:
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for a review too late.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_moves.check_keep(facts, by=by)
@@ -198,7 +198,7 @@ def note_due(now: datetime) -> int:
     if not reads_life.is_anything_due(now, by="clock"):
         return 0
     with transaction.atomic():
-        ledger.take_turn()
+        ledger.lock_ledger()
         return _note_reviews(now) + _expire_proposals(now) + _end_tails(now)
 
 

@@ -39,7 +39,7 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for an unknown party.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_joining.check_invite(facts, by=by)
@@ -72,7 +72,7 @@ def uninvite(uid: UUID, *, body: PartyIn, by: Actor, now: datetime) -> CrisisLif
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_joining.check_uninvite(facts, by=by, party=body.party)
@@ -89,7 +89,7 @@ def join(uid: UUID, *, by: Actor, now: datetime) -> CrisisOut:
 
     raises: NotFoundError, NotAllowedError without an invitation, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     rules_joining.check_join(facts, by=by)
@@ -106,7 +106,7 @@ def decline(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> C
 
     raises: NotFoundError, NotAllowedError, ConflictError without an open invitation.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     rules_joining.check_decline(reads.facts(crisis, viewer=by.party), by=by)
     row = crisis.participations.get(party=by.party)
@@ -119,7 +119,7 @@ def leave(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> Cri
 
     raises: NotFoundError, NotAllowedError, ConflictError for who has not joined.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     rules_joining.check_leave(reads.facts(crisis, viewer=by.party), by=by)
     row = crisis.participations.get(party=by.party)

@@ -26,7 +26,7 @@ MAX_LINES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Errand:
+class ClaimedRun:
     """A run that a scheduler claimed. secret: encrypted. taken: the number of the run."""
 
     pk: int
@@ -43,7 +43,7 @@ class Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class SameValueSignal:
     """A signal of the same value. is_own: of the exchange's party. is_seen: that party sees it."""
 
     pk: int
@@ -122,9 +122,9 @@ def describe(row: Exchange, *, by: str) -> ExchangeOut:  # noqa: ARG001  # as ab
     )
 
 
-def errand(row: Exchange, *, by: str) -> Errand:  # noqa: ARG001  # for the scheduler
+def run_of(row: Exchange, *, by: str) -> ClaimedRun:  # noqa: ARG001  # for the scheduler
     """Return the input of a run."""
-    return Errand(
+    return ClaimedRun(
         pk=row.pk,
         name=row.name,
         taken=row.taken,
@@ -139,17 +139,17 @@ def errand(row: Exchange, *, by: str) -> Errand:  # noqa: ARG001  # for the sche
     )
 
 
-def held(errand: Errand, *, by: str) -> Exchange | None:  # noqa: ARG001  # for the scheduler
+def claimed_exchange(run: ClaimedRun, *, by: str) -> Exchange | None:  # noqa: ARG001  # for the scheduler
     """Return the exchange of a run; None if it was paused, removed, or taken over."""
-    claimed = Exchange.objects.filter(pk=errand.pk, taken=errand.taken)
+    claimed = Exchange.objects.filter(pk=run.pk, taken=run.taken)
     return claimed.select_related("party").first()
 
 
 def versions(
-    errand: Errand, keys: Iterable[str], *, by: str
+    run: ClaimedRun, keys: Iterable[str], *, by: str
 ) -> dict[str, str]:  # for the scheduler
     """Return the versions of a source's records that are known here, by key."""
-    return {key: row.version for key, row in records(errand.pk, keys, by=by).items()}
+    return {key: row.version for key, row in records(run.pk, keys, by=by).items()}
 
 
 def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]:  # noqa: ARG001  # for the scheduler
@@ -170,10 +170,10 @@ def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # 
     return live_parts
 
 
-def standing(errand: Errand, wholes: Iterable[str], *, by: str) -> dict[str, dict[str, str]]:
+def known_parts(run: ClaimedRun, wholes: Iterable[str], *, by: str) -> dict[str, dict[str, str]]:
     """Return the versions of known parts of a source's records, by record and part."""
     versions_by_whole: dict[str, dict[str, str]] = {}
-    for row in parts(errand.pk, wholes, by=by):
+    for row in parts(run.pk, wholes, by=by):
         versions_by_whole.setdefault(row.part_of, {})[row.key] = row.version
     return versions_by_whole
 
@@ -189,12 +189,12 @@ def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]
     return counts
 
 
-def rivals(
+def same_value_signals(
     keys: Iterable[tuple[str, str, bool]],
     *,
     of: Party,
     by: str,  # noqa: ARG001  # for the scheduler
-) -> dict[tuple[str, str, bool], list[Rival]]:
+) -> dict[tuple[str, str, bool], list[SameValueSignal]]:
     """Return signals of the same values, live or withdrawn here, by kind, value and exercise.
 
     of: the exchange's party, whose access is checked.
@@ -207,12 +207,12 @@ def rivals(
         pk for kind, kind_values in values.items() for pk in statements.live_with(kind, kind_values)
     ]
     pks += statements.withdrawn_with({value for _, value, _ in wanted_keys})
-    by_key: dict[tuple[str, str, bool], list[Rival]] = {}
+    by_key: dict[tuple[str, str, bool], list[SameValueSignal]] = {}
     for batch in batches(pks):
         rows = Signal.objects.filter(pk__in=batch)
         visible_pks = set(rows.filter(visible(of)).values_list("pk", flat=True))
         for row in rows:
-            rival = Rival(
+            rival = SameValueSignal(
                 pk=row.pk,
                 is_own=row.shared_by_id == of.pk,
                 is_live=row.state == SignalState.LIVE,

@@ -18,7 +18,7 @@ MAX_TROUBLED = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Troubled:
+class FailedSignal:
     """A signal that another hub refused or could not be sent. words: the reason, as far as given.
 
     signal: None if the viewer may not see it.
@@ -30,7 +30,7 @@ class Troubled:
     words: str
 
 
-def told(*, viewer: Party) -> dict[str, dict[OutgoingState, int]]:
+def counts_by_state(*, viewer: Party) -> dict[str, dict[OutgoingState, int]]:
     """Return the number of outgoing signals by exchange and state, for coordinating parties.
 
     Exchanges without outgoing signals are left out, and so are states that do not occur. A signal
@@ -54,7 +54,7 @@ def told(*, viewer: Party) -> dict[str, dict[OutgoingState, int]]:
     return by_exchange
 
 
-def troubled(name: str, *, viewer: Party) -> list[Troubled]:
+def failures(name: str, *, viewer: Party) -> list[FailedSignal]:
     """Return signals that failed at another hub, the latest first.
 
     raises: NotAllowedError, NotFoundError.
@@ -65,7 +65,7 @@ def troubled(name: str, *, viewer: Party) -> list[Troubled]:
     pks = [row.signal_id for row in rows]
     uids = dict(Signal.objects.filter(visible(viewer), pk__in=pks).values_list("pk", "uid"))
     return [
-        Troubled(
+        FailedSignal(
             signal=uids.get(row.signal_id),
             state=OutgoingState(row.state),
             attempts=row.attempts,

@@ -8,9 +8,9 @@ from django.db.models import F, Q
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.rooms.exchanges.models import Outgoing
-from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
-from stemtide.hub.rooms.exchanges.rules.pushes import Leaving
-from stemtide.hub.rooms.exchanges.sources.source import Parcel
+from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
+from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
+from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection as reads_collection
@@ -20,9 +20,9 @@ from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
 
 
-def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # for the scheduler
+def facts(row: Signal, *, by: str) -> OutgoingFacts:  # noqa: ARG001  # for the scheduler
     """Return the facts about a signal that the rules for pushing need."""
-    return Leaving(
+    return OutgoingFacts(
         kind=Kind(row.kind),
         tlp=Tlp(row.tlp),
         pap=Pap(row.pap),
@@ -35,7 +35,9 @@ def facts(row: Signal, *, by: str) -> Leaving:  # noqa: ARG001  # for the schedu
     )
 
 
-def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list[Parcel]:
+def outgoing_signals(
+    run: ClaimedRun, *, viewer: Party, now: datetime, limit: int
+) -> list[OutgoingSignal]:
     """Return the signals that are due to be sent, withdrawals first: they must not wait.
 
     Refused ones come last, so that they never delay the rest. A withdrawal is sent even if the
@@ -43,7 +45,7 @@ def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list
     """
     is_new = Q(visible(viewer, "signal__"), state=OutgoingState.WAITING)
     is_new &= Q(signal__state=SignalState.LIVE)
-    due = Outgoing.objects.filter(exchange=errand.pk, next_at__lte=now)
+    due = Outgoing.objects.filter(exchange=run.pk, next_at__lte=now)
     due = due.filter(Q(state=OutgoingState.TAKING_BACK) | is_new)
     last = F("refused_since").asc(nulls_first=True)
     outgoing = list(due.select_related("signal").order_by("state", last, "pk")[:limit])
@@ -51,7 +53,7 @@ def parcels(errand: Errand, *, viewer: Party, now: datetime, limit: int) -> list
     rows, _ = reads_collection.page(chosen, viewer=viewer, limit=limit)
     by_pk = {row["pk"]: row for row in rows}
     return [
-        Parcel(
+        OutgoingSignal(
             pk=item.pk,
             row=by_pk[item.signal_id],
             remote=item.remote,

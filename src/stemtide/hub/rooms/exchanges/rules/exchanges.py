@@ -29,12 +29,12 @@ __all__ = [
     "check_secret",
     "check_sharer",
     "check_terms",
-    "fit",
     "is_overruled",
     "is_stricter",
     "next_try",
+    "signal_of",
     "state_of",
-    "tightened",
+    "with_stricter_marks",
 ]
 
 LEASE = timedelta(minutes=10)
@@ -154,7 +154,7 @@ def check_address(kind: ExchangeKind, address: str) -> str:
     return address.rstrip("/").removesuffix("/manifest.json")
 
 
-def fit(source_record: SourceRecord, *, terms: Terms, now: datetime) -> SignalIn:
+def signal_of(source_record: SourceRecord, *, terms: Terms, now: datetime) -> SignalIn:
     """Return the signal that a record becomes under an exchange's terms.
 
     raises: NotTakenError.
@@ -172,7 +172,7 @@ def fit(source_record: SourceRecord, *, terms: Terms, now: datetime) -> SignalIn
         "pap": pap,
         "crisis": terms.crisis,
         "exercise": terms.exercise,
-        "via": _way(source_record.via),
+        "via": _hops(source_record.via),
     }
     try:
         return SignalIn.model_validate(fields)
@@ -183,7 +183,7 @@ def fit(source_record: SourceRecord, *, terms: Terms, now: datetime) -> SignalIn
         raise NotTakenError(RecordOutcome.REFUSED, words[:300]) from error
 
 
-def _way(via: tuple[str, ...]) -> tuple[str, ...]:
+def _hops(via: tuple[str, ...]) -> tuple[str, ...]:
     """Return the hubs that a record came through, without the middle if there are too many."""
     hops = tuple(dict.fromkeys(via))
     return hops if len(hops) <= MAX_VIA else (hops[0], *hops[1 - MAX_VIA :])
@@ -234,7 +234,7 @@ def is_stricter(body: SignalIn, *, tlp: str, pap: str) -> bool:
     )
 
 
-def tightened(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
+def with_stricter_marks(body: SignalIn, *, tlp: str, pap: str) -> SignalIn:
     """Return a signal with the strictest of its marks and those given."""
     marks = {
         "tlp": _strictest(list(Tlp), body.tlp, Tlp(tlp)),
@@ -251,9 +251,7 @@ def is_overruled(said_at: datetime | None, *, withdrawn_at: datetime) -> bool:
     return said_at is None or said_at <= withdrawn_at
 
 
-def is_ours(
-    source_record: SourceRecord, *, hub: UUID, signals: set[UUID], makers: set[str]
-) -> bool:
+def is_own(source_record: SourceRecord, *, hub: UUID, signals: set[UUID], makers: set[str]) -> bool:
     """Whether a record is one of ours that came back. signals: those of its ids known here."""
     is_named = any(signal in signals for signal in source_record.signals) or not makers.isdisjoint(
         source_record.makers
@@ -288,6 +286,6 @@ def state_of(
     return ExchangeState.FAILING if failing_since else ExchangeState.RUNNING
 
 
-def lies_ahead(moment: datetime, *, now: datetime) -> bool:
+def is_in_future(moment: datetime, *, now: datetime) -> bool:
     """Whether a source's time is so far ahead that continuing from it would skip records."""
     return moment > now + _FUTURE

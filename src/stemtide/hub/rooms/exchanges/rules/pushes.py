@@ -30,7 +30,7 @@ TAKE_BACK_AFTER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
+class OutgoingFacts:
     """The facts about a signal that the rules need. via: the hubs that it came through."""
 
     kind: Kind
@@ -44,7 +44,9 @@ class Leaving:
     via: tuple[str, ...]
 
 
-def may_leave(signal: Leaving, *, kind: ExchangeKind, terms: Terms, inside: bool, hub: str) -> bool:
+def may_leave(
+    signal: OutgoingFacts, *, kind: ExchangeKind, terms: Terms, inside: bool, hub: str
+) -> bool:
     """Whether a live signal that the partner's party may see is sent to the partner.
 
     inside: whether the partner belongs to the community that TLP:AMBER may reach, as configured.

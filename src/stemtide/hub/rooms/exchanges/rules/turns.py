@@ -14,16 +14,16 @@ from stemtide.interop.exchanges import Pull, RecordError, SourceRecord
 ENDS_AT_ONCE = 200
 """Signals that end in one transaction, which holds the write lock for about two seconds."""
 
-_ACT = 10
+_ACT_COST = 10
 """The cost of a separate act, counted in new signals that are shared together."""
 
-_Piece = tuple[int, list[SourceRecord], list[RecordError]]
+_Group = tuple[int, list[SourceRecord], list[RecordError]]
 
-Standing = Mapping[str, Mapping[str, str]]
+KnownParts = Mapping[str, Mapping[str, str]]
 """Known parts of records: their versions, by record and by part."""
 
 
-def in_turns(pull: Pull, *, standing: Standing) -> list[Pull]:
+def split_page(pull: Pull, *, standing: KnownParts) -> list[Pull]:
     """Split a page into parts that are written one after the other; the checkpoint goes last.
 
     If a key occurs twice, the last record wins.
@@ -32,7 +32,7 @@ def in_turns(pull: Pull, *, standing: Standing) -> list[Pull]:
         {source_record.key: source_record for source_record in pull.told}.values()
     )
     if standing or any(source_record.part_of for source_record in source_records):
-        return _packed(pull, _pieces(source_records, pull.faults, standing=standing))
+        return _packed(pull, _groups(source_records, pull.faults, standing=standing))
     ends = [source_record for source_record in source_records if source_record.facts is None]
     end_turns = [Pull(ends[at : at + ENDS_AT_ONCE]) for at in range(0, len(ends), ENDS_AT_ONCE)]
     if len(end_turns) < 2:  # noqa: PLR2004  # nothing is gained
@@ -48,23 +48,24 @@ def in_turns(pull: Pull, *, standing: Standing) -> list[Pull]:
     ]
 
 
-def _pieces(
-    source_records: Iterable[SourceRecord], faults: Iterable[RecordError], *, standing: Standing
-) -> Iterator[_Piece]:
+def _groups(
+    source_records: Iterable[SourceRecord], faults: Iterable[RecordError], *, standing: KnownParts
+) -> Iterator[_Group]:
     """Yield groups of records that must stay together, ended ones first, each with its weight."""
     whole: dict[str, list[SourceRecord]] = {}
     for source_record in source_records:
         if source_record.facts is None:
-            yield _ACT * max(1, len(standing.get(source_record.key, ()))), [source_record], []
+            yield _ACT_COST * max(1, len(standing.get(source_record.key, ()))), [source_record], []
         else:
             whole.setdefault(source_record.whole, []).append(source_record)
     for fault in faults:
-        yield 1 + _ACT * len(standing.get(fault.key, ())), [], [fault]
+        yield 1 + _ACT_COST * len(standing.get(fault.key, ())), [], [fault]
     for key, parts in whole.items():
         known_versions = standing.get(key, {})
         left = known_versions.keys() - {part.key for part in parts}
         yield (
-            _ACT * len(left) + sum(_weight(part, known_versions=known_versions) for part in parts),
+            _ACT_COST * len(left)
+            + sum(_weight(part, known_versions=known_versions) for part in parts),
             parts,
             [],
         )
@@ -76,17 +77,17 @@ def _weight(source_record: SourceRecord, *, known_versions: Mapping[str, str]) -
         known_versions.get(source_record.key, source_record.version[:80])
         != source_record.version[:80]
     )
-    return _ACT if is_changed or source_record.is_disputed else 1
+    return _ACT_COST if is_changed or source_record.is_disputed else 1
 
 
-def _packed(pull: Pull, pieces: Iterable[_Piece]) -> list[Pull]:
+def _packed(pull: Pull, pieces: Iterable[_Group]) -> list[Pull]:
     """Pack groups into as few transactions as possible, in order."""
     turns = [Pull()]
-    room = _ACT * ENDS_AT_ONCE
+    room = _ACT_COST * ENDS_AT_ONCE
     for weight, source_records, faults in pieces:
         if weight > room and (turns[-1].told or turns[-1].faults):
             turns.append(Pull())
-            room = _ACT * ENDS_AT_ONCE
+            room = _ACT_COST * ENDS_AT_ONCE
         room -= weight
         turns[-1].told.extend(source_records)
         turns[-1].faults.extend(faults)

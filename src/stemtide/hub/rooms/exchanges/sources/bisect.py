@@ -12,14 +12,14 @@ from typing import TypeAlias
 
 from stemtide.hub.rooms.exchanges.sources.source import (
     AllRefusedError,
-    Asking,
-    Parcel,
+    OutgoingSignal,
     RefusedError,
+    SourceClient,
     SourceError,
 )
 
 UNPROCESSABLE = 422
-WRONG = frozenset({400, 413, UNPROCESSABLE})
+INVALID_STATUSES = frozenset({400, 413, UNPROCESSABLE})
 """Statuses for an invalid or too large message. Other 4xx statuses concern our access.
 
 source: RFC 9110, sections 15.5.1, 15.5.14 and 15.5.21.
@@ -31,11 +31,13 @@ PROVEN_AFTER = timedelta(hours=12)
 Half a day is enough to repair a proxy.
 """
 
-Send: TypeAlias = Callable[[Sequence[Parcel]], dict[int, str]]
-"""Sends parcels; returns the result of each: words of a refusal, "" if accepted."""
+Send: TypeAlias = Callable[[Sequence[OutgoingSignal]], dict[int, str]]
+"""Sends signals; returns the result of each: words of a refusal, "" if accepted."""
 
 
-def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking) -> dict[int, str]:
+def send_bisecting(
+    groups: Iterable[Sequence[OutgoingSignal]], *, send: Send, client: SourceClient
+) -> dict[int, str]:
     """Send batches one after another, halving those that are refused as invalid.
 
     Once a result is known it is returned, even if time runs out or an error ends the sending: the
@@ -47,21 +49,22 @@ def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking)
     recently.
     """
     results: dict[int, str] = {}
-    refused_alone: list[Parcel] = []
+    refused_alone: list[OutgoingSignal] = []
     trouble: SourceError | None = None
     is_answered = False
     waiting = [group for group in groups if group][::-1]
-    while waiting and not (results and asking.is_over):
+    while waiting and not (results and client.is_over):
         batch = waiting.pop()
         try:
             batch_results = send(batch)
             results |= batch_results
             is_answered |= any(
-                parcel.pk in batch_results and not parcel.is_back for parcel in batch
+                outgoing_signal.pk in batch_results and not outgoing_signal.is_back
+                for outgoing_signal in batch
             )
         except SourceError as error:
             trouble = error
-            if not isinstance(error, RefusedError) or error.status not in WRONG:
+            if not isinstance(error, RefusedError) or error.status not in INVALID_STATUSES:
                 break
             if len(batch) == 1:
                 results[batch[0].pk] = str(error)
@@ -71,25 +74,34 @@ def in_halves(groups: Iterable[Sequence[Parcel]], *, send: Send, asking: Asking)
                 waiting += [batch[middle:], batch[:middle]]
     if trouble is not None and not results:
         raise trouble
-    refused_new = [parcel for parcel in refused_alone if not parcel.is_back]
+    refused_new = [
+        outgoing_signal for outgoing_signal in refused_alone if not outgoing_signal.is_back
+    ]
     if trouble is None or is_answered or not refused_new:
         return results
-    return _proven(results, refused_new=refused_new, trouble=trouble, asking=asking)
+    return _proven(results, refused_new=refused_new, trouble=trouble, client=client)
 
 
 def _proven(
-    results: dict[int, str], *, refused_new: Iterable[Parcel], trouble: SourceError, asking: Asking
+    results: dict[int, str],
+    *,
+    refused_new: Iterable[OutgoingSignal],
+    trouble: SourceError,
+    client: SourceClient,
 ) -> dict[int, str]:
     """Return the results that count when nothing new was accepted. raises: AllRefusedError.
 
     refused_new: refused when sent alone. Refused withdrawals count: they are retried anyway.
     """
     fresh = {
-        parcel.pk
-        for parcel in refused_new
-        if parcel.refused_since is None or asking.now - parcel.refused_since < PROVEN_AFTER
+        outgoing_signal.pk
+        for outgoing_signal in refused_new
+        if outgoing_signal.refused_since is None
+        or client.now - outgoing_signal.refused_since < PROVEN_AFTER
     }
     if not fresh:
         return results
     other_results = {pk: words for pk, words in results.items() if pk not in fresh}
-    raise AllRefusedError(trouble, parcels=tuple(fresh), results=other_results) from trouble
+    raise AllRefusedError(
+        trouble, outgoing_signals=tuple(fresh), results=other_results
+    ) from trouble

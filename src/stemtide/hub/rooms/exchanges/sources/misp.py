@@ -13,13 +13,13 @@ source: MISP's own reader of feeds (Feed.php).
 import re
 from typing import Any
 
-from stemtide.hub.platform.egress.requests import Question
+from stemtide.hub.platform.egress.requests import Request
 from stemtide.hub.rooms.exchanges.sources.source import (
-    Asking,
-    Known,
     LargeError,
     RefusedError,
+    SourceClient,
     SourceError,
+    VersionsOf,
     read_json,
 )
 from stemtide.interop.exchanges import Pull, RecordError
@@ -37,7 +37,7 @@ _MAX_DIGITS = 15
 _GONE = 404
 
 
-def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> Pull:
+def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: VersionsOf) -> Pull:
     """Make one step: read the manifest, or one event.
 
     checkpoint: etag (of the last completed manifest), pending (events with their timestamps), tag
@@ -47,15 +47,15 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> P
     raises: SourceError.
     """
     if checkpoint.get("pending"):
-        return _event(checkpoint, asking=asking)
+        return _event(checkpoint, client=client)
     headers = {"if-none-match": str(checkpoint["etag"])} if checkpoint.get("etag") else {}
-    response = asking.ask(_question("manifest.json", asking=asking, headers=headers))
+    response = client.ask(_question("manifest.json", client=client, headers=headers))
     if response.status == 304:  # noqa: PLR2004  # Not Modified
         return Pull(checkpoint=checkpoint)
     listed = read_json(response)
     if not isinstance(listed, dict) or len(listed) > MAX_EVENTS:
         raise SourceError("its answer is no manifest, or one of too many events")
-    new, notes = _new(listed, versions_of=versions_of, now_s=int(asking.now.timestamp()))
+    new, notes = _new(listed, versions_of=versions_of, now_s=int(client.now.timestamp()))
     tag = response.headers.get("etag", "")[:300]
     if not new:
         return Pull(checkpoint={"etag": tag}, notes=notes)
@@ -64,7 +64,7 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> P
 
 
 def _new(
-    listed: dict[str, Any], *, versions_of: Known, now_s: int
+    listed: dict[str, Any], *, versions_of: VersionsOf, now_s: int
 ) -> tuple[list[list[Any]], tuple[str, ...]]:
     """Return events whose timestamp is higher than the one that was read, oldest first."""
     stamps: dict[str, int] = {}
@@ -90,7 +90,7 @@ def _new(
     return new, notes
 
 
-def _event(checkpoint: dict[str, Any], *, asking: Asking) -> Pull:
+def _event(checkpoint: dict[str, Any], *, client: SourceClient) -> Pull:
     """Read the next event."""
     (uuid, stamp), *pending = checkpoint["pending"]
     onward: dict[str, Any] = {**checkpoint, "pending": pending}
@@ -99,7 +99,7 @@ def _event(checkpoint: dict[str, Any], *, asking: Asking) -> Pull:
         onward = {} if checkpoint.get("rest") else {"etag": checkpoint.get("tag", "")}
     events = {_key(uuid): str(stamp)}
     try:
-        response = asking.ask(_question(f"{uuid}.json", asking=asking))
+        response = client.ask(_question(f"{uuid}.json", client=client))
         source_records, faults, others = read_event(read_json(response))
     except (EventError, LargeError) as error:
         fault = RecordError(_key(uuid), str(error))
@@ -112,11 +112,11 @@ def _event(checkpoint: dict[str, Any], *, asking: Asking) -> Pull:
     return Pull(source_records, faults, onward, more=more, events=events, others=others)
 
 
-def _question(name: str, *, asking: Asking, headers: dict[str, str] | None = None) -> Question:
+def _question(name: str, *, client: SourceClient, headers: dict[str, str] | None = None) -> Request:
     """Return the request, with the bare key as MISP expects it, or Basic with an account."""
-    place = asking.place
-    all_headers = {"accept": "application/json", **asking.signed(bare=True), **(headers or {})}
-    return Question(f"{place.address}/{name}", headers=all_headers)
+    endpoint = client.endpoint
+    all_headers = {"accept": "application/json", **client.signed(bare=True), **(headers or {})}
+    return Request(f"{endpoint.address}/{name}", headers=all_headers)
 
 
 def _key(uuid: str) -> str:

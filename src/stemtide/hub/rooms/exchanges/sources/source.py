@@ -15,11 +15,11 @@ from stemtide.hub.platform.egress.addresses import Reach
 from stemtide.hub.platform.egress.requests import (
     PORTS,
     SCHEMES,
-    Answer,
     NoAnswerError,
-    Question,
+    Request,
+    Response,
     TooLargeError,
-    ask,
+    send_request,
 )
 from stemtide.hub.rooms.exchanges.rules.exchanges import LONGEST_PAUSE
 from stemtide.interop.exchanges import Pull
@@ -59,15 +59,15 @@ class RefusedError(SourceError):
 class AllRefusedError(SourceError):
     """The other hub responds, and refuses everything new.
 
-    parcels: primary keys of the new ones. results: known results of other parcels.
+    outgoing_signals: primary keys of the new ones. results: known results of the others.
     """
 
     def __init__(
-        self, trouble: SourceError, *, parcels: tuple[int, ...], results: Mapping[int, str]
+        self, trouble: SourceError, *, outgoing_signals: tuple[int, ...], results: Mapping[int, str]
     ) -> None:
         words = f"it takes nothing of what is sent: {trouble}"
         super().__init__(words, retry_after_s=trouble.retry_after_s)
-        self.parcels = parcels
+        self.outgoing_signals = outgoing_signals
         self.results = results
 
 
@@ -76,7 +76,7 @@ class LargeError(SourceError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """The address of another hub, and the credentials for it.
 
     hub: our own id. loopback: whether this machine may be reached.
@@ -91,7 +91,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class OutgoingSignal:
     """One signal to be sent to another hub, or to be withdrawn there.
 
     row: the signal as collections have it. remote: its id there.
@@ -106,24 +106,24 @@ class Parcel:
     refused_since: datetime | None = None
 
 
-Known: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
+VersionsOf: TypeAlias = Callable[[Iterable[str]], Mapping[str, str]]
 """Returns the known versions of records, by key."""
 
 
-class Asking:
+class SourceClient:
     """The requests of one run to one other hub.
 
     until: of time.monotonic(); nothing new is begun after it. now: for Retry-After.
     """
 
-    def __init__(self, place: Place, *, until: float, now: datetime) -> None:
-        self.place = place
+    def __init__(self, endpoint: Endpoint, *, until: float, now: datetime) -> None:
+        self.endpoint = endpoint
         self.now = now
         self._until = until
         self._end = until + AFTER_S
         self._left = MAX_RUN_BYTES
         self._reach = Reach(
-            schemes=SCHEMES, ports=PORTS, loopback=place.loopback, max_chars=MAX_URL_CHARS
+            schemes=SCHEMES, ports=PORTS, loopback=endpoint.loopback, max_chars=MAX_URL_CHARS
         )
 
     @property
@@ -131,7 +131,7 @@ class Asking:
         """Whether the run has no time or bytes left."""
         return time.monotonic() >= self._until or self._left <= 0
 
-    def ask(self, question: Question) -> Answer:
+    def ask(self, question: Request) -> Response:
         """Send a request; any status other than success or 304 raises an error.
 
         raises: SourceError, RefusedError, LargeError.
@@ -141,7 +141,9 @@ class Asking:
             raise SourceError("it is too slow for one run: it is asked again later")
         until = min(self._end, started + ONE_TIMEOUT_S)
         try:
-            response = ask(question, reach=self._reach, until=until, max_bytes=MAX_ANSWER_BYTES)
+            response = send_request(
+                question, reach=self._reach, until=until, max_bytes=MAX_ANSWER_BYTES
+            )
         except TooLargeError as error:
             self._left -= MAX_ANSWER_BYTES
             raise LargeError(str(error)) from error
@@ -157,23 +159,23 @@ class Asking:
 
         Empty if there is neither account nor secret.
         """
-        place = self.place
-        if place.account:
-            credentials = f"{place.account}:{place.secret}".encode()
+        endpoint = self.endpoint
+        if endpoint.account:
+            credentials = f"{endpoint.account}:{endpoint.secret}".encode()
             return {"authorization": f"Basic {base64.b64encode(credentials).decode()}"}
-        if not place.secret:
+        if not endpoint.secret:
             return {}
-        return {"authorization": place.secret if bare else f"Bearer {place.secret}"}
+        return {"authorization": endpoint.secret if bare else f"Bearer {endpoint.secret}"}
 
 
 Pusher: TypeAlias = Callable[..., tuple[dict[int, str], dict[int, str]]]
-"""Pushes parcels: (parcels, *, asking). Returns words of refusals, and ids there."""
+"""Pushes signals: (outgoing_signals, *, client). Returns words of refusals, and ids there."""
 
 Puller: TypeAlias = Callable[..., Pull]
-"""Pulls one page: (checkpoint, *, asking, versions_of). raises: SourceError."""
+"""Pulls one page: (checkpoint, *, client, versions_of). raises: SourceError."""
 
 
-def read_json(response: Answer) -> Any:  # noqa: ANN401  # JSON of any shape
+def read_json(response: Response) -> Any:  # noqa: ANN401  # JSON of any shape
     """Return the JSON of a response. raises: SourceError."""
     try:
         return msgspec.json.decode(response.body)
@@ -197,7 +199,7 @@ def pages_with(checkpoint: Mapping[str, Any], versions: Iterable[str]) -> list[s
     return None if mark in before else [*before, mark][-_MARKS:]
 
 
-def _error(response: Answer, *, now: datetime) -> SourceError:
+def _error(response: Response, *, now: datetime) -> SourceError:
     """Return the error for an unsuccessful response."""
     status = response.status
     if status in _REFUSED:

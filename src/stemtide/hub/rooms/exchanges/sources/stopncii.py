@@ -15,13 +15,13 @@ source: the client in threatexchange 1.2 (StopNCIIAPI), and what it accepts from
 from typing import Any
 from urllib.parse import urlencode
 
-from stemtide.hub.platform.egress.requests import Question
+from stemtide.hub.platform.egress.requests import Request
 from stemtide.hub.rooms.exchanges.sources.source import (
-    Asking,
-    Known,
     LargeError,
     RefusedError,
+    SourceClient,
     SourceError,
+    VersionsOf,
     pages_with,
     read_json,
 )
@@ -34,7 +34,7 @@ _MAX_TOKEN_CHARS = 2_000
 _DAY_S = 86_400
 
 
-def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> Pull:  # noqa: ARG001  # part of the Puller interface
+def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: VersionsOf) -> Pull:  # noqa: ARG001  # part of the Puller interface
     """Fetch one page.
 
     checkpoint: start (seconds), token (of the page before), pages (marks of those before), size.
@@ -47,9 +47,9 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> P
     query = {"startTimestamp": start, "pageSize": size}
     if token:
         query["nextPageToken"] = token  # type: ignore[assignment]  # a query takes both
-    address = f"{asking.place.address}/FetchHashes?{urlencode(query)}"
+    address = f"{client.endpoint.address}/FetchHashes?{urlencode(query)}"
     try:
-        response = asking.ask(Question(address, headers=keys(asking.place.secret, use=0)))
+        response = client.ask(Request(address, headers=keys(client.endpoint.secret, use=0)))
     except LargeError:
         if size <= 1:
             raise
@@ -62,10 +62,10 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> P
     sent = page.get("hashRecords") if isinstance(page, dict) else None
     if not isinstance(sent, list) or len(sent) > MAX_RECORDS:
         raise SourceError("its answer is no page of records, or one of too many")
-    onward, more = _onward(page, checkpoint=checkpoint, now_s=int(asking.now.timestamp()))
+    onward, more = _onward(page, checkpoint=checkpoint, now_s=int(client.now.timestamp()))
     if more and size != PAGE:
         onward["size"] = size
-    source_records, faults, others = read_records(sent, hub=asking.place.hub)
+    source_records, faults, others = read_records(sent, hub=client.endpoint.hub)
     unknown = ", ".join(f"{count} of type {name or '?'}" for name, count in others.most_common(5))
     notes = (f"not taken: {unknown}",) if others else ()
     return Pull(source_records, faults, onward, more=more, others=others.total(), notes=notes)

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.platform.egress.requests import Question
-from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, in_halves
-from stemtide.hub.rooms.exchanges.sources.source import Asking, Parcel, RefusedError
+from stemtide.hub.platform.egress.requests import Request
+from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
+from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal, RefusedError, SourceClient
 from stemtide.hub.rooms.exchanges.sources.stopncii import keys
 from stemtide.interop.stopncii.records import PREFIX, TYPE_OF, Feedback, feedback_of_sharer
 from stemtide.protocol.handling import Pap
@@ -21,7 +21,9 @@ _SUBMIT, _FEEDBACK = 2, 3
 _UNKNOWN = 404
 
 
-def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], dict[int, str]]:
+def push(
+    outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient
+) -> tuple[dict[int, str], dict[int, str]]:
     """Submit new signals and withdraw others.
 
     returns: the result of each (words of a refusal, "" if accepted), and its id there.
@@ -29,43 +31,46 @@ def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], 
     raises: SourceError.
     """
 
-    def send(batch: Sequence[Parcel]) -> dict[int, str]:
-        return _send(batch, asking=asking)
+    def send(batch: Sequence[OutgoingSignal]) -> dict[int, str]:
+        return _send(batch, client=client)
 
-    withdrawals = [parcel for parcel in parcels if parcel.is_back]
-    new = [parcel for parcel in parcels if not parcel.is_back]
-    return in_halves([withdrawals, new], send=send, asking=asking), {
-        parcel.pk: "" for parcel in parcels
+    withdrawals = [
+        outgoing_signal for outgoing_signal in outgoing_signals if outgoing_signal.is_back
+    ]
+    new = [outgoing_signal for outgoing_signal in outgoing_signals if not outgoing_signal.is_back]
+    return send_bisecting([withdrawals, new], send=send, client=client), {
+        outgoing_signal.pk: "" for outgoing_signal in outgoing_signals
     }
 
 
-def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
-    """Send parcels of one type in one message. raises: SourceError."""
-    place = asking.place
-    if parcels[0].is_back:
+def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -> dict[int, str]:
+    """Send signals of one type in one message. raises: SourceError."""
+    endpoint = client.endpoint
+    if outgoing_signals[0].is_back:
         name, use, list_name = "SubmitFeedback", _FEEDBACK, "hashFeedbacks"
-        rows = [_taken_back(parcel) for parcel in parcels]
+        rows = [_taken_back(outgoing_signal) for outgoing_signal in outgoing_signals]
     else:
         name, use, list_name = "SubmitHashes", _SUBMIT, "hashRecords"
         rows = [
-            _record(parcel, hub=place.hub, now_s=int(asking.now.timestamp())) for parcel in parcels
+            _record(outgoing_signal, hub=endpoint.hub, now_s=int(client.now.timestamp()))
+            for outgoing_signal in outgoing_signals
         ]
-    headers = {**keys(place.secret, use=use), "content-type": "application/json"}
+    headers = {**keys(endpoint.secret, use=use), "content-type": "application/json"}
     body = msgspec.json.encode({"count": len(rows), list_name: rows})
-    request = Question(f"{place.push_address}/{name}", method="POST", headers=headers, body=body)
+    request = Request(f"{endpoint.push_address}/{name}", method="POST", headers=headers, body=body)
     try:
-        asking.ask(request)
+        client.ask(request)
     except RefusedError as error:
-        if error.status != _UNKNOWN or not parcels[0].is_back:
+        if error.status != _UNKNOWN or not outgoing_signals[0].is_back:
             raise
         words = "it knows nothing that it could take back (404)"
         raise RefusedError(words, status=UNPROCESSABLE) from error
-    return {parcel.pk: "" for parcel in parcels}
+    return {outgoing_signal.pk: "" for outgoing_signal in outgoing_signals}
 
 
-def _record(parcel: Parcel, *, hub: str, now_s: int) -> dict[str, Any]:
+def _record(outgoing_signal: OutgoingSignal, *, hub: str, now_s: int) -> dict[str, Any]:
     """Return a signal as a record, with tags for facts that the format has no field for."""
-    row = parcel.row
+    row = outgoing_signal.row
     tags = [
         *(f"label:{label}" for label in row["labels"]),
         *(f"{name}:{row[name]}" for name in ("severity", "confidence", "tlp", "pap")),
@@ -81,12 +86,12 @@ def _record(parcel: Parcel, *, hub: str, now_s: int) -> dict[str, Any]:
     }
 
 
-def _taken_back(parcel: Parcel) -> dict[str, Any]:
+def _taken_back(outgoing_signal: OutgoingSignal) -> dict[str, Any]:
     """Return the feedback that withdraws a record."""
     return {
         "feedbackValue": Feedback.WITHDRAWN,
         "tags": ["withdrawn"],
-        "hashValue": _value(parcel.row),
+        "hashValue": _value(outgoing_signal.row),
     }
 
 

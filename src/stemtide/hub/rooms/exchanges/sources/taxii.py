@@ -19,14 +19,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from stemtide.hub.platform.egress.requests import Answer, Question
-from stemtide.hub.rooms.exchanges.rules.exchanges import lies_ahead
+from stemtide.hub.platform.egress.requests import Request, Response
+from stemtide.hub.rooms.exchanges.rules.exchanges import is_in_future
 from stemtide.hub.rooms.exchanges.sources.source import (
-    Asking,
-    Known,
     LargeError,
     RefusedError,
+    SourceClient,
     SourceError,
+    VersionsOf,
     pages_with,
     read_json,
 )
@@ -45,7 +45,7 @@ _OVERLAP = timedelta(milliseconds=1)
 _MAX_NEXT_CHARS = 2_000
 
 
-def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> Pull:  # noqa: ARG001  # part of the Puller interface
+def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: VersionsOf) -> Pull:  # noqa: ARG001  # part of the Puller interface
     """Fetch one page.
 
     checkpoint: after (a time), next (of the page before), pages (marks of those before), limit,
@@ -55,7 +55,7 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> P
     raises: SourceError.
     """
     try:
-        response = asking.ask(_question(checkpoint, asking=asking))
+        response = client.ask(_question(checkpoint, client=client))
     except LargeError as error:
         return _shorter(checkpoint, error)
     except RefusedError as error:
@@ -73,7 +73,7 @@ def pull(checkpoint: dict[str, Any], *, asking: Asking, versions_of: Known) -> P
             f"it brings more than {MAX_SIGNALS:,} signals at once, and no shorter page: no way on"
         )
         return _shorter(checkpoint, LargeError(words))
-    onward, more, notes = _onward(envelope, response, checkpoint=checkpoint, now=asking.now)
+    onward, more, notes = _onward(envelope, response, checkpoint=checkpoint, now=client.now)
     return Pull(source_records, faults, onward, more=more, others=others, notes=notes)
 
 
@@ -86,19 +86,19 @@ def _shorter(checkpoint: dict[str, Any], error: LargeError) -> Pull:
     return Pull(checkpoint={**checkpoint, "limit": limit, "most": limit}, more=True)
 
 
-def _question(checkpoint: dict[str, Any], *, asking: Asking) -> Question:
+def _question(checkpoint: dict[str, Any], *, client: SourceClient) -> Request:
     """Return the request."""
     query = {"match[type]": "indicator", "limit": str(checkpoint.get("limit", LIMIT))}
     if after := checkpoint.get("after"):
         query["added_after"] = str(after)
     if token := checkpoint.get("next"):
         query["next"] = str(token)
-    headers = {"accept": MEDIA_TYPE, **asking.signed()}
-    return Question(f"{asking.place.address}objects/?{urlencode(query)}", headers=headers)
+    headers = {"accept": MEDIA_TYPE, **client.signed()}
+    return Request(f"{client.endpoint.address}objects/?{urlencode(query)}", headers=headers)
 
 
 def _onward(
-    envelope: dict[str, Any], response: Answer, *, checkpoint: dict[str, Any], now: datetime
+    envelope: dict[str, Any], response: Response, *, checkpoint: dict[str, Any], now: datetime
 ) -> tuple[dict[str, Any], bool, tuple[str, ...]]:
     """Return the next checkpoint, whether to continue at once, and notes for the operator.
 
@@ -129,7 +129,7 @@ def _onward(
 
 def _more(
     envelope: dict[str, Any],
-    response: Answer,
+    response: Response,
     *,
     checkpoint: dict[str, Any],
     last_added: datetime | None,
@@ -174,10 +174,10 @@ def _version(sent: object) -> str:
     return f"{stix.get('id')} {stix.get('modified') or stix.get('created')}"[:400]
 
 
-def _moment(response: Answer, name: str, *, now: datetime) -> datetime | None:
+def _moment(response: Response, name: str, *, now: datetime) -> datetime | None:
     """Return the time in a header, or None. raises: SourceError for a time in the future."""
     time = moment_of(response.headers.get(name, ""))
-    if time and lies_ahead(time, now=now):
+    if time and is_in_future(time, now=now):
         raise SourceError(f"its clock is wrong: {name} lies in the future")
     return time
 

@@ -17,12 +17,12 @@ from uuid import UUID
 
 import msgspec
 
-from stemtide.hub.platform.egress.requests import Question
-from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, in_halves
+from stemtide.hub.platform.egress.requests import Request
+from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
 from stemtide.hub.rooms.exchanges.sources.source import (
-    Asking,
-    Parcel,
+    OutgoingSignal,
     RefusedError,
+    SourceClient,
     SourceError,
     read_json,
 )
@@ -37,34 +37,38 @@ _ASKS, _PAUSE_S = 10, 0.5
 """How often a pending status is polled, and the pause in between."""
 
 
-def push(parcels: Sequence[Parcel], *, asking: Asking) -> tuple[dict[int, str], dict[int, str]]:
-    """Post as many parcels as one post holds.
+def push(
+    outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient
+) -> tuple[dict[int, str], dict[int, str]]:
+    """Post as many signals as one post holds.
 
     returns: the result of each (words of a refusal, "" if accepted), and its id there.
 
     raises: SourceError.
     """
 
-    def send(batch: Sequence[Parcel]) -> dict[int, str]:
-        return _send(batch, asking=asking)
+    def send(batch: Sequence[OutgoingSignal]) -> dict[int, str]:
+        return _send(batch, client=client)
 
-    results = in_halves([parcels], send=send, asking=asking)
-    return results, {parcel.pk: _id(parcel) for parcel in parcels}
+    results = send_bisecting([outgoing_signals], send=send, client=client)
+    return results, {
+        outgoing_signal.pk: _id(outgoing_signal) for outgoing_signal in outgoing_signals
+    }
 
 
-def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
-    """Post as many parcels as one post holds; return the results. raises: SourceError."""
+def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -> dict[int, str]:
+    """Post as many signals as one post holds; return the results. raises: SourceError."""
     objects: dict[str, Stix] = {}
     ids: dict[int, str] = {}
     size = 0
-    for parcel in parcels:
-        stix = _told(parcel, hub=asking.place.hub)
+    for outgoing_signal in outgoing_signals:
+        stix = _indicator(outgoing_signal, hub=client.endpoint.hub)
         size += len(msgspec.json.encode(stix))
         if objects and size > MAX_BYTES:
             break
         objects[stix["id"]] = stix
-        ids[parcel.pk] = stix["id"]
-    status = _post(list(objects.values()), asking=asking)
+        ids[outgoing_signal.pk] = stix["id"]
+    status = _post(list(objects.values()), client=client)
     failed = {
         str(failure.get("id")): str(failure.get("message") or "it does not say why")
         for failure in status.get("failures", [])
@@ -76,13 +80,13 @@ def _send(parcels: Sequence[Parcel], *, asking: Asking) -> dict[int, str]:
     return {pk: failed.get(stix_id, "")[:300] for pk, stix_id in ids.items()}
 
 
-def _post(objects: list[Stix], *, asking: Asking) -> dict[str, Any]:
+def _post(objects: list[Stix], *, client: SourceClient) -> dict[str, Any]:
     """Post objects and return the completed status. raises: SourceError."""
-    address = asking.place.push_address
-    headers = {"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, **asking.signed()}
+    address = client.endpoint.push_address
+    headers = {"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, **client.signed()}
     body = msgspec.json.encode({"objects": objects})
-    request = Question(f"{address}objects/", method="POST", headers=headers, body=body)
-    status = _status(read_json(asking.ask(request)))
+    request = Request(f"{address}objects/", method="POST", headers=headers, body=body)
+    status = _status(read_json(client.ask(request)))
     for _ in range(_ASKS):
         if status.get("status") == "complete":
             return status
@@ -91,9 +95,9 @@ def _post(objects: list[Stix], *, asking: Asking) -> dict[str, Any]:
         except ValueError as error:
             raise SourceError("its status has no id") from error
         time.sleep(_PAUSE_S)
-        status_request = Question(urljoin(address, f"../../status/{uid}/"), headers=headers)
+        status_request = Request(urljoin(address, f"../../status/{uid}/"), headers=headers)
         try:
-            status = _status(read_json(asking.ask(status_request)))
+            status = _status(read_json(client.ask(status_request)))
         except RefusedError as error:  # of the status request; the post itself was accepted
             raise SourceError(f"its status is not to be had: {error}") from error
     raise SourceError("its status stays pending: it is posted again later")
@@ -106,21 +110,21 @@ def _status(sent: object) -> dict[str, Any]:
     return sent
 
 
-def _told(parcel: Parcel, *, hub: str) -> Stix:
+def _indicator(outgoing_signal: OutgoingSignal, *, hub: str) -> Stix:
     """Return a signal as a STIX indicator for another hub."""
-    row = parcel.row | {"hub": hub}
+    row = outgoing_signal.row | {"hub": hub}
     identity = named_id("identity", UUID(hub), "party", row["shared_by"])
     modified = row["shared_at"]
-    if parcel.is_back and parcel.withdrawn_at:
-        modified = max(modified, parcel.withdrawn_at)
+    if outgoing_signal.is_back and outgoing_signal.withdrawn_at:
+        modified = max(modified, outgoing_signal.withdrawn_at)
     stix = indicator(row, created_by=identity, created=row["shared_at"], modified=modified)
-    stix["id"] = _id(parcel)
-    if parcel.is_back:
+    stix["id"] = _id(outgoing_signal)
+    if outgoing_signal.is_back:
         stix["revoked"] = True
     stix["extensions"][EXTENSION].pop("audience", None)
     return stix
 
 
-def _id(parcel: Parcel) -> str:
+def _id(outgoing_signal: OutgoingSignal) -> str:
     """Return the id of a signal at the other hub."""
-    return parcel.remote or indicator_id(parcel.row["id"])
+    return outgoing_signal.remote or indicator_id(outgoing_signal.row["id"])

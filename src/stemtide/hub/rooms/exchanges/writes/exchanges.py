@@ -16,7 +16,7 @@ from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.exchanges import encryption as seals
 from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
+from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
@@ -37,7 +37,7 @@ _AT_ONCE, _RECORDS_AT_ONCE = 200, 500
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class NewExchange:
     """The settings of a new exchange. push_address: "" if it is the same as the address."""
 
     name: str
@@ -52,7 +52,9 @@ class Asked:
 
 
 @transaction.atomic
-def add(draft: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) -> ExchangeOut:
+def add(
+    draft: NewExchange, *, terms: Terms, party: Party, actor: str, now: datetime
+) -> ExchangeOut:
     """Add an exchange; its first run is due at once.
 
     raises: InvalidError, ConflictError.
@@ -64,7 +66,7 @@ def add(draft: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) 
     rules.check_direction(draft.kind, draft.direction)
     address = rules.check_address(draft.kind, draft.address)
     push_address = rules.check_address(draft.kind, draft.push_address or draft.address)
-    ledger.take_turn()
+    ledger.lock_ledger()
     if Exchange.objects.filter(name=draft.name).exists():
         raise ConflictError("there was or is an exchange {name}: choose another", name=draft.name)
     others = Exchange.objects.filter(party=party, removed_at=None).count()
@@ -79,7 +81,7 @@ def add(draft: Asked, *, terms: Terms, party: Party, actor: str, now: datetime) 
         address=address,
         push_address=push_address,
         account=draft.account,
-        secret=seals.seal(draft.secret),
+        secret=seals.encrypt_secret(draft.secret),
         party=party,
         terms=terms.model_dump(mode="json"),
         every_s=draft.every_s,
@@ -155,35 +157,35 @@ def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
     return count
 
 
-def claim_due(now: datetime, *, limit: int, name: str = "") -> list[Errand]:
+def claim_due(now: datetime, *, limit: int, name: str = "") -> list[ClaimedRun]:
     """Claim due runs, the longest due first, each for one scheduler only.
 
     name: claim this exchange, due or not; a run in progress can then no longer write.
     """
     rows = Exchange.objects.filter(removed_at=None, is_paused=False)
     rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)
-    errands = []
+    runs = []
     for row in rows.order_by("next_at", "pk")[:limit]:
         unchanged = Exchange.objects.filter(
             pk=row.pk, taken=row.taken, next_at=row.next_at, is_paused=False, removed_at=None
         )
         row.taken += 1
         if unchanged.update(taken=row.taken, next_at=now + rules.LEASE):
-            errands.append(reads.errand(row, by=CLOCK))
-    return errands
+            runs.append(reads.run_of(row, by=CLOCK))
+    return runs
 
 
 @transaction.atomic
-def note_done(errand: Errand, *, more: bool, chance: float, now: datetime) -> None:
+def note_done(run: ClaimedRun, *, more: bool, jitter: float, now: datetime) -> None:
     """Record a successful run, and when the next is due. more: there is more to pull now."""
-    ledger.take_turn()
-    row = reads.held(errand, by=CLOCK)
+    ledger.lock_ledger()
+    row = reads.claimed_exchange(run, by=CLOCK)
     if row is None:
         return
     was_failing = row.failing_since is not None
     row.failures, row.failing_since, row.trouble = 0, None, ""
     row.last_ok_at = now
-    due = rules.next_try(now, every_s=row.every_s, failures=0, jitter=chance)
+    due = rules.next_try(now, every_s=row.every_s, failures=0, jitter=jitter)
     row.next_at = min(due, now + rules.GO_ON_AFTER) if more else due
     row.save(update_fields=["failures", "failing_since", "trouble", "last_ok_at", "next_at"])
     if was_failing:
@@ -193,10 +195,10 @@ def note_done(errand: Errand, *, more: bool, chance: float, now: datetime) -> No
 
 @transaction.atomic
 def note_trouble(
-    errand: Errand,
+    run: ClaimedRun,
     *,
     words: str,
-    chance: float,
+    jitter: float,
     now: datetime,
     retry_after_s: float | None = None,
     answers: bool = False,
@@ -208,8 +210,8 @@ def note_trouble(
     both
     sides, and pulling, must not wait.
     """
-    ledger.take_turn()
-    row = reads.held(errand, by=CLOCK)
+    ledger.lock_ledger()
+    row = reads.claimed_exchange(run, by=CLOCK)
     if row is None:
         return
     is_new = row.failing_since is None
@@ -219,7 +221,7 @@ def note_trouble(
         write_line(row, f"failing: {words}", now=now)
     row.trouble = words[:300]
     row.next_at = rules.next_try(
-        now, every_s=row.every_s, failures=row.failures, jitter=chance, retry_after_s=retry_after_s
+        now, every_s=row.every_s, failures=row.failures, jitter=jitter, retry_after_s=retry_after_s
     )
     row.save(update_fields=["failures", "failing_since", "trouble", "next_at"])
     if is_new:
@@ -251,7 +253,7 @@ def write_records(records: Iterable[Record]) -> None:
 
 def _turn(name: str, *, actor: str, by: Actor | None) -> Exchange:
     """Take the write lock and return an exchange that the caller may manage."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     if by is not None:
         rules.check_manage(kind=by.kind)
     return reads.find(name, by=actor)

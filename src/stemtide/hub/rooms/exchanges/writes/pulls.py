@@ -14,11 +14,11 @@ from datetime import datetime
 
 from stemtide.hub.rooms.exchanges.models import Exchange
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
+from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import turns as rules_turns
 from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
 from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_line
-from stemtide.hub.rooms.exchanges.writes.records import Taking
+from stemtide.hub.rooms.exchanges.writes.records import PageImport
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.interop.exchanges import Pull, RecordOutcome
@@ -27,20 +27,20 @@ MAX_NAMED = 5
 """Records of a page that the log names individually; the others are only counted."""
 
 _CHANGES = (RecordOutcome.SHARED, RecordOutcome.CHANGED, RecordOutcome.ENDED)
-_WRITTEN = (*_CHANGES, RecordOutcome.CONFIRMED)
+_KNOWN_FATES = (*_CHANGES, RecordOutcome.CONFIRMED)
 """Fates after which a record is known when it comes again."""
 
 
 @dataclass
-class _Held:
+class _Pending:
     """Counts and messages that are written with a page's last transaction."""
 
     counts: Counter[str] = field(default_factory=Counter)
     named: list[str] = field(default_factory=list)
 
 
-def take(
-    errand: Errand, pull: Pull, *, now: datetime, is_full: bool = False
+def import_page(
+    run: ClaimedRun, pull: Pull, *, now: datetime, is_full: bool = False
 ) -> dict[str, int] | None:
     """Process a page of a source; return the number of records by fate.
 
@@ -56,13 +56,13 @@ def take(
     wholes = {source_record.whole for source_record in pull.told} | {
         fault.key for fault in pull.faults
     }
-    known_parts = reads.standing(errand, wholes, by=CLOCK)
-    turns = rules_turns.in_turns(pull, standing=known_parts)
-    pending, is_over, most = _Held(), is_full, 0
+    known_parts = reads.known_parts(run, wholes, by=CLOCK)
+    turns = rules_turns.split_page(pull, standing=known_parts)
+    pending, is_over, most = _Pending(), is_full, 0
     for number, part_of_page in enumerate(turns, start=1):
         is_last = number == len(turns)
-        taking = _take(
-            errand, part_of_page, now=now, is_full=is_over, pending=pending, is_last=is_last
+        taking = _import_part(
+            run, part_of_page, now=now, is_full=is_over, pending=pending, is_last=is_last
         )
         if taking is None:
             return None
@@ -81,20 +81,22 @@ def take(
 
 
 @part()
-def _take(
-    errand: Errand, pull: Pull, *, now: datetime, is_full: bool, pending: _Held, is_last: bool
-) -> Taking | None:
+def _import_part(
+    run: ClaimedRun, pull: Pull, *, now: datetime, is_full: bool, pending: _Pending, is_last: bool
+) -> PageImport | None:
     """Process one part of a page, in one transaction."""
-    row = reads.held(errand, by=CLOCK)
+    row = reads.claimed_exchange(run, by=CLOCK)
     if row is None:
         return None
-    taking = Taking(row, now=now, is_full=is_full)
+    taking = PageImport(row, now=now, is_full=is_full)
     taking.take(pull)
     pending.counts += taking.counts
     pending.named += taking.named
     # If the page is fetched again, unwritten records are counted and logged then.
     is_done = is_last and not taking.is_to_come_again
-    taking.counts = Counter({fate: taking.counts[fate] for fate in _WRITTEN if taking.counts[fate]})
+    taking.counts = Counter(
+        {fate: taking.counts[fate] for fate in _KNOWN_FATES if taking.counts[fate]}
+    )
     pending.counts -= taking.counts
     taking.named = []
     if is_done:
@@ -108,7 +110,7 @@ def _take(
     return taking
 
 
-def _tell(row: Exchange, *, taking: Taking, notes: Iterable[str], now: datetime) -> None:
+def _tell(row: Exchange, *, taking: PageImport, notes: Iterable[str], now: datetime) -> None:
     """Log the result of a page, and append its changes to the ledger."""
     if taking.counts:
         counted = ", ".join(f"{count} {fate}" for fate, count in sorted(taking.counts.items()))

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes as reads_pushing
-from stemtide.hub.rooms.exchanges.reads.exchanges import Errand
+from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules import pushes as rules_pushing
 from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_line
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -31,9 +31,9 @@ LOOKED_AT_ONCE = 1_000
 
 
 @part()
-def note_waiting(errand: Errand, *, now: datetime) -> bool:
+def note_waiting(run: ClaimedRun, *, now: datetime) -> bool:
     """Queue signals that may leave, and ended ones for withdrawal; return whether there is more."""
-    row = reads.held(errand, by=CLOCK)
+    row = reads.claimed_exchange(run, by=CLOCK)
     if row is None:
         return False
     _end_unseen(row, now=now)
@@ -153,48 +153,51 @@ def _hand_over(row: Exchange, outgoing: Outgoing, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def note_begun(errand: Errand, parcels: Iterable[int]) -> bool:
-    """Record, before sending, that parcels are being sent; return False if another run took over.
+def note_begun(run: ClaimedRun, outgoing_signals: Iterable[int]) -> bool:
+    """Record, before sending, that signals are being sent; return False if another run took over.
 
-    parcels: primary keys. After a crash, new ones among them may have arrived.
+    outgoing_signals: primary keys. After a crash, new ones among them may have arrived.
     """
-    ledger.take_turn()
-    row = reads.held(errand, by=CLOCK)
+    ledger.lock_ledger()
+    row = reads.claimed_exchange(run, by=CLOCK)
     if row is None:
         return False
-    batch = Outgoing.objects.filter(exchange=row, pk__in=parcels, attempts__lt=_MAX_ATTEMPTS)
+    batch = Outgoing.objects.filter(
+        exchange=row, pk__in=outgoing_signals, attempts__lt=_MAX_ATTEMPTS
+    )
     batch.filter(state=OutgoingState.WAITING).update(attempts=F("attempts") + 1)
     return True
 
 
 @transaction.atomic
-def note_all_refused(errand: Errand, parcels: Iterable[int], *, now: datetime) -> None:
-    """Record that parcels were refused while nothing new was accepted.
+def note_all_refused(run: ClaimedRun, outgoing_signals: Iterable[int], *, now: datetime) -> None:
+    """Record that signals were refused while nothing new was accepted.
 
-    parcels: primary keys. The response proves that they did not arrive, so their attempt is undone.
-    Only
-    a long period of such refusals counts.
+    outgoing_signals: primary keys. The response proves that they did not arrive, so their attempt
+    is undone. Only a long period of such refusals counts.
     """
-    ledger.take_turn()
-    row = reads.held(errand, by=CLOCK)
+    ledger.lock_ledger()
+    row = reads.claimed_exchange(run, by=CLOCK)
     if row is None:
         return
-    batch = Outgoing.objects.filter(exchange=row, pk__in=parcels, state=OutgoingState.WAITING)
+    batch = Outgoing.objects.filter(
+        exchange=row, pk__in=outgoing_signals, state=OutgoingState.WAITING
+    )
     batch.filter(attempts__gt=0).update(attempts=F("attempts") - 1)
     batch.filter(refused_since=None).update(refused_since=now)
 
 
 @transaction.atomic
 def note_sent(
-    errand: Errand, results: Mapping[int, str], *, remotes: Mapping[int, str], now: datetime
+    run: ClaimedRun, results: Mapping[int, str], *, remotes: Mapping[int, str], now: datetime
 ) -> tuple[int, int] | None:
-    """Record the results of parcels; return how many were accepted and refused.
+    """Record the results of sent signals; return how many were accepted and refused.
 
     returns: None if another run took over.
     results: words of a refusal, "" if accepted. remotes: the ids there.
     """
-    ledger.take_turn()
-    row = reads.held(errand, by=CLOCK)
+    ledger.lock_ledger()
+    row = reads.claimed_exchange(run, by=CLOCK)
     if row is None:
         return None
     accepted = refused = 0

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from stemtide.hub.rooms.exchanges.models import Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.reads.exchanges import Rival
+from stemtide.hub.rooms.exchanges.reads.exchanges import SameValueSignal
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.exchanges.rules.exchanges import NotTakenError
 from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_records
-from stemtide.hub.rooms.exchanges.writes.states import Standing
+from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection as reads_collection
@@ -34,16 +34,16 @@ class Candidate:
 
     def tighten(self, other: SignalIn | Signal) -> None:
         """Adopt the stricter marks of another signal."""
-        self.draft.body = rules.tightened(self.draft.body, tlp=other.tlp, pap=other.pap)
+        self.draft.body = rules.with_stricter_marks(self.draft.body, tlp=other.tlp, pap=other.pap)
 
 
-def _is_stricter(candidate: Candidate, row: Signal | Rival) -> bool:
+def _is_stricter(candidate: Candidate, row: Signal | SameValueSignal) -> bool:
     """Whether a candidate has a stricter mark than a signal."""
     return rules.is_stricter(candidate.draft.body, tlp=row.tlp, pap=row.pap)
 
 
 @dataclass
-class Taking(Standing):
+class PageImport(RecordLinks):
     """The processing of one page.
 
     is_full: the day's limit was reached on an earlier page: nothing new is accepted.
@@ -116,7 +116,7 @@ class Taking(Standing):
         makers, hub = reads.own_makers(by=CLOCK), ledger_reads.heads().hub
         fresh = []
         for source_record in source_records:
-            if rules.is_ours(source_record, hub=hub, signals=here, makers=makers):
+            if rules.is_own(source_record, hub=hub, signals=here, makers=makers):
                 self.counts[RecordOutcome.ECHO] += 1
             else:
                 fresh.append(source_record)
@@ -141,7 +141,7 @@ class Taking(Standing):
         for source_record in source_records:
             try:
                 pairs.append(
-                    (source_record, rules.fit(source_record, terms=self.terms, now=self.now))
+                    (source_record, rules.signal_of(source_record, terms=self.terms, now=self.now))
                 )
             except NotTakenError as error:
                 self._drop(source_record.key, fate=error.fate, words=str(error))
@@ -160,10 +160,12 @@ class Taking(Standing):
     def _settle(self, candidates: list[Candidate]) -> None:
         """Compare candidates with existing signals, and share the new ones."""
         party = self.row.party
-        rivals = reads.rivals({candidate.draft.key for candidate in candidates}, of=party, by=CLOCK)
+        rivals = reads.same_value_signals(
+            {candidate.draft.key for candidate in candidates}, of=party, by=CLOCK
+        )
         with_record = [candidate for candidate in candidates if candidate.record is not None]
         bodies = [candidate.draft.body for candidate in with_record]
-        unchanged = reads_collection.same(bodies, viewer=party, now=self.now)
+        unchanged = reads_collection.equal_signals(bodies, viewer=party, now=self.now)
         self._said = {with_record[place].source_record.key: uid for place, uid in unchanged.items()}
         new: dict[tuple[str, str, bool], Candidate] = {}
         twins: list[Candidate] = []
@@ -180,7 +182,7 @@ class Taking(Standing):
             if first is not None and first.signal_id is not None and not first.ended:
                 self._link(candidate.source_record, signal=first.signal_id)
 
-    def _is_new(self, candidate: Candidate, rivals: list[Rival]) -> bool:
+    def _is_new(self, candidate: Candidate, rivals: list[SameValueSignal]) -> bool:
         """Whether a record is to be shared; if not, it is settled here."""
         record = candidate.record
         if record is not None and record.signal is not None and not record.ended:
@@ -253,7 +255,7 @@ class Taking(Standing):
         self._changed.add(candidate.source_record.key)
         return True
 
-    def _meet_own(self, candidate: Candidate, own: Rival) -> bool:
+    def _meet_own(self, candidate: Candidate, own: SameValueSignal) -> bool:
         """Link a record to its party's signal, or return True if it replaces it as stricter."""
         if _is_stricter(candidate, own) and reads.shared_keys(
             [own.pk], exchange=self.row.pk, by=CLOCK

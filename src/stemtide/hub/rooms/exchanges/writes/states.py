@@ -22,7 +22,7 @@ from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 
 
 @dataclass
-class Standing:
+class RecordLinks:
     """The signals that the records of one page represent before and after it.
 
     counts: records by their fate.
@@ -177,7 +177,9 @@ class Standing:
         opinion = Opinion.DISPUTE if is_disputed else Opinion.AGREE
         note = "disputed at the source" if is_disputed else "no longer disputed at the source"
         body = OpinionIn(opinion=opinion, note=note)
-        signals.opine(row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref)
+        signals.give_opinion(
+            row.uid, body=body, by=self.row.party, now=self.now, actor_ref=self.row.ref
+        )
 
 
 def _take_back(row: Signal, *, of: Exchange, reason: WithdrawReason, now: datetime) -> None:

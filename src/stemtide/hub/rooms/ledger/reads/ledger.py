@@ -73,14 +73,14 @@ def heads() -> Heads:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class PositionTime:
     """The time of a position. act_at: when its act began; at: the position's own time."""
 
     act_at: datetime
     at: datetime
 
 
-def moments(positions: Collection[int], *, by: str) -> dict[int, Moment]:  # noqa: ARG001  # times only
+def position_times(positions: Collection[int], *, by: str) -> dict[int, PositionTime]:  # noqa: ARG001  # times only
     """Return the times of positions, at most as many as fit into one query. by: the caller."""
     if not positions:
         return {}
@@ -90,7 +90,7 @@ def moments(positions: Collection[int], *, by: str) -> dict[int, Moment]:  # noq
         firsts = dict(cursor.fetchall())
     acts = Placement.objects.in_bulk(set(firsts.values()))
     return {
-        position: Moment(acts[first].at, acts[first].at + (position - first) * SPACING)
+        position: PositionTime(acts[first].at, acts[first].at + (position - first) * SPACING)
         for position, first in firsts.items()
     }
 
@@ -146,7 +146,7 @@ def entries(
     return _rows(list(matching.order_by("number")[:limit]), viewer=viewer, opens=opens)
 
 
-def without_hands(row: EntryRow, *, viewer: Viewer) -> EntryRow:
+def without_through(row: EntryRow, *, viewer: Viewer) -> EntryRow:
     """Return the entry; only the actor's own party sees which person or key acted."""
     if row.actor == viewer.ref:
         return row
@@ -186,7 +186,7 @@ def timeline(
     return _rows(rows, viewer=viewer, opens=opens)
 
 
-def unabridged(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: ARG001  # the scheduler, which checks access for each party
+def unfiltered(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: ARG001  # the scheduler, which checks access for each party
     """Return entries after a number, oldest first, with nothing withheld. by: the caller.
 
     Only for rooms above, which decide for each entry who may know of it; never for API or pages.

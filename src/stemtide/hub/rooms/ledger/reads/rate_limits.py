@@ -8,33 +8,39 @@ from django.db.models import Sum
 
 from stemtide.hub.rooms.ledger.models import PacedAct
 from stemtide.hub.rooms.ledger.rules.ledger import Viewer
-from stemtide.hub.rooms.ledger.rules.rate_limits import PACES, WINDOW, Act, check_pace, share_of
+from stemtide.hub.rooms.ledger.rules.rate_limits import (
+    LIMIT_GROUPS,
+    WINDOW,
+    Act,
+    allowance_of,
+    check_rate_limit,
+)
 
 
-def check_acts(
+def check_may_alert(
     kind: str, *, viewer: Viewer, now: datetime, is_person: bool, exercise: bool = False
 ) -> None:
     """Refuse an act that the viewer may not do now, before its form is shown.
 
     raises: TooManyError.
     """
-    check_room(kind, weight=1, by=viewer.ref, now=now, is_person=is_person, exercise=exercise)
+    check_limit(kind, weight=1, by=viewer.ref, now=now, is_person=is_person, exercise=exercise)
 
 
-def check_room(
+def check_limit(
     kind: str, *, weight: int, by: str, now: datetime, is_person: bool, exercise: bool
 ) -> None:
     """Refuse one more act of a kind. by: the actor, as named in the ledger.
 
     raises: TooManyError.
     """
-    pace = PACES.get(kind)
+    pace = LIMIT_GROUPS.get(kind)
     most = settings.ALERTING_ACTS.get(pace) if pace else None
     if pace is None or most is None or not by.startswith("party:"):
         return
     counted = PacedAct.objects.filter(actor=by, pace=pace, exercise=exercise, at__gt=now - WINDOW)
     spent = counted.aggregate(weight=Sum("weight"))["weight"] or 0
-    if spent + weight <= share_of(most, is_person=is_person):
+    if spent + weight <= allowance_of(most, is_person=is_person):
         return
     acts = [Act(*row) for row in counted.order_by("at", "pk").values_list("at", "weight")]
-    check_pace(pace, acts, weight=weight, most=most, is_person=is_person, now=now)
+    check_rate_limit(pace, acts, weight=weight, most=most, is_person=is_person, now=now)

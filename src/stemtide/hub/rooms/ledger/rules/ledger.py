@@ -91,7 +91,7 @@ class Viewer(Protocol):
         """Return the reader's name in the ledger."""
 
 
-class Hand(Protocol):
+class ActorLike(Protocol):
     """The actor of an act: a party, through a person or a key."""
 
     @property

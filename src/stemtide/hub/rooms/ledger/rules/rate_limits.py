@@ -16,7 +16,7 @@ from typing import NamedTuple
 from stemtide.hub.platform.errors import TooManyError
 
 
-class Pace(StrEnum):
+class LimitGroup(StrEnum):
     """A group of acts that alert people, counted together."""
 
     WARNING = "warning"
@@ -32,55 +32,55 @@ class Pace(StrEnum):
 WINDOW = timedelta(hours=1)
 """The period of the rate limits."""
 
-AN_HOUR: Mapping[Pace, int] = {
-    Pace.WARNING: 60,
-    Pace.INVITATION: 2000,
-    Pace.LEAD: 120,
-    Pace.ORDER: 600,
-    Pace.REFERRAL: 3000,
-    Pace.HOLD: 300,
-    Pace.LINE: 60,
-    Pace.DRILL: 12,
+HOURLY_LIMITS: Mapping[LimitGroup, int] = {
+    LimitGroup.WARNING: 60,
+    LimitGroup.INVITATION: 2000,
+    LimitGroup.LEAD: 120,
+    LimitGroup.ORDER: 600,
+    LimitGroup.REFERRAL: 3000,
+    LimitGroup.HOLD: 300,
+    LimitGroup.LINE: 60,
+    LimitGroup.DRILL: 12,
 }
 """Default limits per group: several times what the largest party has done in any known crisis, and
 few enough for people to read the alerts."""
 
-WHAT: Mapping[Pace, str] = {
-    Pace.WARNING: "Warnings and steps of a crisis",
-    Pace.INVITATION: "Invitations",
-    Pace.LEAD: "Leads to a threat to life",
-    Pace.ORDER: "Removal orders and what follows them",
-    Pace.REFERRAL: "Referrals",
-    Pace.HOLD: "Holds",
-    Pace.LINE: "Public lines",
-    Pace.DRILL: "Contact drills",
+GROUP_LABELS: Mapping[LimitGroup, str] = {
+    LimitGroup.WARNING: "Warnings and steps of a crisis",
+    LimitGroup.INVITATION: "Invitations",
+    LimitGroup.LEAD: "Leads to a threat to life",
+    LimitGroup.ORDER: "Removal orders and what follows them",
+    LimitGroup.REFERRAL: "Referrals",
+    LimitGroup.HOLD: "Holds",
+    LimitGroup.LINE: "Public lines",
+    LimitGroup.DRILL: "Contact drills",
 }
 """Names of the groups in errors."""
 
-PACES: Mapping[str, Pace] = {
-    "crisis.warned": Pace.WARNING,
-    "crisis.widened": Pace.WARNING,
-    "proposal.opened": Pace.WARNING,
-    "crisis.activated": Pace.WARNING,
-    "crisis.deescalated": Pace.WARNING,
-    "crisis.resumed": Pace.WARNING,
-    "participant.invited": Pace.INVITATION,
-    "lead.reported": Pace.LEAD,
-    "lead.forwarded": Pace.LEAD,
-    "information.given": Pace.ORDER,
-    "order.issued": Pace.ORDER,
-    "order.prolonged": Pace.ORDER,
-    "order.suspended": Pace.ORDER,
-    "order.resumed": Pace.ORDER,
-    "scrutiny.requested": Pace.ORDER,
-    "scrutiny.opened": Pace.ORDER,
-    "scrutiny.announced": Pace.ORDER,
-    "referral.sent": Pace.REFERRAL,
-    "referrals.sent": Pace.REFERRAL,
-    "referral.explained": Pace.REFERRAL,
-    "hold.placed": Pace.HOLD,
-    "line.proposed": Pace.LINE,
-    "drill.started": Pace.DRILL,
+LIMIT_GROUPS: Mapping[str, LimitGroup] = {
+    "crisis.warned": LimitGroup.WARNING,
+    "crisis.widened": LimitGroup.WARNING,
+    "proposal.opened": LimitGroup.WARNING,
+    "crisis.activated": LimitGroup.WARNING,
+    "crisis.deescalated": LimitGroup.WARNING,
+    "crisis.resumed": LimitGroup.WARNING,
+    "participant.invited": LimitGroup.INVITATION,
+    "lead.reported": LimitGroup.LEAD,
+    "lead.forwarded": LimitGroup.LEAD,
+    "information.given": LimitGroup.ORDER,
+    "order.issued": LimitGroup.ORDER,
+    "order.prolonged": LimitGroup.ORDER,
+    "order.suspended": LimitGroup.ORDER,
+    "order.resumed": LimitGroup.ORDER,
+    "scrutiny.requested": LimitGroup.ORDER,
+    "scrutiny.opened": LimitGroup.ORDER,
+    "scrutiny.announced": LimitGroup.ORDER,
+    "referral.sent": LimitGroup.REFERRAL,
+    "referrals.sent": LimitGroup.REFERRAL,
+    "referral.explained": LimitGroup.REFERRAL,
+    "hold.placed": LimitGroup.HOLD,
+    "line.proposed": LimitGroup.LINE,
+    "drill.started": LimitGroup.DRILL,
 }
 """The group of each ledger kind. Kinds that are missing have no limit."""
 
@@ -103,13 +103,13 @@ def is_by_person(detail: Mapping[str, object]) -> bool:
     return str(detail.get("through", "")).startswith("person:")
 
 
-def share_of(most: int, *, is_person: bool) -> int:
+def allowance_of(most: int, *, is_person: bool) -> int:
     """Return the part of its party's limit that an actor may use: a person all, a machine 3/4."""
     return most if is_person else max(1, most - most // 4)
 
 
-def check_pace(
-    pace: Pace, acts: Sequence[Act], *, weight: int, most: int, is_person: bool, now: datetime
+def check_rate_limit(
+    pace: LimitGroup, acts: Sequence[Act], *, weight: int, most: int, is_person: bool, now: datetime
 ) -> None:
     """Refuse an act over the hourly limit; a single act is never too much.
 
@@ -117,7 +117,7 @@ def check_pace(
 
     raises: TooManyError, with how long to wait.
     """
-    share = share_of(most, is_person=is_person)
+    share = allowance_of(most, is_person=is_person)
     over = sum(act.weight for act in acts) + weight - share
     if over <= 0 or not acts:
         return
@@ -127,7 +127,7 @@ def check_pace(
         if over <= 0:
             at = act.at
             break
-    facts: dict[str, object] = {"what": WHAT[pace], "most": share}
+    facts: dict[str, object] = {"what": GROUP_LABELS[pace], "most": share}
     facts |= {"at": at + WINDOW + timedelta(seconds=1)}
     wait_s = max(1, ceil((at + WINDOW - now).total_seconds()))
     if is_person:

@@ -9,7 +9,7 @@ from django.db import transaction
 from stemtide.hub.rooms.ledger.models import HubKey
 from stemtide.hub.rooms.ledger.reads.keys import recorded_keys
 from stemtide.hub.rooms.ledger.rules.keys import HostKey, check_keys, newer_keys
-from stemtide.hub.rooms.ledger.writes.ledger import append, take_turn
+from stemtide.hub.rooms.ledger.writes.ledger import append, lock_ledger
 
 
 def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -> None:
@@ -24,7 +24,7 @@ def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -
     if not newer_keys(keys, recorded):
         return
     with transaction.atomic():
-        take_turn()
+        lock_ledger()
         recorded = recorded_keys(by=host)  # another host may have been first
         check_keys(keys, recorded)
         for key in newer_keys(keys, recorded):
@@ -35,7 +35,7 @@ def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -
 @transaction.atomic
 def accept_key(key: HostKey, *, host: str, by: str, now: datetime) -> bool:
     """Record a key in place of another that no host has to show; return whether it is new."""
-    take_turn()
+    lock_ledger()
     if not newer_keys([key], recorded_keys(by=host)):
         return False
     _record(key, "hub_key.accepted", host=host, by=by, now=now)

@@ -8,9 +8,14 @@ from uuid import UUID
 from django.db import connection
 
 from stemtide.hub.rooms.ledger.models import Entry, Numbering, Placement
-from stemtide.hub.rooms.ledger.rules.ledger import SPACING, Hand, NoTransactionError, crisis_named
-from stemtide.hub.rooms.ledger.rules.rate_limits import PACES
-from stemtide.hub.rooms.ledger.writes.rate_limits import keep_pace
+from stemtide.hub.rooms.ledger.rules.ledger import (
+    SPACING,
+    ActorLike,
+    NoTransactionError,
+    crisis_named,
+)
+from stemtide.hub.rooms.ledger.rules.rate_limits import LIMIT_GROUPS
+from stemtide.hub.rooms.ledger.writes.rate_limits import count_act
 
 _ENTRIES = "UPDATE ledger_numbering SET entries = entries + %s RETURNING entries"
 _POSITIONS = "UPDATE ledger_numbering SET positions = positions + %s RETURNING positions"
@@ -21,7 +26,7 @@ CHANNEL = "stemtide"
 """The PostgreSQL channel that announces new entries at commit."""
 
 
-def take_turn() -> None:
+def lock_ledger() -> None:
     """Take the lock of the ledger: wait until every other writer has committed or rolled back.
 
     A write that first reads rows and then changes them calls this before reading: the rows stay
@@ -73,9 +78,9 @@ def append(
     raises: NoTransactionError outside transaction.atomic(); TooManyError.
     """
     _check_transaction()
-    if kind in PACES:
-        take_turn()  # no other process may count meanwhile
-        keep_pace(kind, by=actor, now=now, detail=detail or {}, exercise=exercise)
+    if kind in LIMIT_GROUPS:
+        lock_ledger()  # no other process may count meanwhile
+        count_act(kind, by=actor, now=now, detail=detail or {}, exercise=exercise)
     entry = Entry.objects.create(
         number=_advance(_ENTRIES, 1),
         kind=kind,
@@ -93,7 +98,7 @@ def append(
 def append_by(
     kind: str,
     *,
-    by: Hand,
+    by: ActorLike,
     subject: str,
     now: datetime,
     detail: dict[str, object] | None = None,

@@ -5,11 +5,16 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from stemtide.hub.rooms.ledger.models import PacedAct
-from stemtide.hub.rooms.ledger.reads.rate_limits import check_room
-from stemtide.hub.rooms.ledger.rules.rate_limits import PACES, WINDOW, is_by_person, weight_of
+from stemtide.hub.rooms.ledger.reads.rate_limits import check_limit
+from stemtide.hub.rooms.ledger.rules.rate_limits import (
+    LIMIT_GROUPS,
+    WINDOW,
+    is_by_person,
+    weight_of,
+)
 
 
-def keep_pace(
+def count_act(
     kind: str, *, by: str, now: datetime, detail: Mapping[str, object], exercise: bool
 ) -> None:
     """Count an act that alerts people; ignore other kinds, and acts of the scheduler.
@@ -19,11 +24,11 @@ def keep_pace(
 
     raises: TooManyError, which rolls back the whole act.
     """
-    pace = PACES.get(kind)
+    pace = LIMIT_GROUPS.get(kind)
     if pace is None or not by.startswith("party:"):
         return
     weight = weight_of(detail)
     is_person = is_by_person(detail)
-    check_room(kind, weight=weight, by=by, now=now, is_person=is_person, exercise=exercise)
+    check_limit(kind, weight=weight, by=by, now=now, is_person=is_person, exercise=exercise)
     PacedAct.objects.filter(actor=by, pace=pace, at__lte=now - WINDOW).delete()
     PacedAct.objects.create(actor=by, pace=pace, weight=weight, exercise=exercise, at=now)

@@ -22,7 +22,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
 from stemtide.hub.platform.disconnects import carried_through
-from stemtide.hub.rooms.ledger.writes.ledger import take_turn
+from stemtide.hub.rooms.ledger.writes.ledger import lock_ledger
 
 LONGEST_PAUSE_S = 0.25
 """The longest pause between two parts, in which a waiting writer polls at least twice.
@@ -41,13 +41,13 @@ def part() -> Iterator[None]:
     Call it outside every transaction.
     """
     if connection.vendor == "sqlite":
-        with _after_others(), _large_cache(), transaction.atomic(durable=True):
+        with _wait_for_other_parts(), _large_cache(), transaction.atomic(durable=True):
             yield
         return
     with transaction.atomic(durable=True):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_number(_PARTS)])
-        take_turn()
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_lock_number(_PARTS)])
+        lock_ledger()
         yield
 
 
@@ -58,7 +58,7 @@ def try_lock(name: str) -> Iterator[bool]:
     Call it outside every transaction.
     """
     if connection.vendor == "sqlite":
-        with _opened(name) as file:
+        with _lock_file(name) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -67,7 +67,7 @@ def try_lock(name: str) -> Iterator[bool]:
                 yield True
         return
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_number(name)])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_lock_number(name)])
         is_ours = bool(cursor.fetchone()[0])
     try:
         yield is_ours
@@ -75,13 +75,13 @@ def try_lock(name: str) -> Iterator[bool]:
         if is_ours:
             # A broken connection has released the lock already.
             with carried_through(), suppress(DatabaseError), connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [_number(name)])
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_lock_number(name)])
 
 
 @contextmanager
-def _after_others() -> Iterator[None]:
+def _wait_for_other_parts() -> Iterator[None]:
     """Wait until no other part runs on this machine, and until the pause after the last is over."""
-    with _opened(_PARTS) as file:
+    with _lock_file(_PARTS) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         pause_until = os.fstat(file).st_mtime
         time.sleep(min(max(pause_until - time.time(), 0.0), LONGEST_PAUSE_S))
@@ -106,7 +106,7 @@ def _large_cache() -> Iterator[None]:
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[int]:
+def _lock_file(name: str) -> Iterator[int]:
     """Open the file of a lock; closing it releases the lock."""
     folder = Path(settings.DATA_DIR) / _FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -118,7 +118,7 @@ def _opened(name: str) -> Iterator[int]:
         os.close(file)
 
 
-def _number(name: str) -> int:
+def _lock_number(name: str) -> int:
     """Return the number of a named lock in PostgreSQL."""
     digest = hashlib.sha256(f"stemtide {name}".encode()).digest()
     return int.from_bytes(digest[:8], signed=True)

@@ -36,7 +36,7 @@ def around(row: Order, *, viewer: Party, now: datetime) -> Around:
     """
     urls = dict(row.addresses.exclude(digest="").values_list("digest", "url"))
     uids = list(row.signals.values_list("uid", flat=True))
-    near = alike.alike(uids, viewer=viewer, exercise=row.exercise)
+    near = alike.same_content(uids, viewer=viewer, exercise=row.exercise)
     holds = searches.standing_on(
         list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref
     )

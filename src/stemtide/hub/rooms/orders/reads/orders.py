@@ -230,7 +230,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
     time_taken = None
     if row.received_at and row.executed_at:
         time_taken = clocks.time_taken(row.received_at, row.executed_at, pauses=stood)
-    linked = signals.seen_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
+    linked = signals.visible_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
     preservation = Preservation.objects.filter(order=row).select_related("extended_by").first()
     return OrderOut(
         **head(row, viewer=viewer).model_dump(),
@@ -315,7 +315,7 @@ def history(uid: UUID, *, viewer: Party) -> list[ledger.EntryRow]:
     row = find(uid, viewer=viewer)
     rows = ledger.entries(viewer=viewer, subject=row.ref, limit=500, opens=set)
     readable = [entry for entry in rows if _concerns(entry, row=row, viewer=viewer)]
-    return [ledger.without_hands(entry, viewer=viewer) for entry in readable]
+    return [ledger.without_through(entry, viewer=viewer) for entry in readable]
 
 
 def _concerns(entry: ledger.EntryRow, *, row: Order, viewer: Party) -> bool:

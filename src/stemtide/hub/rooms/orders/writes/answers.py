@@ -44,7 +44,7 @@ def record_receipt(
     raises: NotFoundError for an order that there is not.
     source: decision 0055 on what counts as receipt.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = Order.objects.select_related("issued_by", "addressee").filter(uid=uid).first()
     if row is None:
         raise NotFoundError("there is no removal order {uid}", uid=uid)
@@ -66,7 +66,7 @@ def receive_copy(uid: UUID, *, by: Actor, now: datetime) -> bool:
 
     raises: NotFoundError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     copy = Copy.objects.filter(order=row, sent_to=by.party, received_at=None).first()
     if copy is None:
@@ -83,7 +83,7 @@ def acknowledge(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError where somebody said so before.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_acknowledge(reads.facts(row, viewer=by.party), name=by.name, role=by.role)
     _receive_from(row, by=by, now=now)
@@ -100,7 +100,7 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
     source: Regulation (EU) 2021/784 Art. 3(6), Art. 6(1).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
     after = rules.check_move(facts, "execute", name=by.name, role=by.role)
@@ -140,7 +140,7 @@ def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming a field of the form.
     source: Regulation (EU) 2021/784 Art. 3(7) and (8).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
     after = rules.check_move(facts, "suspend", name=by.name, role=by.role)
@@ -171,7 +171,7 @@ def resume(
 
     raises: NotFoundError, NotAllowedError, ConflictError where the clock does not stand still.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_resume(facts, name=by.name, role=by.role, side=side)
@@ -193,7 +193,7 @@ def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     raises: NotFoundError, NotAllowedError, ConflictError.
     source: Regulation (EU) 2021/784 Art. 4(7): immediately, without prejudice to its own terms.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     row.state = rules.check_move(facts, "reinstate", name=by.name, role=by.role)

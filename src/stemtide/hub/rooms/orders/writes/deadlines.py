@@ -28,7 +28,7 @@ def note_due(now: datetime) -> int:
 @transaction.atomic
 def _miss_order(pk: int, *, now: datetime) -> int:
     """Note that the hour passed without an answer; 0 if another clock was first."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     if not Order.objects.filter(pk=pk, due_at__lt=now, missed_at=None).update(missed_at=now):
         return 0
     row = Order.objects.select_related("issued_by", "addressee").get(pk=pk)
@@ -47,7 +47,7 @@ def _miss_order(pk: int, *, now: datetime) -> int:
 @transaction.atomic
 def _miss_scrutiny(pk: int, *, now: datetime) -> int:
     """Note that scrutiny was not decided in time; 0 if another clock was first."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
     overdue = Scrutiny.objects.filter(pk=pk, due_at__lt=now, missed_at=None, state__in=open_states)
     if not overdue.update(missed_at=now):

@@ -37,7 +37,7 @@ def withdraw(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> Ord
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     move = rules.ending_move(facts.state, side=Side.ISSUER)
@@ -55,7 +55,7 @@ def prolong(uid: UUID, *, body: SecrecyIn, by: Actor, now: datetime) -> OrderOut
     raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept; InvalidError.
     source: Regulation (EU) 2021/784 Art. 11(3).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_prolong(facts, name=by.name, role=by.role, until=body.until, now=now)
@@ -75,7 +75,7 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
     raises: NotFoundError, NotAllowedError, ConflictError past its time; InvalidError.
     source: Regulation (EU) 2021/784 Art. 4(3) and (4).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     since = rules_scrutiny.check_open(
@@ -117,7 +117,7 @@ def decide_scrutiny(
     raises: NotFoundError, NotAllowedError, ConflictError.
     source: Regulation (EU) 2021/784 Art. 4(5) to (7).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     scrutiny = row.scrutinies.select_related("authority").order_by("-opened_at", "-pk").first()
     if scrutiny is None:

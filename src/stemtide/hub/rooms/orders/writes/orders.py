@@ -49,7 +49,7 @@ def inform(body: InformIn, *, by: Actor, now: datetime) -> InformationOut:
     source: Regulation (EU) 2021/784 Art. 3(2).
     """
     rules.check_inform(kind=by.kind, is_competent=_may_issue(by), role=by.role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = Information.objects.create(
         uid=uuid_at(now),
         sent_by=by.party,
@@ -79,7 +79,7 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
     """
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
     rules_lint.check_values(body.annex, name=rules_lint.ANNEX_1)
-    ledger.take_turn()
+    ledger.lock_ledger()
     provider = _provider(body.to, by=by)
     prefilled = reads_drafts.start(body.to, viewer=by.party, now=now)
     row = Order.objects.create(
@@ -107,7 +107,7 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is no draft; InvalidError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_move(facts, "discard", name=by.name, role=by.role)  # whoever may throw it away
@@ -133,7 +133,7 @@ def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is no draft.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     row.state = rules.check_move(facts, "discard", name=by.name, role=by.role)
@@ -155,7 +155,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     raises: NotFoundError, NotAllowedError, ConflictError; FlawedError with all findings.
     source: Regulation (EU) 2021/784 Art. 3(1) to (5), Art. 4(1).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     row.state = rules.check_move(  # 1

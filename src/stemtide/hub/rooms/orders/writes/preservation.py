@@ -27,7 +27,7 @@ def extend(uid: UUID, *, body: PreserveIn, by: Actor, now: datetime) -> OrderOut
     raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept; InvalidError.
     source: Regulation (EU) 2021/784 Art. 6(2).
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_extend(facts, name=by.name, role=by.role, until=body.until, now=now)
@@ -54,7 +54,7 @@ def note_access(uid: UUID, *, body: AccessIn, by: Actor, now: datetime) -> Order
 
     raises: NotFoundError, NotAllowedError, ConflictError where nothing is kept.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_note_access(facts, name=by.name, role=by.role)
@@ -75,7 +75,7 @@ def note_destroyed(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError before its time.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_note_destroyed(facts, name=by.name, role=by.role, now=now)

@@ -70,7 +70,7 @@ def ladder(party: Party, *, viewer: Party, now: datetime) -> list[Step]:
     kind = PartyKind(viewer.kind)
     visible = [
         (point, minutes)
-        for point, minutes in _whole_ladder(party)
+        for point, minutes in _all_steps(party)
         if rules_contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
     ]
     rows = [(_row(point, now=now), minutes) for point, minutes in visible]
@@ -96,7 +96,7 @@ def all_contact_points(*, by: str) -> list[ContactPoint]:  # noqa: ARG001  # an 
     return list(points.order_by("party__name", "pk"))
 
 
-def _whole_ladder(party: Party) -> list[tuple[ContactPoint, int]]:
+def _all_steps(party: Party) -> list[tuple[ContactPoint, int]]:
     """Return the party's contact points with minutes to wait, from the first step to the last."""
     steps = LadderStep.objects.filter(party=party).select_related("point__party")
     if own_steps := [(step.point, step.wait_minutes) for step in steps.order_by("position")]:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from stemtide.hub.platform.errors import NotFoundError, UnknownKeyError
 from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
-from stemtide.hub.rooms.parties.request_cache import once
+from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.hub.rooms.parties.rules import parties as rules
 from stemtide.protocol.enums import PartyKind, Role, Scope
 from stemtide.protocol.sync.agents import AgentTrouble
@@ -151,7 +151,7 @@ def party_named(name: str, *, by: str) -> Party:  # noqa: ARG001  # an operator 
 
 def parties(*, viewer: Party) -> list[Party]:  # noqa: ARG001  # every party may see every other
     """Return all parties, by name."""
-    return list(once("parties", lambda: list(Party.objects.order_by("name"))))
+    return list(cached("parties", lambda: list(Party.objects.order_by("name"))))
 
 
 def existing(names: Iterable[str], *, viewer: Party) -> set[str]:  # noqa: ARG001  # every party may see every other

@@ -46,7 +46,7 @@ class PersonRow:
 
 
 @dataclass(frozen=True, slots=True)
-class SittingRow:
+class SessionRow:
     """A session of a person on one browser."""
 
     number: int
@@ -57,7 +57,7 @@ class SittingRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class SessionRef:
     """A signed-in person: the key of their Django session, and the ids of session and person."""
 
     session: str
@@ -66,7 +66,7 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
-class Invited:
+class InvitedPerson:
     """A person who follows the link of an invitation."""
 
     email: str
@@ -114,7 +114,7 @@ def locked(emails: Collection[str], *, by: str, now: datetime) -> set[str]:  # n
     )
 
 
-def failed_from(person: Person, *, by: str, now: datetime) -> list[str]:  # noqa: ARG001  # the scheduler, for the person
+def failure_networks(person: Person, *, by: str, now: datetime) -> list[str]:  # noqa: ARG001  # the scheduler, for the person
     """Return the networks from which the last hour's failures came, for the person's own mail."""
     rows = _failures([person.email], now=now).exclude(ip_address=None)
     addresses = rows.order_by().values_list("ip_address", flat=True).distinct()
@@ -130,10 +130,10 @@ def _failures(emails: Collection[str], *, now: datetime) -> QuerySet[AccessAttem
     return failures
 
 
-def sittings(*, viewer: Person, idle: timedelta, now: datetime) -> list[SittingRow]:
+def open_sessions(*, viewer: Person, idle: timedelta, now: datetime) -> list[SessionRow]:
     """Return a person's sessions, the latest first."""
     return [
-        SittingRow(
+        SessionRow(
             number=session.pk,
             door=session.door,
             browser=session.browser,
@@ -144,7 +144,13 @@ def sittings(*, viewer: Person, idle: timedelta, now: datetime) -> list[SittingR
     ]
 
 
-def kept_seats(seats: Collection[Seat], *, by: str, idle: timedelta, now: datetime) -> set[Seat]:  # noqa: ARG001  # event streams, for the people who opened them
+def live_session_refs(
+    seats: Collection[SessionRef],
+    *,
+    by: str,  # noqa: ARG001  # event streams, for the people who opened them
+    idle: timedelta,
+    now: datetime,
+) -> set[SessionRef]:
     """Return those seats whose Django session exists and whose session has not ended."""
     stored = {seat.session: sessions.stored_key(seat.session) for seat in seats}
     rows = Session.objects.filter(session_key__in=stored.values())
@@ -167,7 +173,7 @@ def has_second_factor(*, viewer: Person) -> bool:
     return bool(mine.exclude(type=Authenticator.Type.RECOVERY_CODES).exists())
 
 
-def invited(secret: str, *, by: str, now: datetime) -> Invited | None:  # noqa: ARG001  # any holder of the secret
+def invited(secret: str, *, by: str, now: datetime) -> InvitedPerson | None:  # noqa: ARG001  # any holder of the secret
     """Return the person of an invitation; None if it is unknown, used or expired."""
     people = Person.objects.filter(
         invitation_sha256=rules_people.digest(secret), invited_until__gt=now, is_active=True
@@ -175,7 +181,7 @@ def invited(secret: str, *, by: str, now: datetime) -> Invited | None:  # noqa: 
     person = people.select_related("party").first()
     if person is None:
         return None
-    return Invited(email=person.email, party_title=person.party.title, role=Role(person.role))
+    return InvitedPerson(email=person.email, party_title=person.party.title, role=Role(person.role))
 
 
 def colleague(*, email: str, party: Party) -> Person | None:
@@ -196,7 +202,7 @@ def person_named(email: str, *, by: str) -> Person:  # noqa: ARG001  # an operat
     return person
 
 
-def is_tied(*, viewer: Person, provider: str) -> bool:
+def is_linked(*, viewer: Person, provider: str) -> bool:
     """Whether a person is linked to an account at this identity provider."""
     return bool(SocialAccount.objects.filter(user=viewer, provider=provider).exists())
 

@@ -8,7 +8,7 @@ from stemtide.hub.platform.errors import ConflictError, NotAllowedError
 from stemtide.hub.platform.permissions import MAY, Verb
 from stemtide.protocol.enums import Role
 
-LONGEST_SITTING = timedelta(hours=12)
+SESSION_MAX_AGE = timedelta(hours=12)
 """The maximum age of a session."""
 
 INVITED_FOR = timedelta(hours=72)
@@ -116,4 +116,4 @@ def is_over(
     now: datetime,
 ) -> bool:
     """Whether a session has ended: by sign-out, maximum age, or idle time."""
-    return ended_at is not None or now - started_at >= LONGEST_SITTING or now - seen_at >= idle
+    return ended_at is not None or now - started_at >= SESSION_MAX_AGE or now - seen_at >= idle

@@ -18,8 +18,8 @@ def name_competent(party: Party, duty: Duty, *, actor: str, now: datetime) -> Co
 
     raises: InvalidError, ConflictError if it was appointed before.
     """
-    ledger.take_turn()
-    is_competent = _standing(party, duty) is not None
+    ledger.lock_ledger()
+    is_competent = _current(party, duty) is not None
     kind = PartyKind(party.kind)
     rules.check_name_competent(duty, kind=kind, country=party.country, is_competent=is_competent)
     competence = Competence.objects.create(party=party, duty=duty, named_at=now)
@@ -33,8 +33,8 @@ def end_competence(party: Party, duty: Duty, *, actor: str, now: datetime) -> Co
 
     raises: NotFoundError if there is none.
     """
-    ledger.take_turn()
-    competence = _standing(party, duty)
+    ledger.lock_ledger()
+    competence = _current(party, duty)
     rules.check_end_competence(duty, is_competent=competence is not None)
     assert competence is not None  # noqa: S101  # the rule said so
     competence.ended_at = now
@@ -46,12 +46,12 @@ def end_competence(party: Party, duty: Duty, *, actor: str, now: datetime) -> Co
 def next_reference(party: Party, series: str, *, now: datetime) -> str:
     """Return the next file reference of a party's own, without gaps per series and year (UTC).
 
-    Call it in a write's transaction, after ledger.take_turn(): counting needs the lock, and a
+    Call it in a write's transaction, after ledger.lock_ledger(): counting needs the lock, and a
     rollback returns the number.
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     year = now.astimezone(UTC).year
     row, _ = Series.objects.get_or_create(party=party, name=series, year=year)
     Series.objects.filter(pk=row.pk).update(last=F("last") + 1)
@@ -78,7 +78,7 @@ def next_references(party: Party, series: str, *, count: int, now: datetime) -> 
 
     raises: NoTransactionError, ValueError for a series that is not two to four capital letters.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     year = now.astimezone(UTC).year
     of_state = Series.objects.filter(party__country=party.country, name=series, year=year)
     last = of_state.aggregate(Max("last"))["last__max"] or 0
@@ -92,7 +92,7 @@ def next_references(party: Party, series: str, *, count: int, now: datetime) -> 
     ]
 
 
-def _standing(party: Party, duty: Duty) -> Competence | None:
+def _current(party: Party, duty: Duty) -> Competence | None:
     """Return a competence that has not ended."""
     return Competence.objects.filter(party=party, duty=duty, ended_at=None).first()
 

@@ -72,7 +72,7 @@ def change_contact_point(
     raises: NotAllowedError, NotFoundError, InvalidError.
     """
     _check_manager(by)
-    ledger.take_turn()
+    ledger.lock_ledger()
     point = _own_point(number, by=by)
     before = (point.channel, point.address)
     _fill(
@@ -101,7 +101,7 @@ def remove_contact_point(number: int, *, by: Actor, now: datetime) -> None:
     raises: NotAllowedError, NotFoundError.
     """
     _check_manager(by)
-    ledger.take_turn()
+    ledger.lock_ledger()
     point = _own_point(number, by=by)
     LadderStep.objects.filter(point=point).delete()
     point.removed_at = now
@@ -123,7 +123,7 @@ def set_ladder(steps: Sequence[tuple[int, int]], *, by: Actor, now: datetime) ->
     raises: NotAllowedError, InvalidError.
     """
     _check_manager(by)
-    ledger.take_turn()
+    ledger.lock_ledger()
     own = ContactPoint.objects.filter(party=by.party, removed_at=None)
     rules_contacts.check_ladder(
         [number for number, _ in steps],
@@ -145,7 +145,7 @@ def verify_contact_point(number: int, *, actor: str, now: datetime) -> None:
 
     raises: NotFoundError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     point = ContactPoint.objects.filter(pk=number).select_related("party").first()
     if point is None:
         raise NotFoundError(

@@ -29,7 +29,7 @@ def one_failure() -> Iterator[None]:
     finds two. A unique index does not prevent that if the network is unknown (NULL).
     """
     with transaction.atomic():
-        ledger.take_turn()
+        ledger.lock_ledger()
         yield
 
 
@@ -39,7 +39,7 @@ def note_lock(email: str, *, now: datetime) -> bool:
 
     The alert of the ledger entry sends the person a mail. An unknown address records nothing.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     person = Person.objects.filter(email=email, is_active=True).first()
     if person is None:
         return False
@@ -59,7 +59,7 @@ def unlock_person(number: int, *, by: Actor, now: datetime) -> Person:
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     """
     check_person_may_manage(by.role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     person = Person.objects.filter(pk=number, party=by.party).select_related("party").first()
     if person is None:
         raise NotFoundError(

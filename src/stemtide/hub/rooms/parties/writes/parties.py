@@ -20,7 +20,7 @@ from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.sync.agents import AgentStatusIn
 
 _PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-_Word = TypeVar("_Word", PartyKind, Role)
+_Enum = TypeVar("_Enum", PartyKind, Role)
 
 
 @transaction.atomic
@@ -34,10 +34,10 @@ def add_party(
     rules.check_party_name(name)
     if country:
         rules.check_country(country)
-    party_kind = _word(PartyKind, kind, field="kind")
+    party_kind = _enum_member(PartyKind, kind, field="kind")
     if not title.strip():
         raise InvalidError("title", "is empty: write the organisation's full name")
-    ledger.take_turn()
+    ledger.lock_ledger()
     if Party.objects.filter(name=name).exists():
         raise ConflictError("there is a party {name} already: choose another name", name=name)
     party = Party.objects.create(
@@ -60,7 +60,7 @@ def add_person(
     person = Person(
         email=email.strip().lower(),
         party=party,
-        role=_word(Role, role, field="role"),
+        role=_enum_member(Role, role, field="role"),
         added_at=now,
     )
     for field, check in (("email", validate_email), ("password", None)):
@@ -71,7 +71,7 @@ def add_person(
                 validate_password(password, person)
         except ValidationError as error:
             raise InvalidError(field, " ".join(error.messages)) from error
-    ledger.take_turn()
+    ledger.lock_ledger()
     if Person.objects.filter(email=person.email).exists():
         raise ConflictError("somebody with this mail address signs in already")
     person.set_password(password)
@@ -100,7 +100,7 @@ def new_key(
     rules.check_expiry(expires_at, now=now)
     if not name.strip() or len(name) > 60:  # noqa: PLR2004  # the column's width
         raise InvalidError("name", "a key needs a name of 1 to 60 letters")
-    ledger.take_turn()
+    ledger.lock_ledger()
     if ApiKey.objects.filter(party=party, name=name, revoked_at=None).exists():
         raise ConflictError(
             "{party} has a live key named {name!r}: revoke it or choose another name",
@@ -129,7 +129,7 @@ def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
 
     raises: NotFoundError, ConflictError for a revoked key.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     key = ApiKey.objects.filter(prefix=prefix).select_related("party").first()
     if key is None:
         raise NotFoundError(
@@ -166,7 +166,7 @@ def report_status(
     existing = Agent.objects.filter(party=by, name=name)
     steady = existing.filter(version=status.version, last_seen_at__gte=now - rules.SILENT_AFTER)
     if not steady.update(**facts):
-        ledger.take_turn()
+        ledger.lock_ledger()
         # Another heartbeat of the same agent may have been first.
         if not steady.update(**facts):
             _record_agent(name, by=by, facts=facts, now=now, key=key)
@@ -201,7 +201,7 @@ def _record_agent(
     )
 
 
-def _word(enum: type[_Word], text: str, *, field: str) -> _Word:
+def _enum_member(enum: type[_Enum], text: str, *, field: str) -> _Enum:
     """Return a member of an enum by its value.
 
     raises: InvalidError naming the valid values.

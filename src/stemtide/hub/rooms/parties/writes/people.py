@@ -81,7 +81,7 @@ def invite_again(number: int, *, by: Actor, now: datetime) -> tuple[Person, str]
     person = _colleague(number, by=by)
     rules_people.check_invite(is_active=person.is_active)
     person.set_unusable_password()
-    _end_sittings(person, now=now)
+    _end_sessions(person, now=now)
     return person, _invite(person, actor=by.ref, now=now)
 
 
@@ -91,7 +91,7 @@ def accept_invitation(secret: str, *, password: str, now: datetime) -> Person:
 
     raises: NotFoundError for a secret that is unknown, used or expired; InvalidError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     person = Person.objects.filter(
         invitation_sha256=rules_people.digest(secret), invited_until__gt=now, is_active=True
     ).first()
@@ -122,13 +122,13 @@ def record_factor(person: Person, *, factor: str, now: datetime) -> None:
 
 
 @transaction.atomic
-def spend_code(number: int, *, step: int) -> bool:
+def use_code(number: int, *, step: int) -> bool:
     """Whether a one-time code is used for the first time; marks it and older ones as used.
 
     number: of the second factor's row. step: the 30-second step of the code.
     source: RFC 6238, section 5.2.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     factor = Authenticator.objects.get(pk=number)
     if step <= factor.data.get("spent", -1):
         return False
@@ -138,7 +138,7 @@ def spend_code(number: int, *, step: int) -> bool:
 
 
 @transaction.atomic
-def tie_account(person: Person, *, provider: str, now: datetime) -> None:
+def link_account(person: Person, *, provider: str, now: datetime) -> None:
     """Record that a person is linked to an account at their organisation's identity provider."""
     detail: dict[str, object] = {"provider": provider}
     ledger.append("account.joined", actor=person.ref, subject=person.ref, now=now, detail=detail)
@@ -186,7 +186,7 @@ def change_role(number: int, *, role: str, by: Actor, now: datetime) -> Person:
         return person
     before, person.role = person.role, role
     person.save(update_fields=["role"])
-    _end_sittings(person, now=now)
+    _end_sessions(person, now=now)
     detail: dict[str, object] = {"from": before, "to": role}
     ledger.append("person.reassigned", actor=by.ref, subject=person.ref, now=now, detail=detail)
     return person
@@ -203,7 +203,7 @@ def deactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
     rules_people.check_deactivate(is_active=person.is_active)
     person.is_active, person.invitation_sha256, person.invited_until = False, "", None
     person.save(update_fields=["is_active", "invitation_sha256", "invited_until"])
-    _end_sittings(person, now=now)
+    _end_sessions(person, now=now)
     ledger.append("person.deactivated", actor=by.ref, subject=person.ref, now=now)
     return person
 
@@ -223,13 +223,13 @@ def reactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
 
 
 @transaction.atomic
-def end_sittings(number: int, *, by: Actor, now: datetime) -> Person:
+def end_sessions(number: int, *, by: Actor, now: datetime) -> Person:
     """End all sessions of a colleague.
 
     raises: NotAllowedError, NotFoundError.
     """
     person = _colleague(number, by=by)
-    detail: dict[str, object] = {"sittings": _end_sittings(person, now=now)}
+    detail: dict[str, object] = {"sittings": _end_sessions(person, now=now)}
     ledger.append("sittings.ended", actor=by.ref, subject=person.ref, now=now, detail=detail)
     return person
 
@@ -245,7 +245,7 @@ def remove_factors(number: int, *, by: Actor, now: datetime) -> Person:
     person = _colleague(number, by=by)
     rules_people.check_not_oneself(by.ref, subject=person.ref)
     _forget_factors(person)
-    _end_sittings(person, now=now)
+    _end_sessions(person, now=now)
     ledger.append("factors.removed", actor=by.ref, subject=person.ref, now=now)
     return person
 
@@ -258,7 +258,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     source: Art. 17 of Regulation (EU) 2016/679.
     """
     rules_people.check_erase_people(by.role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     person = _of_party(number, by=by)
     rules_people.check_not_oneself(by.ref, subject=person.ref)
     rules_people.check_erase(is_active=person.is_active, erased_at=person.erased_at)
@@ -289,7 +289,7 @@ def _invite(person: Person, *, actor: str, now: datetime) -> str:
 def _colleague(number: int, *, by: Actor) -> Person:
     """Take the write lock and return a person of the actor's party, if the actor may manage."""
     check_person_may_manage(by.role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     return _of_party(number, by=by)
 
 
@@ -303,7 +303,7 @@ def _of_party(number: int, *, by: Actor) -> Person:
     return person
 
 
-def _end_sittings(person: Person, *, now: datetime) -> int:
+def _end_sessions(person: Person, *, now: datetime) -> int:
     """End all sessions of a person; return how many."""
     return Sitting.objects.filter(person=person, ended_at=None).update(ended_at=now)
 

@@ -13,7 +13,7 @@ _KEPT = timedelta(days=1)
 
 
 @transaction.atomic
-def start_sitting(person: Person, *, door: str, browser: str, now: datetime) -> int:
+def start_session(person: Person, *, door: str, browser: str, now: datetime) -> int:
     """Record that a person signed in; return the session's number. Old ones are deleted."""
     Sitting.objects.filter(started_at__lt=now - _KEPT).delete()
     SessionStore.clear_expired()
@@ -23,7 +23,9 @@ def start_sitting(person: Person, *, door: str, browser: str, now: datetime) -> 
     return session.pk
 
 
-def go_on(number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool) -> bool:
+def continue_session(
+    number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool
+) -> bool:
     """Whether a session continues. by_hand: the person did something, which is recorded."""
     own_sessions = Sitting.objects.filter(pk=number, person=person)
     times = own_sessions.order_by("pk").values_list("started_at", "seen_at", "ended_at").first()
@@ -39,12 +41,12 @@ def go_on(number: int, *, person: Person, idle: timedelta, now: datetime, by_han
     return True
 
 
-def end_sitting(number: int, *, person: Person, now: datetime) -> None:
+def end_session(number: int, *, person: Person, now: datetime) -> None:
     """End one of a person's own sessions; others' sessions, and ended ones, do not change."""
     Sitting.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
 
 
-def end_others(number: int | None, *, person: Person, now: datetime) -> None:
+def end_other_sessions(number: int | None, *, person: Person, now: datetime) -> None:
     """End all of a person's own sessions but one."""
     Sitting.objects.filter(person=person, ended_at=None).exclude(pk=number or 0).update(
         ended_at=now

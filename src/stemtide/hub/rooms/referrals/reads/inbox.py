@@ -191,7 +191,7 @@ def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
 
 def met(row: Referral, *, viewer: Party) -> Met:
     """Return the outcomes of a party's own agents for the linked signals or for the address."""
-    of_address = alike.of_address([row.digest], by=viewer.ref, exercise=row.exercise)
+    of_address = alike.by_url_digest([row.digest], by=viewer.ref, exercise=row.exercise)
     signals = {*row.signals.values_list("pk", flat=True), *of_address}
     rows = Sighting.objects.filter(signal__in=signals, party=viewer).order_by()
     counts: dict[Outcome, int] = {}

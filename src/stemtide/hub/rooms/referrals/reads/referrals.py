@@ -160,7 +160,7 @@ def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
     ]
     if row.provider_id == viewer.pk:
         entries = [entry for entry in entries if entry.kind not in _BEFORE_SENDING]
-    shown = [ledger.without_hands(entry, viewer=viewer) for entry in entries]
+    shown = [ledger.without_through(entry, viewer=viewer) for entry in entries]
     return sorted(shown, key=lambda entry: entry.number)
 
 

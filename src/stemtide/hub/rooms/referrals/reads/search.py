@@ -67,7 +67,7 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
         raise NotAllowedError("only authorities and agencies search before they refer: ask one")
     _, spelled = rules.read_url(body.url)
     digest = urls.digest(spelled).hex()
-    near = alike.alike(body.signals, viewer=viewer, exercise=body.exercise)
+    near = alike.same_content(body.signals, viewer=viewer, exercise=body.exercise)
     findings = [
         *_told_referrals(digest, near, body=body, viewer=viewer, now=now),
         *(
@@ -116,7 +116,7 @@ def surroundings(
             others.setdefault((referral.digest, referral.provider_id), []).append(referral)
     holds: dict[str, list[Hold]] = {}
     standing_holds = standing_on(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
-    of_signals = alike.of_address(digests, by=viewer.ref, exercise=exercise)
+    of_signals = alike.by_url_digest(digests, by=viewer.ref, exercise=exercise)
     for hold in standing_holds:
         met = {hold.digest, of_signals.get(hold.signal_id or 0, "")} & set(digests)
         for digest in met or digests:  # of a signal that the one address at hand is linked to
@@ -139,7 +139,7 @@ def standing_on(
     open_ones = Hold.objects.filter(state=HoldState.PLACED, until__gt=now, exercise=exercise)
     holds: dict[int, Hold] = {}
     for batch in batches(digests):
-        of_signals = list(alike.of_address(batch, by=by, exercise=exercise))
+        of_signals = list(alike.by_url_digest(batch, by=by, exercise=exercise))
         which = Q(digest__in=batch) | Q(signal__in=[*of_signals, *near])
         rows = open_ones.filter(which).select_related("holder")
         holds.update((row.pk, row) for row in rows)

@@ -47,7 +47,7 @@ def crisis(uid: UUID | None, *, exercise: bool, viewer: Party) -> Crisis | None:
 
 def linked(uids: Collection[UUID], *, exercise: bool, viewer: Party) -> list[int]:
     """Primary keys of the signals that a referral names. raises: InvalidError."""
-    visible = signals.seen_by_uid(uids, viewer=viewer)
+    visible = signals.visible_by_uid(uids, viewer=viewer)
     for uid in uids:
         if uid not in visible:
             raise InvalidError(

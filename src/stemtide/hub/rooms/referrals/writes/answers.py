@@ -62,7 +62,7 @@ def _receive(
     by: Actor | None,
 ) -> int:
     """Mark those of some referrals that are new to their provider, and record it."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     fresh = reads.unreceived(viewer=provider, uids=list(uids))
     if not fresh:
         return 0
@@ -94,7 +94,7 @@ def acknowledge(uid: UUID, *, body: AcknowledgeIn, by: Actor, now: datetime) -> 
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_move(reads.facts(row, viewer=by.party), "acknowledge", by=by)
     row.provider_reference = body.reference or row.provider_reference
@@ -110,7 +110,7 @@ def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> ReferralOu
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming the field.
     """
     _check_words(body)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_answer(reads.facts(row, viewer=by.party), body.answer, by=by)
     row.provider_reference = body.reference or row.provider_reference
@@ -130,7 +130,7 @@ def reinstate(uid: UUID, *, body: ReinstateIn, by: Actor, now: datetime) -> Refe
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
     """
     rules.check_impersonal(body.note, field="note")
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_move(reads.facts(row, viewer=by.party), "reinstate", by=by)
     row.reinstated_at, row.reinstate_note = now, body.note
@@ -146,7 +146,7 @@ def acknowledge_many(
 
     raises: NotAllowedError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     rows = [
         referral for referral in _undecided(uids, by=by) if referral.state == ReferralState.SENT
     ]
@@ -169,7 +169,7 @@ def answer_many(uids: Collection[UUID], *, body: AnswerIn, by: Actor, now: datet
     """
     rules.check_answer_to_many(body.answer)
     _check_words(body)
-    ledger.take_turn()
+    ledger.lock_ledger()
     rows = _undecided(uids, by=by)
     for row in rows:
         row.state = rules.check_answer(reads.facts(row, viewer=by.party), body.answer, by=by)

@@ -49,7 +49,7 @@ def open_batch(body: BatchIn, *, by: Actor, now: datetime) -> BatchOut:
     """
     check_open(kind=by.kind, role=by.role)
     crisis = targets.crisis(body.crisis, exercise=body.exercise, viewer=by.party)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row, is_new = Batch.objects.get_or_create(
         sender=by.party,
         name=" ".join(body.name.split()),
@@ -77,7 +77,7 @@ def add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
 
 def _add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
     """Do as add_rows says, in its transaction."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     batch = reads.find_batch(uid, viewer=by.party)
     check_open(kind=by.kind, role=by.role)
     check_owner(batch.sender.name, name=by.name)

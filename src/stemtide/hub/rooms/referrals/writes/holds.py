@@ -35,7 +35,7 @@ def place(body: HoldIn, *, by: Actor, now: datetime) -> HoldOut:
     rules_holds.check_until(body.until, now=now)
     rules.check_impersonal(body.case_reference, field="case_reference")
     digest = urls.digest(rules.read_url(body.url)[1]).hex() if body.url.strip() else ""
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = Hold.objects.create(
         uid=uuid_at(now),
         reference=next_state_reference(by.party, SERIES, now=now),
@@ -61,7 +61,7 @@ def extend(uid: UUID, *, body: ExtendIn, by: Actor, now: datetime) -> HoldOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is over; InvalidError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_hold(uid, viewer=by.party)
     row.state = rules_holds.check_move(reads.hold_facts(row, viewer=by.party), "extend", by=by)
     rules_holds.check_until(body.until, now=now)
@@ -77,7 +77,7 @@ def lift(uid: UUID, *, by: Actor, now: datetime) -> HoldOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is over.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_hold(uid, viewer=by.party)
     row.state = rules_holds.check_move(reads.hold_facts(row, viewer=by.party), "lift", by=by)
     row.ended_at = now
@@ -100,7 +100,7 @@ def expire_due(now: datetime) -> int:
 @transaction.atomic
 def _expire(pk: int, *, now: datetime) -> int:
     """End one hold."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     # Another clock may have had its turn before ours, or its holder may have extended it.
     due = Hold.objects.filter(pk=pk, state=HoldState.PLACED, until__lte=now)
     row = due.select_related("holder").first()
@@ -151,7 +151,7 @@ def _free(hold: Hold, *, actor: str, side: str, now: datetime) -> None:
 def _tell_referred(hold: Hold, *, by: Actor, now: datetime) -> None:
     """Tell both sides where content is held that was referred before: it is not called back."""
     near = (
-        alike.alike([hold.signal.uid], viewer=by.party, exercise=hold.exercise)
+        alike.same_content([hold.signal.uid], viewer=by.party, exercise=hold.exercise)
         if hold.signal
         else frozenset()
     )

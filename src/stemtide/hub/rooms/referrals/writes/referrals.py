@@ -78,12 +78,12 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     raises: NotFoundError, NotAllowedError; ConflictError where another authority's referral of
             the address awaits its answer and no reason is given, or where it waits already.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_hand(facts, "send", by=by)  # 1
     _check_words(despite=body.despite, override=body.override)
-    near = alike.alike(
+    near = alike.same_content(
         [signal.uid for signal in row.signals.all()], viewer=by.party, exercise=row.exercise
     )
     around = searches.surroundings(  # 2
@@ -111,7 +111,7 @@ def drop(uid: UUID, *, body: DropIn, by: Actor, now: datetime) -> ReferralOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_move(reads.facts(row, viewer=by.party), "drop", by=by)
     row.decided_at = row.decided_at or now
@@ -130,7 +130,7 @@ def take_back(uid: UUID, *, body: TakeBackIn, by: Actor, now: datetime) -> Refer
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
     """
     _check_words(note=body.note)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_move(reads.facts(row, viewer=by.party), "withdraw", by=by)
     row.withdrawn_at = now
@@ -152,7 +152,7 @@ def explain(uid: UUID, *, body: ContextIn, by: Actor, now: datetime) -> Referral
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
     """
     _check_words(context=body.context)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.state = rules.check_move(reads.facts(row, viewer=by.party), "explain", by=by)
     row.save(update_fields=["state"])
@@ -166,7 +166,7 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
     rules.check_assess(kind=by.kind, role=by.role)
     url, spelled = rules.read_url(body.url)
     _check_words(reason=body.reason, terms=body.terms)
-    ledger.take_turn()
+    ledger.lock_ledger()
     provider = targets.provider(body.provider, viewer=by.party)
     crisis = targets.crisis(body.crisis, exercise=body.exercise, viewer=by.party)
     linked = targets.linked(body.signals, exercise=body.exercise, viewer=by.party)

@@ -126,7 +126,7 @@ def _opens(room: Crisis, *, viewer: Party) -> ledger.Opens:  # noqa: ARG001  # t
         }
         if viewer.kind in COORDINATING:
             subjects_shown |= {f"report:{rest}" for thing, _, rest in named if thing == "report"}
-        visible_signals = signals.seen_by_uid(_uids(subjects, "signal"), viewer=viewer)
+        visible_signals = signals.visible_by_uid(_uids(subjects, "signal"), viewer=viewer)
         subjects_shown |= {f"signal:{uid}" for uid in visible_signals}
         read = situation.readable(_uids(subjects, "message"), viewer=viewer)
         return subjects_shown | {f"message:{uid}" for uid in read}

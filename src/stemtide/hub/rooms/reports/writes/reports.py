@@ -67,7 +67,7 @@ def open_report(crisis: UUID, *, by: Actor, now: datetime) -> ReportOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError while another version is being written.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     room = situation.find_room(crisis, viewer=by.party)
     rules.check_open(
         kind=by.kind,
@@ -111,7 +111,7 @@ def write_section(uid: UUID, *, name: str, body: SectionIn, by: Actor, now: date
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown section, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     _check_write(row, by=by)
     rules.check_section(name, sections=sections_of(row.framework))
@@ -134,7 +134,7 @@ def write_sections(
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown section, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     saved = dict(row.sections.values_list("name", "text"))
     changed = {
@@ -194,7 +194,7 @@ def add_note(uid: UUID, *, body: NoteIn, by: Actor, now: datetime) -> ReportOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is agreed or published.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     situation.find_room(row.crisis.uid, viewer=by.party)
     rules.check_note(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
@@ -218,7 +218,7 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown owner, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_act(facts, kind=by.kind, name=by.party.name, role=by.role)
@@ -250,7 +250,7 @@ def complete_action(uid: UUID, *, action: UUID, by: Actor, now: datetime) -> Rep
 
     raises: NotFoundError, NotAllowedError for who does not own it, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     action_row = row.actions.select_related("owner").filter(uid=action).first()
     if action_row is None:
@@ -274,7 +274,7 @@ def agree(uid: UUID, *, by: Actor, now: datetime) -> ReportOut:
 
     raises: NotFoundError, NotAllowedError for who wrote any of it, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     hand = rules.Hand(party=by.party.name, ref=by.ref)
     facts = reads.facts(row, viewer=by.party)
@@ -292,7 +292,7 @@ def publish(uid: UUID, *, body: PublishIn, by: Actor, now: datetime) -> ReportOu
     raises: NotFoundError, NotAllowedError, ConflictError.
     source: Regulation (EU) 2022/2065 Art. 48.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_publish(facts, kind=by.kind, name=by.party.name, role=by.role)

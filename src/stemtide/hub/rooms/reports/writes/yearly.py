@@ -34,7 +34,7 @@ def write_lines(
     form = rules.form_for(by.kind)
     rules.year_asked(year, zone=zone, now=now, is_exercise=is_exercise)
     rules.check_lines(form, lines)
-    ledger.take_turn()
+    ledger.lock_ledger()
     changed = [
         name
         for name, line in lines.items()

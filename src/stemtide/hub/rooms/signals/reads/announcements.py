@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Max, Min, Sum
 
 from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
-from stemtide.hub.rooms.signals.views import weigh
+from stemtide.hub.rooms.signals.views import version_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ def totals(*, by: str) -> dict[int, int]:  # noqa: ARG001  # the scheduler, for 
     rows = Sighting.objects.order_by().values_list("signal_id", "outcome")
     for pk, outcome, count in rows.annotate(Sum("count")):
         sums.setdefault(pk, {})[outcome] = count
-    return {pk: weigh(by_outcome) for pk, by_outcome in sums.items()}
+    return {pk: version_of(by_outcome) for pk, by_outcome in sums.items()}
 
 
 def sums(pks: Collection[int], *, by: str) -> list[SightingSum]:  # noqa: ARG001  # the same

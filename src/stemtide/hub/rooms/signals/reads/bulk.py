@@ -16,12 +16,14 @@ from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import checks as rules_ready, signals as rules
-from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import Draft
 from stemtide.protocol.enums import DryRunOutcome, PartyKind
 from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
 
-_BESIDE = frozenset({"signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"})
+_HARMLESS_KINDS = frozenset(
+    {"signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"}
+)
 """Ledger kinds that change nothing for the bulk of another party."""
 
 _FEW_ENTRIES = 100
@@ -42,9 +44,9 @@ def check_bulk(
     rules.check_share(kind=PartyKind(by.kind))
     checked = plan(rules_ready.read(bodies, now=now), by=by, now=now)
     new, placed, errors = checked.new, checked.placed, checked.errors
-    long_values.weigh(new, by=by, now=now)
+    long_values.check_budget(new, by=by, now=now)
     others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
-    rows = [_checked(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
+    rows = [_check_row(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
     rows += [
         CheckedRow(
             row=error.row, would_be=DryRunOutcome.REFUSED, field=error.field, message=error.message
@@ -59,7 +61,7 @@ def check_bulk(
     )
 
 
-def _checked(row: int, draft: Draft, *, others: Iterable[UUID]) -> CheckedRow:
+def _check_row(row: int, draft: Draft, *, others: Iterable[UUID]) -> CheckedRow:
     """Describe the result for a valid row. draft: its own, or that of the row that it repeats."""
     is_first = row == draft.row
     return CheckedRow(
@@ -104,7 +106,7 @@ class Plan:
     new: list[Draft]
     placed: dict[int, Draft]
     errors: list[RowError]
-    around: "Surroundings"
+    context: "BulkContext"
     entries: int
 
     def still_holds(self, *, by: Party) -> bool:
@@ -112,22 +114,24 @@ class Plan:
 
         Every write leaves a ledger entry. Entries of other parties in _BESIDE change nothing here.
         """
-        since = ledger.unabridged(after=self.entries, limit=_FEW_ENTRIES, by=by.ref)
+        since = ledger.unfiltered(after=self.entries, limit=_FEW_ENTRIES, by=by.ref)
         is_known = len(since) < _FEW_ENTRIES
-        return is_known and all(entry.kind in _BESIDE and entry.actor != by.ref for entry in since)
+        return is_known and all(
+            entry.kind in _HARMLESS_KINDS and entry.actor != by.ref for entry in since
+        )
 
 
-def plan(ready: Ready, *, by: Party, now: datetime) -> Plan:
+def plan(ready: ParsedRows, *, by: Party, now: datetime) -> Plan:
     """Look up the result for each row of a bulk. Nothing is written."""
     entries = ledger.heads().entries
     errors = list(ready.errors)
-    around = Surroundings(by, now=now)
-    fitting = [draft for draft in ready.drafts if around.takes(draft, errors=errors)]
-    new, placed = tell_new(fitting, errors=errors, by=by)
-    return Plan(new, placed, errors, around, entries)
+    context = BulkContext(by, now=now)
+    fitting = [draft for draft in ready.drafts if context.accepts(draft, errors=errors)]
+    new, placed = deduplicate(fitting, errors=errors, by=by)
+    return Plan(new, placed, errors, context, entries)
 
 
-class Surroundings:
+class BulkContext:
     """Cache of the crises and parties that rows refer to. crises: primary keys by public id."""
 
     def __init__(self, by: Party, *, now: datetime) -> None:
@@ -138,7 +142,7 @@ class Surroundings:
         self._parties: set[str] = set()
         self.crises: dict[UUID | None, int | None] = {None: None}
 
-    def takes(self, draft: Draft, *, errors: list[RowError]) -> bool:
+    def accepts(self, draft: Draft, *, errors: list[RowError]) -> bool:
         """Whether a draft fits its crisis and audience. If not, append the reason to errors."""
         try:
             self._check(draft.body)
@@ -152,7 +156,7 @@ class Surroundings:
 
         raises: InvalidError.
         """
-        rules.check_way(body.via, hub=self._hub)
+        rules.check_hops(body.via, hub=self._hub)
         if body.crisis is not None:
             self.check_crisis(body.crisis, exercise=body.exercise)
         if missing := set(body.audience) - self._parties:
@@ -180,7 +184,7 @@ class Surroundings:
         )
 
 
-def tell_new(
+def deduplicate(
     drafts: Iterable[Draft], *, errors: list[RowError], by: Party
 ) -> tuple[list[Draft], dict[int, Draft]]:
     """Return the drafts of values that the party does not share yet, and the draft for every row.
@@ -188,7 +192,7 @@ def tell_new(
     A row whose value the party shares already, or shares in an earlier row, maps to that signal.
     """
     drafts = list(drafts)
-    before = reads.shared_before({draft.value for draft in drafts}, by=by)
+    before = reads.live_by_key({draft.value for draft in drafts}, by=by)
     first: dict[reads.Key, Draft] = {}
     new: list[Draft] = []
     placed: dict[int, Draft] = {}

@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.long_values import batches, in_parts
+from stemtide.hub.rooms.signals.long_values import batches, filled_parts
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads.signals import shared_before, visible
+from stemtide.hub.rooms.signals.reads.signals import live_by_key, visible
 from stemtide.hub.rooms.signals.rules.signals import Draft, read_rows, unpack_audience
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
@@ -77,7 +77,7 @@ def page(signals: QuerySet[Signal], *, viewer: Party, limit: int) -> tuple[list[
     for row in rows:
         if visible_crises is not None and row["crisis"] not in visible_crises:
             row["crisis"] = None
-    part = next(in_parts(rows[:limit]))
+    part = next(filled_parts(rows[:limit]))
     return [dict(row) for row in part], len(part) < len(rows)
 
 
@@ -90,17 +90,17 @@ def by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Signal]:
     return signals
 
 
-def same(bodies: Sequence[SignalIn], *, viewer: Party, now: datetime) -> dict[int, UUID]:
+def equal_signals(bodies: Sequence[SignalIn], *, viewer: Party, now: datetime) -> dict[int, UUID]:
     """Return the live signals of a party that equal these bodies, by index of the body.
 
     raises: InvalidError if a body could not be shared.
     """
     errors: list[RowError] = []
     drafts = list(read_rows(bodies, errors=errors, now=now))
-    return same_read(drafts, errors=errors, viewer=viewer)
+    return equal_to_drafts(drafts, errors=errors, viewer=viewer)
 
 
-def same_read(
+def equal_to_drafts(
     drafts: Sequence[Draft], *, errors: Sequence[RowError], viewer: Party
 ) -> dict[int, UUID]:
     """Return the live signals of a party that equal drafts, by row of the draft.
@@ -109,7 +109,7 @@ def same_read(
     """
     if errors:
         raise InvalidError(errors[0].field, errors[0].message)
-    before = shared_before({draft.value for draft in drafts}, by=viewer)
+    before = live_by_key({draft.value for draft in drafts}, by=viewer)
     pairs = [(draft, before.get(draft.key)) for draft in drafts]
     return {
         draft.row: existing.uid
@@ -118,22 +118,22 @@ def same_read(
     }
 
 
-def shared_already(drafts: Sequence[Draft], *, viewer: Party) -> dict[int, UUID]:
+def with_same_value(drafts: Sequence[Draft], *, viewer: Party) -> dict[int, UUID]:
     """Return the live signals of a party that have the values of drafts, even with other facts.
 
     returns: by row of the draft, without rows whose value the party does not share.
     """
-    before = shared_before({draft.value for draft in drafts}, by=viewer)
+    before = live_by_key({draft.value for draft in drafts}, by=viewer)
     existing_by_row = {draft.row: before.get(draft.key) for draft in drafts}
     return {row: existing.uid for row, existing in existing_by_row.items() if existing is not None}
 
 
-def says(row: Signal, body: SignalIn, *, viewer: Party, now: datetime) -> bool:
+def equals(row: Signal, body: SignalIn, *, viewer: Party, now: datetime) -> bool:
     """Whether a live signal of a party equals a body.
 
     raises: InvalidError if the body could not be shared.
     """
-    return same([body], viewer=viewer, now=now).get(0) == row.uid
+    return equal_signals([body], viewer=viewer, now=now).get(0) == row.uid
 
 
 def _row(columns: Iterable[Any]) -> Row:

@@ -13,7 +13,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.long_values import Row, in_parts
+from stemtide.hub.rooms.signals.long_values import Row, filled_parts
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules.signals import unpack_audience
@@ -37,7 +37,7 @@ _SELECTED = tuple(_STORED.get(name, name) for name in COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ExportFilter:
     """The signals that an export selects.
 
     kinds: empty for all.  after: changed after this feed position.  since: changed after this time.
@@ -64,7 +64,7 @@ class Export:
     parts: Iterator[list[Row]]
 
 
-def export(selection: Wanted, *, viewer: Party) -> Export:
+def export(selection: ExportFilter, *, viewer: Party) -> Export:
     """Select the signals that a party may see, for an export.
 
     raises: NotFoundError for a crisis that the viewer may not see.
@@ -94,7 +94,7 @@ def _parts(rows: QuerySet[Signal], *, after: int, viewer: Party) -> Iterator[lis
             return
         visible_crises = crises.seen(viewer=viewer)
         named = [_row(values, visible_crises=visible_crises) for values in columns]
-        yield from in_parts(named)
+        yield from filled_parts(named)
         after = named[-1]["position"]
 
 

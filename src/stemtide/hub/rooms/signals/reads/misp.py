@@ -44,7 +44,7 @@ _COLUMNS = {
 _KINDS = tuple(kind.value for kind in TYPE_OF)
 
 
-class _Sum(NamedTuple):
+class _GroupSum(NamedTuple):
     """Aggregates over the signals of one block, crisis and TLP."""
 
     block: int
@@ -57,10 +57,10 @@ class _Sum(NamedTuple):
 def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
     """Return the events of a party's feed, the permanent database first, then crises."""
     rooms = rooms_of(viewer=viewer)
-    rows = _given(viewer).annotate(block=F("pk") / MAX_SIGNALS).order_by()
+    rows = _representable(viewer).annotate(block=F("pk") / MAX_SIGNALS).order_by()
     groups = rows.values_list("block", "crisis__uid", "tlp")
-    sums = [_Sum(*group) for group in groups.annotate(Max("stamp_s"), Min("shared_at"))]
-    parts: dict[tuple[UUID | None, int], list[_Sum]] = {}
+    sums = [_GroupSum(*group) for group in groups.annotate(Max("stamp_s"), Min("shared_at"))]
+    parts: dict[tuple[UUID | None, int], list[_GroupSum]] = {}
     for group_sum in sums:
         parts.setdefault((None, group_sum.block), []).append(group_sum)
         if group_sum.crisis in rooms:
@@ -101,20 +101,20 @@ def rows_of(
     only: a few hundred ids; None for all.
     """
     first = head.block * MAX_SIGNALS
-    rows = _given(viewer).filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
+    rows = _representable(viewer).filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
     if head.crisis is not None:
         rows = rows.filter(crisis__uid=head.crisis)
-    return _named(rows if only is None else rows.filter(uid__in=only))
+    return _by_name(rows if only is None else rows.filter(uid__in=only))
 
 
-def _named(rows: QuerySet[Signal]) -> Iterator[Row]:
+def _by_name(rows: QuerySet[Signal]) -> Iterator[Row]:
     """Yield signals by column name, ordered by primary key."""
     for columns in rows.order_by("pk").values_list(*_COLUMNS):
         row = dict(zip(_COLUMNS.values(), columns, strict=True))
         yield row | {"via": row["via"].split()}
 
 
-def _given(viewer: Party) -> QuerySet[Signal]:
+def _representable(viewer: Party) -> QuerySet[Signal]:
     """Return the signals that MISP can hold: real ones, each of a single value of a kind it knows.
 
     Signals of whole folders or hosts are left out: MISP would treat them as one address.

@@ -24,31 +24,31 @@ def outliers(
     Coordinating parties see the outliers of all signals that they may see; others see their own
     reports, and reports on signals that they shared. is_open: only undecided ones.
     """
-    rows = _seen(viewer)
+    rows = _visible(viewer)
     if signal is not None:
         rows = rows.filter(signal__uid=signal)
     if is_open:
         rows = rows.filter(is_counted=None)
     return [
-        _described(row)
+        _describe(row)
         for row in rows.order_by(F("decided_at").asc(nulls_first=True), "-pk")[:_MOST]
     ]
 
 
 def outlier(uid: UUID, *, viewer: Party) -> OutlierOut:
     """Return one outlier in its wire format. raises: NotFoundError."""
-    return _described(find(uid, viewer=viewer))
+    return _describe(find(uid, viewer=viewer))
 
 
 def find(uid: UUID, *, viewer: Party) -> Outlier:
     """Return the row of one outlier. raises: NotFoundError if the party may not see it."""
-    row = _seen(viewer).filter(uid=uid).first()
+    row = _visible(viewer).filter(uid=uid).first()
     if row is None:
         raise NotFoundError("there is no such outlier that your party may see")
     return row
 
 
-def _described(row: Outlier) -> OutlierOut:
+def _describe(row: Outlier) -> OutlierOut:
     """Return an outlier in its wire format."""
     return OutlierOut(
         id=row.uid,
@@ -68,7 +68,7 @@ def _described(row: Outlier) -> OutlierOut:
     )
 
 
-def _seen(viewer: Party) -> QuerySet[Outlier]:
+def _visible(viewer: Party) -> QuerySet[Outlier]:
     rows = Outlier.objects.filter(visible(viewer, "signal__")).select_related(
         "signal__shared_by", "signal__crisis", "party"
     )

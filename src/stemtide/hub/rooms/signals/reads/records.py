@@ -74,7 +74,7 @@ _STRONGEST = (Feedback.NOT_BLOCKED, Feedback.BLOCKED, Feedback.PENDING_REVIEW)
 _Value = tuple[str, str]
 
 
-class Place(NamedTuple):
+class PagePosition(NamedTuple):
     """The position where a page ended. until_s: the last stamp when the run's first page was read.
 
     stamp_s: 0 while pk counts the canary records that were sent.
@@ -94,16 +94,18 @@ class RecordPage:
 
     records: list[RecordOut]
     next_s: int
-    place: Place | None
+    place: PagePosition | None
 
 
-def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = None) -> RecordPage:
+def records(
+    since_s: int, *, viewer: Party, limit: int, after: PagePosition | None = None
+) -> RecordPage:
     """Return the records that changed in or after a second, oldest first.
 
     A client that has nothing yet (since_s at or before FIRST_START_S) gets the canary and all live
     signals. The last stamp is read before the rows: rows written in between have no lower stamp.
     """
-    place = after or Place(0, 0, _last_stamp())
+    place = after or PagePosition(0, 0, _last_stamp())
     canaries = _canaries(since_s, place)[:limit]
     if not place.stamp_s:
         place = place._replace(pk=place.pk + len(canaries))
@@ -111,7 +113,7 @@ def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = No
     rows = _rows(since_s, place, viewer=viewer)[: size + 1]
     page = [_Row(*columns) for columns in rows][:size]
     if page:
-        place = Place(page[-1].stamp_s, page[-1].pk, place.until_s)
+        place = PagePosition(page[-1].stamp_s, page[-1].pk, place.until_s)
     is_more = len(rows) > size or bool(_canaries(since_s, place))
     return RecordPage(
         records=[*canaries, *_records(page, viewer=viewer)],
@@ -120,15 +122,17 @@ def records(since_s: int, *, viewer: Party, limit: int, after: Place | None = No
     )
 
 
-def _canaries(since_s: int, place: Place) -> list[RecordOut]:
+def _canaries(since_s: int, place: PagePosition) -> list[RecordOut]:
     """Return the canary records that are still to be sent."""
     is_first = since_s <= FIRST_START_S and not place.stamp_s
     return canary.records()[place.pk :] if is_first else []
 
 
-def _rows(since_s: int, place: Place, *, viewer: Party) -> QuerySet[Signal, tuple[Any, ...]]:
+def _rows(since_s: int, place: PagePosition, *, viewer: Party) -> QuerySet[Signal, tuple[Any, ...]]:
     """Return the columns of signals changed in or after a second and not sent yet, oldest first."""
-    rows = _given(viewer).filter(_may_be_had(since_s), stamp_s__range=(since_s, place.until_s))
+    rows = _representable(viewer).filter(
+        _known_to_client(since_s), stamp_s__range=(since_s, place.until_s)
+    )
     if place.stamp_s:
         is_same = Q(stamp_s=place.stamp_s, pk__gt=place.pk)
         rows = rows.filter(Q(stamp_s__gt=place.stamp_s) | is_same)
@@ -154,7 +158,7 @@ def _with_text(text: str) -> list[int]:
     return [pk for kind, value in values for pk in statements.live_with(kind, [value])]
 
 
-def _given(viewer: Party) -> QuerySet[Signal]:
+def _representable(viewer: Party) -> QuerySet[Signal]:
     """Return the signals that a record can represent for a party: real ones, each of one value.
 
     Left out are signals that forbid all action, because clients act on every record, and signals of
@@ -171,7 +175,7 @@ def _last_stamp() -> int:
     return Signal.objects.aggregate(last=Max("stamp_s"))["last"] or 0
 
 
-def _may_be_had(since_s: int) -> Q:
+def _known_to_client(since_s: int) -> Q:
     """Return the filter for live signals and ended ones that the client may have received."""
     if since_s <= FIRST_START_S:
         return Q(state=SignalState.LIVE)
@@ -183,12 +187,12 @@ def _records(page: list[_Row], *, viewer: Party) -> list[RecordOut]:
     """Return a record for each value of a page, at the value's last position in the page."""
     last = {(row.kind, row.value): row for row in page}
     live = _live(last, viewer=viewer)
-    judged = _judged([row.pk for rows in live.values() for row in rows])
+    judged = _opinions([row.pk for rows in live.values() for row in rows])
     visible_crises, hub = crises.seen(viewer=viewer), ledger.heads().hub
     return [
-        _active(row, live[value], judged=judged, visible_crises=visible_crises, hub=hub)
+        _live_record(row, live[value], judged=judged, visible_crises=visible_crises, hub=hub)
         if value in live
-        else _ended(row)
+        else _ended_record(row)
         for value, row in sorted(last.items(), key=lambda item: (item[1].stamp_s, item[1].pk))
     ]
 
@@ -205,13 +209,13 @@ def _live(values: Iterable[_Value], *, viewer: Party) -> dict[_Value, list[_Row]
         for pk in statements.live_with(kind, kind_values)
     ]
     for batch in batches(pks):
-        rows = _given(viewer).filter(pk__in=batch, state=SignalState.LIVE).order_by("pk")
+        rows = _representable(viewer).filter(pk__in=batch, state=SignalState.LIVE).order_by("pk")
         for row in (_Row(*columns) for columns in rows.values_list(*_COLUMNS)):
             live.setdefault((row.kind, row.value), []).append(row)
     return live
 
 
-def _judged(pks: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
+def _opinions(pks: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
     """Return the opinions on each signal: party and opinion, the earliest first."""
     opinions: dict[int, list[tuple[str, str]]] = {}
     for batch in batches(pks):
@@ -221,7 +225,7 @@ def _judged(pks: Iterable[int]) -> dict[int, list[tuple[str, str]]]:
     return opinions
 
 
-def _active(
+def _live_record(
     row: _Row,
     live: list[_Row],
     *,
@@ -261,7 +265,7 @@ def _add(
     )
 
 
-def _ended(row: _Row) -> RecordOut:
+def _ended_record(row: _Row) -> RecordOut:
     """Return the record of a value that no longer matches: no feedback blocks, its sharer objects.
 
     Clients keep such a record and show it as disputed.

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.signals.views import (
     CurveFacts,
     CurvePoint,
     Outcomes,
-    weigh,
+    version_of,
 )
 from stemtide.protocol.enums import Outcome
 
@@ -59,7 +59,7 @@ def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
 def version(crisis: UUID, *, viewer: Party) -> int:
     """Return a number that changes whenever table or curve change; cheap to compute."""
     spans = SightingSpan.objects.filter(visible(viewer), crisis__uid=crisis)
-    return weigh(dict(spans.order_by().values_list("outcome").annotate(Sum("count"))))
+    return version_of(dict(spans.order_by().values_list("outcome").annotate(Sum("count"))))
 
 
 def counts_at(uids: Iterable[UUID], *, viewer: Party) -> dict[tuple[UUID, Outcome], int]:
@@ -86,7 +86,7 @@ def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts
     return curves
 
 
-def met(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # a room above, which checks access
+def match_counts(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # a room above, which checks access
     """Return how often agents have met content of these signals, by party.
 
     by: the caller. Reversed outcomes are not counted; an upload that matches two signals counts

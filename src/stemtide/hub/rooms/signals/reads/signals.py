@@ -16,7 +16,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql as statements
-from stemtide.hub.rooms.signals.long_values import Row, batches, in_parts, whole
+from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
 from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Sighting, Signal
 from stemtide.hub.rooms.signals.reads import disputes as reads_disputes
 from stemtide.hub.rooms.signals.rules.signals import Facts, SignalFacts, unpack_audience
@@ -26,8 +26,8 @@ from stemtide.hub.rooms.signals.views import (
     BoardRow,
     Change,
     Outcomes,
-    Seen,
     SightingRow,
+    VisibleSignal,
     board_row,
 )
 from stemtide.protocol.enums import (
@@ -50,7 +50,7 @@ _CHUNK = 5000
 """Signals in one chunk of a snapshot."""
 
 
-class Before(NamedTuple):
+class EarlierShare(NamedTuple):
     """A live signal that a party shared earlier."""
 
     uid: UUID
@@ -92,7 +92,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         position=row.position,
         state=SignalState(row.state),
         kind=Kind(row.kind),
-        value=whole(row.kind, row.value),
+        value=full_value(row.kind, row.value),
         url=row.url or None,
         quality=row.quality,
         within_bits=row.within_bits,
@@ -131,7 +131,7 @@ def _opinion(row: OpinionRow) -> OpinionOut:
     )
 
 
-def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
+def live_by_key(values: Iterable[str], *, by: Party) -> dict[Key, EarlierShare]:
     """Return the live signals of a party that have one of these values."""
     before = {}
     for batch in batches(statements.live_values(values, by=by)):
@@ -142,17 +142,17 @@ def shared_before(values: Iterable[str], *, by: Party) -> dict[Key, Before]:
             kind, value, exercise, uid, position, *columns = row
             facts = Facts(*columns)
             facts = facts._replace(labels=tuple(facts.labels))
-            before[kind, value, exercise] = Before(uid, position, facts)
+            before[kind, value, exercise] = EarlierShare(uid, position, facts)
     return before
 
 
-def seen_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, Seen]:
+def visible_by_uid(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, VisibleSignal]:
     """Return those of these signals that a party may see, in any state."""
     signals = {}
     for batch in batches(uids):
         rows = Signal.objects.filter(visible(viewer), uid__in=batch)
         columns = rows.values_list("uid", "pk", "exercise", "crisis__uid", "shared_at")
-        signals.update({column[0]: Seen(*column[1:]) for column in columns})
+        signals.update({column[0]: VisibleSignal(*column[1:]) for column in columns})
     return signals
 
 
@@ -199,8 +199,8 @@ def feed(
     rows = feed_rows(viewer, exercise=exercise).filter(
         position__gt=after, position__lte=heads.positions
     )
-    changed = named(rows.order_by("position").values_list(*WIRE)[: size + 1], viewer=viewer)
-    page = next(in_parts(changed[:size]))  # long values may fill a page sooner
+    changed = rows_by_name(rows.order_by("position").values_list(*WIRE)[: size + 1], viewer=viewer)
+    page = next(filled_parts(changed[:size]))  # long values may fill a page sooner
     more = len(page) < len(changed)
     entries = [_entry(row) for row in page]
     next_position = entries[-1].position if more else heads.positions
@@ -227,10 +227,10 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     after, count = 0, 0
     while True:
         rows = live.filter(position__gt=after, position__lte=heads.positions).order_by("position")
-        chunk = named(rows.values_list(*WIRE[1:])[:_CHUNK], viewer=viewer, names=NAMES[1:])
+        chunk = rows_by_name(rows.values_list(*WIRE[1:])[:_CHUNK], viewer=viewer, names=NAMES[1:])
         if not chunk:
             break
-        yield from map(ENCODER.encode_lines, in_parts(chunk))
+        yield from map(ENCODER.encode_lines, filled_parts(chunk))
         after, count = chunk[-1]["position"], count + len(chunk)
     yield ENCODER.encode({"signals": count}) + b"\n"
 
@@ -336,7 +336,7 @@ def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
     return rows if exercise else rows.filter(exercise=False)
 
 
-def named(
+def rows_by_name(
     rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = NAMES
 ) -> list[Row]:
     """Return rows of WIRE by wire name, without the names of crises that the viewer may not see."""

@@ -14,7 +14,7 @@ from stemtide.hub.rooms.signals.reads import clusters
 from stemtide.hub.rooms.signals.reads.signals import visible
 
 
-def alike(uids: Iterable[UUID], *, viewer: Party, exercise: bool) -> frozenset[int]:
+def same_content(uids: Iterable[UUID], *, viewer: Party, exercise: bool) -> frozenset[int]:
     """Return the primary keys of signals of the same content as signals that a party may see.
 
     Signals with the same value or content item count even if the viewer may not see them: the
@@ -42,7 +42,7 @@ def alike(uids: Iterable[UUID], *, viewer: Party, exercise: bool) -> frozenset[i
     return frozenset(matching.values_list("pk", flat=True))
 
 
-def of_address(digests: Iterable[str], *, by: str, exercise: bool) -> dict[int, str]:  # noqa: ARG001  # a room above, which checks access
+def by_url_digest(digests: Iterable[str], *, by: str, exercise: bool) -> dict[int, str]:  # noqa: ARG001  # a room above, which checks access
     """Return the signals of web addresses with these digests: the digest for each primary key."""
     digest_by_pk: dict[int, str] = {}
     for batch in batches(digests):

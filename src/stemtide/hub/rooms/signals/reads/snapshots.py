@@ -14,9 +14,9 @@ from django.db.models import Count, Max
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.long_values import in_parts
+from stemtide.hub.rooms.signals.long_values import filled_parts
 from stemtide.hub.rooms.signals.models import OpinionRow
-from stemtide.hub.rooms.signals.reads.signals import ENCODER, feed_rows, named
+from stemtide.hub.rooms.signals.reads.signals import ENCODER, feed_rows, rows_by_name
 from stemtide.hub.rooms.signals.views import NAMES, WIRE
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState
 from stemtide.protocol.handling import Pap, Tlp
@@ -37,7 +37,7 @@ class Drop(NamedTuple):
     state: str
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Several signals as JSON lines. first: the position of the first signal."""
 
     lines: bytes
@@ -45,7 +45,7 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class SnapshotState:
     """The state that a party's snapshot was read in.
 
     position: of the feed. history: of the feed at that position.
@@ -65,7 +65,7 @@ class Moment:
     oldest: int
 
 
-def view(*, viewer: Party, exercise: bool) -> str:
+def digest_of_view(*, viewer: Party, exercise: bool) -> str:
     """Return 32 hex digits that identify everything else that decides over a party's lines.
 
     Included are facts that move no signal in the feed: the party's kind, the crises that it may
@@ -81,26 +81,26 @@ def view(*, viewer: Party, exercise: bool) -> str:
     return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 
-def read_moment(
-    *, viewer: Party, exercise: bool, most_drops: int, take: Callable[[Piece], None]
-) -> Moment:
+def read_state(
+    *, viewer: Party, exercise: bool, most_drops: int, take: Callable[[Chunk], None]
+) -> SnapshotState:
     """Pass all live signals of a party to take, in pieces, lowest position first, from one state.
 
     Concurrent writes go on and are not seen. take must be quick and must not block: the database
     keeps old row versions until the last piece is read.
     """
-    with _one_moment():
+    with _one_snapshot():
         heads = ledger.heads()
         history = ledger.history(heads.positions, by=viewer.ref)
-        view_digest = view(viewer=viewer, exercise=exercise)
-        count, marks = 0, _Marks()
+        view_digest = digest_of_view(viewer=viewer, exercise=exercise)
+        count, marks = 0, _StrictestMarks()
         for rows in _live(viewer, exercise=exercise):
             marks.note(rows)
-            for part in in_parts(rows):
-                take(Piece(bytes(ENCODER.encode_lines(part)), part[0]["position"]))
+            for part in filled_parts(rows):
+                take(Chunk(bytes(ENCODER.encode_lines(part)), part[0]["position"]))
             count += len(rows)
         drops, oldest = _drops(viewer, exercise=exercise, most=most_drops)
-    return Moment(
+    return SnapshotState(
         hub=heads.hub,
         position=heads.positions,
         history=history,
@@ -113,7 +113,7 @@ def read_moment(
     )
 
 
-class _Marks:
+class _StrictestMarks:
     """The strictest marks of the rows so far."""
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ def _live(viewer: Party, *, exercise: bool) -> Iterator[list[Any]]:
     after = -1
     while True:
         rows = live.filter(position__gt=after).order_by("position").values_list(*WIRE[1:])[:_CHUNK]
-        chunk = named(rows, viewer=viewer, names=NAMES[1:])
+        chunk = rows_by_name(rows, viewer=viewer, names=NAMES[1:])
         if not chunk:
             return
         yield chunk
@@ -158,7 +158,7 @@ def _drops(viewer: Party, *, exercise: bool, most: int) -> tuple[list[Drop], int
 
 
 @contextmanager
-def _one_moment() -> Iterator[None]:
+def _one_snapshot() -> Iterator[None]:
     """Let all reads within the block see the same state of the database."""
     if connection.in_atomic_block:  # nested, or in a test
         yield

@@ -10,7 +10,7 @@ from stemtide.protocol.messages.signals import RowError, SignalIn
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ParsedRows:
     """Parsed rows of a share. count: of all rows; errors: of the rows that are invalid."""
 
     count: int
@@ -18,23 +18,23 @@ class Ready:
     errors: tuple[RowError, ...]
 
     @classmethod
-    def of(cls, drafts: Sequence[Draft]) -> "Ready":
+    def of(cls, drafts: Sequence[Draft]) -> "ParsedRows":
         """Return a selection of drafts, with new row numbers."""
         rows = tuple(replace(draft, row=row) for row, draft in enumerate(drafts))
         return cls(len(rows), rows, ())
 
 
-def read(bodies: Sequence[SignalIn | RowError], *, now: datetime) -> Ready:
-    """Parse rows, each by itself, to share them with writes.share_ready.
+def read(bodies: Sequence[SignalIn | RowError], *, now: datetime) -> ParsedRows:
+    """Parse rows, each by itself, to share them with writes.share_parsed.
 
     This takes most of the time and needs no lock: call it before opening the transaction.
     """
     errors: list[RowError] = []
     drafts = tuple(read_rows(bodies, errors=errors, now=now))
-    return Ready(len(bodies), drafts, tuple(errors))
+    return ParsedRows(len(bodies), drafts, tuple(errors))
 
 
-def together(parts: Sequence[Ready]) -> Ready:
+def join_rows(parts: Sequence[ParsedRows]) -> ParsedRows:
     """Join several sets of rows in their order, with new row numbers."""
     drafts: list[Draft] = []
     errors: list[RowError] = []
@@ -43,4 +43,4 @@ def together(parts: Sequence[Ready]) -> Ready:
         drafts += [replace(draft, row=count + draft.row) for draft in part.drafts]
         errors += [error.model_copy(update={"row": count + error.row}) for error in part.errors]
         count += part.count
-    return Ready(count, tuple(drafts), tuple(errors))
+    return ParsedRows(count, tuple(drafts), tuple(errors))

@@ -33,21 +33,21 @@ __all__ = [
     "Facts",
     "SignalFacts",
     "TooManyError",
-    "acts",
     "allows",
     "check_audience",
     "check_crisis",
+    "check_hops",
     "check_live",
-    "check_opine",
+    "check_opinion",
     "check_report",
+    "check_republish",
     "check_same",
     "check_share",
     "check_signal",
     "check_spending",
-    "check_tell",
-    "check_way",
     "check_withdraw",
     "facts_of",
+    "group_by_act",
     "pack_audience",
     "read_rows",
     "span_of",
@@ -139,7 +139,7 @@ class Draft:
         return (self.body.kind, self.value, self.body.exercise)
 
 
-def acts(drafts: Iterable[Draft]) -> list[list[Draft]]:
+def group_by_act(drafts: Iterable[Draft]) -> list[list[Draft]]:
     """Group drafts by exercise mark and crisis, real ones first: each group is one ledger entry."""
     parts: dict[tuple[bool, UUID | None], list[Draft]] = {}
     for draft in sorted(drafts, key=lambda draft: draft.body.exercise):
@@ -205,7 +205,7 @@ def check_spending(spent_bytes: int, *, most: int, now: datetime) -> None:
         )
 
 
-def check_way(via: Iterable[UUID], *, hub: UUID) -> None:
+def check_hops(via: Iterable[UUID], *, hub: UUID) -> None:
     """Refuse a signal that has come through this hub before, so that it does not loop."""
     if hub in via:
         raise InvalidError("via", "names this hub: the signal came from here, so it is no new one")
@@ -267,7 +267,7 @@ def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
     check_live(facts)
 
 
-def check_tell(facts: SignalFacts, *, name: str) -> None:
+def check_republish(facts: SignalFacts, *, name: str) -> None:
     """Refuse a new description by any party other than the sharer, or of an ended signal."""
     if name != facts.shared_by:
         raise NotAllowedError(
@@ -286,7 +286,7 @@ def check_live(facts: SignalFacts) -> None:
         )
 
 
-def check_opine(facts: SignalFacts, *, kind: PartyKind) -> None:
+def check_opinion(facts: SignalFacts, *, kind: PartyKind) -> None:
     """Refuse opinions of observers, and opinions about signals that have ended."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers give no opinions: tell the party that shared the signal")
@@ -335,7 +335,7 @@ def read_rows(
             continue
         try:
             check_signal(body, now=now)
-            value, address, long = _spell(body)
+            value, address, long = _stored_value(body)
         except InvalidError as error:
             errors.append(RowError(row=row, field=error.field, message=error.message))
         else:
@@ -357,7 +357,7 @@ def uuid_at(now: datetime) -> UUID:
     return UUID(int=fixed | random_bits >> 62 << 64 | random_bits & (1 << 62) - 1)
 
 
-def _spell(body: SignalIn) -> tuple[str, str, bytes | None]:
+def _stored_value(body: SignalIn) -> tuple[str, str, bytes | None]:
     """Return a signal's value as stored, its canonical address, and its long value if it has one.
 
     raises: InvalidError for an invalid address, or one that would cover many publishers.

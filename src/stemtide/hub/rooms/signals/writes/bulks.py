@@ -12,7 +12,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.reads import bulk as reads_bulk
 from stemtide.hub.rooms.signals.rules import signals as rules
-from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.messages.signals import BulkOut, SharedSignal
@@ -42,7 +42,7 @@ def one_bulk(by: Party) -> Iterator[None]:
 
 
 def share_bulk(
-    ready: Ready,
+    ready: ParsedRows,
     *,
     by: Party,
     now: datetime,
@@ -58,18 +58,20 @@ def share_bulk(
     """
     rules.check_share(kind=PartyKind(by.kind))
     if not partial:
-        return writes.share_ready(ready, by=by, now=now, actor_ref=actor_ref, turn=part)
+        return writes.share_parsed(ready, by=by, now=now, actor_ref=actor_ref, turn=part)
     if any(draft.long is not None for draft in ready.drafts):
         whole = reads_bulk.plan(ready, by=by, now=now)
-        long_values.weigh(whole.new, by=by, now=now)
+        long_values.check_budget(whole.new, by=by, now=now)
     outs = [
-        writes.share_ready(ready_part, by=by, now=now, partial=True, actor_ref=actor_ref, turn=part)
+        writes.share_parsed(
+            ready_part, by=by, now=now, partial=True, actor_ref=actor_ref, turn=part
+        )
         for ready_part in _in_parts(ready)
     ]
-    return _together(outs)
+    return _merged(outs)
 
 
-def _in_parts(ready: Ready) -> Iterator[Ready]:
+def _in_parts(ready: ParsedRows) -> Iterator[ParsedRows]:
     """Yield the drafts in parts that keep their row numbers; the errors go with the first part."""
     errors = ready.errors
     for start in range(0, len(ready.drafts) or 1, ROWS_IN_A_PART):
@@ -77,7 +79,7 @@ def _in_parts(ready: Ready) -> Iterator[Ready]:
         errors = ()
 
 
-def _together(outs: Sequence[BulkOut]) -> BulkOut:
+def _merged(outs: Sequence[BulkOut]) -> BulkOut:
     """Return the result of all parts of a bulk, row by row."""
     signals: list[SharedSignal | None] = [None] * len(outs[0].signals)
     for out in outs:

@@ -11,20 +11,20 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql as statements
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.rooms.signals.reads.bulk import Surroundings
+from stemtide.hub.rooms.signals.reads.bulk import BulkContext
 from stemtide.hub.rooms.signals.rules import signals as rules
 
 
 @transaction.atomic
-def tell_again(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
+def republish(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
     """Move a signal up in the feed after its sharer described it anew; return its position.
 
     raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for an ended
     signal.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_tell(reads.facts(row, viewer=by), name=by.name)
+    rules.check_republish(reads.facts(row, viewer=by), name=by.name)
     row.position = ledger.take_positions(1, now=now)
     row.save(update_fields=["position"])
     ledger.append(
@@ -48,9 +48,9 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
     raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError if the signal has
             ended or is in another crisis, InvalidError for a crisis that does not accept it.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_tell(reads.facts(row, viewer=by), name=by.name)
+    rules.check_republish(reads.facts(row, viewer=by), name=by.name)
     if row.crisis is not None and row.crisis.uid == crisis:
         return row.position
     if row.crisis is not None:
@@ -58,11 +58,11 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
             "this signal is in another crisis, and a signal is in one at a time: withdraw it, then"
             " share it in this crisis"
         )
-    around = Surroundings(by, now=now)
-    around.check_crisis(crisis, exercise=row.exercise)
-    row.crisis_id = around.crises[crisis]
+    context = BulkContext(by, now=now)
+    context.check_crisis(crisis, exercise=row.exercise)
+    row.crisis_id = context.crises[crisis]
     row.position = ledger.take_positions(1, now=now)
-    row.stamp_s = statements.stamp(now)
+    row.stamp_s = statements.next_stamp(now)
     row.save(update_fields=["crisis", "position", "stamp_s"])
     ledger.append(
         "signal.joined",

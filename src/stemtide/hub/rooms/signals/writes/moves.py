@@ -19,7 +19,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql as statements
 from stemtide.hub.rooms.signals.models import SightingSpan
 from stemtide.hub.rooms.signals.reads import sightings as reads_sightings
-from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, Seen
+from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, VisibleSignal
 from stemtide.protocol.enums import Outcome
 from stemtide.protocol.sync.agents import OutcomeRow
 
@@ -27,7 +27,7 @@ _STATES = (Outcome.BLOCKED, Outcome.HELD, Outcome.LOGGED)
 _Cell = tuple[UUID, Outcome]
 
 
-class _Counts:
+class _OutcomeCounts:
     """The counts of a party's uploads while a report is processed, and the changes to them."""
 
     def __init__(self, counts: Mapping[_Cell, int]) -> None:
@@ -68,7 +68,7 @@ class _Counts:
 def count_rows(
     rows: Iterable[OutcomeRow],
     *,
-    signals: Mapping[UUID, Seen],
+    signals: Mapping[UUID, VisibleSignal],
     curves: Mapping[UUID, CurveFacts],
     by: Party,
     now: datetime,
@@ -76,7 +76,7 @@ def count_rows(
     """Count the rows of a report; return how many uploads changed, and the sums of the changes."""
     rows = list(rows)
     moved = {row.was_signal or row.signal for row in rows if _is_move(row)}
-    counts = _Counts(reads_sightings.counts_at(moved & signals.keys(), viewer=by))
+    counts = _OutcomeCounts(reads_sightings.counts_at(moved & signals.keys(), viewer=by))
     for row in rows:
         if not _is_move(row):
             counts.add(_change(row))

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.signals import outlier_rules as rules_counts
 from stemtide.hub.rooms.signals.models import CountedReport, Outlier
 from stemtide.hub.rooms.signals.reads import sightings as reads_sightings, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
-from stemtide.hub.rooms.signals.views import Seen
+from stemtide.hub.rooms.signals.views import VisibleSignal
 from stemtide.hub.rooms.signals.writes.moves import count_rows
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.sync.agents import (
@@ -40,14 +40,14 @@ def report_outcomes(
     raises: NotAllowedError for everyone but providers.
     """
     rules.check_report(kind=PartyKind(by.kind))
-    ledger.take_turn()
+    ledger.lock_ledger()
     if CountedReport.objects.filter(party=by, uid=body.report).exists():
         return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
     named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
-    signals = reads.seen_by_uid(named, viewer=by)
-    refused = rules_counts.refused(body.rows, signals=signals, now=now)
+    signals = reads.visible_by_uid(named, viewer=by)
+    refused = rules_counts.refusal_reasons(body.rows, signals=signals, now=now)
     believed = [row for row in body.rows if row.signal not in refused]
-    plausible, outliers = rules_counts.parted(believed, lookups=body.lookups)
+    plausible, outliers = rules_counts.split_outliers(believed, lookups=body.lookups)
     curves = reads_sightings.curve_facts(signals, viewer=by)
     groups = {
         crisis: (rows, *count_rows(rows, signals=signals, curves=curves, by=by, now=now))
@@ -84,7 +84,7 @@ def report_outcomes(
 def _set_aside(
     outliers: Iterable[tuple[OutcomeRow, int]],
     *,
-    signals: Mapping[UUID, Seen],
+    signals: Mapping[UUID, VisibleSignal],
     report: CountedReport,
 ) -> int:
     """Store outliers until somebody decides; return how many uploads they count."""
@@ -108,7 +108,7 @@ def _set_aside(
 
 
 def _by_crisis(
-    rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, Seen]
+    rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, VisibleSignal]
 ) -> dict[UUID | None, list[OutcomeRow]]:
     """Group rows by the crisis of their signals; without rows there is one group of no crisis."""
     groups: dict[UUID | None, list[OutcomeRow]] = {}

@@ -15,13 +15,13 @@ from stemtide.hub.rooms.signals.reads import (
     outliers as reads_outliers,
     sightings as reads_sightings,
 )
-from stemtide.hub.rooms.signals.views import CountChange, Seen
+from stemtide.hub.rooms.signals.views import CountChange, VisibleSignal
 from stemtide.protocol.enums import Outcome, PartyKind, Role
 from stemtide.protocol.sync.agents import OutlierDecisionIn, OutlierOut
 
 
 @transaction.atomic
-def judge(
+def decide_outlier(
     uid: UUID,
     *,
     body: OutlierDecisionIn,
@@ -37,7 +37,7 @@ def judge(
     raises: NotFoundError; NotAllowedError for all but the agency and the sharer of the signal.
     """
     check_person_may_lead(role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads_outliers.find(uid, viewer=by)
     rules_counts.check_judge(
         kind=PartyKind(by.kind), name=by.name, shared_by=row.signal.shared_by.name
@@ -47,7 +47,7 @@ def judge(
     if body.is_counted:
         _count(row, [(Outcome(row.outcome), row.count)])
     elif row.is_counted:
-        _count(row, _taken_away(row))
+        _count(row, _subtractions(row))
     row.is_counted, row.decided_by, row.decided_at = body.is_counted, by.ref, now
     row.save(update_fields=["is_counted", "decided_by", "decided_at"])
     detail: dict[str, object] = {
@@ -71,7 +71,7 @@ def judge(
     return reads_outliers.outlier(uid, viewer=by)
 
 
-def _taken_away(row: Outlier) -> list[tuple[Outcome, int]]:
+def _subtractions(row: Outlier) -> list[tuple[Outcome, int]]:
     """Return the counts to subtract, from its own outcome first, as uploads may have moved."""
     counts = reads_sightings.counts_at([row.signal.uid], viewer=row.party)
     rest, subtractions = row.count, []
@@ -91,7 +91,7 @@ def _count(row: Outlier, numbers: list[tuple[Outcome, int]]) -> None:
         for outcome, number in numbers
     ]
     crisis = signal.crisis.uid if signal.crisis else None
-    signals = {signal.uid: Seen(signal.pk, signal.exercise, crisis, signal.shared_at)}
+    signals = {signal.uid: VisibleSignal(signal.pk, signal.exercise, crisis, signal.shared_at)}
     statements.add_sightings(changes, signals=signals, by=row.party)
     curves = reads_sightings.curve_facts(signals, viewer=signal.shared_by)
     statements.add_spans(changes, curves=curves, by=row.party, now=row.received_at)

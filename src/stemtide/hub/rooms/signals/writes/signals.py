@@ -17,9 +17,9 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql as statements, long_values
 from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads import bulk as reads_bulk, signals as reads
-from stemtide.hub.rooms.signals.reads.bulk import Plan, Surroundings
+from stemtide.hub.rooms.signals.reads.bulk import BulkContext, Plan
 from stemtide.hub.rooms.signals.rules import checks as rules_ready, signals as rules
-from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, Draft
 from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
 from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
@@ -36,11 +36,11 @@ from stemtide.protocol.messages.signals import (
 __all__ = [
     "BulkRefusedError",
     "expire_due",
-    "opine",
+    "give_opinion",
     "report_outcomes",
     "share",
     "share_many",
-    "share_ready",
+    "share_parsed",
     "withdraw",
 ]
 
@@ -88,11 +88,11 @@ def share_many(
     """
     rules.check_share(kind=PartyKind(by.kind))
     ready = rules_ready.read(bodies, now=now)
-    return share_ready(ready, by=by, now=now, partial=partial, actor_ref=actor_ref)
+    return share_parsed(ready, by=by, now=now, partial=partial, actor_ref=actor_ref)
 
 
-def share_ready(
-    ready: Ready,
+def share_parsed(
+    ready: ParsedRows,
     *,
     by: Party,
     now: datetime,
@@ -112,7 +112,7 @@ def share_ready(
 
 
 def _share(
-    ready: Ready,
+    ready: ParsedRows,
     *,
     by: Party,
     now: datetime,
@@ -131,16 +131,16 @@ def _share(
     if turn is not None:  # 1
         plan = reads_bulk.plan(ready, by=by, now=now)
         _check_plan(plan, partial=partial)
-        long_values.weigh(plan.new, by=by, now=now)
+        long_values.check_budget(plan.new, by=by, now=now)
     with turn() if turn else transaction.atomic():
-        ledger.take_turn()  # 2
+        ledger.lock_ledger()  # 2
         if plan is None or not plan.still_holds(by=by):
             plan = reads_bulk.plan(ready, by=by, now=now)
             _check_plan(plan, partial=partial)  # 3
-        long_values.spend(plan.new, by=by, now=now)
-        for act in rules.acts(plan.new):  # 4
-            _place(act, around=plan.around, by=by, now=now, through=through, is_bulk=is_bulk)
-    return _tell_bulk(ready.count, new=plan.new, placed=plan.placed, errors=plan.errors)
+        long_values.spend_budget(plan.new, by=by, now=now)
+        for act in rules.group_by_act(plan.new):  # 4
+            _place(act, context=plan.context, by=by, now=now, through=through, is_bulk=is_bulk)
+    return _bulk_result(ready.count, new=plan.new, placed=plan.placed, errors=plan.errors)
 
 
 def _check_plan(plan: Plan, *, partial: bool) -> None:
@@ -149,7 +149,7 @@ def _check_plan(plan: Plan, *, partial: bool) -> None:
         raise BulkRefusedError(sorted(plan.errors, key=lambda error: error.row))
 
 
-def _tell_bulk(
+def _bulk_result(
     rows: int, *, new: list[Draft], placed: dict[int, Draft], errors: list[RowError]
 ) -> BulkOut:
     """Return the result of a bulk, row by row."""
@@ -169,7 +169,7 @@ def _tell_bulk(
 def _place(
     drafts: list[Draft],
     *,
-    around: Surroundings,
+    context: BulkContext,
     by: Party,
     now: datetime,
     through: str | None,
@@ -183,7 +183,7 @@ def _place(
     uids = {draft.facts.content for draft in drafts if draft.facts.content}
     items = _content_items(uids, exercise=exercise, by=by, now=now)
     long_values.store(drafts)
-    statements.insert(drafts, items=items, crises=around.crises, by=by, now=now)
+    statements.insert(drafts, items=items, crises=context.crises, by=by, now=now)
     detail: dict[str, object] = {"first": first, "last": first + len(drafts) - 1}
     if is_bulk:
         kind, subject = "signals.shared", by.ref
@@ -236,12 +236,12 @@ def withdraw(
     raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
     """
     check_person_may_write(role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
     rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
     row.state = SignalState.WITHDRAWN
     row.position = ledger.take_positions(1, now=now)
-    row.stamp_s = statements.stamp(now)
+    row.stamp_s = statements.next_stamp(now)
     row.withdrawn_at = now
     row.withdraw_reason = body.reason
     row.withdraw_note = body.note
@@ -251,7 +251,7 @@ def withdraw(
 
 
 @transaction.atomic
-def opine(
+def give_opinion(
     uid: UUID,
     *,
     body: OpinionIn,
@@ -270,9 +270,9 @@ def opine(
     raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal.
     """
     check_person_may_write(role)
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_opine(reads.facts(row, viewer=by), kind=PartyKind(by.kind))
+    rules.check_opinion(reads.facts(row, viewer=by), kind=PartyKind(by.kind))
     was_own = row.opinions.filter(party=by, opinion=Opinion.DISPUTE).exists()
     OpinionRow.objects.update_or_create(
         signal=row,
@@ -282,7 +282,7 @@ def opine(
     is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
     is_own = body.opinion is Opinion.DISPUTE
     affects_own_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
-    row.stamp_s = statements.stamp(now)
+    row.stamp_s = statements.next_stamp(now)
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
     if is_disputed is not row.is_disputed or affects_own_agents:
         row.is_disputed = is_disputed
@@ -340,7 +340,7 @@ def _expire_some(
     if not pks:
         return 0
     first = ledger.take_positions(len(pks), now=now)
-    statements.move(pks, state=SignalState.EXPIRED, first=first, now=now)
+    statements.move_signals(pks, state=SignalState.EXPIRED, first=first, now=now)
     detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
         "signals.expired",

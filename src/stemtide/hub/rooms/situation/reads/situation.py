@@ -193,7 +193,7 @@ def _describe_all(rows: list[Message], *, viewer: Party) -> list[MessageOut]:
     correcting = _messages(viewer).filter(corrects__in=[row.pk for row in rows]).order_by("number")
     corrections = dict(correcting.values_list("corrects", "uid"))
     spoken_of = {row.signal.uid for row in rows if row.signal}
-    visible_signals = signals.seen_by_uid(spoken_of, viewer=viewer) if spoken_of else {}
+    visible_signals = signals.visible_by_uid(spoken_of, viewer=viewer) if spoken_of else {}
     return [
         _describe(row, corrected_by=corrections.get(row.pk), visible_signals=visible_signals.keys())
         for row in rows

@@ -41,7 +41,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
     rules.check_report(kind=by.kind, role=by.role)
     rules.check_lead(body.bases, kind=by.kind, country=body.country, posted_at=body.posted_at)
     rules.check_grounds(body.country_grounds, country=body.country)
-    ledger.take_turn()
+    ledger.lock_ledger()
     crisis = _crisis(body, by=by)
     candidates = reads.candidates(body.country, viewer=by.party)
     name = rules.choose(candidates, to=body.to, country=body.country)
@@ -98,7 +98,7 @@ def receive_lead(uid: UUID, *, by: Actor, now: datetime) -> LeadOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that somebody has.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
     facts = reads.lead_facts(row, viewer=by.party)
     rules.check_receive(facts, name=by.party.name, kind=by.kind, role=by.role)
@@ -113,7 +113,7 @@ def pass_on_lead(uid: UUID, *, body: LeadPassIn, by: Actor, now: datetime) -> Le
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for who is no authority.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
     facts = reads.lead_facts(row, viewer=by.party)
     rules.check_pass_on(facts, name=by.party.name, kind=by.kind, role=by.role)
@@ -140,7 +140,7 @@ def close_lead(uid: UUID, *, body: LeadCloseIn, by: Actor, now: datetime) -> Lea
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that nobody received.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
     facts = reads.lead_facts(row, viewer=by.party)
     rules.check_close(facts, name=by.party.name, kind=by.kind, role=by.role)
@@ -164,7 +164,7 @@ def _erase_some(now: datetime) -> int:
     due = Lead.objects.filter(erased_at__isnull=True, erase_due__lte=now)
     if not due.exists():
         return 0
-    ledger.take_turn()
+    ledger.lock_ledger()
     # Another clock may have had its turn before ours: what it erased is due no more.
     rows = list(due.order_by("erase_due")[:ERASE_AT_ONCE])
     for row in rows:

@@ -34,7 +34,7 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
 
     raises: NotFoundError, NotAllowedError, InvalidError naming the field, ConflictError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     room = reads.find_room(uid, viewer=by.party)
     facts = reads.room_facts(room, viewer=by.party)
     rules.check_post(facts, kind=by.kind, role=by.role, message=body.kind)
@@ -111,7 +111,7 @@ def pin(uid: UUID, *, is_pinned: bool, by: Actor, now: datetime) -> MessageOut:
 
     raises: NotFoundError, NotAllowedError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_message(uid, viewer=by.party)
     facts = reads.room_facts(row.crisis, viewer=by.party)
     rules.check_pin(facts, kind=by.kind, name=by.party.name, role=by.role)
@@ -131,7 +131,7 @@ def propose_line(
 
     raises: NotFoundError, NotAllowedError, InvalidError for a line to replace that is not there.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     room = reads.find_room(uid, viewer=by.party)
     rules.check_propose(reads.room_facts(room, viewer=by.party), kind=by.kind, role=by.role)
     row = Line.objects.create(
@@ -169,7 +169,7 @@ def vote(uid: UUID, *, body: VoteIn, by: Actor, now: datetime) -> PublicStatemen
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is over.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_line(uid, viewer=by.party)
     rules.check_vote(
         reads.line_facts(row, viewer=by.party),
@@ -205,7 +205,7 @@ def withdraw_line(uid: UUID, *, by: Actor, now: datetime) -> PublicStatementOut:
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is over.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     row = reads.find_line(uid, viewer=by.party)
     facts = reads.line_facts(row, viewer=by.party)
     rules.check_withdraw_line(facts, name=by.party.name, role=by.role)

@@ -26,7 +26,7 @@ from django.db.models.functions import Length
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.ledger.reads import ledger
-from stemtide.hub.rooms.ledger.reads.ledger import Moment
+from stemtide.hub.rooms.ledger.reads.ledger import PositionTime
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection as reads_collection
@@ -222,7 +222,7 @@ class _PageReader:
         return rows.filter(matches)
 
     def _of_signal(
-        self, row: dict[str, Any], *, face: Face | None, moment: Moment, is_beside: bool
+        self, row: dict[str, Any], *, face: Face | None, moment: PositionTime, is_beside: bool
     ) -> Iterator[PageEntry]:
         """Yield a signal's indicator, and its relationship to the collection's crisis."""
         body, stix = self._indicator(row, face=face, moment=moment)
@@ -243,7 +243,7 @@ class _PageReader:
             )
 
     def _indicator(
-        self, row: dict[str, Any], *, face: Face | None, moment: Moment
+        self, row: dict[str, Any], *, face: Face | None, moment: PositionTime
     ) -> tuple[str, Stix]:
         """Return a signal's indicator as text and as an object: its face, or a generated one."""
         if face is None:
@@ -342,9 +342,9 @@ def _uids(stix_id: str) -> tuple[UUID, ...]:
     return signal_uids(stix_id.replace("relationship", "indicator", 1))
 
 
-def _moments(positions: list[int]) -> dict[int, Moment]:
+def _moments(positions: list[int]) -> dict[int, PositionTime]:
     """Return the times of positions, in batches: databases refuse thousands of parameters."""
-    moments: dict[int, Moment] = {}
+    moments: dict[int, PositionTime] = {}
     for start in range(0, len(positions), 900):
-        moments |= ledger.moments(positions[start : start + 900], by=_READER)
+        moments |= ledger.position_times(positions[start : start + 900], by=_READER)
     return moments

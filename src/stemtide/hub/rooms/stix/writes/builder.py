@@ -72,10 +72,10 @@ def _sums_are_due(now: datetime) -> bool:
 @transaction.atomic
 def _read_entries(now: datetime) -> int:
     """Handle some entries, by steps 1 to 3."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
     hub = ledger_reads.heads().hub
-    entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
+    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
     judged: set[tuple[str, str]] = set()
     moved: set[UUID] = set()
     for entry in entries:
@@ -97,7 +97,7 @@ def _read_entries(now: datetime) -> int:
 @transaction.atomic
 def _publish_sums(now: datetime) -> int:
     """Publish some changed sums; the last batch records the time."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     published = dict(ToldSum.objects.values_list("signal_id", "total"))
     totals = reads_told.totals(by=CLOCK)
     changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)

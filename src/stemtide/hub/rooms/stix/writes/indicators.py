@@ -23,7 +23,7 @@ from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection as reads_collection
 from stemtide.hub.rooms.signals.rules import checks as rules_ready
-from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import Draft
 from stemtide.hub.rooms.signals.writes import entries as telling, signals
 from stemtide.hub.rooms.stix.models import PatternPart, StixObject
@@ -109,7 +109,7 @@ class Indicators:
         body, ready = self._one_signal(posted, row=row)
         if row.state == SignalState.LIVE:
             self.join_crisis(row)
-            if reads_collection.says(row, body, viewer=self._by.party, now=self._now):
+            if reads_collection.equals(row, body, viewer=self._by.party, now=self._now):
                 self._store.store(posted, position=self._move_to_end(row), signal=row)
                 return ""
         if (row.kind, row.value) == (body.kind, ready.drafts[0].value):
@@ -118,7 +118,7 @@ class Indicators:
             self._end_unless_described(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
         return self._share_anew(posted, ready, of=row)
 
-    def _share_anew(self, posted: Posted, ready: Ready, *, of: Signal) -> str:
+    def _share_anew(self, posted: Posted, ready: ParsedRows, *, of: Signal) -> str:
         """Share the signal of a face's newer version, in place of its old signal."""
         shared = share_all([(posted, ready)], by=self._by, now=self._now)[posted.id]
         if not shared.created:
@@ -160,7 +160,9 @@ class Indicators:
         for row in live:
             self.join_crisis(row)
         ready = self._prepare(requested, crisis=self._crisis_of(live))
-        same = reads_collection.same_read(ready.drafts, errors=ready.errors, viewer=self._by.party)
+        same = reads_collection.equal_to_drafts(
+            ready.drafts, errors=ready.errors, viewer=self._by.party
+        )
         stay = {row.uid for row in live} & set(same.values())
         for row in parts:
             if row.uid not in stay:
@@ -168,7 +170,7 @@ class Indicators:
                 PatternPart.objects.filter(stix_id=posted.id, signal=row).delete()
         new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
         self.acts += len(new)
-        shared = share_all([(posted, Ready.of(new))], by=self._by, now=self._now)[posted.id]
+        shared = share_all([(posted, ParsedRows.of(new))], by=self._by, now=self._now)[posted.id]
         self._store.reserve()
         self._store.store_with_parts(posted, shared.created, existing=shared.existing)
         ids = [row.uid for row in live if row.uid in stay] + [row.uid for row in shared.created]
@@ -178,7 +180,7 @@ class Indicators:
         """Withdraw the signal of a generated indicator. raises: NotAllowedError."""
         self._withdraw(row, reason=reason_of(posted))
 
-    def _one_signal(self, posted: Posted, *, row: Signal) -> tuple[SignalIn, Ready]:
+    def _one_signal(self, posted: Posted, *, row: Signal) -> tuple[SignalIn, ParsedRows]:
         """Return the signal of a face's newer version, in the crisis of the current signal."""
         requested, _ = self._readings.of(posted)
         if requested.is_several:
@@ -192,7 +194,7 @@ class Indicators:
             raise InvalidError(ready.errors[0].field, ready.errors[0].message)
         return ready.drafts[0].body, ready
 
-    def _prepare(self, requested: IndicatorSignals, *, crisis: UUID | None) -> Ready:
+    def _prepare(self, requested: IndicatorSignals, *, crisis: UUID | None) -> ParsedRows:
         """Return the signals of an indicator, prepared for sharing in a crisis."""
         bodies = [signal.model_copy(update={"crisis": crisis}) for signal in requested.signals]
         return rules_ready.read(bodies, now=self._now)
@@ -235,7 +237,7 @@ class Indicators:
         if draft is None:
             return False
         own_part = PatternPart.objects.filter(stix_id=stix["id"])
-        if reads_collection.says(row, draft.body, viewer=self._by.party, now=self._now):
+        if reads_collection.equals(row, draft.body, viewer=self._by.party, now=self._now):
             own_part.filter(signal=row).update(is_made=True)
             self._move_to_end(row)
             return True
@@ -256,7 +258,7 @@ class Indicators:
     def _move_to_end(self, row: Signal) -> int:
         """Move a signal to the end of the feed; return its new position."""
         self.acts += 1
-        return telling.tell_again(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
+        return telling.republish(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
 
     def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
         """Withdraw a signal if it is live."""

@@ -16,7 +16,7 @@ from django.db import transaction
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError, RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.stix import rules
 from stemtide.hub.rooms.stix.models import StixObject
@@ -154,7 +154,7 @@ class Posting:
 
     def _share(self, new: Sequence[Posted]) -> None:
         """Share new indicators at once; those without usable comparisons are stored as they are."""
-        requests: list[tuple[Posted, Ready]] = []
+        requests: list[tuple[Posted, ParsedRows]] = []
         requested: dict[str, IndicatorSignals] = {}
 
         def request(posted: Posted) -> None:
@@ -348,7 +348,7 @@ class Posting:
         beside = rows[rules.strictest_signal(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
         self._acts += len(rows)
         for row in rows:
-            signals.opine(
+            signals.give_opinion(
                 row.uid,
                 body=OpinionIn(opinion=judgement.opinion, note=judgement.note),
                 by=self._by.party,

@@ -10,7 +10,7 @@ from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection as reads_collection
 from stemtide.hub.rooms.signals.rules import checks as rules_ready
-from stemtide.hub.rooms.signals.rules.checks import Ready
+from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.stix.parser import describe_result
 from stemtide.hub.rooms.stix.reads import stix as reads
@@ -39,15 +39,15 @@ class Shared:
 
 
 def share_all(
-    asking: Sequence[tuple[Posted, Ready]], *, by: Caller, now: datetime
+    asking: Sequence[tuple[Posted, ParsedRows]], *, by: Caller, now: datetime
 ) -> dict[str, Shared]:
     """Share the signals of indicators; return the results by indicator id."""
     results = {posted.id: Shared() for posted, _ in asking}
-    ready = rules_ready.together([prepared for _, prepared in asking])
+    ready = rules_ready.join_rows([prepared for _, prepared in asking])
     if not ready.count:
         return results
     ids = [posted.id for posted, prepared in asking for _ in range(prepared.count)]
-    out = signals.share_ready(ready, by=by.party, now=now, partial=True, actor_ref=by.ref)
+    out = signals.share_parsed(ready, by=by.party, now=now, partial=True, actor_ref=by.ref)
     why = {error.row: error for error in out.errors}
     again = [
         draft
@@ -55,7 +55,7 @@ def share_all(
         if draft.row not in why or why[draft.row].field == CONFLICT
         if (placed := out.signals[draft.row]) is None or not placed.created
     ]
-    shared_before = reads_collection.shared_already(again, viewer=by.party)
+    shared_before = reads_collection.with_same_value(again, viewer=by.party)
     uids = {signal.id for signal in out.signals if signal} | set(shared_before.values())
     rows = reads_collection.by_uid(uids, viewer=by.party)
     for number, (stix_id, placed) in enumerate(zip(ids, out.signals, strict=True)):

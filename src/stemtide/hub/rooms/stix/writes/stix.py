@@ -66,7 +66,7 @@ def _apply_part(
     posting: Posting, *, to: Collection, by: Caller, now: datetime
 ) -> dict[str, Any] | None:
     """Take a part of a post that one transaction has room for; return the status once complete."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     taken_count, refused_count = posting.apply_part()
     ledger.append_by(
         "objects.posted",
@@ -98,7 +98,7 @@ def take_away(
 
     raises: NotFoundError, NotAllowedError.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     rows = list(
         reads.stored_objects(of, viewer=by.party).filter(stix_id=stix_id).order_by("position")
     )

@@ -53,7 +53,7 @@ _STATE_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class DeliveryRequest:
     """One attempt with its request. headers: signature and CloudEvent."""
 
     delivery: UUID
@@ -63,7 +63,7 @@ class Call:
     headers: Mapping[str, str]
 
 
-def call(row: Delivery, *, by: str, home: str, now: datetime) -> Call | None:
+def delivery_request(row: Delivery, *, by: str, home: str, now: datetime) -> DeliveryRequest | None:
     """Return the request for a delivery now; None if its party may no longer see any of it.
 
     row: with its webhook, party and key. home: the hub's own address, "" if unknown.
@@ -80,7 +80,7 @@ def call(row: Delivery, *, by: str, home: str, now: datetime) -> Call | None:
     event_headers = webhooks.event(
         delivery_id, kind.value, source=source, happened_at=row.happened_at
     )
-    return Call(
+    return DeliveryRequest(
         delivery=row.uid,
         attempt=row.attempts,
         url=hook.url,
@@ -89,7 +89,7 @@ def call(row: Delivery, *, by: str, home: str, now: datetime) -> Call | None:
     )
 
 
-def listening(*, by: str) -> list[Webhook]:  # noqa: ARG001  # the scheduler, which checks access for each
+def active_webhooks(*, by: str) -> list[Webhook]:  # noqa: ARG001  # the scheduler, which checks access for each
     """Return the active webhooks."""
     rows = Webhook.objects.filter(state=WebhookState.ACTIVE)
     return list(rows.select_related("party", "key").order_by("pk"))
@@ -126,7 +126,7 @@ def addressees(entry: EntryRow, *, by: str) -> list[Party]:
     return list({party.pk: party for party in parties}.values())
 
 
-def shown(
+def narrow_spans(
     spans: Iterable[list[int]], *, kind: EventType, exercise: bool, party: Party
 ) -> tuple[list[list[int]], int]:
     """Return spans narrowed to the signals that a party may see, and the number of these.
@@ -210,9 +210,9 @@ def _thing(ref: str, *, viewer: Party) -> dict[str, str] | None:
     """Return a row as named in an event; None if the viewer may not see it now."""
     thing, _, name = ref.partition(":")
     uid = UUID(name)
-    if not _SEEN[thing](uid, viewer):
+    if not _MAY_SEE[thing](uid, viewer):
         return None
-    return {"thing": thing, "id": name, "href": f"{_API}{_PLACES[thing].format(uid)}"}
+    return {"thing": thing, "id": name, "href": f"{_API}{_PATHS[thing].format(uid)}"}
 
 
 def _sees(find: Callable[[], object]) -> bool:
@@ -234,7 +234,7 @@ def _sees_information(uid: UUID, viewer: Party) -> bool:
     return Information.objects.filter(uid=uid, sent_to=viewer).exists()
 
 
-_SEEN: Mapping[str, Callable[[UUID, Party], bool]] = {
+_MAY_SEE: Mapping[str, Callable[[UUID, Party], bool]] = {
     "crisis": lambda uid, viewer: _may_see_crisis(uid, viewer=viewer),
     "order": lambda uid, viewer: _sees(lambda: orders.find(uid, viewer=viewer)),
     "referral": lambda uid, viewer: _sees(lambda: referrals.find(uid, viewer=viewer)),
@@ -245,7 +245,7 @@ _SEEN: Mapping[str, Callable[[UUID, Party], bool]] = {
 }
 """Checks whether a party may see a row, by the type in its ledger name."""
 
-_PLACES: Mapping[str, str] = {
+_PATHS: Mapping[str, str] = {
     "crisis": "/crises/{}",
     "order": "/orders/{}",
     "referral": "/referrals/{}",

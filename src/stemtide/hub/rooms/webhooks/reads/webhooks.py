@@ -142,7 +142,7 @@ def describe(row: Webhook, *, viewer: Party) -> WebhookOut:  # noqa: ARG001  # f
         event_types=row.event_types,
         exercise=row.exercise,
         state=WebhookState(row.state),
-        reason=rules.REASONS[rules.Why(row.why)] if row.why else "",
+        reason=rules.REASONS[rules.DisableReason(row.why)] if row.why else "",
         key=row.key.prefix,
         made_at=row.made_at,
         failing_since=row.failing_since,

@@ -14,11 +14,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
-from stemtide.hub.platform.egress.posts import Fate, Verdict
+from stemtide.hub.platform.egress.posts import PostOutcome, PostResult
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
-from stemtide.hub.rooms.webhooks.rules import Why
+from stemtide.hub.rooms.webhooks.rules import DisableReason
 from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
 
 CLOCK = "clock"
@@ -28,21 +28,21 @@ OF_A_PARTY = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ClaimedDelivery:
     """A delivery that a scheduler has claimed. attempt: 1 for the first."""
 
     delivery: UUID
     attempt: int
 
 
-def claim_due(now: datetime, *, limit: int) -> list[Taken]:
+def claim_due(now: datetime, *, limit: int) -> list[ClaimedDelivery]:
     """Claim due deliveries, each for one scheduler only; reliable receivers first."""
     busy = Delivery.objects.filter(state=WebhookDeliveryState.SENDING, next_at__gt=now)
     under_way = busy.order_by().values_list("webhook__party").annotate(Count("pk"))
     counts: dict[int, int] = dict(under_way)
     rows = _due(now).exclude(Exists(busy.filter(webhook=OuterRef("webhook"))))
     rows = rows.order_by("webhook__failures", "next_at", "pk")
-    claimed: list[Taken] = []
+    claimed: list[ClaimedDelivery] = []
     hooks: set[int] = set()
     while len(claimed) < limit:
         # One at a time: otherwise one party's deliveries could fill the batch, and a party with
@@ -53,7 +53,7 @@ def claim_due(now: datetime, *, limit: int) -> list[Taken]:
             break
         hooks.add(row.webhook_id)
         if _take(row, now=now):
-            claimed.append(Taken(row.uid, row.attempts))
+            claimed.append(ClaimedDelivery(row.uid, row.attempts))
             party = row.webhook.party_id
             counts[party] = counts.get(party, 0) + 1
     return claimed
@@ -86,35 +86,37 @@ def _take(row: Delivery, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def note(claimed: Taken, *, verdict: Verdict | None, chance: float, now: datetime) -> bool:
+def note(
+    claimed: ClaimedDelivery, *, result: PostResult | None, jitter: float, now: datetime
+) -> bool:
     """Record the result of an attempt; return False if another scheduler has taken it over.
 
-    verdict: None if nothing was left to tell, and nothing was sent.
-    chance: spreads the waits, 0 ≤ chance < 1.
+    result: None if nothing was left to tell, and nothing was sent.
+    jitter: spreads the waits, 0 ≤ jitter < 1.
     """
-    ledger.take_turn()
+    ledger.lock_ledger()
     sending = Delivery.objects.filter(
         uid=claimed.delivery, state=WebhookDeliveryState.SENDING, attempts=claimed.attempt
     )
     row = sending.select_related("webhook__party").first()
     if row is None:  # taken over, or its webhook was removed
         return False
-    if verdict is None:
+    if result is None:
         row.state, row.said = WebhookDeliveryState.MOOT, "there was nothing left to tell"
     else:
-        row.status, row.said = verdict.status, verdict.words[:300]
-        if verdict.fate is Fate.SENT:
+        row.status, row.said = result.status, result.words[:300]
+        if result.fate is PostOutcome.SENT:
             _arrived(row, now=now)
         else:
-            _failed(row, verdict, chance=chance, now=now)
+            _failed(row, result, jitter=jitter, now=now)
     row.save()
     return True
 
 
-def disable(row: Webhook, *, why: Why, now: datetime) -> None:
+def disable(row: Webhook, *, why: DisableReason, now: datetime) -> None:
     """Disable a webhook, once; the ledger entry alerts its party."""
     with transaction.atomic():
-        ledger.take_turn()
+        ledger.lock_ledger()
         active = Webhook.objects.filter(pk=row.pk, state=WebhookState.ACTIVE)
         if not active.update(state=WebhookState.DISABLED, why=why):
             return
@@ -140,31 +142,31 @@ def _arrived(row: Delivery, *, now: datetime) -> None:
     )
 
 
-def _failed(row: Delivery, verdict: Verdict, *, chance: float, now: datetime) -> None:
+def _failed(row: Delivery, result: PostResult, *, jitter: float, now: datetime) -> None:
     """Record a failure: the delivery is retried or dead, and its webhook rests or is disabled."""
     hook = row.webhook
     Webhook.objects.filter(pk=hook.pk).update(failures=F("failures") + 1)
     hook.refresh_from_db()
-    requested_wait = verdict.wait
+    requested_wait = result.wait
     rest = (
-        max(rules.rest_after(hook.failures, jitter=chance), requested_wait)
+        max(rules.rest_after(hook.failures, jitter=jitter), requested_wait)
         if requested_wait
         else None
     )
     hook.failing_since = hook.failing_since or now
-    hook.rest_until = now + (rest or rules.rest_after(hook.failures, jitter=chance))
+    hook.rest_until = now + (rest or rules.rest_after(hook.failures, jitter=jitter))
     hook.save(update_fields=["failing_since", "rest_until"])
     if row.attempts >= rules.MAX_ATTEMPTS:
         row.state = WebhookDeliveryState.DEAD
         _record("webhook.exhausted", hook, now=now, event=row.kind)
     else:
-        wait = rules.wait_before(row.attempts + 1, jitter=chance)
+        wait = rules.wait_before(row.attempts + 1, jitter=jitter)
         row.state, row.next_at = (
             WebhookDeliveryState.FAILED,
             now + max(wait, requested_wait or wait),
         )
-    if verdict.is_gone or now - hook.failing_since >= rules.FAILING_FOR:
-        disable(hook, why=Why.GONE if verdict.is_gone else Why.FAILING, now=now)
+    if result.is_gone or now - hook.failing_since >= rules.FAILING_FOR:
+        disable(hook, why=DisableReason.GONE if result.is_gone else DisableReason.FAILING, now=now)
         row.state = WebhookDeliveryState.STOPPED
 
 

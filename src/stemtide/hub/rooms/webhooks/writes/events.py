@@ -24,7 +24,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Cursor, Delivery, Webhook
 from stemtide.hub.rooms.webhooks.reads import events as reads_events
-from stemtide.hub.rooms.webhooks.rules import Bundle, Why
+from stemtide.hub.rooms.webhooks.rules import Bundle, DisableReason
 from stemtide.hub.rooms.webhooks.writes.deliveries import disable
 from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
 
@@ -36,7 +36,7 @@ ENTRIES = 500
 _KINDS = {**rules.SIGNALS, **rules.CRISES, **rules.ADDRESSED}
 
 
-class _Place(NamedTuple):
+class _BundleKey(NamedTuple):
     """The key by which entries are bundled."""
 
     webhook: int
@@ -52,7 +52,7 @@ def follow_ledger(now: datetime) -> int:
     """
     changed = 0
     _disable_without_key(now)
-    while reads_events.listening(by=CLOCK) and _is_behind():
+    while reads_events.active_webhooks(by=CLOCK) and _is_behind():
         changed += _read_on(now)
     return changed
 
@@ -61,7 +61,7 @@ def _disable_without_key(now: datetime) -> None:
     """Run step 1, so that a stolen key gets no events once it is revoked."""
     ended = Q(key__revoked_at__isnull=False) | Q(key__expires_at__lte=now)
     for row in Webhook.objects.filter(ended, state=WebhookState.ACTIVE):
-        disable(row, why=Why.KEY, now=now)
+        disable(row, why=DisableReason.KEY, now=now)
 
 
 def _is_behind() -> bool:
@@ -73,11 +73,11 @@ def _is_behind() -> bool:
 @transaction.atomic
 def _read_on(now: datetime) -> int:
     """Run steps 2 to 4 for a batch of entries."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
-    hooks = {hook.pk: hook for hook in reads_events.listening(by=CLOCK)}
-    entries = ledger_reads.unabridged(after=cursor.number, limit=ENTRIES, by=CLOCK)
-    bundles: dict[_Place, Bundle] = {}
+    hooks = {hook.pk: hook for hook in reads_events.active_webhooks(by=CLOCK)}
+    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
+    bundles: dict[_BundleKey, Bundle] = {}
     for entry in entries:
         if entry.kind in _KINDS:
             _bundle(entry, hooks.values(), bundles=bundles)
@@ -92,7 +92,9 @@ def _read_on(now: datetime) -> int:
     return changed
 
 
-def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, Bundle]) -> None:
+def _bundle(
+    entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_BundleKey, Bundle]
+) -> None:
     """Add an entry to the bundles of the webhooks that it is for."""
     kind, span = _KINDS[entry.kind], rules.span_of(entry.detail)
     if entry.kind in rules.SIGNALS and span is None:
@@ -111,7 +113,7 @@ def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, 
         if candidates
         else ()
     ):
-        place = _Place(hook.pk, kind, entry.exercise)
+        place = _BundleKey(hook.pk, kind, entry.exercise)
         bundle = bundles.setdefault(place, Bundle(entry.recorded_at))
         if entry.kind in rules.SIGNALS and span is not None:
             bundle.add_span(*span, at=entry.recorded_at)
@@ -119,17 +121,17 @@ def _bundle(entry: EntryRow, hooks: Iterable[Webhook], *, bundles: dict[_Place, 
             bundle.add_subject(entry.subject, at=entry.recorded_at)
 
 
-def _narrow(bundle: Bundle, place: _Place, *, party: Party) -> bool:
+def _narrow(bundle: Bundle, place: _BundleKey, *, party: Party) -> bool:
     """Narrow a bundle to the signals that its party may see; return whether any is left."""
     if not bundle.spans:
         return True
-    bundle.spans, bundle.more = reads_events.shown(
+    bundle.spans, bundle.more = reads_events.narrow_spans(
         bundle.spans, kind=place.kind, exercise=place.exercise, party=party
     )
     return bool(bundle.spans)
 
 
-def _queue(place: _Place, bundle: Bundle, *, now: datetime) -> None:
+def _queue(place: _BundleKey, bundle: Bundle, *, now: datetime) -> None:
     """Run step 3. Only events that no scheduler has claimed grow: a sent event never changes."""
     queued = Delivery.objects.filter(
         webhook_id=place.webhook,

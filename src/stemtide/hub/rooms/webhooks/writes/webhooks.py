@@ -46,7 +46,7 @@ _LOOK_UPS = threading.BoundedSemaphore(4)
 
 _PORTS = {"http": 80, "https": 443}
 
-Hand: TypeAlias = Caller | Actor
+CallerOrActor: TypeAlias = Caller | Actor
 """Manages a webhook: a machine with its key, or a person who signed in."""
 
 
@@ -64,7 +64,7 @@ def add(body: WebhookIn, *, by: Caller, now: datetime, loopback: bool) -> Webhoo
 @transaction.atomic
 def _add(body: WebhookIn, *, by: Caller, now: datetime) -> WebhookMadeOut:
     """Register an address that was checked."""
-    ledger.take_turn()
+    ledger.lock_ledger()
     rules.check_quota(_count(by.party))
     row = Webhook.objects.create(
         uid=uuid4(),
@@ -84,7 +84,7 @@ def _add(body: WebhookIn, *, by: Caller, now: datetime) -> WebhookMadeOut:
 
 
 @transaction.atomic
-def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> WebhookOut:
+def change(uid: UUID, *, body: WebhookChangeIn, by: CallerOrActor, now: datetime) -> WebhookOut:
     """Change event types, pause or resume; a key that does so becomes the webhook's key.
 
     Events from while it was paused or disabled are not sent: the feed has them.
@@ -92,11 +92,11 @@ def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> Webh
     raises: NotFoundError, NotAllowedError; InvalidError naming the field; ConflictError if a person
             would leave it with a key that has ended.
     """
-    _check_hand(by)
-    ledger.take_turn()
+    _check_may_manage(by)
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     types = row.event_types if body.event_types is None else body.event_types
-    row.key = _keeper(row, by=by, now=now)
+    row.key = _new_key(row, by=by, now=now)
     rules.check_types(types, scopes=frozenset(Scope(scope) for scope in row.key.scopes))
     row.event_types = list(dict.fromkeys(types))
     row.exercise = row.exercise if body.exercise is None else body.exercise
@@ -115,15 +115,15 @@ def change(uid: UUID, *, body: WebhookChangeIn, by: Hand, now: datetime) -> Webh
 
 
 @transaction.atomic
-def renew(uid: UUID, *, by: Hand, now: datetime) -> WebhookSecretOut:
+def renew(uid: UUID, *, by: CallerOrActor, now: datetime) -> WebhookSecretOut:
     """Give a webhook a new signing secret; earlier ones sign beside it for a day.
 
     All earlier ones: after two renewals in a row, the receiver may only know the first secret.
 
     raises: NotFoundError, NotAllowedError; ConflictError if too many are valid already.
     """
-    _check_hand(by)
-    ledger.take_turn()
+    _check_may_manage(by)
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     row.oldest = rules.oldest_signing(
         row.generation, oldest=row.oldest, until=row.old_until, now=now
@@ -139,26 +139,26 @@ def renew(uid: UUID, *, by: Hand, now: datetime) -> WebhookSecretOut:
 
 
 @transaction.atomic
-def remove(uid: UUID, *, by: Hand, now: datetime) -> None:
+def remove(uid: UUID, *, by: CallerOrActor, now: datetime) -> None:
     """Remove a webhook with its log and its waiting deliveries.
 
     raises: NotFoundError, NotAllowedError.
     """
-    _check_hand(by)
-    ledger.take_turn()
+    _check_may_manage(by)
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     _record("webhook.removed", row, by=by, now=now)
     row.delete()
 
 
 @transaction.atomic
-def try_it(uid: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
+def send_test(uid: UUID, *, by: CallerOrActor, now: datetime) -> WebhookDeliveryOut:
     """Send a test event to one webhook, even if it is not active.
 
     raises: NotFoundError, NotAllowedError; ConflictError if too many tests are waiting.
     """
-    _check_hand(by)
-    ledger.take_turn()
+    _check_may_manage(by)
+    ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     tests = Delivery.objects.filter(webhook=row, kind=EventType.WEBHOOK_TEST)
     states = (*rules.WAITING, WebhookDeliveryState.SENDING)
@@ -177,16 +177,16 @@ def try_it(uid: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
 
 
 @transaction.atomic
-def again(uid: UUID, delivery: UUID, *, by: Hand, now: datetime) -> WebhookDeliveryOut:
+def retry(uid: UUID, delivery: UUID, *, by: CallerOrActor, now: datetime) -> WebhookDeliveryOut:
     """Retry a delivery that was given up, from its first attempt, under its old id.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    _check_hand(by)
-    ledger.take_turn()
+    _check_may_manage(by)
+    ledger.lock_ledger()
     hook = reads.find(uid, viewer=by.party)
     row = reads.find_delivery(delivery, webhook=hook, viewer=by.party)
-    rules.check_again(WebhookDeliveryState(row.state), webhook=WebhookState(hook.state))
+    rules.check_retry(WebhookDeliveryState(row.state), webhook=WebhookState(hook.state))
     # Failed and not queued: an event that was sent before must not grow.
     row.state, row.attempts, row.next_at = WebhookDeliveryState.FAILED, 0, now
     row.save(update_fields=["state", "attempts", "next_at"])
@@ -246,12 +246,12 @@ def _key(by: Caller) -> ApiKey:
     return ApiKey.objects.get(prefix=by.key)
 
 
-def _check_hand(by: Hand) -> None:
+def _check_may_manage(by: CallerOrActor) -> None:
     """Refuse people whose role may not manage webhooks. raises: NotAllowedError."""
-    rules.check_look_after(by.role if isinstance(by, Actor) else None)
+    rules.check_may_manage(by.role if isinstance(by, Actor) else None)
 
 
-def _keeper(row: Webhook, *, by: Hand, now: datetime) -> ApiKey:
+def _new_key(row: Webhook, *, by: CallerOrActor, now: datetime) -> ApiKey:
     """Return the key that a webhook has from now on. raises: ConflictError."""
     if isinstance(by, Caller):
         return _key(by)
@@ -259,6 +259,6 @@ def _keeper(row: Webhook, *, by: Hand, now: datetime) -> ApiKey:
     return row.key
 
 
-def _record(kind: str, row: Webhook, *, by: Hand, now: datetime) -> None:
+def _record(kind: str, row: Webhook, *, by: CallerOrActor, now: datetime) -> None:
     """Append an act on a webhook to the ledger, without its address."""
     ledger.append_by(kind, by=by, subject=row.ref, now=now)

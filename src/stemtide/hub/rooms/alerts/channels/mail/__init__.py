@@ -9,8 +9,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from stemtide.hub.rooms.alerts.channels import letter
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Parcel, Post, Result
-from stemtide.hub.rooms.alerts.channels.mail.listening import ListeningBackend
+from stemtide.hub.rooms.alerts.channels.channel import (
+    OutgoingAlert,
+    PostOutcome,
+    Result,
+    SendSettings,
+)
+from stemtide.hub.rooms.alerts.channels.mail.listening import ReplyKeepingBackend
 from stemtide.hub.rooms.alerts.rules.alerts import Urgency
 from stemtide.hub.rooms.alerts.texts import alerts as words
 
@@ -20,99 +25,103 @@ _FIRST_PERMANENT = 500
 """source: RFC 5321, section 4.2.1: replies of 5xx are permanent."""
 
 
-def send(parcel: Parcel, *, post: Post) -> Result:
+def send(outgoing: OutgoingAlert, *, post: SendSettings) -> Result:
     """Hand the mail to this hub's mail server, one attempt."""
     if not post.mail_host:
-        return Result(Fate.REFUSED, "this hub sends no mail: its operator sets STEMTIDE_MAIL_URL")
+        return Result(
+            PostOutcome.REFUSED, "this hub sends no mail: its operator sets STEMTIDE_MAIL_URL"
+        )
     connection = _connection(post)
     try:
         with closing(connection):  # also where it opened and then failed
-            _message(parcel, post=post, connection=connection).send()
+            _message(outgoing, post=post, connection=connection).send()
     except (smtplib.SMTPException, OSError) as error:
         return _judge(error)
     except ValueError:  # Django refuses line breaks in headers, and invalid addresses
-        return Result(Fate.REFUSED, "this is no mail address: correct the contact point")
-    return Result(Fate.SENT, proof=connection.reply)
+        return Result(PostOutcome.REFUSED, "this is no mail address: correct the contact point")
+    return Result(PostOutcome.SENT, proof=connection.reply)
 
 
 def _judge(error: smtplib.SMTPException | OSError) -> Result:
     """Return the result that an error of the mail server means."""
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code = next(iter(error.recipients.values()))[0]
-        fate = Fate.REFUSED if code >= _FIRST_PERMANENT else Fate.FAILED
+        fate = PostOutcome.REFUSED if code >= _FIRST_PERMANENT else PostOutcome.FAILED
         return Result(fate, f"the mail server refuses the address ({code})")
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return Result(Fate.FAILED, "the mail server refuses this hub's user or password")
+        return Result(PostOutcome.FAILED, "the mail server refuses this hub's user or password")
     if isinstance(error, smtplib.SMTPResponseException):
-        return Result(Fate.FAILED, f"the mail server answered {error.smtp_code}")
-    return Result(Fate.FAILED, f"the mail server cannot be used ({type(error).__name__})")
+        return Result(PostOutcome.FAILED, f"the mail server answered {error.smtp_code}")
+    return Result(PostOutcome.FAILED, f"the mail server cannot be used ({type(error).__name__})")
 
 
-def _message(parcel: Parcel, *, post: Post, connection: ListeningBackend) -> EmailMessage:
+def _message(
+    outgoing: OutgoingAlert, *, post: SendSettings, connection: ReplyKeepingBackend
+) -> EmailMessage:
     """Build the mail, in the contact point's language."""
-    with translation.override(parcel.language):
-        if parcel.is_personal:
-            title, text = words.personal(parcel.kind, parcel.notes)
+    with translation.override(outgoing.language):
+        if outgoing.is_personal:
+            title, text = words.personal(outgoing.kind, outgoing.notes)
         else:
-            title = words.title(parcel.kind, parcel.parameters, exercise=parcel.exercise)
-            text = _text(parcel)
+            title = words.title(outgoing.kind, outgoing.parameters, exercise=outgoing.exercise)
+            text = _text(outgoing)
     domain = post.mail_from.rpartition("@")[2].strip("> ") or "localhost"
     message = EmailMessage(
         subject=" ".join(title.split()),
         body=text,
         from_email=post.mail_from,
-        to=[parcel.address],
+        to=[outgoing.address],
         headers={
             # The same at every attempt, so that repeats are detected (RFC 5322, 3.6.4).
-            "Message-ID": f"<{parcel.delivery}@{domain}>",
+            "Message-ID": f"<{outgoing.delivery}@{domain}>",
             "Auto-Submitted": "auto-generated",  # RFC 3834: no holiday replies
-            "Importance": "high" if parcel.urgency is Urgency.NOW else "normal",
+            "Importance": "high" if outgoing.urgency is Urgency.NOW else "normal",
         },
         connection=connection,
     )
-    if parcel.is_personal:
+    if outgoing.is_personal:
         return message
-    content = letter.body(parcel)
-    signed = letter.headers(parcel, content)
+    content = letter.body(outgoing)
+    signed = letter.headers(outgoing, content)
     message.attach("alert.json", content, "application/json")
     lines = "".join(f"{name!s}: {value!s}\n" for name, value in signed.items())
     message.attach("alert.json.sig", lines, "text/plain")
-    for file in parcel.files:
+    for file in outgoing.files:
         message.attach(file.name, file.content, file.media_type)
     return message
 
 
-def _text(parcel: Parcel) -> str:
+def _text(outgoing: OutgoingAlert) -> str:
     """Return the text that a person reads."""
-    parts = [_("This is an EXERCISE. Nothing real has happened.")] if parcel.exercise else []
-    parts.append(words.text(parcel.kind, parcel.parameters))
-    recipient = {"party": parcel.party_title, "urgency": words.URGENCIES[parcel.urgency]}
+    parts = [_("This is an EXERCISE. Nothing real has happened.")] if outgoing.exercise else []
+    parts.append(words.text(outgoing.kind, outgoing.parameters))
+    recipient = {"party": outgoing.party_title, "urgency": words.URGENCIES[outgoing.urgency]}
     parts.append(_("For: %(party)s\nUrgency: %(urgency)s") % recipient)
-    parts += [f"{title}: {note}" for title, note in parcel.notes]
-    if parcel.files:
-        parts.append(_files(parcel))
-    if parcel.link and parcel.link_ends_at:
-        until = f"{parcel.link_ends_at:%Y-%m-%d %H:%M} UTC"
-        link_values = {"link": parcel.link, "until": until}
+    parts += [f"{title}: {note}" for title, note in outgoing.notes]
+    if outgoing.files:
+        parts.append(_files(outgoing))
+    if outgoing.link and outgoing.link_ends_at:
+        until = f"{outgoing.link_ends_at:%Y-%m-%d %H:%M} UTC"
+        link_values = {"link": outgoing.link, "until": until}
         parts.append(_("Acknowledge it (the link works until %(until)s):\n%(link)s") % link_values)
-        parts.append(_("At the desk:\n%(desk)s") % {"desk": parcel.desk})
+        parts.append(_("At the desk:\n%(desk)s") % {"desk": outgoing.desk})
     else:
         parts.append(_("Sign in at the desk to acknowledge it."))
     return "\n\n".join(parts) + "\n"
 
 
-def _files(parcel: Parcel) -> str:
+def _files(outgoing: OutgoingAlert) -> str:
     """Return the sentence about the attached files."""
-    names = ", ".join(file.name for file in parcel.files)
+    names = ", ".join(file.name for file in outgoing.files)
     return _(
         "Attached: %(files)s. A PDF bears the electronic seal of this hub; a .p7s file is its"
         " signature on the JSON beside it."
     ) % {"files": names}
 
 
-def _connection(post: Post) -> ListeningBackend:
+def _connection(post: SendSettings) -> ReplyKeepingBackend:
     """Return a connection to the mail server, which opens when the mail is sent."""
-    return ListeningBackend(
+    return ReplyKeepingBackend(
         host=post.mail_host,
         port=post.mail_port,
         username=post.mail_user,

@@ -13,7 +13,7 @@ _MOST = 200
 """Characters of a reply that are kept."""
 
 
-class _Remembers(smtplib.SMTP):
+class _ReplyKeepingSmtp(smtplib.SMTP):
     """SMTP connection that keeps the reply to the DATA command."""
 
     reply = ""
@@ -25,19 +25,19 @@ class _Remembers(smtplib.SMTP):
         return code, reply
 
 
-class _RemembersOverTls(_Remembers, smtplib.SMTP_SSL):
+class _ReplyKeepingSmtpOverTls(_ReplyKeepingSmtp, smtplib.SMTP_SSL):
     """The same, with TLS from the start."""
 
 
-class ListeningBackend(EmailBackend):
+class ReplyKeepingBackend(EmailBackend):
     """Django's SMTP backend with reply: the server's reply to the last mail."""
 
     reply = ""
 
     @property
-    def connection_class(self) -> type[_Remembers]:
+    def connection_class(self) -> type[_ReplyKeepingSmtp]:
         """Return the class that connects."""
-        return _RemembersOverTls if self.use_ssl else _Remembers
+        return _ReplyKeepingSmtpOverTls if self.use_ssl else _ReplyKeepingSmtp
 
     def close(self) -> None:
         """Close the connection, and keep the reply."""

@@ -11,26 +11,33 @@ import json
 
 from stemtide.hub.platform.egress import posts as posting
 from stemtide.hub.rooms.alerts.channels import letter
-from stemtide.hub.rooms.alerts.channels.channel import Fate, Parcel, Post, Result
+from stemtide.hub.rooms.alerts.channels.channel import (
+    OutgoingAlert,
+    PostOutcome,
+    Result,
+    SendSettings,
+)
 
 TIMEOUT_S = 10.0
 """Longest duration of one attempt, from connecting to the end of the response."""
 
 
-def send(parcel: Parcel, *, post: Post) -> Result:
+def send(outgoing: OutgoingAlert, *, post: SendSettings) -> Result:
     """Post the alert, one attempt."""
-    content = letter.body(parcel)
+    content = letter.body(outgoing)
     response = posting.post(
-        parcel.address,
+        outgoing.address,
         content=content,
-        headers={**letter.headers(parcel, content), **letter.event_headers(parcel)},
+        headers={**letter.headers(outgoing, content), **letter.event_headers(outgoing)},
         loopback=post.loopback,
         timeout_s=TIMEOUT_S,
-        now=parcel.now,
+        now=outgoing.now,
     )
-    if response.fate is Fate.SENT:
+    if response.fate is PostOutcome.SENT:
         acknowledged = _acknowledges(response.answer)
-        return Result(Fate.SENT, is_acknowledged=acknowledged, proof=f"HTTP {response.status}")
+        return Result(
+            PostOutcome.SENT, is_acknowledged=acknowledged, proof=f"HTTP {response.status}"
+        )
     return Result(response.fate, response.words, wait=response.wait)
 
 
