@@ -51,7 +51,7 @@ class _InOneThread(ASGIHandler):
         caller = Caller()
         is_page = not is_refresh(request.path) and not is_machines(request.path)
         try:
-            with _precedence.first() if is_page else nullcontext():
+            with _precedence.page() if is_page else nullcontext():
                 return await sync_to_async(self._answer)(request, caller)
         except asyncio.CancelledError:  # Django raises it when the caller disconnects
             caller.has_left = True
@@ -64,7 +64,7 @@ class _InOneThread(ASGIHandler):
         try:
             with serving(caller):
                 if is_refresh(request.path):
-                    _precedence.give_way()
+                    _precedence.wait_for_pages()
                 return self.get_response(request)
         except CallerLeftError:
             count_abandoned("working")
@@ -95,7 +95,7 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
         async with ThreadSensitiveContext(executor=_for_refreshes):
             await _answers(scope, receive, send)
     else:
-        async with _threads.one():
+        async with _threads.acquire():
             await _answers(scope, receive, send)
 
 

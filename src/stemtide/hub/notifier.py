@@ -182,7 +182,7 @@ class Wakes:
             holder=holder,
         )
         with self._lock:
-            self.check_room(holder)
+            self.check_limits(holder)
             self._subscriptions.add(subscription)
         try:
             yield subscription
@@ -190,7 +190,7 @@ class Wakes:
             with self._lock:
                 self._subscriptions.discard(subscription)
 
-    def check_room(self, holder: str) -> None:
+    def check_limits(self, holder: str) -> None:
         """Refuse another stream if its key or person, or the process, has as many as allowed.
 
         raises: TooManyError, NoStreamLeftError.

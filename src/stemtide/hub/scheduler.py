@@ -35,10 +35,9 @@ TICK_S = 1.0
 class Done:
     """Counts of one run of the scheduler.
 
-    expired: signals that expired. erased: texts of leads and complaints. destroyed: previews.
-    raised, escalated: alerts. ended: drills. noted: deadlines in crises. holds: expired holds on
-    referrals. followed: requests whose re-checks began or ended. made: STIX objects. told:
-    events for webhooks.
+    expired: signals. erased: texts of leads and complaints. destroyed: previews. raised, escalated:
+    alerts. ended: drills. crisis_deadlines: passed. holds: on referrals, expired. rechecks: begun
+    or ended. stix_objects: created. webhook_events: queued.
     """
 
     expired: int
@@ -47,11 +46,11 @@ class Done:
     raised: int = 0
     escalated: int = 0
     ended: int = 0
-    noted: int = 0
+    crisis_deadlines: int = 0
     holds: int = 0
-    followed: int = 0
-    made: int = 0
-    told: int = 0
+    rechecks: int = 0
+    stix_objects: int = 0
+    webhook_events: int = 0
 
 
 def run_once(now: datetime) -> Done:
@@ -69,11 +68,11 @@ def run_once(now: datetime) -> Done:
         raised=alerts.raise_from_ledger(now),
         escalated=alerts.escalate_due(now),
         ended=drills.end_due(now),
-        noted=crises.note_due(now),
+        crisis_deadlines=crises.note_due(now),
         holds=holds.expire_due(now),
-        followed=rechecks.follow_requests(now),
-        made=making.follow_ledger(now),
-        told=events.follow_ledger(now),
+        rechecks=rechecks.follow_requests(now),
+        stix_objects=making.follow_ledger(now),
+        webhook_events=events.follow_ledger(now),
     )
 
 
@@ -123,10 +122,10 @@ class Clock:
                 self._calling.start_due(now_utc())
                 self._visiting.start_due(now_utc())
                 self._running.start_due(now_utc())
-                if done.noted:
-                    log.info("%d things fell due in crises", done.noted)
+                if done.crisis_deadlines:
+                    log.info("%d things fell due in crises", done.crisis_deadlines)
             except Exception as error:
-                vitals.note(error)
+                vitals.record_error(error)
                 # Jobs that are due stay due, so the next run does them.
                 log.exception("the clock could not do its work; it tries again")
                 connection.close()

@@ -86,7 +86,7 @@ class Vitals:
             current.append(self._failure[1])
         return tuple(current)
 
-    def note(self, error: Exception) -> None:
+    def record_error(self, error: Exception) -> None:
         """Record an error of a request if disk or database are at fault."""
         trouble = _trouble_of(error) if isinstance(error, DatabaseError) else None
         if trouble and trouble.reason != "away":

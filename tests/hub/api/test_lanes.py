@@ -19,7 +19,7 @@ here = sync_to_async(threading.current_thread)
 async def one_after_the_other(threads: Threads, *, requests: int) -> list[threading.Thread]:
     found = []
     for _ in range(requests):
-        async with threads.one():
+        async with threads.acquire():
             found.append(await here())
     return found
 
@@ -28,7 +28,7 @@ async def at_a_time(threads: Threads, *, requests: int) -> list[threading.Thread
     everyone = asyncio.Barrier(requests)
 
     async def ask() -> threading.Thread:
-        async with threads.one():
+        async with threads.acquire():
             await everyone.wait()
             return await here()
 
@@ -57,7 +57,7 @@ def test_a_rush_of_requests_leaves_only_so_many_threads_behind():
 
 
 async def failing(threads: Threads) -> threading.Thread:
-    async with threads.one():
+    async with threads.acquire():
         await here()
         raise ZeroDivisionError
 
@@ -76,7 +76,7 @@ def refreshing(precedence: Precedence) -> tuple[threading.Thread, threading.Even
     answered = threading.Event()
 
     def refresh() -> None:
-        precedence.give_way()
+        precedence.wait_for_pages()
         answered.set()
 
     thread = threading.Thread(target=refresh)
@@ -87,8 +87,8 @@ def refreshing(precedence: Precedence) -> tuple[threading.Thread, threading.Even
 def test_a_refresh_waits_for_all_pages_that_are_under_way(monkeypatch):
     monkeypatch.setattr(lanes, "PATIENCE_S", 600)
     precedence = Precedence()
-    with precedence.first():
-        with precedence.first():
+    with precedence.page():
+        with precedence.page():
             thread, answered = refreshing(precedence)
         assert not answered.is_set()
     thread.join()
@@ -99,22 +99,22 @@ def test_a_refresh_waits_for_all_pages_that_are_under_way(monkeypatch):
 def test_a_refresh_does_not_wait_where_no_page_is_under_way(monkeypatch):
     monkeypatch.setattr(lanes, "PATIENCE_S", 1e6)
 
-    Precedence().give_way()
+    Precedence().wait_for_pages()
 
 
 def test_a_page_that_fails_is_waited_for_no_longer(monkeypatch):
     monkeypatch.setattr(lanes, "PATIENCE_S", 1e6)
     precedence = Precedence()
-    with pytest.raises(ZeroDivisionError), precedence.first():
+    with pytest.raises(ZeroDivisionError), precedence.page():
         raise ZeroDivisionError
 
-    precedence.give_way()
+    precedence.wait_for_pages()
 
 
 def test_a_page_that_never_ends_does_not_stop_refreshes():
     precedence = Precedence()
-    with precedence.first():
-        precedence.give_way()
+    with precedence.page():
+        precedence.wait_for_pages()
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def describe(error: Exception) -> Problem:
         return unexpected()
     if which is ProblemType.NOT_READY:
         log.warning("not ready: %s", error)
-        vitals.note(error)
+        vitals.record_error(error)
     detail = next(
         (DETAILS[error_type] for error_type in type(error).__mro__ if error_type in DETAILS), None
     )

@@ -42,7 +42,7 @@ async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseB
     if session is None:
         return HttpResponse("Sign in again.", status=403, content_type="text/plain")
     try:
-        wakes.check_room(user.ref)
+        wakes.check_limits(user.ref)
     except (TooManyError, NoStreamLeftError) as error:
         status = 429 if isinstance(error, TooManyError) else 503
         headers = {"Retry-After": str(FULL_S)}

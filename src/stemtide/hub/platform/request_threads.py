@@ -31,7 +31,7 @@ class Threads:
         self._idle: list[ThreadPoolExecutor] = []
 
     @asynccontextmanager
-    async def one(self) -> AsyncIterator[None]:
+    async def acquire(self) -> AsyncIterator[None]:
         """Run Django code within this block in one thread that no other request uses meanwhile."""
         thread = self._idle.pop() if self._idle else one_thread("request")
         try:
@@ -53,7 +53,7 @@ class Precedence:
         self._changed = threading.Condition()
 
     @contextmanager
-    def first(self) -> Iterator[None]:
+    def page(self) -> Iterator[None]:
         """Count the block as a page that refreshes wait for."""
         with self._changed:
             self._at_work += 1
@@ -64,7 +64,7 @@ class Precedence:
                 self._at_work -= 1
                 self._changed.notify_all()
 
-    def give_way(self) -> None:
+    def wait_for_pages(self) -> None:
         """Wait until no page is being built, at most PATIENCE_S."""
         with self._changed:
             self._changed.wait_for(lambda: self._at_work == 0, timeout=PATIENCE_S)
