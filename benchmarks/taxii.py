@@ -48,7 +48,7 @@ def run(*, signals: int, limit: int, runs: int) -> None:
     from stemtide.hub.rooms.stix.reads import stix as reads
 
     by, key, crisis = fill(signals)
-    boot.keep_what_is_there()  # as the hub does before it answers
+    boot.freeze_loaded_code()  # as the hub does before it answers
     hub = reads.ledger.heads()
     print(f"{connection.vendor}: {signals:,} signals in one crisis, pages of {limit:,}")
     alias = f"crisis-{crisis}"

@@ -24,11 +24,11 @@ from stemtide.hub.api.middleware import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
 from stemtide.hub.platform.disconnects import Caller, CallerLeftError, serving  # noqa: E402
 from stemtide.hub.platform.request_threads import (  # noqa: E402
-    Precedence,
-    Threads,
-    for_streams,
+    PagesFirst,
+    RequestThreads,
     is_refresh,
     one_thread,
+    stream_thread,
 )
 
 
@@ -73,7 +73,7 @@ class _InOneThread(ASGIHandler):
 
 _streams = limit_bodies(cast("Application", _people))
 _answers = limit_bodies(cast("Application", _InOneThread()))
-_precedence, _threads = Precedence(), Threads()
+_precedence, _threads = PagesFirst(), RequestThreads()
 _for_refreshes = one_thread("refreshes")
 
 STREAM = "/stream"
@@ -89,7 +89,7 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["path"] == ADDRESS:
         await stream(scope, receive, send)
     elif scope["path"].endswith(STREAM) and not is_machines(scope["path"]):
-        async with ThreadSensitiveContext(executor=for_streams):
+        async with ThreadSensitiveContext(executor=stream_thread):
             await _streams(scope, receive, send)
     elif is_refresh(scope["path"]):
         async with ThreadSensitiveContext(executor=_for_refreshes):

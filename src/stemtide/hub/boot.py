@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 DRAIN_S = 3
 """Seconds that running requests get to finish when the process stops."""
 
-GONE_MS = 120_000
+TCP_TIMEOUT_MS = 120_000
 """Milliseconds that sent data may stay unacknowledged (TCP) before the peer counts as gone."""
 
-MOST_FILES = 65_536
+MAX_OPEN_FILES = 65_536
 """Open files that the hub asks the system for: each stream and connection is one."""
 
 _BACKLOG = 2048
@@ -68,7 +68,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     import uvicorn  # noqa: PLC0415  # only `serve` needs it
 
     from stemtide.hub.asgi import application  # noqa: PLC0415  # needs start() first
-    from stemtide.hub.notifier import wakes  # noqa: PLC0415
+    from stemtide.hub.notifier import notifier  # noqa: PLC0415
 
     class Server(uvicorn.Server):
         """uvicorn that reports when it listens, and closes streams before it waits for them."""
@@ -80,7 +80,7 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 
         def handle_exit(self, sig: int, frame: object) -> None:
             """Start to stop: close the streams first."""
-            wakes.close()
+            notifier.close()
             super().handle_exit(sig, frame)  # type: ignore[arg-type]  # a frame, as it came
 
     config = uvicorn.Config(application, **_options())
@@ -91,18 +91,18 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
 @contextmanager
 def _background_threads() -> Iterator[None]:
     """Run the scheduler and the health checks beside the server."""
-    from stemtide.hub.notifier import wakes  # noqa: PLC0415
-    from stemtide.hub.scheduler import Clock  # noqa: PLC0415  # needs start() first
+    from stemtide.hub.notifier import notifier  # noqa: PLC0415
+    from stemtide.hub.scheduler import Scheduler  # noqa: PLC0415  # needs start() first
     from stemtide.hub.vitals import vitals  # noqa: PLC0415
 
-    clock = Clock()
+    clock = Scheduler()
     clock.start()
     vitals.start()
-    keep_what_is_there()
+    freeze_loaded_code()
     try:
         yield
     finally:
-        wakes.close()
+        notifier.close()
         vitals.stop()
         clock.stop()
 
@@ -131,7 +131,7 @@ def _proxy_options() -> dict[str, Any]:
     return {"proxy_headers": bool(proxies), "forwarded_allow_ips": proxies}
 
 
-def keep_what_is_there() -> None:
+def freeze_loaded_code() -> None:
     """Exclude code and settings from garbage collection, which stops all threads.
 
     Django imports the views with the first request: without the import here, the garbage collector
@@ -157,7 +157,7 @@ def _check_keys() -> None:
 def _allow_many_files() -> None:
     """Raise the limit of open files as far as the system allows, up to MOST_FILES."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    target = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    target = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < target:
         resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
 
@@ -171,7 +171,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; accepted connections inherit it
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, GONE_MS)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TCP_TIMEOUT_MS)
         listener.bind(address)
         listener.listen(_BACKLOG)
     except OSError:

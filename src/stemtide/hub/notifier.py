@@ -66,7 +66,7 @@ class NoStreamLeftError(Exception):
     """All streams that the process may have are open."""
 
 
-class WakesClosedError(Exception):
+class NotifierClosedError(Exception):
     """The process is stopping: there will be no more wakes."""
 
 
@@ -118,13 +118,13 @@ class Subscription:
     async def get(self) -> int:
         """Wait for the next wake. Return its position.
 
-        raises: WakesClosedError once the process is stopping.
+        raises: NotifierClosedError once the process is stopping.
         """
         if self.all_changes and (wait_s := self._next_at - time.monotonic()) > 0:
             await asyncio.sleep(wait_s)
         await self._ready.wait()
         if self._is_closed:
-            raise WakesClosedError
+            raise NotifierClosedError
         self._ready.clear()
         self._next_at = time.monotonic() + ALL_CHANGES_S
         return self._position
@@ -140,7 +140,7 @@ class Subscription:
         self._ready.set()
 
 
-class Wakes:
+class ChangeNotifier:
     """Notifies subscribers of every change that they may see. The first subscriber starts it."""
 
     def __init__(self) -> None:
@@ -169,7 +169,7 @@ class Wakes:
                      checked that the party may see it.
         holder:      the key or person of the stream, for the limit per holder; "" for none.
 
-        raises: TooManyError, NoStreamLeftError; WakesClosedError while the process is stopping;
+        raises: TooManyError, NoStreamLeftError; NotifierClosedError while the process is stopping;
                 django.db.Error if there is no database.
         """
         after = await asyncio.to_thread(self._start)
@@ -231,7 +231,7 @@ class Wakes:
             connection.close()
         with self._lock:
             if self._stop.is_set():
-                raise WakesClosedError
+                raise NotifierClosedError
             if self._watcher is None:
                 self._after = position
                 self._watcher = threading.Thread(target=self._watch, name="wake", daemon=True)
@@ -332,5 +332,5 @@ def _postgres_commits(stop: threading.Event) -> Iterator[None]:
                     pass
 
 
-wakes = Wakes()
+notifier = ChangeNotifier()
 """The notifier of this process."""

@@ -32,7 +32,7 @@ TICK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class JobCounts:
     """Counts of one run of the scheduler.
 
     expired: signals. erased: texts of leads and complaints. destroyed: previews. raised, escalated:
@@ -53,7 +53,7 @@ class Done:
     webhook_events: int = 0
 
 
-def run_once(now: datetime) -> Done:
+def run_once(now: datetime) -> JobCounts:
     """Run every job that is due. Two schedulers at once are safe: each row is changed by one."""
     drills.remind_due(now)
     orders.note_due(now)
@@ -61,7 +61,7 @@ def run_once(now: datetime) -> Done:
     redress.lapse_due(now)
     stix.forget_receipts(now)
     writes_sending.forget_old(now)
-    return Done(
+    return JobCounts(
         expired=signals.expire_due(now),
         erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
         destroyed=media.destroy_due(now),
@@ -81,7 +81,7 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-class Clock:
+class Scheduler:
     """The scheduler's thread: runs the jobs every second until it is stopped."""
 
     def __init__(self, *, tick_s: float = TICK_S) -> None:

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from stemtide import private_files
 from stemtide.hub.platform import networks, secret_files
-from stemtide.hub.platform.rate_windows import USUAL
+from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
 from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
 from stemtide.hub.rooms.parties.rules import people as rules_people
 from stemtide.hub.rooms.parties.rules.openid import OpenIdError, Organisation, read_organisations
@@ -177,12 +177,12 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "stemtide.hub.desk.auth.sessions.keep_sittings",
+    "stemtide.hub.desk.auth.sessions.track_sessions",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "stemtide.hub.desk.headers.safe_headers",
-    "stemtide.hub.desk.auth.preferences.as_they_read",
+    "stemtide.hub.desk.auth.preferences.localise",
     "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
@@ -293,7 +293,7 @@ AXES_USERNAME_FORM_FIELD = "username"
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]
 AXES_CLIENT_IP_CALLABLE = "stemtide.hub.desk.auth.locks.network_of_caller"
 
-RATES = _numbers("STEMTIDE_RATES", USUAL)
+RATES = _numbers("STEMTIDE_RATES", DEFAULT_QUOTAS)
 STREAMS = _numbers("STEMTIDE_STREAMS", {"key": 100, "total": 5000})
 ALERTING_ACTS = _numbers(
     "STEMTIDE_ALERTING_ACTS", {str(act): limit for act, limit in HOURLY_LIMITS.items()}

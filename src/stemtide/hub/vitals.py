@@ -24,7 +24,7 @@ from django.db import DatabaseError, connection
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY_S = 4.0
+CHECK_EVERY_S = 4.0
 SILENT_S = 9.0
 """Seconds after which a check counts as hanging, because of the database or the disk."""
 
@@ -34,7 +34,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _POSTGRES_REASONS = {"53100": "full", "25006": "not-writable"}  # PostgreSQL, Appendix A
 
 
-class Part(StrEnum):
+class CheckedPart(StrEnum):
     """The part that is checked."""
 
     DISK = "disk"
@@ -45,12 +45,12 @@ class Part(StrEnum):
 class Trouble:
     """A failed check. reason: a code for machines; text: for the hub's operator."""
 
-    part: Part
+    part: CheckedPart
     reason: str
     text: str
 
 
-class Vitals:
+class HealthChecks:
     """Checks disk and database; in a thread of its own once it is started."""
 
     def __init__(self) -> None:
@@ -76,12 +76,12 @@ class Vitals:
     def troubles(self) -> tuple[Trouble, ...]:
         """Return the current troubles; empty if all is well."""
         now = time.monotonic()
-        if self._thread is None and now - self._ended_at > LOOK_EVERY_S:
+        if self._thread is None and now - self._ended_at > CHECK_EVERY_S:
             self._look()
         current = list(self._seen)
         if self._thread is not None and now - self._ended_at > SILENT_S:
             text = f"disk or database have not answered for {now - self._ended_at:.0f} s"
-            current.append(Trouble(Part.DATABASE, "silent", text))
+            current.append(Trouble(CheckedPart.DATABASE, "silent", text))
         if self._failure and now - self._failure[0] < _FAILURE_COUNTS_S:
             current.append(self._failure[1])
         return tuple(current)
@@ -93,7 +93,7 @@ class Vitals:
             self._failure = (time.monotonic(), trouble)
 
     def _run(self) -> None:
-        while not self._stop.wait(LOOK_EVERY_S):
+        while not self._stop.wait(CHECK_EVERY_S):
             self._look()
 
     def _look(self) -> None:
@@ -113,7 +113,7 @@ class Vitals:
                 connection.close()
 
 
-vitals = Vitals()
+vitals = HealthChecks()
 """The health checks of this process."""
 
 
@@ -142,13 +142,13 @@ def _check_disk() -> Iterator[Trouble]:
         except OSError as error:
             reason = "full" if error.errno in _FULL else "not-writable"
             text = f"{folder} cannot be written to: {error.strerror}"
-            yield Trouble(Part.DISK, reason, text)
+            yield Trouble(CheckedPart.DISK, reason, text)
             continue
         if free_mb < settings.MIN_FREE_MB:
             text = (
                 f"{folder} has {free_mb} MB left, and less than {settings.MIN_FREE_MB} is trouble"
             )
-            yield Trouble(Part.DISK, "nearly-full", text)
+            yield Trouble(CheckedPart.DISK, "nearly-full", text)
 
 
 def _write(path: Path) -> None:
@@ -175,7 +175,7 @@ def _check_database() -> Iterator[Trouble]:
             if connection.vendor == "postgresql":  # written to its log; changes no row
                 cursor.execute("SELECT pg_logical_emit_message(false, 'stemtide', 'health')")
     except DatabaseError as error:
-        yield _trouble_of(error) or Trouble(Part.DATABASE, "away", f"the database: {error}")
+        yield _trouble_of(error) or Trouble(CheckedPart.DATABASE, "away", f"the database: {error}")
 
 
 def _trouble_of(error: Exception) -> Trouble | None:
@@ -191,5 +191,5 @@ def _trouble_of(error: Exception) -> Trouble | None:
         reason = "damaged"
     if not reason:
         return None
-    part = Part.DATABASE if reason == "damaged" else Part.DISK
+    part = CheckedPart.DATABASE if reason == "damaged" else CheckedPart.DISK
     return Trouble(part, reason, f"the database cannot be written to: {error}")

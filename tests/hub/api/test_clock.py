@@ -44,14 +44,14 @@ def test_two_clocks_do_the_work_once(committed_world):
 def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
     ticks: list[object] = []
 
-    def tick(now: object) -> clock.Done:
+    def tick(now: object) -> clock.JobCounts:
         ticks.append(now)
         if len(ticks) == 1:
             raise OperationalError("away")
-        return clock.Done(expired=1, erased=0)
+        return clock.JobCounts(expired=1, erased=0)
 
     monkeypatch.setattr(clock, "run_once", tick)
-    ticking = clock.Clock(tick_s=0.001)
+    ticking = clock.Scheduler(tick_s=0.001)
     ticking.start()
     wait_until(lambda: len(ticks) > 2)
     ticking.stop()
@@ -62,7 +62,7 @@ def test_the_clock_survives_a_database_that_is_away(monkeypatch, caplog):
 
 
 def test_a_clock_that_never_started_can_be_stopped_after_a_start():
-    ticking = clock.Clock(tick_s=60)
+    ticking = clock.Scheduler(tick_s=60)
     ticking._stop.set()
     ticking.start()
     ticking.stop()

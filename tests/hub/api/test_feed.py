@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from stemtide.hub.platform.request_threads import KEPT
+from stemtide.hub.platform.request_threads import MAX_IDLE
 from stemtide.protocol.sync.feed import FeedPage, FeedSignal, SnapshotHead, SnapshotTail
 from tests.hub.api.conftest import signal, wait_until
 from tests.world import hex_value
@@ -88,11 +88,11 @@ def test_a_reader_who_leaves_half_way_takes_nothing_with_it(filled):
 
     assert json.loads(answer.text.splitlines()[-1]) == {"signals": 12_000}
     # The server keeps idle threads, each with its connection; a leak would hold one thing a reader.
-    more = KEPT + LEAVERS // 4
+    more = MAX_IDLE + LEAVERS // 4
     wait_until(lambda: all(count < before[kind] + more for kind, count in held(filled).items()))
 
 
-LEAVERS = 3 * KEPT
+LEAVERS = 3 * MAX_IDLE
 
 
 def held(hub) -> Counter[str]:

@@ -9,14 +9,14 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from stemtide.hub.platform import request_threads as lanes
-from stemtide.hub.platform.request_threads import Precedence, Threads, is_refresh
+from stemtide.hub.platform.request_threads import PagesFirst, RequestThreads, is_refresh
 
 pytestmark = pytest.mark.both_databases
 
 here = sync_to_async(threading.current_thread)
 
 
-async def one_after_the_other(threads: Threads, *, requests: int) -> list[threading.Thread]:
+async def one_after_the_other(threads: RequestThreads, *, requests: int) -> list[threading.Thread]:
     found = []
     for _ in range(requests):
         async with threads.acquire():
@@ -24,7 +24,7 @@ async def one_after_the_other(threads: Threads, *, requests: int) -> list[thread
     return found
 
 
-async def at_a_time(threads: Threads, *, requests: int) -> list[threading.Thread]:
+async def at_a_time(threads: RequestThreads, *, requests: int) -> list[threading.Thread]:
     everyone = asyncio.Barrier(requests)
 
     async def ask() -> threading.Thread:
@@ -36,34 +36,34 @@ async def at_a_time(threads: Threads, *, requests: int) -> list[threading.Thread
 
 
 def test_a_later_request_uses_the_thread_of_an_earlier_one():
-    first, second = asyncio.run(one_after_the_other(Threads(), requests=2))
+    first, second = asyncio.run(one_after_the_other(RequestThreads(), requests=2))
 
     assert first is second is not threading.current_thread()
 
 
 def test_two_requests_at_a_time_have_a_thread_each():
-    first, second = asyncio.run(at_a_time(Threads(), requests=2))
+    first, second = asyncio.run(at_a_time(RequestThreads(), requests=2))
 
     assert first is not second
 
 
 def test_a_rush_of_requests_leaves_only_so_many_threads_behind():
-    threads = Threads()
-    found = asyncio.run(at_a_time(threads, requests=lanes.KEPT + 4))
-    while sum(one.is_alive() for one in found) > lanes.KEPT:
+    threads = RequestThreads()
+    found = asyncio.run(at_a_time(threads, requests=lanes.MAX_IDLE + 4))
+    while sum(one.is_alive() for one in found) > lanes.MAX_IDLE:
         time.sleep(0.01)
 
-    assert set(asyncio.run(at_a_time(threads, requests=lanes.KEPT))) <= set(found)
+    assert set(asyncio.run(at_a_time(threads, requests=lanes.MAX_IDLE))) <= set(found)
 
 
-async def failing(threads: Threads) -> threading.Thread:
+async def failing(threads: RequestThreads) -> threading.Thread:
     async with threads.acquire():
         await here()
         raise ZeroDivisionError
 
 
 def test_a_thread_comes_back_from_a_request_that_failed():
-    threads = Threads()
+    threads = RequestThreads()
     (first,) = asyncio.run(one_after_the_other(threads, requests=1))
     with pytest.raises(ZeroDivisionError):
         asyncio.run(failing(threads))
@@ -71,7 +71,7 @@ def test_a_thread_comes_back_from_a_request_that_failed():
     assert asyncio.run(one_after_the_other(threads, requests=1)) == [first]
 
 
-def refreshing(precedence: Precedence) -> tuple[threading.Thread, threading.Event]:
+def refreshing(precedence: PagesFirst) -> tuple[threading.Thread, threading.Event]:
     """A refresh on its way, and what says that it was answered."""
     answered = threading.Event()
 
@@ -85,8 +85,8 @@ def refreshing(precedence: Precedence) -> tuple[threading.Thread, threading.Even
 
 
 def test_a_refresh_waits_for_all_pages_that_are_under_way(monkeypatch):
-    monkeypatch.setattr(lanes, "PATIENCE_S", 600)
-    precedence = Precedence()
+    monkeypatch.setattr(lanes, "MAX_WAIT_S", 600)
+    precedence = PagesFirst()
     with precedence.page():
         with precedence.page():
             thread, answered = refreshing(precedence)
@@ -97,14 +97,14 @@ def test_a_refresh_waits_for_all_pages_that_are_under_way(monkeypatch):
 
 
 def test_a_refresh_does_not_wait_where_no_page_is_under_way(monkeypatch):
-    monkeypatch.setattr(lanes, "PATIENCE_S", 1e6)
+    monkeypatch.setattr(lanes, "MAX_WAIT_S", 1e6)
 
-    Precedence().wait_for_pages()
+    PagesFirst().wait_for_pages()
 
 
 def test_a_page_that_fails_is_waited_for_no_longer(monkeypatch):
-    monkeypatch.setattr(lanes, "PATIENCE_S", 1e6)
-    precedence = Precedence()
+    monkeypatch.setattr(lanes, "MAX_WAIT_S", 1e6)
+    precedence = PagesFirst()
     with pytest.raises(ZeroDivisionError), precedence.page():
         raise ZeroDivisionError
 
@@ -112,7 +112,7 @@ def test_a_page_that_fails_is_waited_for_no_longer(monkeypatch):
 
 
 def test_a_page_that_never_ends_does_not_stop_refreshes():
-    precedence = Precedence()
+    precedence = PagesFirst()
     with precedence.page():
         precedence.wait_for_pages()
 

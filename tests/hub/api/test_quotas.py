@@ -8,14 +8,14 @@ import pytest
 
 from stemtide.hub.api.rate_limits import policy_name
 from stemtide.hub.platform import rate_windows as quotas
-from stemtide.hub.platform.rate_windows import Bound, Policy, Windows, headers
+from stemtide.hub.platform.rate_windows import Limit, Policy, Windows, headers
 
 FIVE = Policy("reading", 5)
 TEN = Policy("reading-party", 10)
 
 
 def key(name):
-    return Bound(FIVE, name), Bound(TEN, "party")
+    return Limit(FIVE, name), Limit(TEN, "party")
 
 
 def lefts(standings):
@@ -24,15 +24,15 @@ def lefts(standings):
 
 def test_what_is_left_falls_by_one_a_request():
     windows = Windows()
-    found = [windows.take([Bound(FIVE, "a")], now=float(at))[0].left for at in range(5)]
+    found = [windows.take([Limit(FIVE, "a")], now=float(at))[0].left for at in range(5)]
     assert found == [4, 3, 2, 1, 0]
 
 
 def test_a_request_too_many_is_refused_until_the_window_ends_and_no_longer():
     windows = Windows()
     for _ in range(5):
-        windows.take([Bound(FIVE, "a")], now=100.0)
-    late, after = (windows.take([Bound(FIVE, "a")], now=at)[0] for at in (159.9, 160.0))
+        windows.take([Limit(FIVE, "a")], now=100.0)
+    late, after = (windows.take([Limit(FIVE, "a")], now=at)[0] for at in (159.9, 160.0))
     assert (late.is_over, late.reset_s(159.9)) == (True, 1)
     assert (after.is_over, after.left, after.reset_s(160.0)) == (False, 4, 60)
 
@@ -40,8 +40,8 @@ def test_a_request_too_many_is_refused_until_the_window_ends_and_no_longer():
 def test_one_key_that_used_up_its_own_leaves_others_theirs():
     windows = Windows()
     for _ in range(9):
-        windows.take([Bound(FIVE, "a")], now=0.0)
-    assert windows.take([Bound(FIVE, "b")], now=0.0)[0].left == 4
+        windows.take([Limit(FIVE, "a")], now=0.0)
+    assert windows.take([Limit(FIVE, "b")], now=0.0)[0].left == 4
 
 
 def test_keys_of_a_party_share_what_the_party_may():
@@ -73,7 +73,7 @@ def test_the_count_is_that_of_a_slow_obvious_twin():
             ends[who], used[who] = now + 60, 0
         expected = used[who] >= 5
         used[who] += not expected
-        assert windows.take([Bound(FIVE, who)], now=now)[0].is_over is expected
+        assert windows.take([Limit(FIVE, who)], now=now)[0].is_over is expected
 
 
 def test_threads_that_ask_at_once_get_no_more_than_there_is():
@@ -82,7 +82,7 @@ def test_threads_that_ask_at_once_get_no_more_than_there_is():
 
     def ask():
         let_in.extend(
-            not windows.take([Bound(policy, "a")], now=0.0)[0].is_over for _ in range(200)
+            not windows.take([Limit(policy, "a")], now=0.0)[0].is_over for _ in range(200)
         )
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -97,7 +97,7 @@ def test_strangers_without_number_take_no_memory_without_bound(monkeypatch):
     monkeypatch.setattr(quotas, "MAX_COUNTED", 100)
     windows = Windows()
     for address in range(10_000):
-        windows.take([Bound(FIVE, address)], now=0.0)
+        windows.take([Limit(FIVE, address)], now=0.0)
     assert len(windows) <= 100
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from stemtide.hub.api import rate_limits as rates
-from stemtide.hub.platform.rate_windows import Policy, Standing
+from stemtide.hub.platform.rate_windows import LimitState, Policy
 from tests.hub.api.conftest import serving, signal, wait_until
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"
@@ -216,7 +216,7 @@ def test_a_hub_that_sets_no_limits_says_nothing_of_any():
 
 
 def test_whoever_uses_something_up_is_kept_while_others_come_and_go(monkeypatch):
-    class Coming(Standing):
+    class Coming(LimitState):
         """A standing that others join whenever somebody looks when it ends."""
 
         @property
@@ -228,5 +228,5 @@ def test_whoever_uses_something_up_is_kept_while_others_come_and_go(monkeypatch)
     boxed = {("a", "", ""): (Coming.__new__(Coming),)}
     monkeypatch.setattr(rates, "_blocked", boxed)
     monkeypatch.setattr(rates, "_MAX_BLOCKED", 1)
-    rates._block(("b", "", ""), (Standing(policy, 0, 9.0),), now=1.0)
+    rates._block(("b", "", ""), (LimitState(policy, 0, 9.0),), now=1.0)
     assert ("a", "", "") not in boxed

@@ -56,7 +56,7 @@ def test_a_crash_in_the_real_server_is_a_problem_too():
 
 def test_what_answers_is_loaded_before_the_first_request(tmp_path):
     program = (
-        "import sys; from stemtide.hub import boot; boot.start(); boot.keep_what_is_there();"
+        "import sys; from stemtide.hub import boot; boot.start(); boot.freeze_loaded_code();"
         "print('stemtide.hub.api.v1.signals.signals' in sys.modules)"
     )
     done = subprocess.run(

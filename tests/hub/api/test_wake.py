@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection
 
 from stemtide.hub import notifier as wake
-from stemtide.hub.notifier import APPLICATION, Wakes, WakesClosedError
+from stemtide.hub.notifier import APPLICATION, ChangeNotifier, NotifierClosedError
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.sync.agents import AgentStatusIn
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def wakes():
-    watching = Wakes()
+    watching = ChangeNotifier()
     yield watching
     watching.close()
     if watching._watcher:
@@ -139,9 +139,9 @@ def test_a_closed_wake_ends_its_subscriptions_and_takes_no_more(wakes, committed
     async def story() -> None:
         async with wakes.subscribe(world.big_provider) as mine:
             wakes.close()
-            with pytest.raises(WakesClosedError):
+            with pytest.raises(NotifierClosedError):
                 await mine.get()
-        with pytest.raises(WakesClosedError):
+        with pytest.raises(NotifierClosedError):
             async with wakes.subscribe(world.big_provider):
                 pass
 

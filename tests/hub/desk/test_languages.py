@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.alerts.texts import alerts as words
 
@@ -62,14 +62,14 @@ def test_a_page_leaves_no_english(world, path, language):
 def test_a_refusal_is_said_in_dutch_with_its_facts():
     error = ConflictError("this delivery is {state}: only a dead one is retried", state="sent")
     with translation.override("nl"):
-        told = in_words(error)
+        told = error_text(error)
     assert told == "deze bezorging is verzonden: alleen een onbestelbare wordt opnieuw geprobeerd"
 
 
 def test_a_refused_field_is_said_in_german():
     error = InvalidError("address", "is empty: write where somebody is reached")
     with translation.override("de"):
-        assert in_words(error) == "address: ist leer: schreiben Sie, wo jemand erreicht wird"
+        assert error_text(error) == "address: ist leer: schreiben Sie, wo jemand erreicht wird"
 
 
 @pytest.mark.parametrize(

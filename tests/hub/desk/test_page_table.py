@@ -26,7 +26,7 @@ TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="[^"]+"')
 def stage(world, settings, tmp_path):
     """The scene, and what stands in its addresses."""
     settings.MEDIA_KEY_FILE = tmp_path / "media.key"
-    room_blocks.made.clear()
+    room_blocks.block_cache.clear()
     world.party["forum"] = parties.add_party(
         "forum", title="The forum", kind="consortium", country="", actor="operator", now=world.now
     )

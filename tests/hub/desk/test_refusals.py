@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from django.utils import translation
 
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 
 
@@ -34,9 +34,9 @@ def test_a_refusal_of_what_stands_in_a_field_keeps_its_facts():
 def test_the_desk_says_a_field_s_name_only_where_it_stands_apart():
     error = InvalidError("to", "no {name} here", name="hotline")
     with translation.override("en"):
-        assert in_words(error) == "to: no hotline here"
-        assert without_field(error) == "no hotline here"
+        assert error_text(error) == "to: no hotline here"
+        assert field_error_text(error) == "no hotline here"
 
 
 def test_errors_that_are_no_refusals_are_said_as_they_are():
-    assert in_words(ValueError("no number")) == "no number"
+    assert error_text(ValueError("no number")) == "no number"

@@ -20,7 +20,7 @@ ACT = re.compile(r'action="/crises/[0-9a-f-]+/do/([a-z-]+)"')
 
 @pytest.fixture(autouse=True)
 def _nothing_made_before():
-    room_blocks.made.clear()
+    room_blocks.block_cache.clear()
 
 
 def forms(page):

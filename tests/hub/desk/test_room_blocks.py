@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.desk.crises import blocks as room_blocks
-from stemtide.hub.desk.ledger_sentences import ACTS
+from stemtide.hub.desk.ledger_sentences import ENTRY_PHRASES
 from stemtide.hub.rooms.crises.writes import (
     crises,
     events as writes_events,
@@ -49,7 +49,7 @@ PASSING = re.compile(r'<div id="block-moment".*|(?<=>)[^<]*(?=</time>)', re.DOTA
 
 @pytest.fixture(autouse=True)
 def _nothing_made_before():
-    room_blocks.made.clear()
+    room_blocks.block_cache.clear()
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def blocks(desk, uid):
 
 def made_for(desk, uid):
     """The same, with nothing kept."""
-    room_blocks.made.clear()
+    room_blocks.block_cache.clear()
     return blocks(desk, uid)
 
 
@@ -81,7 +81,7 @@ def check_each(desks, uid):
     """Whoever comes first, each reader gets what would be made for them alone."""
     kept = {reader: blocks(desk, uid) for reader, desk in desks.items()}
     alone = {reader: made_for(desk, uid) for reader, desk in desks.items()}
-    room_blocks.made.clear()
+    room_blocks.block_cache.clear()
     for reader in reversed(desks):
         assert blocks(desks[reader], uid) == alone[reader], reader
     for reader in desks:
@@ -243,7 +243,7 @@ EVERY_ROOM = {"party", "person", "crisis", "participant", "neighbour", "lead"}
 
 
 def test_whom_an_entry_concerns_is_decided_for_every_kind():
-    things = {kind.partition(".")[0] for kind in ACTS}
+    things = {kind.partition(".")[0] for kind in ENTRY_PHRASES}
     everywhere = {
         thing
         for thing in things

@@ -8,7 +8,7 @@ import pytest
 from django.db import connections
 
 from stemtide.hub.desk.auth.sessions import KEY
-from stemtide.hub.desk.stream_access import Together, Watcher, those_who_may
+from stemtide.hub.desk.stream_access import BatchedChecks, Watcher, allowed_watchers
 from stemtide.hub.rooms.crises.writes import participants as writes_joining
 from stemtide.hub.rooms.parties.models import Person
 from stemtide.hub.rooms.parties.reads.people import SessionRef
@@ -52,14 +52,14 @@ def names(found):
 
 @pytest.mark.django_db
 def test_everyone_goes_on_where_nothing_happened(watchers):
-    assert those_who_may(watchers.values()) == set(watchers.values())
+    assert allowed_watchers(watchers.values()) == set(watchers.values())
 
 
 @pytest.mark.django_db
 def test_who_signs_out_watches_no_longer_and_the_others_do(watchers, desks):
-    those_who_may(watchers.values())
+    allowed_watchers(watchers.values())
     desks["provider"].post("/sign-out")
-    assert names(those_who_may(watchers.values())) == set(PARTIES) - {"provider"}
+    assert names(allowed_watchers(watchers.values())) == set(PARTIES) - {"provider"}
 
 
 @pytest.mark.django_db
@@ -67,7 +67,7 @@ def test_a_session_without_its_sitting_watches_no_longer(world, watchers):
     mine = watchers["agency"].seat
     person = Person.objects.get(pk=mine.person)
     writes_sittings.end_session(mine.sitting, person=person, now=world.now)
-    assert names(those_who_may(watchers.values())) == set(PARTIES) - {"agency"}
+    assert names(allowed_watchers(watchers.values())) == set(PARTIES) - {"agency"}
 
 
 @pytest.mark.django_db
@@ -76,21 +76,21 @@ def test_nobody_watches_on_the_seat_of_another(watchers):
     odd = Watcher(
         SessionRef(theirs.session, theirs.sitting, mine.seat.person), mine.party, mine.crisis
     )
-    assert those_who_may([odd]) == set()
+    assert allowed_watchers([odd]) == set()
 
 
 @pytest.mark.django_db
 def test_a_party_whose_invitation_is_taken_back_watches_no_longer(world, watchers, crisis):
-    assert "rival" in names(those_who_may(watchers.values()))
+    assert "rival" in names(allowed_watchers(watchers.values()))
     body = PartyIn(party="rival")
     writes_joining.uninvite(crisis, body=body, by=world.actor("authority"), now=world.now)
-    assert names(those_who_may(watchers.values())) == set(PARTIES) - {"rival"}
+    assert names(allowed_watchers(watchers.values())) == set(PARTIES) - {"rival"}
 
 
 @pytest.mark.django_db
 def test_the_board_is_watched_by_whoever_signed_in(world):
     observer = watcher(world.desk("observer", Role.OBSERVER), None)
-    assert those_who_may([observer]) == {observer}
+    assert allowed_watchers([observer]) == {observer}
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def thread():
 @pytest.mark.django_db(transaction=True)
 def test_who_leaves_while_all_wait_keeps_nobody_from_the_answer(thread):
     async def ask():
-        together = Together(thread)
+        together = BatchedChecks(thread)
         nobody = Watcher(SessionRef("", 0, 0), party=None)
         first, *others = (asyncio.create_task(together.may_go_on(nobody)) for _ in range(4))
         await asyncio.sleep(0)
@@ -118,7 +118,7 @@ def test_what_fails_is_told_to_everyone_who_waits():
     gone.shutdown()
 
     async def ask():
-        together = Together(gone)
+        together = BatchedChecks(gone)
         nobody = Watcher(SessionRef("", 0, 0), party=None)
         return await asyncio.gather(
             *(together.may_go_on(nobody) for _ in range(3)), return_exceptions=True

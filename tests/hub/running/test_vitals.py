@@ -6,7 +6,7 @@ import resource
 import pytest
 from django.test import Client
 
-from stemtide.hub.vitals import Vitals
+from stemtide.hub.vitals import HealthChecks
 from tests import tables
 from tests.hub.api.conftest import serving, signal, wait_until
 from tests.world import hex_value
@@ -20,7 +20,7 @@ LOCAL = {"Host": "127.0.0.1"}
 def full(settings, monkeypatch):
     """A disk on which there is never room enough."""
     settings.MIN_FREE_MB = 10**12
-    vitals = Vitals()
+    vitals = HealthChecks()
     for door in ("api.health", "desk.board"):
         monkeypatch.setattr(f"stemtide.hub.{door}.vitals", vitals)
 

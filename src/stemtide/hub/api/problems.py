@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from stemtide.hub.api.error_formats import OURS, ErrorFormat
-from stemtide.hub.notifier import NoStreamLeftError, WakesClosedError
+from stemtide.hub.notifier import NoStreamLeftError, NotifierClosedError
 from stemtide.hub.platform.documents.verification import AnotherDocumentError
 from stemtide.hub.platform.errors import (
     ConflictError,
@@ -59,7 +59,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     RequestDataTooBig: ProblemType.TOO_LARGE,
     OperationalError: ProblemType.NOT_READY,
     InterfaceError: ProblemType.NOT_READY,
-    WakesClosedError: ProblemType.NOT_READY,
+    NotifierClosedError: ProblemType.NOT_READY,
     NoStreamLeftError: ProblemType.NOT_READY,
 }
 """Problem type of each error. Errors that are missing here are internal and not described."""
@@ -72,7 +72,7 @@ DETAILS: dict[type[Exception], str] = {
     RequestDataTooBig: f"a body holds at most {MAX_BODY_BYTES} bytes: send it in smaller parts",
     OperationalError: "the hub's database does not answer: try again in a few seconds",
     InterfaceError: "the hub's database does not answer: try again in a few seconds",
-    WakesClosedError: "the hub is stopping: connect again in a few seconds",
+    NotifierClosedError: "the hub is stopping: connect again in a few seconds",
     NoStreamLeftError: "the hub has as many streams open as it may have: connect again later, or"
     " ask whoever runs it for more (STEMTIDE_STREAMS)",
 }

@@ -21,9 +21,9 @@ from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.networks import network_of
 from stemtide.hub.platform.rate_windows import (
     PARTY_TIMES,
-    Bound,
+    Limit,
+    LimitState,
     Policy,
-    Standing,
     headers,
     windows,
 )
@@ -40,7 +40,7 @@ _SEARCH = "/api/v1/search"
 _WHOLE = ("/api/v1/signals/export", "/api/v1/snapshot", "/misp/feed/hashes.csv")
 _MAX_BLOCKED = 10_000
 
-_blocked: dict[tuple[str, str, str], tuple[Standing, ...]] = {}
+_blocked: dict[tuple[str, str, str], tuple[LimitState, ...]] = {}
 """Credentials that exceeded a limit, with the policy: refused without a look-up until it ends."""
 
 Header = Callable[[str], str | None]
@@ -78,8 +78,8 @@ def count(request: HttpRequest, caller: Caller) -> None:
     quota = settings.RATES[name]
     standings = windows.take(
         (
-            Bound(Policy(name, quota), caller.key),
-            Bound(Policy(f"{name}-party", PARTY_TIMES * quota), caller.party.pk),
+            Limit(Policy(name, quota), caller.key),
+            Limit(Policy(f"{name}-party", PARTY_TIMES * quota), caller.party.pk),
         ),
         now=now,
     )
@@ -95,7 +95,7 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
         return None
     now = time.monotonic()
     policy = Policy("stranger", settings.RATES["stranger"])
-    standings = windows.take((Bound(policy, network_of(address) or address[:60]),), now=now)
+    standings = windows.take((Limit(policy, network_of(address) or address[:60]),), now=now)
     request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
     return _too_many_problem(standings[0], now=now) if standings[0].is_over else None
 
@@ -120,7 +120,7 @@ def refusal(
 
 def headers_of(request: HttpRequest) -> dict[str, str]:
     """Return the rate limit headers for a request."""
-    standings: tuple[Standing, ...] = getattr(request, "stemtide_rates", ())
+    standings: tuple[LimitState, ...] = getattr(request, "stemtide_rates", ())
     return headers(standings, now=time.monotonic())
 
 
@@ -129,7 +129,7 @@ def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
     return (name, header("authorization") or "", header("x-functions-key") or "")
 
 
-def _block(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: float) -> None:
+def _block(key: tuple[str, str, str], standings: tuple[LimitState, ...], *, now: float) -> None:
     """Remember valid credentials that have reached a limit."""
     if len(_blocked) >= _MAX_BLOCKED:
         # Copy to a list: other threads add and remove entries meanwhile.
@@ -140,7 +140,7 @@ def _block(key: tuple[str, str, str], standings: tuple[Standing, ...], *, now: f
         _blocked[key] = standings
 
 
-def _too_many_problem(standing: Standing, *, now: float) -> Problem:
+def _too_many_problem(standing: LimitState, *, now: float) -> Problem:
     """Return the problem of an exceeded limit."""
     policy, wait_s = standing.policy, standing.reset_s(now)
     return problem(

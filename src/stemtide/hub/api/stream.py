@@ -23,7 +23,7 @@ from stemtide.hub.api.auth import authenticate_request
 from stemtide.hub.api.metrics import count_request, streams_open
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.api.v1.feed import MAX_POSITION
-from stemtide.hub.notifier import Subscription, WakesClosedError, wakes
+from stemtide.hub.notifier import NotifierClosedError, Subscription, notifier
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import signals
@@ -87,7 +87,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             opened = await _in_thread(lambda: _authenticate(request))  # 1
             parameters = opened.parameters
             subscription = await stack.enter_async_context(  # 2
-                wakes.subscribe(
+                notifier.subscribe(
                     opened.caller.party, exercise=parameters.exercise, holder=opened.caller.ref
                 )
             )
@@ -153,7 +153,7 @@ async def _events(
         try:
             async with asyncio.timeout_at(ping_at):
                 event = _event(await subscription.get())
-        except WakesClosedError:
+        except NotifierClosedError:
             return
         except TimeoutError:
             if clock() >= check_at:

@@ -109,7 +109,7 @@ def totals_at(viewer: Viewer, *, hub: UUID, position: int) -> dict[str, int]:  #
 
 
 def _figures(
-    totals: dict[str, int], *, agents: list[parties.AgentRow], total: sightings.Bar
+    totals: dict[str, int], *, agents: list[parties.AgentRow], total: sightings.OutcomeBar
 ) -> Figures:
     """Return the headline figures of the blocks."""
     connected = [agent for agent in agents if agent.is_connected]

@@ -8,20 +8,20 @@ from django.utils.translation import gettext, gettext_noop as _
 from stemtide.hub.platform.errors import InvalidError, RefusalError
 
 
-def in_words(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Return an error's message in the reader's language, after its field's name if it has one."""
-    text = without_field(error)
+    text = field_error_text(error)
     return f"{error.field}: {text}" if isinstance(error, InvalidError) else text
 
 
-def without_field(error: Exception) -> str:
+def field_error_text(error: Exception) -> str:
     """Return an error's message, to be shown beside the field that it is about."""
     if not isinstance(error, RefusalError) or not error.template:
         return str(error)
-    return filled(error.template, error.facts)
+    return fill_template(error.template, error.facts)
 
 
-def filled(template: str, facts: Mapping[str, object]) -> str:
+def fill_template(template: str, facts: Mapping[str, object]) -> str:
     """Return a message template in the reader's language, with its values filled in."""
     text = gettext(template)
     return (
@@ -36,7 +36,7 @@ def _translated(fact: object) -> object:
     return gettext(fact) if isinstance(fact, str) and fact else fact
 
 
-FACTS = (
+TRANSLATED_VALUES = (
     *(_("duty officer"), _("analyst"), _("coordinator"), _("administrator"), _("observer")),
     *(_("data protection officer"), _("authority or agency"), _("agency")),
     *(_("activates the protocol"), _("closes it"), _("rates a warning")),

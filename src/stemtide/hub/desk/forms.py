@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from pydantic import ValidationError
 
-from stemtide.hub.desk.labels import PHRASES
+from stemtide.hub.desk.labels import LABELS
 from stemtide.protocol.enums import Opinion, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 
@@ -30,7 +30,7 @@ class MarkedForm(forms.Form):
                 field["aria-describedby"] = f"{self[name].id_for_label}-error"
 
 
-class OrderForm(MarkedForm):
+class MessageForm(MarkedForm):
     """A form that builds a message of the protocol, and shows that message's validation errors."""
 
     def read(self, message_type: type[Any], **fields: object) -> Any:  # noqa: ANN401  # of the type asked for
@@ -63,7 +63,7 @@ class WithdrawForm(MarkedForm):
 
     reason = forms.ChoiceField(
         label=_("Why is it taken back?"),
-        choices=[("", _("Choose a reason")), *PHRASES["reason"].items()],
+        choices=[("", _("Choose a reason")), *LABELS["reason"].items()],
     )
     note = forms.CharField(
         label=_("Note (may stay empty)"),

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.reports.reads import timeline as timelines
 TAIL = 12
 """Entries at the end of the ledger that the board shows."""
 
-ACTS = {
+ENTRY_PHRASES = {
     "party.added": gettext_lazy("took a party in"),
     "competence.named": gettext_lazy("named an authority competent"),
     "competence.ended": gettext_lazy("ended an authority's competence"),
@@ -218,7 +218,7 @@ ACTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class EntryLine:
     """One ledger entry as a sentence: actor and action."""
 
     number: int
@@ -229,18 +229,18 @@ class Line:
     recorded_at: datetime
 
 
-def tail(*, viewer: Viewer) -> list[Line]:
+def tail(*, viewer: Viewer) -> list[EntryLine]:
     """Return the last entries, newest first."""
     head = ledger.heads().entries
     rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
-    return in_words(rows[::-1], viewer=viewer)
+    return as_sentences(rows[::-1], viewer=viewer)
 
 
 NOISE = ("alerts.raised", "alerts.settled")
 """Kinds that the scheduler writes after every action: left out of short lists."""
 
 
-def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
+def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[EntryLine]:
     """Return the last entries of a crisis that the viewer may see, newest first."""
     try:
         rows = timelines.tail(crisis, viewer=viewer, limit=limit, without=NOISE)
@@ -249,21 +249,21 @@ def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[Line]:
         NotFoundError,
     ):  # not in the room: names are shown by the rules of the ledger alone
         rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit, without=NOISE)
-    return in_words(rows, viewer=viewer)
+    return as_sentences(rows, viewer=viewer)
 
 
-def about(subject: str, *, viewer: Viewer) -> list[Line]:
+def about(subject: str, *, viewer: Viewer) -> list[EntryLine]:
     """Return the entries about one subject that the viewer may see, oldest first."""
-    return in_words(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
+    return as_sentences(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
 
 
-def in_words(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[Line]:
+def as_sentences(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[EntryLine]:
     """Return entries as sentences."""
     titles = {party.ref: party.title for party in parties.parties(viewer=viewer)}
     return [_line(row, titles=titles) for row in rows]
 
 
-def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
+def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> EntryLine:
     """Return an entry as a sentence. titles: titles of parties by their ledger reference."""
     if row.actor == ledger.WITHHELD:
         who = _("Someone else")
@@ -275,10 +275,10 @@ def _line(row: ledger.EntryRow, *, titles: dict[str, str]) -> Line:
         who = _("An uploader")
     else:
         who = titles.get(row.actor, _("The hub's operator"))
-    return Line(
+    return EntryLine(
         number=row.number,
         who=who,
-        act=str(ACTS.get(row.kind, row.kind)),
+        act=str(ENTRY_PHRASES.get(row.kind, row.kind)),
         kind=row.kind,
         exercise=row.exercise,
         recorded_at=row.recorded_at,

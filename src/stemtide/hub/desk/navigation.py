@@ -42,7 +42,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
 }
 """Pages that some roles may not open: the same rule guards the page and its link."""
 
-WHOSE: dict[str, frozenset[PartyKind]] = {
+KINDS_OF_PARTY: dict[str, frozenset[PartyKind]] = {
     "inbox": frozenset({PartyKind.PROVIDER}),
     "exchanges": COORDINATING,
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
@@ -52,7 +52,7 @@ WHOSE: dict[str, frozenset[PartyKind]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class NavigationLink:
     """One page in the bar. is_here: the current page is this one, or is below it."""
 
     name: str
@@ -61,19 +61,19 @@ class Place:
     is_here: bool
 
 
-def places(path: str, *, role: Role, kind: PartyKind) -> list[Place]:
+def navigation_links(path: str, *, role: Role, kind: PartyKind) -> list[NavigationLink]:
     """Return the pages for a role and a kind of party; path: of the current page."""
     links = []
     for name, title in PAGES:
         if name in CHECKS and not allows(CHECKS[name], role):
             continue
-        if name in WHOSE and kind not in WHOSE[name]:
+        if name in KINDS_OF_PARTY and kind not in KINDS_OF_PARTY[name]:
             continue
         url = address(name)
         if not url:
             continue
         is_here = path == url or (url != "/" and path.startswith(f"{url}/"))
-        links.append(Place(name, str(title), url, is_here))
+        links.append(NavigationLink(name, str(title), url, is_here))
     return links
 
 

@@ -10,7 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
@@ -73,7 +79,7 @@ def recheck(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def ask(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Ask for a visit now, and return to the page that it was asked on."""
     by = actor_of(request)

@@ -10,8 +10,14 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHt
 
 from stemtide.hub.desk.auth.people import lacks_factor
 from stemtide.hub.desk.auth.sessions import seat_of
-from stemtide.hub.desk.stream_access import Watcher, may_see, together
-from stemtide.hub.notifier import FULL_S, NoStreamLeftError, Subscription, WakesClosedError, wakes
+from stemtide.hub.desk.stream_access import Watcher, may_see, stream_checks
+from stemtide.hub.notifier import (
+    FULL_S,
+    NoStreamLeftError,
+    NotifierClosedError,
+    Subscription,
+    notifier,
+)
 from stemtide.hub.platform.errors import TooManyError
 
 TICK_S = 5.0
@@ -42,7 +48,7 @@ async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseB
     if session is None:
         return HttpResponse("Sign in again.", status=403, content_type="text/plain")
     try:
-        wakes.check_limits(user.ref)
+        notifier.check_limits(user.ref)
     except (TooManyError, NoStreamLeftError) as error:
         status = 429 if isinstance(error, TooManyError) else 503
         headers = {"Retry-After": str(FULL_S)}
@@ -58,16 +64,16 @@ async def _events(watcher: Watcher) -> AsyncIterator[str]:
     """Yield events until the browser disconnects, the session ends or the process stops."""
     yield f"retry: {RETRY_MS}\nevent: wake\ndata: \n\n"
     try:
-        async with wakes.subscribe(
+        async with notifier.subscribe(
             watcher.party,
             exercise=True,
             all_changes=True,
             crisis=watcher.crisis,
             holder=f"person:{watcher.seat.person}",
         ) as subscription:
-            while await together.may_go_on(watcher):
+            while await stream_checks.may_go_on(watcher):
                 yield await _next(subscription)
-    except (WakesClosedError, TooManyError, NoStreamLeftError):
+    except (NotifierClosedError, TooManyError, NoStreamLeftError):
         return
 
 

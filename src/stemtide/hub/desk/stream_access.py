@@ -15,9 +15,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from stemtide.hub.desk.crises.blocks import made
+from stemtide.hub.desk.crises.blocks import block_cache
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.platform.request_threads import for_streams
+from stemtide.hub.platform.request_threads import stream_thread
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.parties.reads import people as reads_people
@@ -38,7 +38,7 @@ class Watcher:
     crisis: UUID | None = None
 
 
-class Together:
+class BatchedChecks:
     """Checks in one batch the streams that ask at about the same time."""
 
     def __init__(self, thread: Executor) -> None:
@@ -67,7 +67,7 @@ class Together:
         watcher_of = self._asked.pop(loop)
         try:
             allowed = await loop.run_in_executor(
-                self._thread, those_who_may, set(watcher_of.values())
+                self._thread, allowed_watchers, set(watcher_of.values())
             )
         except Exception as error:  # noqa: BLE001  # without an answer each caller would wait for ever
             for answer in watcher_of:
@@ -79,7 +79,7 @@ class Together:
                 answer.set_result(watcher in allowed)
 
 
-def those_who_may(watchers: Collection[Watcher]) -> set[Watcher]:
+def allowed_watchers(watchers: Collection[Watcher]) -> set[Watcher]:
     """Return the watchers that may go on."""
     now, idle = datetime.now(UTC), settings.SITTING_IDLE
     seats = reads_people.live_session_refs(
@@ -113,10 +113,10 @@ def _that_may_see(watchers: Iterable[Watcher]) -> set[Watcher]:
                 hub,
                 crisis_versions.of_room(watcher.crisis, ()),
             )
-            if made.get(key, partial(may_see, watcher.crisis, party=watcher.party)):
+            if block_cache.get(key, partial(may_see, watcher.crisis, party=watcher.party)):
                 allowed.add(watcher)
     return allowed
 
 
-together = Together(for_streams)
+stream_checks = BatchedChecks(stream_thread)
 """The instance of this process."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
 
-USUAL: Mapping[str, int] = {
+DEFAULT_QUOTAS: Mapping[str, int] = {
     "reading": 6000,
     "writing": 6000,
     "bulk": 300,
@@ -40,7 +40,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitState:
     """The state of one limit. left: requests; ends_at: end of the window, in monotonic seconds."""
 
     policy: Policy
@@ -53,7 +53,7 @@ class Standing:
         return max(1, ceil(self.ends_at - now))
 
 
-class Bound(NamedTuple):
+class Limit(NamedTuple):
     """A policy and its subject: a key, a party or an address."""
 
     policy: Policy
@@ -80,7 +80,7 @@ class Windows:
     def __len__(self) -> int:
         return len(self._windows)
 
-    def take(self, bounds: Sequence[Bound], *, now: float) -> tuple[Standing, ...]:
+    def take(self, bounds: Sequence[Limit], *, now: float) -> tuple[LimitState, ...]:
         """Count one request against all limits, or against none if one of them is used up.
 
         now: monotonic, in seconds. returns: the state of each limit afterwards, the tightest first.
@@ -95,7 +95,7 @@ class Windows:
                 for window in windows:
                     window.used += 1
             standings = [
-                Standing(
+                LimitState(
                     policy=bound.policy,
                     left=max(0, bound.policy.quota - window.used),
                     ends_at=window.ends_at,
@@ -105,7 +105,7 @@ class Windows:
             ]
         return tuple(sorted(standings, key=lambda standing: (not standing.is_over, standing.left)))
 
-    def _window(self, bound: Bound, *, now: float) -> _Window:
+    def _window(self, bound: Limit, *, now: float) -> _Window:
         """Return the current window, or a new one that begins now."""
         key = (bound.policy.name, bound.who)
         window = self._windows.get(key)
@@ -122,7 +122,7 @@ class Windows:
             del self._windows[key]
 
 
-def headers(standings: Sequence[Standing], *, now: float) -> dict[str, str]:
+def headers(standings: Sequence[LimitState], *, now: float) -> dict[str, str]:
     """Return the RateLimit headers, tightest limit first; `Retry-After` if one is used up."""
     if not standings:
         return {}

@@ -14,17 +14,17 @@ from contextlib import asynccontextmanager, contextmanager
 from asgiref.sync import ThreadSensitiveContext
 from django.db import connections
 
-KEPT = 8
+MAX_IDLE = 8
 """Idle threads that are kept."""
 
-PATIENCE_S = 0.1
+MAX_WAIT_S = 0.1
 """Most seconds that a refresh waits for pages: a page that never ends must not stop it."""
 
 REFRESH = "/_blocks"
 """End of the paths that open pages request by themselves."""
 
 
-class Threads:
+class RequestThreads:
     """A pool with one thread for each request, reused later. For one event loop."""
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class Threads:
             async with ThreadSensitiveContext(executor=thread):
                 yield
         finally:
-            if len(self._idle) < KEPT:
+            if len(self._idle) < MAX_IDLE:
                 self._idle.append(thread)
             else:
                 thread.submit(connections.close_all)
                 thread.shutdown(wait=False)
 
 
-class Precedence:
+class PagesFirst:
     """Lets refreshes wait for pages."""
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Precedence:
     def wait_for_pages(self) -> None:
         """Wait until no page is being built, at most PATIENCE_S."""
         with self._changed:
-            self._changed.wait_for(lambda: self._at_work == 0, timeout=PATIENCE_S)
+            self._changed.wait_for(lambda: self._at_work == 0, timeout=MAX_WAIT_S)
 
 
 def one_thread(name: str) -> ThreadPoolExecutor:
@@ -80,5 +80,5 @@ def is_refresh(path: str) -> bool:
     return path.endswith(REFRESH)
 
 
-for_streams = one_thread("streams")
+stream_thread = one_thread("streams")
 """The thread of the desk's streams, so that they share one database connection."""

@@ -21,7 +21,7 @@ from stemtide.hub.rooms.parties.reads import parties
 from stemtide.protocol.enums import PartyKind, Role
 
 
-class DropForm(forms.Form):
+class DropDeliveryForm(forms.Form):
     """Drop a dead delivery, with a reason."""
 
     reason = forms.CharField(
@@ -43,7 +43,7 @@ def deliveries(request: SignedInRequest) -> HttpResponse:
         "dead": [(row, _may_resolve(row, request=request)) for row in dead],
         "rows": [row for row in rows if row.state is not DeliveryState.DEAD],
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
-        "form": DropForm(),
+        "form": DropDeliveryForm(),
     }
     return render(request, "desk/alerts/deliveries.html", context)
 
@@ -64,7 +64,7 @@ def retry(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 def drop(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Drop a dead delivery."""
-    form = DropForm(request.POST)
+    form = DropDeliveryForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("Say why it is dropped."))
         return redirect("deliveries")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.alerts.reads import drills as reads
 from stemtide.hub.rooms.alerts.rules import alerts as rules
@@ -52,7 +52,7 @@ def start(request: SignedInRequest) -> HttpResponse:
             now=datetime.now(UTC),
         )
     except (ConflictError, InvalidError, NotFoundError) as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
         return redirect("drills")
     messages.success(request, _("The drill has begun. This page shows who answers."))
     return redirect("drill", uid=uid)

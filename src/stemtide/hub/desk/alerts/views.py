@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.alerts.reads import alerts as reads
 from stemtide.hub.rooms.alerts.rules import alerts as rules
@@ -55,7 +55,7 @@ def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
             now=datetime.now(UTC),
         )
     except ConflictError as error:
-        messages.info(request, in_words(error))
+        messages.info(request, error_text(error))
     else:
         messages.success(request, _("Acknowledged. Nobody else of your party is asked."))
     return redirect("alerts")

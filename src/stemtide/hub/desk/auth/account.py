@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth import sessions as sittings
-from stemtide.hub.desk.auth.people import SignedInRequest, at_the_door, lacks_factor
+from stemtide.hub.desk.auth.people import SignedInRequest, lacks_factor, signed_in_without_factor
 from stemtide.hub.rooms.parties.reads import people as reads_people
 from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
 
 
 @require_safe
-@at_the_door
+@signed_in_without_factor
 def you(request: SignedInRequest) -> HttpResponse:
     """Show the account page; a missing second factor is shown first."""
     person, now = request.user, datetime.now(UTC)
@@ -52,7 +52,7 @@ def you(request: SignedInRequest) -> HttpResponse:
 
 
 @require_POST
-@at_the_door
+@signed_in_without_factor
 def end_sitting(request: SignedInRequest) -> HttpResponse:
     """End one's own session on another browser, or all other sessions."""
     person, now = request.user, datetime.now(UTC)

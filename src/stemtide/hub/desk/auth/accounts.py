@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.translation import gettext, gettext_lazy as _
 
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform import networks
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.parties.reads import parties as reads, people as reads_people
@@ -169,7 +169,7 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         try:
             person = _person_signing_in(sociallogin, stated=stated, now=now)
         except (NotAllowedError, NotFoundError, ConflictError, InvalidError) as error:
-            messages.error(request, in_words(error))
+            messages.error(request, error_text(error))
             raise ImmediateHttpResponse(redirect("sign-in")) from error
         if sociallogin.is_existing:
             writes_people.forget_claims(account.pk)

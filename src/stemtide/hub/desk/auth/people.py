@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render, resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
 from stemtide.hub.desk.auth.sessions import organisation_of
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform.errors import (
     ConflictError,
     InvalidError,
@@ -50,7 +50,7 @@ def carry_out(request: SignedInRequest, act: Callable[[], object], *, done: str)
     try:
         act()
     except (ConflictError, InvalidError) as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
     else:
         messages.success(request, done)
 
@@ -62,7 +62,7 @@ def signed_in(
     return _guarded(view, with_factor=True)
 
 
-def at_the_door(
+def signed_in_without_factor(
     view: _View[_Params],
 ) -> Callable[Concatenate[HttpRequest, _Params], HttpResponseBase]:
     """Require sign-in only, for the pages on which a second factor is set up."""
@@ -105,20 +105,20 @@ def _guarded(
         try:
             return view(cast("SignedInRequest", request), *args, **named)
         except NotFoundError as error:
-            raise Http404(in_words(error)) from error
+            raise Http404(error_text(error)) from error
         except NotAllowedError as error:
-            raise PermissionDenied(in_words(error)) from error
+            raise PermissionDenied(error_text(error)) from error
         except TooManyError as error:
-            response = render(request, "429.html", {"exception": in_words(error)}, status=429)
+            response = render(request, "429.html", {"exception": error_text(error)}, status=429)
             response.headers["Retry-After"] = str(error.retry_after_s)
             return response
         except ConflictError as error:
-            return render(request, "409.html", {"exception": in_words(error)}, status=409)
+            return render(request, "409.html", {"exception": error_text(error)}, status=409)
 
     return guarded
 
 
-def writing(view: _View[_Params]) -> _View[_Params]:
+def writers_only(view: _View[_Params]) -> _View[_Params]:
     """Require a role that may act for its party."""
 
     @wraps(view)

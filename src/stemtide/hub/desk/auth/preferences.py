@@ -35,7 +35,7 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 @sync_and_async_middleware
-def as_they_read(
+def localise(
     get_response: _Next | _NextLater,
 ) -> _Next | _NextLater:
     """Middleware: pages in the reader's language and time zone.

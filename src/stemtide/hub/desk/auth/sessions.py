@@ -33,7 +33,7 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 
 @sync_and_async_middleware
-def keep_sittings(get_response: _Next | _NextLater) -> _Next | _NextLater:
+def track_sessions(get_response: _Next | _NextLater) -> _Next | _NextLater:
     """Middleware: starts the session of a signed-in person, and signs them out once it is over."""
     if iscoroutinefunction(get_response):
         get_response_async = cast("_NextLater", get_response)

@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth import sessions as sittings
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads import people as reads_people
@@ -131,9 +131,9 @@ def invited(request: HttpRequest, secret: str) -> HttpResponse:
         try:
             writes_people.accept_invitation(secret, password=form.cleaned_data["password"], now=now)
         except InvalidError as error:
-            form.add_error("password", without_field(error))
+            form.add_error("password", field_error_text(error))
         except NotFoundError as error:
-            raise Http404(in_words(error)) from error
+            raise Http404(error_text(error)) from error
         else:
             messages.success(request, _("Your password is kept. Sign in with it."))
             return redirect("sign-in")

@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.complaints.public_forms import SPOKEN
-from stemtide.hub.desk.forms import OrderForm
-from stemtide.hub.desk.labels.complaints import PHRASES
+from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
+from stemtide.hub.desk.forms import MessageForm
+from stemtide.hub.desk.labels.complaints import LABELS
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintFinding, Exemption
 from stemtide.protocol.messages.complaints import (
     MAX_WORDS,
@@ -29,7 +29,7 @@ def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows, "dir": "auto"})
 
 
-class LinkForm(OrderForm):
+class ComplaintLinkForm(MessageForm):
     """A decision of the provider that an uploader may complain about."""
 
     reference = forms.CharField(
@@ -38,10 +38,10 @@ class LinkForm(OrderForm):
         max_length=120,
     )
     measure = forms.ChoiceField(
-        label=_("What was done to the content"), choices=list(PHRASES["restriction"].items())
+        label=_("What was done to the content"), choices=list(LABELS["restriction"].items())
     )
     basis = forms.ChoiceField(
-        label=_("What it rests on"), choices=list(PHRASES["complaint_basis"].items())
+        label=_("What it rests on"), choices=list(LABELS["complaint_basis"].items())
     )
     ground = forms.UUIDField(
         label=_("Id of the signal, referral or order (empty for your own decision)"),
@@ -77,7 +77,7 @@ class LinkForm(OrderForm):
         return message
 
 
-class FileForm(LinkForm):
+class FileComplaintForm(ComplaintLinkForm):
     """A decision, and the complaint about it that reached the provider by other means."""
 
     text = forms.CharField(
@@ -87,7 +87,9 @@ class FileForm(LinkForm):
         max_length=MAX_WORDS,
         widget=_area(6),
     )
-    language = forms.ChoiceField(label=_("In which language"), choices=SPOKEN, initial="en")
+    language = forms.ChoiceField(
+        label=_("In which language"), choices=WRITING_LANGUAGES, initial="en"
+    )
 
     def message(self) -> ComplaintIn | None:
         """Return the message for the room, or None if it is invalid."""
@@ -95,16 +97,16 @@ class FileForm(LinkForm):
         return message
 
 
-class UpholdForm(OrderForm):
+class UpholdForm(MessageForm):
     """Uphold a complaint: the decision was wrong, and in which way."""
 
     exemption = forms.ChoiceField(
         label=_("In which context does the content stand?"),
-        choices=[("", _("Choose a context")), *PHRASES["exemption"].items()],
+        choices=[("", _("Choose a context")), *LABELS["exemption"].items()],
     )
     finding = forms.ChoiceField(
         label=_("What was wrong?"),
-        choices=list(PHRASES["complaint_finding"].items()),
+        choices=list(LABELS["complaint_finding"].items()),
         widget=forms.RadioSelect,
     )
     reasons = forms.CharField(
@@ -134,7 +136,7 @@ class UpholdForm(OrderForm):
         return message
 
 
-class RejectForm(OrderForm):
+class RejectForm(MessageForm):
     """Reject a complaint: the decision was right."""
 
     reasons = forms.CharField(
@@ -165,7 +167,7 @@ class RejectForm(OrderForm):
         return message
 
 
-class GrantForm(OrderForm):
+class GrantRedressForm(MessageForm):
     """Withdraw the signal, referral or order that a complaint was about."""
 
     reason = forms.CharField(
@@ -188,7 +190,7 @@ class GrantForm(OrderForm):
         return message
 
 
-class KeepForm(OrderForm):
+class KeepMeasureForm(MessageForm):
     """Keep the signal, referral or order, and give the reason."""
 
     reason = forms.CharField(

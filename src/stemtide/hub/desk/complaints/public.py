@@ -20,8 +20,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from stemtide.hub.desk.complaints.public_forms import CodeForm, ComplainForm, WithdrawComplaintForm
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.complaints.public_forms import (
+    ComplainForm,
+    ComplaintCodeForm,
+    WithdrawComplaintForm,
+)
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.rooms.complaints.reads import complaints as reads
@@ -45,7 +49,7 @@ WAIT_S = 60
 """Seconds after which another code is accepted (Retry-After)."""
 
 
-def for_anybody(
+def public_page(
     view: Callable[Concatenate[HttpRequest, _Params], HttpResponse],
 ) -> Callable[Concatenate[HttpRequest, _Params], HttpResponse]:
     """Make a view public: no session, in the language that its URL names.
@@ -74,7 +78,7 @@ def for_anybody(
     return csrf_exempt(require_http_methods(["GET", "HEAD", "POST"])(shown))
 
 
-@for_anybody
+@public_page
 def complain(request: HttpRequest, token: str) -> HttpResponse:
     """Show where a link leads: the form to complain, or the state of the complaint.
 
@@ -87,7 +91,7 @@ def complain(request: HttpRequest, token: str) -> HttpResponse:
             return _follow_up(request, token, standing=standing, now=now)
         return _complain(request, token, standing=standing, now=now)
     except NotFoundError as error:
-        context = {"exception": in_words(error), **_languages()}
+        context = {"exception": error_text(error), **_languages()}
         return render(request, "desk/complain/unknown.html", context, status=HTTPStatus.NOT_FOUND)
     except ConflictError:
         # Somebody was faster, with the same link or at the provider: reload to show the new state.
@@ -127,20 +131,20 @@ def _follow_up(
 
 
 @sensitive_post_parameters("code")
-@for_anybody
-def ask(request: HttpRequest) -> HttpResponse:
+@public_page
+def look_up(request: HttpRequest) -> HttpResponse:
     """Show the state of a complaint by its code, for people who no longer have the link.
 
     The code is sent in the body, never in the URL: browsers and proxies keep URLs.
     """
-    form = CodeForm(request.POST if request.method == "POST" else None)
+    form = ComplaintCodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         if not ratelimit.consume(request, app="stemtide", action="complaint_code", config=TRIES):
             return _too_many_tries(request)
         try:
             return _answer(request, form.cleaned_data["code"], now=datetime.now(UTC))
         except NotFoundError as error:
-            form.add_error("code", in_words(error))
+            form.add_error("code", error_text(error))
     form.mark_errors()
     context = {"form": form, **_languages()}
     return render(request, "desk/complain/ask.html", context, status=_status(form))

@@ -9,11 +9,11 @@ from django.conf.locale import LANG_INFO
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.labels.complaints import PHRASES
+from stemtide.hub.desk.labels.complaints import LABELS
 from stemtide.protocol.messages.complaints import MAX_WORDS, MIN_WORDS
 from stemtide.protocol.privacy.personal import find_personal
 
-SPOKEN = sorted(
+WRITING_LANGUAGES = sorted(
     ((code, LANG_INFO[code]["name_local"]) for code, _name in LANGUAGES if code.isalpha()),
     key=lambda language: language[1].casefold(),
 )
@@ -33,7 +33,7 @@ class ComplainForm(MarkedForm):
         max_length=MAX_WORDS,
         widget=forms.Textarea(attrs={"rows": 8, "dir": "auto"}),
     )
-    language = forms.ChoiceField(label=gettext_lazy("You write in"), choices=SPOKEN)
+    language = forms.ChoiceField(label=gettext_lazy("You write in"), choices=WRITING_LANGUAGES)
     is_sure = forms.BooleanField(
         label=gettext_lazy("Send it as it stands: I know that the service reads it."),
         required=False,
@@ -48,7 +48,7 @@ class ComplainForm(MarkedForm):
             return form_data
         self.fields["is_sure"].widget = forms.CheckboxInput()
         if not form_data.get("is_sure"):
-            kinds = sorted({str(PHRASES["personal"][place.kind]) for place in places})
+            kinds = sorted({str(LABELS["personal"][place.kind]) for place in places})
             self.add_error(
                 "text",
                 _(
@@ -60,7 +60,7 @@ class ComplainForm(MarkedForm):
         return form_data
 
 
-class CodeForm(MarkedForm):
+class ComplaintCodeForm(MarkedForm):
     """The code of a complaint, typed in."""
 
     code = forms.CharField(

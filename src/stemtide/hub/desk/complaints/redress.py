@@ -10,11 +10,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.complaints import grounds as complaint_grounds
-from stemtide.hub.desk.complaints.forms import GrantForm, KeepForm
-from stemtide.hub.desk.error_messages import in_words, without_field
-from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.complaints.forms import GrantRedressForm, KeepMeasureForm
+from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
@@ -33,12 +33,12 @@ def asked(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Withdraw the measure, which reaches every agent, or keep it and give the reason."""
     by = actor_of(request)
     reads.find(uid, viewer=by.party)
-    kind = {"grant": GrantForm, "keep": KeepForm}.get(verb)
+    kind = {"grant": GrantRedressForm, "keep": KeepMeasureForm}.get(verb)
     if kind is None:
         raise Http404
     form = kind(request.POST, prefix=verb)
@@ -48,10 +48,10 @@ def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     try:
         writes_redress.answer(uid, body=body, by=by, now=datetime.now(UTC))
     except InvalidError as error:
-        form.add_error("reason", without_field(error))
+        form.add_error("reason", field_error_text(error))
         return _page(request, uid, refused={verb: form})
     except ConflictError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
     else:
         done = {
             "grant": _("Taken back. Agents undo what they did as they hear of it."),
@@ -62,7 +62,7 @@ def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 
 
 def _page(
-    request: SignedInRequest, uid: UUID, *, refused: dict[str, OrderForm] | None = None
+    request: SignedInRequest, uid: UUID, *, refused: dict[str, MessageForm] | None = None
 ) -> HttpResponse:
     """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     by, now = actor_of(request), datetime.now(UTC)
@@ -86,8 +86,8 @@ def _page(
         "titles": titles_of(request),
         "redress": redress_out,
         "forms": {
-            "grant": GrantForm(prefix="grant"),
-            "keep": KeepForm(prefix="keep"),
+            "grant": GrantRedressForm(prefix="grant"),
+            "keep": KeepMeasureForm(prefix="keep"),
             **(refused or {}),
         },
         "may": may,

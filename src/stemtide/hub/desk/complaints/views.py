@@ -17,12 +17,23 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences as entries
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
 from stemtide.hub.desk.complaints import grounds as complaint_grounds
-from stemtide.hub.desk.complaints.forms import FileForm, LinkForm, RejectForm, UpholdForm
-from stemtide.hub.desk.complaints.public_forms import SPOKEN
-from stemtide.hub.desk.error_messages import in_words, without_field
-from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.complaints.forms import (
+    ComplaintLinkForm,
+    FileComplaintForm,
+    RejectForm,
+    UpholdForm,
+)
+from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
+from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
@@ -73,7 +84,7 @@ def complaint(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Take up or decide a complaint, or accept why another party keeps its signal."""
     by, now = actor_of(request), datetime.now(UTC)
@@ -118,7 +129,7 @@ def _decide(
         _add_refusal(form, error)
         return _page(request, uid, refused={verb: form})
     except ConflictError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
     else:
         messages.success(request, _("Decided. Whoever complained reads your answer from now on."))
     return redirect("complaint", uid=uid)
@@ -130,7 +141,7 @@ def new_link(request: SignedInRequest) -> HttpResponse:
     """Create a link for the statement of reasons of one decision. Nothing is stored."""
     by = actor_of(request)
     rules.check_link(kind=by.kind, role=by.role)
-    form = LinkForm(
+    form = ComplaintLinkForm(
         request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
     )
     body = form.message() if form.is_bound and form.is_valid() else None
@@ -153,7 +164,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     """File a complaint that reached the provider by other means, on the uploader's behalf."""
     by = actor_of(request)
     rules.check_link(kind=by.kind, role=by.role)
-    form = FileForm(
+    form = FileComplaintForm(
         request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
     )
     body = form.message() if form.is_bound and form.is_valid() else None
@@ -172,14 +183,14 @@ def new(request: SignedInRequest) -> HttpResponse:
 
 
 def _page(
-    request: SignedInRequest, uid: UUID, *, refused: dict[str, OrderForm] | None = None
+    request: SignedInRequest, uid: UUID, *, refused: dict[str, MessageForm] | None = None
 ) -> HttpResponse:
     """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     by = actor_of(request)
     row = reads.find(uid, viewer=by.party)
     complaint_out = reads.describe(row, viewer=by.party)
     complaint_facts = reads.facts(row, viewer=by.party)
-    forms: dict[str, OrderForm] = {
+    forms: dict[str, MessageForm] = {
         "uphold": UpholdForm(prefix="uphold", basis=complaint_out.basis),
         "reject": RejectForm(prefix="reject", basis=complaint_out.basis),
         **(refused or {}),
@@ -192,7 +203,7 @@ def _page(
         "now": now,
         "titles": titles_of(request),
         "complaint": complaint_out,
-        "written_in": dict(SPOKEN).get(complaint_out.language, complaint_out.language),
+        "written_in": dict(WRITING_LANGUAGES).get(complaint_out.language, complaint_out.language),
         "is_late": is_open and complaint_out.due_at < now,
         "is_open": is_open,
         "is_own": complaint_out.reviewer == by.ref,
@@ -227,7 +238,7 @@ def _initial_from_query(request: SignedInRequest) -> dict[str, str]:
     return {name: request.GET.get(name, "")[:120] for name in ("basis", "ground", "measure")}
 
 
-def _add_refusal(form: OrderForm, error: ConflictError | InvalidError) -> None:
+def _add_refusal(form: MessageForm, error: ConflictError | InvalidError) -> None:
     """Show a refusal beside the field that it is about."""
     field = error.field if isinstance(error, InvalidError) else None
-    form.add_error(field if field in form.fields else None, without_field(error))
+    form.add_error(field if field in form.fields else None, field_error_text(error))

@@ -20,7 +20,7 @@ from django.utils import timezone, translation
 
 from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.desk.crises import content as room_content, offers as room_offers
-from stemtide.hub.desk.crises.verbs import Offer
+from stemtide.hub.desk.crises.verbs import RoomOffer
 from stemtide.hub.desk.situation import leads, views as situation
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises, life as reads_life
@@ -75,12 +75,12 @@ class _BlockCache:
             self._values.clear()
 
 
-made = _BlockCache()
+block_cache = _BlockCache()
 """The cache of this process."""
 
 
 def page_context(
-    request: SignedInRequest, uid: UUID, *, by: Actor, refused: Offer | None = None
+    request: SignedInRequest, uid: UUID, *, by: Actor, refused: RoomOffer | None = None
 ) -> dict[str, object]:
     """Return the template context of the whole page.
 
@@ -144,7 +144,7 @@ def _block(name: str, *parts: Mapping[str, Any]) -> str:
         html = render_to_string(f"desk/room/_{_TEMPLATES.get(name, name)}.html", context)
         return f'<div id="block-{name}" hx-swap-oob="innerHTML">{html}</div>\n'
 
-    html: str = made.get((name, *_locale(), *(part["key"] for part in parts)), render)
+    html: str = block_cache.get((name, *_locale(), *(part["key"] for part in parts)), render)
     return html
 
 
@@ -167,7 +167,7 @@ def _offers_of_block(place: str, offers_context: dict[str, Any]) -> dict[str, An
 def _bar(request: SignedInRequest, *, by: Actor, now: datetime, heads: Heads) -> str:
     """Render the count of the party's waiting alerts, in the bar above every page."""
     key = ("bar", by.party.pk, *_locale(), heads.hub, heads.entries, _time_slot(by.party.pk, now))
-    html: str = made.get(
+    html: str = block_cache.get(
         key, lambda: render_to_string("desk/alerts/_bar_live.html", {"request": request})
     )
     return html
@@ -180,13 +180,13 @@ def _read_at_block(now: datetime) -> str:
         html = render_to_string("desk/_moment.html", {"now": now})
         return f'<div id="block-moment" hx-swap-oob="innerHTML">{html}</div>'
 
-    html: str = made.get(("moment", *_locale(), int(now.timestamp())), render)
+    html: str = block_cache.get(("moment", *_locale(), int(now.timestamp())), render)
     return html
 
 
 def _shared_reads(uid: UUID, heads: Heads) -> dict[Hashable, Any]:
     """Return the cache of this room's reads since the last ledger entry, shared by all readers."""
-    reads: dict[Hashable, Any] = made.get(("known", uid, heads.hub, heads.entries), dict)
+    reads: dict[Hashable, Any] = block_cache.get(("known", uid, heads.hub, heads.entries), dict)
     return reads
 
 
@@ -250,7 +250,9 @@ class _Room:
             at,
             _time_slot(party, self._now),
         )
-        part: dict[str, Any] = made.get(key, lambda: {**read(), "key": key, "now": self._now})
+        part: dict[str, Any] = block_cache.get(
+            key, lambda: {**read(), "key": key, "now": self._now}
+        )
         return part
 
     def _read_life(self) -> dict[str, Any]:
@@ -297,7 +299,7 @@ class _Room:
 def _own_views(uid: UUID, *, by: Actor, now: datetime, hub: UUID) -> dict[str, Any]:
     """Return the part for one person alone: the previews that they viewed."""
     key = ("own", uid, by, hub, crisis_versions.of_thing("preview"), _time_slot(by.party.pk, now))
-    exposure, viewed = made.get(key, lambda: media.exposure_and_signals(uid, by=by, now=now))
+    exposure, viewed = block_cache.get(key, lambda: media.exposure_and_signals(uid, by=by, now=now))
     return {"exposure": exposure, "seen": viewed}
 
 
@@ -306,12 +308,14 @@ def _offers(
     *,
     by: Actor,
     now: datetime,
-    refused: Offer | None = None,
+    refused: RoomOffer | None = None,
     cached_html: bool = False,
 ) -> dict[str, Any]:
-    """Return the forms of all blocks. drawn: as shared HTML without CSRF tokens."""
-    room = room_offers.room_now(shared["life"], shared["facts"], by=by, now=now)
-    around = room_offers.around(shared["facts"], uid=room.life.id, by=by, others=shared["others"])
+    """Return the forms of all blocks. cached_html: as shared HTML without CSRF tokens."""
+    room = room_offers.rules_input(shared["life"], shared["facts"], by=by, now=now)
+    around = room_offers.form_choices(
+        shared["facts"], uid=room.life.id, by=by, others=shared["others"]
+    )
     offers = room_offers.offers(room, around=around, refused=refused)
     if cached_html:
         offers = {
@@ -342,13 +346,13 @@ def _offers(
     }
 
 
-def _with_cached_html(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
+def _with_cached_html(offer: RoomOffer, *, uid: UUID, key: Hashable) -> RoomOffer:
     """Return an offer whose form is rendered once for all readers with the same key."""
     context = {"offer": offer, "life": {"id": uid}}
     cache_key = ("offer", uid, offer.verb.name, offer.target, key, *_locale())
 
     def html() -> str:
-        rendered: str = made.get(
+        rendered: str = block_cache.get(
             cache_key, lambda: render_to_string("desk/room/_offer_form.html", context)
         )
         return rendered
@@ -356,7 +360,7 @@ def _with_cached_html(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
     return replace(offer, html=html)
 
 
-def _orphan(offers: dict[str, list[Offer]], *, refused: Offer | None) -> Offer | None:
+def _orphan(offers: dict[str, list[RoomOffer]], *, refused: RoomOffer | None) -> RoomOffer | None:
     """Return a refused form that is no longer offered, so that its input is not lost; or None."""
     if refused is None or any(refused in block for block in offers.values()):
         return None

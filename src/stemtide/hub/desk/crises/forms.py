@@ -9,7 +9,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.forms import MarkedForm, WhenField
-from stemtide.hub.desk.labels import PHRASES, Words, told
+from stemtide.hub.desk.labels import LABELS, Words, translated
 from stemtide.protocol.enums import Capacity, CheckAnswer, NeighbourStatus, PartyKind, TriageOutcome
 from stemtide.protocol.law.frameworks import frameworks, newest
 from stemtide.protocol.law.triage import Triage
@@ -56,9 +56,9 @@ def _area(label: Words, *, rows: int = 2, required: bool = True, **options: Any)
 class RoomForm(MarkedForm):
     """A form of the room, with the choices that the crisis gives it."""
 
-    def __init__(self, *args: Any, around: "Around | None" = None, **options: Any) -> None:  # noqa: ANN401  # Django's own options
+    def __init__(self, *args: Any, around: "FormChoices | None" = None, **options: Any) -> None:  # noqa: ANN401  # Django's own options
         super().__init__(*args, **options)
-        self.around = around or Around()
+        self.around = around or FormChoices()
         self.prepare()
 
     def prepare(self) -> None:
@@ -68,7 +68,7 @@ class RoomForm(MarkedForm):
         """Return the message for the room. Call it on a valid form."""
 
 
-class Around:
+class FormChoices:
     """Values of a crisis that its forms need. parties: names and titles of parties to invite."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Around:
         return (triage, self.review_h, *choices)
 
 
-class NothingForm(RoomForm):
+class EmptyForm(RoomForm):
     """An action that takes no message."""
 
 
@@ -108,7 +108,7 @@ class ReasonForm(RoomForm):
         return ReasonIn(reason=self.cleaned_data["reason"])
 
 
-class MayReasonForm(RoomForm):
+class OptionalReasonForm(RoomForm):
     """A party's answer, with an optional reason."""
 
     reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
@@ -141,7 +141,7 @@ class TriageForm(RoomForm):
     outcome = forms.ChoiceField(
         label=_("Outcome"),
         required=False,
-        choices=[("", _("As the matrix says")), *PHRASES["triage"].items()],
+        choices=[("", _("As the matrix says")), *LABELS["triage"].items()],
     )
     reason = _area(_("Why, if you differ from the matrix"), required=False)
     close = forms.BooleanField(
@@ -157,7 +157,10 @@ class TriageForm(RoomForm):
             assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
             field.choices = [
                 ("", _("Choose a level")),
-                *((str(level), f"{level}: {told(words)}") for level, words in enumerate(levels)),
+                *(
+                    (str(level), f"{level}: {translated(words)}")
+                    for level, words in enumerate(levels)
+                ),
             ]
 
     def message(self) -> TriageIn:
@@ -234,13 +237,13 @@ class InviteForm(RoomForm):
     kinds = forms.MultipleChoiceField(
         label=_("Everyone of a kind"),
         required=False,
-        choices=[(kind, PHRASES["parties"][kind]) for kind in PartyKind],
+        choices=[(kind, LABELS["parties"][kind]) for kind in PartyKind],
         widget=forms.CheckboxSelectMultiple,
     )
     capacity = forms.ChoiceField(
         label=_("As what?"),
         required=False,
-        choices=[("", _("As the hub sees it")), *PHRASES["capacity"].items()],
+        choices=[("", _("As the hub sees it")), *LABELS["capacity"].items()],
     )
 
     def prepare(self) -> None:
@@ -287,7 +290,7 @@ class NeighbourForm(RoomForm):
     reference = forms.CharField(
         label=_("What they call the event (may stay empty)"), required=False, max_length=200
     )
-    status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
+    status = forms.ChoiceField(label=_("How it stands"), choices=list(LABELS["neighbour"].items()))
     started_at = WhenField(label=_("Since when"))
 
     def message(self) -> NeighbourIn:
@@ -296,10 +299,10 @@ class NeighbourForm(RoomForm):
         return NeighbourIn(**{**form_data, "status": NeighbourStatus(form_data["status"])})
 
 
-class NeighbourNewsForm(RoomForm):
+class NeighbourStatusForm(RoomForm):
     """Update the status of another mechanism's activation."""
 
-    status = forms.ChoiceField(label=_("How it stands"), choices=list(PHRASES["neighbour"].items()))
+    status = forms.ChoiceField(label=_("How it stands"), choices=list(LABELS["neighbour"].items()))
 
     def message(self) -> NeighbourUpdateIn:
         """Return the message for the room; an activation that has ended ends now."""
@@ -370,7 +373,8 @@ class WarningForm(RoomForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         assert isinstance(invite, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = [
-            (version.name, f"{told(version.title)} ({version.agreed_on})") for version in versions
+            (version.name, f"{translated(version.title)} ({version.agreed_on})")
+            for version in versions
         ]
         invite.choices = list(self.around.parties)
         self.initial.setdefault("framework", newest())

@@ -10,9 +10,9 @@ from uuid import UUID
 from django.utils.functional import SimpleLazyObject
 
 from stemtide.hub.desk.auth.people import SignedInRequest
-from stemtide.hub.desk.crises.forms import Around, RoomForm
+from stemtide.hub.desk.crises.forms import FormChoices, RoomForm
 from stemtide.hub.desk.crises.targets import Room
-from stemtide.hub.desk.crises.verbs import Offer, Verb, allowed
+from stemtide.hub.desk.crises.verbs import RoomAction, RoomOffer, allowed
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import participants as rules_joining
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
@@ -22,11 +22,11 @@ from stemtide.protocol.law.triage import triages
 from stemtide.protocol.messages.crises import CrisisLife
 
 
-def around(
+def form_choices(
     facts: CrisisFacts, *, uid: UUID, by: Actor, others: Iterable[tuple[str, str]]
-) -> Around:
+) -> FormChoices:
     """Return the values that the forms need. others: crises to link with, by id and name."""
-    return Around(
+    return FormChoices(
         triage=triages()[facts.framework.triage],
         parties=[
             (party.name, party.title)
@@ -49,43 +49,47 @@ def linkable(life: CrisisLife, *, viewer: parties.Viewer) -> list[tuple[str, str
     ]
 
 
-def offers(room: Room, *, around: Around, refused: Offer | None = None) -> dict[str, list[Offer]]:
+def offers(
+    room: Room, *, around: FormChoices, refused: RoomOffer | None = None
+) -> dict[str, list[RoomOffer]]:
     """Return the offers of each block. refused: one that was sent with errors, in its place."""
-    offers_by_block: dict[str, list[Offer]] = {}
+    offers_by_block: dict[str, list[RoomOffer]] = {}
     for verb, target in allowed(room):
         if verb.name == "link" and not around.others:
             continue
         if refused and (refused.verb, refused.target) == (verb, target):
             offer = refused
         else:
-            offer = Offer(verb, target, _form(verb, target, around=around))
+            offer = RoomOffer(verb, target, _form(verb, target, around=around))
         offers_by_block.setdefault(verb.place, []).append(offer)
     return offers_by_block
 
 
-def sent(request: SignedInRequest, uid: UUID, *, verb: Verb, target: str, by: Actor) -> Offer:
+def sent_offer(
+    request: SignedInRequest, uid: UUID, *, verb: RoomAction, target: str, by: Actor
+) -> RoomOffer:
     """Return an offer filled in with the request's data.
 
     raises: NotFoundError if the person may not see the crisis.
     """
     facts = crises.facts_of(uid, viewer=by.party)
     others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
-    room_facts = around(facts, uid=uid, by=by, others=others)
-    form = verb.form(request.POST, prefix=_prefix(verb, target), around=room_facts)
-    return Offer(verb, target, form)
+    choices = form_choices(facts, uid=uid, by=by, others=others)
+    form = verb.form(request.POST, prefix=_prefix(verb, target), around=choices)
+    return RoomOffer(verb, target, form)
 
 
-def room_now(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:
+def rules_input(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:
     """Return the input of the rules."""
     return Room(facts=facts, life=life, by=by, now=now)
 
 
-def _form(verb: Verb, target: str, *, around: Around) -> RoomForm:
+def _form(verb: RoomAction, target: str, *, around: FormChoices) -> RoomForm:
     """Return an empty form, built only when it is used: most are cached as HTML."""
     build = partial(verb.form, prefix=_prefix(verb, target), around=around)
     return cast("RoomForm", SimpleLazyObject(build))
 
 
-def _prefix(verb: Verb, target: str) -> str:
+def _prefix(verb: RoomAction, target: str) -> str:
     """Return the prefix of a form's field names, unique on the page."""
     return f"{verb.name}-{target}" if target else verb.name

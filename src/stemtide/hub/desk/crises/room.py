@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, offers as room_offers
-from stemtide.hub.desk.crises.forms import Around, WarningForm
-from stemtide.hub.desk.crises.verbs import BY_NAME, Offer
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
+from stemtide.hub.desk.crises.verbs import BY_NAME, RoomOffer
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.platform.errors import ConflictError, InvalidError, TooManyError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
@@ -54,15 +54,15 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
     target = request.POST.get("target", "")[:80]
-    offer = room_offers.sent(request, uid, verb=BY_NAME[verb], target=target, by=by)
+    offer = room_offers.sent_offer(request, uid, verb=BY_NAME[verb], target=target, by=by)
     if offer.form.is_valid():
         try:
             offer.verb.do(uid, target, offer.form.message(), by, now)
         except InvalidError as error:
             field = error.field if error.field in offer.form.fields else None
-            offer.form.add_error(field, without_field(error))
+            offer.form.add_error(field, field_error_text(error))
         except (ConflictError, ValueError) as error:
-            messages.error(request, in_words(error))
+            messages.error(request, error_text(error))
             return redirect("crisis", uid=uid)
         else:
             messages.success(request, str(offer.verb.done))
@@ -101,7 +101,7 @@ def warn(request: SignedInRequest) -> HttpResponse:
         for party in parties.parties(viewer=viewer)
         if party.name != viewer.name
     ]
-    form = WarningForm(request.POST or None, prefix="warning", around=Around(parties=others))
+    form = WarningForm(request.POST or None, prefix="warning", around=FormChoices(parties=others))
     is_sent = request.method == "POST"
     if is_sent and form.is_valid():
         try:
@@ -109,16 +109,16 @@ def warn(request: SignedInRequest) -> HttpResponse:
             return redirect("crisis", uid=crisis.id)
         except InvalidError as error:
             form.add_error(
-                error.field if error.field in form.fields else None, without_field(error)
+                error.field if error.field in form.fields else None, field_error_text(error)
             )
         except (TooManyError, ValueError) as error:
-            form.add_error(None, in_words(error))
+            form.add_error(None, error_text(error))
     if is_sent:
         form.mark_errors()
     return render(request, "desk/warn.html", {"form": form}, status=422 if is_sent else 200)
 
 
-def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+def _page(request: SignedInRequest, uid: UUID, *, refused: RoomOffer | None = None) -> HttpResponse:
     """Render the page; refused: a form that was sent with errors."""
     context = room_blocks.page_context(request, uid, by=actor_of(request), refused=refused)
     return render(request, "desk/room.html", context, status=422 if refused else 200)

@@ -28,7 +28,7 @@ class Room:
     now: datetime
 
 
-def whole(check: Callable[..., None], **arguments: object) -> Callable[[Room], list[str]]:
+def crisis_itself(check: Callable[..., None], **arguments: object) -> Callable[[Room], list[str]]:
     """Return a function that gives the crisis itself as target if a rule allows it."""
     return lambda room: [""] if allows(check, room.facts, by=room.by, **arguments) else []
 
@@ -97,9 +97,9 @@ def running_neighbours(room: Room) -> list[str]:
 def linked(room: Room) -> list[str]:
     """Return the crisis itself if it is linked with others."""
     has_others = any(related.is_linked for related in room.life.alike)
-    return whole(rules_events.check_unlink, has_others=has_others)(room)
+    return crisis_itself(rules_events.check_unlink, has_others=has_others)(room)
 
 
 def linkable(room: Room) -> list[str]:
     """Return the crisis itself if it may be linked with another."""
-    return whole(rules_events.check_neighbour)(room)
+    return crisis_itself(rules_events.check_neighbour)(room)

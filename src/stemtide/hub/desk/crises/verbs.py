@@ -33,7 +33,7 @@ from stemtide.protocol.messages.crises import ProposalIn
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
+class RoomAction:
     """One action. place: its block; is_primary: it is the next step, and shown open.
 
     targets: of the room, as the rules allow now; [""] for the crisis itself.
@@ -54,7 +54,7 @@ class Verb:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class RoomOffer:
     """A verb that the rules allow, about a target, with its form.
 
     html: returns the form as HTML shared by readers who get the same; None on a page, where the
@@ -62,7 +62,7 @@ class Offer:
     has a CSRF token of its own.
     """
 
-    verb: Verb
+    verb: RoomAction
     target: str
     form: forms.RoomForm = field(compare=False)
     is_open: bool = False
@@ -81,41 +81,41 @@ def _propose(act: ProposalAct) -> Callable[[UUID, str, Any, Actor, datetime], ob
     )
 
 
-VERBS = (
-    Verb(
+ROOM_ACTIONS = (
+    RoomAction(
         "join",
         "next",
         _("Your party is asked to take part"),
         _("Join this crisis"),
-        forms.NothingForm,
-        targets.whole(rules_joining.check_join),
+        forms.EmptyForm,
+        targets.crisis_itself(rules_joining.check_join),
         lambda uid, _target, _body, by, now: writes_joining.join(uid, by=by, now=now),
         _("Your party takes part now."),
         help=_("Taking part is voluntary. Your party may leave at any time."),
         is_primary=True,
     ),
-    Verb(
+    RoomAction(
         "decline",
         "next",
         _("Decline the invitation"),
         _("Decline"),
-        forms.MayReasonForm,
-        targets.whole(rules_joining.check_decline),
+        forms.OptionalReasonForm,
+        targets.crisis_itself(rules_joining.check_decline),
         lambda uid, _target, body, by, now: writes_joining.decline(uid, body=body, by=by, now=now),
         _("Your party declined."),
     ),
-    Verb(
+    RoomAction(
         "confirm",
         "next",
         _("Confirm what was proposed"),
         _("Confirm as the second person"),
-        forms.NothingForm,
+        forms.EmptyForm,
         targets.proposals(rules_moves.check_confirm),
         lambda uid, target, _body, by, now: writes_moves.confirm(uid, UUID(target), by=by, now=now),
         _("Confirmed: it is done."),
         is_primary=True,
     ),
-    Verb(
+    RoomAction(
         "refuse",
         "next",
         _("Decline what was proposed"),
@@ -127,114 +127,114 @@ VERBS = (
         ),
         _("The proposal is declined."),
     ),
-    Verb(
+    RoomAction(
         "withdraw",
         "next",
         _("Withdraw your party's proposal"),
         _("Withdraw the proposal"),
-        forms.NothingForm,
+        forms.EmptyForm,
         targets.proposals(rules_moves.check_withdraw),
         lambda uid, target, _body, by, now: writes_moves.withdraw(
             uid, UUID(target), by=by, now=now
         ),
         _("The proposal is withdrawn."),
     ),
-    Verb(
+    RoomAction(
         "triage",
         "next",
         _("Triage: how grave, how fast"),
         _("Rate the warning"),
         forms.TriageForm,
-        targets.whole(rules.check_triage),
+        targets.crisis_itself(rules.check_triage),
         lambda uid, _target, body, by, now: writes.triage(uid, body=body, by=by, now=now),
         _("The rating is noted."),
         help=_("Cheap, and never final: most warnings never become an activation."),
     ),
-    Verb(
+    RoomAction(
         "propose-activate",
         "next",
         _("Propose activation"),
         _("Propose activation"),
         forms.ReasonForm,
-        targets.whole(rules_moves.check_propose, act=ProposalAct.ACTIVATE),
+        targets.crisis_itself(rules_moves.check_propose, act=ProposalAct.ACTIVATE),
         _propose(ProposalAct.ACTIVATE),
         _("Proposed. Another person confirms it."),
         help=_("Two people activate: you propose, somebody else confirms."),
     ),
-    Verb(
+    RoomAction(
         "keep",
         "next",
         _("Review: keep it live"),
         _("Keep it live"),
         forms.KeepForm,
-        targets.whole(rules_moves.check_keep),
+        targets.crisis_itself(rules_moves.check_keep),
         lambda uid, _target, body, by, now: writes_moves.keep(uid, body=body, by=by, now=now),
         _("Reviewed: it stays live."),
     ),
-    Verb(
+    RoomAction(
         "deescalate",
         "next",
         _("Let it calm down"),
         _("De-escalate"),
         forms.ReasonForm,
-        targets.whole(rules_moves.check_deescalate),
+        targets.crisis_itself(rules_moves.check_deescalate),
         lambda uid, _target, body, by, now: writes_moves.deescalate(uid, body=body, by=by, now=now),
         _("It calms down now."),
     ),
-    Verb(
+    RoomAction(
         "resume",
         "next",
         _("Make it live again"),
         _("Make it live again"),
         forms.ReasonForm,
-        targets.whole(rules_moves.check_resume),
+        targets.crisis_itself(rules_moves.check_resume),
         lambda uid, _target, body, by, now: writes_moves.resume(uid, body=body, by=by, now=now),
         _("It is live again."),
     ),
-    Verb(
+    RoomAction(
         "propose-close",
         "next",
         _("Propose closure"),
         _("Propose closure"),
         forms.ReasonForm,
-        targets.whole(rules_moves.check_propose, act=ProposalAct.CLOSE),
+        targets.crisis_itself(rules_moves.check_propose, act=ProposalAct.CLOSE),
         _propose(ProposalAct.CLOSE),
         _("Proposed. Another person confirms it."),
         is_destructive=True,
     ),
-    Verb(
+    RoomAction(
         "close",
         "next",
         _("Close the warning"),
         _("Close it"),
         forms.ReasonForm,
-        targets.whole(rules_moves.check_close),
+        targets.crisis_itself(rules_moves.check_close),
         lambda uid, _target, body, by, now: writes_moves.close(uid, body=body, by=by, now=now),
         _("The warning is closed."),
         is_destructive=True,
     ),
-    Verb(
+    RoomAction(
         "leave",
         "people",
         _("Leave this crisis"),
         _("Leave"),
-        forms.MayReasonForm,
-        targets.whole(rules_joining.check_leave),
+        forms.OptionalReasonForm,
+        targets.crisis_itself(rules_joining.check_leave),
         lambda uid, _target, body, by, now: writes_joining.leave(uid, body=body, by=by, now=now),
         _("Your party left."),
         is_destructive=True,
     ),
-    Verb(
+    RoomAction(
         "invite",
         "people",
         _("Invite parties"),
         _("Invite them"),
         forms.InviteForm,
-        targets.whole(rules_joining.check_invite),
+        targets.crisis_itself(rules_joining.check_invite),
         lambda uid, _target, body, by, now: writes_joining.invite(uid, body=body, by=by, now=now),
         _("Invited. Each party answers for itself."),
     ),
-    Verb(
+    RoomAction(
         "uninvite",
         "people",
         _("Take the invitation back"),
@@ -244,7 +244,7 @@ VERBS = (
         lambda uid, _target, body, by, now: writes_joining.uninvite(uid, body=body, by=by, now=now),
         _("The invitation is taken back."),
     ),
-    Verb(
+    RoomAction(
         "answer",
         "checks",
         _("Answer"),
@@ -256,51 +256,51 @@ VERBS = (
         ),
         _("The answer is noted."),
     ),
-    Verb(
+    RoomAction(
         "widen",
         "checks",
         _("Add countries"),
         _("Add them"),
         forms.CountriesForm,
-        targets.whole(rules.check_widen),
+        targets.crisis_itself(rules.check_widen),
         lambda uid, _target, body, by, now: writes.widen(uid, body=body, by=by, now=now),
         _("The countries are added."),
         help=_("How far it reaches is often learnt late. Their authorities are alerted."),
     ),
-    Verb(
+    RoomAction(
         "measure",
         "checks",
         _("Record a national measure"),
         _("Record it"),
         forms.MeasureForm,
-        targets.whole(rules.check_measure),
+        targets.crisis_itself(rules.check_measure),
         lambda uid, _target, body, by, now: writes.consider(uid, body=body, by=by, now=now),
         _("The measure is noted."),
         help=_("Activation needs it on record that national measures do not suffice."),
     ),
-    Verb(
+    RoomAction(
         "mirror",
         "neighbours",
         _("Note another mechanism's activation"),
         _("Note it"),
         forms.NeighbourForm,
-        targets.whole(rules_events.check_neighbour),
+        targets.crisis_itself(rules_events.check_neighbour),
         lambda uid, _target, body, by, now: writes_events.mirror(uid, body=body, by=by, now=now),
         _("It is noted."),
     ),
-    Verb(
+    RoomAction(
         "neighbour",
         "neighbours",
         _("What became of it"),
         _("Note it"),
-        forms.NeighbourNewsForm,
+        forms.NeighbourStatusForm,
         targets.running_neighbours,
         lambda uid, target, body, by, now: writes_events.update_neighbour(
             uid, UUID(target), body=body, by=by, now=now
         ),
         _("It is noted."),
     ),
-    Verb(
+    RoomAction(
         "link",
         "neighbours",
         _("Link a crisis about the same event"),
@@ -310,7 +310,7 @@ VERBS = (
         lambda uid, _target, body, by, now: writes_events.link(uid, body=body, by=by, now=now),
         _("They are linked."),
     ),
-    Verb(
+    RoomAction(
         "unlink",
         "neighbours",
         _("Take the link back"),
@@ -323,11 +323,11 @@ VERBS = (
 )
 """All actions, in the order of the page."""
 
-BY_NAME = {verb.name: verb for verb in VERBS}
+BY_NAME = {verb.name: verb for verb in ROOM_ACTIONS}
 
 
-def allowed(room: Room) -> Iterator[tuple[Verb, str]]:
+def allowed(room: Room) -> Iterator[tuple[RoomAction, str]]:
     """Yield every action that the rules allow, with its target."""
-    for verb in VERBS:
+    for verb in ROOM_ACTIONS:
         for target in verb.targets(room):
             yield verb, target

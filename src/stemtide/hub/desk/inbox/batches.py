@@ -11,11 +11,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
-from stemtide.hub.desk.error_messages import without_field
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.inbox.forms import AnswerForm
-from stemtide.hub.desk.inbox.views import page_asked, states_asked, uuids
-from stemtide.hub.desk.labels.inbox import PHRASES
+from stemtide.hub.desk.inbox.views import requested_page, requested_states, uuids
+from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.platform.permissions import WRITING_ROLES, allows, check_person_may_write
@@ -38,7 +38,7 @@ ANSWERS = tuple(answer for answer in Answer if answer is not Answer.NEEDS_CONTEX
 
 @require_safe
 @signed_in
-def parcel(request: SignedInRequest, uid: UUID) -> HttpResponse:
+def batch_page(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show a batch to its provider. Opened by somebody who acts for it, it counts as received."""
     by = actor_of(request)
     context = _parcel_context(request, uid)
@@ -53,7 +53,7 @@ def parcel(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_safe
 @signed_in
-def parcel_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
+def batch_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Render the parts of a batch's page that change, for HTMX to swap in."""
     context = {**_parcel_context(request, uid), "is_fragment": True}
     return render(request, "desk/inbox/_parcel_blocks.html", context)
@@ -61,8 +61,8 @@ def parcel_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
-def parcel_act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+@writers_only
+def batch_act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Acknowledge or answer all referrals of a batch that wait."""
     if verb not in {"acknowledge", "answer"}:
         raise Http404
@@ -79,8 +79,8 @@ def parcel_act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
-def several(request: SignedInRequest) -> HttpResponse:
+@writers_only
+def answer_several(request: SignedInRequest) -> HttpResponse:
     """Acknowledge the ticked referrals, or answer them: first the form, then the answer.
 
     do: acknowledge; choose, which shows the form; answer. batch: the batch whose page it came from.
@@ -136,7 +136,7 @@ def _answer(
             )
         except InvalidError as error:
             field = error.field if error.field in form.fields else None
-            form.add_error(field, without_field(error))
+            form.add_error(field, field_error_text(error))
         else:
             messages.success(request, _answered_text(done))
             return None
@@ -173,9 +173,9 @@ def _parcel_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     rules.check_inbox(by.kind)
     parcel_out = reads.parcel(uid, viewer=viewer)
     state = request.GET.get("state", "all")[:60]
-    number = page_asked(request)
+    number = requested_page(request)
     rows, more = reads.of_parcel(
-        uid, viewer=viewer, states=states_asked(state), limit=AT_ONCE, page=number
+        uid, viewer=viewer, states=requested_states(state), limit=AT_ONCE, page=number
     )
     return {
         "now": datetime.now(UTC),
@@ -189,7 +189,7 @@ def _parcel_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
         "rows": rows,
         "asked": state,
         "query": request.GET.urlencode(),
-        "states": [(count.value, PHRASES["referral_in"][count]) for count in parcel_out.counts],
+        "states": [(count.value, LABELS["referral_in"][count]) for count in parcel_out.counts],
         "before": number - 1,
         "after": number + 1 if more else 0,
         "may_answer": allows(check_person_may_write, by.role),

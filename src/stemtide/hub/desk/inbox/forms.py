@@ -8,9 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import OrderForm, WhenField
-from stemtide.hub.desk.labels.inbox import PHRASES
-from stemtide.hub.desk.labels.referrals import PHRASES as OF_REFERRALS
+from stemtide.hub.desk.forms import MessageForm, WhenField
+from stemtide.hub.desk.labels.inbox import LABELS
+from stemtide.hub.desk.labels.referrals import LABELS as OF_REFERRALS
 from stemtide.protocol.enums.referrals import Answer, RefusalReason
 from stemtide.protocol.messages.referrals import (
     MAX_WORDS,
@@ -31,7 +31,7 @@ PARTS: dict[str, frozenset[Answer]] = {
 """Fields that only some answers have."""
 
 
-class AnswerForm(OrderForm):
+class AnswerForm(MessageForm):
     """The answer to a referral. Without JavaScript, the fields of all answers are shown."""
 
     answer = forms.ChoiceField(
@@ -75,7 +75,7 @@ class AnswerForm(OrderForm):
 
     def __init__(self, *args: Any, answers: Collection[Answer] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
-        labels = PHRASES["referral_answer"]
+        labels = LABELS["referral_answer"]
         self.fields["answer"].choices = [  # type: ignore[attr-defined]  # a choice field
             (answer.value, labels[answer]) for answer in Answer if answer in answers
         ]
@@ -132,7 +132,7 @@ class AnswerForm(OrderForm):
             self.add_error("question", _("Say what you must know."))
 
 
-class AcknowledgeForm(OrderForm):
+class AcknowledgeForm(MessageForm):
     """Acknowledge a referral: a person has seen it."""
 
     reference = forms.CharField(
@@ -145,7 +145,7 @@ class AcknowledgeForm(OrderForm):
         return message
 
 
-class ReinstateForm(OrderForm):
+class ReinstateForm(MessageForm):
     """Report that the content is online again."""
 
     note = forms.CharField(

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences as entries, rechecks
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
-from stemtide.hub.desk.error_messages import without_field
-from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import field_error_text
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.inbox.forms import AcknowledgeForm, AnswerForm, ReinstateForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.steps import steps_of
@@ -66,7 +66,7 @@ def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Acknowledge or answer a referral, or report that its content is online again."""
     if verb not in _WRITES:
@@ -80,11 +80,11 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
         try:
             _WRITES[verb](uid, body=body, by=by, now=datetime.now(UTC))
         except ConflictError as error:  # the page no longer has the form
-            messages.error(request, without_field(error))
+            messages.error(request, field_error_text(error))
             return redirect("inbox-referral", uid=uid)
         except InvalidError as error:
             field = error.field if error.field in form.fields else None
-            form.add_error(field, without_field(error))
+            form.add_error(field, field_error_text(error))
         else:
             messages.success(request, _DONE[verb]())
             return redirect("inbox-referral", uid=uid)
@@ -108,7 +108,7 @@ _DONE = {
 }
 
 
-def _form(request: SignedInRequest, uid: UUID, *, verb: str) -> OrderForm:
+def _form(request: SignedInRequest, uid: UUID, *, verb: str) -> MessageForm:
     """Return the form of a verb, filled in with the request's data."""
     if verb == "answer":
         by = actor_of(request)
@@ -128,7 +128,7 @@ def _answers_open(request: SignedInRequest, uid: UUID) -> list[Answer]:
 
 
 def _context(
-    request: SignedInRequest, uid: UUID, *, bound: dict[str, OrderForm] | None = None
+    request: SignedInRequest, uid: UUID, *, bound: dict[str, MessageForm] | None = None
 ) -> dict[str, object]:
     """Return the template context. bound: a form that was sent and refused, by its verb."""
     by, now = actor_of(request), datetime.now(UTC)
@@ -137,7 +137,7 @@ def _context(
     facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
     related = _related_to(referral_out, by=by)
     answers = _answers_open(request, uid)
-    forms: dict[str, OrderForm] = {
+    forms: dict[str, MessageForm] = {
         "acknowledge": AcknowledgeForm(prefix="acknowledge"),
         "answer": AnswerForm(
             prefix="answer", answers=answers, initial=_initial_answer(related, referral_out)
@@ -158,7 +158,7 @@ def _context(
         },
         "forms": forms | (bound or {}),
         "rechecks": rechecks.of_request(request, referral=uid),
-        "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
+        "entries": entries.as_sentences(reads.history(uid, viewer=by.party), viewer=by.party),
     }
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.labels.inbox import PHRASES
+from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows, check_person_may_write
@@ -94,12 +94,12 @@ def counts_of(request: SignedInRequest) -> Counts:
     )
 
 
-def states_asked(word: str) -> tuple[ReferralState, ...]:
+def requested_states(word: str) -> tuple[ReferralState, ...]:
     """Return the referral states that a value of ?state= selects."""
     return GROUPS.get(word) or tuple(state for state in STATES if state.value == word) or GROUPS[""]
 
 
-def page_asked(request: SignedInRequest) -> int:
+def requested_page(request: SignedInRequest) -> int:
     """Return the page number of the query string; 1 if it is missing or invalid."""
     page = request.GET.get("page", "1")
     return int(page) if page.isdecimal() and len(page) < 6 else 1  # noqa: PLR2004  # digits
@@ -111,8 +111,8 @@ def _context(request: SignedInRequest) -> dict[str, object]:
     rules.check_inbox(by.kind)
     query = {name: request.GET.get(name, "")[:60] for name in ("orders", "state", "reference")}
     reference = query["reference"].strip()
-    states = states_asked("all" if reference and not query["state"] else query["state"])
-    number = page_asked(request)
+    states = requested_states("all" if reference and not query["state"] else query["state"])
+    number = requested_page(request)
     rows, more = reads.singles(
         viewer=viewer, states=states, reference=reference, limit=AT_ONCE, page=number
     )
@@ -126,7 +126,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         "orders": _orders(request, is_all=query["orders"] == "all"),
         "parcels": [] if reference else _parcels(request, states=states),
         "rows": rows,
-        "states": [(state.value, PHRASES["referral_in"][state]) for state in STATES],
+        "states": [(state.value, LABELS["referral_in"][state]) for state in STATES],
         "before": number - 1,
         "after": number + 1 if more else 0,
         "may_answer": allows(check_person_may_write, by.role),

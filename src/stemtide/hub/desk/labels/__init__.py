@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Words: TypeAlias = "str | _StrPromise"
 """Text, or lazily translated text."""
 
-PHRASES: dict[str, dict[str, Words]] = {
+LABELS: dict[str, dict[str, Words]] = {
     "severity": {
         Severity.LOW: _("low severity"),
         Severity.MEDIUM: _("medium severity"),
@@ -133,20 +133,20 @@ PHRASES: dict[str, dict[str, Words]] = {
     },
 }
 """Labels by group, then by enum value."""
-PHRASES |= situation_words.PHRASES | alert_words.PHRASES | room_words.PHRASES
-PHRASES |= referral_words.PHRASES | order_words.PHRASES | complaint_words.PHRASES
-PHRASES |= inbox_words.PHRASES | machine_words.PHRASES
+LABELS |= situation_words.LABELS | alert_words.LABELS | room_words.LABELS
+LABELS |= referral_words.LABELS | order_words.LABELS | complaint_words.LABELS
+LABELS |= inbox_words.LABELS | machine_words.LABELS
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
     "state": {SignalState.LIVE: "good"},
     "answer": {CheckAnswer.YES: "good", CheckAnswer.NO: "bad"},
     "opinion": {Opinion.AGREE: "good", Opinion.DISPUTE: "bad"},
 }
 """Colours by group, then by enum value; a value that is not listed is "calm"."""
-LOOKS |= situation_words.LOOKS | alert_words.LOOKS | room_words.LOOKS
-LOOKS |= referral_words.LOOKS | order_words.LOOKS | complaint_words.LOOKS
-LOOKS |= inbox_words.LOOKS | machine_words.LOOKS
+TONES |= situation_words.TONES | alert_words.TONES | room_words.TONES
+TONES |= referral_words.TONES | order_words.TONES | complaint_words.TONES
+TONES |= inbox_words.TONES | machine_words.TONES
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",
@@ -173,7 +173,7 @@ ACTIONS = {
 
 def phrase(value: str, of: str) -> str:
     """Return the label of an enum value; the value itself if it has none."""
-    return str(PHRASES[of].get(value, value.replace("_", " ")))
+    return str(LABELS[of].get(value, value.replace("_", " ")))
 
 
 def figure(word: str, of: str) -> str:
@@ -186,12 +186,12 @@ def figure(word: str, of: str) -> str:
     return phrase("all", "figure") if word == "all" else phrase(word, of)
 
 
-def looks(value: str, of: str) -> str:
+def tone(value: str, of: str) -> str:
     """Return the colour of an enum value: good, warn, bad or calm."""
-    return LOOKS.get(of, {}).get(value, "calm")
+    return TONES.get(of, {}).get(value, "calm")
 
 
-def told(text: str) -> str:
+def translated(text: str) -> str:
     """Translate a text of our data files, which are in English."""
     return gettext(text) if text else ""
 
@@ -213,29 +213,29 @@ def explained(triage: TriageOut, framework: Framework) -> str:
         " %(outcome)s."
     ) % {
         "harm": triage.harm,
-        "harm_is": told(matrix.harm[triage.harm]),
+        "harm_is": translated(matrix.harm[triage.harm]),
         "virality": triage.virality,
-        "virality_is": told(matrix.virality[triage.virality]),
+        "virality_is": translated(matrix.virality[triage.virality]),
         "outcome": phrase(outcome, "triage"),
     }
-    return f"{explanation} {told(matrix.because[outcome])}"
+    return f"{explanation} {translated(matrix.because[outcome])}"
 
 
 def label_title(name: str) -> str:
     """Return the title of a label."""
     label = labels().get(name)
-    return told(label.title) if label else name
+    return translated(label.title) if label else name
 
 
 def ideology_title(name: str) -> str:
     """Return the title of an ideology."""
     ideology = ideologies().get(name)
-    return told(ideology.title) if ideology else name
+    return translated(ideology.title) if ideology else name
 
 
 def tlp_says(tlp: Tlp) -> str:
     """Return how far a recipient may pass a signal on."""
-    return told(TLP_ALLOWS[tlp].onward)
+    return translated(TLP_ALLOWS[tlp].onward)
 
 
 def tlp_seen_by(tlp: Tlp) -> str:

@@ -12,7 +12,7 @@ from stemtide.protocol.enums import Urgency
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "alert-urgency": dict(words.URGENCIES),
     "channel": dict(words.CHANNELS),
     "alert": {
@@ -39,7 +39,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
     },
 }
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "alert-urgency": {Urgency.NOW: "bad", Urgency.SOON: "warn"},
     "alert": {
         AlertState.OPEN: "warn",

@@ -18,7 +18,7 @@ from stemtide.protocol.privacy.personal import PersonalKind
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "complaint": {
         ComplaintState.FILED: _("waits"),
         ComplaintState.IN_REVIEW: _("being reviewed"),
@@ -83,7 +83,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
 }
 """Labels by group, then by enum value."""
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "complaint": {ComplaintState.FILED: "warn", ComplaintState.UPHELD: "good"},
     "redress": {
         RedressState.ASKED: "warn",

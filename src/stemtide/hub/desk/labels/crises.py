@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _Words: TypeAlias = "str | _StrPromise"
 
-PHRASES: dict[str, dict[str, _Words]] = {
+LABELS: dict[str, dict[str, _Words]] = {
     "triage": {
         TriageOutcome.AS_USUAL: _("business as usual"),
         TriageOutcome.MONITOR: _("increased monitoring"),
@@ -72,7 +72,7 @@ PHRASES: dict[str, dict[str, _Words]] = {
 }
 """Labels by group, then by enum value."""
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "triage": {TriageOutcome.ACTIVATE: "bad", TriageOutcome.MONITOR: "warn"},
     "joining": {
         JoinState.LEADS: "good",

@@ -16,9 +16,9 @@ from stemtide.protocol.enums.referrals import Answer, ReferralState
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-_REFERRAL = referral_words.PHRASES["referral"]
+_REFERRAL = referral_words.LABELS["referral"]
 
-PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "referral_in": {
         **_REFERRAL,
         ReferralState.SENT: _("new"),
@@ -77,9 +77,9 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
 }
 """Labels by group, then by enum value."""
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "referral_in": {
-        **referral_words.LOOKS["referral"],
+        **referral_words.TONES["referral"],
         ReferralState.SENT: "voluntary",
         ReferralState.ACKNOWLEDGED: "voluntary",
     },

@@ -12,7 +12,7 @@ from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookSta
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "exchange-kind": {
         ExchangeKind.TAXII: "TAXII",
         ExchangeKind.STOPNCII: "StopNCII",
@@ -63,7 +63,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
     },
 }
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "exchange": {
         ExchangeState.RUNNING: "good",
         ExchangeState.FAILING: "bad",

@@ -22,7 +22,7 @@ from stemtide.protocol.enums.referrals import ReceiptVia
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "order": {
         OrderState.DRAFTED: _("draft"),
         OrderState.DISCARDED: _("draft thrown away"),
@@ -84,7 +84,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
 }
 """Labels by group, then by enum value."""
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "order": {
         OrderState.ISSUED: "warn",
         OrderState.RECEIVED: "bad",

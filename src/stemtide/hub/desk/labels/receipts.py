@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-ACTS: "dict[str, tuple[str | _StrPromise, str | _StrPromise, str | _StrPromise]]" = {
+LINK_ACTIONS: "dict[str, tuple[str | _StrPromise, str | _StrPromise, str | _StrPromise]]" = {
     "execute": (
         gettext_lazy("Answer by Annex II: it is removed, or access is disabled"),
         gettext_lazy("Send Annex II"),

@@ -21,7 +21,7 @@ from stemtide.protocol.enums.referrals import (
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "referral": {
         ReferralState.ASSESSED: _("assessed"),
         ReferralState.HELD: _("waiting for a hold"),
@@ -113,7 +113,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
 }
 """Labels by group, then by enum value."""
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "referral": {
         ReferralState.HELD: "warn",
         ReferralState.NEEDS_CONTEXT: "warn",

@@ -22,7 +22,7 @@ from stemtide.protocol.enums import (
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
+LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "message": {
         MessageKind.OBSERVATION: _("observation"),
         MessageKind.QUESTION: _("question"),
@@ -104,7 +104,7 @@ PHRASES: "dict[str, dict[str, str | _StrPromise]]" = {
 }
 """Labels by group, then by enum value."""
 
-LOOKS: dict[str, dict[str, str]] = {
+TONES: dict[str, dict[str, str]] = {
     "message": {
         MessageKind.DECISION: "good",
         MessageKind.PRESERVE: "warn",

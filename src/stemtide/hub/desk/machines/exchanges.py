@@ -15,7 +15,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.crises.reads import crises
@@ -54,7 +60,7 @@ class ExchangeRow:
         )
 
 
-class SureForm(forms.Form):
+class ConfirmExchangeForm(forms.Form):
     """The confirmation checkbox."""
 
     confirm = forms.BooleanField(label="")
@@ -101,14 +107,14 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
     """Pause or resume an exchange."""
     if verb not in _VERBS:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
     rules.check_manage(kind=by.kind)
-    if not SureForm(request.POST).is_valid():
+    if not ConfirmExchangeForm(request.POST).is_valid():
         messages.error(request, _("Tick the box beside it to say that you mean it."))
         return redirect("exchange", name=name)
     write, done = _VERBS[verb]

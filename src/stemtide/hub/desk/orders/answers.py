@@ -10,8 +10,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
-from stemtide.hub.desk.error_messages import filled, without_field
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import field_error_text, fill_template
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, language
 from stemtide.hub.desk.orders.views import note_arrival
 from stemtide.hub.desk.party_titles import titles_of
@@ -41,7 +41,7 @@ _FORMS = {
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
-@writing
+@writers_only
 def answer(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
     """Show the form of an answer, prefilled, and send the answer."""
     if name not in _FORMS:
@@ -64,7 +64,7 @@ def answer(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
         except InvalidError as error:
             field = error.field.removeprefix("annex.")
             annex_form.add_error(
-                field if field in annex_form.fields else None, without_field(error)
+                field if field in annex_form.fields else None, field_error_text(error)
             )
         else:
             messages.success(request, str(done))
@@ -81,7 +81,7 @@ def _answer_values(annex_form: AnnexForm) -> Values | None:
     for flaw in flaws:
         annex_form.add_error(
             flaw.field if flaw.field in annex_form.fields else None,
-            filled(flaw.template, flaw.facts),
+            fill_template(flaw.template, flaw.facts),
         )
     return None if flaws else values
 

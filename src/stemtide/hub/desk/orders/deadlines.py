@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from stemtide.hub.desk.labels.orders import PHRASES
+from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.protocol.enums.orders import OrderState, ScrutinyState
 from stemtide.protocol.law import deadlines as clocks
 from stemtide.protocol.messages.orders import OrderOut
@@ -26,7 +26,7 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TimelineEvent:
     """One event in the timeline."""
 
     title: str
@@ -62,13 +62,13 @@ def deadlines(order: OrderOut) -> list[Deadline]:
     return sorted(due, key=lambda deadline: deadline.at)
 
 
-def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[Moment]:
+def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[TimelineEvent]:
     """Return the timeline of an order, sorted by time. titles: titles of parties by name."""
     events: list[tuple[str, datetime | None, str]] = [
         (_("drafted"), order.drafted_at, ""),
         (_("issued"), order.issued_at, ""),
         *[
-            (_("arrived"), receipt.at, str(PHRASES["order_via"][receipt.via]))
+            (_("arrived"), receipt.at, str(LABELS["order_via"][receipt.via]))
             for receipt in order.receipts
         ],
         *[
@@ -82,19 +82,19 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[Moment]:
         (_("content reinstated"), order.reinstated_at, ""),
     ]
     for answer in order.answers:
-        events.append((str(PHRASES["annex"][answer.form]), answer.answered_at, ""))
+        events.append((str(LABELS["annex"][answer.form]), answer.answered_at, ""))
         events.append((_("the hour began anew"), answer.resumed_at, ""))
     for scrutiny in order.scrutinies:
         events.append(
             (
                 _("scrutiny opened"),
                 scrutiny.opened_at,
-                str(PHRASES["scrutiny_basis"][scrutiny.basis]),
+                str(LABELS["scrutiny_basis"][scrutiny.basis]),
             )
         )
         events.append((_("infringement announced"), scrutiny.announced_at, ""))
         events.append(
-            (_("scrutiny decided"), scrutiny.decided_at, str(PHRASES["scrutiny"][scrutiny.state]))
+            (_("scrutiny decided"), scrutiny.decided_at, str(LABELS["scrutiny"][scrutiny.state]))
         )
-    moments = [Moment(title, at, note) for title, at, note in events if at is not None]
+    moments = [TimelineEvent(title, at, note) for title, at, note in events if at is not None]
     return sorted(moments, key=lambda moment: moment.at)

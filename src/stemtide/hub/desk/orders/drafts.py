@@ -16,11 +16,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
-from stemtide.hub.desk.error_messages import filled, in_words, without_field
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import error_text, field_error_text, fill_template
 from stemtide.hub.desk.forms import MarkedForm, uuid_or_none
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, known, language
-from stemtide.hub.desk.orders.forms import BeginForm, BesideForm, InformForm
+from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
@@ -37,7 +37,7 @@ from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.orders import OrderOut
 from stemtide.protocol.messages.referrals import Finding as Interest, SearchIn
 
-BESIDE = ("emergency_ground", "language", "content_type", "ideology")
+EXTRAS_CHECKED = ("emergency_ground", "language", "content_type", "ideology")
 """Fields outside Annex I whose change by somebody else is detected on saving."""
 
 SEARCHED = 10
@@ -45,7 +45,7 @@ SEARCHED = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Remark:
+class LintRemark:
     """One finding of the lint, in the reader's language."""
 
     field: str
@@ -55,27 +55,27 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FieldLine:
     """One field to fill in, with the lint's findings about it."""
 
     field: forms.BoundField
-    remarks: tuple[Remark, ...]
+    remarks: tuple[LintRemark, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class FormSection:
     """One section of the form. filled_in: fields that the hub fills in."""
 
     name: str
     title: str
     note: str
     filled_in: tuple[Shown, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[FieldLine, ...]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
-@writing
+@writers_only
 def new(request: SignedInRequest) -> HttpResponse:
     """Begin a draft from its addressee and content; known values are filled in."""
     by = actor_of(request)
@@ -83,9 +83,9 @@ def new(request: SignedInRequest) -> HttpResponse:
     if request.method != "POST":
         initial = {name: request.GET.get(name, "")[:8000] for name in ("urls", "to", "signals")}
         initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
-        form = BeginForm(providers=_providers(by), initial=initial)
+        form = NewDraftForm(providers=_providers(by), initial=initial)
         return render(request, "desk/orders/new.html", {"form": form})
-    form_sent = BeginForm(request.POST, providers=_providers(by))
+    form_sent = NewDraftForm(request.POST, providers=_providers(by))
     body = form_sent.message() if form_sent.is_valid() else None
     if body is not None:
         try:
@@ -101,7 +101,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
-@writing
+@writers_only
 def draft(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Edit Annex I section by section; issue it once the lint passes."""
     by, now = actor_of(request), datetime.now(UTC)
@@ -184,7 +184,7 @@ def _after_save(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpRespon
     try:
         writes.issue(uid, by=by, now=datetime.now(UTC))
     except (FlawedError, ConflictError) as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
         return redirect(draft_url)
     messages.success(request, _("Issued. It is on its way, and does not change any more."))
     return redirect("order", uid=uid)
@@ -195,7 +195,7 @@ def _page(
     order: OrderOut,
     *,
     annex: AnnexForm,
-    extras: BesideForm,
+    extras: DraftExtrasForm,
     status: int = 200,
 ) -> HttpResponse:
     """Render the page of a draft."""
@@ -225,7 +225,7 @@ def _page(
     return render(request, "desk/orders/draft.html", context, status=status)
 
 
-def _forms(request: SignedInRequest, order: OrderOut) -> tuple[AnnexForm, BesideForm]:
+def _forms(request: SignedInRequest, order: OrderOut) -> tuple[AnnexForm, DraftExtrasForm]:
     """Return the two forms of the page, with stored values or with the request's data."""
     post_data = request.POST if request.method == "POST" else None
     initial = {
@@ -237,24 +237,24 @@ def _forms(request: SignedInRequest, order: OrderOut) -> tuple[AnnexForm, Beside
         "signals": " ".join(str(signal) for signal in order.signals),
     }
     annex = AnnexForm(post_data, annex=form("tco-annex-1"), values=order.annex, prefix="annex")
-    return annex, BesideForm(post_data, initial=initial, language=order.language)
+    return annex, DraftExtrasForm(post_data, initial=initial, language=order.language)
 
 
 def _version(order: OrderOut) -> str:
     """Return a digest of a draft, which shows on saving whether somebody else changed it since."""
-    text = order.model_dump_json(include={"annex", "emergency", *BESIDE, "signals"})
+    text = order.model_dump_json(include={"annex", "emergency", *EXTRAS_CHECKED, "signals"})
     return sha256(text.encode()).hexdigest()
 
 
-def _remarks(findings: Sequence[Finding], *forms_of_page: MarkedForm) -> list[Remark]:
+def _remarks(findings: Sequence[Finding], *forms_of_page: MarkedForm) -> list[LintRemark]:
     """Return the lint's findings, each with the title of its field."""
     labels = {
         name: str(field.label) for form in forms_of_page for name, field in form.fields.items()
     }
     return [
-        Remark(
+        LintRemark(
             finding.field,
-            filled(finding.template, finding.facts),
+            fill_template(finding.template, finding.facts),
             finding.is_error,
             title=labels.get(finding.field, finding.field),
         )
@@ -262,10 +262,12 @@ def _remarks(findings: Sequence[Finding], *forms_of_page: MarkedForm) -> list[Re
     ]
 
 
-def _parts(annex: AnnexForm, order: OrderOut, *, remarks: Sequence[Remark]) -> list[Part]:
+def _parts(
+    annex: AnnexForm, order: OrderOut, *, remarks: Sequence[LintRemark]
+) -> list[FormSection]:
     """Return the sections of Annex I, to be filled in."""
     return [
-        Part(
+        FormSection(
             name=section.name,
             title=section.title.within(language()),
             note=section.note.within(language()) if section.note else "",
@@ -277,11 +279,11 @@ def _parts(annex: AnnexForm, order: OrderOut, *, remarks: Sequence[Remark]) -> l
 
 
 def _lines(
-    form: MarkedForm, names: Iterable[str], *, remarks: Sequence[Remark]
-) -> tuple[Line, ...]:
+    form: MarkedForm, names: Iterable[str], *, remarks: Sequence[LintRemark]
+) -> tuple[FieldLine, ...]:
     """Return fields of a form, each with the lint's findings about it."""
     return tuple(
-        Line(form[name], tuple(remark for remark in remarks if remark.field == name))
+        FieldLine(form[name], tuple(remark for remark in remarks if remark.field == name))
         for name in names
         if name in form.fields
     )
@@ -343,7 +345,7 @@ def _check_issuer(by: Actor) -> None:
 def _add_refusal(form: MarkedForm, error: InvalidError) -> None:
     """Show a refusal beside its field, or above the form."""
     name = error.field.removeprefix("annex.")
-    form.add_error(name if name in form.fields else None, without_field(error))
+    form.add_error(name if name in form.fields else None, field_error_text(error))
 
 
 def _providers(by: Actor) -> list[tuple[str, str]]:

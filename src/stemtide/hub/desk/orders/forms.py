@@ -9,10 +9,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel
 
-from stemtide.hub.desk.forms import OrderForm, uuid_or_none
+from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.desk.labels import ideology_title
-from stemtide.hub.desk.labels.orders import PHRASES
-from stemtide.hub.desk.labels.referrals import PHRASES as CONTENT
+from stemtide.hub.desk.labels.orders import LABELS
+from stemtide.hub.desk.labels.referrals import LABELS as CONTENT
 from stemtide.hub.desk.orders.annex_forms import MomentField
 from stemtide.protocol.enums.orders import AccessPurpose, ScrutinyBasis
 from stemtide.protocol.enums.referrals import ContentType
@@ -47,7 +47,7 @@ def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
 
-class ActForm(OrderForm):
+class OrderActionForm(MessageForm):
     """An action on an order. message() is None if the write takes no message, or it is invalid."""
 
     takes_message = True
@@ -57,13 +57,13 @@ class ActForm(OrderForm):
         return None
 
 
-class PlainForm(ActForm):
+class NoMessageForm(OrderActionForm):
     """An action that takes no message."""
 
     takes_message = False
 
 
-class SureForm(PlainForm):
+class ConfirmForm(NoMessageForm):
     """An action that takes no message and cannot be undone: it must be confirmed."""
 
     confirm = forms.BooleanField(
@@ -72,7 +72,7 @@ class SureForm(PlainForm):
     )
 
 
-class WordsForm(ActForm):
+class ReasonsForm(OrderActionForm):
     """An action with its reasons."""
 
     text = forms.CharField(
@@ -85,7 +85,7 @@ class WordsForm(ActForm):
         return message
 
 
-class GraveForm(WordsForm):
+class ConfirmWithReasonsForm(ReasonsForm):
     """An action with its reasons that ends an order's effect: it must be confirmed."""
 
     confirm = forms.BooleanField(
@@ -94,7 +94,7 @@ class GraveForm(WordsForm):
     )
 
 
-class SecrecyForm(ActForm):
+class SecrecyForm(OrderActionForm):
     """Prolong the secrecy of an order towards its content provider."""
 
     until = MomentField(label=_("Until when?"))
@@ -106,7 +106,7 @@ class SecrecyForm(ActForm):
         return message
 
 
-class ScrutinyForm(ActForm):
+class ScrutinyForm(OrderActionForm):
     """Ask for scrutiny, or open it. basis: who asks."""
 
     basis = ScrutinyBasis.PROVIDER
@@ -135,14 +135,14 @@ class OwnScrutinyForm(ScrutinyForm):
     basis = ScrutinyBasis.OWN_INITIATIVE
 
 
-class AskedScrutinyForm(ScrutinyForm):
+class RequestedScrutinyForm(ScrutinyForm):
     """Open scrutiny because a content provider asked, who is not a party here."""
 
     basis = ScrutinyBasis.CONTENT_PROVIDER
     informed_at = MomentField(label=_("When was the content provider informed, or had the order?"))
 
 
-class PreserveForm(ActForm):
+class PreserveForm(OrderActionForm):
     """Prolong preservation of removed content, for review proceedings.
 
     source: Regulation (EU) 2021/784 Art. 6(2).
@@ -152,7 +152,7 @@ class PreserveForm(ActForm):
         label=_("Which review proceedings are going on?"),
         choices=[
             ("", _("Choose one")),
-            *PHRASES["review"].items(),
+            *LABELS["review"].items(),
             ("none", _("None: it is for an investigation, or for another reason")),
         ],
     )
@@ -192,11 +192,11 @@ class PreserveForm(ActForm):
         return message
 
 
-class AccessForm(ActForm):
+class AccessForm(OrderActionForm):
     """Record who had access to preserved content."""
 
     purpose = forms.ChoiceField(
-        label=_("For what?"), choices=list(PHRASES["access_purpose"].items())
+        label=_("For what?"), choices=list(LABELS["access_purpose"].items())
     )
     who = forms.CharField(label=_("Which office? No person's name"), min_length=2, max_length=200)
     reference = forms.CharField(
@@ -215,7 +215,7 @@ class AccessForm(ActForm):
         return message
 
 
-class _ProviderForm(OrderForm):
+class _ProviderForm(MessageForm):
     """A form that names a provider."""
 
     to = forms.ChoiceField(label=_("Provider"))
@@ -225,7 +225,7 @@ class _ProviderForm(OrderForm):
         self.fields["to"].choices = [("", _("Choose a provider")), *providers]  # type: ignore[attr-defined]  # a choice field
 
 
-class BeginForm(_ProviderForm):
+class NewDraftForm(_ProviderForm):
     """The start of a draft: its addressee, and the content."""
 
     urls = forms.CharField(
@@ -256,7 +256,7 @@ class BeginForm(_ProviderForm):
         return message
 
 
-class BesideForm(OrderForm):
+class DraftExtrasForm(MessageForm):
     """Fields of a draft that are not part of Annex I."""
 
     emergency = forms.CharField(
@@ -267,7 +267,7 @@ class BesideForm(OrderForm):
     )
     emergency_ground = forms.ChoiceField(
         label=_("Which serious harm makes it an emergency? (recital 17)"),
-        choices=[("", _("It is not an emergency")), *PHRASES["emergency"].items()],
+        choices=[("", _("It is not an emergency")), *LABELS["emergency"].items()],
         required=False,
     )
     language = forms.ChoiceField(label=_("Language of the order"), choices=_LANGUAGES)
@@ -320,7 +320,7 @@ class InformForm(_ProviderForm):
         return message
 
 
-def _uuids(form: OrderForm, text: str) -> tuple[UUID, ...] | None:
+def _uuids(form: MessageForm, text: str) -> tuple[UUID, ...] | None:
     """Parse ids separated by spaces or commas. Add a form error, return None if one is invalid."""
     uids = []
     for word in text.replace(",", " ").split():
@@ -332,7 +332,7 @@ def _uuids(form: OrderForm, text: str) -> tuple[UUID, ...] | None:
     return tuple(uids)
 
 
-def relabelled(form: ActForm, label: "str | _StrPromise") -> ActForm:
+def with_label(form: OrderActionForm, label: "str | _StrPromise") -> OrderActionForm:
     """Return the form with another label on its text field."""
     if label:
         name = next(field for field in ("text", "reasons") if field in form.fields)

@@ -12,17 +12,17 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.desk.orders.forms import (
     AccessForm,
-    ActForm,
-    AskedScrutinyForm,
-    GraveForm,
+    ConfirmForm,
+    ConfirmWithReasonsForm,
+    NoMessageForm,
+    OrderActionForm,
     OwnScrutinyForm,
-    PlainForm,
     PreserveForm,
+    ReasonsForm,
+    RequestedScrutinyForm,
     ScrutinyForm,
     SecrecyForm,
-    SureForm,
-    WordsForm,
-    relabelled,
+    with_label,
 )
 from stemtide.hub.rooms.orders.writes import (
     answers as writes_answers,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class OrderAction:
     """One action. move: its name in the rules; done: the confirmation; ask: its form's own label.
 
     is_primary: it is the next step, and shown open and first.
@@ -46,7 +46,7 @@ class Act:
 
     move: str
     title: "str | _StrPromise"
-    form: type[ActForm]
+    form: type[OrderActionForm]
     write: Callable[..., OrderOut]
     done: "str | _StrPromise"
     help: "str | _StrPromise" = ""
@@ -54,7 +54,7 @@ class Act:
     is_destructive: bool = False
     is_primary: bool = False
 
-    def do(self, uid: UUID, *, form: ActForm, by: Actor, now: datetime) -> bool:
+    def do(self, uid: UUID, *, form: OrderActionForm, by: Actor, now: datetime) -> bool:
         """Carry out the action. Return False if the form is invalid; the form then shows why."""
         if not form.takes_message:
             self.write(uid, by=by, now=now)
@@ -67,48 +67,48 @@ class Act:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OrderOffer:
     """An available action with its form. is_open: it was sent and refused."""
 
     name: str
-    act: Act
-    form: ActForm
+    act: OrderAction
+    form: OrderActionForm
     is_open: bool = False
 
 
-ACTS: dict[str, Act] = {
-    "acknowledge": Act(
+ORDER_ACTIONS: dict[str, OrderAction] = {
+    "acknowledge": OrderAction(
         "acknowledge",
         _("Acknowledge it"),
-        PlainForm,
+        NoMessageForm,
         writes_answers.acknowledge,
         _("Acknowledged. Its hour goes on."),
         help=_("It says that a person has the order. It changes nothing in its hour."),
         is_primary=True,
     ),
-    "clarify": Act(
+    "clarify": OrderAction(
         "resume",
         _("Clear up what Annex III asks"),
-        WordsForm,
+        ReasonsForm,
         writes_answers.resume,
         _("Sent. The hour has begun anew."),
         help=_("The provider's hour starts anew, whole, when you send it."),
         ask=_("Your clarification; the provider reads it"),
         is_primary=True,
     ),
-    "resume": Act(
+    "resume": OrderAction(
         "resume",
         _("The ground is over"),
-        WordsForm,
+        ReasonsForm,
         writes_answers.resume,
         _("Said. Your hour has begun anew."),
         help=_("Your hour starts anew, whole."),
         ask=_("What has changed; the authority reads it"),
     ),
-    "reinstate": Act(
+    "reinstate": OrderAction(
         "reinstate",
         _("The content is there again"),
-        PlainForm,
+        NoMessageForm,
         writes_answers.reinstate,
         _("Said. The authorities see it."),
         help=_(
@@ -117,7 +117,7 @@ ACTS: dict[str, Act] = {
         ),
         is_primary=True,
     ),
-    "ask-scrutiny": Act(
+    "ask-scrutiny": OrderAction(
         "ask_scrutiny",
         _("Ask for scrutiny"),
         ScrutinyForm,
@@ -128,42 +128,42 @@ ACTS: dict[str, Act] = {
             " goes on."
         ),
     ),
-    "examine": Act(
+    "examine": OrderAction(
         "open_scrutiny_own_initiative",
         _("Examine it on your own initiative"),
         OwnScrutinyForm,
         writes_endings.open_scrutiny,
         _("Scrutiny is open. Its 72 hours run from your copy."),
     ),
-    "examine-asked": Act(
+    "examine-asked": OrderAction(
         "open_scrutiny_content_provider",
         _("Examine it, as a content provider asked"),
-        AskedScrutinyForm,
+        RequestedScrutinyForm,
         writes_endings.open_scrutiny,
         _("Scrutiny is open. Its 72 hours run from now."),
         help=_("Write no name: a content provider is no party here."),
     ),
-    "announce": Act(
+    "announce": OrderAction(
         "announce",
         _("Announce an infringement"),
-        WordsForm,
+        ReasonsForm,
         partial(writes_endings.decide_scrutiny, step="announce"),
         _("Announced. The issuing authority is told, and may withdraw."),
         help=_("Before you find an infringement, the issuing authority is told, and why."),
         ask=_("Why you intend to find one"),
     ),
-    "uphold": Act(
+    "uphold": OrderAction(
         "uphold",
         _("Find no infringement"),
-        WordsForm,
+        ReasonsForm,
         partial(writes_endings.decide_scrutiny, step="uphold"),
         _("Decided: the order stands."),
         ask=_("Your reasoned decision; issuer, provider and agencies read it"),
     ),
-    "infringe": Act(
+    "infringe": OrderAction(
         "infringe",
         _("Find an infringement"),
-        GraveForm,
+        ConfirmWithReasonsForm,
         partial(writes_endings.decide_scrutiny, step="infringe"),
         _("Decided: the order has no effect any more, and both sides are told."),
         help=_(
@@ -173,7 +173,7 @@ ACTS: dict[str, Act] = {
         ask=_("Your reasoned decision; issuer, provider and agencies read it"),
         is_destructive=True,
     ),
-    "prolong": Act(
+    "prolong": OrderAction(
         "prolong",
         _("Keep it secret for longer"),
         SecrecyForm,
@@ -181,7 +181,7 @@ ACTS: dict[str, Act] = {
         _("Extended. The provider is told."),
         help=_("Once more, at most six weeks: twelve in all (Art. 11(3))."),
     ),
-    "extend": Act(
+    "extend": OrderAction(
         "extend",
         _("Have it preserved for longer"),
         PreserveForm,
@@ -193,25 +193,25 @@ ACTS: dict[str, Act] = {
             " use national law."
         ),
     ),
-    "note-access": Act(
+    "note-access": OrderAction(
         "note_access",
         _("Note who had access to what is preserved"),
         AccessForm,
         writes_preserving.note_access,
         _("Noted."),
     ),
-    "note-destroyed": Act(
+    "note-destroyed": OrderAction(
         "note_destroyed",
         _("It is destroyed"),
-        SureForm,
+        ConfirmForm,
         writes_preserving.note_destroyed,
         _("Noted."),
         help=_("The time of preservation is over."),
     ),
-    "withdraw": Act(
+    "withdraw": OrderAction(
         "withdraw",
         _("Take the order back"),
-        GraveForm,
+        ConfirmWithReasonsForm,
         writes_endings.withdraw,
         _("Taken back. The provider and all with a copy are told."),
         help=_(
@@ -221,10 +221,10 @@ ACTS: dict[str, Act] = {
         ask=_("Why; the provider reads it"),
         is_destructive=True,
     ),
-    "discard": Act(
+    "discard": OrderAction(
         "discard",
         _("Throw the draft away"),
-        SureForm,
+        ConfirmForm,
         writes.discard,
         _("Thrown away. What it said is erased."),
         is_destructive=True,
@@ -233,20 +233,24 @@ ACTS: dict[str, Act] = {
 """Actions by their names in URLs, in the order of the page."""
 
 
-def form_of(name: str, data: Any = None) -> ActForm:  # noqa: ANN401  # as Django's forms
+def form_of(name: str, data: Any = None) -> OrderActionForm:  # noqa: ANN401  # as Django's forms
     """Return the form of an action, empty or with the data that was sent."""
-    act = ACTS[name]
-    return relabelled(act.form(data, prefix=name), act.ask)
+    act = ORDER_ACTIONS[name]
+    return with_label(act.form(data, prefix=name), act.ask)
 
 
-def offers(moves: list[str], *, is_issuer: bool, refused: Offer | None = None) -> list[Offer]:
+def available_actions(
+    moves: list[str], *, is_issuer: bool, refused: OrderOffer | None = None
+) -> list[OrderOffer]:
     """Return the available actions of the page, for the moves that the rules allow.
 
     refused: an action that was sent and refused, with the errors in its form.
     """
     hidden = "resume" if is_issuer else "clarify"
     return [
-        refused if refused is not None and refused.name == name else Offer(name, act, form_of(name))
-        for name, act in ACTS.items()
+        refused
+        if refused is not None and refused.name == name
+        else OrderOffer(name, act, form_of(name))
+        for name, act in ORDER_ACTIONS.items()
         if act.move in moves and name != hidden
     ]

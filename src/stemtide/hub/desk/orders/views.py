@@ -11,12 +11,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences as entries, rechecks
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
-from stemtide.hub.desk.error_messages import in_words, without_field
-from stemtide.hub.desk.labels.orders import PHRASES
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, steps
-from stemtide.hub.desk.orders.offers import ACTS, Offer, form_of, offers
+from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OrderOffer, available_actions, form_of
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
@@ -46,7 +46,7 @@ _SIDES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AnswerRow:
     """One answer for display. paper: its name in the URLs of the order's documents."""
 
     paper: str
@@ -91,28 +91,28 @@ def order_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Carry out one action on an order by its form: acknowledge, withdraw, examine and so on."""
-    if verb not in ACTS:
+    if verb not in ORDER_ACTIONS:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
     reads.find(uid, viewer=by.party)
-    action, form = ACTS[verb], form_of(verb, request.POST)
+    action, form = ORDER_ACTIONS[verb], form_of(verb, request.POST)
     is_done = False
     if form.is_valid():
         try:
             is_done = action.do(uid, form=form, by=by, now=now)
         except InvalidError as error:
             form.add_error(
-                error.field if error.field in form.fields else None, without_field(error)
+                error.field if error.field in form.fields else None, field_error_text(error)
             )
         except ConflictError as error:
-            messages.error(request, in_words(error))
+            messages.error(request, error_text(error))
             return redirect("order", uid=uid)
     if not is_done:
         form.mark_errors()
-        return _page(request, uid, refused=Offer(verb, action, form, is_open=True))
+        return _page(request, uid, refused=OrderOffer(verb, action, form, is_open=True))
     messages.success(request, str(action.done))
     return redirect("orders") if verb == "discard" else redirect("order", uid=uid)
 
@@ -133,14 +133,16 @@ def note_arrival(order_out: OrderOut, *, by: Actor, now: datetime) -> None:
         writes_answers.receive_copy(order_out.id, by=by, now=now)
 
 
-def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+def _page(
+    request: SignedInRequest, uid: UUID, *, refused: OrderOffer | None = None
+) -> HttpResponse:
     """Render the page of an order. refused: an action that was refused."""
     context = _context(request, uid, refused=refused)
     return render(request, "desk/orders/order.html", context, status=422 if refused else 200)
 
 
 def _context(
-    request: SignedInRequest, uid: UUID, *, refused: Offer | None = None
+    request: SignedInRequest, uid: UUID, *, refused: OrderOffer | None = None
 ) -> dict[str, object]:
     """Return the template context of an order's page."""
     by, now = actor_of(request), datetime.now(UTC)
@@ -165,17 +167,17 @@ def _context(
         else None,
         "taken_s": None if order_out.minutes_taken is None else order_out.minutes_taken * 60,
         "answers": [
-            Told(f"answer-{number}", answer, sections(form(answer.form), answer.values))
+            AnswerRow(f"answer-{number}", answer, sections(form(answer.form), answer.values))
             for number, answer in enumerate(order_out.answers, start=1)
         ][::-1],
         "deadlines": deadlines(order_out),
         "steps": steps(order_out, titles=titles_of(request)),
-        "offers": offers(moves, is_issuer=side is Side.ISSUER, refused=refused),
+        "offers": available_actions(moves, is_issuer=side is Side.ISSUER, refused=refused),
         "asked": reads_redress.of_order(uid, viewer=by.party)
         if allows(check_read, by.role)
         else [],
         "rechecks": rechecks.of_request(request, order=uid),
-        "entries": entries.in_words(reads.history(uid, viewer=by.party), viewer=by.party),
+        "entries": entries.as_sentences(reads.history(uid, viewer=by.party), viewer=by.party),
     }
 
 
@@ -194,7 +196,7 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
         "titles": titles_of(request),
         "kind": by.kind,
         "asked": requested if state else "",
-        "states": PHRASES["order"].items(),
+        "states": LABELS["order"].items(),
         "lists": [
             (side, rows)
             for side in _SIDES.get(by.kind, ())

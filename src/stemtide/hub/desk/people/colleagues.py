@@ -15,9 +15,9 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.labels import PHRASES
+from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
 from stemtide.hub.rooms.parties.reads import people as reads_people
@@ -26,7 +26,7 @@ from stemtide.hub.rooms.parties.rules import people as rules_people
 from stemtide.hub.rooms.parties.writes import locks as writes_locks, people as writes_people
 from stemtide.protocol.enums import Role
 
-_ROLES = [(role, PHRASES["role"][role]) for role in Role]
+_ROLES = [(role, LABELS["role"][role]) for role in Role]
 
 
 class ColleagueForm(MarkedForm):
@@ -50,10 +50,10 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
             person, secret = writes_people.add_colleague(**form.cleaned_data, by=by, now=now)
         except InvalidError as error:
             form.add_error(
-                error.field if error.field in form.fields else None, without_field(error)
+                error.field if error.field in form.fields else None, field_error_text(error)
             )
         except ConflictError as error:
-            form.add_error("email", in_words(error))
+            form.add_error("email", error_text(error))
         else:
             return _invitation(request, email=person.email, secret=secret)
     form.mark_errors()
@@ -89,7 +89,7 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
         else:
             _VERBS[verb](number, by=by, now=now)
     except (ConflictError, InvalidError) as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
     else:
         messages.success(request, str(_DONE[verb]))
     return redirect("colleagues")

@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.error_messages import without_field
+from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.labels import PHRASES
+from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
 from stemtide.hub.rooms.parties.reads import contacts as reads_contacts
@@ -33,7 +33,7 @@ class ContactForm(MarkedForm):
         required=False,
     )
     channel = forms.ChoiceField(
-        label=gettext_lazy("Channel"), choices=list(PHRASES["contact-channel"].items())
+        label=gettext_lazy("Channel"), choices=list(LABELS["contact-channel"].items())
     )
     address = forms.CharField(
         label=gettext_lazy("Address"),
@@ -115,7 +115,7 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
                 writes_contacts.add_own_contact_point(**form.arguments(), by=by, now=now)
         except InvalidError as error:
             form.add_error(
-                error.field if error.field in form.fields else None, without_field(error)
+                error.field if error.field in form.fields else None, field_error_text(error)
             )
         else:
             messages.success(request, _("The contact point is kept."))
@@ -142,7 +142,7 @@ def set_ladder(request: SignedInRequest) -> HttpResponse:
     try:
         writes_contacts.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
     except InvalidError as error:
-        return _own_page(request, error=without_field(error))
+        return _own_page(request, error=field_error_text(error))
     messages.success(request, _("The ladder is kept. It holds from the next alert on."))
     return redirect("own-contacts")
 

@@ -51,7 +51,7 @@ class ProgressForm(MarkedForm):
         )
 
 
-def usual(kind: PartyKind, *, subject: rules.Subject, today: date) -> dict[str, object]:
+def default_query(kind: PartyKind, *, subject: rules.Subject, today: date) -> dict[str, object]:
     """Return the default query: the party's own this year, or everybody's last quarter."""
     if kind in subject.own:
         first, last, of = date(today.year, 1, 1), today, ProgressOf.OWN

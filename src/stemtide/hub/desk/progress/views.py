@@ -12,11 +12,11 @@ from django.utils.translation import get_language_info, gettext as _
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.labels import ideology_title, progress as words
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.progress import charts
-from stemtide.hub.desk.progress.forms import ProgressForm, usual
+from stemtide.hub.desk.progress.forms import ProgressForm, default_query
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.reports.reads import orders as reads_orders, referrals as reads_referrals
@@ -69,7 +69,7 @@ def _page(
     """Render the requested figures; or the form with its errors."""
     now, kind = datetime.now(UTC), PartyKind(request.user.party.kind)
     zone = timezone.get_current_timezone_name()
-    default = usual(kind, subject=subject, today=timezone.localdate(now))
+    default = default_query(kind, subject=subject, today=timezone.localdate(now))
     query = request.GET if "from" in request.GET else default | request.GET.dict()
     form = ProgressForm(query, owns=kind in subject.own)
     progress: Progress | None = None
@@ -77,7 +77,7 @@ def _page(
         try:
             progress = read(form.asked(zone=zone), viewer=request.user.party, now=now)
         except RefusalError as error:
-            form.add_error(None, in_words(error))
+            form.add_error(None, error_text(error))
     form.mark_errors()
     if progress is not None and request.GET.get("as") == "csv":
         return _csv(progress, subject_name)

@@ -13,9 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
-from stemtide.hub.desk.error_messages import without_field
-from stemtide.hub.desk.progress.yearly_forms import AskedForm, LinesForm
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import field_error_text
+from stemtide.hub.desk.progress.yearly_forms import LinesForm, YearForm
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.reports import paper
@@ -47,7 +47,7 @@ def yearly(request: SignedInRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def write(request: SignedInRequest) -> HttpResponse:
     """Save the figures and texts that the hub cannot count."""
     now, zone = datetime.now(UTC), timezone.get_current_timezone_name()
@@ -68,7 +68,7 @@ def write(request: SignedInRequest) -> HttpResponse:
                 is_exercise=is_exercise,
             )
         except InvalidError as error:
-            lines.add_error(error.field, without_field(error))
+            lines.add_error(error.field, field_error_text(error))
         else:
             messages.success(request, _("Written."))
             query = f"?year={year}" + ("&exercise=on" if is_exercise else "")
@@ -78,17 +78,15 @@ def write(request: SignedInRequest) -> HttpResponse:
     return _page(request, report, query=query_form, lines=lines, status=422)
 
 
-def _query_form(parameters: Mapping[str, object], *, now: datetime, zone: str) -> AskedForm:
+def _query_form(parameters: Mapping[str, object], *, now: datetime, zone: str) -> YearForm:
     """Return the query form for a year; by default the last year that is over."""
     years = rules.years(zone=zone, now=now)
-    return AskedForm(
+    return YearForm(
         parameters if "year" in parameters else {"year": years[min(1, len(years) - 1)]}, years=years
     )
 
 
-def _report(
-    request: SignedInRequest, query: AskedForm, *, now: datetime, zone: str
-) -> YearlyReport:
+def _report(request: SignedInRequest, query: YearForm, *, now: datetime, zone: str) -> YearlyReport:
     """Return the requested report."""
     viewer = request.user.party
     return reads_yearly.yearly(
@@ -100,7 +98,7 @@ def _page(
     request: SignedInRequest,
     report: YearlyReport,
     *,
-    query: AskedForm,
+    query: YearForm,
     lines: LinesForm,
     status: int = 200,
 ) -> HttpResponse:

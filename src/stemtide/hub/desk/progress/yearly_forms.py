@@ -12,7 +12,7 @@ from stemtide.hub.rooms.reports.rules import yearly as rules
 from stemtide.protocol.law.yearly import YearlyForm, YearlyKind, YearlyLineIn, YearlyReport
 
 
-class AskedForm(MarkedForm):
+class YearForm(MarkedForm):
     """The year, sent as a query string so that each report has a URL."""
 
     exercise = forms.BooleanField(label=_("Count exercises instead"), required=False)

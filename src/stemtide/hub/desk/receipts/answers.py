@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from stemtide.hub.desk.error_messages import in_words, without_field
-from stemtide.hub.desk.labels.receipts import ACTS
+from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.labels.receipts import LINK_ACTIONS
 from stemtide.hub.desk.orders.annex_forms import language
 from stemtide.hub.desk.receipts import views as receipts
 from stemtide.hub.desk.receipts.forms import ByLink, ReferralsForm, annex_of, body_of, form_for
@@ -27,7 +27,7 @@ from stemtide.protocol.messages.referrals import AnswerIn
 @require_http_methods(["GET", "HEAD", "POST"])
 def answer(request: HttpRequest, token: str, verb: str) -> HttpResponseBase:
     """Show the form of one action, and carry it out on POST. GET changes nothing."""
-    if verb not in ACTS:
+    if verb not in LINK_ACTIONS:
         raise Http404
     now = datetime.now(UTC)
     try:
@@ -42,11 +42,11 @@ def answer(request: HttpRequest, token: str, verb: str) -> HttpResponseBase:
         is_done = request.method == "POST" and _carry_out(linked, verb, form=form, now=now)
     except (ConflictError, NotAllowedError) as error:
         linked = receipts.linked(token, now=now)
-        return receipts.page(request, linked, now=now, refused=in_words(error))
+        return receipts.page(request, linked, now=now, refused=error_text(error))
     if not is_done:
         return _form(request, linked, verb=verb, form=form)
     linked = receipts.linked(token, now=now)
-    return receipts.page(request, linked, now=now, done=str(ACTS[verb][2]))
+    return receipts.page(request, linked, now=now, done=str(LINK_ACTIONS[verb][2]))
 
 
 def _carry_out(linked: LinkedAlert, verb: str, *, form: ByLink, now: datetime) -> bool:
@@ -64,7 +64,7 @@ def _carry_out(linked: LinkedAlert, verb: str, *, form: ByLink, now: datetime) -
             writes_links.act_on_order(linked.token, verb, body=body, now=now)
     except InvalidError as error:
         field = error.field.removeprefix("annex.")
-        form.add_error(field if field in form.fields else None, without_field(error))
+        form.add_error(field if field in form.fields else None, field_error_text(error))
         return False
     return True
 
@@ -78,7 +78,7 @@ def _form(request: HttpRequest, linked: LinkedAlert, *, verb: str, form: ByLink)
     """Render the page of a form."""
     form.mark_errors()
     annex = annex_of(form)
-    title, button, _done = ACTS[verb]
+    title, button, _done = LINK_ACTIONS[verb]
     asks_answer = isinstance(form, ReferralsForm)
     parts = [] if asks_answer else [(title, "", list(form.visible_fields()))]
     if annex is not None:

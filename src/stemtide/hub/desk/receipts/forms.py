@@ -12,7 +12,13 @@ from pydantic import BaseModel
 
 from stemtide.hub.desk.inbox.forms import AnswerForm
 from stemtide.hub.desk.orders.annex_forms import AnnexForm
-from stemtide.hub.desk.orders.forms import ActForm, ScrutinyForm, SureForm, WordsForm, relabelled
+from stemtide.hub.desk.orders.forms import (
+    ConfirmForm,
+    OrderActionForm,
+    ReasonsForm,
+    ScrutinyForm,
+    with_label,
+)
 from stemtide.hub.rooms.alerts.reads import links as reads_links
 from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.orders.reads import drafts as reads_drafts
@@ -48,7 +54,7 @@ class ReferralsForm(AnswerForm):
         return [referral.id for referral in self.referrals if which in {_ALL, str(referral.id)}]
 
 
-ByLink: TypeAlias = AnnexForm | ActForm | ReferralsForm
+ByLink: TypeAlias = AnnexForm | OrderActionForm | ReferralsForm
 
 
 def form_for(verb: str, linked: LinkedAlert, *, data: Any, now: datetime) -> ByLink:  # noqa: ANN401  # Django's
@@ -64,8 +70,8 @@ def form_for(verb: str, linked: LinkedAlert, *, data: Any, now: datetime) -> ByL
         return ReferralsForm(data, referrals=linked.referrals, answers=open_answers)
     if verb == "resume":
         label = gettext_lazy("What has changed? The hour starts anew from now.")
-        return relabelled(WordsForm(data), label)
-    return ScrutinyForm(data) if verb == "ask_scrutiny" else SureForm(data)
+        return with_label(ReasonsForm(data), label)
+    return ScrutinyForm(data) if verb == "ask_scrutiny" else ConfirmForm(data)
 
 
 def body_of(form_filled: ByLink) -> BaseModel | None:

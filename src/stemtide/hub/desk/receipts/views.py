@@ -12,9 +12,9 @@ from django.utils.translation import get_language, gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from stemtide.hub.desk.error_messages import in_words
-from stemtide.hub.desk.labels.alerts import PHRASES
-from stemtide.hub.desk.labels.receipts import ACTS
+from stemtide.hub.desk.error_messages import error_text
+from stemtide.hub.desk.labels.alerts import LABELS
+from stemtide.hub.desk.labels.receipts import LINK_ACTIONS
 from stemtide.hub.platform.documents import hub_seal as own
 from stemtide.hub.platform.documents.letters import Received, receipt_pdf
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
@@ -64,7 +64,7 @@ def renew(request: HttpRequest, token: str) -> HttpResponseBase:
         return unknown(request)
     except ConflictError as error:
         link = linked(token, now=now)
-        return page(request, link, now=now, status=_LATE, refused=in_words(error))
+        return page(request, link, now=now, status=_LATE, refused=error_text(error))
     done = _("A new link is on its way to the address that this one went to.")
     return page(request, linked(token, now=now), now=now, status=200, done=done)
 
@@ -76,7 +76,7 @@ def file(request: HttpRequest, token: str, what: str) -> HttpResponse:  # noqa: 
     try:
         link = linked(token, now=now)
     except NotFoundError as error:
-        raise Http404(in_words(error)) from error
+        raise Http404(error_text(error)) from error
     enclosed = None if link.is_expired else _file(link, what, now=now)
     if enclosed is None:
         raise Http404(_("there is no such file behind this link"))
@@ -125,7 +125,7 @@ def _receipt_document(link: LinkedAlert, *, now: datetime) -> Attachment | None:
         about=link.alert.text,
         party=link.party.title,
         at=receipt_row.received_at,
-        way=str(PHRASES["alert-via"][receipt_row.via]),
+        way=str(LABELS["alert-via"][receipt_row.via]),
         shown=receipt_row.shown,
         name=f"{posted.name}-as-shown.json",
         exercise=link.alert.exercise,
@@ -155,7 +155,7 @@ def page(
         "has_table": posted is not None and posted.lists is not None,
         "has_paper": posted is not None and posted.draws is not None,
         "digest": posted.digest if posted else "",
-        "acts": [(verb, ACTS[verb][0]) for verb in link.may] if posted else (),
+        "acts": [(verb, LINK_ACTIONS[verb][0]) for verb in link.may] if posted else (),
         "standing": _why_settled(link),
         "said": _last_words_of_issuer(link),
         "done": done,

@@ -9,9 +9,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import OrderForm, uuid_or_none
+from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.desk.labels import ideology_title, label_title
-from stemtide.hub.desk.labels.referrals import PHRASES
+from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.protocol.enums.referrals import ContentType, DropReason, HoldReason, TakeBackReason
 from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.messages.holds import ExtendIn, HoldIn
@@ -45,7 +45,7 @@ def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
 
-class AssessForm(OrderForm):
+class AssessForm(MessageForm):
     """Assessed content, to be referred or not. searched: the last search before sending."""
 
     url = forms.CharField(
@@ -53,7 +53,7 @@ class AssessForm(OrderForm):
     )
     provider = forms.ChoiceField(label=_("Provider"))
     content_type = forms.ChoiceField(
-        label=_("What is there?"), choices=list(PHRASES["content_type"].items())
+        label=_("What is there?"), choices=list(LABELS["content_type"].items())
     )
     labels = forms.MultipleChoiceField(
         label=_("What the content does"), widget=forms.CheckboxSelectMultiple
@@ -146,7 +146,7 @@ class AssessForm(OrderForm):
         return message
 
 
-class SendForm(OrderForm):
+class SendForm(MessageForm):
     """Send an assessed referral."""
 
     despite = forms.CharField(
@@ -169,12 +169,12 @@ class SendForm(OrderForm):
         return message
 
 
-class DropForm(OrderForm):
+class DropForm(MessageForm):
     """Decide not to refer."""
 
     reason = forms.ChoiceField(
         label=_("Why is it not referred?"),
-        choices=[("", _("Choose a reason")), *PHRASES["drop"].items()],
+        choices=[("", _("Choose a reason")), *LABELS["drop"].items()],
     )
     note = forms.CharField(label=_("Note (may stay empty)"), required=False, max_length=500)
 
@@ -187,12 +187,12 @@ class DropForm(OrderForm):
         return message
 
 
-class TakeBackForm(OrderForm):
+class TakeBackForm(MessageForm):
     """Withdraw a referral."""
 
     reason = forms.ChoiceField(
         label=_("Why is it withdrawn?"),
-        choices=[("", _("Choose a reason")), *PHRASES["take_back"].items()],
+        choices=[("", _("Choose a reason")), *LABELS["take_back"].items()],
     )
     note = forms.CharField(
         label=_("Note for the provider (may stay empty)"), required=False, max_length=500
@@ -214,7 +214,7 @@ class TakeBackForm(OrderForm):
         return message
 
 
-class ContextForm(OrderForm):
+class ContextForm(MessageForm):
     """Give the context that the provider asked for."""
 
     context = forms.CharField(
@@ -230,7 +230,7 @@ class ContextForm(OrderForm):
         return message
 
 
-class BatchForm(OrderForm):
+class BatchForm(MessageForm):
     """A file of URLs, and default values for columns that it leaves empty."""
 
     name = forms.CharField(
@@ -297,7 +297,7 @@ class BatchForm(OrderForm):
         }
 
 
-class HoldForm(OrderForm):
+class HoldForm(MessageForm):
     """Ask that content is left alone for some time."""
 
     url = forms.CharField(
@@ -316,7 +316,7 @@ class HoldForm(OrderForm):
     )
     reason = forms.ChoiceField(
         label=_("Why? No more of the case than this is told"),
-        choices=[("", _("Choose a reason")), *PHRASES["hold_reason"].items()],
+        choices=[("", _("Choose a reason")), *LABELS["hold_reason"].items()],
     )
     contact = forms.CharField(
         label=_("Where others call who meet the hold"),
@@ -352,7 +352,7 @@ class HoldForm(OrderForm):
         return message
 
 
-class ExtendForm(OrderForm):
+class ExtendForm(MessageForm):
     """Extend a hold."""
 
     hours = forms.TypedChoiceField(

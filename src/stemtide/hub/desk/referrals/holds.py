@@ -10,8 +10,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import ExtendForm, HoldForm
 from stemtide.hub.platform.errors import InvalidError, NotAllowedError, TooManyError
@@ -54,7 +60,7 @@ def holds(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
-@writing
+@writers_only
 def new(request: SignedInRequest) -> HttpResponse:
     """Show the form to ask for a hold, and place the hold that it sends."""
     by, now = actor_of(request), datetime.now(UTC)
@@ -70,9 +76,9 @@ def new(request: SignedInRequest) -> HttpResponse:
             writes.place(body, by=by, now=now)
         except InvalidError as error:
             field = error.field if error.field in form.fields else None
-            form.add_error(field, without_field(error))
+            form.add_error(field, field_error_text(error))
         except TooManyError as error:
-            form.add_error(None, in_words(error))
+            form.add_error(None, error_text(error))
         else:
             messages.success(request, _("Placed. Referrals of this content wait from now on."))
             return redirect("holds")
@@ -82,7 +88,7 @@ def new(request: SignedInRequest) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Extend or lift a hold."""
     by, now = actor_of(request), datetime.now(UTC)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from stemtide.hub.desk.labels.referrals import PHRASES
+from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.protocol.messages.referrals import ReferralOut
 
 
@@ -22,7 +22,7 @@ class Step:
 
 def steps_of(referral: ReferralOut) -> list[Step]:
     """Return the steps that a referral has taken, sorted by time."""
-    via = PHRASES["receipt_via"].get(referral.received_via or "", "")
+    via = LABELS["receipt_via"].get(referral.received_via or "", "")
     events = [
         (_("assessed"), referral.assessed_at, ""),
         (_("decided"), referral.decided_at, ""),

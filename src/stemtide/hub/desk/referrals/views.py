@@ -12,10 +12,16 @@ from django.utils.translation import gettext as _, gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences as entries, rechecks
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.desk.error_messages import without_field
-from stemtide.hub.desk.forms import OrderForm, uuid_or_none
-from stemtide.hub.desk.labels.referrals import PHRASES
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
+from stemtide.hub.desk.error_messages import field_error_text
+from stemtide.hub.desk.forms import MessageForm, uuid_or_none
+from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import (
     AssessForm,
@@ -73,7 +79,7 @@ def referrals(request: SignedInRequest) -> HttpResponse:
         "counts": reads.counts(viewer=viewer),
         "asked": query,
         "is_narrowed": any(query.values()),
-        "states": PHRASES["referral"].items(),
+        "states": LABELS["referral"].items(),
         "providers": _providers(request),
         "before": number - 1,
         "after": number + 1 if more else 0,
@@ -86,7 +92,7 @@ def referrals(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
-@writing
+@writers_only
 def new(request: SignedInRequest) -> HttpResponse:
     """Assess content and refer it. Nothing is sent before a search for earlier referrals."""
     by = actor_of(request)
@@ -144,7 +150,7 @@ def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Send, drop, withdraw or explain a referral."""
     if verb not in _ACTS:
@@ -166,7 +172,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     return redirect("referral", uid=uid)
 
 
-_ACTS: dict[str, tuple[type[OrderForm], Callable[..., ReferralOut], str]] = {
+_ACTS: dict[str, tuple[type[MessageForm], Callable[..., ReferralOut], str]] = {
     "send": (SendForm, writes.send, gettext_noop("Done. See below where it stands.")),
     "drop": (DropForm, writes.drop, gettext_noop("Not referred.")),
     "withdraw": (TakeBackForm, writes.take_back, gettext_noop("Withdrawn. The provider is told.")),
@@ -212,7 +218,7 @@ def _context(
         "may": may,
         "forms": {verb: kind(prefix=verb) for verb, (kind, _do, _said) in _ACTS.items()},
         "rechecks": rechecks.of_request(request, referral=referral_out.id),
-        "entries": entries.in_words(
+        "entries": entries.as_sentences(
             reads.history(referral_out.id, viewer=by.party), viewer=by.party
         ),
     }
@@ -255,10 +261,10 @@ def _show_form(
     return render(request, "desk/referrals/new.html", context, status=status)
 
 
-def _add_refusal(form: OrderForm, error: ConflictError | InvalidError) -> None:
+def _add_refusal(form: MessageForm, error: ConflictError | InvalidError) -> None:
     """Show a refusal beside its field, or above the form."""
     field = error.field if isinstance(error, InvalidError) and error.field in form.fields else None
-    form.add_error(field, without_field(error))
+    form.add_error(field, field_error_text(error))
 
 
 def _done_text(referral_out: ReferralOut) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import OrderForm
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.protocol.enums import NoteTopic, ReportAudience
 from stemtide.protocol.messages.reports import ActionIn, NoteIn, PublishIn
 
@@ -21,7 +21,7 @@ def _join(form: forms.Form) -> None:
         field.widget.attrs["form"] = FORM
 
 
-class NoteForm(OrderForm):
+class NoteForm(MessageForm):
     """Add a debrief note."""
 
     topic = forms.ChoiceField(
@@ -50,7 +50,7 @@ class NoteForm(OrderForm):
         return message
 
 
-class ActionForm(OrderForm):
+class ActionForm(MessageForm):
     """Add an action with an owner and a due day."""
 
     text = forms.CharField(label=_("What is to be done"), max_length=500)

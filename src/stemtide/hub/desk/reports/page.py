@@ -13,8 +13,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.reports.forms import FORM, ActionForm, NoteForm, PublishForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -113,7 +119,7 @@ def _saving(view: _View[_Params]) -> _View[_Params]:
             if typed:
                 _save(request, uid, typed=typed)
         except (ConflictError, InvalidError) as error:
-            messages.error(request, in_words(error))
+            messages.error(request, error_text(error))
             status = 409 if isinstance(error, ConflictError) else 422
             forms = {"note_form": _kept_note(request), "action_form": _kept_action(request)}
             return page(request, uid, typed=typed, status=status, **forms)  # type: ignore[arg-type]  # forms by name
@@ -172,7 +178,7 @@ def _next(request: SignedInRequest, uid: UUID, *, done: str = "") -> HttpRespons
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 @_saving
 def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Save every section that was changed."""
@@ -182,7 +188,7 @@ def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 @_saving
 def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add a debrief note."""
@@ -201,7 +207,7 @@ def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 @_saving
 def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add an action of the debrief."""
@@ -221,7 +227,7 @@ def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 @_saving
 def complete(request: SignedInRequest, uid: UUID, action: UUID) -> HttpResponse:
     """Mark an action as done."""
@@ -236,7 +242,7 @@ def complete(request: SignedInRequest, uid: UUID, action: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 @_saving
 def agree(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Agree to a report as the second person."""
@@ -250,7 +256,7 @@ def agree(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 @_saving
 def publish(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Publish a report, and freeze its figures."""

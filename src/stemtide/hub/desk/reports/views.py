@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writing
-from stemtide.hub.desk.error_messages import in_words
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.labels import figure
-from stemtide.hub.desk.ledger_sentences import ACTS
+from stemtide.hub.desk.ledger_sentences import ENTRY_PHRASES
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.reports.page import page
 from stemtide.hub.desk.situation.views import room_of
@@ -75,7 +75,7 @@ def _line(entry: TimelineEntry, *, refs: dict[str, str]) -> dict[str, object]:
     return {
         "entry": entry,
         "who": refs.get(entry.actor, entry.actor),
-        "act": str(ACTS.get(entry.kind, entry.kind)),
+        "act": str(ENTRY_PHRASES.get(entry.kind, entry.kind)),
         "facts": ", ".join(f"{name} {_as_text(value)}" for name, value in entry.detail.items()),
     }
 
@@ -95,13 +95,15 @@ def export(request: SignedInRequest, uid: UUID) -> HttpResponse:
             uid, as_=file_format, by=actor_of(request), now=datetime.now(UTC)
         )
     except ConflictError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
         return redirect("crisis-timeline", uid=uid)
     if file_format == "json":
         body: bytes = export_out.model_dump_json(indent=1).encode()
         return _file(body, name=f"timeline-{uid}.json", media_type="application/json")
     pdf = paper.timeline_pdf(
-        export_out, titles=_refs(request), acts={kind: str(act) for kind, act in ACTS.items()}
+        export_out,
+        titles=_refs(request),
+        acts={kind: str(act) for kind, act in ENTRY_PHRASES.items()},
     )
     return _file(pdf, name=f"timeline-{uid}.pdf", media_type="application/pdf")
 
@@ -134,13 +136,13 @@ def of_crisis(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def open_report(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Open a report, or the next version of a published one."""
     try:
         report_out = writes.open_report(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
         return redirect("crisis-report", uid=uid)
     return redirect("report", uid=report_out.id)
 

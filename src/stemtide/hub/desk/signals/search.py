@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _, gettext_noop
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.error_messages import without_field
-from stemtide.hub.desk.situation.leads import reads_them
+from stemtide.hub.desk.error_messages import field_error_text
+from stemtide.hub.desk.situation.leads import may_read_leads
 from stemtide.hub.platform.errors import InvalidError, TooManyError
-from stemtide.hub.platform.rate_windows import PARTY_TIMES, Bound, Policy, windows
+from stemtide.hub.platform.rate_windows import PARTY_TIMES, Limit, Policy, windows
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.messages.search import Recognised, ResultKind, asks_for_similar
 
@@ -49,13 +49,13 @@ def search(request: SignedInRequest) -> HttpResponse:
         search_out = reads.search(
             query,
             viewer=request.user.party,
-            leads=reads_them(actor_of(request)),
+            leads=may_read_leads(actor_of(request)),
             kind=ResultKind(kind) if kind in set(ResultKind) else None,
             page=int(page) if page.isdigit() and 0 < len(page) < 5 and int(page) else 1,  # noqa: PLR2004  # pages
         )
     except InvalidError as error:
         return render(
-            request, "desk/search.html", context | {"error": without_field(error)}, status=422
+            request, "desk/search.html", context | {"error": field_error_text(error)}, status=422
         )
     context |= {
         "found": search_out,
@@ -75,8 +75,8 @@ def _count_similarity_search(request: SignedInRequest) -> None:
         return
     now = time.monotonic()
     bounds = (
-        Bound(Policy("heavy", quota), request.user.ref),
-        Bound(Policy("heavy-party", PARTY_TIMES * quota), request.user.party.pk),
+        Limit(Policy("heavy", quota), request.user.ref),
+        Limit(Policy("heavy-party", PARTY_TIMES * quota), request.user.party.pk),
     )
     tightest, *_others = windows.take(bounds, now=now)
     if tightest.is_over:

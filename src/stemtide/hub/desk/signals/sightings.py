@@ -12,7 +12,7 @@ from stemtide.protocol.enums import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class OutcomeBar:
     """One provider, or all together. counts: by outcome."""
 
     title: str
@@ -30,8 +30,8 @@ class Bar:
 class Summary:
     """Providers as the viewer may see them, and their total. largest: the longest bar."""
 
-    providers: list[Bar]
-    total: Bar
+    providers: list[OutcomeBar]
+    total: OutcomeBar
     largest: int
 
 
@@ -44,18 +44,18 @@ def summary(*, viewer: Viewer, signal: UUID | None = None) -> Summary:
     return Summary(providers=providers, total=total, largest=largest or total.height)
 
 
-def _bar(row: SightingRow) -> Bar:
+def _bar(row: SightingRow) -> OutcomeBar:
     """Return a row of the room as a bar."""
     counts = {str(outcome): int(getattr(row, outcome)) for outcome in Outcome}
-    return Bar(title=row.title, counts=counts, signals=row.signals, last_at=row.last_at)
+    return OutcomeBar(title=row.title, counts=counts, signals=row.signals, last_at=row.last_at)
 
 
-def _sum(bars: list[Bar]) -> Bar:
+def _sum(bars: list[OutcomeBar]) -> OutcomeBar:
     """Return the total of all providers, for viewers who see each of them.
 
     Signals are not added up: the same one may have been seen at several providers.
     """
-    return Bar(
+    return OutcomeBar(
         title="",
         counts={str(outcome): sum(bar.counts[outcome] for bar in bars) for outcome in Outcome},
         signals=0,

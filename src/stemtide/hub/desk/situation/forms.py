@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MarkedForm, OrderForm
-from stemtide.hub.desk.labels.situation import PHRASES
+from stemtide.hub.desk.forms import MarkedForm, MessageForm
+from stemtide.hub.desk.labels.situation import LABELS
 from stemtide.protocol.enums import (
     CountryGround,
     LeadBasis,
@@ -38,15 +38,15 @@ def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
 
-class MessageForm(OrderForm):
+class LogMessageForm(MessageForm):
     """Write into the log."""
 
-    kind = forms.ChoiceField(label=_("What is it?"), choices=list(PHRASES["message"].items()))
+    kind = forms.ChoiceField(label=_("What is it?"), choices=list(LABELS["message"].items()))
     text = forms.CharField(
         label=_("Message"), max_length=MAX_TEXT, help_text=NO_NAMES, widget=_area(4)
     )
     urgency = forms.ChoiceField(
-        label=_("How soon must it be read?"), choices=list(PHRASES["urgency"].items())
+        label=_("How soon must it be read?"), choices=list(LABELS["urgency"].items())
     )
     tlp = forms.ChoiceField(
         label=_("Who may read it"),
@@ -82,7 +82,7 @@ class MessageForm(OrderForm):
         return message
 
 
-class LineForm(OrderForm):
+class StatementForm(MessageForm):
     """Propose a public statement, in up to four languages at once."""
 
     replaces = forms.UUIDField(required=False, widget=forms.HiddenInput)
@@ -122,7 +122,7 @@ class LineForm(OrderForm):
 class VoteForm(MarkedForm):
     """Agree or object to a public statement, with a reason."""
 
-    vote = forms.ChoiceField(label=_("Your party"), choices=list(PHRASES["vote"].items()))
+    vote = forms.ChoiceField(label=_("Your party"), choices=list(LABELS["vote"].items()))
     note = forms.CharField(label=_("Why (may stay empty)"), required=False, max_length=500)
 
     def message(self) -> VoteIn:
@@ -130,12 +130,12 @@ class VoteForm(MarkedForm):
         return VoteIn(vote=Vote(self.cleaned_data["vote"]), note=self.cleaned_data["note"])
 
 
-class LeadForm(OrderForm):
+class LeadForm(MessageForm):
     """Report a lead: information about a threat to life."""
 
     level = forms.ChoiceField(
         label=_("How much is known?"),
-        choices=[("", _("Choose a level")), *reversed(PHRASES["level"].items())],
+        choices=[("", _("Choose a level")), *reversed(LABELS["level"].items())],
     )
     bases = forms.MultipleChoiceField(
         label=_("Why you report it"), widget=forms.CheckboxSelectMultiple
@@ -148,7 +148,7 @@ class LeadForm(OrderForm):
     )
     country_grounds = forms.MultipleChoiceField(
         label=_("Why that country? (may stay empty)"),
-        choices=list(PHRASES["country_ground"].items()),
+        choices=list(LABELS["country_ground"].items()),
         widget=forms.CheckboxSelectMultiple,
         required=False,
     )
@@ -189,7 +189,7 @@ class LeadForm(OrderForm):
         **named: Any,  # noqa: ANN401  # Django's
     ) -> None:
         super().__init__(*args, **named)
-        self.fields["bases"].choices = [(base, PHRASES["basis"][base]) for base in bases]  # type: ignore[attr-defined]  # a choice field
+        self.fields["bases"].choices = [(base, LABELS["basis"][base]) for base in bases]  # type: ignore[attr-defined]  # a choice field
         self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
 
     def message(self) -> LeadIn | None:
@@ -204,7 +204,7 @@ class LeadForm(OrderForm):
         return message
 
 
-class PassForm(MarkedForm):
+class PassLeadForm(MarkedForm):
     """Pass a lead on to another party."""
 
     to = forms.ChoiceField(label=_("To whom"), required=False)
@@ -224,7 +224,7 @@ class CloseLeadForm(MarkedForm):
 
     outcome = forms.ChoiceField(
         label=_("What became of it?"),
-        choices=[("", _("Choose an outcome")), *PHRASES["lead_outcome"].items()],
+        choices=[("", _("Choose an outcome")), *LABELS["lead_outcome"].items()],
     )
 
     def message(self) -> LeadCloseIn:

@@ -10,11 +10,17 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.party_titles import titles_of
-from stemtide.hub.desk.situation.forms import CloseLeadForm, LeadForm, PassForm
+from stemtide.hub.desk.situation.forms import CloseLeadForm, LeadForm, PassLeadForm
 from stemtide.hub.platform.errors import InvalidError, TooManyError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
@@ -37,13 +43,13 @@ def leads_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
         "titles": titles_of(request),
         "leads": {
             "crisis": uid,
-            "rows": reads.of_crisis(uid, viewer=by.party) if reads_them(by) else [],
+            "rows": reads.of_crisis(uid, viewer=by.party) if may_read_leads(by) else [],
             "may_report": allows(rules.check_report, kind=by.kind, role=by.role),
         },
     }
 
 
-def reads_them(by: Actor) -> bool:
+def may_read_leads(by: Actor) -> bool:
     """Whether the person's role may read leads."""
     return allows(rules.check_read, by.role)
 
@@ -63,7 +69,7 @@ def _all_context(request: SignedInRequest) -> dict[str, object]:
         "titles": titles_of(request),
         "leads": {
             "crisis": None,
-            "rows": reads.leads(viewer=by.party) if reads_them(by) else [],
+            "rows": reads.leads(viewer=by.party) if may_read_leads(by) else [],
             "may_report": allows(rules.check_report, kind=by.kind, role=by.role),
         },
     }
@@ -85,7 +91,7 @@ def all_block(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
-@writing
+@writers_only
 def report(request: SignedInRequest) -> HttpResponse:
     """Show the form to report a lead, and report the lead that it sends."""
     viewer, by = request.user.party, actor_of(request)
@@ -109,10 +115,10 @@ def report(request: SignedInRequest) -> HttpResponse:
             lead_out = writes.report_lead(body, by=by, now=datetime.now(UTC))
         except InvalidError as error:
             form.add_error(
-                error.field if error.field in form.fields else None, without_field(error)
+                error.field if error.field in form.fields else None, field_error_text(error)
             )
         except TooManyError as error:
-            form.add_error(None, in_words(error))
+            form.add_error(None, error_text(error))
         else:
             messages.success(request, _("Reported. If a life is in danger now, call as well."))
             return redirect("lead", uid=lead_out.id)
@@ -136,7 +142,7 @@ def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "now": datetime.now(UTC),
         "titles": titles_of(request),
         "lead": lead_out,
-        "pass_form": PassForm(parties=others),
+        "pass_form": PassLeadForm(parties=others),
         "close_form": CloseLeadForm(),
         **_allowed(lead_out, request=request),
     }
@@ -162,7 +168,7 @@ def _allowed(lead_out: LeadOut, *, request: SignedInRequest) -> dict[str, bool]:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Confirm that the party has received a lead."""
     carry_out(
@@ -175,10 +181,10 @@ def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Pass a lead on to a party that can act."""
-    form = PassForm(request.POST, parties=[(name, name) for name in titles_of(request)])
+    form = PassLeadForm(request.POST, parties=[(name, name) for name in titles_of(request)])
     if not form.is_valid():
         return redirect("lead", uid=uid)
     body = form.message()
@@ -192,7 +198,7 @@ def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def close(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Close a lead with its outcome."""
     form = CloseLeadForm(request.POST)

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from pydantic import ValidationError
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.desk.labels import PHRASES
+from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.media import reads, rules, writes
@@ -43,7 +43,7 @@ class LookForm(MarkedForm):
 
     purpose = forms.ChoiceField(
         label=gettext_lazy("What do you look for?"),
-        choices=list(PHRASES["purpose"].items()),
+        choices=list(LABELS["purpose"].items()),
         widget=forms.RadioSelect,
     )
 
@@ -151,7 +151,7 @@ def reveal(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         writes.reveal(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
         return redirect("crises")
     return redirect("look", uid=uid)
 
@@ -217,9 +217,9 @@ def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
         )
     except InvalidError as error:
         field = {"expires_at": "days"}.get(error.field, error.field)
-        form.add_error(field if field in form.fields else None, without_field(error))
+        form.add_error(field if field in form.fields else None, field_error_text(error))
     except (ConflictError, ValidationError) as error:
-        form.add_error(None, in_words(error))
+        form.add_error(None, error_text(error))
     else:
         return True
     return False
@@ -232,7 +232,7 @@ def destroy(request: SignedInRequest, uid: UUID) -> HttpResponse:
     try:
         preview = writes.destroy(uid, by=actor_of(request), now=datetime.now(UTC))
     except ConflictError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
         return redirect("crises")
     messages.success(request, _("The preview is destroyed."))
     return redirect("signal", uid=preview.signal)

@@ -12,12 +12,18 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in, writing
-from stemtide.hub.desk.error_messages import in_words, without_field
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    actor_of,
+    carry_out,
+    signed_in,
+    writers_only,
+)
+from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import uuid_or_none
-from stemtide.hub.desk.labels.situation import PHRASES
+from stemtide.hub.desk.labels.situation import LABELS
 from stemtide.hub.desk.party_titles import titles_of
-from stemtide.hub.desk.situation.forms import LineForm, MessageForm, VoteForm
+from stemtide.hub.desk.situation.forms import LogMessageForm, StatementForm, VoteForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
@@ -71,7 +77,7 @@ def log_context(
             "older": entries[ROWS - 1].number if len(entries) > ROWS else None,
             "before": before_number,
             "kind": kind,
-            "kinds": list(PHRASES["message"].items()),
+            "kinds": list(LABELS["message"].items()),
             "party": viewer.name,
             "may_post": allows(rules.check_post, room, kind=by.kind, role=by.role),
             "may_pin": allows(rules.check_pin, room, kind=by.kind, name=viewer.name, role=by.role),
@@ -132,12 +138,12 @@ def log_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 
 def _log_page(
-    request: SignedInRequest, uid: UUID, *, form: MessageForm | None = None
+    request: SignedInRequest, uid: UUID, *, form: LogMessageForm | None = None
 ) -> HttpResponse:
     """Render the log's page; 422 if the form was refused."""
     if form:
         form.mark_errors()
-    empty_form = MessageForm(
+    empty_form = LogMessageForm(
         prefix="message",
         parties=_choices(request),
         initial={name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
@@ -156,20 +162,20 @@ def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Write a message into the log."""
-    form = MessageForm(request.POST, prefix="message", parties=_choices(request))
+    form = LogMessageForm(request.POST, prefix="message", parties=_choices(request))
     body = form.message() if form.is_valid() else None
     if body is None:
         return _log_page(request, uid, form=form)
     try:
         writes.post(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
     except InvalidError as error:
-        form.add_error(error.field if error.field in form.fields else None, without_field(error))
+        form.add_error(error.field if error.field in form.fields else None, field_error_text(error))
         return _log_page(request, uid, form=form)
     except ConflictError as error:
-        messages.error(request, in_words(error))
+        messages.error(request, error_text(error))
     else:
         messages.success(request, _("Your message stands in the log."))
     return redirect("crisis-log", uid=uid)
@@ -177,7 +183,7 @@ def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def pin(request: SignedInRequest, uid: UUID, message: UUID) -> HttpResponse:
     """Pin or unpin a message."""
     is_pinned = request.POST.get("pinned") == "1"
@@ -200,7 +206,7 @@ def lines_block(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 
 def _lines_page(
-    request: SignedInRequest, uid: UUID, *, form: LineForm | None = None
+    request: SignedInRequest, uid: UUID, *, form: StatementForm | None = None
 ) -> HttpResponse:
     """Render the page of public statements; 422 if the form was refused."""
     if form:
@@ -209,7 +215,7 @@ def _lines_page(
     context = lines_context(request, uid)
     context |= {
         "crisis": crises.crisis(uid, viewer=request.user.party),
-        "form": form or LineForm(prefix="line", initial={"replaces": replaces}),
+        "form": form or StatementForm(prefix="line", initial={"replaces": replaces}),
         "replaces": replaces,
     }
     return render(request, "desk/lines.html", context, status=422 if form else 200)
@@ -217,10 +223,10 @@ def _lines_page(
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Propose a public statement."""
-    form = LineForm(request.POST, prefix="line")
+    form = StatementForm(request.POST, prefix="line")
     body = form.message() if form.is_valid() else None
     if body is None:
         return _lines_page(request, uid, form=form)
@@ -235,7 +241,7 @@ def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
     """Agree or object to a public statement."""
     form = VoteForm(request.POST)
@@ -251,7 +257,7 @@ def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-@writing
+@writers_only
 def withdraw(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
     """Withdraw a public statement of one's own party."""
     carry_out(

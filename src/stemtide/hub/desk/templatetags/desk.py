@@ -41,7 +41,7 @@ def phrase(value: str, of: str) -> str:
 @register.filter
 def looks(value: str, of: str) -> str:
     """Return the colour of an enum value: good, warn, bad or calm."""
-    return words.looks(value, of)
+    return words.tone(value, of)
 
 
 @register.filter
@@ -53,7 +53,7 @@ def figure(word: str, of: str) -> str:
 @register.filter
 def told(text: str) -> str:
     """Translate a text of our data files, such as the title of a stage."""
-    return words.told(text)
+    return words.translated(text)
 
 
 @register.filter
@@ -142,7 +142,7 @@ def outcomes(counts: Outcomes) -> list[tuple[str, int]]:
 def mark(value: str, of: str) -> SafeString:
     """Return a state or severity as a coloured label; its text alone is enough."""
     return format_html(
-        '<span class="mark mark--{}">{}</span>', words.looks(value, of), words.phrase(value, of)
+        '<span class="mark mark--{}">{}</span>', words.tone(value, of), words.phrase(value, of)
     )
 
 
@@ -318,11 +318,11 @@ def is_many(field: BoundField) -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def places(context: Mapping[str, Any]) -> list[navigation.Place]:
+def places(context: Mapping[str, Any]) -> list[navigation.NavigationLink]:
     """Return the pages of the navigation bar."""
     user = context["user"]
     kind = PartyKind(user.party.kind)
-    return navigation.places(context["request"].path, role=Role(user.role), kind=kind)
+    return navigation.navigation_links(context["request"].path, role=Role(user.role), kind=kind)
 
 
 @register.simple_tag(takes_context=True)

@@ -16,6 +16,6 @@ urlpatterns = [
     path("complaints/<uuid:uid>/do/<slug:verb>", complaints.act, name="complaint-act"),
     path("complaints/asked/<uuid:uid>", redress.asked, name="redress"),
     path("complaints/asked/<uuid:uid>/do/<slug:verb>", redress.answer, name="redress-act"),
-    path("complain", complain.ask, name="complain-code"),
+    path("complain", complain.look_up, name="complain-code"),
     path("complain/<str:token>", complain.complain, name="complain"),
 ]

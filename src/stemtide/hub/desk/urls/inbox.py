@@ -13,7 +13,7 @@ from stemtide.hub.desk.inbox import (
 urlpatterns = [
     path("inbox", inbox.inbox, name="inbox"),
     path("inbox/_blocks", inbox.blocks, name="inbox-blocks"),
-    path("inbox/several", inbox_many.several, name="inbox-several"),
+    path("inbox/several", inbox_many.answer_several, name="inbox-several"),
     path("inbox/referrals/<uuid:uid>", inbox_referral.referral, name="inbox-referral"),
     path("inbox/referrals/<uuid:uid>/_blocks", inbox_referral.blocks, name="inbox-referral-blocks"),
     path(
@@ -21,9 +21,9 @@ urlpatterns = [
         inbox_referral.act,
         name="inbox-referral-act",
     ),
-    path("inbox/batches/<uuid:uid>", inbox_many.parcel, name="inbox-batch"),
-    path("inbox/batches/<uuid:uid>/_blocks", inbox_many.parcel_blocks, name="inbox-batch-blocks"),
-    path("inbox/batches/<uuid:uid>/do/<slug:verb>", inbox_many.parcel_act, name="inbox-batch-act"),
+    path("inbox/batches/<uuid:uid>", inbox_many.batch_page, name="inbox-batch"),
+    path("inbox/batches/<uuid:uid>/_blocks", inbox_many.batch_blocks, name="inbox-batch-blocks"),
+    path("inbox/batches/<uuid:uid>/do/<slug:verb>", inbox_many.batch_act, name="inbox-batch-act"),
     path("rechecks", rechecks.rechecks, name="rechecks"),
     path("rechecks/_list", rechecks.blocks, name="rechecks-blocks"),
     path("rechecks/<uuid:uid>", rechecks.recheck, name="recheck"),
