@@ -25,4 +25,4 @@ class LaidStage(Stage):
 def main() -> None:
     """Start the hub, write its variables, and stay up until SIGTERM."""
     hub_only.Stage = LaidStage
-    hub_only.stand(env_file=Path(sys.argv[1]), folder=None, port=0)
+    hub_only.run_hub(env_file=Path(sys.argv[1]), folder=None, port=0)
