@@ -51,7 +51,7 @@ def create_cast(data_dir: Path) -> Cast:
     boot.start()
     boot.migrate()
     from stemtide.hub.rooms.parties.writes import (
-        competences as writes_competences,
+        competences,
         parties as writes,
     )
 
@@ -66,7 +66,7 @@ def create_cast(data_dir: Path) -> Cast:
             "exercise", party=people[name], scopes=list(Scope), actor="exercise", now=now
         )
     for duty in (Duty.ISSUE, Duty.SCRUTINISE):
-        writes_competences.name_competent(people[AUTHORITY], duty, actor="exercise", now=now)
+        competences.name_competent(people[AUTHORITY], duty, actor="exercise", now=now)
     email, password = "duty@coordinator.example", secrets.token_urlsafe(12)
     signing_in = ((email, COORDINATOR, Role.COORDINATOR), *_OTHERS)
     for address, name, role in signing_in:

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from django.conf import settings
 
-from stemtide.hub.rooms.ledger.reads import keys as reads_keys, ledger as reads
+from stemtide.hub.rooms.ledger.reads import keys as keys_reads, ledger as reads
 from stemtide.hub.rooms.ledger.rules.keys import HostKey, KeyName, check_keys, secret_fingerprint
-from stemtide.hub.rooms.ledger.writes import keys as writes_keys
+from stemtide.hub.rooms.ledger.writes import keys as keys_writes
 from stemtide.hub.rooms.media import keys as media
 from stemtide.hub.rooms.snapshots import keys as snapshots
 
@@ -29,7 +29,7 @@ def record(*names: KeyName, by: str, now: datetime) -> None:
     raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
     keys = _host_keys(names or tuple(KeyName), now=now)
-    writes_keys.record_keys(keys, host=socket.gethostname(), by=by, now=now)
+    keys_writes.record_keys(keys, host=socket.gethostname(), by=by, now=now)
 
 
 def check(*names: KeyName, now: datetime) -> None:
@@ -37,7 +37,7 @@ def check(*names: KeyName, now: datetime) -> None:
 
     raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
-    recorded = reads_keys.recorded_keys(by=socket.gethostname())
+    recorded = keys_reads.recorded_keys(by=socket.gethostname())
     recorded_names = [name for name in names if name in recorded]
     check_keys(_host_keys(recorded_names, now=now), recorded)
 
@@ -48,12 +48,12 @@ def accept(name: KeyName, *, by: str, now: datetime) -> bool:
     raises: KeyFileError, SealFileError, SigningKeyError.
     """
     key = HostKey(name, _fingerprints(name, now=now), str(_place(name)))
-    return writes_keys.accept_key(key, host=socket.gethostname(), by=by, now=now)
+    return keys_writes.accept_key(key, host=socket.gethostname(), by=by, now=now)
 
 
 def _host_keys(names: Iterable[KeyName], *, now: datetime) -> list[HostKey]:
     """Return this host's keys; a key that the hub has recorded elsewhere is not created here."""
-    recorded = reads_keys.recorded_keys(by=socket.gethostname())
+    recorded = keys_reads.recorded_keys(by=socket.gethostname())
     keys = []
     for name in names:
         place = _place(name)
@@ -92,9 +92,9 @@ def _fingerprints(name: KeyName, *, now: datetime) -> tuple[str, ...]:
             identities = media.keys_in(Path(settings.MEDIA_KEY_FILE)).identities
             return tuple(_digest(str(key.to_public()).encode()) for key in identities)
         case KeyName.SEAL:
-            from stemtide.hub.platform.documents import hub_seal as own  # noqa: PLC0415  # its import takes half a second, which commands save
+            from stemtide.hub.platform.documents import hub_seal  # noqa: PLC0415  # its import takes half a second, which commands save
 
-            trust = own.hub_trust(now)
+            trust = hub_seal.hub_trust(now)
             # If the earlier certificate is trusted as well, the seal was renewed on purpose.
             seals = [trust.own, *trust.named] if trust.own else trust.named
             return tuple(_digest(seal.public_key.dump()) for seal in seals)

@@ -12,18 +12,18 @@ from django.db import connection
 from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
 from stemtide.hub.rooms.alerts.writes import alerts, drills
 from stemtide.hub.rooms.complaints.writes import complaints, redress
-from stemtide.hub.rooms.crises.writes import moves as crises
+from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner, connection_options as exchange_way
-from stemtide.hub.rooms.media import writes as media
-from stemtide.hub.rooms.orders.writes import deadlines as orders
+from stemtide.hub.rooms.media import writes
+from stemtide.hub.rooms.orders.writes import deadlines
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visiting, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.writes import leads
-from stemtide.hub.rooms.stix.writes import builder as making, stix
+from stemtide.hub.rooms.stix.writes import builder, stix
 from stemtide.hub.rooms.webhooks.sender import sender_from_settings
-from stemtide.hub.rooms.webhooks.writes import deliveries as writes_sending, events
+from stemtide.hub.rooms.webhooks.writes import deliveries, events
 from stemtide.hub.vitals import vitals
 
 log = logging.getLogger(__name__)
@@ -56,22 +56,22 @@ class JobCounts:
 def run_once(now: datetime) -> JobCounts:
     """Run every job that is due. Two schedulers at once are safe: each row is changed by one."""
     drills.remind_due(now)
-    orders.note_due(now)
+    deadlines.note_due(now)
     complaints.note_overdue(now)
     redress.lapse_due(now)
     stix.forget_receipts(now)
-    writes_sending.forget_old(now)
+    deliveries.forget_old(now)
     return JobCounts(
         expired=signals.expire_due(now),
         erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
-        destroyed=media.destroy_due(now),
+        destroyed=writes.destroy_due(now),
         raised=alerts.raise_from_ledger(now),
         escalated=alerts.escalate_due(now),
         ended=drills.end_due(now),
-        crisis_deadlines=crises.note_due(now),
+        crisis_deadlines=moves.note_due(now),
         holds=holds.expire_due(now),
         rechecks=rechecks.follow_requests(now),
-        stix_objects=making.follow_ledger(now),
+        stix_objects=builder.follow_ledger(now),
         webhook_events=events.follow_ledger(now),
     )
 

@@ -15,7 +15,7 @@ from stemtide import private_files
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
 from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
-from stemtide.hub.rooms.parties.rules import people as rules_people
+from stemtide.hub.rooms.parties.rules import people
 from stemtide.hub.rooms.parties.rules.openid import OpenIdError, Organisation, read_organisations
 
 
@@ -280,8 +280,8 @@ SOCIALACCOUNT_STORE_TOKENS = False
 SOCIALACCOUNT_OPENID_CONNECT_URL_PREFIX = ""
 SOCIALACCOUNT_PROVIDERS = _identity_providers(ORGANISATIONS)
 AXES_HANDLER = "stemtide.hub.desk.auth.locks.SignInLock"
-AXES_FAILURE_LIMIT = rules_people.FAILURES
-AXES_COOLOFF_TIME = rules_people.LOCKED_FOR
+AXES_FAILURE_LIMIT = people.FAILURES
+AXES_COOLOFF_TIME = people.LOCKED_FOR
 # Attempts at a locked account are not counted, so that they do not prolong the lock.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_DISABLE_ACCESS_LOG = True  # do not store who signed in from where and when

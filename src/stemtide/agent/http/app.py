@@ -20,10 +20,10 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.http import (
-    hash_requests as asks,
+    hash_requests,
     metrics,
-    middleware as door,
-    url_prefixes as buckets,
+    middleware,
+    url_prefixes,
 )
 from stemtide.agent.http.background import BackgroundTasks
 from stemtide.agent.http.banks import BankRoutes
@@ -195,7 +195,7 @@ class Agent:
     async def match_hash(self, request: Request) -> Response:
         """GET /match/hash: look up one hash; FastPath answers most of these before."""
         self._check_ready()
-        hash_query = asks.read_hash(request)
+        hash_query = hash_requests.read_hash(request)
         results = await asyncio.to_thread(self.lookup.look_up, hash_query)
         payload: dict[str, Any] = {"matches": results[0].matches if results else []}
         if results and results[0].more:
@@ -207,12 +207,12 @@ class Agent:
     async def match_hashes(self, request: Request) -> Response:
         """POST /match/hashes: look up many hashes."""
         self._check_ready()
-        read, size = await asks.read_hashes(request, self._config)
+        read, size = await hash_requests.read_hashes(request, self._config)
         as_of = self._as_of()
         if size <= _SMALL_BYTES:
             hash_query = read()
             if not hash_query.decide:
-                is_binary = asks.wants_binary(request, hash_query)
+                is_binary = hash_requests.wants_binary(request, hash_query)
                 return _hashes_response(
                     hash_query,
                     self.lookup.look_up(hash_query, on_loop=True),
@@ -222,7 +222,7 @@ class Agent:
 
         def answer() -> Response:
             hash_query = read()
-            is_binary = asks.wants_binary(request, hash_query)
+            is_binary = hash_requests.wants_binary(request, hash_query)
             return _hashes_response(
                 hash_query, self.lookup.look_up(hash_query), as_of, is_binary=is_binary
             )
@@ -232,8 +232,8 @@ class Agent:
     async def match_urls(self, request: Request) -> Response:
         """GET /match/urls: list known digests by prefix, so that the URL stays undisclosed."""
         self._check_ready()
-        prefixes = buckets.read_prefixes(request)
-        job = partial(buckets.digests, prefixes, store=self._store, config=self._config)
+        prefixes = url_prefixes.read_prefixes(request)
+        job = partial(url_prefixes.digests, prefixes, store=self._store, config=self._config)
         digests = await asyncio.get_running_loop().run_in_executor(self.lookup.threads, job)
         return _json({"digests": digests, **self._as_of()})
 
@@ -247,7 +247,7 @@ class Agent:
             (name for name in ("live", "ready") if name in request.query_params), "healthy"
         )
         status = 200 if health[condition] else 503
-        if not door.is_authorized(request):
+        if not middleware.is_authorized(request):
             health = {name: health[name] for name in ("live", "ready", "healthy")}
         return JSONResponse(health, status_code=status)
 
@@ -305,7 +305,7 @@ def _hashes_response(
         "Stemtide-Stale-S": str(as_of["stale_s"]),
         "Stemtide-More": str(sum(result.more for result in results)),
     }
-    return Response(as_records(results), media_type=asks.BINARY_ANSWER, headers=headers)
+    return Response(as_records(results), media_type=hash_requests.BINARY_ANSWER, headers=headers)
 
 
 def _result_fields(result: HashResult) -> dict[str, Any]:
@@ -348,7 +348,7 @@ class FastPath:
     def __init__(self, app: Starlette, *, config: Config, lookup: HashLookup) -> None:
         self._app = app
         self.routes = app.routes
-        self._door = door.AccessMiddleware(app, config)
+        self._door = middleware.AccessMiddleware(app, config)
         self._looker = lookup
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -391,7 +391,7 @@ def create_app(
     app = Starlette(
         routes=agent.routes(),
         lifespan=agent.lifespan,
-        middleware=[door.middleware(config)],
-        exception_handlers=door.EXCEPTION_HANDLERS,
+        middleware=[middleware.middleware(config)],
+        exception_handlers=middleware.EXCEPTION_HANDLERS,
     )
     return FastPath(app, config=config, lookup=agent.lookup)

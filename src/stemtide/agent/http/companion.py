@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
-from stemtide.agent.hma import outbox, sync as companion
+from stemtide.agent.hma import outbox, sync
 from stemtide.agent.hma.rows import CANARY
 from stemtide.agent.http import metrics
 from stemtide.agent.http.match_requests import WHOLE, BadRequestError, invalid, read_body
@@ -169,7 +169,7 @@ class CompanionRoutes:
         """POST /companion/rebuild: compare HMA with our records of it, or refill its banks."""
         self._check_settings()
         message = await _read(request, RebuildIn)
-        await asyncio.to_thread(companion.request_rebuild, self._store, is_anew=message.anew)
+        await asyncio.to_thread(sync.request_rebuild, self._store, is_anew=message.anew)
         return JSONResponse({"anew": message.anew}, status_code=202)
 
     async def matches(self, request: Request) -> Response:

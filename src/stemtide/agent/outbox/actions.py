@@ -32,7 +32,7 @@ from stemtide.agent.outbox import restrictions, uploads
 from stemtide.agent.outbox.actions_file import ActionsFile
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.client.connection import is_loopback
-from stemtide.protocol import webhook_headers as webhooks
+from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import Action
 
 logger = logging.getLogger(__name__)
@@ -312,7 +312,7 @@ class Deliverer:
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         headers = {
             "Content-Type": "application/json",
-            **webhooks.sign(row.id, row.body, secrets=webhook.secrets, at=at),
+            **webhook_headers.sign(row.id, row.body, secrets=webhook.secrets, at=at),
             **self._event(row),
         }
         body = row.body.encode()
@@ -330,7 +330,9 @@ class Deliverer:
         """Return the headers that also make the webhook a CloudEvent."""
         event = json.loads(row.body)
         happened_at = datetime.fromisoformat(event["timestamp"])
-        return webhooks.event(row.id, event["type"], source=self._source, happened_at=happened_at)
+        return webhook_headers.event(
+            row.id, event["type"], source=self._source, happened_at=happened_at
+        )
 
     def _settle(self, row: _Row, webhook: Webhook, trouble: _Failure | None) -> None:
         """Delete a delivered row; otherwise set its next attempt, or mark it dead."""
@@ -369,9 +371,9 @@ def _failure(response: httpx.Response, *, now: datetime) -> _Failure:
     """Describe an unsuccessful response: its text, how long to wait, whether to stop."""
     status = response.status_code
     words = f"{response.url} answered {status}"
-    if status not in webhooks.ASKS_TO_WAIT:
-        return _Failure(words, is_gone=status == webhooks.GONE)
-    wait = webhooks.retry_after(response.headers.get("retry-after", ""), now=now)
+    if status not in webhook_headers.ASKS_TO_WAIT:
+        return _Failure(words, is_gone=status == webhook_headers.GONE)
+    wait = webhook_headers.retry_after(response.headers.get("retry-after", ""), now=now)
     return _Failure(words, wait_s=wait.total_seconds() if wait else 0.0)
 
 

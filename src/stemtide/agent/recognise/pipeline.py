@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
-from stemtide.agent.outbox import actions as act, outcomes as feedback, uploads
+from stemtide.agent.outbox import actions, outcomes, uploads
 from stemtide.agent.recognise.answers import MAX_REASONS, Answer, build_answer, match_fields
 from stemtide.agent.recognise.policy import Decision, Hit, Verdict, decide, is_active, unread_remark
 from stemtide.agent.store.database import Store, Transaction
@@ -76,8 +76,8 @@ class Recogniser:
         store: Store,
         counters: Counters,
         sandbox: Sandbox,
-        deliverer: act.Deliverer,
-        reporter: feedback.Reporter,
+        deliverer: actions.Deliverer,
+        reporter: outcomes.Reporter,
     ) -> None:
         self._tally = counters
         self._config = config
@@ -233,8 +233,8 @@ def record_decision(
     }
     reasons = [_reason(verdict) for verdict in verdicts]
     if unread_remark(remarks, policy=config.unread):
-        reasons.append(act.UNREAD)
-    is_news = act.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
+        reasons.append(actions.UNREAD)
+    is_news = actions.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
     if is_news:
         outcome = OUTCOME_OF[decision.action]
         signal = decision.signal
@@ -261,6 +261,6 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
     ]
 
 
-def _reason(verdict: Verdict) -> act.Reason:
+def _reason(verdict: Verdict) -> actions.Reason:
     hit = verdict.hit
-    return act.Reason(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)
+    return actions.Reason(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)

@@ -25,14 +25,14 @@ from stemtide.agent.backoff import Backoff
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.events import wait_woken
-from stemtide.agent.hma import rows as companion_rows
+from stemtide.agent.hma import rows
 from stemtide.agent.hub.client import SILENT_S, Client
 from stemtide.agent.hub.connection import HubConnection, StallDetector
-from stemtide.agent.outbox import actions as act, outcomes as feedback
+from stemtide.agent.outbox import actions, outcomes
 from stemtide.agent.outbox.actions import Reason
 from stemtide.agent.recognise.policy import Hit, judge
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.agent.sync import signed_snapshot as signed
+from stemtide.agent.sync import signed_snapshot
 from stemtide.agent.sync.snapshot import Position, Reader, take_snapshot
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
 from stemtide.fingerprints.kinds import Kind
@@ -73,8 +73,8 @@ class Sync:
         config: Config,
         store: Store,
         client: Client,
-        deliverer: act.Deliverer,
-        reporter: feedback.Reporter,
+        deliverer: actions.Deliverer,
+        reporter: outcomes.Reporter,
         counters: Counters,
         on_change: Callable[[], None],
     ) -> None:
@@ -114,10 +114,10 @@ class Sync:
     async def _start_from_file(self) -> None:
         """Load the configured snapshot file, whether or not the hub is reachable."""
         try:
-            manifest = await signed.take_file(
+            manifest = await signed_snapshot.take_file(
                 self._store, reader=self._reader, config=self._config, alongside=self._undo_lost
             )
-        except signed.FileTroubleError as error:
+        except signed_snapshot.FileTroubleError as error:
             logger.warning("%s", error)
             self.connection.snapshot_trouble = str(error)
         else:
@@ -225,7 +225,7 @@ class Sync:
         def undo(tx: Transaction) -> None:
             nonlocal undone
             undone = sum([self._undo(tx, entry, now) for entry in entries])
-            companion_rows.update_wanted(tx, puts, drops, config=self._config)
+            rows.update_wanted(tx, puts, drops, config=self._config)
 
         self._store.apply(
             [row for _, row in puts],
@@ -277,7 +277,7 @@ class Sync:
             return judge(hit, self._config.rules).action
 
         signal = str(entry.id)
-        number = act.weaken_actions(
+        number = actions.weaken_actions(
             tx, signal=signal, leads_to=leads_to, why=why, config=self._config, now=now
         )
         if number:
@@ -297,7 +297,7 @@ class Sync:
 
     async def _load_snapshot(self) -> None:
         if self._config.hub_public_key:
-            manifest = await signed.take_signed(
+            manifest = await signed_snapshot.take_signed(
                 self._client,
                 self._store,
                 reader=self._reader,
@@ -380,7 +380,7 @@ class Sync:
         with self._store.write() as tx:
             before = datetime.now(UTC) - timedelta(days=self._config.keep_days)
             posts = self._config.transparency
-            act.forget(tx, before=before, keep_owed=posts is not None and posts.is_posting)
+            actions.forget(tx, before=before, keep_owed=posts is not None and posts.is_posting)
 
 
 def _reason(entry: FeedSignal | Tombstone) -> str:

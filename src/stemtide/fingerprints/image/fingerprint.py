@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from PIL import Image, UnidentifiedImageError
 
 from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, no_progress
-from stemtide.fingerprints.image import pdq, thumbnail as stills, views
+from stemtide.fingerprints.image import pdq, thumbnail, views
 from stemtide.fingerprints.image.animation import (
     FrameChooser,
     count_frames,
@@ -175,7 +175,7 @@ def _fill(work: _Work) -> None:
 def _take_still(work: _Work) -> None:
     """Make a small picture for people, as far as the image can be decoded."""
     with tolerance(), open_image(work.blob) as image:
-        still = stills.take(image)
+        still = thumbnail.take(image)
     work.still = still.width, still.height, still.rgb
 
 

@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stemtide.kernels import pdq as kernel
+from stemtide.kernels import pdq
 
 Floats = NDArray[np.float32]
 Luma = NDArray[np.uint8 | np.uint16 | np.int32 | np.float32]
@@ -53,7 +53,7 @@ def hash_luma(luma: Luma, *, full_size: tuple[int, int] | None = None) -> tuple[
 def hash_grid(grid: Floats) -> tuple[bytes, int]:
     """Hash the (64, 64) float32 grid of `shrink`: 32 bytes and the quality, 0..100."""
     grid = np.ascontiguousarray(grid, np.float32)
-    return kernel.hash_grid(grid, _COSINES, _COSINES_TURNED), kernel.quality(grid)
+    return pdq.hash_grid(grid, _COSINES, _COSINES_TURNED), pdq.quality(grid)
 
 
 def shrink(luma: Luma, *, full_size: tuple[int, int] | None = None) -> Floats:
@@ -67,7 +67,7 @@ def shrink(luma: Luma, *, full_size: tuple[int, int] | None = None) -> Floats:
     full_height, full_width = full_size or (height, width)
     if luma.dtype == np.uint8 and luma.strides[1] == 1:
         bytes_ = luma.view(np.uint8)
-        return kernel.shrink(bytes_, _filter(full_height, height), _filter(full_width, width))
+        return pdq.shrink(bytes_, _filter(full_height, height), _filter(full_width, width))
     starts, weights = _bands(full_height, height)
     band = weights.shape[1]
     rows = np.empty((_GRID, width), np.float32)
@@ -85,7 +85,7 @@ def quality(grid: Floats) -> int:
     grid:    (64, 64) float32 from `shrink`.
     returns: 0..100; under 50 the hash is not meaningful enough to be compared.
     """
-    return kernel.quality(np.ascontiguousarray(grid, np.float32))
+    return pdq.quality(np.ascontiguousarray(grid, np.float32))
 
 
 def dihedral(grid: Floats) -> list[bytes]:
@@ -98,7 +98,7 @@ def dihedral(grid: Floats) -> list[bytes]:
     returns: eight hashes: unchanged, turned by 90, 180 and 270 degrees, flipped top to bottom,
              flipped left to right, and flipped along either diagonal.
     """
-    return kernel.dihedral(np.ascontiguousarray(grid, np.float32), _COSINES, _COSINES_TURNED)
+    return pdq.dihedral(np.ascontiguousarray(grid, np.float32), _COSINES, _COSINES_TURNED)
 
 
 def _shrink_rows(rows: Floats, *, full: int) -> Floats:
@@ -123,8 +123,8 @@ _COSINES_TURNED = np.ascontiguousarray(_COSINES.T)
 
 
 @lru_cache(maxsize=128)
-def _filter(full: int, side_px: int) -> kernel.Filter:
-    return kernel.Filter(*_bands(full, side_px), side_px=side_px)
+def _filter(full: int, side_px: int) -> pdq.Filter:
+    return pdq.Filter(*_bands(full, side_px), side_px=side_px)
 
 
 @lru_cache(maxsize=128)

@@ -23,7 +23,7 @@ from stemtide.fingerprints.values.video import (
     View,
     ViewKind,
 )
-from stemtide.fingerprints.video import thumbnails as frames_thumbs
+from stemtide.fingerprints.video import thumbnails
 from stemtide.fingerprints.video.frames import Depth, Frame, FrameReader, NoPicturesError
 from stemtide.fingerprints.video.rects import Rect, find_rects
 
@@ -164,7 +164,7 @@ class _FrameHasher:
     _at_ms: list[int] = field(default_factory=list)
     _gains: list[float] = field(default_factory=list)
     _hashes: list[tuple[bytes, int]] = field(default_factory=list)
-    _thumbs: list[frames_thumbs.Thumbs] = field(default_factory=list)
+    _thumbs: list[thumbnails.Thumbs] = field(default_factory=list)
     _last: tuple[int, float] | None = None
 
     def take(self, frame: Frame) -> None:
@@ -172,11 +172,11 @@ class _FrameHasher:
         if min(frame.luma.shape) < pdq.MIN_SIDE_PX:
             self._left_out += 1
             return
-        gain = 1.0 if frame.is_full_range else frames_thumbs.LIMITED_RANGE_GAIN
-        value, quality = frames_thumbs.hash_frame(frame.luma, gain=gain)
+        gain = 1.0 if frame.is_full_range else thumbnails.LIMITED_RANGE_GAIN
+        value, quality = thumbnails.hash_frame(frame.luma, gain=gain)
         if self.sampling is Sampling.SHARE and not self._is_new(value, frame.at_s):
             return
-        thumb = frames_thumbs.thumb_of(frame.luma)
+        thumb = thumbnails.thumb_of(frame.luma)
         if self._thumbs and (len(self._thumbs) == _BATCH or self._thumbs[0].shape != thumb.shape):
             self.hash_batch()
         self._at_ms.append(round(1000 * frame.at_s))
@@ -192,7 +192,7 @@ class _FrameHasher:
         qualities = np.array([quality for _, quality in self._hashes], np.uint8)
         self._add(WHOLE, hashes.reshape(-1, 32), qualities)
         thumbs = np.stack(self._thumbs)
-        if min(thumbs.shape[1:]) >= frames_thumbs.MIN_SIDE_PX:
+        if min(thumbs.shape[1:]) >= thumbnails.MIN_SIDE_PX:
             for view in self._views_of(thumbs):
                 self._hash_view(view, thumbs)
         for waiting in (self._at_ms, self._gains, self._hashes, self._thumbs):
@@ -223,7 +223,7 @@ class _FrameHasher:
         self._last = bits, at_s
         return True
 
-    def _views_of(self, thumbs: frames_thumbs.Thumbs) -> list[View]:
+    def _views_of(self, thumbs: thumbnails.Thumbs) -> list[View]:
         """Return the views besides the whole frame in which to hash these frames."""
         height, width = thumbs.shape[1:]
         views = []
@@ -247,7 +247,7 @@ class _FrameHasher:
         self.views.append(view)
         return view
 
-    def _hash_view(self, view: View, thumbs: frames_thumbs.Thumbs) -> None:
+    def _hash_view(self, view: View, thumbs: thumbnails.Thumbs) -> None:
         height, width = thumbs.shape[1:]
         top, bottom, left, right = view.box
         part = thumbs[
@@ -255,9 +255,9 @@ class _FrameHasher:
             round(top * height) : round(bottom * height),
             round(left * width) : round(right * width),
         ]
-        if min(part.shape[1:]) < frames_thumbs.MIN_SIDE_PX or self._count >= MAX_ROWS:
+        if min(part.shape[1:]) < thumbnails.MIN_SIDE_PX or self._count >= MAX_ROWS:
             return
-        self._add(view, *frames_thumbs.hash_parts(part, gains=self._gains))
+        self._add(view, *thumbnails.hash_parts(part, gains=self._gains))
 
     def _add(self, view: View, hashes: NDArray[np.uint8], qualities: NDArray[np.uint8]) -> None:
         room = max(0, MAX_ROWS - self._count)

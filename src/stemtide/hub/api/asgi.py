@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from stemtide.hub.api import problems, rate_limits as rates
+from stemtide.hub.api import problems, rate_limits
 from stemtide.hub.api.error_formats import OURS, ErrorFormat, error_format_for
 from stemtide.hub.api.metrics import count_request
 from stemtide.hub.api.middleware import is_machines
@@ -135,7 +135,7 @@ def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
         return header(scope, name.encode())
 
     query = scope["query_string"].decode("latin-1")
-    return rates.refusal(scope["method"], scope["path"], query, header=said)
+    return rate_limits.refusal(scope["method"], scope["path"], query, header=said)
 
 
 def _content_length(scope: Scope) -> int:

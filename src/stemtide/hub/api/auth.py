@@ -7,7 +7,7 @@ from typing import cast
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
-from stemtide.hub.api import rate_limits as rates
+from stemtide.hub.api import rate_limits
 from stemtide.hub.api.problems import NEEDS_KEY, ProblemError
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Caller
@@ -29,7 +29,7 @@ def authenticate_key(token: str, request: HttpRequest, *, is_counted: bool = Tru
     """
     caller = parties.caller(token, now=now())
     if is_counted:
-        rates.count(request, caller)
+        rate_limits.count(request, caller)
     return caller
 
 

@@ -9,7 +9,7 @@ from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
 
-from stemtide.hub.api import metrics, problems, rate_limits as rates
+from stemtide.hub.api import metrics, problems, rate_limits
 from stemtide.hub.api.error_formats import ERROR_FORMATS, ErrorFormat, error_format_for
 
 _PATHS = ("/api/", "/stopncii/", "/health", "/metrics", "/openapi.json")
@@ -51,12 +51,12 @@ def _finish(request: HttpRequest, answer: HttpResponseBase, began: float) -> Htt
     error_format = error_format_for(request.path)
     if answer.status_code == _UNAUTHENTICATED:
         address = str(request.META.get("REMOTE_ADDR", ""))
-        if too_many := rates.count_stranger(address, request):
+        if too_many := rate_limits.count_stranger(address, request):
             answer = problems.answer(too_many, error_format=error_format)
     media_type = answer.headers.get("Content-Type", "")
     if answer.status_code >= _FIRST_ERROR and media_type != error_format.media_type:
         answer = _replace(answer, error_format=error_format)
-    for name, value in rates.headers_of(request).items():
+    for name, value in rate_limits.headers_of(request).items():
         answer.headers[name] = value
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["X-Request-Id"] = uuid4().hex

@@ -17,7 +17,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import Error, connection
 from pydantic import BaseModel, Field, ValidationError
 
-from stemtide.hub.api import problems, rate_limits as rates
+from stemtide.hub.api import problems, rate_limits
 from stemtide.hub.api.asgi import NO_STORE, Receive, Scope, Send, send_problem
 from stemtide.hub.api.auth import authenticate_request
 from stemtide.hub.api.metrics import count_request, streams_open
@@ -27,7 +27,7 @@ from stemtide.hub.notifier import NotifierClosedError, Subscription, notifier
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import signals
-from stemtide.protocol import enums as words
+from stemtide.protocol import enums
 from stemtide.protocol.problems import Problem, ProblemType
 from stemtide.protocol.sync.feed import Wake
 
@@ -102,7 +102,7 @@ async def stream(scope: Scope, receive: Receive, send: Send) -> None:
             events = _events(opened, subscription, missed=missed)
             limit_headers = [
                 (name.lower().encode(), value.encode())
-                for name, value in rates.headers_of(request).items()
+                for name, value in rate_limits.headers_of(request).items()
             ]
             await _follow(
                 events, headers=[*_HEADERS, *limit_headers], receive=receive, send=send
@@ -198,7 +198,7 @@ def _authenticate(request: ASGIRequest) -> _StreamRequest:
         raise problems.refuse(error.errors(include_url=False)) from error
     return _StreamRequest(
         request=request,
-        caller=authenticate_request(request, words.Scope.FEED_READ),
+        caller=authenticate_request(request, enums.Scope.FEED_READ),
         parameters=parameters,
     )
 
@@ -216,7 +216,7 @@ def _missed(opened: _StreamRequest) -> int | None:
 def _is_still_open(opened: _StreamRequest) -> bool:
     """Whether the key still gives access to the stream."""
     try:
-        authenticate_request(opened.request, words.Scope.FEED_READ, is_counted=False)
+        authenticate_request(opened.request, enums.Scope.FEED_READ, is_counted=False)
     except (RefusalError, ProblemError):
         return False
     except Error:
@@ -229,5 +229,5 @@ def _problem_of(error: Exception, request: ASGIRequest) -> tuple[Problem, dict[s
     problem = problems.below(400) if isinstance(error, DisallowedHost) else problems.describe(error)
     if problem.status == 401:  # noqa: PLR2004  # as the middleware does in Django
         address = str(request.META.get("REMOTE_ADDR", ""))
-        problem = rates.count_stranger(address, request) or problem
-    return problem, rates.headers_of(request)
+        problem = rate_limits.count_stranger(address, request) or problem
+    return problem, rate_limits.headers_of(request)

@@ -9,7 +9,7 @@ from ninja.openapi.views import openapi_json
 from stemtide.hub.api import health
 from stemtide.hub.api.app import machine
 from stemtide.hub.api.compat import schemas
-from stemtide.hub.api.compat.taxii import routes as taxii
+from stemtide.hub.api.compat.taxii import routes
 from stemtide.hub.api.v1 import (
     agents,
     alerts,
@@ -22,7 +22,7 @@ from stemtide.hub.api.v1 import (
     yearly,
 )
 from stemtide.hub.api.v1.crises import crises, leads, participants, reports, situation
-from stemtide.hub.api.v1.orders import answers as order_answers, orders
+from stemtide.hub.api.v1.orders import answers, orders
 from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
 from stemtide.hub.api.v1.signals import exports, outliers, previews, search, signals
 
@@ -35,7 +35,7 @@ for _room in (
     *(situation, leads, reports, search, agents, outliers, alerts),
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),
-    *(orders, order_answers),
+    *(orders, answers),
     *(complaints, webhooks),
 ):
     api.add_router("", _room.router)
@@ -43,7 +43,7 @@ for _room in (
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", api.urls),
     path("stopncii/v1/", include("stemtide.hub.api.compat.stopncii")),
-    *taxii.urlpatterns,
+    *routes.urlpatterns,
     *schemas.urlpatterns,
     path("misp/", include("stemtide.hub.api.compat.misp.feed")),
     path("misp/", include("stemtide.hub.api.compat.misp.search")),

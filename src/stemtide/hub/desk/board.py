@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from stemtide.hub.desk import ledger_sentences as entries
+from stemtide.hub.desk import ledger_sentences
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.signals import sightings
 from stemtide.hub.rooms.crises.reads import crises
@@ -18,9 +18,9 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.signals.reads import (
-    outliers as reads_outliers,
+    outliers,
     signals,
-    times as reads_times,
+    times,
 )
 from stemtide.hub.vitals import vitals
 from stemtide.protocol.enums import Outcome
@@ -71,7 +71,7 @@ def blocks(request: SignedInRequest) -> HttpResponse:
 def _context(request: SignedInRequest) -> dict[str, object]:
     """Return the template context of the board, for the signed-in person's party."""
     viewer, now = request.user.party, datetime.now(UTC)
-    agents = parties.agents(viewer=viewer, now=now, head=reads_times.last_position(by="desk"))
+    agents = parties.agents(viewer=viewer, now=now, head=times.last_position(by="desk"))
     summary = sightings.summary(viewer=viewer)
     heads = ledger.heads()
     crisis_rows = crises.crises(viewer=viewer)
@@ -88,8 +88,8 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         "agents": agents,
         "troubles": {trouble.part for trouble in vitals.troubles()},
         "sightings": summary,
-        "outliers": reads_outliers.outliers(viewer=viewer, is_open=True),
-        "entries": entries.tail(viewer=viewer),
+        "outliers": outliers.outliers(viewer=viewer, is_open=True),
+        "entries": ledger_sentences.tail(viewer=viewer),
         "figures": _figures(
             totals_at(viewer, hub=heads.hub, position=heads.positions),
             agents=agents,

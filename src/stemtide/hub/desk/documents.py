@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import AnotherDocumentError, verify_pdf
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 
@@ -82,7 +82,7 @@ def verify(request: SignedInRequest) -> HttpResponse:
     """Show the form, and the verdict on an uploaded document."""
     now = datetime.now(UTC)
     form = DocumentForm(request.POST or None, request.FILES or None)
-    context: dict[str, object] = {"form": form, "seal": own.certificate(now)}
+    context: dict[str, object] = {"form": form, "seal": hub_seal.certificate(now)}
     if request.method != "POST":
         return render(request, "desk/document_verify.html", context)
     if not form.is_valid():
@@ -91,7 +91,7 @@ def verify(request: SignedInRequest) -> HttpResponse:
     upload = form.cleaned_data["document"]
     party = request.user.party.name
     try:
-        report = verify_pdf(upload.read(), trusted=own.hub_trust(now), now=now, of=party)
+        report = verify_pdf(upload.read(), trusted=hub_seal.hub_trust(now), now=now, of=party)
     except AnotherDocumentError:
         form.add_error("document", _BUSY)
         form.mark_errors()

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.parties.writes.locks import HUB
-from stemtide.hub.rooms.reports.reads import timeline as timelines
+from stemtide.hub.rooms.reports.reads import timeline
 
 TAIL = 12
 """Entries at the end of the ledger that the board shows."""
@@ -243,7 +243,7 @@ NOISE = ("alerts.raised", "alerts.settled")
 def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[EntryLine]:
     """Return the last entries of a crisis that the viewer may see, newest first."""
     try:
-        rows = timelines.tail(crisis, viewer=viewer, limit=limit, without=NOISE)
+        rows = timeline.tail(crisis, viewer=viewer, limit=limit, without=NOISE)
     except (
         NotAllowedError,
         NotFoundError,

@@ -20,7 +20,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.request_threads import stream_thread
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
-from stemtide.hub.rooms.parties.reads import people as reads_people
+from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.parties.reads.people import SessionRef
 from stemtide.hub.rooms.parties.request_cache import request_cache
@@ -82,7 +82,7 @@ class BatchedChecks:
 def allowed_watchers(watchers: Collection[Watcher]) -> set[Watcher]:
     """Return the watchers that may go on."""
     now, idle = datetime.now(UTC), settings.SITTING_IDLE
-    seats = reads_people.live_session_refs(
+    seats = people.live_session_refs(
         {watcher.seat for watcher in watchers}, by="streams", idle=idle, now=now
     )
     return _that_may_see(watcher for watcher in watchers if watcher.seat in seats)

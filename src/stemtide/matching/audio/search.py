@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from stemtide.fingerprints.values.audio import WORDS_PER_S, Heard
-from stemtide.matching.audio import alignment as align
+from stemtide.matching.audio import alignment
 from stemtide.matching.audio.alignment import Line, Query, Stretch
 from stemtide.matching.audio.tables import Candidates, Rows, Shelf, candidates, joined
 from stemtide.matching.found import Occurrence, Span
@@ -63,7 +63,7 @@ def find_on(shelf: Shelf, query: Query, *, least_score: float) -> Iterator[Occur
         of_row.sort(key=lambda weighted_line: -weighted_line[0])
         lying = [line for _, line in of_row]
         for stretch in _stretches(shelf, query, lying, least=least_score):
-            score = _score(stretch, rival=align.rival(shelf, query, stretch))
+            score = _score(stretch, rival=alignment.rival(shelf, query, stretch))
             if score >= least_score:
                 yield _result(shelf, stretch, score=score)
 
@@ -78,7 +78,7 @@ def _promising_pairs(shelf: Shelf, query: Query) -> list[Candidates]:
     half_words = query.asked()
     by_shift: dict[int, list[Candidates]] = {}
     for pairs in candidates(shelf, query.words[0][half_words], half_words):
-        near = align.near_pairs(shelf, query, pairs)
+        near = alignment.near_pairs(shelf, query, pairs)
         near = near.only(np.flatnonzero(shelf.alive[shelf.rows(near.place)]))
         same = by_shift.setdefault(pairs.shift, [])
         same.append(near)
@@ -113,7 +113,9 @@ def _worthwhile(shelf: Shelf, query: Query, pairs: Candidates) -> Iterator[tuple
     for start in range(0, len(pairs.at), _AT_A_TIME):
         part = slice(start, start + _AT_A_TIME)
         at, place = pairs.at[part], pairs.place[part]
-        evidence, speed = align.best_windows(shelf, query, at=at, place=place, shift=pairs.shift)
+        evidence, speed = alignment.best_windows(
+            shelf, query, at=at, place=place, shift=pairs.shift
+        )
         for index in np.flatnonzero(evidence >= _WORTH_EXTENDING).tolist():
             row = int(shelf.rows(place[index : index + 1])[0])
             line = Line(row, pairs.shift, float(at[index]), int(place[index]), float(speed[index]))
@@ -128,7 +130,7 @@ def _stretches(shelf: Shelf, query: Query, lines: list[Line], *, least: float) -
             break
         if any(_covers(stretch, line.at) for stretch in stretches):
             continue
-        stretch = align.refine(shelf, query, line)
+        stretch = alignment.refine(shelf, query, line)
         middle = float(stretch.line.at_of(np.array((stretch.first + stretch.last) // 2)))
         if stretch.evidence >= least and not any(_covers(s, middle) for s in stretches):
             stretches.append(stretch)
@@ -137,7 +139,7 @@ def _stretches(shelf: Shelf, query: Query, lines: list[Line], *, least: float) -
 
 def _covers(stretch: Stretch, at: float) -> bool:
     first, last = stretch.line.at_of(np.array([stretch.first, stretch.last]))
-    return bool(first - 2 * align.WINDOW / 4 <= at <= last + 2 * align.WINDOW / 4)
+    return bool(first - 2 * alignment.WINDOW / 4 <= at <= last + 2 * alignment.WINDOW / 4)
 
 
 def _score(stretch: Stretch, *, rival: float) -> float:

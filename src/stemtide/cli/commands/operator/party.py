@@ -81,10 +81,10 @@ def add_contact(
     """Add a contact point of a party."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
-    from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+    from stemtide.hub.rooms.parties.writes import contacts
 
     with fail_on(InvalidError, NotFoundError):
-        writes_contacts.add_contact_point(
+        contacts.add_contact_point(
             reads.party_named(name, by=OPERATOR),
             channel=channel,
             address=address,
@@ -102,9 +102,9 @@ def add_contact(
 def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the contact points of all parties."""
     open_hub(data_dir)
-    from stemtide.hub.rooms.parties.reads import contacts as reads_contacts
+    from stemtide.hub.rooms.parties.reads import contacts as contacts_reads
 
-    rows = reads_contacts.all_contact_points(by=OPERATOR)
+    rows = contacts_reads.all_contact_points(by=OPERATOR)
     if not rows:
         print_note(
             "No contact point yet. Add one: stemtide party contact NAME --channel mail --address …"
@@ -162,9 +162,9 @@ def name_competent(
 def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """List the competent authorities and their duties."""
     open_hub(data_dir)
-    from stemtide.hub.rooms.parties.reads import competences as reads_competences
+    from stemtide.hub.rooms.parties.reads import competences
 
-    rows = reads_competences.whole_register(by=OPERATOR)
+    rows = competences.whole_register(by=OPERATOR)
     if not rows:
         print_note("No competent authority yet. Add one: stemtide party competent NAME --for issue")
     for row in rows:

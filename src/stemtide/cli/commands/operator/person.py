@@ -182,11 +182,11 @@ def sign_out(email: Email, data_dir: DataDir = None) -> None:
 def unlock_person(email: Email, data_dir: DataDir = None) -> None:
     """Unlock an account that wrong passwords or codes have locked."""
     open_hub(data_dir)
-    from stemtide.hub.rooms.parties.writes import locks as writes_locks
+    from stemtide.hub.rooms.parties.writes import locks
 
     with fail_on(NotFoundError, ConflictError):
         account, by = _account_and_actor(email)
-        writes_locks.unlock_person(account.pk, by=by, now=now())
+        locks.unlock_person(account.pk, by=by, now=now())
     print_note(f"{account.email} can sign in with their password again.")
 
 

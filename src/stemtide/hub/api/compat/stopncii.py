@@ -24,9 +24,9 @@ from stemtide.hub.api.bulks import held
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads.parties import Caller
-from stemtide.hub.rooms.signals.reads import records as reads_records
+from stemtide.hub.rooms.signals.reads import records
 from stemtide.hub.rooms.signals.reads.records import PagePosition
-from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.interop.stopncii import canary
@@ -86,7 +86,7 @@ def fetch(request: HttpRequest) -> HttpResponse:
     size = _query_number(request, "pageSize", usual=USUAL_PAGE)
     after = _parse_page_token(request.GET.get("nextPageToken", ""))
     limit = max(1, min(size, MAX_RECORDS))
-    page = reads_records.records(since_s, viewer=caller.party, limit=limit, after=after)
+    page = records.records(since_s, viewer=caller.party, limit=limit, after=after)
     return answer(
         PageOut(
             count=len(page.records),
@@ -113,7 +113,7 @@ def submit(request: HttpRequest) -> HttpResponse:
         if not places:
             raise problems.refused_bulk(BulkRefusedError([*rows.untaken.values()]), is_routed=False)
         bodies = [rows.bodies[place] for place in places]
-        ready = rules_ready.read(bodies, now=now())
+        ready = checks.read(bodies, now=now())
         try:
             shared = writes.share_parsed(
                 ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn
@@ -253,7 +253,7 @@ def _apply_feedback(item: ValueFeedbackIn, *, caller: Caller) -> bool:
     """Apply feedback to every signal with its value; return whether there was one."""
     if item.hashValue.lower() in canary.HASHES:
         return True  # a test of the connection, which the canary is for
-    matches = reads_records.with_value(item.hashValue, viewer=caller.party)
+    matches = records.with_value(item.hashValue, viewer=caller.party)
     if item.feedbackValue in WITHDRAWALS:
         own = [uid for uid, shared_by in matches if shared_by == caller.party.name]
         taking = WithdrawIn(reason=WithdrawReason.OTHER)

@@ -8,7 +8,7 @@ from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer, check_content_type
 from stemtide.hub.api.problems import ProblemError
-from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.verification import verify_pdf
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealCertificate, Verification
 from stemtide.protocol.problems import ProblemType
@@ -39,10 +39,10 @@ def verify(request: HttpRequest) -> HttpResponse:
         )
     at = now()
     party = caller_of(request).party.name
-    return answer(verify_pdf(request.body, trusted=own.hub_trust(at), now=at, of=party))
+    return answer(verify_pdf(request.body, trusted=hub_seal.hub_trust(at), now=at, of=party))
 
 
 @router.get("/seal", **needs(None), response=SealCertificate, operation_id="read_seal")
 def read_seal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
     """Retrieve the certificate that this hub seals documents with."""
-    return answer(own.certificate(now()))
+    return answer(hub_seal.certificate(now()))

@@ -10,7 +10,7 @@ from ninja import Query, Router
 from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.reports.reads import orders as reads_orders, referrals as reads_referrals
+from stemtide.hub.rooms.reports.reads import orders as orders_reads, referrals as referrals_reads
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
 from stemtide.protocol.messages.progress import OrderProgress, ProgressQuery, ReferralProgress
@@ -44,7 +44,7 @@ def referrals(
     """Retrieve figures of a period's referrals: counts, durations, reasons of refusals."""
     query = ProgressQuery(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
     viewer = caller_of(request).party
-    return answer(reads_referrals.referrals(query, viewer=viewer, now=now()))
+    return answer(referrals_reads.referrals(query, viewer=viewer, now=now()))
 
 
 @router.get(
@@ -66,4 +66,4 @@ def orders(
     """Retrieve figures of a period's removal orders. Referrals never include them."""
     query = ProgressQuery(first=first, last=last, by=by, of=of, zone=zone, exercise=exercise)
     viewer = caller_of(request).party
-    return answer(reads_orders.orders(query, viewer=viewer, now=now()))
+    return answer(orders_reads.orders(query, viewer=viewer, now=now()))

@@ -14,7 +14,7 @@ from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.ledger.reads import ledger
-from stemtide.hub.rooms.snapshots import builder as making
+from stemtide.hub.rooms.snapshots import builder
 from stemtide.hub.rooms.snapshots.cache import BusyError
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.sync.feed import History
@@ -41,7 +41,7 @@ _DELTA = _file("Gzip of JSON lines: a DeltaHead, then Tombstones, then FeedSigna
 @router.get("/keys", **needs(None), response=HubKeys, operation_id="read_keys")
 def keys(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
     """List the public keys that this hub signs snapshots with, newest first."""
-    public_keys = making.hub_keys().public
+    public_keys = builder.hub_keys().public
     hub_keys = [HubKey(key=str(key), fingerprint=key.fingerprint) for key in public_keys]
     return answer(HubKeys(hub=ledger.heads().hub, keys=hub_keys))
 
@@ -60,7 +60,7 @@ def offer(
 ) -> HttpResponse:
     """Retrieve the newest snapshot that is available to you. have: the version that you have."""
     viewer = caller_of(request).party
-    snapshot = making.newest(viewer=viewer, exercise=exercise, now=now(), at_least=have)
+    snapshot = builder.newest(viewer=viewer, exercise=exercise, now=now(), at_least=have)
     snapshot_manifest = snapshot.manifest
     return answer(
         SnapshotOffer(
@@ -83,7 +83,7 @@ def offer(
 def latest(request: HttpRequest, *, exercise: bool = False) -> HttpResponseBase:
     """Download the newest full snapshot, signed. Send its ETag as If-None-Match to get 304."""
     viewer = caller_of(request).party
-    snapshot = making.newest(viewer=viewer, exercise=exercise, now=now())
+    snapshot = builder.newest(viewer=viewer, exercise=exercise, now=now())
     return _send(request, snapshot.path)
 
 
@@ -107,8 +107,8 @@ def delta(
     On 409 and 410, download the full snapshot.
     """
     viewer = caller_of(request).party
-    snapshot = making.newest(viewer=viewer, exercise=exercise, now=now(), at_least=base)
-    cut = making.delta(snapshot, base=base, view=view, history=history)
+    snapshot = builder.newest(viewer=viewer, exercise=exercise, now=now(), at_least=base)
+    cut = builder.delta(snapshot, base=base, view=view, history=history)
     response = StreamingHttpResponse(_parts(cut.body, cut.head), content_type=MEDIA_TYPE)
     response.headers["Content-Length"] = str(len(cut.head) + cut.body_bytes)
     return response
@@ -127,7 +127,7 @@ def version(
 ) -> HttpResponseBase:
     """Download one of the last two snapshots; with a Range, the rest of an interrupted download."""
     viewer = caller_of(request).party
-    return _send(request, making.file_of(version, viewer=viewer, exercise=exercise))
+    return _send(request, builder.file_of(version, viewer=viewer, exercise=exercise))
 
 
 def _send(request: HttpRequest, path: Any) -> HttpResponseBase:  # noqa: ANN401  # pathlib's, ninja's has the name

@@ -10,7 +10,7 @@ from stemtide.hub.api.app import PDF, needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.reports import paper
-from stemtide.hub.rooms.reports.reads import yearly as reads_yearly
+from stemtide.hub.rooms.reports.reads import yearly
 from stemtide.hub.rooms.reports.rules.yearly import FIRST_YEAR
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.law.yearly import YearlyReport
@@ -58,4 +58,4 @@ def tco_pdf(
 def _yearly_report(request: HttpRequest, year: int, *, zone: str, exercise: bool) -> YearlyReport:
     """Return the requested report."""
     viewer = caller_of(request).party
-    return reads_yearly.yearly(year, viewer=viewer, now=now(), zone=zone, is_exercise=exercise)
+    return yearly.yearly(year, viewer=viewer, now=now(), zone=zone, is_exercise=exercise)

@@ -11,10 +11,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk.auth import sessions as sittings
+from stemtide.hub.desk.auth import sessions
 from stemtide.hub.desk.auth.people import SignedInRequest, lacks_factor, signed_in_without_factor
-from stemtide.hub.rooms.parties.reads import people as reads_people
-from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
+from stemtide.hub.rooms.parties.reads import people
+from stemtide.hub.rooms.parties.writes import sessions as sessions_writes
 
 
 @require_safe
@@ -44,8 +44,8 @@ def you(request: SignedInRequest) -> HttpResponse:
             if authenticator.type == kinds.WEBAUTHN
         ],
         "lacks_factor": lacks_factor(request, person),
-        "sittings": reads_people.open_sessions(viewer=person, idle=settings.SITTING_IDLE, now=now),
-        "here": sittings.number(request),
+        "sittings": people.open_sessions(viewer=person, idle=settings.SITTING_IDLE, now=now),
+        "here": sessions.number(request),
         "idle_minutes": int(settings.SITTING_IDLE.total_seconds() // 60),
     }
     return render(request, "desk/you.html", context)
@@ -58,8 +58,8 @@ def end_sitting(request: SignedInRequest) -> HttpResponse:
     person, now = request.user, datetime.now(UTC)
     number = request.POST.get("number", "")
     if number.isdecimal():
-        writes_sittings.end_session(int(number), person=person, now=now)
+        sessions_writes.end_session(int(number), person=person, now=now)
     else:
-        writes_sittings.end_other_sessions(sittings.number(request), person=person, now=now)
+        sessions_writes.end_other_sessions(sessions.number(request), person=person, now=now)
     messages.success(request, _("Signed out there."))
     return redirect("you")

@@ -23,11 +23,11 @@ from django.utils.translation import gettext, gettext_lazy as _
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform import networks
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.rooms.parties.reads import parties as reads, people as reads_people
+from stemtide.hub.rooms.parties.reads import parties as reads, people
 from stemtide.hub.rooms.parties.reads.parties import Someone
-from stemtide.hub.rooms.parties.rules import openid as rules_openid
+from stemtide.hub.rooms.parties.rules import openid
 from stemtide.hub.rooms.parties.rules.people import needs_second_factor
-from stemtide.hub.rooms.parties.writes import people as writes_people
+from stemtide.hub.rooms.parties.writes import people as people_writes
 from stemtide.protocol.enums import Role
 
 _RECENTLY_S = 300
@@ -45,9 +45,9 @@ _MESSAGES = {
 """The desk's texts for allauth's messages; messages that are not listed are not shown."""
 
 
-def organisation(provider: str) -> rules_openid.Organisation | None:
+def organisation(provider: str) -> openid.Organisation | None:
     """Return the organisation that a configured identity provider belongs to, or None."""
-    organisations: tuple[rules_openid.Organisation, ...] = settings.ORGANISATIONS
+    organisations: tuple[openid.Organisation, ...] = settings.ORGANISATIONS
     return next((candidate for candidate in organisations if candidate.id == provider), None)
 
 
@@ -162,7 +162,7 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         account, now = sociallogin.account, datetime.now(UTC)
         claims = account.extra_data.get("id_token") or {}
         account.extra_data = {}
-        stated = rules_openid.Claims(
+        stated = openid.Claims(
             email=str(claims.get("email") or "").strip().lower(),
             is_verified=claims.get("email_verified"),
         )
@@ -172,14 +172,14 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
             messages.error(request, error_text(error))
             raise ImmediateHttpResponse(redirect("sign-in")) from error
         if sociallogin.is_existing:
-            writes_people.forget_claims(account.pk)
+            people_writes.forget_claims(account.pk)
             return
         sociallogin.email_addresses = []
         sociallogin.connect(request, person)
-        writes_people.link_account(person, provider=account.provider, now=now)
+        people_writes.link_account(person, provider=account.provider, now=now)
 
 
-def _person_signing_in(sociallogin, *, stated: rules_openid.Claims, now: datetime) -> Someone:  # type: ignore[no-untyped-def]  # noqa: ANN001  # allauth has no types
+def _person_signing_in(sociallogin, *, stated: openid.Claims, now: datetime) -> Someone:  # type: ignore[no-untyped-def]  # noqa: ANN001  # allauth has no types
     """Return the person that an identity provider signs in, by the four steps above.
 
     raises: NotAllowedError, NotFoundError, ConflictError, InvalidError.
@@ -188,24 +188,24 @@ def _person_signing_in(sociallogin, *, stated: rules_openid.Claims, now: datetim
     configured = organisation(provider)
     if configured is None or sociallogin.state.get("process") not in {None, "login"}:
         raise NotAllowedError(gettext("This identity provider is not known here."))
-    rules_openid.check_claims(stated, organisation=configured)
+    openid.check_claims(stated, organisation=configured)
     if sociallogin.is_existing:
         person: Someone = sociallogin.user
     else:
         person = _colleague_of_organisation(stated.email, organisation=configured, now=now)
-        if reads_people.is_linked(viewer=person, provider=provider):
+        if people.is_linked(viewer=person, provider=provider):
             raise ConflictError(
                 gettext(
                     "You were known by another account of your organisation: ask an"
                     " administrator of your party to remove your second factors."
                 )
             )
-    rules_openid.check_speaks_for(person.party.name, organisation=configured)
+    openid.check_speaks_for(person.party.name, organisation=configured)
     return person
 
 
 def _colleague_of_organisation(
-    email: str, *, organisation: rules_openid.Organisation, now: datetime
+    email: str, *, organisation: openid.Organisation, now: datetime
 ) -> Someone:
     """Return the person with this address in the organisation's party; add them if it may.
 
@@ -213,9 +213,9 @@ def _colleague_of_organisation(
     """
     by = f"openid:{organisation.id}"
     party = reads.party_named(organisation.party, by=by)
-    person = reads_people.colleague(email=email, party=party)
+    person = people.colleague(email=email, party=party)
     if person is None and organisation.adds_observers:
-        person = writes_people.add_observer(email, party=party, actor=by, now=now)
+        person = people_writes.add_observer(email, party=party, actor=by, now=now)
     if person is None:
         raise NotAllowedError(
             gettext(

@@ -25,13 +25,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from stemtide.hub.desk.auth import sessions as sittings
+from stemtide.hub.desk.auth import sessions
 from stemtide.hub.desk.auth.accounts import AccountAdapter
 from stemtide.hub.desk.auth.locks import is_locked
 from stemtide.hub.rooms.parties.writes import (
-    locks as writes_locks,
-    people as writes_people,
-    sessions as writes_sittings,
+    locks,
+    people,
+    sessions as sessions_writes,
 )
 
 
@@ -53,7 +53,7 @@ class _LockedForm:
         request = context.request
         number = None
         if not is_locked(request, self.user.email):
-            number = writes_locks.begin_code(self.user, now=datetime.now(UTC))
+            number = locks.begin_code(self.user, now=datetime.now(UTC))
         if number is None:
             request.axes_locked_out = True
             request.axes_credentials = {"username": self.user.email}
@@ -66,7 +66,7 @@ class _LockedForm:
                 sender=__name__, credentials={"username": self.user.email}, request=request
             )
             raise
-        writes_locks.forget_code(number)
+        locks.forget_code(number)
         return code
 
     def _check_unused(self, code: str) -> None:
@@ -81,7 +81,7 @@ class _LockedForm:
             for step in yield_hotp_counters_from_time()
             if format_hotp_value(hotp_value(secret, step)) == digits
         ]
-        if not steps or not writes_people.use_code(factor.pk, step=max(steps)):
+        if not steps or not people.use_code(factor.pk, step=max(steps)):
             raise ValidationError(_("This code was used. Wait for the next one."))
 
 
@@ -102,9 +102,7 @@ class _RecordedFactorChange:
     def form_valid(self, form: Form) -> HttpResponse:
         """Make the change, and record it."""
         response: HttpResponse = super().form_valid(form)  # type: ignore[misc]  # mixin of allauth's view
-        writes_people.record_factor(
-            self.request.user, factor=self.factor_kind, now=datetime.now(UTC)
-        )
+        people.record_factor(self.request.user, factor=self.factor_kind, now=datetime.now(UTC))
         return response
 
 
@@ -163,8 +161,8 @@ class ChangePassword(PasswordChangeView):  # type: ignore[misc]  # allauth has n
         """Change the password, record it, and end the person's other sessions."""
         response: HttpResponse = super().form_valid(form)
         person, now = self.request.user, datetime.now(UTC)
-        writes_people.record_password(person, now=now)
-        writes_sittings.end_other_sessions(sittings.number(self.request), person=person, now=now)
+        people.record_password(person, now=now)
+        sessions_writes.end_other_sessions(sessions.number(self.request), person=person, now=now)
         return response
 
 

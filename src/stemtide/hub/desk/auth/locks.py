@@ -15,7 +15,7 @@ from django.http import HttpRequest
 
 from stemtide.hub.platform import networks
 from stemtide.hub.rooms.parties.rules.people import FAILURES, NETWORK_FAILURES
-from stemtide.hub.rooms.parties.writes import locks as writes_locks
+from stemtide.hub.rooms.parties.writes import locks
 
 
 def network_of_caller(request: HttpRequest) -> str | None:
@@ -49,11 +49,11 @@ class SignInLock(AxesDatabaseHandler):  # type: ignore[misc]  # axes has no type
         """Count a failure; if it locks the account, alert its person."""
         if request is None or request.axes_locked_out:  # type: ignore[attr-defined]  # axes sets it
             return
-        with writes_locks.one_failure():
+        with locks.one_failure():
             super().user_login_failed(sender, credentials, request, **extra)
         account, _ = self.get_user_attempts(request, credentials)
         if _sum(account) >= FAILURES:
-            writes_locks.note_lock(
+            locks.note_lock(
                 str(credentials.get("username")),
                 now=request.axes_attempt_time,  # type: ignore[attr-defined]  # axes sets it
             )

@@ -23,7 +23,7 @@ from stemtide.hub.platform.errors import (
     TooManyError,
 )
 from stemtide.hub.platform.permissions import check_person_may_write
-from stemtide.hub.rooms.parties.reads import parties, people as reads_people
+from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.hub.rooms.parties.reads.parties import Actor, Someone
 from stemtide.hub.rooms.parties.rules.people import needs_second_factor
 from stemtide.protocol.enums import Role
@@ -86,7 +86,7 @@ def lacks_factor(request: HttpRequest, person: Someone) -> bool:
     )
     if signed_in_by is not None and signed_in_by.asks_second_factor:
         return False
-    return not reads_people.has_second_factor(viewer=person)
+    return not people.has_second_factor(viewer=person)
 
 
 def _guarded(

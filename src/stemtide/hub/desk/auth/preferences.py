@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.forms import MarkedForm
-from stemtide.hub.rooms.parties.writes import people as writes_people
+from stemtide.hub.rooms.parties.writes import people
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -118,7 +118,7 @@ def preferences(request: SignedInRequest) -> HttpResponse:
         initial={"language": user.language, "time_zone": user.time_zone},
     )
     if request.method == "POST" and form.is_valid():
-        writes_people.set_preferences(user, **form.cleaned_data)
+        people.set_preferences(user, **form.cleaned_data)
         with translation.override(form.cleaned_data["language"] or translation.get_language()):
             messages.success(request, _("Kept. Every page is shown so from now on."))
         return redirect("preferences")

@@ -13,7 +13,7 @@ from django.utils.decorators import sync_and_async_middleware
 
 from stemtide.hub.rooms.parties.reads.parties import Someone
 from stemtide.hub.rooms.parties.reads.people import SessionRef
-from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
+from stemtide.hub.rooms.parties.writes import sessions
 
 KEY = "sitting"
 """Key of the `Sitting` number in the Django session."""
@@ -89,13 +89,13 @@ def _check_session(request: HttpRequest) -> None:
         return
     person, now, session_number = request.user, datetime.now(UTC), number(request)
     if session_number is None:
-        request.session[KEY] = writes_sittings.start_session(
+        request.session[KEY] = sessions.start_session(
             person, door=_sign_in_method(request), browser=_browser(request), now=now
         )
         return
     by_hand = request.method == "POST" or not _is_automatic(request.path)
     idle = settings.SITTING_IDLE
-    if not writes_sittings.continue_session(
+    if not sessions.continue_session(
         session_number, person=person, idle=idle, now=now, by_hand=by_hand
     ):
         logout(request)

@@ -17,12 +17,12 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from stemtide.hub.desk.auth import sessions as sittings
+from stemtide.hub.desk.auth import sessions
 from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
-from stemtide.hub.rooms.parties.reads import people as reads_people
-from stemtide.hub.rooms.parties.writes import people as writes_people, sessions as writes_sittings
+from stemtide.hub.rooms.parties.reads import people
+from stemtide.hub.rooms.parties.writes import people as people_writes, sessions as sessions_writes
 
 _WRONG = gettext_lazy("This mail address and password do not belong together. Try again.")
 
@@ -92,9 +92,9 @@ class SignOut(LogoutView):
 
     def post(self, request: HttpRequest, *args: object, **named: object) -> HttpResponse:
         """End the desk session, and Django's."""
-        number = sittings.number(request)
+        number = sessions.number(request)
         if number is not None and request.user.is_authenticated:
-            writes_sittings.end_session(number, person=request.user, now=datetime.now(UTC))
+            sessions_writes.end_session(number, person=request.user, now=datetime.now(UTC))
         return super().post(request, *args, **named)
 
 
@@ -123,13 +123,13 @@ class InvitedForm(MarkedForm):
 def invited(request: HttpRequest, secret: str) -> HttpResponse:
     """Show where the link of an invitation leads: set a password, then sign in with it."""
     now = datetime.now(UTC)
-    invitation = reads_people.invited(secret, by="whoever holds the link", now=now)
+    invitation = people.invited(secret, by="whoever holds the link", now=now)
     if invitation is None:
         raise Http404(_("This link was used, or is too old: ask your administrator for another."))
     form = InvitedForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            writes_people.accept_invitation(secret, password=form.cleaned_data["password"], now=now)
+            people_writes.accept_invitation(secret, password=form.cleaned_data["password"], now=now)
         except InvalidError as error:
             form.add_error("password", field_error_text(error))
         except NotFoundError as error:

@@ -12,7 +12,7 @@ from allauth.socialaccount.providers.openid_connect import views as openid
 from django.contrib.auth.decorators import login_required
 from django.urls import path
 
-from stemtide.hub.desk.auth import account as you, factors, preferences, sign_in
+from stemtide.hub.desk.auth import account, factors, preferences, sign_in
 
 urlpatterns = [
     path("sign-in", sign_in.SignIn.as_view(), name="sign-in"),
@@ -23,9 +23,9 @@ urlpatterns = [
     path("sign-in/with/<slug:provider_id>/back", openid.callback, name="openid_connect_callback"),
     path("sign-out", sign_in.SignOut.as_view(), name="sign-out"),
     path("invited/<str:secret>", sign_in.invited, name="invited"),
-    path("you", you.you, name="you"),
-    path("you", you.you, name="mfa_index"),
-    path("you", you.you, name="mfa_list_webauthn"),
+    path("you", account.you, name="you"),
+    path("you", account.you, name="mfa_index"),
+    path("you", account.you, name="mfa_list_webauthn"),
     path("you/preferences", preferences.preferences, name="preferences"),
     path("you/password", factors.change_password, name="account_change_password"),
     path("you/again", login_required(reauthenticate), name="account_reauthenticate"),
@@ -39,5 +39,5 @@ urlpatterns = [
     path(
         "you/passkeys/<int:pk>/remove", factors.RemovePasskey.as_view(), name="mfa_remove_webauthn"
     ),
-    path("you/sittings/end", you.end_sitting, name="sitting-end"),
+    path("you/sittings/end", account.end_sitting, name="sitting-end"),
 ]

@@ -4,10 +4,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from stemtide.hub.desk import long_fingerprints as prints
+from stemtide.hub.desk import long_fingerprints
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.media import reads as media, rules as media_rules
+from stemtide.hub.rooms.media import reads, rules
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.referrals.reads import referrals
@@ -41,9 +41,9 @@ def _signal(uid: UUID, *, by: Actor) -> dict[str, object]:
     raises: NotFoundError.
     """
     signal = signals.signal(uid, viewer=by.party)
-    summary = prints.describe(signal.kind, signal.value)
+    summary = long_fingerprints.describe(signal.kind, signal.value)
     if summary:
         signal = signal.model_copy(update={"value": summary.digest})
-    media_facts = media.facts(signals.find(uid, viewer=by.party), viewer=by.party)
-    may_look = allows(media_rules.check_look, media_facts, kind=by.kind, role=by.role)
+    media_facts = reads.facts(signals.find(uid, viewer=by.party), viewer=by.party)
+    may_look = allows(rules.check_look, media_facts, kind=by.kind, role=by.role)
     return {"signal": signal, "may_look": may_look}

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.complaints import grounds as complaint_grounds
+from stemtide.hub.desk.complaints import grounds
 from stemtide.hub.desk.complaints.forms import GrantRedressForm, KeepMeasureForm
 from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import MessageForm
@@ -19,8 +19,8 @@ from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress as reads
-from stemtide.hub.rooms.complaints.rules import complaints as rules, redress as rules_redress
-from stemtide.hub.rooms.complaints.writes import redress as writes_redress
+from stemtide.hub.rooms.complaints.rules import complaints as rules, redress
+from stemtide.hub.rooms.complaints.writes import redress as redress_writes
 
 
 @require_safe
@@ -46,7 +46,7 @@ def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if body is None:
         return _page(request, uid, refused={verb: form})
     try:
-        writes_redress.answer(uid, body=body, by=by, now=datetime.now(UTC))
+        redress_writes.answer(uid, body=body, by=by, now=datetime.now(UTC))
     except InvalidError as error:
         form.add_error("reason", field_error_text(error))
         return _page(request, uid, refused={verb: form})
@@ -73,7 +73,7 @@ def _page(
         form.mark_errors()
     may = {
         verb: allows(
-            rules_redress.check_author,
+            redress.check_author,
             complaint_facts,
             is_kept=verb == "keep",
             name=by.name,
@@ -91,6 +91,6 @@ def _page(
             **(refused or {}),
         },
         "may": may,
-        **complaint_grounds.ground(redress_out.basis, redress_out.ground, by=by, now=now),
+        **grounds.ground(redress_out.basis, redress_out.ground, by=by, now=now),
     }
     return render(request, "desk/complaints/redress.html", context, status=422 if refused else 200)

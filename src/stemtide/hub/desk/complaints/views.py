@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from stemtide.hub.desk import ledger_sentences as entries
+from stemtide.hub.desk import ledger_sentences
 from stemtide.hub.desk.auth.people import (
     SignedInRequest,
     actor_of,
@@ -40,11 +40,11 @@ from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.reads import (
     complaints as reads,
     grounds,
-    redress as reads_redress,
+    redress as redress_reads,
 )
 from stemtide.hub.rooms.complaints.rules import complaints as rules
 from stemtide.hub.rooms.complaints.rules.complaints import ComplaintFacts
-from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as writes_redress
+from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as redress_writes
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState, RedressState
@@ -60,7 +60,7 @@ def complaints(request: SignedInRequest) -> HttpResponse:
     rules.check_read(by.role)
     waiting = machine("complaint").open_states
     rows = reads.complaints(viewer=by.party)
-    requests = reads_redress.asked(viewer=by.party)
+    requests = redress_reads.asked(viewer=by.party)
     context = {
         "now": datetime.now(UTC),
         "titles": titles_of(request),
@@ -98,7 +98,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
             _("It is yours. Decide it when you have looked."),
         ),
         "accept": (
-            lambda: writes_redress.accept(uid, by=by, now=now),
+            lambda: redress_writes.accept(uid, by=by, now=now),
             _("Accepted. Your dispute is taken back, and agents act on the signal again."),
         ),
     }
@@ -212,7 +212,7 @@ def _page(
         "forms": forms,
         "may": _allowed(complaint_facts, by=by, redress=complaint_out.redress),
         "binds": complaint_facts.binds,
-        "entries": entries.about(row.ref, viewer=by.party),
+        "entries": ledger_sentences.about(row.ref, viewer=by.party),
         **complaint_grounds.ground(complaint_out.basis, complaint_out.ground, by=by, now=now),
     }
     status = 422 if refused else 200

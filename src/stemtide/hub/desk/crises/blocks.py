@@ -23,7 +23,7 @@ from stemtide.hub.desk.crises import content as room_content, offers as room_off
 from stemtide.hub.desk.crises.verbs import RoomOffer
 from stemtide.hub.desk.situation import leads, views as situation
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.rooms.crises.reads import crises, life as reads_life
+from stemtide.hub.rooms.crises.reads import crises, life as life_reads
 from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.ledger.reads.ledger import Heads
@@ -259,7 +259,7 @@ class _Room:
         """Read the state of the crisis."""
         viewer = self._by.party
         facts = crises.facts_of(self._uid, viewer=viewer)
-        life = reads_life.life(self._uid, viewer=viewer)
+        life = life_reads.life(self._uid, viewer=viewer)
         return {
             **room_content.frame(life, viewer=viewer),
             "facts": facts,

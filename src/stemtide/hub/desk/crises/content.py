@@ -9,15 +9,15 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from stemtide.hub.desk import ledger_sentences as entries, navigation
+from stemtide.hub.desk import ledger_sentences, navigation
 from stemtide.hub.desk.signals import curves
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
-from stemtide.hub.rooms.media import reads as media
+from stemtide.hub.rooms.media import reads
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.reads import (
-    clusters as reads_clusters,
-    sightings as reads_sightings,
-    times as reads_times,
+    clusters as clusters_reads,
+    sightings,
+    times as times_reads,
 )
 from stemtide.hub.rooms.signals.views import Cluster, CountTable, CurvePoint, Outcomes
 from stemtide.protocol.handling import Tlp
@@ -62,7 +62,7 @@ def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
 
 def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str, object]:
     """Return clocks, clusters and sightings; the same for all of a party."""
-    times = reads_times.crisis_times(life.id, viewer=viewer)
+    times = times_reads.crisis_times(life.id, viewer=viewer)
     rows = clusters(life.id, viewer=viewer)
     totals = _counted(life.id, viewer=viewer)
     return {
@@ -79,14 +79,14 @@ def read(life: CrisisLife, *, viewer: parties.Viewer, now: datetime) -> dict[str
 def acts(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
     """Return the last ledger entries of a crisis."""
     return {
-        "entries": entries.of_crisis(life.id, viewer=viewer) if life.in_room else [],
+        "entries": ledger_sentences.of_crisis(life.id, viewer=viewer) if life.in_room else [],
         "timeline_address": navigation.address("crisis-timeline", life.id) if life.in_room else "",
     }
 
 
 def clusters(crisis: UUID, *, viewer: parties.Viewer) -> list[ClusterRow]:
     """Return all clusters of a crisis, the one with the latest variant first."""
-    with_preview = media.with_stored_preview(crisis, viewer=viewer)
+    with_preview = reads.with_stored_preview(crisis, viewer=viewer)
     return [
         ClusterRow(
             cluster=cluster, outcomes=outcomes, preview=_latest_with_preview(cluster, with_preview)
@@ -114,21 +114,21 @@ def _counted(crisis: UUID, *, viewer: parties.Viewer) -> _Counted:
     """Return clusters, table and curve, cached until a signal or an outcome is added."""
     heads = crisis_versions.refresh()
     at = crisis_versions.of_room(crisis, ("signal", "signals", "opinion", "outcomes"))
-    version = reads_sightings.version(crisis, viewer=viewer)
+    version = sightings.version(crisis, viewer=viewer)
     return _counted_at(crisis, viewer, at=(heads.hub, at, version))
 
 
 @lru_cache(maxsize=64)
 def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, int]) -> _Counted:  # noqa: ARG001  # the key of the cache
     """Compute clusters, table and curve; `at` is the key of the cache."""
-    counts = reads_clusters.outcomes(crisis, viewer=viewer)
+    counts = clusters_reads.outcomes(crisis, viewer=viewer)
     return _Counted(
         clusters=[
-            (cluster, reads_clusters.sum_of(cluster, counts=counts, viewer=viewer))
-            for cluster in reads_clusters.clusters(crisis, viewer=viewer)
+            (cluster, clusters_reads.sum_of(cluster, counts=counts, viewer=viewer))
+            for cluster in clusters_reads.clusters(crisis, viewer=viewer)
         ],
-        table=reads_sightings.table(crisis, viewer=viewer),
-        points=reads_sightings.curve(crisis, viewer=viewer),
+        table=sightings.table(crisis, viewer=viewer),
+        points=sightings.curve(crisis, viewer=viewer),
     )
 
 
@@ -139,7 +139,7 @@ def _latest_with_preview(cluster: Cluster, with_preview: Iterable[UUID]) -> UUID
     return next((variant.id for variant in cluster.variants if variant.id in with_preview), None)
 
 
-def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) -> list[Clock]:
+def _clocks(life: CrisisLife, *, times: times_reads.CrisisTimes, now: datetime) -> list[Clock]:
     """Return the clocks, in the order in which things happen."""
     end = life.closed_at if life.closed_at and life.closed_at < now else None
     return [
@@ -152,7 +152,7 @@ def _clocks(life: CrisisLife, *, times: reads_times.CrisisTimes, now: datetime) 
     ]
 
 
-def _marks(life: CrisisLife, *, times: reads_times.CrisisTimes) -> list[tuple[str, datetime]]:
+def _marks(life: CrisisLife, *, times: times_reads.CrisisTimes) -> list[tuple[str, datetime]]:
     """Return the events that are marked along the spread curve."""
     marks = [
         (_("first signal"), times.first_signal_at),

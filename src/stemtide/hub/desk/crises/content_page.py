@@ -13,7 +13,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import content as room_content
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.media import reads as media
+from stemtide.hub.rooms.media import reads
 from stemtide.hub.rooms.parties.reads import parties
 
 CLUSTERS_A_PAGE = 60
@@ -36,7 +36,7 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "cluster_count": len(rows),
         "variant_count": sum(len(row.cluster.members) for row in rows),
-        "seen": media.opened_signals(uid, by=actor_of(request)),
+        "seen": reads.opened_signals(uid, by=actor_of(request)),
     }
     return render(request, "desk/content.html", context)
 
@@ -63,6 +63,6 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "row": row,
         "page": pages.get_page(request.GET.get("page")),
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
-        "seen": media.opened_signals(uid, by=actor_of(request)),
+        "seen": reads.opened_signals(uid, by=actor_of(request)),
     }
     return render(request, "desk/cluster.html", context)

@@ -14,7 +14,7 @@ from stemtide.hub.desk.crises.forms import FormChoices, RoomForm
 from stemtide.hub.desk.crises.targets import Room
 from stemtide.hub.desk.crises.verbs import RoomAction, RoomOffer, allowed
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.crises.rules import participants as rules_joining
+from stemtide.hub.rooms.crises.rules import participants
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -31,7 +31,7 @@ def form_choices(
         parties=[
             (party.name, party.title)
             for party in parties.parties(viewer=by.party)
-            if rules_joining.is_to_invite(facts, party)
+            if participants.is_to_invite(facts, party)
         ],
         countries=facts.countries,
         review_h=facts.at.review_after_h,

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.crises import blocks as room_blocks, offers as room_offers
+from stemtide.hub.desk.crises import blocks as room_blocks, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
 from stemtide.hub.desk.crises.verbs import BY_NAME, RoomOffer
 from stemtide.hub.desk.error_messages import error_text, field_error_text
@@ -54,7 +54,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
         raise Http404
     by, now = actor_of(request), datetime.now(UTC)
     target = request.POST.get("target", "")[:80]
-    offer = room_offers.sent_offer(request, uid, verb=BY_NAME[verb], target=target, by=by)
+    offer = offers.sent_offer(request, uid, verb=BY_NAME[verb], target=target, by=by)
     if offer.form.is_valid():
         try:
             offer.verb.do(uid, target, offer.form.message(), by, now)

@@ -8,9 +8,9 @@ from datetime import datetime
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
-    events as rules_events,
-    moves as rules_moves,
-    participants as rules_joining,
+    events,
+    moves,
+    participants,
 )
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -53,9 +53,9 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
     return targets
 
 
-def proposal_facts(proposal: ProposalOut) -> rules_moves.ProposalFacts:
+def proposal_facts(proposal: ProposalOut) -> moves.ProposalFacts:
     """Return the rules' input for a proposal; its ref is shown to its own party only."""
-    return rules_moves.ProposalFacts(
+    return moves.ProposalFacts(
         act=proposal.act,
         state=proposal.state,
         party=proposal.by.party,
@@ -81,13 +81,13 @@ def invited(room: Room) -> list[str]:
         participant.party
         for participant in room.life.participants
         if participant.state is JoinState.INVITED
-        and allows(rules_joining.check_uninvite, room.facts, by=room.by, party=participant.party)
+        and allows(participants.check_uninvite, room.facts, by=room.by, party=participant.party)
     ]
 
 
 def running_neighbours(room: Room) -> list[str]:
     """Return mirrored activations that have not ended."""
-    is_allowed = allows(rules_events.check_neighbour, room.facts, by=room.by)
+    is_allowed = allows(events.check_neighbour, room.facts, by=room.by)
     mirrored = [neighbour for neighbour in room.life.neighbours if neighbour.crisis == room.life.id]
     return [
         str(neighbour.id) for neighbour in mirrored if is_allowed and neighbour.ended_at is None
@@ -97,9 +97,9 @@ def running_neighbours(room: Room) -> list[str]:
 def linked(room: Room) -> list[str]:
     """Return the crisis itself if it is linked with others."""
     has_others = any(related.is_linked for related in room.life.alike)
-    return crisis_itself(rules_events.check_unlink, has_others=has_others)(room)
+    return crisis_itself(events.check_unlink, has_others=has_others)(room)
 
 
 def linkable(room: Room) -> list[str]:
     """Return the crisis itself if it may be linked with another."""
-    return crisis_itself(rules_events.check_neighbour)(room)
+    return crisis_itself(events.check_neighbour)(room)

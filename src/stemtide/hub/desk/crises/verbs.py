@@ -17,15 +17,15 @@ from stemtide.hub.desk.crises.targets import Room
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
-    events as rules_events,
-    moves as rules_moves,
-    participants as rules_joining,
+    events,
+    moves,
+    participants,
 )
 from stemtide.hub.rooms.crises.writes import (
     crises as writes,
-    events as writes_events,
-    moves as writes_moves,
-    participants as writes_joining,
+    events as events_writes,
+    moves as moves_writes,
+    participants as participants_writes,
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import ProposalAct
@@ -76,7 +76,7 @@ class RoomOffer:
 
 def _propose(act: ProposalAct) -> Callable[[UUID, str, Any, Actor, datetime], object]:
     """Return the write that proposes a step of the crisis."""
-    return lambda uid, _target, body, by, now: writes_moves.propose(
+    return lambda uid, _target, body, by, now: moves_writes.propose(
         uid, body=ProposalIn(act=act, reason=body.reason), by=by, now=now
     )
 
@@ -88,8 +88,8 @@ ROOM_ACTIONS = (
         _("Your party is asked to take part"),
         _("Join this crisis"),
         forms.EmptyForm,
-        targets.crisis_itself(rules_joining.check_join),
-        lambda uid, _target, _body, by, now: writes_joining.join(uid, by=by, now=now),
+        targets.crisis_itself(participants.check_join),
+        lambda uid, _target, _body, by, now: participants_writes.join(uid, by=by, now=now),
         _("Your party takes part now."),
         help=_("Taking part is voluntary. Your party may leave at any time."),
         is_primary=True,
@@ -100,8 +100,10 @@ ROOM_ACTIONS = (
         _("Decline the invitation"),
         _("Decline"),
         forms.OptionalReasonForm,
-        targets.crisis_itself(rules_joining.check_decline),
-        lambda uid, _target, body, by, now: writes_joining.decline(uid, body=body, by=by, now=now),
+        targets.crisis_itself(participants.check_decline),
+        lambda uid, _target, body, by, now: participants_writes.decline(
+            uid, body=body, by=by, now=now
+        ),
         _("Your party declined."),
     ),
     RoomAction(
@@ -110,8 +112,8 @@ ROOM_ACTIONS = (
         _("Confirm what was proposed"),
         _("Confirm as the second person"),
         forms.EmptyForm,
-        targets.proposals(rules_moves.check_confirm),
-        lambda uid, target, _body, by, now: writes_moves.confirm(uid, UUID(target), by=by, now=now),
+        targets.proposals(moves.check_confirm),
+        lambda uid, target, _body, by, now: moves_writes.confirm(uid, UUID(target), by=by, now=now),
         _("Confirmed: it is done."),
         is_primary=True,
     ),
@@ -121,8 +123,8 @@ ROOM_ACTIONS = (
         _("Decline what was proposed"),
         _("Decline the proposal"),
         forms.ReasonForm,
-        targets.proposals(rules_moves.check_refuse),
-        lambda uid, target, body, by, now: writes_moves.refuse(
+        targets.proposals(moves.check_refuse),
+        lambda uid, target, body, by, now: moves_writes.refuse(
             uid, UUID(target), body=body, by=by, now=now
         ),
         _("The proposal is declined."),
@@ -133,8 +135,8 @@ ROOM_ACTIONS = (
         _("Withdraw your party's proposal"),
         _("Withdraw the proposal"),
         forms.EmptyForm,
-        targets.proposals(rules_moves.check_withdraw),
-        lambda uid, target, _body, by, now: writes_moves.withdraw(
+        targets.proposals(moves.check_withdraw),
+        lambda uid, target, _body, by, now: moves_writes.withdraw(
             uid, UUID(target), by=by, now=now
         ),
         _("The proposal is withdrawn."),
@@ -156,7 +158,7 @@ ROOM_ACTIONS = (
         _("Propose activation"),
         _("Propose activation"),
         forms.ReasonForm,
-        targets.crisis_itself(rules_moves.check_propose, act=ProposalAct.ACTIVATE),
+        targets.crisis_itself(moves.check_propose, act=ProposalAct.ACTIVATE),
         _propose(ProposalAct.ACTIVATE),
         _("Proposed. Another person confirms it."),
         help=_("Two people activate: you propose, somebody else confirms."),
@@ -167,8 +169,8 @@ ROOM_ACTIONS = (
         _("Review: keep it live"),
         _("Keep it live"),
         forms.KeepForm,
-        targets.crisis_itself(rules_moves.check_keep),
-        lambda uid, _target, body, by, now: writes_moves.keep(uid, body=body, by=by, now=now),
+        targets.crisis_itself(moves.check_keep),
+        lambda uid, _target, body, by, now: moves_writes.keep(uid, body=body, by=by, now=now),
         _("Reviewed: it stays live."),
     ),
     RoomAction(
@@ -177,8 +179,8 @@ ROOM_ACTIONS = (
         _("Let it calm down"),
         _("De-escalate"),
         forms.ReasonForm,
-        targets.crisis_itself(rules_moves.check_deescalate),
-        lambda uid, _target, body, by, now: writes_moves.deescalate(uid, body=body, by=by, now=now),
+        targets.crisis_itself(moves.check_deescalate),
+        lambda uid, _target, body, by, now: moves_writes.deescalate(uid, body=body, by=by, now=now),
         _("It calms down now."),
     ),
     RoomAction(
@@ -187,8 +189,8 @@ ROOM_ACTIONS = (
         _("Make it live again"),
         _("Make it live again"),
         forms.ReasonForm,
-        targets.crisis_itself(rules_moves.check_resume),
-        lambda uid, _target, body, by, now: writes_moves.resume(uid, body=body, by=by, now=now),
+        targets.crisis_itself(moves.check_resume),
+        lambda uid, _target, body, by, now: moves_writes.resume(uid, body=body, by=by, now=now),
         _("It is live again."),
     ),
     RoomAction(
@@ -197,7 +199,7 @@ ROOM_ACTIONS = (
         _("Propose closure"),
         _("Propose closure"),
         forms.ReasonForm,
-        targets.crisis_itself(rules_moves.check_propose, act=ProposalAct.CLOSE),
+        targets.crisis_itself(moves.check_propose, act=ProposalAct.CLOSE),
         _propose(ProposalAct.CLOSE),
         _("Proposed. Another person confirms it."),
         is_destructive=True,
@@ -208,8 +210,8 @@ ROOM_ACTIONS = (
         _("Close the warning"),
         _("Close it"),
         forms.ReasonForm,
-        targets.crisis_itself(rules_moves.check_close),
-        lambda uid, _target, body, by, now: writes_moves.close(uid, body=body, by=by, now=now),
+        targets.crisis_itself(moves.check_close),
+        lambda uid, _target, body, by, now: moves_writes.close(uid, body=body, by=by, now=now),
         _("The warning is closed."),
         is_destructive=True,
     ),
@@ -219,8 +221,10 @@ ROOM_ACTIONS = (
         _("Leave this crisis"),
         _("Leave"),
         forms.OptionalReasonForm,
-        targets.crisis_itself(rules_joining.check_leave),
-        lambda uid, _target, body, by, now: writes_joining.leave(uid, body=body, by=by, now=now),
+        targets.crisis_itself(participants.check_leave),
+        lambda uid, _target, body, by, now: participants_writes.leave(
+            uid, body=body, by=by, now=now
+        ),
         _("Your party left."),
         is_destructive=True,
     ),
@@ -230,8 +234,10 @@ ROOM_ACTIONS = (
         _("Invite parties"),
         _("Invite them"),
         forms.InviteForm,
-        targets.crisis_itself(rules_joining.check_invite),
-        lambda uid, _target, body, by, now: writes_joining.invite(uid, body=body, by=by, now=now),
+        targets.crisis_itself(participants.check_invite),
+        lambda uid, _target, body, by, now: participants_writes.invite(
+            uid, body=body, by=by, now=now
+        ),
         _("Invited. Each party answers for itself."),
     ),
     RoomAction(
@@ -241,7 +247,9 @@ ROOM_ACTIONS = (
         _("Take back"),
         forms.UninviteForm,
         targets.invited,
-        lambda uid, _target, body, by, now: writes_joining.uninvite(uid, body=body, by=by, now=now),
+        lambda uid, _target, body, by, now: participants_writes.uninvite(
+            uid, body=body, by=by, now=now
+        ),
         _("The invitation is taken back."),
     ),
     RoomAction(
@@ -284,8 +292,8 @@ ROOM_ACTIONS = (
         _("Note another mechanism's activation"),
         _("Note it"),
         forms.NeighbourForm,
-        targets.crisis_itself(rules_events.check_neighbour),
-        lambda uid, _target, body, by, now: writes_events.mirror(uid, body=body, by=by, now=now),
+        targets.crisis_itself(events.check_neighbour),
+        lambda uid, _target, body, by, now: events_writes.mirror(uid, body=body, by=by, now=now),
         _("It is noted."),
     ),
     RoomAction(
@@ -295,7 +303,7 @@ ROOM_ACTIONS = (
         _("Note it"),
         forms.NeighbourStatusForm,
         targets.running_neighbours,
-        lambda uid, target, body, by, now: writes_events.update_neighbour(
+        lambda uid, target, body, by, now: events_writes.update_neighbour(
             uid, UUID(target), body=body, by=by, now=now
         ),
         _("It is noted."),
@@ -307,7 +315,7 @@ ROOM_ACTIONS = (
         _("Link them"),
         forms.LinkForm,
         targets.linkable,
-        lambda uid, _target, body, by, now: writes_events.link(uid, body=body, by=by, now=now),
+        lambda uid, _target, body, by, now: events_writes.link(uid, body=body, by=by, now=now),
         _("They are linked."),
     ),
     RoomAction(
@@ -317,7 +325,7 @@ ROOM_ACTIONS = (
         _("Unlink"),
         forms.ReasonForm,
         targets.linked,
-        lambda uid, _target, body, by, now: writes_events.unlink(uid, body=body, by=by, now=now),
+        lambda uid, _target, body, by, now: events_writes.unlink(uid, body=body, by=by, now=now),
         _("The link is taken back."),
     ),
 )

@@ -22,7 +22,7 @@ from stemtide.hub.platform.permissions import WRITING_ROLES, allows, check_perso
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.referrals.reads import inbox as reads, referrals
 from stemtide.hub.rooms.referrals.rules import referrals as rules
-from stemtide.hub.rooms.referrals.writes import answers as writes_answers
+from stemtide.hub.rooms.referrals.writes import answers
 from stemtide.protocol.enums.referrals import Answer, ReceiptVia, ReferralState
 from stemtide.protocol.messages.referrals import AcknowledgeIn
 
@@ -45,7 +45,7 @@ def batch_page(request: SignedInRequest, uid: UUID) -> HttpResponse:
     if request.method == "GET" and by.role in WRITING_ROLES:
         unreceived = referrals.unreceived(viewer=by.party, batch=uid)
         for part in _parts(unreceived):
-            writes_answers.record_receipts(
+            answers.record_receipts(
                 part, provider=by.party, via=ReceiptVia.DESK, at=datetime.now(UTC), by=by
             )
     return render(request, "desk/inbox/parcel.html", context)
@@ -118,7 +118,7 @@ def _answer(
     if verb == "acknowledge":
         done = _in_parts(
             uids,
-            lambda part: writes_answers.acknowledge_many(
+            lambda part: answers.acknowledge_many(
                 part, body=AcknowledgeIn(), by=by, now=datetime.now(UTC)
             ),
         )
@@ -130,9 +130,7 @@ def _answer(
         try:
             done = _in_parts(
                 uids,
-                lambda part: writes_answers.answer_many(
-                    part, body=body, by=by, now=datetime.now(UTC)
-                ),
+                lambda part: answers.answer_many(part, body=body, by=by, now=datetime.now(UTC)),
             )
         except InvalidError as error:
             field = error.field if error.field in form.fields else None

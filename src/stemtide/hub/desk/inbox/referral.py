@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk import ledger_sentences as entries, rechecks
+from stemtide.hub.desk import ledger_sentences, rechecks
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.forms import MessageForm
@@ -23,7 +23,7 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import WRITING_ROLES, allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.referrals.reads import inbox as known, referrals as reads
+from stemtide.hub.rooms.referrals.reads import inbox, referrals as reads
 from stemtide.hub.rooms.referrals.reads.inbox import Met, SaidBefore
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.referrals.writes import answers as writes
@@ -158,7 +158,9 @@ def _context(
         },
         "forms": forms | (bound or {}),
         "rechecks": rechecks.of_request(request, referral=uid),
-        "entries": entries.as_sentences(reads.history(uid, viewer=by.party), viewer=by.party),
+        "entries": ledger_sentences.as_sentences(
+            reads.history(uid, viewer=by.party), viewer=by.party
+        ),
     }
 
 
@@ -167,8 +169,8 @@ def _related_to(referral_out: ReferralOut, *, by: Actor) -> Related:
     row = reads.find(referral_out.id, viewer=by.party)
     crisis = crises.crisis(referral_out.crisis, viewer=by.party) if referral_out.crisis else None
     return Related(
-        met=known.met(row, viewer=by.party),
-        before=known.said_before(row, viewer=by.party),
+        met=inbox.met(row, viewer=by.party),
+        before=inbox.said_before(row, viewer=by.party),
         crisis=crisis,
     )
 

@@ -14,7 +14,7 @@ from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows, check_person_may_write
-from stemtide.hub.rooms.crises.reads import participants as crises
+from stemtide.hub.rooms.crises.reads import participants
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.referrals.reads import inbox as reads
 from stemtide.hub.rooms.referrals.reads.inbox import Parcel
@@ -87,7 +87,7 @@ def counts_of(request: SignedInRequest) -> Counts:
     viewer = request.user.party
     waiting = reads.waiting(viewer=viewer)
     return Counts(
-        invitations=len(crises.invitations(viewer=viewer)),
+        invitations=len(participants.invitations(viewer=viewer)),
         orders=orders.waiting(viewer=viewer),
         referrals=waiting.number,
         new=waiting.new,
@@ -122,7 +122,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         "asked": query,
         "query": request.GET.urlencode(),
         "counts": counts_of(request),
-        "invitations": crises.invitations(viewer=viewer, role=by.role),
+        "invitations": participants.invitations(viewer=viewer, role=by.role),
         "orders": _orders(request, is_all=query["orders"] == "all"),
         "parcels": [] if reference else _parcels(request, states=states),
         "rows": rows,

@@ -7,14 +7,14 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk.labels import (
-    alerts as alert_words,
-    complaints as complaint_words,
-    crises as room_words,
-    inbox as inbox_words,
-    machines as machine_words,
-    orders as order_words,
-    referrals as referral_words,
-    situation as situation_words,
+    alerts,
+    complaints,
+    crises,
+    inbox,
+    machines,
+    orders,
+    referrals,
+    situation,
 )
 from stemtide.protocol.enums import (
     Action,
@@ -133,9 +133,9 @@ LABELS: dict[str, dict[str, Words]] = {
     },
 }
 """Labels by group, then by enum value."""
-LABELS |= situation_words.LABELS | alert_words.LABELS | room_words.LABELS
-LABELS |= referral_words.LABELS | order_words.LABELS | complaint_words.LABELS
-LABELS |= inbox_words.LABELS | machine_words.LABELS
+LABELS |= situation.LABELS | alerts.LABELS | crises.LABELS
+LABELS |= referrals.LABELS | orders.LABELS | complaints.LABELS
+LABELS |= inbox.LABELS | machines.LABELS
 
 TONES: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
@@ -144,9 +144,9 @@ TONES: dict[str, dict[str, str]] = {
     "opinion": {Opinion.AGREE: "good", Opinion.DISPUTE: "bad"},
 }
 """Colours by group, then by enum value; a value that is not listed is "calm"."""
-TONES |= situation_words.TONES | alert_words.TONES | room_words.TONES
-TONES |= referral_words.TONES | order_words.TONES | complaint_words.TONES
-TONES |= inbox_words.TONES | machine_words.TONES
+TONES |= situation.TONES | alerts.TONES | crises.TONES
+TONES |= referrals.TONES | orders.TONES | complaints.TONES
+TONES |= inbox.TONES | machines.TONES
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _
 
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState, DeliveryState, Via
-from stemtide.hub.rooms.alerts.texts import alerts as words
+from stemtide.hub.rooms.alerts.texts import alerts
 from stemtide.protocol.enums import Urgency
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
-    "alert-urgency": dict(words.URGENCIES),
-    "channel": dict(words.CHANNELS),
+    "alert-urgency": dict(alerts.URGENCIES),
+    "channel": dict(alerts.CHANNELS),
     "alert": {
         AlertState.OPEN: _("waits for an answer"),
         AlertState.ACKNOWLEDGED: _("acknowledged"),

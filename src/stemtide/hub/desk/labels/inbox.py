@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.labels import referrals as referral_words
+from stemtide.hub.desk.labels import referrals
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.rechecks import Reason, Verdict
 from stemtide.protocol.enums.referrals import Answer, ReferralState
@@ -16,7 +16,7 @@ from stemtide.protocol.enums.referrals import Answer, ReferralState
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
-_REFERRAL = referral_words.LABELS["referral"]
+_REFERRAL = referrals.LABELS["referral"]
 
 LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "referral_in": {
@@ -79,7 +79,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
 
 TONES: dict[str, dict[str, str]] = {
     "referral_in": {
-        **referral_words.TONES["referral"],
+        **referrals.TONES["referral"],
         ReferralState.SENT: "voluntary",
         ReferralState.ACKNOWLEDGED: "voluntary",
     },

@@ -27,8 +27,8 @@ from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.exchanges.reads import (
     exchanges as reads,
-    outgoing as reads_outgoing,
-    trouble as reads_trouble,
+    outgoing as outgoing_reads,
+    trouble,
 )
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
@@ -72,7 +72,7 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
     """List all exchanges, those that need attention first."""
     viewer, now = request.user.party, datetime.now(UTC)
     exchange_rows = reads.exchanges(viewer=viewer)
-    outgoing_of = reads_outgoing.counts_by_state(viewer=viewer)
+    outgoing_of = outgoing_reads.counts_by_state(viewer=viewer)
     rows = [
         _row(exchange_out, outgoing=outgoing_of.get(exchange_out.name, {}), now=now)
         for exchange_out in exchange_rows
@@ -91,12 +91,12 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
     """Show one exchange: its state, terms, counts of records and log."""
     viewer, now = request.user.party, datetime.now(UTC)
     exchange_out = reads.exchange(name, viewer=viewer)
-    outgoing = reads_outgoing.counts_by_state(viewer=viewer).get(name, {})
+    outgoing = outgoing_reads.counts_by_state(viewer=viewer).get(name, {})
     context = {
         "now": now,
         "row": _row(exchange_out, outgoing=outgoing, now=now),
         "counts": sorted(exchange_out.counts.items(), key=lambda count: (-count[1], count[0])),
-        "troubled": reads_outgoing.failures(name, viewer=viewer) if exchange_out.pushes else [],
+        "troubled": outgoing_reads.failures(name, viewer=viewer) if exchange_out.pushes else [],
         "lines": reads.log(name, viewer=viewer)[:LINES],
         "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
         "crisis": _crisis(exchange_out, request=request),
@@ -142,7 +142,7 @@ def _row(
     return ExchangeRow(
         exchange=exchange_out,
         direction=direction,
-        is_late=due is not None and now - due > reads_trouble.LATE_AFTER,
+        is_late=due is not None and now - due > trouble.LATE_AFTER,
         outgoing=outgoing,
     )
 

@@ -15,24 +15,24 @@ from stemtide.hub.desk.error_messages import field_error_text, fill_template
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, language
 from stemtide.hub.desk.orders.views import note_arrival
 from stemtide.hub.desk.party_titles import titles_of
-from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.forms import LANGUAGES, form_json, form_pdf
 from stemtide.hub.platform.errors import InvalidError
-from stemtide.hub.rooms.orders.reads import drafts as reads_drafts, orders as reads
+from stemtide.hub.rooms.orders.reads import drafts, orders as reads
 from stemtide.hub.rooms.orders.rules.lint import answer_flaws
-from stemtide.hub.rooms.orders.writes import answers as writes_answers
+from stemtide.hub.rooms.orders.writes import answers
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, Values
 
 _FORMS = {
     "annex-2": (
         "execute",
-        writes_answers.execute,
+        answers.execute,
         gettext_lazy("Answered by Annex II. The content is to be preserved for six months."),
     ),
     "annex-3": (
         "suspend",
-        writes_answers.suspend,
+        answers.suspend,
         gettext_lazy("Answered by Annex III. The clock stands still."),
     ),
 }
@@ -54,7 +54,7 @@ def answer(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
     if move not in reads.moves(reads.find(uid, viewer=by.party), by=by, now=now):
         return redirect("order", uid=uid)
     annex = form(f"tco-{name}")
-    prefilled = reads_drafts.start_answer(annex.name, viewer=by.party, now=now)
+    prefilled = drafts.start_answer(annex.name, viewer=by.party, now=now)
     post_data = request.POST if request.method == "POST" else None
     annex_form = AnnexForm(post_data, annex=annex, values=prefilled, prefix="annex")
     values = _answer_values(annex_form) if post_data is not None and annex_form.is_valid() else None
@@ -144,7 +144,7 @@ def paper(request: SignedInRequest, uid: UUID, name: str, kind: str) -> HttpResp
         is_exercise=order.exercise,
         is_draft=is_draft,
     )
-    content = pdf if is_draft else own.sealed(pdf, reason=title, now=now)
+    content = pdf if is_draft else hub_seal.sealed(pdf, reason=title, now=now)
     return _file(content, name=f"{title}.pdf", media_type="application/pdf")
 
 

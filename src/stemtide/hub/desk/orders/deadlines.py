@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.protocol.enums.orders import OrderState, ScrutinyState
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines as law_deadlines
 from stemtide.protocol.messages.orders import OrderOut
 
 _OVER = frozenset({OrderState.WITHDRAWN, OrderState.ANNULLED, OrderState.REINSTATED})
@@ -39,7 +39,7 @@ def deadlines(order: OrderOut) -> list[Deadline]:
     due = []
     if order.state not in _OVER and order.state is not OrderState.UNDONE:
         if order.received_at and order.copies and not order.scrutinies:
-            until = clocks.ask_scrutiny_until(order.received_at)
+            until = law_deadlines.ask_scrutiny_until(order.received_at)
             due.append(Deadline(_("The provider may ask for scrutiny until"), until, "Art. 4(4)"))
         due += [
             Deadline(

@@ -24,14 +24,14 @@ from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraft
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.orders.reads import drafts as reads_drafts, orders as reads
+from stemtide.hub.rooms.orders.reads import drafts, orders as reads
 from stemtide.hub.rooms.orders.rules import orders as rules
 from stemtide.hub.rooms.orders.rules.findings import Finding
 from stemtide.hub.rooms.orders.rules.lint import FlawedError
 from stemtide.hub.rooms.orders.writes import orders as writes
 from stemtide.hub.rooms.parties.reads import competences, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.referrals.reads import search as searches
+from stemtide.hub.rooms.referrals.reads import search as search_reads
 from stemtide.protocol.enums import Duty, PartyKind
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.orders import OrderOut
@@ -201,7 +201,7 @@ def _page(
     """Render the page of a draft."""
     by, now = actor_of(request), datetime.now(UTC)
     row = reads.find(order.id, viewer=by.party)
-    findings = reads_drafts.findings(row, viewer=by.party, now=now)
+    findings = drafts.findings(row, viewer=by.party, now=now)
     remarks = _remarks(findings, annex, extras)
     is_looked_at = bool(request.GET.get("look")) or status != HTTPStatus.OK
     for shown_form in (annex, extras):
@@ -303,7 +303,7 @@ def _findings_of_others(order: OrderOut, *, by: Actor, now: datetime) -> list[In
             exercise=order.exercise,
         )
         try:
-            found_here = searches.search(search, viewer=by.party, now=now).findings
+            found_here = search_reads.search(search, viewer=by.party, now=now).findings
         except InvalidError:  # not a searchable URL: the lint reports it
             continue
         findings |= {finding.model_dump_json(): finding for finding in found_here}

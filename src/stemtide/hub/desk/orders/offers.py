@@ -25,10 +25,10 @@ from stemtide.hub.desk.orders.forms import (
     with_label,
 )
 from stemtide.hub.rooms.orders.writes import (
-    answers as writes_answers,
-    endings as writes_endings,
+    answers,
+    endings,
     orders as writes,
-    preservation as writes_preserving,
+    preservation,
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.messages.orders import OrderOut
@@ -81,7 +81,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "acknowledge",
         _("Acknowledge it"),
         NoMessageForm,
-        writes_answers.acknowledge,
+        answers.acknowledge,
         _("Acknowledged. Its hour goes on."),
         help=_("It says that a person has the order. It changes nothing in its hour."),
         is_primary=True,
@@ -90,7 +90,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "resume",
         _("Clear up what Annex III asks"),
         ReasonsForm,
-        writes_answers.resume,
+        answers.resume,
         _("Sent. The hour has begun anew."),
         help=_("The provider's hour starts anew, whole, when you send it."),
         ask=_("Your clarification; the provider reads it"),
@@ -100,7 +100,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "resume",
         _("The ground is over"),
         ReasonsForm,
-        writes_answers.resume,
+        answers.resume,
         _("Said. Your hour has begun anew."),
         help=_("Your hour starts anew, whole."),
         ask=_("What has changed; the authority reads it"),
@@ -109,7 +109,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "reinstate",
         _("The content is there again"),
         NoMessageForm,
-        writes_answers.reinstate,
+        answers.reinstate,
         _("Said. The authorities see it."),
         help=_(
             "The order has no effect any more: put back at once what you removed, then say so. You"
@@ -121,7 +121,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "ask_scrutiny",
         _("Ask for scrutiny"),
         ScrutinyForm,
-        writes_endings.open_scrutiny,
+        endings.open_scrutiny,
         _("Asked. The order stands until it is decided."),
         help=_(
             "The authority of your Member State decides within 72 hours. You obey first: the hour"
@@ -132,14 +132,14 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "open_scrutiny_own_initiative",
         _("Examine it on your own initiative"),
         OwnScrutinyForm,
-        writes_endings.open_scrutiny,
+        endings.open_scrutiny,
         _("Scrutiny is open. Its 72 hours run from your copy."),
     ),
     "examine-asked": OrderAction(
         "open_scrutiny_content_provider",
         _("Examine it, as a content provider asked"),
         RequestedScrutinyForm,
-        writes_endings.open_scrutiny,
+        endings.open_scrutiny,
         _("Scrutiny is open. Its 72 hours run from now."),
         help=_("Write no name: a content provider is no party here."),
     ),
@@ -147,7 +147,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "announce",
         _("Announce an infringement"),
         ReasonsForm,
-        partial(writes_endings.decide_scrutiny, step="announce"),
+        partial(endings.decide_scrutiny, step="announce"),
         _("Announced. The issuing authority is told, and may withdraw."),
         help=_("Before you find an infringement, the issuing authority is told, and why."),
         ask=_("Why you intend to find one"),
@@ -156,7 +156,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "uphold",
         _("Find no infringement"),
         ReasonsForm,
-        partial(writes_endings.decide_scrutiny, step="uphold"),
+        partial(endings.decide_scrutiny, step="uphold"),
         _("Decided: the order stands."),
         ask=_("Your reasoned decision; issuer, provider and agencies read it"),
     ),
@@ -164,7 +164,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "infringe",
         _("Find an infringement"),
         ConfirmWithReasonsForm,
-        partial(writes_endings.decide_scrutiny, step="infringe"),
+        partial(endings.decide_scrutiny, step="infringe"),
         _("Decided: the order has no effect any more, and both sides are told."),
         help=_(
             "The order loses its effect at once: its clock stops, the signals that it names are"
@@ -177,7 +177,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "prolong",
         _("Keep it secret for longer"),
         SecrecyForm,
-        writes_endings.prolong,
+        endings.prolong,
         _("Extended. The provider is told."),
         help=_("Once more, at most six weeks: twelve in all (Art. 11(3))."),
     ),
@@ -185,7 +185,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "extend",
         _("Have it preserved for longer"),
         PreserveForm,
-        writes_preserving.extend,
+        preservation.extend,
         _("Extended. The provider is told."),
         help=_(
             "Only for review proceedings of this order that are going on (Art. 6(2)). For an"
@@ -197,14 +197,14 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "note_access",
         _("Note who had access to what is preserved"),
         AccessForm,
-        writes_preserving.note_access,
+        preservation.note_access,
         _("Noted."),
     ),
     "note-destroyed": OrderAction(
         "note_destroyed",
         _("It is destroyed"),
         ConfirmForm,
-        writes_preserving.note_destroyed,
+        preservation.note_destroyed,
         _("Noted."),
         help=_("The time of preservation is over."),
     ),
@@ -212,7 +212,7 @@ ORDER_ACTIONS: dict[str, OrderAction] = {
         "withdraw",
         _("Take the order back"),
         ConfirmWithReasonsForm,
-        writes_endings.withdraw,
+        endings.withdraw,
         _("Taken back. The provider and all with a copy are told."),
         help=_(
             "What was executed is to be reinstated, and your signals that the order names are"

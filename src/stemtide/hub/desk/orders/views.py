@@ -10,7 +10,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk import ledger_sentences as entries, rechecks
+from stemtide.hub.desk import ledger_sentences, rechecks
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.labels.orders import LABELS
@@ -20,16 +20,16 @@ from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OrderOffer, available
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.complaints.reads import redress as reads_redress
+from stemtide.hub.rooms.complaints.reads import redress
 from stemtide.hub.rooms.complaints.rules.complaints import check_read
 from stemtide.hub.rooms.orders.reads import (
-    decisions as reads_decisions,
-    home as reads_home,
+    decisions,
+    home,
     orders as reads,
 )
 from stemtide.hub.rooms.orders.rules import orders as rules
 from stemtide.hub.rooms.orders.rules.orders import Side
-from stemtide.hub.rooms.orders.writes import answers as writes_answers
+from stemtide.hub.rooms.orders.writes import answers
 from stemtide.hub.rooms.parties.reads import competences
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import Duty, PartyKind
@@ -128,9 +128,9 @@ def note_arrival(order_out: OrderOut, *, by: Actor, now: datetime) -> None:
     if order_out.addressee == by.name and all(
         receipt.via is not via for receipt in order_out.receipts
     ):
-        writes_answers.record_receipt(order_out.id, via=via, at=now, now=now, by=by)
+        answers.record_receipt(order_out.id, via=via, at=now, now=now, by=by)
     if any(copy.to == by.name and copy.received_at is None for copy in order_out.copies):
-        writes_answers.receive_copy(order_out.id, by=by, now=now)
+        answers.receive_copy(order_out.id, by=by, now=now)
 
 
 def _page(
@@ -173,11 +173,11 @@ def _context(
         "deadlines": deadlines(order_out),
         "steps": steps(order_out, titles=titles_of(request)),
         "offers": available_actions(moves, is_issuer=side is Side.ISSUER, refused=refused),
-        "asked": reads_redress.of_order(uid, viewer=by.party)
-        if allows(check_read, by.role)
-        else [],
+        "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
         "rechecks": rechecks.of_request(request, order=uid),
-        "entries": entries.as_sentences(reads.history(uid, viewer=by.party), viewer=by.party),
+        "entries": ledger_sentences.as_sentences(
+            reads.history(uid, viewer=by.party), viewer=by.party
+        ),
     }
 
 
@@ -190,7 +190,7 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
     )
     is_issuing = competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
     may_draft = allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
-    copies = reads_home.copies(viewer=by.party, now=now)
+    copies = home.copies(viewer=by.party, now=now)
     return {
         "now": now,
         "titles": titles_of(request),
@@ -205,7 +205,7 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
             or is_issuing
         ],
         "copies": [copy for copy in copies if state in {None, copy.order.state}],
-        "decisions": reads_decisions.decisions(viewer=by.party),
+        "decisions": decisions.decisions(viewer=by.party),
         "may_draft": may_draft,
         "is_issuing": is_issuing,
         "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party),

@@ -20,10 +20,10 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
-from stemtide.hub.rooms.parties.reads import people as reads_people
+from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import people as rules_people
-from stemtide.hub.rooms.parties.writes import locks as writes_locks, people as writes_people
+from stemtide.hub.rooms.parties.rules import people as people_rules
+from stemtide.hub.rooms.parties.writes import locks, people as people_writes
 from stemtide.protocol.enums import Role
 
 _ROLES = [(role, LABELS["role"][role]) for role in Role]
@@ -43,11 +43,11 @@ class ColleagueForm(MarkedForm):
 def colleagues(request: SignedInRequest) -> HttpResponse:
     """List the people of the party, with a form to add somebody if the role allows it."""
     by, now = actor_of(request), datetime.now(UTC)
-    rules_people.check_see_people(by.role)
+    people_rules.check_see_people(by.role)
     form = ColleagueForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            person, secret = writes_people.add_colleague(**form.cleaned_data, by=by, now=now)
+            person, secret = people_writes.add_colleague(**form.cleaned_data, by=by, now=now)
         except InvalidError as error:
             form.add_error(
                 error.field if error.field in form.fields else None, field_error_text(error)
@@ -64,7 +64,7 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         "may_manage": allows(check_person_may_manage, by.role),
         "rows": [
             (person, _allowed(person, by=by))
-            for person in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now)
+            for person in people.people(by=by, idle=settings.SITTING_IDLE, now=now)
         ],
     }
     return render(request, "desk/colleagues.html", context, status=422 if form.errors else 200)
@@ -79,10 +79,10 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     try:
         if verb == "invite":
-            person, secret = writes_people.invite_again(number, by=by, now=now)
+            person, secret = people_writes.invite_again(number, by=by, now=now)
             return _invitation(request, email=person.email, secret=secret)
         if verb == "role":
-            writes_people.change_role(number, role=request.POST.get("role", ""), by=by, now=now)
+            people_writes.change_role(number, role=request.POST.get("role", ""), by=by, now=now)
         elif verb == "erase" and not request.POST.get("confirm"):
             messages.error(request, _("Tick the box beside it to say that you mean it."))
             return redirect("colleagues")
@@ -96,12 +96,12 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
 
 
 _VERBS: dict[str, Callable[..., object]] = {
-    "deactivate": writes_people.deactivate_person,
-    "reactivate": writes_people.reactivate_person,
-    "sign-out": writes_people.end_sessions,
-    "unlock": writes_locks.unlock_person,
-    "factors": writes_people.remove_factors,
-    "erase": writes_people.erase_person,
+    "deactivate": people_writes.deactivate_person,
+    "reactivate": people_writes.reactivate_person,
+    "sign-out": people_writes.end_sessions,
+    "unlock": locks.unlock_person,
+    "factors": people_writes.remove_factors,
+    "erase": people_writes.erase_person,
 }
 
 _DONE = {
@@ -118,25 +118,25 @@ _DONE = {
 }
 
 
-def _allowed(row: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
+def _allowed(row: people.PersonRow, *, by: Actor) -> dict[str, bool]:
     """Return the buttons to show for a person, by the checks that the writes make."""
     may_manage = allows(check_person_may_manage, by.role)
-    is_other = allows(rules_people.check_not_oneself, by.ref, subject=row.ref)
+    is_other = allows(people_rules.check_not_oneself, by.ref, subject=row.ref)
     may_reactivate = allows(
-        rules_people.check_reactivate, is_active=row.is_active, erased_at=row.erased_at
+        people_rules.check_reactivate, is_active=row.is_active, erased_at=row.erased_at
     )
-    may_erase = allows(rules_people.check_erase, is_active=row.is_active, erased_at=row.erased_at)
+    may_erase = allows(people_rules.check_erase, is_active=row.is_active, erased_at=row.erased_at)
     return {
-        "invite": may_manage and allows(rules_people.check_invite, is_active=row.is_active),
+        "invite": may_manage and allows(people_rules.check_invite, is_active=row.is_active),
         "role": may_manage and is_other and row.is_active,
         "deactivate": may_manage
         and is_other
-        and allows(rules_people.check_deactivate, is_active=row.is_active),
+        and allows(people_rules.check_deactivate, is_active=row.is_active),
         "reactivate": may_manage and may_reactivate,
         "sign_out": may_manage and row.sittings > 0,
         "unlock": may_manage and is_other and row.is_locked,
         "factors": may_manage and is_other and bool(row.factors),
-        "erase": allows(rules_people.check_erase_people, by.role) and is_other and may_erase,
+        "erase": allows(people_rules.check_erase_people, by.role) and is_other and may_erase,
     }
 
 
@@ -144,5 +144,5 @@ def _allowed(row: reads_people.PersonRow, *, by: Actor) -> dict[str, bool]:
 def _invitation(request: SignedInRequest, *, email: str, secret: str) -> HttpResponse:
     """Show the link of an invitation. It is not stored, so it is shown only once."""
     link = request.build_absolute_uri(reverse("invited", kwargs={"secret": secret}))
-    hours = int(rules_people.INVITED_FOR.total_seconds() // 3600)
+    hours = int(people_rules.INVITED_FOR.total_seconds() // 3600)
     return render(request, "desk/invitation.html", {"email": email, "link": link, "hours": hours})

@@ -18,9 +18,9 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_manage
-from stemtide.hub.rooms.parties.reads import contacts as reads_contacts
+from stemtide.hub.rooms.parties.reads import contacts as contacts_reads
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.hub.rooms.parties.writes import contacts as contacts_writes
 
 
 class ContactForm(MarkedForm):
@@ -74,7 +74,7 @@ def contacts(request: SignedInRequest) -> HttpResponse:
     """Show the directory: every contact point that the party may see."""
     viewer, now = request.user.party, datetime.now(UTC)
     context = {
-        "rows": reads_contacts.contact_points(viewer=viewer, now=now),
+        "rows": contacts_reads.contact_points(viewer=viewer, now=now),
         "viewer": viewer,
         "now": now,
     }
@@ -96,7 +96,7 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
     check_person_may_manage(by.role)
     points = [
         point
-        for point in reads_contacts.own_contact_points(viewer=by.party, now=now)
+        for point in contacts_reads.own_contact_points(viewer=by.party, now=now)
         if point.number == number
     ]
     if number and not points:
@@ -110,9 +110,9 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             if number:
-                writes_contacts.change_contact_point(number, **form.arguments(), by=by, now=now)
+                contacts_writes.change_contact_point(number, **form.arguments(), by=by, now=now)
             else:
-                writes_contacts.add_own_contact_point(**form.arguments(), by=by, now=now)
+                contacts_writes.add_own_contact_point(**form.arguments(), by=by, now=now)
         except InvalidError as error:
             form.add_error(
                 error.field if error.field in form.fields else None, field_error_text(error)
@@ -129,7 +129,7 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
 @signed_in
 def remove_contact(request: SignedInRequest, number: int) -> HttpResponse:
     """Take a contact point out of use."""
-    writes_contacts.remove_contact_point(number, by=actor_of(request), now=datetime.now(UTC))
+    contacts_writes.remove_contact_point(number, by=actor_of(request), now=datetime.now(UTC))
     messages.success(request, _("The contact point is removed, from the ladder as well."))
     return redirect("own-contacts")
 
@@ -140,7 +140,7 @@ def set_ladder(request: SignedInRequest) -> HttpResponse:
     """Set the escalation ladder: contact points in order of their step, with their minutes."""
     by, now = actor_of(request), datetime.now(UTC)
     try:
-        writes_contacts.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
+        contacts_writes.set_ladder(_steps(request, by=by, now=now), by=by, now=now)
     except InvalidError as error:
         return _own_page(request, error=field_error_text(error))
     messages.success(request, _("The ladder is kept. It holds from the next alert on."))
@@ -150,14 +150,14 @@ def set_ladder(request: SignedInRequest) -> HttpResponse:
 def _own_page(request: SignedInRequest, *, error: str = "") -> HttpResponse:
     """Render the party's own contact points. error: why the ladder was refused."""
     viewer, now = request.user.party, datetime.now(UTC)
-    steps = reads_contacts.own_ladder(viewer=viewer, now=now)
+    steps = contacts_reads.own_ladder(viewer=viewer, now=now)
     step_of = {step.contact.number: step for step in steps}
-    rows = reads_contacts.own_contact_points(viewer=viewer, now=now)
+    rows = contacts_reads.own_contact_points(viewer=viewer, now=now)
     context = {
         "now": now,
         "rows": [(row, step_of.get(row.number)) for row in rows],
         "has_ladder": bool(steps),
-        "reached": reads_contacts.ladder(viewer, viewer=viewer, now=now),
+        "reached": contacts_reads.ladder(viewer, viewer=viewer, now=now),
         "may_manage": allows(check_person_may_manage, actor_of(request).role),
         "wrong": error,
     }
@@ -170,7 +170,7 @@ def _steps(request: HttpRequest, *, by: Actor, now: datetime) -> list[tuple[int,
     raises: InvalidError if a step or its minutes are not a whole number.
     """
     steps = []
-    for point in reads_contacts.own_contact_points(viewer=by.party, now=now):
+    for point in contacts_reads.own_contact_points(viewer=by.party, now=now):
         step = request.POST.get(f"step-{point.number}", "").strip()
         minutes = request.POST.get(f"minutes-{point.number}", "").strip() or "15"
         if not step:
@@ -181,7 +181,7 @@ def _steps(request: HttpRequest, *, by: Actor, now: datetime) -> list[tuple[int,
     return [(number, minutes) for _step, number, minutes in sorted(steps)]
 
 
-def _initial(row: reads_contacts.ContactRow) -> dict[str, Any]:
+def _initial(row: contacts_reads.ContactRow) -> dict[str, Any]:
     """Return a contact point as initial values of its form."""
     return {
         "title": row.title,

@@ -13,14 +13,14 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.labels import ideology_title, progress as words
+from stemtide.hub.desk.labels import ideology_title, progress as labels_progress
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.progress import charts
 from stemtide.hub.desk.progress.forms import ProgressForm, default_query
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.reports.reads import orders as reads_orders, referrals as reads_referrals
-from stemtide.hub.rooms.reports.rules import progress as rules, yearly as rules_yearly
+from stemtide.hub.rooms.reports.reads import orders as orders_reads, referrals as referrals_reads
+from stemtide.hub.rooms.reports.rules import progress as rules, yearly
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.progress import ProgressBy
 from stemtide.protocol.files.progress import progress_csv
@@ -49,14 +49,14 @@ class Row:
 @signed_in
 def referrals(request: SignedInRequest) -> HttpResponse:
     """Show the statistics of referrals."""
-    return _page(request, "referrals", subject=rules.REFERRALS, read=reads_referrals.referrals)
+    return _page(request, "referrals", subject=rules.REFERRALS, read=referrals_reads.referrals)
 
 
 @require_safe
 @signed_in
 def orders(request: SignedInRequest) -> HttpResponse:
     """Show the statistics of removal orders, apart from referrals."""
-    return _page(request, "orders", subject=rules.ORDERS, read=reads_orders.orders)
+    return _page(request, "orders", subject=rules.ORDERS, read=orders_reads.orders)
 
 
 def _page(
@@ -82,7 +82,7 @@ def _page(
     if progress is not None and request.GET.get("as") == "csv":
         return _csv(progress, subject_name)
     context: dict[str, object] = {"form": form, "what": subject_name, "now": now, "found": progress}
-    context["has_yearly"] = allows(rules_yearly.form_for, kind)
+    context["has_yearly"] = allows(yearly.form_for, kind)
     if progress is not None:
         context |= _figures_context(progress, titles=titles_of(request)) | {
             "query": request.GET.urlencode()
@@ -106,13 +106,17 @@ def _figures_context(progress: Progress, *, titles: Mapping[str, str]) -> dict[s
     total = progress.total
     if isinstance(total, ReferralFigures):
         steps, outcomes, extra_labels = (
-            *(words.REFERRAL_STEPS, words.REFERRAL_OUTCOMES),
-            words.REFERRAL_BESIDE,
+            *(labels_progress.REFERRAL_STEPS, labels_progress.REFERRAL_OUTCOMES),
+            labels_progress.REFERRAL_BESIDE,
         )
         whole, took, reasons = total.referred, total.to_removal, total.refusals
         times = [(_("Until acknowledged"), total.to_acknowledge), (_("Until removed"), took)]
     else:
-        steps, outcomes, extra_labels = words.ORDER_STEPS, words.ORDER_OUTCOMES, words.ORDER_BESIDE
+        steps, outcomes, extra_labels = (
+            labels_progress.ORDER_STEPS,
+            labels_progress.ORDER_OUTCOMES,
+            labels_progress.ORDER_BESIDE,
+        )
         whole, took, reasons = total.issued, total.to_execute, total.grounds
         times = [(_("From receipt to execution"), took)]
     counts = _counts(total)
@@ -129,7 +133,7 @@ def _figures_context(progress: Progress, *, titles: Mapping[str, str]) -> dict[s
         "times": times,
         "reasons": charts.bars(
             {
-                reason.name: words.REASONS.get(reason.name, reason.name or _("not said"))
+                reason.name: labels_progress.REASONS.get(reason.name, reason.name or _("not said"))
                 for reason in reasons
             },
             {reason.name: reason.count for reason in reasons},
@@ -140,7 +144,7 @@ def _figures_context(progress: Progress, *, titles: Mapping[str, str]) -> dict[s
         "rows": [_row(row, progress, steps=list(steps), titles=titles) for row in progress.rows],
         "sum": _row(total, progress, steps=list(steps), titles=titles),
         "is_withheld": not progress.spans and any(counts[name] is None for name in outcomes),
-        "by": words.BY[progress.asked.by] if progress.asked.by else "",
+        "by": labels_progress.BY[progress.asked.by] if progress.asked.by else "",
     }
 
 
@@ -190,7 +194,7 @@ def _name(name: str, by: ProgressBy | None, *, titles: Mapping[str, str]) -> str
     if by in {ProgressBy.PROVIDER, ProgressBy.AUTHORITY}:
         return titles.get(name, name)
     if by is ProgressBy.CONTENT_TYPE:
-        return str(words.CONTENT_TYPES.get(name, name))
+        return str(labels_progress.CONTENT_TYPES.get(name, name))
     return ideology_title(name) if by is ProgressBy.IDEOLOGY else _language(name)
 
 

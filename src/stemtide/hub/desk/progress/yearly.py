@@ -19,9 +19,9 @@ from stemtide.hub.desk.progress.yearly_forms import LinesForm, YearForm
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.reports import paper
-from stemtide.hub.rooms.reports.reads import yearly as reads_yearly
+from stemtide.hub.rooms.reports.reads import yearly as yearly_reads
 from stemtide.hub.rooms.reports.rules import yearly as rules
-from stemtide.hub.rooms.reports.writes import yearly as writes_yearly
+from stemtide.hub.rooms.reports.writes import yearly as yearly_writes
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.files.yearly import yearly_csv
 from stemtide.protocol.law.yearly import YearlyReport
@@ -59,7 +59,7 @@ def write(request: SignedInRequest) -> HttpResponse:
     year, is_exercise = query_form.year, query_form.is_exercise
     if lines.is_valid():
         try:
-            writes_yearly.write_lines(
+            yearly_writes.write_lines(
                 year,
                 lines=lines.lines(),
                 by=actor_of(request),
@@ -89,7 +89,7 @@ def _query_form(parameters: Mapping[str, object], *, now: datetime, zone: str) -
 def _report(request: SignedInRequest, query: YearForm, *, now: datetime, zone: str) -> YearlyReport:
     """Return the requested report."""
     viewer = request.user.party
-    return reads_yearly.yearly(
+    return yearly_reads.yearly(
         query.year, viewer=viewer, now=now, zone=zone, is_exercise=query.is_exercise
     )
 

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_http_methods
 from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.labels.receipts import LINK_ACTIONS
 from stemtide.hub.desk.orders.annex_forms import language
-from stemtide.hub.desk.receipts import views as receipts
+from stemtide.hub.desk.receipts import views
 from stemtide.hub.desk.receipts.forms import ByLink, ReferralsForm, annex_of, body_of, form_for
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
-from stemtide.hub.rooms.alerts.writes import links as writes_links
+from stemtide.hub.rooms.alerts.writes import links
 from stemtide.protocol.messages.referrals import AnswerIn
 
 
@@ -31,22 +31,22 @@ def answer(request: HttpRequest, token: str, verb: str) -> HttpResponseBase:
         raise Http404
     now = datetime.now(UTC)
     try:
-        linked = receipts.linked(token, now=now)
+        linked = views.linked(token, now=now)
     except NotFoundError:
-        return receipts.unknown(request)
+        return views.unknown(request)
     if linked.is_expired or verb not in linked.may:
-        return receipts.page(request, linked, now=now, refused=_closed_text(linked))
+        return views.page(request, linked, now=now, refused=_closed_text(linked))
     post_data = request.POST if request.method == "POST" else None
     form = form_for(verb, linked, data=post_data, now=now)
     try:
         is_done = request.method == "POST" and _carry_out(linked, verb, form=form, now=now)
     except (ConflictError, NotAllowedError) as error:
-        linked = receipts.linked(token, now=now)
-        return receipts.page(request, linked, now=now, refused=error_text(error))
+        linked = views.linked(token, now=now)
+        return views.page(request, linked, now=now, refused=error_text(error))
     if not is_done:
         return _form(request, linked, verb=verb, form=form)
-    linked = receipts.linked(token, now=now)
-    return receipts.page(request, linked, now=now, done=str(LINK_ACTIONS[verb][2]))
+    linked = views.linked(token, now=now)
+    return views.page(request, linked, now=now, done=str(LINK_ACTIONS[verb][2]))
 
 
 def _carry_out(linked: LinkedAlert, verb: str, *, form: ByLink, now: datetime) -> bool:
@@ -59,9 +59,9 @@ def _carry_out(linked: LinkedAlert, verb: str, *, form: ByLink, now: datetime) -
         return False
     try:
         if isinstance(form, ReferralsForm) and isinstance(body, AnswerIn):
-            writes_links.answer_referrals(linked.token, uids=form.chosen(), body=body, now=now)
+            links.answer_referrals(linked.token, uids=form.chosen(), body=body, now=now)
         else:
-            writes_links.act_on_order(linked.token, verb, body=body, now=now)
+            links.act_on_order(linked.token, verb, body=body, now=now)
     except InvalidError as error:
         field = error.field.removeprefix("annex.")
         form.add_error(field if field in form.fields else None, field_error_text(error))
@@ -99,6 +99,4 @@ def _form(request: HttpRequest, linked: LinkedAlert, *, verb: str, form: ByLink)
         "from_memory": annex is not None and annex.from_memory,
     }
     status = 422 if request.method == "POST" else 200
-    return receipts.private(
-        render(request, "desk/alerts/receipt_answer.html", context, status=status)
-    )
+    return views.private(render(request, "desk/alerts/receipt_answer.html", context, status=status))

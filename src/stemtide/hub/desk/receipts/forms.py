@@ -19,9 +19,9 @@ from stemtide.hub.desk.orders.forms import (
     ScrutinyForm,
     with_label,
 )
-from stemtide.hub.rooms.alerts.reads import links as reads_links
+from stemtide.hub.rooms.alerts.reads import links
 from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
-from stemtide.hub.rooms.orders.reads import drafts as reads_drafts
+from stemtide.hub.rooms.orders.reads import drafts
 from stemtide.protocol.law.forms import Form, form
 from stemtide.protocol.messages.orders import OrderAnswerIn
 from stemtide.protocol.messages.referrals import AnswerIn, ReferralOut
@@ -61,12 +61,12 @@ def form_for(verb: str, linked: LinkedAlert, *, data: Any, now: datetime) -> ByL
     """Return the form of an action, prefilled. verb: one that the link allows."""
     if verb in ANNEXES:
         annex = form(ANNEXES[verb])
-        prefilled = reads_drafts.start_answer(annex.name, viewer=linked.party, now=now)
+        prefilled = drafts.start_answer(annex.name, viewer=linked.party, now=now)
         if linked.mail:
             prefilled = {"contact_mail": linked.mail, **prefilled}
         return AnnexForm(data, annex=annex, values=prefilled, prefix="annex")
     if verb == "answer":
-        open_answers = reads_links.answers(linked.referrals, by=linked.by)
+        open_answers = links.answers(linked.referrals, by=linked.by)
         return ReferralsForm(data, referrals=linked.referrals, answers=open_answers)
     if verb == "resume":
         label = gettext_lazy("What has changed? The hour starts anew from now.")

@@ -15,16 +15,16 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.labels.alerts import LABELS
 from stemtide.hub.desk.labels.receipts import LINK_ACTIONS
-from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.letters import Received, receipt_pdf
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.rooms.alerts import enclosures
 from stemtide.hub.rooms.alerts.channels.channel import Attachment
-from stemtide.hub.rooms.alerts.reads import links as reads_links
+from stemtide.hub.rooms.alerts.reads import links
 from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.alerts.rules.alerts import Via
-from stemtide.hub.rooms.alerts.texts import alerts as words
-from stemtide.hub.rooms.alerts.writes import links as writes_links
+from stemtide.hub.rooms.alerts.texts import alerts
+from stemtide.hub.rooms.alerts.writes import links as links_writes
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReferralState
 
@@ -44,7 +44,7 @@ def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
             return page(request, link, now=now)
         if not link.alert.is_waiting:
             return page(request, link, now=now, status=_LATE)
-        writes_links.acknowledge_as_shown(token, now=now)
+        links_writes.acknowledge_as_shown(token, now=now)
     except NotFoundError:
         return unknown(request)
     except ConflictError:  # somebody else was faster
@@ -59,7 +59,7 @@ def renew(request: HttpRequest, token: str) -> HttpResponseBase:
     """Send a new link in place of an expired one, to the same address."""
     now = datetime.now(UTC)
     try:
-        writes_links.send_new_link(token, now=now)
+        links_writes.send_new_link(token, now=now)
     except NotFoundError:
         return unknown(request)
     except ConflictError as error:
@@ -91,7 +91,7 @@ def linked(token: str, *, now: datetime) -> LinkedAlert:
     raises: NotFoundError.
     """
     language = (get_language() or "en")[:2]
-    return reads_links.alert_behind(token, by=HOLDER, now=now, language=language)
+    return links.alert_behind(token, by=HOLDER, now=now, language=language)
 
 
 def _file(link: LinkedAlert, file_name: str, *, now: datetime) -> Attachment | None:
@@ -131,7 +131,7 @@ def _receipt_document(link: LinkedAlert, *, now: datetime) -> Attachment | None:
         exercise=link.alert.exercise,
     )
     pdf = receipt_pdf(received, language=link.outgoing.language)
-    sealed = own.sealed(pdf, reason=f"{posted.name}-receipt", now=now)
+    sealed = hub_seal.sealed(pdf, reason=f"{posted.name}-receipt", now=now)
     return Attachment(f"{posted.name}-receipt.pdf", sealed, "application/pdf")
 
 
@@ -161,7 +161,7 @@ def page(
         "done": done,
         "refused": refused,
         "is_by_link": bool(link.alert.receipt and link.alert.receipt.via == Via.LINK),
-        "urgency": words.URGENCIES[link.alert.urgency],
+        "urgency": alerts.URGENCIES[link.alert.urgency],
     }
     name = "desk/alerts/receipt_ended.html" if link.is_expired else "desk/alerts/receipt.html"
     default_status = _EXPIRED if link.is_expired else _LATE if refused else 200

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from stemtide.hub.desk import ledger_sentences as entries, rechecks
+from stemtide.hub.desk import ledger_sentences, rechecks
 from stemtide.hub.desk.auth.people import (
     SignedInRequest,
     actor_of,
@@ -35,7 +35,7 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.referrals.reads import referrals as reads, search as searches
+from stemtide.hub.rooms.referrals.reads import referrals as reads, search
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.referrals.writes import referrals as writes
 from stemtide.protocol.enums import PartyKind
@@ -210,15 +210,13 @@ def _context(
         "titles": titles_of(request),
         "referral": referral_out,
         "steps": steps_of(referral_out),
-        "search": _without_itself(
-            searches.search(search_in, viewer=by.party, now=now), referral_out
-        )
+        "search": _without_itself(search.search(search_in, viewer=by.party, now=now), referral_out)
         if may["send"]
         else None,
         "may": may,
         "forms": {verb: kind(prefix=verb) for verb, (kind, _do, _said) in _ACTS.items()},
         "rechecks": rechecks.of_request(request, referral=referral_out.id),
-        "entries": entries.as_sentences(
+        "entries": ledger_sentences.as_sentences(
             reads.history(referral_out.id, viewer=by.party), viewer=by.party
         ),
     }
@@ -233,7 +231,7 @@ def _without_itself(search_out: ReferralSearchOut, referral_out: ReferralOut) ->
 def _search(form: AssessForm, search_in: SearchIn, *, by: Actor) -> ReferralSearchOut | None:
     """Search before sending. Return None if the search is refused; the form then shows why."""
     try:
-        return searches.search(search_in, viewer=by.party, now=datetime.now(UTC))
+        return search.search(search_in, viewer=by.party, now=datetime.now(UTC))
     except InvalidError as error:
         _add_refusal(form, error)
         return None

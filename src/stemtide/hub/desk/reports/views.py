@@ -22,7 +22,7 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.reports import paper
-from stemtide.hub.rooms.reports.reads import reports as reads, timeline as reads_timeline
+from stemtide.hub.rooms.reports.reads import reports as reads, timeline as timeline_reads
 from stemtide.hub.rooms.reports.rules import reports as rules
 from stemtide.hub.rooms.reports.writes import reports as writes
 from stemtide.protocol.messages.reports import TimelineEntry
@@ -45,7 +45,7 @@ def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
     after, thing = request.GET.get("after", ""), request.GET.get("thing", "")
     start = int(after) if after.isdigit() and len(after) < 19 else 0  # noqa: PLR2004  # 64 bits
     viewer, by = request.user.party, actor_of(request)
-    page_out = reads_timeline.timeline(
+    page_out = timeline_reads.timeline(
         uid, viewer=viewer, after=start, limit=ROWS, things=[thing] if thing else ()
     )
     refs = _refs(request)

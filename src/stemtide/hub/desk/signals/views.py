@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from stemtide.hub.desk import ledger_sentences as entries, long_fingerprints as prints
+from stemtide.hub.desk import ledger_sentences, long_fingerprints
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
 from stemtide.hub.desk.orders.drafts import is_issuer
@@ -19,10 +19,10 @@ from stemtide.hub.platform.permissions import allows, check_person_may_lead, che
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads as media, rules as media_rules
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.signals import outlier_rules as rules_counts
-from stemtide.hub.rooms.signals.reads import outliers as reads_outliers, signals as reads
+from stemtide.hub.rooms.signals import outlier_rules
+from stemtide.hub.rooms.signals.reads import outliers, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
-from stemtide.hub.rooms.signals.writes import outliers as writes_outliers, signals as writes
+from stemtide.hub.rooms.signals.writes import outliers as outliers_writes, signals as writes
 from stemtide.protocol.enums import PartyKind, Role, SignalState
 from stemtide.protocol.messages.signals import SignalOut
 from stemtide.protocol.sync.agents import OutlierDecisionIn
@@ -88,7 +88,7 @@ def judge(request: SignedInRequest, uid: UUID, outlier: UUID) -> HttpResponse:
         return _page(request, uid)
     carry_out(
         request,
-        lambda: writes_outliers.decide_outlier(
+        lambda: outliers_writes.decide_outlier(
             outlier,
             body=OutlierDecisionIn(is_counted=is_counted),
             by=request.user.party,
@@ -111,7 +111,7 @@ def _page(
     """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     viewer = request.user.party
     signal_out = reads.signal(uid, viewer=viewer)
-    summary = prints.describe(signal_out.kind, signal_out.value)
+    summary = long_fingerprints.describe(signal_out.kind, signal_out.value)
     if summary:
         signal_out = signal_out.model_copy(update={"value": summary.digest})
     titles = {party.name: party.title for party in parties.parties(viewer=viewer)}
@@ -126,8 +126,8 @@ def _page(
         "titles": titles,
         "crisis": _crisis(signal_out, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
-        "outliers": reads_outliers.outliers(viewer=viewer, signal=uid),
-        "entries": entries.about(f"signal:{uid}", viewer=viewer),
+        "outliers": outliers.outliers(viewer=viewer, signal=uid),
+        "entries": ledger_sentences.about(f"signal:{uid}", viewer=viewer),
         **_previews(signal_out, request=request),
         "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
         "opinion_form": opinion_form or OpinionForm(prefix="opinion"),
@@ -148,7 +148,7 @@ def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bo
         and allows(rules.check_withdraw, facts, kind=kind, name=party.name),
         "may_judge": allows(check_person_may_lead, Role(request.user.role))
         and allows(
-            rules_counts.check_judge,
+            outlier_rules.check_judge,
             kind=PartyKind(party.kind),
             name=party.name,
             shared_by=signal_out.shared_by,

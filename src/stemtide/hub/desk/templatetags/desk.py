@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.desk import labels as words, navigation, times
-from stemtide.hub.desk.inbox import views as inbox
+from stemtide.hub.desk import labels, navigation, times
+from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.signals import glyphs
 from stemtide.hub.rooms.alerts.reads import alerts
-from stemtide.hub.rooms.exchanges.reads import trouble as reads_trouble
+from stemtide.hub.rooms.exchanges.reads import trouble
 from stemtide.hub.rooms.signals.views import BoardSignal, Outcomes
 from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
@@ -35,67 +35,67 @@ _KINDS = [*(kind for kind in Kind if kind not in _EXACT), *_EXACT]
 @register.filter
 def phrase(value: str, of: str) -> str:
     """Return the label of an enum value."""
-    return words.phrase(value, of)
+    return labels.phrase(value, of)
 
 
 @register.filter
 def looks(value: str, of: str) -> str:
     """Return the colour of an enum value: good, warn, bad or calm."""
-    return words.tone(value, of)
+    return labels.tone(value, of)
 
 
 @register.filter
 def figure(word: str, of: str) -> str:
     """Return the label of a value among the figures of a report."""
-    return words.figure(word, of)
+    return labels.figure(word, of)
 
 
 @register.filter
 def told(text: str) -> str:
     """Translate a text of our data files, such as the title of a stage."""
-    return words.translated(text)
+    return labels.translated(text)
 
 
 @register.filter
 def explained(triage: TriageOut, framework: Framework) -> str:
     """Return the explanation of a rating."""
-    return words.explained(triage, framework)
+    return labels.explained(triage, framework)
 
 
 @register.filter
 def label(name: str) -> str:
     """Return the title of a label."""
-    return words.label_title(name)
+    return labels.label_title(name)
 
 
 @register.filter
 def ideology(name: str) -> str:
     """Return the title of an ideology."""
-    return words.ideology_title(name)
+    return labels.ideology_title(name)
 
 
 @register.filter
 def kind_name(kind: str) -> str:
     """Return the short name of a kind of fingerprint."""
-    return words.KINDS_SHORT[Kind(kind)]
+    return labels.KINDS_SHORT[Kind(kind)]
 
 
 @register.filter
 def tlp_says(tlp: str) -> str:
     """Return how far a recipient may pass a signal on."""
-    return words.tlp_says(Tlp(tlp))
+    return labels.tlp_says(Tlp(tlp))
 
 
 @register.filter
 def tlp_seen_by(tlp: str) -> str:
     """Return which parties may see a TLP mark, if no recipients are named."""
-    return words.tlp_seen_by(Tlp(tlp))
+    return labels.tlp_seen_by(Tlp(tlp))
 
 
 @register.filter
 def pap_says(pap: str) -> str:
     """Return which actions an agent may take on a signal."""
-    return words.pap_says(Pap(pap))
+    return labels.pap_says(Pap(pap))
 
 
 @register.filter
@@ -142,7 +142,7 @@ def outcomes(counts: Outcomes) -> list[tuple[str, int]]:
 def mark(value: str, of: str) -> SafeString:
     """Return a state or severity as a coloured label; its text alone is enough."""
     return format_html(
-        '<span class="mark mark--{}">{}</span>', words.tone(value, of), words.phrase(value, of)
+        '<span class="mark mark--{}">{}</span>', labels.tone(value, of), labels.phrase(value, of)
     )
 
 
@@ -249,7 +249,7 @@ def alerts_waiting(context: Context) -> alerts.Waiting:
 def glyph(kind: str, value: str, size: str = "") -> dict[str, str]:
     """Return a fingerprint as a drawing; the kind's name for kinds that cannot be drawn."""
     path = glyphs.pdq_path(value) if kind == Kind.PDQ else ""
-    return {"path": path, "kind": words.KINDS_SHORT[Kind(kind)], "size": size}
+    return {"path": path, "kind": labels.KINDS_SHORT[Kind(kind)], "size": size}
 
 
 @register.inclusion_tag("desk/_spread.html")
@@ -326,16 +326,16 @@ def places(context: Mapping[str, Any]) -> list[navigation.NavigationLink]:
 
 
 @register.simple_tag(takes_context=True)
-def inbox_counts(context: Mapping[str, Any]) -> inbox.Counts | None:
+def inbox_counts(context: Mapping[str, Any]) -> views.Counts | None:
     """Return the open items of the signed-in person's inbox; None for parties without an inbox."""
     request = context["request"]
     if request.user.party.kind != PartyKind.PROVIDER:
         return None
-    return inbox.counts_of(request)
+    return views.counts_of(request)
 
 
 @register.simple_tag(takes_context=True)
 def exchanges_in_trouble(context: Mapping[str, Any]) -> int:
     """Return how many exchanges with other hubs need attention, for viewers who may see them."""
     viewer = context["request"].user.party
-    return reads_trouble.in_trouble(viewer=viewer, now=datetime.now(UTC))
+    return trouble.in_trouble(viewer=viewer, now=datetime.now(UTC))

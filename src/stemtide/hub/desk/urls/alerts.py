@@ -3,17 +3,17 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.alerts import deliveries, drills, views as alerts
-from stemtide.hub.desk.receipts import answers as receipt_answers, views as receipts
+from stemtide.hub.desk.alerts import deliveries, drills, views
+from stemtide.hub.desk.receipts import answers, views as receipts
 
 urlpatterns = [
-    path("alerts", alerts.alerts, name="alerts"),
-    path("alerts/_blocks", alerts.blocks, name="alerts-blocks"),
-    path("alerts/_bar", alerts.bar, name="alerts-bar"),
-    path("alerts/<uuid:uid>/acknowledge", alerts.acknowledge, name="alert-acknowledge"),
+    path("alerts", views.alerts, name="alerts"),
+    path("alerts/_blocks", views.blocks, name="alerts-blocks"),
+    path("alerts/_bar", views.bar, name="alerts-bar"),
+    path("alerts/<uuid:uid>/acknowledge", views.acknowledge, name="alert-acknowledge"),
     path("acknowledge/<str:token>", receipts.receipt, name="receipt"),
     path("acknowledge/<str:token>/renew", receipts.renew, name="receipt-renew"),
-    path("acknowledge/<str:token>/do/<slug:verb>", receipt_answers.answer, name="receipt-answer"),
+    path("acknowledge/<str:token>/do/<slug:verb>", answers.answer, name="receipt-answer"),
     path("acknowledge/<str:token>/files/<slug:what>", receipts.file, name="receipt-file"),
     path("deliveries", deliveries.deliveries, name="deliveries"),
     path("deliveries/<uuid:uid>/retry", deliveries.retry, name="delivery-retry"),

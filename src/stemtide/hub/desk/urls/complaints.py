@@ -6,16 +6,16 @@ Statements of reasons that were sent already contain /complain/…: these URLs m
 
 from django.urls import path
 
-from stemtide.hub.desk.complaints import public as complain, redress, views as complaints
+from stemtide.hub.desk.complaints import public, redress, views
 
 urlpatterns = [
-    path("complaints", complaints.complaints, name="complaints"),
-    path("complaints/new", complaints.new, name="complaint-new"),
-    path("complaints/links/new", complaints.new_link, name="complaint-link-new"),
-    path("complaints/<uuid:uid>", complaints.complaint, name="complaint"),
-    path("complaints/<uuid:uid>/do/<slug:verb>", complaints.act, name="complaint-act"),
+    path("complaints", views.complaints, name="complaints"),
+    path("complaints/new", views.new, name="complaint-new"),
+    path("complaints/links/new", views.new_link, name="complaint-link-new"),
+    path("complaints/<uuid:uid>", views.complaint, name="complaint"),
+    path("complaints/<uuid:uid>/do/<slug:verb>", views.act, name="complaint-act"),
     path("complaints/asked/<uuid:uid>", redress.asked, name="redress"),
     path("complaints/asked/<uuid:uid>/do/<slug:verb>", redress.answer, name="redress-act"),
-    path("complain", complain.look_up, name="complain-code"),
-    path("complain/<str:token>", complain.complain, name="complain"),
+    path("complain", public.look_up, name="complain-code"),
+    path("complain/<str:token>", public.complain, name="complain"),
 ]

@@ -5,25 +5,25 @@ from django.urls import path
 
 from stemtide.hub.desk import rechecks
 from stemtide.hub.desk.inbox import (
-    batches as inbox_many,
-    referral as inbox_referral,
-    views as inbox,
+    batches,
+    referral,
+    views,
 )
 
 urlpatterns = [
-    path("inbox", inbox.inbox, name="inbox"),
-    path("inbox/_blocks", inbox.blocks, name="inbox-blocks"),
-    path("inbox/several", inbox_many.answer_several, name="inbox-several"),
-    path("inbox/referrals/<uuid:uid>", inbox_referral.referral, name="inbox-referral"),
-    path("inbox/referrals/<uuid:uid>/_blocks", inbox_referral.blocks, name="inbox-referral-blocks"),
+    path("inbox", views.inbox, name="inbox"),
+    path("inbox/_blocks", views.blocks, name="inbox-blocks"),
+    path("inbox/several", batches.answer_several, name="inbox-several"),
+    path("inbox/referrals/<uuid:uid>", referral.referral, name="inbox-referral"),
+    path("inbox/referrals/<uuid:uid>/_blocks", referral.blocks, name="inbox-referral-blocks"),
     path(
         "inbox/referrals/<uuid:uid>/do/<slug:verb>",
-        inbox_referral.act,
+        referral.act,
         name="inbox-referral-act",
     ),
-    path("inbox/batches/<uuid:uid>", inbox_many.batch_page, name="inbox-batch"),
-    path("inbox/batches/<uuid:uid>/_blocks", inbox_many.batch_blocks, name="inbox-batch-blocks"),
-    path("inbox/batches/<uuid:uid>/do/<slug:verb>", inbox_many.batch_act, name="inbox-batch-act"),
+    path("inbox/batches/<uuid:uid>", batches.batch_page, name="inbox-batch"),
+    path("inbox/batches/<uuid:uid>/_blocks", batches.batch_blocks, name="inbox-batch-blocks"),
+    path("inbox/batches/<uuid:uid>/do/<slug:verb>", batches.batch_act, name="inbox-batch-act"),
     path("rechecks", rechecks.rechecks, name="rechecks"),
     path("rechecks/_list", rechecks.blocks, name="rechecks-blocks"),
     path("rechecks/<uuid:uid>", rechecks.recheck, name="recheck"),

@@ -4,24 +4,24 @@
 from django.urls import path
 
 from stemtide.hub.desk.orders import (
-    answers as order_answers,
-    drafts as order_drafts,
-    views as orders,
+    answers,
+    drafts,
+    views,
 )
 
 urlpatterns = [
-    path("orders", orders.orders, name="orders"),
-    path("orders/_blocks", orders.orders_blocks, name="orders-blocks"),
-    path("orders/new", order_drafts.new, name="order-new"),
-    path("orders/inform", order_drafts.inform, name="order-inform"),
-    path("orders/<uuid:uid>", orders.order, name="order"),
-    path("orders/<uuid:uid>/_blocks", orders.order_blocks, name="order-blocks"),
-    path("orders/<uuid:uid>/draft", order_drafts.draft, name="order-draft"),
-    path("orders/<uuid:uid>/answer/<slug:name>", order_answers.answer, name="order-answer"),
+    path("orders", views.orders, name="orders"),
+    path("orders/_blocks", views.orders_blocks, name="orders-blocks"),
+    path("orders/new", drafts.new, name="order-new"),
+    path("orders/inform", drafts.inform, name="order-inform"),
+    path("orders/<uuid:uid>", views.order, name="order"),
+    path("orders/<uuid:uid>/_blocks", views.order_blocks, name="order-blocks"),
+    path("orders/<uuid:uid>/draft", drafts.draft, name="order-draft"),
+    path("orders/<uuid:uid>/answer/<slug:name>", answers.answer, name="order-answer"),
     path(
         "orders/<uuid:uid>/papers/<slug:name>.<slug:kind>",
-        order_answers.paper,
+        answers.paper,
         name="order-paper",
     ),
-    path("orders/<uuid:uid>/do/<slug:verb>", orders.act, name="order-act"),
+    path("orders/<uuid:uid>/do/<slug:verb>", views.act, name="order-act"),
 ]

@@ -3,11 +3,11 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.progress import views as progress, yearly
+from stemtide.hub.desk.progress import views, yearly
 
 urlpatterns = [
-    path("progress", progress.referrals, name="progress"),
-    path("progress/orders", progress.orders, name="progress-orders"),
+    path("progress", views.referrals, name="progress"),
+    path("progress/orders", views.orders, name="progress-orders"),
     path("progress/yearly", yearly.yearly, name="progress-yearly"),
     path("progress/yearly/write", yearly.write, name="progress-yearly-write"),
 ]

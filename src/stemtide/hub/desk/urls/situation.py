@@ -4,7 +4,7 @@
 from django.urls import path
 
 from stemtide.hub.desk import documents
-from stemtide.hub.desk.reports import page as report_page, views as reports
+from stemtide.hub.desk.reports import page, views
 from stemtide.hub.desk.signals import search
 from stemtide.hub.desk.situation import leads, views as situation
 
@@ -23,23 +23,23 @@ urlpatterns = [
         name="crisis-line-withdraw",
     ),
     path("crises/<uuid:uid>/_leads", leads.leads_block, name="crisis-leads-block"),
-    path("crises/<uuid:uid>/timeline", reports.timeline, name="crisis-timeline"),
-    path("crises/<uuid:uid>/timeline/export", reports.export, name="crisis-timeline-export"),
-    path("crises/<uuid:uid>/report", reports.of_crisis, name="crisis-report"),
-    path("crises/<uuid:uid>/report/open", reports.open_report, name="crisis-report-open"),
-    path("reports", reports.published, name="reports"),
-    path("reports/<uuid:uid>", reports.report, name="report"),
-    path("reports/<uuid:uid>/pdf", reports.report_pdf, name="report-pdf"),
-    path("reports/<uuid:uid>/sections", report_page.save, name="report-sections"),
-    path("reports/<uuid:uid>/note", report_page.note, name="report-note"),
-    path("reports/<uuid:uid>/action", report_page.action, name="report-action"),
+    path("crises/<uuid:uid>/timeline", views.timeline, name="crisis-timeline"),
+    path("crises/<uuid:uid>/timeline/export", views.export, name="crisis-timeline-export"),
+    path("crises/<uuid:uid>/report", views.of_crisis, name="crisis-report"),
+    path("crises/<uuid:uid>/report/open", views.open_report, name="crisis-report-open"),
+    path("reports", views.published, name="reports"),
+    path("reports/<uuid:uid>", views.report, name="report"),
+    path("reports/<uuid:uid>/pdf", views.report_pdf, name="report-pdf"),
+    path("reports/<uuid:uid>/sections", page.save, name="report-sections"),
+    path("reports/<uuid:uid>/note", page.note, name="report-note"),
+    path("reports/<uuid:uid>/action", page.action, name="report-action"),
     path(
         "reports/<uuid:uid>/actions/<uuid:action>/done",
-        report_page.complete,
+        page.complete,
         name="report-action-done",
     ),
-    path("reports/<uuid:uid>/agree", report_page.agree, name="report-agree"),
-    path("reports/<uuid:uid>/publish", report_page.publish, name="report-publish"),
+    path("reports/<uuid:uid>/agree", page.agree, name="report-agree"),
+    path("reports/<uuid:uid>/publish", page.publish, name="report-publish"),
     path("documents/verify", documents.verify, name="document-verify"),
     path("search", search.search, name="search"),
     path("leads", leads.leads, name="leads"),

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from stemtide.hub.platform.documents import seal_files as keeping, signatures as signing
+from stemtide.hub.platform.documents import seal_files, signatures
 from stemtide.hub.platform.documents.pdf_seals import Seal, seal_pdf
 from stemtide.hub.platform.documents.verification import Trusted
 from stemtide.protocol.messages.documents import SealCertificate
@@ -28,7 +28,7 @@ def hub_seal(now: datetime) -> Seal:
         return _given(path, password, path.stat().st_mtime_ns if path.exists() else 0)
     path = Path(settings.DATA_DIR) / "seal.pem"
     name = urlsplit(settings.HUB_ADDRESS).hostname or "localhost"
-    return keeping.own_seal(path, name=name, now=now)
+    return seal_files.own_seal(path, name=name, now=now)
 
 
 def hub_trust(now: datetime) -> Trusted:
@@ -39,7 +39,7 @@ def hub_trust(now: datetime) -> Trusted:
     own = hub_seal(now).certificate
     if not settings.SEAL_TRUST_FILE:
         return Trusted(own=own)
-    return Trusted(own=own, named=keeping.trusted_in(Path(settings.SEAL_TRUST_FILE)))
+    return Trusted(own=own, named=seal_files.trusted_in(Path(settings.SEAL_TRUST_FILE)))
 
 
 def sealed(pdf: bytes, *, reason: str, now: datetime) -> bytes:
@@ -49,7 +49,7 @@ def sealed(pdf: bytes, *, reason: str, now: datetime) -> bytes:
 
 def signed(content: bytes, *, now: datetime) -> bytes:
     """Return this hub's detached signature of any content. raises: SealFileError."""
-    return signing.sign_bytes(content, hub_seal(now), now=now)
+    return signatures.sign_bytes(content, hub_seal(now), now=now)
 
 
 def certificate(now: datetime) -> SealCertificate:
@@ -61,11 +61,11 @@ def certificate(now: datetime) -> SealCertificate:
         fingerprint=one.sha256.hex(),
         self_signed=seal.is_self_signed,
         valid_until=one.not_valid_after,
-        pem=keeping.pem(one),
+        pem=seal_files.pem(one),
     )
 
 
 @lru_cache(maxsize=2)
 def _given(path: Path, password: str, changed: int) -> Seal:  # noqa: ARG001  # another file is read anew
     """Return the seal in the operator's file; opening it costs a tenth of a second."""
-    return keeping.seal_in(path, password=password)
+    return seal_files.seal_in(path, password=password)

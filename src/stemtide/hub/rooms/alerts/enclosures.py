@@ -15,7 +15,7 @@ from uuid import UUID
 from django.utils import translation
 from pydantic import BaseModel
 
-from stemtide.hub.platform.documents import hub_seal as own
+from stemtide.hub.platform.documents import hub_seal
 from stemtide.hub.platform.documents.forms import (
     LANGUAGES,
     form_json,
@@ -120,7 +120,7 @@ def signed(
     name: str, content: bytes, *, outgoing: OutgoingAlert, media_type: str = _JSON
 ) -> tuple[Attachment, Attachment]:
     """Return a file and its signature. raises: SealFileError."""
-    signature = own.signed(content, now=outgoing.now)
+    signature = hub_seal.signed(content, now=outgoing.now)
     return (
         Attachment(name, content, media_type),
         Attachment(f"{name}.p7s", signature, _SIGNATURE),
@@ -131,7 +131,7 @@ def paper(request: Request, *, outgoing: OutgoingAlert) -> Attachment:
     """Return the sealed document of a request that has one. raises: SealFileError."""
     if request.draws is None:
         raise ValueError("this request has no paper")
-    pdf = own.sealed(request.draws(), reason=request.name, now=outgoing.now)
+    pdf = hub_seal.sealed(request.draws(), reason=request.name, now=outgoing.now)
     return Attachment(f"{request.name}.pdf", pdf, _PDF)
 
 

@@ -21,8 +21,8 @@ from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
 from stemtide.hub.rooms.alerts.writes import (
     alerts as writes,
-    deliveries as writes_deliveries,
-    requests as writes_requests,
+    deliveries,
+    requests,
 )
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,7 @@ class AlertSender:
         free = self._pool.free
         if free <= 0:
             return 0
-        outgoing_alerts = writes_deliveries.claim_due(now, limit=free, home=self._home)
+        outgoing_alerts = deliveries.claim_due(now, limit=free, home=self._home)
         self._pool.start(outgoing_alerts)
         return len(outgoing_alerts)
 
@@ -108,9 +108,9 @@ class AlertSender:
         """Make one delivery attempt, and record its result."""
         result = attempt(outgoing, post=self._post)
         now = self._now()
-        won = writes_deliveries.note(outgoing, result=result, jitter=self._chance(), now=now)
+        won = deliveries.note(outgoing, result=result, jitter=self._chance(), now=now)
         if won and result.fate is PostOutcome.SENT and _is_theirs(outgoing, post=self._post):
-            writes_requests.note_arrival(outgoing, result=result, now=now)
+            requests.note_arrival(outgoing, result=result, now=now)
         if won and result.is_acknowledged:
             writes.acknowledge_by_answer(outgoing.delivery, now=now)
         return result

@@ -17,9 +17,9 @@ from django.conf import settings
 
 from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.platform.errors import RefusalError
-from stemtide.hub.rooms.exchanges import encryption as seals
+from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.encryption import LostSecretError
-from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes as reads_pushing
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
 from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
 from stemtide.hub.rooms.exchanges.sources import misp, stopncii, stopncii_push, taxii, taxii_push
@@ -33,8 +33,8 @@ from stemtide.hub.rooms.exchanges.sources.source import (
 )
 from stemtide.hub.rooms.exchanges.writes import (
     exchanges as writes,
-    pulls as writes_pulling,
-    pushes as writes_pushing,
+    pulls,
+    pushes as pushes_writes,
 )
 from stemtide.protocol.enums import ExchangeKind
 
@@ -137,7 +137,7 @@ class ExchangeRunner:
             address=run.address,
             push_address=run.push_address,
             account=run.account,
-            secret=seals.decrypt_secret(run.secret),
+            secret=encryption.decrypt_secret(run.secret),
             hub=reads.own_hub(by=CLOCK),
             loopback=self._way.loopback,
         )
@@ -169,7 +169,7 @@ class ExchangeRunner:
             page = PULLERS[run.kind](checkpoint, client=client, versions_of=versions_of)
             counted: Mapping[str, int] | None
             try:
-                counted = writes_pulling.import_page(
+                counted = pulls.import_page(
                     run, page, now=self._now(), is_full=day_is_full is not None
                 )
             except TooManyNewError as error:
@@ -189,18 +189,18 @@ class ExchangeRunner:
     def _push(self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]) -> bool:
         """Push batch by batch; return whether there is more. raises: SourceError."""
         for _ in range(MAX_PAGES):
-            if not writes_pushing.note_waiting(run, now=self._now()):
+            if not pushes_writes.note_waiting(run, now=self._now()):
                 break
         for _ in range(MAX_PAGES):
             row = reads.claimed_exchange(run, by=CLOCK)
             if row is None:
                 return False
-            outgoing_signals = reads_pushing.outgoing_signals(
+            outgoing_signals = pushes.outgoing_signals(
                 run, viewer=row.party, now=self._now(), limit=BATCH_SIZE
             )
             if not outgoing_signals:
                 return False
-            if not writes_pushing.note_begun(
+            if not pushes_writes.note_begun(
                 run, [outgoing_signal.pk for outgoing_signal in outgoing_signals]
             ):
                 return False
@@ -219,7 +219,7 @@ class ExchangeRunner:
         self, run: ClaimedRun, error: AllRefusedError, *, counts: Counter[str]
     ) -> None:
         """Record that everything new was refused, and the results of withdrawals if known."""
-        writes_pushing.note_all_refused(run, error.outgoing_signals, now=self._now())
+        pushes_writes.note_all_refused(run, error.outgoing_signals, now=self._now())
         if error.results:
             self._note_sent(run, error.results, remotes={}, counts=counts)
 
@@ -232,7 +232,7 @@ class ExchangeRunner:
         counts: Counter[str],
     ) -> bool:
         """Record and count the results of a batch; return False if another run has taken over."""
-        noted = writes_pushing.note_sent(run, results, remotes=remotes, now=self._now())
+        noted = pushes_writes.note_sent(run, results, remotes=remotes, now=self._now())
         if noted is None:
             return False
         counts.update({"pushed": noted[0], "push_refused": noted[1]})

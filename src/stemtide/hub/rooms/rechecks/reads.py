@@ -15,7 +15,7 @@ from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.rechecks import rules
 from stemtide.hub.rooms.rechecks.models import Recheck, Visit
 from stemtide.hub.rooms.referrals.models import Referral
-from stemtide.hub.rooms.signals.reads import sightings as reads_sightings, signals
+from stemtide.hub.rooms.signals.reads import sightings, signals
 from stemtide.protocol.enums import Outcome, PartyKind
 from stemtide.protocol.enums.rechecks import Reason, Verdict
 from stemtide.protocol.messages.rechecks import MatchesSinceRemoval, RecheckOut, VisitOut
@@ -105,7 +105,7 @@ def errand(row: Recheck, *, by: str) -> Errand:  # noqa: ARG001  # the clock, wh
 
 def met(request: Referral | Order, *, by: str) -> dict[str, int]:
     """Uploads of a request's linked signals that agents have met so far, by party."""
-    return reads_sightings.match_counts(list(request.signals.values_list("uid", flat=True)), by=by)
+    return sightings.match_counts(list(request.signals.values_list("uid", flat=True)), by=by)
 
 
 def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for everyone

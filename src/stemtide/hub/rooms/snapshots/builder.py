@@ -26,7 +26,7 @@ from django.conf import settings
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.reads import snapshots as reads_snapshots
+from stemtide.hub.rooms.signals.reads import snapshots
 from stemtide.hub.rooms.signals.reads.snapshots import SnapshotState
 from stemtide.hub.rooms.snapshots.cache import (
     BusyError,
@@ -121,7 +121,7 @@ def file_of(version: int, *, viewer: Party, exercise: bool) -> Path:
     cache = _cache(viewer, exercise=exercise)
     snapshot = cache.newest()
     # If the viewer's access has shrunk since, do not serve an older file either.
-    may_read = snapshot and snapshot.manifest.view == reads_snapshots.digest_of_view(
+    may_read = snapshot and snapshot.manifest.view == snapshots.digest_of_view(
         viewer=viewer, exercise=exercise
     )
     path = (
@@ -187,7 +187,7 @@ def _is_current(
         {key.name for key in keys.public},
     ):
         return False
-    if manifest.view != reads_snapshots.digest_of_view(viewer=viewer, exercise=manifest.exercise):
+    if manifest.view != snapshots.digest_of_view(viewer=viewer, exercise=manifest.exercise):
         return False
     if not _has_present_history(snapshot, viewer=viewer):
         return False
@@ -223,7 +223,7 @@ def _make(
     cache.sweep(now)
     with tempfile.TemporaryFile() as body:
         writer = LineWriter(body)
-        moment = reads_snapshots.read_state(
+        moment = snapshots.read_state(
             viewer=viewer,
             exercise=exercise,
             most_drops=MAX_DROPS,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.interop.stix.objects import indicator_id
 from stemtide.interop.stix.patterns import Budget
@@ -47,7 +47,7 @@ class ParsedIndicators:
             except PostedError as error:
                 self._read[id(post)] = error
             else:
-                self._read[id(post)] = requested, rules_ready.read(requested.signals, now=self._now)
+                self._read[id(post)] = requested, checks.read(requested.signals, now=self._now)
 
     def of(self, post: Posted) -> tuple[IndicatorSignals, ParsedRows]:
         """Return the signals of an indicator. raises: PostedError."""

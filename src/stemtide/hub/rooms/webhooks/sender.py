@@ -10,8 +10,8 @@ from django.conf import settings
 from stemtide.hub.platform.egress.posts import PostOutcome, PostResult, post
 from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.rooms.webhooks.models import Delivery
-from stemtide.hub.rooms.webhooks.reads import events as reads_events
-from stemtide.hub.rooms.webhooks.writes import deliveries as writes_sending
+from stemtide.hub.rooms.webhooks.reads import events
+from stemtide.hub.rooms.webhooks.writes import deliveries
 from stemtide.hub.rooms.webhooks.writes.deliveries import ClaimedDelivery
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class WebhookSender:
         free = self._pool.free
         if free <= 0:
             return 0
-        claimed = writes_sending.claim_due(now, limit=free)
+        claimed = deliveries.claim_due(now, limit=free)
         self._pool.start(claimed)
         return len(claimed)
 
@@ -67,7 +67,7 @@ class WebhookSender:
     def call(self, claimed: ClaimedDelivery) -> PostResult | None:
         """Make one delivery attempt and record its result; None if nothing was left to tell."""
         result = self._try(claimed)
-        writes_sending.note(claimed, result=result, jitter=self._chance(), now=self._now())
+        deliveries.note(claimed, result=result, jitter=self._chance(), now=self._now())
         return result
 
     def _try(self, claimed: ClaimedDelivery) -> PostResult | None:
@@ -87,9 +87,7 @@ class WebhookSender:
         if row is None:
             return None
         now = self._now()
-        request = reads_events.delivery_request(
-            row, by=writes_sending.CLOCK, home=self._home, now=now
-        )
+        request = events.delivery_request(row, by=deliveries.CLOCK, home=self._home, now=now)
         if request is None:
             return None
         return post(

@@ -19,12 +19,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from stemtide.hub.api import problems
 from stemtide.hub.api.auth import authenticate_key, check_scope, now
-from stemtide.hub.api.compat.taxii import routes as taxii
+from stemtide.hub.api.compat.taxii import routes
 from stemtide.hub.api.error_formats import MISP
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.rooms.parties.reads.parties import Caller
-from stemtide.hub.rooms.signals.reads import misp as reads_misp
-from stemtide.interop.misp import events as misp
+from stemtide.hub.rooms.signals.reads import misp as misp_reads
+from stemtide.interop.misp import events
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType
 
@@ -63,7 +63,7 @@ def called(request: HttpRequest, scope: Scope) -> Caller:
     if not sent:
         raise ProblemError(ProblemType.UNAUTHENTICATED, _NEEDS_KEY)
     is_bare = " " not in sent
-    caller = authenticate_key(sent, request) if is_bare else taxii.called(request)
+    caller = authenticate_key(sent, request) if is_bare else routes.called(request)
     check_scope(caller, scope)
     return caller
 
@@ -72,8 +72,8 @@ def called(request: HttpRequest, scope: Scope) -> Caller:
 def manifest(request: HttpRequest) -> HttpResponse:
     """List the events with the time of their last change."""
     caller = called(request, Scope.FEED_READ)
-    heads = reads_misp.heads(viewer=caller.party, now=now())
-    content = json.dumps({str(head.uuid): misp.manifest_entry(head) for head in heads})
+    heads = misp_reads.heads(viewer=caller.party, now=now())
+    content = json.dumps({str(head.uuid): events.manifest_entry(head) for head in heads})
     return _conditional_response(request, content, make=lambda: content)
 
 
@@ -81,12 +81,12 @@ def manifest(request: HttpRequest) -> HttpResponse:
 def hashes(request: HttpRequest) -> HttpResponse:
     """List the MD5 of every value with its event."""
     caller = called(request, Scope.FEED_READ)
-    heads = reads_misp.heads(viewer=caller.party, now=now())
+    heads = misp_reads.heads(viewer=caller.party, now=now())
     version = json.dumps(["hashes", *([str(head.uuid), head.timestamp] for head in heads)])
 
     def make() -> str:
         lines = (
-            misp.hash_lines(head, reads_misp.rows_of(head, viewer=caller.party)) for head in heads
+            events.hash_lines(head, misp_reads.rows_of(head, viewer=caller.party)) for head in heads
         )
         return "".join(lines)
 
@@ -98,7 +98,7 @@ def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Return an event."""
     caller = called(request, Scope.FEED_READ)
     at = now()
-    heads = reads_misp.heads(viewer=caller.party, now=at)
+    heads = misp_reads.heads(viewer=caller.party, now=at)
     head = next((candidate for candidate in heads if candidate.uuid == uuid), None)
     if head is None:
         raise ProblemError(
@@ -107,10 +107,10 @@ def event(request: HttpRequest, uuid: UUID) -> HttpResponse:
         )
 
     def make() -> str:
-        rows = reads_misp.rows_of(head, viewer=caller.party)
-        return json.dumps(misp.event(head, rows, now=at))
+        rows = misp_reads.rows_of(head, viewer=caller.party)
+        return json.dumps(events.event(head, rows, now=at))
 
-    version = json.dumps([str(head.uuid), misp.manifest_entry(head)])
+    version = json.dumps([str(head.uuid), events.manifest_entry(head)])
     return _conditional_response(request, version, make=make)
 
 

@@ -26,12 +26,12 @@ from stemtide.hub.api.error_formats import MISP
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.reads import (
-    collection as reads_collection,
-    misp as reads_misp,
-    records as reads_records,
+    collection,
+    misp as misp_reads,
+    records,
 )
 from stemtide.hub.rooms.signals.writes import signals as writes
-from stemtide.interop.misp import events as misp
+from stemtide.interop.misp import events
 from stemtide.interop.misp.events import EventHead
 from stemtide.protocol.enums import Opinion, Outcome, Scope, SignalState
 from stemtide.protocol.messages.signals import OpinionIn
@@ -78,7 +78,7 @@ class _SearchIn(BaseModel):
     to_ids: bool | None = None
     deleted: bool = False
     metadata: bool = False
-    limit: int = Field(default=misp.MAX_SIGNALS, ge=1, le=misp.MAX_SIGNALS)
+    limit: int = Field(default=events.MAX_SIGNALS, ge=1, le=events.MAX_SIGNALS)
     page: int = Field(default=1, ge=1, le=1_000_000)
 
     @model_validator(mode="before")
@@ -111,7 +111,7 @@ class _SightingIn(BaseModel):
 def version(request: HttpRequest) -> HttpResponse:
     """Return the MISP version that is emulated, and the key's permissions."""
     caller = called(request, Scope.FEED_READ)
-    return answer({"version": misp.VERSION, "perm_sync": False, **_permissions(caller)})
+    return answer({"version": events.VERSION, "perm_sync": False, **_permissions(caller)})
 
 
 @door("GET")
@@ -127,11 +127,11 @@ def me(request: HttpRequest) -> HttpResponse:
 def view(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Return an event of the feed, including its ended signals."""
     caller, at = called(request, Scope.FEED_READ), now()
-    heads = reads_misp.heads(viewer=caller.party, now=at)
+    heads = misp_reads.heads(viewer=caller.party, now=at)
     head = next((candidate for candidate in heads if candidate.uuid == uuid), None)
     if head is None:
         raise NotFoundError(NO_EVENT)
-    return answer(misp.event(head, reads_misp.rows_of(head, viewer=caller.party), now=at))
+    return answer(events.event(head, misp_reads.rows_of(head, viewer=caller.party), now=at))
 
 
 @door("POST")
@@ -182,7 +182,7 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
     created = {
         "id": str(report),
         "uuid": str(report),
-        "attribute_uuid": str(misp.attribute_uuid(signals[0], crisis=None)),
+        "attribute_uuid": str(events.attribute_uuid(signals[0], crisis=None)),
         "date_sighting": str(int(met_at.timestamp())),
         "source": "",
         "type": sighting.type,
@@ -246,7 +246,7 @@ class _Search:
 
     def heads(self) -> list[EventHead]:
         """Return all events that the caller may see."""
-        return reads_misp.heads(viewer=self.caller.party, now=self.at)
+        return misp_reads.heads(viewer=self.caller.party, now=self.at)
 
     def page(self, matches: Iterator[Any]) -> Iterator[Any]:
         """Yield the requested page of matches."""
@@ -257,19 +257,19 @@ class _Search:
         """Whether an event has a matching attribute."""
         return next(self.attributes(head), None) is not None
 
-    def event(self, head: EventHead) -> misp.Json:
+    def event(self, head: EventHead) -> events.Json:
         """Return an event for the results of a search."""
         is_bare = self.filters.metadata
-        every = [] if is_bare else reads_misp.rows_of(head, viewer=self.caller.party)
+        every = [] if is_bare else misp_reads.rows_of(head, viewer=self.caller.party)
         rows = [row for row in every if self.filters.deleted or row["state"] == SignalState.LIVE]
-        return misp.event(head, rows, now=self.at)
+        return events.event(head, rows, now=self.at)
 
-    def attributes(self, head: EventHead) -> Iterator[misp.Json]:
+    def attributes(self, head: EventHead) -> Iterator[events.Json]:
         """Yield the matching attributes of an event."""
         filters, only = self.filters, self._requested_signals(head)
         kinds = filters.type_attribute or filters.type
-        for row in reads_misp.rows_of(head, viewer=self.caller.party, only=only):
-            attribute = misp.attribute(row, head=head, now=self.at)
+        for row in misp_reads.rows_of(head, viewer=self.caller.party, only=only):
+            attribute = events.attribute(row, head=head, now=self.at)
             is_kind = kinds is None or attribute["type"] in kinds
             is_flagged = filters.to_ids is None or attribute["to_ids"] is filters.to_ids
             if is_kind and is_flagged and (filters.deleted or not attribute["deleted"]):
@@ -279,7 +279,7 @@ class _Search:
         """Return the requested signals of an event; None for all."""
         if self.filters.uuid is None or head.uuid in self.filters.uuid:
             return self.named
-        behind = (misp.signal_uids(uuid, crisis=head.crisis) for uuid in self.filters.uuid)
+        behind = (events.signal_uids(uuid, crisis=head.crisis) for uuid in self.filters.uuid)
         only = frozenset(uid for uids in behind for uid in uids)
         return only if self.named is None else only & self.named
 
@@ -292,7 +292,7 @@ def _search(request: HttpRequest) -> _Search:
         raise InvalidError("returnFormat", "can only be json here")
     named = None
     if filters.value is not None:
-        matches = (reads_records.with_value(value, viewer=caller.party) for value in filters.value)
+        matches = (records.with_value(value, viewer=caller.party) for value in filters.value)
         named = frozenset(uid for match in matches for uid, _ in match)
     return _Search(filters, caller, now(), named)
 
@@ -304,7 +304,7 @@ def _signals(sighting: _SightingIn, *, named: str, caller: Caller) -> list[UUID]
     if uuid:
         uids = behind(uuid, caller=caller)
     elif values:
-        matches = (reads_records.with_value(value, viewer=caller.party) for value in values)
+        matches = (records.with_value(value, viewer=caller.party) for value in values)
         uids = [uid for match in matches for uid, _ in match]
     else:
         raise InvalidError("value", "is missing: send a value, values, or an attribute's uuid")
@@ -326,15 +326,15 @@ def behind(text: str, *, caller: Caller) -> list[UUID]:
 
 def behind_each(uuids: Iterable[UUID], *, caller: Caller) -> dict[UUID, list[UUID]]:
     """Return live signals by attribute id, without exercises; looked up together."""
-    rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
+    rooms = [None, *misp_reads.rooms_of(viewer=caller.party)]
     named = {
         uid: (uuid, room)
         for uuid in uuids
         for room in rooms
-        for uid in misp.signal_uids(uuid, crisis=room)
+        for uid in events.signal_uids(uuid, crisis=room)
     }
     signals: dict[UUID, list[UUID]] = {}
-    for uid, row in reads_collection.by_uid(named, viewer=caller.party).items():
+    for uid, row in collection.by_uid(named, viewer=caller.party).items():
         uuid, room = named[uid]
         is_there = room in {None, row.crisis.uid if row.crisis else None}
         if row.state == SignalState.LIVE and not row.exercise and is_there:

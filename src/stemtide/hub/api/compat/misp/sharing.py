@@ -20,12 +20,12 @@ from stemtide.hub.api.compat.misp.search import NO_EVENT, answer, behind, behind
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads.parties import Caller
-from stemtide.hub.rooms.signals.reads import collection as reads_collection, misp as reads_misp
-from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.reads import collection, misp as misp_reads
+from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.hub.rooms.stix.reads import stix
-from stemtide.interop.misp import events as misp, posted as misp_posted
+from stemtide.interop.misp import events, posted
 from stemtide.interop.misp.events import EventHead
 from stemtide.interop.misp.posted import PostedEventError, PostedSignals
 from stemtide.protocol.enums import Scope, WithdrawReason
@@ -47,11 +47,11 @@ def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: AR
 
 def _take_event(
     request: HttpRequest, *, caller: Caller, turn: writes.Turn | None
-) -> tuple[misp.Json, list[dict[str, str]]]:
+) -> tuple[events.Json, list[dict[str, str]]]:
     """Share and withdraw the signals of an event; return the hub's event, and omissions."""
     try:
         others = stix.other_parties(viewer=caller.party)
-        sent = misp_posted.read_event(_body(request), others=others)
+        sent = posted.read_event(_body(request), others=others)
     except PostedEventError as error:
         raise _problem_of(error) from error
     if not sent.signals and not sent.gone:
@@ -59,7 +59,7 @@ def _take_event(
     own_signals = _existing_signals(sent, caller=caller)
     fresh = sent.without(own_signals)
     ended = behind_each(sent.gone, caller=caller)  # before taking the lock that others wait for
-    ready = rules_ready.read(fresh.signals, now=now())  # likewise
+    ready = checks.read(fresh.signals, now=now())  # likewise
     with turn() if turn else transaction.atomic():
         ids = [*_share(fresh, ready, caller=caller), *own_signals.values()]
         for fromkey in dict.fromkeys(sent.gone):
@@ -80,7 +80,7 @@ def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
     body = _body(request)
     crisis = _head(uuid, caller=caller).crisis
     try:
-        sent = misp_posted.read_attributes(body, crisis=crisis)
+        sent = posted.read_attributes(body, crisis=crisis)
     except PostedEventError as error:
         raise _problem_of(error) from error
     with held(request, caller) as turn:
@@ -98,7 +98,7 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
     body = _body(request)
     crisis = _head(uuid, caller=caller).crisis
     try:
-        sent = misp_posted.read_object(body, crisis=crisis)
+        sent = posted.read_object(body, crisis=crisis)
     except PostedEventError as error:
         raise _problem_of(error) from error
     with held(request, caller) as turn:
@@ -139,13 +139,13 @@ def _share_attributes(
     if not sent.signals:
         why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
         raise InvalidError("type", why)
-    ready = rules_ready.read(sent.signals, now=now())
+    ready = checks.read(sent.signals, now=now())
     return _share(sent, ready, caller=caller, turn=turn)
 
 
 def _share(
     sent: PostedSignals,
-    ready: rules_ready.ParsedRows,
+    ready: checks.ParsedRows,
     *,
     caller: Caller,
     turn: writes.Turn | None = None,
@@ -188,41 +188,41 @@ def _withdraw_all(uids: list[UUID], *, caller: Caller) -> None:
 
 def _existing_signals(sent: PostedSignals, *, caller: Caller) -> dict[UUID, UUID]:
     """Return existing signals by the ids of an event's attributes."""
-    rooms = [None, *reads_misp.rooms_of(viewer=caller.party)]
+    rooms = [None, *misp_reads.rooms_of(viewer=caller.party)]
     named = {
         uid: uuid
         for uuid in sent.ids
         if uuid is not None
         for room in rooms
-        for uid in misp.signal_uids(uuid, crisis=room)
+        for uid in events.signal_uids(uuid, crisis=room)
     }
-    return {named[uid]: uid for uid in reads_collection.by_uid(named, viewer=caller.party)}
+    return {named[uid]: uid for uid in collection.by_uid(named, viewer=caller.party)}
 
 
 def _head(uuid: UUID, *, caller: Caller) -> EventHead:
     """Return an event of the hub. raises: NotFoundError."""
-    heads = reads_misp.heads(viewer=caller.party, now=now())
+    heads = misp_reads.heads(viewer=caller.party, now=now())
     head = next((candidate for candidate in heads if candidate.uuid == uuid), None)
     if head is None:
         raise NotFoundError(NO_EVENT)
     return head
 
 
-def _event_with(ids: list[UUID], *, caller: Caller) -> misp.Json:
+def _event_with(ids: list[UUID], *, caller: Caller) -> events.Json:
     """Return an event with these signals only, preferably that of a crisis with all of them."""
     at = now()
     uids = frozenset(ids)
-    best: list[reads_misp.Row] = []
+    best: list[misp_reads.Row] = []
     best_head: EventHead | None = None
-    for head in reads_misp.heads(viewer=caller.party, now=at) if uids else ():
+    for head in misp_reads.heads(viewer=caller.party, now=at) if uids else ():
         only = uids if len(uids) <= _MAX_NAMED else None
-        every = reads_misp.rows_of(head, viewer=caller.party, only=only)
+        every = misp_reads.rows_of(head, viewer=caller.party, only=only)
         rows = [row for row in every if row["id"] in uids]
         if rows and len(rows) >= len(best):
             best_head, best = head, rows
     if best_head is None:
         return {"Event": {"info": "nothing was shared", "Attribute": [], "Object": []}}
-    return misp.event(best_head, best, now=at)
+    return events.event(best_head, best, now=at)
 
 
 def _problem_of(error: PostedEventError) -> ProblemError:

@@ -34,7 +34,7 @@ from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.errors import UnknownKeyError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.stix import rules
-from stemtide.hub.rooms.stix.reads import pages as reads_pages, stix as reads
+from stemtide.hub.rooms.stix.reads import pages, stix as reads
 from stemtide.hub.rooms.stix.reads.pages import Page
 from stemtide.hub.rooms.stix.rules import Collection
 from stemtide.hub.rooms.stix.writes import stix as writes
@@ -203,7 +203,7 @@ def _page(
     question = read_collection_query(
         request.GET, viewer=caller.party, only=only, all_versions=all_versions
     )
-    result_page = reads_pages.page(
+    result_page = pages.page(
         source,
         viewer=caller.party,
         filters=question.filters,

@@ -10,9 +10,9 @@ from pydantic import RootModel
 from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
-from stemtide.hub.rooms.crises.writes import crises as writes, moves as writes_moves
-from stemtide.hub.rooms.signals.reads import times as signals
+from stemtide.hub.rooms.crises.reads import crises as reads, life
+from stemtide.hub.rooms.crises.writes import crises as writes, moves
+from stemtide.hub.rooms.signals.reads import times as times_reads
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.crises import (
     CheckIn,
@@ -59,7 +59,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a crisis with its full history. Parties outside it get its basic data only."""
-    return answer(reads_life.life(uid, viewer=caller_of(request).party))
+    return answer(life.life(uid, viewer=caller_of(request).party))
 
 
 @router.get(
@@ -72,7 +72,7 @@ def read_clocks(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve the times from which a crisis is counted, from signals that your party may see."""
     viewer = caller_of(request).party
     crisis = reads.crisis(uid, viewer=viewer)
-    times = signals.crisis_times(uid, viewer=viewer)
+    times = times_reads.crisis_times(uid, viewer=viewer)
     return answer(
         CrisisClocks(
             now=now(),
@@ -141,7 +141,7 @@ def widen(request: HttpRequest, uid: UUID, body: CountriesIn) -> HttpResponse:
 )
 def propose(request: HttpRequest, uid: UUID, body: ProposalIn) -> HttpResponse:
     """Propose activation or closure. Proposals by API key are confirmed by another party."""
-    return answer(writes_moves.propose(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(moves.propose(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -152,7 +152,7 @@ def propose(request: HttpRequest, uid: UUID, body: ProposalIn) -> HttpResponse:
 )
 def confirm(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
     """Confirm another party's proposal, which moves the crisis to its new stage."""
-    return answer(writes_moves.confirm(uid, proposal, by=caller_of(request).actor, now=now()))
+    return answer(moves.confirm(uid, proposal, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -164,7 +164,7 @@ def confirm(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
 def refuse(request: HttpRequest, uid: UUID, proposal: UUID, body: ReasonIn) -> HttpResponse:
     """Decline another party's proposal, with a reason."""
     by = caller_of(request).actor
-    return answer(writes_moves.refuse(uid, proposal, body=body, by=by, now=now()))
+    return answer(moves.refuse(uid, proposal, body=body, by=by, now=now()))
 
 
 @router.post(
@@ -175,7 +175,7 @@ def refuse(request: HttpRequest, uid: UUID, proposal: UUID, body: ReasonIn) -> H
 )
 def withdraw(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
     """Withdraw a proposal of your party."""
-    return answer(writes_moves.withdraw(uid, proposal, by=caller_of(request).actor, now=now()))
+    return answer(moves.withdraw(uid, proposal, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -186,7 +186,7 @@ def withdraw(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
 )
 def deescalate(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
     """De-escalate a live crisis."""
-    return answer(writes_moves.deescalate(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(moves.deescalate(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -197,7 +197,7 @@ def deescalate(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
 )
 def resume(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
     """Make a crisis live again after de-escalation."""
-    return answer(writes_moves.resume(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(moves.resume(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -208,7 +208,7 @@ def resume(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
 )
 def keep(request: HttpRequest, uid: UUID, body: KeepIn) -> HttpResponse:
     """Review a live crisis and keep it live until the next review."""
-    return answer(writes_moves.keep(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(moves.keep(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -219,4 +219,4 @@ def keep(request: HttpRequest, uid: UUID, body: KeepIn) -> HttpResponse:
 )
 def close(request: HttpRequest, uid: UUID, body: CloseIn) -> HttpResponse:
     """Close a warning that was never activated. Activated crises are closed by a proposal."""
-    return answer(writes_moves.close(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(moves.close(uid, body=body, by=caller_of(request).actor, now=now()))

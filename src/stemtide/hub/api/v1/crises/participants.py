@@ -10,8 +10,8 @@ from pydantic import RootModel
 from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.crises.reads import participants as reads_joining
-from stemtide.hub.rooms.crises.writes import events as writes_events, participants as writes_joining
+from stemtide.hub.rooms.crises.reads import participants as participants_reads
+from stemtide.hub.rooms.crises.writes import events, participants as participants_writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.crises import (
     CrisisLife,
@@ -39,7 +39,7 @@ _Participants = RootModel[list[ParticipantOut]]
 )
 def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
     """List the participants of a crisis: joined, invited, declined and left."""
-    participants = reads_joining.participants(uid, viewer=caller_of(request).party)
+    participants = participants_reads.participants(uid, viewer=caller_of(request).party)
     return answer(_Participants(participants))
 
 
@@ -51,7 +51,9 @@ def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
 )
 def invite(request: HttpRequest, uid: UUID, body: InviteIn) -> HttpResponse:
     """Invite parties to a crisis, by name or by kind."""
-    return answer(writes_joining.invite(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(
+        participants_writes.invite(uid, body=body, by=caller_of(request).actor, now=now())
+    )
 
 
 @router.post(
@@ -62,7 +64,9 @@ def invite(request: HttpRequest, uid: UUID, body: InviteIn) -> HttpResponse:
 )
 def uninvite(request: HttpRequest, uid: UUID, body: PartyIn) -> HttpResponse:
     """Withdraw an invitation before it is answered."""
-    return answer(writes_joining.uninvite(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(
+        participants_writes.uninvite(uid, body=body, by=caller_of(request).actor, now=now())
+    )
 
 
 @router.post(
@@ -73,7 +77,7 @@ def uninvite(request: HttpRequest, uid: UUID, body: PartyIn) -> HttpResponse:
 )
 def join(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Join a crisis, for your party."""
-    return answer(writes_joining.join(uid, by=caller_of(request).actor, now=now()))
+    return answer(participants_writes.join(uid, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -84,7 +88,9 @@ def join(request: HttpRequest, uid: UUID) -> HttpResponse:
 )
 def decline(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpResponse:
     """Decline an invitation, for your party. The reason is optional."""
-    return answer(writes_joining.decline(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(
+        participants_writes.decline(uid, body=body, by=caller_of(request).actor, now=now())
+    )
 
 
 @router.post(
@@ -95,7 +101,7 @@ def decline(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpResp
 )
 def leave(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpResponse:
     """Leave a crisis, for your party. The reason is optional."""
-    return answer(writes_joining.leave(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(participants_writes.leave(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -106,7 +112,7 @@ def leave(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpRespon
 )
 def link(request: HttpRequest, uid: UUID, body: LinkIn) -> HttpResponse:
     """Link a crisis with another one about the same event."""
-    return answer(writes_events.link(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(events.link(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -117,7 +123,7 @@ def link(request: HttpRequest, uid: UUID, body: LinkIn) -> HttpResponse:
 )
 def unlink(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
     """Unlink a crisis: it is about an event of its own after all."""
-    return answer(writes_events.unlink(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(events.unlink(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -128,7 +134,7 @@ def unlink(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
 )
 def mirror(request: HttpRequest, uid: UUID, body: NeighbourIn) -> HttpResponse:
     """Record another mechanism's activation about the event."""
-    return answer(writes_events.mirror(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(events.mirror(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
 @router.put(
@@ -142,4 +148,4 @@ def update(
 ) -> HttpResponse:
     """Update the status of another mechanism's activation."""
     by = caller_of(request).actor
-    return answer(writes_events.update_neighbour(uid, neighbour, body=body, by=by, now=now()))
+    return answer(events.update_neighbour(uid, neighbour, body=body, by=by, now=now()))

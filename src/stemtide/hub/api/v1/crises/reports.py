@@ -15,7 +15,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.reports import paper
-from stemtide.hub.rooms.reports.reads import reports as reads, timeline as reads_timeline
+from stemtide.hub.rooms.reports.reads import reports as reads, timeline as timeline_reads
 from stemtide.hub.rooms.reports.writes import reports as writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.reports import (
@@ -44,13 +44,13 @@ def timeline(
     uid: UUID,
     *,
     after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
-    limit: Annotated[int, Query(ge=1, le=reads_timeline.MAX_PAGE)] = 100,
+    limit: Annotated[int, Query(ge=1, le=timeline_reads.MAX_PAGE)] = 100,
     thing: Annotated[list[str] | None, Query(max_length=20)] = None,
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
 ) -> HttpResponse:
     """List the timeline of a crisis after a ledger number, oldest first."""
-    page = reads_timeline.timeline(
+    page = timeline_reads.timeline(
         uid,
         viewer=caller_of(request).party,
         after=after,

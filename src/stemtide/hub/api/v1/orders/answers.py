@@ -9,12 +9,12 @@ from ninja import Router
 from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.orders.rules import scrutiny as rules_scrutiny
+from stemtide.hub.rooms.orders.rules import scrutiny
 from stemtide.hub.rooms.orders.rules.orders import Side
 from stemtide.hub.rooms.orders.writes import (
-    answers as writes_answers,
-    endings as writes_endings,
-    preservation as writes_preserving,
+    answers,
+    endings,
+    preservation,
 )
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.orders import (
@@ -38,7 +38,7 @@ router = Router(tags=["orders"])
 )
 def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Acknowledge an order. Its deadline of one hour keeps running."""
-    return answer(writes_answers.acknowledge(uid, by=caller_of(request).actor, now=now()))
+    return answer(answers.acknowledge(uid, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -50,7 +50,7 @@ def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
 def execute(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
     """Report execution by Annex II: content removed, or access disabled in all Member States."""
     actor = caller_of(request).actor
-    return answer(writes_answers.execute(uid, body=body, by=actor, now=now()))
+    return answer(answers.execute(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -62,7 +62,7 @@ def execute(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpRespons
 def suspend(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpResponse:
     """Report by Annex III why the order cannot be executed. The deadline is suspended."""
     actor = caller_of(request).actor
-    return answer(writes_answers.suspend(uid, body=body, by=actor, now=now()))
+    return answer(answers.suspend(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -75,7 +75,7 @@ def resume(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse
     """End the ground of Annex III, as the addressee. The deadline of one hour starts anew."""
     actor = caller_of(request).actor
     side = Side.ADDRESSEE
-    return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
+    return answer(answers.resume(uid, body=body, by=actor, now=now(), side=side))
 
 
 @router.post(
@@ -88,7 +88,7 @@ def clarify(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespons
     """Provide the clarification requested by Annex III, as the issuer. The deadline starts anew."""
     actor = caller_of(request).actor
     side = Side.ISSUER
-    return answer(writes_answers.resume(uid, body=body, by=actor, now=now(), side=side))
+    return answer(answers.resume(uid, body=body, by=actor, now=now(), side=side))
 
 
 @router.post(
@@ -99,7 +99,7 @@ def clarify(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespons
 )
 def reinstate(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Report that content was reinstated after the order lost its effect."""
-    return answer(writes_answers.reinstate(uid, by=caller_of(request).actor, now=now()))
+    return answer(answers.reinstate(uid, by=caller_of(request).actor, now=now()))
 
 
 @router.post(
@@ -111,7 +111,7 @@ def reinstate(request: HttpRequest, uid: UUID) -> HttpResponse:
 def withdraw(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse:
     """Withdraw an order. The signals linked to it are withdrawn as well."""
     actor = caller_of(request).actor
-    return answer(writes_endings.withdraw(uid, body=body, by=actor, now=now()))
+    return answer(endings.withdraw(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -123,7 +123,7 @@ def withdraw(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespon
 def prolong(request: HttpRequest, uid: UUID, body: SecrecyIn) -> HttpResponse:
     """Extend the non-disclosure to the content provider, to at most twelve weeks in all."""
     actor = caller_of(request).actor
-    return answer(writes_endings.prolong(uid, body=body, by=actor, now=now()))
+    return answer(endings.prolong(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -134,9 +134,9 @@ def prolong(request: HttpRequest, uid: UUID, body: SecrecyIn) -> HttpResponse:
 )
 def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
     """Request scrutiny by the authority of your Member State, within 48 hours of receipt."""
-    rules_scrutiny.check_door(body.basis, is_providers=True)
+    scrutiny.check_door(body.basis, is_providers=True)
     actor = caller_of(request).actor
-    return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
+    return answer(endings.open_scrutiny(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -147,9 +147,9 @@ def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpRespo
 )
 def open_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResponse:
     """Open scrutiny of an order that you have a copy of, on your own or for a content provider."""
-    rules_scrutiny.check_door(body.basis, is_providers=False)
+    scrutiny.check_door(body.basis, is_providers=False)
     actor = caller_of(request).actor
-    return answer(writes_endings.open_scrutiny(uid, body=body, by=actor, now=now()))
+    return answer(endings.open_scrutiny(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -188,7 +188,7 @@ def infringe(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespon
 def _decide(request: HttpRequest, uid: UUID, *, step: str, body: OrderReasonIn) -> HttpResponse:
     """Take a step of scrutiny."""
     actor = caller_of(request).actor
-    return answer(writes_endings.decide_scrutiny(uid, step=step, body=body, by=actor, now=now()))
+    return answer(endings.decide_scrutiny(uid, step=step, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -200,7 +200,7 @@ def _decide(request: HttpRequest, uid: UUID, *, step: str, body: OrderReasonIn) 
 def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
     """Request longer preservation of removed content for review proceedings: Art. 6(2)."""
     actor = caller_of(request).actor
-    return answer(writes_preserving.extend(uid, body=body, by=actor, now=now()))
+    return answer(preservation.extend(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -212,7 +212,7 @@ def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
 def note_access(request: HttpRequest, uid: UUID, body: AccessIn) -> HttpResponse:
     """Record an access to preserved content."""
     actor = caller_of(request).actor
-    return answer(writes_preserving.note_access(uid, body=body, by=actor, now=now()))
+    return answer(preservation.note_access(uid, body=body, by=actor, now=now()))
 
 
 @router.post(
@@ -223,4 +223,4 @@ def note_access(request: HttpRequest, uid: UUID, body: AccessIn) -> HttpResponse
 )
 def note_destroyed(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Record that preserved content was destroyed after its time."""
-    return answer(writes_preserving.note_destroyed(uid, by=caller_of(request).actor, now=now()))
+    return answer(preservation.note_destroyed(uid, by=caller_of(request).actor, now=now()))

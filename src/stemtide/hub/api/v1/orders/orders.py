@@ -16,12 +16,12 @@ from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.orders.reads import (
-    decisions as reads_decisions,
-    drafts as reads_drafts,
+    decisions as decisions_reads,
+    drafts,
     orders as reads,
 )
 from stemtide.hub.rooms.orders.rules.orders import Side
-from stemtide.hub.rooms.orders.writes import answers as writes_answers, orders as writes
+from stemtide.hub.rooms.orders.writes import answers, orders as writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
@@ -85,7 +85,7 @@ def standing(
 ) -> HttpResponse:
     """Retrieve who has an order in effect for a URL, for authorities and agencies."""
     viewer = caller_of(request).party
-    return answer(reads_drafts.standing(url, viewer=viewer, exercise=exercise))
+    return answer(drafts.standing(url, viewer=viewer, exercise=exercise))
 
 
 @router.get(
@@ -97,11 +97,11 @@ def standing(
 def decisions(
     request: HttpRequest,
     *,
-    limit: Annotated[int, Query(ge=1, le=reads_decisions.MAX_LIST)] = 100,
+    limit: Annotated[int, Query(ge=1, le=decisions_reads.MAX_LIST)] = 100,
 ) -> HttpResponse:
     """List decisions of scrutiny that were sent to your agency, latest first: Art. 4(6)."""
     viewer = caller_of(request).party
-    return answer(_Decisions(reads_decisions.decisions(viewer=viewer, limit=limit)))
+    return answer(_Decisions(decisions_reads.decisions(viewer=viewer, limit=limit)))
 
 
 @router.post(
@@ -153,9 +153,9 @@ def _record_arrival(order: OrderOut, *, request: HttpRequest) -> None:
     if order.addressee == actor.name:
         if all(receipt.via is not ReceiptVia.API for receipt in order.receipts):
             via = ReceiptVia.API
-            writes_answers.record_receipt(order.id, via=via, at=moment, now=moment, by=actor)
+            answers.record_receipt(order.id, via=via, at=moment, now=moment, by=actor)
     elif any(copy.to == actor.name and copy.received_at is None for copy in order.copies):
-        writes_answers.receive_copy(order.id, by=actor, now=moment)
+        answers.receive_copy(order.id, by=actor, now=moment)
 
 
 @router.patch(
@@ -175,7 +175,7 @@ def change(request: HttpRequest, uid: UUID, body: DraftIn) -> HttpResponse:
 def lint(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Check a draft: missing and contradictory fields; errors first, then warnings."""
     viewer = caller_of(request).party
-    return answer(_Findings(reads_drafts.lint(uid, viewer=viewer, now=now())))
+    return answer(_Findings(drafts.lint(uid, viewer=viewer, now=now())))
 
 
 @router.post(

@@ -14,8 +14,8 @@ from pydantic import RootModel
 from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.complaints.reads import complaints as reads, redress as reads_redress
-from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as writes_redress
+from stemtide.hub.rooms.complaints.reads import complaints as reads, redress
+from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as redress_writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.complaints import (
     ComplaintFiledOut,
@@ -92,22 +92,22 @@ def decide(request: HttpRequest, uid: UUID, body: ComplaintOutcomeIn) -> HttpRes
 )
 def accept(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Accept the reasons for keeping the measure, which withdraws your dispute."""
-    return answer(writes_redress.accept(uid, by=caller_of(request).actor, now=now()))
+    return answer(redress_writes.accept(uid, by=caller_of(request).actor, now=now()))
 
 
 @router.get("/redress", **_NEEDS, response=list[RedressOut], operation_id="list_redress")
 def read_asked(request: HttpRequest) -> HttpResponse:
     """List requests for redress from complaints about your party's signals and requests."""
-    return answer(_Redress(reads_redress.asked(viewer=caller_of(request).party)))
+    return answer(_Redress(redress.asked(viewer=caller_of(request).party)))
 
 
 @router.get("/redress/{uid}", **_NEEDS, response=RedressOut, operation_id="read_redress")
 def read_one(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a request for redress."""
-    return answer(reads_redress.redress(uid, viewer=caller_of(request).party))
+    return answer(redress.redress(uid, viewer=caller_of(request).party))
 
 
 @router.post("/redress/{uid}/answer", **_NEEDS, response=RedressOut, operation_id="answer_redress")
 def answer_one(request: HttpRequest, uid: UUID, body: RedressIn) -> HttpResponse:
     """Answer a request for redress: take back, which reaches every agent, or keep with a reason."""
-    return answer(writes_redress.answer(uid, body=body, by=caller_of(request).actor, now=now()))
+    return answer(redress_writes.answer(uid, body=body, by=caller_of(request).actor, now=now()))

@@ -11,8 +11,8 @@ from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.referrals.reads import referrals as reads, search as reads_search
-from stemtide.hub.rooms.referrals.writes import answers as writes_answers, referrals as writes
+from stemtide.hub.rooms.referrals.reads import referrals as reads, search as search_reads
+from stemtide.hub.rooms.referrals.writes import answers, referrals as writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.referrals import ReceiptVia, ReferralState
 from stemtide.protocol.messages.referrals import (
@@ -53,7 +53,7 @@ class _ReferralFilters(Schema):
 )
 def search(request: HttpRequest, body: SearchIn) -> HttpResponse:
     """Search before referring a URL: your own and others' referrals, similar content, holds."""
-    return answer(reads_search.search(body, viewer=caller_of(request).party, now=now()))
+    return answer(search_reads.search(body, viewer=caller_of(request).party, now=now()))
 
 
 @router.post(
@@ -178,7 +178,7 @@ def explain(request: HttpRequest, uid: UUID, body: ContextIn) -> HttpResponse:
 def acknowledge(request: HttpRequest, uid: UUID, body: AcknowledgeIn) -> HttpResponse:
     """Confirm that a person at your party has the referral."""
     by = caller_of(request).actor
-    return answer(writes_answers.acknowledge(uid, body=body, by=by, now=now()))
+    return answer(answers.acknowledge(uid, body=body, by=by, now=now()))
 
 
 @router.post(
@@ -190,7 +190,7 @@ def acknowledge(request: HttpRequest, uid: UUID, body: AcknowledgeIn) -> HttpRes
 def give_answer(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse:
     """Answer a referral with a measure, a refusal or a question. You are free to refuse."""
     by = caller_of(request).actor
-    return answer(writes_answers.answer(uid, body=body, by=by, now=now()))
+    return answer(answers.answer(uid, body=body, by=by, now=now()))
 
 
 @router.post(
@@ -202,7 +202,7 @@ def give_answer(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse
 def reinstate(request: HttpRequest, uid: UUID, body: ReinstateIn) -> HttpResponse:
     """Report that referred content was put back, as acting on it was wrong."""
     by = caller_of(request).actor
-    return answer(writes_answers.reinstate(uid, body=body, by=by, now=now()))
+    return answer(answers.reinstate(uid, body=body, by=by, now=now()))
 
 
 def _record_receipt(referrals: list[ReferralOut], *, by: Actor) -> bool:
@@ -214,7 +214,5 @@ def _record_receipt(referrals: list[ReferralOut], *, by: Actor) -> bool:
     ]
     if not fresh:
         return False
-    count = writes_answers.record_receipts(
-        fresh, provider=by.party, via=ReceiptVia.API, at=now(), by=by
-    )
+    count = answers.record_receipts(fresh, provider=by.party, via=ReceiptVia.API, at=now(), by=by)
     return count > 0

@@ -16,7 +16,7 @@ from stemtide.hub.api.auth import caller_of
 from stemtide.hub.api.bodies import CSV, JSON_LINES
 from stemtide.hub.api.v1.feed import MAX_POSITION, pull
 from stemtide.hub.rooms.signals.long_values import Row
-from stemtide.hub.rooms.signals.reads import export as reads_export
+from stemtide.hub.rooms.signals.reads import export as export_reads
 from stemtide.hub.rooms.signals.reads.export import ExportFilter
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.files.columns import HUB_HEADER, POSITION_HEADER
@@ -81,7 +81,7 @@ def export(
         exercise=exercise,
         ended=withdrawn,
     )
-    export_data = reads_export.export(selection, viewer=caller_of(request).party)
+    export_data = export_reads.export(selection, viewer=caller_of(request).party)
     parts = export_data.parts
     first = next(parts, [])  # now, so that trouble is still a problem document
     head = csv_heading().encode() if form is ExportFormat.CSV else b""

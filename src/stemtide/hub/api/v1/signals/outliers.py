@@ -10,8 +10,8 @@ from pydantic import RootModel
 from stemtide.hub.api.app import needs
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
-from stemtide.hub.rooms.signals.reads import outliers as reads_outliers
-from stemtide.hub.rooms.signals.writes import outliers as writes_outliers
+from stemtide.hub.rooms.signals.reads import outliers
+from stemtide.hub.rooms.signals.writes import outliers as outliers_writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.sync.agents import OutlierDecisionIn, OutlierOut
 
@@ -31,7 +31,7 @@ def read_all(
 ) -> HttpResponse:
     """List reported uploads that exceed the agent's look-ups, undecided ones first; at most 200."""
     viewer = caller_of(request).party
-    return answer(_Outliers(reads_outliers.outliers(viewer=viewer, signal=signal, is_open=is_open)))
+    return answer(_Outliers(outliers.outliers(viewer=viewer, signal=signal, is_open=is_open)))
 
 
 @router.put(
@@ -44,7 +44,7 @@ def decide(request: HttpRequest, uid: UUID, body: OutlierDecisionIn) -> HttpResp
     """Count these uploads, or leave them out. Deciding again replaces the decision."""
     caller = caller_of(request)
     return answer(
-        writes_outliers.decide_outlier(
+        outliers_writes.decide_outlier(
             uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref
         )
     )

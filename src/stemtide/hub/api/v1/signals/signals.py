@@ -11,10 +11,10 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import CSV, JSON, JSON_LINES, answer, read_bulk
 from stemtide.hub.api.bulks import reading_alone
 from stemtide.hub.api.problems import refused_bulk
-from stemtide.hub.rooms.signals.reads import bulk as reads_bulk, signals as reads
-from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.reads import bulk, signals as reads
+from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
-from stemtide.hub.rooms.signals.writes import bulks as writes_bulks, signals as writes
+from stemtide.hub.rooms.signals.writes import bulks, signals as writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.signals import (
     BulkCheckOut,
@@ -71,17 +71,15 @@ def share_many(
     if dry_run:
         sent = read_bulk(request)
         reads_feed = Scope.FEED_READ in caller.scopes
-        checked = reads_bulk.check_bulk(
-            sent.rows, by=caller.party, now=now(), names_others=reads_feed
-        )
+        checked = bulk.check_bulk(sent.rows, by=caller.party, now=now(), names_others=reads_feed)
         return answer(checked)
     # Reserve the party's bulk slot before parsing the rows, which takes longest.
-    with writes_bulks.one_bulk(caller.party):
+    with bulks.one_bulk(caller.party):
         with reading_alone:
             sent = read_bulk(request)
-            ready = rules_ready.read(sent.rows, now=now())
+            ready = checks.read(sent.rows, now=now())
         try:
-            shared = writes_bulks.share_bulk(
+            shared = bulks.share_bulk(
                 ready, by=caller.party, now=now(), partial=partial, actor_ref=caller.ref
             )
         except BulkRefusedError as error:

@@ -6,8 +6,8 @@ import json
 from django.utils import translation
 
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
-from stemtide.hub.rooms.alerts.texts import alerts as words
-from stemtide.protocol import webhook_headers as webhooks
+from stemtide.hub.rooms.alerts.texts import alerts
+from stemtide.protocol import webhook_headers
 
 _OURS = "/alerts"
 """Source of an alert while the hub does not know its own address."""
@@ -16,8 +16,8 @@ _OURS = "/alerts"
 def body(outgoing: OutgoingAlert) -> bytes:
     """Return the JSON of an alert, the same at every attempt except for its link."""
     with translation.override(outgoing.language):
-        title = words.title(outgoing.kind, outgoing.parameters, exercise=outgoing.exercise)
-        text = words.text(outgoing.kind, outgoing.parameters)
+        title = alerts.title(outgoing.kind, outgoing.parameters, exercise=outgoing.exercise)
+        text = alerts.text(outgoing.kind, outgoing.parameters)
     fields = {
         "id": str(outgoing.alert),
         "delivery": str(outgoing.delivery),
@@ -44,14 +44,14 @@ def body(outgoing: OutgoingAlert) -> bytes:
 
 def headers(outgoing: OutgoingAlert, content: bytes) -> dict[str, str]:
     """Return the headers that sign a body: its id, the time, and a signature for each secret."""
-    return webhooks.sign(
+    return webhook_headers.sign(
         str(outgoing.delivery), content.decode(), secrets=outgoing.secrets, at=outgoing.now
     )
 
 
 def event_headers(outgoing: OutgoingAlert) -> dict[str, str]:
     """Return the headers that make an alert a CloudEvent, the same at every attempt."""
-    return webhooks.event(
+    return webhook_headers.event(
         str(outgoing.delivery),
         _type(outgoing),
         source=outgoing.desk or _OURS,

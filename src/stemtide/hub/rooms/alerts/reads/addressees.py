@@ -8,16 +8,16 @@ from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
-from stemtide.hub.rooms.alerts.reads import requests as reads_requests
+from stemtide.hub.rooms.alerts.reads import requests
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
 from stemtide.hub.rooms.alerts.rules.rows import Addressees, Rule
 from stemtide.hub.rooms.crises.models import Crisis
-from stemtide.hub.rooms.crises.reads import crises as crisis_reads, participants as crises
+from stemtide.hub.rooms.crises.reads import crises as crises_reads, participants
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
 from stemtide.hub.rooms.parties.reads import contacts
-from stemtide.hub.rooms.rechecks import reads as rechecks
+from stemtide.hub.rooms.rechecks import reads
 from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals
@@ -192,7 +192,7 @@ def _request(name: str, entry: EntryRow) -> Matter:
         if isinstance(others, list)
         else ""
     )
-    parameters["reference"] = reads_requests.reference(thing, name, by=_CLOCK)
+    parameters["reference"] = requests.reference(thing, name, by=_CLOCK)
     return Matter(entry=entry, addressed=_named(entry), parameters=parameters)
 
 
@@ -212,7 +212,7 @@ def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the ent
 def _recheck(name: str, entry: EntryRow) -> Matter:
     """Return the matter of an entry about a re-check: the request's number, and no address."""
     row = Recheck.objects.select_related("referral", "order").get(uid=name)
-    sides = rechecks.sides(row, by=_CLOCK)
+    sides = reads.sides(row, by=_CLOCK)
     parameters = {"reference": row.request.reference, "provider": sides[1].title}
     return Matter(
         entry=entry, addressed=_named(entry), parameters=parameters, exercise=row.exercise
@@ -237,7 +237,7 @@ def _may_know(matter: Matter, *, party: Party) -> bool:
     if matter.crisis is None:
         return True
     try:
-        crisis_reads.find(matter.crisis.uid, viewer=party)
+        crises_reads.find(matter.crisis.uid, viewer=party)
     except NotFoundError:
         return False
     return True
@@ -250,7 +250,7 @@ def agencies(*, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for every
 
 def room(crisis: Crisis, *, by: str) -> list[Party]:
     """Return the parties in a crisis: its opener, agencies, and parties that joined."""
-    return crises.room(crisis, by=by)
+    return participants.room(crisis, by=by)
 
 
 def _room(matter: Matter) -> list[Party]:
@@ -330,7 +330,7 @@ def _senders(matter: Matter) -> list[Party]:
     if matter.about is None:
         return []
     thing, _, name = matter.about.subject.partition(":")
-    return reads_requests.senders(thing, name, by=_CLOCK)
+    return requests.senders(thing, name, by=_CLOCK)
 
 
 _WHO: Mapping[Addressees, Callable[[Matter], list[Party]]] = {
@@ -356,7 +356,7 @@ _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "lead": _lead,
     "complaint": _complaint,
     "recheck": _recheck,
-    **dict.fromkeys(reads_requests.THINGS, _request),
+    **dict.fromkeys(requests.THINGS, _request),
 }
 """Readers of a subject, by its type before the colon."""
 

@@ -11,7 +11,7 @@ from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.alerts.models import Alert, Receipt
 from stemtide.hub.rooms.alerts.rules.alerts import UNSETTLED, AlertState, Urgency, Via, rank
-from stemtide.hub.rooms.alerts.texts import alerts as words
+from stemtide.hub.rooms.alerts.texts import alerts as texts_alerts
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.protocol.enums import PartyKind
@@ -197,8 +197,8 @@ def _row(alert: Alert) -> AlertRow:
     return AlertRow(
         uid=alert.uid,
         kind=alert.kind,
-        title=words.title(alert.kind, alert.parameters, exercise=alert.exercise),
-        text=words.text(alert.kind, alert.parameters),
+        title=texts_alerts.title(alert.kind, alert.parameters, exercise=alert.exercise),
+        text=texts_alerts.text(alert.kind, alert.parameters),
         urgency=Urgency(alert.urgency),
         state=AlertState(alert.state),
         exercise=alert.exercise,

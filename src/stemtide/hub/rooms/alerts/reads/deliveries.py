@@ -18,10 +18,10 @@ from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, DeliveryState, Urgency
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
-from stemtide.hub.rooms.alerts.texts import alerts as words
+from stemtide.hub.rooms.alerts.texts import alerts
 from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
 from stemtide.hub.rooms.parties.reads import parties, people
-from stemtide.protocol import webhook_headers as webhooks
+from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import PartyKind
 
 _MAILER = "mail"
@@ -165,7 +165,7 @@ def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> Ou
     alert = row.alert
     language = _language([person.language], available=home.languages)
     with translation.override(language):
-        notes = words.personal_notes(
+        notes = alerts.personal_notes(
             at=alert.created_at.astimezone(ZoneInfo(person.time_zone or "UTC")),
             networks=people.failure_networks(person, by=_MAILER, now=now),
         )
@@ -208,7 +208,7 @@ def secrets(point: ContactPoint, *, by: str, now: datetime) -> tuple[str, ...]: 
 def _secret(point: int, generation: int) -> str:
     """Return one secret, in the format of Standard Webhooks."""
     name = f"stemtide.alerts.signing:{point}:{generation}"
-    return webhooks.derived_secret(settings.SECRET_KEY, name)
+    return webhook_headers.derived_secret(settings.SECRET_KEY, name)
 
 
 def _language(preferred: Iterable[str], *, available: frozenset[str]) -> str:
@@ -235,7 +235,7 @@ def _row(delivery: Delivery, *, is_own: bool) -> DeliveryRow:
     return DeliveryRow(
         uid=delivery.uid,
         alert=alert.uid,
-        title=words.title(alert.kind, alert.parameters, exercise=alert.exercise),
+        title=alerts.title(alert.kind, alert.parameters, exercise=alert.exercise),
         party=alert.party.name,
         channel=Channel(delivery.channel),
         address=delivery.point.address if delivery.point and is_own else "",

@@ -11,7 +11,7 @@ from stemtide.hub.rooms.alerts import enclosures, links
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.enclosures import Request
 from stemtide.hub.rooms.alerts.models import Delivery
-from stemtide.hub.rooms.alerts.reads import alerts as reads, deliveries as reads_deliveries
+from stemtide.hub.rooms.alerts.reads import alerts as reads, deliveries as deliveries_reads
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
@@ -85,7 +85,7 @@ def alert_behind(token: str, *, by: str, now: datetime, language: str = "en") ->
     """
     link = links.parse_token(token)
     delivery = find(link.delivery, by=by)
-    outgoing = reads_deliveries.outgoing(delivery, by=by, home=Home(), now=now)
+    outgoing = deliveries_reads.outgoing(delivery, by=by, home=Home(), now=now)
     actor = Actor(delivery.alert.party, delivery.ref)
     order, referrals_asked, may = _pending_request(outgoing, by=actor, now=now)
     result = LinkedAlert(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.hub.rooms.alerts.rules.alerts import Urgency
-from stemtide.hub.rooms.alerts.texts import requests as words_requests
+from stemtide.hub.rooms.alerts.texts import requests
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
@@ -41,7 +41,7 @@ TITLES: Mapping[str, Words] = {
     "still_there": gettext_lazy("Still there: %(reference)s"),
     "came_back": gettext_lazy("It came back: %(reference)s"),
     "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
-    **words_requests.TITLES,
+    **requests.TITLES,
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
     "webhook_disabled": gettext_lazy("A webhook of yours is no longer called"),
@@ -119,7 +119,7 @@ TEXTS: Mapping[str, Words] = {
         "Agents met content of the linked signals after %(provider)s said that it is gone. See how"
         " often on the page of the request."
     ),
-    **words_requests.TEXTS,
+    **requests.TEXTS,
     "unanswered": gettext_lazy(
         "Nobody acknowledged “%(about)s”, and its ladder has ended. Reach them by telephone, or go"
         " on without them."

@@ -11,9 +11,9 @@ from django.db import transaction
 from stemtide.hub.rooms.alerts import links
 from stemtide.hub.rooms.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
 from stemtide.hub.rooms.alerts.reads import (
-    addressees as reads_addressees,
+    addressees,
     alerts as reads,
-    links as reads_links,
+    links as links_reads,
 )
 from stemtide.hub.rooms.alerts.reads.addressees import Matter, Step
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
@@ -21,7 +21,7 @@ from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState, Channel, DeliveryState, Via
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND, RAISES
 from stemtide.hub.rooms.alerts.rules.rows import Rule
-from stemtide.hub.rooms.alerts.writes import requests as writes_requests
+from stemtide.hub.rooms.alerts.writes import requests
 from stemtide.hub.rooms.alerts.writes.endings import end_alerts, stop_deliveries
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
@@ -66,7 +66,7 @@ def create_alert(draft: Draft, *, now: datetime) -> Alert:
     The caller records the act and holds the write lock.
     """
     rule = draft.rule
-    ladder = reads_addressees.ladder(party=draft.party, now=now)
+    ladder = addressees.ladder(party=draft.party, now=now)
     first = next(iter(ladder), None)
     wait = (first.wait if first else rules.STEP) if rule.escalates else None
     if rule.at_once and wait is not None:
@@ -152,7 +152,7 @@ def acknowledge_by_link(token: str, *, now: datetime, shown: str = "") -> AlertR
     raises: NotFoundError for an invalid link; ConflictError for a settled alert.
     """
     ledger.lock_ledger()
-    delivery = reads_links.find(links.read_token(token, now=now), by=CLOCK)
+    delivery = links_reads.find(links.read_token(token, now=now), by=CLOCK)
     alert = delivery.alert
     by = Actor(alert.party, delivery.ref)
     _settle(alert, person=None, delivery=delivery, via=Via.LINK, by=by, now=now, shown=shown)
@@ -166,7 +166,7 @@ def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
     raises: NotFoundError for a link that this hub never made; ConflictError.
     """
     ledger.lock_ledger()
-    delivery = reads_links.find(links.parse_token(token).delivery, by=CLOCK)
+    delivery = links_reads.find(links.parse_token(token).delivery, by=CLOCK)
     alert, point = delivery.alert, delivery.point
     last = alert.deliveries.filter(point=point).latest("queued_at").queued_at
     has_point = point is not None and point.removed_at is None
@@ -204,12 +204,12 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
         rule = EVERY_KIND[kind]
         if not rule.fits(entry.detail):
             continue
-        matter = reads_addressees.matter(entry, by=CLOCK)
+        matter = addressees.matter(entry, by=CLOCK)
         if entry.kind == "alert.exhausted" and not _is_unanswered(matter):
             continue
         alerts = [
             create_alert(_draft(kind, matter, party=party), now=now)
-            for party in reads_addressees.addressees(matter, rule=rule, by=CLOCK)
+            for party in addressees.addressees(matter, rule=rule, by=CLOCK)
             if not (rule.once and _is_open(kind, matter, party=party))
         ]
         raised += len(alerts)
@@ -258,7 +258,7 @@ def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
 @transaction.atomic
 def _escalate(alert: Alert, *, now: datetime) -> int:
     """Take the next step, or end the ladder; return 0 if another scheduler was first."""
-    step = reads_addressees.next_step(alert, party=alert.party, now=now)
+    step = addressees.next_step(alert, party=alert.party, now=now)
     step_number = alert.step + 1
     unchanged = Alert.objects.filter(pk=alert.pk, state=AlertState.OPEN, step_due=alert.step_due)
     if step:
@@ -322,7 +322,7 @@ def _settle(
         detail=detail,
         exercise=alert.exercise,
     )
-    writes_requests.settle_request(alert, by=by, via=via, now=now)
+    requests.settle_request(alert, by=by, via=via, now=now)
 
 
 def _ask(alert: Alert, step: Step, *, at: int, now: datetime) -> None:

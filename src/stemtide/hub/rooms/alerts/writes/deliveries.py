@@ -15,7 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
-from stemtide.hub.rooms.alerts.reads import deliveries as reads_deliveries
+from stemtide.hub.rooms.alerts.reads import deliveries
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import UNSETTLED, AlertState, Channel, DeliveryState
@@ -52,7 +52,7 @@ def claim_due(now: datetime, *, limit: int, home: Home) -> list[OutgoingAlert]:
         if len(outgoing_alerts) == limit or (is_webhook and row.alert.party_id in parties):
             continue
         if _take(row, now=now):
-            outgoing_alerts.append(reads_deliveries.outgoing(row, by=CLOCK, home=home, now=now))
+            outgoing_alerts.append(deliveries.outgoing(row, by=CLOCK, home=home, now=now))
             parties |= {row.alert.party_id} if is_webhook else set()
     return outgoing_alerts
 
@@ -89,7 +89,7 @@ def note(outgoing: OutgoingAlert, *, result: Result, jitter: float, now: datetim
         due = now + max(wait, result.wait or wait)  # what the receiver asks for, if it is longer
         won = claimed.update(state=DeliveryState.FAILED, next_at=due, last_error=_words(result))
     if won:
-        _record(reads_deliveries.find(outgoing.delivery, viewer=None), now=now)
+        _record(deliveries.find(outgoing.delivery, viewer=None), now=now)
     return bool(won)
 
 
@@ -149,7 +149,7 @@ def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[st
     ledger.append(
         "signing_key.rotated", actor=actor, subject=point.party.ref, now=now, detail=detail
     )
-    return reads_deliveries.secrets(point, by=actor, now=now)
+    return deliveries.secrets(point, by=actor, now=now)
 
 
 def _resolved(uid: UUID, *, by: Actor | None) -> "Delivery":
@@ -157,7 +157,7 @@ def _resolved(uid: UUID, *, by: Actor | None) -> "Delivery":
 
     raises: NotFoundError, NotAllowedError.
     """
-    row = reads_deliveries.find(uid, viewer=by.party if by else None)
+    row = deliveries.find(uid, viewer=by.party if by else None)
     if by is not None:
         is_own = row.alert.party_id == by.party.pk
         rules.check_resolve(kind=PartyKind(by.kind), role=by.role, is_own=is_own)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from stemtide.hub.rooms.alerts.models import Alert, Drill
-from stemtide.hub.rooms.alerts.reads import addressees as reads_addressees
+from stemtide.hub.rooms.alerts.reads import addressees
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from stemtide.hub.rooms.alerts.writes import alerts as writes
@@ -83,7 +83,7 @@ def _remind(now: datetime) -> int:
     ledger.lock_ledger()
     if not _is_due(now):  # another clock had its turn before ours
         return 0
-    agencies = reads_addressees.agencies(by=CLOCK)
+    agencies = addressees.agencies(by=CLOCK)
     for party in agencies:
         writes.create_alert(Draft(kind="drill_due", party=party, subject=party.ref), now=now)
     if agencies:

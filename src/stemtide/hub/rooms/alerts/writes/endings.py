@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db.models import Q
 
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
-from stemtide.hub.rooms.alerts.reads import addressees as reads_addressees
+from stemtide.hub.rooms.alerts.reads import addressees
 from stemtide.hub.rooms.alerts.reads.addressees import Matter
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import WAITING, AlertState, DeliveryState
@@ -29,7 +29,7 @@ def end_alerts(entry: EntryRow, *, now: datetime) -> None:
     answered = ANSWERS.get(entry.kind, ())
     if not overtaken and not answered and entry.kind != "alert.acknowledged":
         return
-    matter = reads_addressees.matter(entry, by=CLOCK)
+    matter = addressees.matter(entry, by=CLOCK)
     alerts = {alert.pk: alert for kind in overtaken for alert in _overtaken(kind, matter)}
     alerts |= {alert.pk: alert for kind in answered for alert in _own(kind, matter)}
     acknowledged = [matter.about] if matter.about is not None else []

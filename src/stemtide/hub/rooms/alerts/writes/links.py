@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.alerts import links
-from stemtide.hub.rooms.alerts.reads import links as reads_links
+from stemtide.hub.rooms.alerts.reads import links as links_reads
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.alerts.writes import alerts as writes
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.orders.writes import answers as orders, endings as writes_endings
-from stemtide.hub.rooms.referrals.writes import answers as referrals
+from stemtide.hub.rooms.orders.writes import answers, endings
+from stemtide.hub.rooms.referrals.writes import answers as answers_writes
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.referrals import AnswerIn
 
@@ -32,7 +32,7 @@ def acknowledge_as_shown(token: str, *, now: datetime) -> AlertRow:
     raises: NotFoundError; ConflictError for a settled alert.
     """
     links.read_token(token, now=now)
-    link = reads_links.alert_behind(token, by=_HOLDER, now=now)
+    link = links_reads.alert_behind(token, by=_HOLDER, now=now)
     return writes.acknowledge_by_link(token, now=now, shown=_digest(link))
 
 
@@ -41,7 +41,7 @@ def send_new_link(token: str, *, now: datetime) -> None:
 
     raises: NotFoundError; ConflictError if nothing is left to answer, or a new link was just sent.
     """
-    link = reads_links.alert_behind(token, by=_HOLDER, now=now)
+    link = links_reads.alert_behind(token, by=_HOLDER, now=now)
     writes.renew_link(token, is_open=link.is_open, now=now)
 
 
@@ -58,7 +58,7 @@ def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime
     link = _settled(token, now=now)
     if link.order is None or verb not in link.may:
         raise ConflictError("that cannot be done with this order now: see where it stands")
-    orders.record_receipt(link.order.id, via=ReceiptVia.LINK, at=now, now=now, by=link.by)
+    answers.record_receipt(link.order.id, via=ReceiptVia.LINK, at=now, now=now, by=link.by)
     arguments = {} if body is None else {"body": body}
     _ACTS[verb](link.order.id, by=link.by, now=now, **arguments)
 
@@ -76,21 +76,23 @@ def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: d
     if not selected or not answerable.issuperset(selected):
         raise ConflictError("this referral cannot be answered now: see where it stands")
     party = link.party
-    referrals.record_receipts(selected, provider=party, via=ReceiptVia.LINK, at=now, by=link.by)
+    answers_writes.record_receipts(
+        selected, provider=party, via=ReceiptVia.LINK, at=now, by=link.by
+    )
     if len(selected) > 1:
-        return referrals.answer_many(selected, body=body, by=link.by, now=now)
-    referrals.answer(selected[0], body=body, by=link.by, now=now)
+        return answers_writes.answer_many(selected, body=body, by=link.by, now=now)
+    answers_writes.answer(selected[0], body=body, by=link.by, now=now)
     return 1
 
 
 def _settled(token: str, *, now: datetime) -> LinkedAlert:
     """Acknowledge the alert behind a link if needed, and return it. raises: NotFoundError."""
     links.read_token(token, now=now)
-    link = reads_links.alert_behind(token, by=_HOLDER, now=now)
+    link = links_reads.alert_behind(token, by=_HOLDER, now=now)
     if not link.alert.is_waiting:
         return link
     writes.acknowledge_by_link(token, now=now, shown=_digest(link))
-    return reads_links.alert_behind(token, by=_HOLDER, now=now)
+    return links_reads.alert_behind(token, by=_HOLDER, now=now)
 
 
 def _digest(link: LinkedAlert) -> str:
@@ -99,10 +101,10 @@ def _digest(link: LinkedAlert) -> str:
 
 
 _ACTS: Mapping[str, Callable[..., object]] = {
-    "execute": orders.execute,
-    "suspend": orders.suspend,
-    "resume": orders.resume,
-    "reinstate": orders.reinstate,
-    "ask_scrutiny": writes_endings.open_scrutiny,
+    "execute": answers.execute,
+    "suspend": answers.suspend,
+    "resume": answers.resume,
+    "reinstate": answers.reinstate,
+    "ask_scrutiny": endings.open_scrutiny,
 }
 """The functions of the actions in the room of orders. All but a reinstatement take a body."""

@@ -12,7 +12,7 @@ from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoun
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, Result
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, Via
-from stemtide.hub.rooms.orders.writes import answers as orders
+from stemtide.hub.rooms.orders.writes import answers as answers_writes
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -58,13 +58,13 @@ def settle_request(alert: Alert, *, by: Actor, via: Via, now: datetime) -> bool:
 def _order_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
     """Record the receipt of a removal order: its hour begins."""
     del party  # the order knows its addressee
-    return orders.record_receipt(uid, via=via, at=now, now=now, proof=proof)
+    return answers_writes.record_receipt(uid, via=via, at=now, now=now, proof=proof)
 
 
 def _copy_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
     """Record the receipt of an order's copy at an authority: its 72 hours begin."""
     del via, proof  # a copy's receipt has its moment alone
-    return orders.receive_copy(uid, by=Actor(party, _CLOCK), now=now)
+    return answers_writes.receive_copy(uid, by=Actor(party, _CLOCK), now=now)
 
 
 def _referral_arrived(uid: UUID, party: Party, via: ReceiptVia, proof: str, now: datetime) -> bool:
@@ -91,8 +91,8 @@ _ARRIVES: Mapping[str, Callable[[UUID, Party, ReceiptVia, str, datetime], bool]]
 def _settle_order(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
     """Acknowledge an order. By a link, that is its receipt as well."""
     if via is Via.LINK:
-        orders.record_receipt(uid, via=ReceiptVia.LINK, at=now, now=now, by=by)
-    orders.acknowledge(uid, by=by, now=now)
+        answers_writes.record_receipt(uid, via=ReceiptVia.LINK, at=now, now=now, by=by)
+    answers_writes.acknowledge(uid, by=by, now=now)
 
 
 def _settle_referral(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
@@ -112,7 +112,7 @@ def _settle_batch(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
 def _settle_copy(uid: UUID, by: Actor, via: Via, now: datetime) -> None:
     """Record the receipt of an authority's copy."""
     del via
-    orders.receive_copy(uid, by=by, now=now)
+    answers_writes.receive_copy(uid, by=by, now=now)
 
 
 _SETTLES: Mapping[str, Callable[[UUID, Actor, Via, datetime], None]] = {

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.rooms.complaints import encryption as seals
+from stemtide.hub.rooms.complaints import encryption
 from stemtide.hub.rooms.complaints.encryption import Ticket
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.reads import grounds
@@ -50,7 +50,7 @@ def link(decision: ComplaintLinkIn, *, by: Actor, home: str, now: datetime) -> C
     rules.check_link(kind=by.kind, role=by.role)
     grounds.ground(decision, party=by.party, now=now)
     expires_at = rules.link_ends(now).replace(microsecond=0)
-    token = seals.make_link(Ticket(by.name, decision, expires_at))
+    token = encryption.make_link(Ticket(by.name, decision, expires_at))
     return ComplaintLinkOut(
         reference=decision.reference,
         link=f"{home}/complain/{token}",
@@ -122,7 +122,7 @@ def coded(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has th
 
     raises: NotFoundError.
     """
-    row = _rows().filter(code_hash=seals.hash_code(code)).first()
+    row = _rows().filter(code_hash=encryption.hash_code(code)).first()
     if row is None:
         raise NotFoundError(
             "no complaint goes with this code: look at it again, or open the link that you were"
@@ -136,7 +136,7 @@ def linked(token: str, *, by: str, now: datetime) -> ComplaintStatusOut:
 
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
-    ticket = seals.read_link(token, now=now)
+    ticket = encryption.read_link(token, now=now)
     row = behind(ticket, by=by)
     if row is not None:
         return _tell(row)
@@ -157,11 +157,13 @@ def link_code(token: str, *, by: str, now: datetime) -> str:
 
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
-    ticket = seals.read_link(token, now=now)
+    ticket = encryption.read_link(token, now=now)
     if behind(ticket, by=by) is None:
         return ""
     decision = ticket.decision
-    return seals.code_of(ticket.party, reference=decision.reference, exercise=decision.exercise)
+    return encryption.code_of(
+        ticket.party, reference=decision.reference, exercise=decision.exercise
+    )
 
 
 def behind(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
@@ -188,7 +190,7 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
         acted_by=row.acted_by or None,
         is_automatic=row.is_automatic,
         exercise=row.exercise,
-        text=seals.unseal(row.text),
+        text=encryption.unseal(row.text),
         language=row.language,
         filed_at=row.filed_at,
         due_at=row.due_at,
@@ -197,7 +199,7 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
         decided_at=row.decided_at,
         exemption=Exemption(row.exemption) if row.exemption else None,
         finding=ComplaintFinding(row.finding) if row.finding else None,
-        reasons=seals.unseal(row.reasons),
+        reasons=encryption.unseal(row.reasons),
         note=row.note,
         redress=RedressState(row.redress) if row.redress else None,
         asked_of=row.asked_of.name if row.asked_of else None,
@@ -223,7 +225,7 @@ def _tell(row: Complaint) -> ComplaintStatusOut:
         filed_at=row.filed_at,
         due_at=row.due_at,
         decided_at=row.decided_at,
-        reasons=seals.unseal(row.reasons),
+        reasons=encryption.unseal(row.reasons),
         is_erased=row.erased_at is not None,
     )
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from stemtide.hub.rooms.complaints import encryption as seals
+from stemtide.hub.rooms.complaints import encryption
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.reads import complaints as reads, grounds
 from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
@@ -22,7 +22,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes.competences import next_reference
-from stemtide.hub.rooms.referrals.writes import answers as referral_answers
+from stemtide.hub.rooms.referrals.writes import answers
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
@@ -70,7 +70,7 @@ def file_by_link(
 
     raises: NotFoundError for a link that opens nothing; ConflictError for one that was used.
     """
-    ticket = seals.read_link(token, now=now)
+    ticket = encryption.read_link(token, now=now)
     ledger.lock_ledger()
     rules.check_file(is_there=reads.behind(ticket, by=COMPLAINANT) is not None)
     party = parties.party_named(ticket.party, by=COMPLAINANT)
@@ -92,7 +92,7 @@ def _file(
     """Store a complaint with its words sealed. raises: ConflictError where one is there."""
     named = {"party": party, "reference": decision.reference, "exercise": decision.exercise}
     rules.check_file(is_there=Complaint.objects.filter(**named).exists())
-    code = seals.code_of(party.name, reference=decision.reference, exercise=decision.exercise)
+    code = encryption.code_of(party.name, reference=decision.reference, exercise=decision.exercise)
     return Complaint.objects.create(
         uid=uuid_at(now),
         **named,
@@ -105,10 +105,10 @@ def _file(
         acted_at=decision.acted_at,
         acted_by=decision.acted_by or "",
         is_automatic=decision.is_automatic,
-        text=seals.seal(text),
+        text=encryption.seal(text),
         language=language,
         salt=secrets.token_hex(32),
-        code_hash=seals.hash_code(code),
+        code_hash=encryption.hash_code(code),
         filed_at=now,
         due_at=rules.answer_due(now),
         erase_due=rules.erase_due(now),
@@ -117,12 +117,12 @@ def _file(
 
 def _code(row: Complaint) -> str:
     """Return the code of a complaint."""
-    return seals.code_of(row.party.name, reference=row.reference, exercise=row.exercise)
+    return encryption.code_of(row.party.name, reference=row.reference, exercise=row.exercise)
 
 
 def _filed(row: Complaint) -> dict[str, object]:
     """Return a complaint's detail for the ledger: addressee, basis and a proof of its words."""
-    digest = rules.seal_digest(seals.unseal(row.text), salt=row.salt)
+    digest = rules.seal_digest(encryption.unseal(row.text), salt=row.salt)
     detail: dict[str, object] = {"party": row.party.ref, "basis": row.basis, "digest": digest}
     return detail
 
@@ -176,7 +176,7 @@ def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> 
     move = "uphold" if body.is_upheld else "reject"
     row.state = rules.moved("complaint", row.state, move, by="reviewer")  # 2
     row.exemption, row.finding = body.exemption, body.finding or ""
-    row.reasons, row.note, row.reviewer = seals.seal(body.reasons), body.note, hand
+    row.reasons, row.note, row.reviewer = encryption.seal(body.reasons), body.note, hand
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
     effect = _put_right(row, body=body, by=by, now=now)  # 3
     row.save()
@@ -204,7 +204,7 @@ def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: date
     if body.is_upheld and grounds.may_reinstate(row, viewer=by.party):  # 2
         assert row.referral is not None  # noqa: S101  # it was just asked
         again = ReinstateIn(note=body.note)
-        referral_answers.reinstate(row.referral.uid, body=again, by=by, now=now)
+        answers.reinstate(row.referral.uid, body=again, by=by, now=now)
     if rules.asks_author(body, basis=ComplaintBasis(row.basis)):  # 3
         whom = grounds.asked(row, viewer=by.party, is_gone=effect == "gone")
         if whom is not None:

@@ -11,9 +11,9 @@ from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.reads import (
     complaints as reads,
     grounds,
-    redress as reads_redress,
+    redress,
 )
-from stemtide.hub.rooms.complaints.rules import complaints as rules, redress as rules_redress
+from stemtide.hub.rooms.complaints.rules import complaints as rules, redress as redress_rules
 from stemtide.hub.rooms.complaints.writes.complaints import opine_all, withdraw_all
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -47,9 +47,9 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
     raises: NotFoundError, NotAllowedError, ConflictError, InvalidError for a missing reason.
     """
     ledger.lock_ledger()
-    row = reads_redress.find(uid, viewer=by.party)
-    facts = reads_redress.facts(row, viewer=by.party)
-    rules_redress.check_answer(facts, body, name=by.name, role=by.role)
+    row = redress.find(uid, viewer=by.party)
+    facts = redress.facts(row, viewer=by.party)
+    redress_rules.check_answer(facts, body, name=by.name, role=by.role)
     move = "keep" if body.keep else "grant"
     row.redress = rules.moved("redress", row.redress, move, by="author")
     row.answer, row.answered_at = body.reason, now
@@ -61,7 +61,7 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
         _take_back(row, note=body.reason, by=by, now=now)
     kind = "redress.declined" if body.keep else "redress.granted"
     _record_by(kind, row, by=by, now=now, detail={"party": row.party.ref})
-    return reads_redress.describe(row, viewer=by.party)
+    return redress.describe(row, viewer=by.party)
 
 
 def _take_back(row: Complaint, *, note: str, by: Actor, now: datetime) -> None:
@@ -87,8 +87,8 @@ def accept(uid: UUID, *, by: Actor, now: datetime) -> ComplaintOut:
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_asked(row.redress)
-    facts = reads_redress.facts(row, viewer=by.party)
-    rules_redress.check_accept(facts, name=by.name, role=by.role)
+    facts = redress.facts(row, viewer=by.party)
+    redress_rules.check_accept(facts, name=by.name, role=by.role)
     row.redress = rules.moved("redress", row.redress, "accept", by="reviewer")
     row.save(update_fields=["redress"])
     others = Complaint.objects.filter(party=by.party, redress__in=_OPEN)

@@ -9,7 +9,7 @@ from django.db.models.functions import Coalesce
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.models import Crisis, EventLink, Neighbour
 from stemtide.hub.rooms.crises.reads import crises as reads
-from stemtide.hub.rooms.crises.rules import events as rules_events
+from stemtide.hub.rooms.crises.rules import events
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.protocol.enums import NeighbourStatus
@@ -21,7 +21,7 @@ from stemtide.protocol.messages.crises import NeighbourOut, RelatedCrisisOut
 def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     """Other crises that speak of the same event, or may; only those that the viewer may see."""
     here = event_of(row, viewer=viewer)
-    span = (here.happened_at - rules_events.NEAR, here.happened_at + rules_events.NEAR)
+    span = (here.happened_at - events.NEAR, here.happened_at + events.NEAR)
     near = Q(event_at__range=span)
     rows = Crisis.objects.filter(exercise=row.exercise).exclude(pk=row.pk)
     rows = rows.annotate(event_at=Coalesce("happened_at", "warned_at"))
@@ -34,7 +34,7 @@ def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
         if visible is not None and other.uid not in visible:
             continue
         is_linked = other.event == row.event
-        why = rules_events.alike(here, event_of(other, viewer=viewer))
+        why = events.alike(here, event_of(other, viewer=viewer))
         if is_linked or why:
             reason = reasons.get(other.pk, "") if is_linked else ""
             described = _alike(other, is_linked=is_linked, why=why or "linked by hand")
@@ -42,9 +42,9 @@ def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     return similar
 
 
-def event_of(row: Crisis, *, viewer: Party) -> rules_events.EventFacts:  # noqa: ARG001  # find() said for whom
+def event_of(row: Crisis, *, viewer: Party) -> events.EventFacts:  # noqa: ARG001  # find() said for whom
     """Return the facts about the event of a crisis."""
-    return rules_events.EventFacts(
+    return events.EventFacts(
         name=row.name,
         countries=row.countries,
         refs=row.event_refs,

@@ -9,8 +9,8 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
 from stemtide.hub.rooms.crises.reads import (
     crises as reads,
-    events as reads_events,
-    participants as reads_joining,
+    events,
+    participants,
 )
 from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.crises.rules.moves import ProposalFacts
@@ -42,9 +42,9 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
         ]
         if is_insider
         else [],
-        participants=reads_joining.described(row, facts=facts, viewer=viewer),
-        neighbours=reads_events.neighbours(row, viewer=viewer) if is_insider else [],
-        alike=reads_events.alike(row, viewer=viewer) if is_insider else [],
+        participants=participants.described(row, facts=facts, viewer=viewer),
+        neighbours=events.neighbours(row, viewer=viewer) if is_insider else [],
+        alike=events.alike(row, viewer=viewer) if is_insider else [],
     )
 
 

@@ -11,9 +11,9 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.crises.models import Check, Crisis, Measure, Triage
-from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
-from stemtide.hub.rooms.crises.rules import crises as rules, moves as rules_moves
-from stemtide.hub.rooms.crises.writes import moves as writes_moves, participants as writes_joining
+from stemtide.hub.rooms.crises.reads import crises as reads, life
+from stemtide.hub.rooms.crises.rules import crises as rules, moves
+from stemtide.hub.rooms.crises.writes import moves as moves_writes, participants
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import TriageOutcome
@@ -62,7 +62,7 @@ def warn(body: WarningIn, *, by: Actor, now: datetime) -> CrisisLife:
     _record("crisis.warned", crisis, by=by, now=now, detail=detail)
     if body.invite:
         _invite(crisis, body.invite, by=by, now=now)
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -84,7 +84,7 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
         reason=body.reason,
     )
     if body.close:
-        rules_moves.check_close(facts, by=by)
+        moves.check_close(facts, by=by)
         if outcome is not TriageOutcome.AS_USUAL:
             raise InvalidError(
                 "close", "it comes to {outcome}: only business as usual closes it", outcome=outcome
@@ -110,8 +110,8 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
     }
     _record("crisis.triaged", crisis, by=by, now=now, detail=detail)
     if body.close:
-        return writes_moves.close(uid, body=CloseIn(reason=body.reason or words), by=by, now=now)
-    return reads_life.describe(crisis, viewer=by.party)
+        return moves_writes.close(uid, body=CloseIn(reason=body.reason or words), by=by, now=now)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -135,7 +135,7 @@ def answer(uid: UUID, *, test: str, body: CheckIn, by: Actor, now: datetime) -> 
     )
     detail: dict[str, object] = {"test": test, "answer": str(body.answer)}
     _record("check.answered", crisis, by=by, now=now, detail=detail)
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -160,7 +160,7 @@ def consider(uid: UUID, *, body: MeasureIn, by: Actor, now: datetime) -> CrisisL
     )
     detail: dict[str, object] = {"country": body.country}
     _record("measure.considered", crisis, by=by, now=now, detail=detail)
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -179,13 +179,13 @@ def widen(uid: UUID, *, body: CountriesIn, by: Actor, now: datetime) -> CrisisLi
     crisis.countries = sorted({*crisis.countries, *added})
     crisis.save(update_fields=["countries"])
     _record("crisis.widened", crisis, by=by, now=now, detail={"countries": added})
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 def _invite(crisis: Crisis, names: tuple[str, ...], *, by: Actor, now: datetime) -> None:
     """Invite those that a warning is addressed to. raises: InvalidError naming the field."""
     try:
-        writes_joining.invite(crisis.uid, body=InviteIn(parties=names), by=by, now=now)
+        participants.invite(crisis.uid, body=InviteIn(parties=names), by=by, now=now)
     except InvalidError as error:
         raise InvalidError.of("invite", error) from error
 

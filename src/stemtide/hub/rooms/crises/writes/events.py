@@ -9,10 +9,10 @@ from django.db import transaction
 from stemtide.hub.rooms.crises.models import Crisis, EventLink, Neighbour
 from stemtide.hub.rooms.crises.reads import (
     crises as reads,
-    events as reads_events,
-    life as reads_life,
+    events,
+    life,
 )
-from stemtide.hub.rooms.crises.rules import events as rules_events
+from stemtide.hub.rooms.crises.rules import events as events_rules
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.messages.crises import (
@@ -35,7 +35,7 @@ def link(uid: UUID, *, body: LinkIn, by: Actor, now: datetime) -> CrisisLife:
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     other = reads.find(body.crisis, viewer=by.party)
-    rules_events.check_link(
+    events_rules.check_link(
         reads.facts(crisis, viewer=by.party),
         reads.facts(other, viewer=by.party),
         by=by,
@@ -46,7 +46,7 @@ def link(uid: UUID, *, body: LinkIn, by: Actor, now: datetime) -> CrisisLife:
     crisis.event = other.event
     _note(crisis, other, reason=body.reason, by=by, now=now)
     _record("crisis.linked", crisis, by=by, now=now, detail={"with": str(other.uid)})
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -57,16 +57,16 @@ def unlink(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    rules_events.check_unlink(
+    events_rules.check_unlink(
         reads.facts(crisis, viewer=by.party),
         by=by,
-        has_others=reads_events.is_linked(crisis, viewer=by.party),
+        has_others=events.is_linked(crisis, viewer=by.party),
     )
     crisis.event = uuid4()
     crisis.save(update_fields=["event"])
     _note(crisis, None, reason=body.reason, by=by, now=now)
     _record("crisis.unlinked", crisis, by=by, now=now, detail={})
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -78,13 +78,13 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    rules_events.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
-    rules_events.check_span(started_at=body.started_at, ended_at=body.ended_at, now=now)
-    rules_events.check_mechanism(
+    events_rules.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
+    events_rules.check_span(started_at=body.started_at, ended_at=body.ended_at, now=now)
+    events_rules.check_mechanism(
         framework=body.framework,
         version=body.version,
         type_=body.type,
-        before=reads_events.running(crisis, viewer=by.party),
+        before=events.running(crisis, viewer=by.party),
     )
     row = Neighbour.objects.create(
         uid=uuid4(),
@@ -102,7 +102,7 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
         at=now,
     )
     _record("neighbour.mirrored", crisis, by=by, now=now, detail=_named(row))
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -115,14 +115,14 @@ def update_neighbour(
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    rules_events.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
-    row = reads_events.find_neighbour(crisis, neighbour, viewer=by.party)
-    rules_events.check_span(started_at=row.started_at, ended_at=body.ended_at, now=now)
+    events_rules.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
+    row = events.find_neighbour(crisis, neighbour, viewer=by.party)
+    events_rules.check_span(started_at=row.started_at, ended_at=body.ended_at, now=now)
     row.status = body.status
     row.ended_at = body.ended_at
     row.save(update_fields=["status", "ended_at"])
     _record("neighbour.updated", crisis, by=by, now=now, detail=_named(row))
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 def _note(crisis: Crisis, other: Crisis | None, *, reason: str, by: Actor, now: datetime) -> None:

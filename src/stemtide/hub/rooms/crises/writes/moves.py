@@ -8,8 +8,8 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
-from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
-from stemtide.hub.rooms.crises.rules import moves as rules_moves
+from stemtide.hub.rooms.crises.reads import crises as reads, life
+from stemtide.hub.rooms.crises.rules import moves
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -29,9 +29,9 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_moves.check_propose(facts, by=by, act=body.act)
+    moves.check_propose(facts, by=by, act=body.act)
     for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
-        pending = reads_life.proposal_facts(before, viewer=by.party)
+        pending = life.proposal_facts(before, viewer=by.party)
         if not pending.is_stale and pending.expires_at > now:
             raise ConflictError(
                 "{party} has proposed it already: confirm or decline that", party=pending.party
@@ -42,7 +42,7 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
         crisis=crisis,
         act=body.act,
         reason=body.reason,
-        checked_to=reads_life.checked_to(crisis, viewer=by.party),
+        checked_to=life.checked_to(crisis, viewer=by.party),
         expires_at=now + timedelta(hours=facts.framework.proposal_h),
         by=by.party,
         by_ref=by.ref,
@@ -50,7 +50,7 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
         at=now,
     )
     _record("proposal.opened", crisis, by=by, now=now, detail=_named(proposal))
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -62,9 +62,9 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
-    proposal_facts = reads_life.proposal_facts(row, viewer=by.party)
-    rules_moves.check_confirm(facts, by=by, proposal=proposal_facts, now=now)
+    row = life.find_proposal(crisis, proposal, viewer=by.party)
+    proposal_facts = life.proposal_facts(row, viewer=by.party)
+    moves.check_confirm(facts, by=by, proposal=proposal_facts, now=now)
     _decide(row, "confirm", by=by, now=now)
     detail = _named(row) | {"from": crisis.stage}
     if proposal_facts.act is ProposalAct.ACTIVATE:
@@ -74,7 +74,7 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
     else:
         _close(crisis, facts, reason=row.reason, by=by, now=now)
         _record("crisis.closed", crisis, by=by, now=now, detail=detail)
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -85,16 +85,16 @@ def refuse(uid: UUID, proposal: UUID, *, body: ReasonIn, by: Actor, now: datetim
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
-    rules_moves.check_refuse(
+    row = life.find_proposal(crisis, proposal, viewer=by.party)
+    moves.check_refuse(
         reads.facts(crisis, viewer=by.party),
         by=by,
-        proposal=reads_life.proposal_facts(row, viewer=by.party),
+        proposal=life.proposal_facts(row, viewer=by.party),
         now=now,
     )
     _decide(row, "decline", by=by, now=now, reason=body.reason)
     _record("proposal.declined", crisis, by=by, now=now, detail=_named(row))
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -105,16 +105,16 @@ def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLi
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    row = reads_life.find_proposal(crisis, proposal, viewer=by.party)
-    rules_moves.check_withdraw(
+    row = life.find_proposal(crisis, proposal, viewer=by.party)
+    moves.check_withdraw(
         reads.facts(crisis, viewer=by.party),
         by=by,
-        proposal=reads_life.proposal_facts(row, viewer=by.party),
+        proposal=life.proposal_facts(row, viewer=by.party),
         now=now,
     )
     _decide(row, "withdraw", by=by, now=now)
     _record("proposal.withdrawn", crisis, by=by, now=now, detail=_named(row))
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -126,11 +126,11 @@ def close(uid: UUID, *, body: CloseIn, by: Actor, now: datetime) -> CrisisLife:
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_moves.check_close(facts, by=by)
+    moves.check_close(facts, by=by)
     _close(crisis, facts, reason=body.reason, by=by, now=now)
     detail: dict[str, object] = {"from": facts.stage}
     _record("crisis.closed", crisis, by=by, now=now, detail=detail)
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -142,7 +142,7 @@ def deescalate(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> Crisis
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_moves.check_deescalate(facts, by=by)
+    moves.check_deescalate(facts, by=by)
     crisis.deescalated_at = now
     _enter(
         crisis,
@@ -153,7 +153,7 @@ def deescalate(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> Crisis
         reason=body.reason,
     )
     _record("crisis.deescalated", crisis, by=by, now=now, detail={})
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -165,11 +165,11 @@ def resume(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_moves.check_resume(facts, by=by)
+    moves.check_resume(facts, by=by)
     crisis.deescalated_at = None
     _enter(crisis, facts.framework.active_stage, by=by, now=now, reason=body.reason)
     _record("crisis.resumed", crisis, by=by, now=now, detail={})
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -181,12 +181,12 @@ def keep(uid: UUID, *, body: KeepIn, by: Actor, now: datetime) -> CrisisLife:
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_moves.check_keep(facts, by=by)
-    spans = rules_moves.next_spans(facts, next_h=body.next_h)
+    moves.check_keep(facts, by=by)
+    spans = moves.next_spans(facts, next_h=body.next_h)
     _review(crisis, ReviewDecision.KEEP, by=by, now=now, reason=body.reason)
     _open_review(crisis, spans, now=now)
     _record("crisis.reviewed", crisis, by=by, now=now, detail={"decision": "keep"})
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 def note_due(now: datetime) -> int:
@@ -195,7 +195,7 @@ def note_due(now: datetime) -> int:
     Nothing is closed by the clock but a tail. Returns how many things it noted; each row is
     changed by one clock alone.
     """
-    if not reads_life.is_anything_due(now, by="clock"):
+    if not life.is_anything_due(now, by="clock"):
         return 0
     with transaction.atomic():
         ledger.lock_ledger()
@@ -249,14 +249,14 @@ def _enter(
     crisis.stage = stage
     crisis.save()
     facts = reads.facts(crisis, viewer=by.party)
-    _open_review(crisis, rules_moves.next_spans(facts), now=now)
+    _open_review(crisis, moves.next_spans(facts), now=now)
 
 
 def _close(crisis: Crisis, facts: CrisisFacts, *, reason: str, by: Actor, now: datetime) -> None:
     """Close a crisis; its tail begins."""
     crisis.closed_at = now
     crisis.close_reason = reason
-    crisis.tail_ends_at = now + rules_moves.tail_of(facts)
+    crisis.tail_ends_at = now + moves.tail_of(facts)
     _enter(crisis, facts.framework.closed_stage, by=by, now=now, reason=reason)
 
 
@@ -285,7 +285,7 @@ def _open_review(
 
 def _decide(row: Proposal, verb: str, *, by: Actor, now: datetime, reason: str = "") -> None:
     """Decide a proposal."""
-    row.state = rules_moves.PROPOSING[verb]
+    row.state = moves.PROPOSING[verb]
     row.decided_by = by.party
     row.decided_ref = by.ref
     row.decided_role = by.role or ""
@@ -296,7 +296,7 @@ def _decide(row: Proposal, verb: str, *, by: Actor, now: datetime, reason: str =
 
 def _expire(row: Proposal, *, now: datetime) -> None:
     """End a proposal that ran out, or whose ground moved."""
-    row.state = rules_moves.PROPOSING["run out"]
+    row.state = moves.PROPOSING["run out"]
     row.decided_at = now
     row.save(update_fields=["state", "decided_at"])
     _record_clock("proposal.expired", row.crisis, now=now, detail=_named(row))

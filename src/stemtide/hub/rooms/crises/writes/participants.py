@@ -8,8 +8,8 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.crises.models import Crisis, Participation
-from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
-from stemtide.hub.rooms.crises.rules import participants as rules_joining
+from stemtide.hub.rooms.crises.reads import crises as reads, life
+from stemtide.hub.rooms.crises.rules import participants
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
@@ -24,9 +24,9 @@ from stemtide.protocol.messages.crises import (
 )
 
 _ANSWERS = {
-    "participant.joined": rules_joining.JOINING["join"][1],
-    "participant.declined": rules_joining.JOINING["decline"][1],
-    "participant.left": rules_joining.JOINING["leave"][1],
+    "participant.joined": participants.JOINING["join"][1],
+    "participant.declined": participants.JOINING["decline"][1],
+    "participant.left": participants.JOINING["leave"][1],
 }
 """What a party's answer makes of its state, by the entry's kind."""
 
@@ -42,10 +42,10 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_joining.check_invite(facts, by=by)
-    invited = [one for one in _wanted(body, by=by) if rules_joining.is_to_invite(facts, one)]
+    participants.check_invite(facts, by=by)
+    invited = [one for one in _wanted(body, by=by) if participants.is_to_invite(facts, one)]
     for party in invited:
-        capacity = rules_joining.capacity_of(facts, party, requested=body.capacity)
+        capacity = participants.capacity_of(facts, party, requested=body.capacity)
         Participation.objects.update_or_create(
             crisis=crisis,
             party=party,
@@ -63,7 +63,7 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
         )
     if invited:
         _record("participant.invited", crisis, by=by, now=now, parties=[p.name for p in invited])
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -75,12 +75,12 @@ def uninvite(uid: UUID, *, body: PartyIn, by: Actor, now: datetime) -> CrisisLif
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_joining.check_uninvite(facts, by=by, party=body.party)
+    participants.check_uninvite(facts, by=by, party=body.party)
     row = crisis.participations.get(party__name=body.party)
     row.state = JoinState.UNINVITED
     row.save(update_fields=["state"])
     _record("participant.uninvited", crisis, by=by, now=now, parties=[body.party])
-    return reads_life.describe(crisis, viewer=by.party)
+    return life.describe(crisis, viewer=by.party)
 
 
 @transaction.atomic
@@ -92,8 +92,8 @@ def join(uid: UUID, *, by: Actor, now: datetime) -> CrisisOut:
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
-    rules_joining.check_join(facts, by=by)
-    capacity = rules_joining.capacity_of(facts, by, requested=None)
+    participants.check_join(facts, by=by)
+    capacity = participants.capacity_of(facts, by, requested=None)
     row, _ = Participation.objects.get_or_create(
         crisis=crisis, party=by.party, defaults={"state": JoinState.JOINED, "capacity": capacity}
     )
@@ -108,7 +108,7 @@ def decline(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> C
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    rules_joining.check_decline(reads.facts(crisis, viewer=by.party), by=by)
+    participants.check_decline(reads.facts(crisis, viewer=by.party), by=by)
     row = crisis.participations.get(party=by.party)
     return _answer("participant.declined", row, by=by, now=now, reason=body.reason)
 
@@ -121,7 +121,7 @@ def leave(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> Cri
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    rules_joining.check_leave(reads.facts(crisis, viewer=by.party), by=by)
+    participants.check_leave(reads.facts(crisis, viewer=by.party), by=by)
     row = crisis.participations.get(party=by.party)
     return _answer("participant.left", row, by=by, now=now, reason=body.reason)
 

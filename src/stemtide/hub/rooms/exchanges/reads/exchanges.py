@@ -13,7 +13,7 @@ from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
-from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
@@ -204,9 +204,9 @@ def same_value_signals(
     for kind, value, _ in wanted_keys:
         values.setdefault(kind, set()).add(value)
     pks = [
-        pk for kind, kind_values in values.items() for pk in statements.live_with(kind, kind_values)
+        pk for kind, kind_values in values.items() for pk in bulk_sql.live_with(kind, kind_values)
     ]
-    pks += statements.withdrawn_with({value for _, value, _ in wanted_keys})
+    pks += bulk_sql.withdrawn_with({value for _, value, _ in wanted_keys})
     by_key: dict[tuple[str, str, bool], list[SameValueSignal]] = {}
     for batch in batches(pks):
         rows = Signal.objects.filter(pk__in=batch)

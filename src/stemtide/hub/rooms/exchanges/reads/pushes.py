@@ -13,7 +13,7 @@ from stemtide.hub.rooms.exchanges.rules.pushes import OutgoingFacts
 from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import collection as reads_collection
+from stemtide.hub.rooms.signals.reads import collection
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import OutgoingState
 from stemtide.protocol.enums import SignalState
@@ -50,7 +50,7 @@ def outgoing_signals(
     last = F("refused_since").asc(nulls_first=True)
     outgoing = list(due.select_related("signal").order_by("state", last, "pk")[:limit])
     chosen = Signal.objects.filter(pk__in=[item.signal_id for item in outgoing])
-    rows, _ = reads_collection.page(chosen, viewer=viewer, limit=limit)
+    rows, _ = collection.page(chosen, viewer=viewer, limit=limit)
     by_pk = {row["pk"]: row for row in rows}
     return [
         OutgoingSignal(

@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
-from stemtide.hub.rooms.exchanges import encryption as seals
+from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
@@ -81,7 +81,7 @@ def add(
         address=address,
         push_address=push_address,
         account=draft.account,
-        secret=seals.encrypt_secret(draft.secret),
+        secret=encryption.encrypt_secret(draft.secret),
         party=party,
         terms=terms.model_dump(mode="json"),
         every_s=draft.every_s,

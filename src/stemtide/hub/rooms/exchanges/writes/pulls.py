@@ -15,7 +15,7 @@ from datetime import datetime
 from stemtide.hub.rooms.exchanges.models import Exchange
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
-from stemtide.hub.rooms.exchanges.rules import turns as rules_turns
+from stemtide.hub.rooms.exchanges.rules import turns as turns_rules
 from stemtide.hub.rooms.exchanges.rules.exchanges import TooManyNewError
 from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_line
 from stemtide.hub.rooms.exchanges.writes.records import PageImport
@@ -57,7 +57,7 @@ def import_page(
         fault.key for fault in pull.faults
     }
     known_parts = reads.known_parts(run, wholes, by=CLOCK)
-    turns = rules_turns.split_page(pull, standing=known_parts)
+    turns = turns_rules.split_page(pull, standing=known_parts)
     pending, is_over, most = _Pending(), is_full, 0
     for number, part_of_page in enumerate(turns, start=1):
         is_last = number == len(turns)

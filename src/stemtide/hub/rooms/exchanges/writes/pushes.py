@@ -13,9 +13,9 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, Record
-from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes as reads_pushing
+from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
-from stemtide.hub.rooms.exchanges.rules import pushes as rules_pushing
+from stemtide.hub.rooms.exchanges.rules import pushes as pushes_rules
 from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_line
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
@@ -67,8 +67,8 @@ def _begin(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
         for signal in live
         if signal.pk in visible_pks - partner_pks
         and signal.shared_by_id != row.party_id
-        and rules_pushing.may_leave(
-            reads_pushing.facts(signal, by=CLOCK),
+        and pushes_rules.may_leave(
+            pushes.facts(signal, by=CLOCK),
             kind=kind,
             terms=terms,
             inside=row.inside,
@@ -228,7 +228,7 @@ def note_sent(
 def _try_again(outgoing: Outgoing, *, now: datetime) -> None:
     """Delay a refused withdrawal, or give it up."""
     outgoing.attempts += 1
-    outgoing.next_at = rules_pushing.take_back_at(outgoing.attempts, now=now)
+    outgoing.next_at = pushes_rules.take_back_at(outgoing.attempts, now=now)
     if outgoing.next_at is None:
         outgoing.state = OutgoingState.REFUSED
 

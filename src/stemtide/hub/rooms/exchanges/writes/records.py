@@ -14,9 +14,9 @@ from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.exchanges.rules.exchanges import NotTakenError
 from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_records
 from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
-from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
+from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import collection as reads_collection
+from stemtide.hub.rooms.signals.reads import collection
 from stemtide.hub.rooms.signals.rules.signals import Draft, read_rows
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import Pull, RecordOutcome, SourceRecord, Terms
@@ -113,7 +113,7 @@ class PageImport(RecordLinks):
         here = reads.signals_here(
             {uid for source_record in source_records for uid in source_record.signals}, by=CLOCK
         )
-        makers, hub = reads.own_makers(by=CLOCK), ledger_reads.heads().hub
+        makers, hub = reads.own_makers(by=CLOCK), ledger.heads().hub
         fresh = []
         for source_record in source_records:
             if rules.is_own(source_record, hub=hub, signals=here, makers=makers):
@@ -165,7 +165,7 @@ class PageImport(RecordLinks):
         )
         with_record = [candidate for candidate in candidates if candidate.record is not None]
         bodies = [candidate.draft.body for candidate in with_record]
-        unchanged = reads_collection.equal_signals(bodies, viewer=party, now=self.now)
+        unchanged = collection.equal_signals(bodies, viewer=party, now=self.now)
         self._said = {with_record[place].source_record.key: uid for place, uid in unchanged.items()}
         new: dict[tuple[str, str, bool], Candidate] = {}
         twins: list[Candidate] = []
@@ -311,7 +311,7 @@ class PageImport(RecordLinks):
         self.row.day_count += out.created
         why = {error.row: f"{error.field}: {error.message}" for error in out.errors}
         uids = {signal.id for signal in out.signals if signal}
-        rows = reads_collection.by_uid(uids, viewer=self.row.party)
+        rows = collection.by_uid(uids, viewer=self.row.party)
         for number, placed in enumerate(out.signals):
             candidate = new[number]
             if placed is None:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
 from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
-from stemtide.hub.rooms.orders.reads import interests as reads_interests, orders as reads
-from stemtide.hub.rooms.orders.rules import lint as rules_lint, orders as rules
+from stemtide.hub.rooms.orders.reads import interests, orders as reads
+from stemtide.hub.rooms.orders.rules import lint as lint_rules, orders as rules
 from stemtide.hub.rooms.orders.rules.findings import Finding
 from stemtide.hub.rooms.orders.rules.lint import LintFacts
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
@@ -102,7 +102,7 @@ def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
 
 def findings(row: Order, *, viewer: Party, now: datetime) -> list[Finding]:
     """Return the findings of lint() untranslated, for writes and for pages in other languages."""
-    return rules_lint.lint(row.annex, facts=_facts(row, viewer=viewer, now=now))
+    return lint_rules.lint(row.annex, facts=_facts(row, viewer=viewer, now=now))
 
 
 def is_first(row: Order, *, viewer: Party) -> bool:
@@ -172,7 +172,7 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
         informed_at=first.sent_at if first else None,
         language=row.language,
         languages=frozenset(languages),
-        interests=reads_interests.interests(row, viewer=row.issued_by, now=now),
+        interests=interests.interests(row, viewer=row.issued_by, now=now),
     )
 
 

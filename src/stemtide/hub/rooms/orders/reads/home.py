@@ -14,7 +14,7 @@ from stemtide.hub.rooms.orders.reads import orders as reads
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.protocol.enums.orders import ScrutinyState
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines
 from stemtide.protocol.messages.orders import OrderHead, ScrutinyOut
 
 MAX_LIST = 200
@@ -58,7 +58,7 @@ def _row(copy: Copy, *, viewer: Party, now: datetime) -> CopyRow:
     """Return a copy with the facts that its authority decides on."""
     order = copy.order
     latest = next(reversed(order.scrutinies.all()), None)
-    until = clocks.scrutiny_due(copy.received_at or now)
+    until = deadlines.scrutiny_due(copy.received_at or now)
     is_open = order.state in IN_EFFECT and now <= until
     return CopyRow(
         order=reads.head(order, viewer=viewer),

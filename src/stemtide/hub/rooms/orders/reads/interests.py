@@ -17,8 +17,8 @@ from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import contacts
 from stemtide.hub.rooms.referrals.models import Hold
-from stemtide.hub.rooms.referrals.reads import search as searches
-from stemtide.hub.rooms.signals.reads import similar as alike
+from stemtide.hub.rooms.referrals.reads import search
+from stemtide.hub.rooms.signals.reads import similar
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,8 @@ def around(row: Order, *, viewer: Party, now: datetime) -> Around:
     """
     urls = dict(row.addresses.exclude(digest="").values_list("digest", "url"))
     uids = list(row.signals.values_list("uid", flat=True))
-    near = alike.same_content(uids, viewer=viewer, exercise=row.exercise)
-    holds = searches.standing_on(
-        list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref
-    )
+    near = similar.same_content(uids, viewer=viewer, exercise=row.exercise)
+    holds = search.standing_on(list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref)
     return Around(
         orders=tuple(_orders(row, urls=urls, near=near)),
         holds=tuple((hold, urls.get(hold.digest, "")[:200]) for hold in holds),

@@ -19,7 +19,7 @@ from stemtide.hub.rooms.orders.models import (
     Preservation,
     Scrutiny,
 )
-from stemtide.hub.rooms.orders.rules import offers as rules_offers
+from stemtide.hub.rooms.orders.rules import offers
 from stemtide.hub.rooms.orders.rules.lint import ANNEX_3
 from stemtide.hub.rooms.orders.rules.orders import (
     OrderFacts,
@@ -42,7 +42,7 @@ from stemtide.protocol.enums.orders import (
     ScrutinyState,
 )
 from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.deadlines import Pause
 from stemtide.protocol.law.machines import machine
 from stemtide.protocol.messages.orders import (
@@ -171,7 +171,7 @@ def pauses(row: Order, *, viewer: Party) -> list[Pause]:  # noqa: ARG001  # find
 
 def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
     """Return the moves that an actor may make with an order now."""
-    return rules_offers.offers(
+    return offers.offers(
         facts(row, viewer=by.party),
         name=by.name,
         role=by.role,
@@ -229,7 +229,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
     stood = pauses(row, viewer=viewer)
     time_taken = None
     if row.received_at and row.executed_at:
-        time_taken = clocks.time_taken(row.received_at, row.executed_at, pauses=stood)
+        time_taken = deadlines.time_taken(row.received_at, row.executed_at, pauses=stood)
     linked = signals.visible_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
     preservation = Preservation.objects.filter(order=row).select_related("extended_by").first()
     return OrderOut(
@@ -300,7 +300,7 @@ def describe_information(row: Information, *, viewer: Party) -> InformationOut: 
         to=row.sent_to.name,
         text=row.text,
         sent_at=row.sent_at,
-        order_from=clocks.first_order_from(row.sent_at),
+        order_from=deadlines.first_order_from(row.sent_at),
         exercise=row.exercise,
     )
 
@@ -378,7 +378,7 @@ def _answer(answer: OrderAnswer, *, row: Order, viewer: Party) -> AnswerOut:
 
 def _copy(row: Copy) -> CopyOut:
     """Return a copy as the message of the API."""
-    until = clocks.scrutiny_due(row.received_at) if row.received_at else None
+    until = deadlines.scrutiny_due(row.received_at) if row.received_at else None
     return CopyOut(
         to=row.sent_to.name, sent_at=row.sent_at, received_at=row.received_at, scrutiny_until=until
     )

@@ -15,7 +15,7 @@ from stemtide.fingerprints.url.canonical import UrlClass, UrlError, url_class
 from stemtide.hub.platform.errors import InvalidError, RefusalError
 from stemtide.hub.rooms.orders.rules.findings import Doubt, Finding, Flaw
 from stemtide.hub.rooms.orders.rules.interests import Interest, doubts
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import (
     MAX_LONG_TEXT,
     MAX_TEXT,
@@ -185,7 +185,7 @@ def _secrecy(values: Values, facts: LintFacts) -> Iterator[Finding]:
     until = moment_of(values.get("non_disclosure_until"))
     if until is None:
         return
-    most = clocks.secrecy_until(facts.now)
+    most = deadlines.secrecy_until(facts.now)
     if until <= facts.now:
         yield Flaw("non_disclosure_until", "lies in the past: name a later time, or no secrecy")
     elif until > most:
@@ -251,7 +251,7 @@ def _first_order(facts: LintFacts) -> Iterator[Finding]:
                 "emergency", "is not needed: this provider had orders of yours before; leave it out"
             )
         return
-    start = clocks.first_order_from(facts.informed_at) if facts.informed_at else None
+    start = deadlines.first_order_from(facts.informed_at) if facts.informed_at else None
     is_informed = start is not None and facts.now >= start
     if is_informed and facts.emergency:
         yield Doubt("emergency", "is not needed: the provider was informed in time; leave it out")

@@ -3,7 +3,7 @@
 
 from datetime import datetime, timedelta
 
-from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny as rules_scrutiny
+from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny
 from stemtide.hub.rooms.orders.rules.orders import OrderFacts, Side, allows
 from stemtide.protocol.enums import Role
 from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis
@@ -76,7 +76,7 @@ def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datet
         if allows(rules.check_move, arrived, answer, name=name, role=role)
     ]
     if allows(
-        rules_scrutiny.check_open,
+        scrutiny.check_open,
         facts,
         ScrutinyBasis.PROVIDER,
         name=name,
@@ -102,7 +102,7 @@ def _of_home(
         for basis in bases
         if is_competent
         and allows(
-            rules_scrutiny.check_open,
+            scrutiny.check_open,
             facts,
             basis,
             name=name,
@@ -116,7 +116,7 @@ def _of_home(
         move
         for move in (DECIDING if latest else ())
         if allows(
-            rules_scrutiny.check_decide,
+            scrutiny.check_decide,
             facts,
             latest,
             move,

@@ -12,7 +12,7 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowed
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState, Side
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.machines import WrongMoveError, machine
 
 __all__ = [
@@ -252,7 +252,7 @@ def check_prolong(
         raise ConflictError("nothing is kept from the content provider of this order")
     if now >= facts.secret_until:
         raise ConflictError("the time is over, and the content provider may know already")
-    most = clocks.secrecy_until(facts.issued_at, times=2)
+    most = deadlines.secrecy_until(facts.issued_at, times=2)
     if not facts.secret_until < until <= most:
         raise InvalidError(
             "until",
@@ -324,9 +324,11 @@ def check_note_destroyed(facts: OrderFacts, *, name: str, role: Role | None, now
         )
 
 
-def is_late(measure_at: datetime, *, received_at: datetime, pauses: Sequence[clocks.Pause]) -> bool:
+def is_late(
+    measure_at: datetime, *, received_at: datetime, pauses: Sequence[deadlines.Pause]
+) -> bool:
     """Whether a measure came after the hour; a stopped clock makes nothing late."""
-    due = clocks.execute_due(received_at, pauses=pauses)
+    due = deadlines.execute_due(received_at, pauses=pauses)
     return due is not None and measure_at > due
 
 

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.orders.rules.orders import (
 )
 from stemtide.protocol.enums import Role
 from stemtide.protocol.enums.orders import ScrutinyBasis, ScrutinyState
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.machines import WrongMoveError, machine
 
 _FINDING = frozenset({"announce", "infringe"})
@@ -70,7 +70,7 @@ def check_open(
 def _own_initiative(facts: OrderFacts, *, name: str, now: datetime) -> datetime:
     """From when the 72 hours of an authority run: its copy. raises: ConflictError."""
     since = dict(facts.homes)[name] or now
-    if now > clocks.scrutiny_due(since):
+    if now > deadlines.scrutiny_due(since):
         raise ConflictError(
             "the 72 hours since your copy are over: only a request opens scrutiny now"
         )
@@ -88,7 +88,7 @@ def _requested(
                 "informed_at", "say when the content provider was informed, or had the order"
             )
         since = informed_at
-    if since is not None and now > clocks.ask_scrutiny_until(since):
+    if since is not None and now > deadlines.ask_scrutiny_until(since):
         raise ConflictError("the 48 hours in which scrutiny is asked for are over")
     return now
 

@@ -11,12 +11,12 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Order, OrderAnswer, Preservation, Receipt
 from stemtide.hub.rooms.orders.reads import orders as reads
-from stemtide.hub.rooms.orders.rules import lint as rules_lint, orders as rules
+from stemtide.hub.rooms.orders.rules import lint, orders as rules
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import moment_of
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderOut, OrderReasonIn
 
@@ -104,18 +104,18 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     row = reads.find(uid, viewer=by.party)
     facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
     after = rules.check_move(facts, "execute", name=by.name, role=by.role)
-    rules_lint.check_answer(body.annex, name=rules_lint.ANNEX_2, now=now)
+    lint.check_answer(body.annex, name=lint.ANNEX_2, now=now)
     _receive_from(row, by=by, now=now)
     measure_at = min(moment_of(body.annex["measure_at"]) or now, now)
     stood = reads.pauses(row, viewer=by.party)
     received_at = row.received_at or now
     was_late = rules.is_late(measure_at, received_at=received_at, pauses=stood)
-    OrderAnswer.objects.filter(order=row, form=rules_lint.ANNEX_3, resumed_at=None).update(
+    OrderAnswer.objects.filter(order=row, form=lint.ANNEX_3, resumed_at=None).update(
         resumed_at=now, resumed_by=by.party
     )
     OrderAnswer.objects.create(
         order=row,
-        form=rules_lint.ANNEX_2,
+        form=lint.ANNEX_2,
         annex=body.annex,
         answered_at=now,
         was_late=was_late,
@@ -124,7 +124,7 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     row.executed_at, row.answered_at, row.due_at = measure_at, now, None
     row.save(update_fields=["state", "measure", "executed_at", "answered_at", "due_at"])
     preservation = Preservation.objects.create(
-        order=row, since=measure_at, until=clocks.preserve_until(measure_at)
+        order=row, since=measure_at, until=deadlines.preserve_until(measure_at)
     )
     detail: dict[str, object] = {"measure": row.measure, "late": was_late}
     _tell("order.executed", row, by=by, now=now, to=[row.issued_by], detail=detail)
@@ -144,12 +144,12 @@ def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     row = reads.find(uid, viewer=by.party)
     facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
     after = rules.check_move(facts, "suspend", name=by.name, role=by.role)
-    rules_lint.check_answer(body.annex, name=rules_lint.ANNEX_3, now=now)
+    lint.check_answer(body.annex, name=lint.ANNEX_3, now=now)
     _receive_from(row, by=by, now=now)
     was_late = row.due_at is not None and now > row.due_at
     OrderAnswer.objects.create(
         order=row,
-        form=rules_lint.ANNEX_3,
+        form=lint.ANNEX_3,
         annex=body.annex,
         answered_at=now,
         was_late=was_late,
@@ -175,7 +175,7 @@ def resume(
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
     rules.check_resume(facts, name=by.name, role=by.role, side=side)
-    OrderAnswer.objects.filter(order=row, form=rules_lint.ANNEX_3, resumed_at=None).update(
+    OrderAnswer.objects.filter(order=row, form=lint.ANNEX_3, resumed_at=None).update(
         resumed_at=now, resumed_by=by.party, clarification=body.text
     )
     row.state = OrderState.RECEIVED
@@ -231,7 +231,7 @@ def _set_due(row: Order) -> None:
     row.due_at = None
     if row.state == OrderState.RECEIVED and row.received_at is not None:
         stood = reads.pauses(row, viewer=row.issued_by)
-        row.due_at = clocks.execute_due(row.received_at, pauses=stood)
+        row.due_at = deadlines.execute_due(row.received_at, pauses=stood)
 
 
 def _tell(

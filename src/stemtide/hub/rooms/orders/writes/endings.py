@@ -10,8 +10,8 @@ from django.db import transaction
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import DecisionCopy, Order, Scrutiny
-from stemtide.hub.rooms.orders.reads import decisions as reads_decisions, orders as reads
-from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny as rules_scrutiny
+from stemtide.hub.rooms.orders.reads import decisions, orders as reads
+from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny as scrutiny_rules
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT, Side
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences
@@ -20,7 +20,7 @@ from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Duty, SignalState, WithdrawReason
 from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState
-from stemtide.protocol.law import deadlines as clocks
+from stemtide.protocol.law import deadlines
 from stemtide.protocol.messages.orders import OrderOut, OrderReasonIn, ScrutinyIn, SecrecyIn
 from stemtide.protocol.messages.signals import WithdrawIn
 
@@ -78,12 +78,12 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
-    since = rules_scrutiny.check_open(
+    since = scrutiny_rules.check_open(
         facts, body.basis, name=by.name, role=by.role, informed_at=body.informed_at, now=now
     )
     is_asked = body.basis is ScrutinyBasis.PROVIDER
     if not is_asked:
-        rules_scrutiny.check_competent(is_competent=_may_scrutinise(by))
+        scrutiny_rules.check_competent(is_competent=_may_scrutinise(by))
     _close_scrutinies(row, by=by, now=now)
     Scrutiny.objects.create(
         uid=uuid_at(now),
@@ -93,7 +93,7 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
         authority=None if is_asked else by.party,
         reasons=body.reasons,
         opened_at=now,
-        due_at=clocks.scrutiny_due(since),
+        due_at=deadlines.scrutiny_due(since),
     )
     homes = [copy.sent_to for copy in row.copies.select_related("sent_to")] if is_asked else []
     kind = "scrutiny.requested" if is_asked else "scrutiny.opened"
@@ -122,7 +122,7 @@ def decide_scrutiny(
     scrutiny = row.scrutinies.select_related("authority").order_by("-opened_at", "-pk").first()
     if scrutiny is None:
         raise ConflictError("no scrutiny of this order is open: open one first")
-    after = rules_scrutiny.check_decide(
+    after = scrutiny_rules.check_decide(
         reads.facts(row, viewer=by.party),
         reads.scrutiny_facts(scrutiny, viewer=by.party),
         step,
@@ -159,7 +159,7 @@ def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
 
     source: Regulation (EU) 2021/784 Art. 4(6): without delay, and to Europol.
     """
-    agencies = reads_decisions.agencies(by=by.party)
+    agencies = decisions.agencies(by=by.party)
     if not agencies:
         return
     DecisionCopy.objects.bulk_create(

@@ -12,13 +12,13 @@ from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Copy, Information, Order, OrderAddress
-from stemtide.hub.rooms.orders.reads import drafts as reads_drafts, orders as reads
-from stemtide.hub.rooms.orders.rules import lint as rules_lint, orders as rules
-from stemtide.hub.rooms.orders.writes import interests as writes_interests
+from stemtide.hub.rooms.orders.reads import drafts, orders as reads
+from stemtide.hub.rooms.orders.rules import lint, orders as rules
+from stemtide.hub.rooms.orders.writes import interests
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.writes import competences as numbers
+from stemtide.hub.rooms.parties.writes import competences as competences_writes
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
@@ -78,10 +78,10 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
     raises: NotAllowedError for all but issuing authorities; InvalidError naming the field.
     """
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
-    rules_lint.check_values(body.annex, name=rules_lint.ANNEX_1)
+    lint.check_values(body.annex, name=lint.ANNEX_1)
     ledger.lock_ledger()
     provider = _provider(body.to, by=by)
-    prefilled = reads_drafts.start(body.to, viewer=by.party, now=now)
+    prefilled = drafts.start(body.to, viewer=by.party, now=now)
     row = Order.objects.create(
         uid=uuid_at(now),
         issued_by=by.party,
@@ -112,7 +112,7 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
     facts = reads.facts(row, viewer=by.party)
     rules.check_move(facts, "discard", name=by.name, role=by.role)  # whoever may throw it away
     if body.annex is not None:
-        rules_lint.check_values(body.annex, name=rules_lint.ANNEX_1)
+        lint.check_values(body.annex, name=lint.ANNEX_1)
         row.annex = _merged(row.annex, body.annex)
     if body.emergency is not None:
         row.emergency = body.emergency.strip()
@@ -161,12 +161,12 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.state = rules.check_move(  # 1
         facts, "issue", name=by.name, role=by.role, is_competent=_may_issue(by)
     )
-    found = reads_drafts.findings(row, viewer=by.party, now=now)
-    rules_lint.check_lint(found)  # 2
-    row.is_first = reads_drafts.is_first(row, viewer=by.party)
+    found = drafts.findings(row, viewer=by.party, now=now)
+    lint.check_lint(found)  # 2
+    row.is_first = drafts.is_first(row, viewer=by.party)
     row.is_cross_border = row.annex.get("cross_border") is True
     series = EXERCISE_SERIES if row.exercise else SERIES
-    row.reference = numbers.next_state_reference(by.party, series, now=now)  # 3
+    row.reference = competences_writes.next_state_reference(by.party, series, now=now)  # 3
     row.issued_at = now
     if row.annex.get("non_disclosure"):
         row.secret_until = moment_of(row.annex.get("non_disclosure_until"))
@@ -175,7 +175,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     told = _record("order.issued", row, by=by, now=now, to=[row.addressee])
     for home in homes:
         _record("order.copied", row, by=by, now=now, to=[home])
-    writes_interests.tell_interested(row, by=by, now=now)  # 5
+    interests.tell_interested(row, by=by, now=now)  # 5
     return told
 
 
@@ -239,7 +239,7 @@ def _set_addresses(row: Order, *, by: Actor) -> None:
             order=row,
             place=place,
             url=url[:8192],
-            digest=reads_drafts.address_digest(url, by=by.party),
+            digest=drafts.address_digest(url, by=by.party),
         )
         for place, url in enumerate(urls)
     )

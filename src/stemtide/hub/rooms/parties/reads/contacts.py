@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from stemtide.hub.rooms.parties.models import ContactPoint, LadderStep, Party
-from stemtide.hub.rooms.parties.rules import contacts as rules_contacts
+from stemtide.hub.rooms.parties.rules import contacts
 from stemtide.protocol.enums import PartyKind
 
-_DEFAULT_MINUTES = int(rules_contacts.DEFAULT_WAIT.total_seconds() // 60)
+_DEFAULT_MINUTES = int(contacts.DEFAULT_WAIT.total_seconds() // 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def contact_points(*, viewer: Party, now: datetime) -> list[ContactRow]:
     return [
         _row(point, now=now)
         for point in points.order_by("party__title", "party__name", "-is_24_7", "pk")
-        if rules_contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
+        if contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
     ]
 
 
@@ -71,7 +71,7 @@ def ladder(party: Party, *, viewer: Party, now: datetime) -> list[Step]:
     visible = [
         (point, minutes)
         for point, minutes in _all_steps(party)
-        if rules_contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
+        if contacts.may_see_contact(_facts(point), viewer=viewer.name, kind=kind)
     ]
     rows = [(_row(point, now=now), minutes) for point, minutes in visible]
     reachable = [(row, minutes) for row, minutes in rows if row.is_open] or rows
@@ -105,9 +105,9 @@ def _all_steps(party: Party) -> list[tuple[ContactPoint, int]]:
     return [(point, _DEFAULT_MINUTES) for point in points.order_by("-is_24_7", "pk")]
 
 
-def _facts(point: ContactPoint) -> rules_contacts.ContactFacts:
+def _facts(point: ContactPoint) -> contacts.ContactFacts:
     """Return the facts that decide who may see a contact point."""
-    return rules_contacts.ContactFacts(
+    return contacts.ContactFacts(
         owner=point.party.name,
         owner_kind=PartyKind(point.party.kind),
         channel=point.channel,
@@ -128,6 +128,6 @@ def _row(point: ContactPoint, *, now: datetime) -> ContactRow:
         languages=tuple(point.languages),
         time_zone=point.time_zone,
         is_24_7=point.is_24_7,
-        is_open=rules_contacts.is_open(is_24_7=point.is_24_7, time_zone=point.time_zone, now=now),
+        is_open=contacts.is_open(is_24_7=point.is_24_7, time_zone=point.time_zone, now=now),
         verified_at=point.verified_at,
     )

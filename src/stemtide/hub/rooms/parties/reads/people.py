@@ -15,7 +15,7 @@ from stemtide.hub.platform import networks, sessions
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.parties.models import Party, Person, Sitting
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import people as rules_people
+from stemtide.hub.rooms.parties.rules import people as people_rules
 from stemtide.protocol.enums import Role
 
 
@@ -79,7 +79,7 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
 
     raises: NotAllowedError for a role that may not see them.
     """
-    rules_people.check_see_people(by.role)
+    people_rules.check_see_people(by.role)
     rows = Person.objects.filter(party=by.party).order_by("-is_active", "email")
     factors: dict[int, list[str]] = {}
     for factor in Authenticator.objects.filter(user__party=by.party).order_by("type"):
@@ -110,7 +110,7 @@ def locked(emails: Collection[str], *, by: str, now: datetime) -> set[str]:  # n
     """Return those of these addresses that wrong passwords and codes have locked."""
     rows = _failures(emails, now=now).values("username").annotate(n=Sum("failures_since_start"))
     return set(
-        rows.filter(n__gte=rules_people.FAILURES).order_by().values_list("username", flat=True)
+        rows.filter(n__gte=people_rules.FAILURES).order_by().values_list("username", flat=True)
     )
 
 
@@ -123,7 +123,7 @@ def failure_networks(person: Person, *, by: str, now: datetime) -> list[str]:  #
 
 def _failures(emails: Collection[str], *, now: datetime) -> QuerySet[AccessAttempt]:
     """Return the failures that still count for these addresses."""
-    since = now - rules_people.LOCKED_FOR
+    since = now - people_rules.LOCKED_FOR
     failures: QuerySet[AccessAttempt] = AccessAttempt.objects.filter(
         username__in=emails, attempt_time__gte=since
     )
@@ -176,7 +176,7 @@ def has_second_factor(*, viewer: Person) -> bool:
 def invited(secret: str, *, by: str, now: datetime) -> InvitedPerson | None:  # noqa: ARG001  # any holder of the secret
     """Return the person of an invitation; None if it is unknown, used or expired."""
     people = Person.objects.filter(
-        invitation_sha256=rules_people.digest(secret), invited_until__gt=now, is_active=True
+        invitation_sha256=people_rules.digest(secret), invited_until__gt=now, is_active=True
     )
     person = people.select_related("party").first()
     if person is None:
@@ -212,7 +212,7 @@ def _live(sessions: QuerySet[Sitting], *, idle: timedelta, now: datetime) -> lis
     return [
         session
         for session in sessions.filter(ended_at=None).order_by("-seen_at")
-        if not rules_people.is_over(
+        if not people_rules.is_over(
             started_at=session.started_at,
             seen_at=session.seen_at,
             ended_at=session.ended_at,

@@ -11,7 +11,7 @@ from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ContactPoint, LadderStep, Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import contacts as rules_contacts
+from stemtide.hub.rooms.parties.rules import contacts
 
 _TITLE_LENGTH = 80
 
@@ -125,7 +125,7 @@ def set_ladder(steps: Sequence[tuple[int, int]], *, by: Actor, now: datetime) ->
     _check_manager(by)
     ledger.lock_ledger()
     own = ContactPoint.objects.filter(party=by.party, removed_at=None)
-    rules_contacts.check_ladder(
+    contacts.check_ladder(
         [number for number, _ in steps],
         [minutes for _, minutes in steps],
         own=own.values_list("pk", flat=True),
@@ -199,8 +199,8 @@ def _fill(
         raise InvalidError(
             "title", "has {title_length} letters at most", title_length=_TITLE_LENGTH
         )
-    rules_contacts.check_time_zone(time_zone)
-    point.address = rules_contacts.contact_address(channel, address)
-    point.languages = rules_contacts.language_tags(languages)
+    contacts.check_time_zone(time_zone)
+    point.address = contacts.contact_address(channel, address)
+    point.languages = contacts.language_tags(languages)
     point.channel, point.title = channel, title.strip()
     point.time_zone, point.is_24_7 = time_zone, is_24_7

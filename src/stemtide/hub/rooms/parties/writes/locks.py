@@ -13,9 +13,9 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import CodeTry, Person
-from stemtide.hub.rooms.parties.reads import people as reads_people
+from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import people as rules_people
+from stemtide.hub.rooms.parties.rules import people as people_rules
 
 HUB = "hub"
 """The ledger's actor for acts that the hub did by itself because of strangers."""
@@ -43,7 +43,7 @@ def note_lock(email: str, *, now: datetime) -> bool:
     person = Person.objects.filter(email=email, is_active=True).first()
     if person is None:
         return False
-    unlocked = Q(locked_at=None) | Q(locked_at__lte=now - rules_people.LOCKED_FOR)
+    unlocked = Q(locked_at=None) | Q(locked_at__lte=now - people_rules.LOCKED_FOR)
     if not Person.objects.filter(unlocked, pk=person.pk).update(locked_at=now):
         return False
     ledger.append("person.locked", actor=HUB, subject=person.ref, now=now)
@@ -65,9 +65,9 @@ def unlock_person(number: int, *, by: Actor, now: datetime) -> Person:
         raise NotFoundError(
             "your party has no person {number}: see the list of its people", number=number
         )
-    rules_people.check_not_oneself(by.ref, subject=person.ref)
-    is_locked = person.email in reads_people.locked([person.email], by=by.ref, now=now)
-    rules_people.check_unlock(is_locked=is_locked)
+    people_rules.check_not_oneself(by.ref, subject=person.ref)
+    is_locked = person.email in people.locked([person.email], by=by.ref, now=now)
+    people_rules.check_unlock(is_locked=is_locked)
     AxesProxyHandler.reset_attempts(username=person.email)
     Person.objects.filter(pk=person.pk).update(locked_at=None)
     ledger.append("person.unlocked", actor=by.ref, subject=person.ref, now=now)
@@ -82,8 +82,8 @@ def begin_code(person: Person, *, now: datetime) -> int | None:
     """
     Person.objects.select_for_update().get(pk=person.pk)
     tries = CodeTry.objects.filter(person=person)
-    tries.filter(tried_at__lte=now - rules_people.LOCKED_FOR).delete()
-    if tries.count() >= rules_people.CODES_AN_HOUR:
+    tries.filter(tried_at__lte=now - people_rules.LOCKED_FOR).delete()
+    if tries.count() >= people_rules.CODES_AN_HOUR:
         return None
     return CodeTry.objects.create(person=person, tried_at=now).pk
 

@@ -17,7 +17,7 @@ from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, Sitting
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import contacts as rules_contacts, people as rules_people
+from stemtide.hub.rooms.parties.rules import contacts, people
 from stemtide.hub.rooms.parties.writes import parties as writes
 from stemtide.protocol.enums import Role
 
@@ -29,9 +29,9 @@ def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
     raises: InvalidError.
     """
     if language:
-        language = rules_contacts.language_tag(language, field="language").lower()
+        language = contacts.language_tag(language, field="language").lower()
     if time_zone:
-        rules_contacts.check_time_zone(time_zone)
+        contacts.check_time_zone(time_zone)
     person.language, person.time_zone = language, time_zone
     person.save(update_fields=["language", "time_zone"])
 
@@ -79,7 +79,7 @@ def invite_again(number: int, *, by: Actor, now: datetime) -> tuple[Person, str]
     raises: NotAllowedError, NotFoundError, ConflictError for a deactivated person.
     """
     person = _colleague(number, by=by)
-    rules_people.check_invite(is_active=person.is_active)
+    people.check_invite(is_active=person.is_active)
     person.set_unusable_password()
     _end_sessions(person, now=now)
     return person, _invite(person, actor=by.ref, now=now)
@@ -93,7 +93,7 @@ def accept_invitation(secret: str, *, password: str, now: datetime) -> Person:
     """
     ledger.lock_ledger()
     person = Person.objects.filter(
-        invitation_sha256=rules_people.digest(secret), invited_until__gt=now, is_active=True
+        invitation_sha256=people.digest(secret), invited_until__gt=now, is_active=True
     ).first()
     if person is None or not secret:
         raise NotFoundError("this link was used, or is too old: ask your administrator for another")
@@ -177,7 +177,7 @@ def change_role(number: int, *, role: str, by: Actor, now: datetime) -> Person:
     raises: NotAllowedError, also for oneself; NotFoundError; InvalidError.
     """
     person = _colleague(number, by=by)
-    rules_people.check_not_oneself(by.ref, subject=person.ref)
+    people.check_not_oneself(by.ref, subject=person.ref)
     if role not in set(Role):
         raise InvalidError(
             "role", "there is no {role!r}; known are {roles}", role=role[:40], roles=", ".join(Role)
@@ -199,8 +199,8 @@ def deactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     """
     person = _colleague(number, by=by)
-    rules_people.check_not_oneself(by.ref, subject=person.ref)
-    rules_people.check_deactivate(is_active=person.is_active)
+    people.check_not_oneself(by.ref, subject=person.ref)
+    people.check_deactivate(is_active=person.is_active)
     person.is_active, person.invitation_sha256, person.invited_until = False, "", None
     person.save(update_fields=["is_active", "invitation_sha256", "invited_until"])
     _end_sessions(person, now=now)
@@ -215,7 +215,7 @@ def reactivate_person(number: int, *, by: Actor, now: datetime) -> Person:
     raises: NotAllowedError, NotFoundError, ConflictError.
     """
     person = _colleague(number, by=by)
-    rules_people.check_reactivate(is_active=person.is_active, erased_at=person.erased_at)
+    people.check_reactivate(is_active=person.is_active, erased_at=person.erased_at)
     person.is_active = True
     person.save(update_fields=["is_active"])
     ledger.append("person.reactivated", actor=by.ref, subject=person.ref, now=now)
@@ -243,7 +243,7 @@ def remove_factors(number: int, *, by: Actor, now: datetime) -> Person:
     raises: NotAllowedError, also for oneself; NotFoundError.
     """
     person = _colleague(number, by=by)
-    rules_people.check_not_oneself(by.ref, subject=person.ref)
+    people.check_not_oneself(by.ref, subject=person.ref)
     _forget_factors(person)
     _end_sessions(person, now=now)
     ledger.append("factors.removed", actor=by.ref, subject=person.ref, now=now)
@@ -257,11 +257,11 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     raises: NotAllowedError, also for oneself; NotFoundError; ConflictError.
     source: Art. 17 of Regulation (EU) 2016/679.
     """
-    rules_people.check_erase_people(by.role)
+    people.check_erase_people(by.role)
     ledger.lock_ledger()
     person = _of_party(number, by=by)
-    rules_people.check_not_oneself(by.ref, subject=person.ref)
-    rules_people.check_erase(is_active=person.is_active, erased_at=person.erased_at)
+    people.check_not_oneself(by.ref, subject=person.ref)
+    people.check_erase(is_active=person.is_active, erased_at=person.erased_at)
     AxesProxyHandler.reset_attempts(username=person.email)
     AccessLog.objects.filter(username=person.email).delete()
     _forget_factors(person)
@@ -279,8 +279,8 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
 def _invite(person: Person, *, actor: str, now: datetime) -> str:
     """Create the secret of an invitation; only its digest is stored."""
     secret = secrets.token_urlsafe(32)
-    person.invitation_sha256 = rules_people.digest(secret)
-    person.invited_until = now + rules_people.INVITED_FOR
+    person.invitation_sha256 = people.digest(secret)
+    person.invited_until = now + people.INVITED_FOR
     person.save(update_fields=["password", "invitation_sha256", "invited_until"])
     ledger.append("person.invited", actor=actor, subject=person.ref, now=now)
     return secret

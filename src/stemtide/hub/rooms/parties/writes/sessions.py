@@ -7,7 +7,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.sessions import SessionStore
 from stemtide.hub.rooms.parties.models import Person, Sitting
-from stemtide.hub.rooms.parties.rules import people as rules_people
+from stemtide.hub.rooms.parties.rules import people
 
 _KEPT = timedelta(days=1)
 
@@ -32,11 +32,11 @@ def continue_session(
     if times is None:
         return False
     started_at, seen_at, ended_at = times
-    if rules_people.is_over(
+    if people.is_over(
         started_at=started_at, seen_at=seen_at, ended_at=ended_at, idle=idle, now=now
     ):
         return False
-    if by_hand and now - seen_at >= rules_people.SEEN_EVERY:
+    if by_hand and now - seen_at >= people.SEEN_EVERY:
         Sitting.objects.filter(pk=number, ended_at=None).update(seen_at=now)
     return True
 

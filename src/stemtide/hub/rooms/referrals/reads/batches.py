@@ -12,7 +12,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Batch, BatchRow, Hold, Referral
-from stemtide.hub.rooms.referrals.reads import search as searches, targets
+from stemtide.hub.rooms.referrals.reads import search, targets
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.referrals.rules.batches import BadRow, Draft, check_open, read_row, repeated
 from stemtide.protocol.enums import PartyKind, Role
@@ -127,7 +127,7 @@ def judge(
     good = [
         draft for draft in read if isinstance(draft, Draft) and draft.body.provider in providers
     ]
-    around = searches.surroundings(  # 3
+    around = search.surroundings(  # 3
         {draft.digest for draft in good}, viewer=viewer, exercise=exercise, now=now
     )
     twice = repeated(
@@ -142,7 +142,7 @@ def _judge(
     row: Draft | BadRow,
     *,
     providers: dict[str, Party],
-    around: searches.Surroundings,
+    around: search.Surroundings,
     twice: dict[int, int],
     again: bool,
 ) -> Judged:

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.referrals.reads.referrals import describe_all, whole
 from stemtide.hub.rooms.referrals.rules.referrals import AWAITING
 from stemtide.hub.rooms.signals.models import Sighting
-from stemtide.hub.rooms.signals.reads import similar as alike
+from stemtide.hub.rooms.signals.reads import similar
 from stemtide.protocol.enums import Outcome
 from stemtide.protocol.enums.referrals import Answer, ReferralState, RefusalReason
 from stemtide.protocol.messages.referrals import ReferralOut
@@ -191,7 +191,7 @@ def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
 
 def met(row: Referral, *, viewer: Party) -> Met:
     """Return the outcomes of a party's own agents for the linked signals or for the address."""
-    of_address = alike.by_url_digest([row.digest], by=viewer.ref, exercise=row.exercise)
+    of_address = similar.by_url_digest([row.digest], by=viewer.ref, exercise=row.exercise)
     signals = {*row.signals.values_list("pk", flat=True), *of_address}
     rows = Sighting.objects.filter(signal__in=signals, party=viewer).order_by()
     counts: dict[Outcome, int] = {}

@@ -10,14 +10,14 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from stemtide.fingerprints.url import canonical as urls
+from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import NotAllowedError
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import contacts
 from stemtide.hub.rooms.referrals.models import Hold, Referral
 from stemtide.hub.rooms.referrals.rules import referrals as rules
 from stemtide.hub.rooms.signals.long_values import batches
-from stemtide.hub.rooms.signals.reads import similar as alike
+from stemtide.hub.rooms.signals.reads import similar as similar_reads
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.referrals import (
     FindingKind,
@@ -66,8 +66,8 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
     if PartyKind(viewer.kind) not in rules.REFERRING:
         raise NotAllowedError("only authorities and agencies search before they refer: ask one")
     _, spelled = rules.read_url(body.url)
-    digest = urls.digest(spelled).hex()
-    near = alike.same_content(body.signals, viewer=viewer, exercise=body.exercise)
+    digest = canonical.digest(spelled).hex()
+    near = similar_reads.same_content(body.signals, viewer=viewer, exercise=body.exercise)
     findings = [
         *_told_referrals(digest, near, body=body, viewer=viewer, now=now),
         *(
@@ -116,7 +116,7 @@ def surroundings(
             others.setdefault((referral.digest, referral.provider_id), []).append(referral)
     holds: dict[str, list[Hold]] = {}
     standing_holds = standing_on(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
-    of_signals = alike.by_url_digest(digests, by=viewer.ref, exercise=exercise)
+    of_signals = similar_reads.by_url_digest(digests, by=viewer.ref, exercise=exercise)
     for hold in standing_holds:
         met = {hold.digest, of_signals.get(hold.signal_id or 0, "")} & set(digests)
         for digest in met or digests:  # of a signal that the one address at hand is linked to
@@ -139,7 +139,7 @@ def standing_on(
     open_ones = Hold.objects.filter(state=HoldState.PLACED, until__gt=now, exercise=exercise)
     holds: dict[int, Hold] = {}
     for batch in batches(digests):
-        of_signals = list(alike.by_url_digest(batch, by=by, exercise=exercise))
+        of_signals = list(similar_reads.by_url_digest(batch, by=by, exercise=exercise))
         which = Q(digest__in=batch) | Q(signal__in=[*of_signals, *near])
         rows = open_ones.filter(which).select_related("holder")
         holds.update((row.pk, row) for row in rows)

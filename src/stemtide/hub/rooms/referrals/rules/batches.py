@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from pydantic import ValidationError
 
-from stemtide.fingerprints.url import canonical as urls
+from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead
 from stemtide.hub.rooms.referrals.rules.referrals import REFERRING, check_impersonal, read_url
@@ -101,7 +101,7 @@ def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
         return BadRow(row.number, RowOutcome.INVALID, _first(error)[:500])
     except InvalidError as error:
         return BadRow(row.number, RowOutcome.INVALID, str(error)[:500])
-    return Draft(row.number, body=body, url=url, digest=urls.digest(spelled).hex())
+    return Draft(row.number, body=body, url=url, digest=canonical.digest(spelled).hex())
 
 
 def repeated(drafts: Iterable[tuple[int, tuple[str, int]]]) -> dict[int, int]:

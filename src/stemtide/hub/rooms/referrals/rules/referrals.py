@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from stemtide.fingerprints.url import canonical as urls
+from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import (
     WRITING_ROLES,
@@ -166,8 +166,8 @@ def read_url(text: str) -> tuple[str, str]:
     raises: InvalidError for what is no web address, or holds a password.
     """
     try:
-        address, spelled = urls.address(text), urls.canonical(text)
-    except urls.UrlError as error:
+        address, spelled = canonical.address(text), canonical.canonical(text)
+    except canonical.UrlError as error:
         raise InvalidError("url", "{why}", why=str(error)) from error
     if not address.isprintable() or " " in address:
         raise InvalidError("url", "holds a space or what cannot be shown: write it as in a browser")

@@ -6,16 +6,16 @@ from uuid import UUID
 
 from django.db import transaction
 
-from stemtide.fingerprints.url import canonical as urls
+from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes.competences import next_state_reference
 from stemtide.hub.rooms.referrals.models import Hold, Referral
-from stemtide.hub.rooms.referrals.reads import holds as reads, search as searches
-from stemtide.hub.rooms.referrals.rules import holds as rules_holds, referrals as rules
+from stemtide.hub.rooms.referrals.reads import holds as reads, search
+from stemtide.hub.rooms.referrals.rules import holds, referrals as rules
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import signals, similar as alike
+from stemtide.hub.rooms.signals.reads import signals, similar
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.referrals import HoldState, ReferralState
 from stemtide.protocol.law.machines import machine
@@ -31,10 +31,10 @@ def place(body: HoldIn, *, by: Actor, now: datetime) -> HoldOut:
 
     raises: NotAllowedError; InvalidError naming the field.
     """
-    rules_holds.check_place(kind=by.kind, role=by.role)
-    rules_holds.check_until(body.until, now=now)
+    holds.check_place(kind=by.kind, role=by.role)
+    holds.check_until(body.until, now=now)
     rules.check_impersonal(body.case_reference, field="case_reference")
-    digest = urls.digest(rules.read_url(body.url)[1]).hex() if body.url.strip() else ""
+    digest = canonical.digest(rules.read_url(body.url)[1]).hex() if body.url.strip() else ""
     ledger.lock_ledger()
     row = Hold.objects.create(
         uid=uuid_at(now),
@@ -63,8 +63,8 @@ def extend(uid: UUID, *, body: ExtendIn, by: Actor, now: datetime) -> HoldOut:
     """
     ledger.lock_ledger()
     row = reads.find_hold(uid, viewer=by.party)
-    row.state = rules_holds.check_move(reads.hold_facts(row, viewer=by.party), "extend", by=by)
-    rules_holds.check_until(body.until, now=now)
+    row.state = holds.check_move(reads.hold_facts(row, viewer=by.party), "extend", by=by)
+    holds.check_until(body.until, now=now)
     row.until = body.until
     row.save(update_fields=["state", "until"])
     detail: dict[str, object] = {"until": row.until.isoformat()}
@@ -79,7 +79,7 @@ def lift(uid: UUID, *, by: Actor, now: datetime) -> HoldOut:
     """
     ledger.lock_ledger()
     row = reads.find_hold(uid, viewer=by.party)
-    row.state = rules_holds.check_move(reads.hold_facts(row, viewer=by.party), "lift", by=by)
+    row.state = holds.check_move(reads.hold_facts(row, viewer=by.party), "lift", by=by)
     row.ended_at = now
     row.save(update_fields=["state", "ended_at"])
     out = _record("hold.lifted", row, by=by, now=now, detail={})
@@ -151,11 +151,11 @@ def _free(hold: Hold, *, actor: str, side: str, now: datetime) -> None:
 def _tell_referred(hold: Hold, *, by: Actor, now: datetime) -> None:
     """Tell both sides where content is held that was referred before: it is not called back."""
     near = (
-        alike.same_content([hold.signal.uid], viewer=by.party, exercise=hold.exercise)
+        similar.same_content([hold.signal.uid], viewer=by.party, exercise=hold.exercise)
         if hold.signal
         else frozenset()
     )
-    rows = searches.awaiting(hold.digest, near=near, exercise=hold.exercise, by=by.ref)
+    rows = search.awaiting(hold.digest, near=near, exercise=hold.exercise, by=by.ref)
     if not rows:
         return
     detail: dict[str, object] = {"party": hold.holder.ref, "count": len(rows)}

@@ -10,16 +10,16 @@ from uuid import UUID
 
 from django.db import transaction
 
-from stemtide.fingerprints.url import canonical as urls
+from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes.competences import next_state_reference
 from stemtide.hub.rooms.referrals.models import Hold, Meeting, Referral
-from stemtide.hub.rooms.referrals.reads import referrals as reads, search as searches, targets
+from stemtide.hub.rooms.referrals.reads import referrals as reads, search, targets
 from stemtide.hub.rooms.referrals.reads.search import Surroundings
-from stemtide.hub.rooms.referrals.rules import holds as rules_holds, referrals as rules
-from stemtide.hub.rooms.signals.reads import similar as alike
+from stemtide.hub.rooms.referrals.rules import holds as holds_rules, referrals as rules
+from stemtide.hub.rooms.signals.reads import similar
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import SignalState, WithdrawReason
@@ -83,10 +83,10 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     facts = reads.facts(row, viewer=by.party)
     rules.check_hand(facts, "send", by=by)  # 1
     _check_words(despite=body.despite, override=body.override)
-    near = alike.same_content(
+    near = similar.same_content(
         [signal.uid for signal in row.signals.all()], viewer=by.party, exercise=row.exercise
     )
-    around = searches.surroundings(  # 2
+    around = search.surroundings(  # 2
         [row.digest], viewer=by.party, exercise=row.exercise, now=now, near=near, but=row.pk
     )
     outcome = rules.verdict(around.around(row.digest, row.provider_id), again=True)
@@ -94,7 +94,7 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     if outcome is RowOutcome.HELD and not body.override.strip():
         return _wait(row, facts, holds=holds, by=by, now=now)  # 3
     if outcome is RowOutcome.HELD:
-        rules_holds.check_override(body.override)
+        holds_rules.check_override(body.override)
         _override(row, holds=holds, reason=body.override, by=by, now=now)
         path = ["wait", "override"]
     else:
@@ -170,8 +170,8 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
     provider = targets.provider(body.provider, viewer=by.party)
     crisis = targets.crisis(body.crisis, exercise=body.exercise, viewer=by.party)
     linked = targets.linked(body.signals, exercise=body.exercise, viewer=by.party)
-    digest = urls.digest(spelled).hex()
-    around = searches.surroundings([digest], viewer=by.party, exercise=body.exercise, now=now)
+    digest = canonical.digest(spelled).hex()
+    around = search.surroundings([digest], viewer=by.party, exercise=body.exercise, now=now)
     own = around.around(digest, provider.pk)
     if rules.verdict(own, again=body.again) is RowOutcome.DUPLICATE:
         rules.check_verdict(RowOutcome.DUPLICATE, reference=own.reference)
@@ -290,7 +290,7 @@ def _send(
     same = around.others.get((row.digest, row.provider_id), [])
     others = [
         *same,
-        *searches.similar(
+        *search.similar(
             near, viewer=by.party, exercise=row.exercise, but=[referral.pk for referral in same]
         ),
     ]

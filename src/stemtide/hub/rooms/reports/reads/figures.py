@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Count, Sum
 
 from stemtide.hub.rooms.crises.models import Crisis
-from stemtide.hub.rooms.crises.reads import crises, participants as joining
+from stemtide.hub.rooms.crises.reads import crises, participants as participants_reads
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.rules.reports import may_publish_counts
@@ -111,7 +111,7 @@ def _after_s(at: datetime, *, since: datetime | None) -> int | None:
 
 def _participants(room: Crisis, *, viewer: Party) -> list[Cell]:
     """Count the parties by kind and state. It never shows who declined."""
-    participants = joining.participants(room.uid, viewer=viewer)
+    participants = participants_reads.participants(room.uid, viewer=viewer)
     return _cells(
         Counter(f"{participant.kind} {participant.state}" for participant in participants)
     )

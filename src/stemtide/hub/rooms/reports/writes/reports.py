@@ -21,7 +21,7 @@ from stemtide.hub.rooms.reports.models import (
     ReportAuthor,
     ReportSection,
 )
-from stemtide.hub.rooms.reports.reads import reports as reads, timeline as reads_timeline
+from stemtide.hub.rooms.reports.reads import reports as reads, timeline as timeline_reads
 from stemtide.hub.rooms.reports.reads.figures import figures
 from stemtide.hub.rooms.reports.rules import reports as rules
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
@@ -56,7 +56,7 @@ def export_timeline(uid: UUID, *, as_: str, by: Actor, now: datetime) -> Timelin
         detail={"as": as_},
         exercise=room.exercise,
     )
-    timeline = reads_timeline.whole(uid, viewer=by.party, now=now)
+    timeline = timeline_reads.whole(uid, viewer=by.party, now=now)
     rules.check_size(len(timeline.entries), as_=as_)
     return timeline
 

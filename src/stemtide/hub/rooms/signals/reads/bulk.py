@@ -8,14 +8,14 @@ from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.crises.rules import crises as crisis_rules
+from stemtide.hub.rooms.crises.rules import crises as crises_rules
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.rooms.signals.rules import checks as rules_ready, signals as rules
+from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import Draft
 from stemtide.protocol.enums import DryRunOutcome, PartyKind
@@ -42,7 +42,7 @@ def check_bulk(
     raises: NotAllowedError for observers; TooManyError.
     """
     rules.check_share(kind=PartyKind(by.kind))
-    checked = plan(rules_ready.read(bodies, now=now), by=by, now=now)
+    checked = plan(checks.read(bodies, now=now), by=by, now=now)
     new, placed, errors = checked.new, checked.placed, checked.errors
     long_values.check_budget(new, by=by, now=now)
     others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
@@ -178,8 +178,8 @@ class BulkContext:
         self.crises[uid] = row.pk
         facts = crises.facts(row, viewer=self._by)
         return rules.CrisisFacts(
-            is_open=crisis_rules.accepts_signals(facts, now=self._now),
-            in_room=crisis_rules.is_in_room(facts, self._by),
+            is_open=crises_rules.accepts_signals(facts, now=self._now),
+            in_room=crises_rules.is_in_room(facts, self._by),
             exercise=row.exercise,
         )
 

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
-from stemtide.interop.misp import events as misp
+from stemtide.interop.misp import events
 from stemtide.interop.misp.events import MAX_SIGNALS, TYPE_OF, EventHead
 
 Row = dict[str, Any]
@@ -73,8 +73,8 @@ def heads(*, viewer: Party, now: datetime) -> list[EventHead]:
             block=block,
             crisis=crisis,
             title=rooms[crisis] if crisis else "",
-            tlp=misp.strictest(group_sum.tlp for group_sum in parts[crisis, block]),
-            timestamp=misp.rising_timestamp(
+            tlp=events.strictest(group_sum.tlp for group_sum in parts[crisis, block]),
+            timestamp=events.rising_timestamp(
                 max(group_sum.stamp_s for group_sum in parts[crisis, block]), now=now
             ),
             since=min(group_sum.since for group_sum in parts[crisis, block]),

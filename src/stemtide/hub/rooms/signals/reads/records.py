@@ -26,7 +26,7 @@ from stemtide.fingerprints.url.reach import Reach, rule_of
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
@@ -155,7 +155,7 @@ def _with_text(text: str) -> list[int]:
     values = [(kind.value, text.lower()) for kind in Kind]
     with suppress(url.UrlError):  # not an address: a hash, or nothing
         values.append((Kind.URL.value, url.digest(rule_of(text, reach=Reach.ADDRESS)).hex()))
-    return [pk for kind, value in values for pk in statements.live_with(kind, [value])]
+    return [pk for kind, value in values for pk in bulk_sql.live_with(kind, [value])]
 
 
 def _representable(viewer: Party) -> QuerySet[Signal]:
@@ -204,9 +204,7 @@ def _live(values: Iterable[_Value], *, viewer: Party) -> dict[_Value, list[_Row]
         by_kind.setdefault(kind, []).append(value)
     live: dict[_Value, list[_Row]] = {}
     pks = [
-        pk
-        for kind, kind_values in by_kind.items()
-        for pk in statements.live_with(kind, kind_values)
+        pk for kind, kind_values in by_kind.items() for pk in bulk_sql.live_with(kind, kind_values)
     ]
     for batch in batches(pks):
         rows = _representable(viewer).filter(pk__in=batch, state=SignalState.LIVE).order_by("pk")

@@ -15,10 +15,10 @@ from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
-from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
 from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Sighting, Signal
-from stemtide.hub.rooms.signals.reads import disputes as reads_disputes
+from stemtide.hub.rooms.signals.reads import disputes
 from stemtide.hub.rooms.signals.rules.signals import Facts, SignalFacts, unpack_audience
 from stemtide.hub.rooms.signals.views import (
     NAMES,
@@ -134,7 +134,7 @@ def _opinion(row: OpinionRow) -> OpinionOut:
 def live_by_key(values: Iterable[str], *, by: Party) -> dict[Key, EarlierShare]:
     """Return the live signals of a party that have one of these values."""
     before = {}
-    for batch in batches(statements.live_values(values, by=by)):
+    for batch in batches(bulk_sql.live_values(values, by=by)):
         rows = Signal.objects.filter(
             shared_by=by, state=SignalState.LIVE, value__in=batch
         ).order_by()
@@ -345,7 +345,7 @@ def rows_by_name(
         rows = (
             row if row[at] in visible_crises else (*row[:at], None, *row[at + 1 :]) for row in rows
         )
-    return reads_disputes.mark_own((dict(zip(names, row, strict=True)) for row in rows), viewer)
+    return disputes.mark_own((dict(zip(names, row, strict=True)) for row in rows), viewer)
 
 
 def _entry(row: Row) -> FeedEntry:

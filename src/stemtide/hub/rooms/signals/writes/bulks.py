@@ -10,7 +10,7 @@ from stemtide.hub.platform.errors import TooManyError
 from stemtide.hub.rooms.ledger.writes.transactions import part, try_lock
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import long_values
-from stemtide.hub.rooms.signals.reads import bulk as reads_bulk
+from stemtide.hub.rooms.signals.reads import bulk
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.writes import signals as writes
@@ -60,7 +60,7 @@ def share_bulk(
     if not partial:
         return writes.share_parsed(ready, by=by, now=now, actor_ref=actor_ref, turn=part)
     if any(draft.long is not None for draft in ready.drafts):
-        whole = reads_bulk.plan(ready, by=by, now=now)
+        whole = bulk.plan(ready, by=by, now=now)
         long_values.check_budget(whole.new, by=by, now=now)
     outs = [
         writes.share_parsed(

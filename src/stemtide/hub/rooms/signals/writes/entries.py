@@ -9,7 +9,7 @@ from django.db import transaction
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.reads.bulk import BulkContext
 from stemtide.hub.rooms.signals.rules import signals as rules
@@ -62,7 +62,7 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
     context.check_crisis(crisis, exercise=row.exercise)
     row.crisis_id = context.crises[crisis]
     row.position = ledger.take_positions(1, now=now)
-    row.stamp_s = statements.next_stamp(now)
+    row.stamp_s = bulk_sql.next_stamp(now)
     row.save(update_fields=["crisis", "position", "stamp_s"])
     ledger.append(
         "signal.joined",

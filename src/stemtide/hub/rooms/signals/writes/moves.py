@@ -16,9 +16,9 @@ from uuid import UUID
 from django.db.models import F
 
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals import bulk_sql as statements
+from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.models import SightingSpan
-from stemtide.hub.rooms.signals.reads import sightings as reads_sightings
+from stemtide.hub.rooms.signals.reads import sightings
 from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, VisibleSignal
 from stemtide.protocol.enums import Outcome
 from stemtide.protocol.sync.agents import OutcomeRow
@@ -76,7 +76,7 @@ def count_rows(
     """Count the rows of a report; return how many uploads changed, and the sums of the changes."""
     rows = list(rows)
     moved = {row.was_signal or row.signal for row in rows if _is_move(row)}
-    counts = _OutcomeCounts(reads_sightings.counts_at(moved & signals.keys(), viewer=by))
+    counts = _OutcomeCounts(sightings.counts_at(moved & signals.keys(), viewer=by))
     for row in rows:
         if not _is_move(row):
             counts.add(_change(row))
@@ -89,8 +89,8 @@ def count_rows(
             part = replace(_change(row), count=rest)
             rest -= counts.move(part, signal=row.signal, was=was, is_timed=False) if rest else 0
     changes = counts.changes + [change for pair in counts.untimed for change in pair]
-    statements.add_sightings(changes, signals=signals, by=by)
-    statements.add_spans(counts.changes, curves=curves, by=by, now=now)
+    bulk_sql.add_sightings(changes, signals=signals, by=by)
+    bulk_sql.add_spans(counts.changes, curves=curves, by=by, now=now)
     for away, to in counts.untimed:
         _move_spans(away, to, curves=curves, by=by)
     return counts.counted, dict(counts.sums)
@@ -116,7 +116,7 @@ def _move_spans(
     curve = curves.get(away.signal)
     if curve is None:
         return
-    keys = {"crisis_id": curve.crisis, "handling": statements.handling_of(curve), "party": by}
+    keys = {"crisis_id": curve.crisis, "handling": bulk_sql.handling_of(curve), "party": by}
     rows = SightingSpan.objects.filter(**keys, outcome=away.outcome, count__gt=0)
     rest = to.count
     for row in rows.order_by("-ends_at"):

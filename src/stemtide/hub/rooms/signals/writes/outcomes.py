@@ -9,9 +9,9 @@ from django.db import transaction
 
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals import outlier_rules as rules_counts
+from stemtide.hub.rooms.signals import outlier_rules
 from stemtide.hub.rooms.signals.models import CountedReport, Outlier
-from stemtide.hub.rooms.signals.reads import sightings as reads_sightings, signals as reads
+from stemtide.hub.rooms.signals.reads import sightings, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.views import VisibleSignal
 from stemtide.hub.rooms.signals.writes.moves import count_rows
@@ -45,10 +45,10 @@ def report_outcomes(
         return OutcomeReportOut(report=body.report, counted=0, is_repeat=True, rejected=[])
     named = {uid for row in body.rows for uid in (row.signal, row.was_signal) if uid}
     signals = reads.visible_by_uid(named, viewer=by)
-    refused = rules_counts.refusal_reasons(body.rows, signals=signals, now=now)
+    refused = outlier_rules.refusal_reasons(body.rows, signals=signals, now=now)
     believed = [row for row in body.rows if row.signal not in refused]
-    plausible, outliers = rules_counts.split_outliers(believed, lookups=body.lookups)
-    curves = reads_sightings.curve_facts(signals, viewer=by)
+    plausible, outliers = outlier_rules.split_outliers(believed, lookups=body.lookups)
+    curves = sightings.curve_facts(signals, viewer=by)
     groups = {
         crisis: (rows, *count_rows(rows, signals=signals, curves=curves, by=by, now=now))
         for crisis, rows in _by_crisis(plausible, signals=signals).items()

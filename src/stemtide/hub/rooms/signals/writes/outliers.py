@@ -9,11 +9,11 @@ from django.db import transaction
 from stemtide.hub.platform.permissions import check_person_may_lead
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals import bulk_sql as statements, outlier_rules as rules_counts
+from stemtide.hub.rooms.signals import bulk_sql, outlier_rules
 from stemtide.hub.rooms.signals.models import Outlier
 from stemtide.hub.rooms.signals.reads import (
-    outliers as reads_outliers,
-    sightings as reads_sightings,
+    outliers,
+    sightings,
 )
 from stemtide.hub.rooms.signals.views import CountChange, VisibleSignal
 from stemtide.protocol.enums import Outcome, PartyKind, Role
@@ -38,12 +38,12 @@ def decide_outlier(
     """
     check_person_may_lead(role)
     ledger.lock_ledger()
-    row = reads_outliers.find(uid, viewer=by)
-    rules_counts.check_judge(
+    row = outliers.find(uid, viewer=by)
+    outlier_rules.check_judge(
         kind=PartyKind(by.kind), name=by.name, shared_by=row.signal.shared_by.name
     )
     if row.is_counted is body.is_counted:
-        return reads_outliers.outlier(uid, viewer=by)
+        return outliers.outlier(uid, viewer=by)
     if body.is_counted:
         _count(row, [(Outcome(row.outcome), row.count)])
     elif row.is_counted:
@@ -68,12 +68,12 @@ def decide_outlier(
         exercise=row.signal.exercise,
         crisis=row.signal.crisis.uid if row.signal.crisis else None,
     )
-    return reads_outliers.outlier(uid, viewer=by)
+    return outliers.outlier(uid, viewer=by)
 
 
 def _subtractions(row: Outlier) -> list[tuple[Outcome, int]]:
     """Return the counts to subtract, from its own outcome first, as uploads may have moved."""
-    counts = reads_sightings.counts_at([row.signal.uid], viewer=row.party)
+    counts = sightings.counts_at([row.signal.uid], viewer=row.party)
     rest, subtractions = row.count, []
     for outcome in sorted(Outcome, key=lambda candidate: candidate != row.outcome):
         number = max(0, min(rest, counts.get((row.signal.uid, outcome), 0)))
@@ -92,6 +92,6 @@ def _count(row: Outlier, numbers: list[tuple[Outcome, int]]) -> None:
     ]
     crisis = signal.crisis.uid if signal.crisis else None
     signals = {signal.uid: VisibleSignal(signal.pk, signal.exercise, crisis, signal.shared_at)}
-    statements.add_sightings(changes, signals=signals, by=row.party)
-    curves = reads_sightings.curve_facts(signals, viewer=signal.shared_by)
-    statements.add_spans(changes, curves=curves, by=row.party, now=row.received_at)
+    bulk_sql.add_sightings(changes, signals=signals, by=row.party)
+    curves = sightings.curve_facts(signals, viewer=signal.shared_by)
+    bulk_sql.add_spans(changes, curves=curves, by=row.party, now=row.received_at)

@@ -14,11 +14,11 @@ from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals import bulk_sql as statements, long_values
+from stemtide.hub.rooms.signals import bulk_sql, long_values
 from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Signal
-from stemtide.hub.rooms.signals.reads import bulk as reads_bulk, signals as reads
+from stemtide.hub.rooms.signals.reads import bulk, signals as reads
 from stemtide.hub.rooms.signals.reads.bulk import BulkContext, Plan
-from stemtide.hub.rooms.signals.rules import checks as rules_ready, signals as rules
+from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, Draft
 from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
@@ -60,7 +60,7 @@ def share(
     """
     try:
         rules.check_share(kind=PartyKind(by.kind))
-        ready = rules_ready.read([body], now=now)
+        ready = checks.read([body], now=now)
         out = _share(ready, by=by, now=now, partial=False, through=actor_ref, is_bulk=False)
     except BulkRefusedError as refused:
         first = refused.errors[0]
@@ -87,7 +87,7 @@ def share_many(
     raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
     """
     rules.check_share(kind=PartyKind(by.kind))
-    ready = rules_ready.read(bodies, now=now)
+    ready = checks.read(bodies, now=now)
     return share_parsed(ready, by=by, now=now, partial=partial, actor_ref=actor_ref)
 
 
@@ -129,13 +129,13 @@ def _share(
     rules.check_share(kind=PartyKind(by.kind))
     plan = None
     if turn is not None:  # 1
-        plan = reads_bulk.plan(ready, by=by, now=now)
+        plan = bulk.plan(ready, by=by, now=now)
         _check_plan(plan, partial=partial)
         long_values.check_budget(plan.new, by=by, now=now)
     with turn() if turn else transaction.atomic():
         ledger.lock_ledger()  # 2
         if plan is None or not plan.still_holds(by=by):
-            plan = reads_bulk.plan(ready, by=by, now=now)
+            plan = bulk.plan(ready, by=by, now=now)
             _check_plan(plan, partial=partial)  # 3
         long_values.spend_budget(plan.new, by=by, now=now)
         for act in rules.group_by_act(plan.new):  # 4
@@ -183,7 +183,7 @@ def _place(
     uids = {draft.facts.content for draft in drafts if draft.facts.content}
     items = _content_items(uids, exercise=exercise, by=by, now=now)
     long_values.store(drafts)
-    statements.insert(drafts, items=items, crises=context.crises, by=by, now=now)
+    bulk_sql.insert(drafts, items=items, crises=context.crises, by=by, now=now)
     detail: dict[str, object] = {"first": first, "last": first + len(drafts) - 1}
     if is_bulk:
         kind, subject = "signals.shared", by.ref
@@ -241,7 +241,7 @@ def withdraw(
     rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
     row.state = SignalState.WITHDRAWN
     row.position = ledger.take_positions(1, now=now)
-    row.stamp_s = statements.next_stamp(now)
+    row.stamp_s = bulk_sql.next_stamp(now)
     row.withdrawn_at = now
     row.withdraw_reason = body.reason
     row.withdraw_note = body.note
@@ -282,7 +282,7 @@ def give_opinion(
     is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
     is_own = body.opinion is Opinion.DISPUTE
     affects_own_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
-    row.stamp_s = statements.next_stamp(now)
+    row.stamp_s = bulk_sql.next_stamp(now)
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
     if is_disputed is not row.is_disputed or affects_own_agents:
         row.is_disputed = is_disputed
@@ -340,7 +340,7 @@ def _expire_some(
     if not pks:
         return 0
     first = ledger.take_positions(len(pks), now=now)
-    statements.move_signals(pks, state=SignalState.EXPIRED, first=first, now=now)
+    bulk_sql.move_signals(pks, state=SignalState.EXPIRED, first=first, now=now)
     detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
         "signals.expired",

@@ -15,14 +15,14 @@ from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
-from stemtide.fingerprints.url import canonical as url
+from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.disconnects import check_caller
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
-from stemtide.hub.rooms.situation.reads import leads as reads_leads, situation as reads
+from stemtide.hub.rooms.situation.reads import leads as leads_reads, situation as reads
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.labels import labels
 from stemtide.protocol.messages.crises import CrisisOut
@@ -135,8 +135,8 @@ def _address(text: str) -> str:
     if "://" not in text and "/" not in text:
         return ""
     try:
-        return url.digest(url.canonical(spelled)).hex()
-    except url.UrlError:
+        return canonical.digest(canonical.canonical(spelled)).hex()
+    except canonical.UrlError:
         return ""
 
 
@@ -269,7 +269,7 @@ def _messages(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
 def _leads(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
     """A lead by its id, for those who may see it; its words are not searched."""
     try:
-        row = reads_leads.lead(query.uid or UUID(int=0), viewer=viewer)
+        row = leads_reads.lead(query.uid or UUID(int=0), viewer=viewer)
     except NotFoundError:
         return []
     level, state = str(row.level), str(row.state)

@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.models import Crisis
-from stemtide.hub.rooms.crises.reads import participants as joining
+from stemtide.hub.rooms.crises.reads import participants
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.models import Signal
@@ -38,7 +38,7 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     room = reads.find_room(uid, viewer=by.party)
     facts = reads.room_facts(room, viewer=by.party)
     rules.check_post(facts, kind=by.kind, role=by.role, message=body.kind)
-    inside = joining.in_room(uid, viewer=by.party)
+    inside = participants.in_room(uid, viewer=by.party)
     rules.check_audience(body, members=[party.name for party in inside])
     answers = _spoken_of(body.answers, field="answers", room=room, by=by)
     corrects = _spoken_of(body.corrects, field="corrects", room=room, by=by)

@@ -29,7 +29,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.ledger.reads.ledger import PositionTime
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import collection as reads_collection
+from stemtide.hub.rooms.signals.reads import collection as collection_reads
 from stemtide.hub.rooms.stix.models import StixObject
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.hub.rooms.stix.reads.stix import Face
@@ -183,7 +183,7 @@ class _PageReader:
             return [], None
         # Even ranks are signals; the relationship after one may still be missing.
         from_position = (self.after - 1) // 2 if is_beside else self.after // 2
-        rows, more = reads_collection.page(
+        rows, more = collection_reads.page(
             self._candidates(from_position), viewer=self.viewer, limit=self.size + 1
         )
         lengths = reads.face_lengths([row["pk"] for row in rows], viewer=self.viewer)
@@ -202,7 +202,7 @@ class _PageReader:
 
     def _candidates(self, from_position: int) -> QuerySet[Signal]:
         """Return the signals that may be on the page."""
-        rows = reads_collection.collected(
+        rows = collection_reads.collected(
             viewer=self.viewer, crisis=self.collection.crisis, exercise=self.collection.exercise
         ).filter(position__gt=from_position, position__lte=self.until)
         faces = StixObject.objects.filter(
@@ -313,7 +313,7 @@ class _PageReader:
 
     def _with_signals(self, stix: Stix, *, crisis: UUID, until: int) -> str:
         """Return a grouping or report with the signals that existed when it was generated."""
-        rows = reads_collection.collected(viewer=self.viewer, crisis=crisis, exercise=None)
+        rows = collection_reads.collected(viewer=self.viewer, crisis=crisis, exercise=None)
         there = rows.filter(position__lt=until).order_by("position").values_list("pk", "uid")
         pairs = list(there[:MAX_REFS])
         faces = reads.faces([pk for pk, _ in pairs], viewer=self.viewer)

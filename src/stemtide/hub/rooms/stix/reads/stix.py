@@ -18,7 +18,7 @@ from django.db.models.functions import Length
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
-from stemtide.hub.rooms.crises.rules import crises as crisis_rules
+from stemtide.hub.rooms.crises.rules import crises as crises_rules
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
@@ -108,8 +108,8 @@ def takes_posts(crisis: Crisis | None, *, viewer: Party, now: datetime) -> bool:
     if crisis is None:
         return True
     facts = crises.facts(crisis, viewer=viewer)
-    is_open = crisis_rules.accepts_signals(facts, now=now)
-    return is_open and crisis_rules.is_in_room(facts, viewer)
+    is_open = crises_rules.accepts_signals(facts, now=now)
+    return is_open and crises_rules.is_in_room(facts, viewer)
 
 
 def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.ledger.rules.ledger import crisis_named
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
-from stemtide.hub.rooms.signals.reads import announcements as reads_told
+from stemtide.hub.rooms.signals.reads import announcements
 from stemtide.hub.rooms.signals.reads.announcements import SightingSum
 from stemtide.hub.rooms.stix.models import Cursor, StixObject, ToldSum
 from stemtide.hub.rooms.stix.reads import stix as reads
@@ -99,10 +99,10 @@ def _publish_sums(now: datetime) -> int:
     """Publish some changed sums; the last batch records the time."""
     ledger.lock_ledger()
     published = dict(ToldSum.objects.values_list("signal_id", "total"))
-    totals = reads_told.totals(by=CLOCK)
+    totals = announcements.totals(by=CLOCK)
     changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
     making = _Builder(ledger_reads.heads().hub, now=now)
-    for sighting_sum in reads_told.sums(changed[:_SUMS_AT_ONCE], by=CLOCK):
+    for sighting_sum in announcements.sums(changed[:_SUMS_AT_ONCE], by=CLOCK):
         making.sighting(sighting_sum)
         pk = sighting_sum.signal.pk
         ToldSum.objects.update_or_create(signal_id=pk, defaults={"total": totals[pk]})
@@ -134,7 +134,7 @@ class _Builder:
     def opinions(self, judged: Collection[tuple[str, str]]) -> None:
         """Generate opinions that parties gave otherwise than by posting them."""
         uids = {UUID(signal) for signal, _ in judged}
-        for row in reads_told.opinions(uids, by=CLOCK) if uids else []:
+        for row in announcements.opinions(uids, by=CLOCK) if uids else []:
             if (str(row.signal.uid), row.party.name) in judged:
                 self._opinion(row)
 

@@ -21,11 +21,11 @@ from django.db import transaction
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import collection as reads_collection
-from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.reads import collection
+from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import Draft
-from stemtide.hub.rooms.signals.writes import entries as telling, signals
+from stemtide.hub.rooms.signals.writes import entries, signals
 from stemtide.hub.rooms.stix.models import PatternPart, StixObject
 from stemtide.hub.rooms.stix.parser import ParsedIndicators, describe_result, listed
 from stemtide.hub.rooms.stix.reads import stix as reads
@@ -91,7 +91,7 @@ class Indicators:
         if crisis is None or (row.crisis is not None and row.crisis.uid == crisis):
             return False
         self.acts += 1
-        telling.join_crisis(
+        entries.join_crisis(
             row.uid, crisis=crisis, by=self._by.party, now=self._now, through=self._by.ref
         )
         row.refresh_from_db()
@@ -109,7 +109,7 @@ class Indicators:
         body, ready = self._one_signal(posted, row=row)
         if row.state == SignalState.LIVE:
             self.join_crisis(row)
-            if reads_collection.equals(row, body, viewer=self._by.party, now=self._now):
+            if collection.equals(row, body, viewer=self._by.party, now=self._now):
                 self._store.store(posted, position=self._move_to_end(row), signal=row)
                 return ""
         if (row.kind, row.value) == (body.kind, ready.drafts[0].value):
@@ -160,9 +160,7 @@ class Indicators:
         for row in live:
             self.join_crisis(row)
         ready = self._prepare(requested, crisis=self._crisis_of(live))
-        same = reads_collection.equal_to_drafts(
-            ready.drafts, errors=ready.errors, viewer=self._by.party
-        )
+        same = collection.equal_to_drafts(ready.drafts, errors=ready.errors, viewer=self._by.party)
         stay = {row.uid for row in live} & set(same.values())
         for row in parts:
             if row.uid not in stay:
@@ -197,7 +195,7 @@ class Indicators:
     def _prepare(self, requested: IndicatorSignals, *, crisis: UUID | None) -> ParsedRows:
         """Return the signals of an indicator, prepared for sharing in a crisis."""
         bodies = [signal.model_copy(update={"crisis": crisis}) for signal in requested.signals]
-        return rules_ready.read(bodies, now=self._now)
+        return checks.read(bodies, now=self._now)
 
     def _crisis_of(self, rows: Sequence[Signal]) -> UUID | None:
         """Return the crisis of newer versions: the collection's, or that of their signals."""
@@ -237,7 +235,7 @@ class Indicators:
         if draft is None:
             return False
         own_part = PatternPart.objects.filter(stix_id=stix["id"])
-        if reads_collection.equals(row, draft.body, viewer=self._by.party, now=self._now):
+        if collection.equals(row, draft.body, viewer=self._by.party, now=self._now):
             own_part.filter(signal=row).update(is_made=True)
             self._move_to_end(row)
             return True
@@ -247,7 +245,7 @@ class Indicators:
                 shared = signals.share(
                     draft.body, by=self._by.party, now=self._now, actor_ref=self._by.ref
                 )
-                new = reads_collection.by_uid({shared.id}, viewer=self._by.party)[shared.id]
+                new = collection.by_uid({shared.id}, viewer=self._by.party)[shared.id]
                 PatternPart.objects.filter(signal=row).update(signal=new)
                 own_part.filter(signal=new).update(is_made=True)
         except RefusalError:  # its signal is refused, for example because it has expired
@@ -258,7 +256,7 @@ class Indicators:
     def _move_to_end(self, row: Signal) -> int:
         """Move a signal to the end of the feed; return its new position."""
         self.acts += 1
-        return telling.republish(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
+        return entries.republish(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
 
     def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
         """Withdraw a signal if it is live."""
@@ -272,7 +270,7 @@ class Indicators:
 
     def _position(self, row: Signal) -> int | None:
         """Return the position of a signal, None if an object has that position already."""
-        at = reads_collection.by_uid({row.uid}, viewer=self._by.party)[row.uid].position
+        at = collection.by_uid({row.uid}, viewer=self._by.party)[row.uid].position
         return None if StixObject.objects.filter(position=at).exists() else at
 
 
@@ -287,6 +285,6 @@ def _draft_of(
         return None
     if posted.is_revoked:
         return None
-    drafts = rules_ready.read(requested.signals, now=now).drafts
+    drafts = checks.read(requested.signals, now=now).drafts
     same = [draft for draft in drafts if (draft.body.kind, draft.value) == (row.kind, row.value)]
     return same[0] if same else None

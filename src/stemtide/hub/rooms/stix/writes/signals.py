@@ -8,8 +8,8 @@ from datetime import datetime
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import collection as reads_collection
-from stemtide.hub.rooms.signals.rules import checks as rules_ready
+from stemtide.hub.rooms.signals.reads import collection
+from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.stix.parser import describe_result
@@ -43,7 +43,7 @@ def share_all(
 ) -> dict[str, Shared]:
     """Share the signals of indicators; return the results by indicator id."""
     results = {posted.id: Shared() for posted, _ in asking}
-    ready = rules_ready.join_rows([prepared for _, prepared in asking])
+    ready = checks.join_rows([prepared for _, prepared in asking])
     if not ready.count:
         return results
     ids = [posted.id for posted, prepared in asking for _ in range(prepared.count)]
@@ -55,9 +55,9 @@ def share_all(
         if draft.row not in why or why[draft.row].field == CONFLICT
         if (placed := out.signals[draft.row]) is None or not placed.created
     ]
-    shared_before = reads_collection.with_same_value(again, viewer=by.party)
+    shared_before = collection.with_same_value(again, viewer=by.party)
     uids = {signal.id for signal in out.signals if signal} | set(shared_before.values())
-    rows = reads_collection.by_uid(uids, viewer=by.party)
+    rows = collection.by_uid(uids, viewer=by.party)
     for number, (stix_id, placed) in enumerate(zip(ids, out.signals, strict=True)):
         if placed is not None and placed.created:
             results[stix_id].created.append(rows[placed.id])

@@ -20,7 +20,7 @@ from stemtide.hub.rooms.stix import rules
 from stemtide.hub.rooms.stix.models import Receipt, StixObject
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.hub.rooms.stix.rules import Collection
-from stemtide.hub.rooms.stix.writes import posts as writes_posting
+from stemtide.hub.rooms.stix.writes import posts
 from stemtide.hub.rooms.stix.writes.posts import Posting
 from stemtide.interop.stix.objects import stix_time
 
@@ -54,7 +54,7 @@ def post(
     posting = Posting(to, by=by, now=now)
     posting.read(objects)
     if turn is None:
-        turn = part if len(objects) > writes_posting.ACTS_IN_A_TURN else transaction.atomic
+        turn = part if len(objects) > posts.ACTS_IN_A_TURN else transaction.atomic
     body = None
     while body is None:
         with turn():

@@ -20,7 +20,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Min, Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.rooms.alerts.reads import addressees as reads_addressees
+from stemtide.hub.rooms.alerts.reads import addressees as addressees_reads
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND, RAISES
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
@@ -34,7 +34,7 @@ from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.reads import webhooks as reads
-from stemtide.protocol import webhook_headers as webhooks
+from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.webhooks import EventType, WebhookState
 
@@ -76,8 +76,10 @@ def delivery_request(row: Delivery, *, by: str, home: str, now: datetime) -> Del
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     delivery_id = str(row.uid)
     source = f"{home}{_API}/webhooks/{hook.uid}"
-    signed = webhooks.sign(delivery_id, text, secrets=reads.secrets(hook, by=by, now=now), at=now)
-    event_headers = webhooks.event(
+    signed = webhook_headers.sign(
+        delivery_id, text, secrets=reads.secrets(hook, by=by, now=now), at=now
+    )
+    event_headers = webhook_headers.event(
         delivery_id, kind.value, source=source, happened_at=row.happened_at
     )
     return DeliveryRequest(
@@ -117,11 +119,11 @@ def may_know(
 
 def addressees(entry: EntryRow, *, by: str) -> list[Party]:
     """Return the parties that an addressed entry is for, which are those of its alerts."""
-    matter = reads_addressees.matter(entry, by=by)
+    matter = addressees_reads.matter(entry, by=by)
     parties = [
         party
         for kind in RAISES.get(entry.kind, ())
-        for party in reads_addressees.addressees(matter, rule=EVERY_KIND[kind], by=by)
+        for party in addressees_reads.addressees(matter, rule=EVERY_KIND[kind], by=by)
     ]
     return list({party.pk: party for party in parties}.values())
 

@@ -23,7 +23,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Cursor, Delivery, Webhook
-from stemtide.hub.rooms.webhooks.reads import events as reads_events
+from stemtide.hub.rooms.webhooks.reads import events
 from stemtide.hub.rooms.webhooks.rules import Bundle, DisableReason
 from stemtide.hub.rooms.webhooks.writes.deliveries import disable
 from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
@@ -52,7 +52,7 @@ def follow_ledger(now: datetime) -> int:
     """
     changed = 0
     _disable_without_key(now)
-    while reads_events.active_webhooks(by=CLOCK) and _is_behind():
+    while events.active_webhooks(by=CLOCK) and _is_behind():
         changed += _read_on(now)
     return changed
 
@@ -75,7 +75,7 @@ def _read_on(now: datetime) -> int:
     """Run steps 2 to 4 for a batch of entries."""
     ledger.lock_ledger()
     cursor, _ = Cursor.objects.get_or_create(pk=1)
-    hooks = {hook.pk: hook for hook in reads_events.active_webhooks(by=CLOCK)}
+    hooks = {hook.pk: hook for hook in events.active_webhooks(by=CLOCK)}
     entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
     bundles: dict[_BundleKey, Bundle] = {}
     for entry in entries:
@@ -107,9 +107,9 @@ def _bundle(
         and rules.wants(hook.event_types, kind)
         and rules.may_tell(kind, scopes=hook.key.scopes)
     ]
-    addressed_parties = cache(lambda: reads_events.addressees(entry, by=CLOCK))
+    addressed_parties = cache(lambda: events.addressees(entry, by=CLOCK))
     for hook in (
-        reads_events.may_know(entry, candidates, by=CLOCK, addressed_parties=addressed_parties)
+        events.may_know(entry, candidates, by=CLOCK, addressed_parties=addressed_parties)
         if candidates
         else ()
     ):
@@ -125,7 +125,7 @@ def _narrow(bundle: Bundle, place: _BundleKey, *, party: Party) -> bool:
     """Narrow a bundle to the signals that its party may see; return whether any is left."""
     if not bundle.spans:
         return True
-    bundle.spans, bundle.more = reads_events.narrow_spans(
+    bundle.spans, bundle.more = events.narrow_spans(
         bundle.spans, kind=place.kind, exercise=place.exercise, party=party
     )
     return bool(bundle.spans)

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.alerts.channels.channel import (
 )
 from stemtide.hub.rooms.alerts.channels.mail.listening import ReplyKeepingBackend
 from stemtide.hub.rooms.alerts.rules.alerts import Urgency
-from stemtide.hub.rooms.alerts.texts import alerts as words
+from stemtide.hub.rooms.alerts.texts import alerts
 
 TIMEOUT_S = 15
 
@@ -61,9 +61,9 @@ def _message(
     """Build the mail, in the contact point's language."""
     with translation.override(outgoing.language):
         if outgoing.is_personal:
-            title, text = words.personal(outgoing.kind, outgoing.notes)
+            title, text = alerts.personal(outgoing.kind, outgoing.notes)
         else:
-            title = words.title(outgoing.kind, outgoing.parameters, exercise=outgoing.exercise)
+            title = alerts.title(outgoing.kind, outgoing.parameters, exercise=outgoing.exercise)
             text = _text(outgoing)
     domain = post.mail_from.rpartition("@")[2].strip("> ") or "localhost"
     message = EmailMessage(
@@ -94,8 +94,8 @@ def _message(
 def _text(outgoing: OutgoingAlert) -> str:
     """Return the text that a person reads."""
     parts = [_("This is an EXERCISE. Nothing real has happened.")] if outgoing.exercise else []
-    parts.append(words.text(outgoing.kind, outgoing.parameters))
-    recipient = {"party": outgoing.party_title, "urgency": words.URGENCIES[outgoing.urgency]}
+    parts.append(alerts.text(outgoing.kind, outgoing.parameters))
+    recipient = {"party": outgoing.party_title, "urgency": alerts.URGENCIES[outgoing.urgency]}
     parts.append(_("For: %(party)s\nUrgency: %(urgency)s") % recipient)
     parts += [f"{title}: {note}" for title, note in outgoing.notes]
     if outgoing.files:

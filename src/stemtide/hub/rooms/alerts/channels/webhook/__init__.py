@@ -9,7 +9,7 @@
 
 import json
 
-from stemtide.hub.platform.egress import posts as posting
+from stemtide.hub.platform.egress import posts
 from stemtide.hub.rooms.alerts.channels import letter
 from stemtide.hub.rooms.alerts.channels.channel import (
     OutgoingAlert,
@@ -25,7 +25,7 @@ TIMEOUT_S = 10.0
 def send(outgoing: OutgoingAlert, *, post: SendSettings) -> Result:
     """Post the alert, one attempt."""
     content = letter.body(outgoing)
-    response = posting.post(
+    response = posts.post(
         outgoing.address,
         content=content,
         headers={**letter.headers(outgoing, content), **letter.event_headers(outgoing)},
