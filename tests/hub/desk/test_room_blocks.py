@@ -258,18 +258,18 @@ def test_an_unknown_kind_concerns_every_room():
 
 def test_marks_say_how_far_the_ledger_came_for_each_room(world, uid):
     other, marks = world.crisis(), CrisisVersions()
-    marks.look()
+    marks.refresh()
     start = marks.of_room(uid)
     assert marks.of_room(other) == start
     world.share(crisis=other)
     world.share(value="0f" * 32)
-    marks.look()
+    marks.refresh()
     assert marks.of_room(uid) == start
     assert marks.of_room(other) == marks.of_room(other, ("signal",)) > start
     assert marks.of_room(other, ("message",)) == start
     assert marks.of_thing("signal") > marks.of_room(other, ("signal",))
     assert marks.of_thing("message") <= start
     world.crisis()
-    heads = marks.look()
+    heads = marks.refresh()
     assert marks.of_room(uid, ()) <= heads.entries
     assert marks.of_room(uid, ()) == marks.of_page(uid) > start
