@@ -95,7 +95,7 @@ def test_lines_of_tx_and_vpdq_hold_values_alone(own_hub, tmp_path):
     assert vpdq.read_text("utf-8").splitlines()[0] == film
     (done,) = imported(hub, vpdq, *WHAT, party="small-forum")
     assert done["created"] == 1
-    assert "leave it out" in say(hub, "signal", "export", "--to", tx, "--exercise", code=2).err
+    assert "remove the option" in say(hub, "signal", "export", "--to", tx, "--exercise", code=2).err
 
 
 def test_a_table_of_parquet_is_typed_and_says_what_it_is_of(sent):

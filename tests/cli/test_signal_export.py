@@ -87,7 +87,7 @@ def test_an_output_that_is_full_is_told(odd):
 def test_half_a_line_of_a_killed_reader_says_that_it_died():
     told = b'{"columns":["kind","value"],"rows":2}\n["md5","aa"]\n["md5","b'
     rows = _process_rows(BytesIO(told), Columns()).rows
-    assert next(rows).what["value"] == "aa"
+    assert next(rows).outcome["value"] == "aa"
     with pytest.raises(BulkFileError, match="row 2: the process that reads the file crashed"):
         next(rows)
     with pytest.raises(BulkFileError, match="the process that reads the file crashed"):

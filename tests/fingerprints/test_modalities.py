@@ -55,12 +55,13 @@ import sys
 sys.path.insert(0, {folder!r})
 import tempfile
 tempfile.tempdir = {folder!r} + "/temporary"
-from stemtide.fingerprints import _worker, looks
-looks.MODALITIES["counted"] = looks.Registered(
-    {module!r}, frozenset({{looks.Kind.SHA256}}), is_long=True
+from stemtide.fingerprints import analysis
+from stemtide.fingerprints.sandbox import worker_process
+analysis.MODALITIES["counted"] = analysis.Registered(
+    {module!r}, frozenset({{analysis.Kind.SHA256}}), is_long=True
 )
-leash, channel, limits = map(_worker.json.loads, sys.argv[-3:])
-_worker.main(leash, channel, _worker.Limits(**limits))
+leash, channel, limits = map(worker_process.json.loads, sys.argv[-3:])
+worker_process.main(leash, channel, worker_process.Limits(**limits))
 """
 
 
