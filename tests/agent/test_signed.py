@@ -54,7 +54,7 @@ def test_a_snapshot_that_is_played_back_is_refused(hub, pinned, sandbox):
     hub.share(sha256(OLD))
     hub.played_back = hub.signed(made_at=datetime.now(UTC) - timedelta(hours=3))
     with agent_of(pinned, sandbox) as agent:
-        assert "plays an old one back" in trouble(agent)
+        assert "somebody replays an old one" in trouble(agent)
         assert agent.health()["ready"] is False
         hub.played_back = b""
         agent.wait(ready=True, hub_reachable=True)

@@ -63,16 +63,12 @@ class Health:
         notice = self._primary_state()
         connection = HubConnection(**notice["connection"]) if notice else HubConnection()
         view, owed = self._store.view, self._statements.counts()
-        is_ready, is_reachable = (
-            bool(view.origin),
-            connection.is_reachable and not connection.silence,
-        )
+        is_ready = bool(view.origin)
+        is_reachable = connection.is_reachable and not connection.silence
         outbox, deliveries = self._reporter.size(), self._deliverer.size()
-        troubles = {
-            **_troubles(connection, notice),
-            "webhook": deliveries.webhook_trouble,
-            "statements": notice.get("statements", "") or owed.refusal,
-        }
+        statements = notice.get("statements", "") or owed.refusal
+        own = {"webhook": deliveries.webhook_trouble, "statements": statements}
+        troubles = _troubles(connection, notice) | own
         return {
             "name": self._config.name,
             "version": __version__,

@@ -81,5 +81,8 @@ def _may_resolve(row: DeliveryRow, *, request: SignedInRequest) -> bool:
     """Whether the signed-in person may retry or drop the delivery."""
     user = request.user
     return allows(
-        rules.check_resolve, kind=PartyKind(user.party.kind), role=Role(user.role), is_own=row.is_own
+        rules.check_resolve,
+        kind=PartyKind(user.party.kind),
+        role=Role(user.role),
+        is_own=row.is_own,
     )

@@ -105,18 +105,13 @@ def _figures_context(progress: Progress, *, titles: Mapping[str, str]) -> dict[s
     """Return the template context of the figures."""
     total = progress.total
     if isinstance(total, ReferralFigures):
-        steps, outcomes, extra_labels = (
-            *(labels_progress.REFERRAL_STEPS, labels_progress.REFERRAL_OUTCOMES),
-            labels_progress.REFERRAL_BESIDE,
-        )
+        steps, outcomes = labels_progress.REFERRAL_STEPS, labels_progress.REFERRAL_OUTCOMES
+        extra_labels = labels_progress.REFERRAL_BESIDE
         whole, took, reasons = total.referred, total.to_removal, total.refusals
         times = [(_("Until acknowledged"), total.to_acknowledge), (_("Until removed"), took)]
     else:
-        steps, outcomes, extra_labels = (
-            labels_progress.ORDER_STEPS,
-            labels_progress.ORDER_OUTCOMES,
-            labels_progress.ORDER_BESIDE,
-        )
+        steps, outcomes = labels_progress.ORDER_STEPS, labels_progress.ORDER_OUTCOMES
+        extra_labels = labels_progress.ORDER_BESIDE
         whole, took, reasons = total.issued, total.to_execute, total.grounds
         times = [(_("From receipt to execution"), took)]
     counts = _counts(total)
