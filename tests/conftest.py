@@ -23,6 +23,13 @@ settings.register_profile(
 settings.load_profile("house")
 
 
+def _close(connection):
+    """Close a connection also while a browser's event loop runs in this thread."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        connection.close()
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment, django_db_blocker, tmp_path_factory):  # noqa: ARG001
     """Give this process a database of its own: a copy of the tables, in place of migrations."""
@@ -40,11 +47,11 @@ def django_db_setup(django_test_environment, django_db_blocker, tmp_path_factory
             tables.lay(folder)
             connection.settings_dict["NAME"] = usual["NAME"] = str(folder / tables.NAME)
             yield
-            connection.close()
+            _close(connection)
             return
         server = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format_map(usual)
         with tables.database(server) as address:
             name = dj_database_url.parse(address)["NAME"]
             connection.settings_dict["NAME"] = usual["NAME"] = name
             yield
-            connection.close()
+            _close(connection)
