@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 
+import stemtide.cli.app  # commands are listed in the order in which it imports them
 from tests import forks, tables
 from tests.hub.api.conftest import Hub, serving
 
