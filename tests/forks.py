@@ -77,8 +77,9 @@ class Fork:
 
     def send_signal(self, number: int) -> None:
         """Send a signal; nothing happens to a command that has ended."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        if self.is_running():  # once it has ended, its number may be another process'
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def is_running(self) -> bool:
         """Whether the command has not ended yet."""
