@@ -200,6 +200,21 @@ def test_the_page_of_machines_is_what_their_data_says():
     assert read("docs/understand/machines.md") == diagrams.machines_page()
 
 
+def test_a_file_that_the_code_names_is_there():
+    """Docstrings and data name files by the end of their path: a move must not forget them."""
+    files = [f"/{path.relative_to(ROOT)}" for path in ROOT.glob("*.py")]
+    for folder in ("src", "tests", "benchmarks"):
+        files += [f"/{path.relative_to(ROOT)}" for path in (ROOT / folder).rglob("*.py")]
+    sources = [*SRC.rglob("*.py"), *SRC.rglob("*.toml")]
+    missing = [
+        f"{path.relative_to(ROOT)} names {name}"
+        for path in sources
+        for name in re.findall(r"(?<![\w./-])((?:\w+/)*\w+\.py)\b", path.read_text("utf-8"))
+        if not any(file.endswith(f"/{name}") for file in files)
+    ]
+    assert missing == []
+
+
 def test_the_architecture_page_draws_the_imports_that_there_are():
     assert read("docs/understand/architecture.md") == architecture.page(), (
         "python -m tests.house.architecture"

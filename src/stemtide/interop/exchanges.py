@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages and records of exchanges with other hubs: states, terms, source records.
 
-The wire formats are in exchange_stix.py, exchange_stopncii.py and exchange_misp.py, the mapping
-of tags in exchange_words.py.
+The wire formats are in stix/pulled.py, stopncii/pulled.py and misp/pulled.py, the mapping
+of tags in vocabulary.py.
 """
 
 from collections.abc import Mapping

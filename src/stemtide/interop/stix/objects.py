@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """STIX 2.1: ids, times, markings, and the objects that are the same at every hub.
 
-Signals are in stix_signals.py, related objects in stix_around.py, objects posted by others in
-stix_posted.py.
+Signals are in signals.py, related objects in context.py, objects posted by others in
+posted.py.
 
 source: OASIS, STIX Version 2.1 (10 June 2021); TLP 2.0 as OASIS' marking objects of 2022.
 """

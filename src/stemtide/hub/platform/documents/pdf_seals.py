@@ -91,7 +91,7 @@ def _opened(key: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
     """Return a key of a kind that seal_files.py accepts, checked as OpenSSL checks it."""
     found = serialization.load_der_private_key(key, password=None)
     if not isinstance(found, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
-        raise TypeError("this key seals nothing: keeping.py lets in RSA and ECDSA alone")
+        raise TypeError("this key seals nothing: seal_files.py accepts RSA and ECDSA alone")
     return found
 
 

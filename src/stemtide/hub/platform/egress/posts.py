@@ -3,7 +3,7 @@
 
 1 The address must be https, on a usual port, without a user in it (addresses.py).
 2 Its host is resolved once; every address must be public (addresses.py).
-3 The connection goes to the checked address, not to the name (asking.py, wire.py).
+3 The connection goes to the checked address, not to the name (requests.py, connections.py).
 4 The whole has a time limit; redirects are not followed; at most MAX_ANSWER_BYTES of the response
   are read, and they are never shown to anybody.
 5 The response is judged here, in the same way for all callers.

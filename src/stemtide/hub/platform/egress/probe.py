@@ -3,7 +3,7 @@
 
 1 The URL is normalised as browsers do; one with a user is refused (addresses.py).
 2 It must be http or https on a usual port; its host is resolved once, and every address must be
-  public; the connection goes to the checked address (addresses.py, wire.py).
+  public; the connection goes to the checked address (addresses.py, connections.py).
 3 One GET: without cookies, without credentials, with the same few headers for everyone.
 4 A redirect is treated like any other address, from step 1; at most MAX_HOPS are followed.
 5 Everything takes at most TIMEOUT_S from the first connection on; of each response at most

@@ -2,7 +2,7 @@
 """One bounded request to another program's server, with a key of ours.
 
 1 The address is checked, its host resolved once, and the connection made to the checked address
-  (addresses.py, wire.py).
+  (addresses.py, connections.py).
 2 Redirects are not followed: they would send the key to an unknown server.
 3 Everything ends by `until`, even if bytes trickle in; a response has at most `max_bytes`.
 4 Nothing is decompressed: a compressed response that was not requested is refused.

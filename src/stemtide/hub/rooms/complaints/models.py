@@ -21,7 +21,7 @@ class Complaint(models.Model):
     """A complaint about one decision of one provider.
 
     reference, acted_by: the provider's own opaque names of the decision and of who took it.
-    text, reasons: sealed (seals.py); erased by the clock after erase_due, with the salt.
+    text, reasons: sealed (encryption.py); erased by the clock after erase_due, with the salt.
     salt:      what makes the digest in the ledger say nothing to those who guess.
     code_hash: SHA-256 of the code that its uploader asks with.
     reviewer:  who reviews: a person of the desk, or the provider's own name of one.

@@ -72,7 +72,9 @@ class Placement(models.Model):
 
 
 class PacedAct(models.Model):
-    """An act that alerted people, while it counts for the rate limit: an hour (rules_paces.py).
+    """An act that alerted people, while it counts for the rate limit: an hour.
+
+    source: rules/rate_limits.py.
 
     actor: the party, as entries name it; weight: how many parties were named.
     """

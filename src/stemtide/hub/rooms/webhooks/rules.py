@@ -106,7 +106,7 @@ _APART = frozenset({*SIGNALS.values(), *CRISES.values(), EventType.WEBHOOK_TEST}
 ADDRESSED: Mapping[str, EventType] = {
     event_type.value: event_type for event_type in EventType if event_type not in _APART
 }
-"""Event types by ledger kinds that go to the addressees of their alert (alerts/rules_kinds.py)."""
+"""Event types by ledger kinds that go to the addressees of their alert (alerts/rules/kinds.py)."""
 
 
 @dataclass(slots=True)

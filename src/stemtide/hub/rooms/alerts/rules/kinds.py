@@ -3,7 +3,7 @@
 
 To add a kind: a row here, its texts in words.py, a row in docs/use/alerts.md. Nothing is sent to a
 party that has not joined, except an invitation, and an early warning to its addressees;
-reads_addressees.py enforces that for every row.
+reads/addressees.py enforces that for every row.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write exchanges: add, pause, resume, remove; claim runs and record their results.
 
-Records of a run are written by writes_pulling.py. One scheduler claims a run: the row count of a
+Records of a run are written by writes/pulls.py. One scheduler claims a run: the row count of a
 conditional UPDATE decides which. It queries the other hub outside every transaction. If the
 scheduler dies, the run is repeated from the same checkpoint once its lease is over.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Process the records of one page: new, changed, confirmed, overruled, ended or dropped.
 
-This runs inside the transaction of writes_pulling.py.
+This runs inside the transaction of writes/pulls.py.
 """
 
 from collections.abc import Iterable, Mapping

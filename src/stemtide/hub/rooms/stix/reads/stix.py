@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read collections, statuses of posts, and objects by their id.
 
-Pages of a collection are in reads_pages.py.
+Pages of a collection are in reads/pages.py.
 """
 
 import json

@@ -8,7 +8,7 @@
   by another interface. Its fields are those of a description that is still valid.
 3 A signal is in one crisis at a time. A newer version that is posted elsewhere does not move it.
 
-Called by writes_posting.py.
+Called by writes/posts.py.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Store posted objects, version by version. Called by writes_posting.py."""
+"""Store posted objects, version by version. Called by writes/posts.py."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Apply a post: new signals, newer versions, withdrawals, counts, opinions, other objects.
 
-Called by writes.py: parsing before the write lock (reading.py), the rest in its transactions.
-Objects are stored by writes_store.py.
+Called by writes.py: parsing before the write lock (parser.py), the rest in its transactions.
+Objects are stored by writes/objects.py.
 """
 
 import json

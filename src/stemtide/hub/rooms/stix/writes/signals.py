@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Share the signals of posted indicators. Called by writes_posting.py."""
+"""Share the signals of posted indicators. Called by writes/posts.py."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write to collections: post and delete objects.
 
-The effects of a post on signals are in writes_posting.py, generated objects in writes_making.py.
+The effects of a post on signals are in writes/posts.py, generated objects in writes/builder.py.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 """Deliver an alert as a signed POST to a contact point's address.
 
 1 Allowed addresses, and the meaning of responses, are the same for all webhooks
-  (outside/posting.py).
+  (egress/posts.py).
 2 The body is signed with every currently valid secret (Standard Webhooks), and is a CloudEvent.
 3 An attempt takes at most TIMEOUT_S in total.
 """
