@@ -20,7 +20,7 @@ from tests.clients.conftest import plain_environment, throw_away_hub
 
 USE = Path(__file__).parents[2] / "docs/use"
 PAGES = [*sorted((USE / "connect").glob("*.md")), USE / "bulk.md", USE / "snapshots.md"]
-ON_A_NEW_HUB = {"coop", "exchanges", "hma", "misp", "taxii", "tx"}
+ON_A_NEW_HUB = {"coop", "exchanges", "hma", "misp", "sse", "taxii", "tx"}
 RUNS = {"sh": ["bash", "-euo", "pipefail"], "python": ["python", "-"]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
