@@ -1,20 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Alerts, their deliveries and receipts, drills, and the position in the ledger."""
+"""Alerts, their deliveries and receipts, and drills."""
 
 from django.db import models
 
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState, Channel, DeliveryState, Urgency, Via
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
-
-
-class Cursor(models.Model):
-    """The single row that stores the ledger entry up to which alerts were raised."""
-
-    number = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return f"alerts raised up to entry {self.number}"
 
 
 class Drill(models.Model):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of the ledger: entries, counters, times of feed positions, acts for rate limits."""
+"""Tables of the ledger: entries, counters, positions and their times, followers, limited acts."""
 
 from django.db import models
 
@@ -50,6 +50,16 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.kind} {self.subject}"
+
+
+class Follower(models.Model):
+    """A room that reads the ledger in order. number: the last entry that it has read."""
+
+    name = models.CharField(max_length=20, primary_key=True)
+    number = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.name} up to entry {self.number}"
 
 
 class Placement(models.Model):

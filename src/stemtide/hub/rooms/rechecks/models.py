@@ -112,12 +112,3 @@ class Visit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict} at {self.at:%Y-%m-%d %H:%M}"
-
-
-class Cursor(models.Model):
-    """Up to which number the ledger was read: one row."""
-
-    number = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return str(self.number)

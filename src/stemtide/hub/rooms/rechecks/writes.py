@@ -16,12 +16,12 @@ from django.db.models import Count, Q
 
 from stemtide.fingerprints.url.canonical import UrlError, canonical
 from stemtide.hub.platform.egress.probe import Probe
-from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.rechecks import reads, rules
-from stemtide.hub.rooms.rechecks.models import Cursor, Recheck, Visit
+from stemtide.hub.rooms.rechecks.models import Recheck, Visit
 from stemtide.hub.rooms.rechecks.reads import Errand
 from stemtide.hub.rooms.rechecks.rules import Finding, News, Standing
 from stemtide.hub.rooms.referrals.models import Referral
@@ -31,8 +31,8 @@ from stemtide.protocol.messages.rechecks import RecheckOut, plan
 
 CLOCK = "clock"
 
-ENTRIES = 500
-"""Ledger entries read at one look of the clock."""
+FOLLOWER = LedgerFollower("rechecks", batch=500)
+"""Reads one batch per scheduler tick."""
 
 _MINUTE = timedelta(minutes=1)
 
@@ -46,35 +46,21 @@ _KINDS = {
 def follow_requests(now: datetime) -> int:
     """Begin and end re-checks after changes of requests; return how many requests were read.
 
-    1 A look without a lock: nothing new, nothing done.
-    2 In turn, the entries after the cursor; those about referrals and orders name what changed.
-    3 What a provider says is gone is checked from then on; what it does not say any more is not.
-    4 Where outcomes were reported, what agents met again of linked signals is noted, once each.
-    5 The cursor moves in the same transaction.
+    1 Entries about referrals and orders name the requests that changed.
+    2 What a provider says is gone is checked from then on; what it does not say any more is not.
+    3 Where outcomes were reported, what agents met again of linked signals is noted, once each.
     """
-    cursor = Cursor.objects.first()
-    if cursor is not None and cursor.number >= ledger_reads.heads().entries:
+    if not FOLLOWER.is_behind():
         return 0
-    return _read_on(now)
-
-
-@transaction.atomic
-def _read_on(now: datetime) -> int:
-    """Steps 2 to 5 of follow_requests."""
-    ledger.lock_ledger()
-    cursor, _ = Cursor.objects.get_or_create(pk=1)
-    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
-    changed = reads.claims({ledger_entry.subject for ledger_entry in entries}, by=CLOCK)
-    for request in changed:
-        if reads.is_claimed(request, by=CLOCK):
-            _begin(request, now=now)
-        else:
-            _end(request, now=now)
-    if any(entry.kind in {"outcomes.reported", "outlier.decided"} for entry in entries):
-        _note_met(now)
-    if entries:
-        cursor.number = entries[-1].number
-        cursor.save(update_fields=["number"])
+    with FOLLOWER.next_entries() as entries:
+        changed = reads.claims({entry.subject for entry in entries}, by=CLOCK)
+        for request in changed:
+            if reads.is_claimed(request, by=CLOCK):
+                _begin(request, now=now)
+            else:
+                _end(request, now=now)
+        if any(entry.kind in {"outcomes.reported", "outlier.decided"} for entry in entries):
+            _note_met(now)
     return len(changed)
 
 

@@ -101,15 +101,14 @@ class Receipt(models.Model):
         return str(self.uid)
 
 
-class Cursor(models.Model):
-    """Position in the ledger up to which objects were generated. counted_at: last check of sums."""
+class SumPublication(models.Model):
+    """The single row that says when sums of sightings were published, and whether some are due."""
 
-    number = models.BigIntegerField(default=0)
     counted_at = models.DateTimeField(null=True)
     counts_due = models.BooleanField(default=False)
 
     def __str__(self) -> str:
-        return str(self.number)
+        return f"published at {self.counted_at}"
 
 
 class ToldSum(models.Model):

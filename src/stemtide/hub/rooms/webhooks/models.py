@@ -1,20 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Webhooks, their deliveries, and the position in the ledger."""
+"""Webhooks and their deliveries."""
 
 from django.db import models
 
 from stemtide.hub.rooms.parties.models import ApiKey, Party
 from stemtide.hub.rooms.webhooks.rules import DisableReason
 from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookState
-
-
-class Cursor(models.Model):
-    """The single row that stores the ledger entry up to which events were created."""
-
-    number = models.BigIntegerField(default=0)
-
-    def __str__(self) -> str:
-        return f"events made up to entry {self.number}"
 
 
 class Webhook(models.Model):

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from stemtide.hub.rooms.alerts import links
-from stemtide.hub.rooms.alerts.models import Alert, Cursor, Delivery, Drill, Receipt
+from stemtide.hub.rooms.alerts.models import Alert, Delivery, Drill, Receipt
 from stemtide.hub.rooms.alerts.reads import (
     addressees,
     alerts as reads,
@@ -24,15 +24,15 @@ from stemtide.hub.rooms.alerts.rules.rows import Rule
 from stemtide.hub.rooms.alerts.writes import requests
 from stemtide.hub.rooms.alerts.writes.endings import end_alerts, stop_deliveries
 from stemtide.hub.rooms.crises.models import Crisis
-from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import contacts
 
-ENTRIES = 200
-"""Ledger entries read per scheduler tick."""
+FOLLOWER = LedgerFollower("alerts", batch=200)
+"""Reads one batch per scheduler tick."""
 
 ESCALATIONS = 200
 """Alerts that go to their next step per scheduler tick."""
@@ -97,30 +97,14 @@ def create_alert(draft: Draft, *, now: datetime) -> Alert:
 def raise_from_ledger(now: datetime) -> int:
     """Raise the alerts of new ledger entries, each once; return how many were raised.
 
-    1 Check without a lock whether there are new entries.
-    2 Under the lock, read the entries after the cursor, oldest first.
-    3 Each ends open alerts, or raises new ones, or neither.
-    4 The cursor moves in the same transaction: no entry is read twice or skipped.
+    Each entry ends open alerts, or raises new ones, or neither.
     """
-    cursor = Cursor.objects.first()
-    if cursor is not None and cursor.number >= ledger_reads.heads().entries:
-        return 0
-    return _read_entries(now)
-
-
-@transaction.atomic
-def _read_entries(now: datetime) -> int:
-    """Run steps 2 to 4 of raise_from_ledger."""
-    ledger.lock_ledger()
-    cursor, _ = Cursor.objects.get_or_create(pk=1)
-    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
     raised = 0
-    for entry in entries:
-        end_alerts(entry, now=now)
-        raised += _raise(entry, now=now)
-    if entries:
-        cursor.number = entries[-1].number
-        cursor.save(update_fields=["number"])
+    if FOLLOWER.is_behind():
+        with FOLLOWER.next_entries() as entries:
+            for entry in entries:
+                end_alerts(entry, now=now)
+                raised += _raise(entry, now=now)
     return raised
 
 

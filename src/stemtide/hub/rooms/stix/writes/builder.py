@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Generate objects that nobody posted, from the ledger: parties, opinions, counts, crises.
 
-1 The scheduler reads the ledger from its last position.  2 Objects for the entries are generated:
+1 The scheduler reads new ledger entries.  2 Objects for the entries are generated:
 a party, an opinion, a crisis that moved.  3 New counts are noted, and at most every half minute
 the changed sums are published.  All of it derives from the ledger, so it adds no entries.
 """
@@ -20,11 +20,12 @@ from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.rules.ledger import crisis_named
 from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads import announcements
 from stemtide.hub.rooms.signals.reads.announcements import SightingSum
-from stemtide.hub.rooms.stix.models import Cursor, StixObject, ToldSum
+from stemtide.hub.rooms.stix.models import StixObject, SumPublication, ToldSum
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.interop.stix.context import grouping, incident, opinion, report, sighting
 from stemtide.interop.stix.objects import Stix, identity, indicator_id, named_id, stix_time
@@ -32,8 +33,8 @@ from stemtide.protocol.enums import Opinion
 from stemtide.protocol.handling import Tlp
 
 CLOCK = "clock"
-ENTRIES = 500
-"""Ledger entries that one transaction reads, so that other writers get the lock in between."""
+
+FOLLOWER = LedgerFollower("stix", batch=500)
 
 COUNT_EVERY = timedelta(seconds=30)
 """Interval of publishing sums of sightings, which change all the time."""
@@ -48,49 +49,37 @@ def follow_ledger(now: datetime) -> int:
     Two schedulers at once are safe: one waits for the other, and finds nothing left to do.
     """
     count = 0
-    while _is_behind():
+    while FOLLOWER.is_behind():
         count += _read_entries(now)
     while _sums_are_due(now):
         count += _publish_sums(now)
     return count
 
 
-def _is_behind() -> bool:
-    """Whether the ledger has unread entries. Checked without locking."""
-    cursor = Cursor.objects.first()
-    return ledger_reads.heads().entries > (cursor.number if cursor else 0)
-
-
 def _sums_are_due(now: datetime) -> bool:
     """Whether counts have changed, and the last sums were published long enough ago."""
-    cursor = Cursor.objects.filter(counts_due=True).first()
-    if cursor is None:
+    publication = SumPublication.objects.filter(counts_due=True).first()
+    if publication is None:
         return False
-    return cursor.counted_at is None or now - cursor.counted_at >= COUNT_EVERY
+    return publication.counted_at is None or now - publication.counted_at >= COUNT_EVERY
 
 
-@transaction.atomic
 def _read_entries(now: datetime) -> int:
     """Handle some entries, by steps 1 to 3."""
-    ledger.lock_ledger()
-    cursor, _ = Cursor.objects.get_or_create(pk=1)
-    hub = ledger_reads.heads().hub
-    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
     judged: set[tuple[str, str]] = set()
     moved: set[UUID] = set()
-    for entry in entries:
-        if entry.kind == "opinion.given":
-            judged.add((entry.subject.partition(":")[2], entry.actor.partition(":")[2]))
-        elif entry.kind in {"outcomes.reported", "outlier.decided"}:
-            cursor.counts_due = True
-        elif (crisis := crisis_named(entry.subject)) and entry.kind.startswith("crisis."):
-            moved.add(crisis)
-        cursor.number = entry.number
-    making = _Builder(hub, now=now)
-    making.parties()
-    making.opinions(judged)
-    making.crises(moved)
-    cursor.save()
+    with FOLLOWER.next_entries() as entries:
+        for entry in entries:
+            if entry.kind == "opinion.given":
+                judged.add((entry.subject.partition(":")[2], entry.actor.partition(":")[2]))
+            elif (crisis := crisis_named(entry.subject)) and entry.kind.startswith("crisis."):
+                moved.add(crisis)
+        if any(entry.kind in {"outcomes.reported", "outlier.decided"} for entry in entries):
+            SumPublication.objects.update_or_create(pk=1, defaults={"counts_due": True})
+        making = _Builder(ledger_reads.heads().hub, now=now)
+        making.parties()
+        making.opinions(judged)
+        making.crises(moved)
     return making.count
 
 
@@ -107,7 +96,7 @@ def _publish_sums(now: datetime) -> int:
         pk = sighting_sum.signal.pk
         ToldSum.objects.update_or_create(signal_id=pk, defaults={"total": totals[pk]})
     if len(changed) <= _SUMS_AT_ONCE:
-        Cursor.objects.update(counts_due=False, counted_at=now)
+        SumPublication.objects.update(counts_due=False, counted_at=now)
     return making.count
 
 

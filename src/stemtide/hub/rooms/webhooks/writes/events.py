@@ -2,10 +2,9 @@
 """Create events from the ledger: one for everything that happens together.
 
 1 Webhooks whose key has ended are disabled.
-2 Under the lock, the entries after the cursor are read, oldest first, and bundled for webhooks.
+2 Under the lock, unread entries are read, oldest first, and bundled for webhooks.
 3 A bundle is added to the waiting event of its kind if that was never tried, or becomes a new one:
   a webhook therefore has at most one waiting event of a kind, even under a flood of entries.
-4 The cursor moves in the same transaction: no entry is read twice or skipped.
 """
 
 from collections.abc import Iterable
@@ -14,15 +13,13 @@ from functools import cache
 from typing import NamedTuple
 from uuid import uuid4
 
-from django.db import transaction
 from django.db.models import Q
 
-from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
-from stemtide.hub.rooms.ledger.writes import ledger
+from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.webhooks import rules
-from stemtide.hub.rooms.webhooks.models import Cursor, Delivery, Webhook
+from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.reads import events
 from stemtide.hub.rooms.webhooks.rules import Bundle, DisableReason
 from stemtide.hub.rooms.webhooks.writes.deliveries import disable
@@ -30,8 +27,7 @@ from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState,
 
 CLOCK = "clock"
 
-ENTRIES = 500
-"""Ledger entries that one transaction reads, so that other writers are not blocked."""
+FOLLOWER = LedgerFollower("webhooks", batch=500)
 
 _KINDS = {**rules.SIGNALS, **rules.CRISES, **rules.ADDRESSED}
 
@@ -52,8 +48,8 @@ def follow_ledger(now: datetime) -> int:
     """
     changed = 0
     _disable_without_key(now)
-    while events.active_webhooks(by=CLOCK) and _is_behind():
-        changed += _read_on(now)
+    while events.active_webhooks(by=CLOCK) and FOLLOWER.is_behind():
+        changed += _read_entries(now)
     return changed
 
 
@@ -64,31 +60,19 @@ def _disable_without_key(now: datetime) -> None:
         disable(row, why=DisableReason.KEY, now=now)
 
 
-def _is_behind() -> bool:
-    """Whether the ledger has unread entries. Checked without a lock."""
-    cursor = Cursor.objects.first()
-    return ledger_reads.heads().entries > (cursor.number if cursor else 0)
-
-
-@transaction.atomic
-def _read_on(now: datetime) -> int:
-    """Run steps 2 to 4 for a batch of entries."""
-    ledger.lock_ledger()
-    cursor, _ = Cursor.objects.get_or_create(pk=1)
-    hooks = {hook.pk: hook for hook in events.active_webhooks(by=CLOCK)}
-    entries = ledger_reads.unfiltered(after=cursor.number, limit=ENTRIES, by=CLOCK)
-    bundles: dict[_BundleKey, Bundle] = {}
-    for entry in entries:
-        if entry.kind in _KINDS:
-            _bundle(entry, hooks.values(), bundles=bundles)
+def _read_entries(now: datetime) -> int:
+    """Run steps 2 and 3 for a batch of entries."""
     changed = 0
-    for place, bundle in bundles.items():
-        if _narrow(bundle, place, party=hooks[place.webhook].party):
-            _queue(place, bundle, now=now)
-            changed += 1
-    if entries:
-        cursor.number = entries[-1].number
-        cursor.save(update_fields=["number"])
+    with FOLLOWER.next_entries() as entries:
+        hooks = {hook.pk: hook for hook in events.active_webhooks(by=CLOCK)}
+        bundles: dict[_BundleKey, Bundle] = {}
+        for entry in entries:
+            if entry.kind in _KINDS:
+                _bundle(entry, hooks.values(), bundles=bundles)
+        for place, bundle in bundles.items():
+            if _narrow(bundle, place, party=hooks[place.webhook].party):
+                _queue(place, bundle, now=now)
+                changed += 1
     return changed
 
 

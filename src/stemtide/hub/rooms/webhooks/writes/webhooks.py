@@ -26,8 +26,9 @@ from stemtide.hub.rooms.parties.models import ApiKey, Party
 from stemtide.hub.rooms.parties.reads.parties import Actor, Caller
 from stemtide.hub.rooms.signals.rules.signals import TooManyError
 from stemtide.hub.rooms.webhooks import rules
-from stemtide.hub.rooms.webhooks.models import Cursor, Delivery, Webhook
+from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.reads import webhooks as reads
+from stemtide.hub.rooms.webhooks.writes.events import FOLLOWER
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.webhooks import (
     EventType,
@@ -227,12 +228,11 @@ def _check_target(url: str, *, loopback: bool) -> None:
 def _from_now_on() -> int:
     """Return the head of the ledger, before which no event is sent. The caller holds the lock.
 
-    Without active webhooks the ledger is not read: the first active one moves the cursor to the
-    head.
+    Without active webhooks the ledger is not read: the first active one skips to the head.
     """
     head = ledger_reads.heads().entries
     if not Webhook.objects.filter(state=WebhookState.ACTIVE).exists():
-        Cursor.objects.update_or_create(pk=1, defaults={"number": head})
+        FOLLOWER.skip_to(head)
     return head
 
 
