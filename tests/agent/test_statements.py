@@ -229,7 +229,7 @@ NO_NAMES = Fault(422, body=json.dumps({"message": "Something is wrong."}).encode
 @pytest.mark.parametrize(("status", "asks"), [(0, 2), (429, 0)])
 def test_only_the_half_that_failed_is_begun_again(store, database, status, asks):
     database.faults.extend([NO_NAMES, None, Fault(status)])
-    post_until(lambda posts: posts.counts().owed == 0, store=store, database=database)
+    post_until(lambda posts: posts.counts().waiting == 0, store=store, database=database)
     rows = rows_of(store)
     assert database.posts == [4, 2, 2, 2]
     assert database.asked == [puid for puid, *_ in rows[2:]][:asks]

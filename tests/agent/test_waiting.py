@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from stemtide.agent.events import wait_woken
+from stemtide.agent.waits import wait_woken
 
 TURNS = 6
 """More turns of the event loop than any way of waiting needs to notice that it was woken."""

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from stemtide.protocol.webhook_headers import LONGEST_RETRY_AFTER, derived_secret, retry_after
+from stemtide.protocol.retry_after import LONGEST_RETRY_AFTER, retry_after
+from stemtide.protocol.webhook_headers import derived_secret
 from tests.world import NOON
 
 

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Headers of webhook requests, at hub and agent: signatures and CloudEvents attributes.
 
-Also parses Retry-After in responses.
-
 source: Standard Webhooks, https://www.standardwebhooks.com; CloudEvents 1.0, HTTP protocol binding,
 section 3.1 (binary content mode).
 """
@@ -11,13 +9,10 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 from standardwebhooks import Webhook as Signer
-
-from stemtide.protocol.retry_after import parse_retry_after_s
 
 _SPECVERSION = "1.0"
 _UNESCAPED = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
@@ -28,34 +23,6 @@ _UNESCAPED = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in
 
 GONE = 410
 """Status of a receiver that must not be called again."""
-
-ASKS_TO_WAIT = frozenset({429, 503})
-"""Statuses whose Retry-After gives a time to wait.
-
-source: RFC 9110 section 15.6.4, RFC 6585 section 4.
-"""
-
-LONGEST_RETRY_AFTER = timedelta(hours=1)
-"""Maximum wait that a receiver can request."""
-
-
-def retry_after(
-    header: str, *, now: datetime, longest: timedelta = LONGEST_RETRY_AFTER
-) -> timedelta | None:
-    """Return the wait of a Retry-After header, limited to `longest`; None if absent or invalid.
-
-    said: the header, in seconds or as an HTTP date; "" if absent. now: aware.
-    source: RFC 9110, section 10.2.3.
-    """
-    seconds = parse_retry_after_s(header)
-    if seconds is not None:
-        return min(timedelta(seconds=seconds), longest)
-    try:
-        at = parsedate_to_datetime(header)
-    except (ValueError, OverflowError):
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return max(timedelta(), min(at - now, longest))
 
 
 def derived_secret(root: str, name: str) -> str:

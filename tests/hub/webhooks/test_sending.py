@@ -27,7 +27,7 @@ from stemtide.hub.rooms.webhooks.writes import (
 )
 from stemtide.hub.rooms.webhooks.writes.deliveries import ClaimedDelivery
 from stemtide.protocol.messages.webhooks import WebhookChangeIn
-from stemtide.protocol.webhook_headers import LONGEST_RETRY_AFTER
+from stemtide.protocol.retry_after import LONGEST_RETRY_AFTER
 from tests.hub.alerts.receivers import answer, receiver
 from tests.hub.api.conftest import wait_until
 from tests.hub.webhooks.test_telling import share

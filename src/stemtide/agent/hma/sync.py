@@ -18,10 +18,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from stemtide.agent.backoff import Backoff
 from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.settings import Config
-from stemtide.agent.events import wait_woken
 from stemtide.agent.hma import outbox, rows
 from stemtide.agent.hma.client import (
     BankGoneError,
@@ -36,6 +34,7 @@ from stemtide.agent.hma.freshness import SLOW_S, FreshnessWatch
 from stemtide.agent.hma.outbox import Attempt, BankedRow
 from stemtide.agent.hma.policy import note_of
 from stemtide.agent.hma.sweep import LostContentSearch
+from stemtide.agent.outbox.engine import Engine
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 
@@ -74,28 +73,25 @@ def forget_rebuild(store: Store, done: str) -> None:
         tx.execute("DELETE FROM state WHERE name = ? AND value = ?", (_REBUILD, done))
 
 
-class HmaSync:
-    """Worker that keeps HMA in step for as long as run() runs. Does nothing without settings."""
+class HmaSync(Engine):
+    """Engine that keeps HMA in step. Does nothing without settings."""
+
+    title = "HMA is not in step with the signals"
+    failures = (HmaError,)
 
     def __init__(
         self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
     ) -> None:
+        super().__init__(store)
         self._config = config
-        self._store = store
         self._clock = clock
-        self._wake = asyncio.Event()
         self._watch = FreshnessWatch(store, agent=config.name, clock=clock)
         self._sweep = LostContentSearch(store, self._watch, agent=config.name, clock=clock)
         self._kinds: frozenset[Kind] | None = None
         self._compared = ""
         self._hma_checked_at = float("-inf")
         self._is_reachable = self._is_unstable = False
-        self._trouble = ""
         self._remarks: list[str] = []
-
-    def wake(self) -> None:
-        """Signal that signals changed. Call it on the event loop."""
-        self._wake.set()
 
     def told(self) -> dict[str, Any]:
         """Return HMA's state for /health, as the primary process knows it; {} without settings."""
@@ -120,7 +116,7 @@ class HmaSync:
             remarks.append(
                 f"HMA took hashes {behind_s:.0f} s ago and does not match them: check its indexer"
             )
-        return self._trouble or "; ".join(remarks)
+        return self._failure or "; ".join(remarks)
 
     async def run(self) -> None:
         """Keep HMA in step until cancelled."""
@@ -130,9 +126,9 @@ class HmaSync:
             return
         self._kinds, self._compared = None, ""
         await self._in_steps(rows.resume, settings)
-        async with HmaClient(settings) as client, asyncio.TaskGroup() as tasks:
+        async with HmaClient(settings) as self._client, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
-            tasks.create_task(self._sync_forever(client, settings))
+            tasks.create_task(super().run())
 
     # signals
 
@@ -159,31 +155,27 @@ class HmaSync:
 
     # HMA
 
-    async def _sync_forever(self, client: HmaClient, settings: HmaSettings) -> None:
-        """Bring HMA in step with the rows, whenever woken and at least every second."""
-        backoff = Backoff(first_s=0.25, cap_s=5.0)
-        while True:
-            self._wake.clear()
-            try:
-                await self._sync_once(client, settings)
-            except HmaError as error:
-                self._record_failure(error)
-                await asyncio.to_thread(self._watch.count)
-                await asyncio.sleep(backoff.next_s())
-                continue
-            backoff.reset()
-            self._is_reachable, self._trouble = True, ""
+    async def _send_batch(self) -> bool:
+        """Bring HMA in step with the rows. raises: HmaError."""
+        settings = self._config.companion
+        if settings is None:
+            return False
+        try:
+            has_more = await self._sync_once(self._client, settings)
+        except HmaError as error:
+            self._is_reachable = not isinstance(error, HmaAwayError)
+            self._is_unstable = self._is_unstable or not self._is_reachable
             await asyncio.to_thread(self._watch.count)
-            await wait_woken(self._wake, within_s=_POLL_S)
+            raise
+        self._is_reachable = True
+        await asyncio.to_thread(self._watch.count)
+        return has_more
 
-    def _record_failure(self, error: HmaError) -> None:
-        if str(error) != self._trouble:
-            logger.warning("HMA is not in step with the signals: %s", error)
-        self._trouble = str(error)
-        self._is_reachable = not isinstance(error, HmaAwayError)
-        self._is_unstable = self._is_unstable or not self._is_reachable
+    async def _rest_s(self) -> float:
+        return _POLL_S
 
-    async def _sync_once(self, client: HmaClient, settings: HmaSettings) -> None:
+    async def _sync_once(self, client: HmaClient, settings: HmaSettings) -> bool:
+        """Send some batches; return whether there may be more."""
         await self._in_steps(rows.unmark_expired, now=self._clock())
         if self._is_unstable:  # a lost hash is in doubt, a lost status request is not
             await client.status_problem()
@@ -192,12 +184,14 @@ class HmaSync:
             await self._check_hma(client, settings)
         for _ in range(_BATCHES):
             if not await self._hand_over(client, settings):
+                has_more = False
                 break
         else:
-            self._wake.set()  # there is more
-        await self._check_contents(client, settings)
+            has_more = True
+        has_more |= await self._check_contents(client, settings)
         await self._sweep.run(client, self._kinds or frozenset(), settings)
         await self._watch.check(client, self._kinds or frozenset())
+        return has_more
 
     async def _rebuild(self, client: HmaClient, settings: HmaSettings) -> None:
         """Carry out the rebuild that a person requested."""
@@ -342,17 +336,20 @@ class HmaSync:
         """Whether a content is the one that a row put there."""
         return outbox.belongs_to(row, content, agent=self._config.name)
 
-    async def _check_contents(self, client: HmaClient, settings: HmaSettings) -> None:
-        """Check that HMA still has contents that the rows say it has."""
+    async def _check_contents(self, client: HmaClient, settings: HmaSettings) -> bool:
+        """Check that HMA still has contents that the rows say it has.
+
+        returns: whether there may be more to check.
+        """
         for _ in range(_BATCHES):
             began = time.monotonic()
             batch = await asyncio.to_thread(outbox.unchecked, self._store, _BATCH)
             if not batch:
-                return
+                return False
             contents = await asyncio.gather(*(self._content(client, row) for row in batch))
             pairs = list(zip(batch, contents, strict=True))
             present = [row for row, content in pairs if self._is_of(row, content)]
             lost = [row for row, content in pairs if not self._is_of(row, content)]
             await asyncio.to_thread(outbox.settle_checked, self._store, present, lost)
             await self._limit_rate(settings, len(batch), began)
-        self._wake.set()
+        return True

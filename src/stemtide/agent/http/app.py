@@ -36,6 +36,7 @@ from stemtide.agent.http.openapi.document import document
 from stemtide.agent.hub.client import Client
 from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.actions import Deliverer
+from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.outbox.outcomes import Reporter
 from stemtide.agent.outbox.statements import Statements
 from stemtide.agent.recognise.hashes import HashLookup, HashQuery, HashResult, as_records
@@ -65,17 +66,18 @@ class Agent:
         self._store = store
         self._tally = counters
         client = Client(config)
-        self._reporter = Reporter(config=config, store=store, client=client)
-        self._deliverer = Deliverer(config=config, store=store)
-        self._statements = Statements(settings=config.transparency, store=store)
+        self._outboxes = Outboxes(
+            Deliverer(config=config, store=store),
+            Reporter(config=config, store=store, client=client),
+            Statements(settings=config.transparency, store=store),
+        )
         self._companion = HmaSync(config=config, store=store)
         self._sync = Sync(
             config=config,
             store=store,
             client=client,
-            deliverer=self._deliverer,
-            reporter=self._reporter,
             counters=counters,
+            on_undo=self._outboxes.wake,
             on_change=self._companion.wake,
         )
         self._create_content_parts(sandbox)
@@ -84,9 +86,7 @@ class Agent:
             store=store,
             counters=counters,
             sync=self._sync,
-            deliverer=self._deliverer,
-            reporter=self._reporter,
-            statements=self._statements,
+            outboxes=self._outboxes,
             companion=self._companion,
             open_streams=lambda: self._live.streams.count(now=time.time()),
         )
@@ -97,7 +97,7 @@ class Agent:
             sync=self._sync,
             health=self._health,
             live=self._live,
-            statements=self._statements,
+            outboxes=self._outboxes,
             companion=self._companion,
             on_settled=on_settled,
         )
@@ -110,8 +110,7 @@ class Agent:
             store=self._store,
             counters=self._tally,
             sandbox=sandbox,
-            deliverer=self._deliverer,
-            reporter=self._reporter,
+            wake=self._outboxes.wake,
         )
         self._live = Live(
             config=self._config,
@@ -126,7 +125,7 @@ class Agent:
         live = LiveRoutes(
             config=self._config,
             live=self._live,
-            wake=self._wake,
+            wake=self._outboxes.wake,
             as_of=self._as_of,
             check_ready=self._check_ready,
         )
@@ -134,7 +133,7 @@ class Agent:
             config=self._config,
             store=self._store,
             counters=self._tally,
-            wake=self._wake,
+            wake=self._outboxes.wake,
             as_of=self._as_of,
             check_ready=self._check_ready,
             health=self._health.told,
@@ -258,22 +257,16 @@ class Agent:
 
     async def retry(self, _request: Request) -> Response:
         """POST /deliveries/retry: queue dead deliveries and rejected reports again."""
-        deliveries = await asyncio.to_thread(self._deliverer.retry_dead)
-        outcomes = await asyncio.to_thread(self._reporter.retry_refused)
-        statements = await asyncio.to_thread(self._statements.retry)
-        self._deliverer.wake()
-        self._reporter.wake()
-        retried = {"deliveries": deliveries, "outcome_rows": outcomes, "statements": statements}
+        retried = {
+            name: await asyncio.to_thread(outbox.retry_refused)
+            for name, outbox in self._outboxes._asdict().items()
+        }
+        self._outboxes.wake()
         return JSONResponse(retried)
 
     async def openapi(self, _request: Request) -> Response:
         """GET /openapi.json: describe the routes as OpenAPI."""
         return JSONResponse(document())
-
-    def _wake(self) -> None:
-        """Wake the workers, because something was queued."""
-        self._deliverer.wake()
-        self._reporter.wake()
 
     def _check_ready(self) -> None:
         """Raise rather than report "no match" while there are no signals to match against."""

@@ -19,7 +19,7 @@ from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.http.health import Health
 from stemtide.agent.hub.client import Client
 from stemtide.agent.live.streams import Live
-from stemtide.agent.outbox.statements import Statements
+from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.disk import LOOK_EVERY_S
 from stemtide.agent.store.index import SAVE_AFTER
@@ -34,7 +34,7 @@ _SAVE_POLL_S = 1.0
 _SAVE_WITHIN_S = 3600.0
 _CHECK_AFTER_S = 2.0
 _HAS_QUEUED = (
-    "SELECT EXISTS (SELECT 1 FROM deliveries), EXISTS (SELECT 1 FROM outcomes WHERE refused = '')"
+    "SELECT EXISTS (SELECT 1 FROM deliveries) OR EXISTS (SELECT 1 FROM outcomes WHERE refused = '')"
 )
 
 
@@ -50,7 +50,7 @@ class BackgroundTasks:
         sync: Sync,
         health: Health,
         live: Live,
-        statements: Statements,
+        outboxes: Outboxes,
         companion: HmaSync,
         on_settled: Callable[[], None],
     ) -> None:
@@ -60,7 +60,7 @@ class BackgroundTasks:
         self._sync = sync
         self._health = health
         self._live = live
-        self._statements = statements
+        self._outboxes = outboxes
         self._companion = companion
         self._on_settled = on_settled
 
@@ -77,17 +77,12 @@ class BackgroundTasks:
     async def _run_primary(self) -> None:
         """Run the tasks that only the primary process has."""
         self._tally.set("lead", 1)
-        parts = [
-            self._sync.run,
-            self._sync.reporter.run,
-            self._sync.deliverer.run,
-            self._live.run,
-            self._statements.run,
-            self._companion.run,
-        ]
         async with asyncio.TaskGroup() as tasks:
             for duty in (
-                *parts,
+                self._sync.run,
+                *(outbox.run for outbox in self._outboxes),
+                self._live.run,
+                self._companion.run,
                 self._save,
                 self._publish_state,
                 self._check_file,
@@ -110,11 +105,9 @@ class BackgroundTasks:
         if not self._store.is_primary:
             await asyncio.to_thread(self._store.catch_up)
             return
-        ((has_deliveries, has_outcomes),) = await asyncio.to_thread(self._store.read, _HAS_QUEUED)
-        if has_deliveries:
-            self._sync.deliverer.wake()
-        if has_outcomes:
-            self._sync.reporter.wake()
+        ((has_queued,),) = await asyncio.to_thread(self._store.read, _HAS_QUEUED)
+        if has_queued:
+            self._outboxes.wake()
 
     async def _save(self) -> None:
         """Write the Library's files once many signals are unsaved, or some for long."""

@@ -10,9 +10,7 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.hub.connection import HubConnection
-from stemtide.agent.outbox.actions import Deliverer
-from stemtide.agent.outbox.outcomes import Reporter
-from stemtide.agent.outbox.statements import Statements
+from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
 
@@ -29,9 +27,7 @@ class Health:
         store: Store,
         counters: Counters,
         sync: Sync,
-        deliverer: Deliverer,
-        reporter: Reporter,
-        statements: Statements,
+        outboxes: Outboxes,
         companion: HmaSync,
         open_streams: Callable[[], int],
     ) -> None:
@@ -39,9 +35,7 @@ class Health:
         self._store = store
         self._tally = counters
         self._sync = sync
-        self._deliverer = deliverer
-        self._reporter = reporter
-        self._statements = statements
+        self._outboxes = outboxes
         self._companion = companion
         self._open_streams = open_streams
 
@@ -62,12 +56,12 @@ class Health:
         """Return the body of /health."""
         notice = self._primary_state()
         connection = HubConnection(**notice["connection"]) if notice else HubConnection()
-        view, owed = self._store.view, self._statements.counts()
+        view = self._store.view
         is_ready = bool(view.origin)
         is_reachable = connection.is_reachable and not connection.silence
-        outbox, deliveries = self._reporter.size(), self._deliverer.size()
-        statements = notice.get("statements", "") or owed.refusal
-        own = {"webhook": deliveries.webhook_trouble, "statements": statements}
+        deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
+        statements = notice.get("statements", "") or owed.trouble
+        own = {"webhook": deliveries.trouble, "statements": statements}
         troubles = _troubles(connection, notice) | own
         return {
             "name": self._config.name,
@@ -84,11 +78,11 @@ class Health:
             "last_sync_at": view.synced_at.isoformat() if view.synced_at else None,
             "stale_s": view.stale_s(),
             "signals": {str(kind): n for kind, n in self._store.library.counts().items()},
-            "outbox": outbox.waiting,
-            "outbox_refused": outbox.refused,
+            "outbox": outcomes.waiting,
+            "outbox_refused": outcomes.refused,
             "deliveries": deliveries.waiting,
-            "dead_letters": deliveries.dead,
-            "statements_owed": owed.owed,
+            "dead_letters": deliveries.refused,
+            "statements_owed": owed.waiting,
             "statements_refused": owed.refused,
             "unrecorded": self._tally.total("unrecorded"),
             "skipped": self._tally.total("skipped"),
@@ -112,9 +106,9 @@ class Health:
         connection = asdict(self._sync.connection)
         return {
             "connection": {name: _short(value) for name, value in connection.items()},
-            "actions_file": _short(self._deliverer.file_trouble),
+            "actions_file": _short(self._outboxes.deliveries.trouble),
             "store": _short(self._store.trouble),
-            "statements": _short(self._statements.trouble),
+            "statements": _short(self._outboxes.statements.trouble),
             "companion": self._companion.told(),
             "companion_trouble": _short(self._companion.trouble),
         }

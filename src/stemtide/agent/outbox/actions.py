@@ -25,22 +25,22 @@ from uuid import uuid4
 import httpx
 
 from stemtide import __version__
-from stemtide.agent.backoff import wait_s
 from stemtide.agent.config.settings import Config, Webhook
-from stemtide.agent.events import wait_woken
 from stemtide.agent.outbox import restrictions, uploads
 from stemtide.agent.outbox.actions_file import ActionsFile
+from stemtide.agent.outbox.engine import LONGEST_WAIT_S, Outbox
 from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.waits import requested_wait_s, wait_s
 from stemtide.client.connection import is_loopback
 from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import Action
+from stemtide.protocol.retry_after import ASKS_TO_WAIT
 
 logger = logging.getLogger(__name__)
 
 RELEASE = "content.release"
 _FILE, _WEBHOOK = "file", "webhook"
 _MAX_IN_FLIGHT = 8
-_MAX_WAIT_S = 300.0
 _BATCH = 200
 _MAX_DRAIN_BYTES = 64 * 1024
 
@@ -59,15 +59,6 @@ class Reason:
 UNREAD = Reason("", Action.HOLD, "", 0, "")
 """Added to the reasons if part of the content could not be read: when the last signal is withdrawn,
 the content is then held, not released."""
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryCounts:
-    """Counts of queued and dead deliveries, and the webhook's latest error ("" for none)."""
-
-    waiting: int
-    dead: int
-    webhook_trouble: str
 
 
 def record(
@@ -216,59 +207,44 @@ _COLUMNS = "seq, id, ref, body, attempts"
 _READY = f"channel = '{_WEBHOOK}' AND is_dead = 0 AND ref NOT IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
 
 
-class Deliverer:
-    """Worker that delivers queued events for as long as run() runs."""
+class Deliverer(Outbox):
+    """Outbox of events. A webhook has its own next attempt, so a slow one delays no other."""
+
+    counts_sql = """
+SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coalesce(
+    (SELECT trouble FROM deliveries WHERE trouble != '' ORDER BY seq DESC LIMIT 1), '')
+  FROM deliveries"""
+    retry_sql = ("UPDATE deliveries SET is_dead = 0, attempts = 0, due_at = 0 WHERE is_dead = 1",)
 
     def __init__(
         self, *, config: Config, store: Store, clock: Callable[[], float] = time.time
     ) -> None:
+        super().__init__(store)
         self._webhook = config.webhook
         self._source = f"/agents/{quote(config.name, safe='')}"
         self._file = ActionsFile(config.actions_path)
-        self._store = store
         self._clock = clock
-        self._wake = asyncio.Event()
         self._in_flight: dict[str, asyncio.Task[None]] = {}
         self._paused_until = 0.0
 
-    def wake(self) -> None:
-        """Signal that something was queued. Call it on the event loop."""
-        self._wake.set()
-
-    def size(self) -> DeliveryCounts:
-        """Return how many deliveries are queued and dead, and the webhook's latest error."""
-        ((waiting, dead),) = self._store.read(
-            "SELECT coalesce(sum(1 - is_dead), 0), coalesce(sum(is_dead), 0) FROM deliveries"
-        )
-        troubles = self._store.read(
-            "SELECT trouble FROM deliveries WHERE trouble != '' ORDER BY seq DESC LIMIT 1"
-        )
-        trouble = str(troubles[0][0]) if troubles else ""
-        return DeliveryCounts(int(waiting), int(dead), trouble)
-
     @property
-    def file_trouble(self) -> str:
+    def trouble(self) -> str:
         """Why this process cannot write the JSON-lines file; "" if it can."""
         return self._file.trouble
 
-    def retry_dead(self) -> int:
-        """Queue dead deliveries again and return how many there were."""
-        with self._store.write() as tx:
-            return tx.execute(
-                "UPDATE deliveries SET is_dead = 0, attempts = 0, due_at = 0 WHERE is_dead = 1"
-            ).rowcount
-
     async def run(self) -> None:
         """Deliver until cancelled."""
-        async with asyncio.TaskGroup() as tasks, _http_client(self._webhook) as http:
-            while True:
-                self._wake.clear()
-                await asyncio.to_thread(self._write_file)
-                if self._webhook:
-                    for row in await asyncio.to_thread(self._due_webhooks):
-                        task = tasks.create_task(self._deliver(row, http, self._webhook))
-                        self._in_flight[row.ref] = task
-                await wait_woken(self._wake, within_s=await asyncio.to_thread(self._wait_s))
+        async with asyncio.TaskGroup() as self._tasks, _http_client(self._webhook) as self._http:
+            await super().run()
+
+    async def _send_batch(self) -> bool:
+        """Append to the file, and begin the webhooks that are due."""
+        await asyncio.to_thread(self._write_file)
+        if self._webhook:
+            for row in await asyncio.to_thread(self._due_webhooks):
+                task = self._tasks.create_task(self._deliver(row, self._webhook))
+                self._in_flight[row.ref] = task
+        return False
 
     def _due_webhooks(self) -> list[_Row]:
         """Return the webhooks to send now, at most one for each piece of content."""
@@ -281,9 +257,12 @@ class Deliverer:
         )
         return [_Row(*row) for row in rows]
 
-    def _wait_s(self) -> float:
-        """Return how long to sleep until the next delivery is due; running ones wake us."""
-        longest = 1.0 if self._file.trouble else _MAX_WAIT_S
+    async def _rest_s(self) -> float:
+        return await asyncio.to_thread(self._until_due_s)
+
+    def _until_due_s(self) -> float:
+        """Return how long until the next delivery is due; running ones wake us."""
+        longest = 1.0 if self._file.trouble else LONGEST_WAIT_S
         if len(self._in_flight) >= _MAX_IN_FLIGHT:
             return longest
         ((due_at,),) = self._store.read(
@@ -298,16 +277,16 @@ class Deliverer:
         """Return the refs that have a delivery in flight, as a JSON list."""
         return json.dumps(list(self._in_flight))
 
-    async def _deliver(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> None:
+    async def _deliver(self, row: _Row, webhook: Webhook) -> None:
         """Attempt one webhook delivery once."""
         try:
-            trouble = await self._post(row, http, webhook)
+            trouble = await self._post(row, webhook)
             await asyncio.to_thread(self._settle, row, webhook, trouble)
         finally:
             del self._in_flight[row.ref]
             self._wake.set()
 
-    async def _post(self, row: _Row, http: httpx.AsyncClient, webhook: Webhook) -> _Failure | None:
+    async def _post(self, row: _Row, webhook: Webhook) -> _Failure | None:
         """Send one webhook and return the failure, or None on success."""
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         headers = {
@@ -319,7 +298,7 @@ class Deliverer:
         try:
             async with (
                 asyncio.timeout(webhook.timeout_s),
-                http.stream("POST", webhook.url, content=body, headers=headers) as response,
+                self._http.stream("POST", webhook.url, content=body, headers=headers) as response,
             ):
                 await _drain(response)
         except (httpx.RequestError, TimeoutError) as error:
@@ -343,7 +322,7 @@ class Deliverer:
                 return
             attempts = row.attempts + 1
             is_dead = trouble.is_gone or attempts >= webhook.attempts
-            wait = wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=_MAX_WAIT_S)
+            wait = wait_s(row.attempts, first_s=webhook.backoff_s, cap_s=LONGEST_WAIT_S)
             self._paused_until = max(self._paused_until, now + trouble.wait_s)
             due_at = now + max(wait, trouble.wait_s)
             tx.execute(
@@ -371,10 +350,9 @@ def _failure(response: httpx.Response, *, now: datetime) -> _Failure:
     """Describe an unsuccessful response: its text, how long to wait, whether to stop."""
     status = response.status_code
     words = f"{response.url} answered {status}"
-    if status not in webhook_headers.ASKS_TO_WAIT:
-        return _Failure(words, is_gone=status == webhook_headers.GONE)
-    wait = webhook_headers.retry_after(response.headers.get("retry-after", ""), now=now)
-    return _Failure(words, wait_s=wait.total_seconds() if wait else 0.0)
+    if status in ASKS_TO_WAIT:
+        return _Failure(words, wait_s=requested_wait_s(response.headers, now=now))
+    return _Failure(words, is_gone=status == webhook_headers.GONE)
 
 
 async def _drain(response: httpx.Response) -> None:

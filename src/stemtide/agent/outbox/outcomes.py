@@ -10,13 +10,12 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from stemtide.agent.backoff import Backoff
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hub.client import Client
+from stemtide.agent.outbox.engine import Outbox
 from stemtide.agent.outbox.uploads import UNSEALED
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.client import AnswerError, DeclinedError, HubError
@@ -24,9 +23,6 @@ from stemtide.protocol.enums import Outcome
 from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeReportOut, OutcomeRow
 
 logger = logging.getLogger(__name__)
-
-GATHER_S = 0.25
-"""How long counts are collected before a report is sent."""
 
 _MAX_ROWS = 10_000
 
@@ -41,61 +37,28 @@ INSERT INTO outcomes (report, signal, outcome, bucket, language, was, was_signal
     first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"""
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeCounts:
-    """Numbers of outcomes that the hub has not acknowledged, and that it rejected."""
+class Reporter(Outbox):
+    """Outbox of the counts: a batch is a report.
 
-    waiting: int
-    refused: int
+    Rejected counts that are queued again get a new report id: under the old one the hub may have
+    counted other rows already.
+    """
 
-
-class Reporter:
-    """Worker that sends the counts for as long as run() runs."""
+    title = "outcomes wait in the outbox"
+    failures = (HubError,)
+    gather_s = 0.25
+    counts_sql = (
+        "SELECT coalesce(sum(count) FILTER (WHERE refused = ''), 0),"
+        " coalesce(sum(count) FILTER (WHERE refused != ''), 0) FROM outcomes"
+    )
+    retry_sql = (_REOPEN, "DELETE FROM outcomes WHERE refused != ''")
 
     def __init__(self, *, config: Config, store: Store, client: Client) -> None:
+        super().__init__(store)
         self._name = config.name
-        self._store = store
         self._client = client
-        self._wake = asyncio.Event()
-        self._wake.set()  # an earlier run may have left some
-        self._backoff = Backoff(first_s=0.25, cap_s=5.0)
 
-    def wake(self) -> None:
-        """Signal that something was counted. Call it on the event loop."""
-        self._wake.set()
-
-    def size(self) -> OutcomeCounts:
-        """Return how many outcomes are waiting and how many were rejected."""
-        ((waiting, refused),) = self._store.read(
-            "SELECT coalesce(sum(count) FILTER (WHERE refused = ''), 0),"
-            " coalesce(sum(count) FILTER (WHERE refused != ''), 0) FROM outcomes"
-        )
-        return OutcomeCounts(int(waiting), int(refused))
-
-    def retry_refused(self) -> int:
-        """Queue the rejected counts again; return how many rows they are.
-
-        They get a new report id: under the old one the hub may have counted other rows already.
-        """
-        with self._store.write() as tx:
-            tx.execute(_REOPEN)
-            return tx.execute("DELETE FROM outcomes WHERE refused != ''").rowcount
-
-    async def run(self) -> None:
-        """Report counts until cancelled."""
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(GATHER_S)
-            self._wake.clear()
-            try:
-                while await self._send_one():
-                    self._backoff.reset()
-            except HubError as error:
-                logger.warning("outcomes wait in the outbox: %s", error)
-                self._wake.set()
-                await asyncio.sleep(self._backoff.next_s())
-
-    async def _send_one(self) -> bool:
+    async def _send_batch(self) -> bool:
         """Send the oldest report, or a new one; return False if there is nothing to send."""
         report = await asyncio.to_thread(self._next_report)
         if report is None:

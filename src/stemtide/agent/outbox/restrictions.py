@@ -39,14 +39,6 @@ class Restriction(NamedTuple):
     state: str
 
 
-class Counts(NamedTuple):
-    """Numbers of statements that wait to be posted, and that were rejected; one reason."""
-
-    owed: int
-    refused: int
-    refusal: str = ""
-
-
 _COLUMNS = "puid, kinds, began_at, ended_at, state"
 
 
@@ -96,15 +88,6 @@ class Restrictions:
         )
         return [_read(row) for row in rows]
 
-    def counts(self) -> Counts:
-        """Return how many statements wait, and how many were rejected."""
-        rows = self._store.read("SELECT state, count(*), max(why) FROM restrictions GROUP BY state")
-        count_of = {state: count for state, count, _ in rows}
-        why = next((why for state, _, why in rows if state == REFUSED), "")
-        return Counts(
-            count_of.get(OWED, 0) + count_of.get(SENDING, 0), count_of.get(REFUSED, 0), why
-        )
-
     def begin(self, puids: Sequence[str]) -> None:
         """Record, durably, that these are about to be sent."""
         self._set(((SENDING, "", "", puid) for puid in puids), unless_state=POSTED)
@@ -120,13 +103,6 @@ class Restrictions:
     def refuse(self, remarks: Mapping[str, Sequence[Remark]]) -> None:
         """Record that the database rejected these, and why."""
         self._set((REFUSED, "", "; ".join(map(str, why)), puid) for puid, why in remarks.items())
-
-    def retry(self) -> int:
-        """Queue rejected statements again; return how many there are."""
-        with self._store.write() as tx:
-            return tx.execute(
-                "UPDATE restrictions SET state = ?, why = '' WHERE state = ?", (OWED, REFUSED)
-            ).rowcount
 
     def _set(self, values: Iterator[tuple[str, str, str, str]], *, unless_state: str = "") -> None:
         """Change states, except of rows that have the given state already."""

@@ -8,18 +8,16 @@ source: Regulation (EU) 2022/2065 Art. 17(3) and 24(5). Not for removal orders: 
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from stemtide.agent.backoff import Backoff
 from stemtide.agent.config.transparency import Transparency, common_fields
-from stemtide.agent.outbox.restrictions import SENDING, Counts, Restriction, Restrictions
+from stemtide.agent.outbox.engine import Outbox, QueueCounts
+from stemtide.agent.outbox.restrictions import SENDING, Restriction, Restrictions
 from stemtide.agent.outbox.transparency import (
     FIRST_WAIT_S,
-    DatabaseAwayError,
     DatabaseError,
     StatementPoster,
     TransparencyDatabase,
@@ -28,8 +26,6 @@ from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.law.dsa.answers import Remark
 from stemtide.protocol.law.dsa.statements import lint
-
-logger = logging.getLogger(__name__)
 
 _POLL_S = 60.0
 _BATCH = 1000
@@ -82,11 +78,19 @@ def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).date().isoformat()
 
 
-class Statements:
-    """Worker that posts due statements for as long as run() runs.
+class Statements(Outbox):
+    """Outbox of statements. They become due by themselves, some time after the block."""
 
-    trouble: why posting fails; "" if it works.
-    """
+    title = "statements of reasons wait"
+    failures = (DatabaseError,)
+    first_wait_s = FIRST_WAIT_S
+    longest_wait_s = _POLL_S
+    counts_sql = """
+SELECT count(*) FILTER (WHERE state IN ('owed', 'sending')),
+    count(*) FILTER (WHERE state = 'refused'),
+    coalesce(max(why) FILTER (WHERE state = 'refused'), '')
+  FROM restrictions"""
+    retry_sql = ("UPDATE restrictions SET state = 'owed', why = '' WHERE state = 'refused'",)
 
     def __init__(
         self,
@@ -95,52 +99,31 @@ class Statements:
         store: Store,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.trouble = ""
-        self._settings = settings
+        super().__init__(store)
+        self._posting = settings if settings and settings.is_posting else None
         self._rows = Restrictions(store)
         self._clock = clock
 
-    def counts(self) -> Counts:
+    def counts(self) -> QueueCounts:
         """Count waiting and rejected statements; zero if nothing is posted."""
-        if self._settings is None or not self._settings.is_posting:
-            return Counts(0, 0)
-        return self._rows.counts()
+        return super().counts() if self._posting else QueueCounts(0, 0)
 
-    def retry(self) -> int:
-        """Queue rejected statements again; return how many there are."""
-        return self._rows.retry()
+    async def _rest_s(self) -> float:
+        longest = await super()._rest_s()
+        return min(_POLL_S, max(0.5, self._posting.wait_s)) if self._posting else longest
 
-    async def run(self) -> None:
-        """Post until cancelled; without an address, only wait."""
-        settings = self._settings
-        if settings is None or not settings.is_posting:
-            await asyncio.Event().wait()
-            return
-        backoff = Backoff(first_s=FIRST_WAIT_S, cap_s=_POLL_S)
-        while True:
-            wait = min(_POLL_S, max(0.5, settings.wait_s))
-            try:
-                await self._post_due(settings)
-                self.trouble = ""
-                backoff.reset()
-            except DatabaseError as error:
-                if str(error) != self.trouble:
-                    logger.warning("statements of reasons wait: %s", error)
-                self.trouble = str(error)
-                if isinstance(error, DatabaseAwayError):
-                    wait = error.wait_s or backoff.next_s()
-            await asyncio.sleep(wait)
-
-    async def _post_due(self, settings: Transparency) -> None:
-        """Post all statements that are due. raises: DatabaseError."""
-        if not await asyncio.to_thread(self._due, settings):
-            return
+    async def _send_batch(self) -> bool:
+        """Post statements that are due. raises: DatabaseError."""
+        settings = self._posting
+        due = await asyncio.to_thread(self._due, settings) if settings else []
+        if settings is None or not due:
+            return False
+        unsure = {restriction.puid for restriction in due if restriction.state == SENDING}
+        sound = await asyncio.to_thread(self._valid_statements, due, settings)
         async with TransparencyDatabase(settings.address, token=settings.token) as database:
-            while due := await asyncio.to_thread(self._due, settings):
-                unsure = {restriction.puid for restriction in due if restriction.state == SENDING}
-                sound = await asyncio.to_thread(self._valid_statements, due, settings)
-                # Each round is one attempt, so that errors surface immediately.
-                await StatementPoster(database, self._rows, unsure=unsure, tries=1).post(sound)
+            # One attempt, so that errors surface immediately.
+            await StatementPoster(database, self._rows, unsure=unsure, tries=1).post(sound)
+        return True
 
     def _valid_statements(
         self, due: Sequence[Restriction], settings: Transparency

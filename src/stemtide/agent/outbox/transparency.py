@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 
 from stemtide import __version__
-from stemtide.agent.backoff import wait_s
+from stemtide.agent.waits import requested_wait_s, wait_s
 from stemtide.client.connection import is_loopback
 from stemtide.protocol.law.dsa.answers import (
     Refusal,
@@ -31,7 +31,6 @@ from stemtide.protocol.law.dsa.answers import (
     read_statement_id,
 )
 from stemtide.protocol.law.dsa.statements import batches
-from stemtide.protocol.webhook_headers import retry_after
 
 Statement = Mapping[str, Any]
 
@@ -178,7 +177,7 @@ class TransparencyDatabase:
             raise DatabaseAwayError(
                 f"{self.api} answered {status}",
                 is_sure=status in _NOT_TAKEN,
-                wait_s=_retry_after_s(response.headers.get("Retry-After", "")),
+                wait_s=requested_wait_s(response.headers, now=datetime.now(UTC)),
             )
         return status, body
 
@@ -300,9 +299,3 @@ class StatementPoster:
             for puid in uuids:
                 uuids[puid] = await self.database.find(puid) or ""
         return uuids
-
-
-def _retry_after_s(header: str) -> float:
-    """Return the wait that a Retry-After header asks for, in seconds; 0 if it is missing."""
-    wait = retry_after(header, now=datetime.now(UTC))
-    return wait.total_seconds() if wait else 0.0

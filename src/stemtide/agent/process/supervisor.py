@@ -30,11 +30,11 @@ from stemtide.agent.config.settings import Config, ConfigError
 from stemtide.agent.counters import Counters
 from stemtide.agent.process.worker import STOP_S, run_alone, run_with_others
 from stemtide.agent.store import schema
+from stemtide.agent.waits import Backoff
 from stemtide.private_files import close_umask
 
 logger = logging.getLogger(__name__)
 
-_BACKOFF_S, _LONGEST_BACKOFF_S = 0.1, 10.0
 _STABLE_S = 30.0  # a worker that ran so long is restarted at once
 _FULL_S = 0.01
 _EXIT_MISUSED = 2
@@ -98,7 +98,7 @@ class Supervisor:
         self._tally = Counters(config.http_workers)
         self._children: dict[int, _Child] = {}
         self._due: dict[int, float] = {0: 0.0}  # rows to start, and when
-        self._waits: dict[int, float] = {}
+        self._backoffs: dict[int, Backoff] = {}
         self._selector = selectors.DefaultSelector()
         self._has_started = self._is_stopping = self._is_listening = False
         self._trouble: ConfigError | None = None
@@ -298,10 +298,10 @@ class Supervisor:
         _, status = os.waitpid(child.pid, 0)
         if self._is_stopping:
             return
-        wait = self._waits.get(row, _BACKOFF_S)
+        backoff = self._backoffs.setdefault(row, Backoff(first_s=0.1, cap_s=10.0))
         if time.monotonic() - child.started_at > _STABLE_S:
-            wait = _BACKOFF_S
-        self._waits[row] = min(2 * wait, _LONGEST_BACKOFF_S)
+            backoff.reset()
+        wait = backoff.next_s()
         self._due[row] = time.monotonic() + wait
         code = os.waitstatus_to_exitcode(status)
         ending = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"

@@ -9,7 +9,7 @@
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
-from stemtide.agent.outbox import actions, outcomes, uploads
+from stemtide.agent.outbox import actions, uploads
 from stemtide.agent.recognise.answers import MAX_REASONS, Answer, build_answer, match_fields
 from stemtide.agent.recognise.policy import Decision, Hit, Verdict, decide, is_active, unread_remark
 from stemtide.agent.store.database import Store, Transaction
@@ -76,15 +76,13 @@ class Recogniser:
         store: Store,
         counters: Counters,
         sandbox: Sandbox,
-        deliverer: actions.Deliverer,
-        reporter: outcomes.Reporter,
+        wake: Callable[[], None],
     ) -> None:
         self._tally = counters
         self._config = config
         self._store = store
         self._sandbox = sandbox
-        self._deliverer = deliverer
-        self._reporter = reporter
+        self._wake = wake
         self._pending = uploads.PendingLookups()
         self._decoders = ThreadPoolExecutor(config.workers, "decode")
         self._lookup_threads = ThreadPoolExecutor(_LOOKUP_THREADS, "look")
@@ -109,8 +107,7 @@ class Recogniser:
         job = partial(self._look_up, items, prints, look_only=look_only)
         outcome = await loop.run_in_executor(self._lookup_threads, job)
         if outcome.is_news:
-            self._deliverer.wake()
-            self._reporter.wake()
+            self._wake()
         trouble, unread = outcome.trouble, self._config.unread
         return [
             build_answer(item.ref, fingerprints, decision, trouble=trouble, unread=unread)

@@ -21,19 +21,18 @@ from uuid import UUID
 from pydantic import BaseModel, ValidationError
 
 from stemtide import __version__
-from stemtide.agent.backoff import Backoff
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
-from stemtide.agent.events import wait_woken
 from stemtide.agent.hma import rows
 from stemtide.agent.hub.client import SILENT_S, Client
 from stemtide.agent.hub.connection import HubConnection, StallDetector
-from stemtide.agent.outbox import actions, outcomes
+from stemtide.agent.outbox import actions
 from stemtide.agent.outbox.actions import Reason
 from stemtide.agent.recognise.policy import Hit, judge
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.sync import signed_snapshot
 from stemtide.agent.sync.snapshot import Position, Reader, take_snapshot
+from stemtide.agent.waits import Backoff, wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action, Scope, SignalState
@@ -63,7 +62,7 @@ class _Page(BaseModel):
 class Sync:
     """Worker that keeps the store in step with the hub for as long as run() runs.
 
-    deliverer, reporter: woken when a withdrawal undid something.
+    on_undo:   called on the event loop when a withdrawal undid something.
     on_change: called on the event loop when a page was applied.
     """
 
@@ -73,12 +72,12 @@ class Sync:
         config: Config,
         store: Store,
         client: Client,
-        deliverer: actions.Deliverer,
-        reporter: outcomes.Reporter,
         counters: Counters,
+        on_undo: Callable[[], None],
         on_change: Callable[[], None],
     ) -> None:
         self.connection = HubConnection()
+        self._on_undo = on_undo
         self._on_change = on_change
         self._tally = counters
         self._reader = Reader(counters, exercise=config.exercise)
@@ -90,8 +89,6 @@ class Sync:
         self._party = ""
         self._wake = asyncio.Event()
         self._position_changed = asyncio.Event()
-        self.deliverer = deliverer
-        self.reporter = reporter
 
     def look(self) -> None:
         """Update `connection` with silence, stall and disk problems."""
@@ -166,8 +163,7 @@ class Sync:
                 continue
             before, self.connection.head = self._store.position, page.head
             if await asyncio.to_thread(self._apply, page):
-                self.deliverer.wake()
-                self.reporter.wake()
+                self._on_undo()
             self._on_change()
             if page.next != before:
                 self._position_changed.set()
@@ -291,8 +287,7 @@ class Sync:
             await self._load_snapshot()
         finally:
             self.connection.is_loading = False
-        self.deliverer.wake()
-        self.reporter.wake()
+        self._on_undo()
         self._position_changed.set()
 
     async def _load_snapshot(self) -> None:

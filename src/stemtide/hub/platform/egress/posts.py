@@ -24,7 +24,8 @@ import httpcore
 from stemtide.hub.platform.egress.addresses import Reach, UnreachableError
 from stemtide.hub.platform.egress.connections import OutOfTimeError
 from stemtide.hub.platform.egress.requests import PORTS, SCHEMES, Request, error_text, streaming
-from stemtide.protocol.webhook_headers import ASKS_TO_WAIT, GONE, retry_after
+from stemtide.protocol.retry_after import ASKS_TO_WAIT, retry_after
+from stemtide.protocol.webhook_headers import GONE
 
 MAX_ANSWER_BYTES = 16 * 1024
 

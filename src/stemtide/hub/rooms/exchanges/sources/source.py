@@ -23,7 +23,7 @@ from stemtide.hub.platform.egress.requests import (
 )
 from stemtide.hub.rooms.exchanges.rules.exchanges import LONGEST_PAUSE
 from stemtide.interop.exchanges import Pull
-from stemtide.protocol.webhook_headers import retry_after
+from stemtide.protocol.retry_after import retry_after
 
 MAX_URL_CHARS = 4000
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
