@@ -134,7 +134,7 @@ def activate(duty, path):
         duty.second.page.get_by_role("button", name=confirm).click,
         seen_by=(duty.officer, duty.agency),
         where="#block-next",
-        text="Let it calm down",
+        text="De-escalate",
     )
 
 
@@ -304,7 +304,7 @@ def calm_and_close(duty):
         calm.click,
         seen_by=(duty.agency, duty.provider),
         where="#block-ledger",
-        text="let a crisis calm down",
+        text="de-escalated a crisis",
     )
     end = duty.second.fill_verb("propose-close", reason="It is over.")
     duty.act(

@@ -104,7 +104,7 @@ def stopped_by_annex_three(stage):
     stage.issuer.says("#block-order-hour", "Time left of the hour")
     page = stage.moderator.page
     stage.moderator.goto(path)
-    page.get_by_role("link", name="It cannot be done").click()
+    page.get_by_role("link", name="Cannot comply").click()
     page.get_by_label("does not contain sufficient information").check()
     fill(page, explanation="It is an hour long.", missing="From when to when?")
     fill(page, signature="A. Moderator")
@@ -195,7 +195,7 @@ def answer_by_annex_two(stage, path):
     """The moderator says that the content is removed."""
     page = stage.moderator.page
     stage.moderator.goto(path)
-    page.get_by_role("link", name="It is done").click()
+    page.get_by_role("link", name="Confirm removal").click()
     page.get_by_label("the terrorist content has been removed").check()
     fill(page, authorised_person="A. Moderator", contact_mail="tco@big-videos.example")
     page.get_by_role("button", name="Send Annex II").click()

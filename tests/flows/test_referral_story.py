@@ -56,7 +56,7 @@ def refer(person, url):
     page.locator("[name=labels][value=glorification]").check()
     page.locator("[name=reason]").fill(WHY)
     expect(page.get_by_role("button", name="Send it to the provider")).to_have_count(0)
-    page.get_by_role("button", name="Search before sending").click()
+    page.get_by_role("button", name="Check before sending").click()
 
 
 def say(house, party, *words, code=0):
@@ -155,7 +155,7 @@ def test_an_action_day_is_tried_sent_and_told_row_by_row(house, people, tmp_path
     expect(page.locator("main")).to_contain_text("Nothing was sent, and nobody learnt of it.")
     assert house.rows("SELECT count(*) FROM referrals_referral") == [(0,)]
     page.get_by_role("button", name="Refer 240 addresses").click()
-    expect(page.locator("main")).to_contain_text("Below is what became of each row.")
+    expect(page.locator("main")).to_contain_text("The result of each row is below.")
     with page.expect_download() as told:
         page.get_by_role("link", name="All outcomes as a file").click()
     rows = list(csv.DictReader(io.StringIO(told.value.path().read_text("utf-8"))))

@@ -71,8 +71,8 @@ def accept(page, link):
     page.goto(link)
     check_access(page)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_label("The same once more").fill(PASSWORD)
-    page.get_by_role("button", name="Keep").click()
+    page.get_by_label("Repeat the password").fill(PASSWORD)
+    page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Your password is kept")).to_be_visible()
 
 

@@ -81,7 +81,7 @@ class HealthChecks:
         current = list(self._seen)
         if self._thread is not None and now - self._ended_at > SILENT_S:
             text = f"disk or database have not answered for {now - self._ended_at:.0f} s"
-            current.append(Trouble(CheckedPart.DATABASE, "silent", text))
+            current.append(Trouble(CheckedPart.DATABASE, "offline", text))
         if self._failure and now - self._failure[0] < _FAILURE_COUNTS_S:
             current.append(self._failure[1])
         return tuple(current)

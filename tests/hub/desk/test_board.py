@@ -112,7 +112,7 @@ def test_an_agent_says_how_it_stands(world):
     assert figure(answer, "agents") == ["1", "of", "2"]
     assert figure(answer, "behind") == ["1", "change"]
     assert "uploads · 1.2.3" in page
-    assert "silent last heard of 1 min ago" in page
+    assert "offline last contact 1 min ago" in page
 
 
 def test_fingerprints_of_one_content_stand_in_one_row(world):

@@ -30,7 +30,7 @@ def busy(world):
 def test_an_authority_reads_its_referrals_step_by_step(busy):
     page = busy.desk("authority").get(f"/progress?{PERIOD}&by=provider")
     told = text(page)
-    assert "How far referrals came" in told
+    assert "Referral outcomes" in told
     for said in ("assessed 3", "referred 2", "removed or disabled 1", "refused 1 50 %"):
         assert said in told
     assert "counter-speech 1" in told
@@ -83,7 +83,7 @@ def test_days_without_anything_say_so(world):
 
 def test_orders_have_a_page_of_their_own(busy):
     told = text(busy.desk("authority").get(f"/progress/orders?{PERIOD}&by=provider"))
-    assert "How far removal orders came" in told
+    assert "Removal order outcomes" in told
     assert "executed within the hour 1" in told
     assert "manifest errors in the order 1" in told
     assert "From receipt to execution 16 min 00 s" in told

@@ -41,7 +41,7 @@ TRANSLATED_VALUES = (
     *(_("data protection officer"), _("authority or agency"), _("agency")),
     *(_("activates the protocol"), _("closes it"), _("rates a warning")),
     *(_("answers the checklist"), _("records national measures"), _("links crises")),
-    *(_("mirrors other mechanisms"), _("lets a crisis calm down")),
+    *(_("mirrors other mechanisms"), _("de-escalates a crisis")),
     *(_("makes a crisis live again"), _("reviews a crisis")),
     *(_("as usual"), _("monitor"), _("activate")),
     *(_("an exercise"), _("real"), _("was withdrawn"), _("expired")),

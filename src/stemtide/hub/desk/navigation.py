@@ -29,7 +29,7 @@ PAGES = (
     ("webhooks", _("Webhooks")),
     ("contacts", _("Contacts")),
     ("colleagues", _("People")),
-    ("look-counts", _("Looks")),
+    ("look-counts", _("Previews opened")),
     ("search", _("Search")),
 )
 """URL names and titles, in the order of the bar. Names without a URL are left out."""

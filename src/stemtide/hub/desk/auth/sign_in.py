@@ -107,7 +107,7 @@ class InvitedForm(MarkedForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
-        label=gettext_lazy("The same once more"),
+        label=gettext_lazy("Repeat the password"),
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 

@@ -176,7 +176,7 @@ ROOM_ACTIONS = (
     RoomAction(
         "deescalate",
         "next",
-        _("Let it calm down"),
+        _("De-escalate"),
         _("De-escalate"),
         forms.ReasonForm,
         targets.crisis_itself(moves.check_deescalate),

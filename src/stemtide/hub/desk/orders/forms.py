@@ -274,7 +274,7 @@ class DraftExtrasForm(MessageForm):
     content_type = forms.ChoiceField(
         label=_("What is there?"), choices=list(CONTENT["content_type"].items())
     )
-    ideology = forms.ChoiceField(label=_("What moved its makers (may stay open)"), required=False)
+    ideology = forms.ChoiceField(label=_("Ideology (optional)"), required=False)
     signals = forms.CharField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
 
     def __init__(self, *args: Any, language: str = "", **named: Any) -> None:  # noqa: ANN401  # Django's

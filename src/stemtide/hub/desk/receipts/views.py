@@ -197,7 +197,7 @@ def _why_settled(link: LinkedAlert) -> str:
             return _("The order was executed already: nothing is left to acknowledge.")
     if link.request and link.request.request.get("state") == ReferralState.WITHDRAWN:
         return _("The referral was withdrawn: nothing is asked of you any more.")
-    return _("It needs no answer any more: a later act made it moot.")
+    return _("No answer is needed: a later act has settled it.")
 
 
 def _last_words_of_issuer(link: LinkedAlert) -> str:

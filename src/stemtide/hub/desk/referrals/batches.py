@@ -76,7 +76,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         try:
             if request.POST.get("do") == "send":
                 batch = _send(form, rows, by=by)
-                messages.success(request, _("Done. Below is what became of each row."))
+                messages.success(request, _("Done. The result of each row is below."))
                 return redirect("batch", uid=batch.id)
             return _dry_run(request, form, text=text, rows=rows, by=by)
         except (ConflictError, InvalidError) as error:

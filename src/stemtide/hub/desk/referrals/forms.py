@@ -73,7 +73,7 @@ class AssessForm(MessageForm):
         required=False,
         max_length=12,
     )
-    ideology = forms.ChoiceField(label=_("What moved its makers (may stay open)"), required=False)
+    ideology = forms.ChoiceField(label=_("Ideology (optional)"), required=False)
     signals = forms.CharField(
         label=_("Ids of signals of the content (may stay empty)"),
         help_text=_("They find the same content at other addresses."),

@@ -126,7 +126,7 @@ def check_close(facts: CrisisFacts, *, by: Acting) -> None:
 
 def check_deescalate(facts: CrisisFacts, *, by: Acting) -> None:
     """Authorities and agencies in the room let a live crisis calm down."""
-    check_leads(facts, by=by, act="lets a crisis calm down")
+    check_leads(facts, by=by, act="de-escalates a crisis")
     check_person_may_lead(by.role)
     _check_move(facts, to=facts.framework.calming_stage)
 
