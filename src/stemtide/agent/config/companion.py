@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse the [companion] table of agent.toml: the provider's own HMA to fill."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from stemtide.agent.config import values
-from stemtide.agent.config.tables import ConfigError, read_secret, read_table
+from stemtide.agent.config.tables import ConfigError
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
@@ -18,46 +16,6 @@ TYPE_OF = {Kind.PDQ: "pdq", Kind.MD5: "video_md5"}
 
 _CANARY = "CANARY"
 _HEADER_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
-
-
-@dataclass(frozen=True, slots=True)
-class HmaSettings:
-    """A provider's own HMA, and which signals it gets.
-
-    bank_prefix: begins the names of the banks, one for each action and one for the canary.
-    actions:     the banks that are filled; never log.
-    header, secret: sent with each request, for a proxy in front; HMA itself has no authentication.
-    insecure:    allow plain http to another machine.
-    per_second:  contents handed over in a second at most.
-    timeout_s:   limit for one request.
-    """
-
-    url: str
-    bank_prefix: str = "STEMTIDE_"
-    actions: frozenset[Action] = frozenset({Action.HOLD, Action.BLOCK})
-    kinds: frozenset[Kind] = frozenset(TYPE_OF)
-    header: str = "authorization"
-    secret: str = field(default="", repr=False)
-    insecure: bool = False
-    per_second: int = 50
-    timeout_s: float = 10.0
-
-    def bank(self, action: Action) -> str:
-        """Return the name of an action's bank."""
-        return f"{self.bank_prefix}{action.upper()}"
-
-    @property
-    def canary_bank(self) -> str:
-        """Return the name of the canary's bank, on which nobody acts."""
-        return f"{self.bank_prefix}{_CANARY}"
-
-    @property
-    def banks(self) -> tuple[str, ...]:
-        """Return the names of all banks, the canary's first."""
-        return (
-            self.canary_bank,
-            *(self.bank(action) for action in Action if action in self.actions),
-        )
 
 
 def _action(value: object) -> Action:
@@ -97,38 +55,51 @@ def _prefix(value: object) -> str:
     return prefix
 
 
-_SETTINGS: dict[str, Callable[[Any], Any]] = {
-    "url": values.address,
-    "bank_prefix": _prefix,
-    "actions": values.several(_action),
-    "kinds": values.several(_kind),
-    "header": _header,
-    "secret": _secret,
-    "insecure": values.flag,
-    "per_second": values.number(1, 1000),
-    "timeout_s": values.seconds(0.1, 120),
-}
-assert set(_SETTINGS) == {setting.name for setting in fields(HmaSettings)}  # noqa: S101 - every setting must be settable in a file
+@dataclass(frozen=True, slots=True)
+class HmaSettings:
+    """A provider's own HMA, and which signals it gets.
 
+    bank_prefix: begins the names of the banks, one for each action and one for the canary.
+    actions:     the banks that are filled; never log.
+    header, secret: sent with each request, for a proxy in front; HMA itself has no authentication.
+    insecure:    allow plain http to another machine.
+    per_second:  contents handed over in a second at most.
+    timeout_s:   limit for one request.
+    """
 
-def read(table: object, *, root: Path) -> HmaSettings | None:
-    """Parse the [companion] table; None if it is empty. raises: ConfigError."""
-    if not isinstance(table, dict):
-        raise ConfigError("companion", "must be a table: write [companion] above url")
-    if not table:
-        return None
-    read_secret(table, "secret", root=root, prefix="companion.")
-    settings = read_table(table, _SETTINGS, where="companion.")
-    if "url" not in settings:
-        raise ConfigError(
-            "companion.url", 'is missing; say where your HMA is, as url = "http://127.0.0.1:5000"'
+    url: Annotated[str, values.address, 'say where your HMA is, as url = "http://127.0.0.1:5000"']
+    bank_prefix: Annotated[str, _prefix] = "STEMTIDE_"
+    actions: frozenset[Annotated[Action, _action]] = frozenset({Action.HOLD, Action.BLOCK})
+    kinds: frozenset[Annotated[Kind, _kind]] = frozenset(TYPE_OF)
+    header: Annotated[str, _header] = "authorization"
+    secret: Annotated[str, _secret] = field(default="", repr=False)
+    insecure: bool = False
+    per_second: Annotated[int, values.number(1, 1000)] = 50
+    timeout_s: Annotated[float, values.seconds(0.1, 120)] = 10.0
+
+    def bank(self, action: Action) -> str:
+        """Return the name of an action's bank."""
+        return f"{self.bank_prefix}{action.upper()}"
+
+    @property
+    def canary_bank(self) -> str:
+        """Return the name of the canary's bank, on which nobody acts."""
+        return f"{self.bank_prefix}{_CANARY}"
+
+    @property
+    def banks(self) -> tuple[str, ...]:
+        """Return the names of all banks, the canary's first."""
+        return (
+            self.canary_bank,
+            *(self.bank(action) for action in Action if action in self.actions),
         )
-    companion = HmaSettings(**settings)
-    parts = urlsplit(companion.url)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not companion.insecure:
-        raise ConfigError(
-            "companion.url",
-            "is plain http to another machine, which shows all signals to the network between; "
-            "use https, or set companion.insecure = true if that network is yours alone",
-        )
-    return companion
+
+    def check(self) -> None:
+        """Reject an address that shows the signals to a network. raises: ConfigError."""
+        parts = urlsplit(self.url)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or "") and not self.insecure:
+            raise ConfigError(
+                "companion.url",
+                "is plain http to another machine, which shows all signals to the network between; "
+                "use https, or set companion.insecure = true if that network is yours alone",
+            )

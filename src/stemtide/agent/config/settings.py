@@ -7,16 +7,16 @@ by KEY_FILE, TOKEN_FILE or WEBHOOK_SECRET_FILE. docs/run/agent.md lists all of t
 
 import os
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from stemtide.agent.config import companion as companion_settings, transparency, values
+from stemtide.agent.config import values
 from stemtide.agent.config.companion import HmaSettings
-from stemtide.agent.config.tables import ConfigError, nearest, read_secret, read_table
+from stemtide.agent.config.tables import ConfigError, nearest, read_table
 from stemtide.agent.config.transparency import Transparency
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.kinds import Kind
@@ -64,13 +64,13 @@ class Rule:
     """
 
     name: str
-    action: Action
-    labels: frozenset[str] = frozenset()
+    action: Annotated[Action, f"say one of {', '.join(Action)}"]
+    labels: frozenset[Annotated[str, values.label]] = frozenset()
     min_severity: Severity = Severity.LOW
-    min_confidence: int = 0
-    max_distance_bits: int | None = None
-    min_match_percent: int = 0
-    min_matched_s: float = 0.0
+    min_confidence: Annotated[int, values.number(0, 100)] = 0
+    max_distance_bits: Annotated[int, values.number(0, 256)] | None = None
+    min_match_percent: Annotated[int, values.number(0, 100)] = 0
+    min_matched_s: Annotated[float, values.seconds(0, 86_400)] = 0.0
     kinds: frozenset[Kind] = frozenset()
     reach: frozenset[Reach] = frozenset()
     provenance: frozenset[Provenance] = frozenset()
@@ -107,6 +107,9 @@ DEFAULT_RULES = (
 """The policy of an agent whose agent.toml has none. docs/use/agent.md explains each rule."""
 
 
+_BOTH = "a webhook needs a url and a secret"
+
+
 @dataclass(frozen=True, slots=True)
 class Webhook:
     """The provider's endpoint that receives actions.
@@ -117,12 +120,12 @@ class Webhook:
     backoff_s: wait before the second attempt; it doubles, up to five minutes.
     """
 
-    url: str
-    secret: str = field(repr=False)
-    old_secret: str = field(default="", repr=False)
-    attempts: int = 12
-    backoff_s: float = 1.0
-    timeout_s: float = 10.0
+    url: Annotated[str, values.webhook_address, _BOTH]
+    secret: Annotated[str, values.signing_secret, _BOTH] = field(repr=False)
+    old_secret: Annotated[str, values.signing_secret] = field(default="", repr=False)
+    attempts: Annotated[int, values.number(1, 100)] = 12
+    backoff_s: Annotated[float, values.seconds(0.01, 300)] = 1.0
+    timeout_s: Annotated[float, values.seconds(0.1, 120)] = 10.0
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -145,29 +148,36 @@ class Config:
     keep_days: how long the agent remembers which content it acted on, so that it can undo.
     """
 
-    name: str
-    hub_url: str
-    data_dir: Path
-    key: str = field(repr=False)
+    name: Annotated[str, values.agent_name, 'give the agent a name, such as name = "uploads-1"']
+    hub_url: Annotated[
+        str, values.address, 'say where the hub is, such as hub_url = "https://hub.example"'
+    ]
+    data_dir: Annotated[
+        Path, 'name a directory that this agent alone uses, such as data_dir = "var/agent"'
+    ]
+    key: Annotated[
+        str,
+        "put the key that `stemtide key new` printed into key, or into a file named by key_file",
+    ] = field(repr=False)
     host: str = "127.0.0.1"
-    port: int = 8471
+    port: Annotated[int, values.number(0, 65_535)] = 8471
     token: str = field(default="", repr=False)
-    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts: Annotated[tuple[str, ...], values.host_names] = ()
     insecure_hub: bool = False
-    hub_public_key: tuple[PublicKey, ...] = ()
+    hub_public_key: Annotated[tuple[PublicKey, ...], values.public_keys] = ()
     snapshot_file: Path | None = None
-    fetch_hosts: tuple[str, ...] = ()
-    hma_bank: str = ""
+    fetch_hosts: Annotated[tuple[str, ...], values.host_names] = ()
+    hma_bank: Annotated[str, values.bank_name] = ""
     exercise: bool = False
-    workers: int = 1
-    http_workers: int = 1
-    max_upload_bytes: int = 64 * 1024 * 1024
-    max_items: int = 1000
-    max_hashes: int = 20_000
-    live_streams: int = 200
-    live_idle_s: float = 60.0
-    heartbeat_s: float = 5.0
-    keep_days: int = 30
+    workers: Annotated[int, values.number(1, 64)] = 1
+    http_workers: Annotated[int, values.number(1, 64)] = 1
+    max_upload_bytes: Annotated[int, values.number(1024, 2_000_000_000)] = 64 * 1024 * 1024
+    max_items: Annotated[int, values.number(1, 10_000)] = 1000
+    max_hashes: Annotated[int, values.number(1, 200_000)] = 20_000
+    live_streams: Annotated[int, values.number(0, 10_000)] = 200
+    live_idle_s: Annotated[float, values.seconds(1, 86_400)] = 60.0
+    heartbeat_s: Annotated[float, values.seconds(0.1, 3600)] = 5.0
+    keep_days: Annotated[int, values.number(1, 3650)] = 30
     actions_file: Path | None = None
     webhook: Webhook | None = None
     transparency: Transparency | None = None
@@ -179,6 +189,29 @@ class Config:
     def actions_path(self) -> Path:
         """Return the path of the JSON-lines file of actions."""
         return self.actions_file or self.data_dir / "actions.jsonl"
+
+    def check(self) -> None:
+        """Reject settings that are valid one by one but unsafe together. raises: ConfigError."""
+        if not is_loopback(self.host) and not self.token:
+            raise ConfigError(
+                "token",
+                f"is missing, and host {self.host!r} lets other machines in; set token (or "
+                'token_file) to a long random text, or host = "127.0.0.1"',
+            )
+        if self.snapshot_file and not self.hub_public_key:
+            raise ConfigError(
+                "hub_public_key",
+                "is missing, and a snapshot_file proves nothing without it; set it to what "
+                "`stemtide hub keys` says on the hub's machine",
+            )
+        hub = urlsplit(self.hub_url)
+        is_plain = hub.scheme == "http" and not is_loopback(hub.hostname or "")
+        if is_plain and not self.insecure_hub:
+            raise ConfigError(
+                "hub_url",
+                "is plain http, so the key would travel readably; use https, or set "
+                "insecure_hub = true if that network is yours alone",
+            )
 
 
 def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> Config:
@@ -192,37 +225,9 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
     env = os.environ if env is None else env
     raw, root = _read_file(path)
     _add_environment(raw, env)
-    for secret in ("key", "token"):
-        read_secret(raw, secret, root=root, prefix="")
-    webhook = _read_webhook(raw.pop("webhook", {}), root=root)
-    reasons = transparency.read(raw.pop("transparency", {}), root=root)
-    companion = companion_settings.read(raw.pop("companion", {}), root=root)
-    rules, unread = _read_policy(raw.pop("policy", {}))
-    settings = read_table(raw, _SETTINGS, where="", also=_TABLES)
-    for path_name in ("data_dir", "actions_file", "snapshot_file"):
-        if path_name in settings:
-            settings[path_name] = root / settings[path_name]
-    for needed, remedy in _NEEDED.items():
-        if not settings.get(needed):
-            raise ConfigError(needed, f"is missing; {remedy}")
-    config = Config(
-        **settings,
-        webhook=webhook,
-        transparency=reasons,
-        companion=companion,
-        rules=rules,
-        unread=unread,
-    )
-    _check_together(config)
-    return config
-
-
-_NEEDED = {
-    "name": 'give the agent a name, such as name = "uploads-1"',
-    "hub_url": 'say where the hub is, such as hub_url = "https://hub.example"',
-    "key": "put the key that `stemtide key new` printed into key, or into a file named by key_file",
-    "data_dir": 'name a directory that this agent alone uses, such as data_dir = "var/agent"',
-}
+    policy = _read_policy(raw.pop("policy", {}))
+    also = ("policy", "key_file", "token_file")
+    return read_table(Config, raw, name="", root=root, also=also, ready=policy)
 
 
 def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
@@ -238,6 +243,11 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
         raise ConfigError(str(file), f"is not TOML: {error}; correct that line") from error
 
 
+_TABLES = {"webhook", "transparency", "companion", "rules", "unread"}
+_PLAIN = {setting.name for setting in fields(Config)} - _TABLES | {"key_file", "token_file"}
+"""Settings that the environment may set, besides those of the webhook and the companion."""
+
+
 def _add_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
     """Override settings of the file by environment variables."""
     for name, value in env.items():
@@ -247,11 +257,11 @@ def _add_environment(raw: dict[str, Any], env: Mapping[str, str]) -> None:
         table, _, inner = setting.partition("_")
         if table in ("webhook", "companion"):
             raw.setdefault(table, {})[inner] = value
-        elif setting in _SETTINGS or setting in ("key_file", "token_file"):
+        elif setting in _PLAIN:
             raw[setting] = value
             _drop_twin(raw, setting)
         else:
-            raise ConfigError(name, f"is no setting of the agent; {nearest(setting, _SETTINGS)}")
+            raise ConfigError(name, f"is no setting of the agent; {nearest(setting, _PLAIN)}")
 
 
 def _drop_twin(raw: dict[str, Any], setting: str) -> None:
@@ -261,90 +271,13 @@ def _drop_twin(raw: dict[str, Any], setting: str) -> None:
         raw.pop(twin, None)
 
 
-_SETTINGS: dict[str, Callable[[Any], Any]] = {
-    "name": values.agent_name,
-    "hub_url": values.address,
-    "data_dir": values.path,
-    "key": values.text,
-    "host": values.text,
-    "port": values.number(0, 65_535),
-    "token": values.text,
-    "allowed_hosts": values.host_names,
-    "insecure_hub": values.flag,
-    "hub_public_key": values.public_keys,
-    "snapshot_file": values.path,
-    "fetch_hosts": values.host_names,
-    "hma_bank": values.bank_name,
-    "exercise": values.flag,
-    "workers": values.number(1, 64),
-    "http_workers": values.number(1, 64),
-    "max_upload_bytes": values.number(1024, 2_000_000_000),
-    "max_items": values.number(1, 10_000),
-    "max_hashes": values.number(1, 200_000),
-    "live_streams": values.number(0, 10_000),
-    "live_idle_s": values.seconds(1, 86_400),
-    "heartbeat_s": values.seconds(0.1, 3600),
-    "keep_days": values.number(1, 3650),
-    "actions_file": values.path,
-}
-
-_TABLES = ("key_file", "token_file", "webhook", "transparency", "companion", "policy")
-"""Tables and file names that agent.toml may have beside its plain settings."""
-
-_WEBHOOK: dict[str, Callable[[Any], Any]] = {
-    "url": values.webhook_address,
-    "secret": values.signing_secret,
-    "old_secret": values.signing_secret,
-    "attempts": values.number(1, 100),
-    "backoff_s": values.seconds(0.01, 300),
-    "timeout_s": values.seconds(0.1, 120),
-}
-
-_RULE: dict[str, Callable[[Any], Any]] = {
-    "name": values.text,
-    "action": values.choice(Action),
-    "labels": values.several(values.label),
-    "min_severity": values.choice(Severity),
-    "min_confidence": values.number(0, 100),
-    "max_distance_bits": values.number(0, 256),
-    "min_match_percent": values.number(0, 100),
-    "min_matched_s": values.seconds(0, 86_400),
-    "kinds": values.several(values.choice(Kind)),
-    "reach": values.several(values.choice(Reach)),
-    "provenance": values.several(values.choice(Provenance)),
-    "tlp": values.several(values.choice(Tlp)),
-    "disputed": values.choice(OnDispute),
-}
-assert set(_RULE) == {condition.name for condition in fields(Rule)}  # noqa: S101 - every condition of a rule must be settable in a file
-
-
-def _read_webhook(table: object, *, root: Path) -> Webhook | None:
-    """Parse the [webhook] table; None if there is none."""
-    if not isinstance(table, dict):
-        raise ConfigError("webhook", "must be a table: write [webhook] above url and secret")
-    if not table:
-        return None
-    for secret in ("secret", "old_secret"):
-        read_secret(table, secret, root=root, prefix="webhook.")
-    read = read_table(table, _WEBHOOK, where="webhook.")
-    for needed in ("url", "secret"):
-        if needed not in read:
-            raise ConfigError(f"webhook.{needed}", "is missing; a webhook needs a url and a secret")
-    return Webhook(**read)
-
-
-_UNREAD: dict[str, Callable[[Any], Any]] = {
-    reason.name: values.choice(OnUnread) for reason in fields(Unread)
-}
-
-
-def _read_policy(table: object) -> tuple[tuple[Rule, ...], Unread]:
+def _read_policy(table: object) -> dict[str, Any]:
     """Parse the [policy] table; defaults apply to everything it leaves out."""
     if not isinstance(table, dict):
         raise ConfigError("policy", "must be a table: write [[policy.rules]] above each rule")
     plain = {name: value for name, value in table.items() if name != "rules"}
-    unread = Unread(**read_table(plain, _UNREAD, where="policy.", also=("rules",)))
-    return _read_rules(table.get("rules")), unread
+    unread = read_table(Unread, plain, name="policy", root=Path(), also=("rules",))
+    return {"rules": _read_rules(table.get("rules")), "unread": unread}
 
 
 def _read_rules(rows: object) -> tuple[Rule, ...]:
@@ -353,41 +286,14 @@ def _read_rules(rows: object) -> tuple[Rule, ...]:
         return DEFAULT_RULES
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise ConfigError("policy.rules", "must be tables: write [[policy.rules]] above each rule")
-    rules = tuple(_read_rule(row, number) for number, row in enumerate(rows, start=1))
+    rules = tuple(
+        read_table(
+            Rule, {"name": f"rule {number}", **row}, name=f"policy.rules[{number}]", root=Path()
+        )
+        for number, row in enumerate(rows, start=1)
+    )
     names = [rule.name for rule in rules]
     for rule in rules:
         if names.count(rule.name) > 1:
             raise ConfigError("policy.rules", f"two rules are called {rule.name!r}; rename one")
     return rules
-
-
-def _read_rule(row: dict[str, Any], number: int) -> Rule:
-    where = f"policy.rules[{number}]."
-    read = {"name": f"rule {number}", **read_table(row, _RULE, where=where)}
-    if "action" not in read:
-        raise ConfigError(f"{where}action", f"is missing; say one of {', '.join(Action)}")
-    return Rule(**read)
-
-
-def _check_together(config: Config) -> None:
-    """Reject settings that are valid one by one but unsafe together."""
-    if not is_loopback(config.host) and not config.token:
-        raise ConfigError(
-            "token",
-            f"is missing, and host {config.host!r} lets other machines in; set token (or "
-            'token_file) to a long random text, or host = "127.0.0.1"',
-        )
-    if config.snapshot_file and not config.hub_public_key:
-        raise ConfigError(
-            "hub_public_key",
-            "is missing, and a snapshot_file proves nothing without it; set it to what "
-            "`stemtide hub keys` says on the hub's machine",
-        )
-    hub = urlsplit(config.hub_url)
-    is_plain = hub.scheme == "http" and not is_loopback(hub.hostname or "")
-    if is_plain and not config.insecure_hub:
-        raise ConfigError(
-            "hub_url",
-            "is plain http, so the key would travel readably; use https, or set "
-            "insecure_hub = true if that network is yours alone",
-        )

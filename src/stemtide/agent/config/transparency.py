@@ -7,12 +7,11 @@ Without an address nothing is posted: `stemtide agent statements` writes a file 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from stemtide.agent.config import values
-from stemtide.agent.config.tables import ConfigError, read_secret, read_table
+from stemtide.agent.config.tables import ConfigError
 from stemtide.client.connection import is_loopback
 from stemtide.protocol.law.dsa.answers import api_address
 from stemtide.protocol.law.dsa.statements import (
@@ -45,47 +44,6 @@ class Decided(StrEnum):
     PARTIALLY = "partially"
 
 
-@dataclass(frozen=True, slots=True)
-class Transparency:
-    """The provider's own part of each statement, and the address that statements are posted to.
-
-    reference:      of the terms' section or the law's article. explanation: why the content is
-                    against it. facts: replaces the agent's own text; "" for that text.
-    content_type:   of content that was detected by a digest alone, such as CONTENT_TYPE_IMAGE.
-    address:        of the Transparency Database; "" for none, so that nothing is posted.
-    wait_s:         delay from block to statement; a block undone meanwhile is reported as ended.
-    """
-
-    ground: Ground
-    reference: str
-    explanation: str
-    territorial_scope: frozenset[str]
-    reference_url: str = ""
-    facts: str = ""
-    visibility: Visibility = Visibility.DISABLED
-    category: str = TERRORIST_CATEGORY
-    content_type: str = "CONTENT_TYPE_OTHER"
-    source_type: str = "SOURCE_TYPE_OTHER_NOTIFICATION"
-    automated_decision: Decided = Decided.FULLY
-    address: str = ""
-    token: str = field(default="", repr=False)
-    wait_s: float = 3600.0
-
-    @property
-    def is_posting(self) -> bool:
-        """Whether the agent posts by itself."""
-        return bool(self.address)
-
-
-NEEDED = {
-    "ground": 'say "terms" or "law": on what your blocks are based',
-    "reference": "name the section of your terms, or the article of the law",
-    "explanation": "say why such content is against it, without personal data: it is public",
-    "territorial_scope": 'say where content is blocked, such as ["BE", "NL"]',
-}
-"""Required settings, each with the remedy if it is missing."""
-
-
 def word(enum: str) -> Callable[[object], str]:
     """Return a validator for one of the database's enums."""
 
@@ -109,22 +67,49 @@ def database_address(value: object) -> str:
     return api_address(address)
 
 
-SETTINGS: dict[str, Callable[[Any], Any]] = {
-    "ground": values.choice(Ground),
-    "reference": values.text,
-    "explanation": values.text,
-    "territorial_scope": values.several(word("country")),
-    "reference_url": values.text,
-    "facts": values.text,
-    "visibility": values.choice(Visibility),
-    "category": word("category"),
-    "content_type": word("content_type"),
-    "source_type": word("source_type"),
-    "automated_decision": values.choice(Decided),
-    "address": database_address,
-    "token": values.bearer_token,
-    "wait_s": values.seconds(0, 604_800),
-}
+@dataclass(frozen=True, slots=True)
+class Transparency:
+    """The provider's own part of each statement, and the address that statements are posted to.
+
+    reference:      of the terms' section or the law's article. explanation: why the content is
+                    against it. facts: replaces the agent's own text; "" for that text.
+    content_type:   of content that was detected by a digest alone, such as CONTENT_TYPE_IMAGE.
+    address:        of the Transparency Database; "" for none, so that nothing is posted.
+    wait_s:         delay from block to statement; a block undone meanwhile is reported as ended.
+    """
+
+    ground: Annotated[Ground, 'say "terms" or "law": on what your blocks are based']
+    reference: Annotated[str, "name the section of your terms, or the article of the law"]
+    explanation: Annotated[
+        str, "say why such content is against it, without personal data: it is public"
+    ]
+    territorial_scope: Annotated[
+        frozenset[str],
+        values.several(word("country")),
+        'say where content is blocked, such as ["BE", "NL"]',
+    ]
+    reference_url: str = ""
+    facts: str = ""
+    visibility: Visibility = Visibility.DISABLED
+    category: Annotated[str, word("category")] = TERRORIST_CATEGORY
+    content_type: Annotated[str, word("content_type")] = "CONTENT_TYPE_OTHER"
+    source_type: Annotated[str, word("source_type")] = "SOURCE_TYPE_OTHER_NOTIFICATION"
+    automated_decision: Decided = Decided.FULLY
+    address: Annotated[str, database_address] = ""
+    token: Annotated[str, values.bearer_token] = field(default="", repr=False)
+    wait_s: Annotated[float, values.seconds(0, 604_800)] = 3600.0
+
+    @property
+    def is_posting(self) -> bool:
+        """Whether the agent posts by itself."""
+        return bool(self.address)
+
+    def check(self) -> None:
+        """Reject settings that every statement would be rejected for. raises: ConfigError."""
+        if problem := first_problem(self):
+            raise ConfigError(f"transparency.{problem[0]}", problem[1])
+        if self.is_posting and not self.token:
+            raise ConfigError("transparency.token", "is missing; name a file with it in token_file")
 
 
 def common_fields(settings: Transparency) -> dict[str, Any]:
@@ -174,23 +159,3 @@ def first_problem(settings: Transparency) -> tuple[str, str] | None:
     }
     problem: StatementProblem | None = next(iter(lint(sample)), None)
     return (_SETTING_OF.get(problem.name, problem.name), problem.message) if problem else None
-
-
-def read(table: object, *, root: Path) -> Transparency | None:
-    """Parse the [transparency] table; None if it is empty. raises: ConfigError."""
-    where = "transparency."
-    if not isinstance(table, dict):
-        raise ConfigError("transparency", "must be a table: write [transparency] above its names")
-    if not table:
-        return None
-    read_secret(table, "token", root=root, prefix=where)
-    settings_read = read_table(table, SETTINGS, where=where)
-    for needed, remedy in NEEDED.items():
-        if needed not in settings_read:
-            raise ConfigError(where + needed, f"is missing; {remedy}")
-    settings = Transparency(**settings_read)
-    if problem := first_problem(settings):
-        raise ConfigError(where + problem[0], problem[1])
-    if settings.is_posting and not settings.token:
-        raise ConfigError("transparency.token", "is missing; name a file with it in token_file")
-    return settings
