@@ -94,7 +94,7 @@ class Bench:
         return writes_redress.accept(complaint.id, by=self.actor(party, role), now=NOON)
 
     def asked(self, party="authority"):
-        return reads_redress.asked(viewer=getattr(self.world, party))
+        return reads_redress.requests(viewer=getattr(self.world, party))
 
 
 @pytest.fixture

@@ -181,8 +181,8 @@ def test_who_is_in_the_room_is_one_answer_for_all_rooms(world):
 def test_which_crises_a_party_sees_is_told_to_the_rooms_above(world):
     seen, hidden = world.warn(), world.warn(name="Another one")
     invite(world, seen, "big-video")
-    assert reads.seen(viewer=world.agency) is None
-    assert reads.seen(viewer=world.big_provider) == {seen.id}
-    assert hidden.id not in reads.seen(viewer=world.big_provider)
+    assert reads.visible_ids(viewer=world.agency) is None
+    assert reads.visible_ids(viewer=world.big_provider) == {seen.id}
+    assert hidden.id not in reads.visible_ids(viewer=world.big_provider)
     facts = reads.facts_of(seen.id, viewer=world.big_provider)
     assert facts.states == {"big-video": JoinState.INVITED}

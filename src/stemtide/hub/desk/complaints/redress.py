@@ -25,7 +25,7 @@ from stemtide.hub.rooms.complaints.writes import redress as redress_writes
 
 @require_safe
 @signed_in
-def asked(request: SignedInRequest, uid: UUID) -> HttpResponse:
+def request_page(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show a request for redress: the provider's finding, nothing of the uploader."""
     rules.check_read(actor_of(request).role)
     return _page(request, uid)

@@ -60,7 +60,7 @@ def complaints(request: SignedInRequest) -> HttpResponse:
     rules.check_read(by.role)
     waiting = machine("complaint").open_states
     rows = reads.complaints(viewer=by.party)
-    requests = redress_reads.asked(viewer=by.party)
+    requests = redress_reads.requests(viewer=by.party)
     context = {
         "now": datetime.now(UTC),
         "titles": titles_of(request),

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What only this hub can open or make: links for complaints, codes, and the words of both sides.
+"""Encrypt and decrypt complaint links, codes, and the words of both sides.
 
-All of it hangs on the hub's secret (secret.key): whoever holds the database alone reads no word.
+All of it depends on the hub's secret (secret.key): the database alone discloses no word.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from stemtide.protocol.enums.complaints import ComplaintBasis, Restriction
 from stemtide.protocol.messages.complaints import ComplaintLinkIn
 
 MAX_TOKEN_CHARS = 2000
-"""No link of ours is longer; what is longer is not even tried."""
+"""The length of the longest token; longer input is refused without decrypting it."""
 
 CODE_LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O or U, so that a code survives being read out and typed."""
@@ -34,7 +34,7 @@ _LOOKS_LIKE = str.maketrans({"O": "0", "I": "1", "L": "1", "-": "", " ": ""})
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a link stands for: one decision of one provider, and how long one may complain."""
+    """The content of a link: a decision of a provider, and until when to complain."""
 
     party: str
     decision: ComplaintLinkIn
@@ -42,7 +42,10 @@ class Ticket:
 
 
 def make_link(ticket: Ticket) -> str:
-    """The token of a link. It says nothing to whoever reads it, the uploader included."""
+    """Return the token of a link to complain about a decision.
+
+    It is encrypted: nobody outside the hub can read it, the uploader included.
+    """
     decision = ticket.decision
     row = (
         ticket.party,
@@ -61,9 +64,9 @@ def make_link(ticket: Ticket) -> str:
 
 
 def read_link(token: str, *, now: datetime) -> Ticket:
-    """What a token stands for.
+    """Return the ticket that a token contains.
 
-    raises: NotFoundError, the same for one that is wrong and one that has expired.
+    raises: NotFoundError, the same for a token that is wrong and for one that has expired.
     """
     if len(token) > MAX_TOKEN_CHARS or not token.isascii():
         raise _unknown()
@@ -89,7 +92,7 @@ def read_link(token: str, *, now: datetime) -> Ticket:
 
 
 def code_of(party: str, *, reference: str, exercise: bool) -> str:
-    """The code that goes with a complaint about a decision: four groups of four letters."""
+    """Return the code of a complaint about a decision: four groups of four letters or digits."""
     named = f"{party}\n{reference}\n{exercise}".encode()
     key = encryption.key_for("complaints codes", settings.SECRET_KEY)
     digest = hmac.digest(key, named, "sha256")
@@ -99,26 +102,29 @@ def code_of(party: str, *, reference: str, exercise: bool) -> str:
 
 
 def hash_code(code: str) -> str:
-    """What is kept of a code, however its letters were typed."""
+    """Return the digest of a code, the only part of it that the hub stores.
+
+    Case, dashes, and letters that look like digits make no difference.
+    """
     plain = code.upper().translate(_LOOKS_LIKE)
     return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def seal(words: str) -> str:
-    """Words that the database alone does not open."""
+    """Encrypt words so that the database alone is not enough to read them."""
     return encryption.encrypt(words, use=_WORDS)
 
 
 def unseal(sealed: str) -> str:
-    """What was sealed.
+    """Decrypt words that seal() encrypted.
 
-    raises: InvalidToken where the hub's secret is another one than then.
+    raises: InvalidToken if the hub's secret has changed since.
     """
     return encryption.decrypt(sealed, use=_WORDS)
 
 
 def _unknown() -> NotFoundError:
-    """What is said of every link that opens nothing."""
+    """Return the error for every link that is wrong or has expired."""
     return NotFoundError(
         "this link is not known here, or no longer: ask the service that sent it to you"
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Complaints of uploaders. No row before somebody complains, and no word that is not sealed."""
+"""Tables of complaints. A row exists only once somebody complains; its words are encrypted."""
 
 from django.db import models
 

@@ -92,7 +92,7 @@ def sides(row: Recheck, *, by: str) -> tuple[Party, Party]:  # noqa: ARG001  # w
     return request.sender, request.provider
 
 
-def visited_at(row: Recheck, *, viewer: Party) -> datetime | None:  # noqa: ARG001  # find() said for whom
+def visited_at(row: Recheck, *, viewer: Party) -> datetime | None:  # noqa: ARG001  # find() checked the viewer
     """When an address was visited last."""
     latest = row.visits.first()
     return latest.at if latest else None

@@ -98,7 +98,7 @@ def accept(request: HttpRequest, uid: UUID) -> HttpResponse:
 @router.get("/redress", **_NEEDS, response=list[RedressOut], operation_id="list_redress")
 def read_asked(request: HttpRequest) -> HttpResponse:
     """List requests for redress from complaints about your party's signals and requests."""
-    return answer(_Redress(redress.asked(viewer=caller_of(request).party)))
+    return answer(_Redress(redress.requests(viewer=caller_of(request).party)))
 
 
 @router.get("/redress/{uid}", **_NEEDS, response=RedressOut, operation_id="read_redress")

@@ -73,9 +73,9 @@ def complaints(*, viewer: Party, is_open: bool | None = None) -> list[ComplaintO
 
 
 def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
-    """One complaint about one's own decision.
+    """Return a complaint about a decision of the viewer.
 
-    raises: NotFoundError, also for one about somebody else's.
+    raises: NotFoundError, also for a complaint about another party's decision.
     """
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
@@ -176,7 +176,7 @@ def behind(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # w
     )
 
 
-def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001  # find() said for whom
+def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001  # find() checked the viewer
     """Return a complaint as its provider reads it, with its words decrypted."""
     return ComplaintOut(
         id=row.uid,
@@ -253,5 +253,5 @@ def _rows() -> QuerySet[Complaint]:
 
 
 def _own(viewer: Party) -> QuerySet[Complaint]:
-    """Complaints about a party's own decisions."""
+    """Return the complaints about a party's own decisions."""
     return _rows().filter(party=viewer)

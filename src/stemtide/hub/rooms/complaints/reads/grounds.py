@@ -64,7 +64,7 @@ def linked_ground(decision: ComplaintLinkIn, *, party: Party) -> Ground:
     return _find(decision.basis, decision.ground, party=party)
 
 
-def author(row: Complaint, *, viewer: Party) -> Party | None:  # noqa: ARG001  # find() said for whom
+def author(row: Complaint, *, viewer: Party) -> Party | None:  # noqa: ARG001  # find() checked the viewer
     """Return the party that asked for the measure; None if only the provider decided."""
     if row.signal is not None:
         return row.signal.shared_by
@@ -73,7 +73,7 @@ def author(row: Complaint, *, viewer: Party) -> Party | None:  # noqa: ARG001  #
     return row.order.issued_by if row.order is not None else None
 
 
-def ground_id(row: Complaint, *, viewer: Party) -> UUID | None:  # noqa: ARG001  # find() said for whom
+def ground_id(row: Complaint, *, viewer: Party) -> UUID | None:  # noqa: ARG001  # find() checked the viewer
     """Return the id of a decision's ground."""
     ground = row.signal or row.referral or row.order
     return ground.uid if ground is not None else None
@@ -107,14 +107,14 @@ def parted(row: Complaint, *, viewer: Party) -> tuple[list[Signal], list[Signal]
     return own, [signal for signal in them if signal.shared_by_id != viewer.pk]
 
 
-def may_reinstate(row: Complaint, *, viewer: Party) -> bool:  # noqa: ARG001  # find() said for whom
+def may_reinstate(row: Complaint, *, viewer: Party) -> bool:  # noqa: ARG001  # find() checked the viewer
     """Whether the content of a referral was taken away, and can be given back."""
     if row.referral is None:
         return False
     return "reinstate" in machine("referral").open_to(row.referral.state, by="addressee")
 
 
-def asked(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | None:
+def redress_party(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | None:
     """Return the party that is asked to look again. is_gone: no live signal of the ground is left.
 
     None where that is the provider itself, nobody, or where nothing is left to take back.
@@ -128,11 +128,11 @@ def asked(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | None:
 def follows(row: Complaint, *, viewer: Party) -> Follows:
     """Return the effects that upholding a complaint would have now."""
     own, others = parted(row, viewer=viewer)
-    whom = asked(row, viewer=viewer, is_gone=not own and not others)
+    requester = redress_party(row, viewer=viewer, is_gone=not own and not others)
     return Follows(
         withdrawn=tuple(signal.uid for signal in own),
         disputed=tuple((other.uid, other.shared_by.name) for other in others),
-        asked=whom.name if whom is not None else "",
+        asked=requester.name if requester is not None else "",
         is_reinstated=may_reinstate(row, viewer=viewer),
     )
 

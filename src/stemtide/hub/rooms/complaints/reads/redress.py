@@ -23,7 +23,7 @@ AT_ONCE = 200
 """Rows in one list."""
 
 
-def asked(*, viewer: Party) -> list[RedressOut]:
+def requests(*, viewer: Party) -> list[RedressOut]:
     """Return the requests to a party: unanswered first, oldest on top."""
     first = Case(
         When(redress=RedressState.ASKED, then=Value(0)),
@@ -59,7 +59,7 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
     return row
 
 
-def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # find() said for whom
+def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # find() checked the viewer
     """Return the facts that the rules need of a request."""
     assert row.asked_of is not None  # noqa: S101  # redress is asked of somebody
     return RedressFacts(
@@ -90,6 +90,6 @@ def describe(row: Complaint, *, viewer: Party) -> RedressOut:
 
 
 def _of(viewer: Party) -> QuerySet[Complaint]:
-    """Complaints whose redress is asked of a party."""
+    """Return the complaints that ask a party for redress."""
     rows = Complaint.objects.select_related("party", "signal", "referral", "order", "asked_of")
     return rows.filter(asked_of=viewer).exclude(redress="")

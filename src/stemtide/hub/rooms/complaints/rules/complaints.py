@@ -95,7 +95,7 @@ class ComplaintFacts:
 
 
 def check_link(*, kind: PartyKind, role: Role | None) -> None:
-    """Providers decide about content, and so have complaints."""
+    """Check that the party may make links: only providers decide about content."""
     if kind is not PartyKind.PROVIDER:
         raise NotAllowedError("only providers act on content: complaints are about what they did")
     if role is not None:
@@ -140,7 +140,7 @@ def check_decision(decision: ComplaintLinkIn, *, ground: GroundFacts | None, now
 
 
 def link_ends(moment: datetime) -> datetime:
-    """Until when one may complain with a link that was made at a moment."""
+    """Return when a link that was made at a moment expires."""
     return months_after(moment, LINK_MONTHS) + LINK_LEEWAY
 
 
@@ -153,7 +153,7 @@ def answer_due(filed_at: datetime) -> datetime:
 
 
 def check_file(*, is_there: bool) -> None:
-    """One complaint for each decision: nobody floods a reviewer with one link."""
+    """Check that nobody has complained about this decision: one complaint for each."""
     if is_there:
         raise ConflictError("somebody has complained of this decision already: see where it stands")
 
@@ -165,7 +165,7 @@ def check_read(role: Role | None) -> None:
 
 
 def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
-    """Somebody of the provider takes a complaint up, or takes it over from a colleague."""
+    """Check that a person of the provider may assign the complaint to themselves."""
     _check_reviewer(facts, name=name, role=role)
     moved("complaint", facts.state, "take", by="reviewer")
 
@@ -233,7 +233,7 @@ def own_hand(facts: ComplaintFacts, hand: str) -> bool:
 
 
 def check_asked(redress: str) -> None:
-    """Something was asked of the signal's sharer."""
+    """Check that the signal's sharer was asked for redress. raises: ConflictError."""
     if not redress:
         raise ConflictError("nothing was asked of anybody: it stands as it did")
 
@@ -277,7 +277,7 @@ def moved(name: str, state: str, move: str, *, by: str) -> str:
 
 
 def erase_due(filed_at: datetime, *, decided_at: datetime | None = None) -> datetime:
-    """When a complaint's words are erased."""
+    """Return when a complaint's words are erased."""
     if decided_at is None:
         return months_after(filed_at, ERASE_AT_LAST_MONTHS)
     return months_after(decided_at, ERASE_MONTHS)
@@ -292,7 +292,7 @@ def seal_digest(text: str, *, salt: str) -> str:
 
 
 def _check_reviewer(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
-    """Reviewers are the provider's own people, in a role that acts for it."""
+    """Check that the reviewer belongs to the provider, in a role that may write."""
     if name != facts.party:
         raise NotAllowedError("only the provider whose decision it is about reviews a complaint")
     if role is not None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of complaints. No word of theirs enters the ledger.
+"""Write complaints. None of their words enters the ledger.
 
 Their entries name no crisis: a complaint is between a provider and its uploader.
 """
@@ -202,13 +202,13 @@ def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: date
         opine_all(others, opinion=Opinion.DISPUTE, note=body.note, by=by, now=now)
         effect = "disputed" if others else "withdrawn" if own else "gone"
     if body.is_upheld and grounds.may_reinstate(row, viewer=by.party):  # 2
-        assert row.referral is not None  # noqa: S101  # it was just asked
+        assert row.referral is not None  # noqa: S101  # may_reinstate() needs one
         again = ReinstateIn(note=body.note)
         answers.reinstate(row.referral.uid, body=again, by=by, now=now)
     if rules.asks_author(body, basis=ComplaintBasis(row.basis)):  # 3
-        whom = grounds.asked(row, viewer=by.party, is_gone=effect == "gone")
-        if whom is not None:
-            row.redress, row.asked_of = RedressState.ASKED, whom
+        requester = grounds.redress_party(row, viewer=by.party, is_gone=effect == "gone")
+        if requester is not None:
+            row.redress, row.asked_of = RedressState.ASKED, requester
     return effect
 
 
@@ -222,11 +222,11 @@ def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime
 
 
 def opine_all(
-    them: Sequence[Signal], *, opinion: Opinion, note: str, by: Actor, now: datetime
+    disputed: Sequence[Signal], *, opinion: Opinion, note: str, by: Actor, now: datetime
 ) -> None:
-    """Say one thing of several signals."""
+    """Give the same opinion on several signals."""
     body = OpinionIn(opinion=opinion, note=note)
-    for signal in them:
+    for signal in disputed:
         signals.give_opinion(
             signal.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role
         )
@@ -248,7 +248,7 @@ def _note_some(now: datetime) -> int:
     if not late.exists():
         return 0
     ledger.lock_ledger()
-    # Another clock may have had its turn before ours: what it noted is not noted twice.
+    # Another scheduler may have run before ours: what it recorded is not recorded twice.
     rows = list(late.select_related("party").order_by("due_at")[:ERASE_AT_ONCE])
     for row in rows:
         row.overdue_at = now
@@ -272,7 +272,7 @@ def _erase_some(now: datetime) -> int:
     if not due.exists():
         return 0
     ledger.lock_ledger()
-    # Another clock may have had its turn before ours: what it erased is due no more.
+    # Another scheduler may have run before ours: what it erased is no longer due.
     rows = list(due.select_related("party").order_by("erase_due")[:ERASE_AT_ONCE])
     for row in rows:
         row.text = row.reasons = row.salt = ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of redress: an answer, that it is accepted, and that the question ended."""
+"""Write redress: answer a request, accept the answer, and end a request."""
 
 from datetime import datetime
 from uuid import UUID
@@ -116,7 +116,7 @@ def _lapse_some(now: datetime) -> int:
     if not gone.exists():
         return 0
     ledger.lock_ledger()
-    # Another clock may have had its turn before ours: what it noted is open no more.
+    # Another scheduler may have run before ours: what it recorded is no longer open.
     rows = list(gone.select_related("party").order_by("pk")[:NOTE_AT_ONCE])
     for row in rows:
         row.redress = rules.moved("redress", row.redress, "lapse", by="clock")

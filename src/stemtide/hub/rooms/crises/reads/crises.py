@@ -34,8 +34,8 @@ class _Around:
 
 
 def crises(*, viewer: Party) -> list[CrisisOut]:
-    """All crises that a party may see, the latest warning first."""
-    rows = _seen(viewer).select_related("opened_by")
+    """Return all crises that a party may see, the latest warning first."""
+    rows = _candidates(viewer).select_related("opened_by")
     around = _all_around(viewer)
     return [
         _describe(row, viewer=viewer, around=around)
@@ -45,9 +45,9 @@ def crises(*, viewer: Party) -> list[CrisisOut]:
 
 
 def crisis(uid: UUID, *, viewer: Party) -> CrisisOut:
-    """One crisis.
+    """Return a crisis that the viewer may see.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a crisis that the viewer may not see.
     """
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
@@ -57,10 +57,10 @@ def find(uid: UUID, *, viewer: Party) -> Crisis:
 
     raises: NotFoundError, also for one that the viewer may not see.
     """
-    return _found(uid, viewer=viewer)[0]
+    return _find(uid, viewer=viewer)[0]
 
 
-def _found(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
+def _find(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
     """Return a crisis and the viewer's part in it. raises: NotFoundError."""
     row = _row(uid)
     if row is not None:
@@ -77,7 +77,7 @@ def find_in_room(uid: UUID, *, viewer: Party) -> Crisis:
 
     raises: NotFoundError as find() does; NotAllowedError for one that it has not joined.
     """
-    row, around = _found(uid, viewer=viewer)
+    row, around = _find(uid, viewer=viewer)
     rules.check_in_room(_own_facts(row, viewer=viewer, around=around), viewer)
     return row
 
@@ -90,12 +90,12 @@ def is_in_room(uid: UUID, *, party: Party) -> bool:
     )
 
 
-def seen(*, viewer: Party) -> frozenset[UUID] | None:
+def visible_ids(*, viewer: Party) -> frozenset[UUID] | None:
     """Return the crises that a party may see; None for all, if it coordinates."""
     if viewer.kind in COORDINATING:
         return None
     around = _around(viewer)
-    rows = _seen(viewer).select_related("opened_by")
+    rows = _candidates(viewer).select_related("opened_by")
     return frozenset(row.uid for row in rows if _is_visible(row, viewer=viewer, around=around))
 
 
@@ -138,7 +138,7 @@ def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
     )
 
 
-def participations(row: Crisis, *, viewer: Party) -> list[Participation]:  # noqa: ARG001  # find() said for whom
+def participations(row: Crisis, *, viewer: Party) -> list[Participation]:  # noqa: ARG001  # find() checked the viewer
     """Return the participations in a crisis, by party. The caller decides what to show of them."""
     rows = row.participations.select_related("party", "invited_by")
     return cached(("participations", row.pk), lambda: list(rows))
@@ -159,7 +159,7 @@ def by_out(party: Party, *, ref: str, role: str, viewer: Party) -> ActorOut:
 
 
 def describe_review(row: Review, *, viewer: Party) -> ReviewOut:
-    """One span of a live crisis until it is looked at again."""
+    """Return a review period of a live crisis, with the decision of its review if there is one."""
     return ReviewOut(
         since=row.since,
         prompt_due=row.prompt_due,
@@ -227,7 +227,7 @@ def _your_state(own: rules.CrisisFacts, viewer: Party) -> JoinState | None:
 def _describe_check(
     test: str, question: str, latest: Mapping[str, Check], *, viewer: Party, is_insider: bool
 ) -> CheckOut:
-    """One test, with its latest answer where there is one; evidence and author for insiders."""
+    """Return a test with its latest answer if it has one; evidence and author for insiders only."""
     check = latest.get(test)
     if check is None or not is_insider:
         return CheckOut(
@@ -257,7 +257,7 @@ def _latest(row: Crisis) -> dict[str, Check]:
 
 
 def _checks(row: Crisis) -> list[Check]:
-    """All answers to the checklist, oldest first."""
+    """Return all answers to the checklist, oldest first."""
     rows = row.checks.select_related("answered_by")
     return cached(("checks", row.pk), lambda: list(rows))
 
@@ -282,8 +282,11 @@ def _is_visible(row: Crisis, *, viewer: Party, around: _Around) -> bool:
     return rules.may_see(own, name=viewer.name, kind=PartyKind(viewer.kind))
 
 
-def _seen(viewer: Party) -> QuerySet[Crisis]:
-    """No fewer crises than a party may see; the rules have the last word on each."""
+def _candidates(viewer: Party) -> QuerySet[Crisis]:
+    """Return the crises that a party may see, and perhaps more.
+
+    The caller checks each with the rules.
+    """
     if viewer.kind in COORDINATING:
         return Crisis.objects.all()
     invited = Participation.objects.filter(party=viewer).values("crisis")
@@ -317,7 +320,7 @@ def _all_around(viewer: Party, *, only: Crisis | None = None) -> _Around:
             },
             checks={only.pk: _latest(only)},
         )
-    crises = _seen(viewer)
+    crises = _candidates(viewer)
     running = Review.objects.filter(decision="", crisis__in=crises)
     checks = Check.objects.filter(crisis__in=crises).select_related("answered_by")
     latest: dict[int, dict[str, Check]] = {}

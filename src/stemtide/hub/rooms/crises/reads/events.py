@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of events: which crises may speak of one, and which neighbours act on it."""
+"""Read events: which crises may be about one event, and which other mechanisms act on it."""
 
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from stemtide.protocol.messages.crises import NeighbourOut, RelatedCrisisOut
 
 
 def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
-    """Other crises that speak of the same event, or may; only those that the viewer may see."""
+    """Return the visible crises that are about the same event, or may be."""
     here = event_of(row, viewer=viewer)
     span = (here.happened_at - events.NEAR, here.happened_at + events.NEAR)
     near = Q(event_at__range=span)
@@ -27,7 +27,7 @@ def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     rows = rows.annotate(event_at=Coalesce("happened_at", "warned_at"))
     if not row.event_refs:
         rows = rows.filter(Q(event=row.event) | near)
-    visible = reads.seen(viewer=viewer)
+    visible = reads.visible_ids(viewer=viewer)
     reasons = _reasons(row)
     similar = []
     for other in cached(("near", row.pk), lambda: list(rows.order_by("-warned_at"))):
@@ -42,7 +42,7 @@ def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     return similar
 
 
-def event_of(row: Crisis, *, viewer: Party) -> events.EventFacts:  # noqa: ARG001  # find() said for whom
+def event_of(row: Crisis, *, viewer: Party) -> events.EventFacts:  # noqa: ARG001  # find() checked the viewer
     """Return the facts about the event of a crisis."""
     return events.EventFacts(
         name=row.name,
@@ -54,8 +54,8 @@ def event_of(row: Crisis, *, viewer: Party) -> events.EventFacts:  # noqa: ARG00
 
 
 def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
-    """Other mechanisms' activations about a crisis' event, whichever crisis noted them."""
-    visible = reads.seen(viewer=viewer)
+    """Return other mechanisms' activations about a crisis' event, noted in any visible crisis."""
+    visible = reads.visible_ids(viewer=viewer)
     rows = Neighbour.objects.select_related("by", "crisis__opened_by").filter(
         crisis__event=row.event
     )
@@ -72,7 +72,7 @@ def running(row: Crisis, *, viewer: Party) -> set[tuple[str, str, str]]:  # noqa
     return set(rows.values_list("framework", "version", "type"))
 
 
-def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  # noqa: ARG001  # find() said for whom
+def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  # noqa: ARG001  # find() checked the viewer
     """Return the row of one mirrored activation, for writes.
 
     raises: NotFoundError.
@@ -83,7 +83,7 @@ def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  #
     return row
 
 
-def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() said for whom
+def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() checked the viewer
     """Whether another crisis speaks of the same event."""
     return Crisis.objects.filter(event=row.event).exclude(pk=row.pk).exists()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of a crisis' whole life: ratings, measures, proposals, reviews and the rest."""
+"""Read the whole record of a crisis: ratings, measures, proposals, reviews and the rest."""
 
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,9 @@ from stemtide.protocol.messages.crises import CrisisLife, MeasureOut, ProposalOu
 
 
 def life(uid: UUID, *, viewer: Party) -> CrisisLife:
-    """One crisis with all that was said of it; who is no insider reads its facts alone.
+    """Return a crisis with its whole record; a viewer who is no insider reads its facts alone.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a crisis that the viewer may not see.
     """
     return describe(reads.find(uid, viewer=viewer), viewer=viewer)
 
@@ -48,13 +48,13 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
     )
 
 
-def checked_to(row: Crisis, *, viewer: Party) -> int:  # noqa: ARG001  # find() said for whom
+def checked_to(row: Crisis, *, viewer: Party) -> int:  # noqa: ARG001  # find() checked the viewer
     """Return the number of the last answer to a crisis's checklist; 0 for none."""
     last = row.checks.order_by("-pk").values_list("pk", flat=True)
     return cached(("checked to", row.pk), last.first) or 0
 
 
-def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # noqa: ARG001  # find() said for whom
+def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # noqa: ARG001  # find() checked the viewer
     """Return the row of one proposal, for writes.
 
     raises: NotFoundError.
@@ -110,7 +110,7 @@ def _is_stale(row: Proposal, *, last: int) -> bool:
 
 
 def _triages(row: Crisis, *, viewer: Party) -> list[TriageOut]:
-    """Ratings, oldest first."""
+    """Return the ratings of a crisis, oldest first."""
     return [
         TriageOut(
             harm=triage.harm,
@@ -127,7 +127,7 @@ def _triages(row: Crisis, *, viewer: Party) -> list[TriageOut]:
 
 
 def _measures(row: Crisis, *, viewer: Party) -> list[MeasureOut]:
-    """National measures, oldest first."""
+    """Return the national measures of a crisis, oldest first."""
     return [
         MeasureOut(
             country=measure.country,
@@ -141,7 +141,7 @@ def _measures(row: Crisis, *, viewer: Party) -> list[MeasureOut]:
 
 
 def _proposals(row: Crisis, *, viewer: Party) -> list[ProposalOut]:
-    """Proposals, oldest first."""
+    """Return the proposals of a crisis, oldest first."""
     last = checked_to(row, viewer=viewer)
     return [
         ProposalOut(

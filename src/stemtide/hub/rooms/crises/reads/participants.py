@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The readers of who takes part in a crisis."""
+"""Read the participants of a crisis."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -112,7 +112,7 @@ def _leader(party: Party) -> ParticipantOut:
     )
 
 
-def _describe(row: Participation, *, viewer: Party) -> ParticipantOut:  # noqa: ARG001  # described() said for whom
+def _describe(row: Participation, *, viewer: Party) -> ParticipantOut:  # noqa: ARG001  # described() checked the viewer
     """Return a party that was invited or came by itself as a participant."""
     return ParticipantOut(
         party=row.party.name,

@@ -70,7 +70,7 @@ class Acting(PartyNamed, Protocol):
 
     @property
     def ref(self) -> str:
-        """Which person or key."""
+        """Return the reference of the person or key."""
 
     @property
     def role(self) -> Role | None:
@@ -135,7 +135,7 @@ def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
 
 
 def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
-    """Nobody acts in a crisis, and nobody is acted upon, without having joined it."""
+    """Check that a party has joined the crisis: only then it acts there, or is acted upon."""
     if not is_in_room(facts, party):
         raise NotAllowedError("your party takes no part in this crisis: join it first")
 
@@ -155,7 +155,7 @@ def accepts_signals(facts: CrisisFacts, *, now: datetime) -> bool:
 
 
 def check_warn(*, by: Acting) -> None:
-    """Everyone who works in the protocol may warn; observers watch."""
+    """Check that the party may raise a warning: all but observers may."""
     if by.kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers do not raise warnings: tell an authority or the agency")
     check_writes(by)
@@ -168,13 +168,16 @@ def check_writes(by: Acting) -> None:
 
 
 def check_countries(codes: Iterable[str]) -> None:
-    """Countries are named by ISO 3166-1 alpha-2 codes, upper case."""
+    """Check that countries are named by upper-case ISO 3166-1 alpha-2 codes."""
     for code in codes:
         check_country(code, field="countries")
 
 
 def check_triage(facts: CrisisFacts, *, by: Acting) -> None:
-    """Authorities and agencies in the room rate a warning; cheap, so an analyst may."""
+    """Check that the party may rate a warning: authorities and agencies in the room may.
+
+    A rating is easily replaced, so an analyst may give it too.
+    """
     check_leads(facts, by=by, act="rates a warning")
     check_writes(by)
     if facts.stage != facts.framework.first_stage:
@@ -207,7 +210,7 @@ def triage_outcome(
 
 
 def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
-    """Authorities and agencies in the room answer the tests of a crisis that is not closed."""
+    """Check that the party may answer a test: authorities and agencies, until the crisis closes."""
     check_leads(facts, by=by, act="answers the checklist")
     check_writes(by)
     if test not in facts.framework.tests:
@@ -220,7 +223,7 @@ def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
 
 
 def check_widen(facts: CrisisFacts, *, by: Acting) -> None:
-    """Authorities and agencies in the room add countries, as how far it reaches is learnt late."""
+    """Check that the party may add countries: authorities and agencies in the room may."""
     check_leads(facts, by=by, act="adds countries")
     check_writes(by)
     if not facts.at.is_open:
@@ -228,7 +231,7 @@ def check_widen(facts: CrisisFacts, *, by: Acting) -> None:
 
 
 def check_new_countries(facts: CrisisFacts, codes: Iterable[str]) -> None:
-    """Countries to add are countries, and at least one of them is not named yet."""
+    """Check that codes are countries, and that at least one of them is new to the crisis."""
     check_countries(codes)
     if not set(codes) - set(facts.countries):
         named = ", ".join(facts.countries)
@@ -236,7 +239,7 @@ def check_new_countries(facts: CrisisFacts, codes: Iterable[str]) -> None:
 
 
 def check_measure(facts: CrisisFacts, *, by: Acting) -> None:
-    """Authorities and agencies in the room record which national measures were considered.
+    """Check that the party may record considered national measures: authorities and agencies may.
 
     source: European Commission, IP/19/6009 (2019): where national measures do not suffice.
     """

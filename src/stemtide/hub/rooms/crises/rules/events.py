@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which crises may speak of one event, and which other mechanisms act beside us."""
+"""Rules of events: which crises may be about one, and which other mechanisms act on it."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -35,16 +35,16 @@ class EventFacts:
     exercise: bool
 
 
-def alike(one: EventFacts, other: EventFacts) -> str | None:
+def alike(crisis: EventFacts, other: EventFacts) -> str | None:
     """Return what two crises have in common that may make them one event; None for too little."""
-    if one.exercise is not other.exercise:
+    if crisis.exercise is not other.exercise:
         return None
-    if same := {ref.casefold() for ref in one.refs} & {ref.casefold() for ref in other.refs}:
+    if same := {ref.casefold() for ref in crisis.refs} & {ref.casefold() for ref in other.refs}:
         return f"both name {min(same)}"
-    if abs(one.happened_at - other.happened_at) > NEAR:
+    if abs(crisis.happened_at - other.happened_at) > NEAR:
         return None
-    shared = sorted(set(one.countries) & set(other.countries))
-    names = SequenceMatcher(None, one.name.casefold(), other.name.casefold())
+    shared = sorted(set(crisis.countries) & set(other.countries))
+    names = SequenceMatcher(None, crisis.name.casefold(), other.name.casefold())
     if shared and names.ratio() >= SIMILAR:
         return f"{', '.join(shared)}, within {NEAR.seconds // 3600} hours, and a similar name"
     return None
@@ -53,9 +53,9 @@ def alike(one: EventFacts, other: EventFacts) -> str | None:
 def check_link(
     facts: CrisisFacts, other: CrisisFacts, *, by: Acting, is_same: bool, are_linked: bool
 ) -> None:
-    """Authorities and agencies in the room say that two crises speak of one event.
+    """Check that the party may link two crises to one event: authorities and agencies may.
 
-    is_same: both are one crisis. are_linked: somebody said so before.
+    is_same: both are one crisis. are_linked: they are linked already.
     """
     check_leads(facts, by=by, act="links crises")
     check_writes(by)
@@ -68,7 +68,7 @@ def check_link(
 
 
 def check_unlink(facts: CrisisFacts, *, by: Acting, has_others: bool) -> None:
-    """Authorities and agencies in the room take back that a crisis speaks of others' event."""
+    """Check that the party may separate a crisis from its event: authorities and agencies may."""
     check_leads(facts, by=by, act="links crises")
     check_writes(by)
     if not has_others:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who moves a crisis from stage to stage, alone or by four eyes, and when it is reviewed."""
+"""Rules of moves: who may change the stage of a crisis, with whom, and when it is reviewed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,7 @@ PROPOSING: dict[str, ProposalState] = {
     "withdraw": ProposalState.WITHDRAWN,
     "run out": ProposalState.EXPIRED,
 }
-"""What may become of an open proposal. The diagram in the docs is drawn of it."""
+"""The moves of an open proposal. The diagram in the docs is generated from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class ProposalFacts:
 
 
 def stage_of(facts: CrisisFacts, act: ProposalAct) -> str:
-    """Where a proposal would move the crisis."""
+    """Return the stage to which a proposal would move the crisis."""
     framework = facts.framework
     return framework.active_stage if act is ProposalAct.ACTIVATE else framework.closed_stage
 
@@ -57,9 +57,11 @@ def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
 def check_confirm(
     facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime
 ) -> None:
-    """Another person confirms; where a machine acts on either side, one of another party.
+    """Check that the party may confirm a proposal: only another person than its author may.
 
-    A key has no eyes: two keys of one party may be in one hand.
+    Where a machine's key acts on either side, only another party may: two keys of one party may
+    be used by one person.
+
     source: the four-eyes principle for activation and closure.
     """
     check_propose(facts, by=by, act=proposal.act)
@@ -125,7 +127,7 @@ def check_close(facts: CrisisFacts, *, by: Acting) -> None:
 
 
 def check_deescalate(facts: CrisisFacts, *, by: Acting) -> None:
-    """Authorities and agencies in the room let a live crisis calm down."""
+    """Check that the party may de-escalate a crisis: authorities and agencies in the room may."""
     check_leads(facts, by=by, act="de-escalates a crisis")
     check_person_may_lead(by.role)
     _check_move(facts, to=facts.framework.calming_stage)
@@ -155,11 +157,11 @@ def check_keep(facts: CrisisFacts, *, by: Acting) -> None:
 def next_spans(
     facts: CrisisFacts, *, next_h: int | None = None
 ) -> tuple[timedelta, timedelta] | None:
-    """When people are asked, and when a review must have been: None where nothing is due.
+    """Return the time until a review is prompted and until it is due; None if no review is due.
 
-    next_h: sooner than the framework asks for.
+    next_h: an earlier review than the framework asks for, in hours.
 
-    raises: InvalidError where it would be later.
+    raises: InvalidError if next_h is later than the framework allows.
     """
     prompt, review = facts.at.prompt_after_h, facts.at.review_after_h
     if prompt is None or review is None:
@@ -173,7 +175,7 @@ def next_spans(
 
 
 def tail_of(facts: CrisisFacts) -> timedelta:
-    """For how long it takes signals once it is closed: not at all if it was never active."""
+    """Return for how long a closed crisis takes signals: zero if it was never active."""
     framework = facts.framework
     days = framework.stages[framework.closed_stage].tail_days or 0
     return timedelta(days=0 if facts.stage == framework.first_stage else days)

@@ -35,7 +35,7 @@ Nobody joins unasked or uninvited but the authority of an affected state.
 
 
 def check_invite(facts: CrisisFacts, *, by: Acting) -> None:
-    """Authorities and agencies in the room invite, and so does who opened the crisis."""
+    """Check that the party may invite: authorities and agencies in the room may, and the opener."""
     if by.name != facts.opened_by and by.kind not in facts.leads:
         raise NotAllowedError("only who opened it, an authority or an agency invites: ask one")
     check_in_room(facts, by)

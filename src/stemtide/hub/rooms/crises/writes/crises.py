@@ -69,8 +69,8 @@ def warn(body: WarningIn, *, by: Actor, now: datetime) -> CrisisLife:
 def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife:
     """Rate a warning by harm and virality; earlier ratings stay on record.
 
-    raises: NotFoundError, NotAllowedError, ConflictError past the warning; InvalidError for a level
-            that there is not, and for another outcome than the matrix' without a reason.
+    raises: NotFoundError, NotAllowedError, ConflictError past the warning; InvalidError for an
+            unknown level, and for an outcome that differs from the matrix without a reason.
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writers of events: link crises that speak of one, mirror the neighbours that act on it."""
+"""Write events: link crises that are about one event, and record other mechanisms' activations."""
 
 from datetime import datetime
 from uuid import UUID, uuid4
@@ -26,9 +26,9 @@ from stemtide.protocol.messages.crises import (
 
 @transaction.atomic
 def link(uid: UUID, *, body: LinkIn, by: Actor, now: datetime) -> CrisisLife:
-    """Say that a crisis speaks of the same event as another; each keeps its own life.
+    """Link a crisis to the event of another; each keeps its own stages and record.
 
-    All crises of the one event join those of the other.
+    All crises that share its event now join the event of the other.
 
     raises: NotFoundError for either, NotAllowedError, InvalidError, ConflictError.
     """
@@ -51,9 +51,9 @@ def link(uid: UUID, *, body: LinkIn, by: Actor, now: datetime) -> CrisisLife:
 
 @transaction.atomic
 def unlink(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
-    """Say that a crisis speaks of an event of its own after all.
+    """Separate a crisis from the event that it shares with others.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for one that is linked with none.
+    raises: NotFoundError, NotAllowedError; ConflictError if it is linked with none.
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)

@@ -135,7 +135,7 @@ def close(uid: UUID, *, body: CloseIn, by: Actor, now: datetime) -> CrisisLife:
 
 @transaction.atomic
 def deescalate(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
-    """Let a live crisis calm down.
+    """Move a live crisis to the stage of its framework that calms down.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -203,7 +203,7 @@ def note_due(now: datetime) -> int:
 
 
 def _note_reviews(now: datetime) -> int:
-    """Prompts and hard reviews whose date has come."""
+    """Record prompts and hard reviews that have become due, and return how many."""
     noted = 0
     running = Review.objects.filter(decision="").select_related("crisis")
     for row in running.filter(prompted_at=None, prompt_due__lte=now):
@@ -216,7 +216,7 @@ def _note_reviews(now: datetime) -> int:
 
 
 def _expire_proposals(now: datetime) -> int:
-    """Proposals that nobody confirmed in time."""
+    """Expire proposals that nobody confirmed in time, and return how many."""
     due = Proposal.objects.filter(state=ProposalState.OPEN, expires_at__lte=now)
     rows = list(due.select_related("crisis"))
     for row in rows:
@@ -225,7 +225,7 @@ def _expire_proposals(now: datetime) -> int:
 
 
 def _end_tails(now: datetime) -> int:
-    """Closed crises whose tail is over."""
+    """End closed crises whose tail is over, and return how many."""
     noted = 0
     for crisis in Crisis.objects.filter(ended_at=None, tail_ends_at__lte=now):
         of = framework(crisis.framework)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The writers of who takes part: invite, join, decline, leave."""
+"""Write the participants of a crisis: invite, join, decline, leave."""
 
 from datetime import datetime
 from uuid import UUID
@@ -43,7 +43,9 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis, viewer=by.party)
     participants.check_invite(facts, by=by)
-    invited = [one for one in _wanted(body, by=by) if participants.is_to_invite(facts, one)]
+    invited = [
+        party for party in _invited_parties(body, by=by) if participants.is_to_invite(facts, party)
+    ]
     for party in invited:
         capacity = participants.capacity_of(facts, party, requested=body.capacity)
         Participation.objects.update_or_create(
@@ -126,7 +128,7 @@ def leave(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> Cri
     return _answer("participant.left", row, by=by, now=now, reason=body.reason)
 
 
-def _wanted(body: InviteIn, *, by: Actor) -> list[Party]:
+def _invited_parties(body: InviteIn, *, by: Actor) -> list[Party]:
     """Return the parties that an invitation names, each once, by name.
 
     raises: InvalidError.

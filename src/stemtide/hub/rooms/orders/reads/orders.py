@@ -127,7 +127,7 @@ def find(uid: UUID, *, viewer: Party) -> Order:
     return row
 
 
-def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find() said for whom
+def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find() checked the viewer
     """Return the facts that the rules need of an order."""
     copies = row.copies.select_related("sent_to")
     preservation = Preservation.objects.filter(order=row).first()
@@ -163,7 +163,7 @@ def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: A
     )
 
 
-def pauses(row: Order, *, viewer: Party) -> list[Pause]:  # noqa: ARG001  # find() said for whom
+def pauses(row: Order, *, viewer: Party) -> list[Pause]:  # noqa: ARG001  # find() checked the viewer
     """Return the times in which the clock of an order was stopped."""
     suspensions = row.answers.filter(form=ANNEX_3)
     return [Pause(suspension.answered_at, suspension.resumed_at) for suspension in suspensions]
@@ -181,7 +181,7 @@ def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
     )
 
 
-def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() said for whom
+def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() checked the viewer
     """All fields of Annex I, with those that the hub fills in."""
     written: Values = row.annex
     return written | {
@@ -195,7 +195,7 @@ def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() s
     }
 
 
-def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() said for whom
+def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() checked the viewer
     """Return the fields of section A of Annex II and III, which the hub fills in."""
     return {
         "addressee": row.addressee.title,
@@ -205,7 +205,7 @@ def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find
     }
 
 
-def head(row: Order, *, viewer: Party) -> OrderHead:  # noqa: ARG001  # find() said for whom
+def head(row: Order, *, viewer: Party) -> OrderHead:  # noqa: ARG001  # find() checked the viewer
     """Return an order as a row of a list."""
     return OrderHead(
         id=row.uid,
@@ -292,7 +292,7 @@ def informations(*, viewer: Party, limit: int = MAX_LIST) -> list[InformationOut
     return [describe_information(row, viewer=viewer) for row in rows]
 
 
-def describe_information(row: Information, *, viewer: Party) -> InformationOut:  # noqa: ARG001  # its caller said for whom
+def describe_information(row: Information, *, viewer: Party) -> InformationOut:  # noqa: ARG001  # its caller checked the viewer
     """Return an information before a first order as the message of the API."""
     return InformationOut(
         id=row.uid,

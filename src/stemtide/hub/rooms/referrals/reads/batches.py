@@ -199,7 +199,7 @@ def describe_batch(row: Batch, *, viewer: Party) -> BatchOut:
     )
 
 
-def describe_row(row: BatchRow, *, viewer: Party) -> BatchRowOut:  # noqa: ARG001  # find_batch() said for whom
+def describe_row(row: BatchRow, *, viewer: Party) -> BatchRowOut:  # noqa: ARG001  # find_batch() checked the viewer
     """Return a row as the message of the API."""
     return BatchRowOut(
         number=row.number,

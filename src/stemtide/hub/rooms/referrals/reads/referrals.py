@@ -74,7 +74,7 @@ def find(uid: UUID, *, viewer: Party) -> Referral:
     return row
 
 
-def facts(row: Referral, *, viewer: Party) -> ReferralFacts:  # noqa: ARG001  # find() said for whom
+def facts(row: Referral, *, viewer: Party) -> ReferralFacts:  # noqa: ARG001  # find() checked the viewer
     """Return the facts that the rules need of a referral."""
     return ReferralFacts(
         state=ReferralState(row.state),
@@ -171,7 +171,7 @@ def describe(row: Referral, *, viewer: Party) -> ReferralOut:
 
 def describe_all(rows: Iterable[Referral], *, viewer: Party) -> list[ReferralOut]:
     """Referrals as they travel to one viewer."""
-    visible_crises = crises.seen(viewer=viewer)
+    visible_crises = crises.visible_ids(viewer=viewer)
     return [_describe(row, viewer=viewer, visible_crises=visible_crises) for row in rows]
 
 
@@ -271,7 +271,7 @@ def _filtered(viewer: Party, filters: Filters) -> QuerySet[Referral]:
 
 def _narrowed(rows: QuerySet[Referral], filters: Filters, *, viewer: Party) -> QuerySet[Referral]:
     """Return the referrals that match the filters; none of a crisis that the viewer cannot see."""
-    visible_crises = crises.seen(viewer=viewer) if filters.crisis else None
+    visible_crises = crises.visible_ids(viewer=viewer) if filters.crisis else None
     if visible_crises is not None and filters.crisis not in visible_crises:
         return rows.none()
     conditions = {

@@ -59,7 +59,7 @@ def find(uid: UUID, *, viewer: Party) -> Report:
     return row
 
 
-def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  # find() said for whom
+def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  # find() checked the viewer
     """Return the facts that the rules need of a report."""
     texts = {section.name: section.text for section in row.sections.all()}
     return rules.ReportFacts(

@@ -73,7 +73,7 @@ def page(signals: QuerySet[Signal], *, viewer: Party, limit: int) -> tuple[list[
     """
     columns = signals.order_by("position").values_list(*_NAMES)
     rows = [_row(column) for column in columns[: limit + 1]]
-    visible_crises = crises.seen(viewer=viewer)
+    visible_crises = crises.visible_ids(viewer=viewer)
     for row in rows:
         if visible_crises is not None and row["crisis"] not in visible_crises:
             row["crisis"] = None

@@ -92,7 +92,7 @@ def _parts(rows: QuerySet[Signal], *, after: int, viewer: Party) -> Iterator[lis
         columns = list(chunk.values_list(*_SELECTED)[:_CHUNK])
         if not columns:
             return
-        visible_crises = crises.seen(viewer=viewer)
+        visible_crises = crises.visible_ids(viewer=viewer)
         named = [_row(values, visible_crises=visible_crises) for values in columns]
         yield from filled_parts(named)
         after = named[-1]["position"]

@@ -188,7 +188,7 @@ def _records(page: list[_Row], *, viewer: Party) -> list[RecordOut]:
     last = {(row.kind, row.value): row for row in page}
     live = _live(last, viewer=viewer)
     judged = _opinions([row.pk for rows in live.values() for row in rows])
-    visible_crises, hub = crises.seen(viewer=viewer), ledger.heads().hub
+    visible_crises, hub = crises.visible_ids(viewer=viewer), ledger.heads().hub
     return [
         _live_record(row, live[value], judged=judged, visible_crises=visible_crises, hub=hub)
         if value in live

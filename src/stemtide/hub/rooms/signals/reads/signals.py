@@ -340,7 +340,7 @@ def rows_by_name(
     rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = NAMES
 ) -> list[Row]:
     """Return rows of WIRE by wire name, without the names of crises that the viewer may not see."""
-    visible_crises, at = crises.seen(viewer=viewer), names.index("crisis")
+    visible_crises, at = crises.visible_ids(viewer=viewer), names.index("crisis")
     if visible_crises is not None:
         rows = (
             row if row[at] in visible_crises else (*row[:at], None, *row[at + 1 :]) for row in rows

@@ -71,7 +71,7 @@ def digest_of_view(*, viewer: Party, exercise: bool) -> str:
     Included are facts that move no signal in the feed: the party's kind, the crises that it may
     see, and, except for providers, its own disputes, which are not sent to agents.
     """
-    visible_crises = crises.seen(viewer=viewer)
+    visible_crises = crises.visible_ids(viewer=viewer)
     rooms = "all" if visible_crises is None else sorted(map(str, visible_crises))
     disputes: object = ()
     if viewer.kind != PartyKind.PROVIDER:

@@ -88,7 +88,7 @@ def find_lead(uid: UUID, *, viewer: Party) -> Lead:
     return row
 
 
-def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # find_lead() said for whom
+def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # find_lead() checked the viewer
     """What the rules must know of a lead."""
     recipients = {party.name for party in (row.addressed_to, row.copied_to, row.passed_to) if party}
     return LeadFacts(
@@ -96,7 +96,7 @@ def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # fin
     )
 
 
-def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # find_lead() said for whom
+def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # find_lead() checked the viewer
     """Decrypt what a lead says in words: what its digest in the ledger is made of.
 
     Where the secret was lost that they were encrypted with, say so: other leads must be read.

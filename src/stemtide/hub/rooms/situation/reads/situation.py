@@ -106,7 +106,7 @@ def message(uid: UUID, *, viewer: Party) -> MessageOut:
     return _describe_all([find_message(uid, viewer=viewer)], viewer=viewer)[0]
 
 
-def message_facts(row: Message, *, viewer: Party) -> MessageFacts:  # noqa: ARG001  # find_message() said for whom
+def message_facts(row: Message, *, viewer: Party) -> MessageFacts:  # noqa: ARG001  # find_message() checked the viewer
     """What the rules must know of a message."""
     return MessageFacts(
         kind=MessageKind(row.kind),
@@ -149,12 +149,12 @@ def find_line(uid: UUID, *, viewer: Party) -> Line:
     return row
 
 
-def line_facts(row: Line, *, viewer: Party) -> LineFacts:  # noqa: ARG001  # find_line() said for whom
+def line_facts(row: Line, *, viewer: Party) -> LineFacts:  # noqa: ARG001  # find_line() checked the viewer
     """What the rules must know of a line."""
     return LineFacts(state=PublicStatementState(row.state), proposed_by=row.proposed_by.name)
 
 
-def describe_line(row: Line, *, viewer: Party) -> PublicStatementOut:  # noqa: ARG001  # find_line() said for whom
+def describe_line(row: Line, *, viewer: Party) -> PublicStatementOut:  # noqa: ARG001  # find_line() checked the viewer
     """A line as it travels."""
     return PublicStatementOut(
         id=row.uid,
