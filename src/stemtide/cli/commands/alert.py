@@ -6,9 +6,9 @@ from uuid import UUID
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.hub_command import Request, hub_command
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
-from stemtide.cli.output import fail, fail_on, print_note, print_result
+from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
@@ -19,37 +19,28 @@ alert = typer.Typer(no_args_is_help=True, help="Your party's alerts.")
 delivery = typer.Typer(no_args_is_help=True, help="Deliveries of alerts.")
 drill = typer.Typer(no_args_is_help=True, help="Contact drills: test who answers alerts, and when.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 DeliveryId = Annotated[str, typer.Argument(help="The delivery's id, from: stemtide delivery list.")]
 
 
-@alert.command("list")
+def _alert_line(row: dict[str, Any]) -> str:
+    """Describe an alert on one line."""
+    return f"{row['id']}  {row['urgency']:8} {row['state']:12} {row['title']}"
+
+
+@hub_command(alert, "list", line=_alert_line, empty="No alert waits for your party.")
 def list_alerts(
     everything: Annotated[bool, typer.Option("--all", help="Include settled alerts.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """List the alerts that wait for your party, most urgent first."""
-    with open_client(hub, key) as client:
-        rows = to_json(client.list_alerts(waiting=None if everything else True))
-    if not rows:
-        print_note("No alert waits for your party.")
-    for row in rows:
-        _print_alert(row, as_json=as_json)
+    return lambda client: client.list_alerts(waiting=None if everything else True)
 
 
-@alert.command("ack")
+@hub_command(alert, "ack", line=_alert_line)
 def acknowledge(
     alert_id: Annotated[str, typer.Argument(help="The alert's id, from: stemtide alert list.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Acknowledge an alert for your party, so that nobody else is alerted."""
-    with open_client(hub, key) as client:
-        row = to_json(client.acknowledge_alert(uid=alert_id))
-    _print_alert(row, as_json=as_json)
+    return lambda client: client.acknowledge_alert(uid=alert_id)
 
 
 @delivery.command("list")
@@ -182,12 +173,6 @@ def _uid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         fail(f"{text[:60]!r} is not an id: see stemtide delivery list", code=2)
-
-
-def _print_alert(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one alert."""
-    line = f"{row['id']}  {row['urgency']:8} {row['state']:12} {row['title']}"
-    print_result(row, as_json=as_json, line=line)
 
 
 def _print_delivery(row: "DeliveryRow", *, as_json: bool) -> None:

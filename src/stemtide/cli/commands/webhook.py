@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide webhook: addresses of your party that the hub calls."""
 
+from collections.abc import Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
+from stemtide.cli.hub_command import Request, hub_command
+from stemtide.cli.output import fail, print_note
 
 if TYPE_CHECKING:
-    from stemtide.protocol.messages.webhooks import WebhookDeliveryState
+    from stemtide.client import Hub as Client
+    from stemtide.protocol.messages.webhooks import WebhookDeliveryOut, WebhookDeliveryState
 
 webhook = typer.Typer(
     no_args_is_help=True, help="Webhooks: addresses of your party that the hub calls."
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 WebhookId = Annotated[str, typer.Argument(help="The webhook's id, from: stemtide webhook list.")]
 Types = Annotated[
     list[str] | None,
@@ -23,101 +26,99 @@ Types = Annotated[
 ]
 
 
-@webhook.command("add")
+def _webhook_line(row: dict[str, Any]) -> str:
+    """Describe a webhook on one line."""
+    line = f"{row['id']}  {row['state']:9} {row['waiting']:3} waiting {row['dead']:3} dead"
+    return f"{line}  {row['url']}  {' '.join(row['event_types'])}  {row['reason']}".rstrip()
+
+
+def _delivery_line(row: dict[str, Any]) -> str:
+    """Describe a delivery on one line."""
+    status = row["status"] if row["status"] is not None else ""
+    line = f"{row['id']}  {row['type']:18} {row['state']:8} {row['attempts']:2} {status!s:3}"
+    return f"{line}  {row['said']}".rstrip()
+
+
+@hub_command(
+    webhook,
+    "add",
+    line=lambda row: f"{row['id']}  {row['secret']}",
+    note="The secret is shown only once. Test the webhook: stemtide webhook test ID",
+)
 def add(
     url: Annotated[str, typer.Argument(help="An https address, port 443 or 8443.")],
     event_type: Types = None,
     exercise: Annotated[bool, typer.Option("--exercise", help="Include exercises.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Register a webhook. Its secret is shown once: store it where the receiver reads it."""
     from stemtide.protocol.messages.webhooks import WebhookIn
 
     body = {"url": url, "event_types": event_type or ["*"], "exercise": exercise}
-    with open_client(hub, key) as client:
-        row = to_json(client.add_webhook(WebhookIn.model_validate(body)))
-    print_result(row, as_json=as_json, line=f"{row['id']}  {row['secret']}")
-    print_note("The secret is shown only once. Test the webhook: stemtide webhook test ID")
+    return lambda client: client.add_webhook(WebhookIn.model_validate(body))
 
 
-@webhook.command("list")
-def list_all(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
+@hub_command(
+    webhook, "list", line=_webhook_line, empty="Your party has no webhook: stemtide webhook add URL"
+)
+def list_all() -> Request:
     """List your party's webhooks with their state."""
-    with open_client(hub, key) as client:
-        rows = to_json(client.list_webhooks())
-    if not rows:
-        print_note("Your party has no webhook: stemtide webhook add URL")
-    for row in rows:
-        _print_row(row, as_json=as_json)
+    return lambda client: client.list_webhooks()
 
 
-@webhook.command("show")
-def show(
-    webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(webhook, "show", line=_webhook_line)
+def show(webhook_id: WebhookId) -> Request:
     """Show one webhook with its state."""
-    with open_client(hub, key) as client:
-        row = to_json(client.read_webhook(uid=webhook_id))
-    _print_row(row, as_json=as_json)
+    return lambda client: client.read_webhook(uid=webhook_id)
 
 
-@webhook.command("test")
-def try_it(
-    webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(
+    webhook,
+    "test",
+    line=_delivery_line,
+    note="It is being sent. See the outcome with: stemtide webhook deliveries ID",
+)
+def try_it(webhook_id: WebhookId) -> Request:
     """Send a test event to a webhook, and print the id of the delivery."""
-    with open_client(hub, key) as client:
-        row = to_json(client.try_webhook(uid=webhook_id))
-    _print_delivery(row, as_json=as_json)
-    print_note("It is being sent. See the outcome with: stemtide webhook deliveries ID")
+    return lambda client: client.try_webhook(uid=webhook_id)
 
 
-@webhook.command("secret")
-def secret(
-    webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(
+    webhook,
+    "secret",
+    line=itemgetter("secret"),
+    note="The old secret also signs until {both_until}.",
+)
+def secret(webhook_id: WebhookId) -> Request:
     """Renew a webhook's secret. It is shown once; the old one also signs for a day."""
-    with open_client(hub, key) as client:
-        row = to_json(client.renew_webhook_secret(uid=webhook_id))
-    print_result(row, as_json=as_json, line=row["secret"])
-    print_note(f"The old secret also signs until {row['both_until']}.")
+    return lambda client: client.renew_webhook_secret(uid=webhook_id)
 
 
-@webhook.command("change")
+@hub_command(webhook, "change", line=_webhook_line)
 def change(
     webhook_id: WebhookId,
     event_type: Types = None,
     exercise: Annotated[
         bool | None, typer.Option("--exercise/--no-exercise", help="Include or exclude exercises.")
     ] = None,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Change the events of a webhook. From now on it belongs to your key."""
     changes = {"event_types": event_type, "exercise": exercise}
     body = {name: value for name, value in changes.items() if value is not None}
     if not body:
         fail("name a change: --type, --exercise or --no-exercise", code=2)
-    _change(webhook_id, body, hub=hub, key=key, as_json=as_json)
+    return _change(webhook_id, body)
 
 
-@webhook.command("pause")
-def pause(
-    webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(webhook, "pause", line=_webhook_line)
+def pause(webhook_id: WebhookId) -> Request:
     """Pause a webhook. Events in the meantime are only in the feed."""
-    _change(webhook_id, {"state": "paused"}, hub=hub, key=key, as_json=as_json)
+    return _change(webhook_id, {"state": "paused"})
 
 
-@webhook.command("resume")
-def resume(
-    webhook_id: WebhookId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(webhook, "resume", line=_webhook_line)
+def resume(webhook_id: WebhookId) -> Request:
     """Resume a webhook from now on, with your key."""
-    _change(webhook_id, {"state": "active"}, hub=hub, key=key, as_json=as_json)
+    return _change(webhook_id, {"state": "active"})
 
 
 @webhook.command("remove")
@@ -137,54 +138,46 @@ def remove(
     print_note(f"{webhook_id} is removed.")
 
 
-@webhook.command("deliveries")
+@hub_command(webhook, "deliveries", line=_delivery_line, empty="No deliveries.")
 def deliveries(
     webhook_id: WebhookId,
     state: Annotated[str, typer.Option(help="Only deliveries in this state, such as dead.")] = "",
     most: Annotated[int, typer.Option(min=1, help="Maximum number of deliveries.")] = 50,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """List the deliveries of a webhook with their state and errors, latest first."""
     only = _state(state)
-    shown, before = 0, None
-    with open_client(hub, key) as client:
-        while shown < most:
+
+    def latest(client: "Client") -> "Iterator[WebhookDeliveryOut]":
+        left, before = most, None
+        while left > 0:
             page = client.list_webhook_deliveries(
-                uid=webhook_id, state=only, before=before, limit=min(most - shown, 200)
+                uid=webhook_id, state=only, before=before, limit=min(left, 200)
             )
-            for row in to_json(page.deliveries):
-                _print_delivery(row, as_json=as_json)
-            shown += len(page.deliveries)
+            yield from page.deliveries
+            left -= len(page.deliveries)
             before = page.next
             if before is None:
-                break
-    if not shown:
-        print_note("No deliveries.")
+                return
+
+    return latest
 
 
-@webhook.command("again")
+@hub_command(webhook, "again", line=_delivery_line)
 def again(
     webhook_id: WebhookId,
     delivery_id: Annotated[str, typer.Argument(help="From: stemtide webhook deliveries ID.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Retry a dead or stopped delivery under the same id."""
-    with open_client(hub, key) as client:
-        row = to_json(client.retry_webhook_delivery(uid=webhook_id, delivery=delivery_id))
-    _print_delivery(row, as_json=as_json)
+    return lambda client: client.retry_webhook_delivery(uid=webhook_id, delivery=delivery_id)
 
 
-def _change(webhook_id: str, body: dict[str, Any], *, hub: str, key: str, as_json: bool) -> None:
-    """Change a webhook, and print it."""
+def _change(webhook_id: str, body: dict[str, Any]) -> Request:
+    """Change a webhook."""
     from stemtide.protocol.messages.webhooks import WebhookChangeIn
 
-    with open_client(hub, key) as client:
-        row = to_json(client.change_webhook(WebhookChangeIn.model_validate(body), uid=webhook_id))
-    _print_row(row, as_json=as_json)
+    return lambda client: client.change_webhook(
+        WebhookChangeIn.model_validate(body), uid=webhook_id
+    )
 
 
 def _state(word: str) -> "WebhookDeliveryState | None":
@@ -195,17 +188,3 @@ def _state(word: str) -> "WebhookDeliveryState | None":
         return WebhookDeliveryState(word) if word else None
     except ValueError:
         fail(f"--state {word!r}: write one of {', '.join(WebhookDeliveryState)}", code=2)
-
-
-def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one webhook."""
-    line = f"{row['id']}  {row['state']:9} {row['waiting']:3} waiting {row['dead']:3} dead"
-    line += f"  {row['url']}  {' '.join(row['event_types'])}  {row['reason']}"
-    print_result(row, as_json=as_json, line=line.rstrip())
-
-
-def _print_delivery(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one delivery."""
-    status = row["status"] if row["status"] is not None else ""
-    line = f"{row['id']}  {row['type']:18} {row['state']:8} {row['attempts']:2} {status!s:3}"
-    print_result(row, as_json=as_json, line=f"{line}  {row['said']}".rstrip())

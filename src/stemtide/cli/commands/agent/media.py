@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stemtide.cli.commands.agent.lookup import about, ask_agent, no_match
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.output import AsJson, fail, print_note, print_result
 from stemtide.cli.references import ADDRESSES
 
 if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
@@ -20,8 +20,6 @@ if TYPE_CHECKING:  # at run time they are imported where used, so that --help st
 _LOCAL = "local"
 _LEAST_PLACES = 8
 """From 8 agreeing places on it is probable, from 10 on sure: see docs/understand/pictures.md."""
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 def hash_files(

@@ -1,213 +1,128 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide crisis: propose, confirm, de-escalate, review, link, note other mechanisms."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemtide.cli.commands.crises.crisis import AsJson, CrisisId, crisis, do, moment, print_crisis
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
+from stemtide.cli.commands.crises.crisis import CrisisId, crisis, crisis_line, moment
+from stemtide.cli.hub_command import Request, hub_command
 from stemtide.cli.output import fail
 from stemtide.protocol.enums import NeighbourStatus, ProposalAct
+
+if TYPE_CHECKING:
+    from stemtide.client import Hub as Client
 
 Why = Annotated[str, typer.Option("--reason", help="Reason; no personal data.")]
 ProposalId = Annotated[str, typer.Argument(help="The proposal's id. Default: the open one.")]
 
 
-@crisis.command("propose")
+@hub_command(crisis, "propose", line=crisis_line)
 def propose(
     crisis_id: CrisisId,
     act: Annotated[ProposalAct, typer.Argument(metavar="activate|close")],
     reason: Why,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Propose activation or closure. Another party must confirm a proposal made with a key."""
-    body = {"act": act, "reason": reason}
     from stemtide.protocol.messages.crises import ProposalIn
 
-    print_crisis(
-        do(
-            lambda client: client.propose_move(ProposalIn.model_validate(body), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
+    return lambda client: client.propose_move(
+        ProposalIn.model_validate({"act": act, "reason": reason}), uid=crisis_id
     )
 
 
-@crisis.command("confirm")
-def confirm(
-    crisis_id: CrisisId,
-    proposal: ProposalId = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(crisis, "confirm", line=crisis_line, confirm="this moves {crisis_id} as proposed")
+def confirm(crisis_id: CrisisId, proposal: ProposalId = "") -> Request:
     """Confirm another party's proposal: activates the protocol, or closes the crisis."""
-    if not yes:
-        fail(f"this moves {crisis_id} as proposed; add --yes to confirm", code=2)
-    proposal_id = proposal or _open_proposal(crisis_id, hub=hub, key=key)
-    row = do(
-        lambda client: client.confirm_proposal(uid=crisis_id, proposal=proposal_id),
-        hub=hub,
-        key=key,
+    return lambda client: client.confirm_proposal(
+        uid=crisis_id, proposal=proposal or _open_proposal(client, crisis_id)
     )
-    print_crisis(row, as_json=as_json)
 
 
-@crisis.command("refuse")
-def refuse(
-    crisis_id: CrisisId,
-    reason: Why,
-    proposal: ProposalId = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(crisis, "refuse", line=crisis_line)
+def refuse(crisis_id: CrisisId, reason: Why, proposal: ProposalId = "") -> Request:
     """Decline another party's proposal and give the reason."""
-    proposal_id = proposal or _open_proposal(crisis_id, hub=hub, key=key)
-    body = {"reason": reason}
     from stemtide.protocol.messages.crises import ReasonIn
 
-    row = do(
-        lambda client: client.decline_proposal(
-            ReasonIn.model_validate(body), uid=crisis_id, proposal=proposal_id
-        ),
-        hub=hub,
-        key=key,
+    return lambda client: client.decline_proposal(
+        ReasonIn(reason=reason),
+        uid=crisis_id,
+        proposal=proposal or _open_proposal(client, crisis_id),
     )
-    print_crisis(row, as_json=as_json)
 
 
-@crisis.command("withdraw")
-def withdraw(
-    crisis_id: CrisisId,
-    proposal: ProposalId = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(crisis, "withdraw", line=crisis_line)
+def withdraw(crisis_id: CrisisId, proposal: ProposalId = "") -> Request:
     """Withdraw your party's proposal."""
-    proposal_id = proposal or _open_proposal(crisis_id, hub=hub, key=key)
-    row = do(
-        lambda client: client.withdraw_proposal(uid=crisis_id, proposal=proposal_id),
-        hub=hub,
-        key=key,
+    return lambda client: client.withdraw_proposal(
+        uid=crisis_id, proposal=proposal or _open_proposal(client, crisis_id)
     )
-    print_crisis(row, as_json=as_json)
 
 
-def _open_proposal(crisis_id: str, *, hub: str, key: str) -> str:
+def _open_proposal(client: "Client", crisis_id: str) -> str:
     """Return the id of the only open proposal."""
-    with open_client(hub, key) as client:
-        row = to_json(client.read_crisis(uid=crisis_id))
-    open_ids = [str(proposal["id"]) for proposal in row["proposals"] if proposal["state"] == "open"]
+    proposals = client.read_crisis(uid=crisis_id).proposals
+    open_ids = [str(proposal.id) for proposal in proposals if proposal.state == "open"]
     if len(open_ids) != 1:
         fail(f"{len(open_ids)} proposals are open: name one, from: stemtide crisis show")
     return open_ids[0]
 
 
-@crisis.command("deescalate")
-def deescalate(
-    crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(crisis, "deescalate", line=crisis_line)
+def deescalate(crisis_id: CrisisId, reason: Why) -> Request:
     """De-escalate a live crisis."""
     from stemtide.protocol.messages.crises import ReasonIn
 
-    row = do(
-        lambda client: client.deescalate_crisis(ReasonIn(reason=reason), uid=crisis_id),
-        hub=hub,
-        key=key,
-    )
-    print_crisis(row, as_json=as_json)
+    return lambda client: client.deescalate_crisis(ReasonIn(reason=reason), uid=crisis_id)
 
 
-@crisis.command("resume")
-def resume(
-    crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(crisis, "resume", line=crisis_line)
+def resume(crisis_id: CrisisId, reason: Why) -> Request:
     """Return a de-escalating crisis to live."""
     from stemtide.protocol.messages.crises import ReasonIn
 
-    print_crisis(
-        do(
-            lambda client: client.resume_crisis(ReasonIn(reason=reason), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
-    )
+    return lambda client: client.resume_crisis(ReasonIn(reason=reason), uid=crisis_id)
 
 
-@crisis.command("review")
+@hub_command(crisis, "review", line=crisis_line)
 def review(
     crisis_id: CrisisId,
     reason: Why,
     next_h: Annotated[
         int | None, typer.Option(help="Hours until the next review, if sooner than usual.")
     ] = None,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Record a review: the crisis continues until the next one."""
-    body = {"reason": reason, "next_h": next_h}
     from stemtide.protocol.messages.crises import KeepIn
 
-    print_crisis(
-        do(
-            lambda client: client.review_crisis(KeepIn.model_validate(body), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
+    return lambda client: client.review_crisis(
+        KeepIn.model_validate({"reason": reason, "next_h": next_h}), uid=crisis_id
     )
 
 
-@crisis.command("link")
+@hub_command(crisis, "link", line=crisis_line)
 def link(
     crisis_id: CrisisId,
     other: Annotated[str, typer.Argument(help="The other crisis id.")],
     reason: Why,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Link two crises about the same event; they stay separate crises."""
-    body = {"crisis": other, "reason": reason}
     from stemtide.protocol.messages.crises import LinkIn
 
-    print_crisis(
-        do(
-            lambda client: client.link_crises(LinkIn.model_validate(body), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
+    return lambda client: client.link_crises(
+        LinkIn.model_validate({"crisis": other, "reason": reason}), uid=crisis_id
     )
 
 
-@crisis.command("unlink")
-def unlink(
-    crisis_id: CrisisId, reason: Why, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(crisis, "unlink", line=crisis_line)
+def unlink(crisis_id: CrisisId, reason: Why) -> Request:
     """Unlink a crisis that turned out to concern another event."""
     from stemtide.protocol.messages.crises import ReasonIn
 
-    print_crisis(
-        do(
-            lambda client: client.unlink_crisis(ReasonIn(reason=reason), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
-    )
+    return lambda client: client.unlink_crisis(ReasonIn(reason=reason), uid=crisis_id)
 
 
-@crisis.command("neighbour")
+@hub_command(crisis, "neighbour", line=crisis_line)
 def neighbour(
     crisis_id: CrisisId,
     framework: Annotated[str, typer.Argument(help="The other mechanism, such as gifct.")],
@@ -216,11 +131,10 @@ def neighbour(
     reference: Annotated[str, typer.Option(help="Its reference of the activation.")] = "",
     status: Annotated[NeighbourStatus, typer.Option()] = NeighbourStatus.UNCONFIRMED,
     started_at: Annotated[str, typer.Option(help="ISO time. Default: now.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Record another mechanism's activation for the same event."""
+    from stemtide.protocol.messages.crises import NeighbourIn
+
     body = {
         "framework": framework,
         "version": version,
@@ -229,13 +143,4 @@ def neighbour(
         "status": status,
         "started_at": moment(started_at, option="--started-at"),
     }
-    from stemtide.protocol.messages.crises import NeighbourIn
-
-    print_crisis(
-        do(
-            lambda client: client.mirror_neighbour(NeighbourIn.model_validate(body), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
-    )
+    return lambda client: client.mirror_neighbour(NeighbourIn.model_validate(body), uid=crisis_id)

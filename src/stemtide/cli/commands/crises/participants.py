@@ -1,19 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide crisis: invite parties, join, decline, leave, and list participants."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.commands.crises.crisis import AsJson, CrisisId, crisis, do, print_crisis
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import print_result
+from stemtide.cli.commands.crises.crisis import CrisisId, crisis, crisis_line
+from stemtide.cli.hub_command import Request, hub_command
 from stemtide.protocol.enums import Capacity, PartyKind
 
 MayWhy = Annotated[str, typer.Option("--reason", help="Reason (optional).")]
 
 
-@crisis.command("invite")
+def _line(row: dict[str, Any]) -> str:
+    """Describe a participant on one line."""
+    return f"{row['state']:10} {row['capacity'] or '':11} {row['party']:24} {row['title']}"
+
+
+@hub_command(crisis, "invite", line=crisis_line)
 def invite(
     crisis_id: CrisisId,
     parties: Annotated[list[str] | None, typer.Argument(help="Names of parties.")] = None,
@@ -23,104 +27,51 @@ def invite(
     capacity: Annotated[
         Capacity | None, typer.Option(help="Capacity in which they take part.")
     ] = None,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Invite parties to take part."""
-    body = {"parties": parties or [], "kinds": kind or [], "capacity": capacity}
     from stemtide.protocol.messages.crises import InviteIn
 
-    print_crisis(
-        do(
-            lambda client: client.invite_parties(InviteIn.model_validate(body), uid=crisis_id),
-            hub=hub,
-            key=key,
+    return lambda client: client.invite_parties(
+        InviteIn.model_validate(
+            {"parties": parties or [], "kinds": kind or [], "capacity": capacity}
         ),
-        as_json=as_json,
+        uid=crisis_id,
     )
 
 
-@crisis.command("uninvite")
+@hub_command(crisis, "uninvite", line=crisis_line)
 def uninvite(
-    crisis_id: CrisisId,
-    party: Annotated[str, typer.Argument(help="The party's name.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+    crisis_id: CrisisId, party: Annotated[str, typer.Argument(help="The party's name.")]
+) -> Request:
     """Withdraw an invitation that is not answered yet."""
     from stemtide.protocol.messages.crises import PartyIn
 
-    print_crisis(
-        do(
-            lambda client: client.uninvite_party(PartyIn(party=party), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
-    )
+    return lambda client: client.uninvite_party(PartyIn(party=party), uid=crisis_id)
 
 
-@crisis.command("join")
-def join(
-    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(crisis, "join", line=crisis_line)
+def join(crisis_id: CrisisId) -> Request:
     """Join a crisis for your party."""
-    print_crisis(
-        do(lambda client: client.join_crisis(uid=crisis_id), hub=hub, key=key), as_json=as_json
-    )
+    return lambda client: client.join_crisis(uid=crisis_id)
 
 
-@crisis.command("decline")
-def decline(
-    crisis_id: CrisisId,
-    reason: MayWhy = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(crisis, "decline", line=crisis_line)
+def decline(crisis_id: CrisisId, reason: MayWhy = "") -> Request:
     """Decline an invitation for your party."""
     from stemtide.protocol.messages.crises import OptionalReasonIn
 
-    print_crisis(
-        do(
-            lambda client: client.decline_crisis(OptionalReasonIn(reason=reason), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
-    )
+    return lambda client: client.decline_crisis(OptionalReasonIn(reason=reason), uid=crisis_id)
 
 
-@crisis.command("leave")
-def leave(
-    crisis_id: CrisisId,
-    reason: MayWhy = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(crisis, "leave", line=crisis_line)
+def leave(crisis_id: CrisisId, reason: MayWhy = "") -> Request:
     """Leave a crisis for your party."""
     from stemtide.protocol.messages.crises import OptionalReasonIn
 
-    print_crisis(
-        do(
-            lambda client: client.leave_crisis(OptionalReasonIn(reason=reason), uid=crisis_id),
-            hub=hub,
-            key=key,
-        ),
-        as_json=as_json,
-    )
+    return lambda client: client.leave_crisis(OptionalReasonIn(reason=reason), uid=crisis_id)
 
 
-@crisis.command("participants")
-def participants(
-    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(crisis, "participants", line=_line)
+def participants(crisis_id: CrisisId) -> Request:
     """List participants, open invitations, and parties that declined or left."""
-    with open_client(hub, key) as client:
-        rows = to_json(client.list_participants(uid=crisis_id))
-    for row in rows:
-        line = f"{row['state']:10} {row['capacity'] or '':11} {row['party']:24} {row['title']}"
-        print_result(row, as_json=as_json, line=line)
+    return lambda client: client.list_participants(uid=crisis_id)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command, read_pages
+from stemtide.cli.output import AsJson, fail, print_note, print_result
 from stemtide.protocol.enums import NoteTopic, ReportAudience
 
 if TYPE_CHECKING:
@@ -18,34 +19,43 @@ if TYPE_CHECKING:
 
 report = typer.Typer(no_args_is_help=True, help="Reports on a crisis, and yearly reports by law.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 CrisisId = Annotated[str, typer.Argument(help="The crisis id, from: stemtide crisis list.")]
 ReportId = Annotated[str, typer.Argument(help="The report's id, from: stemtide report show.")]
 Out = Annotated[Path, typer.Option("--out", help="The file to write.")]
 
 
-@report.command("timeline")
+def _line(row: dict[str, Any]) -> str:
+    """Describe a report on one line."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    return f"{row['id']}  {row['state']:10} version {row['version']}  {row['crisis_name']}{drill}"
+
+
+def _sections(row: dict[str, Any]) -> str:
+    """Describe a report with its sections."""
+    sections = [
+        f"  {section['name']:12} {len(section['text']):>6} characters  {section['asks']}"
+        for section in row["sections"]
+    ]
+    return "\n".join([_line(row), *sections])
+
+
+def _entry_line(row: dict[str, Any]) -> str:
+    """Describe an entry of the ledger on one line."""
+    who, subject = row["actor"], row["subject"]
+    return f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {subject}"
+
+
+@hub_command(report, "timeline", line=_entry_line)
 def timeline(
     crisis_id: CrisisId,
     thing: Annotated[
         list[str] | None, typer.Option(help="Only entries about this type, such as signal.")
     ] = None,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Show the timeline of a crisis, oldest first."""
-    after = 0
-    with open_client(hub, key) as client:
-        while True:
-            page = to_json(client.read_timeline(uid=crisis_id, after=after, limit=500, thing=thing))
-            for row in page["entries"]:
-                who, subject = row["actor"], row["subject"]
-                line = f"{row['number']:>8}  {row['recorded_at']}  {row['kind']:20} {who} {subject}"
-                print_result(row, as_json=as_json, line=line)
-            after = page["next"]
-            if not page["more"]:
-                return
+    return lambda client: read_pages(
+        client.read_timeline, "entries", uid=crisis_id, limit=500, thing=thing
+    )
 
 
 @report.command("export")
@@ -63,122 +73,85 @@ def export(
         _save(client.export_timeline(uid=crisis_id, form=forms[out.suffix]), out)
 
 
-@report.command("open")
-def open_report(
-    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(report, "open", line=_line)
+def open_report(crisis_id: CrisisId) -> Request:
     """Open the post-crisis report, or the next version of a published one."""
-    with open_client(hub, key) as client:
-        _print_row(to_json(client.open_report(uid=crisis_id)), as_json=as_json)
+    return lambda client: client.open_report(uid=crisis_id)
 
 
-@report.command("show")
-def show(
-    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(report, "show", line=_sections)
+def show(crisis_id: CrisisId) -> Request:
     """Show the latest report of a crisis, with its sections."""
-    with open_client(hub, key) as client:
-        row = to_json(client.read_latest_report(uid=crisis_id))
-    _print_row(row, as_json=as_json)
-    for section in [] if as_json else row["sections"]:
-        print(f"  {section['name']:12} {len(section['text']):>6} characters  {section['asks']}")
+    return lambda client: client.read_latest_report(uid=crisis_id)
 
 
-@report.command("write")
+@hub_command(report, "write", line=_line)
 def write(
     report_id: ReportId,
     section: Annotated[str, typer.Argument(help="The section's name.")],
     text: Annotated[Path, typer.Argument(help="A file with its text; no personal data.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Write one section of a report."""
+    from stemtide.protocol.messages.reports import SectionIn
+
     try:
         body = {"text": text.read_text("utf-8")}
     except (OSError, UnicodeDecodeError) as error:
         fail(f"{text} cannot be read: {error}", code=2)
-    from stemtide.protocol.messages.reports import SectionIn
-
-    with open_client(hub, key) as client:
-        _print_row(
-            to_json(
-                client.write_section(SectionIn.model_validate(body), uid=report_id, name=section)
-            ),
-            as_json=as_json,
-        )
+    return lambda client: client.write_section(
+        SectionIn.model_validate(body), uid=report_id, name=section
+    )
 
 
-@report.command("note")
+@hub_command(report, "note", line=_line)
 def note(
     report_id: ReportId,
     topic: Annotated[NoteTopic, typer.Argument(metavar="went_well|went_badly|idea")],
     text: Annotated[str, typer.Argument(help="The text; no personal data.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Add a debrief note."""
     from stemtide.protocol.messages.reports import NoteIn
 
-    with open_client(hub, key) as client:
-        body = {"topic": topic, "text": text}
-        _print_row(
-            to_json(client.add_debrief_note(NoteIn.model_validate(body), uid=report_id)),
-            as_json=as_json,
-        )
+    return lambda client: client.add_debrief_note(
+        NoteIn.model_validate({"topic": topic, "text": text}), uid=report_id
+    )
 
 
-@report.command("act")
+@hub_command(report, "act", line=_line)
 def act(
     report_id: ReportId,
     text: Annotated[str, typer.Argument(help="Action to take.")],
     owner: Annotated[str, typer.Option(help="Party that is responsible.")],
     due: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Due date.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Assign an action, with an owner and a due date."""
     from stemtide.protocol.messages.reports import ActionIn
 
-    with open_client(hub, key) as client:
-        body = {"text": text, "owner": owner, "due": due.date().isoformat()}
-        _print_row(
-            to_json(client.add_debrief_action(ActionIn.model_validate(body), uid=report_id)),
-            as_json=as_json,
-        )
+    return lambda client: client.add_debrief_action(
+        ActionIn.model_validate({"text": text, "owner": owner, "due": due.date().isoformat()}),
+        uid=report_id,
+    )
 
 
-@report.command("agree")
-def agree(
-    report_id: ReportId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(report, "agree", line=_line)
+def agree(report_id: ReportId) -> Request:
     """Agree to a report that another party wrote."""
-    with open_client(hub, key) as client:
-        _print_row(to_json(client.agree_report(uid=report_id)), as_json=as_json)
+    return lambda client: client.agree_report(uid=report_id)
 
 
-@report.command("publish")
+@hub_command(
+    report, "publish", line=_line, confirm="this publishes {report_id} to {audience} for good"
+)
 def publish(
     report_id: ReportId,
     audience: Annotated[ReportAudience, typer.Option(help="Readers of the report.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Publish an agreed report. It can no longer change, and its figures are frozen."""
-    if not yes:
-        fail(f"this publishes {report_id} to {audience} for good; add --yes to confirm", code=2)
     from stemtide.protocol.messages.reports import PublishIn
 
-    with open_client(hub, key) as client:
-        body = {"audience": audience}
-        _print_row(
-            to_json(client.publish_report(PublishIn.model_validate(body), uid=report_id)),
-            as_json=as_json,
-        )
+    return lambda client: client.publish_report(
+        PublishIn.model_validate({"audience": audience}), uid=report_id
+    )
 
 
 @report.command("print")
@@ -265,10 +238,3 @@ def _save(answer: "BaseModel | File", out: Path) -> None:
     content = answer.content if isinstance(answer, File) else answer.model_dump_json().encode()
     out.write_bytes(content)
     print_note(f"{out}: {len(content):,} bytes.")
-
-
-def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one report."""
-    drill = " EXERCISE" if row["exercise"] else ""
-    line = f"{row['id']}  {row['state']:10} version {row['version']}  {row['crisis_name']}{drill}"
-    print_result(row, as_json=as_json, line=line)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command, read_pages
+from stemtide.cli.output import AsJson, fail, print_note, print_result
 from stemtide.protocol.enums import (
     CountryGround,
     LeadBasis,
@@ -21,31 +22,43 @@ from stemtide.protocol.handling import Tlp
 situation = typer.Typer(no_args_is_help=True, help="The log of a crisis, and public lines.")
 lead = typer.Typer(no_args_is_help=True, help="Leads to a threat to life.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 CrisisId = Annotated[str, typer.Argument(help="The crisis id, from: stemtide crisis list.")]
 LeadId = Annotated[str, typer.Argument(help="The lead's id, from: stemtide lead list.")]
 
 
-@situation.command("log")
+def _message_line(row: dict[str, Any]) -> str:
+    """Describe a message on one line."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    return (
+        f"{row['number']:>5}  {row['id']}  TLP:{row['tlp'].upper()} {row['urgency']} {row['kind']}"
+        f"  {row['posted_by']}: {row['text']}{drill}"
+    )
+
+
+def _public_line(row: dict[str, Any]) -> str:
+    """Describe a public line on one line."""
+    words = " | ".join(f"{language}: {text}" for language, text in row["texts"].items())
+    return f"{row['id']}  {row['state']:10} {words}"
+
+
+def _lead_line(row: dict[str, Any]) -> str:
+    """Describe a lead on one line, without its text."""
+    where = f"{row['sent_by']} -> {row['addressed_to']}"
+    return f"{row['id']}  {row['state']:10} {row['level']:16} {where}"
+
+
+@hub_command(situation, "log", line=_message_line)
 def read_log(
     crisis_id: CrisisId,
     after: Annotated[int, typer.Option(min=0, help="Only messages after this number.")] = 0,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Show the situation log, oldest first."""
-    with open_client(hub, key) as client:
-        while True:
-            page = to_json(client.read_log(uid=crisis_id, after=after, limit=500))
-            for row in page["messages"]:
-                _print_message(row, as_json=as_json)
-            after = page["next"]
-            if not page["more"]:
-                return
+    return lambda client: read_pages(
+        client.read_log, "messages", uid=crisis_id, after=after, limit=500
+    )
 
 
-@situation.command("post")
+@hub_command(situation, "post", line=_message_line)
 def post(
     crisis_id: CrisisId,
     text: Annotated[str, typer.Argument(help="The text; no personal data.")],
@@ -59,11 +72,10 @@ def post(
     signal: Annotated[str, typer.Option(help="Id of the signal it is about.")] = "",
     answers: Annotated[str, typer.Option(help="Id of the question it answers.")] = "",
     corrects: Annotated[str, typer.Option(help="Id of your message that it corrects.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Post to the situation log. A message is never edited: correct it with another."""
+    from stemtide.protocol.messages.situation import MessageIn
+
     body = {
         "kind": kind,
         "text": text,
@@ -75,62 +87,46 @@ def post(
         "answers": answers or None,
         "corrects": corrects or None,
     }
-    from stemtide.protocol.messages.situation import MessageIn
-
-    with open_client(hub, key) as client:
-        message = to_json(client.post_message(MessageIn.model_validate(body), uid=crisis_id))
-    _print_message(message, as_json=as_json)
+    return lambda client: client.post_message(MessageIn.model_validate(body), uid=crisis_id)
 
 
-@situation.command("lines")
-def lines(
-    crisis_id: CrisisId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(situation, "lines", line=_public_line)
+def lines(crisis_id: CrisisId) -> Request:
     """List the public lines; only agreed ones may be used."""
-    with open_client(hub, key) as client:
-        for row in to_json(client.list_lines(uid=crisis_id)):
-            _print_line(row, as_json=as_json)
+    return lambda client: client.list_lines(uid=crisis_id)
 
 
-@situation.command("propose")
+@hub_command(situation, "propose", line=_public_line)
 def propose(
     crisis_id: CrisisId,
     text: Annotated[list[str], typer.Argument(metavar="LANGUAGE=TEXT…", help="Such as en=…")],
     replaces: Annotated[str, typer.Option(help="Id of the line that it replaces.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Propose a public line, in one or more languages."""
+    from stemtide.protocol.messages.situation import PublicStatementIn
+
     texts = dict(wording.partition("=")[::2] for wording in text)
     if not all(texts.values()):
         fail("write each wording as LANGUAGE=TEXT, such as 'en=Do not share the video.'", code=2)
-    body = {"texts": texts, "replaces": replaces or None}
-    from stemtide.protocol.messages.situation import PublicStatementIn
-
-    with open_client(hub, key) as client:
-        row = to_json(client.propose_line(PublicStatementIn.model_validate(body), uid=crisis_id))
-    _print_line(row, as_json=as_json)
+    return lambda client: client.propose_line(
+        PublicStatementIn.model_validate({"texts": texts, "replaces": replaces or None}),
+        uid=crisis_id,
+    )
 
 
-@situation.command("vote")
+@hub_command(situation, "vote", line=_public_line)
 def vote(
     line_id: Annotated[str, typer.Argument(help="The line's id.")],
     word: Annotated[Vote, typer.Argument(metavar="agree|object")],
     note: Annotated[str, typer.Option(help="Reason.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Agree to a public line, or object to it."""
     from stemtide.protocol.messages.situation import VoteIn
 
-    with open_client(hub, key) as client:
-        row = to_json(client.vote_on_line(VoteIn(vote=word, note=note), uid=line_id))
-    _print_line(row, as_json=as_json)
+    return lambda client: client.vote_on_line(VoteIn(vote=word, note=note), uid=line_id)
 
 
-@lead.command("report")
+@hub_command(lead, "report", line=_lead_line)
 def report(
     facts: Annotated[str, typer.Argument(help="Known facts.")],
     level: Annotated[LeadLevel, typer.Option(help="How much is known.")],
@@ -150,11 +146,10 @@ def report(
     ] = "",
     crisis: Annotated[str, typer.Option(help="Id of its crisis.")] = "",
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Report a lead to a threat to life. If a life is in danger now, call the police first."""
+    from stemtide.protocol.messages.situation import LeadIn
+
     body = {
         "facts": facts,
         "level": level,
@@ -170,62 +165,40 @@ def report(
         "crisis": crisis or None,
         "exercise": exercise,
     }
-    from stemtide.protocol.messages.situation import LeadIn
-
-    with open_client(hub, key) as client:
-        _print_lead(to_json(client.report_lead(LeadIn.model_validate(body))), as_json=as_json)
+    return lambda client: client.report_lead(LeadIn.model_validate(body))
 
 
-@lead.command("list")
-def list_leads(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
+@hub_command(lead, "list", line=_lead_line, empty="No lead that your party may see.")
+def list_leads() -> Request:
     """List the leads that your party may see, the gravest open ones first."""
-    with open_client(hub, key) as client:
-        rows = to_json(client.list_leads())
-    if not rows:
-        print_note("No lead that your party may see.")
-    for row in rows:
-        _print_lead(row, as_json=as_json)
+    return lambda client: client.list_leads()
 
 
-@lead.command("receive")
-def receive(
-    lead_id: LeadId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(lead, "receive", line=_lead_line)
+def receive(lead_id: LeadId) -> Request:
     """Confirm that your party received a lead."""
-    with open_client(hub, key) as client:
-        _print_lead(to_json(client.receive_lead(uid=lead_id)), as_json=as_json)
+    return lambda client: client.receive_lead(uid=lead_id)
 
 
-@lead.command("pass")
+@hub_command(lead, "pass", line=_lead_line)
 def pass_on(
     lead_id: LeadId,
     to: Annotated[str, typer.Option(help="A party here. Default: your own investigators.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Pass a lead on to those who can act."""
     from stemtide.protocol.messages.situation import LeadPassIn
 
-    with open_client(hub, key) as client:
-        done = to_json(client.pass_on_lead(LeadPassIn(to=to), uid=lead_id))
-    _print_lead(done, as_json=as_json)
+    return lambda client: client.pass_on_lead(LeadPassIn(to=to), uid=lead_id)
 
 
-@lead.command("close")
+@hub_command(lead, "close", line=_lead_line)
 def close(
-    lead_id: LeadId,
-    outcome: Annotated[LeadOutcome, typer.Option(help="Outcome.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+    lead_id: LeadId, outcome: Annotated[LeadOutcome, typer.Option(help="Outcome.")]
+) -> Request:
     """Close a lead with its outcome. Its text is erased within 30 days."""
     from stemtide.protocol.messages.situation import LeadCloseIn
 
-    with open_client(hub, key) as client:
-        done = to_json(client.close_lead(LeadCloseIn(outcome=outcome), uid=lead_id))
-    _print_lead(done, as_json=as_json)
+    return lambda client: client.close_lead(LeadCloseIn(outcome=outcome), uid=lead_id)
 
 
 def search(
@@ -247,27 +220,3 @@ def search(
             print_result(hit | {"kind": group["kind"]}, as_json=as_json, line=line)
         if group["more"]:
             print_note(f"More results of kind {group['kind']}: see the desk, or page 2 of the API.")
-
-
-def _print_message(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one message."""
-    drill = " EXERCISE" if row["exercise"] else ""
-    line = (
-        f"{row['number']:>5}  {row['id']}  TLP:{row['tlp'].upper()} {row['urgency']} {row['kind']}"
-        f"  {row['posted_by']}: {row['text']}{drill}"
-    )
-    print_result(row, as_json=as_json, line=line)
-
-
-def _print_line(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one public line."""
-    words = " | ".join(f"{language}: {text}" for language, text in row["texts"].items())
-    print_result(row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {words}")
-
-
-def _print_lead(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one lead, without its text."""
-    where = f"{row['sent_by']} -> {row['addressed_to']}"
-    print_result(
-        row, as_json=as_json, line=f"{row['id']}  {row['state']:10} {row['level']:16} {where}"
-    )

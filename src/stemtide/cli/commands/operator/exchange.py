@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
-from stemtide.cli.output import fail, fail_on, print_note, print_result
+from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Direction, ExchangeKind, Severity
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 exchange = typer.Typer(no_args_is_help=True, help="Other hubs to pull from and push to.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Name = Annotated[str, typer.Argument(help="The exchange's name, from: stemtide exchange list.")]
 
 

@@ -8,15 +8,13 @@ from typing import Annotated
 import typer
 
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub
-from stemtide.cli.output import fail, fail_on, print_note, print_result
+from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.cli.secrets import new_secret_file
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Duty, PartyKind, Scope
 
 party = typer.Typer(no_args_is_help=True, help="Organisations in the protocol.")
 key = typer.Typer(no_args_is_help=True, help="API keys of machines.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 @party.command("add")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub, running_address
-from stemtide.cli.output import fail, fail_on, print_note, print_result
+from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Role
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 person = typer.Typer(no_args_is_help=True, help="People who sign in at the desk.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Email = Annotated[str, typer.Argument(help="Address that the person signs in with.")]
 Address = Annotated[
     str,

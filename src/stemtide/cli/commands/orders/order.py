@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command
+from stemtide.cli.output import AsJson, fail, print_note, print_result
 from stemtide.protocol.enums.orders import EmergencyGround, OrderState, Side
 from stemtide.protocol.enums.referrals import ContentType
 
 order = typer.Typer(no_args_is_help=True, help="Removal orders under Regulation (EU) 2021/784.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 OrderId = Annotated[str, typer.Argument(help="The order's id, from: stemtide order list.")]
 Fields = Annotated[
     list[str] | None,
@@ -37,26 +37,48 @@ Signals = Annotated[
 SIDES = tuple(Side)
 
 
-@order.command("inform")
+def order_line(row: dict[str, Any]) -> str:
+    """Describe an order on one line."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    due = f" due {row['due_at']}" if row["due_at"] else ""
+    late = " MISSED" if row["missed_at"] else ""
+    name = row["reference"] or "draft"
+    line = f"{row['id']}  {name:14} {row['state']:10} {row['issued_by']} -> {row['addressee']}"
+    return f"{line}{due}{late}{drill}"
+
+
+def _informed_line(row: dict[str, Any]) -> str:
+    """Describe that a provider is informed."""
+    return f"{row['to']} is informed. A first order may be issued from {row['order_from']} on."
+
+
+def _entry_line(row: dict[str, Any]) -> str:
+    """Describe an entry of the ledger on one line."""
+    return f"{row['number']:>6}  {row['recorded_at']}  {row['actor']:30} {row['kind']}"
+
+
+def _standing_line(row: dict[str, Any]) -> str:
+    """Name the parties that have an order in effect."""
+    parties = ", ".join(row["parties"])
+    return f"ordered by {parties}" if parties else "no order in effect"
+
+
+@hub_command(order, "inform", line=_informed_line)
 def inform(
     provider: Annotated[str, typer.Argument(help="The provider's name.")],
     text: Annotated[str, typer.Argument(help="Procedures and deadlines, in words.")],
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Inform a provider of procedures and deadlines, 12 hours before its first order."""
-    body = {"to": provider, "text": text, "exercise": exercise}
     from stemtide.protocol.messages.orders import InformIn
 
-    with open_client(hub, key) as client:
-        row = to_json(client.inform_provider(InformIn.model_validate(body)))
-    line = f"{row['to']} is informed. A first order may be issued from {row['order_from']} on."
-    print_result(row, as_json=as_json, line=line)
+    body = {"to": provider, "text": text, "exercise": exercise}
+    return lambda client: client.inform_provider(InformIn.model_validate(body))
 
 
-@order.command("draft")
+@hub_command(
+    order, "draft", line=order_line, note="See what is missing with: stemtide order lint {id}"
+)
 def draft(
     to: Annotated[str, typer.Option(help="The provider's name.")],
     url: Urls = None,
@@ -77,11 +99,10 @@ def draft(
     signal: Signals = None,
     crisis: Annotated[str, typer.Option(help="Id of its crisis.")] = "",
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Create a draft order with known fields filled in. Only your party sees it."""
+    from stemtide.protocol.messages.orders import OrderIn
+
     body = {
         "to": to,
         "annex": _annex_1(annex, set_, url=url, ground=ground, reasons=reasons),
@@ -93,15 +114,10 @@ def draft(
         "crisis": crisis or None,
         "exercise": exercise,
     }
-    from stemtide.protocol.messages.orders import OrderIn
-
-    with open_client(hub, key) as client:
-        row = to_json(client.draft_order(OrderIn.model_validate(body)))
-    print_order(row, as_json=as_json)
-    print_note(f"See what is missing with: stemtide order lint {row['id']}")
+    return lambda client: client.draft_order(OrderIn.model_validate(body))
 
 
-@order.command("change")
+@hub_command(order, "change", line=order_line)
 def change(
     order_id: OrderId,
     url: Urls = None,
@@ -117,11 +133,10 @@ def change(
     ] = None,
     language: Annotated[str | None, typer.Option(help="Language tag, such as en.")] = None,
     signal: Signals = None,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Change a draft. Fields that are not named stay; an empty value clears its field."""
+    from stemtide.protocol.messages.orders import DraftIn
+
     fields = _annex_1(annex, set_, url=url, ground=ground, reasons=reasons)
     body = {
         "annex": fields,
@@ -131,11 +146,7 @@ def change(
         "signals": signal,
     }
     sent = {name: value for name, value in body.items() if value is not None}
-    from stemtide.protocol.messages.orders import DraftIn
-
-    with open_client(hub, key) as client:
-        row = to_json(client.change_order(DraftIn.model_validate(sent), uid=order_id))
-    print_order(row, as_json=as_json)
+    return lambda client: client.change_order(DraftIn.model_validate(sent), uid=order_id)
 
 
 @order.command("lint")
@@ -154,61 +165,37 @@ def lint(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
         raise typer.Exit(1)
 
 
-@order.command("issue")
-def issue(
-    order_id: OrderId,
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(
+    order,
+    "issue",
+    line=order_line,
+    confirm="this issues order {order_id}, which binds its addressee",
+)
+def issue(order_id: OrderId) -> Request:
     """Issue a draft. It is sent at once, binds from receipt and can no longer change."""
-    if not yes:
-        fail(
-            f"this issues order {order_id}, which binds its addressee; add --yes to confirm", code=2
-        )
-    with open_client(hub, key) as client:
-        row = to_json(client.issue_order(uid=order_id))
-    print_order(row, as_json=as_json)
+    return lambda client: client.issue_order(uid=order_id)
 
 
-@order.command("discard")
-def discard(
-    order_id: OrderId,
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(
+    order, "discard", line=order_line, confirm="this erases the content of draft {order_id}"
+)
+def discard(order_id: OrderId) -> Request:
     """Discard a draft and erase its content."""
-    if not yes:
-        fail(f"this erases the content of draft {order_id}; add --yes to confirm", code=2)
-    with open_client(hub, key) as client:
-        print_order(to_json(client.discard_order(uid=order_id)), as_json=as_json)
+    return lambda client: client.discard_order(uid=order_id)
 
 
-@order.command("list")
+@hub_command(order, "list", line=order_line, empty="No removal order that your party may see.")
 def list_orders(
     side: Annotated[str, typer.Option(help="issuer, addressee or home. Default: all.")] = "",
     state: Annotated[OrderState | None, typer.Option(help="Only in this state.")] = None,
     only_open: Annotated[bool, typer.Option("--open", help="Only pending ones.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """List orders, pending ones first. This does not count as receipt."""
     if side and side not in SIDES:
         fail(f"--side is {side!r}: write one of {', '.join(SIDES)}", code=2)
-    with open_client(hub, key) as client:
-        rows = to_json(
-            client.list_orders(
-                side=Side(side) if side else None, state=state, open=True if only_open else None
-            )
-        )
-    if not rows:
-        print_note("No removal order that your party may see.")
-    for row in rows:
-        print_order(row, as_json=as_json)
+    return lambda client: client.list_orders(
+        side=Side(side) if side else None, state=state, open=True if only_open else None
+    )
 
 
 @order.command("show")
@@ -216,7 +203,7 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
     """Show one order with its form. For the addressee, this counts as receipt."""
     with open_client(hub, key) as client:
         row = to_json(client.read_order(uid=order_id))
-    print_order(row, as_json=as_json)
+    print_result(row, as_json=as_json, line=order_line(row))
     if as_json:
         return
     from stemtide.protocol.law.forms import form
@@ -232,30 +219,19 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
         print_note(f"You may: {', '.join(row['moves'])}.")
 
 
-@order.command("history")
-def history(
-    order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(order, "history", line=_entry_line)
+def history(order_id: OrderId) -> Request:
     """Show the ledger entries of an order, oldest first."""
-    with open_client(hub, key) as client:
-        for row in to_json(client.read_order_history(uid=order_id)):
-            line = f"{row['number']:>6}  {row['recorded_at']}  {row['actor']:30} {row['kind']}"
-            print_result(row, as_json=as_json, line=line)
+    return lambda client: client.read_order_history(uid=order_id)
 
 
-@order.command("standing")
+@hub_command(order, "standing", line=_standing_line)
 def standing(
     url: Annotated[str, typer.Argument(help="An address.")],
     exercise: Annotated[bool, typer.Option("--exercise", help="Look among exercises.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Show who has an order in effect for a URL, before you issue your own."""
-    with open_client(hub, key) as client:
-        row = to_json(client.read_order_standing(url=url, exercise=exercise))
-    who = ", ".join(row["parties"])
-    print_result(row, as_json=as_json, line=f"ordered by {who}" if who else "no order in effect")
+    return lambda client: client.read_order_standing(url=url, exercise=exercise)
 
 
 def fields_of(name: str, file: Path | None, assignments: list[str] | None) -> dict[str, Any]:
@@ -267,16 +243,6 @@ def fields_of(name: str, file: Path | None, assignments: list[str] | None) -> di
             fail(f"--set {assignment!r}: write FIELD=VALUE", code=2)
         fields[field] = _value(name, field, text)
     return fields
-
-
-def print_order(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one order on one line."""
-    drill = " EXERCISE" if row["exercise"] else ""
-    due = f" due {row['due_at']}" if row["due_at"] else ""
-    late = " MISSED" if row["missed_at"] else ""
-    name = row["reference"] or "draft"
-    line = f"{row['id']}  {name:14} {row['state']:10} {row['issued_by']} -> {row['addressee']}"
-    print_result(row, as_json=as_json, line=f"{line}{due}{late}{drill}")
 
 
 def _annex_1(

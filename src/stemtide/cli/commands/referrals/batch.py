@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.commands.referrals.referral import AsJson, Exercise, Provider, referral
+from stemtide.cli.commands.referrals.referral import Exercise, Provider, referral
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command, read_pages
+from stemtide.cli.output import AsJson, fail, print_note, print_result
 from stemtide.protocol.enums.referrals import ContentType, RowOutcome
 
 if TYPE_CHECKING:
@@ -130,20 +131,17 @@ def _print_outcomes(
         raise typer.Exit(1)
 
 
-@referral.command("batches")
-def list_batches(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
+def _batch_line(row: dict[str, Any]) -> str:
+    """Describe a batch on one line."""
+    outcomes = ", ".join(f"{count} {word}" for word, count in row["outcomes"].items())
+    drill = " EXERCISE" if row["exercise"] else ""
+    return f"{row['id']}  {row['opened_at']}  {row['name']}: {row['rows']} rows, {outcomes}{drill}"
+
+
+@hub_command(referral, "batches", line=_batch_line, empty="No batch that your party may see.")
+def list_batches() -> Request:
     """List your party's batches, latest first."""
-    with open_client(hub, key) as client:
-        rows = to_json(client.list_batches())
-    if not rows:
-        print_note("No batch that your party may see.")
-    for row in rows:
-        outcomes = ", ".join(f"{count} {word}" for word, count in row["outcomes"].items())
-        drill = " EXERCISE" if row["exercise"] else ""
-        line = (
-            f"{row['id']}  {row['opened_at']}  {row['name']}: {row['rows']} rows, {outcomes}{drill}"
-        )
-        print_result(row, as_json=as_json, line=line)
+    return lambda client: client.list_batches()
 
 
 @referral.command("rows")
@@ -155,13 +153,6 @@ def list_rows(
     as_json: AsJson = False,
 ) -> None:
     """List the rows of a batch with their outcomes."""
-    outcomes: list[dict[str, Any]] = []
-    after = 0
     with open_client(hub, key) as client:
-        while True:
-            page = to_json(client.read_rows(uid=batch_id, after=after))
-            outcomes += page["rows"]
-            if not page["more"]:
-                break
-            after = page["next"]
+        outcomes = to_json(list(read_pages(client.read_rows, "rows", uid=batch_id)))
     _print_outcomes(outcomes, out=out, as_json=as_json, dry_run=False)

@@ -2,12 +2,12 @@
 """stemtide complaint: links for uploaders, a provider's queue, and redress requests."""
 
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Annotated, Any
 
 import typer
 
-from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command
 from stemtide.protocol.enums.complaints import (
     ComplaintBasis,
     ComplaintFinding,
@@ -17,7 +17,6 @@ from stemtide.protocol.enums.complaints import (
 
 complaint = typer.Typer(no_args_is_help=True, help="Complaints of uploaders, and redress requests.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 ComplaintId = Annotated[
     str, typer.Argument(help="The complaint's id, from: stemtide complaint list.")
 ]
@@ -25,6 +24,35 @@ AskedId = Annotated[str, typer.Argument(help="The request's id, from: stemtide c
 Reference = Annotated[str, typer.Argument(help="Your reference of the decision; no personal data.")]
 Ground = Annotated[str, typer.Option(help="Id of the signal, referral or order.")]
 Reviewer = Annotated[str, typer.Option(help="Reviewer, as named in your tools.")]
+
+
+def _complaint_line(row: dict[str, Any]) -> str:
+    """Describe a complaint on one line, without its text."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    measure = f"{row['measure']} because of {row['basis']}"
+    return (
+        f"{row['id']}  {row['number']}  {row['state']:10} due {row['due_at']}"
+        f"  {row['reference']}: {measure}{drill}"
+    )
+
+
+def _whole_complaint(row: dict[str, Any]) -> str:
+    """Describe a complaint with its text."""
+    return f"{_complaint_line(row)}\n{row['text'] or 'Its text was erased.'}"
+
+
+def _filed_line(row: dict[str, Any]) -> str:
+    """Describe a new complaint on one line, with the complainant's code."""
+    filed = row["complaint"]
+    return f"{filed['id']}  {filed['number']}  code {row['code']}"
+
+
+def _request_line(row: dict[str, Any]) -> str:
+    """Describe a redress request on one line."""
+    return (
+        f"{row['id']}  {row['state']:10} {row['basis']} {row['ground']}"
+        f"  {row['provider']}: {row['note']}"
+    )
 
 
 def _decision(reference: str, **facts: object) -> dict[str, object]:
@@ -36,7 +64,7 @@ def _decision(reference: str, **facts: object) -> dict[str, object]:
     return {"reference": reference, **fields}
 
 
-@complaint.command("link")
+@hub_command(complaint, "link", line=itemgetter("link"), note="It is valid until {expires_at}.")
 def make_link(
     reference: Reference,
     measure: Annotated[Restriction, typer.Option(help="Restriction that you imposed.")],
@@ -50,11 +78,10 @@ def make_link(
         bool, typer.Option("--automatic", help="The decision was automated.")
     ] = False,
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Create a link to complain about one decision, for its statement of reasons."""
+    from stemtide.protocol.messages.complaints import ComplaintLinkIn
+
     body = _decision(
         reference,
         measure=measure,
@@ -65,15 +92,10 @@ def make_link(
         is_automatic=automatic,
         exercise=exercise,
     )
-    from stemtide.protocol.messages.complaints import ComplaintLinkIn
-
-    with open_client(hub, key) as client:
-        link = to_json(client.make_complaint_link(ComplaintLinkIn.model_validate(body)))
-    print_result(link, as_json=as_json, line=link["link"])
-    print_note(f"It is valid until {link['expires_at']}.")
+    return lambda client: client.make_complaint_link(ComplaintLinkIn.model_validate(body))
 
 
-@complaint.command("file")
+@hub_command(complaint, "file", line=_filed_line)
 def file(
     reference: Reference,
     text: Annotated[str, typer.Argument(help="Text of the complaint.")],
@@ -86,11 +108,10 @@ def file(
     acted_by: Annotated[str, typer.Option(help="Who decided, as named in your tools.")] = "",
     language: Annotated[str, typer.Option(help="Language tag, such as en.")] = "en",
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """File a complaint that reached you another way. Give its code to the complainant."""
+    from stemtide.protocol.messages.complaints import ComplaintIn
+
     body = _decision(
         reference,
         measure=measure,
@@ -102,64 +123,34 @@ def file(
         text=text,
         language=language,
     )
-    from stemtide.protocol.messages.complaints import ComplaintIn
-
-    with open_client(hub, key) as client:
-        response = to_json(client.file_complaint(ComplaintIn.model_validate(body)))
-    row = response["complaint"]
-    print_result(
-        response, as_json=as_json, line=f"{row['id']}  {row['number']}  code {response['code']}"
-    )
+    return lambda client: client.file_complaint(ComplaintIn.model_validate(body))
 
 
-@complaint.command("list")
+@hub_command(complaint, "list", line=_complaint_line, empty="No complaint.")
 def list_complaints(
     waiting: Annotated[bool, typer.Option("--open", help="Only open ones.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """List complaints about your decisions, open ones first."""
-    with open_client(hub, key) as client:
-        rows = to_json(client.list_complaints(open=True if waiting else None))
-    if not rows:
-        print_note("No complaint.")
-    for row in rows:
-        _print_row(row, as_json=as_json)
+    return lambda client: client.list_complaints(open=True if waiting else None)
 
 
-@complaint.command("show")
-def show(
-    complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(complaint, "show", line=_whole_complaint)
+def show(complaint_id: ComplaintId) -> Request:
     """Show one complaint with its text."""
-    with open_client(hub, key) as client:
-        row = to_json(client.read_complaint(uid=complaint_id))
-    _print_row(row, as_json=as_json)
-    if not as_json:
-        print_result(row, as_json=False, line=row["text"] or "Its text was erased.")
+    return lambda client: client.read_complaint(uid=complaint_id)
 
 
-@complaint.command("take")
-def take(
-    complaint_id: ComplaintId,
-    reviewer: Reviewer,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+@hub_command(complaint, "take", line=_complaint_line)
+def take(complaint_id: ComplaintId, reviewer: Reviewer) -> Request:
     """Set the reviewer of a complaint."""
     from stemtide.protocol.messages.complaints import ComplaintTakeIn
 
-    with open_client(hub, key) as client:
-        body = {"reviewed_by": reviewer}
-        _print_row(
-            to_json(client.take_complaint(ComplaintTakeIn.model_validate(body), uid=complaint_id)),
-            as_json=as_json,
-        )
+    return lambda client: client.take_complaint(
+        ComplaintTakeIn.model_validate({"reviewed_by": reviewer}), uid=complaint_id
+    )
 
 
-@complaint.command("uphold")
+@hub_command(complaint, "uphold", line=_complaint_line)
 def uphold(
     complaint_id: ComplaintId,
     reasons: Annotated[str, typer.Argument(help="Reasons, for the complainant.")],
@@ -171,11 +162,10 @@ def uphold(
         Exemption, typer.Option(help="Context that makes the content lawful.")
     ] = Exemption.NONE,
     note: Annotated[str, typer.Option(help="Note for the party that requested the action.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Uphold a complaint. With --finding ground the signal is withdrawn, or disputed."""
+    from stemtide.protocol.messages.complaints import ComplaintOutcomeIn
+
     body = {
         "is_upheld": True,
         "finding": finding,
@@ -184,26 +174,21 @@ def uphold(
         "note": note,
         "reviewed_by": reviewer,
     }
-    from stemtide.protocol.messages.complaints import ComplaintOutcomeIn
-
-    with open_client(hub, key) as client:
-        done = to_json(
-            client.decide_complaint(ComplaintOutcomeIn.model_validate(body), uid=complaint_id)
-        )
-    _print_row(done, as_json=as_json)
+    return lambda client: client.decide_complaint(
+        ComplaintOutcomeIn.model_validate(body), uid=complaint_id
+    )
 
 
-@complaint.command("reject")
+@hub_command(complaint, "reject", line=_complaint_line)
 def reject(
     complaint_id: ComplaintId,
     reasons: Annotated[str, typer.Argument(help="Reasons, for the complainant.")],
     reviewer: Reviewer,
     note: Annotated[str, typer.Option(help="Doubts, for the issuer of a removal order.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Reject a complaint, with reasons."""
+    from stemtide.protocol.messages.complaints import ComplaintOutcomeIn
+
     body = {
         "is_upheld": False,
         "exemption": Exemption.NONE,
@@ -211,80 +196,38 @@ def reject(
         "note": note,
         "reviewed_by": reviewer,
     }
-    from stemtide.protocol.messages.complaints import ComplaintOutcomeIn
-
-    with open_client(hub, key) as client:
-        done = to_json(
-            client.decide_complaint(ComplaintOutcomeIn.model_validate(body), uid=complaint_id)
-        )
-    _print_row(done, as_json=as_json)
+    return lambda client: client.decide_complaint(
+        ComplaintOutcomeIn.model_validate(body), uid=complaint_id
+    )
 
 
-@complaint.command("accept")
-def accept(
-    complaint_id: ComplaintId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(complaint, "accept", line=_complaint_line)
+def accept(complaint_id: ComplaintId) -> Request:
     """Accept the reason why a signal was kept, and withdraw your dispute."""
-    with open_client(hub, key) as client:
-        done = to_json(client.accept_answer(uid=complaint_id))
-    _print_row(done, as_json=as_json)
+    return lambda client: client.accept_answer(uid=complaint_id)
 
 
-@complaint.command("asked")
-def asked(hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False) -> None:
+@hub_command(complaint, "asked", line=_request_line, empty="No redress request to your party.")
+def asked() -> Request:
     """List redress requests to your party from decided complaints."""
-    with open_client(hub, key) as client:
-        rows = to_json(client.list_redress())
-    if not rows:
-        print_note("No redress request to your party.")
-    for row in rows:
-        _print_request(row, as_json=as_json)
+    return lambda client: client.list_redress()
 
 
-@complaint.command("keep")
+@hub_command(complaint, "keep", line=_request_line)
 def keep(
-    asked_id: AskedId,
-    reason: Annotated[str, typer.Argument(help="Reason to keep it.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+    asked_id: AskedId, reason: Annotated[str, typer.Argument(help="Reason to keep it.")]
+) -> Request:
     """Refuse a redress request: keep the signal, referral or order, and give the reason."""
     from stemtide.protocol.messages.complaints import RedressIn
 
-    with open_client(hub, key) as client:
-        body = {"keep": True, "reason": reason}
-        done = to_json(client.answer_redress(RedressIn.model_validate(body), uid=asked_id))
-    _print_request(done, as_json=as_json)
+    return lambda client: client.answer_redress(
+        RedressIn.model_validate({"keep": True, "reason": reason}), uid=asked_id
+    )
 
 
-@complaint.command("grant")
-def grant(
-    asked_id: AskedId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(complaint, "grant", line=_request_line)
+def grant(asked_id: AskedId) -> Request:
     """Grant a redress request: withdraw the item, so that every agent undoes its actions."""
     from stemtide.protocol.messages.complaints import RedressIn
 
-    with open_client(hub, key) as client:
-        done = to_json(client.answer_redress(RedressIn(keep=False), uid=asked_id))
-    _print_request(done, as_json=as_json)
-
-
-def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one complaint, without its text."""
-    drill = " EXERCISE" if row["exercise"] else ""
-    measure = f"{row['measure']} because of {row['basis']}"
-    line = (
-        f"{row['id']}  {row['number']}  {row['state']:10} due {row['due_at']}"
-        f"  {row['reference']}: {measure}{drill}"
-    )
-    print_result(row, as_json=as_json, line=line)
-
-
-def _print_request(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one redress request."""
-    line = (
-        f"{row['id']}  {row['state']:10} {row['basis']} {row['ground']}"
-        f"  {row['provider']}: {row['note']}"
-    )
-    print_result(row, as_json=as_json, line=line)
+    return lambda client: client.answer_redress(RedressIn(keep=False), uid=asked_id)

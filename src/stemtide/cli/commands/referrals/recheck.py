@@ -6,16 +6,26 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command
+from stemtide.cli.output import AsJson, print_note, print_result
 from stemtide.protocol.enums.rechecks import Verdict
 
 recheck = typer.Typer(no_args_is_help=True, help="Whether removed content is gone.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 RecheckId = Annotated[str, typer.Argument(help="The re-check's id, from: stemtide recheck list.")]
 
 
-@recheck.command("list")
+def _line(row: dict[str, Any]) -> str:
+    """Describe a re-check on one line."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    back = " CAME BACK" if row["returned_at"] else ""
+    verdict = row["verdict"] or "not visited yet"
+    why = f" ({row['reason']})" if row["reason"] else ""
+    which = f"{row['id']}  {row['kind']:8} {row['reference']}"
+    return f"{which}  {verdict}{why}{back}  {row['url']}{drill}"
+
+
+@hub_command(recheck, "list", line=_line, empty="No re-check that your party may see.")
 def list_rechecks(
     referral: Annotated[str, typer.Option(help="Only of the referral with this id.")] = "",
     order: Annotated[str, typer.Option(help="Only of the removal order with this id.")] = "",
@@ -23,24 +33,14 @@ def list_rechecks(
     returned: Annotated[
         bool, typer.Option("--returned", help="Only content that came back.")
     ] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """List re-checks of referrals and orders that your party sent or received, latest first."""
-    with open_client(hub, key) as client:
-        rows = to_json(
-            client.list_rechecks(
-                referral=referral or None,
-                order=order or None,
-                verdict=verdict,
-                returned=True if returned else None,
-            )
-        )
-    if not rows:
-        print_note("No re-check that your party may see.")
-    for row in rows:
-        _print_row(row, as_json=as_json)
+    return lambda client: client.list_rechecks(
+        referral=referral or None,
+        order=order or None,
+        verdict=verdict,
+        returned=True if returned else None,
+    )
 
 
 @recheck.command("show")
@@ -50,7 +50,7 @@ def show(
     """Show one re-check with every visit."""
     with open_client(hub, key) as client:
         row = to_json(client.read_recheck(uid=recheck_id))
-    _print_row(row, as_json=as_json)
+    print_result(row, as_json=as_json, line=_line(row))
     if as_json:
         return
     for visit in row["visits"]:
@@ -61,22 +61,7 @@ def show(
         )
 
 
-@recheck.command("visit")
-def visit(
-    recheck_id: RecheckId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
+@hub_command(recheck, "visit", line=_line)
+def visit(recheck_id: RecheckId) -> Request:
     """Request a visit to the address now. It follows within seconds, as the host's pace allows."""
-    with open_client(hub, key) as client:
-        row = to_json(client.ask_for_visit(uid=recheck_id))
-    _print_row(row, as_json=as_json)
-
-
-def _print_row(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one re-check."""
-    drill = " EXERCISE" if row["exercise"] else ""
-    back = " CAME BACK" if row["returned_at"] else ""
-    verdict = row["verdict"] or "not visited yet"
-    why = f" ({row['reason']})" if row["reason"] else ""
-    which = f"{row['id']}  {row['kind']:8} {row['reference']}"
-    line = f"{which}  {verdict}{why}{back}  {row['url']}{drill}"
-    print_result(row, as_json=as_json, line=line)
+    return lambda client: client.ask_for_visit(uid=recheck_id)

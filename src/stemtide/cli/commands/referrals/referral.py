@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide referral: search, assess, send and answer voluntary referrals."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command, read_pages
+from stemtide.cli.output import AsJson, print_note, print_result
 from stemtide.protocol.enums.referrals import (
     Answer,
     ContentType,
@@ -16,16 +17,8 @@ from stemtide.protocol.enums.referrals import (
     TakeBackReason,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pydantic import BaseModel
-
-    from stemtide.client import Hub as Client
-
 referral = typer.Typer(no_args_is_help=True, help="Voluntary referrals of content to a provider.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 ReferralId = Annotated[str, typer.Argument(help="The referral's id, from: stemtide referral list.")]
 Provider = Annotated[str, typer.Option(help="The provider's name, from: stemtide party list.")]
 Signals = Annotated[
@@ -33,6 +26,22 @@ Signals = Annotated[
     typer.Option("--signal", help="Id of a signal of the content. Can be repeated."),
 ]
 Exercise = Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")]
+
+
+def referral_line(row: dict[str, Any]) -> str:
+    """Describe a referral on one line."""
+    drill = " EXERCISE" if row["exercise"] else ""
+    return (
+        f"{row['id']}  {row['reference']:14} {row['state']:13} {row['sender']} -> {row['provider']}"
+        f"  {row['url']}{drill}"
+    )
+
+
+def _fields(row: dict[str, Any]) -> str:
+    """List the fields of a referral that are set."""
+    return "\n".join(
+        f"{name:18} {value}" for name, value in row.items() if value not in (None, [], "", False)
+    )
 
 
 @referral.command("search")
@@ -124,52 +133,38 @@ def assess(
 
     with open_client(hub, key) as client:
         row = to_json(client.refer(AssessIn.model_validate(body), send=send, despite=despite))
-    print_referral(row, as_json=as_json)
+    print_result(row, as_json=as_json, line=referral_line(row))
 
 
-@referral.command("send")
+@hub_command(referral, "send", line=referral_line)
 def send(
     referral_id: ReferralId,
     despite: Annotated[str, typer.Option(help="Reason to send despite another's referral.")] = "",
     override: Annotated[str, typer.Option(help="Emergency that justifies overriding a hold.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Send an assessed referral. It waits if a hold applies."""
     from stemtide.protocol.messages.referrals import SendIn
 
-    _act(
-        lambda client: client.send_referral(
-            SendIn(despite=despite, override=override), uid=referral_id
-        ),
-        hub=hub,
-        key=key,
-        as_json=as_json,
+    return lambda client: client.send_referral(
+        SendIn(despite=despite, override=override), uid=referral_id
     )
 
 
-@referral.command("drop")
+@hub_command(referral, "drop", line=referral_line)
 def drop(
     referral_id: ReferralId,
     reason: Annotated[DropReason, typer.Option(help="Reason not to refer it.")],
     note: Annotated[str, typer.Option(help="Note.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Decide not to send an assessed referral."""
     from stemtide.protocol.messages.referrals import DropIn
 
-    _act(
-        lambda client: client.drop_referral(DropIn(reason=reason, note=note), uid=referral_id),
-        hub=hub,
-        key=key,
-        as_json=as_json,
-    )
+    return lambda client: client.drop_referral(DropIn(reason=reason, note=note), uid=referral_id)
 
 
-@referral.command("withdraw")
+@hub_command(
+    referral, "withdraw", line=referral_line, confirm="this withdraws {referral_id} for good"
+)
 def withdraw(
     referral_id: ReferralId,
     reason: Annotated[TakeBackReason, typer.Option(help="Reason for withdrawing it.")],
@@ -177,66 +172,41 @@ def withdraw(
     signals: Annotated[
         bool, typer.Option("--signals", help="Also withdraw your linked signals.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Withdraw a sent referral and notify its provider."""
-    if not yes:
-        fail(f"this withdraws {referral_id} for good; add --yes to confirm", code=2)
-    body = {"reason": reason, "note": note, "signals": signals}
     from stemtide.protocol.messages.referrals import TakeBackIn
 
-    _act(
-        lambda client: client.withdraw_referral(TakeBackIn.model_validate(body), uid=referral_id),
-        hub=hub,
-        key=key,
-        as_json=as_json,
+    return lambda client: client.withdraw_referral(
+        TakeBackIn.model_validate({"reason": reason, "note": note, "signals": signals}),
+        uid=referral_id,
     )
 
 
-@referral.command("explain")
+@hub_command(referral, "explain", line=referral_line)
 def explain(
     referral_id: ReferralId,
     context: Annotated[str, typer.Argument(help="Context for the provider.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Give the context that the provider asked for, and send the referral again."""
     from stemtide.protocol.messages.referrals import ContextIn
 
-    _act(
-        lambda client: client.give_context(ContextIn(context=context), uid=referral_id),
-        hub=hub,
-        key=key,
-        as_json=as_json,
-    )
+    return lambda client: client.give_context(ContextIn(context=context), uid=referral_id)
 
 
-@referral.command("acknowledge")
+@hub_command(referral, "acknowledge", line=referral_line)
 def acknowledge(
     referral_id: ReferralId,
     reference: Annotated[str, typer.Option(help="Your reference of the case.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Acknowledge a referral, as a provider."""
     from stemtide.protocol.messages.referrals import AcknowledgeIn
 
-    _act(
-        lambda client: client.acknowledge_referral(
-            AcknowledgeIn(reference=reference), uid=referral_id
-        ),
-        hub=hub,
-        key=key,
-        as_json=as_json,
+    return lambda client: client.acknowledge_referral(
+        AcknowledgeIn(reference=reference), uid=referral_id
     )
 
 
-@referral.command("answer")
+@hub_command(referral, "answer", line=referral_line)
 def answer(
     referral_id: ReferralId,
     word: Annotated[Answer, typer.Argument(metavar="ANSWER", help="Outcome.")],
@@ -248,11 +218,10 @@ def answer(
     note: Annotated[str, typer.Option(help="Explanation; no personal data.")] = "",
     question: Annotated[str, typer.Option(help="For needs_context: your question.")] = "",
     reference: Annotated[str, typer.Option(help="Your reference of the case.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Answer a referral, as a provider, or ask for context. You are free to refuse."""
+    from stemtide.protocol.messages.referrals import AnswerIn
+
     body = {
         "answer": word,
         "measure_at": measure_at or None,
@@ -262,36 +231,23 @@ def answer(
         "question": question,
         "reference": reference,
     }
-    from stemtide.protocol.messages.referrals import AnswerIn
-
-    _act(
-        lambda client: client.answer_referral(AnswerIn.model_validate(body), uid=referral_id),
-        hub=hub,
-        key=key,
-        as_json=as_json,
-    )
+    return lambda client: client.answer_referral(AnswerIn.model_validate(body), uid=referral_id)
 
 
-@referral.command("reinstate")
+@hub_command(referral, "reinstate", line=referral_line)
 def reinstate(
     referral_id: ReferralId,
     note: Annotated[str, typer.Option(help="Reason why the action was wrong.")] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Report, as a provider, that the content is reinstated."""
     from stemtide.protocol.messages.referrals import ReinstateIn
 
-    _act(
-        lambda client: client.reinstate_referred(ReinstateIn(note=note), uid=referral_id),
-        hub=hub,
-        key=key,
-        as_json=as_json,
-    )
+    return lambda client: client.reinstate_referred(ReinstateIn(note=note), uid=referral_id)
 
 
-@referral.command("list")
+@hub_command(
+    referral, "list", line=referral_line, empty="No such referral that your party may see."
+)
 def list_referrals(
     state: Annotated[
         list[ReferralState] | None,
@@ -303,60 +259,21 @@ def list_referrals(
     reference: Annotated[
         str, typer.Option(help="Only the referral with this file reference.")
     ] = "",
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """List the referrals that your party sent or received, oldest first."""
-    after = count = 0
-    with open_client(hub, key) as client:
-        while True:
-            page = to_json(
-                client.list_referrals(
-                    state=state,
-                    provider=provider,
-                    sender=sender,
-                    batch=batch or None,
-                    reference=reference,
-                    after=after,
-                    limit=500,
-                )
-            )
-            for row in page["referrals"]:
-                print_referral(row, as_json=as_json)
-                count += 1
-            if not page["more"]:
-                break
-            after = page["next"]
-    if not count:
-        print_note("No such referral that your party may see.")
-
-
-@referral.command("show")
-def show(
-    referral_id: ReferralId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJson = False
-) -> None:
-    """Show one referral."""
-    with open_client(hub, key) as client:
-        row = to_json(client.read_referral(uid=referral_id))
-    lines = [
-        f"{name:18} {value}" for name, value in row.items() if value not in (None, [], "", False)
-    ]
-    print_result(row, as_json=as_json, line="\n".join(lines))
-
-
-def _act(ask: "Callable[[Client], BaseModel]", *, hub: str, key: str, as_json: bool) -> None:
-    """Send one request about a referral, and print the referral."""
-    with open_client(hub, key) as client:
-        done = to_json(ask(client))
-    print_referral(done, as_json=as_json)
-
-
-def print_referral(row: dict[str, Any], *, as_json: bool) -> None:
-    """Print one referral."""
-    drill = " EXERCISE" if row["exercise"] else ""
-    line = (
-        f"{row['id']}  {row['reference']:14} {row['state']:13} {row['sender']} -> {row['provider']}"
-        f"  {row['url']}{drill}"
+    return lambda client: read_pages(
+        client.list_referrals,
+        "referrals",
+        state=state,
+        provider=provider,
+        sender=sender,
+        batch=batch or None,
+        reference=reference,
+        limit=500,
     )
-    print_result(row, as_json=as_json, line=line)
+
+
+@hub_command(referral, "show", line=_fields)
+def show(referral_id: ReferralId) -> Request:
+    """Show one referral."""
+    return lambda client: client.read_referral(uid=referral_id)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stemtide.cli.commands.signals.signal import AsJson, check_labels, signal
+from stemtide.cli.commands.signals.signal import check_labels, signal
 from stemtide.cli.commands.signals.source import BulkFormat, opened
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
-from stemtide.cli.output import fail, fail_on
+from stemtide.cli.output import AsJson, fail, fail_on
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Provenance, Severity
 from stemtide.protocol.handling import Pap, Tlp

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.commands.signals.signal import AsJson, end_of, signal
+from stemtide.cli.commands.signals.signal import end_of, signal
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub, record_keys
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.output import AsJson, fail, print_note, print_result
 
 previews = typer.Typer(no_args_is_help=True, help="Encryption key of previews.")
 

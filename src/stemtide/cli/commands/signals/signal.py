@@ -10,7 +10,8 @@ from uuid import uuid4
 import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
-from stemtide.cli.output import fail, print_note, print_result
+from stemtide.cli.hub_command import Request, hub_command
+from stemtide.cli.output import AsJson, fail, print_note, print_result
 from stemtide.protocol.enums import Provenance, Reach, Severity, WithdrawReason
 from stemtide.protocol.handling import Pap, Tlp
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 signal = typer.Typer(no_args_is_help=True, help="Signals: share, show, import, export, withdraw.")
 feed = typer.Typer(no_args_is_help=True, help="The feed of signals.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 _AGAIN_S = 1.0
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
@@ -173,39 +173,36 @@ def end_of(text: str) -> str | None:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat()
 
 
-@signal.command("show")
-def show(
-    signal_id: Annotated[str, typer.Argument(help="The signal's id.")],
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+def _fields(row: dict[str, Any]) -> str:
+    """List the fields of a signal that are set."""
+    return "\n".join(
+        f"{name:16} {value}" for name, value in row.items() if value not in (None, [], "")
+    )
+
+
+@hub_command(signal, "show", line=_fields)
+def show(signal_id: Annotated[str, typer.Argument(help="The signal's id.")]) -> Request:
     """Show one signal."""
-    with open_client(hub, key) as client:
-        row = to_json(client.read_signal(uid=signal_id))
-    lines = [f"{name:16} {value}" for name, value in row.items() if value not in (None, [], "")]
-    print_result(row, as_json=as_json, line="\n".join(lines))
+    return lambda client: client.read_signal(uid=signal_id)
 
 
-@signal.command("withdraw")
+@hub_command(
+    signal,
+    "withdraw",
+    line=lambda row: f"{row['id']} is withdrawn.",
+    confirm="this withdraws {signal_id} at every agent",
+)
 def withdraw(
     signal_id: Annotated[str, typer.Argument(help="The signal's id.")],
     reason: Annotated[WithdrawReason, typer.Option(help="Reason for withdrawing it.")],
     note: Annotated[str, typer.Option(help="Note; no personal data.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
-    hub: Hub = DEFAULT_HUB,
-    key: Key = "",
-    as_json: AsJson = False,
-) -> None:
+) -> Request:
     """Withdraw a signal. It stops matching at every agent, and their actions are undone."""
-    if not yes:
-        fail(f"this withdraws {signal_id} at every agent; add --yes to confirm", code=2)
     from stemtide.protocol.messages.signals import WithdrawIn
 
-    with open_client(hub, key) as client:
-        body = {"reason": reason, "note": note}
-        row = to_json(client.withdraw_signal(WithdrawIn.model_validate(body), uid=signal_id))
-    print_result(row, as_json=as_json, line=f"{signal_id} is withdrawn.")
+    return lambda client: client.withdraw_signal(
+        WithdrawIn.model_validate({"reason": reason, "note": note}), uid=signal_id
+    )
 
 
 @feed.command("follow")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client
-from stemtide.cli.output import fail, fail_on, print_note, print_result
+from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 snapshot = typer.Typer(
     no_args_is_help=True, help="Signed snapshots of the signals that a party may see."
@@ -17,7 +17,6 @@ snapshot = typer.Typer(
 
 _TELL_EVERY_S = 2.0
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Trust = Annotated[
     list[str] | None,
     typer.Option(

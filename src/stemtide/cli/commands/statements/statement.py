@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from stemtide.cli.commands.statements.files import print_problems, read_file
-from stemtide.cli.output import fail, print_note
+from stemtide.cli.output import AsJson, fail, print_note
 
 statement = typer.Typer(
     no_args_is_help=True, help="Statements of reasons for the DSA Transparency Database."
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 Source = Annotated[
     Path, typer.Argument(metavar="FILE", help="Statements: a .csv, .json or .jsonl file.")
 ]
