@@ -233,7 +233,7 @@ def _link(world, order):
         party, channel="mail", address="tco@provider.example", actor="operator", now=world.now
     )
     told = {"by": "The authority", "reference": "RO-2026-00001"}
-    draft = alerts.Draft(kind="order", party=party, subject=f"order:{order}", parameters=told)
+    draft = alerts.AlertDraft(kind="order", party=party, subject=f"order:{order}", parameters=told)
     with transaction.atomic():
         alert = alerts.create_alert(draft, now=world.now)
     letter = alert.deliveries.get(channel="mail")

@@ -25,10 +25,10 @@ from benchmarks.media.audio_cost import cost_rows, library_row, live_row
 from benchmarks.media.audio_sounds import RATE, Samples, music, sounds
 from benchmarks.media.audio_variants import VARIANTS, decoded, encoded, variants
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.matching.audio.finder import MATCH_SCORE, PROBABLE_SCORE, AudioFinder
 
-LIMITS = Limits(cpu_s=3600, wall_s=3600)
+LIMITS = DecodingLimits(cpu_s=3600, wall_s=3600)
 HELD_OUT = 60
 OTHERS = 600
 BEYOND = ("street noise 5 dB",)

@@ -12,12 +12,12 @@ import numpy as np
 from benchmarks.media.audio_sounds import KINDS, RATE, Samples, music, speech
 from benchmarks.media.audio_variants import WAV, encoded, frames_of
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, fingerprint_chunk
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.audio import Sound, Track, Words
 from stemtide.matching.audio.finder import AudioFinder
 from stemtide.matching.audio.live import LiveAudio
 
-LIMITS = Limits(cpu_s=3600, wall_s=3600)
+LIMITS = DecodingLimits(cpu_s=3600, wall_s=3600)
 MILLION = 1_000_000
 REPEATS = 3
 

@@ -26,13 +26,13 @@ from benchmarks.media.hostile_harmful import harmful
 from benchmarks.media.hostile_seeds import seeds
 from stemtide.fingerprints.analysis import DECODER_FAILED, AnalysisOptions
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Kind
-from stemtide.fingerprints.limits import ContentError, Limits
+from stemtide.fingerprints.limits import ContentError, DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 
 COUNT = 10_000
 SEED = 4
 WORKERS = 2
-LIMITS = Limits(
+LIMITS = DecodingLimits(
     max_pixels=4_000_000, memory_bytes=256 << 20, wall_s=10, cpu_s=5, long_wall_s=30, long_cpu_s=15
 )
 DIGESTS = {Kind.SHA256, Kind.MD5}

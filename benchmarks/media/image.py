@@ -25,7 +25,7 @@ from stemtide.fingerprints.file import fingerprint_bytes
 from stemtide.fingerprints.image import pdq, views
 from stemtide.fingerprints.image.fingerprint import analyse_image, fingerprint_image
 from stemtide.fingerprints.image.luma import plane_of
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.matching.local import PROBABLE_INLIERS, confidence_of
 
@@ -128,11 +128,11 @@ def peer(blob):
 
 
 def ours(blob):
-    return fingerprint_image(blob, limits=Limits())
+    return fingerprint_image(blob, limits=DecodingLimits())
 
 
 def with_views(blob):
-    return analyse_image(blob, limits=Limits(), options=AnalysisOptions(views=True))
+    return analyse_image(blob, limits=DecodingLimits(), options=AnalysisOptions(views=True))
 
 
 def grey_decode(blob):

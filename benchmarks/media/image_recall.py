@@ -15,7 +15,7 @@ from benchmarks.media.image_transforms import TRANSFORMS
 from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.image.fingerprint import analyse_image
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MIN_QUALITY, Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.matching.local import MATCH_INLIERS, PROBABLE_INLIERS, LocalIndex
 
 PROBABLE_BITS = 45
@@ -99,7 +99,7 @@ def file_of(picture):
 
 
 def look(blob, **asked):
-    return analyse_image(blob, limits=Limits(), options=AnalysisOptions(**asked))
+    return analyse_image(blob, limits=DecodingLimits(), options=AnalysisOptions(**asked))
 
 
 def words(values):

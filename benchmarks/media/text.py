@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from pydoc_data.topics import topics
 
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.text.fingerprint import TextPrint, fingerprint_text, sketch
 from stemtide.matching.text.passages import PassageFinder
 
 PAGES = Path(__file__).parents[2] / "docs"
 TLSH_WITHIN = 30
-LIMITS = Limits()
+LIMITS = DecodingLimits()
 LOOKALIKES = str.maketrans("aceopxyABEHKMOPTX", "асеорхуАВЕНКМОРТХ")  # noqa: RUF001 - meant to be
 LEET = str.maketrans("aeiost", "431057")
 

@@ -24,7 +24,7 @@ from benchmarks.media.video_clips import FPS, Clip, encoded, made_clips, read_cl
 from stemtide.exercises.media import RATE_HZ, tune
 from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, no_progress
 from stemtide.fingerprints.image import pdq
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.fingerprints.video import modality as film
 from stemtide.fingerprints.video.fingerprint import Sampling, fingerprint_video
@@ -33,7 +33,7 @@ from stemtide.kernels import frames as near_frames
 from stemtide.matching.gops import GopFinder
 from stemtide.matching.video.finder import VideoFinder
 
-LIMITS = Limits(cpu_s=3600, wall_s=3600)
+LIMITS = DecodingLimits(cpu_s=3600, wall_s=3600)
 CALIBRATED = 8
 HELD_OUT = 6
 UNKNOWN = 4

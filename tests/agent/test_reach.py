@@ -7,7 +7,7 @@ import pytest
 
 from stemtide.agent.store import schema
 from stemtide.fingerprints.url.canonical import digest
-from stemtide.fingerprints.url.reach import Reach, print_of_url
+from stemtide.fingerprints.url.reach import UrlScope, print_of_url
 from tests.agent.world import agent_of
 
 PAGE = "https://m.bad.example/video/12?utm_source=x"
@@ -67,7 +67,7 @@ def test_an_address_is_looked_up_without_being_told(hub, agent):
     given = [("prefix", one.hex()) for one in asked.prefixes]
     answer = agent.http.get("/match/urls", params=given).json()
     assert answer["digests"] == [digest(FOLDER).hex()]
-    assert asked.check(map(bytes.fromhex, answer["digests"])) is Reach.FOLDER
+    assert asked.check(map(bytes.fromhex, answer["digests"])) is UrlScope.FOLDER
     assert (answer["position"], answer["ready"]) == (2, True)
     good = [("prefix", one.hex()) for one in print_of_url("https://good.example/").prefixes]
     assert agent.http.get("/match/urls", params=good).json()["digests"] == []

@@ -9,7 +9,7 @@ import zlib
 import pytest
 
 from stemtide.agent.config.settings import ConfigError, OnUnread, Unread, load
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.agent.test_hostile_uploads import nested
 from tests.agent.world import agent_of, config_of, picture, until
@@ -47,7 +47,7 @@ def test_what_could_not_be_looked_at_is_held_and_the_reason_says_what(agent, mad
 
 
 def test_content_whose_decoder_takes_too_long_is_held(config):
-    with Sandbox(limits=Limits(wall_s=0.001)) as slow, agent_of(config, slow) as agent:
+    with Sandbox(limits=DecodingLimits(wall_s=0.001)) as slow, agent_of(config, slow) as agent:
         agent.wait(ready=True)
         decision = agent.match(picture("retina.jpg"))["decision"]
 

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from stemtide.exercises import hub_only
-from stemtide.exercises.stage import Stage
+from stemtide.exercises.stage import RunningExercise
 from tests import tables
 
 
-class LaidStage(Stage):
+class LaidStage(RunningExercise):
     """A stage whose hub has its tables already."""
 
     def hub_folder(self) -> Path:
@@ -24,5 +24,5 @@ class LaidStage(Stage):
 
 def main() -> None:
     """Start the hub, write its variables, and stay up until SIGTERM."""
-    hub_only.Stage = LaidStage
+    hub_only.RunningExercise = LaidStage
     hub_only.run_hub(env_file=Path(sys.argv[1]), folder=None, port=0)

@@ -49,5 +49,5 @@ def test_no_unrelated_picture_is_near_a_shared_one(sandbox):
 
 def test_without_the_photographs_the_remedy_is_named(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
-    with pytest.raises(pictures.NoPicturesError, match=r"stemtide\[demo\]"):
+    with pytest.raises(pictures.PhotographsMissingError, match=r"stemtide\[demo\]"):
         pictures.photographs()

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import pytest
 
-from stemtide.exercises.counts import Counts, percentile
+from stemtide.exercises.counts import ExerciseCounts, percentile
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from stemtide.exercises.counts import Counts, percentile
     ],
 )
 def test_an_upload_is_counted_in_one_place(action, is_known, where):
-    counts = Counts()
+    counts = ExerciseCounts()
     counts.count(action=action, is_known=is_known)
     told = counts.as_json()
     places = ("blocked", "missed", "false_blocks", "unrelated_passed")
@@ -26,13 +26,13 @@ def test_an_upload_is_counted_in_one_place(action, is_known, where):
 
 @pytest.mark.parametrize("spoiled", ["missed", "false_blocks"])
 def test_one_mistake_spoils_it(spoiled):
-    assert Counts(blocked=3, feedback_received=3).is_good
-    assert not Counts(blocked=3, feedback_received=3, **{spoiled: 1}).is_good
+    assert ExerciseCounts(blocked=3, feedback_received=3).is_good
+    assert not ExerciseCounts(blocked=3, feedback_received=3, **{spoiled: 1}).is_good
 
 
 def test_a_count_that_did_not_come_back_spoils_it():
-    assert not Counts(blocked=3, feedback_received=2).is_good
-    assert not Counts().is_good
+    assert not ExerciseCounts(blocked=3, feedback_received=2).is_good
+    assert not ExerciseCounts().is_good
 
 
 def test_percentiles_of_little():

@@ -23,7 +23,7 @@ from stemtide.fingerprints.analysis import (
     no_progress,
 )
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.values.checks import check_value
 from tests.rounds import rounds
@@ -60,7 +60,7 @@ def module_of(name: str) -> Modality:
 
 def look(name: str, content: Content, **asked: bool) -> Analysis:
     """Look without a sandbox."""
-    limits, wanted = Limits(), AnalysisOptions(**asked)
+    limits, wanted = DecodingLimits(), AnalysisOptions(**asked)
     return module_of(name).analyse(content, limits=limits, options=wanted, progress=no_progress)
 
 
@@ -110,7 +110,7 @@ def check_damage(name: str, sample: Sample) -> None:
 def check_worker(name: str, sample: Sample) -> None:
     """In a worker the same comes of it, within the limits, and the worker does not grow."""
     named = name if sample.named else ""
-    with Sandbox(limits=Limits(memory_bytes=256 << 20)) as sandbox:
+    with Sandbox(limits=DecodingLimits(memory_bytes=256 << 20)) as sandbox:
         boxed = sandbox.analyse(sample.content, modality=named).fingerprints
         assert boxed.each[2:] == look(name, sample.content).fingerprints.each
         assert not boxed.is_incomplete

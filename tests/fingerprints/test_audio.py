@@ -18,7 +18,7 @@ from stemtide.fingerprints.audio.decode import StreamDecoder, opened, to_mono
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, is_audio
 from stemtide.fingerprints.audio.printer import HOP, Printer, print_samples
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, FingerprintError
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.audio import MAX_WORDS, Sound, Track
 from tests.rounds import rounds
 
@@ -33,8 +33,8 @@ FILES = {
 }
 
 
-def words(content: bytes, *, limits: Limits | None = None) -> np.ndarray:
-    return fingerprint_audio(content, limits=limits or Limits()).tracks[0].words
+def words(content: bytes, *, limits: DecodingLimits | None = None) -> np.ndarray:
+    return fingerprint_audio(content, limits=limits or DecodingLimits()).tracks[0].words
 
 
 def at_8_khz(samples: np.ndarray) -> np.ndarray:
@@ -95,7 +95,7 @@ def film(samples: np.ndarray, *, tracks: int = 1, late_s: float = 0.0) -> bytes:
 @pytest.mark.parametrize("media_type", sorted(FILES))
 def test_every_kind_of_sound_file_is_recognised_and_fingerprinted(media_type):
     assert is_audio(FILES[media_type][:64]) == media_type
-    sound = fingerprint_audio(FILES[media_type], limits=Limits())
+    sound = fingerprint_audio(FILES[media_type], limits=DecodingLimits())
     assert 54 <= len(sound.tracks[0].words) <= 57
     assert (sound.remarks, sound.tracks[0].is_telling) == ((), True)
 
@@ -167,11 +167,11 @@ def test_a_film_and_its_sound_alone_have_the_same_words():
 
 
 def test_the_first_two_sound_tracks_are_heard():
-    assert len(fingerprint_audio(film(SPEECH, tracks=3), limits=Limits()).tracks) == 2
+    assert len(fingerprint_audio(film(SPEECH, tracks=3), limits=DecodingLimits()).tracks) == 2
 
 
 def test_sound_that_begins_late_keeps_its_time():
-    late = fingerprint_audio(film(SPEECH, late_s=3.0), limits=Limits()).tracks[0]
+    late = fingerprint_audio(film(SPEECH, late_s=3.0), limits=DecodingLimits()).tracks[0]
     assert not late.heard[:25].any()
     alone = words(FILES["audio/wav"])
     apart = [
@@ -188,7 +188,7 @@ def test_a_film_without_sound_says_so_and_is_complete():
         stream.width = stream.height = 32
         container.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
         container.mux(stream.encode(None))
-    sound = fingerprint_audio(out.getvalue(), limits=Limits())
+    sound = fingerprint_audio(out.getvalue(), limits=DecodingLimits())
     assert (sound.tracks, sound.remarks) == ((), ("the file has no sound",))
 
 
@@ -196,7 +196,9 @@ def test_a_path_an_open_file_and_bytes_give_the_same(tmp_path):
     path = tmp_path / "speech.m4a"
     path.write_bytes(FILES["audio/mp4"])
     with path.open("rb") as stream:
-        values = [fingerprint_audio(c, limits=Limits()) for c in (path, stream, path.read_bytes())]
+        values = [
+            fingerprint_audio(c, limits=DecodingLimits()) for c in (path, stream, path.read_bytes())
+        ]
     assert len({value.to_bytes() for value in values}) == 1
 
 
@@ -215,21 +217,21 @@ def test_samples_that_are_no_numbers_harm_nothing():
 def test_progress_is_told_for_long_sound(monkeypatch):
     monkeypatch.setattr("stemtide.fingerprints.audio.decode._PROGRESS_EVERY_S", 0.0)
     told: list[float] = []
-    fingerprint_audio(FILES["audio/wav"], limits=Limits(), progress=told.append)
+    fingerprint_audio(FILES["audio/wav"], limits=DecodingLimits(), progress=told.append)
     assert told == sorted(told)
     assert 0.9 < told[-1] <= 1.0
 
 
 def test_sound_that_costs_more_than_allowed_is_heard_in_part_and_says_so(monkeypatch):
     monkeypatch.setattr("stemtide.fingerprints.audio.decode._CPU_SHARE", 0.0)
-    sound = fingerprint_audio(FILES["audio/wav"], limits=Limits())
+    sound = fingerprint_audio(FILES["audio/wav"], limits=DecodingLimits())
     assert sound.remarks[0].startswith(LIMIT)
     assert "cpu_s" in sound.remarks[0]
 
 
 def test_a_track_longer_than_a_track_may_be_is_cut_and_says_so(monkeypatch):
     monkeypatch.setattr(audio_print, "MAX_WORDS", 40)
-    sound = fingerprint_audio(FILES["audio/wav"], limits=Limits())
+    sound = fingerprint_audio(FILES["audio/wav"], limits=DecodingLimits())
     assert len(sound.tracks[0].words) == 40
     assert sound.remarks[0].startswith(LIMIT)
 
@@ -259,7 +261,7 @@ def test_memory_does_not_grow_with_the_sound():
     ],
 )
 def test_what_cannot_be_decoded_says_so(content):
-    sound = fingerprint_audio(content, limits=Limits())
+    sound = fingerprint_audio(content, limits=DecodingLimits())
     assert (sound.tracks, sound.remarks[0][: len(UNDECODABLE)]) == ((), UNDECODABLE)
 
 
@@ -272,7 +274,7 @@ def test_only_formats_on_the_list_are_opened(monkeypatch):
 def test_sound_of_a_kind_that_nobody_knows_says_so():
     blob = bytearray(FILES["audio/wav"])
     blob[20:22] = b"\x77\x77"  # its format, as RIFF numbers them
-    found = fingerprint_audio(bytes(blob), limits=Limits())
+    found = fingerprint_audio(bytes(blob), limits=DecodingLimits())
     assert found.tracks == ()
     assert found.remarks == ("undecodable: its sound is of a kind that is not read here",)
 
@@ -281,7 +283,7 @@ def test_sound_of_a_kind_that_nobody_knows_says_so():
 def test_absurd_sample_rates_are_refused_in_words(rate):
     content = bytearray(encoded(SPEECH[:RATE], WAV))
     content[24:28] = struct.pack("<I", rate)
-    sound = fingerprint_audio(bytes(content), limits=Limits())
+    sound = fingerprint_audio(bytes(content), limits=DecodingLimits())
     assert sound.tracks == ()
     assert sound.remarks[0].startswith(UNDECODABLE)
 
@@ -294,7 +296,7 @@ def test_damaged_files_never_do_more_than_remark():
             where = rng.integers(0, len(damaged), 40)
             damaged[where] = rng.integers(0, 256, 40)
             cut = damaged[: rng.integers(1, len(damaged))].tobytes()
-            sound = fingerprint_audio(cut, limits=Limits())
+            sound = fingerprint_audio(cut, limits=DecodingLimits())
             assert sound.tracks or sound.remarks
 
 
@@ -396,7 +398,7 @@ def test_a_disk_that_fails_is_not_taken_for_damaged_content():
             return super().read(size)
 
     with pytest.raises(OSError, match="gone"):  # ours to know, not a fault of the content
-        fingerprint_audio(Torn(FILES["audio/wav"]), limits=Limits())
+        fingerprint_audio(Torn(FILES["audio/wav"]), limits=DecodingLimits())
 
 
 @pytest.mark.parametrize("head", [b"RF64....WAVE", b"FORM....AIFF", b"#!AMR\n", b"ID3\4", b"fLaC"])

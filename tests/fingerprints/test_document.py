@@ -5,12 +5,12 @@ import random
 import pytest
 
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.text.document import fingerprint_document, is_document
 from stemtide.fingerprints.text.fingerprint import TextPrint, sketch
 from tests.fingerprints.texts import pdf, prose
 
-LIMITS = Limits()
+LIMITS = DecodingLimits()
 LINES = [" ".join(prose("a book", 600).split()[at : at + 10]) for at in range(0, 600, 10)]
 PAGES = ["\n".join(LINES[:30]), "\n".join(LINES[30:])]
 
@@ -59,7 +59,7 @@ def test_only_so_many_pages_are_looked_at(monkeypatch):
 
 
 def test_pages_are_looked_at_only_as_long_as_there_is_time():
-    found = look(pdf(*PAGES), Limits(wall_s=1e-9))
+    found = look(pdf(*PAGES), DecodingLimits(wall_s=1e-9))
     assert found.remarks[0] == f"{LIMIT}only the first 0 of 2 pages were looked at"
 
 

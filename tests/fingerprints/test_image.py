@@ -11,7 +11,7 @@ from PIL import Image, ImageCms
 
 from stemtide.fingerprints.image import fingerprint as images, luma
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from tests.fingerprints.pictures import (
     animation,
     bits_between,
@@ -21,11 +21,11 @@ from tests.fingerprints.pictures import (
     png_bomb,
 )
 
-LIMITS = Limits()
+LIMITS = DecodingLimits()
 
 
 def looked_at(blob, **limits):
-    return images.fingerprint_image(blob, limits=Limits(**limits))
+    return images.fingerprint_image(blob, limits=DecodingLimits(**limits))
 
 
 def only(found):

@@ -9,7 +9,7 @@ from PIL import Image
 from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.image.fingerprint import NO_LOCAL, analyse_image
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.local import QUERY_FEATURES, SIDE_PX, LocalFeatures
 from tests.fingerprints.pictures import encoded, photo
 from tests.rounds import rounds
@@ -51,9 +51,9 @@ def test_the_strongest_places_come_first():
 
 def test_a_look_gives_the_features_of_the_picture_and_of_its_mirror_image_when_asked():
     blob = encoded(photo("coffee.png"), "PNG")
-    assert analyse_image(blob, limits=Limits(), options=AnalysisOptions()).local == ()
+    assert analyse_image(blob, limits=DecodingLimits(), options=AnalysisOptions()).local == ()
     as_is, mirrored = analyse_image(
-        blob, limits=Limits(), options=AnalysisOptions(local=True)
+        blob, limits=DecodingLimits(), options=AnalysisOptions(local=True)
     ).local
     assert LocalFeatures.from_bytes(as_is).width == LocalFeatures.from_bytes(mirrored).width
     assert as_is != mirrored
@@ -62,7 +62,9 @@ def test_a_look_gives_the_features_of_the_picture_and_of_its_mirror_image_when_a
 def test_without_opencv_the_hash_is_made_and_the_lack_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "stemtide.fingerprints.image.local", None)
     look = analyse_image(
-        encoded(photo("coffee.png"), "PNG"), limits=Limits(), options=AnalysisOptions(local=True)
+        encoded(photo("coffee.png"), "PNG"),
+        limits=DecodingLimits(),
+        options=AnalysisOptions(local=True),
     )
     assert look.local == ()
     assert look.fingerprints.each

@@ -15,7 +15,7 @@ import pytest
 
 from stemtide.fingerprints.analysis import MODALITIES, AnalysisOptions, Registered
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.fingerprints.pictures import encoded, photo
 
@@ -79,7 +79,7 @@ def launch(tmp_path, monkeypatch):
         monkeypatch.setattr(sys, "executable", str(launcher))
         counted = Registered(module, frozenset({Kind.SHA256}), is_long=True)
         monkeypatch.setitem(MODALITIES, "counted", counted)
-        return Sandbox(limits=Limits(**limits))
+        return Sandbox(limits=DecodingLimits(**limits))
 
     return launch
 
@@ -140,7 +140,7 @@ def test_a_large_file_that_is_a_picture_is_held_to_the_limit_on_pictures(tmp_pat
         file.truncate(40 << 20)
     with Sandbox() as sandbox:
         assert sandbox.fingerprint(path).of(Kind.PDQ)
-    with Sandbox(limits=Limits(max_input_bytes=1 << 20)) as sandbox:
+    with Sandbox(limits=DecodingLimits(max_input_bytes=1 << 20)) as sandbox:
         assert "max_input_bytes" in sandbox.fingerprint(path).remarks[0]
 
 

@@ -13,7 +13,12 @@ import pytest
 
 from stemtide.fingerprints.image.fingerprint import fingerprint_image
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.limits import ContentError, ContentTooLargeError, Limits, SandboxError
+from stemtide.fingerprints.limits import (
+    ContentError,
+    ContentTooLargeError,
+    DecodingLimits,
+    SandboxError,
+)
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.fingerprints.pictures import animation, encoded, lying_jpeg, photo, png_bomb
 from tests.rounds import rounds
@@ -21,7 +26,7 @@ from tests.rounds import rounds
 IS_LINUX = sys.platform == "linux"
 GOOD = encoded(photo(), "JPEG", quality=90)
 SLOW = png_bomb(25_000)
-ENDLESS = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
+ENDLESS = DecodingLimits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
 """With these, SLOW takes so long that whatever is to happen meanwhile does."""
 
 
@@ -44,7 +49,7 @@ def assert_only_digests(found, blob):
 def test_a_picture_gets_its_digests_and_the_hash_that_is_made_without_a_sandbox(sandbox):
     found = sandbox.fingerprint(GOOD)
     assert kinds(found) == [Kind.SHA256, Kind.MD5, Kind.PDQ]
-    assert found.of(Kind.PDQ) == fingerprint_image(GOOD, limits=Limits()).each
+    assert found.of(Kind.PDQ) == fingerprint_image(GOOD, limits=DecodingLimits()).each
     assert (found.media_type, found.size_bytes, found.remarks) == ("image/jpeg", len(GOOD), ())
 
 
@@ -92,7 +97,7 @@ def test_hostile_content_costs_one_remark_and_the_next_content_works(sandbox, bl
 @pytest.mark.skipif(not IS_LINUX, reason="address space can only be limited on Linux")
 def test_the_memory_limit_bites():
     blob = png_bomb(12_000)
-    with Sandbox(limits=Limits(max_pixels=10**9, memory_bytes=100 << 20)) as sandbox:
+    with Sandbox(limits=DecodingLimits(max_pixels=10**9, memory_bytes=100 << 20)) as sandbox:
         found = sandbox.fingerprint(blob)
         assert_only_digests(found, blob)
         assert found.remarks[0].startswith("limit: ")
@@ -102,7 +107,7 @@ def test_the_memory_limit_bites():
 
 def test_the_limit_on_time_on_the_clock_bites():
     blob = png_bomb(45_000)
-    limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=1.5)
+    limits = DecodingLimits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=1.5)
     with Sandbox(limits=limits).warm() as sandbox:
         found = sandbox.fingerprint(blob)
         assert_only_digests(found, blob)
@@ -113,7 +118,7 @@ def test_the_limit_on_time_on_the_clock_bites():
 
 def test_the_limit_on_processor_time_bites():
     blob = png_bomb(45_000)
-    limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, cpu_s=1, wall_s=500)
+    limits = DecodingLimits(max_pixels=10**10, memory_bytes=1 << 40, cpu_s=1, wall_s=500)
     with Sandbox(limits=limits) as sandbox:
         found = sandbox.fingerprint(blob)
         assert_only_digests(found, blob)
@@ -125,7 +130,7 @@ def test_the_limit_on_processor_time_bites():
 def test_content_that_is_too_large_is_refused_by_name(tmp_path):
     path = tmp_path / "large.bin"
     path.write_bytes(bytes(2000))
-    with Sandbox(limits=Limits(max_input_bytes=1999, max_file_bytes=1999)) as sandbox:
+    with Sandbox(limits=DecodingLimits(max_input_bytes=1999, max_file_bytes=1999)) as sandbox:
         for content in (path, bytes(2000)):
             with pytest.raises(
                 ContentTooLargeError, match=r"2,000 bytes.*max_(input|file)_bytes"
@@ -184,7 +189,7 @@ def test_a_worker_killed_while_idle_is_replaced_unseen():
 
 
 def test_a_worker_is_replaced_after_its_share_of_items_and_after_trouble():
-    with Sandbox(limits=Limits(max_items=3)) as sandbox:
+    with Sandbox(limits=DecodingLimits(max_items=3)) as sandbox:
         pids = []
         for blob in (GOOD, GOOD, GOOD, GOOD, GOOD[:100], GOOD):
             sandbox.warm()
@@ -196,7 +201,7 @@ def test_a_worker_is_replaced_after_its_share_of_items_and_after_trouble():
 
 
 def test_damaged_content_uses_up_much_of_a_worker_but_not_all_of_it():
-    with Sandbox(limits=Limits(max_items=70)).warm() as sandbox:
+    with Sandbox(limits=DecodingLimits(max_items=70)).warm() as sandbox:
         pids = []
         for blob in (GOOD[:100], GOOD[:100], GOOD, GOOD[:100], GOOD[:100], GOOD):
             pids.append(next(iter(sandbox._alive)).pid)
@@ -207,7 +212,7 @@ def test_damaged_content_uses_up_much_of_a_worker_but_not_all_of_it():
 
 @pytest.mark.skipif(not IS_LINUX, reason="address space can only be limited on Linux")
 def test_a_worker_that_was_driven_to_its_limit_on_memory_is_replaced():
-    limits = Limits(max_pixels=10**9, memory_bytes=100 << 20)
+    limits = DecodingLimits(max_pixels=10**9, memory_bytes=100 << 20)
     with Sandbox(limits=limits).warm() as sandbox:
         before = next(iter(sandbox._alive)).pid
         assert "memory_bytes" in sandbox.fingerprint(png_bomb(12_000)).remarks[0]
@@ -263,7 +268,7 @@ def test_a_sandbox_whose_workers_cannot_start_says_why(monkeypatch, tmp_path):
     idler.chmod(0o700)
     monkeypatch.setattr(sys, "executable", str(idler))
     with (
-        Sandbox(limits=Limits(start_s=0.001)) as sandbox,
+        Sandbox(limits=DecodingLimits(start_s=0.001)) as sandbox,
         pytest.raises(SandboxError, match="start_s"),
     ):
         sandbox.fingerprint(GOOD)
@@ -277,7 +282,7 @@ def test_a_sandbox_whose_workers_cannot_start_says_why(monkeypatch, tmp_path):
 
 def test_limits_and_workers_make_sense():
     with pytest.raises(ValueError, match="wall_s must be above 0"):
-        Limits(wall_s=0)
+        DecodingLimits(wall_s=0)
     with pytest.raises(ValueError, match="at least one worker"):
         Sandbox(workers=0)
 

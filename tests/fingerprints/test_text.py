@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.limits import ContentTooLargeError, Limits
+from stemtide.fingerprints.limits import ContentTooLargeError, DecodingLimits
 from stemtide.fingerprints.text.fingerprint import (
     MAX_GRAMS,
     TextPrint,
@@ -21,7 +21,7 @@ from stemtide.fingerprints.text.words import _lookalikes, grams_of, read_alike, 
 from tests.fingerprints.texts import ideographs, prose
 from tests.rounds import rounds
 
-LIMITS = Limits()
+LIMITS = DecodingLimits()
 TEXT = prose("a text", 400)
 
 
@@ -205,7 +205,7 @@ def test_content_may_be_a_file_and_one_that_is_too_large_is_refused(tmp_path):
     path.write_text(TEXT)
     assert fingerprint_text(path, limits=LIMITS).grams.tolist() == grams(TEXT)
     with pytest.raises(ContentTooLargeError):
-        fingerprint_text(path, limits=Limits(max_input_bytes=10))
+        fingerprint_text(path, limits=DecodingLimits(max_input_bytes=10))
 
 
 # The format

@@ -16,7 +16,7 @@ from stemtide.fingerprints.url.canonical import (
 )
 from stemtide.fingerprints.url.reach import (
     MAX_FOLDERS,
-    Reach,
+    UrlScope,
     expressions,
     fingerprints_of_url,
     prefix_of,
@@ -50,7 +50,7 @@ def test_no_address_has_more_than_26_expressions():
     deep = "http://a.b.c.d.e.f.g.example.com/1/2/3/4/5/6/7?q#!x"
     found = spelled(deep)
     assert len(found) == len(set(found)) == 26
-    assert spelled(deep, Reach.HOST) == [
+    assert spelled(deep, UrlScope.HOST) == [
         "a.b.c.d.e.f.g.example.com/",
         "e.f.g.example.com/",
         "f.g.example.com/",
@@ -75,7 +75,7 @@ def test_no_address_has_more_than_26_expressions():
     ],
 )
 def test_no_expression_covers_a_public_suffix_or_a_shared_host(url, hosts):
-    assert spelled(url, Reach.HOST) == hosts
+    assert spelled(url, UrlScope.HOST) == hosts
 
 
 @pytest.mark.parametrize(
@@ -91,35 +91,35 @@ def test_no_expression_covers_a_public_suffix_or_a_shared_host(url, hosts):
     ],
 )  # fmt: skip
 def test_no_folder_covers_what_is_nobodys_in_particular(url, folders):
-    assert spelled(url, Reach.FOLDER) == folders
+    assert spelled(url, UrlScope.FOLDER) == folders
 
 
 def test_a_rule_is_one_of_the_expressions_of_what_it_covers():
-    assert rule_of(PAGE, reach=Reach.ADDRESS) == canonical(PAGE)
+    assert rule_of(PAGE, reach=UrlScope.ADDRESS) == canonical(PAGE)
     for url, reach in (
-        ("http://example.co.uk", Reach.HOST),
-        ("http://video.example.co.uk/any?page", Reach.HOST),
-        ("http://example.co.uk/clips/", Reach.FOLDER),
-        ("https://video.example.co.uk/clips/2026", Reach.FOLDER),
-        (PAGE, Reach.FOLDER),
+        ("http://example.co.uk", UrlScope.HOST),
+        ("http://video.example.co.uk/any?page", UrlScope.HOST),
+        ("http://example.co.uk/clips/", UrlScope.FOLDER),
+        ("https://video.example.co.uk/clips/2026", UrlScope.FOLDER),
+        (PAGE, UrlScope.FOLDER),
     ):
         assert rule_of(url, reach=reach) in spelled(PAGE, reach)
     for other in ("http://example.co.uk/clip", "http://ample.co.uk/clips"):
-        assert rule_of(other, reach=Reach.FOLDER) not in spelled(PAGE)
+        assert rule_of(other, reach=UrlScope.FOLDER) not in spelled(PAGE)
 
 
 @pytest.mark.parametrize(
     ("url", "reach", "words"),
     [
-        ("http://co.uk", Reach.HOST, "what many people publish"),
-        ("http://www.youtube.com", Reach.HOST, "what many people publish"),
-        ("http://mobile.x.com/someone", Reach.HOST, "what many people publish"),
-        ("http://youtube.com/watch?v=1", Reach.FOLDER, "what many people publish"),
-        ("http://drive.google.com/file", Reach.FOLDER, "what many people publish"),
-        ("http://bit.ly/a", Reach.HOST, "what many people publish"),
-        ("http://example.com", Reach.FOLDER, "names no folder"),
-        ("http://example.com/1/2/3/4/5", Reach.FOLDER, "share a shorter one"),
-        ("javascript:alert(1)", Reach.HOST, "only http and https"),
+        ("http://co.uk", UrlScope.HOST, "what many people publish"),
+        ("http://www.youtube.com", UrlScope.HOST, "what many people publish"),
+        ("http://mobile.x.com/someone", UrlScope.HOST, "what many people publish"),
+        ("http://youtube.com/watch?v=1", UrlScope.FOLDER, "what many people publish"),
+        ("http://drive.google.com/file", UrlScope.FOLDER, "what many people publish"),
+        ("http://bit.ly/a", UrlScope.HOST, "what many people publish"),
+        ("http://example.com", UrlScope.FOLDER, "names no folder"),
+        ("http://example.com/1/2/3/4/5", UrlScope.FOLDER, "share a shorter one"),
+        ("javascript:alert(1)", UrlScope.HOST, "only http and https"),
     ],
 )
 def test_a_rule_that_would_reach_too_far_is_refused_with_a_remedy(url, reach, words):
@@ -128,12 +128,12 @@ def test_a_rule_that_would_reach_too_far_is_refused_with_a_remedy(url, reach, wo
 
 
 def test_a_folder_signal_covers_the_page_named_like_it_and_an_address_signal_does_not():
-    folder = digest(rule_of("http://example.com/a", reach=Reach.FOLDER))
-    address = digest(rule_of("http://example.com/a", reach=Reach.ADDRESS))
+    folder = digest(rule_of("http://example.com/a", reach=UrlScope.FOLDER))
+    address = digest(rule_of("http://example.com/a", reach=UrlScope.ADDRESS))
     below = print_of_url("http://example.com/a/b?c")
-    assert print_of_url("http://example.com/a").check([folder]) is Reach.FOLDER
-    assert print_of_url("http://example.com/a").check([folder, address]) is Reach.ADDRESS
-    assert below.check([folder]) is Reach.FOLDER
+    assert print_of_url("http://example.com/a").check([folder]) is UrlScope.FOLDER
+    assert print_of_url("http://example.com/a").check([folder, address]) is UrlScope.ADDRESS
+    assert below.check([folder]) is UrlScope.FOLDER
     assert below.check([address]) is None
 
 
@@ -173,10 +173,10 @@ def test_an_address_is_known_by_itself_and_looked_up_by_what_it_lies_in():
 
 def test_a_bucket_tells_who_asked_what_covers_the_address():
     asked = print_of_url("https://bad.example/video/77")
-    folder = digest(rule_of("https://bad.example/video", reach=Reach.FOLDER))
+    folder = digest(rule_of("https://bad.example/video", reach=UrlScope.FOLDER))
     other = prefix_of(asked.digests[0][1]) + bytes(28)
     assert prefix_of(folder) in asked.prefixes
-    assert asked.check([other, folder]) is Reach.FOLDER
+    assert asked.check([other, folder]) is UrlScope.FOLDER
     assert asked.check([other]) is None
 
 
@@ -194,4 +194,4 @@ def test_no_address_is_spelled_like_a_folder_or_a_host(tail):
     assert len(found) <= 26
     for reach, expression in found:
         is_wide = expression.endswith("/") and not {"?", "#"} & set(expression)
-        assert is_wide == (reach is not Reach.ADDRESS)
+        assert is_wide == (reach is not UrlScope.ADDRESS)

@@ -8,7 +8,7 @@ from stemtide.fingerprints.image import pdq, views
 from stemtide.fingerprints.image.fingerprint import analyse_image
 from stemtide.fingerprints.image.quality import LOW_QUALITY
 from stemtide.fingerprints.kinds import MIN_QUALITY, Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from tests.fingerprints.pictures import animation, bits_between, encoded, photo
 
 EVERYTHING = AnalysisOptions(views=True, robust=True)
@@ -16,7 +16,7 @@ WHOLE = pdq.hash_luma(np.asarray(photo("coffee.png").convert("L")))[0]
 
 
 def look(image, asked=EVERYTHING, file_type="PNG"):
-    return analyse_image(encoded(image, file_type), limits=Limits(), options=asked)
+    return analyse_image(encoded(image, file_type), limits=DecodingLimits(), options=asked)
 
 
 def nearest(found, value=WHOLE):
@@ -116,7 +116,7 @@ def test_views_of_a_picture_of_deep_numbers_are_those_of_the_shallow_one():
 
 
 def test_frames_have_views_of_their_own_which_say_whose_they_are():
-    made = analyse_image(animation("GIF"), limits=Limits(), options=EVERYTHING)
+    made = analyse_image(animation("GIF"), limits=DecodingLimits(), options=EVERYTHING)
     assert {view.part for view in made.views} == {one.part for one in made.fingerprints.each}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from stemtide.fingerprints.analysis import QueryView
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
-from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.worker import Worker, _environment, checked
 from tests.fingerprints.pictures import png_bomb
@@ -26,7 +26,7 @@ def test_a_worker_is_given_none_of_our_secrets(monkeypatch):
 
 @pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
 def test_a_worker_gives_up_what_it_does_not_need():
-    worker = Worker(Limits())
+    worker = Worker(DecodingLimits())
     worker.wait_ready()
     with contextlib.closing(worker._channel):
         limits = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()

@@ -12,11 +12,11 @@ from benchmarks.media.priority import as_before
 from PIL import Image
 
 from stemtide.exercises.pictures import photographs
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 
 SIZE = (256, 144)
 FPS = 12
-LIMITS = Limits(cpu_s=100, wall_s=200)
+LIMITS = DecodingLimits(cpu_s=100, wall_s=200)
 
 SCENES = {
     "street": ("astronaut.png", "motorcycle_left.png", "rocket.jpg"),

@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 
 from stemtide.fingerprints.kinds import MIN_QUALITY, Fingerprints, Kind
-from stemtide.matching.library import Entry, Match
+from stemtide.matching.library import IndexedSignal, Match
 
 SURER_FIRST = [Kind.SHA256, Kind.MD5, Kind.URL, Kind.PDQ]
 
@@ -18,9 +18,9 @@ class Oracle:
     """A library that compares everything with everything, in plain Python."""
 
     within_bits: int
-    entries: dict[int, Entry] = field(default_factory=dict)
+    entries: dict[int, IndexedSignal] = field(default_factory=dict)
 
-    def put(self, entries: list[Entry]) -> None:
+    def put(self, entries: list[IndexedSignal]) -> None:
         for entry in entries:
             self.entries[entry.key] = entry
 

@@ -10,7 +10,7 @@ from stemtide.fingerprints.values.audio import Sound, Track
 from stemtide.fingerprints.values.gop import GROUP, GopPrint
 from stemtide.fingerprints.values.video import ROW, Sampling, VideoPrint
 from stemtide.matching.array_files import open_arrays, write_arrays
-from stemtide.matching.library import Entry, Library
+from stemtide.matching.library import IndexedSignal, Library
 from stemtide.matching.segments import SegmentFileError
 
 LONG = (Kind.VIDEO, Kind.AUDIO, Kind.TEXT, Kind.GOP)
@@ -38,7 +38,7 @@ def value(kind, seed):
 
 def entries(first, count):
     return [
-        Entry(4 * seed + place, kind, value(kind, seed))
+        IndexedSignal(4 * seed + place, kind, value(kind, seed))
         for seed in range(first, first + count)
         for place, kind in enumerate(LONG)
     ]
@@ -82,7 +82,7 @@ def test_what_is_opened_can_be_changed_and_saved_again(tmp_path):
     first = opened(tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     first.put(entries(20, 4))
-    first.put([Entry(0, Kind.VIDEO, value(Kind.VIDEO, 40))])
+    first.put([IndexedSignal(0, Kind.VIDEO, value(Kind.VIDEO, 40))])
     first.drop([8, 9, 10, 11])
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
     first.save()
@@ -94,7 +94,7 @@ def test_what_is_opened_can_be_changed_and_saved_again(tmp_path):
 
 def test_only_kinds_that_changed_are_written_anew(saved, tmp_path):
     written = {path.name: path.stat().st_ino for path in tmp_path.iterdir()}
-    saved.put([Entry(900, Kind.TEXT, value(Kind.TEXT, 50))])
+    saved.put([IndexedSignal(900, Kind.TEXT, value(Kind.TEXT, 50))])
     saved.save()
     changed = [path.name for path in tmp_path.iterdir() if path.stat().st_ino != written[path.name]]
     assert changed == ["text.arrays"]

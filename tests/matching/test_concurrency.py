@@ -10,7 +10,7 @@ import pytest
 
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.matching.hamming import HammingIndex
-from stemtide.matching.library import Entry, Library
+from stemtide.matching.library import IndexedSignal, Library
 from tests.matching import sets
 from tests.rounds import rounds
 
@@ -55,17 +55,18 @@ def test_what_is_held_throughout_is_never_missed(library):
     rng = sets.seeded(1)
     centre = rng.randbytes(32)
     values = [sets.flipped(centre, rng.randrange(12), rng=rng) for _ in range(400)]
-    kept = [Entry(place, Kind.PDQ, value) for place, value in enumerate(values[:100])]
+    kept = [IndexedSignal(place, Kind.PDQ, value) for place, value in enumerate(values[:100])]
     library.put(kept)
     wanted = {entry.key for entry in kept}
 
     def write():
         for round_ in range(60):
             passing = [
-                Entry(1000 + 60 * round_ + n, Kind.PDQ, rng.choice(values)) for n in range(60)
+                IndexedSignal(1000 + 60 * round_ + n, Kind.PDQ, rng.choice(values))
+                for n in range(60)
             ]
             library.put(passing)
-            library.put([Entry(one.key, Kind.PDQ, rng.choice(values)) for one in kept[:20]])
+            library.put([IndexedSignal(one.key, Kind.PDQ, rng.choice(values)) for one in kept[:20]])
             library.drop([one.key for one in passing])
 
     def read():
@@ -77,13 +78,13 @@ def test_what_is_held_throughout_is_never_missed(library):
 
 def test_a_signal_is_found_once_put_has_returned_and_not_once_drop_has(library):
     rng = sets.seeded(2)
-    library.put(Entry(n, Kind.PDQ, value) for n, value in enumerate(sets.uniform(rng, 80)))
+    library.put(IndexedSignal(n, Kind.PDQ, value) for n, value in enumerate(sets.uniform(rng, 80)))
 
     def write(name):
         own = sets.seeded(f"writer {name}")
         for round_ in range(rounds(40, nightly=150)):
             value, key = own.randbytes(32), 1000 * name + round_
-            library.put([Entry(key, Kind.PDQ, value)])
+            library.put([IndexedSignal(key, Kind.PDQ, value)])
             assert [match.key for match in library.match(sets.picture(value))] == [key]
             library.drop([key])
             assert library.match(sets.picture(value)) == []
@@ -100,7 +101,7 @@ def test_a_put_and_a_drop_are_seen_whole_or_not_at_all(library):
 
     def write():
         for _ in range(25):
-            library.put(Entry(key, Kind.PDQ, value) for key in keys)
+            library.put(IndexedSignal(key, Kind.PDQ, value) for key in keys)
             library.drop(keys)
 
     def read():
@@ -121,11 +122,11 @@ def test_a_replaced_signal_is_found_by_its_old_value_or_its_new_one(library):
         )
     )
     shapes = [
-        Entry(1, Kind.SHA256, digests[0]),
-        Entry(1, Kind.PDQ, picture),
-        Entry(1, Kind.SHA256, digests[1]),
-        Entry(1, Kind.PDQ, sets.flipped(picture, 3, rng=sets.seeded(1))),
-        Entry(1, Kind.MD5, b"\x03" * 16),
+        IndexedSignal(1, Kind.SHA256, digests[0]),
+        IndexedSignal(1, Kind.PDQ, picture),
+        IndexedSignal(1, Kind.SHA256, digests[1]),
+        IndexedSignal(1, Kind.PDQ, sets.flipped(picture, 3, rng=sets.seeded(1))),
+        IndexedSignal(1, Kind.MD5, b"\x03" * 16),
     ]
     library.put(shapes[:1])
 
@@ -149,7 +150,7 @@ def test_a_replaced_signal_is_found_by_its_old_value_or_its_new_one(library):
     ],
 )
 def test_a_signal_that_moves_to_where_a_search_has_already_looked_is_found(library, before, after):
-    library.put([Entry(1, before.kind, before.value)])
+    library.put([IndexedSignal(1, before.kind, before.value)])
     index = library._indexes[after.kind]
 
     class Looked(HammingIndex):
@@ -158,7 +159,7 @@ def test_a_signal_that_moves_to_where_a_search_has_already_looked_is_found(libra
         def search(self, *args, **options):
             hits = super().search(*args, **options)
             if len(library._indexes[before.kind]):
-                library.put([Entry(1, after.kind, after.value)])
+                library.put([IndexedSignal(1, after.kind, after.value)])
             return hits
 
     index.__class__ = Looked

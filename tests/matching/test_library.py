@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Fingerprints, Kind
 from stemtide.matching.hamming import HammingIndex
-from stemtide.matching.library import Entry, Library, Match
+from stemtide.matching.library import IndexedSignal, Library, Match
 from tests.matching import sets
 from tests.matching.oracle import Oracle
 from tests.rounds import rounds
@@ -28,25 +28,25 @@ def library():
 
 
 def test_the_first_signal_of_an_empty_library_matches_at_once(library):
-    library.put([Entry(1, Kind.PDQ, BLACK)])
+    library.put([IndexedSignal(1, Kind.PDQ, BLACK)])
     assert library.match(sets.picture(BLACK)) == [Match(1, Kind.PDQ, 0, "")]
 
 
 @pytest.mark.parametrize(("kind", "value"), [(Kind.SHA256, SHA), (Kind.MD5, MD5), (Kind.URL, URL)])
 def test_an_exact_kind_matches_when_it_is_equal_and_only_then(library, kind, value):
-    library.put([Entry(1, kind, value)])
+    library.put([IndexedSignal(1, kind, value)])
     assert library.match(content(Fingerprint(kind, value))) == [Match(1, kind, 0, "")]
     almost = value[:-1] + b"\x00"
     assert library.match(content(Fingerprint(kind, almost))) == []
 
 
 def test_a_url_digest_is_no_file_digest(library):
-    library.put([Entry(2, Kind.SHA256, SHA)])
+    library.put([IndexedSignal(2, Kind.SHA256, SHA)])
     assert library.match(content(Fingerprint(Kind.URL, SHA))) == []
 
 
 def test_a_digest_that_many_signals_share_names_each_until_it_is_dropped(library):
-    library.put(Entry(key, Kind.MD5, MD5) for key in [3, 1, 2])
+    library.put(IndexedSignal(key, Kind.MD5, MD5) for key in [3, 1, 2])
     picture = content(Fingerprint(Kind.MD5, MD5))
     assert [match.key for match in library.match(picture)] == [1, 2, 3]
     for key, left in ((1, [2, 3]), (3, [2]), (2, [])):
@@ -58,10 +58,10 @@ def test_a_digest_that_many_signals_share_names_each_until_it_is_dropped(library
 def test_nearest_come_first_and_exact_kinds_before_pictures(library):
     library.put(
         [
-            Entry(1, Kind.PDQ, FIVE_OFF),
-            Entry(2, Kind.PDQ, BLACK),
-            Entry(3, Kind.MD5, MD5),
-            Entry(4, Kind.SHA256, SHA),
+            IndexedSignal(1, Kind.PDQ, FIVE_OFF),
+            IndexedSignal(2, Kind.PDQ, BLACK),
+            IndexedSignal(3, Kind.MD5, MD5),
+            IndexedSignal(4, Kind.SHA256, SHA),
         ]
     )
     found = library.match(
@@ -80,7 +80,7 @@ def test_nearest_come_first_and_exact_kinds_before_pictures(library):
 
 
 def test_every_frame_is_tried_and_the_nearest_one_is_named(library):
-    library.put([Entry(1, Kind.PDQ, BLACK)])
+    library.put([IndexedSignal(1, Kind.PDQ, BLACK)])
     frames = content(
         Fingerprint(Kind.PDQ, b"\xff" * 32, quality=100, part="frame 0"),
         Fingerprint(Kind.PDQ, FIVE_OFF, quality=100, part="frame 1"),
@@ -92,7 +92,7 @@ def test_every_frame_is_tried_and_the_nearest_one_is_named(library):
 
 @pytest.mark.parametrize(("quality", "compared"), [(0, 0), (49, 0), (50, 1), (100, 1), (None, 1)])
 def test_a_picture_of_low_quality_is_not_compared(library, quality, compared):
-    library.put([Entry(1, Kind.PDQ, BLACK)])
+    library.put([IndexedSignal(1, Kind.PDQ, BLACK)])
     assert len(library.match(sets.picture(BLACK, quality=quality))) == compared
 
 
@@ -100,9 +100,9 @@ def test_a_signal_is_matched_within_its_own_distance_be_it_narrower_or_wider():
     library = Library(within_bits=4)
     library.put(
         [
-            Entry(1, Kind.PDQ, FIVE_OFF, within_bits=2),
-            Entry(2, Kind.PDQ, FIVE_OFF),
-            Entry(3, Kind.PDQ, FIVE_OFF, within_bits=6),
+            IndexedSignal(1, Kind.PDQ, FIVE_OFF, within_bits=2),
+            IndexedSignal(2, Kind.PDQ, FIVE_OFF),
+            IndexedSignal(3, Kind.PDQ, FIVE_OFF, within_bits=6),
         ]
     )
     black = sets.picture(BLACK)
@@ -112,18 +112,18 @@ def test_a_signal_is_matched_within_its_own_distance_be_it_narrower_or_wider():
 
 
 def test_many_are_answered_one_by_one_and_in_their_order(library):
-    library.put([Entry(1, Kind.PDQ, BLACK), Entry(2, Kind.SHA256, SHA)])
+    library.put([IndexedSignal(1, Kind.PDQ, BLACK), IndexedSignal(2, Kind.SHA256, SHA)])
     many = [sets.picture(BLACK), content(), content(Fingerprint(Kind.SHA256, SHA))]
     assert library.match_many(many) == [library.match(one) for one in many]
     assert library.match_many([]) == []
 
 
 def test_a_signal_that_changes_its_kind_is_found_as_what_it_is_now(library):
-    library.put([Entry(1, Kind.PDQ, BLACK)])
-    library.put([Entry(1, Kind.SHA256, SHA)])
+    library.put([IndexedSignal(1, Kind.PDQ, BLACK)])
+    library.put([IndexedSignal(1, Kind.SHA256, SHA)])
     both = content(Fingerprint(Kind.PDQ, BLACK), Fingerprint(Kind.SHA256, SHA))
     assert library.match(both) == [Match(1, Kind.SHA256, 0, "")]
-    library.put([Entry(1, Kind.PDQ, BLACK)])
+    library.put([IndexedSignal(1, Kind.PDQ, BLACK)])
     assert library.match(both) == [Match(1, Kind.PDQ, 0, "")]
     counts = library.counts()
     assert counts.pop(Kind.PDQ) == 1
@@ -133,15 +133,23 @@ def test_a_signal_that_changes_its_kind_is_found_as_what_it_is_now(library):
 @pytest.mark.parametrize(
     ("entry", "error", "message"),
     [
-        (Entry(9, Kind.PDQ, b"short"), FingerprintError, "signal 9: a pdq value has 32"),
-        (Entry(9, Kind.MD5, SHA), FingerprintError, "signal 9: a md5 value has 16 bytes"),
-        (Entry(9, Kind.MD5, MD5, within_bits=3), ValueError, "signal 9: within_bits is for"),
-        (Entry(9, Kind.PDQ, BLACK, within_bits=65), ValueError, r"9: within_bits is 0\.\.64"),
+        (IndexedSignal(9, Kind.PDQ, b"short"), FingerprintError, "signal 9: a pdq value has 32"),
+        (IndexedSignal(9, Kind.MD5, SHA), FingerprintError, "signal 9: a md5 value has 16 bytes"),
+        (
+            IndexedSignal(9, Kind.MD5, MD5, within_bits=3),
+            ValueError,
+            "signal 9: within_bits is for",
+        ),
+        (
+            IndexedSignal(9, Kind.PDQ, BLACK, within_bits=65),
+            ValueError,
+            r"9: within_bits is 0\.\.64",
+        ),
     ],
 )
 def test_one_bad_entry_keeps_all_of_its_put_out(library, entry, error, message):
     with pytest.raises(error, match=message):
-        library.put([Entry(1, Kind.PDQ, BLACK), Entry(2, Kind.SHA256, SHA), entry])
+        library.put([IndexedSignal(1, Kind.PDQ, BLACK), IndexedSignal(2, Kind.SHA256, SHA), entry])
     assert len(library) == 0
 
 
@@ -151,7 +159,7 @@ def test_content_with_a_value_of_the_wrong_length_is_refused(library):
 
 
 def test_unknown_keys_are_ignored(library):
-    library.put([Entry(1, Kind.PDQ, BLACK)])
+    library.put([IndexedSignal(1, Kind.PDQ, BLACK)])
     library.drop([99, 2**40])
     assert library.keys().tolist() == [1]
 
@@ -159,7 +167,7 @@ def test_unknown_keys_are_ignored(library):
 @pytest.mark.parametrize("key", [-1, 2**63, "1", 1.5])
 def test_a_key_that_is_no_number_from_0_is_refused(library, key):
     with pytest.raises(ValueError, match="its key is a number from 0"):
-        library.put([Entry(key, Kind.PDQ, BLACK)])
+        library.put([IndexedSignal(key, Kind.PDQ, BLACK)])
 
 
 def test_columns_are_held_like_entries(library):
@@ -213,14 +221,14 @@ class LibraryIsItsOracle(RuleBasedStateMachine):
 
     @rule(keys=st.lists(st.sampled_from(FEW_KEYS), max_size=12), own=sets.own_thresholds)
     def put_pictures(self, keys, own):
-        self.put([Entry(key, Kind.PDQ, self.rng.choice(self.values), own) for key in keys])
+        self.put([IndexedSignal(key, Kind.PDQ, self.rng.choice(self.values), own) for key in keys])
 
     @rule(
         keys=st.lists(st.sampled_from(FEW_KEYS), max_size=4),
         kind=st.sampled_from([Kind.SHA256, Kind.MD5, Kind.URL]),
     )
     def put_digests(self, keys, kind):
-        self.put([Entry(key, kind, self.digest(kind)) for key in keys])
+        self.put([IndexedSignal(key, kind, self.digest(kind)) for key in keys])
 
     @rule(keys=st.lists(st.sampled_from(FEW_KEYS), max_size=12))
     def drop(self, keys):
@@ -265,7 +273,7 @@ def test_a_large_library_agrees_with_the_oracle_while_it_grows_and_shrinks():
     library, oracle = Library(), Oracle(within_bits=31)
     values = sets.clustered(rng, 6_000)
     entries = [
-        Entry(place, Kind.PDQ, value, rng.choice([None, None, 12, 31, 40]))
+        IndexedSignal(place, Kind.PDQ, value, rng.choice([None, None, 12, 31, 40]))
         for place, value in enumerate(values)
     ]
     many = [sets.picture(value) for value in sets.near_some(values, rng=rng, count=20)]

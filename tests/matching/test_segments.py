@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
-from stemtide.matching.library import Entry, Library, Match
+from stemtide.matching.library import IndexedSignal, Library, Match
 from stemtide.matching.segments import open_segment, write_segment
 from tests.matching import sets
 
@@ -25,7 +25,9 @@ def rows():
 def saved(tmp_path, rows):
     library = Library(directory=tmp_path, identity="this store")
     library.put_columns(Kind.PDQ, np.arange(SIZE), rows)
-    library.put([Entry(SIZE, Kind.SHA256, b"s" * 32), Entry(SIZE + 1, Kind.MD5, b"m" * 16)])
+    library.put(
+        [IndexedSignal(SIZE, Kind.SHA256, b"s" * 32), IndexedSignal(SIZE + 1, Kind.MD5, b"m" * 16)]
+    )
     library.save()
     return tmp_path
 
@@ -51,7 +53,9 @@ def test_own_thresholds_are_saved_too(tmp_path):
     rng = sets.seeded(1)
     values = sets.uniform(rng, 40)
     library = Library(directory=tmp_path)
-    library.put(Entry(n, Kind.PDQ, value, [None, 5, 50][n % 3]) for n, value in enumerate(values))
+    library.put(
+        IndexedSignal(n, Kind.PDQ, value, [None, 5, 50][n % 3]) for n, value in enumerate(values)
+    )
     library.save()
     again = Library(directory=tmp_path)
     for place, value in enumerate(values):
@@ -64,7 +68,9 @@ def test_own_thresholds_are_saved_too(tmp_path):
 def test_what_changes_after_a_save_is_held_beside_the_file(saved, rows):
     library = Library(directory=saved, identity="this store")
     library.drop([3])
-    library.put([Entry(4, Kind.PDQ, bytes(32)), Entry(9_000, Kind.PDQ, rows[3].tobytes())])
+    library.put(
+        [IndexedSignal(4, Kind.PDQ, bytes(32)), IndexedSignal(9_000, Kind.PDQ, rows[3].tobytes())]
+    )
     assert finds(library, rows[3:6]) == [(0, 9_000), (2, 5)]
     library.save()
     again = Library(directory=saved, identity="this store")
@@ -84,16 +90,20 @@ def test_a_follower_takes_up_newer_files_and_keeps_what_it_holds(saved, rows):
     leader = Library(directory=saved, identity="this store")
     follower = Library(directory=saved, identity="this store")
     assert not follower.refresh()
-    leader.put([Entry(7_000, Kind.PDQ, b"\x01" * 32), Entry(7_001, Kind.PDQ, b"\x02" * 32)])
+    leader.put(
+        [IndexedSignal(7_000, Kind.PDQ, b"\x01" * 32), IndexedSignal(7_001, Kind.PDQ, b"\x02" * 32)]
+    )
     leader.drop([0])
     leader.save()
-    follower.put([Entry(7_000, Kind.PDQ, b"\x01" * 32), Entry(8_000, Kind.PDQ, b"\x08" * 32)])
+    follower.put(
+        [IndexedSignal(7_000, Kind.PDQ, b"\x01" * 32), IndexedSignal(8_000, Kind.PDQ, b"\x08" * 32)]
+    )
     held = follower.keys().tolist()
     assert follower.refresh()
     # Held is what it was told, no more and no less: 7,001 and the drop of 0 have not reached it.
     assert follower.keys().tolist() == held
     assert finds(follower, rows[:2]) == [(0, 0), (1, 1)]
-    follower.put([Entry(7_001, Kind.PDQ, b"\x02" * 32)])
+    follower.put([IndexedSignal(7_001, Kind.PDQ, b"\x02" * 32)])
     follower.drop([0])
     assert follower.match(sets.picture(b"\x02" * 32)) == [Match(7_001, Kind.PDQ, 0, "")]
     assert finds(follower, rows[:2]) == [(1, 1)]
@@ -152,7 +162,7 @@ def test_a_file_of_another_kind_is_not_used(saved):
 
 def test_a_save_that_fails_leaves_the_old_file(saved, rows):
     library = Library(directory=saved, identity="this store")
-    library.put([Entry(9_000, Kind.PDQ, bytes(32))])
+    library.put([IndexedSignal(9_000, Kind.PDQ, bytes(32))])
     (saved / "pdq.new").mkdir()
     with pytest.raises(OSError, match=r"pdq\.new"):
         library.save()

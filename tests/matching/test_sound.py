@@ -10,7 +10,7 @@ from benchmarks.media.audio_sounds import RATE, Samples
 
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.audio import Sound, Track
 from stemtide.matching.audio.finder import MATCH_SCORE, AudioFinder
 
@@ -24,7 +24,7 @@ def heard(kind: str, number: int) -> Samples:
 
 
 def printed(content: bytes) -> bytes:
-    return fingerprint_audio(content, limits=Limits()).to_bytes()
+    return fingerprint_audio(content, limits=DecodingLimits()).to_bytes()
 
 
 def wav(samples: Samples) -> bytes:
@@ -35,7 +35,7 @@ def wav(samples: Samples) -> bytes:
 def finder() -> AudioFinder:
     """Holds one sound of each kind; keys are places in NAMES."""
     made = AudioFinder()
-    sounds = [fingerprint_audio(wav(heard(name, 0)), limits=Limits()) for name in NAMES]
+    sounds = [fingerprint_audio(wav(heard(name, 0)), limits=DecodingLimits()) for name in NAMES]
     made.put(range(len(NAMES)), [sound.for_sharing().to_bytes() for sound in sounds])
     return made
 

@@ -12,7 +12,7 @@ from benchmarks.media.audio_sounds import RATE
 
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, fingerprint_chunk
 from stemtide.fingerprints.kinds import FingerprintError
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.audio import Sound, Track
 from stemtide.matching.audio.finder import AudioFinder
 from stemtide.matching.audio.live import LiveAudio
@@ -38,7 +38,7 @@ def broadcast() -> np.ndarray:
 def finder() -> AudioFinder:
     made = AudioFinder()
     content = audio_variants.encoded(audio_sounds.music(20, seconds=25), audio_variants.WAV)
-    made.put([5], [fingerprint_audio(content, limits=Limits()).for_sharing().to_bytes()])
+    made.put([5], [fingerprint_audio(content, limits=DecodingLimits()).for_sharing().to_bytes()])
     return made
 
 
@@ -60,7 +60,7 @@ def segments(samples: np.ndarray, *, seconds: float) -> list[bytes]:
 def play(live: LiveAudio, chunks: list[bytes]) -> list[list]:
     carry, told = b"", []
     for chunk in chunks:
-        heard = fingerprint_chunk(chunk, limits=Limits(), carry=carry)
+        heard = fingerprint_chunk(chunk, limits=DecodingLimits(), carry=carry)
         carry = heard.carry
         told.append(live.hear(heard.sound.to_bytes() if heard.sound.tracks else b""))
     return told
@@ -99,10 +99,10 @@ def test_the_words_of_chunks_follow_each_other_as_those_of_the_whole():
     chunks = segments(broadcast()[: 12 * RATE], seconds=3.0)
     carry, words = b"", []
     for chunk in chunks:
-        heard = fingerprint_chunk(chunk, limits=Limits(), carry=carry)
+        heard = fingerprint_chunk(chunk, limits=DecodingLimits(), carry=carry)
         carry = heard.carry
         words.append(heard.sound.tracks[0].words)
-    whole = fingerprint_audio(b"".join(chunks), limits=Limits()).tracks[0].words
+    whole = fingerprint_audio(b"".join(chunks), limits=DecodingLimits()).tracks[0].words
     parts = np.concatenate(words)
     assert abs(len(parts) - len(whole)) <= 3
     size = min(len(parts), len(whole))
@@ -138,4 +138,4 @@ def test_a_bad_chunk_leaves_the_stream_as_it_was():
 
 def test_a_carry_that_was_never_given_is_refused():
     with pytest.raises(FingerprintError, match="carry"):
-        fingerprint_chunk(b"", limits=Limits(), carry=b"x" * 100_001)
+        fingerprint_chunk(b"", limits=DecodingLimits(), carry=b"x" * 100_001)

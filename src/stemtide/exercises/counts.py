@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(slots=True)
-class Counts:
+class ExerciseCounts:
     """Counts of an exercise.
 
     referrals, orders: how many are in each state at the end.

@@ -20,7 +20,7 @@ from uuid import uuid4
 import httpx
 
 from stemtide.exercises import cast, media, pictures, processes, provider, requests
-from stemtide.exercises.stage import DemoError, Stage, expect_ok
+from stemtide.exercises.stage import DemoError, RunningExercise, expect_ok
 from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
@@ -41,12 +41,12 @@ def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
     """
     with contextlib.ExitStack() as stack:
         where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stemtide-")))
-        stage = Stage(folder=where)
+        stage = RunningExercise(folder=where)
         stack.callback(stage.clear)
         try:
             people = _set_up(stage, port=port)
             _play(stage, people)
-        except (processes.ProcessError, pictures.NoPicturesError) as error:
+        except (processes.ProcessError, pictures.PhotographsMissingError) as error:
             raise DemoError(str(error)) from error
         except httpx.HTTPError as error:
             raise DemoError(f"the crisis broke off: {error}; logs are in {where}") from error
@@ -57,7 +57,7 @@ def play(*, once: bool, as_json: bool, folder: Path | None, port: int) -> bool:
     return stage.counts.is_good
 
 
-def _set_up(stage: Stage, *, port: int) -> cast.Cast:
+def _set_up(stage: RunningExercise, *, port: int) -> cast.Cast:
     """Step 1: start the hub and three agents, with their parties and keys."""
     hub_folder = stage.hub_folder()
     stage.say("Loading the photographs")
@@ -95,7 +95,7 @@ def _set_up(stage: Stage, *, port: int) -> cast.Cast:
     return people
 
 
-def _play(stage: Stage, people: cast.Cast) -> None:
+def _play(stage: RunningExercise, people: cast.Cast) -> None:
     """Steps 2 to 6: from the warning to the counts."""
     files = pictures.photographs()
     stage.say("Making a film, its sound and a text to share")
@@ -117,7 +117,7 @@ def _play(stage: Stage, people: cast.Cast) -> None:
     _gather(stage)
 
 
-def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> str:
+def _activate(stage: RunningExercise, people: cast.Cast, *, authority: httpx.Client) -> str:
     """Step 2: warn, rate, answer each test; one party proposes, another confirms; providers join.
 
     returns: the id of the crisis.
@@ -153,7 +153,13 @@ def _activate(stage: Stage, people: cast.Cast, *, authority: httpx.Client) -> st
 
 
 def _share(
-    stage: Stage, authority: httpx.Client, *, sandbox: Sandbox, crisis: str, name: str, blob: bytes
+    stage: RunningExercise,
+    authority: httpx.Client,
+    *,
+    sandbox: Sandbox,
+    crisis: str,
+    name: str,
+    blob: bytes,
 ) -> None:
     """Step 3: share one piece of content, and upload the same file at every provider at once."""
     prints = sandbox.analyse(blob, options=AnalysisOptions(share=True)).fingerprints
@@ -175,7 +181,7 @@ def _share(
     )
 
 
-def _share_address(stage: Stage, authority: httpx.Client, *, crisis: str) -> None:
+def _share_address(stage: RunningExercise, authority: httpx.Client, *, crisis: str) -> None:
     """Step 3: share a URL, and look another spelling of it up at every provider."""
     rows = [_signal(crisis, kind=Kind.URL, value=media.ADDRESS)]
     _share_rows(
@@ -198,7 +204,7 @@ def _signal(crisis: str, **fields: object) -> dict[str, object]:
 
 
 def _share_rows(
-    stage: Stage,
+    stage: RunningExercise,
     authority: httpx.Client,
     rows: list[dict[str, object]],
     ask: Callable[[httpx.Client], provider.Upload],
@@ -239,7 +245,7 @@ def _wait_for(client: httpx.Client, *, position: int) -> None:
     raise DemoError(f"the agent at {client.base_url} never reached position {position}")
 
 
-def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
+def _upload_the_rest(stage: RunningExercise, files: dict[str, bytes]) -> None:
     """Step 4: upload altered copies and unrelated content at every provider."""
     known_media = [
         ("recut.mp4", media.recut(files), True),
@@ -278,7 +284,7 @@ def _upload_the_rest(stage: Stage, files: dict[str, bytes]) -> None:
     )
 
 
-def _gather(stage: Stage) -> None:
+def _gather(stage: RunningExercise) -> None:
     """Step 6: wait until the hub has the counts, and the providers received the webhooks."""
     ends = time.monotonic() + _ANSWERED_WITHIN_S
     counts = stage.counts
@@ -305,7 +311,7 @@ def _at_the_hub() -> tuple[int, int]:
     return sum(row.blocked for row in rows), ledger.heads().entries
 
 
-def _stay(stage: Stage, people: cast.Cast) -> None:
+def _stay(stage: RunningExercise, people: cast.Cast) -> None:
     """Keep everything running until stopped, or until a process dies."""
     hub = stage.running[0].address
     stage.say("Everything stays up. Ctrl-C stops it.")

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from stemtide.exercises import cast, processes
-from stemtide.exercises.stage import DemoError, Stage, expect_ok
+from stemtide.exercises.stage import DemoError, RunningExercise, expect_ok
 from stemtide.protocol.enums import Scope
 
 ACCOUNT = cast.PROVIDERS[0]
@@ -33,7 +33,7 @@ def run_hub(*, env_file: Path, folder: Path | None, port: int) -> None:
     """
     with contextlib.ExitStack() as stack:
         where = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stemtide-")))
-        stage = Stage(folder=where)
+        stage = RunningExercise(folder=where)
         stack.callback(stage.clear)
         try:
             people = _raise_hub(stage, port=port)
@@ -50,7 +50,7 @@ def run_hub(*, env_file: Path, folder: Path | None, port: int) -> None:
         stage.stay()
 
 
-def _raise_hub(stage: Stage, *, port: int) -> cast.Cast:
+def _raise_hub(stage: RunningExercise, *, port: int) -> cast.Cast:
     """Step 1: start the hub with its cast."""
     folder = stage.hub_folder()
     stage.say("Making the hub's database, its parties and their keys")
@@ -65,7 +65,7 @@ def _raise_hub(stage: Stage, *, port: int) -> cast.Cast:
     return people
 
 
-def _raise_crises(stage: Stage, people: cast.Cast) -> None:
+def _raise_crises(stage: RunningExercise, people: cast.Cast) -> None:
     """Step 3: raise a crisis the account joined, one closed after it did, one it is invited to."""
     with (
         stage.client(people, cast.AUTHORITY) as authority,
@@ -89,7 +89,7 @@ def _raise_crises(stage: Stage, people: cast.Cast) -> None:
                 )
 
 
-def _variables(stage: Stage, people: cast.Cast) -> dict[str, str]:
+def _variables(stage: RunningExercise, people: cast.Cast) -> dict[str, str]:
     """Step 2: return the environment variables for clients."""
     hub = stage.running[0].address
     fetch = cast.new_key(ACCOUNT, "stopncii fetch", _READS)

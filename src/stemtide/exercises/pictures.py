@@ -36,25 +36,27 @@ UNRELATED = (
 """Photographs that are not shared, and must pass."""
 
 
-class NoPicturesError(Exception):
+class PhotographsMissingError(Exception):
     """The photographs are not installed."""
 
 
 def photographs() -> dict[str, bytes]:
     """Return the files of all named photographs, by name.
 
-    raises: NoPicturesError with the remedy.
+    raises: PhotographsMissingError with the remedy.
     """
     spec = importlib.util.find_spec("skimage")
     if spec is None or not spec.submodule_search_locations:
-        raise NoPicturesError(
+        raise PhotographsMissingError(
             "the photographs to play with come with scikit-image: pip install 'stemtide[demo]'"
         )
     folder = Path(spec.submodule_search_locations[0]) / "data"
     try:
         return {name: (folder / name).read_bytes() for name in (*SHARED, *UNRELATED)}
     except OSError as error:
-        raise NoPicturesError(f"a photograph is missing from scikit-image: {error}") from error
+        raise PhotographsMissingError(
+            f"a photograph is missing from scikit-image: {error}"
+        ) from error
 
 
 def _saved(picture: Image.Image, *, quality: int = 92) -> bytes:

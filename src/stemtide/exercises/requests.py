@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 from stemtide.exercises import cast
-from stemtide.exercises.stage import Stage, expect_ok
+from stemtide.exercises.stage import RunningExercise, expect_ok
 
 _REFERRED = "https://big-videos.example/watch?v=played-{}"
 _ORDERED = "https://small-pictures.example/album/played"
@@ -32,7 +32,7 @@ _AUTHORITY_SECTIONS = {
 """Sections A, E, F and G of Annex I, as the authority fills them in."""
 
 
-def play_requests(stage: Stage, people: cast.Cast, *, crisis: str) -> None:
+def play_requests(stage: RunningExercise, people: cast.Cast, *, crisis: str) -> None:
     """Refer two URLs, one of which is on hold; order another removed; the providers answer.
 
     raises: DemoError.
@@ -60,7 +60,7 @@ def _referral(crisis: str, *, number: int) -> dict[str, Any]:
     }
 
 
-def _refer(stage: Stage, people: cast.Cast, *, agency: httpx.Client, crisis: str) -> None:
+def _refer(stage: RunningExercise, people: cast.Cast, *, agency: httpx.Client, crisis: str) -> None:
     """Send a referral that is acknowledged and answered: removed, by the provider's own choice."""
     body = _referral(crisis, number=1)
     sent = expect_ok(agency.post("/api/v1/referrals", params={"send": 1}, json=body))
@@ -73,7 +73,9 @@ def _refer(stage: Stage, people: cast.Cast, *, agency: httpx.Client, crisis: str
     stage.say(f"The agency refers an address; {cast.PROVIDERS[0]} looks, and removes it.")
 
 
-def _hold(stage: Stage, *, agency: httpx.Client, authority: httpx.Client, crisis: str) -> None:
+def _hold(
+    stage: RunningExercise, *, agency: httpx.Client, authority: httpx.Client, crisis: str
+) -> None:
     """Send a referral that waits, because an authority asked to leave the content for now."""
     body = _referral(crisis, number=2)
     hold = {
@@ -89,7 +91,9 @@ def _hold(stage: Stage, *, agency: httpx.Client, authority: httpx.Client, crisis
     stage.say("Another address is held by the authority: the agency's referral of it waits.")
 
 
-def _order(stage: Stage, people: cast.Cast, *, authority: httpx.Client, crisis: str) -> None:
+def _order(
+    stage: RunningExercise, people: cast.Cast, *, authority: httpx.Client, crisis: str
+) -> None:
     """Issue a removal order in an emergency; it is executed within its hour."""
     body = {
         "to": cast.PROVIDERS[1],

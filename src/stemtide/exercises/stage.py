@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from stemtide.exercises import cast, processes, provider
-from stemtide.exercises.counts import Counts
+from stemtide.exercises.counts import ExerciseCounts
 
 
 class DemoError(Exception):
@@ -22,7 +22,7 @@ class DemoError(Exception):
 
 
 @dataclass(slots=True)
-class Stage:
+class RunningExercise:
     """A running exercise: processes, clients, and the clock that the narration shows."""
 
     folder: Path
@@ -30,7 +30,7 @@ class Stage:
     running: list[processes.Running] = field(default_factory=list)
     receivers: list[provider.Receiver] = field(default_factory=list)
     agents: dict[str, httpx.Client] = field(default_factory=dict)
-    counts: Counts = field(default_factory=Counts)
+    counts: ExerciseCounts = field(default_factory=ExerciseCounts)
 
     def say(self, words: str) -> None:
         """Print a narration line, with the seconds since the start."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from stemtide.fingerprints.kinds import Fingerprints, Kind, QueryView
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 
 Content = bytes | Path
 """The bytes, or the path of a large file."""
@@ -83,7 +83,12 @@ class Modality(Protocol):
         """Return the media type by the first SNIFFED_BYTES, or "" if it is not of this module."""
 
     def analyse(
-        self, content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+        self,
+        content: Content,
+        *,
+        limits: DecodingLimits,
+        options: AnalysisOptions,
+        progress: Progress,
     ) -> Analysis:
         """Analyse content inside a worker; remarks report parts that could not be decoded."""
 

@@ -7,7 +7,7 @@ _MB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodingLimits:
     """Limits for one piece of content. The defaults suit pictures that people upload.
 
     max_input_bytes: larger content is refused before a worker sees it, if it is in memory; a
@@ -44,7 +44,7 @@ class Limits:
             if value <= 0:
                 raise ValueError(f"the limit {name} must be above 0, not {value}")
 
-    def for_long(self) -> "Limits":
+    def for_long(self) -> "DecodingLimits":
         """Return the limits with the times for long content in place of the usual ones."""
         return replace(self, cpu_s=self.long_cpu_s, wall_s=self.long_wall_s)
 

@@ -14,7 +14,7 @@ from av.container import InputContainer
 from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, LiveChunk, Progress
 from stemtide.fingerprints.audio.fingerprint import fingerprint_chunk
 from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.limits import Limits, UndecodableError
+from stemtide.fingerprints.limits import DecodingLimits, UndecodableError
 from stemtide.fingerprints.values.video import Sampling
 from stemtide.fingerprints.video.fingerprint import fingerprint_video, is_video
 from stemtide.fingerprints.video.frames import container_of
@@ -34,7 +34,7 @@ def sniff(head: bytes) -> str:  # noqa: ARG001 - every modality is asked
 def analyse(
     content: Content,
     *,
-    limits: Limits,
+    limits: DecodingLimits,
     options: AnalysisOptions,
     progress: Progress,  # noqa: ARG001 - a chunk is short
 ) -> Analysis:

@@ -22,7 +22,7 @@ from stemtide.hub.api.asgi import Application, Receive, Scope, Send, limit_bodie
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
 from stemtide.hub.api.middleware import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
-from stemtide.hub.platform.disconnects import Caller, CallerLeftError, serving  # noqa: E402
+from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, serving  # noqa: E402
 from stemtide.hub.platform.request_threads import (  # noqa: E402
     PagesFirst,
     RequestThreads,
@@ -48,7 +48,7 @@ class _InOneThread(ASGIHandler):
         Only building the response counts, not sending it: a slow reader delays nobody. API requests
         neither wait nor are waited for, because there may always be some.
         """
-        caller = Caller()
+        caller = WaitingClient()
         is_page = not is_refresh(request.path) and not is_machines(request.path)
         try:
             with _precedence.page() if is_page else nullcontext():
@@ -59,7 +59,7 @@ class _InOneThread(ASGIHandler):
                 count_abandoned("waiting")
             raise
 
-    def _answer(self, request: HttpRequest, caller: Caller) -> HttpResponseBase:
+    def _answer(self, request: HttpRequest, caller: WaitingClient) -> HttpResponseBase:
         """Build the response while the caller waits; a refresh first waits for running pages."""
         try:
             with serving(caller):

@@ -19,11 +19,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
-from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
 from stemtide.hub.rooms.signals.reads import signals
-from stemtide.hub.rooms.signals.views import Change
+from stemtide.hub.rooms.signals.views import SharedChange
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import may_receive
 
@@ -50,7 +50,7 @@ OTHER_FILES = 256
 """Open files of the process that are reserved for everything but streams."""
 
 
-class Reader(Protocol):
+class Subscriber(Protocol):
     """A subscriber's party: the attributes that its access depends on."""
 
     @property
@@ -75,7 +75,7 @@ class Subscription:
 
     def __init__(
         self,
-        party: Reader,
+        party: Subscriber,
         *,
         after: int,
         exercise: bool,
@@ -104,7 +104,7 @@ class Subscription:
         before, self._mark = self._mark, crisis_versions.of_page(self._crisis)
         return self._mark != before
 
-    def concerns(self, change: Change) -> bool:
+    def concerns(self, change: SharedChange) -> bool:
         """Whether a change is new to the subscriber, who may see it and asked for its kind."""
         is_new = change.position > self._after and (self._exercise or not change.exercise)
         return is_new and may_receive(
@@ -154,7 +154,7 @@ class ChangeNotifier:
     @asynccontextmanager
     async def subscribe(
         self,
-        party: Reader,
+        party: Subscriber,
         *,
         exercise: bool = False,
         all_changes: bool = False,
@@ -169,7 +169,7 @@ class ChangeNotifier:
                      checked that the party may see it.
         holder:      the key or person of the stream, for the limit per holder; "" for none.
 
-        raises: TooManyError, NoStreamLeftError; NotifierClosedError while the process is stopping;
+        raises: RateLimitError, NoStreamLeftError; NotifierClosedError while the process stops;
                 django.db.Error if there is no database.
         """
         after = await asyncio.to_thread(self._start)
@@ -193,7 +193,7 @@ class ChangeNotifier:
     def check_limits(self, holder: str) -> None:
         """Refuse another stream if its key or person, or the process, has as many as allowed.
 
-        raises: TooManyError, NoStreamLeftError.
+        raises: RateLimitError, NoStreamLeftError.
         """
         with self._lock:
             open_streams = sum(
@@ -203,7 +203,7 @@ class ChangeNotifier:
             )
             count = len(self._subscriptions)
         if open_streams >= settings.STREAMS.get("key", math.inf):
-            raise TooManyError(
+            raise RateLimitError(
                 "{most} streams are open already, and one key or person has no more: close one",
                 retry_after_s=FULL_S,
                 most=settings.STREAMS["key"],

@@ -33,8 +33,8 @@ from stemtide.matching.segments import (
     write_segment,
 )
 from stemtide.matching.states import (
+    IndexState,
     SealedSegment,
-    State,
     Tail,
     empty_tail,
     gather,
@@ -83,7 +83,7 @@ class HammingIndex:
         self._loose_rows = loose_rows
         self._writing = threading.Lock()
         self._tail_rows: dict[int, int] = {}
-        self._state = State((), empty_tail(words))
+        self._state = IndexState((), empty_tail(words))
         self._tidying = threading.Lock()
         self._tidier: threading.Thread | None = None
 
@@ -152,7 +152,7 @@ class HammingIndex:
 
     def _search(
         self,
-        state: State,
+        state: IndexState,
         queries: bytes | npt.NDArray[np.unsignedinteger],
         *,
         count: int,
@@ -174,7 +174,7 @@ class HammingIndex:
 
     def _search_each(
         self,
-        state: State,
+        state: IndexState,
         queries: bytes | npt.NDArray[np.unsignedinteger],
         thresholds: npt.NDArray[np.integer],
     ) -> Hits:
@@ -199,7 +199,7 @@ class HammingIndex:
         if ((own_bits > MAX_WITHIN_BITS) & (own_bits != NO_OWN)).any():
             raise ValueError(f"within_bits: 0..{MAX_WITHIN_BITS}")
 
-    def _with_rows(self, keys: Keys, rows: Words, own_bits: OwnBits) -> State:
+    def _with_rows(self, keys: Keys, rows: Words, own_bits: OwnBits) -> IndexState:
         state = self._state
         is_new = ~self._are_held(state, keys, rows, own_bits)
         if not is_new.any():
@@ -217,7 +217,7 @@ class HammingIndex:
         return replace(state, tail=tail)
 
     def _are_held(
-        self, state: State, keys: Keys, rows: Words, own_bits: OwnBits
+        self, state: IndexState, keys: Keys, rows: Words, own_bits: OwnBits
     ) -> npt.NDArray[np.bool_]:
         """Return, for each row, whether it is stored with the same value and threshold."""
         same = np.zeros(len(keys), dtype=np.bool_)
@@ -236,7 +236,7 @@ class HammingIndex:
         rows = (self._tail_rows.get(key, -1) for key in keys.tolist())
         return np.fromiter(rows, dtype=np.intp, count=len(keys))
 
-    def _without(self, state: State, keys: Keys) -> State:
+    def _without(self, state: IndexState, keys: Keys) -> IndexState:
         sealed = []
         for segment in state.sealed:
             rows = segment.find(keys)
@@ -244,9 +244,9 @@ class HammingIndex:
         rows = self._tail_find(keys)
         for key in keys[rows >= 0].tolist():
             del self._tail_rows[key]
-        return State(tuple(sealed), state.tail.without(rows[rows >= 0]))
+        return IndexState(tuple(sealed), state.tail.without(rows[rows >= 0]))
 
-    def _adopt(self, state: State | None) -> None:
+    def _adopt(self, state: IndexState | None) -> None:
         """Replace the state by one with another tail; None: the state changed in the meantime."""
         if state is None:
             return
@@ -281,7 +281,7 @@ class HammingIndex:
     def take(self, segment: Segment) -> None:
         """Replace all entries by the rows of a segment from a file."""
         with self._tidying, self._writing:
-            self._adopt(State((SealedSegment(segment),), empty_tail(self.words)))
+            self._adopt(IndexState((SealedSegment(segment),), empty_tail(self.words)))
 
     def follow(self, segment: Segment) -> None:
         """Keep all entries, but read them from a file's segment where it has them."""

@@ -26,12 +26,12 @@ from stemtide.matching.audio.finder import AudioFinder
 from stemtide.matching.found import Finder, Occurrence
 from stemtide.matching.gops import GopFinder
 from stemtide.matching.hamming import HammingIndex
-from stemtide.matching.matches import Entry, Hits, Match, checked
+from stemtide.matching.matches import Hits, IndexedSignal, Match, checked
 from stemtide.matching.segments import Keys, OwnBits, SegmentFileError, open_segment
 from stemtide.matching.text.passages import PassageFinder
 from stemtide.matching.video.finder import VideoFinder
 
-__all__ = ["Entry", "Hits", "Library", "Match"]
+__all__ = ["Hits", "IndexedSignal", "Library", "Match"]
 
 EXACT_KINDS = tuple(kind for kind in SIZE_BYTES if kind is not Kind.PDQ)
 """Kinds that match only when they are equal: their threshold is 0, and one table is enough."""
@@ -121,7 +121,7 @@ class Library:
         long = np.array(list(self._long), dtype=np.int64)
         return np.sort(np.concatenate([*(index.keys() for index in self._indexes.values()), long]))
 
-    def put(self, entries: Iterable[Entry]) -> None:
+    def put(self, entries: Iterable[IndexedSignal]) -> None:
         """Store signals; an entry whose key exists is replaced, the last one wins.
 
         raises: FingerprintError naming the entry if its value has not the length of its kind;
@@ -129,7 +129,7 @@ class Library:
                 not a number from 0. Nothing of the whole call is stored then.
         """
         latest = {entry.key: checked(entry) for entry in entries}
-        by_kind: dict[Kind, list[Entry]] = {}
+        by_kind: dict[Kind, list[IndexedSignal]] = {}
         for entry in latest.values():
             by_kind.setdefault(entry.kind, []).append(entry)
         with self._writing:

@@ -14,7 +14,7 @@ from stemtide.matching.segments import Keys
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class IndexedSignal:
     """One signal of a library.
 
     key:         the caller's number of the signal, 0 to 2**63 - 1.
@@ -63,7 +63,7 @@ class Hits:
     distances_bits: npt.NDArray[np.uint16]
 
 
-def checked(entry: Entry) -> Entry:
+def checked(entry: IndexedSignal) -> IndexedSignal:
     """Return a valid entry, or raise FingerprintError or ValueError naming its fault."""
     try:
         check_value(entry.kind, entry.value)

@@ -24,7 +24,7 @@ Positions = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Vote:
+class CandidatePassage:
     """A passage that a signal and a query seem to share.
 
     offset: query position minus signal position, in the middle of the votes.
@@ -89,7 +89,7 @@ class SequenceIndex:
         *,
         tolerance: int,
         at_least: int = 2,
-    ) -> list[Vote]:
+    ) -> list[CandidatePassage]:
         """Find the passages that stored sequences share with this one, most words first.
 
         sequence, positions: as for `put`.
@@ -103,7 +103,7 @@ class SequenceIndex:
             stored = {hit: self._held.get(hit) for hit in np.unique(number).tolist()}
             if None not in stored.values():
                 break  # else a sequence was dropped or replaced meanwhile: search again
-        votes: list[Vote] = []
+        votes: list[CandidatePassage] = []
         signals = {hit: signal[1] for hit, signal in stored.items() if signal}
         latest = {signal[0]: hit for hit, signal in stored.items() if signal}  # of two, the newer
         for key, latest_number in latest.items():
@@ -126,7 +126,7 @@ class SequenceIndex:
 
 def _passages(
     key: int, at: Positions, offsets: Positions, *, tolerance: int, at_least: int
-) -> list[Vote]:
+) -> list[CandidatePassage]:
     """Count votes by offset: the best window of offsets first, then the best of the others."""
     order = np.argsort(offsets, kind="stable")
     at, offsets = at[order], offsets[order]
@@ -140,7 +140,9 @@ def _passages(
             break
         low, high = offsets[window][[0, -1]].tolist()
         votes.append(
-            Vote(key, (low + high) // 2, words, int(at[window].min()), int(at[window].max()))
+            CandidatePassage(
+                key, (low + high) // 2, words, int(at[window].min()), int(at[window].max())
+            )
         )
         near = (offsets >= low - tolerance) & (offsets <= high + tolerance)
         at, offsets = at[~near], offsets[~near]

@@ -149,7 +149,7 @@ def empty_tail(words: int, *, capacity: int = 0) -> Tail:
 
 
 @dataclass(frozen=True, eq=False)
-class State:
+class IndexState:
     """All entries of an index. sealed: largest first; no key occurs twice."""
 
     sealed: tuple[SealedSegment, ...]
@@ -185,7 +185,7 @@ def gather(parts: Sequence[SealedSegment | Tail]) -> tuple[Keys, Words, OwnBits]
     )
 
 
-def with_sealed_tail(now: State, sealed: Tail, segment: Segment) -> State | None:
+def with_sealed_tail(now: IndexState, sealed: Tail, segment: Segment) -> IndexState | None:
     """Replace the rows of an earlier tail by a segment made of them.
 
     returns: None if that tail was replaced in the meantime.
@@ -200,10 +200,12 @@ def with_sealed_tail(now: State, sealed: Tail, segment: Segment) -> State | None
     tail = empty_tail(now.tail.rows.shape[1]).with_rows(
         now.tail.keys[later], now.tail.rows[later], now.tail.own_bits[later]
     )
-    return State(_largest_first([*now.sealed, added]), tail)
+    return IndexState(_largest_first([*now.sealed, added]), tail)
 
 
-def with_merged(now: State, replaced: Sequence[SealedSegment], segment: Segment) -> State | None:
+def with_merged(
+    now: IndexState, replaced: Sequence[SealedSegment], segment: Segment
+) -> IndexState | None:
     """Replace earlier segments by one that was merged from them.
 
     returns: None if one of them was replaced in the meantime.
@@ -220,7 +222,7 @@ def with_merged(now: State, replaced: Sequence[SealedSegment], segment: Segment)
     return replace(now, sealed=_largest_first([*others.values(), merged]))
 
 
-def with_same(now: State, segment: Segment, mapped: Segment) -> State:
+def with_same(now: IndexState, segment: Segment, mapped: Segment) -> IndexState:
     """Replace a segment in memory by the same segment from a file."""
     sealed = [
         replace(part, segment=mapped) if part.segment is segment else part for part in now.sealed
@@ -228,7 +230,7 @@ def with_same(now: State, segment: Segment, mapped: Segment) -> State:
     return replace(now, sealed=tuple(sealed))
 
 
-def on_top_of(segment: Segment, now: State) -> tuple[State, npt.NDArray[np.intp]]:
+def on_top_of(segment: Segment, now: IndexState) -> tuple[IndexState, npt.NDArray[np.intp]]:
     """Keep all entries, but read them from another segment where it has them.
 
     returns: that state, and the rows of now.columns() that the segment does not have.
@@ -242,7 +244,7 @@ def on_top_of(segment: Segment, now: State) -> tuple[State, npt.NDArray[np.intp]
     is_gone[at[is_same]] = 0
     gone = np.packbits(is_gone, bitorder="little").view(np.uint64)
     part = SealedSegment(segment, gone, len(segment) - int(is_same.sum()))
-    return State((part,), empty_tail(segment.rows.shape[1])), np.flatnonzero(~is_same)
+    return IndexState((part,), empty_tail(segment.rows.shape[1])), np.flatnonzero(~is_same)
 
 
 def _largest_first(sealed: Sequence[SealedSegment]) -> tuple[SealedSegment, ...]:

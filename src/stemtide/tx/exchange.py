@@ -84,7 +84,7 @@ class Checkpoint(state.FetchCheckpointBase):
 
 
 @dataclass
-class Record:
+class SignalRecord:
     """A signal as stored by tx: its value, and the opinions of its sharer and others."""
 
     kind: str
@@ -100,7 +100,7 @@ class Record:
 class Said(state.FetchedSignalMetadata):
     """Opinions about one value, from all parties that share it."""
 
-    records: list[Record] = field(default_factory=list)
+    records: list[SignalRecord] = field(default_factory=list)
 
     def get_as_opinions(self) -> Sequence[state.SignalOpinion]:
         """Return an opinion for each sharer, and one for each dispute."""
@@ -126,7 +126,7 @@ class Said(state.FetchedSignalMetadata):
 
 class StemtideExchangeAPI(
     auth.SignalExchangeWithAuth[HubConfig, HubKey],
-    SignalExchangeAPI[HubConfig, Checkpoint, Said, str, Record],
+    SignalExchangeAPI[HubConfig, Checkpoint, Said, str, SignalRecord],
 ):
     """A hub, accessed with one party's key."""
 
@@ -169,10 +169,10 @@ class StemtideExchangeAPI(
         self,
         supported_signal_types: Sequence[type[SignalType]],  # noqa: ARG002  # all of them are kept
         checkpoint: Checkpoint | None,
-    ) -> Iterator[state.FetchDelta[str, Record, Checkpoint]]:
+    ) -> Iterator[state.FetchDelta[str, SignalRecord, Checkpoint]]:
         """Follow the feed to its end. raises: HubError, ExchangeError."""
         after = checkpoint.position if checkpoint else 0
-        updates: dict[str, Record | None] = {} if checkpoint else dict(_canaries())
+        updates: dict[str, SignalRecord | None] = {} if checkpoint else dict(_canaries())
         with self._client() as hub:
             while True:
                 page = _page(hub, after)
@@ -192,7 +192,7 @@ class StemtideExchangeAPI(
         cls,
         signal_types: Sequence[type[SignalType]],
         collab: HubConfig,  # noqa: ARG003  # every hub's records are alike
-        fetched: Mapping[str, Record],
+        fetched: Mapping[str, SignalRecord],
     ) -> dict[type[SignalType], dict[str, Said]]:
         """Group the records by signal type and value."""
         by_name = {signal_type.get_name(): signal_type for signal_type in signal_types}
@@ -252,7 +252,7 @@ def _post(path: str, body: dict[str, Any], headers: dict[str, str]) -> Call[File
     return Call((File,), "POST", path, headers=headers, body=json.dumps(body).encode())
 
 
-def _record(entry: Any) -> Record | None:  # noqa: ANN401  # a signal, or what ended
+def _record(entry: Any) -> SignalRecord | None:  # noqa: ANN401  # a signal, or what ended
     """Convert a feed entry to a record; None for a signal that no longer matches."""
     if not isinstance(entry, FeedSignal):
         return None
@@ -261,7 +261,7 @@ def _record(entry: Any) -> Record | None:  # noqa: ANN401  # a signal, or what e
         state.SignalOpinionCategory.POSITIVE_CLASS,
         state.SignalOpinionCategory.INVESTIGATION_SEED,
     )
-    return Record(
+    return SignalRecord(
         kind=entry.kind.value,
         value=entry.value,
         source=entry.shared_by,
@@ -272,7 +272,7 @@ def _record(entry: Any) -> Record | None:  # noqa: ANN401  # a signal, or what e
     )
 
 
-def _canaries() -> Iterator[tuple[str, Record]]:
+def _canaries() -> Iterator[tuple[str, SignalRecord]]:
     """Yield a canary of every kind, two for PDQ, under keys that no signal has."""
     md5 = hashlib.md5(canary.SOURCE.encode(), usedforsecurity=False).hexdigest()
     sha256 = hashlib.sha256(canary.SOURCE.encode()).hexdigest()
@@ -282,7 +282,7 @@ def _canaries() -> Iterator[tuple[str, Record]]:
         for value in values.get(kind, (FILLER,)):
             yield (
                 f"canary-{kind}-{value}",
-                Record(kind.value, value, canary.SOURCE, maybe, ["canary"]),
+                SignalRecord(kind.value, value, canary.SOURCE, maybe, ["canary"]),
             )
 
 

@@ -32,7 +32,7 @@ from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
 from stemtide.fingerprints.url.reach import fingerprints_of_url
 from stemtide.fingerprints.values.checks import check_value
-from stemtide.matching.library import Entry, Library, Match
+from stemtide.matching.library import IndexedSignal, Library, Match
 
 T = TypeVar("T")
 
@@ -77,7 +77,7 @@ class KindIndex(SignalTypeIndex[T], Generic[T]):
         if self._library is None:
             self._library = Library()
             self._library.put(
-                Entry(key, self.KIND, bytes.fromhex(value))
+                IndexedSignal(key, self.KIND, bytes.fromhex(value))
                 for key, (value, _) in enumerate(self._entries)
             )
         return self._library

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection, transaction
 
-from stemtide.hub.platform.disconnects import Caller, CallerLeftError, check_caller, serving
+from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, check_caller, serving
 from stemtide.hub.rooms.parties.models import Party
 from tests.hub.api.conftest import signal, wait_until
 from tests.world import hex_value
@@ -77,7 +77,7 @@ def test_a_write_that_waits_for_the_database_is_dropped_when_its_caller_hangs_up
 
 @pytest.mark.django_db
 def test_a_read_ends_at_its_next_query_once_its_caller_has_left():
-    caller, seen = Caller(), []
+    caller, seen = WaitingClient(), []
 
     def read() -> None:
         with serving(caller):
@@ -94,7 +94,7 @@ def test_a_read_ends_at_its_next_query_once_its_caller_has_left():
 @pytest.mark.django_db(transaction=True)
 def test_a_write_that_began_is_finished_and_one_that_did_not_is_not_begun(committed_world):
     party = committed_world.agency
-    caller = Caller()
+    caller = WaitingClient()
     with serving(caller), transaction.atomic():
         Party.objects.filter(pk=party.pk).update(title="begun")
         caller.has_left = True
@@ -102,7 +102,7 @@ def test_a_write_that_began_is_finished_and_one_that_did_not_is_not_begun(commit
         check_caller()
     assert Party.objects.get(pk=party.pk).title == "finished"
 
-    late = Caller()
+    late = WaitingClient()
 
     def write() -> None:
         with serving(late), transaction.atomic():
@@ -115,5 +115,5 @@ def test_a_write_that_began_is_finished_and_one_that_did_not_is_not_begun(commit
 
 
 def test_nobody_works_for_a_caller_who_left_while_waiting_for_a_thread():
-    with pytest.raises(CallerLeftError), serving(Caller(has_left=True)):
+    with pytest.raises(CallerLeftError), serving(WaitingClient(has_left=True)):
         pytest.fail("it was begun")

@@ -4,11 +4,15 @@
 import pytest
 
 from stemtide.hub.platform.egress import addresses
-from stemtide.hub.platform.egress.addresses import Reach, UnknownHostError, UnreachableError
+from stemtide.hub.platform.egress.addresses import (
+    AddressNotAllowedError,
+    AllowedAddresses,
+    UnknownHostError,
+)
 from tests.hub.outside.names import NOT_PUBLIC, told_by
 
-HTTPS = Reach(schemes=frozenset({"https"}), ports=frozenset({443}))
-HERE = Reach(schemes=frozenset({"https"}), ports=frozenset({443}), loopback=True)
+HTTPS = AllowedAddresses(schemes=frozenset({"https"}), ports=frozenset({443}))
+HERE = AllowedAddresses(schemes=frozenset({"https"}), ports=frozenset({443}), loopback=True)
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
@@ -26,7 +30,7 @@ def test_a_public_address_is(address):
 
 def test_one_inner_address_among_public_ones_is_enough_to_refuse(monkeypatch):
     told_by(monkeypatch, ["93.184.216.34", "10.0.0.1"])
-    with pytest.raises(UnreachableError):
+    with pytest.raises(AddressNotAllowedError):
         addresses.resolve("hook.example", 443, scheme="https", reach=HTTPS)
 
 
@@ -44,7 +48,7 @@ def test_one_inner_address_among_public_ones_is_enough_to_refuse(monkeypatch):
 )
 def test_a_connection_is_held_to_scheme_port_and_address(monkeypatch, scheme, port, reach, address):
     told_by(monkeypatch, [address])
-    with pytest.raises(UnreachableError) as refused:
+    with pytest.raises(AddressNotAllowedError) as refused:
         addresses.resolve("hook.example", port, scheme=scheme, reach=reach)
     assert address not in str(refused.value)
 
@@ -71,5 +75,5 @@ def test_a_name_that_is_none_cannot_be_looked_up():
     ],
 )
 def test_what_is_refused_says_why(url, words):
-    with pytest.raises(UnreachableError, match=words):
+    with pytest.raises(AddressNotAllowedError, match=words):
         addresses.check_url(url, reach=HTTPS)

@@ -19,7 +19,11 @@ from pyhanko.pdf_utils.writer import copy_into_new_writer
 from stemtide.hub.platform.documents import hub_seal as own, seal_files as keeping
 from stemtide.hub.platform.documents.pdf_seals import seal_pdf
 from stemtide.hub.platform.documents.seal_files import SealFileError, own_seal, seal_in, trusted_in
-from stemtide.hub.platform.documents.signatures import SignatureError, sign_bytes, verify_bytes
+from stemtide.hub.platform.documents.signatures import (
+    UnreadableSignatureError,
+    sign_bytes,
+    verify_bytes,
+)
 from stemtide.hub.platform.documents.verification import Trusted, verify_pdf
 from stemtide.protocol.messages.documents import MAX_DOCUMENT_BYTES, SealVerdict, Trust
 from tests.hub.papers.papers import as_p12, as_pem, chain, name, plain, text_of
@@ -291,7 +295,7 @@ def test_content_of_any_form_is_signed_beside_it(seal):
 
 @pytest.mark.parametrize("signature", [b"", b"no", bytes(70_000)])
 def test_what_is_no_signature_is_said_to_be_none(seal, signature):
-    with pytest.raises(SignatureError):
+    with pytest.raises(UnreadableSignatureError):
         verify_bytes(b"{}", signature, own=seal.certificate, now=NOON)
 
 

@@ -99,13 +99,13 @@ def test_an_answer_that_does_not_fit_many_is_given_to_none(desk, world, batch, b
 def test_many_are_acknowledged_once(desk, world, batch):
     by = desk.actor("big_provider", "analyst")
     uids = waiting(world, batch)
-    assert reads_inbox.waiting(viewer=world.big_provider) == reads_inbox.Waiting(5, new=5)
+    assert reads_inbox.waiting(viewer=world.big_provider) == reads_inbox.OpenReferrals(5, new=5)
     done = [
         writes_answers.acknowledge_many(uids, body=AcknowledgeIn(), by=by, now=LATER)
         for _ in range(2)
     ]
     assert done == [5, 0]
-    assert reads_inbox.waiting(viewer=world.big_provider) == reads_inbox.Waiting(5, new=0)
+    assert reads_inbox.waiting(viewer=world.big_provider) == reads_inbox.OpenReferrals(5, new=0)
 
 
 def test_many_answers_begin_re_checks_and_raise_one_alert(desk, world, batch):

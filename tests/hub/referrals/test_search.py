@@ -36,7 +36,7 @@ WHY = "Ours has the imminent threat in it."
     ],
 )
 def test_what_a_search_comes_to(own, again, holds, others, found):
-    around = rules.Around(own=own and ReferralState(own), holds=holds, others=others)
+    around = rules.NearbyReferrals(own=own and ReferralState(own), holds=holds, others=others)
     assert rules.verdict(around, again=again) is RowOutcome(found)
 
 

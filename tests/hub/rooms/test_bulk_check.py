@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from stemtide.hub.platform.errors import NotAllowedError
 from stemtide.hub.rooms.signals.models import LongValue, Signal
 from stemtide.hub.rooms.signals.reads import bulk as reads_bulk
-from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, TooManyError
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, RateLimitError
 from stemtide.hub.rooms.signals.writes import signals as writes
 from tests.prints import long_value
 from tests.world import hex_value, signal_in
@@ -80,7 +80,7 @@ def test_observers_and_those_who_spent_their_day_are_refused_as_if_it_were_real(
         check(world, signal_in(), by=world.observer)
     settings.LONG_VALUE_BYTES_A_DAY = 10
     film = signal_in(kind="video", value=long_value("video").hex(), quality=None)
-    with pytest.raises(TooManyError):
+    with pytest.raises(RateLimitError):
         check(world, film)
 
 

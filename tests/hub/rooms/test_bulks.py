@@ -12,8 +12,8 @@ from contextlib import contextmanager
 import pytest
 from django.db import connection, connections
 
-from stemtide.hub.platform.disconnects import Caller, CallerLeftError, check_caller, serving
-from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, check_caller, serving
+from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.writes.transactions import part, try_lock
 from stemtide.hub.rooms.signals.models import Signal
@@ -57,7 +57,7 @@ def test_a_party_has_one_bulk_at_a_time_and_is_told_when_to_come_again(world):
             return True
 
     with one_bulk(world.authority):
-        with pytest.raises(TooManyError) as refused:
+        with pytest.raises(RateLimitError) as refused:
             apart(lambda: begin(world.authority))
         assert refused.value.retry_after_s == writes_bulks.AGAIN_AFTER_S
         assert apart(lambda: begin(world.agency))
@@ -66,7 +66,7 @@ def test_a_party_has_one_bulk_at_a_time_and_is_told_when_to_come_again(world):
 
 @pytest.mark.usefixtures("world")
 def test_a_bulk_whose_caller_hung_up_before_it_was_written_lets_go_of_its_place():
-    caller = Caller()
+    caller = WaitingClient()
 
     def begin():
         with serving(caller), try_lock("bulk-0"):

@@ -13,7 +13,7 @@ from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.models import LongValue, Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.rooms.signals.rules.signals import TooManyError
+from stemtide.hub.rooms.signals.rules.signals import RateLimitError
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from stemtide.protocol.sync.feed import MAX_PAGE_VALUE_BYTES, FeedPage
@@ -238,10 +238,10 @@ def test_a_party_has_so_many_bytes_of_long_values_a_day_and_others_theirs(world,
     share(world, value=values[0])
     share(world, value=values[1])
     share(world, value=values[1])  # what it shares already costs nothing
-    with pytest.raises(TooManyError, match="after midnight UTC"):
+    with pytest.raises(RateLimitError, match="after midnight UTC"):
         share(world, value=values[2])
     bodies = [signal_in(kind="text", value=values[3].hex(), quality=None), signal_in()]
-    with pytest.raises(TooManyError):
+    with pytest.raises(RateLimitError):
         writes.share_many(bodies, by=world.authority, now=NOON, partial=True)
     assert Signal.objects.count() == LongValue.objects.count() == 2
     world.share(value=hex_value(9))

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.writes import crises, participants as joining
 from stemtide.hub.rooms.ledger.models import Entry, PacedAct
@@ -36,7 +36,7 @@ def refused_after(act, *, times=20):
     for done in range(times):
         try:
             act()
-        except TooManyError as error:
+        except RateLimitError as error:
             return done, error
     pytest.fail("it was never refused")
 
@@ -62,7 +62,7 @@ def test_keys_and_people_of_a_party_are_counted_together_and_another_party_apart
     warn(world, ref="person:1")
     warn(world, ref="person:2")
     for more in ({"ref": "person:3"}, {"role": None, "ref": "key:c"}):
-        with pytest.raises(TooManyError):
+        with pytest.raises(RateLimitError):
             warn(world, **more)
     assert warn(world, party=world.other_authority).id
 
@@ -70,11 +70,11 @@ def test_keys_and_people_of_a_party_are_counted_together_and_another_party_apart
 def test_after_the_hour_it_works_again_and_what_no_longer_counts_is_forgotten(world):
     for minute in range(4):
         warn(world, now=NOON + timedelta(minutes=minute))
-    with pytest.raises(TooManyError) as caught:
+    with pytest.raises(RateLimitError) as caught:
         warn(world, now=NOON + timedelta(minutes=59))
     assert caught.value.retry_after_s == 60
     assert warn(world, now=NOON + HOUR).id
-    with pytest.raises(TooManyError):
+    with pytest.raises(RateLimitError):
         warn(world, now=NOON + HOUR)
     assert PacedAct.objects.filter(pace=LimitGroup.WARNING).count() == 4
 
@@ -82,7 +82,7 @@ def test_after_the_hour_it_works_again_and_what_no_longer_counts_is_forgotten(wo
 def test_what_is_refused_leaves_nothing_behind(world):
     refused_after(lambda: warn(world))
     before = (Entry.objects.count(), PacedAct.objects.count(), Crisis.objects.count())
-    with pytest.raises(TooManyError):
+    with pytest.raises(RateLimitError):
         warn(world)
     assert (Entry.objects.count(), PacedAct.objects.count(), Crisis.objects.count()) == before
 
@@ -97,7 +97,7 @@ def test_an_invitation_counts_once_for_each_party_that_it_names(world):
     by = world.actor(world.authority, role=Role.DUTY_OFFICER)
     names = ("big-video", "small-forum", "tech-forum")
     joining.invite(crisis.id, body=InviteIn(parties=names), by=by, now=NOON)
-    with pytest.raises(TooManyError, match="Invitations: your party may send 4 an hour"):
+    with pytest.raises(RateLimitError, match="Invitations: your party may send 4 an hour"):
         joining.invite(
             crisis.id, body=InviteIn(parties=("fr-referral-unit", "rights-watch")), by=by, now=NOON
         )
@@ -120,7 +120,7 @@ def test_a_page_that_asks_first_hears_what_the_write_would_say(world):
     asked = {"viewer": world.authority, "now": NOON, "is_person": True}
     paces.check_may_alert("crisis.warned", **asked)
     _, error = refused_after(lambda: warn(world))
-    with pytest.raises(TooManyError) as caught:
+    with pytest.raises(RateLimitError) as caught:
         paces.check_may_alert("crisis.warned", **asked)
     assert str(caught.value) == str(error)
 
@@ -150,6 +150,6 @@ def test_the_wait_is_until_enough_acts_no_longer_count(acts, weight, wait_s):
     if wait_s is None:
         check_rate_limit(LimitGroup.LEAD, given, **asked)
         return
-    with pytest.raises(TooManyError) as caught:
+    with pytest.raises(RateLimitError) as caught:
         check_rate_limit(LimitGroup.LEAD, given, **asked)
     assert caught.value.retry_after_s == wait_s

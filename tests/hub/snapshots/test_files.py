@@ -11,7 +11,7 @@ from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.sync.signatures import PublicKey, SignatureError, sign
 from stemtide.protocol.sync.snapshot_files import (
-    Incoming,
+    SnapshotDownload,
     SnapshotFileError,
     WrongBaseError,
     apply,
@@ -156,7 +156,7 @@ def test_a_delta_put_together_by_somebody_else_leads_nowhere(taken, readers):
 
 def test_a_hub_that_never_stops_sending_is_cut_off(taken, readers):
     with readers.path("incoming").open("w+b") as file:
-        incoming = Incoming(file, trusted=readers.trusted)
+        incoming = SnapshotDownload(file, trusted=readers.trusted)
         incoming.add(taken[0].read_bytes())
         incoming.add(bytes(100_000))
         with pytest.raises(SnapshotFileError, match="more than"):
@@ -165,7 +165,7 @@ def test_a_hub_that_never_stops_sending_is_cut_off(taken, readers):
 
 def test_a_bomb_of_zeros_is_not_unpacked(readers):
     with readers.path("bomb").open("w+b") as file, pytest.raises(SnapshotFileError):
-        Incoming(file, trusted=readers.trusted).add(gzip.compress(bytes(50_000_000)) * 4)
+        SnapshotDownload(file, trusted=readers.trusted).add(gzip.compress(bytes(50_000_000)) * 4)
 
 
 def test_lines_beyond_what_was_signed_are_not_read(taken, readers):

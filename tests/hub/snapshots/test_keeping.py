@@ -15,7 +15,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.hub.rooms.snapshots import builder as making
 from stemtide.hub.rooms.snapshots.builder import GoneError
-from stemtide.hub.rooms.snapshots.cache import BusyError, SnapshotCache
+from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError, SnapshotCache
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.world import NOON, hex_value
 
@@ -124,7 +124,7 @@ def test_a_deleted_or_odd_folder_is_made_anew(world, readers, settings):
 
 def test_a_reader_makes_one_at_a_time(world, readers, settings):
     cache = SnapshotCache(settings.DATA_DIR / "snapshots", viewer=world.agency, exercise=False)
-    with cache.alone(), pytest.raises(BusyError):
+    with cache.alone(), pytest.raises(SnapshotBusyError):
         readers.kept(world.agency)
     assert readers.kept(world.agency).manifest.signals == 0
 

@@ -28,7 +28,7 @@ from stemtide.agent.http import (
 from stemtide.agent.http.background import BackgroundTasks
 from stemtide.agent.http.banks import BankRoutes
 from stemtide.agent.http.companion import CompanionRoutes
-from stemtide.agent.http.health import Health
+from stemtide.agent.http.health import HealthCollector
 from stemtide.agent.http.hma import HmaRoutes
 from stemtide.agent.http.live import LiveRoutes
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
@@ -81,7 +81,7 @@ class Agent:
             on_change=self._companion.wake,
         )
         self._create_content_parts(sandbox)
-        self._health = Health(
+        self._health = HealthCollector(
             config=config,
             store=store,
             counters=counters,

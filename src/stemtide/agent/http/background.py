@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
-from stemtide.agent.http.health import Health
+from stemtide.agent.http.health import HealthCollector
 from stemtide.agent.hub.client import Client
 from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.engine import Outboxes
@@ -48,7 +48,7 @@ class BackgroundTasks:
         store: Store,
         counters: Counters,
         sync: Sync,
-        health: Health,
+        health: HealthCollector,
         live: Live,
         outboxes: Outboxes,
         companion: HmaSync,

@@ -17,7 +17,7 @@ from stemtide.agent.sync.feed import Sync
 _TEXT = 2000
 
 
-class Health:
+class HealthCollector:
     """Collector of health figures from the file, shared memory and the primary process."""
 
     def __init__(

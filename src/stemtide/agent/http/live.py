@@ -17,7 +17,7 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.http.match_requests import BadRequestError, check_ref, invalid, read_body
 from stemtide.agent.live.state import OutOfStepError
 from stemtide.agent.live.store import FullError
-from stemtide.agent.live.streams import BusyError, ChunkIn, Live, LiveOut
+from stemtide.agent.live.streams import ChunkIn, Live, LiveOut, StreamBusyError
 from stemtide.protocol.problems import ProblemType
 
 MAX_INIT_BYTES = 256 * 1024
@@ -81,7 +81,7 @@ class LiveRoutes:
             answer, is_news = await self._live.process_chunk(chunk)
         except OutOfStepError as error:
             raise BadRequestError(ProblemType.CONFLICT, f"seq: {error}") from error
-        except BusyError as error:
+        except StreamBusyError as error:
             raise BadRequestError(
                 ProblemType.CONFLICT,
                 f"stream: other chunks of {stream} come at the same time; send one at a time",

@@ -13,7 +13,7 @@ from stemtide.agent.config.settings import Config
 from stemtide.client import AnswerError, AsyncHub, Limits, NotFoundError, RefusedError
 from stemtide.client.calls import agents, feed, snapshots
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
-from stemtide.protocol.sync.snapshot_files import Incoming
+from stemtide.protocol.sync.snapshot_files import SnapshotDownload
 
 _KEY_REMEDY = (
     "Check key (or key_file): it needs the scopes feed:read and feedback:write; "
@@ -92,7 +92,7 @@ class Client:
                 async for piece in pieces:
                     yield piece
 
-    async def signed_snapshot(self, incoming: Incoming) -> None:
+    async def signed_snapshot(self, incoming: SnapshotDownload) -> None:
         """Download a signed snapshot; its head is verified. raises: SignatureError too."""
         with _with_remedy():
             async with self._hub.opened(

@@ -61,7 +61,7 @@ _MAX_LAG_S = 1.0
 """Audio that lags the frames by more was lost; less may still be in the fingerprinter's buffer."""
 
 
-class BusyError(Exception):
+class StreamBusyError(Exception):
     """Other chunks of the same stream were faster every time."""
 
 
@@ -159,7 +159,7 @@ class Live:
         """Process a chunk.
 
         returns: the answer, and whether something was queued because of it.
-        raises:  FullError, OutOfStepError, BusyError.
+        raises:  FullError, OutOfStepError, StreamBusyError.
         """
         loop = asyncio.get_running_loop()
         digest = (await asyncio.to_thread(sha256, chunk.blob)).digest()[:8]
@@ -177,7 +177,7 @@ class Live:
             answer = await loop.run_in_executor(self._lookup_threads, self._process, work, look)
             if answer is not None:
                 return answer
-        raise BusyError
+        raise StreamBusyError
 
     async def _decode(self, init: bytes, blob: bytes, position: ChunkPosition) -> Analysis:
         """Decode a chunk; a failure becomes a remark, never a "no match"."""

@@ -22,7 +22,7 @@ from stemtide.agent.counters import Counters
 from stemtide.agent.http.app import create_app
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import StoreError
-from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 
 STOP_S = 10
@@ -86,7 +86,7 @@ def run_with_others(
 @contextmanager
 def _open_parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tuple[Store, Sandbox]]:
     """Open the store while the sandbox processes start."""
-    limits = Limits(max_input_bytes=config.max_upload_bytes)
+    limits = DecodingLimits(max_input_bytes=config.max_upload_bytes)
     with (
         Sandbox(workers=config.workers, limits=limits) as sandbox,
         ThreadPoolExecutor(1, "start") as starter,

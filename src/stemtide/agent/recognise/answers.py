@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from uuid import UUID
 
 from stemtide.agent.config.settings import Unread
-from stemtide.agent.recognise.policy import Decision, Verdict, hold_unread
+from stemtide.agent.recognise.policy import Decision, SignalVerdict, hold_unread
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.matching.found import Occurrence, Span
 from stemtide.protocol.enums import Action, Provenance, Severity
@@ -100,7 +100,7 @@ class Answer:
     remarks: list[str]
 
 
-def match_fields(verdict: Verdict) -> dict[str, object]:
+def match_fields(verdict: SignalVerdict) -> dict[str, object]:
     """Return a match as the fields of an event."""
     hit = verdict.hit
     return {
@@ -169,7 +169,7 @@ def _fingerprint_out(fingerprint: Fingerprint) -> FingerprintOut:
     return FingerprintOut(fingerprint.kind, value, fingerprint.quality, fingerprint.part)
 
 
-def match_out(verdict: Verdict) -> MatchOut:
+def match_out(verdict: SignalVerdict) -> MatchOut:
     """Return a matched signal with the action that it alone leads to."""
     hit, signal = verdict.hit, verdict.hit.signal
     return MatchOut(

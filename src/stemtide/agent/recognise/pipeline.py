@@ -20,7 +20,14 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.outbox import actions, uploads
 from stemtide.agent.recognise.answers import MAX_REASONS, Answer, build_answer, match_fields
-from stemtide.agent.recognise.policy import Decision, Hit, Verdict, decide, is_active, unread_remark
+from stemtide.agent.recognise.policy import (
+    Decision,
+    Hit,
+    SignalVerdict,
+    decide,
+    is_active,
+    unread_remark,
+)
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
@@ -258,6 +265,6 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
     ]
 
 
-def _reason(verdict: Verdict) -> actions.Reason:
+def _reason(verdict: SignalVerdict) -> actions.Reason:
     hit = verdict.hit
     return actions.Reason(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)

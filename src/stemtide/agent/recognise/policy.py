@@ -58,7 +58,7 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SignalVerdict:
     """The action that one signal alone leads to. caps: why it is milder than the rule's."""
 
     hit: Hit
@@ -79,7 +79,7 @@ class Decision:
 
     action: Action | None
     why: str
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[SignalVerdict, ...] = ()
     unread: str = ""
 
     @property
@@ -141,7 +141,7 @@ def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
     return next((remark for remark in remarks if remark.startswith(prefixes)), "")
 
 
-def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
+def judge(hit: Hit, rules: Sequence[Rule]) -> SignalVerdict:
     """Return the action that one signal alone leads to, and why."""
     rule = next((candidate for candidate in rules if applies(candidate, hit)), None)
     wanted_action = rule.action if rule else Action.LOG
@@ -150,7 +150,7 @@ def judge(hit: Hit, rules: Sequence[Rule]) -> Verdict:
         if action.rank > most.rank:
             action = most
             caps.append(cap)
-    return Verdict(hit, action, rule.name if rule else NO_RULE, wanted_action, tuple(caps))
+    return SignalVerdict(hit, action, rule.name if rule else NO_RULE, wanted_action, tuple(caps))
 
 
 def applies(rule: Rule, hit: Hit) -> bool:
@@ -196,13 +196,13 @@ def _caps(hit: Hit, rule: Rule | None) -> list[tuple[Action, str]]:
     return caps
 
 
-def _strongest_first(verdict: Verdict) -> tuple[int, bool, int, str]:
+def _strongest_first(verdict: SignalVerdict) -> tuple[int, bool, int, str]:
     hit = verdict.hit
     unsure = 100 - hit.match_percent + hit.distance_bits
     return -verdict.action.rank, hit.signal.exercise, unsure, str(hit.signal.id)
 
 
-def _explain(verdicts: Sequence[Verdict]) -> str:
+def _explain(verdicts: Sequence[SignalVerdict]) -> str:
     """Return one sentence that a moderator can quote when an uploader complains."""
     first = verdicts[0]
     hit = first.hit

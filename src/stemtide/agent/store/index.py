@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from stemtide.agent.store.schema import TornError, is_damage
 from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
-from stemtide.matching.library import Entry, Library
+from stemtide.matching.library import IndexedSignal, Library
 
 logger = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def put(library: Library, rows: Iterable[Fingerprinted]) -> int:
         weight += sum(max(1, len(row[2]) >> 10) for row in chunk)
         for kind, group in _by_kind(chunk).items():
             if kind not in SIZE_BYTES:
-                library.put(Entry(seq, kind, value) for seq, _, value, _ in group)
+                library.put(IndexedSignal(seq, kind, value) for seq, _, value, _ in group)
                 continue
             values = np.frombuffer(b"".join(row[2] for row in group), np.uint8)
             own = [_NO_OWN_BITS if row[3] is None else row[3] for row in group]

@@ -40,7 +40,7 @@ class SignalRow(NamedTuple):
         return self.kind, self.value, self.within_bits
 
 
-class Change(NamedTuple):
+class LibraryChange(NamedTuple):
     """A page's changes to a Library. gone: the highest number in the table of that name."""
 
     puts: list[Fingerprinted]
@@ -80,7 +80,9 @@ def _without_value(signal: FeedSignal) -> str:
     return signal.model_copy(update={"value": ""}).model_dump_json()
 
 
-def change_rows(tx: sqlite3.Connection, puts: Sequence[SignalRow], drops: Iterable[str]) -> Change:
+def change_rows(
+    tx: sqlite3.Connection, puts: Sequence[SignalRow], drops: Iterable[str]
+) -> LibraryChange:
     """Insert or replace signals, and delete others.
 
     A signal keeps its number while its fingerprint is the same; with another one it gets a new
@@ -107,7 +109,7 @@ def change_rows(tx: sqlite3.Connection, puts: Sequence[SignalRow], drops: Iterab
     last = _remember_gone(tx, gone)
     going = set(gone)
     remaining = [(seq, *row.print) for seq, row in new.items() if seq not in going]
-    return Change(remaining, gone, last)
+    return LibraryChange(remaining, gone, last)
 
 
 def _remember_gone(tx: sqlite3.Connection, numbers: Sequence[int]) -> int:

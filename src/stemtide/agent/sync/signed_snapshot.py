@@ -19,7 +19,7 @@ from stemtide.agent.store.position import Origin
 from stemtide.agent.sync.snapshot import Reader
 from stemtide.client import AnswerError
 from stemtide.protocol.sync.signatures import SignatureError
-from stemtide.protocol.sync.snapshot_files import Incoming, SnapshotFileError, opened_whole
+from stemtide.protocol.sync.snapshot_files import SnapshotDownload, SnapshotFileError, opened_whole
 from stemtide.protocol.sync.snapshots import SnapshotManifest
 
 OLDEST = timedelta(hours=2)
@@ -61,7 +61,7 @@ async def take_signed(
 
     try:
         with path.open("w+b") as file:
-            await client.signed_snapshot(Incoming(file, trusted=config.hub_public_key))
+            await client.signed_snapshot(SnapshotDownload(file, trusted=config.hub_public_key))
         return await asyncio.to_thread(
             _load_file,
             path,

@@ -73,7 +73,7 @@ def _verify_detached(
     from datetime import UTC, datetime
 
     from stemtide.hub.platform.documents.seal_files import trusted_in
-    from stemtide.hub.platform.documents.signatures import SignatureError, verify_bytes
+    from stemtide.hub.platform.documents.signatures import UnreadableSignatureError, verify_bytes
 
     if trust is not None:
         named = _certificates(trust)
@@ -87,7 +87,7 @@ def _verify_detached(
     file_facts = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
     try:
         seal = verify_bytes(content, signature, named=named, now=datetime.now(UTC))
-    except SignatureError as error:
+    except UnreadableSignatureError as error:
         return {"verdict": "unreadable", "seals": [], "why": str(error), **file_facts}
     good = _GOOD if seal.trust != "none" else "untrusted"
     verdict = good if seal.is_intact else "changed"

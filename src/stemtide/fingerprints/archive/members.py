@@ -11,11 +11,11 @@ from pathlib import Path
 
 from stemtide.fingerprints.archive.sevenzip import seven_entries
 from stemtide.fingerprints.archive.streams import (
+    ArchiveBudget,
     ArchiveError,
     ArchiveLimits,
-    Budget,
+    PieceReader,
     Pieces,
-    Stream,
     bzipped,
     gzipped,
     stored,
@@ -90,7 +90,7 @@ def members(
     limits: limits of cost. If one is exceeded, a last member names it.
     """
     blob = content if isinstance(content, bytes) else content.read_bytes()
-    budget = Budget(limits or ArchiveLimits(), packed_bytes=len(blob))
+    budget = ArchiveBudget(limits or ArchiveLimits(), packed_bytes=len(blob))
     try:
         for member in _members(blob, budget, path="", depth=1, name=name):
             budget.pause()
@@ -100,7 +100,9 @@ def members(
         yield Member("", b"", f"{LIMIT}{error} ({error.limit}): the rest was not looked at")
 
 
-def _members(blob: bytes, budget: Budget, *, path: str, depth: int, name: str) -> Iterator[Member]:
+def _members(
+    blob: bytes, budget: ArchiveBudget, *, path: str, depth: int, name: str
+) -> Iterator[Member]:
     try:
         for raw_name, pieces, remark in _entries(blob, budget, name):
             budget.count_member()
@@ -112,7 +114,7 @@ def _members(blob: bytes, budget: Budget, *, path: str, depth: int, name: str) -
         yield Member(path.rstrip("/"), b"", f"{UNDECODABLE}this archive: {error}")
 
 
-def _nested(member: Member, budget: Budget, *, depth: int) -> Iterator[Member]:
+def _nested(member: Member, budget: ArchiveBudget, *, depth: int) -> Iterator[Member]:
     if depth >= budget.limits.max_depth:
         most = budget.limits.max_depth
         yield Member(
@@ -126,7 +128,7 @@ def _nested(member: Member, budget: Budget, *, depth: int) -> Iterator[Member]:
     )
 
 
-def _collect(name: str, pieces: Pieces, remark: str, budget: Budget) -> Member:
+def _collect(name: str, pieces: Pieces, remark: str, budget: ArchiveBudget) -> Member:
     """Read a file up to its damage or the size limit."""
     most, parts, size = budget.limits.max_member_bytes, [], 0
     try:
@@ -142,7 +144,7 @@ def _collect(name: str, pieces: Pieces, remark: str, budget: Budget) -> Member:
     return Member(name, b"".join(parts), remark)
 
 
-def _entries(blob: bytes, budget: Budget, name: str) -> Entries:
+def _entries(blob: bytes, budget: ArchiveBudget, name: str) -> Entries:
     """Yield name, content and remark of each file of one archive."""
     media_type = is_archive(blob[:BLOCK_BYTES])
     if media_type == "application/zip":
@@ -150,9 +152,9 @@ def _entries(blob: bytes, budget: Budget, name: str) -> Entries:
     elif media_type == "application/x-7z-compressed":
         yield from seven_entries(blob, budget)
     elif media_type == "application/x-tar":
-        yield from _tar(Stream(stored(memoryview(blob), budget)))
+        yield from _tar(PieceReader(stored(memoryview(blob), budget)))
     elif media_type in _STREAMS:
-        stream = Stream(_STREAMS[media_type](memoryview(blob), budget))
+        stream = PieceReader(_STREAMS[media_type](memoryview(blob), budget))
         if is_tar(stream.peek(BLOCK_BYTES)):
             yield from _tar(stream)
         else:
@@ -162,7 +164,7 @@ def _entries(blob: bytes, budget: Budget, name: str) -> Entries:
         raise ArchiveError(f"a kind that is not opened here ({kind})")
 
 
-def _zip(blob: bytes, budget: Budget) -> Entries:
+def _zip(blob: bytes, budget: ArchiveBudget) -> Entries:
     for entry in zip_entries(blob):
         budget.spend(0)  # looks at the clock: folders, too, take time
         if entry.is_encrypted:
@@ -171,7 +173,7 @@ def _zip(blob: bytes, budget: Budget) -> Entries:
             yield entry.name, open_entry(blob, entry, budget), ""
 
 
-def _tar(stream: Stream) -> Entries:
+def _tar(stream: PieceReader) -> Entries:
     for name, pieces in tar_entries(stream):
         yield name, pieces, ""
 

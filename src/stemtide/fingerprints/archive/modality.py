@@ -18,7 +18,7 @@ from stemtide.fingerprints.analysis import (
 from stemtide.fingerprints.archive.members import ArchiveLimits, is_archive, members
 from stemtide.fingerprints.file import fingerprint_bytes
 from stemtide.fingerprints.kinds import LIMIT, Fingerprint, Fingerprints, QueryView
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 
 sniff = is_archive
 
@@ -27,7 +27,7 @@ _OWN = "archive"
 
 
 def analyse(
-    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+    content: Content, *, limits: DecodingLimits, options: AnalysisOptions, progress: Progress
 ) -> Analysis:
     """Fingerprint every file in an archive, nested ones too, within ArchiveLimits.
 
@@ -64,7 +64,7 @@ def analyse(
     )
 
 
-def _analyse_member(blob: bytes, *, limits: Limits, options: AnalysisOptions) -> Analysis:
+def _analyse_member(blob: bytes, *, limits: DecodingLimits, options: AnalysisOptions) -> Analysis:
     """Analyse one file by its modality; any file gets digests."""
     head = blob[:SNIFFED_BYTES]
     result = Analysis(Fingerprints(()))

@@ -22,10 +22,10 @@ from stemtide.fingerprints.archive.sevenzip_header import (
     read_start,
 )
 from stemtide.fingerprints.archive.streams import (
+    ArchiveBudget,
     ArchiveError,
-    Budget,
+    PieceReader,
     Pieces,
-    Stream,
     bzipped,
     deflated,
     lzma_filter,
@@ -64,7 +64,7 @@ _MAX_PACKED_HEADERS = 4
 _MAX_DICTIONARY_BITS = 40
 
 
-def seven_entries(blob: bytes, budget: Budget) -> Iterator[tuple[str, Pieces, str]]:
+def seven_entries(blob: bytes, budget: ArchiveBudget) -> Iterator[tuple[str, Pieces, str]]:
     """Yield name, content and remark of each file, one after the other.
 
     raises: ArchiveError if the directory is damaged or encrypted.
@@ -73,9 +73,9 @@ def seven_entries(blob: bytes, budget: Budget) -> Iterator[tuple[str, Pieces, st
     files = iter(archive.files)
     for folder in archive.folders:
         try:
-            stream, remark = Stream(_opened(blob, folder, budget)), ""
+            stream, remark = PieceReader(_opened(blob, folder, budget)), ""
         except ArchiveError as error:
-            stream, remark = Stream(iter(())), f"{UNDECODABLE}{error}"
+            stream, remark = PieceReader(iter(())), f"{UNDECODABLE}{error}"
         for size, crc in folder.parts:
             name = next(files, "unnamed")
             budget.spend(0)
@@ -93,7 +93,7 @@ def seven_entries(blob: bytes, budget: Budget) -> Iterator[tuple[str, Pieces, st
         yield name, iter(()), ""
 
 
-def _read(blob: bytes, budget: Budget) -> Archive:
+def _read(blob: bytes, budget: ArchiveBudget) -> Archive:
     """Read the directory, which is often packed itself."""
     header = read_start(blob)
     if not header and len(blob) > START_BYTES:
@@ -105,11 +105,11 @@ def _read(blob: bytes, budget: Budget) -> Archive:
         size = packed.size_bytes
         if any(coder.method == _AES for coder in packed.coders):
             raise ArchiveError("its directory is encrypted: it opens with a password only")
-        header = b"".join(Stream(_opened(blob, packed, budget)).pieces(size))
+        header = b"".join(PieceReader(_opened(blob, packed, budget)).pieces(size))
     raise ArchiveError("its directory is damaged: it is packed over and over")
 
 
-def _opened(blob: bytes, folder: Folder, budget: Budget) -> Pieces:
+def _opened(blob: bytes, folder: Folder, budget: ArchiveBudget) -> Pieces:
     """Open a packed stream through its coders, the outermost of which is first."""
     packed = memoryview(blob)[folder.offset : folder.offset + folder.packed_bytes]
     coders = [coder for coder in folder.coders if coder.method != _COPY]

@@ -51,7 +51,7 @@ class ArchiveLimits:
 
 
 @dataclass(slots=True)
-class Budget:
+class ArchiveBudget:
     """Cost of one archive so far."""
 
     limits: ArchiveLimits
@@ -100,7 +100,7 @@ class Budget:
         self._since_s = time.process_time()
 
 
-class Stream:
+class PieceReader:
     """Pieces, read like a file that cannot be rewound."""
 
     def __init__(self, pieces: Pieces) -> None:
@@ -152,7 +152,7 @@ class Stream:
         return bool(self._held)
 
 
-def stored(blob: memoryview, budget: Budget) -> Pieces:
+def stored(blob: memoryview, budget: ArchiveBudget) -> Pieces:
     """Yield uncompressed content."""
     for at in range(0, len(blob), PIECE_BYTES):
         piece = bytes(blob[at : at + PIECE_BYTES])
@@ -160,12 +160,12 @@ def stored(blob: memoryview, budget: Budget) -> Pieces:
         yield piece
 
 
-def deflated(blob: memoryview, budget: Budget) -> Pieces:
+def deflated(blob: memoryview, budget: ArchiveBudget) -> Pieces:
     """Inflate one bare deflate stream."""
     yield from _inflate(blob, budget, wbits=-zlib.MAX_WBITS)
 
 
-def gzipped(blob: memoryview, budget: Budget) -> Pieces:
+def gzipped(blob: memoryview, budget: ArchiveBudget) -> Pieces:
     """Inflate gzip, including all concatenated streams."""
     for _ in range(_MAX_STREAMS):
         end = yield from _inflate(blob, budget, wbits=16 + zlib.MAX_WBITS)
@@ -175,17 +175,17 @@ def gzipped(blob: memoryview, budget: Budget) -> Pieces:
     raise LimitError("max_members", f"more than {_MAX_STREAMS:,} streams are in it")
 
 
-def bzipped(blob: memoryview, budget: Budget) -> Pieces:
+def bzipped(blob: memoryview, budget: ArchiveBudget) -> Pieces:
     """Decompress bzip2, including all concatenated streams."""
     yield from _decompress(blob, budget, magic=b"BZh", make=bz2.BZ2Decompressor)
 
 
-def xzipped(blob: memoryview, budget: Budget) -> Pieces:
+def xzipped(blob: memoryview, budget: ArchiveBudget) -> Pieces:
     """Decompress xz, including all concatenated streams."""
     yield from _decompress(blob, budget, magic=b"\xfd7zXZ", make=_xz)
 
 
-def raw_lzma(blob: memoryview, budget: Budget, *, filters: list[dict[str, int]]) -> Pieces:
+def raw_lzma(blob: memoryview, budget: ArchiveBudget, *, filters: list[dict[str, int]]) -> Pieces:
     """Decompress bare LZMA or LZMA2, through filters, the outermost first.
 
     raises: LimitError if its dictionary is larger than the memory for it.
@@ -221,7 +221,7 @@ def _xz() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MAX_DICTIONARY_BYTES + 32 * _MB)
 
 
-def _inflate(blob: memoryview, budget: Budget, *, wbits: int) -> Generator[bytes, None, int]:
+def _inflate(blob: memoryview, budget: ArchiveBudget, *, wbits: int) -> Generator[bytes, None, int]:
     """Inflate one stream. returns: where its input ends."""
     engine, at, fed = zlib.decompressobj(wbits), 0, b""
     while not engine.eof:
@@ -243,7 +243,7 @@ def _inflate(blob: memoryview, budget: Budget, *, wbits: int) -> Generator[bytes
 
 def _decompress(
     blob: memoryview,
-    budget: Budget,
+    budget: ArchiveBudget,
     *,
     magic: bytes,
     make: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor],

@@ -9,7 +9,7 @@ source: POSIX.1-2017, pax, "ustar Interchange Format"; GNU tar manual, "Basic Ta
 
 from collections.abc import Iterator
 
-from stemtide.fingerprints.archive.streams import ArchiveError, Pieces, Stream
+from stemtide.fingerprints.archive.streams import ArchiveError, PieceReader, Pieces
 
 BLOCK_BYTES = 512
 _MAX_HEADER_BYTES = 1 << 20
@@ -27,7 +27,7 @@ def is_tar(head: bytes) -> bool:
     return _sum(block) == _number(block[_CHECKSUM])
 
 
-def tar_entries(stream: Stream) -> Iterator[tuple[str, Pieces]]:
+def tar_entries(stream: PieceReader) -> Iterator[tuple[str, Pieces]]:
     """Yield name and content of each file, one after the other.
 
     The unread rest of a content is skipped when the next file is requested.
@@ -54,7 +54,7 @@ def tar_entries(stream: Stream) -> Iterator[tuple[str, Pieces]]:
         name, size = "", -1
 
 
-def _header(stream: Stream, size: int) -> bytes:
+def _header(stream: PieceReader, size: int) -> bytes:
     if size > _MAX_HEADER_BYTES:
         raise ArchiveError(f"it is damaged: a header of it has {size:,} bytes")
     header = b"".join(stream.pieces(size))

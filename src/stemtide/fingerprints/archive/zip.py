@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from stemtide.fingerprints.archive.streams import (
+    ArchiveBudget,
     ArchiveError,
-    Budget,
     Pieces,
     bzipped,
     deflated,
@@ -91,7 +91,7 @@ def zip_entries(blob: bytes) -> Iterator[ZipEntry]:
         )
 
 
-def open_entry(blob: bytes, entry: ZipEntry, budget: Budget) -> Pieces:
+def open_entry(blob: bytes, entry: ZipEntry, budget: ArchiveBudget) -> Pieces:
     """Yield the content of an entry, and verify its checksum at the end.
 
     raises: ArchiveError if it is damaged, or packed with an unsupported method.
@@ -112,7 +112,7 @@ def open_entry(blob: bytes, entry: ZipEntry, budget: Budget) -> Pieces:
         raise ArchiveError("it is damaged: its checksum is another one")
 
 
-def _opened(packed: memoryview, entry: ZipEntry, budget: Budget) -> Pieces:
+def _opened(packed: memoryview, entry: ZipEntry, budget: ArchiveBudget) -> Pieces:
     match entry.method:
         case 0:
             return stored(packed, budget)

@@ -17,7 +17,7 @@ from av.stream import Discard, Stream
 
 from stemtide.fingerprints.audio.printer import RATE, Printer, Samples
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.audio import MAX_TRACKS
 
 FORMATS = (
@@ -152,7 +152,7 @@ class AudioDecoder:
         self,
         container: av.container.InputContainer,
         *,
-        limits: Limits,
+        limits: DecodingLimits,
         progress: Progress | None = None,
     ) -> None:
         self.remarks: list[str] = []

@@ -12,7 +12,7 @@ from av.error import FFmpegError
 from stemtide.fingerprints.audio.decode import AudioDecoder, Progress, opened
 from stemtide.fingerprints.audio.printer import HOP, OVERLAP, Samples
 from stemtide.fingerprints.kinds import UNDECODABLE, FingerprintError
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.audio import Sound, Track
 
 HEAD_BYTES = 64
@@ -48,7 +48,7 @@ def is_audio(head: bytes) -> str:
 
 
 def fingerprint_audio(
-    content: bytes | Path | IO[bytes], *, limits: Limits, progress: Progress | None = None
+    content: bytes | Path | IO[bytes], *, limits: DecodingLimits, progress: Progress | None = None
 ) -> Sound:
     """Fingerprint the first two audio tracks of a file, video or audio.
 
@@ -70,7 +70,7 @@ class Chunk:
     carry: bytes
 
 
-def fingerprint_chunk(content: bytes, *, limits: Limits, carry: bytes = b"") -> Chunk:
+def fingerprint_chunk(content: bytes, *, limits: DecodingLimits, carry: bytes = b"") -> Chunk:
     """Fingerprint a segment of a live stream so that its words continue those of the one before.
 
     content: one segment that a player could start with: MPEG-TS, ADTS, or fragmented MP4 with the
@@ -91,7 +91,7 @@ def fingerprint_chunk(content: bytes, *, limits: Limits, carry: bytes = b"") -> 
 def _fingerprint(
     content: bytes | Path | IO[bytes],
     *,
-    limits: Limits,
+    limits: DecodingLimits,
     progress: Progress | None = None,
     before: Samples | None = None,
 ) -> tuple[Sound, Samples]:

@@ -4,14 +4,14 @@
 from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, head_of
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio, is_audio
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.checks import add_long
 
 sniff = is_audio
 
 
 def analyse(
-    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+    content: Content, *, limits: DecodingLimits, options: AnalysisOptions, progress: Progress
 ) -> Analysis:
     """Fingerprint an audio file; with options.share, for sharing."""
     sound = fingerprint_audio(content, limits=limits, progress=lambda part: progress(part, 1.0))

@@ -11,7 +11,7 @@ from stemtide.fingerprints.analysis import Progress
 from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.image.formats import BOMBS, check_pixels
 from stemtide.fingerprints.kinds import LIMIT, MIN_QUALITY, Fingerprint, Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 
 _DISTINCT_BITS = 8
 """A frame that is nearer than this to a kept one is left out."""
@@ -30,7 +30,7 @@ class FrameChooser:
     """
 
     frames: int
-    limits: Limits
+    limits: DecodingLimits
     chosen: int = 0
     standing: int = 0
 
@@ -69,7 +69,7 @@ def walk(
     image: Image.Image,
     frames: int,
     *,
-    limits: Limits,
+    limits: DecodingLimits,
     say: Callable[[str], None],
     progress: Progress,
 ) -> Iterator[tuple[int, float]]:

@@ -36,7 +36,7 @@ from stemtide.fingerprints.kinds import (
     Kind,
     QueryView,
 )
-from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
+from stemtide.fingerprints.limits import DecodingLimits, LimitError, UndecodableError
 
 _REDUCED_SIDE_PX = 1024
 """A JPEG with sides of at least twice this is decoded at half, a quarter or an eighth: at 12
@@ -56,13 +56,13 @@ def warm_up() -> None:
     """Run the decoders once, so that later memory is used by the content alone."""
     analyse_image(
         b"P5 64 64 255 " + bytes(range(64)) * 64,
-        limits=Limits(),
+        limits=DecodingLimits(),
         options=AnalysisOptions(views=True),
     )
 
 
 def analyse(
-    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+    content: Content, *, limits: DecodingLimits, options: AnalysisOptions, progress: Progress
 ) -> Analysis:
     """Fingerprint a picture for the sandbox: see `analyse_image`."""
     if isinstance(content, bytes):
@@ -75,7 +75,7 @@ def analyse(
     return analyse_image(blob, limits=limits, options=options, progress=progress)
 
 
-def fingerprint_image(blob: bytes, *, limits: Limits) -> Fingerprints:
+def fingerprint_image(blob: bytes, *, limits: DecodingLimits) -> Fingerprints:
     """Return the PDQ hash of a picture, or those of the distinct frames of an animation.
 
     returns: PDQ fingerprints only. Parts that could not be decoded get a remark that begins with
@@ -85,7 +85,11 @@ def fingerprint_image(blob: bytes, *, limits: Limits) -> Fingerprints:
 
 
 def analyse_image(
-    blob: bytes, *, limits: Limits, options: AnalysisOptions, progress: Progress = no_progress
+    blob: bytes,
+    *,
+    limits: DecodingLimits,
+    options: AnalysisOptions,
+    progress: Progress = no_progress,
 ) -> Analysis:
     """Compute everything that is requested from one decode.
 
@@ -129,7 +133,7 @@ class _Work:
     """State of the analysis of one file."""
 
     blob: bytes
-    limits: Limits
+    limits: DecodingLimits
     options: AnalysisOptions
     progress: Progress
     media_type: str = ""

@@ -28,7 +28,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from stemtide.fingerprints.limits import LimitError, Limits
+from stemtide.fingerprints.limits import DecodingLimits, LimitError
 
 PLUGINS = (
     AvifImagePlugin,
@@ -104,14 +104,14 @@ def open_image(blob: bytes) -> Image.Image:
     return Image.open(BytesIO(blob), formats=FORMATS)
 
 
-def check_pixels(image: Image.Image, limits: Limits) -> None:
+def check_pixels(image: Image.Image, limits: DecodingLimits) -> None:
     """Refuse a picture whose stated size exceeds the limit, before a pixel is decoded."""
     if image.width * image.height > limits.max_pixels:
         raise LimitError("max_pixels", f"{image.width} x {image.height} pixels are too many")
 
 
 @contextmanager
-def pillow_limited(limits: Limits) -> Iterator[None]:
+def pillow_limited(limits: DecodingLimits) -> Iterator[None]:
     """Have Pillow itself refuse pictures that are too large, and silence its warnings."""
     before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, limits.max_pixels
     try:

@@ -6,7 +6,7 @@ import resource
 import sys
 from contextlib import suppress
 
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.seccomp import install_filter
 from stemtide.private_files import close_umask
 
@@ -36,7 +36,7 @@ class _Ruleset(ctypes.Structure):
     )
 
 
-def lock_down(limits: Limits) -> list[str]:
+def lock_down(limits: DecodingLimits) -> list[str]:
     """Drop, for good, all rights that decoding does not need.
 
     returns: the names of the protections in force; they depend on the system.
@@ -64,7 +64,7 @@ def lock_down(limits: Limits) -> list[str]:
     return protections
 
 
-def limit_memory(limits: Limits) -> bool:
+def limit_memory(limits: DecodingLimits) -> bool:
     """Limit the address space to the current size plus the limit for content.
 
     The first call fixes a hard limit a little above; within it the limit moves up when a decoder is

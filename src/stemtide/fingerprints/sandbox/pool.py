@@ -30,7 +30,12 @@ from stemtide.fingerprints.analysis import (
 )
 from stemtide.fingerprints.file import digests, fingerprint_bytes
 from stemtide.fingerprints.kinds import LIMIT, Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.limits import ContentError, ContentTooLargeError, Limits, SandboxError
+from stemtide.fingerprints.limits import (
+    ContentError,
+    ContentTooLargeError,
+    DecodingLimits,
+    SandboxError,
+)
 from stemtide.fingerprints.sandbox.worker import Worker, WorkerFailedError
 
 Content = bytes | str | os.PathLike[str]
@@ -56,10 +61,10 @@ class Sandbox:
     limits:  limits for one piece of content.
     """
 
-    def __init__(self, *, workers: int = 1, limits: Limits | None = None) -> None:
+    def __init__(self, *, workers: int = 1, limits: DecodingLimits | None = None) -> None:
         if workers < 1:
             raise ValueError(f"a sandbox needs at least one worker, not {workers}")
-        self.limits = limits or Limits()
+        self.limits = limits or DecodingLimits()
         self.workers = workers
         self._idle: list[Worker] = []
         self._alive: set[Worker] = set()
@@ -256,7 +261,7 @@ class _Pieces:
 
 
 @contextmanager
-def _opened(content: Content, limits: Limits) -> Iterator[_Source]:
+def _opened(content: Content, limits: DecodingLimits) -> Iterator[_Source]:
     if isinstance(content, bytes):
         _check_size(len(content), "max_input_bytes", limits, name="this content")
         yield _Source(len(content), content)
@@ -285,7 +290,7 @@ def _unreadable(path: Path, error: OSError) -> ContentError:
     return ContentError(f"{path} cannot be read: {error.strerror or error}")
 
 
-def _check_size(size_bytes: int, limit: str, limits: Limits, *, name: str) -> None:
+def _check_size(size_bytes: int, limit: str, limits: DecodingLimits, *, name: str) -> None:
     most: int = getattr(limits, limit)
     if size_bytes > most:
         raise ContentTooLargeError(

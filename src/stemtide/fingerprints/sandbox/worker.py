@@ -37,7 +37,7 @@ from stemtide.fingerprints.kinds import (
     QueryView,
     parse_value,
 )
-from stemtide.fingerprints.limits import Limits, SandboxError
+from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.shared_memory import SharedBuffer
 from stemtide.fingerprints.values.checks import check_value
 
@@ -86,7 +86,7 @@ class Worker:
     protections: the protections that it reports (see `lockdown.lock_down`), once it is ready.
     """
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DecodingLimits) -> None:
         self.items = 0
         self.protections: tuple[str, ...] = ()
         self._limits = limits
@@ -213,7 +213,7 @@ class Worker:
         if leash >= 0:
             os.close(leash)
 
-    def _limits_of(self, modality: str) -> Limits:
+    def _limits_of(self, modality: str) -> DecodingLimits:
         return self._limits.for_long() if MODALITIES[modality].is_long else self._limits
 
     @contextmanager
@@ -287,7 +287,7 @@ class Worker:
             return f"signal {-code}"
 
 
-def _start(leash: int, channel: int, limits: Limits) -> "subprocess.Popen[bytes]":
+def _start(leash: int, channel: int, limits: DecodingLimits) -> "subprocess.Popen[bytes]":
     command = [sys.executable, "-P", "-s", "-m", "stemtide.fingerprints.sandbox.worker_process"]
     return subprocess.Popen(  # noqa: S603 - our own module, no shell
         [*command, str(leash), str(channel), json.dumps(asdict(limits))],

@@ -38,7 +38,7 @@ from stemtide.fingerprints.analysis import (
     head_of,
 )
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.lockdown import limit_memory, lock_down, raise_memory_limit
 
 _LENGTHS_IN = struct.Struct(">IQ")
@@ -49,7 +49,7 @@ _WRITING = {errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV}
 """Errors that the lockdown raises when a decoder tries to change a file."""
 
 
-def main(leash: int, fd: int, limits: Limits) -> None:
+def main(leash: int, fd: int, limits: DecodingLimits) -> None:
     """Report readiness once locked down, then serve requests until the parent closes the socket."""
     channel = socket.socket(fileno=fd)
     try:
@@ -97,7 +97,7 @@ def _receive_exactly(channel: socket.socket, size: int) -> bytes:
 
 
 def _answer(
-    channel: socket.socket, head: dict[str, Any], received: bytes | int, limits: Limits
+    channel: socket.socket, head: dict[str, Any], received: bytes | int, limits: DecodingLimits
 ) -> dict[str, Any]:
     try:
         _start_clocks(limits)
@@ -138,7 +138,7 @@ def _path_of(file: int) -> Content:
     return path
 
 
-def _modality_of(content: Content, named: str, limits: Limits) -> tuple[str, list[str]]:
+def _modality_of(content: Content, named: str, limits: DecodingLimits) -> tuple[str, list[str]]:
     """Ask the modalities in turn which one the content belongs to, unless the parent named one.
 
     returns: its name, and the names of those whose decoders are not installed.
@@ -156,7 +156,7 @@ def _modality_of(content: Content, named: str, limits: Limits) -> tuple[str, lis
     return FALLBACK, missing
 
 
-def _loaded(name: str, limits: Limits) -> Modality:
+def _loaded(name: str, limits: DecodingLimits) -> Modality:
     """Return the module of a modality; raise the memory limit while it is first imported."""
     if MODALITIES[name].module not in sys.modules:
         raise_memory_limit()
@@ -210,7 +210,7 @@ class _ProgressSender:
             self._channel.send(_LENGTH_OUT.pack(len(body)) + body, socket.MSG_DONTWAIT)
 
 
-def _start_clocks(limits: Limits) -> None:
+def _start_clocks(limits: DecodingLimits) -> None:
     """Limit the processor time and the wall time of this piece of content.
 
     The parent watches the wall time as well; the alarm is for when the parent is gone.
@@ -274,4 +274,4 @@ def _send(channel: socket.socket, answer: dict[str, Any], *, at_most: int | None
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Limits(**json.loads(sys.argv[3])))
+    main(int(sys.argv[1]), int(sys.argv[2]), DecodingLimits(**json.loads(sys.argv[3])))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pypdfium2
 
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.text.fingerprint import MAX_CHARS, TextPrint, read_content, sketch
 
 MAX_PAGES = 3000
@@ -31,7 +31,7 @@ def is_document(head: bytes) -> str:
     return "application/pdf" if b"%PDF-" in head[:_HEAD_BYTES] else ""
 
 
-def fingerprint_document(content: bytes | Path, *, limits: Limits) -> TextPrint:
+def fingerprint_document(content: bytes | Path, *, limits: DecodingLimits) -> TextPrint:
     """Return the sketch of the text layer of a PDF.
 
     raises: ContentTooLargeError if it has more than max_input_bytes. Remarks report a missing text
@@ -54,7 +54,7 @@ def fingerprint_document(content: bytes | Path, *, limits: Limits) -> TextPrint:
 class _Reading:
     """One pass over the pages of one PDF."""
 
-    def __init__(self, blob: bytes, limits: Limits) -> None:
+    def __init__(self, blob: bytes, limits: DecodingLimits) -> None:
         self.remarks: list[str] = []
         self._blob = blob
         self._limits = limits

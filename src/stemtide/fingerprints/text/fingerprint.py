@@ -18,7 +18,7 @@ from typing import Self
 import numpy as np
 
 from stemtide.fingerprints.kinds import LIMIT, FingerprintError
-from stemtide.fingerprints.limits import ContentTooLargeError, Limits
+from stemtide.fingerprints.limits import ContentTooLargeError, DecodingLimits
 from stemtide.fingerprints.text.html import text_of_html
 from stemtide.fingerprints.text.words import Grams, grams_of, read_alike
 
@@ -144,7 +144,7 @@ def is_text(head: bytes) -> str:
     return "text/html" if _MARKUP.search(text) else "text/plain"
 
 
-def fingerprint_text(content: bytes | Path, *, limits: Limits) -> TextPrint:
+def fingerprint_text(content: bytes | Path, *, limits: DecodingLimits) -> TextPrint:
     """Return the sketch of plain text or HTML, in any encoding.
 
     raises: ContentTooLargeError if it has more than max_input_bytes. Remarks report omissions and
@@ -160,7 +160,7 @@ def fingerprint_text(content: bytes | Path, *, limits: Limits) -> TextPrint:
     return sketch(text, media_type=media_type, remarks=remarks)
 
 
-def read_content(content: bytes | Path, *, limits: Limits) -> bytes:
+def read_content(content: bytes | Path, *, limits: DecodingLimits) -> bytes:
     """Return the bytes of content, refusing more than max_input_bytes."""
     blob = content
     if isinstance(content, Path):

@@ -3,7 +3,7 @@
 
 from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, head_of
 from stemtide.fingerprints.kinds import LIMIT, MAX_VALUE_BYTES, Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.limits import LimitError, Limits
+from stemtide.fingerprints.limits import DecodingLimits, LimitError
 from stemtide.fingerprints.text.document import fingerprint_document, is_document
 from stemtide.fingerprints.text.fingerprint import fingerprint_text, is_text
 
@@ -16,7 +16,7 @@ def sniff(head: bytes) -> str:
 
 
 def analyse(
-    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+    content: Content, *, limits: DecodingLimits, options: AnalysisOptions, progress: Progress
 ) -> Analysis:
     """Fingerprint a text, a page or a PDF."""
     del options, progress  # a text is read in a moment, and looked up as it is shared

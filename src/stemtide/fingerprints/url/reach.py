@@ -50,7 +50,7 @@ _PARTS = re.compile(r"(\[[^\]]*\]|[^/?#:]*)(?::\d+)?([^?#]*)")
 _IPV4 = re.compile(r"[\d.]+")
 
 
-class Reach(IntEnum):
+class UrlScope(IntEnum):
     """The scope of a signal of an address; the smaller, the narrower."""
 
     ADDRESS = 0
@@ -66,7 +66,7 @@ class UrlPrint:
     remarks: notes for people.
     """
 
-    digests: tuple[tuple[Reach, bytes], ...]
+    digests: tuple[tuple[UrlScope, bytes], ...]
     remarks: tuple[str, ...] = ()
 
     @property
@@ -74,7 +74,7 @@ class UrlPrint:
         """Return the prefixes to look it up by: the first bytes of each digest, sorted."""
         return tuple(sorted({prefix_of(whole) for _, whole in self.digests}))
 
-    def check(self, bucket: Iterable[bytes]) -> Reach | None:
+    def check(self, bucket: Iterable[bytes]) -> UrlScope | None:
         """Return the narrowest reach under which a returned digest covers it; None if none does.
 
         bucket: whole digests, as returned for `prefixes`.
@@ -115,28 +115,28 @@ def prefix_of(whole: bytes) -> bytes:
     return whole[:PREFIX_BYTES]
 
 
-def expressions(spelled: str) -> list[tuple[Reach, str]]:
+def expressions(spelled: str) -> list[tuple[UrlScope, str]]:
     """Return every expression that covers a canonical address, narrowest first."""
     host, folders = _parts(spelled)
     wider = [
-        (Reach.FOLDER if depth else Reach.HOST, _spell(above, folders[:depth]))
+        (UrlScope.FOLDER if depth else UrlScope.HOST, _spell(above, folders[:depth]))
         for depth in range(min(len(folders), MAX_FOLDERS), -1, -1)
         for above in _hosts(host)
         if not _is_too_wide(above, folders[:depth])
     ]
-    return [(Reach.ADDRESS, spelled), *wider]
+    return [(UrlScope.ADDRESS, spelled), *wider]
 
 
-def rule_of(url: str, *, reach: Reach) -> str:
+def rule_of(url: str, *, reach: UrlScope) -> str:
     """Return the expression of a signal with this reach; `digest` makes its value.
 
     raises: UrlError if it is not a web address, or would cover pages of many people.
     """
     spelled = canonical(url)
-    if reach is Reach.ADDRESS:
+    if reach is UrlScope.ADDRESS:
         return spelled
     host, folders = _parts(spelled)
-    if reach is Reach.HOST:
+    if reach is UrlScope.HOST:
         folders = []
     elif not folders:
         raise UrlError(f"{spelled[:100]!r} names no folder: name one, or share the host")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
-from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
+from stemtide.fingerprints.limits import DecodingLimits, LimitError, UndecodableError
 from stemtide.fingerprints.values.video import (
     MAX_AT_MS,
     MAX_ROWS,
@@ -100,7 +100,7 @@ def is_video(head: bytes) -> str:
 def fingerprint_video(
     content: bytes | Path,
     *,
-    limits: Limits,
+    limits: DecodingLimits,
     sampling: Sampling = Sampling.QUERY,
     robust: bool = False,
     every_s: float | None = None,

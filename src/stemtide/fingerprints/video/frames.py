@@ -23,7 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stemtide.fingerprints.kinds import LIMIT
-from stemtide.fingerprints.limits import LimitError, Limits, UndecodableError
+from stemtide.fingerprints.limits import DecodingLimits, LimitError, UndecodableError
 from stemtide.fingerprints.video.luma import Luma8, is_full_range, luma_of
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,asf"
@@ -98,7 +98,7 @@ class FrameReader:
     remarks: parts that could not be decoded.
     """
 
-    limits: Limits
+    limits: DecodingLimits
     depth: Depth
     every_s: float
     progress: Callable[[float], None] | None = None

@@ -24,7 +24,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
-from stemtide.fingerprints.limits import Limits, UndecodableError
+from stemtide.fingerprints.limits import DecodingLimits, UndecodableError
 from stemtide.fingerprints.values.gop import DIGEST_BYTES, GROUP, MAX_GROUPS, GopPrint
 from stemtide.fingerprints.values.video import MAX_AT_MS
 from stemtide.fingerprints.video.frames import (
@@ -50,7 +50,7 @@ _HEVC_KEYS = range(16, 24)
 _START_CODE = b"\0\0\1"
 
 
-def fingerprint_gops(content: bytes | Path, *, limits: Limits) -> GopPrint:
+def fingerprint_gops(content: bytes | Path, *, limits: DecodingLimits) -> GopPrint:
     """Return the digests of all groups of pictures of a video.
 
     returns: a fingerprint without rows if nothing could be read, with a remark that begins with

@@ -4,7 +4,7 @@
 from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, Progress, head_of
 from stemtide.fingerprints.audio.fingerprint import fingerprint_audio
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.values.checks import add_long
 from stemtide.fingerprints.values.video import Sampling
 from stemtide.fingerprints.video.fingerprint import fingerprint_video, is_video
@@ -17,7 +17,7 @@ _FRAMES_PART = 0.9
 
 
 def analyse(
-    content: Content, *, limits: Limits, options: AnalysisOptions, progress: Progress
+    content: Content, *, limits: DecodingLimits, options: AnalysisOptions, progress: Progress
 ) -> Analysis:
     """Fingerprint the GOP structure, the frames and the audio of a video.
 

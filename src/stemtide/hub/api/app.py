@@ -72,7 +72,7 @@ def needs(scope: Scope | None, **openapi: object) -> Needs:
     return Needs(auth=Key(scope), openapi_extra={"x-scope": scope and scope.value, **openapi})
 
 
-class Machine(NinjaAPI):
+class MachineApi(NinjaAPI):
     """A NinjaAPI with problem documents and strict bodies."""
 
     def add_router(self, prefix: str, router: Router | str, **options: Any) -> None:  # noqa: ANN401  # ninja's own
@@ -142,9 +142,9 @@ def answer_to(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: 
     return problems.answer(problems.describe(error))
 
 
-def machine() -> Machine:
+def machine() -> MachineApi:
     """Return an API without endpoints."""
-    api = Machine(
+    api = MachineApi(
         title="Stemtide hub",
         version=__version__,
         description="Share signals, follow the feed, report outcomes. See docs/use/api.md."

@@ -25,7 +25,7 @@ def held(request: HttpRequest, caller: Caller) -> Iterator[Turn | None]:
 
     returns: opens the transactions of a large body; None for a small one.
 
-    raises: TooManyError if another bulk of the party is being stored.
+    raises: RateLimitError if another bulk of the party is being stored.
     """
     if len(request.body) <= LARGE_BYTES:
         yield None

@@ -20,13 +20,13 @@ from stemtide.hub.platform.errors import (
     InvalidError,
     NotAllowedError,
     NotFoundError,
-    TooManyError,
+    RateLimitError,
     UnknownKeyError,
 )
 from stemtide.hub.rooms.orders.rules.lint import FlawedError
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.snapshots.builder import GoneError
-from stemtide.hub.rooms.snapshots.cache import BusyError
+from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError
 from stemtide.hub.vitals import vitals
 from stemtide.protocol.labels import RefusedLabelError
 from stemtide.protocol.messages.signals import RowError
@@ -47,11 +47,11 @@ TYPES: dict[type[Exception], ProblemType] = {
     NotFoundError: ProblemType.NOT_FOUND,
     ConflictError: ProblemType.CONFLICT,
     GoneError: ProblemType.GONE,
-    BusyError: ProblemType.NOT_READY,
+    SnapshotBusyError: ProblemType.NOT_READY,
     InvalidError: ProblemType.INVALID,
     BulkRefusedError: ProblemType.INVALID,
     FlawedError: ProblemType.INVALID,
-    TooManyError: ProblemType.TOO_MANY,
+    RateLimitError: ProblemType.TOO_MANY,
     AnotherDocumentError: ProblemType.TOO_MANY,
     RefusedLabelError: ProblemType.REFUSED_AND_ROUTED,
     DataError: ProblemType.INVALID,
@@ -68,7 +68,7 @@ DETAILS: dict[type[Exception], str] = {
     AuthenticationError: NEEDS_KEY,
     DataError: "a number, a time or a text lies outside what can be kept: check them",
     OverflowError: "a number or a time lies outside what can be kept: check them",
-    BusyError: "snapshots are being made just now: ask again in a few seconds",
+    SnapshotBusyError: "snapshots are being made just now: ask again in a few seconds",
     RequestDataTooBig: f"a body holds at most {MAX_BODY_BYTES} bytes: send it in smaller parts",
     OperationalError: "the hub's database does not answer: try again in a few seconds",
     InterfaceError: "the hub's database does not answer: try again in a few seconds",
@@ -144,7 +144,7 @@ def describe(error: Exception) -> Problem:
     detail = next(
         (DETAILS[error_type] for error_type in type(error).__mro__ if error_type in DETAILS), None
     )
-    wait_s = error.retry_after_s if isinstance(error, TooManyError) else None
+    wait_s = error.retry_after_s if isinstance(error, RateLimitError) else None
     if isinstance(error, AnotherDocumentError):
         wait_s = _RETRY_AFTER_S
     return problem(which, detail or str(error), errors=_errors_of(error), retry_after_s=wait_s)

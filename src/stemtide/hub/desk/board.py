@@ -35,7 +35,7 @@ ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class BoardFigures:
     """The headline figures. behind, behind_title: the connected agent furthest behind."""
 
     live: int
@@ -110,11 +110,11 @@ def totals_at(viewer: Viewer, *, hub: UUID, position: int) -> dict[str, int]:  #
 
 def _figures(
     totals: dict[str, int], *, agents: list[parties.AgentRow], total: sightings.OutcomeBar
-) -> Figures:
+) -> BoardFigures:
     """Return the headline figures of the blocks."""
     connected = [agent for agent in agents if agent.is_connected]
     last = max(connected, key=lambda agent: agent.behind, default=None)
-    return Figures(
+    return BoardFigures(
         live=totals["signals_live"],
         disputed=totals["signals_disputed"],
         connected=len(connected),

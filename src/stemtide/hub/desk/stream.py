@@ -18,7 +18,7 @@ from stemtide.hub.notifier import (
     Subscription,
     notifier,
 )
-from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.platform.errors import RateLimitError
 
 TICK_S = 5.0
 """Seconds between refreshes without a change: an agent that disconnects writes no entry."""
@@ -49,8 +49,8 @@ async def stream(request: HttpRequest, uid: UUID | None = None) -> HttpResponseB
         return HttpResponse("Sign in again.", status=403, content_type="text/plain")
     try:
         notifier.check_limits(user.ref)
-    except (TooManyError, NoStreamLeftError) as error:
-        status = 429 if isinstance(error, TooManyError) else 503
+    except (RateLimitError, NoStreamLeftError) as error:
+        status = 429 if isinstance(error, RateLimitError) else 503
         headers = {"Retry-After": str(FULL_S)}
         return HttpResponse(str(error), status=status, content_type="text/plain", headers=headers)
     response = StreamingHttpResponse(
@@ -73,7 +73,7 @@ async def _events(watcher: Watcher) -> AsyncIterator[str]:
         ) as subscription:
             while await stream_checks.may_go_on(watcher):
                 yield await _next(subscription)
-    except (NotifierClosedError, TooManyError, NoStreamLeftError):
+    except (NotifierClosedError, RateLimitError, NoStreamLeftError):
         return
 
 

@@ -20,7 +20,7 @@ _CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH")
 
 
 @dataclass(slots=True, eq=False)
-class Caller:
+class WaitingClient:
     """A client that waits. is_served: a thread works for it; is_writing: it has changed rows."""
 
     has_left: bool = False
@@ -36,12 +36,12 @@ class CallerLeftError(BaseException):
     """
 
 
-_served: set[Caller] = set()
-_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+_served: set[WaitingClient] = set()
+_caller: ContextVar[WaitingClient | None] = ContextVar("caller", default=None)
 
 
 @contextmanager
-def serving(caller: Caller) -> Iterator[None]:
+def serving(caller: WaitingClient) -> Iterator[None]:
     """Work for a caller in this thread while they wait.
 
     raises: CallerLeftError, also from within the block.

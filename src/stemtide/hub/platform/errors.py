@@ -22,7 +22,7 @@ class ConflictError(RefusalError):
     """The act contradicts existing data."""
 
 
-class TooManyError(ConflictError):
+class RateLimitError(ConflictError):
     """A party reached a rate limit and must wait. retry_after_s: for how long."""
 
     def __init__(self, template: str, /, *, retry_after_s: int, **facts: object) -> None:

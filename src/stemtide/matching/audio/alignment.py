@@ -153,7 +153,7 @@ def _apart(
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TrackAlignment:
     """An alignment of the query with a track.
 
     Half word `at` meets word `place` and, from there on, 2 * speed half words meet each next word.
@@ -171,7 +171,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class SameAudio:
     """The part of a line that is the same audio.
 
     first, last: words of the shelf, both included.
@@ -179,7 +179,7 @@ class Stretch:
     wrong:       share of wrong bits in its best five seconds, 0..1.
     """
 
-    line: Line
+    line: TrackAlignment
     first: int
     last: int
     evidence: float
@@ -222,7 +222,7 @@ def _around(
     return errors(shelf, query, at=met, place=stored, shift=shift, row=row)
 
 
-def extend(shelf: Shelf, query: Query, line: Line) -> Stretch:
+def extend(shelf: Shelf, query: Query, line: TrackAlignment) -> SameAudio:
     """Find the stretch of a line through its pair of words with the highest evidence."""
     place, wrong = _along(shelf, query, line)
     gains = _GAIN[line.shift][wrong].astype(np.float64)
@@ -235,10 +235,10 @@ def extend(shelf: Shelf, query: Query, line: Line) -> Stretch:
     window = min(WINDOW, stop - first)
     best = float((sums[window:] - sums[:-window]).min()) / window
     evidence = float(after[right] + before[left])
-    return Stretch(line, int(place[first]), int(place[stop - 1]), evidence, best)
+    return SameAudio(line, int(place[first]), int(place[stop - 1]), evidence, best)
 
 
-def _along(shelf: Shelf, query: Query, line: Line) -> tuple[Rows, Errors]:
+def _along(shelf: Shelf, query: Query, line: TrackAlignment) -> tuple[Rows, Errors]:
     """Return all words of a track that a line aligns with the query, and wrong bits of each."""
     low, high = int(shelf.bounds[line.row]), int(shelf.bounds[line.row + 1])
     first = line.place - int(line.at / (2 * line.speed)) - 1
@@ -249,7 +249,7 @@ def _along(shelf: Shelf, query: Query, line: Line) -> tuple[Rows, Errors]:
     return place, wrong
 
 
-def refine(shelf: Shelf, query: Query, line: Line) -> Stretch:
+def refine(shelf: Shelf, query: Query, line: TrackAlignment) -> SameAudio:
     """Refine a line: finer speeds, and half words to either side.
 
     The longer the stretch, the more precisely its ends determine the speed.
@@ -262,7 +262,7 @@ def refine(shelf: Shelf, query: Query, line: Line) -> Stretch:
         middle = (best.first + best.last) // 2
         at = float(best.line.at_of(np.array(middle)))
         tries = [
-            Line(line.row, line.shift, at + aside, middle, best.line.speed * (1 + change))
+            TrackAlignment(line.row, line.shift, at + aside, middle, best.line.speed * (1 + change))
             for change in (-fineness, 0.0, fineness)
             for aside in (-1, 0, 1)
         ]
@@ -270,7 +270,7 @@ def refine(shelf: Shelf, query: Query, line: Line) -> Stretch:
     return best
 
 
-def rival(shelf: Shelf, query: Query, stretch: Stretch) -> float:
+def rival(shelf: Shelf, query: Query, stretch: SameAudio) -> float:
     """Return the evidence of the same stretch at wrong places: half a beat or more aside.
 
     Music is alike wherever a beat meets a beat; the same recording is alike at one place only. At
@@ -288,5 +288,5 @@ def rival(shelf: Shelf, query: Query, stretch: Stretch) -> float:
     return max(0.0, float((sums - np.minimum.accumulate(before, axis=1)).max()))
 
 
-def _evidence(stretch: Stretch) -> float:
+def _evidence(stretch: SameAudio) -> float:
     return stretch.evidence

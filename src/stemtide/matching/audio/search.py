@@ -7,7 +7,7 @@ import numpy as np
 
 from stemtide.fingerprints.values.audio import WORDS_PER_S, Heard
 from stemtide.matching.audio import alignment
-from stemtide.matching.audio.alignment import Line, Query, Stretch
+from stemtide.matching.audio.alignment import Query, SameAudio, TrackAlignment
 from stemtide.matching.audio.tables import Candidates, Rows, Shelf, candidates, joined
 from stemtide.matching.found import Occurrence, Span
 
@@ -55,7 +55,7 @@ def find_on(shelf: Shelf, query: Query, *, least_score: float) -> Iterator[Occur
     3. Refine the stretch around the best; then take the best pair outside of it.
     4. Score a stretch by its evidence, minus the evidence of the same stretch a beat aside.
     """
-    lines: dict[int, list[tuple[float, Line]]] = {}
+    lines: dict[int, list[tuple[float, TrackAlignment]]] = {}
     for pairs in _promising_pairs(shelf, query):
         for weighted_line in _worthwhile(shelf, query, pairs):
             lines.setdefault(weighted_line[1].row, []).append(weighted_line)
@@ -108,7 +108,9 @@ def _is_first(*columns: Rows) -> Heard:
     return first
 
 
-def _worthwhile(shelf: Shelf, query: Query, pairs: Candidates) -> Iterator[tuple[float, Line]]:
+def _worthwhile(
+    shelf: Shelf, query: Query, pairs: Candidates
+) -> Iterator[tuple[float, TrackAlignment]]:
     """Yield lines through pairs around which a window has some evidence, with that evidence."""
     for start in range(0, len(pairs.at), _AT_A_TIME):
         part = slice(start, start + _AT_A_TIME)
@@ -118,13 +120,17 @@ def _worthwhile(shelf: Shelf, query: Query, pairs: Candidates) -> Iterator[tuple
         )
         for index in np.flatnonzero(evidence >= _WORTH_EXTENDING).tolist():
             row = int(shelf.rows(place[index : index + 1])[0])
-            line = Line(row, pairs.shift, float(at[index]), int(place[index]), float(speed[index]))
+            line = TrackAlignment(
+                row, pairs.shift, float(at[index]), int(place[index]), float(speed[index])
+            )
             yield float(evidence[index]), line
 
 
-def _stretches(shelf: Shelf, query: Query, lines: list[Line], *, least: float) -> list[Stretch]:
+def _stretches(
+    shelf: Shelf, query: Query, lines: list[TrackAlignment], *, least: float
+) -> list[SameAudio]:
     """Refine the lines of one track, best first, skipping those in a stretch found before."""
-    stretches: list[Stretch] = []
+    stretches: list[SameAudio] = []
     for line in lines:
         if len(stretches) == _MOST_SPANS:
             break
@@ -137,12 +143,12 @@ def _stretches(shelf: Shelf, query: Query, lines: list[Line], *, least: float) -
     return stretches
 
 
-def _covers(stretch: Stretch, at: float) -> bool:
+def _covers(stretch: SameAudio, at: float) -> bool:
     first, last = stretch.line.at_of(np.array([stretch.first, stretch.last]))
     return bool(first - 2 * alignment.WINDOW / 4 <= at <= last + 2 * alignment.WINDOW / 4)
 
 
-def _score(stretch: Stretch, *, rival: float) -> float:
+def _score(stretch: SameAudio, *, rival: float) -> float:
     """Return the evidence of a stretch beyond that of the same stretch a beat aside.
 
     Each kind of alteration that is tried is one more chance of a false match: it costs some bits.
@@ -152,7 +158,7 @@ def _score(stretch: Stretch, *, rival: float) -> float:
     return stretch.evidence - min(rival, _RIVAL_MOST) - _ALTERED_COST * altered
 
 
-def _result(shelf: Shelf, stretch: Stretch, *, score: float) -> Occurrence:
+def _result(shelf: Shelf, stretch: SameAudio, *, score: float) -> Occurrence:
     line = stretch.line
     first, last = line.at_of(np.array([stretch.first, stretch.last])) / (2 * WORDS_PER_S)
     low = int(shelf.bounds[line.row])
@@ -170,7 +176,7 @@ def _result(shelf: Shelf, stretch: Stretch, *, score: float) -> Occurrence:
     )
 
 
-def _transform(line: Line) -> str:
+def _transform(line: TrackAlignment) -> str:
     if not line.shift:
         return ""
     return f"pitch {-line.shift:+d} semitone"

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from stemtide.fingerprints.text.fingerprint import TextPrint, below_rate
 from stemtide.fingerprints.text.words import Grams, grams_of, read_alike
 from stemtide.matching.found import Occurrence
-from stemtide.matching.text.segments import FORM, Segment, Texts, compact, merge, segment_of
+from stemtide.matching.text.segments import FORM, Texts, TextSegment, compact, merge, segment_of
 
 FEWEST_SHARED = 3
 """Telling grams that two texts must share: one in four is kept, so about a dozen words."""
@@ -102,8 +102,8 @@ class PassageFinder:
         own = [TextPrint.from_bytes(value).grams for value in background]
         self._background: Grams = np.unique(np.concatenate([bundled_background(), *own]))
         self._texts = Texts.none()
-        self._segments: tuple[Segment, ...] = ()
-        self._published: tuple[tuple[Segment, ...], Texts] = (self._segments, self._texts)
+        self._segments: tuple[TextSegment, ...] = ()
+        self._published: tuple[tuple[TextSegment, ...], Texts] = (self._segments, self._texts)
         self._slots: dict[int, int] = {}
         self._writing = threading.Lock()
 
@@ -149,7 +149,7 @@ class PassageFinder:
         texts = Texts.of(arrays["rows"], grams=len(arrays["grams"]))
         with self._writing:
             self._slots = {key: slot for slot, key in enumerate(texts.keys)}
-            self._segments = (Segment(arrays["grams"], arrays["slots"]),)
+            self._segments = (TextSegment(arrays["grams"], arrays["slots"]),)
             self._texts = texts
             self._published = (self._segments, texts)
         return texts.keys
@@ -185,7 +185,7 @@ class PassageFinder:
         ]
         return sorted(results, key=lambda passage: (-passage.telling, passage.key))
 
-    def _publish(self, segments: tuple[Segment, ...], texts: Texts) -> None:
+    def _publish(self, segments: tuple[TextSegment, ...], texts: Texts) -> None:
         if texts.is_half_gone:
             segments, texts = compact(segments, texts)
             self._slots = {key: slot for slot, key in enumerate(texts.keys)}
@@ -194,7 +194,7 @@ class PassageFinder:
 
 
 def _look_up(
-    grams: Grams, segments: tuple[Segment, ...], texts: Texts
+    grams: Grams, segments: tuple[TextSegment, ...], texts: Texts
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
     """Return (indexes of query grams, slots of texts that hold them), pair by pair."""
     ranges = [segment.ranges(grams) for segment in segments]

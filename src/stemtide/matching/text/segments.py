@@ -25,7 +25,7 @@ FORM = {"rows": _ROW, "grams": np.dtype("<u8"), "slots": np.dtype("<u4")}
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
+class TextSegment:
     """Grams in ascending order, each with the slot of the text that holds it.
 
     grams: (n,) uint64; slots: (n,) uint32.
@@ -132,14 +132,14 @@ class Texts:
         )
 
 
-def segment_of(prints: Sequence[TextPrint], *, first_slot: int) -> Segment:
+def segment_of(prints: Sequence[TextPrint], *, first_slot: int) -> TextSegment:
     """Return a segment with the grams of texts; their slots count up from the first."""
     sizes = [len(sketch.grams) for sketch in prints]
     slots = np.repeat(np.arange(first_slot, first_slot + len(prints), dtype=np.uint32), sizes)
     return _in_order(np.concatenate([sketch.grams for sketch in prints]), slots)
 
 
-def merge(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+def merge(segments: tuple[TextSegment, ...]) -> tuple[TextSegment, ...]:
     """Merge the last segments until each is at least twice as long as the one after it.
 
     So there are few segments, and each gram is copied only as often as the logarithm of their
@@ -157,7 +157,9 @@ def merge(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     return tuple(merged)
 
 
-def compact(segments: tuple[Segment, ...], texts: Texts) -> tuple[tuple[Segment, ...], Texts]:
+def compact(
+    segments: tuple[TextSegment, ...], texts: Texts
+) -> tuple[tuple[TextSegment, ...], Texts]:
     """Remove all texts that are no longer stored, and renumber the slots."""
     remaining = np.flatnonzero(texts.is_held[: texts.count])
     renumbered = np.zeros(texts.count, np.uint32)
@@ -177,6 +179,6 @@ def compact(segments: tuple[Segment, ...], texts: Texts) -> tuple[tuple[Segment,
     )
 
 
-def _in_order(grams: Grams, slots: Slots) -> Segment:
+def _in_order(grams: Grams, slots: Slots) -> TextSegment:
     order = np.argsort(grams, kind="stable")  # stable: it merges runs that are in order already
-    return Segment(grams[order], slots[order])
+    return TextSegment(grams[order], slots[order])

@@ -186,7 +186,7 @@ class VideoFinder:
 class _Stretch:
     """A line as a result: its place in the content, and the alteration of the content."""
 
-    line: score.Line
+    line: score.FilmAlignment
     at_s: score.Floats
     transform: str
     unlikely: float

@@ -63,7 +63,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class FilmAlignment:
     """Content at `t` shows the signal at `speed * t + offset_s`, for the frames first to last."""
 
     score: float
@@ -92,7 +92,7 @@ def find_lines(
     hits: tuple[NDArray[np.int64], NDArray[np.int64], Floats],
     least_score: float,
     most: int,
-) -> list[Line]:
+) -> list[FilmAlignment]:
     """Find the stretches of a query that run alongside a signal, best first.
 
     hits:        pairs of near frames (indexes in query and in signal) and their evidence: only the
@@ -101,7 +101,7 @@ def find_lines(
     """
     speeds, offsets = _proposals(query.at_s[hits[0]], signal.at_s[hits[1]], hits[2])
     values = _values(query, signal, speeds=speeds, offsets_s=offsets)
-    lines: list[Line] = []
+    lines: list[FilmAlignment] = []
     while len(lines) < most:
         line = _best(values, speeds=speeds, offsets_s=offsets)
         if line.score < min(least_score, _TRY_SCORE):
@@ -161,7 +161,7 @@ def _shown_at(signal: Sequence, at_s: Floats) -> NDArray[np.int64]:
     return np.where((ahead < behind) & (ahead <= reach_s), after, before)
 
 
-def _best(values: Floats, *, speeds: Floats, offsets_s: Floats) -> Line:
+def _best(values: Floats, *, speeds: Floats, offsets_s: Floats) -> FilmAlignment:
     """Find the line, and the stretch of it, with the largest sum."""
     sums = np.cumsum(values, axis=1)
     before = np.concatenate([np.zeros((len(values), 1)), sums[:, :-1]], axis=1)
@@ -169,7 +169,9 @@ def _best(values: Floats, *, speeds: Floats, offsets_s: Floats) -> Line:
     gains = sums - lowest - _penalty(speeds)[:, None]
     row, last = divmod(int(np.argmax(gains)), values.shape[1])
     first = int(np.flatnonzero(before[row, : last + 1] <= lowest[row, last])[-1])
-    return Line(float(gains[row, last]), float(speeds[row]), float(offsets_s[row]), first, last)
+    return FilmAlignment(
+        float(gains[row, last]), float(speeds[row]), float(offsets_s[row]), first, last
+    )
 
 
 def _penalty(speeds: Floats) -> Floats:
@@ -178,7 +180,7 @@ def _penalty(speeds: Floats) -> Floats:
     return np.where(change < _SAME_SPEED, 0.0, np.minimum(2.0, 0.4 + 2.5 * change))
 
 
-def _fitted(query: Sequence, signal: Sequence, line: Line) -> Line:
+def _fitted(query: Sequence, signal: Sequence, line: FilmAlignment) -> FilmAlignment:
     """Fit the line to the frames near it; return the better of old and new."""
     for _ in range(2):
         shifts = np.arange(-_FIT_S, _FIT_S + _STEP_S / 4, _STEP_S / 2)
@@ -202,7 +204,7 @@ def _fitted(query: Sequence, signal: Sequence, line: Line) -> Line:
     return line
 
 
-def _straightened(query: Sequence, signal: Sequence, line: Line) -> Line:
+def _straightened(query: Sequence, signal: Sequence, line: FilmAlignment) -> FilmAlignment:
     """Prefer unchanged speed if it is about as good and its frames are nearer.
 
     In a shot with little motion, evidence is as high a little before and after; the distances still
@@ -222,7 +224,7 @@ def _straightened(query: Sequence, signal: Sequence, line: Line) -> Line:
     return line
 
 
-def _mean_bits(query: Sequence, signal: Sequence, line: Line) -> float:
+def _mean_bits(query: Sequence, signal: Sequence, line: FilmAlignment) -> float:
     which = slice(line.first, line.last + 1)
     places = _shown_at(signal, line.speed * query.at_s[which] + line.offset_s)
     bits = np.bitwise_count(query.words[which] ^ signal.words[places])

@@ -11,7 +11,7 @@ from pydantic_core import SchemaValidator, core_schema
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url.canonical import UrlError, digest
-from stemtide.fingerprints.url.reach import Reach, rule_of
+from stemtide.fingerprints.url.reach import UrlScope, rule_of
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.signals import SignalIn
 
@@ -164,7 +164,9 @@ def _use_url(body: Row) -> BadRow | None:
     value, reach = body.get("value"), body.get("reach")
     if value:
         try:
-            spelled = rule_of(str(address), reach=Reach[str(reach or Reach.ADDRESS.name).upper()])
+            spelled = rule_of(
+                str(address), reach=UrlScope[str(reach or UrlScope.ADDRESS.name).upper()]
+            )
         except (UrlError, KeyError) as error:
             return BadRow("url", str(error))
         if digest(spelled).hex() != str(value).lower():

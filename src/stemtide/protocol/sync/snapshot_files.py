@@ -117,7 +117,7 @@ def head_member(head: BaseModel) -> bytes:
     return member(head.model_dump_json().encode() + b"\n")
 
 
-class Incoming:
+class SnapshotDownload:
     """A download from an untrusted source, limited to the size that its signed head promises.
 
     head: of the snapshot that it is or leads to, once enough bytes have arrived.
@@ -175,7 +175,7 @@ class Incoming:
 @contextmanager
 def opened_whole(
     path: Path, *, trusted: Collection[PublicKey]
-) -> Iterator[tuple[VerifiedSnapshotHead, "Lines"]]:
+) -> Iterator[tuple[VerifiedSnapshotHead, "SnapshotLines"]]:
     """Open a full snapshot: its head, and its lines, which are verified once all are read.
 
     raises: SnapshotFileError, SignatureError, OSError.
@@ -183,18 +183,18 @@ def opened_whole(
     with gzip.open(path, "rb") as file:
         first = _first_line(file, name=str(path))
         head = read_whole_head(first, name=str(path), trusted=trusted)
-        yield head, Lines(file, head.manifest, count=head.manifest.signals, name=str(path))
+        yield head, SnapshotLines(file, head.manifest, count=head.manifest.signals, name=str(path))
 
 
 @contextmanager
 def opened_delta(
     path: Path, *, trusted: Collection[PublicKey]
-) -> Iterator[tuple[VerifiedDeltaHead, "Lines"]]:
+) -> Iterator[tuple[VerifiedDeltaHead, "SnapshotLines"]]:
     """Open a delta, like opened_whole. raises: SnapshotFileError, SignatureError, OSError."""
     with gzip.open(path, "rb") as file:
         head = _delta_head(_first_line(file, name=str(path)), name=str(path), trusted=trusted)
         count = head.manifest.drops + head.manifest.puts
-        yield head, Lines(file, head.manifest, count=count, name=str(path))
+        yield head, SnapshotLines(file, head.manifest, count=count, name=str(path))
 
 
 def is_delta(path: Path) -> bool:
@@ -210,7 +210,7 @@ def read_whole_head(
     return _verified_head(_read(WholeHead, line, name=name).snapshot, name=name, trusted=trusted)
 
 
-class Lines:
+class SnapshotLines:
     """The lines after the first, in pieces. Do not use them before all of them were read."""
 
     def __init__(

@@ -276,12 +276,16 @@ class _LocalFeatures:
 def _put_file(name: str, prints: "Fingerprints", signals: _NamedLibrary) -> None:
     """Add the fingerprints of a file under its name."""
     from stemtide.fingerprints.kinds import MIN_QUALITY
-    from stemtide.matching.library import Entry
+    from stemtide.matching.library import IndexedSignal
 
     for place, fingerprint in enumerate(prints.each):
         if fingerprint.quality is None or fingerprint.quality >= MIN_QUALITY:
             signals.library.put(
-                [Entry(signals.add(name, place), kind=fingerprint.kind, value=fingerprint.value)]
+                [
+                    IndexedSignal(
+                        signals.add(name, place), kind=fingerprint.kind, value=fingerprint.value
+                    )
+                ]
             )
 
 
@@ -291,7 +295,7 @@ def _load_feed(path: Path, signals: _NamedLibrary) -> None:
 
     from stemtide.cli.content import ContentNameError
     from stemtide.fingerprints.kinds import parse_value
-    from stemtide.matching.library import Entry
+    from stemtide.matching.library import IndexedSignal
     from stemtide.protocol.sync.feed import FeedEntry, FeedSignal, Tombstone
 
     reader: TypeAdapter[FeedSignal | Tombstone] = TypeAdapter(FeedEntry)
@@ -309,5 +313,5 @@ def _load_feed(path: Path, signals: _NamedLibrary) -> None:
             continue
         value = parse_value(entry.kind, entry.value)
         key = signals.number_of(str(entry.id))
-        signals.library.put([Entry(key, entry.kind, value, entry.within_bits)])
+        signals.library.put([IndexedSignal(key, entry.kind, value, entry.within_bits)])
         signals.about[str(entry.id)] = {"labels": entry.labels, "shared_by": entry.shared_by}

@@ -52,7 +52,7 @@ class ImportOptions:
 
 
 @dataclass(slots=True)
-class Bulk:
+class BulkRequest:
     """Rows of one request. lines: the line of each in the file; bad: rows that cannot be sent."""
 
     lines: list[int] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Bulk:
 
 
 @dataclass(slots=True)
-class RowCounts:
+class BulkProgress:
     """Counts of the rows so far. reached: the last line with a known outcome."""
 
     created: int = 0
@@ -84,7 +84,7 @@ class RowCounts:
 
 def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool:
     """Send all rows of a source. Exits if it must stop. returns: whether none was refused."""
-    counts = RowCounts()
+    counts = BulkProgress()
     with typer.progressbar(
         length=source.length, label="Checking" if options.is_dry else "Sharing", file=sys.stderr
     ) as bar:
@@ -100,9 +100,9 @@ def send_all(client: "Client", source: "Source", options: ImportOptions) -> bool
     return not counts.refused
 
 
-def _packed(rows: "Iterator[ParsedLine]", *, begin: int) -> Iterator[Bulk]:
+def _packed(rows: "Iterator[ParsedLine]", *, begin: int) -> Iterator[BulkRequest]:
     """Yield the rows in bulks. raises: BulkFileError; the bulk begun is not sent."""
-    bulk = Bulk()
+    bulk = BulkRequest()
     for line, parsed in rows:
         if line < begin:
             continue
@@ -111,7 +111,7 @@ def _packed(rows: "Iterator[ParsedLine]", *, begin: int) -> Iterator[Bulk]:
             full = len(bulk.rows) == AT_ONCE or bulk.size + len(row) > AT_ONCE_BYTES
             if bulk.rows and (full or bulk.long_bytes + long_bytes > MAX_BULK_VALUE_BYTES):
                 yield bulk
-                bulk = Bulk()
+                bulk = BulkRequest()
             if b"\\u0000" in row:
                 bulk.bad.append((line, BadRow("", "holds a NUL character: leave it out")))
             else:
@@ -125,7 +125,7 @@ def _packed(rows: "Iterator[ParsedLine]", *, begin: int) -> Iterator[Bulk]:
             bulk.bad.append((line, parsed))
             if len(bulk.bad) == AT_ONCE:
                 yield bulk
-                bulk = Bulk(first=line + 1)
+                bulk = BulkRequest(first=line + 1)
         bulk.first, bulk.last = bulk.first or line, line
     if bulk.last:
         yield bulk
@@ -148,7 +148,9 @@ def _is_long(kind: object) -> bool:
         return False
 
 
-def _send(client: "Client", bulk: Bulk, counts: RowCounts, options: ImportOptions) -> None:
+def _send(
+    client: "Client", bulk: BulkRequest, counts: BulkProgress, options: ImportOptions
+) -> None:
     """Share or check one bulk. Exits if a bad row ends the import."""
     counts.left_out += bulk.left_out
     is_asked = options.is_dry or (bool(bulk.bad) and not options.goes_on)
@@ -175,7 +177,7 @@ def _send(client: "Client", bulk: Bulk, counts: RowCounts, options: ImportOption
 
 
 def _refused(
-    done: "BulkCheckOut | BulkOut | list[FieldProblem]", bulk: Bulk
+    done: "BulkCheckOut | BulkOut | list[FieldProblem]", bulk: BulkRequest
 ) -> list[tuple[int, BadRow]]:
     """Return the rows that the hub refused, with their lines."""
     if isinstance(done, list):
@@ -196,7 +198,7 @@ def _refused(
 
 
 def _post(
-    client: "Client", body: bytes, counts: RowCounts, options: ImportOptions, *, is_asked: bool
+    client: "Client", body: bytes, counts: BulkProgress, options: ImportOptions, *, is_asked: bool
 ) -> "BulkCheckOut | BulkOut | list[FieldProblem]":
     """Send a bulk, and retry it if its outcome is unknown: the hub shares it only once.
 
@@ -222,7 +224,7 @@ def _post(
     raise AssertionError("the last try ends in an answer or in an error")
 
 
-def _stop(counts: RowCounts, options: ImportOptions, *, bulk: Bulk | None = None) -> None:
+def _stop(counts: BulkProgress, options: ImportOptions, *, bulk: BulkRequest | None = None) -> None:
     """End the import after an error, and print how far it got."""
     if bulk is not None:
         print_note(f"No row of lines {bulk.first} to {bulk.last} was shared.")
@@ -230,7 +232,7 @@ def _stop(counts: RowCounts, options: ImportOptions, *, bulk: Bulk | None = None
     fail("the import stopped; you can run it again, as nothing is shared twice")
 
 
-def _print_progress(counts: RowCounts, options: ImportOptions) -> None:
+def _print_progress(counts: BulkProgress, options: ImportOptions) -> None:
     """Print how much of the file is done, and how to continue."""
     if options.as_json:
         print_result(_sums(counts, options), as_json=True, line="")
@@ -248,7 +250,7 @@ def _print_progress(counts: RowCounts, options: ImportOptions) -> None:
     print_note("With --continue, the good rows of a bulk are shared although others are refused.")
 
 
-def _sums(counts: RowCounts, options: ImportOptions) -> dict[str, object]:
+def _sums(counts: BulkProgress, options: ImportOptions) -> dict[str, object]:
     """Return the counts so far, as JSON."""
     sums: dict[str, object] = {
         "created": counts.created,
@@ -261,7 +263,7 @@ def _sums(counts: RowCounts, options: ImportOptions) -> dict[str, object]:
     return sums | ({"by_others": counts.by_others} if options.is_dry else {})
 
 
-def _print_end(counts: RowCounts, options: ImportOptions) -> None:
+def _print_end(counts: BulkProgress, options: ImportOptions) -> None:
     """Print the counts of the whole file."""
     left_out = dict(sorted(counts.left_out.items()))
     prefix = "would be " if options.is_dry else ""

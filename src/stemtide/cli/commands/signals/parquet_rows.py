@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.lockdown import lock_down
 from stemtide.protocol.files.columns import LISTS, MAX_COLUMNS
 from stemtide.protocol.files.signal_readers import split_values
@@ -48,7 +48,7 @@ def main(path: str) -> int:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # opened before the lockdown
             pa.set_cpu_count(1)
-            lock_down(Limits())
+            lock_down(DecodingLimits())
             for line in _lines(pq.ParquetFile(file, pre_buffer=False, memory_map=False)):
                 out.write(line)
         out.write(_ENCODER.encode({"end": True}) + b"\n")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from stemtide.protocol.sync.signatures import PublicKey
 from stemtide.protocol.sync.snapshot_files import (
-    Incoming,
+    SnapshotDownload,
     SnapshotFileError,
     VerifiedSnapshotHead,
     WrongBaseError,
@@ -55,7 +55,7 @@ class PullResult:
     received_bytes: int
 
 
-class Folder:
+class SnapshotFolder:
     """The folder of a snapshot, used by one command at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -111,7 +111,7 @@ class Puller:
         deltas: Path | None = None,
         note: Callable[[int, int], None] = lambda _come, _of: None,
     ) -> None:
-        self.folder = Folder(folder)
+        self.folder = SnapshotFolder(folder)
         self._root = folder
         self._client = client
         self._exercise = exercise
@@ -200,7 +200,9 @@ class Puller:
         trusted = self.folder.pinned()
         try:
             with self._opened(question) as answer, _private(path, "wb") as file:
-                manifest = self._receive(answer, Incoming(file, trusted=trusted), mine).manifest
+                manifest = self._receive(
+                    answer, SnapshotDownload(file, trusted=trusted), mine
+                ).manifest
             apply(self.folder.file, path, self.folder.file, trusted=trusted)
             if self._deltas is not None:
                 self._deltas.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -248,7 +250,7 @@ class Puller:
         trusted = self.folder.pinned()
         with _private(path, "r+b" if begin else "w+b") as file:
             manifest = self._receive(
-                answer, Incoming(file, trusted=trusted, at=begin), mine, begin=begin
+                answer, SnapshotDownload(file, trusted=trusted, at=begin), mine, begin=begin
             ).manifest
         with opened_whole(path, trusted=trusted) as (_, lines):
             lines.read()
@@ -257,7 +259,7 @@ class Puller:
     def _receive(
         self,
         answer: "httpx.Response",
-        incoming: Incoming,
+        incoming: SnapshotDownload,
         mine: SnapshotManifest | None,
         *,
         begin: int = 0,

@@ -15,7 +15,7 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.snapshots import builder
-from stemtide.hub.rooms.snapshots.cache import BusyError
+from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.sync.feed import History
 from stemtide.protocol.sync.snapshots import MEDIA_TYPE, HubKey, HubKeys, SnapshotOffer
@@ -138,7 +138,7 @@ def _send(request: HttpRequest, path: Any) -> HttpResponseBase:  # noqa: ANN401 
     try:
         file = path.open("rb")
     except FileNotFoundError as error:
-        raise BusyError from error  # it was replaced meanwhile
+        raise SnapshotBusyError from error  # it was replaced meanwhile
     size = path.stat().st_size
     begin = _begin(request, tag=tag, size=size)
     file.seek(begin)

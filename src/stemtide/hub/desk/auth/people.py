@@ -20,7 +20,7 @@ from stemtide.hub.platform.errors import (
     InvalidError,
     NotAllowedError,
     NotFoundError,
-    TooManyError,
+    RateLimitError,
 )
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.parties.reads import parties, people
@@ -108,7 +108,7 @@ def _guarded(
             raise Http404(error_text(error)) from error
         except NotAllowedError as error:
             raise PermissionDenied(error_text(error)) from error
-        except TooManyError as error:
+        except RateLimitError as error:
             response = render(request, "429.html", {"exception": error_text(error)}, status=429)
             response.headers["Retry-After"] = str(error.retry_after_s)
             return response

@@ -15,7 +15,7 @@ from stemtide.hub.desk.crises import blocks as room_blocks, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
 from stemtide.hub.desk.crises.verbs import BY_NAME, RoomOffer
 from stemtide.hub.desk.error_messages import error_text, field_error_text
-from stemtide.hub.platform.errors import ConflictError, InvalidError, TooManyError
+from stemtide.hub.platform.errors import ConflictError, InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as rules
@@ -111,7 +111,7 @@ def warn(request: SignedInRequest) -> HttpResponse:
             form.add_error(
                 error.field if error.field in form.fields else None, field_error_text(error)
             )
-        except (TooManyError, ValueError) as error:
+        except (RateLimitError, ValueError) as error:
             form.add_error(None, error_text(error))
     if is_sent:
         form.mark_errors()

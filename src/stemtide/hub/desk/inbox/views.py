@@ -59,7 +59,7 @@ class OrderRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class InboxCounts:
     """The number of open items, orders and referrals apart. new: not yet acknowledged."""
 
     invitations: int
@@ -82,11 +82,11 @@ def blocks(request: SignedInRequest) -> HttpResponse:
     return render(request, "desk/inbox/_blocks.html", {**_context(request), "is_fragment": True})
 
 
-def counts_of(request: SignedInRequest) -> Counts:
+def counts_of(request: SignedInRequest) -> InboxCounts:
     """Return the number of open items in the inbox of the reader's party."""
     viewer = request.user.party
     waiting = reads.waiting(viewer=viewer)
-    return Counts(
+    return InboxCounts(
         invitations=len(participants.invitations(viewer=viewer)),
         orders=orders.waiting(viewer=viewer),
         referrals=waiting.number,

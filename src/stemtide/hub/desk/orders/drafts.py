@@ -26,7 +26,7 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads
 from stemtide.hub.rooms.orders.rules import orders as rules
-from stemtide.hub.rooms.orders.rules.findings import Finding
+from stemtide.hub.rooms.orders.rules.findings import DraftFinding
 from stemtide.hub.rooms.orders.rules.lint import FlawedError
 from stemtide.hub.rooms.orders.writes import orders as writes
 from stemtide.hub.rooms.parties.reads import competences, parties
@@ -246,7 +246,7 @@ def _version(order: OrderOut) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def _remarks(findings: Sequence[Finding], *forms_of_page: MarkedForm) -> list[LintRemark]:
+def _remarks(findings: Sequence[DraftFinding], *forms_of_page: MarkedForm) -> list[LintRemark]:
     """Return the lint's findings, each with the title of its field."""
     labels = {
         name: str(field.label) for form in forms_of_page for name, field in form.fields.items()

@@ -41,7 +41,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class ColumnChart:
     """The column chart of a period."""
 
     columns: list[Column]
@@ -89,7 +89,7 @@ def bars(
     ]
 
 
-def columns(spans: Sequence[Span]) -> Columns | None:
+def columns(spans: Sequence[Span]) -> ColumnChart | None:
     """Return the period as columns; None if nothing began in it."""
     begun = sum(span.begun for span in spans)
     if not begun:
@@ -114,7 +114,7 @@ def columns(spans: Sequence[Span]) -> Columns | None:
         )
         for index, span in enumerate(spans)
     ]
-    return Columns(
+    return ColumnChart(
         columns=drawn,
         ticks_y=[(y(count), count) for count in round_counts(top)],
         ticks_x=_days([span.first for span in spans], step=step),

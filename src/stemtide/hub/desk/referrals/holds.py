@@ -20,7 +20,7 @@ from stemtide.hub.desk.auth.people import (
 from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import ExtendForm, HoldForm
-from stemtide.hub.platform.errors import InvalidError, NotAllowedError, TooManyError
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.referrals.reads import holds as reads
@@ -77,7 +77,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         except InvalidError as error:
             field = error.field if error.field in form.fields else None
             form.add_error(field, field_error_text(error))
-        except TooManyError as error:
+        except RateLimitError as error:
             form.add_error(None, error_text(error))
         else:
             messages.success(request, _("Placed. Referrals of this content wait from now on."))

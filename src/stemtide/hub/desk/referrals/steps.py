@@ -11,7 +11,7 @@ from stemtide.protocol.messages.referrals import ReferralOut
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReferralStep:
     """One step of a referral. after_s: seconds since it was sent; None if not later than that."""
 
     title: str
@@ -20,7 +20,7 @@ class Step:
     note: str = ""
 
 
-def steps_of(referral: ReferralOut) -> list[Step]:
+def steps_of(referral: ReferralOut) -> list[ReferralStep]:
     """Return the steps that a referral has taken, sorted by time."""
     via = LABELS["receipt_via"].get(referral.received_via or "", "")
     events = [
@@ -38,7 +38,7 @@ def steps_of(referral: ReferralOut) -> list[Step]:
     ]
     sent = referral.sent_at
     steps = [
-        Step(
+        ReferralStep(
             title,
             at,
             after_s=(at - sent).total_seconds() if sent and at > sent else None,

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.situation.leads import may_read_leads
-from stemtide.hub.platform.errors import InvalidError, TooManyError
+from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.rate_windows import PARTY_TIMES, Limit, Policy, windows
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.messages.search import Recognised, ResultKind, asks_for_similar
@@ -68,7 +68,7 @@ def search(request: SignedInRequest) -> HttpResponse:
 def _count_similarity_search(request: SignedInRequest) -> None:
     """Count a similarity search against the rate limits of the person and the party.
 
-    raises: TooManyError if either has used up its limit for this minute.
+    raises: RateLimitError if either has used up its limit for this minute.
     """
     quota = settings.RATES.get("heavy")
     if quota is None:
@@ -80,7 +80,7 @@ def _count_similarity_search(request: SignedInRequest) -> None:
     )
     tightest, *_others = windows.take(bounds, now=now)
     if tightest.is_over:
-        raise TooManyError(
+        raise RateLimitError(
             gettext_noop("too many searches by fingerprint: try again in {wait_s} seconds"),
             retry_after_s=tightest.reset_s(now),
             wait_s=tightest.reset_s(now),

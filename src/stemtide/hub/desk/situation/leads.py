@@ -21,7 +21,7 @@ from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.situation.forms import CloseLeadForm, LeadForm, PassLeadForm
-from stemtide.hub.platform.errors import InvalidError, TooManyError
+from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.ledger.reads.rate_limits import check_may_alert
 from stemtide.hub.rooms.parties.reads import parties
@@ -117,7 +117,7 @@ def report(request: SignedInRequest) -> HttpResponse:
             form.add_error(
                 error.field if error.field in form.fields else None, field_error_text(error)
             )
-        except TooManyError as error:
+        except RateLimitError as error:
             form.add_error(None, error_text(error))
         else:
             messages.success(request, _("Reported. If a life is in danger now, call as well."))

@@ -240,7 +240,7 @@ def lasted(seconds: float) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def alerts_waiting(context: Context) -> alerts.Waiting:
+def alerts_waiting(context: Context) -> alerts.UnacknowledgedAlerts:
     """Return the alerts that wait for somebody of the signed-in person's party."""
     return alerts.waiting(viewer=context["request"].user.party)
 
@@ -326,7 +326,7 @@ def places(context: Mapping[str, Any]) -> list[navigation.NavigationLink]:
 
 
 @register.simple_tag(takes_context=True)
-def inbox_counts(context: Mapping[str, Any]) -> views.Counts | None:
+def inbox_counts(context: Mapping[str, Any]) -> views.InboxCounts | None:
     """Return the open items of the signed-in person's inbox; None for parties without an inbox."""
     request = context["request"]
     if request.user.party.kind != PartyKind.PROVIDER:

@@ -65,7 +65,7 @@ class Seal:
         return bool(self.certificate.self_issued)
 
 
-class Hand(signers.SimpleSigner):
+class OpenedKeySigner(signers.SimpleSigner):
     """Signs with a key that was opened once: to open an RSA key costs a hundred times its use."""
 
     def sign_raw(self, data: bytes, digest_algorithm: str) -> bytes:
@@ -79,11 +79,11 @@ class Hand(signers.SimpleSigner):
         return key.sign(data, ec.ECDSA(digest))
 
 
-def hand_of(seal: Seal) -> Hand:
+def hand_of(seal: Seal) -> OpenedKeySigner:
     """Return a signer with a seal, for one use in one thread."""
     certificate, store = seal.certificate, SimpleCertificateStore()
     store.register_multiple([certificate, *seal.chain])
-    return Hand(signing_cert=certificate, signing_key=seal.key, cert_registry=store)
+    return OpenedKeySigner(signing_cert=certificate, signing_key=seal.key, cert_registry=store)
 
 
 @lru_cache(maxsize=4)

@@ -30,7 +30,7 @@ USAGE = KeyUsageConstraints(
 """What the certificate of a seal must be for."""
 
 
-class SignatureError(Exception):
+class UnreadableSignatureError(Exception):
     """A signature that cannot be read. The message says why in a few words."""
 
 
@@ -58,7 +58,7 @@ def verify_bytes(
     raises: SignatureError.
     """
     if len(content) > MAX_DOCUMENT_BYTES or len(signature) > MAX_SIGNATURE_BYTES:
-        raise SignatureError("it is larger than what is looked at")
+        raise UnreadableSignatureError("it is larger than what is looked at")
     roots = [*([own] if own else []), *named]
     context = ValidationContext(
         trust_roots=roots, moment=now, allow_fetching=False, revocation_mode="soft-fail"
@@ -73,7 +73,7 @@ def verify_bytes(
         return seen(status.signing_cert, status, roots=roots[:1] if own else [])
     except Exception as error:  # asn1crypto and pyHanko raise what they like on bad input
         why = f"it is no signature that can be read ({type(error).__name__})"
-        raise SignatureError(why) from error
+        raise UnreadableSignatureError(why) from error
 
 
 def seen(

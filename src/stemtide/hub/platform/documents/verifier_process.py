@@ -27,12 +27,12 @@ from pyhanko.sign.validation.errors import SignatureValidationError
 from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko_certvalidator import ValidationContext
 
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.lockdown import lock_down
 from stemtide.hub.platform.documents.signatures import USAGE, seen
 
 _CPU_S = 15
-_LIMITS = Limits(memory_bytes=768 << 20, cpu_s=_CPU_S)
+_LIMITS = DecodingLimits(memory_bytes=768 << 20, cpu_s=_CPU_S)
 _MOST_SEALS = 16
 
 

@@ -40,7 +40,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 """source: RFC 6052, section 2.1: an IPv4 address in the last 32 bits."""
 
 
-class UnreachableError(Exception):
+class AddressNotAllowedError(Exception):
     """The hub may not reach an address. The text gives reason and remedy, and names no address."""
 
 
@@ -49,7 +49,7 @@ class UnknownHostError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class AllowedAddresses:
     """The addresses that one kind of request may reach.
 
     schemes:   of public addresses, and ports of them: other ports belong to other services.
@@ -65,36 +65,36 @@ class Reach:
     max_chars: int = 300
 
 
-def check_url(url: str, *, reach: Reach) -> str:
+def check_url(url: str, *, reach: AllowedAddresses) -> str:
     """Return a checked URL. The address of its host is checked when connecting.
 
-    raises: UnreachableError.
+    raises: AddressNotAllowedError.
     """
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
     except ValueError as error:
-        raise UnreachableError("this is no address: write it as https://host/path") from error
+        raise AddressNotAllowedError("this is no address: write it as https://host/path") from error
     has_odd_characters = any(not " " < character <= "~" for character in url)
     if not host or has_odd_characters or "@" in parts.netloc:
-        raise UnreachableError("this is no address: write it as https://host/path, in ASCII")
+        raise AddressNotAllowedError("this is no address: write it as https://host/path, in ASCII")
     if len(url) > reach.max_chars:
-        raise UnreachableError(f"this address is longer than {reach.max_chars} characters")
+        raise AddressNotAllowedError(f"this address is longer than {reach.max_chars} characters")
     is_usual = parts.scheme in reach.schemes
     if not is_usual and not (reach.loopback and parts.scheme in _DEFAULT_PORTS):
-        raise UnreachableError(
+        raise AddressNotAllowedError(
             f"only {_joined(reach.schemes or _DEFAULT_PORTS)} addresses are reached: give one"
         )
     port = _DEFAULT_PORTS[parts.scheme] if port is None else port
     if not reach.loopback and port not in reach.ports:
-        raise UnreachableError(f"only port {_joined(map(str, reach.ports))} is reached")
+        raise AddressNotAllowedError(f"only port {_joined(map(str, reach.ports))} is reached")
     return url
 
 
-def resolve(host: str, port: int, *, scheme: str, reach: Reach) -> list[str]:
+def resolve(host: str, port: int, *, scheme: str, reach: AllowedAddresses) -> list[str]:
     """Return the checked addresses of a host name, resolved once.
 
-    raises: UnknownHostError; UnreachableError if any of its addresses may not be reached.
+    raises: UnknownHostError; AddressNotAllowedError if any of its addresses may not be reached.
     """
     try:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -107,7 +107,9 @@ def resolve(host: str, port: int, *, scheme: str, reach: Reach) -> list[str]:
             continue
         if not is_usual or not is_public(address):
             # The error names no address, so that callers cannot map a network.
-            raise UnreachableError("the receiver's name leads to an address that is not public")
+            raise AddressNotAllowedError(
+                "the receiver's name leads to an address that is not public"
+            )
     return addresses
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpcore
 
-from stemtide.hub.platform.egress.addresses import Reach, UnknownHostError, resolve
+from stemtide.hub.platform.egress.addresses import AllowedAddresses, UnknownHostError, resolve
 
 _TRIES = 2
 """Addresses of one host name that are tried."""
@@ -25,7 +25,7 @@ class CheckedBackend(httpcore.NetworkBackend):
     until: of time.monotonic(): when the whole attempt must be over, even if bytes trickle in.
     """
 
-    def __init__(self, *, scheme: str, reach: Reach, until: float) -> None:
+    def __init__(self, *, scheme: str, reach: AllowedAddresses, until: float) -> None:
         self._inner = httpcore.SyncBackend()
         self._scheme = scheme
         self._reach = reach

@@ -21,9 +21,15 @@ from enum import StrEnum
 
 import httpcore
 
-from stemtide.hub.platform.egress.addresses import Reach, UnreachableError
+from stemtide.hub.platform.egress.addresses import AddressNotAllowedError, AllowedAddresses
 from stemtide.hub.platform.egress.connections import OutOfTimeError
-from stemtide.hub.platform.egress.requests import PORTS, SCHEMES, Request, error_text, streaming
+from stemtide.hub.platform.egress.requests import (
+    PORTS,
+    SCHEMES,
+    OutboundRequest,
+    error_text,
+    streaming,
+)
 from stemtide.protocol.retry_after import ASKS_TO_WAIT, retry_after
 from stemtide.protocol.webhook_headers import GONE
 
@@ -60,9 +66,9 @@ class PostResult:
     wait: timedelta | None = None
 
 
-def reach_of(*, loopback: bool) -> Reach:
+def reach_of(*, loopback: bool) -> AllowedAddresses:
     """Return the addresses that a POST may reach. loopback: this machine too: demos and tests."""
-    return Reach(schemes=SCHEMES, ports=PORTS, loopback=loopback)
+    return AllowedAddresses(schemes=SCHEMES, ports=PORTS, loopback=loopback)
 
 
 def post(
@@ -79,12 +85,12 @@ def post(
     headers: in addition to the usual ones. now: the time of the attempt, aware.
     """
     usual = {"content-type": "application/json", "accept": "application/json"}
-    request = Request(url, "POST", headers={**usual, **headers}, body=content)
+    request = OutboundRequest(url, "POST", headers={**usual, **headers}, body=content)
     until = time.monotonic() + timeout_s
     try:
         with streaming(request, reach=reach_of(loopback=loopback), until=until) as response:
             return _judge(response, now=now)
-    except UnreachableError as error:
+    except AddressNotAllowedError as error:
         return PostResult(PostOutcome.REFUSED, str(error))
     except (OutOfTimeError, httpcore.TimeoutException):
         return PostResult(PostOutcome.FAILED, f"the receiver took longer than {timeout_s:.0f} s")

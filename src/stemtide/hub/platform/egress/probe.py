@@ -27,7 +27,11 @@ import can_ada
 import httpcore
 
 from stemtide import __version__
-from stemtide.hub.platform.egress.addresses import Reach, UnreachableError, check_url
+from stemtide.hub.platform.egress.addresses import (
+    AddressNotAllowedError,
+    AllowedAddresses,
+    check_url,
+)
 from stemtide.hub.platform.egress.connections import CheckedBackend, OutOfTimeError
 
 TIMEOUT_S = 15.0
@@ -42,10 +46,10 @@ SCHEMES = frozenset({"http", "https"})
 PORTS = frozenset({80, 443, 8080, 8443})
 """Usual ports of web pages; other ports belong to other services."""
 
-ANYWHERE = Reach(schemes=SCHEMES, ports=PORTS, max_chars=_MAX_URL)
+ANYWHERE = AllowedAddresses(schemes=SCHEMES, ports=PORTS, max_chars=_MAX_URL)
 """Public addresses."""
 
-THIS_MACHINE = Reach(schemes=frozenset(), ports=PORTS, loopback=True, max_chars=_MAX_URL)
+THIS_MACHINE = AllowedAddresses(schemes=frozenset(), ports=PORTS, loopback=True, max_chars=_MAX_URL)
 """This machine and nothing else: demos, tests and exercises on it."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -97,7 +101,9 @@ class Probe:
     found: str = ""
 
 
-def probe_address(url: str, *, reach: Reach, words: Callable[[bytes], str] = lambda _: "") -> Probe:
+def probe_address(
+    url: str, *, reach: AllowedAddresses, words: Callable[[bytes], str] = lambda _: ""
+) -> Probe:
     """Probe an address once. Errors are part of the result; nothing is raised.
 
     words: inspects the bytes of an uncompressed body; returns its finding, or "".
@@ -107,7 +113,7 @@ def probe_address(url: str, *, reach: Reach, words: Callable[[bytes], str] = lam
         try:
             url = normalise(url, reach=reach)
             probe, url = _ask(url, reach=reach, until=until, words=words)
-        except UnreachableError as error:
+        except AddressNotAllowedError as error:
             return Probe(url, ProbeFailure.REFUSED, str(error), hops=hops)
         except (OutOfTimeError, httpcore.TimeoutException):
             why = f"it took longer than {TIMEOUT_S:.0f} s"
@@ -121,26 +127,26 @@ def probe_address(url: str, *, reach: Reach, words: Callable[[bytes], str] = lam
     return Probe(url, ProbeFailure.TOO_MANY_HOPS, f"more than {MAX_HOPS} redirects", hops=MAX_HOPS)
 
 
-def normalise(url: str, *, reach: Reach, onto: str = "") -> str:
+def normalise(url: str, *, reach: AllowedAddresses, onto: str = "") -> str:
     """Return a checked URL as browsers would request it, in ASCII and without its fragment.
 
     onto: the URL that it is relative to, if any.
 
-    raises: UnreachableError.
+    raises: AddressNotAllowedError.
     """
     try:
         # Browsers read a backslash as a slash; urljoin would keep it in the path.
         parsed = can_ada.parse(urljoin(onto, url.replace("\\", "/")) if onto else url)
     except ValueError as error:
-        raise UnreachableError("this is no address: write it as https://host/path") from error
+        raise AddressNotAllowedError("this is no address: write it as https://host/path") from error
     if parsed.username or parsed.password:
-        raise UnreachableError("this address holds a user or a password: leave them out")
+        raise AddressNotAllowedError("this address holds a user or a password: leave them out")
     parsed.hash = ""
     return check_url(str(parsed.href), reach=reach)
 
 
 def _ask(
-    url: str, *, reach: Reach, until: float, words: Callable[[bytes], str]
+    url: str, *, reach: AllowedAddresses, until: float, words: Callable[[bytes], str]
 ) -> tuple[Probe, str]:
     """Send one GET; return the result, and the redirect's target or ""."""
     backend = CheckedBackend(scheme=urlsplit(url).scheme, reach=reach, until=until)

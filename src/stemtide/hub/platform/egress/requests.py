@@ -19,7 +19,11 @@ from urllib.parse import urlsplit
 import httpcore
 
 from stemtide import __version__
-from stemtide.hub.platform.egress.addresses import Reach, UnreachableError, check_url
+from stemtide.hub.platform.egress.addresses import (
+    AddressNotAllowedError,
+    AllowedAddresses,
+    check_url,
+)
 from stemtide.hub.platform.egress.connections import CheckedBackend, OutOfTimeError
 
 PORTS = frozenset({443, 8443})
@@ -38,7 +42,7 @@ class TooLargeError(NoAnswerError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class OutboundRequest:
     """A request. headers: in addition to the usual ones."""
 
     url: str
@@ -56,7 +60,9 @@ class Response:
     body: bytes
 
 
-def send_request(question: Request, *, reach: Reach, until: float, max_bytes: int) -> Response:
+def send_request(
+    question: OutboundRequest, *, reach: AllowedAddresses, until: float, max_bytes: int
+) -> Response:
     """Send a request and return the response. until: of time.monotonic().
 
     raises: NoAnswerError; TooLargeError.
@@ -64,7 +70,7 @@ def send_request(question: Request, *, reach: Reach, until: float, max_bytes: in
     try:
         with streaming(question, reach=reach, until=until) as response:
             return _read(response, max_bytes=max_bytes)
-    except UnreachableError as error:
+    except AddressNotAllowedError as error:
         raise NoAnswerError(str(error)) from error
     except (OutOfTimeError, httpcore.TimeoutException) as error:
         raise NoAnswerError("it took too long to answer") from error
@@ -78,10 +84,13 @@ def send_request(question: Request, *, reach: Reach, until: float, max_bytes: in
 
 
 @contextmanager
-def streaming(question: Request, *, reach: Reach, until: float) -> Iterator[httpcore.Response]:
+def streaming(
+    question: OutboundRequest, *, reach: AllowedAddresses, until: float
+) -> Iterator[httpcore.Response]:
     """Send a request to a checked address and yield the streaming response, of any status.
 
-    until: of time.monotonic(). raises: UnreachableError, OutOfTimeError, those of httpcore and ssl.
+    until: of time.monotonic().
+    raises: AddressNotAllowedError, OutOfTimeError, and the errors of httpcore and ssl.
     """
     url = check_url(question.url, reach=reach)
     headers = {

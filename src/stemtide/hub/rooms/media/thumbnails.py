@@ -6,12 +6,12 @@ from functools import cache
 
 from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.image.thumbnail import Still, jpeg, veiled
-from stemtide.fingerprints.limits import ContentTooLargeError, Limits
+from stemtide.fingerprints.limits import ContentTooLargeError, DecodingLimits
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.messages.previews import MAX_STILL_BYTES
 
-_LIMITS = Limits(max_input_bytes=MAX_STILL_BYTES, cpu_s=5, wall_s=10.0)
+_LIMITS = DecodingLimits(max_input_bytes=MAX_STILL_BYTES, cpu_s=5, wall_s=10.0)
 _OPTIONS = AnalysisOptions(still=True)
 
 

@@ -60,7 +60,7 @@ class News(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class VisitResult:
     """The verdict of a visit and its reason."""
 
     verdict: Verdict
@@ -76,7 +76,7 @@ class Standing:
     repeats: int
 
 
-def judge(response: Probe, *, url: str, control: Probe | None = None) -> Finding:
+def judge(response: Probe, *, url: str, control: Probe | None = None) -> VisitResult:
     """Return the verdict of a visit.
 
     1 No answer: unclear, with the reason.
@@ -94,7 +94,7 @@ def judge(response: Probe, *, url: str, control: Probe | None = None) -> Finding
     statuses = plan().statuses
     is_elsewhere = _led_elsewhere(response, url=url)
     if response.status in statuses["gone"] and not is_elsewhere:
-        return Finding(Verdict.GONE, Reason.SAYS_GONE)
+        return VisitResult(Verdict.GONE, Reason.SAYS_GONE)
     doubts = (
         (response.status in statuses["closed"], Reason.CLOSED),
         (response.status in statuses["passing"], Reason.BUSY),
@@ -105,7 +105,7 @@ def judge(response: Probe, *, url: str, control: Probe | None = None) -> Finding
         (control is not None and _is_alike(response, control), Reason.ANSWERS_ANYTHING),
     )
     doubt = next((reason for is_so, reason in doubts if is_so), None)
-    return _unclear(doubt) if doubt else Finding(Verdict.THERE, Reason.ANSWERS)
+    return _unclear(doubt) if doubt else VisitResult(Verdict.THERE, Reason.ANSWERS)
 
 
 def needs_control(response: Probe, *, url: str) -> bool:
@@ -139,7 +139,7 @@ def says_removed(body: bytes) -> str:
     return next((words for words in plan().words["removed"] if words in text), "")
 
 
-def next_visit(standing: Standing, *, finding: Finding, now: datetime) -> datetime | None:
+def next_visit(standing: Standing, *, finding: VisitResult, now: datetime) -> datetime | None:
     """When an address is visited after this one; None where the schedule has ended."""
     ours: Plan = plan()
     due = next(
@@ -151,7 +151,7 @@ def next_visit(standing: Standing, *, finding: Finding, now: datetime) -> dateti
     return due
 
 
-def news_of(standing: Standing, *, finding: Finding) -> News | None:
+def news_of(standing: Standing, *, finding: VisitResult) -> News | None:
     """Return the news in a verdict; None if it repeats the last one."""
     if finding.verdict is Verdict.UNCLEAR or finding.verdict is standing.settled:
         return None
@@ -182,9 +182,9 @@ def check_ask(
         raise ConflictError("this address was visited less than a minute ago: see what was seen")
 
 
-def _unclear(reason: Reason) -> Finding:
+def _unclear(reason: Reason) -> VisitResult:
     """Return the finding of a visit that proves neither."""
-    return Finding(Verdict.UNCLEAR, reason)
+    return VisitResult(Verdict.UNCLEAR, reason)
 
 
 def _is_shown(response: Probe) -> bool:

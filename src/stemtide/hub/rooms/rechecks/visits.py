@@ -19,7 +19,7 @@ from stemtide.hub.platform.egress.probe import (
 from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.rooms.rechecks import rules, writes
 from stemtide.hub.rooms.rechecks.reads import Errand
-from stemtide.hub.rooms.rechecks.rules import Finding
+from stemtide.hub.rooms.rechecks.rules import VisitResult
 from stemtide.protocol.enums.rechecks import Reason, Verdict
 
 THREADS = 4
@@ -67,20 +67,20 @@ class Visiting:
         """End after the running visits. Other due visits stay due."""
         self._crew.close()
 
-    def visit(self, errand: Errand) -> Finding:
+    def visit(self, errand: Errand) -> VisitResult:
         """Make one visit and record its finding."""
         response, finding = visit(errand, way=self._way)
         writes.note(errand, response=response, finding=finding, now=self._now())
         return finding
 
 
-def visit(errand: Errand, *, way: Way) -> tuple[Probe, Finding]:
+def visit(errand: Errand, *, way: Way) -> tuple[Probe, VisitResult]:
     """Look at an address, and at one beside it that cannot exist where that helps to judge.
 
     An exercise visits this machine alone, where the settings let it, and nothing else ever.
     """
     if errand.exercise and not way.loopback:
-        return Probe(errand.url), Finding(Verdict.UNCLEAR, Reason.EXERCISE)
+        return Probe(errand.url), VisitResult(Verdict.UNCLEAR, Reason.EXERCISE)
     reach = THIS_MACHINE if errand.exercise else replace(ANYWHERE, loopback=way.loopback)
     response = probe_address(errand.url, reach=reach, words=rules.says_removed)
     control = None

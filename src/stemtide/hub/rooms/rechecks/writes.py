@@ -23,7 +23,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.rechecks import reads, rules
 from stemtide.hub.rooms.rechecks.models import Recheck, Visit
 from stemtide.hub.rooms.rechecks.reads import Errand
-from stemtide.hub.rooms.rechecks.rules import Finding, News, Standing
+from stemtide.hub.rooms.rechecks.rules import News, Standing, VisitResult
 from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.rechecks import Verdict
@@ -154,7 +154,7 @@ def _take(row: Recheck, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def note(errand: Errand, *, response: Probe, finding: Finding, now: datetime) -> bool:
+def note(errand: Errand, *, response: Probe, finding: VisitResult, now: datetime) -> bool:
     """Record a visit; False if another scheduler has taken it over, or it ended.
 
     Only a verdict that says something new is recorded in the ledger: gone, still there, returned.
@@ -187,7 +187,7 @@ def note(errand: Errand, *, response: Probe, finding: Finding, now: datetime) ->
     return True
 
 
-def _apply(row: Recheck, *, finding: Finding, now: datetime) -> None:
+def _apply(row: Recheck, *, finding: VisitResult, now: datetime) -> None:
     """Return the values of a row after a visit."""
     row.verdict, row.reason, row.asked_by = finding.verdict, finding.reason, ""
     row.repeats = row.repeats + 1 if finding.verdict is Verdict.UNCLEAR else 0
@@ -228,7 +228,7 @@ def ask(uid: UUID, *, by: Actor, now: datetime) -> RecheckOut:
     return reads.describe(row, viewer=by.party)
 
 
-def _record(kind: str, row: Recheck, *, finding: Finding, now: datetime) -> None:
+def _record(kind: str, row: Recheck, *, finding: VisitResult, now: datetime) -> None:
     """Append the finding of a visit to the ledger, for both sides."""
     detail: dict[str, object] = {
         "parties": [side.name for side in reads.sides(row, by=CLOCK)],

@@ -15,7 +15,7 @@ from django.db import connection
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.rules.signals import Draft, span_of
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft, span_of
 from stemtide.hub.rooms.signals.views import CountChange, CurveFacts, VisibleSignal
 from stemtide.protocol.enums import SignalState
 
@@ -60,7 +60,7 @@ ON CONFLICT (crisis_id, ends_at, minutes, handling, party_id, outcome, language)
 
 
 def insert(
-    drafts: Iterable[Draft],
+    drafts: Iterable[SignalDraft],
     *,
     items: Mapping[UUID | None, int | None],
     crises: Mapping[UUID | None, int | None],
@@ -117,12 +117,12 @@ def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
     return {name: _prepared(name, value) for name, value in columns.items()}
 
 
-def _share_key(draft: Draft) -> tuple[object, ...]:
+def _share_key(draft: SignalDraft) -> tuple[object, ...]:
     """Return the key of drafts that have the same values in all columns except _OF_EACH."""
     return (draft.facts, draft.body.kind, draft.body.exercise, draft.body.via)
 
 
-def _facts_columns(draft: Draft) -> dict[str, object]:
+def _facts_columns(draft: SignalDraft) -> dict[str, object]:
     """Return the columns of a new signal that are the same for drafts with the same _said key."""
     return draft.facts._asdict() | {
         "kind": draft.body.kind.value,

@@ -16,7 +16,7 @@ from django.db import connection
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import LongValue, LongValueSpending
-from stemtide.hub.rooms.signals.rules.signals import Draft, check_spending
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft, check_spending
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.signals import is_long
 from stemtide.protocol.sync.feed import MAX_PAGE_VALUE_BYTES
@@ -42,7 +42,7 @@ ON CONFLICT (party_id) DO UPDATE SET day = excluded.day, spent_bytes = excluded.
 _LONG = frozenset(kind.value for kind in Kind if is_long(kind))
 
 
-def store(drafts: Iterable[Draft]) -> None:
+def store(drafts: Iterable[SignalDraft]) -> None:
     """Store the long values of drafts, at the same cost whether or not a value exists already."""
     rows = {draft.value: draft.long for draft in drafts if draft.long is not None}
     if rows:
@@ -52,10 +52,10 @@ def store(drafts: Iterable[Draft]) -> None:
             )
 
 
-def check_budget(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
+def check_budget(drafts: Iterable[SignalDraft], *, by: Party, now: datetime) -> int:
     """Return the bytes that a party will have spent today with these drafts; 0 if they spend none.
 
-    raises: TooManyError.
+    raises: RateLimitError.
     """
     new_bytes = sum(len(draft.long) for draft in drafts if draft.long is not None)
     if not new_bytes:
@@ -67,13 +67,13 @@ def check_budget(drafts: Iterable[Draft], *, by: Party, now: datetime) -> int:
     return spent_bytes
 
 
-def spend_budget(drafts: Iterable[Draft], *, by: Party, now: datetime) -> None:
+def spend_budget(drafts: Iterable[SignalDraft], *, by: Party, now: datetime) -> None:
     """Count the bytes of a party's new long values against its daily limit.
 
     All values are counted, whether or not others have shared them: otherwise the count would reveal
     which values others have.
 
-    raises: TooManyError, which rolls back the whole share.
+    raises: RateLimitError, which rolls back the whole share.
     """
     spent_bytes = check_budget(drafts, by=by, now=now)
     if not spent_bytes:

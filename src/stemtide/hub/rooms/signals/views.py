@@ -54,7 +54,7 @@ class VisibleSignal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SharedChange:
     """The highest position among changes with one handling, which decides who is notified."""
 
     position: int

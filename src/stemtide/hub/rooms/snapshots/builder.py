@@ -29,9 +29,9 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads import snapshots
 from stemtide.hub.rooms.signals.reads.snapshots import SnapshotState
 from stemtide.hub.rooms.snapshots.cache import (
-    BusyError,
     CachedSnapshot,
     CacheNote,
+    SnapshotBusyError,
     SnapshotCache,
     age,
 )
@@ -106,7 +106,7 @@ def newest(
     at_least: a version that the party has; a lower one is useless to it.
     effort:   returns the CPU seconds that this thread has used so far.
 
-    raises: BusyError while it is being built for another request; SigningKeyError.
+    raises: SnapshotBusyError while it is being built for another request; SigningKeyError.
     """
     cache, keys = _cache(viewer, exercise=exercise), hub_keys()
     snapshot = cache.newest()
@@ -137,7 +137,7 @@ def file_of(version: int, *, viewer: Party, exercise: bool) -> Path:
 def delta(snapshot: CachedSnapshot, *, base: int, view: str, history: str = "") -> Delta:
     """Return the changes from a version that the reader has, cached or not, to a cached snapshot.
 
-    raises: ConflictError, GoneError: the reader must take the whole snapshot; BusyError.
+    raises: ConflictError, GoneError: the reader must take the whole snapshot; SnapshotBusyError.
     """
     _check_bridge(snapshot, base=base, view=view, history=history)
     drops = [drop for drop in snapshot.note.drops if drop[0] > base]
@@ -250,7 +250,7 @@ def _make(
     cache.put(note)
     snapshot = cache.newest()
     if snapshot is None:
-        raise BusyError  # the files were deleted by hand meanwhile
+        raise SnapshotBusyError  # the files were deleted by hand meanwhile
     return snapshot
 
 
@@ -341,7 +341,7 @@ def _after(snapshot: CachedSnapshot, base: int) -> Iterator[bytes]:
     try:
         file = snapshot.path.open("rb")
     except FileNotFoundError as error:
-        raise BusyError from error  # it was replaced meanwhile
+        raise SnapshotBusyError from error  # it was replaced meanwhile
     with file:
         file.seek(starts[begin][1])
         lines = gzip.GzipFile(fileobj=file)
@@ -353,9 +353,9 @@ def _after(snapshot: CachedSnapshot, base: int) -> Iterator[bytes]:
 
 @contextmanager
 def _build_slot() -> Iterator[None]:
-    """Limit how many are built at a time by one process. raises: BusyError."""
+    """Limit how many are built at a time by one process. raises: SnapshotBusyError."""
     if not _build_slots.acquire(blocking=False):
-        raise BusyError
+        raise SnapshotBusyError
     try:
         yield
     finally:

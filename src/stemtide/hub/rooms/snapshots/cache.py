@@ -24,7 +24,7 @@ UNUSED_FOR = timedelta(days=1)
 """A reader's files are deleted after this time without a new build, when another's are built."""
 
 
-class BusyError(Exception):
+class SnapshotBusyError(Exception):
     """The snapshot is being built at this moment."""
 
 
@@ -137,12 +137,12 @@ class SnapshotCache:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let one process at a time build this reader's snapshot. raises: BusyError."""
+        """Let one process at a time build this reader's snapshot. raises: SnapshotBusyError."""
         with (self._folder / f"{self._name}.lock").open("wb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise BusyError from error
+                raise SnapshotBusyError from error
             yield
 
 

@@ -11,7 +11,7 @@ from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.reads import requests
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
-from stemtide.hub.rooms.alerts.rules.rows import Addressees, Rule
+from stemtide.hub.rooms.alerts.rules.rows import Addressees, AlertRule
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises as crises_reads, participants
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
@@ -32,7 +32,7 @@ _CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class EscalationStep:
     """One step of an escalation ladder. wait: the time to answer before the next step."""
 
     wait: timedelta
@@ -59,7 +59,7 @@ class Matter:
     person: Person | None = None
 
 
-def ladder(*, party: Party, now: datetime) -> list[Step]:
+def ladder(*, party: Party, now: datetime) -> list[EscalationStep]:
     """Return the steps by which the hub reaches a party now; empty without contact points."""
     steps = [
         step
@@ -68,7 +68,7 @@ def ladder(*, party: Party, now: datetime) -> list[Step]:
     ]
     points = ContactPoint.objects.in_bulk([step.contact.number for step in steps])
     return [
-        Step(
+        EscalationStep(
             wait=timedelta(minutes=step.wait_minutes),
             point=points[step.contact.number],
             channel=CHANNEL_OF[step.contact.channel],
@@ -77,7 +77,7 @@ def ladder(*, party: Party, now: datetime) -> list[Step]:
     ]
 
 
-def next_step(alert: Alert, *, party: Party, now: datetime) -> Step | None:
+def next_step(alert: Alert, *, party: Party, now: datetime) -> EscalationStep | None:
     """Return the first step of a party's ladder not tried yet for an alert; None at its end.
 
     This is not simply the step after the last one: contact points on duty change with the hour, and
@@ -219,7 +219,7 @@ def _recheck(name: str, entry: EntryRow) -> Matter:
     )
 
 
-def addressees(matter: Matter, *, rule: Rule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+def addressees(matter: Matter, *, rule: AlertRule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
     """Return the parties to alert; never the one that acted, and none that has not joined.
 
     The exceptions are invitations, and warnings and updates to the countries that they name. Alerts

@@ -114,7 +114,7 @@ class AlertRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnacknowledgedAlerts:
     """The number of a party's unacknowledged alerts, of the urgent ones, and the latest."""
 
     number: int
@@ -138,17 +138,17 @@ def alert(uid: UUID, *, viewer: Party) -> AlertRow:
     return _row(find(uid, viewer=viewer))
 
 
-def waiting(*, viewer: Party) -> Waiting:
+def waiting(*, viewer: Party) -> UnacknowledgedAlerts:
     """Return the counts for the desk's header, cached for the request."""
     return cached(("waiting", viewer), lambda: _waiting(viewer))
 
 
-def _waiting(viewer: Party) -> Waiting:
+def _waiting(viewer: Party) -> UnacknowledgedAlerts:
     """Return the counts from the table."""
     rows = _of(viewer).filter(state__in=UNSETTLED)
     counts = [row["urgency"] for row in rows.values("urgency")]
     latest = rows.order_by("-created_at", "-pk").first()
-    return Waiting(
+    return UnacknowledgedAlerts(
         number=len(counts),
         urgent=counts.count(Urgency.NOW),
         latest=_row(latest) if latest else None,

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stemtide.hub.rooms.alerts.rules.alerts import Urgency
-from stemtide.hub.rooms.alerts.rules.rows import AT_THE_DESK, Addressees, Rule
+from stemtide.hub.rooms.alerts.rules.rows import AT_THE_DESK, Addressees, AlertRule
 
 
 def _kinds(*names: str) -> frozenset[str]:
@@ -28,9 +28,9 @@ def _order(
     urgency: Urgency = Urgency.NOW,
     until: frozenset[str] = _ENDED,
     **more: Any,  # noqa: ANN401  # of Rule
-) -> Rule:
+) -> AlertRule:
     """Return a rule for alerts about removal orders, to the parties that the entry names."""
-    return Rule(
+    return AlertRule(
         who=Addressees.INVITED,
         urgency=urgency,
         on=_kinds(*on),
@@ -40,13 +40,15 @@ def _order(
     )
 
 
-def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> Rule:  # noqa: ANN401  # of Rule
+def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> AlertRule:  # noqa: ANN401  # of Rule
     """Return a rule for alerts about referrals and holds, to the parties that the entry names."""
     ends = _kinds("referral.withdrawn", *until.split())
-    return Rule(who=Addressees.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more)
+    return AlertRule(
+        who=Addressees.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more
+    )
 
 
-REQUESTS: Mapping[str, Rule] = {
+REQUESTS: Mapping[str, AlertRule] = {
     "order_information": _order("information.given", urgency=Urgency.SOON, until=frozenset()),
     "order": _order(
         "order.issued",
@@ -129,8 +131,8 @@ do not show that a person is there."""
 _REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
 """Entries that end the wait for a review."""
 
-RULES: Mapping[str, Rule] = {
-    "early_warning": Rule(
+RULES: Mapping[str, AlertRule] = {
+    "early_warning": AlertRule(
         who=Addressees.WARNED,
         urgency=Urgency.NOW,
         on=_kinds("crisis.warned"),
@@ -138,7 +140,7 @@ RULES: Mapping[str, Rule] = {
         overtaken_by=_kinds("crisis.activated", "crisis.closed"),
         answered_by=_AT_WORK,
     ),
-    "concerned": Rule(
+    "concerned": AlertRule(
         who=Addressees.CONCERNED,
         urgency=Urgency.NOW,
         on=_kinds("crisis.widened"),
@@ -146,7 +148,7 @@ RULES: Mapping[str, Rule] = {
         overtaken_by=_kinds("crisis.closed"),
         answered_by=_AT_WORK,
     ),
-    "invitation": Rule(
+    "invitation": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.NOW,
         on=_kinds("participant.invited"),
@@ -159,7 +161,7 @@ RULES: Mapping[str, Rule] = {
         ),
         of_self=True,
     ),
-    "proposal": Rule(
+    "proposal": AlertRule(
         who=Addressees.CONFIRMERS,
         urgency=Urgency.NOW,
         on=_kinds("proposal.opened"),
@@ -169,7 +171,7 @@ RULES: Mapping[str, Rule] = {
             *("crisis.activated", "crisis.closed"),
         ),
     ),
-    "activated": Rule(
+    "activated": AlertRule(
         who=Addressees.ROOM,
         urgency=Urgency.NOW,
         on=_kinds("crisis.activated", "crisis.resumed"),
@@ -177,29 +179,31 @@ RULES: Mapping[str, Rule] = {
         overtaken_by=_kinds("crisis.closed"),
         answered_by=_AT_WORK,
     ),
-    "review_due": Rule(
+    "review_due": AlertRule(
         who=Addressees.LEADERS,
         urgency=Urgency.SOON,
         on=_kinds("review.prompted"),
         escalates=True,
         overtaken_by=_REVIEWED,
     ),
-    "review_overdue": Rule(
+    "review_overdue": AlertRule(
         who=Addressees.LEADERS,
         urgency=Urgency.NOW,
         on=_kinds("review.required"),
         escalates=True,
         overtaken_by=_REVIEWED,
     ),
-    "deescalated": Rule(who=Addressees.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.deescalated")),
-    "closed": Rule(who=Addressees.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
-    "ended": Rule(
+    "deescalated": AlertRule(
+        who=Addressees.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.deescalated")
+    ),
+    "closed": AlertRule(who=Addressees.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.closed")),
+    "ended": AlertRule(
         who=Addressees.ROOM,
         urgency=Urgency.ROUTINE,
         on=_kinds("crisis.ended"),
         channels=AT_THE_DESK,
     ),
-    "lead": Rule(
+    "lead": AlertRule(
         who=Addressees.ADDRESSED,
         urgency=Urgency.NOW,
         on=_kinds("lead.reported", "lead.forwarded"),
@@ -207,99 +211,99 @@ RULES: Mapping[str, Rule] = {
         overtaken_by=_kinds("lead.received", "lead.closed"),
         answered_by=_kinds("lead.forwarded"),
     ),
-    "line_proposed": Rule(
+    "line_proposed": AlertRule(
         who=Addressees.ROOM,
         urgency=Urgency.SOON,
         on=_kinds("line.proposed"),
         overtaken_by=_kinds("line.agreed", "line.withdrawn"),
         once=("by", "crisis"),
     ),
-    "signal_disputed": Rule(
+    "signal_disputed": AlertRule(
         who=Addressees.SHARER,
         urgency=Urgency.SOON,
         on=_kinds("opinion.given"),
         opinion="dispute",
         once=("by", "crisis"),
     ),
-    "signal_withdrawn": Rule(
+    "signal_withdrawn": AlertRule(
         who=Addressees.READERS,
         urgency=Urgency.ROUTINE,
         on=_kinds("signal.withdrawn"),
         channels=AT_THE_DESK,
     ),
-    "complaint": Rule(
+    "complaint": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("complaint.filed"),
         overtaken_by=_kinds("complaint.taken", "complaint.withdrawn"),
         once=("party",),
     ),
-    "complaint_overdue": Rule(
+    "complaint_overdue": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("complaint.prompted"),
         overtaken_by=_kinds("complaint.decided", "complaint.withdrawn"),
         once=("party",),
     ),
-    "redress_asked": Rule(
+    "redress_asked": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("redress.asked"),
         overtaken_by=_kinds("redress.declined", "redress.granted", "redress.lapsed"),
         once=("by",),
     ),
-    "redress_declined": Rule(
+    "redress_declined": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.ROUTINE,
         on=_kinds("redress.declined"),
         overtaken_by=_kinds("redress.accepted", "redress.granted", "redress.lapsed"),
         once=("by",),
     ),
-    "redress_granted": Rule(
+    "redress_granted": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.ROUTINE,
         on=_kinds("redress.granted"),
         channels=AT_THE_DESK,
     ),
-    "still_there": Rule(
+    "still_there": AlertRule(
         who=Addressees.SIDES,
         urgency=Urgency.SOON,
         on=_kinds("recheck.contradicted"),
         overtaken_by=_kinds("recheck.confirmed"),
     ),
-    "came_back": Rule(
+    "came_back": AlertRule(
         who=Addressees.SIDES,
         urgency=Urgency.SOON,
         on=_kinds("recheck.returned"),
         overtaken_by=_kinds("recheck.confirmed"),
     ),
-    "uploaded_again": Rule(
+    "uploaded_again": AlertRule(
         who=Addressees.SIDES,
         urgency=Urgency.ROUTINE,
         on=_kinds("recheck.met"),
         channels=AT_THE_DESK,
     ),
     **REQUESTS,
-    "unanswered": Rule(
+    "unanswered": AlertRule(
         who=Addressees.COUNTERPARTS,
         urgency=Urgency.SOON,
         on=_kinds("alert.exhausted"),
         once=("party", "reference"),
     ),
-    "dead_letter": Rule(
+    "dead_letter": AlertRule(
         who=Addressees.OWNER,
         urgency=Urgency.SOON,
         on=_kinds("delivery.exhausted"),
         channels=AT_THE_DESK,
         once=("party", "reference"),
     ),
-    "webhook_disabled": Rule(
+    "webhook_disabled": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("webhook.disabled"),
         overtaken_by=_kinds("webhook.resumed", "webhook.removed"),
     ),
-    "account_locked": Rule(
+    "account_locked": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.SOON,
         on=_kinds("person.locked"),
@@ -311,10 +315,10 @@ RULES: Mapping[str, Rule] = {
 }
 """Rules by kind of alert. A ledger kind may raise several, and several may raise the same."""
 
-DRILL = Rule(who=Addressees.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=True)
+DRILL = AlertRule(who=Addressees.INVITED, urgency=Urgency.NOW, on=frozenset(), escalates=True)
 """The alert of a contact drill, raised by the drill and not from the ledger."""
 
-DRILL_DUE = Rule(
+DRILL_DUE = AlertRule(
     who=Addressees.COUNTERPARTS,
     urgency=Urgency.ROUTINE,
     on=frozenset(),
@@ -323,7 +327,7 @@ DRILL_DUE = Rule(
 )
 """The reminder that no drill was held for a quarter, raised by the scheduler."""
 
-EVERY_KIND: Mapping[str, Rule] = {**RULES, "drill": DRILL, "drill_due": DRILL_DUE}
+EVERY_KIND: Mapping[str, AlertRule] = {**RULES, "drill": DRILL, "drill_due": DRILL_DUE}
 """All kinds of alert."""
 
 RAISES: Mapping[str, tuple[str, ...]] = {

@@ -42,7 +42,7 @@ AT_THE_DESK = frozenset({Channel.PAGE})
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class AlertRule:
     """One row of the table. on: ledger kinds that raise it; overtaken_by: those that end it.
 
     of_self: ended only by acts of the alerted party (an invitation by its own answer).

@@ -15,12 +15,12 @@ from stemtide.hub.rooms.alerts.reads import (
     alerts as reads,
     links as links_reads,
 )
-from stemtide.hub.rooms.alerts.reads.addressees import Matter, Step
+from stemtide.hub.rooms.alerts.reads.addressees import EscalationStep, Matter
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState, Channel, DeliveryState, Via
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND, RAISES
-from stemtide.hub.rooms.alerts.rules.rows import Rule
+from stemtide.hub.rooms.alerts.rules.rows import AlertRule
 from stemtide.hub.rooms.alerts.writes import requests
 from stemtide.hub.rooms.alerts.writes.endings import end_alerts, stop_deliveries
 from stemtide.hub.rooms.crises.models import Crisis
@@ -41,7 +41,7 @@ CLOCK = "clock"
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class AlertDraft:
     """An alert that is about to be created."""
 
     kind: str
@@ -55,12 +55,12 @@ class Draft:
     person: Person | None = None
 
     @property
-    def rule(self) -> Rule:
+    def rule(self) -> AlertRule:
         """Return its row of the table."""
         return EVERY_KIND[self.kind]
 
 
-def create_alert(draft: Draft, *, now: datetime) -> Alert:
+def create_alert(draft: AlertDraft, *, now: datetime) -> Alert:
     """Create an alert and its first deliveries.
 
     The caller records the act and holds the write lock.
@@ -215,9 +215,9 @@ def _is_unanswered(matter: Matter) -> bool:
     return matter.about is not None and matter.about.state == AlertState.UNANSWERED
 
 
-def _draft(kind: str, matter: Matter, *, party: Party) -> Draft:
+def _draft(kind: str, matter: Matter, *, party: Party) -> AlertDraft:
     """Return the draft of an alert about a matter to one party."""
-    return Draft(
+    return AlertDraft(
         kind=kind,
         party=party,
         subject=matter.entry.subject,
@@ -309,7 +309,7 @@ def _settle(
     requests.settle_request(alert, by=by, via=via, now=now)
 
 
-def _ask(alert: Alert, step: Step, *, at: int, now: datetime) -> None:
+def _ask(alert: Alert, step: EscalationStep, *, at: int, now: datetime) -> None:
     """Queue a delivery to a step's contact point, if the alert's kind allows its channel."""
     if step.channel in EVERY_KIND[alert.kind].channels:
         _queue(alert, step=at, point=step.point, channel=step.channel, now=now)

@@ -12,7 +12,7 @@ from stemtide.hub.rooms.alerts.reads import addressees
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState
 from stemtide.hub.rooms.alerts.writes import alerts as writes
-from stemtide.hub.rooms.alerts.writes.alerts import Draft
+from stemtide.hub.rooms.alerts.writes.alerts import AlertDraft
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
@@ -38,7 +38,7 @@ def start(names: Iterable[str] | None, *, by: Actor | None, now: datetime) -> UU
     rules.check_start(sorted(set(running.values_list("party__name", flat=True))), count=len(chosen))
     drill = Drill.objects.create(uid=uuid4(), started_by=by.party if by else None, started_at=now)
     for party in chosen:
-        draft = Draft(
+        draft = AlertDraft(
             kind="drill",
             party=party,
             subject=drill.ref,
@@ -85,7 +85,7 @@ def _remind(now: datetime) -> int:
         return 0
     agencies = addressees.agencies(by=CLOCK)
     for party in agencies:
-        writes.create_alert(Draft(kind="drill_due", party=party, subject=party.ref), now=now)
+        writes.create_alert(AlertDraft(kind="drill_due", party=party, subject=party.ref), now=now)
     if agencies:
         detail: dict[str, object] = {"count": len(agencies)}
         _record("drill.demanded", "drill:next", actor=CLOCK, now=now, detail=detail)

@@ -41,7 +41,7 @@ class Follows:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class DecisionGround:
     """The ground of a decision; all None for a decision of the provider's own."""
 
     signal: Signal | None = None
@@ -49,7 +49,7 @@ class Ground:
     order: Order | None = None
 
 
-def ground(decision: ComplaintLinkIn, *, party: Party, now: datetime) -> Ground:
+def ground(decision: ComplaintLinkIn, *, party: Party, now: datetime) -> DecisionGround:
     """Return the ground of a decision.
 
     raises: InvalidError naming the field, also for what the party may not see.
@@ -59,7 +59,7 @@ def ground(decision: ComplaintLinkIn, *, party: Party, now: datetime) -> Ground:
     return row
 
 
-def linked_ground(decision: ComplaintLinkIn, *, party: Party) -> Ground:
+def linked_ground(decision: ComplaintLinkIn, *, party: Party) -> DecisionGround:
     """Return the ground of a decision as of the time of its link, in any state since."""
     return _find(decision.basis, decision.ground, party=party)
 
@@ -137,20 +137,20 @@ def follows(row: Complaint, *, viewer: Party) -> Follows:
     )
 
 
-def _find(basis: ComplaintBasis, uid: UUID | None, *, party: Party) -> Ground:
+def _find(basis: ComplaintBasis, uid: UUID | None, *, party: Party) -> DecisionGround:
     """Return the row that an id names. raises: InvalidError if the party may not see it."""
     if uid is None:
-        return Ground()
+        return DecisionGround()
     try:
         if basis is ComplaintBasis.SIGNAL:
-            return Ground(signal=signals.find(uid, viewer=party))
+            return DecisionGround(signal=signals.find(uid, viewer=party))
         if basis is ComplaintBasis.REFERRAL:
-            return Ground(referral=_referral(uid, party=party))
+            return DecisionGround(referral=_referral(uid, party=party))
         if basis is ComplaintBasis.ORDER:
-            return Ground(order=_order(uid, party=party))
+            return DecisionGround(order=_order(uid, party=party))
     except NotFoundError as error:
         raise InvalidError.of("ground", error) from error
-    return Ground()
+    return DecisionGround()
 
 
 def _referral(uid: UUID, *, party: Party) -> Referral:
@@ -171,7 +171,7 @@ def _order(uid: UUID, *, party: Party) -> Order:
     return row
 
 
-def _facts(ground: Ground) -> GroundFacts | None:
+def _facts(ground: DecisionGround) -> GroundFacts | None:
     """Return the facts that the rules need of a ground."""
     if ground.signal is not None:
         return GroundFacts(pap=Pap(ground.signal.pap), exercise=ground.signal.exercise)

@@ -15,7 +15,7 @@ from stemtide.hub.rooms.complaints import encryption
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.reads import complaints as reads, grounds
 from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
-from stemtide.hub.rooms.complaints.reads.grounds import Ground
+from stemtide.hub.rooms.complaints.reads.grounds import DecisionGround
 from stemtide.hub.rooms.complaints.rules import complaints as rules
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -84,7 +84,7 @@ def _file(
     decision: ComplaintLinkIn,
     *,
     party: Party,
-    ground: Ground,
+    ground: DecisionGround,
     text: str,
     language: str,
     now: datetime,

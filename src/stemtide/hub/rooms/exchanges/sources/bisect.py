@@ -13,9 +13,9 @@ from typing import TypeAlias
 from stemtide.hub.rooms.exchanges.sources.source import (
     AllRefusedError,
     OutgoingSignal,
-    RefusedError,
     SourceClient,
     SourceError,
+    SourceRefusedError,
 )
 
 UNPROCESSABLE = 422
@@ -64,7 +64,7 @@ def send_bisecting(
             )
         except SourceError as error:
             trouble = error
-            if not isinstance(error, RefusedError) or error.status not in INVALID_STATUSES:
+            if not isinstance(error, SourceRefusedError) or error.status not in INVALID_STATUSES:
                 break
             if len(batch) == 1:
                 results[batch[0].pk] = str(error)

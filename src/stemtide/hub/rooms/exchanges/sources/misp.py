@@ -13,12 +13,12 @@ source: MISP's own reader of feeds (Feed.php).
 import re
 from typing import Any
 
-from stemtide.hub.platform.egress.requests import Request
+from stemtide.hub.platform.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.source import (
     LargeError,
-    RefusedError,
     SourceClient,
     SourceError,
+    SourceRefusedError,
     VersionsOf,
     read_json,
 )
@@ -104,7 +104,7 @@ def _event(checkpoint: dict[str, Any], *, client: SourceClient) -> Pull:
     except (EventError, LargeError) as error:
         fault = RecordError(_key(uuid), str(error))
         return Pull([], [fault], onward, more=more, events=events)
-    except RefusedError as error:
+    except SourceRefusedError as error:
         if error.status != _GONE:
             raise
         fault = RecordError(_key(uuid), "it is in the manifest, and not there (404)")
@@ -112,11 +112,13 @@ def _event(checkpoint: dict[str, Any], *, client: SourceClient) -> Pull:
     return Pull(source_records, faults, onward, more=more, events=events, others=others)
 
 
-def _question(name: str, *, client: SourceClient, headers: dict[str, str] | None = None) -> Request:
+def _question(
+    name: str, *, client: SourceClient, headers: dict[str, str] | None = None
+) -> OutboundRequest:
     """Return the request, with the bare key as MISP expects it, or Basic with an account."""
     endpoint = client.endpoint
     all_headers = {"accept": "application/json", **client.signed(bare=True), **(headers or {})}
-    return Request(f"{endpoint.address}/{name}", headers=all_headers)
+    return OutboundRequest(f"{endpoint.address}/{name}", headers=all_headers)
 
 
 def _key(uuid: str) -> str:

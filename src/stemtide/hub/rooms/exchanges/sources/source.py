@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from stemtide.hub.platform.egress.addresses import Reach
+from stemtide.hub.platform.egress.addresses import AllowedAddresses
 from stemtide.hub.platform.egress.requests import (
     PORTS,
     SCHEMES,
     NoAnswerError,
-    Request,
+    OutboundRequest,
     Response,
     TooLargeError,
     send_request,
@@ -48,7 +48,7 @@ class SourceError(Exception):
         self.retry_after_s = retry_after_s
 
 
-class RefusedError(SourceError):
+class SourceRefusedError(SourceError):
     """The other hub rejects our request (4xx). status: of HTTP."""
 
     def __init__(self, words: str, *, status: int) -> None:
@@ -122,7 +122,7 @@ class SourceClient:
         self._until = until
         self._end = until + AFTER_S
         self._left = MAX_RUN_BYTES
-        self._reach = Reach(
+        self._reach = AllowedAddresses(
             schemes=SCHEMES, ports=PORTS, loopback=endpoint.loopback, max_chars=MAX_URL_CHARS
         )
 
@@ -131,10 +131,10 @@ class SourceClient:
         """Whether the run has no time or bytes left."""
         return time.monotonic() >= self._until or self._left <= 0
 
-    def ask(self, question: Request) -> Response:
+    def ask(self, question: OutboundRequest) -> Response:
         """Send a request; any status other than success or 304 raises an error.
 
-        raises: SourceError, RefusedError, LargeError.
+        raises: SourceError, SourceRefusedError, LargeError.
         """
         started = time.monotonic()
         if started >= self._end:
@@ -203,14 +203,14 @@ def _error(response: Response, *, now: datetime) -> SourceError:
     """Return the error for an unsuccessful response."""
     status = response.status
     if status in _REFUSED:
-        return RefusedError(f"it refuses our key ({status}): give another", status=status)
+        return SourceRefusedError(f"it refuses our key ({status}): give another", status=status)
     if status == _GONE:
-        return RefusedError("it has nothing at this address (404): look at it", status=status)
+        return SourceRefusedError("it has nothing at this address (404): look at it", status=status)
     retry_header = response.headers.get("retry-after", "")
     wait = retry_after(retry_header, now=now, longest=LONGEST_PAUSE)
     wait_s = None if wait is None else wait.total_seconds()
     if status in _BUSY:
         return SourceError(f"it is busy ({status})", retry_after_s=wait_s)
     if 400 <= status < 500:  # noqa: PLR2004  # client errors
-        return RefusedError(f"it does not take what we ask ({status})", status=status)
+        return SourceRefusedError(f"it does not take what we ask ({status})", status=status)
     return SourceError(f"it answers {status}", retry_after_s=wait_s)

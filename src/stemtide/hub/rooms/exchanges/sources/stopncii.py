@@ -15,12 +15,12 @@ source: the client in threatexchange 1.2 (StopNCIIAPI), and what it accepts from
 from typing import Any
 from urllib.parse import urlencode
 
-from stemtide.hub.platform.egress.requests import Request
+from stemtide.hub.platform.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.source import (
     LargeError,
-    RefusedError,
     SourceClient,
     SourceError,
+    SourceRefusedError,
     VersionsOf,
     pages_with,
     read_json,
@@ -49,12 +49,12 @@ def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: Versi
         query["nextPageToken"] = token  # type: ignore[assignment]  # a query takes both
     address = f"{client.endpoint.address}/FetchHashes?{urlencode(query)}"
     try:
-        response = client.ask(Request(address, headers=keys(client.endpoint.secret, use=0)))
+        response = client.ask(OutboundRequest(address, headers=keys(client.endpoint.secret, use=0)))
     except LargeError:
         if size <= 1:
             raise
         return Pull(checkpoint={**checkpoint, "size": max(1, size // 4)}, more=True)
-    except RefusedError as error:
+    except SourceRefusedError as error:
         if error.status == 400 and token:  # noqa: PLR2004  # the token has expired
             return Pull(checkpoint={"start": start}, more=True)
         raise

@@ -10,9 +10,13 @@ from typing import Any
 import msgspec
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.platform.egress.requests import Request
+from stemtide.hub.platform.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
-from stemtide.hub.rooms.exchanges.sources.source import OutgoingSignal, RefusedError, SourceClient
+from stemtide.hub.rooms.exchanges.sources.source import (
+    OutgoingSignal,
+    SourceClient,
+    SourceRefusedError,
+)
 from stemtide.hub.rooms.exchanges.sources.stopncii import keys
 from stemtide.interop.stopncii.records import PREFIX, TYPE_OF, Feedback, feedback_of_sharer
 from stemtide.protocol.handling import Pap
@@ -57,14 +61,16 @@ def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -
         ]
     headers = {**keys(endpoint.secret, use=use), "content-type": "application/json"}
     body = msgspec.json.encode({"count": len(rows), list_name: rows})
-    request = Request(f"{endpoint.push_address}/{name}", method="POST", headers=headers, body=body)
+    request = OutboundRequest(
+        f"{endpoint.push_address}/{name}", method="POST", headers=headers, body=body
+    )
     try:
         client.ask(request)
-    except RefusedError as error:
+    except SourceRefusedError as error:
         if error.status != _UNKNOWN or not outgoing_signals[0].is_back:
             raise
         words = "it knows nothing that it could take back (404)"
-        raise RefusedError(words, status=UNPROCESSABLE) from error
+        raise SourceRefusedError(words, status=UNPROCESSABLE) from error
     return {outgoing_signal.pk: "" for outgoing_signal in outgoing_signals}
 
 

@@ -19,13 +19,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from stemtide.hub.platform.egress.requests import Request, Response
+from stemtide.hub.platform.egress.requests import OutboundRequest, Response
 from stemtide.hub.rooms.exchanges.rules.exchanges import is_in_future
 from stemtide.hub.rooms.exchanges.sources.source import (
     LargeError,
-    RefusedError,
     SourceClient,
     SourceError,
+    SourceRefusedError,
     VersionsOf,
     pages_with,
     read_json,
@@ -58,7 +58,7 @@ def pull(checkpoint: dict[str, Any], *, client: SourceClient, versions_of: Versi
         response = client.ask(_question(checkpoint, client=client))
     except LargeError as error:
         return _shorter(checkpoint, error)
-    except RefusedError as error:
+    except SourceRefusedError as error:
         if error.status == 400 and checkpoint.get("next"):  # noqa: PLR2004  # the token has expired
             return Pull(checkpoint=_without(checkpoint, "next", "pages"), more=True)
         raise
@@ -86,7 +86,7 @@ def _shorter(checkpoint: dict[str, Any], error: LargeError) -> Pull:
     return Pull(checkpoint={**checkpoint, "limit": limit, "most": limit}, more=True)
 
 
-def _question(checkpoint: dict[str, Any], *, client: SourceClient) -> Request:
+def _question(checkpoint: dict[str, Any], *, client: SourceClient) -> OutboundRequest:
     """Return the request."""
     query = {"match[type]": "indicator", "limit": str(checkpoint.get("limit", LIMIT))}
     if after := checkpoint.get("after"):
@@ -94,7 +94,7 @@ def _question(checkpoint: dict[str, Any], *, client: SourceClient) -> Request:
     if token := checkpoint.get("next"):
         query["next"] = str(token)
     headers = {"accept": MEDIA_TYPE, **client.signed()}
-    return Request(f"{client.endpoint.address}objects/?{urlencode(query)}", headers=headers)
+    return OutboundRequest(f"{client.endpoint.address}objects/?{urlencode(query)}", headers=headers)
 
 
 def _onward(

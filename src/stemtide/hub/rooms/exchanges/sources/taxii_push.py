@@ -17,13 +17,13 @@ from uuid import UUID
 
 import msgspec
 
-from stemtide.hub.platform.egress.requests import Request
+from stemtide.hub.platform.egress.requests import OutboundRequest
 from stemtide.hub.rooms.exchanges.sources.bisect import UNPROCESSABLE, send_bisecting
 from stemtide.hub.rooms.exchanges.sources.source import (
     OutgoingSignal,
-    RefusedError,
     SourceClient,
     SourceError,
+    SourceRefusedError,
     read_json,
 )
 from stemtide.hub.rooms.exchanges.sources.taxii import MEDIA_TYPE
@@ -76,7 +76,7 @@ def _send(outgoing_signals: Sequence[OutgoingSignal], *, client: SourceClient) -
     }
     if status.get("failure_count") and not failed:
         words = "it refuses some objects and does not say which"
-        raise RefusedError(words, status=UNPROCESSABLE)
+        raise SourceRefusedError(words, status=UNPROCESSABLE)
     return {pk: failed.get(stix_id, "")[:300] for pk, stix_id in ids.items()}
 
 
@@ -85,7 +85,7 @@ def _post(objects: list[Stix], *, client: SourceClient) -> dict[str, Any]:
     address = client.endpoint.push_address
     headers = {"accept": MEDIA_TYPE, "content-type": MEDIA_TYPE, **client.signed()}
     body = msgspec.json.encode({"objects": objects})
-    request = Request(f"{address}objects/", method="POST", headers=headers, body=body)
+    request = OutboundRequest(f"{address}objects/", method="POST", headers=headers, body=body)
     status = _status(read_json(client.ask(request)))
     for _ in range(_ASKS):
         if status.get("status") == "complete":
@@ -95,10 +95,10 @@ def _post(objects: list[Stix], *, client: SourceClient) -> dict[str, Any]:
         except ValueError as error:
             raise SourceError("its status has no id") from error
         time.sleep(_PAUSE_S)
-        status_request = Request(urljoin(address, f"../../status/{uid}/"), headers=headers)
+        status_request = OutboundRequest(urljoin(address, f"../../status/{uid}/"), headers=headers)
         try:
             status = _status(read_json(client.ask(status_request)))
-        except RefusedError as error:  # of the status request; the post itself was accepted
+        except SourceRefusedError as error:  # of the status request; the post itself was accepted
             raise SourceError(f"its status is not to be had: {error}") from error
     raise SourceError("its status stays pending: it is posted again later")
 

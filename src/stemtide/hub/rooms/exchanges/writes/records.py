@@ -17,7 +17,7 @@ from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection
-from stemtide.hub.rooms.signals.rules.signals import Draft, read_rows
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import Pull, RecordOutcome, SourceRecord, Terms
 from stemtide.protocol.enums import SignalState, WithdrawReason
@@ -29,7 +29,7 @@ class Candidate:
     """A record that fits the terms, as a draft signal, with the record known here if any."""
 
     source_record: SourceRecord
-    draft: Draft
+    draft: SignalDraft
     record: Record | None
 
     def tighten(self, other: SignalIn | Signal) -> None:

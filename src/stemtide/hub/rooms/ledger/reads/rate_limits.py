@@ -22,7 +22,7 @@ def check_may_alert(
 ) -> None:
     """Refuse an act that the viewer may not do now, before its form is shown.
 
-    raises: TooManyError.
+    raises: RateLimitError.
     """
     check_limit(kind, weight=1, by=viewer.ref, now=now, is_person=is_person, exercise=exercise)
 
@@ -32,7 +32,7 @@ def check_limit(
 ) -> None:
     """Refuse one more act of a kind. by: the actor, as named in the ledger.
 
-    raises: TooManyError.
+    raises: RateLimitError.
     """
     pace = LIMIT_GROUPS.get(kind)
     most = settings.ALERTING_ACTS.get(pace) if pace else None

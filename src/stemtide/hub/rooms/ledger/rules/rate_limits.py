@@ -13,7 +13,7 @@ from enum import StrEnum
 from math import ceil
 from typing import NamedTuple
 
-from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.platform.errors import RateLimitError
 
 
 class LimitGroup(StrEnum):
@@ -115,7 +115,7 @@ def check_rate_limit(
 
     acts: those of the party that still count, oldest first.
 
-    raises: TooManyError, with how long to wait.
+    raises: RateLimitError, with how long to wait.
     """
     share = allowance_of(most, is_person=is_person)
     over = sum(act.weight for act in acts) + weight - share
@@ -131,13 +131,13 @@ def check_rate_limit(
     facts |= {"at": at + WINDOW + timedelta(seconds=1)}
     wait_s = max(1, ceil((at + WINDOW - now).total_seconds()))
     if is_person:
-        raise TooManyError(
+        raise RateLimitError(
             "{what}: your party may send {most} an hour, and has. Go on at {at:%H:%M:%S} UTC; what"
             " cannot wait, say by phone. Whoever runs the hub can allow more",
             retry_after_s=wait_s,
             **facts,
         )
-    raise TooManyError(
+    raise RateLimitError(
         "{what}: keys of your party may send {most} an hour, and have. Go on at {at:%H:%M:%S} UTC;"
         " what cannot wait, do at the desk, where people have more, or say by phone",
         retry_after_s=wait_s,

@@ -75,7 +75,7 @@ def append(
 
     An act that alerts people is counted, and refused if its party is over the rate limit.
 
-    raises: NoTransactionError outside transaction.atomic(); TooManyError.
+    raises: NoTransactionError outside transaction.atomic(); RateLimitError.
     """
     _check_transaction()
     if kind in LIMIT_GROUPS:
@@ -107,7 +107,7 @@ def append_by(
 ) -> Entry:
     """Append one act of an actor: its party is the actor, the detail names the person or key.
 
-    raises: NoTransactionError outside transaction.atomic(); TooManyError.
+    raises: NoTransactionError outside transaction.atomic(); RateLimitError.
     """
     return append(
         kind,

@@ -22,7 +22,7 @@ def count_act(
     The caller holds the write lock, so that no other process counts meanwhile. by: the entry's
     actor. Exercises are counted separately, so that they leave room for a real crisis.
 
-    raises: TooManyError, which rolls back the whole act.
+    raises: RateLimitError, which rolls back the whole act.
     """
     pace = LIMIT_GROUPS.get(kind)
     if pace is None or not by.startswith("party:"):

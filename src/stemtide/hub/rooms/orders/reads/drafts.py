@@ -8,7 +8,7 @@ from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
 from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
 from stemtide.hub.rooms.orders.reads import interests, orders as reads
 from stemtide.hub.rooms.orders.rules import lint as lint_rules, orders as rules
-from stemtide.hub.rooms.orders.rules.findings import Finding
+from stemtide.hub.rooms.orders.rules.findings import DraftFinding
 from stemtide.hub.rooms.orders.rules.lint import LintFacts
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.hub.rooms.parties.models import Party
@@ -100,7 +100,7 @@ def lint(uid: UUID, *, viewer: Party, now: datetime) -> list[LintFinding]:
     ]
 
 
-def findings(row: Order, *, viewer: Party, now: datetime) -> list[Finding]:
+def findings(row: Order, *, viewer: Party, now: datetime) -> list[DraftFinding]:
     """Return the findings of lint() untranslated, for writes and for pages in other languages."""
     return lint_rules.lint(row.annex, facts=_facts(row, viewer=viewer, now=now))
 

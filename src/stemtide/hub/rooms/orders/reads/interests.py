@@ -22,14 +22,14 @@ from stemtide.hub.rooms.signals.reads import similar
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class RelatedRows:
     """Rows around an order, each with the address that it shares; "" for the same content."""
 
     orders: tuple[tuple[Order, str], ...]
     holds: tuple[tuple[Hold, str], ...]
 
 
-def around(row: Order, *, viewer: Party, now: datetime) -> Around:
+def around(row: Order, *, viewer: Party, now: datetime) -> RelatedRows:
     """Return orders in effect and holds on the same addresses or content as an order.
 
     viewer: its issuer, whose signals of it say what the content is.
@@ -38,7 +38,7 @@ def around(row: Order, *, viewer: Party, now: datetime) -> Around:
     uids = list(row.signals.values_list("uid", flat=True))
     near = similar.same_content(uids, viewer=viewer, exercise=row.exercise)
     holds = search.standing_on(list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref)
-    return Around(
+    return RelatedRows(
         orders=tuple(_orders(row, urls=urls, near=near)),
         holds=tuple((hold, urls.get(hold.digest, "")[:200]) for hold in holds),
     )

@@ -2,7 +2,7 @@
 """Findings of the lint: a flaw forbids to issue; a doubt is shown and may stand."""
 
 
-class Finding:
+class DraftFinding:
     """One finding: a field of the form or the draft, and words with their remedy."""
 
     is_error = False
@@ -18,11 +18,11 @@ class Finding:
         return self.template.format_map(self.facts) if self.facts else self.template
 
 
-class Flaw(Finding):
+class Flaw(DraftFinding):
     """It must be mended before the order is issued."""
 
     is_error = True
 
 
-class Doubt(Finding):
+class Doubt(DraftFinding):
     """It may stand, once somebody has looked at it."""

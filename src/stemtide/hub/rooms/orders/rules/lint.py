@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from stemtide.fingerprints.url.canonical import UrlClass, UrlError, url_class
 from stemtide.hub.platform.errors import InvalidError, RefusalError
-from stemtide.hub.rooms.orders.rules.findings import Doubt, Finding, Flaw
+from stemtide.hub.rooms.orders.rules.findings import Doubt, DraftFinding, Flaw
 from stemtide.hub.rooms.orders.rules.interests import Interest, doubts
 from stemtide.protocol.law import deadlines
 from stemtide.protocol.law.forms import (
@@ -55,7 +55,7 @@ _SPELT_WRONG = frozenset(
 class FlawedError(RefusalError):
     """An order is not issued, as its lint found flaws. findings: all of them."""
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Sequence[DraftFinding]) -> None:
         super().__init__(
             "{count} things in Annex I must be mended before this order is issued",
             count=len(findings),
@@ -117,7 +117,7 @@ def check_answer(values: Mapping[str, object], *, name: str, now: datetime) -> N
         raise InvalidError("annex.measure_at", "lies in the future: say when it was done")
 
 
-def answer_flaws(values: Mapping[str, object], *, name: str) -> list[Finding]:
+def answer_flaws(values: Mapping[str, object], *, name: str) -> list[DraftFinding]:
     """Return all flaws of an answer by Annex II or III, in the order of its fields."""
     annex = form(name)
     filled_in = {field.name for field in annex.fields if field.is_filled_in}
@@ -129,11 +129,11 @@ def _in_annex(field: str) -> str:
     return f"annex.{field}"
 
 
-def lint(values: Values, *, facts: LintFacts) -> list[Finding]:
+def lint(values: Values, *, facts: LintFacts) -> list[DraftFinding]:
     """Return the findings of a draft: flaws first, then doubts."""
     annex = form(ANNEX_1)
     filled_in = {field.name for field in annex.fields if field.is_filled_in}
-    findings: list[Finding] = [
+    findings: list[DraftFinding] = [
         _worded(fault, annex) for fault in annex.faults(values) if fault.field not in filled_in
     ]
     wrong = {finding.field for finding in findings}
@@ -146,13 +146,13 @@ def lint(values: Values, *, facts: LintFacts) -> list[Finding]:
     return sorted(findings, key=lambda finding: not finding.is_error)
 
 
-def check_lint(findings: Sequence[Finding]) -> None:
+def check_lint(findings: Sequence[DraftFinding]) -> None:
     """Refuse to issue an order that has flaws. raises: FlawedError."""
     if flaws := [finding for finding in findings if finding.is_error]:
         raise FlawedError(flaws)
 
 
-def _states(values: Values, facts: LintFacts) -> Iterator[Finding]:
+def _states(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     """Section D agrees with the countries of issuer and provider."""
     home = values.get("home_state")
     if facts.home_state and home and home != facts.home_state:
@@ -180,7 +180,7 @@ def _states(values: Values, facts: LintFacts) -> Iterator[Finding]:
         yield Flaw("copy_sent", "is ticked, though the order stays in one Member State: untick it")
 
 
-def _secrecy(values: Values, facts: LintFacts) -> Iterator[Finding]:
+def _secrecy(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     """Secrecy has an end within six weeks."""
     until = moment_of(values.get("non_disclosure_until"))
     if until is None:
@@ -196,7 +196,7 @@ def _secrecy(values: Values, facts: LintFacts) -> Iterator[Finding]:
         )
 
 
-def _days(values: Values, facts: LintFacts) -> Iterator[Finding]:
+def _days(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     """Yield a flaw if the date beside the signature is not the day of issue."""
     signed = date_of(values.get("signed_on"))
     if signed is None:
@@ -207,7 +207,7 @@ def _days(values: Values, facts: LintFacts) -> Iterator[Finding]:
         yield Flaw("signed_on", "lies before the day of issue: sign it today")
 
 
-def _addresses(values: Values) -> Iterator[Finding]:
+def _addresses(values: Values) -> Iterator[DraftFinding]:
     """Yield flaws and doubts of addresses: each must lead to one piece of content, once."""
     urls = values.get("urls")
     if not isinstance(urls, list):
@@ -239,7 +239,7 @@ def _addresses(values: Values) -> Iterator[Finding]:
         )
 
 
-def _first_order(facts: LintFacts) -> Iterator[Finding]:
+def _first_order(facts: LintFacts) -> Iterator[DraftFinding]:
     """Before a first order the provider was informed, or it is an emergency with its ground.
 
     source: Regulation (EU) 2021/784 Art. 3(2), recital 17: the authority duly justifies its
@@ -277,7 +277,7 @@ def _first_order(facts: LintFacts) -> Iterator[Finding]:
         )
 
 
-def _doubts(values: Values, facts: LintFacts) -> Iterator[Finding]:
+def _doubts(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     """Yield doubts that may need a second look."""
     reasons = values.get("reasons")
     if isinstance(reasons, str) and 0 < len(reasons.strip()) < FEW_WORDS:

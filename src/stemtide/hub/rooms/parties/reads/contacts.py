@@ -30,7 +30,7 @@ class ContactRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ContactStep:
     """A step of a ladder. wait_minutes: how long to wait for an answer before the next one."""
 
     position: int
@@ -55,7 +55,7 @@ def own_contact_points(*, viewer: Party, now: datetime) -> list[ContactRow]:
     return [_row(point, now=now) for point in points.order_by("-is_24_7", "pk")]
 
 
-def ladder(party: Party, *, viewer: Party, now: datetime) -> list[Step]:
+def ladder(party: Party, *, viewer: Party, now: datetime) -> list[ContactStep]:
     """Return the steps for reaching a party now, without closed contact points.
 
     1. The party's own ladder; if it has none, its contact points, 24/7 ones first.
@@ -76,16 +76,16 @@ def ladder(party: Party, *, viewer: Party, now: datetime) -> list[Step]:
     rows = [(_row(point, now=now), minutes) for point, minutes in visible]
     reachable = [(row, minutes) for row, minutes in rows if row.is_open] or rows
     return [
-        Step(position=at, contact=row, wait_minutes=minutes)
+        ContactStep(position=at, contact=row, wait_minutes=minutes)
         for at, (row, minutes) in enumerate(reachable, start=1)
     ]
 
 
-def own_ladder(*, viewer: Party, now: datetime) -> list[Step]:
+def own_ladder(*, viewer: Party, now: datetime) -> list[ContactStep]:
     """Return the viewer's ladder as configured, even at closed steps; empty if it has none."""
     steps = LadderStep.objects.filter(party=viewer).select_related("point__party")
     return [
-        Step(position=at, contact=_row(step.point, now=now), wait_minutes=step.wait_minutes)
+        ContactStep(position=at, contact=_row(step.point, now=now), wait_minutes=step.wait_minutes)
         for at, step in enumerate(steps.order_by("position"), start=1)
     ]
 

@@ -14,7 +14,13 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Batch, BatchRow, Hold, Referral
 from stemtide.hub.rooms.referrals.reads import search, targets
 from stemtide.hub.rooms.referrals.rules import referrals as rules
-from stemtide.hub.rooms.referrals.rules.batches import BadRow, Draft, check_open, read_row, repeated
+from stemtide.hub.rooms.referrals.rules.batches import (
+    ReferralDraft,
+    UnreadableRow,
+    check_open,
+    read_row,
+    repeated,
+)
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import RowOutcome
 from stemtide.protocol.messages.batches import (
@@ -37,7 +43,7 @@ class Judged:
     number: int
     outcome: RowOutcome
     message: str = ""
-    draft: Draft | None = None
+    draft: ReferralDraft | None = None
     provider: Party | None = None
     holds: tuple[Hold, ...] = ()
     own: Referral | None = None
@@ -122,10 +128,12 @@ def judge(
     3. What is around the addresses is looked up, all at once.  4. The rules speak on each.
     """
     read = [read_row(row, exercise=exercise) for row in rows]  # 1
-    names = {draft.body.provider for draft in read if isinstance(draft, Draft)}
+    names = {draft.body.provider for draft in read if isinstance(draft, ReferralDraft)}
     providers = targets.providers(names, viewer=viewer)  # 2
     good = [
-        draft for draft in read if isinstance(draft, Draft) and draft.body.provider in providers
+        draft
+        for draft in read
+        if isinstance(draft, ReferralDraft) and draft.body.provider in providers
     ]
     around = search.surroundings(  # 3
         {draft.digest for draft in good}, viewer=viewer, exercise=exercise, now=now
@@ -139,7 +147,7 @@ def judge(
 
 
 def _judge(
-    row: Draft | BadRow,
+    row: ReferralDraft | UnreadableRow,
     *,
     providers: dict[str, Party],
     around: search.Surroundings,
@@ -147,7 +155,7 @@ def _judge(
     again: bool,
 ) -> Judged:
     """Return the outcome of one row."""
-    if isinstance(row, BadRow):
+    if isinstance(row, UnreadableRow):
         return Judged(row.number, row.outcome, row.message)
     provider = providers.get(row.body.provider)
     if provider is None:

@@ -70,7 +70,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class OpenReferrals:
     """How many referrals wait for a provider. new: those that nobody has acknowledged."""
 
     number: int
@@ -100,11 +100,11 @@ class Met:
     last_at: datetime | None = None
 
 
-def waiting(*, viewer: Party) -> Waiting:
+def waiting(*, viewer: Party) -> OpenReferrals:
     """Count the referrals that wait for a provider's answer, and those nobody has acknowledged."""
     rows = _to(viewer).filter(state__in=AWAITING)
     totals = rows.aggregate(number=Count("pk"), new=Count("pk", Q(state=ReferralState.SENT)))
-    return Waiting(number=totals["number"], new=totals["new"])
+    return OpenReferrals(number=totals["number"], new=totals["new"])
 
 
 def parcels(*, viewer: Party) -> list[Parcel]:

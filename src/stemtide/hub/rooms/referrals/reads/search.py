@@ -46,10 +46,10 @@ class Surroundings:
     others: Mapping[Key, list[Referral]] = field(default_factory=dict)
     holds: Mapping[str, list[Hold]] = field(default_factory=dict)
 
-    def around(self, digest: str, provider: int) -> rules.Around:
+    def around(self, digest: str, provider: int) -> rules.NearbyReferrals:
         """Return the facts that the rules need of one address at one provider."""
         own = self.own.get((digest, provider))
-        return rules.Around(
+        return rules.NearbyReferrals(
             own=ReferralState(own.state) if own else None,
             reference=own.reference if own else "",
             others=(digest, provider) in self.others,
@@ -77,7 +77,7 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
             )
         ),
     ]
-    around = rules.Around(
+    around = rules.NearbyReferrals(
         own=_own_state(findings),
         others=any(
             finding.kind is FindingKind.REFERRED and finding.is_open for finding in findings

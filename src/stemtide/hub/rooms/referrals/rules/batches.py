@@ -18,8 +18,8 @@ from stemtide.protocol.messages.batches import MAX_ROWS, BatchRowIn
 from stemtide.protocol.messages.referrals import AssessIn
 
 __all__ = [
-    "BadRow",
-    "Draft",
+    "ReferralDraft",
+    "UnreadableRow",
     "allows",
     "check_open",
     "check_owner",
@@ -40,7 +40,7 @@ _SAID = {
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ReferralDraft:
     """A row that is right by itself. digest: of its address' canonical spelling."""
 
     number: int
@@ -50,7 +50,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class BadRow:
+class UnreadableRow:
     """A row that cannot be read. message: the problem and its remedy."""
 
     number: int
@@ -77,12 +77,12 @@ def check_size(rows: int) -> None:
         raise ConflictError("a batch holds at most {most} rows: open another one", most=MAX_ROWS)
 
 
-def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
+def read_row(row: BatchRowIn, *, exercise: bool) -> ReferralDraft | UnreadableRow:
     """Return a row as a draft of a referral, or the problem with it."""
     try:
         url, spelled = read_url(row.url)
     except InvalidError as error:
-        return BadRow(row.number, RowOutcome.BAD_URL, error.message[:500])
+        return UnreadableRow(row.number, RowOutcome.BAD_URL, error.message[:500])
     values = {
         "provider": row.provider.strip(),
         "url": url,
@@ -98,10 +98,10 @@ def read_row(row: BatchRowIn, *, exercise: bool) -> Draft | BadRow:
         body = AssessIn.model_validate(values)
         _check_words(body.reason, body.terms)
     except ValidationError as error:
-        return BadRow(row.number, RowOutcome.INVALID, _first(error)[:500])
+        return UnreadableRow(row.number, RowOutcome.INVALID, _first(error)[:500])
     except InvalidError as error:
-        return BadRow(row.number, RowOutcome.INVALID, str(error)[:500])
-    return Draft(row.number, body=body, url=url, digest=canonical.digest(spelled).hex())
+        return UnreadableRow(row.number, RowOutcome.INVALID, str(error)[:500])
+    return ReferralDraft(row.number, body=body, url=url, digest=canonical.digest(spelled).hex())
 
 
 def repeated(drafts: Iterable[tuple[int, tuple[str, int]]]) -> dict[int, int]:

@@ -33,7 +33,7 @@ __all__ = [
     "REFERRING",
     "STANDING",
     "WRITING_ROLES",
-    "Around",
+    "NearbyReferrals",
     "ReferralFacts",
     "allows",
     "check_answer",
@@ -112,7 +112,7 @@ class ReferralFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class NearbyReferrals:
     """The result of the search around an address that is about to be sent.
 
     own:       the state of the sender's last referral of it to this provider; None: there is none.
@@ -253,7 +253,7 @@ def check_measure(measure_at: datetime, *, sent_at: datetime, now: datetime) -> 
         raise InvalidError("measure_at", "lies ten years before the referral: check the year")
 
 
-def verdict(around: Around, *, again: bool = False) -> RowOutcome:
+def verdict(around: NearbyReferrals, *, again: bool = False) -> RowOutcome:
     """Return the decision about an assessed address, after the search.
 
     1. One's own referral that still stands, or was answered: nothing is sent twice. again: what

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
-from stemtide.hub.rooms.signals.rules.signals import Draft
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft
 from stemtide.protocol.enums import DryRunOutcome, PartyKind
 from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
 
@@ -39,7 +39,7 @@ def check_bulk(
 
     names_others: whether the caller may read signals, and not only write.
 
-    raises: NotAllowedError for observers; TooManyError.
+    raises: NotAllowedError for observers; RateLimitError.
     """
     rules.check_share(kind=PartyKind(by.kind))
     checked = plan(checks.read(bodies, now=now), by=by, now=now)
@@ -61,7 +61,7 @@ def check_bulk(
     )
 
 
-def _check_row(row: int, draft: Draft, *, others: Iterable[UUID]) -> CheckedRow:
+def _check_row(row: int, draft: SignalDraft, *, others: Iterable[UUID]) -> CheckedRow:
     """Describe the result for a valid row. draft: its own, or that of the row that it repeats."""
     is_first = row == draft.row
     return CheckedRow(
@@ -73,7 +73,9 @@ def _check_row(row: int, draft: Draft, *, others: Iterable[UUID]) -> CheckedRow:
     )
 
 
-def _shared_by_others(drafts: Iterable[Draft], *, viewer: Party) -> dict[reads.Key, list[UUID]]:
+def _shared_by_others(
+    drafts: Iterable[SignalDraft], *, viewer: Party
+) -> dict[reads.Key, list[UUID]]:
     """Return live signals of other parties with the values of drafts, if the viewer may see them.
 
     A single query finds and filters them. A second query over the results of the first would let a
@@ -95,7 +97,7 @@ def _shared_by_others(drafts: Iterable[Draft], *, viewer: Party) -> dict[reads.K
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class BulkPlan:
     """The result of validating the rows of a bulk; it holds until somebody writes.
 
     new: drafts to store; placed: the draft or stored signal for each row; errors: of the other
@@ -103,8 +105,8 @@ class Plan:
     entries: the last ledger entry before anything was looked up.
     """
 
-    new: list[Draft]
-    placed: dict[int, Draft]
+    new: list[SignalDraft]
+    placed: dict[int, SignalDraft]
     errors: list[RowError]
     context: "BulkContext"
     entries: int
@@ -121,14 +123,14 @@ class Plan:
         )
 
 
-def plan(ready: ParsedRows, *, by: Party, now: datetime) -> Plan:
+def plan(ready: ParsedRows, *, by: Party, now: datetime) -> BulkPlan:
     """Look up the result for each row of a bulk. Nothing is written."""
     entries = ledger.heads().entries
     errors = list(ready.errors)
     context = BulkContext(by, now=now)
     fitting = [draft for draft in ready.drafts if context.accepts(draft, errors=errors)]
     new, placed = deduplicate(fitting, errors=errors, by=by)
-    return Plan(new, placed, errors, context, entries)
+    return BulkPlan(new, placed, errors, context, entries)
 
 
 class BulkContext:
@@ -138,11 +140,11 @@ class BulkContext:
         self._by = by
         self._hub = ledger.heads().hub
         self._now = now
-        self._crises: dict[UUID, rules.CrisisFacts | None] = {}
+        self._crises: dict[UUID, rules.SignalCrisis | None] = {}
         self._parties: set[str] = set()
         self.crises: dict[UUID | None, int | None] = {None: None}
 
-    def accepts(self, draft: Draft, *, errors: list[RowError]) -> bool:
+    def accepts(self, draft: SignalDraft, *, errors: list[RowError]) -> bool:
         """Whether a draft fits its crisis and audience. If not, append the reason to errors."""
         try:
             self._check(draft.body)
@@ -169,7 +171,7 @@ class BulkContext:
             self._crises[uid] = self._find_crisis(uid)
         rules.check_crisis(self._crises[uid], crisis=uid, exercise=exercise)
 
-    def _find_crisis(self, uid: UUID) -> rules.CrisisFacts | None:
+    def _find_crisis(self, uid: UUID) -> rules.SignalCrisis | None:
         """Return the facts of a crisis for the rules; None if the sharer may not see it."""
         try:
             row = crises.find(uid, viewer=self._by)
@@ -177,7 +179,7 @@ class BulkContext:
             return None
         self.crises[uid] = row.pk
         facts = crises.facts(row, viewer=self._by)
-        return rules.CrisisFacts(
+        return rules.SignalCrisis(
             is_open=crises_rules.accepts_signals(facts, now=self._now),
             in_room=crises_rules.is_in_room(facts, self._by),
             exercise=row.exercise,
@@ -185,17 +187,17 @@ class BulkContext:
 
 
 def deduplicate(
-    drafts: Iterable[Draft], *, errors: list[RowError], by: Party
-) -> tuple[list[Draft], dict[int, Draft]]:
+    drafts: Iterable[SignalDraft], *, errors: list[RowError], by: Party
+) -> tuple[list[SignalDraft], dict[int, SignalDraft]]:
     """Return the drafts of values that the party does not share yet, and the draft for every row.
 
     A row whose value the party shares already, or shares in an earlier row, maps to that signal.
     """
     drafts = list(drafts)
     before = reads.live_by_key({draft.value for draft in drafts}, by=by)
-    first: dict[reads.Key, Draft] = {}
-    new: list[Draft] = []
-    placed: dict[int, Draft] = {}
+    first: dict[reads.Key, SignalDraft] = {}
+    new: list[SignalDraft] = []
+    placed: dict[int, SignalDraft] = {}
     for draft in drafts:
         match = first.get(key := draft.key)
         if match is None and (stored := before.get(key)):

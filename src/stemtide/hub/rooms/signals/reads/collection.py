@@ -14,7 +14,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches, filled_parts
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.signals import live_by_key, visible
-from stemtide.hub.rooms.signals.rules.signals import Draft, read_rows, unpack_audience
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows, unpack_audience
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
 Row = dict[str, Any]
@@ -101,7 +101,7 @@ def equal_signals(bodies: Sequence[SignalIn], *, viewer: Party, now: datetime) -
 
 
 def equal_to_drafts(
-    drafts: Sequence[Draft], *, errors: Sequence[RowError], viewer: Party
+    drafts: Sequence[SignalDraft], *, errors: Sequence[RowError], viewer: Party
 ) -> dict[int, UUID]:
     """Return the live signals of a party that equal drafts, by row of the draft.
 
@@ -118,7 +118,7 @@ def equal_to_drafts(
     }
 
 
-def with_same_value(drafts: Sequence[Draft], *, viewer: Party) -> dict[int, UUID]:
+def with_same_value(drafts: Sequence[SignalDraft], *, viewer: Party) -> dict[int, UUID]:
     """Return the live signals of a party that have the values of drafts, even with other facts.
 
     returns: by row of the draft, without rows whose value the party does not share.

@@ -22,7 +22,7 @@ from django.db.models import Max, Q, QuerySet
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url import canonical as url
-from stemtide.fingerprints.url.reach import Reach, rule_of
+from stemtide.fingerprints.url.reach import UrlScope, rule_of
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -154,7 +154,7 @@ def _with_text(text: str) -> list[int]:
     """Return the primary keys of live signals whose value a text spells, of any party."""
     values = [(kind.value, text.lower()) for kind in Kind]
     with suppress(url.UrlError):  # not an address: a hash, or nothing
-        values.append((Kind.URL.value, url.digest(rule_of(text, reach=Reach.ADDRESS)).hex()))
+        values.append((Kind.URL.value, url.digest(rule_of(text, reach=UrlScope.ADDRESS)).hex()))
     return [pk for kind, value in values for pk in bulk_sql.live_with(kind, [value])]
 
 

@@ -24,8 +24,8 @@ from stemtide.hub.rooms.signals.views import (
     NAMES,
     WIRE,
     BoardRow,
-    Change,
     Outcomes,
+    SharedChange,
     SightingRow,
     VisibleSignal,
     board_row,
@@ -235,12 +235,12 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     yield ENCODER.encode({"signals": count}) + b"\n"
 
 
-def changes(after: int, *, viewer: None) -> list[Change]:  # noqa: ARG001  # for everyone; the notifier filters
+def changes(after: int, *, viewer: None) -> list[SharedChange]:  # noqa: ARG001  # for everyone; the notifier filters
     """Return the changes after a position, one per handling, lowest position first."""
     rows = Signal.objects.filter(position__gt=after).order_by()
     groups = rows.values_list("shared_by__name", "tlp", "audience", "exercise")
     return [
-        Change(
+        SharedChange(
             position=position,
             shared_by=shared_by,
             tlp=Tlp(tlp),

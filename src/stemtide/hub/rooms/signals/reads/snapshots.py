@@ -37,7 +37,7 @@ class Drop(NamedTuple):
     state: str
 
 
-class Chunk(NamedTuple):
+class SnapshotChunk(NamedTuple):
     """Several signals as JSON lines. first: the position of the first signal."""
 
     lines: bytes
@@ -82,7 +82,7 @@ def digest_of_view(*, viewer: Party, exercise: bool) -> str:
 
 
 def read_state(
-    *, viewer: Party, exercise: bool, most_drops: int, take: Callable[[Chunk], None]
+    *, viewer: Party, exercise: bool, most_drops: int, take: Callable[[SnapshotChunk], None]
 ) -> SnapshotState:
     """Pass all live signals of a party to take, in pieces, lowest position first, from one state.
 
@@ -97,7 +97,7 @@ def read_state(
         for rows in _live(viewer, exercise=exercise):
             marks.note(rows)
             for part in filled_parts(rows):
-                take(Chunk(bytes(ENCODER.encode_lines(part)), part[0]["position"]))
+                take(SnapshotChunk(bytes(ENCODER.encode_lines(part)), part[0]["position"]))
             count += len(rows)
         drops, oldest = _drops(viewer, exercise=exercise, most=most_drops)
     return SnapshotState(

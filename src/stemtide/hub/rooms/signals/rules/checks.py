@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from stemtide.hub.rooms.signals.rules.signals import Draft, read_rows
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
 
@@ -14,11 +14,11 @@ class ParsedRows:
     """Parsed rows of a share. count: of all rows; errors: of the rows that are invalid."""
 
     count: int
-    drafts: tuple[Draft, ...]
+    drafts: tuple[SignalDraft, ...]
     errors: tuple[RowError, ...]
 
     @classmethod
-    def of(cls, drafts: Sequence[Draft]) -> "ParsedRows":
+    def of(cls, drafts: Sequence[SignalDraft]) -> "ParsedRows":
         """Return a selection of drafts, with new row numbers."""
         rows = tuple(replace(draft, row=row) for row, draft in enumerate(drafts))
         return cls(len(rows), rows, ())
@@ -36,7 +36,7 @@ def read(bodies: Sequence[SignalIn | RowError], *, now: datetime) -> ParsedRows:
 
 def join_rows(parts: Sequence[ParsedRows]) -> ParsedRows:
     """Join several sets of rows in their order, with new row numbers."""
-    drafts: list[Draft] = []
+    drafts: list[SignalDraft] = []
     errors: list[RowError] = []
     count = 0
     for part in parts:

@@ -13,13 +13,13 @@ from uuid import UUID
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import MIN_QUALITY, SIZE_BYTES, Kind
 from stemtide.fingerprints.url import canonical as url
-from stemtide.fingerprints.url.reach import Reach, rule_of
+from stemtide.fingerprints.url.reach import UrlScope, rule_of
 from stemtide.hub.platform.errors import (
     ConflictError,
     InvalidError,
     NotAllowedError,
+    RateLimitError,
     RefusalError,
-    TooManyError,
 )
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
@@ -28,11 +28,11 @@ from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn
 
 __all__ = [
     "BulkRefusedError",
-    "CrisisFacts",
-    "Draft",
     "Facts",
+    "RateLimitError",
+    "SignalCrisis",
+    "SignalDraft",
     "SignalFacts",
-    "TooManyError",
     "allows",
     "check_audience",
     "check_crisis",
@@ -99,7 +99,7 @@ def facts_of(body: SignalIn) -> Facts:
     return Facts(
         quality=body.quality,
         within_bits=body.within_bits,
-        reach=None if _reach(body) is Reach.ADDRESS else _reach(body).name.lower(),
+        reach=None if _reach(body) is UrlScope.ADDRESS else _reach(body).name.lower(),
         content=body.content,
         labels=tuple(sorted(set(body.labels))),
         ideology=body.ideology,
@@ -116,7 +116,7 @@ def facts_of(body: SignalIn) -> Facts:
 
 
 @dataclass(slots=True)
-class Draft:
+class SignalDraft:
     """A row of a share that is valid by itself.
 
     value: as the signal's row holds it. long: the full value if the row holds only its digest.
@@ -139,16 +139,16 @@ class Draft:
         return (self.body.kind, self.value, self.body.exercise)
 
 
-def group_by_act(drafts: Iterable[Draft]) -> list[list[Draft]]:
+def group_by_act(drafts: Iterable[SignalDraft]) -> list[list[SignalDraft]]:
     """Group drafts by exercise mark and crisis, real ones first: each group is one ledger entry."""
-    parts: dict[tuple[bool, UUID | None], list[Draft]] = {}
+    parts: dict[tuple[bool, UUID | None], list[SignalDraft]] = {}
     for draft in sorted(drafts, key=lambda draft: draft.body.exercise):
         parts.setdefault((draft.body.exercise, draft.body.crisis), []).append(draft)
     return list(parts.values())
 
 
 @dataclass(frozen=True, slots=True)
-class CrisisFacts:
+class SignalCrisis:
     """The facts about a signal's crisis that the rules need.
 
     is_open: it accepts signals now. in_room: the sharer takes part in it.
@@ -190,12 +190,12 @@ def check_signal(body: SignalIn, *, now: datetime) -> None:
 def check_spending(spent_bytes: int, *, most: int, now: datetime) -> None:
     """Refuse long values that would take a party over its daily share of the hub's disk.
 
-    spent_bytes: those of today, including the new ones. raises: TooManyError.
+    spent_bytes: those of today, including the new ones. raises: RateLimitError.
     """
     now_utc = now.astimezone(UTC)
     since_midnight_s = now_utc.hour * 3600 + now_utc.minute * 60 + now_utc.second
     if spent_bytes > most:
-        raise TooManyError(
+        raise RateLimitError(
             "your party would have shared {spent_bytes:,} bytes of video, audio, text and gop"
             " values today, and {most:,} are taken in a day: share digests, or go on after"
             " midnight UTC, or ask whoever runs the hub for more",
@@ -211,7 +211,7 @@ def check_hops(via: Iterable[UUID], *, hub: UUID) -> None:
         raise InvalidError("via", "names this hub: the signal came from here, so it is no new one")
 
 
-def check_crisis(facts: CrisisFacts | None, *, crisis: UUID, exercise: bool) -> None:
+def check_crisis(facts: SignalCrisis | None, *, crisis: UUID, exercise: bool) -> None:
     """Refuse a crisis that the sharer does not take part in, that is closed, or of another mark."""
     if facts is None:
         raise InvalidError(
@@ -323,7 +323,7 @@ def unpack_audience(packed: str) -> frozenset[str]:
 
 def read_rows(
     bodies: Sequence[SignalIn | RowError], *, errors: list[RowError], now: datetime
-) -> Iterator[Draft]:
+) -> Iterator[SignalDraft]:
     """Yield drafts of the rows that are valid by themselves; append the others to errors.
 
     Rows with the same content share one Facts object, which most rows of a bulk do.
@@ -343,7 +343,7 @@ def read_rows(
                 cache_key, facts_of(body)
             )
             uid = uuid_at(now)
-            yield Draft(row, body, value=value, url=address, facts=facts, uid=uid, long=long)
+            yield SignalDraft(row, body, value=value, url=address, facts=facts, uid=uid, long=long)
 
 
 def uuid_at(now: datetime) -> UUID:
@@ -381,9 +381,9 @@ def _stored_value(body: SignalIn) -> tuple[str, str, bytes | None]:
     return url.digest(address).hex(), address, None
 
 
-def _reach(body: SignalIn) -> Reach:
+def _reach(body: SignalIn) -> UrlScope:
     """Return the reach of a URL signal: a single address by default."""
-    return Reach[body.reach.name] if body.reach else Reach.ADDRESS
+    return UrlScope[body.reach.name] if body.reach else UrlScope.ADDRESS
 
 
 def _is_digest(value: str) -> bool:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from stemtide.hub.platform.errors import TooManyError
+from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.rooms.ledger.writes.transactions import part, try_lock
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import long_values
@@ -28,11 +28,11 @@ AGAIN_AFTER_S = 2
 def one_bulk(by: Party) -> Iterator[None]:
     """Hold the party's lock for bulks, across all processes of the hub.
 
-    raises: TooManyError while another bulk of the party is being written.
+    raises: RateLimitError while another bulk of the party is being written.
     """
     with try_lock(f"bulk-{by.pk}") as is_ours:
         if not is_ours:
-            raise TooManyError(
+            raise RateLimitError(
                 "your party has another bulk under way, and each party may write one at a time:"
                 " send this one again in {seconds} s",
                 retry_after_s=AGAIN_AFTER_S,
@@ -54,7 +54,7 @@ def share_bulk(
     A partial bulk that broke off can be sent again unchanged: rows that were written exist already,
     and the others follow. Call this within one_bulk.
 
-    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; RateLimitError.
     """
     rules.check_share(kind=PartyKind(by.kind))
     if not partial:

@@ -17,10 +17,10 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql, long_values
 from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads import bulk, signals as reads
-from stemtide.hub.rooms.signals.reads.bulk import BulkContext, Plan
+from stemtide.hub.rooms.signals.reads.bulk import BulkContext, BulkPlan
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
-from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, Draft
+from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, SignalDraft
 from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
 from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
 from stemtide.protocol.messages.signals import (
@@ -56,7 +56,7 @@ def share(
 ) -> SharedSignal:
     """Share one signal. Sharing it again with the same facts returns the existing one.
 
-    raises: NotAllowedError for observers; InvalidError naming the field; TooManyError.
+    raises: NotAllowedError for observers; InvalidError naming the field; RateLimitError.
     """
     try:
         rules.check_share(kind=PartyKind(by.kind))
@@ -84,7 +84,7 @@ def share_many(
 
     bodies: in the order sent; a RowError marks a row that could not be parsed.
 
-    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; RateLimitError.
     """
     rules.check_share(kind=PartyKind(by.kind))
     ready = checks.read(bodies, now=now)
@@ -105,7 +105,7 @@ def share_parsed(
     turn: opens the transaction. If given, rows are also checked before it opens, so that a refused
     bulk blocks nobody; concurrent changes are checked again inside.
 
-    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; TooManyError.
+    raises: NotAllowedError for observers; BulkRefusedError naming every bad row; RateLimitError.
     """
     through = actor_ref
     return _share(ready, by=by, now=now, partial=partial, through=through, is_bulk=True, turn=turn)
@@ -143,14 +143,14 @@ def _share(
     return _bulk_result(ready.count, new=plan.new, placed=plan.placed, errors=plan.errors)
 
 
-def _check_plan(plan: Plan, *, partial: bool) -> None:
+def _check_plan(plan: BulkPlan, *, partial: bool) -> None:
     """Refuse a bulk that has bad rows, unless partial. raises: BulkRefusedError."""
     if plan.errors and not partial:
         raise BulkRefusedError(sorted(plan.errors, key=lambda error: error.row))
 
 
 def _bulk_result(
-    rows: int, *, new: list[Draft], placed: dict[int, Draft], errors: list[RowError]
+    rows: int, *, new: list[SignalDraft], placed: dict[int, SignalDraft], errors: list[RowError]
 ) -> BulkOut:
     """Return the result of a bulk, row by row."""
     signals: list[SharedSignal | None] = [None] * rows
@@ -167,7 +167,7 @@ def _bulk_result(
 
 
 def _place(
-    drafts: list[Draft],
+    drafts: list[SignalDraft],
     *,
     context: BulkContext,
     by: Party,

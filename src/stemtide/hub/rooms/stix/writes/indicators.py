@@ -24,7 +24,7 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
-from stemtide.hub.rooms.signals.rules.signals import Draft
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft
 from stemtide.hub.rooms.signals.writes import entries, signals
 from stemtide.hub.rooms.stix.models import PatternPart, StixObject
 from stemtide.hub.rooms.stix.parser import ParsedIndicators, describe_result, listed
@@ -276,7 +276,7 @@ class Indicators:
 
 def _draft_of(
     row: Signal, stix: dict[str, object], *, crisis: UUID | None, now: datetime
-) -> Draft | None:
+) -> SignalDraft | None:
     """Return an indicator's draft for a signal's value; None if it is revoked or has none."""
     try:
         posted = read_object(stix)

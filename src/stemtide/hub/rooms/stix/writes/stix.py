@@ -48,7 +48,7 @@ def post(
     turn: opens each of these transactions. Without one, a post of few objects does not wait for
     long writes of others.
 
-    raises: NotAllowedError if the party may not write here; TooManyError.
+    raises: NotAllowedError if the party may not write here; RateLimitError.
     """
     rules.check_write(to)
     posting = Posting(to, by=by, now=now)

@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 from django.db import transaction
 
 from stemtide.hub.platform.egress.addresses import (
+    AddressNotAllowedError,
     UnknownHostError,
-    UnreachableError,
     check_url,
     resolve,
 )
@@ -24,7 +24,7 @@ from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ApiKey, Party
 from stemtide.hub.rooms.parties.reads.parties import Actor, Caller
-from stemtide.hub.rooms.signals.rules.signals import TooManyError
+from stemtide.hub.rooms.signals.rules.signals import RateLimitError
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.reads import webhooks as reads
@@ -54,7 +54,7 @@ CallerOrActor: TypeAlias = Caller | Actor
 def add(body: WebhookIn, *, by: Caller, now: datetime, loopback: bool) -> WebhookMadeOut:
     """Register an address. loopback: whether it may be on this machine: demos and tests.
 
-    raises: InvalidError naming the field; NotAllowedError; ConflictError; TooManyError.
+    raises: InvalidError naming the field; NotAllowedError; ConflictError; RateLimitError.
     """
     rules.check_types(body.event_types, scopes=by.scopes)
     rules.check_quota(_count(by.party))  # before the DNS look-up, and again under the lock
@@ -204,18 +204,18 @@ def _stop(row: Webhook) -> None:
 def _check_target(url: str, *, loopback: bool) -> None:
     """Refuse an address that the hub may not reach; it is checked again at each delivery.
 
-    raises: InvalidError; TooManyError.
+    raises: InvalidError; RateLimitError.
     """
     reach = reach_of(loopback=loopback)
     if not _LOOK_UPS.acquire(blocking=False):
-        raise TooManyError(
+        raise RateLimitError(
             "the hub looks up other addresses: try again in a few seconds", retry_after_s=2
         )
     try:
         parts = urlsplit(check_url(url, reach=reach))
         port = parts.port or _PORTS[parts.scheme]
         resolve(parts.hostname or "", port, scheme=parts.scheme, reach=reach)
-    except UnreachableError as error:
+    except AddressNotAllowedError as error:
         raise InvalidError("url", "{why}", why=str(error)) from error
     except UnknownHostError as error:
         raise InvalidError(
