@@ -47,7 +47,7 @@ def joined(pdf):
 
 
 def letter(**facts):
-    return referral_pdf(referral(**facts), titles={}, said=plainly, language="en")
+    return referral_pdf(referral(**facts), titles={}, title_of=plainly, language="en")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -150,7 +150,7 @@ def test_nothing_runs_over_the_edge_of_the_paper(kind, language):
     if kind == "referral":
         told = {"url": urls[0], "reason": word, "terms": word}
         pdf = referral_pdf(
-            referral(**told), titles={"big-video": word}, said=plainly, language=language
+            referral(**told), titles={"big-video": word}, title_of=plainly, language=language
         )
     else:
         pdf = form_pdf(form(kind), long, language=language, reference="RO-2026-00001")
@@ -232,7 +232,7 @@ def test_values_that_are_not_as_their_kind_wants_stand_as_they_are():
 )
 def test_a_document_is_tagged_and_says_which_standards_it_keeps(kind, language, tmp_path):
     if kind == "referral":
-        pdf = referral_pdf(referral(), titles={}, said=plainly, language=language)
+        pdf = referral_pdf(referral(), titles={}, title_of=plainly, language=language)
     elif kind == "receipt":
         pdf = receipt_pdf(RECEIVED, language=language)
     else:

@@ -108,7 +108,7 @@ class HmaSync(Engine):
 
     @property
     def trouble(self) -> str:
-        """A problem that a person should know about; "" for none."""
+        """Return a problem that a person should know about; "" for none."""
         remarks = list(self._remarks)
         if self._watch.sizes.refused:
             remarks.append(f"{self._watch.sizes.refused} hashes were refused by HMA: see the log")

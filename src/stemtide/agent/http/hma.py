@@ -282,13 +282,13 @@ def _type_of(answer: Answer) -> str:
 def _requested_types(request: Request, kinds: dict[str, Kind]) -> tuple[str, ...]:
     """Return the requested signal types; () for the defaults."""
     requested = tuple(name.strip() for name in request.query_params.get("types", "").split(","))
-    wanted = tuple(dict.fromkeys(name for name in requested if name))
-    for name in wanted:
+    names = tuple(dict.fromkeys(name for name in requested if name))
+    for name in names:
         if name not in kinds:
             raise invalid(
                 "types", f"there is no {name[:40]!r} of this; known are {', '.join(kinds)}"
             )
-    return wanted
+    return names
 
 
 def _requested_banks(request: Request) -> frozenset[str] | None:

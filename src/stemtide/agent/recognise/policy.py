@@ -44,7 +44,7 @@ class Hit:
 
     @property
     def reach(self) -> Reach | None:
-        """How the signal matched the URL (address, folder or host); None for other kinds."""
+        """Return how the signal matched the URL (address, folder or host); None for other kinds."""
         if self.kind is not Kind.URL:
             return None
         # The match knows its own reach; the same digest may be shared under another one.

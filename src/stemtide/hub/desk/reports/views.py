@@ -171,5 +171,5 @@ def report(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Download the report as PDF."""
     report_out = reads.report(uid, viewer=request.user.party)
-    pdf = paper.report_pdf(report_out, titles=titles_of(request), said=figure)
+    pdf = paper.report_pdf(report_out, titles=titles_of(request), title_of=figure)
     return _file(pdf, name=f"report-{uid}.pdf", media_type="application/pdf")

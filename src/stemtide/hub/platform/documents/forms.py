@@ -77,7 +77,7 @@ def form_pdf(
     lang = spoken(language)
     with translation.override(lang):
         mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
-        kind, word, said = _what(form, is_exercise=is_exercise, is_draft=is_draft)
+        kind, word, notice = _what(form, is_exercise=is_exercise, is_draft=is_draft)
         title = form.title.within(lang)
         document: dict[str, object] = {
             "title": f"{title} {reference}".strip(),
@@ -86,7 +86,7 @@ def form_pdf(
             "tlp": "",
             "kind": kind,
             "word": word,
-            "said": said,
+            "said": notice,
             "source": _(form.source),
             "preamble": [paragraph.within(lang) for paragraph in form.preamble],
             "sections": [
@@ -137,7 +137,7 @@ def form_json(
 
 
 def referral_pdf(
-    referral: ReferralOut, *, titles: Mapping[str, str], said: Said, language: str
+    referral: ReferralOut, *, titles: Mapping[str, str], title_of: Said, language: str
 ) -> bytes:
     """Return a referral as PDF for its addressee. titles: parties' titles by name."""
     lang = spoken(language)
@@ -148,13 +148,13 @@ def referral_pdf(
             "tlp": "",
             "word": _("VOLUNTARY: this is a referral, not a removal order"),
             "said": exercise_said() if referral.exercise else _voluntary_said(),
-            "facts": _facts(referral, titles=titles, said=said),
+            "facts": _facts(referral, titles=titles, title_of=title_of),
             "content_title": _("The content"),
             "address_title": _("Web address"),
             "addresses": [_address(referral.url)],
             "parts": [
                 {"title": title, "text": text}
-                for title, text in _parts(referral, said=said)
+                for title, text in _parts(referral, title_of=title_of)
                 if text
             ],
             "answer_title": _("What you may answer"),
@@ -177,8 +177,8 @@ def spoken(language: str) -> str:
 def _what(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, str]:
     """Return a form's band style, the word in the band, and the notice below it."""
     if form.name != "tco-annex-1":
-        said = exercise_said() if is_exercise else ""
-        return "answer", _("Answer of the addressee to a removal order"), said
+        exercise_notice = exercise_said() if is_exercise else ""
+        return "answer", _("Answer of the addressee to a removal order"), exercise_notice
     if is_exercise:
         return "order", _("REMOVAL ORDER"), exercise_said()
     if is_draft:
@@ -286,7 +286,7 @@ def _dashed(document: Mapping[str, object]) -> dict[str, object]:
     return {name.replace("_", "-"): value for name, value in document.items()}
 
 
-def _facts(referral: ReferralOut, *, titles: Mapping[str, str], said: Said) -> list[list[str]]:
+def _facts(referral: ReferralOut, *, titles: Mapping[str, str], title_of: Said) -> list[list[str]]:
     """Return the facts at the head of a referral."""
     sent = [[_("Sent"), moment_said(referral.sent_at)]] if referral.sent_at else []
     return [
@@ -294,25 +294,25 @@ def _facts(referral: ReferralOut, *, titles: Mapping[str, str], said: Said) -> l
         [_("From"), titles.get(referral.sender, referral.sender)],
         [_("To"), titles.get(referral.provider, referral.provider)],
         *sent,
-        [_("Kind of content"), said(referral.content_type, "content_type")],
+        [_("Kind of content"), title_of(referral.content_type, "content_type")],
         *([[_("Language"), referral.language]] if referral.language else []),
     ]
 
 
-def _parts(referral: ReferralOut, *, said: Said) -> list[tuple[str, str]]:
+def _parts(referral: ReferralOut, *, title_of: Said) -> list[tuple[str, str]]:
     """Return the texts about the content, in order."""
-    labels = ", ".join(said(label, "label") for label in referral.labels)
-    asked = [
+    labels = ", ".join(title_of(label, "label") for label in referral.labels)
+    parts = [
         (_("You asked: %s") % question.question, question.context)
         for question in referral.questions
         if question.context
     ]
     return [
         (_("Labels"), labels),
-        (_("Ideology"), said(referral.ideology, "ideology") if referral.ideology else ""),
+        (_("Ideology"), title_of(referral.ideology, "ideology") if referral.ideology else ""),
         (_("Your terms that it may break"), referral.terms),
         (_("Why it is referred"), referral.reason),
-        *asked,
+        *parts,
     ]
 
 

@@ -16,24 +16,26 @@ from stemtide.hub.platform.documents.typesetting import typeset
 from stemtide.protocol.messages.orders import InformationOut
 
 
-def information_pdf(told: InformationOut, *, titles: Mapping[str, str], language: str) -> bytes:
+def information_pdf(
+    information: InformationOut, *, titles: Mapping[str, str], language: str
+) -> bytes:
     """Return the information for its addressee as PDF. titles: parties' titles by name."""
     lang = spoken(language)
     with translation.override(lang):
         data: dict[str, object] = {
             "title": _("Information before a first removal order"),
-            "exercise": _("EXERCISE") if told.exercise else "",
+            "exercise": _("EXERCISE") if information.exercise else "",
             "tlp": "",
             "word": _("Information: this is no removal order"),
-            "said": exercise_said() if told.exercise else "",
+            "said": exercise_said() if information.exercise else "",
             "facts": [
-                [_("From"), titles.get(told.sent_by, told.sent_by)],
-                [_("To"), titles.get(told.to, told.to)],
-                [_("Sent"), moment_said(told.sent_at)],
-                [_("An order may follow from"), moment_said(told.order_from)],
+                [_("From"), titles.get(information.sent_by, information.sent_by)],
+                [_("To"), titles.get(information.to, information.to)],
+                [_("Sent"), moment_said(information.sent_at)],
+                [_("An order may follow from"), moment_said(information.order_from)],
                 [_("Source"), _("Regulation (EU) 2021/784, Article 3(2)")],
             ],
-            "text": told.text,
+            "text": information.text,
         }
     return typeset(SHEETS / "letter.typ", data, lang=lang)
 
@@ -57,26 +59,26 @@ class Received:
     exercise: bool = False
 
 
-def receipt_pdf(told: Received, *, language: str) -> bytes:
+def receipt_pdf(received: Received, *, language: str) -> bytes:
     """That something was received, for both sides to keep."""
     lang = spoken(language)
     with translation.override(lang):
         data: dict[str, object] = {
             "title": _("Acknowledgement of receipt"),
-            "exercise": _("EXERCISE") if told.exercise else "",
+            "exercise": _("EXERCISE") if received.exercise else "",
             "tlp": "",
             "word": _("Acknowledgement of receipt"),
-            "said": exercise_said() if told.exercise else "",
+            "said": exercise_said() if received.exercise else "",
             "facts": [
-                [_("What"), told.what],
-                [_("Received by"), told.party],
-                [_("When"), moment_said(told.at)],
-                [_("How"), told.way],
-                *_shown(told),
+                [_("What"), received.what],
+                [_("Received by"), received.party],
+                [_("When"), moment_said(received.at)],
+                [_("How"), received.way],
+                *_shown(received),
             ],
             "text": "\n".join(
                 [
-                    told.about,
+                    received.about,
                     _(
                         "It says that somebody has it, not that they agree with it, nor what they"
                         " will do. What else was done stands in the ledger of this hub."
@@ -87,9 +89,9 @@ def receipt_pdf(told: Received, *, language: str) -> bytes:
     return typeset(SHEETS / "letter.typ", data, lang=lang)
 
 
-def _shown(told: Received) -> list[list[str]]:
+def _shown(received: Received) -> list[list[str]]:
     """Return the request that was shown, with its digest in two parts, as no line holds it."""
-    if not told.shown:
+    if not received.shown:
         return []
-    digest = f"{told.shown[:32]} {told.shown[32:]}"
-    return [[_("Shown, as a file"), told.name], [_("Its SHA-256"), digest]]
+    digest = f"{received.shown[:32]} {received.shown[32:]}"
+    return [[_("Shown, as a file"), received.name], [_("Its SHA-256"), digest]]

@@ -57,7 +57,7 @@ class Seal:
     @property
     def chain(self) -> tuple[x509.Certificate, ...]:
         """Return the parsed certificates above it."""
-        return tuple(x509.Certificate.load(one) for one in self.chain_der)
+        return tuple(x509.Certificate.load(der) for der in self.chain_der)
 
     @property
     def is_self_signed(self) -> bool:
@@ -89,10 +89,10 @@ def hand_of(seal: Seal) -> OpenedKeySigner:
 @lru_cache(maxsize=4)
 def _opened(key: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
     """Return a key of a kind that seal_files.py accepts, checked as OpenSSL checks it."""
-    found = serialization.load_der_private_key(key, password=None)
-    if not isinstance(found, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
+    private_key = serialization.load_der_private_key(key, password=None)
+    if not isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
         raise TypeError("this key seals nothing: seal_files.py accepts RSA and ECDSA alone")
-    return found
+    return private_key
 
 
 class _Writer(IncrementalPdfFileWriter):
@@ -105,8 +105,8 @@ class _Writer(IncrementalPdfFileWriter):
 class _Signer(signers.PdfSigner):
     """Sign with a given signing time."""
 
-    def __init__(self, *told: Any, now: datetime, **more: Any) -> None:  # noqa: ANN401  # pyHanko's
-        super().__init__(*told, **more)
+    def __init__(self, *arguments: Any, now: datetime, **more: Any) -> None:  # noqa: ANN401  # pyHanko's
+        super().__init__(*arguments, **more)
         self._now = now
 
     def init_signing_session(
@@ -137,13 +137,15 @@ def seal_pdf(pdf: bytes, seal: Seal, *, title: str, reason: str, now: datetime) 
         docmdp_permissions=fields.MDPPerm.NO_CHANGES,
         reason=reason,
     )
-    room = _BESIDE_BYTES + sum(len(one) for one in (seal.certificate_der, *seal.chain_der))
-    made = _Signer(about, signer=hand_of(seal), now=now).sign_pdf(
+    room = _BESIDE_BYTES + sum(
+        len(certificate) for certificate in (seal.certificate_der, *seal.chain_der)
+    )
+    sealed = _Signer(about, signer=hand_of(seal), now=now).sign_pdf(
         writer,
         existing_fields_only=True,
         bytes_reserved=2 * room,  # it is written in hex; without it everything is signed twice
     )
-    return bytes(made.getvalue())
+    return bytes(sealed.getvalue())
 
 
 def _tag(writer: IncrementalPdfFileWriter) -> None:
@@ -184,9 +186,9 @@ def _tag(writer: IncrementalPdfFileWriter) -> None:
 def _top(tree: generic.DictionaryObject) -> generic.IndirectObject:
     """Return the element that holds the whole document."""
     top = tree.raw_get("/K")
-    found = top.get_object() if isinstance(top, generic.IndirectObject) else top
-    if isinstance(found, generic.ArrayObject):
-        top = found.raw_get(0)
+    array = top.get_object() if isinstance(top, generic.IndirectObject) else top
+    if isinstance(array, generic.ArrayObject):
+        top = array.raw_get(0)
     if not isinstance(top, generic.IndirectObject):
         raise TypeError("the structure of this PDF is not as typst writes it")
     return top
@@ -199,6 +201,6 @@ def _append(
     *more: Any,  # noqa: ANN401  # PDF objects
 ) -> None:
     """Append to an array that is in a dictionary."""
-    each = holder[name]
-    each.extend(more)
-    writer.update_container(each)
+    kids = holder[name]
+    kids.extend(more)
+    writer.update_container(kids)

@@ -54,7 +54,7 @@ def seal_in(path: Path, *, password: str = "") -> Seal:
     return Seal(
         key_der=plain,
         certificate_der=_der(own),
-        chain_der=tuple(_der(one) for one in chain),
+        chain_der=tuple(_der(certificate) for certificate in chain),
     )
 
 
@@ -74,18 +74,18 @@ def trusted_in(path: Path) -> tuple[x509.Certificate, ...]:
     raises: SealFileError.
     """
     try:
-        found = certificates.load_pem_x509_certificates(path.read_bytes())
+        certificates_found = certificates.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError) as error:
         raise SealFileError(
             f"{path} cannot be read as certificates ({error}): one PEM block each"
         ) from error
-    return tuple(x509.Certificate.load(_der(one)) for one in found)
+    return tuple(x509.Certificate.load(_der(certificate)) for certificate in certificates_found)
 
 
 def pem(certificate: x509.Certificate) -> str:
     """Return a certificate as text."""
-    found = certificates.load_der_x509_certificate(certificate.dump())
-    return found.public_bytes(serialization.Encoding.PEM).decode()
+    loaded = certificates.load_der_x509_certificate(certificate.dump())
+    return loaded.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def _read(content: bytes, *, password: bytes | None) -> tuple[Any, Any, list[Any]]:
@@ -93,15 +93,15 @@ def _read(content: bytes, *, password: bytes | None) -> tuple[Any, Any, list[Any
     if _PEM not in content:
         return pkcs12.load_key_and_certificates(content, password)
     key: Any = serialization.load_pem_private_key(content, password)
-    each = certificates.load_pem_x509_certificates(content)
+    chain = certificates.load_pem_x509_certificates(content)
     public = key.public_key()
-    own = next((one for one in each if one.public_key() == public), None)
-    return key, own, [one for one in each if one is not own]
+    own = next((candidate for candidate in chain if candidate.public_key() == public), None)
+    return key, own, [other for other in chain if other is not own]
 
 
-def _der(one: certificates.Certificate) -> bytes:
+def _der(certificate: certificates.Certificate) -> bytes:
     """Return a certificate in DER."""
-    return one.public_bytes(serialization.Encoding.DER)
+    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def _made(*, name: str, now: datetime) -> bytes:

@@ -37,12 +37,12 @@ class UnreadableSignatureError(Exception):
 def sign_bytes(content: bytes, seal: Seal, *, now: datetime) -> bytes:
     """Return a signature of content, DER."""
     about = PdfCMSSignedAttributes(signing_time=now, cades_signed_attrs=CAdESSignedAttrSpec())
-    made = asyncio.run(
+    status = asyncio.run(
         hand_of(seal).async_sign_general_data(
             content, "sha256", use_cades=True, detached=True, signed_attr_settings=about
         )
     )
-    return bytes(made.dump())
+    return bytes(status.dump())
 
 
 def verify_bytes(
@@ -64,10 +64,10 @@ def verify_bytes(
         trust_roots=roots, moment=now, allow_fetching=False, revocation_mode="soft-fail"
     )
     try:
-        told = cms.ContentInfo.load(signature)["content"]
+        signed_data = cms.ContentInfo.load(signature)["content"]
         status = asyncio.run(
             async_validate_detached_cms(
-                content, told, signer_validation_context=context, key_usage_settings=USAGE
+                content, signed_data, signer_validation_context=context, key_usage_settings=USAGE
             )
         )
         return seen(status.signing_cert, status, roots=roots[:1] if own else [])

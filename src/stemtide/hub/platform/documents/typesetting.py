@@ -49,7 +49,7 @@ def _broken(word: re.Match[str]) -> str:
 
 def _run(template: Path, inputs: dict[str, str], *, standards: list[str], is_own: bool) -> bytes:
     """One run of typst."""
-    made: bytes = typst.compile(  # type: ignore[call-overload]  # its stub wants one type for both
+    pdf: bytes = typst.compile(  # type: ignore[call-overload]  # its stub wants one type for both
         template,
         root=_ROOT,
         format="pdf",
@@ -57,4 +57,4 @@ def _run(template: Path, inputs: dict[str, str], *, standards: list[str], is_own
         sys_inputs=inputs,
         pdf_standards=standards,
     )
-    return made
+    return pdf

@@ -61,16 +61,16 @@ def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime, of: str = "") -> 
 
     raises: AnotherDocumentError.
     """
-    told = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
+    properties = {"sha256": hashlib.sha256(pdf).hexdigest(), "size_bytes": len(pdf)}
     if len(pdf) > MAX_DOCUMENT_BYTES:
         why = f"it is larger than {MAX_DOCUMENT_BYTES:,} bytes"
-        return Verification(verdict=SealVerdict.UNREADABLE, why=why, **told)
+        return Verification(verdict=SealVerdict.UNREADABLE, why=why, **properties)
     try:
         with _turn(of), _SLOTS:
             seals = _look(pdf, trusted=trusted, now=now)
     except _UnreadableError as error:
-        return Verification(verdict=SealVerdict.UNREADABLE, why=str(error), **told)
-    return Verification(verdict=_verdict(seals), seals=seals, **told)
+        return Verification(verdict=SealVerdict.UNREADABLE, why=str(error), **properties)
+    return Verification(verdict=_verdict(seals), seals=seals, **properties)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def _verdict(seals: Sequence[SealSeen]) -> SealVerdict:
     if not all(seal.is_intact for seal in seals) or not any(seal.is_whole for seal in seals):
         return SealVerdict.CHANGED
     whole = [seal for seal in seals if seal.is_whole]
-    is_trusted = any(one.trust is not Trust.NONE for one in whole)
+    is_trusted = any(seal.trust is not Trust.NONE for seal in whole)
     return SealVerdict.GENUINE if is_trusted else SealVerdict.UNTRUSTED
 
 
@@ -110,15 +110,15 @@ def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...
 
     raises: _UnreadableError.
     """
-    asked = {
+    question = {
         "now": now.isoformat(),
         "own": trusted.own.dump().hex() if trusted.own else "",
-        "named": [one.dump().hex() for one in trusted.named],
+        "named": [certificate.dump().hex() for certificate in trusted.named],
     }
     try:
         done = subprocess.run(  # a program of ours; the document is its input alone
             [sys.executable, "-I", "-m", "stemtide.hub.platform.documents.verifier_process"],
-            input=json.dumps(asked).encode() + b"\n" + pdf,
+            input=json.dumps(question).encode() + b"\n" + pdf,
             capture_output=True,
             timeout=_WALL_S,
             check=False,
@@ -129,9 +129,9 @@ def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...
     if done.returncode != 0:
         raise _UnreadableError("to look at it takes too much time or memory")
     try:
-        found = json.loads(done.stdout)
-        if "why" in found:
-            raise _UnreadableError(str(found["why"])[:200])
-        return tuple(SealSeen.model_validate(one) for one in found["seals"])
+        answer = json.loads(done.stdout)
+        if "why" in answer:
+            raise _UnreadableError(str(answer["why"])[:200])
+        return tuple(SealSeen.model_validate(seal) for seal in answer["seals"])
     except (ValueError, TypeError, KeyError, ValidationError) as error:
         raise _UnreadableError("what was found in it makes no sense") from error

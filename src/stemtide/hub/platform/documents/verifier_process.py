@@ -40,12 +40,14 @@ def main() -> None:
     """Verify the document on standard input."""
     logging.disable()  # what is wrong with a document is said once, in the answer
     head, _, pdf = sys.stdin.buffer.read().partition(b"\n")
-    asked = json.loads(head)
+    question = json.loads(head)
     loop = asyncio.new_event_loop()  # it makes a pair of sockets, which the lockdown forbids
     lock_down(_LIMITS)
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
     try:
-        answer: dict[str, object] = {"seals": loop.run_until_complete(_seals(pdf, asked=asked))}
+        answer: dict[str, object] = {
+            "seals": loop.run_until_complete(_seals(pdf, question=question))
+        }
     except (PdfError, SignatureValidationError, SigningError) as error:
         answer = {"why": f"it cannot be read as a PDF: {_plain(error)}"}
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, AssertionError) as error:
@@ -55,38 +57,38 @@ def main() -> None:
     sys.stdout.write(json.dumps(answer))
 
 
-async def _seals(pdf: bytes, *, asked: dict[str, Any]) -> list[dict[str, Any]]:
+async def _seals(pdf: bytes, *, question: dict[str, Any]) -> list[dict[str, Any]]:
     """Each seal and signature, in the order in which they were added."""
     if not pdf.startswith(b"%PDF-"):
         raise PdfError("it does not begin as one")
     reader = PdfFileReader(io.BytesIO(pdf), decode_limits=DecodeLimits())
     if reader.encrypted:
         raise PdfError("it is encrypted")
-    found = list(reader.embedded_signatures)
-    if len(found) > _MOST_SEALS:
+    embedded = list(reader.embedded_signatures)
+    if len(embedded) > _MOST_SEALS:
         raise PdfError(f"it bears more than {_MOST_SEALS} signatures")
-    return [await _seal(one, asked=asked) for one in found]
+    return [await _seal(signature, question=question) for signature in embedded]
 
 
-async def _seal(one: EmbeddedPdfSignature, *, asked: dict[str, Any]) -> dict[str, Any]:
+async def _seal(signature: EmbeddedPdfSignature, *, question: dict[str, Any]) -> dict[str, Any]:
     """Return the content of one seal, and whether it holds."""
-    own = [bytes.fromhex(asked["own"])] if asked["own"] else []
-    named = [bytes.fromhex(der) for der in asked["named"]]
-    context = _context([*own, *named], now=datetime.fromisoformat(asked["now"]))
-    status = await async_validate_pdf_signature(one, context, key_usage_settings=USAGE)
+    own = [bytes.fromhex(question["own"])] if question["own"] else []
+    named = [bytes.fromhex(der) for der in question["named"]]
+    context = _context([*own, *named], now=datetime.fromisoformat(question["now"]))
+    status = await async_validate_pdf_signature(signature, context, key_usage_settings=USAGE)
     is_whole = status.coverage is SignatureCoverageLevel.ENTIRE_FILE
     is_changed = not is_whole and (
         not status.docmdp_ok or status.modification_level is not ModificationLevel.LTA_UPDATES
     )
     roots = [x509.Certificate.load(der) for der in own]
-    found = seen(one.signer_cert, status, roots=roots)
+    summary = seen(signature.signer_cert, status, roots=roots)
     about = {
-        "sealed_at": _aware(one.self_reported_timestamp),
-        "reason": str(one.sig_object.get("/Reason", ""))[:200],
-        "is_intact": found.is_intact and not is_changed,
+        "sealed_at": _aware(signature.self_reported_timestamp),
+        "reason": str(signature.sig_object.get("/Reason", ""))[:200],
+        "is_intact": summary.is_intact and not is_changed,
         "is_whole": is_whole,
     }
-    return found.model_copy(update=about).model_dump(mode="json")
+    return summary.model_copy(update=about).model_dump(mode="json")
 
 
 def _context(roots: Sequence[bytes], *, now: datetime) -> ValidationContext:

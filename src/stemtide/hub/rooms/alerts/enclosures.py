@@ -262,7 +262,7 @@ def _sender(name: str, *, party: Party, outgoing: OutgoingAlert) -> tuple[str, .
 
 def _letter(referral: ReferralOut, *, party: Party, language: str) -> bytes:
     """Return a referral as a PDF letter."""
-    return referral_pdf(referral, titles=_titles(party), said=said_plainly, language=language)
+    return referral_pdf(referral, titles=_titles(party), title_of=said_plainly, language=language)
 
 
 _DRAWN = {

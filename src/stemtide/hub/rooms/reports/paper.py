@@ -70,7 +70,7 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _plainly) -> bytes:
+def report_pdf(report: ReportOut, *, titles: Mapping[str, str], title_of: Said = _plainly) -> bytes:
     """Return a post-crisis report as PDF.
 
     titles: parties' titles by name; said: what people read for a stored word, and of what it is.
@@ -96,7 +96,7 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _pl
             }
             for section in report.sections
         ],
-        "figures": _figures(report, said=said),
+        "figures": _figures(report, title_of=title_of),
         "figures_title": _("Figures"),
         "figures_note": _(
             "Counts of all providers together. A count is withheld where fewer than four providers"
@@ -104,12 +104,12 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str], said: Said = _pl
             " would let one of them reckon the other; and the sum is withheld with it."
         ),
         "nothing": _("Nothing is written here."),
-        **_debrief(report, titles=titles, said=said),
+        **_debrief(report, titles=titles, title_of=title_of),
     }
     return _typeset("report.typ", document)
 
 
-def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dict[str, object]:
+def _debrief(report: ReportOut, *, titles: Mapping[str, str], title_of: Said) -> dict[str, object]:
     """Actions and notes."""
     return {
         "actions_title": _("Actions"),
@@ -126,7 +126,7 @@ def _debrief(report: ReportOut, *, titles: Mapping[str, str], said: Said) -> dic
         "notes_title": _("Debrief notes"),
         "notes_heads": [_("About"), _("Who"), _("Note")],
         "notes": [
-            [said(note.topic, "topic"), titles.get(note.added_by, note.added_by), note.text]
+            [title_of(note.topic, "topic"), titles.get(note.added_by, note.added_by), note.text]
             for note in report.notes
         ],
     }
@@ -144,7 +144,7 @@ def _hands(report: ReportOut, *, titles: Mapping[str, str]) -> list[list[str]]:
     ]
 
 
-def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
+def _figures(report: ReportOut, *, title_of: Said) -> list[dict[str, object]]:
     """Return the figures as small tables."""
     figures = report.figures
     tables: list[tuple[str, str, list[Cell]]] = [
@@ -162,11 +162,11 @@ def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
         ),
         (_("Messages in the log"), "message", figures.messages_by_kind),
     ]
-    told: list[dict[str, object]] = [
+    rows: list[dict[str, object]] = [
         {
             "title": _("Times"),
             "rows": [
-                [said(moment.name, "moment"), _moment(moment.at), _after(moment.after_s)]
+                [title_of(moment.name, "moment"), _moment(moment.at), _after(moment.after_s)]
                 for moment in figures.moments
             ],
         },
@@ -180,8 +180,8 @@ def _figures(report: ReportOut, *, said: Said) -> list[dict[str, object]]:
             ],
         },
     ]
-    return told + [
-        {"title": title, "rows": [[said(cell.name, of), _count(cell)] for cell in cells]}
+    return rows + [
+        {"title": title, "rows": [[title_of(cell.name, of), _count(cell)] for cell in cells]}
         for title, of, cells in tables
         if cells
     ]

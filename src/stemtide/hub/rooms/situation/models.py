@@ -57,7 +57,7 @@ class Message(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the row's name in the ledger."""
         return f"message:{self.uid}"
 
 
@@ -86,7 +86,7 @@ class Line(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the row's name in the ledger."""
         return f"line:{self.uid}"
 
 
@@ -159,5 +159,5 @@ class Lead(models.Model):
 
     @property
     def ref(self) -> str:
-        """How the ledger names this row."""
+        """Return the row's name in the ledger."""
         return f"lead:{self.uid}"

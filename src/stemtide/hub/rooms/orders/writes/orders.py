@@ -161,8 +161,8 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.state = rules.check_move(  # 1
         facts, "issue", name=by.name, role=by.role, is_competent=_may_issue(by)
     )
-    found = drafts.findings(row, viewer=by.party, now=now)
-    lint.check_lint(found)  # 2
+    findings = drafts.findings(row, viewer=by.party, now=now)
+    lint.check_lint(findings)  # 2
     row.is_first = drafts.is_first(row, viewer=by.party)
     row.is_cross_border = row.annex.get("cross_border") is True
     series = EXERCISE_SERIES if row.exercise else SERIES
@@ -172,11 +172,11 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
         row.secret_until = moment_of(row.annex.get("non_disclosure_until"))
     row.save()
     homes = _copy(row, by=by, now=now)  # 4
-    told = _record("order.issued", row, by=by, now=now, to=[row.addressee])
+    entry = _record("order.issued", row, by=by, now=now, to=[row.addressee])
     for home in homes:
         _record("order.copied", row, by=by, now=now, to=[home])
     interests.tell_interested(row, by=by, now=now)  # 5
-    return told
+    return entry
 
 
 def _may_issue(by: Actor) -> bool:
@@ -185,13 +185,13 @@ def _may_issue(by: Actor) -> bool:
 
 
 def _provider(name: str, *, by: Actor) -> Party:
-    """The provider that is addressed. raises: InvalidError for none, or for another kind."""
+    """Return the addressed provider. raises: InvalidError for none, or for another kind."""
     try:
-        found = parties.party(name, viewer=by.party)
+        provider = parties.party(name, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("to", error) from error
-    rules.check_addressee(name, kind=Actor(found, found.ref).kind)
-    return found
+    rules.check_addressee(name, kind=Actor(provider, provider.ref).kind)
+    return provider
 
 
 def _crisis(uid: UUID | None, *, exercise: bool, by: Actor) -> Crisis | None:
@@ -199,35 +199,35 @@ def _crisis(uid: UUID | None, *, exercise: bool, by: Actor) -> Crisis | None:
     if uid is None:
         return None
     try:
-        found = crises.find(uid, viewer=by.party)
+        crisis = crises.find(uid, viewer=by.party)
     except NotFoundError as error:
         raise InvalidError.of("crisis", error) from error
-    rules.check_mark(crisis=found.exercise, exercise=exercise)
-    return found
+    rules.check_mark(crisis=crisis.exercise, exercise=exercise)
+    return crisis
 
 
 def _own_signals(uids: Iterable[UUID], *, row: Order, by: Actor) -> list[Signal]:
     """Return the signals that an order names. raises: InvalidError for others' and unknown ones."""
-    found = []
+    rows = []
     for uid in dict.fromkeys(uids):
         try:
-            one = signals.find(uid, viewer=by.party)
+            signal = signals.find(uid, viewer=by.party)
         except NotFoundError as error:
             raise InvalidError.of("signals", error) from error
         rules.check_link(
             uid,
-            shared_by=one.shared_by.name,
+            shared_by=signal.shared_by.name,
             name=by.name,
             exercise=row.exercise,
-            is_drill=one.exercise,
+            is_drill=signal.exercise,
         )
-        found.append(one)
-    return found
+        rows.append(signal)
+    return rows
 
 
 def _merged(before: Values, after: Values) -> Values:
     """Return the fields of a form with its changes; empty values are dropped."""
-    return {name: one for name, one in (before | after).items() if one not in ("", None, [])}
+    return {name: value for name, value in (before | after).items() if value not in ("", None, [])}
 
 
 def _set_addresses(row: Order, *, by: Actor) -> None:
@@ -250,8 +250,8 @@ def _copy(row: Order, *, by: Actor, now: datetime) -> list[Party]:
     if not row.is_cross_border:
         return []
     state = str(row.annex.get("home_state"))
-    found = competences.competent(state, Duty.SCRUTINISE, viewer=by.party)
-    homes = [one for one in found if one.pk != by.party.pk]
+    authorities = competences.competent(state, Duty.SCRUTINISE, viewer=by.party)
+    homes = [authority for authority in authorities if authority.pk != by.party.pk]
     Copy.objects.bulk_create(Copy(order=row, sent_to=home, sent_at=now) for home in homes)
     return homes
 

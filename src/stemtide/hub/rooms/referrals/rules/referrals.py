@@ -148,7 +148,10 @@ def check_provider(name: str, *, kind: PartyKind) -> None:
 
 
 def check_same_mark(*, exercise: bool, of_what: str, is_exercise: bool) -> None:
-    """An exercise touches nothing real. of_what: as in "crisis"; is_exercise: that thing's mark."""
+    """Check that an exercise touches nothing real.
+
+    of_what: the other thing, such as "crisis"; is_exercise: its mark.
+    """
     if exercise is not is_exercise:
         raise InvalidError(
             "exercise",

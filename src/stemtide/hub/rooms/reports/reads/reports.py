@@ -71,7 +71,7 @@ def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  
             rules.Hand(party=author.party.name, ref=author.ref)
             for author in row.authors.select_related("party")
         ),
-        texts={one.name: texts.get(one.name, "") for one in sections_of(row.framework)},
+        texts={section.name: texts.get(section.name, "") for section in sections_of(row.framework)},
     )
 
 
@@ -121,15 +121,15 @@ def _sections(row: Report) -> list[SectionOut]:
     written = {section.name: section for section in row.sections.select_related("written_by")}
     return [
         SectionOut(
-            name=one.name,
-            title=one.title,
-            asks=one.asks,
-            source=one.source,
-            text=written[one.name].text if one.name in written else "",
-            written_by=written[one.name].written_by.name if one.name in written else None,
-            written_at=written[one.name].written_at if one.name in written else None,
+            name=section.name,
+            title=section.title,
+            asks=section.asks,
+            source=section.source,
+            text=written[section.name].text if section.name in written else "",
+            written_by=written[section.name].written_by.name if section.name in written else None,
+            written_at=written[section.name].written_at if section.name in written else None,
         )
-        for one in sections_of(row.framework)
+        for section in sections_of(row.framework)
     ]
 
 

@@ -185,7 +185,7 @@ def _complaints(viewer: Party, year: Year, *, by: str) -> QuerySet[Complaint]:
 
 
 def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
-    """What Article 8 asks of an authority: what became of the orders issued in the year."""
+    """Return the figures of Article 8 for an authority: outcomes of the year's orders."""
     rows = list(
         _orders(year, by="issued_at")
         .filter(issued_by=viewer)

@@ -117,7 +117,7 @@ def check_size(entries: int, *, as_: str) -> None:
 def check_open(
     *, kind: PartyKind, name: str, role: Role | None, crisis_opened_by: str, was_active: bool
 ) -> None:
-    """Who answers for the crisis opens its report, once there is something to report."""
+    """Check that a party may open a crisis' report: it leads the crisis, which is far enough."""
     _check_answers_for(kind=kind, name=name, crisis_opened_by=crisis_opened_by)
     _check_hand(role)
     if not was_active:

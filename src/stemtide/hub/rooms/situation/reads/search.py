@@ -73,7 +73,7 @@ def search(
     page: int = 1,
     leads: bool = True,
 ) -> SearchOut:
-    """What a party may see that fits a query, kind by kind.
+    """Return everything that matches a query and that a party may see, by kind.
 
     kind, page: only one kind, from a page on; otherwise the first page of each.
     leads: False for a key that opens no leads.
@@ -97,7 +97,7 @@ def search(
 
 
 def _recognise(query: str) -> _Query:
-    """What a query is. raises: InvalidError."""
+    """Return the kind of a query. raises: InvalidError."""
     text = query.strip()
     if not MIN_TEXT <= len(text) <= MAX_QUERY:
         raise InvalidError(
@@ -113,7 +113,7 @@ def _recognise(query: str) -> _Query:
 
 
 def _no_id(text: str) -> _Query:
-    """What a query is that is no id."""
+    """Return the kind of a query that is not an id."""
     bare = text.lower()
     if len(bare) in _HASH_DIGITS and set(bare) <= _HEX:
         return _Query(text, Recognised.HASH, digest=bare)
@@ -128,7 +128,7 @@ def _no_id(text: str) -> _Query:
 
 
 def _address(text: str) -> str:
-    """The digest of an address in whatever spelling; "" for what is none."""
+    """Return the digest of an address in any spelling; "" if it is not an address."""
     if any(letter.isspace() for letter in text) or "." not in text:
         return ""
     spelled = text if "://" in text else f"https://{text}"
@@ -221,7 +221,7 @@ def _pdq_rows(viewer: Party) -> QuerySet[Signal]:
 
 
 def _compared(viewer: Party) -> int:
-    """How many signals a search for near ones compares."""
+    """Return the number of signals that a search for similar ones compares."""
     return min(_pdq_rows(viewer).count(), MAX_SCAN)
 
 
@@ -231,7 +231,7 @@ def _is_pdq(query: _Query) -> bool:
 
 
 def _signal(row: Signal, *, bits: int | None = None) -> SearchResult:
-    """A signal as a finding."""
+    """Return a signal as a search result."""
     return SearchResult(
         id=row.uid,
         title=row.url or f"{row.kind} {row.value}",
@@ -267,7 +267,7 @@ def _messages(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
 
 
 def _leads(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
-    """A lead by its id, for those who may see it; its words are not searched."""
+    """Return a lead by its id if the party may see it; its text is not searched."""
     try:
         row = leads_reads.lead(query.uid or UUID(int=0), viewer=viewer)
     except NotFoundError:
