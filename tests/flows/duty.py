@@ -54,7 +54,7 @@ class Person:
         # Chromium complains where a person is faster than the page's own focus.
         expect(self.page.get_by_label("Mail address")).to_be_focused()
         self.page.get_by_label("Mail address").fill(self.email)
-        self.page.get_by_label("Password").fill(self.house.password)
+        self.page.get_by_label("Password", exact=True).fill(self.house.password)
         self.page.get_by_role("button", name="Sign in").click()
         expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
         return self

@@ -32,7 +32,7 @@ class Desk:
         self.page.goto("/")
         expect(self.page.get_by_label("Mail address")).to_be_focused()
         self.page.get_by_label("Mail address").fill(self.house.email)
-        self.page.get_by_label("Password").fill(password or self.house.password)
+        self.page.get_by_label("Password", exact=True).fill(password or self.house.password)
         self.page.get_by_role("button", name="Sign in").click()
 
     def is_live(self):
@@ -135,7 +135,7 @@ def test_a_session_that_ended_leads_the_board_to_the_sign_in(open_desk):
     other = desk.context.new_page()
     other.goto("/")
     other.get_by_role("button", name="Sign out").click()
-    expect(desk.page.get_by_label("Password")).to_be_visible()
+    expect(desk.page.get_by_label("Password", exact=True)).to_be_visible()
 
 
 def test_a_wrong_password_is_told_in_words(open_desk):

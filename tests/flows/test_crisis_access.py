@@ -190,11 +190,11 @@ class Eyes:
     def sign_in(self, email, password):
         self.page.goto("/sign-in")
         self.page.get_by_label("Mail address").fill(email)
-        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_label("Password", exact=True).fill(password)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.get_by_role("button", name="Sign out").wait_for()
         self.page.goto("/you/again")
-        self.page.get_by_label("Password").fill(password)
+        self.page.get_by_label("Password", exact=True).fill(password)
         self.page.locator("main button[type=submit]").first.click()
         self.page.wait_for_load_state()
 

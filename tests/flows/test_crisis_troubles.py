@@ -67,7 +67,7 @@ def test_a_session_that_ended_leads_from_the_crisis_to_the_sign_in_and_back(arri
     other = officer.context.new_page()
     other.goto("/")
     other.get_by_role("button", name="Sign out").click()
-    expect(officer.page.get_by_label("Password")).to_be_visible()
+    expect(officer.page.get_by_label("Password", exact=True)).to_be_visible()
     officer.sign_in()
     assert officer.goto(path) == 200
 
@@ -88,7 +88,7 @@ def test_a_crisis_is_warned_of_answered_and_proposed_with_the_keyboard_alone(hou
     page.goto("/sign-in")
     tab_to(page, page.get_by_label("Mail address"))
     page.keyboard.type(OFFICER)
-    tab_to(page, page.get_by_label("Password"))
+    tab_to(page, page.get_by_label("Password", exact=True))
     page.keyboard.type(house.password)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()

@@ -70,7 +70,7 @@ def check_access(page):
 def accept(page, link):
     page.goto(link)
     check_access(page)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_label("Repeat the password").fill(PASSWORD)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Your password is kept")).to_be_visible()
@@ -79,7 +79,7 @@ def accept(page, link):
 def type_password(page):
     check_access(page)
     page.get_by_label("Mail address").fill(EMAIL)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
 
