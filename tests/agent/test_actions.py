@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
+import asyncio
 import json
 import time
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 from standardwebhooks import Webhook as Verifier
 
 from stemtide.agent.config.settings import Webhook
-from stemtide.protocol.enums import SignalState
+from stemtide.agent.outbox.actions import Deliverer, Reason, record
+from stemtide.agent.store.database import Store
+from stemtide.protocol.enums import Action, SignalState
 from tests.agent.world import (
     NEW_SECRET,
     SECRET,
@@ -246,9 +251,71 @@ def test_a_receiver_that_asks_for_it_is_left_alone_for_a_while(hub, agent, provi
     agent.ask({"ref": "post-1", "sha256": ONE})
     until(lambda: provider.headers)
     agent.ask({"ref": "post-2", "sha256": ONE})
-    until(lambda: len(provider.told()) == 2)
+    until(lambda: len(provider.headers) > 1)  # of post-2 as well
     assert time.monotonic() - asked_at > 1.5  # without it, the first wait is 20 ms
+    until(lambda: len(provider.told()) == 2)
     assert len(provider.headers) == 3
+
+
+async def deliver_until(holds, *, config, store, now):
+    """Deliver at a standing clock until something holds."""
+    delivering = asyncio.create_task(Deliverer(config=config, store=store, clock=lambda: now).run())
+    await asyncio.to_thread(until, holds)
+    delivering.cancel()
+    with suppress(asyncio.CancelledError):
+        await delivering
+
+
+def queue_blocks(store, config, number):
+    """Queue a block of each of some posts, in their order."""
+    reason = Reason("signal", Action.BLOCK, "sha256", 0, "")
+    with store.write() as tx:
+        extra, at = {"exercise": False}, datetime.now(UTC)
+        for post in range(number):
+            record(tx, ref=f"post-{post}", reasons=[reason], extra=extra, config=config, now=at)
+
+
+def test_each_failure_doubles_a_webhooks_wait_and_what_is_asked_for_outlives_a_restart(
+    hub, tmp_path, provider
+):
+    hook = Webhook(url=provider.url, secret=SECRET, backoff_s=1.0)
+    config, now, waits = config_of(hub, tmp_path, webhook=hook), time.time(), []
+    provider.failures = 4
+    with Store(config.data_dir) as store:
+
+        def attempts():
+            return store.read("SELECT attempts, due_at FROM deliveries WHERE channel = 'webhook'")[
+                0
+            ]
+
+        queue_blocks(store, config, 1)
+        for number in range(1, 5):
+            provider.failure, provider.retry_after = (503, "") if number < 4 else (429, "90")
+            asyncio.run(
+                deliver_until(
+                    lambda n=number: attempts()[0] == n, config=config, store=store, now=now
+                )
+            )
+            waits.append(attempts()[1] - now)
+            now = attempts()[1]
+    bounds = [(0.5, 1), (1, 2), (2, 4), (90, 90)]
+    assert all(
+        low - 1e-3 <= wait <= high + 1e-3 for wait, (low, high) in zip(waits, bounds, strict=True)
+    ), waits
+
+
+def test_the_oldest_webhooks_go_first(hub, tmp_path, provider):
+    config = config_of(hub, tmp_path, webhook=webhook(provider))
+    with Store(config.data_dir) as store:
+        queue_blocks(store, config, 40)
+        asyncio.run(
+            deliver_until(
+                lambda: len(provider.heard) == 40, config=config, store=store, now=time.time()
+            )
+        )
+    first, last = provider.told()[0], provider.told()[-1]
+    assert int(first[1].removeprefix("post-")) < 8  # as many are under way at a time
+    assert int(last[1].removeprefix("post-")) >= 20
 
 
 def test_a_receiver_that_is_gone_is_not_tried_again_until_someone_says_so(hub, agent, provider):

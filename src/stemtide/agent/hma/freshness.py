@@ -146,7 +146,7 @@ class FreshnessWatch:
         ]
         return round(max(0.0, self._clock() - min(firsts)), 1) if firsts else 0.0
 
-    def told(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:
         """Return the figures for /health."""
         at = self._matched_at
         return {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Queues of work at a provider's HMA, and functions that record the results.
 
-companion_rows explains the columns.
+rows.py explains the columns.
 """
 
 import json

@@ -93,7 +93,7 @@ class HmaSync(Engine):
         self._is_reachable = self._is_unstable = False
         self._remarks: list[str] = []
 
-    def told(self) -> dict[str, Any]:
+    def health(self) -> dict[str, Any]:
         """Return HMA's state for /health, as the primary process knows it; {} without settings."""
         settings = self._config.companion
         if settings is None:
@@ -103,7 +103,7 @@ class HmaSync(Engine):
             "banks": list(settings.banks),
             "reachable": self._is_reachable,
             "compared": self._compared == self._store.view.generation,
-            **self._watch.told(),
+            **self._watch.figures(),
         }
 
     @property

@@ -136,7 +136,7 @@ class Agent:
             wake=self._outboxes.wake,
             as_of=self._as_of,
             check_ready=self._check_ready,
-            health=self._health.told,
+            health=self._health.report,
         )
         return [
             Route("/match", self.match, methods=["POST"]),
@@ -157,7 +157,7 @@ class Agent:
         banks = BankRoutes(
             config=self._config,
             store=self._store,
-            health=self._health.told,
+            health=self._health.report,
             check_ready=self._check_ready,
         )
         return HmaRoutes(
@@ -241,7 +241,7 @@ class Agent:
 
         ?ready: 503 only while it cannot answer look-ups. ?live: never, while the process lives.
         """
-        health = await asyncio.to_thread(self._health.told)
+        health = await asyncio.to_thread(self._health.report)
         condition = next(
             (name for name in ("live", "ready") if name in request.query_params), "healthy"
         )
@@ -252,7 +252,7 @@ class Agent:
 
     async def metrics(self, _request: Request) -> Response:
         """GET /metrics: the same for Prometheus."""
-        health = await asyncio.to_thread(self._health.told)
+        health = await asyncio.to_thread(self._health.report)
         return Response(metrics.text(self._tally, health), media_type=CONTENT_TYPE_LATEST)
 
     async def retry(self, _request: Request) -> Response:

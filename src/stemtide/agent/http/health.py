@@ -52,7 +52,7 @@ class HealthCollector:
         """Return the state of the primary process."""
         return self._notice() if self._store.is_primary else self._tally.notice()
 
-    def told(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
         """Return the body of /health."""
         notice = self._primary_state()
         connection = HubConnection(**notice["connection"]) if notice else HubConnection()
@@ -109,7 +109,7 @@ class HealthCollector:
             "actions_file": _short(self._outboxes.deliveries.trouble),
             "store": _short(self._store.trouble),
             "statements": _short(self._outboxes.statements.trouble),
-            "companion": self._companion.told(),
+            "companion": self._companion.health(),
             "companion_trouble": _short(self._companion.trouble),
         }
 

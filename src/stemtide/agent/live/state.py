@@ -81,7 +81,7 @@ class _Frames(msgspec.Struct, array_like=True):
     at_s: bytes
     rows: bytes
     views: list[tuple[int, int, tuple[float, float, float, float]]]
-    told: list[tuple[int, float, float]]
+    reported: list[tuple[int, float, float]]
     end_s: float
 
 
@@ -232,7 +232,7 @@ class StreamState(msgspec.Struct):
             return LiveFrames()
         saved = self.frames
         views = {number: View(number, ViewKind(kind), box) for number, kind, box in saved.views}
-        reported = OrderedDict((key, (began, until)) for key, began, until in saved.told)
+        reported = OrderedDict((key, (began, until)) for key, began, until in saved.reported)
         at_s, rows = np.frombuffer(saved.at_s, np.float64), np.frombuffer(saved.rows, ROW)
         return LiveFrames(at_s, rows, views, reported, saved.end_s)
 

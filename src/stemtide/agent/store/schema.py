@@ -66,7 +66,7 @@ _LOCAL_TABLES = {
       ended_at REAL, state TEXT NOT NULL DEFAULT 'owed', uuid TEXT NOT NULL DEFAULT '',
       why TEXT NOT NULL DEFAULT ''
     ) WITHOUT ROWID""",
-    # Contents of a provider's own HMA, which cannot be listed: see companion_rows.
+    # Contents of a provider's own HMA, which cannot be listed: see hma/rows.py.
     "banks": "CREATE TABLE banks (name TEXT PRIMARY KEY, hma TEXT NOT NULL) WITHOUT ROWID",
     "banked": """CREATE TABLE banked (
       seq INTEGER PRIMARY KEY AUTOINCREMENT, signal TEXT NOT NULL, bank TEXT NOT NULL,
