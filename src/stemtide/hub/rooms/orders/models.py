@@ -117,7 +117,7 @@ class Order(models.Model):
 
     @property
     def shown_reference(self) -> str:
-        """Its reference, with the issuer's State where it is from before that stood in it."""
+        """Return the reference, with the issuer's state in front of references that lack it."""
         return shown_reference(self.reference, state=self.issued_by.country)
 
     @property
@@ -162,7 +162,7 @@ class Receipt(models.Model):
 
 
 class OrderAnswer(models.Model):
-    """One answer of the addressee: Annex II or III. One of Annex III is a pause of the clock.
+    """An answer of the addressee: Annex II or III. Annex III suspends the deadline.
 
     resumed_at: when its ground had ended; resumed_by: the party that said so.
     """
@@ -289,7 +289,7 @@ class Preservation(models.Model):
     reviewed_since = models.DateField(null=True)
     reference = models.CharField(max_length=200, blank=True)
     court = models.CharField(max_length=200, blank=True, db_default="")
-    reason = models.TextField(blank=True)  # of requests from before proceedings were asked for
+    reason = models.TextField(blank=True)  # set in requests from before proceedings existed
     destroyed_at = models.DateTimeField(null=True)
 
     def __str__(self) -> str:

@@ -137,7 +137,7 @@ class Referral(models.Model):
 
     @property
     def shown_reference(self) -> str:
-        """Its reference, with the sender's State where it is from before that stood in it."""
+        """Return the reference, with the sender's state in front of references that lack it."""
         return shown_reference(self.reference, state=self.sender.country)
 
 
@@ -158,7 +158,7 @@ class Question(models.Model):
 
 
 class BatchRow(models.Model):
-    """A row of a batch and its outcome. url, provider: as the file spelled them."""
+    """A row of a batch and its outcome. url, provider: as spelled in the file."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="rows")
     number = models.PositiveIntegerField()
@@ -223,7 +223,7 @@ class Hold(models.Model):
 
 
 class Meeting(models.Model):
-    """That a referral met a hold: it waits for it, or was sent over it."""
+    """A pair of referral and hold: the referral waits for the hold, or was sent despite it."""
 
     hold = models.ForeignKey(Hold, models.CASCADE, related_name="meetings")
     referral = models.ForeignKey(Referral, models.CASCADE, related_name="meetings")

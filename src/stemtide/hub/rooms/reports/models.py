@@ -74,7 +74,7 @@ class ReportSection(models.Model):
 
 
 class ReportAuthor(models.Model):
-    """Whose hand wrote into a report since it was last agreed: none of them agrees to it."""
+    """A person or key that wrote a report since it was last agreed; they may not agree to it."""
 
     report = models.ForeignKey(Report, models.CASCADE, related_name="authors")
     party = models.ForeignKey(Party, models.PROTECT, related_name="+")
@@ -107,7 +107,7 @@ class DebriefNote(models.Model):
 
 
 class DebriefAction(models.Model):
-    """Something to be done, with its owner and the day until which."""
+    """An action, with its owner and due date."""
 
     uid = models.UUIDField(unique=True)
     report = models.ForeignKey(Report, models.CASCADE, related_name="actions")

@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parent / "paper"
 Said: TypeAlias = Callable[[str, str], str]
 
 
-def _plainly(word: str, of: str) -> str:  # noqa: ARG001  # as doors that know phrases are asked
+def _plainly(word: str, of: str) -> str:  # noqa: ARG001  # the same signature as the desk's labels
     """Return a stored word unchanged."""
     return word.replace("_", " ")
 
@@ -54,7 +54,7 @@ def timeline_pdf(
 
 
 def _row(entry: TimelineEntry, *, titles: Mapping[str, str], acts: Mapping[str, str]) -> list[str]:
-    """One entry as the cells of a row."""
+    """Return a ledger entry as the cells of a row."""
     facts = ", ".join(f"{name}: {_plain(value)}" for name, value in entry.detail.items())
     return [
         str(entry.number),
@@ -73,7 +73,7 @@ def _plain(value: object) -> str:
 def report_pdf(report: ReportOut, *, titles: Mapping[str, str], title_of: Said = _plainly) -> bytes:
     """Return a post-crisis report as PDF.
 
-    titles: parties' titles by name; said: what people read for a stored word, and of what it is.
+    titles: parties' titles by name. title_of: returns the label of a stored word of a given type.
     """
     is_draft = report.published_at is None
     document: dict[str, object] = {
@@ -110,7 +110,7 @@ def report_pdf(report: ReportOut, *, titles: Mapping[str, str], title_of: Said =
 
 
 def _debrief(report: ReportOut, *, titles: Mapping[str, str], title_of: Said) -> dict[str, object]:
-    """Actions and notes."""
+    """Return actions and notes for the document template."""
     return {
         "actions_title": _("Actions"),
         "actions_heads": [_("What"), _("Who"), _("Until"), _("Done")],
@@ -190,7 +190,7 @@ def _figures(report: ReportOut, *, title_of: Said) -> list[dict[str, object]]:
 def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
     """Return a yearly report as PDF. title: its party's. It is a draft while figures are missing.
 
-    What whoever writes it should know stands on drafts alone: the whole one is for everybody.
+    Notes for the author are on drafts only.
     """
     mark = _("EXERCISE") if report.exercise else "" if report.is_whole else _("DRAFT")
     due = [[_("To be published before"), report.due.isoformat()]] if report.due else []
@@ -224,7 +224,7 @@ def yearly_pdf(report: YearlyReport, *, title: str) -> bytes:
 
 
 def _yearly_figure(figure: YearlyFigure) -> dict[str, object]:
-    """One figure as the sheet takes it."""
+    """Return a figure for the document template."""
     is_missing = not (figure.is_known or figure.is_given)
     beside = "" if figure.is_asked else _("Not asked for by the article.")
     origin = _("As the party states it.") if figure.is_given else ""

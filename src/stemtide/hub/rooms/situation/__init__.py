@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is known in a crisis: its log, its public lines, leads to a threat to life, search."""
+"""Log and public statements of a crisis, leads to a threat to life, and the search."""

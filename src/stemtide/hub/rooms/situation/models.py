@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of the situation log, public lines with what parties say to them, and leads."""
+"""Messages of the situation log, public statements with the parties' votes, and leads."""
 
 from django.db import models
 
@@ -18,7 +18,7 @@ from stemtide.protocol.enums import (
 
 
 class Message(models.Model):
-    """One message of a crisis' log. Its words are never changed; only its pin is.
+    """A message of a crisis' log. Its text never changes; only its pin does.
 
     number:    its place in the log of its crisis: 1, 2, 3, …
     audience:  as in signals: "|a|b|", "" where none is named.
@@ -62,7 +62,7 @@ class Message(models.Model):
 
 
 class Line(models.Model):
-    """A line for the public, in one or more languages. texts: by language."""
+    """A public statement, in one or more languages. texts: by language."""
 
     uid = models.UUIDField(unique=True)
     crisis = models.ForeignKey(Crisis, models.PROTECT, related_name="lines")
@@ -91,7 +91,7 @@ class Line(models.Model):
 
 
 class LineVote(models.Model):
-    """What one party says to one line; saying it again replaces it."""
+    """A party's vote on a public statement; a new vote replaces it."""
 
     line = models.ForeignKey(Line, models.CASCADE, related_name="votes")
     party = models.ForeignKey(Party, models.PROTECT, related_name="line_votes")

@@ -119,7 +119,7 @@ def is_first(row: Order, *, viewer: Party) -> bool:
     return not before.exclude(pk=row.pk).exists()
 
 
-def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it reads nothing of anybody
+def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it depends on no party
     """Return the digest by which equal addresses are found; "" for a text that is no address."""
     try:
         return digest(canonical(url)).hex()
@@ -150,7 +150,7 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
     informations = Information.objects.filter(
         sent_by=row.issued_by, sent_to=row.addressee, exercise=row.exercise
     )
-    # Of several the first counts: whoever was told in time is not told anew by being told again.
+    # Of several the first counts: informing a provider again does not start a new term.
     first = informations.order_by("sent_at").first()
     home = row.addressee.country
     homes = competences.competent(home, Duty.SCRUTINISE, viewer=viewer) if home else []
@@ -177,7 +177,7 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
 
 
 def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
-    """Where a party is reached by mail, or else somehow; "" where the viewer may not know."""
+    """Return a party's mail address, or another contact; "" if the viewer may see none."""
     points = [
         point
         for point in contacts.contact_points(viewer=viewer, now=now)

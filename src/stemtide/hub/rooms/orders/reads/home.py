@@ -38,7 +38,7 @@ class CopyRow:
 
     @property
     def due_at(self) -> datetime | None:
-        """When the decision is due that is waited for; None where nobody waits for one."""
+        """Return when the pending scrutiny decision is due; None if none is pending."""
         is_open = self.scrutiny is not None and self.scrutiny.state in _OPEN
         return self.scrutiny.due_at if self.scrutiny is not None and is_open else None
 

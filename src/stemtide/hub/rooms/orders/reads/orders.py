@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of removal orders: for the issuer, the addressee, and who has a copy."""
+"""Read removal orders, for the issuer, the addressee, and authorities with a copy."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -153,7 +153,7 @@ def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find()
     )
 
 
-def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: ARG001  # of an order that was found
+def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: ARG001  # find() checked the viewer
     """Return the facts that the rules need of a scrutiny."""
     return ScrutinyFacts(
         state=ScrutinyState(row.state),
@@ -182,7 +182,7 @@ def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
 
 
 def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() checked the viewer
-    """All fields of Annex I, with those that the hub fills in."""
+    """Return all fields of Annex I, with those that the hub fills in."""
     written: Values = row.annex
     return written | {
         "issuing_state": row.issued_by.country,
@@ -264,7 +264,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
     )
 
 
-def describe_scrutiny(row: Scrutiny, *, viewer: Party) -> ScrutinyOut:  # noqa: ARG001  # of an order that was found
+def describe_scrutiny(row: Scrutiny, *, viewer: Party) -> ScrutinyOut:  # noqa: ARG001  # find() checked the viewer
     """Return a scrutiny as the message of the API."""
     return ScrutinyOut(
         id=row.uid,
@@ -352,7 +352,7 @@ def _scrutinies(row: Order) -> Sequence[Scrutiny]:
     return list(with_decisions(row.scrutinies.all(), viewer=row.issued_by))
 
 
-def with_decisions(rows: QuerySet[Scrutiny], *, viewer: Party) -> QuerySet[Scrutiny]:  # noqa: ARG001  # of orders that were found
+def with_decisions(rows: QuerySet[Scrutiny], *, viewer: Party) -> QuerySet[Scrutiny]:  # noqa: ARG001  # find() checked the viewer
     """Prefetch for scrutinies the rows that describe_scrutiny() needs."""
     sent = DecisionCopy.objects.select_related("sent_to")
     return rows.select_related("authority").prefetch_related(Prefetch("sent", queryset=sent))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings of the lint: a flaw forbids to issue; a doubt is shown and may stand."""
+"""Findings of the lint: an order with a flaw cannot be issued, one with a doubt can."""
 
 
 class DraftFinding:
@@ -19,10 +19,10 @@ class DraftFinding:
 
 
 class Flaw(DraftFinding):
-    """It must be mended before the order is issued."""
+    """A problem that must be fixed before the order is issued."""
 
     is_error = True
 
 
 class Doubt(DraftFinding):
-    """It may stand, once somebody has looked at it."""
+    """A possible problem that is shown to the author; the order can be issued."""

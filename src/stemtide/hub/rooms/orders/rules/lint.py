@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lint Annex I: find missing and contradicting fields before an order is issued.
 
-A flaw forbids to issue; a doubt is shown and may stand.
+An order with a flaw cannot be issued; an order with a doubt can.
 
 source: Regulation (EU) 2021/784 recital 36, Art. 3(2) and (4), Art. 4(1), Art. 11(3), Annex I.
 """
@@ -49,11 +49,11 @@ _SPELT_WRONG = frozenset(
         FaultKind.NOT_OPTION,
     }
 )
-"""Faults that not even a draft keeps: no page or client of ours sends them."""
+"""Faults that even a draft is refused for: no page or client of ours sends them."""
 
 
 class FlawedError(RefusalError):
-    """An order is not issued, as its lint found flaws. findings: all of them."""
+    """The order cannot be issued: its lint found flaws. findings: all findings."""
 
     def __init__(self, findings: Sequence[DraftFinding]) -> None:
         super().__init__(
@@ -153,7 +153,7 @@ def check_lint(findings: Sequence[DraftFinding]) -> None:
 
 
 def _states(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
-    """Section D agrees with the countries of issuer and provider."""
+    """Check that section D agrees with the countries of issuer and provider."""
     home = values.get("home_state")
     if facts.home_state and home and home != facts.home_state:
         yield Flaw(
@@ -181,7 +181,7 @@ def _states(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
 
 
 def _secrecy(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
-    """Secrecy has an end within six weeks."""
+    """Check that secrecy ends within six weeks."""
     until = moment_of(values.get("non_disclosure_until"))
     if until is None:
         return
@@ -240,7 +240,7 @@ def _addresses(values: Values) -> Iterator[DraftFinding]:
 
 
 def _first_order(facts: LintFacts) -> Iterator[DraftFinding]:
-    """Before a first order the provider was informed, or it is an emergency with its ground.
+    """Check that before a first order the provider was informed, or there is a grounded emergency.
 
     source: Regulation (EU) 2021/784 Art. 3(2), recital 17: the authority duly justifies its
             decision in the removal order.

@@ -24,7 +24,10 @@ def offers(
     may_scrutinise: bool,
     now: datetime,
 ) -> list[str]:
-    """Names of the acts that are open to a party. may_issue, may_scrutinise: as registered now."""
+    """Return the names of the acts that are open to a party.
+
+    may_issue, may_scrutinise: whether its Member State has registered it for this duty.
+    """
     side = rules.side_of(facts, name=name)
     if side is Side.ISSUER:
         return _of_issuer(facts, name=name, role=role, may_issue=may_issue, now=now)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who drafts, issues, answers and ends a removal order, and when. An agency never issues one.
+"""Rules of orders: who drafts, issues, answers and ends one, and when. Agencies issue none.
 
 source: Regulation (EU) 2021/784 Art. 3, 6, 11 and 12.
 """
@@ -45,7 +45,7 @@ __all__ = [
 IN_EFFECT = frozenset(
     {OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.EXECUTED}
 )
-"""States of an order that binds, or that was obeyed."""
+"""States of an order that is binding or was executed."""
 
 _LEADING = frozenset({"issue", "withdraw", "revoke", "annul", "undo"})
 """Moves that a person makes only in a role that decides."""
@@ -115,7 +115,7 @@ def side_of(facts: OrderFacts, *, name: str) -> Side | None:
 
 
 def check_draft(*, kind: PartyKind, is_competent: bool, role: Role | None) -> None:
-    """Only an authority that its Member State named for this, and never an agency.
+    """Check that the party may draft orders: only an authority that its state named, no agency.
 
     source: Regulation (EU) 2021/784 Art. 3(1) and 12(1)(a).
     """
@@ -143,7 +143,7 @@ def check_look(*, kind: PartyKind) -> None:
 
 
 def check_addressee(name: str, *, kind: PartyKind) -> None:
-    """Orders are addressed to providers of hosting services."""
+    """Check that an order is addressed to a provider. raises: InvalidError."""
     if kind is not PartyKind.PROVIDER:
         raise InvalidError("to", "{name} is no provider: orders go to providers alone", name=name)
 
@@ -275,7 +275,7 @@ def check_extend(
     if _side(facts, name=name) is Side.ADDRESSEE:
         raise NotAllowedError("an authority or a court asks for longer preservation")
     check_person_may_lead(role)
-    preservation = _kept(facts)
+    preservation = _preservation(facts)
     if not max(preservation.until, now) < until:
         raise InvalidError(
             "until",
@@ -309,14 +309,14 @@ def check_note_access(facts: OrderFacts, *, name: str, role: Role | None) -> Non
     """Check that the provider may note an access to preserved content."""
     _check_side(facts, Side.ADDRESSEE, name=name)
     check_person_may_write(role)
-    _kept(facts)
+    _preservation(facts)
 
 
 def check_note_destroyed(facts: OrderFacts, *, name: str, role: Role | None, now: datetime) -> None:
     """Check that the provider may note the destruction of preserved content, after its time."""
     _check_side(facts, Side.ADDRESSEE, name=name)
     check_person_may_write(role)
-    preservation = _kept(facts)
+    preservation = _preservation(facts)
     if now < preservation.until:
         raise ConflictError(
             "it is to be preserved until {until:%Y-%m-%d %H:%M} UTC: destroy it after that",
@@ -347,7 +347,7 @@ def _check_side(facts: OrderFacts, side: Side, *, name: str) -> None:
         raise NotAllowedError("only {who} does that with this order", who=who)
 
 
-def _kept(facts: OrderFacts) -> PreservationFacts:
+def _preservation(facts: OrderFacts) -> PreservationFacts:
     """Return the current preservation. raises: ConflictError."""
     if facts.preservation is None:
         raise ConflictError("nothing is preserved for this order: it was not executed")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks for scrutiny of an order, who examines it, and until when.
+"""Rules of scrutiny: who requests it, who examines an order, and until when.
 
 source: Regulation (EU) 2021/784 Art. 4.
 """
@@ -68,7 +68,7 @@ def check_open(
 
 
 def _own_initiative(facts: OrderFacts, *, name: str, now: datetime) -> datetime:
-    """From when the 72 hours of an authority run: its copy. raises: ConflictError."""
+    """Return when an authority's own 72 hours began: with its copy. raises: ConflictError."""
     since = dict(facts.homes)[name] or now
     if now > deadlines.scrutiny_due(since):
         raise ConflictError(
@@ -80,7 +80,7 @@ def _own_initiative(facts: OrderFacts, *, name: str, now: datetime) -> datetime:
 def _requested(
     facts: OrderFacts, basis: ScrutinyBasis, *, informed_at: datetime | None, now: datetime
 ) -> datetime:
-    """From when the 72 hours after a request run: now. raises: ConflictError, InvalidError."""
+    """Return when the 72 hours after a request begin: now. raises: ConflictError, InvalidError."""
     since = facts.received_at
     if basis is ScrutinyBasis.CONTENT_PROVIDER:
         if informed_at is None or informed_at > now:
@@ -94,7 +94,7 @@ def _requested(
 
 
 def check_door(basis: ScrutinyBasis, *, is_providers: bool) -> None:
-    """Providers ask and authorities open, each with the scope of its own.
+    """Check that a basis belongs to the endpoint: providers request scrutiny, authorities open it.
 
     raises: InvalidError.
     """
@@ -104,7 +104,7 @@ def check_door(basis: ScrutinyBasis, *, is_providers: bool) -> None:
 
 
 def check_competent(*, is_competent: bool) -> None:
-    """Only an authority that its Member State named for it examines orders."""
+    """Check that the authority's Member State named it for the scrutiny of orders."""
     if not is_competent:
         raise NotAllowedError(
             "your authority is not in the register for scrutiny (Art. 12(1)(b)): ask whoever runs"

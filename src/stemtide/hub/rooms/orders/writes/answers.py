@@ -79,9 +79,9 @@ def receive_copy(uid: UUID, *, by: Actor, now: datetime) -> bool:
 
 @transaction.atomic
 def acknowledge(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
-    """Say that a person at the provider has the order. It changes nothing in its hour.
+    """Acknowledge that a person at the provider has the order. Its deadline does not change.
 
-    raises: NotFoundError, NotAllowedError, ConflictError where somebody said so before.
+    raises: NotFoundError, NotAllowedError; ConflictError if it is acknowledged already.
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
@@ -188,7 +188,7 @@ def resume(
 
 @transaction.atomic
 def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
-    """Say that the content of an order that lost its effect is there again.
+    """Record that the content of an order that lost its effect is available again.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     source: Regulation (EU) 2021/784 Art. 4(7): immediately, without prejudice to its own terms.
@@ -227,7 +227,7 @@ def _arrive(row: Order, *, at: datetime) -> None:
 
 
 def _set_due(row: Order) -> None:
-    """Say when the running hour of an order is over; None where none runs."""
+    """Set when the running hour of an order ends; None if no hour is running."""
     row.due_at = None
     if row.state == OrderState.RECEIVED and row.received_at is not None:
         stood = reads.pauses(row, viewer=row.issued_by)

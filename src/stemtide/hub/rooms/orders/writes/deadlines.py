@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Note missed deadlines of orders, once each: the hour, and overdue scrutiny."""
+"""Record missed deadlines of orders, once each: the hour, and overdue scrutiny."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from stemtide.hub.rooms.orders.models import Order, Scrutiny
 from stemtide.protocol.enums.orders import ScrutinyState
 
 AT_ONCE = 100
-"""Orders, and scrutinies, that one look of the clock notes."""
+"""Maximum number of orders, and of scrutinies, in one run of the scheduler."""
 
 
 def note_due(now: datetime) -> int:

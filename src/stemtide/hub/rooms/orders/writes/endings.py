@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of how an order ends or stays: withdrawal, secrecy, scrutiny and its decision."""
+"""Write the end of orders: withdrawal, the end of secrecy, scrutiny and its decision."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writer that tells both sides where an order meets another order, or a hold.
+"""Notify both sides where an order overlaps another order, or a hold.
 
 source: Regulation (EU) 2021/784 recital 36 and Art. 14(1).
 """
@@ -17,7 +17,10 @@ CLOCK = "clock"
 
 
 def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
-    """Tell the issuers of orders that meet, and holders whose hold is passed; it stops nothing."""
+    """Notify the issuers of overlapping orders, and the holders of holds that the order overrides.
+
+    The order is issued all the same.
+    """
     nearby = around(row, viewer=by.party, now=now)
     others = {order.pk: order for order, _ in nearby.orders if order.issued_by_id != by.party.pk}
     for order in others.values():
@@ -26,7 +29,7 @@ def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
         issuers = {order.issued_by for order in others.values()}
         ledger.append(
             "order.overlapped",
-            actor=CLOCK,  # its issuer acted, and is told all the same
+            actor=CLOCK,  # the issuer must be notified too, and actors are not
             subject=row.ref,
             now=now,
             detail=_detail(by.party, issuers),

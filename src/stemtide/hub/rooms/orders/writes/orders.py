@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writers of removal orders until they leave: inform, draft, change, discard, issue."""
+"""Write removal orders until they are issued: inform, draft, change, discard, issue."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -35,7 +35,7 @@ from stemtide.protocol.messages.orders import (
 )
 
 _BESIDE = ("emergency", "emergency_ground", "language", "content_type", "ideology")
-"""What a draft holds beside its form."""
+"""Fields of a draft that are not in its form."""
 
 SERIES, EXERCISE_SERIES = "RO", "XRO"
 """Series of file references: an exercise leaves no gap in the real one."""
@@ -110,7 +110,7 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row, viewer=by.party)
-    rules.check_move(facts, "discard", name=by.name, role=by.role)  # whoever may throw it away
+    rules.check_move(facts, "discard", name=by.name, role=by.role)  # for whoever may discard it
     if body.annex is not None:
         lint.check_values(body.annex, name=lint.ANNEX_1)
         row.annex = _merged(row.annex, body.annex)

@@ -50,9 +50,9 @@ class Judged:
 
 
 def batch(uid: UUID, *, viewer: Party) -> BatchOut:
-    """One batch.
+    """Return a batch that the viewer may see.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a batch that the viewer may not see.
     """
     return describe_batch(find_batch(uid, viewer=viewer), viewer=viewer)
 
@@ -69,7 +69,7 @@ def find_batch(uid: UUID, *, viewer: Party) -> Batch:
 
 
 def batches(*, viewer: Party, limit: int = 100) -> list[BatchOut]:
-    """Batches that a party sees, the latest first."""
+    """Return the batches that a party may see, the latest first."""
     return [describe_batch(row, viewer=viewer) for row in _visible(viewer)[:limit]]
 
 
@@ -221,6 +221,6 @@ def describe_row(row: BatchRow, *, viewer: Party) -> BatchRowOut:  # noqa: ARG00
 
 
 def _visible(viewer: Party) -> QuerySet[Batch]:
-    """Batches of a party's own; for agencies all."""
+    """Return a party's own batches; all batches for agencies."""
     batches = Batch.objects.select_related("sender", "crisis")
     return batches if viewer.kind == PartyKind.AGENCY else batches.filter(sender=viewer)

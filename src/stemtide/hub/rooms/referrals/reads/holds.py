@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of holds as such, for holders and agencies. Others meet them in a search."""
+"""Read holds, for holders and agencies. Others find them with a search."""
 
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from stemtide.protocol.messages.holds import HoldOut
 
 
 def hold(uid: UUID, *, viewer: Party) -> HoldOut:
-    """One hold.
+    """Return a hold that the viewer may see.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a hold that the viewer may not see.
     """
     return describe_hold(find_hold(uid, viewer=viewer), viewer=viewer)
 
@@ -34,7 +34,10 @@ def find_hold(uid: UUID, *, viewer: Party) -> Hold:
 
 
 def holds(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> list[HoldOut]:
-    """Holds that a party sees: those that stand first, the next to end first; then the others."""
+    """Return the holds that a party may see.
+
+    Open ones come first, by their end; then the others, the latest first.
+    """
     rows = _visible(viewer)
     standing = rows.filter(state=HoldState.PLACED).order_by("until", "pk")
     over = rows.exclude(state=HoldState.PLACED).order_by("-ended_at", "-pk")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a provider's inbox: batches as one row each, waiting referrals, and earlier answers.
 
-A batch's name is its sender's own. To the provider a batch is what came from one sender at once.
+The name of a batch is for its sender only; the provider does not see it.
 """
 
 from collections.abc import Collection
@@ -28,12 +28,12 @@ _TURN = Case(
     default=Value(2),
     output_field=IntegerField(),
 )
-"""Whose turn it is: what nobody has acknowledged, what waits, what is decided."""
+"""The order of referrals: unacknowledged, acknowledged but undecided, decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A batch, as far as it went to one provider.
+    """The part of a batch that was sent to one provider.
 
     first, last: file references. sent_at: when the first part came; latest_at: when the last did.
     counts:      how many of its referrals stand in each state.
@@ -50,22 +50,22 @@ class Parcel:
 
     @property
     def count(self) -> int:
-        """All of its referrals."""
+        """Return how many referrals it has."""
         return sum(self.counts.values())
 
     @property
     def waiting(self) -> int:
-        """Those that are not decided."""
+        """Return how many of its referrals are not decided."""
         return sum(count for state, count in self.counts.items() if state in AWAITING)
 
     @property
     def new(self) -> int:
-        """Those of which nobody has said that a person has them."""
+        """Return how many of its referrals nobody has acknowledged."""
         return self.counts.get(ReferralState.SENT, 0)
 
     @property
     def decided(self) -> int:
-        """Those that were answered, or need no answer any more."""
+        """Return how many of its referrals were answered, or need no answer any more."""
         return self.count - self.waiting
 
 
@@ -108,16 +108,19 @@ def waiting(*, viewer: Party) -> OpenReferrals:
 
 
 def parcels(*, viewer: Party) -> list[Parcel]:
-    """Batches that came to a provider, those in which something waits first, then the latest."""
+    """Return the batches that were sent to a provider.
+
+    Those with undecided referrals come first, then the latest.
+    """
     received = _parcels(_to(viewer).filter(batch__isnull=False))
     latest = sorted(received, key=lambda parcel: parcel.sent_at, reverse=True)
     return sorted(latest, key=lambda parcel: parcel.waiting == 0)
 
 
 def parcel(uid: UUID, *, viewer: Party) -> Parcel:
-    """One batch, as far as it went to a provider.
+    """Return a batch with those of its referrals that were sent to the viewer.
 
-    raises: NotFoundError, also for one of which nothing did.
+    raises: NotFoundError, also for a batch of which nothing was sent to the viewer.
     """
     parcels = _parcels(_to(viewer).filter(batch__uid=uid))
     if not parcels:
@@ -133,10 +136,12 @@ def singles(
     limit: int = 50,
     page: int = 1,
 ) -> tuple[list[ReferralOut], bool]:
-    """Referrals that came to a provider by themselves; and whether there are more.
+    """Return a page of a provider's referrals outside batches, and whether there are more.
 
-    Those that nobody acknowledged first, then those that wait, then the decided; of each the
-    latest first. reference: the sender's or the provider's own; it finds those of batches too.
+    Unacknowledged ones come first, then others that wait, then the decided; of each the latest
+    first.
+
+    reference: the sender's or the provider's own; it finds referrals of batches too.
     """
     rows = _to(viewer)
     if reference:
@@ -157,7 +162,10 @@ def of_parcel(
     limit: int = 100,
     page: int = 1,
 ) -> tuple[list[ReferralOut], bool]:
-    """Referrals of a batch that went to a provider: those that wait first, by file reference."""
+    """Return a page of a batch's referrals to the viewer, and whether there are more.
+
+    Undecided ones come first; of each, by file reference.
+    """
     rows = _to(viewer).filter(batch__uid=uid)
     if states:
         rows = rows.filter(state__in=states)
@@ -168,7 +176,10 @@ def of_parcel(
 def undecided(
     *, viewer: Party, uids: Collection[UUID] = (), batch: UUID | None = None
 ) -> list[UUID]:
-    """Referrals that wait for a provider's answer: among some, or of a batch; oldest first."""
+    """Return the referrals that wait for a provider's answer, oldest first.
+
+    uids, batch: among these, or in this batch.
+    """
     rows = _to(viewer).filter(state__in=AWAITING).order_by("pk")
     rows = rows.filter(batch__uid=batch) if batch is not None else rows.filter(uid__in=list(uids))
     return list(rows.values_list("uid", flat=True))
@@ -209,7 +220,7 @@ def _to(viewer: Party) -> QuerySet[Referral]:
 
 
 def _parcels(rows: QuerySet[Referral]) -> list[Parcel]:
-    """Referrals of batches, batch by batch."""
+    """Group referrals by batch."""
     summed = (
         rows.order_by()
         .values_list("batch__uid", "batch__exercise", "sender__name", "state")
@@ -224,7 +235,7 @@ def _parcels(rows: QuerySet[Referral]) -> list[Parcel]:
 
 @dataclass(frozen=True, slots=True)
 class _Sum:
-    """The referrals of one batch that stand in one state."""
+    """The referrals of one batch in one state."""
 
     uid: UUID
     exercise: bool
@@ -238,7 +249,7 @@ class _Sum:
 
 
 def _parcel(parts: list[_Sum]) -> Parcel:
-    """One batch from its sums by state."""
+    """Return a batch from its sums by state."""
     return Parcel(
         uid=parts[0].uid,
         sender=parts[0].sender,
@@ -254,7 +265,7 @@ def _parcel(parts: list[_Sum]) -> Parcel:
 def _page(
     rows: QuerySet[Referral], *, viewer: Party, limit: int, page: int
 ) -> tuple[list[ReferralOut], bool]:
-    """One page of some referrals, as they travel; and whether there are more."""
+    """Return a page of referrals as messages, and whether there are more."""
     first = (max(page, 1) - 1) * limit
     fetched = list(whole(rows, viewer=viewer)[first : first + limit + 1])
     return describe_all(fetched[:limit], viewer=viewer), len(fetched) > limit

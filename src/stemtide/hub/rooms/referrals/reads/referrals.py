@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of referrals: for sender, addressee and agencies alone."""
+"""Read referrals, for sender, addressee and agencies alone."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ MAX_PAGE = 500
 _BEFORE_SENDING = frozenset(
     {f"referral.{act}" for act in ("assessed", "held", "freed", "dropped", "overlapped")}
 )
-"""What happened to a referral before it was its addressee's affair, or beside it."""
+"""Ledger kinds that the addressee of a referral does not see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class Filters:
 
 
 def referral(uid: UUID, *, viewer: Party) -> ReferralOut:
-    """One referral.
+    """Return a referral that the viewer may see.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a referral that the viewer may not see.
     """
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
@@ -91,7 +91,10 @@ def referrals(
     after: int = 0,
     limit: int = 100,
 ) -> ReferralPage:
-    """Referrals that a party sees, in the order in which they were made. after: a page's next."""
+    """Return a page of the referrals that a party may see, in the order of their creation.
+
+    after: the next of the page before.
+    """
     rows = _filtered(viewer, filters or Filters()).filter(pk__gt=after).order_by("pk")
     size = max(1, min(limit, MAX_PAGE))
     fetched = list(rows[: size + 1])
@@ -106,7 +109,10 @@ def referrals(
 def latest(
     *, viewer: Party, filters: Filters | None = None, limit: int = 50, page: int = 1
 ) -> tuple[list[ReferralOut], bool]:
-    """Referrals that a party sees, the latest first; and whether there are more."""
+    """Return a page of the referrals that a party may see, latest first.
+
+    returns: the page, and whether there are more.
+    """
     rows = _filtered(viewer, filters or Filters()).order_by("-pk")
     first = (max(page, 1) - 1) * limit
     fetched = list(rows[first : first + limit + 1])
@@ -121,7 +127,10 @@ def counts(*, viewer: Party, filters: Filters | None = None) -> dict[ReferralSta
 
 
 def inbox(*, viewer: Party, limit: int = 200) -> list[ReferralOut]:
-    """Referrals that wait for a provider's answer, the oldest first. It is asked, not ordered."""
+    """Return the referrals that wait for a provider's answer, the oldest first.
+
+    A referral is a request: the provider decides, and may decline.
+    """
     rows = whole(_waiting(viewer), viewer=viewer).order_by("sent_at", "pk")
     return describe_all(list(rows[:limit]), viewer=viewer)
 
@@ -134,7 +143,10 @@ def waiting(*, viewer: Party) -> int:
 def unreceived(
     *, viewer: Party, uids: Collection[UUID] = (), batch: UUID | None = None
 ) -> list[UUID]:
-    """Referrals sent to a provider of which no receipt is known: among some, or of a batch."""
+    """Return the referrals sent to a provider without a known receipt.
+
+    uids, batch: among these, or in this batch.
+    """
     rows = Referral.objects.filter(provider=viewer, sent_at__isnull=False, received_at=None)
     if batch is not None:
         return list(rows.filter(batch__uid=batch).values_list("uid", flat=True))
@@ -170,7 +182,7 @@ def describe(row: Referral, *, viewer: Party) -> ReferralOut:
 
 
 def describe_all(rows: Iterable[Referral], *, viewer: Party) -> list[ReferralOut]:
-    """Referrals as they travel to one viewer."""
+    """Return referrals as messages to a viewer."""
     visible_crises = crises.visible_ids(viewer=viewer)
     return [_describe(row, viewer=viewer, visible_crises=visible_crises) for row in rows]
 
@@ -252,7 +264,7 @@ def _visible(viewer: Party) -> QuerySet[Referral]:
 
 
 def _waiting(viewer: Party) -> QuerySet[Referral]:
-    """Referrals that a provider has not decided."""
+    """Return the referrals that a provider has not decided."""
     return Referral.objects.filter(provider=viewer, state__in=AWAITING)
 
 

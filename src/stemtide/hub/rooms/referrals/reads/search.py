@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Search before sending: find others who refer or hold the same content, and their contacts.
 
-Who searches learns that somebody else refers or holds it and whom to call, and nothing of the case.
+A search shows that others refer or hold the content and how to reach them; nothing of the case.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -32,7 +32,7 @@ Key = tuple[str, int]
 """An address' digest, and a provider's primary key."""
 
 _AT_ONCE = 100
-"""Findings of one kind that a search tells."""
+"""Maximum number of findings of one kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +69,9 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
     digest = canonical.digest(spelled).hex()
     near = similar_reads.same_content(body.signals, viewer=viewer, exercise=body.exercise)
     findings = [
-        *_told_referrals(digest, near, body=body, viewer=viewer, now=now),
+        *_referral_findings(digest, near, body=body, viewer=viewer, now=now),
         *(
-            _told_hold(hold)
+            _hold_finding(hold)
             for hold in standing_on(
                 [digest], near=near, exercise=body.exercise, now=now, by="search"
             )
@@ -119,7 +119,7 @@ def surroundings(
     of_signals = similar_reads.by_url_digest(digests, by=viewer.ref, exercise=exercise)
     for hold in standing_holds:
         met = {hold.digest, of_signals.get(hold.signal_id or 0, "")} & set(digests)
-        for digest in met or digests:  # of a signal that the one address at hand is linked to
+        for digest in met or digests:  # the signal is linked to the only address
             holds.setdefault(digest, []).append(hold)
     return Surroundings(own=own, others=others, holds=holds)
 
@@ -132,9 +132,9 @@ def standing_on(
     now: datetime,
     by: str,
 ) -> list[Hold]:
-    """Holds that stand on addresses, or on signals of the same content, the eldest first.
+    """Return open holds on addresses, or on signals of the same content, the oldest first.
 
-    near: primary keys of signals. by: who asks, for rooms above; never for a door.
+    near: primary keys of signals. by: the caller, for rooms above; endpoints never call it.
     """
     open_ones = Hold.objects.filter(state=HoldState.PLACED, until__gt=now, exercise=exercise)
     holds: dict[int, Hold] = {}
@@ -151,9 +151,9 @@ def awaiting(
     *,
     near: Collection[int],
     exercise: bool,
-    by: str,  # noqa: ARG001  # a write, which tells each sender alone
+    by: str,  # noqa: ARG001  # a write, which notifies each sender separately
 ) -> list[Referral]:
-    """Referrals of an address, or of signals of the same content, that await an answer."""
+    """Return the unanswered referrals of an address, or of signals of the same content."""
     which = Q(digest=digest) if digest else Q(pk=None)
     if near:
         which |= Q(signals__in=list(near))
@@ -164,7 +164,7 @@ def awaiting(
 def similar(
     near: Collection[int], *, viewer: Party, exercise: bool, but: Iterable[int] = ()
 ) -> list[Referral]:
-    """Awaiting referrals of others that name signals of the same content, the eldest first."""
+    """Return others' unanswered referrals that name signals of the same content, oldest first."""
     if not near:
         return []
     rows = _of_signals(near, exercise=exercise).filter(state__in=rules.AWAITING)
@@ -172,15 +172,15 @@ def similar(
 
 
 def _of_signals(near: Collection[int], *, exercise: bool) -> QuerySet[Referral]:
-    """Referrals that name one of these signals."""
+    """Return the referrals that name one of these signals."""
     rows = Referral.objects.filter(signals__in=list(near), exercise=exercise)
     return rows.select_related("sender", "provider", "crisis").distinct().order_by("pk")
 
 
-def _told_referrals(
+def _referral_findings(
     digest: str, near: Collection[int], *, body: SearchIn, viewer: Party, now: datetime
 ) -> list[Finding]:
-    """Referrals of the same address, then those of the same content elsewhere."""
+    """Return findings for referrals of the address, then for the same content elsewhere."""
     rows = Referral.objects.filter(digest=digest, exercise=body.exercise)
     if body.provider:
         rows = rows.filter(provider__name=body.provider)
@@ -190,7 +190,7 @@ def _told_referrals(
         .select_related("sender", "provider").order_by("-pk")[:_AT_ONCE]
     )  # fmt: skip
     pks = [referral.pk for referral in same]
-    alike_ones = (
+    similar_rows = (
         _of_signals(near, exercise=body.exercise)
         .filter(is_visible)
         .exclude(state__in=rules.BACK)
@@ -198,23 +198,26 @@ def _told_referrals(
         if near
         else []
     )
-    reached = {referral.sender_id: referral.sender for referral in (*same, *alike_ones)}
+    reached = {referral.sender_id: referral.sender for referral in (*same, *similar_rows)}
     phones = {pk: _contact(sender, viewer=viewer, now=now) for pk, sender in reached.items()}
     return [
-        *(_told(referral, viewer=viewer, contact=phones[referral.sender_id]) for referral in same),
         *(
-            _told(
+            _referral_finding(referral, viewer=viewer, contact=phones[referral.sender_id])
+            for referral in same
+        ),
+        *(
+            _referral_finding(
                 referral,
                 viewer=viewer,
                 contact=phones[referral.sender_id],
                 kind=FindingKind.SIMILAR,
             )
-            for referral in alike_ones
+            for referral in similar_rows
         ),
     ]
 
 
-def _told(
+def _referral_finding(
     row: Referral, *, viewer: Party, contact: str, kind: FindingKind = FindingKind.REFERRED
 ) -> Finding:
     """Return a referral as a search shows it: of others only its contact."""
@@ -235,8 +238,8 @@ def _told(
     )
 
 
-def _told_hold(hold: Hold) -> Finding:
-    """One hold as a search tells it: whose, until when, and the kind of reason."""
+def _hold_finding(hold: Hold) -> Finding:
+    """Return a hold as a finding: its holder, its end and the kind of its reason."""
     return Finding(
         kind=FindingKind.HELD,
         party=hold.holder.name,
@@ -250,7 +253,7 @@ def _told_hold(hold: Hold) -> Finding:
 
 
 def _contact(party: Party, *, viewer: Party, now: datetime) -> str:
-    """Where a party is reached now, as far as the viewer may know it; "" where that is nowhere."""
+    """Return how to reach a party now; "" if it has no contact that the viewer may know."""
     steps = contacts.ladder(party, viewer=viewer, now=now)
     return steps[0].contact.address if steps else ""
 

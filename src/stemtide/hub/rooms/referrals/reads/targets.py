@@ -25,7 +25,7 @@ def provider(name: str, *, viewer: Party) -> Party:
 
 
 def providers(names: Collection[str], *, viewer: Party) -> dict[str, Party]:
-    """Those of these names that are providers'."""
+    """Return the providers among these names, by name."""
     return {
         party.name: party
         for party in parties.parties(viewer=viewer)
@@ -46,7 +46,7 @@ def crisis(uid: UUID | None, *, exercise: bool, viewer: Party) -> Crisis | None:
 
 
 def linked(uids: Collection[UUID], *, exercise: bool, viewer: Party) -> list[int]:
-    """Primary keys of the signals that a referral names. raises: InvalidError."""
+    """Return the primary keys of the signals that a referral names. raises: InvalidError."""
     visible = signals.visible_by_uid(uids, viewer=viewer)
     for uid in uids:
         if uid not in visible:

@@ -36,7 +36,7 @@ _SAID = {
     "string_pattern_mismatch": "is not written as it must be",
     "too_short": "is missing",
 }
-"""Our words for kinds of error whose own words are for programs."""
+"""Messages for kinds of error whose own messages are for programmers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +59,14 @@ class UnreadableRow:
 
 
 def check_open(*, kind: PartyKind, role: Role | None) -> None:
-    """Authorities and agencies send batches, by somebody who leads."""
+    """Check that the party may open a batch: authorities and agencies may, in a leading role."""
     if kind not in REFERRING:
         raise NotAllowedError("only an authority or an agency refers content: tell one of them")
     check_person_may_lead(role)
 
 
 def check_owner(sender: str, *, name: str) -> None:
-    """Rows come from the party that opened the batch."""
+    """Check that the party that sends rows is the one that opened the batch."""
     if name != sender:
         raise NotAllowedError("only {sender} sends rows: the batch is theirs", sender=sender)
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of holds: who may ask to leave content alone, for how long, and what a hold delays.
 
-A hold leaves content that may do harm where it is, so it is short, it ends by itself, and each
-further week is somebody's decision. It may delay a referral. It never delays a removal order that
-was received: the law's hour runs, and a hold is only pointed out to both.
+A hold leaves possibly harmful content online. So it is short, it ends by itself, and a person
+decides on each extension. It may delay a referral. It never delays a received removal order: the
+one hour of the law runs, and both sides only learn of the hold.
 
 source: Regulation (EU) 2021/784 Art. 3(3) (the hour), Art. 14(1) (no interference with
         investigations); the rest is our choice.
@@ -31,11 +31,11 @@ __all__ = [
 ]
 
 LONGEST = timedelta(days=7)
-"""How far ahead a hold may end. A week is time enough to secure evidence or to make an arrest known
-to those who must know; what takes longer is looked at again, and extended by somebody."""
+"""How far ahead a hold may end. A week is enough to secure evidence or to announce an arrest; for
+more time, a person reviews the hold and extends it."""
 
 SHORTEST = timedelta(minutes=5)
-"""A shorter one would be over before anybody met it."""
+"""A shorter hold would end before anybody found it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def may_see(facts: HoldFacts, *, name: str, kind: PartyKind) -> bool:
 
 
 def check_place(*, kind: PartyKind, role: Role | None) -> None:
-    """Authorities and agencies ask for holds, by somebody who leads."""
+    """Check that the party may place a hold: authorities and agencies may, in a leading role."""
     if kind not in REFERRING:
         raise NotAllowedError("only an authority or an agency asks for a hold: tell one of them")
     check_person_may_lead(role)
@@ -86,6 +86,6 @@ def check_move(facts: HoldFacts, name: str, *, by: Acting) -> HoldState:
 
 
 def check_override(reason: str) -> None:
-    """Sending over a hold takes an emergency, in words. raises: InvalidError."""
-    if len(reason.strip()) < 10:  # noqa: PLR2004  # shorter says nothing
+    """Check that the emergency that overrides a hold is explained. raises: InvalidError."""
+    if len(reason.strip()) < 10:  # noqa: PLR2004  # too short for a reason
         raise InvalidError("override", "say what the emergency is, in at least 10 characters")

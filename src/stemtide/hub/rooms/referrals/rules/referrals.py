@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rules of referrals: who refers to which provider, who answers, and the search before it.
 
-A referral is voluntary: no rule here makes a provider do anything, and no clock runs against it.
+A referral is voluntary: no rule here obliges a provider to act, and there is no deadline.
 
 source: Regulation (EU) 2021/784 Art. 14(1) for what is searched before sending: authorities avoid
         to do the same twice, and to disturb an investigation.
@@ -79,10 +79,10 @@ CLOCK_SKEW = timedelta(minutes=5)
 """By how much another machine's clock may run ahead of ours."""
 
 _LEADING = frozenset({"send", "override", "drop", "withdraw"})
-"""Moves that somebody decides; the others an analyst makes as well."""
+"""Moves that need a role that decides; an analyst may make the others."""
 
 BACK = frozenset({ReferralState.NOT_REFERRED, ReferralState.WITHDRAWN})
-"""States of a referral that stands for nothing: the same may be referred as if never before."""
+"""States of a referral that no longer counts: the same address may be referred again."""
 
 
 class Acting(Protocol):
@@ -103,7 +103,7 @@ class Acting(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReferralFacts:
-    """What the rules must know of a referral. sender, provider: names. is_sent: it ever was."""
+    """The facts that the rules need of a referral. sender, provider: names. is_sent: ever."""
 
     state: ReferralState
     sender: str
@@ -135,14 +135,14 @@ def may_see(facts: ReferralFacts, *, name: str, kind: PartyKind) -> bool:
 
 
 def check_assess(*, kind: PartyKind, role: Role | None) -> None:
-    """Authorities and agencies assess content, in a role that writes."""
+    """Check that the party may assess content: authorities and agencies may, in a writing role."""
     if kind not in REFERRING:
         raise NotAllowedError("only an authority or an agency refers content: tell one of them")
     check_person_may_write(role)
 
 
 def check_provider(name: str, *, kind: PartyKind) -> None:
-    """Referrals go to providers."""
+    """Check that a referral is addressed to a provider. raises: InvalidError."""
     if kind is not PartyKind.PROVIDER:
         raise InvalidError("provider", "{name} is no provider: choose one", name=name[:60])
 
@@ -237,13 +237,13 @@ def check_answer(facts: ReferralFacts, answer: Answer, *, by: Acting) -> Referra
 
 
 def check_answer_to_many(answer: Answer) -> None:
-    """Several referrals are answered alike, unless a question is asked: that is about one."""
+    """Check that an answer can be given to several referrals: a question is about one."""
     if answer is Answer.NEEDS_CONTEXT:
         raise InvalidError("answer", "a question is about one referral: ask it on that one's page")
 
 
 def check_inbox(kind: PartyKind) -> None:
-    """Only providers are sent referrals and removal orders."""
+    """Check that the party has an inbox: only providers get referrals and removal orders."""
     if kind is not PartyKind.PROVIDER:
         raise NotAllowedError("only a provider has an inbox: what your party sent is on its lists")
 

@@ -90,7 +90,7 @@ def _receive(
 
 @transaction.atomic
 def acknowledge(uid: UUID, *, body: AcknowledgeIn, by: Actor, now: datetime) -> ReferralOut:
-    """Say that a person has the referral.
+    """Acknowledge that a person at the provider has the referral.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -125,7 +125,7 @@ def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> ReferralOu
 
 @transaction.atomic
 def reinstate(uid: UUID, *, body: ReinstateIn, by: Actor, now: datetime) -> ReferralOut:
-    """Say that content is there again, as acting on it was wrong.
+    """Record that content is available again, because acting on it was wrong.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
     """
@@ -142,7 +142,7 @@ def reinstate(uid: UUID, *, body: ReinstateIn, by: Actor, now: datetime) -> Refe
 def acknowledge_many(
     uids: Collection[UUID], *, body: AcknowledgeIn, by: Actor, now: datetime
 ) -> int:
-    """Say that a person has several referrals; how many of them nobody had before.
+    """Acknowledge several referrals; return how many were not acknowledged before.
 
     raises: NotAllowedError.
     """
@@ -162,8 +162,9 @@ def acknowledge_many(
 def answer_many(uids: Collection[UUID], *, body: AnswerIn, by: Actor, now: datetime) -> int:
     """Give several waiting referrals the same answer, and return how many got it.
 
-    What was decided or withdrawn in the meantime is left as it stands. Each has an entry of its
-    own, as its sender, its history and its re-check hang on it. A question is about one referral.
+    Referrals that were decided or withdrawn in the meantime stay as they are. Each referral gets a
+    ledger entry of its own: its sender, its history and its re-check need it. A question is about
+    one referral.
 
     raises: NotAllowedError, ConflictError; InvalidError naming the field.
     """
@@ -181,7 +182,7 @@ def answer_many(uids: Collection[UUID], *, body: AnswerIn, by: Actor, now: datet
 
 
 def _undecided(uids: Collection[UUID], *, by: Actor) -> list[Referral]:
-    """Those of some referrals that wait for a party's answer, oldest first."""
+    """Return those of some referrals that wait for a party's answer, oldest first."""
     rows = Referral.objects.filter(provider=by.party, state__in=rules.AWAITING, uid__in=list(uids))
     return list(rows.select_related("sender", "provider", "crisis").order_by("pk"))
 
@@ -208,7 +209,7 @@ def _note_seen(row: Referral, *, by: Actor, now: datetime) -> None:
 
 
 def _decide(row: Referral, body: AnswerIn, *, now: datetime) -> None:
-    """Put a decision into its row, in place of an earlier one."""
+    """Write a decision into its row, in place of an earlier one."""
     is_measure = body.answer in MEASURES
     if is_measure:
         at = body.measure_at or now

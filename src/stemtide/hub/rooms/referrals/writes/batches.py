@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write batches: thousands of referrals in a few acts.
 
-A provider is told once for each part of a batch that reaches it, not once for each address: an
-entry names the batch, the provider, how many and from which file reference to which.
+A provider gets one notification for each part of a batch, not one for each address. Its ledger
+entry names the batch, the provider, the number of referrals, the first and last file reference.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ _MADE = frozenset({RowOutcome.SENT, RowOutcome.HELD})
 """Outcomes of rows that become referrals."""
 
 ROWS_BESIDE_OTHERS = 50
-"""More rows than these take turns with other long acts: a search goes before each."""
+"""A batch with more rows than this waits for other long transactions: each row needs a search."""
 
 
 @transaction.atomic
@@ -98,7 +98,7 @@ def _add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
     rows = _store(batch, fresh, judged=judged, referrals=referrals)
     _tell(batch, judged, referrals=referrals, by=by, now=now)
     rows_by_number.update((row.number, row) for row in rows)
-    return RowsOut(rows=[_told(rows_by_number[row_in.number], by=by) for row_in in body.rows])
+    return RowsOut(rows=[_row_out(rows_by_number[row_in.number], by=by) for row_in in body.rows])
 
 
 def _make(
@@ -119,8 +119,8 @@ def _make(
 
 def _row(judged: Judged, reference: str, *, batch: Batch, by: Actor, now: datetime) -> Referral:
     """Return the row of one referral, sent or waiting for a hold."""
-    assert judged.draft is not None  # noqa: S101  # only good rows come here
-    assert judged.provider is not None  # noqa: S101  # the same
+    assert judged.draft is not None  # noqa: S101  # rows with errors were filtered out
+    assert judged.provider is not None  # noqa: S101  # rows with errors were filtered out
     body, is_sent = judged.draft.body, judged.outcome is RowOutcome.SENT
     facts = rules.ReferralFacts(
         state=ReferralState.ASSESSED, sender=by.name, provider=judged.provider.name
@@ -205,7 +205,7 @@ def _tell(
         meet(hold, rows, by=by, now=now)
 
 
-def _told(row: BatchRow, *, by: Actor) -> BatchRowOut:
+def _row_out(row: BatchRow, *, by: Actor) -> BatchRowOut:
     """Return the outcome of one row."""
     return reads.describe_row(row, viewer=by.party)
 

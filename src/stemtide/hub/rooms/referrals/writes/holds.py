@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of holds. Of a held address the hub keeps a digest, and of its case nothing."""
+"""Write holds. The hub stores a digest of the address, and nothing about the case."""
 
 from datetime import datetime
 from uuid import UUID
@@ -57,7 +57,7 @@ def place(body: HoldIn, *, by: Actor, now: datetime) -> HoldOut:
 
 @transaction.atomic
 def extend(uid: UUID, *, body: ExtendIn, by: Actor, now: datetime) -> HoldOut:
-    """Let a hold stand longer, by a week from now at most.
+    """Extend a hold to at most a week from now.
 
     raises: NotFoundError, NotAllowedError, ConflictError for one that is over; InvalidError.
     """
@@ -101,7 +101,7 @@ def expire_due(now: datetime) -> int:
 def _expire(pk: int, *, now: datetime) -> int:
     """End one hold."""
     ledger.lock_ledger()
-    # Another clock may have had its turn before ours, or its holder may have extended it.
+    # Another scheduler may have run before ours, or the holder may have extended it.
     due = Hold.objects.filter(pk=pk, state=HoldState.PLACED, until__lte=now)
     row = due.select_related("holder").first()
     if row is None:
@@ -149,7 +149,10 @@ def _free(hold: Hold, *, actor: str, side: str, now: datetime) -> None:
 
 
 def _tell_referred(hold: Hold, *, by: Actor, now: datetime) -> None:
-    """Tell both sides where content is held that was referred before: it is not called back."""
+    """Notify both sides if content under a new hold was referred before.
+
+    The referral is not withdrawn.
+    """
     near = (
         similar.same_content([hold.signal.uid], viewer=by.party, exercise=hold.exercise)
         if hold.signal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of referrals as their sender moves them; the addressee's are in writes_answers.
+"""Write referrals for their sender; writes for the addressee are in answers.py.
 
 No word and no address of a referral enters the ledger: entries name rows by number.
 """
@@ -42,7 +42,7 @@ _SIGNAL_REASONS = {
     TakeBackReason.NOT_VIOLATING: WithdrawReason.NOT_VIOLATING,
     TakeBackReason.CONTEXT: WithdrawReason.CONTEXT,
 }
-"""Why a linked signal is withdrawn with its referral; for other reasons: OTHER."""
+"""The reason to withdraw a linked signal, by the referral's reason; OTHER for all others."""
 
 
 @transaction.atomic
@@ -147,7 +147,7 @@ def take_back(uid: UUID, *, body: TakeBackIn, by: Actor, now: datetime) -> Refer
 
 @transaction.atomic
 def explain(uid: UUID, *, body: ContextIn, by: Actor, now: datetime) -> ReferralOut:
-    """Give the context that the provider asked for; the referral is sent again with it.
+    """Give the context that the provider asked for, and send the referral again with it.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
     """
@@ -225,7 +225,7 @@ def _wait(
     by: Actor,
     now: datetime,
 ) -> ReferralOut:
-    """Let a referral wait for the holds on it, and tell their holders."""
+    """Keep a referral waiting for the holds on it, and notify their holders."""
     if facts.state is ReferralState.HELD:
         last = max(holds, key=lambda standing_hold: standing_hold.until)
         raise ConflictError(
@@ -254,7 +254,7 @@ def meet(hold: Hold, rows: Sequence[Referral], *, by: Actor, now: datetime) -> N
 
 
 def _pair(hold: Hold, rows: Iterable[Referral], *, now: datetime, is_overridden: bool) -> None:
-    """One row for each hold and referral that met."""
+    """Create a row for each pair of hold and referral."""
     Meeting.objects.bulk_create(
         [Meeting(hold=hold, referral=row, met_at=now, is_overridden=is_overridden) for row in rows],
         update_conflicts=True,
@@ -281,7 +281,7 @@ def _override(row: Referral, *, holds: list[Hold], reason: str, by: Actor, now: 
 def _send(
     row: Referral, *, around: Surroundings, near: frozenset[int], by: Actor, now: datetime
 ) -> ReferralOut:
-    """Give a referral to its provider, and tell all who refer the same content."""
+    """Send a referral to its provider, and notify all who refer the same content."""
     row.decided_at = row.decided_at or now
     row.sent_at = now
     row.save()

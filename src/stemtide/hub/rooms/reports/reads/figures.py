@@ -28,7 +28,7 @@ def figures(room: Crisis, *, viewer: Party) -> Figures:
     outcomes, matches, providers = _outcomes(room, viewer=viewer)
     opinions = OpinionRow.objects.filter(signal__in=rows).order_by()
     labels: Counter[str] = Counter(
-        label for found in rows.values_list("labels", flat=True) for label in found
+        label for row_labels in rows.values_list("labels", flat=True) for label in row_labels
     )
     withdrawn = rows.filter(state=SignalState.WITHDRAWN)
     return Figures(
@@ -59,10 +59,10 @@ def figures(room: Crisis, *, viewer: Party) -> Figures:
 
 
 def _outcomes(room: Crisis, *, viewer: Party) -> tuple[list[Cell], int | None, int]:
-    """Outcomes at all providers together, all matches, and how many providers reported.
+    """Return outcomes over all providers, the number of matches, and of reporting providers.
 
-    A count that would let two providers reckon a third one's is withheld; and where any is, so is
-    the sum of all, from which it could be had by taking away the others.
+    A count from which two providers could compute a third one's is withheld. If any count is
+    withheld the total is too, as the missing count could be computed from it.
     """
     sightings = Sighting.objects.filter(
         signal__in=Signal.objects.filter(visible(viewer), crisis=room)
@@ -118,6 +118,6 @@ def _participants(room: Crisis, *, viewer: Party) -> list[Cell]:
 
 
 def _cells(counts: Mapping[str, int] | Iterable[tuple[str, int]]) -> list[Cell]:
-    """Counts, the largest first."""
+    """Return counts as cells, the largest first."""
     ordered = sorted(dict(counts).items(), key=lambda cell_count: (-cell_count[1], cell_count[0]))
     return [Cell(name=str(name), count=count) for name, count in ordered]

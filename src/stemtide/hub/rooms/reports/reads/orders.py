@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far removal orders came: apart from referrals, and never added to them.
+"""Read progress figures of removal orders, separate from those of referrals.
 
 source: Regulation (EU) 2021/784 Art. 3, 4 and 8.
 """
@@ -27,7 +27,7 @@ from stemtide.protocol.messages.progress import (
 )
 
 OUTCOMES = ("executed", "not_executed", "withdrawn", "annulled", "open")
-"""What may have become of an order that was issued: each of them exactly one."""
+"""Outcomes of an issued order; each order has exactly one."""
 
 ANNEX_3 = "tco-annex-3"
 
@@ -56,10 +56,10 @@ def orders(query: ProgressQuery, *, viewer: Party, now: datetime) -> OrderProgre
     rows = list(_rows(query, viewer=viewer))
     total = _figures("", rows)
     if not rules.is_exact(query, subject=rules.ORDERS, kind=kind):
-        return _told(query, viewer=viewer, now=now, total=_veiled(total, rows))
+        return _progress(query, viewer=viewer, now=now, total=_veiled(total, rows))
     groups = rules.grouped(rows, _NAMED[query.by]) if query.by else []
     began = [(row.issued_at, True, row.executed_at is not None) for row in rows if row.issued_at]
-    return _told(
+    return _progress(
         query,
         viewer=viewer,
         now=now,
@@ -69,7 +69,7 @@ def orders(query: ProgressQuery, *, viewer: Party, now: datetime) -> OrderProgre
     )
 
 
-def _told(
+def _progress(
     query: ProgressQuery,
     *,
     viewer: Party,
@@ -133,7 +133,7 @@ def _outcome_of(row: Order) -> str:
 
 
 def _pauses_of(row: Order) -> list[Pause]:
-    """When the clock of an order stood still."""
+    """Return the periods in which the deadline of an order was suspended."""
     return [
         Pause(answer.answered_at, answer.resumed_at)
         for answer in row.answers.all()
@@ -158,7 +158,7 @@ def _is_in_time(row: Order) -> bool:
 
 
 def _time_to_execute(row: Order) -> timedelta | None:
-    """From receipt to execution, without pauses; None for one that was not executed."""
+    """Return the time from receipt to execution, without pauses; None if it was not executed."""
     if row.executed_at is None or row.received_at is None:
         return None
     return time_taken(row.received_at, row.executed_at, pauses=_pauses_of(row))

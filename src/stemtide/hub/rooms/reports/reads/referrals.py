@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far referrals came: assessed, decided, referred, removed, with the time that it took."""
+"""Read progress figures of referrals: assessed, decided, referred, removed, and how fast."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ from stemtide.protocol.messages.progress import (
 OUTCOMES = (
     *("removed", "disabled", "geo_blocked", "refused", "not_found", "withdrawn", "waiting"),
 )
-"""What may have become of a referral that was sent: each of them exactly one."""
+"""Outcomes of a sent referral; each referral has exactly one."""
 
 _NAMED: dict[ProgressBy, Callable[[Referral], str]] = {
     ProgressBy.PROVIDER: lambda row: row.provider.name,
@@ -40,7 +40,7 @@ _COUNTED = (
     *("assessed_at", "decided_at", "sent_at", "acknowledged_at", "answered_at", "measure_at"),
     *("reinstated_at", "provider__name", "sender__name"),
 )
-"""What is read of a referral: with all of its row, figures take four tenths longer."""
+"""The columns that figures need: reading whole rows takes 40% longer."""
 
 _GONE = frozenset({Answer.REMOVED, Answer.DISABLED})
 _NOT_TOLD = Times(count=None, median_s=None, p90_s=None)
@@ -62,14 +62,14 @@ def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> Referral
     is_sender = query.of is ProgressOf.OWN and kind is not PartyKind.PROVIDER
     total = _figures("", rows, looks=looks, is_sender=is_sender)
     if not rules.is_exact(query, subject=rules.REFERRALS, kind=kind):
-        return _told(query, viewer=viewer, now=now, total=_veiled(total, rows, looks=looks))
+        return _progress(query, viewer=viewer, now=now, total=_veiled(total, rows, looks=looks))
     groups = rules.grouped(rows, _NAMED[query.by]) if query.by else []
     began = [
         (at, row.sent_at is not None, _removed_at(row) is not None)
         for row in rows
         if (at := row.assessed_at if is_sender else row.sent_at) is not None
     ]
-    return _told(
+    return _progress(
         query,
         viewer=viewer,
         now=now,
@@ -79,7 +79,7 @@ def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> Referral
     )
 
 
-def _told(
+def _progress(
     query: ProgressQuery,
     *,
     viewer: Party,
@@ -112,8 +112,8 @@ def _rows(query: ProgressQuery, *, viewer: Party) -> QuerySet[Referral]:
     return rows.filter(sender=viewer, assessed_at__gte=since, assessed_at__lt=until)
 
 
-def _looks(counted: QuerySet[Referral], *, viewer: Party) -> dict[int, bool]:  # noqa: ARG001  # found is what the viewer may see
-    """Of the referrals that the hub visited with a clear verdict: whether the content came back."""
+def _looks(counted: QuerySet[Referral], *, viewer: Party) -> dict[int, bool]:  # noqa: ARG001  # the referrals are already limited to the viewer's
+    """Return, for each referral with a conclusive re-check, whether its content came back."""
     looked = Recheck.objects.filter(referral__in=counted.order_by().values("pk")).exclude(
         settled=""
     )
@@ -160,12 +160,12 @@ def _outcome_of(row: Referral) -> str:
 
 
 def _acknowledged_at(row: Referral) -> datetime | None:
-    """When a person at the provider was seen to have it; who answers has it."""
+    """Return when a person at the provider acknowledged it; an answer counts as well."""
     return row.acknowledged_at or row.answered_at
 
 
 def _removed_at(row: Referral) -> datetime | None:
-    """When it was gone for everybody, as the provider says it."""
+    """Return when it was removed for everybody, according to the provider."""
     return (row.measure_at or row.answered_at) if row.answer in _GONE else None
 
 

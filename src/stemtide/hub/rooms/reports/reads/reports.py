@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of post-crisis reports."""
+"""Read post-crisis reports."""
 
 from uuid import UUID
 
@@ -24,9 +24,9 @@ _WITH = ("crisis__opened_by", "opened_by", "agreed_by", "published_by")
 
 
 def report(uid: UUID, *, viewer: Party) -> ReportOut:
-    """One report.
+    """Return a report that the viewer may read.
 
-    raises: NotFoundError, also for one that the viewer may not read.
+    raises: NotFoundError, also for a report that the viewer may not read.
     """
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
@@ -117,7 +117,7 @@ def describe(row: Report, *, viewer: Party) -> ReportOut:
 
 
 def _sections(row: Report) -> list[SectionOut]:
-    """Every section that the framework asks for, with its text where there is one."""
+    """Return the sections that the framework asks for, with their text if they have one."""
     written = {section.name: section for section in row.sections.select_related("written_by")}
     return [
         SectionOut(

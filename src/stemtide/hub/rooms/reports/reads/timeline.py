@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a crisis' timeline: the ledger's entries, as far as a party in its room may know them."""
+"""Read a crisis' timeline: the ledger entries that a party in its room may see."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ MAX_PAGE = 500
 """Entries on one page."""
 
 MAX_EXPORT = 50_000
-"""Entries in one export; a crisis of a live window of two days has some thousands."""
+"""Entries in one export; a crisis that is live for two days has some thousands."""
 
 _OPEN_IN_THE_ROOM = frozenset({"crisis", "line", "debrief", "previews"})
 """Things whose names everybody in the room may read."""
@@ -113,7 +113,7 @@ def _entry(row: ledger.EntryRow, *, viewer: Party) -> TimelineEntry:
     )
 
 
-def _opens(room: Crisis, *, viewer: Party) -> ledger.Opens:  # noqa: ARG001  # the room is known to be the viewer's
+def _opens(room: Crisis, *, viewer: Party) -> ledger.Opens:  # noqa: ARG001  # the caller checked that the viewer is in the room
     """Return the subjects that a party in a room may read beyond the ledger's own rule.
 
     Signals and messages by their marks; reports of outcomes by those who see all providers.
@@ -135,7 +135,7 @@ def _opens(room: Crisis, *, viewer: Party) -> ledger.Opens:  # noqa: ARG001  # t
 
 
 def _uids(subjects: Collection[str], thing: str) -> Sequence[UUID]:
-    """Ids of the things of one sort."""
+    """Return the ids of the subjects of one type."""
     return [
         UUID(subject.removeprefix(f"{thing}:"))
         for subject in subjects

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Yearly reports of providers and authorities, filled from their own rows and nobody else's.
+"""Read yearly reports of providers and authorities, filled from their own rows only.
 
-Counts are exact: the law asks for the number, and nothing here is divided by person or by party.
+Counts are exact, as the law asks for the number; none is broken down by person or party.
 
 source: Regulation (EU) 2021/784 Art. 7(3) and 8(1).
 """
@@ -35,7 +35,7 @@ from stemtide.protocol.law.yearly import (
 )
 
 _FOUND = (ScrutinyState.INFRINGED, ScrutinyState.UPHELD)
-"""What a scrutiny may find, with what weighs more first."""
+"""Findings of a scrutiny, the most serious first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def _missing(parts: Iterable[YearlyPart]) -> bool:
 def _figure(
     figure: FigureDefinition, counted: Mapping[str, Counted], lines: Mapping[str, YearlyLine]
 ) -> YearlyFigure:
-    """One figure; one that nobody knows has no count, and no nought."""
+    """Return a figure; the count of a figure that nobody knows is None, not zero."""
     counted_figure = counted[figure.name] if figure.is_known else None
     line = None if counted_figure else lines.get(figure.name)
     return YearlyFigure(
@@ -133,7 +133,7 @@ def _figure(
 
 
 def _orders(year: Year, *, by: str) -> QuerySet[Order]:
-    """Orders with a moment in the year. by: the name of that moment."""
+    """Return the orders with a date in the year. by: the name of the date's field."""
     span = {f"{by}__gte": year.since, f"{by}__lt": year.until}
     return Order.objects.filter(exercise=year.is_exercise, **span)
 
@@ -168,7 +168,7 @@ def _provider_counts(viewer: Party, year: Year) -> dict[str, Counted]:
 
 
 def _answered_with_a_ground(viewer: Party, year: Year) -> QuerySet[Order, int]:
-    """Orders that a provider answered with a ground of Annex III in the year."""
+    """Return the orders that a provider answered with a ground of Annex III in the year."""
     answered = Q(
         answers__form=ANNEX_3,
         answers__answered_at__gte=year.since,
@@ -178,7 +178,10 @@ def _answered_with_a_ground(viewer: Party, year: Year) -> QuerySet[Order, int]:
 
 
 def _complaints(viewer: Party, year: Year, *, by: str) -> QuerySet[Complaint]:
-    """Complaints with a moment in the year. Those about referrals fall under another Regulation."""
+    """Return the complaints with a date in the year. by: the name of the date's field.
+
+    Complaints about referrals fall under another Regulation and are left out.
+    """
     span = {f"{by}__gte": year.since, f"{by}__lt": year.until}
     complaints = Complaint.objects.filter(party=viewer, exercise=year.is_exercise, **span)
     return complaints.exclude(basis=ComplaintBasis.REFERRAL)
@@ -225,7 +228,7 @@ def _finding_of(row: Order) -> str:
 
 
 def _grounds(rows: Iterable[Order]) -> Counted:
-    """Orders that were answered with a ground, by ground: one order may name several."""
+    """Count the orders that were answered with a ground, by ground: an order may have several."""
     named = [
         progress.grounds_in(answer.annex for answer in row.answers.all() if answer.form == ANNEX_3)
         for row in rows

@@ -22,14 +22,14 @@ LONGEST = timedelta(days=3660)
 """A period of figures at most: ten years."""
 
 MOST_DAYS, MOST_WEEKS = 62, 400
-"""Up to so many days a span is a day, then a week, then a month: an axis holds no more."""
+"""The longest periods, in days, that are shown by day and by week; longer ones are by month."""
 
 _ENDED: Mapping[str, str] = {
     OrderState.SUSPENDED: "not_executed",
     OrderState.WITHDRAWN: "withdrawn",
     OrderState.ANNULLED: "annulled",
 }
-"""What became of orders that were not executed and are not open."""
+"""Outcomes of orders that were not executed and are not open."""
 
 _QUARTERS = {(1, 1): (3, 31), (4, 1): (6, 30), (7, 1): (9, 30), (10, 1): (12, 31)}
 
@@ -46,10 +46,10 @@ REFERRALS = Subject(
     own=frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.PROVIDER}),
     whole=frozenset({PartyKind.AGENCY}),
 )
-"""Agencies see every referral, as they keep requests from meeting each other."""
+"""Agencies see every referral, as they coordinate them."""
 
 ORDERS = Subject(own=frozenset({PartyKind.AUTHORITY, PartyKind.PROVIDER}))
-"""An agency issues none and sees none that it was not copied on."""
+"""Agencies issue no orders, and see only those that they have a copy of."""
 
 
 def check_asked(query: ProgressQuery, *, subject: Subject, kind: PartyKind, today: date) -> None:
@@ -90,7 +90,7 @@ def is_exact(query: ProgressQuery, *, subject: Subject, kind: PartyKind) -> bool
 
 
 def last_quarter(today: date) -> tuple[date, date]:
-    """First and last day of the last quarter that is over."""
+    """Return the first and last day of the last quarter that is over."""
     month = 3 * ((today.month - 1) // 3) + 1
     last = date(today.year, month, 1) - timedelta(days=1)
     return date(last.year, last.month - 2, 1), last
@@ -107,7 +107,7 @@ def zone_of(name: str) -> ZoneInfo:
     """Return a time zone by its name. raises: InvalidError."""
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, KeyError) as error:  # KeyError: there is none of that name
+    except (ValueError, OSError, KeyError) as error:  # KeyError: no time zone of that name
         raise InvalidError(
             "zone", "{zone!r} is no time zone: write one as Europe/Brussels", zone=name[:60]
         ) from error
@@ -171,7 +171,7 @@ def cut(
 
 
 def grouped(rows: Iterable[_Row], named: Callable[[_Row], str]) -> list[tuple[str, list[_Row]]]:
-    """Rows by their name, the largest group first."""
+    """Return rows grouped by name, the largest group first."""
     groups: dict[str, list[_Row]] = {}
     for row in rows:
         groups.setdefault(named(row), []).append(row)
@@ -179,7 +179,7 @@ def grouped(rows: Iterable[_Row], named: Callable[[_Row], str]) -> list[tuple[st
 
 
 def ordered(counts: Mapping[str, int]) -> list[NamedCount]:
-    """Counts, the largest first."""
+    """Return counts with their names, the largest first."""
     items = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [NamedCount(name=name, count=count) for name, count in items]
 

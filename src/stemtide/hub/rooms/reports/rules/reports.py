@@ -42,19 +42,19 @@ LEADING_KINDS = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY})
 """Kinds of party that answer for a crisis; beside them, whoever opened it."""
 
 EXPORTING_ROLES = LEADING_ROLES | {Role.DATA_PROTECTION_OFFICER}
-"""Roles in which a person takes a whole timeline out of the hub."""
+"""Roles that may export a whole timeline."""
 
 MOST_ON_PAPER = 5000
 """Entries of a timeline that become a PDF: some 160 pages, and some seconds of work."""
 
 LEAST_PROVIDERS = 4
-"""Counts of fewer providers are withheld: two that put theirs together still face two others."""
+"""Counts of fewer providers are withheld: two that combine theirs then still face two others."""
 
 LEAST_COUNT = 10
 """A smaller sum is withheld."""
 
 LEAST_REST = 0.1
-"""What is left of a sum without its two largest parts, as a part of the largest: or withheld.
+"""A sum is withheld if, without its two largest parts, it is below this share of the largest.
 
 source: the p-percent rule of statistical disclosure control, at p = 10.
 """
@@ -117,7 +117,7 @@ def check_size(entries: int, *, as_: str) -> None:
 def check_open(
     *, kind: PartyKind, name: str, role: Role | None, crisis_opened_by: str, was_active: bool
 ) -> None:
-    """Check that a party may open a crisis' report: it leads the crisis, which is far enough."""
+    """Check that the party answers for the crisis, and that the crisis was active."""
     _check_answers_for(kind=kind, name=name, crisis_opened_by=crisis_opened_by)
     _check_hand(role)
     if not was_active:
@@ -249,7 +249,7 @@ def may_publish_counts(counts: Sequence[int]) -> bool:
 
 
 def _check_answers_for(*, kind: PartyKind, name: str, crisis_opened_by: str) -> None:
-    """Authorities, agencies, and who opened a crisis answer for it."""
+    """Check that the party answers for the crisis: authorities, agencies and its opener do."""
     if kind not in LEADING_KINDS and name != crisis_opened_by:
         raise NotAllowedError(
             "only who opened the crisis, authorities and agencies write its report: add a note"
@@ -257,7 +257,7 @@ def _check_answers_for(*, kind: PartyKind, name: str, crisis_opened_by: str) -> 
 
 
 def _check_hand(role: Role | None) -> None:
-    """People write in a role that writes."""
+    """Check that a person has a role that may write; None stands for a machine."""
     if role is not None:
         check_person_may_write(role)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who publishes which yearly report, for which years, and from when to when a year is.
+"""Rules of yearly reports: who publishes which, for which years, and when a year begins and ends.
 
 source: Regulation (EU) 2021/784 Art. 7 and 8.
 """
@@ -34,10 +34,10 @@ __all__ = [
 ]
 
 MAX_LINE = 10_000
-"""Characters of words in a report."""
+"""Maximum characters of a text in a report."""
 
 MAX_COUNT = 1_000_000_000
-"""More than any count of a year."""
+"""The largest count that is accepted."""
 
 FIRST_YEAR = 2022
 """The Regulation applies since 7 June 2022.
@@ -50,7 +50,7 @@ _FORMS = {PartyKind.PROVIDER: YearlyForm.ART_7, PartyKind.AUTHORITY: YearlyForm.
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """A year of somebody's report, in UTC: from since until before until.
+    """The year of a report, in UTC: from since (inclusive) to until (exclusive).
 
     is_over: it is counted to its end. is_exercise: exercises are counted, and nothing else.
     """
@@ -129,7 +129,7 @@ def check_lines(form: YearlyForm, lines: Mapping[str, YearlyLineIn]) -> None:
 
 
 def _check_line(figure: FigureDefinition, line: YearlyLineIn) -> None:
-    """One line. raises: InvalidError."""
+    """Check a line against its figure. raises: InvalidError."""
     if figure.kind is YearlyKind.COUNT and line.text:
         raise InvalidError(figure.name, "is a count: write a number alone")
     if figure.kind is YearlyKind.WORDS and line.count is not None:

@@ -190,9 +190,9 @@ def _sign(row: Report, *, by: Actor) -> None:
 
 @transaction.atomic
 def add_note(uid: UUID, *, body: NoteIn, by: Actor, now: datetime) -> ReportOut:
-    """Say something in the debrief.
+    """Add a note to the debrief.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for one that is agreed or published.
+    raises: NotFoundError, NotAllowedError; ConflictError for an agreed or published report.
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
@@ -212,9 +212,9 @@ def add_note(uid: UUID, *, body: NoteIn, by: Actor, now: datetime) -> ReportOut:
 
 @transaction.atomic
 def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> ReportOut:
-    """Give out something to be done, to a party in the room, with the day until which.
+    """Assign an action to a party in the room, with a due date.
 
-    An agreed report is a draft again, as after every edit.
+    An agreed report becomes a draft again, as after every edit.
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown owner, ConflictError.
     """
@@ -246,9 +246,9 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
 
 @transaction.atomic
 def complete_action(uid: UUID, *, action: UUID, by: Actor, now: datetime) -> ReportOut:
-    """Say that an action is done, also after publication.
+    """Mark an action as done, also after publication.
 
-    raises: NotFoundError, NotAllowedError for who does not own it, ConflictError.
+    raises: NotFoundError, NotAllowedError for a party that does not own it, ConflictError.
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of leads to a threat to life: for sender, addressees and agencies alone."""
+"""Read leads to a threat to life, for sender, addressees and agencies alone."""
 
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
@@ -25,20 +25,20 @@ from stemtide.protocol.enums import (
 from stemtide.protocol.messages.situation import LeadIn, LeadOut
 
 AT_ONCE = 50
-"""Leads of one sender in a list that is too short for all."""
+"""Maximum leads of one sender in a list that has no room for all leads."""
 
 WORDS = ("facts", "reasons", "address", "locate", "callback")
-"""The columns that hold what a lead says in words: encrypted."""
+"""The columns with a lead's texts, which are encrypted."""
 
 _USE = "leads"
 
 
 def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> list[LeadOut]:
-    """Leads that a party sees: those still open first, the gravest and then the oldest first.
+    """Return the leads that a party may see: open ones first, then the gravest, then the oldest.
 
-    is_open: only those that are still open, or only closed ones.
+    is_open: True for open leads only, False for closed ones only.
 
-    Where there are more than limit, the list holds the first AT_ONCE of each sender: nobody hides
+    If there are more than limit, the list has the first AT_ONCE of each sender: nobody hides
     another's lead behind many of their own.
     """
     visible = _visible(viewer)
@@ -64,23 +64,23 @@ def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
 
 
 def of_crisis(uid: UUID, *, viewer: Party) -> list[LeadOut]:
-    """Leads of a crisis that a party sees; the others do not exist for it."""
+    """Return the leads of a crisis that a party may see."""
     rows = _visible(viewer).filter(crisis__uid=uid).order_by("-reported_at")
     return [describe_lead(row, viewer=viewer) for row in rows]
 
 
 def lead(uid: UUID, *, viewer: Party) -> LeadOut:
-    """One lead.
+    """Return a lead that the viewer may see.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a lead that the viewer may not see.
     """
     return describe_lead(find_lead(uid, viewer=viewer), viewer=viewer)
 
 
 def find_lead(uid: UUID, *, viewer: Party) -> Lead:
-    """The row of a lead, for writes.
+    """Return the row of a lead, for writes.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a lead that the viewer may not see.
     """
     row = _visible(viewer).filter(uid=uid).first()
     if row is None:
@@ -89,7 +89,7 @@ def find_lead(uid: UUID, *, viewer: Party) -> Lead:
 
 
 def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # find_lead() checked the viewer
-    """What the rules must know of a lead."""
+    """Return the facts that the rules need of a lead."""
     recipients = {party.name for party in (row.addressed_to, row.copied_to, row.passed_to) if party}
     return LeadFacts(
         state=LeadState(row.state), sent_by=row.sent_by.name, recipients=frozenset(recipients)
@@ -114,7 +114,7 @@ def encrypted(body: LeadIn, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001
 
 
 def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # every party may see every other
-    """Names of those that a lead of a country may be addressed to; agencies where it is not known.
+    """Return the names of possible addressees for a country; agencies if it is not known ("").
 
     source: Regulation (EU) 2021/784 Art. 14(5).
     """
@@ -126,7 +126,7 @@ def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # 
 
 
 def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
-    """A lead as it travels. Its time of posting keeps the zone that its sender said."""
+    """Return a lead as a message. Its time of posting keeps the time zone that its sender gave."""
     return LeadOut(
         id=row.uid,
         level=LeadLevel(row.level),
@@ -154,7 +154,7 @@ def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
 
 
 def _visible(viewer: Party) -> QuerySet[Lead]:
-    """The leads that rules_leads.may_see lets a party see, as SQL."""
+    """Return the leads that rules_leads.may_see lets a party see, as SQL."""
     rows = Lead.objects.select_related(
         "sent_by", "addressed_to", "copied_to", "passed_to", "crisis"
     )
@@ -165,7 +165,7 @@ def _visible(viewer: Party) -> QuerySet[Lead]:
 
 
 def _in_zone(moment: datetime | None, *, east_min: int) -> datetime | None:
-    """A moment in the zone that it was told in."""
+    """Return a moment in the time zone in which it was given. east_min: minutes east of UTC."""
     if moment is None:
         return None
     return moment.astimezone(timezone(timedelta(minutes=east_min)))

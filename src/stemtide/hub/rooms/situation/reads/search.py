@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Searches crises, signals, messages, lines and leads, as far as one party may see them.
+"""Search the crises, signals, messages and leads that a party may see.
 
-What is hidden is not counted, not hinted at and costs no other answer: each kind is asked through
-the same filter that its own reads use.
+Each kind is searched with the filter of its own reads. So results that a party may not see do not
+change a count, another result or the time that the search takes.
 """
 
 import threading
@@ -38,17 +38,17 @@ from stemtide.protocol.messages.search import (
 )
 
 PAGE = 20
-"""Findings of one kind on one page."""
+"""Results of one kind on one page."""
 
 MAX_SCAN = 200_000
 """Live PDQ signals, newest first, that a search for near ones compares."""
 
 MAX_NEAR = 500
-"""Near ones that are told of, the nearest first: a database asks for no more rows at once."""
+"""Maximum near results, the nearest first: databases limit the rows of one query."""
 
 _one_scan = threading.Lock()
-"""One search by similarity at a time in a process: it needs a processor for seconds, and many at
-once would leave none to anybody else."""
+"""One search by similarity at a time in a process: it uses a processor for seconds, and several at
+once would block other requests."""
 
 _HASH_DIGITS = frozenset({32, 64})
 _HEX = frozenset("0123456789abcdef")
@@ -141,14 +141,14 @@ def _address(text: str) -> str:
 
 
 def _group(kind: ResultKind, query: _Query, *, viewer: Party, page: int) -> ResultGroup:
-    """One page of the findings of one kind."""
+    """Return a page of the results of one kind."""
     start = (page - 1) * PAGE
     results = _FINDERS[kind](query, viewer, start)
     return ResultGroup(kind=kind, page=page, found=results[:PAGE], more=len(results) > PAGE)
 
 
 def _crises(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
-    """Crises by id, or by what their name, summary and countries say."""
+    """Return crises by id, or by their name and summary."""
     visible = crises.crises(viewer=viewer)
     word = query.text.casefold()
     fits: Callable[[CrisisOut], bool] = (
@@ -170,7 +170,7 @@ def _crises(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
 
 
 def _signals(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
-    """Signals by id, by value, near a PDQ value, by address, by label."""
+    """Return signals by id, by value, by distance from a PDQ value, by address or by label."""
     rows = Signal.objects.filter(visible(viewer)).order_by("-position")
     if _is_pdq(query):
         return _near(query, viewer)[start : start + PAGE + 1]
@@ -189,12 +189,16 @@ def _signals(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
 
 
 def _near(query: _Query, viewer: Party) -> list[SearchResult]:
-    """Signals of just this value in any state, then live PDQ ones near it, the nearest first."""
+    """Return the signals of a value, and those near it.
+
+    First those of exactly this value in any state, then live PDQ signals near it, the nearest
+    first.
+    """
     exact = Signal.objects.filter(visible(viewer), value=query.digest).order_by("-position")
     matches = [_signal(row) for row in exact]
     live = _pdq_rows(viewer).exclude(value=query.digest).values_list("pk", "value")[:MAX_SCAN]
     with _one_scan:
-        check_caller()  # who left while others searched
+        check_caller()  # stops if the client has disconnected while waiting
         pks, values = zip(*live, strict=True) if live else ((), ())
         bits = _distances(query.digest, values)
     within = sorted(
@@ -205,7 +209,7 @@ def _near(query: _Query, viewer: Party) -> list[SearchResult]:
 
 
 def _distances(value: str, others: Sequence[str]) -> list[int]:
-    """Hamming distances in bits from one value to each of many, all of 64 hex digits."""
+    """Return Hamming distances in bits from a value to each of many, all of 64 hex digits."""
     if not others:
         return []
     words = np.frombuffer(bytes.fromhex(value), np.uint64)
@@ -215,7 +219,7 @@ def _distances(value: str, others: Sequence[str]) -> list[int]:
 
 
 def _pdq_rows(viewer: Party) -> QuerySet[Signal]:
-    """Live PDQ signals that a party may see, newest first."""
+    """Return the live PDQ signals that a party may see, newest first."""
     rows = Signal.objects.filter(visible(viewer), kind=Kind.PDQ, state=SignalState.LIVE)
     return rows.order_by("-position")
 
@@ -244,7 +248,7 @@ def _signal(row: Signal, *, bits: int | None = None) -> SearchResult:
 
 
 def _messages(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
-    """Messages by id, or by what they say, in rooms that the viewer is in."""
+    """Return messages by id, or by their text, in rooms that the viewer is in."""
     if query.uid:
         try:
             rows = [reads.find_message(query.uid, viewer=viewer)][start:]
@@ -292,4 +296,4 @@ _ASKED_OF = {
     ResultKind.MESSAGES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL, Recognised.ADDRESS},
     ResultKind.LEADS: {Recognised.ID},
 }
-"""What can be asked for in each kind."""
+"""The search function of each kind."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only readers of a crisis' log and its public lines."""
+"""Read a crisis' log and its public statements."""
 
 from collections.abc import Collection, Iterable
 from uuid import UUID
@@ -23,21 +23,21 @@ MAX_PAGE = 500
 
 
 def find_room(uid: UUID, *, viewer: Party) -> Crisis:
-    """The crisis whose room a party is in, for writes and the rooms above.
+    """Return the crisis whose room a party is in, for writes and the rooms above.
 
-    raises: NotFoundError as for a crisis that is not there; NotAllowedError for one not joined.
+    raises: NotFoundError as for an unknown crisis; NotAllowedError if the party has not joined.
     """
     return crises.find_in_room(uid, viewer=viewer)
 
 
 def rooms(*, viewer: Party) -> list[int]:
-    """Primary keys of the crises whose rooms a party is in, for the search."""
+    """Return the primary keys of the crises whose rooms a party is in, for the search."""
     joined = [crisis.id for crisis in crises.crises(viewer=viewer) if crisis.in_room]
     return list(Crisis.objects.filter(uid__in=joined).values_list("pk", flat=True))
 
 
 def room_facts(row: Crisis, *, viewer: Party) -> RoomFacts:
-    """What the rules must know of a room."""
+    """Return the facts that the rules need of a room."""
     stage = crises.facts(row, viewer=viewer).framework.stages[row.stage]
     return RoomFacts(is_open=stage.is_open, opened_by=row.opened_by.name)
 
@@ -51,9 +51,11 @@ def log(
     kinds: Iterable[str] = (),
     pinned: bool = False,
 ) -> LogPage:
-    """The log of a crisis after a message's number, oldest first, as far as the viewer may read it.
+    """Return the messages of a crisis' log that the viewer may read, oldest first.
 
-    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
+    after: the number of a message; only those after it.
+
+    raises: NotFoundError; NotAllowedError if the viewer is not in the room.
     """
     room = find_room(uid, viewer=viewer)
     messages = _messages(viewer).filter(crisis=room, number__gt=after)
@@ -72,9 +74,9 @@ def log(
 def latest(
     uid: UUID, *, viewer: Party, limit: int = 50, before: int | None = None, kind: str = ""
 ) -> list[MessageOut]:
-    """The last messages of a crisis' log, or the last before a number, newest first.
+    """Return the last messages of a crisis' log, or the last before a number, newest first.
 
-    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
+    raises: NotFoundError; NotAllowedError if the viewer is not in the room.
     """
     room = find_room(uid, viewer=viewer)
     messages = _messages(viewer).filter(crisis=room)
@@ -86,9 +88,9 @@ def latest(
 
 
 def find_message(uid: UUID, *, viewer: Party) -> Message:
-    """The row of one message, for writes.
+    """Return the row of a message, for writes.
 
-    raises: NotFoundError, also for one that the viewer may not read.
+    raises: NotFoundError, also for a message that the viewer may not read.
     """
     row = _messages(viewer).filter(uid=uid).first()
     if row is None or not _sees_room(row.crisis, viewer=viewer):
@@ -99,15 +101,15 @@ def find_message(uid: UUID, *, viewer: Party) -> Message:
 
 
 def message(uid: UUID, *, viewer: Party) -> MessageOut:
-    """One message.
+    """Return a message that the viewer may read.
 
-    raises: NotFoundError, also for one that the viewer may not read.
+    raises: NotFoundError, also for a message that the viewer may not read.
     """
     return _describe_all([find_message(uid, viewer=viewer)], viewer=viewer)[0]
 
 
 def message_facts(row: Message, *, viewer: Party) -> MessageFacts:  # noqa: ARG001  # find_message() checked the viewer
-    """What the rules must know of a message."""
+    """Return the facts that the rules need of a message."""
     return MessageFacts(
         kind=MessageKind(row.kind),
         posted_by=row.posted_by.name,
@@ -116,21 +118,21 @@ def message_facts(row: Message, *, viewer: Party) -> MessageFacts:  # noqa: ARG0
 
 
 def readable(uids: Iterable[UUID], *, viewer: Party) -> set[UUID]:
-    """Those of these messages that a party may read, in whatever room it is in."""
+    """Return those of these messages that a party may read, in any room that it is in."""
     rows = _messages(viewer).filter(uid__in=list(uids))
     return {row.uid for row in rows if _sees_room(row.crisis, viewer=viewer)}
 
 
 def searched(rooms: Iterable[int], *, text: str, viewer: Party) -> QuerySet[Message]:
-    """Messages that hold a text, in rooms that the viewer is in, newest first. For the search."""
+    """Return the messages that contain a text, in these rooms, newest first; for the search."""
     messages = _messages(viewer).filter(crisis__in=list(rooms), text__icontains=text)
     return messages.order_by("-posted_at", "-pk")
 
 
 def lines(uid: UUID, *, viewer: Party) -> list[PublicStatementOut]:
-    """The public lines of a crisis, the latest proposal first.
+    """Return the public statements of a crisis, the latest proposal first.
 
-    raises: NotFoundError, NotAllowedError for one whose room the viewer is not in.
+    raises: NotFoundError; NotAllowedError if the viewer is not in the room.
     """
     room = find_room(uid, viewer=viewer)
     rows = room.lines.select_related("crisis", "proposed_by", "replaces")
@@ -138,9 +140,9 @@ def lines(uid: UUID, *, viewer: Party) -> list[PublicStatementOut]:
 
 
 def find_line(uid: UUID, *, viewer: Party) -> Line:
-    """The row of one line, for writes.
+    """Return the row of a public statement, for writes.
 
-    raises: NotFoundError, also for one of a room that the viewer is not in.
+    raises: NotFoundError, also for a statement of a room that the viewer is not in.
     """
     rows = Line.objects.select_related("crisis__opened_by", "proposed_by", "replaces")
     row = rows.filter(uid=uid).first()
@@ -150,12 +152,12 @@ def find_line(uid: UUID, *, viewer: Party) -> Line:
 
 
 def line_facts(row: Line, *, viewer: Party) -> LineFacts:  # noqa: ARG001  # find_line() checked the viewer
-    """What the rules must know of a line."""
+    """Return the facts that the rules need of a public statement."""
     return LineFacts(state=PublicStatementState(row.state), proposed_by=row.proposed_by.name)
 
 
 def describe_line(row: Line, *, viewer: Party) -> PublicStatementOut:  # noqa: ARG001  # find_line() checked the viewer
-    """A line as it travels."""
+    """Return a public statement as a message."""
     return PublicStatementOut(
         id=row.uid,
         crisis=row.crisis.uid,
@@ -177,7 +179,10 @@ def describe_line(row: Line, *, viewer: Party) -> PublicStatementOut:  # noqa: A
 
 
 def _messages(viewer: Party) -> QuerySet[Message]:
-    """Messages whose marks let a party read them; whether it is in their room is asked apart."""
+    """Return the messages that a party may read by their author, audience or TLP mark.
+
+    The caller checks that the party is in their room.
+    """
     kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
     mine = (
         Q(posted_by=viewer)
@@ -189,7 +194,7 @@ def _messages(viewer: Party) -> QuerySet[Message]:
 
 
 def _describe_all(rows: list[Message], *, viewer: Party) -> list[MessageOut]:
-    """Messages as they travel, each with the latest of its corrections that the viewer may read."""
+    """Return messages, each with the latest of its corrections that the viewer may read."""
     correcting = _messages(viewer).filter(corrects__in=[row.pk for row in rows]).order_by("number")
     corrections = dict(correcting.values_list("corrects", "uid"))
     spoken_of = {row.signal.uid for row in rows if row.signal}
@@ -203,7 +208,10 @@ def _describe_all(rows: list[Message], *, viewer: Party) -> list[MessageOut]:
 def _describe(
     row: Message, *, corrected_by: UUID | None, visible_signals: Collection[UUID]
 ) -> MessageOut:
-    """One message as it travels. seen: signals that the reader may see; others are not named."""
+    """Return a message for a viewer.
+
+    visible_signals: ids of the signals that the viewer may see; others are not named.
+    """
     return MessageOut(
         id=row.uid,
         number=row.number,

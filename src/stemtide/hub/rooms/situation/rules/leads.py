@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may report a lead to a threat to life, who sees it, and how it goes on.
+"""Rules of leads to a threat to life: who reports, sees and handles them.
 
 source: Regulation (EU) 2021/784 Art. 14(5); Regulation (EU) 2022/2065 Art. 18.
 """
@@ -38,7 +38,7 @@ ERASE_AFTER = timedelta(days=180)
 Regulation (EU) 2021/784 Art. 6 for content that was removed."""
 
 ERASE_AFTER_CLOSURE = timedelta(days=30)
-"""Once a lead is closed its words are kept this long, for whoever must still ask. Our choice."""
+"""A closed lead keeps its texts this long, for questions that come later. source: our choice."""
 
 _DUTIES = frozenset({LeadBasis.TCO_14_5, LeadBasis.DSA_18})
 
@@ -58,13 +58,13 @@ def may_see(facts: LeadFacts, *, name: str, kind: PartyKind) -> bool:
 
 
 def check_read(role: Role | None) -> None:
-    """People who only watch for their party read no leads: these hold personal data."""
+    """Check that a person may read leads: observers may not, as leads contain personal data."""
     if role is Role.OBSERVER:
         raise NotAllowedError("your role (observer) reads no leads: ask a duty officer")
 
 
 def check_report(*, kind: PartyKind, role: Role | None) -> None:
-    """Everyone who works in the protocol reports; people in a role that writes."""
+    """Check that the party may report leads: all but observers may; people in a writing role."""
     if kind is PartyKind.OBSERVER:
         raise NotAllowedError("observers report no leads here: call the police")
     if role is not None:
@@ -83,12 +83,14 @@ def check_lead(
         raise InvalidError("bases", "names one duty twice: leave one out")
     if country:
         check_country(country)
-    if posted_at is not None and posted_at.utcoffset() is None:  # pydantic asked for one before
+    if (
+        posted_at is not None and posted_at.utcoffset() is None
+    ):  # pydantic requires a time zone before this
         raise InvalidError("posted_at", "has no time zone: write 2026-11-24T12:00:00+01:00")
 
 
 def check_grounds(grounds: Sequence[CountryGround], *, country: str) -> None:
-    """Why a country is concerned is said of a country, and each reason once.
+    """Check that reasons why a country is concerned come with a country, and each once.
 
     source: Regulation (EU) 2022/2065 Art. 18(2); Regulation (EU) 2021/784 recital 41.
     """
@@ -131,7 +133,7 @@ def choose(candidates: Sequence[str], *, to: str, country: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    """Names in words."""
+    """Join names with "or"."""
     return " or ".join(names) or "another country"
 
 
@@ -165,7 +167,7 @@ def check_close(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | No
 
 
 def erase_due(reported_at: datetime, *, closed_at: datetime | None = None) -> datetime:
-    """When a lead's words are erased."""
+    """Return when a lead's words are erased."""
     latest = reported_at + ERASE_AFTER
     return latest if closed_at is None else min(latest, closed_at + ERASE_AFTER_CLOSURE)
 
@@ -183,7 +185,7 @@ def seal_digest(words: Mapping[str, str], *, salt: str) -> str:
 
 
 def _check_recipient(facts: LeadFacts, *, name: str, kind: PartyKind) -> None:
-    """Its addressees act on a lead, and the agency."""
+    """Check that the party may act on a lead: its addressees and agencies may."""
     if kind is not PartyKind.AGENCY and name not in facts.recipients:
         raise NotAllowedError("only those it is addressed to, or the agency, move this lead on")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who may write into a crisis' log and agree its public lines, and when."""
+"""Rules of a crisis' log and its public statements: who writes, agrees, and when."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 LEADING_KINDS = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY})
-"""Kinds of party whose investigations a removal may harm, and without whom no line is agreed."""
+"""Kinds of party whose investigations a removal may harm; one must agree each statement."""
 
 _THEIRS = frozenset({MessageKind.PRESERVE, MessageKind.DO_NOT_REMOVE})
 _PARTIES_FOR_A_LINE = 2
@@ -59,7 +59,10 @@ class LineFacts:
 
 
 def check_hand(role: Role | None) -> None:
-    """People write in a role that writes. None: a machine, whose key's scope said that it may."""
+    """Check that a person has a role that may write.
+
+    role: None for a machine; the scope of its key was checked before.
+    """
     if role is not None:
         check_person_may_write(role)
 
@@ -67,7 +70,7 @@ def check_hand(role: Role | None) -> None:
 def check_post(
     room: RoomFacts, *, kind: PartyKind, role: Role | None, message: MessageKind | None = None
 ) -> None:
-    """Everyone in the room but observers writes; some kinds of message are not everybody's.
+    """Check that the party may post: all but observers in the room may; some kinds only some may.
 
     message: None asks whether any kind may be written.
     """

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of leads to a threat to life. No word of theirs enters the ledger.
+"""Write leads to a threat to life. None of their texts enters the ledger.
 
 Their entries name no crisis: a lead is sealed from its other participants, also as a line in the
 crisis' timeline.
@@ -26,7 +26,7 @@ from stemtide.protocol.enums import LeadState, PartyKind
 from stemtide.protocol.messages.situation import LeadCloseIn, LeadIn, LeadOut, LeadPassIn
 
 ERASE_AT_ONCE = 100
-"""Leads that one transaction of erase_due_leads empties, so that others get their turn."""
+"""Maximum leads in one transaction of erase_due_leads, so that other writers wait briefly."""
 
 
 @transaction.atomic
@@ -94,9 +94,9 @@ def _at_home(party: Party) -> Party | None:
 
 @transaction.atomic
 def receive_lead(uid: UUID, *, by: Actor, now: datetime) -> LeadOut:
-    """Say that a person has the lead.
+    """Acknowledge that a person has the lead.
 
-    raises: NotFoundError, NotAllowedError, ConflictError for one that somebody has.
+    raises: NotFoundError, NotAllowedError; ConflictError if it is acknowledged already.
     """
     ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
@@ -109,9 +109,9 @@ def receive_lead(uid: UUID, *, by: Actor, now: datetime) -> LeadOut:
 
 @transaction.atomic
 def pass_on_lead(uid: UUID, *, body: LeadPassIn, by: Actor, now: datetime) -> LeadOut:
-    """Give the lead to those who can act: another authority here, or one's own investigators.
+    """Pass a lead on to another authority here, or to the party's own investigators.
 
-    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for who is no authority.
+    raises: NotFoundError, NotAllowedError, ConflictError; InvalidError if `to` is no authority.
     """
     ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
@@ -165,7 +165,7 @@ def _erase_some(now: datetime) -> int:
     if not due.exists():
         return 0
     ledger.lock_ledger()
-    # Another clock may have had its turn before ours: what it erased is due no more.
+    # Another scheduler may have run before ours: what it erased is no longer due.
     rows = list(due.order_by("erase_due")[:ERASE_AT_ONCE])
     for row in rows:
         row.facts = row.reasons = row.address = row.locate = row.callback = row.salt = ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The only writers of a crisis' log and its public lines."""
+"""Write a crisis' log and its public statements."""
 
 from datetime import datetime
 from uuid import UUID
