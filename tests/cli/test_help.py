@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import stemtide.cli
 from stemtide import __version__
 from tests.cli.conftest import BARE, run_process
+from tests.house.commands import commands
 
 NOUNS = {
     "hub": {"start"},
@@ -42,6 +44,11 @@ def test_a_noun_alone_shows_its_verbs(stemtide, noun):
     assert told.code == 0
     for verb in NOUNS[noun]:
         assert f" {verb} " in told.out
+
+
+def test_no_line_of_a_list_of_commands_is_cut_off():
+    lines = [line for _, help_text in commands() for line in help_text.splitlines()]
+    assert [line for line in lines if re.match(r"  [a-z-]+ +[A-Z].*\.\.\.$", line)] == []
 
 
 def test_the_version_is_said(stemtide):

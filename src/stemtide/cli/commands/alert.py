@@ -105,7 +105,7 @@ def secret(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the secrets that sign alerts to a party's contact points, newest first.
+    """Show the secrets that sign alerts to a party, newest first.
 
     After --rotate, the previous secrets also sign for 24 hours.
     """
@@ -138,7 +138,7 @@ def start(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send an exercise alert to parties through their contact ladders, to see who answers."""
+    """Send an exercise alert to parties, to see who answers. It follows their contact ladders."""
     if everybody is bool(party):
         fail("name the parties: --party NAME, repeated, or --everybody", code=2)
     open_hub(data_dir)

@@ -48,7 +48,7 @@ def certificate(
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Write a hub's sealing certificate to a file, for: document verify --trust."""
+    """Write a hub's sealing certificate to a file. Use it with: document verify --trust."""
     with open_client(hub, key) as client:
         seal = to_json(client.read_seal())
     out.write_text(seal["pem"], "ascii")

@@ -53,7 +53,10 @@ def referrals(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Count referrals by stage, with the time to acknowledgement and to removal."""
+    """Count referrals by stage, with the times taken.
+
+    Times run to acknowledgement and to removal.
+    """
     query = _query(first, last, by=by, of=of, zone=zone, exercise=exercise)
     with open_client(hub, key) as client:
         report = to_json(client.read_referral_progress(**query))

@@ -78,7 +78,7 @@ def show(webhook_id: WebhookId) -> Request:
     note="It is being sent. See the outcome with: stemtide webhook deliveries ID",
 )
 def try_it(webhook_id: WebhookId) -> Request:
-    """Send a test event to a webhook, and print the id of the delivery."""
+    """Send a test event to a webhook, and print its delivery's id."""
     return lambda client: client.try_webhook(uid=webhook_id)
 
 
@@ -144,7 +144,7 @@ def deliveries(
     state: Annotated[str, typer.Option(help="Only deliveries in this state, such as dead.")] = "",
     most: Annotated[int, typer.Option(min=1, help="Maximum number of deliveries.")] = 50,
 ) -> Request:
-    """List the deliveries of a webhook with their state and errors, latest first."""
+    """List a webhook's deliveries with state and errors, latest first."""
     only = _state(state)
 
     def latest(client: "Client") -> "Iterator[WebhookDeliveryOut]":

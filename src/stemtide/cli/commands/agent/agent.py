@@ -66,7 +66,7 @@ def statements(
         bool, typer.Option("--all", help="Include those that the agent has posted.")
     ] = False,
 ) -> None:
-    """Print the statements of reasons for content that the agent blocked, as JSON lines.
+    """Print statements of reasons for blocked content, as JSON lines.
 
     Use it for review, and for `stemtide statement post`. The agent may be running. Exercises, holds
     and logs restrict nothing and have none.

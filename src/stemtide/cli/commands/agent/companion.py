@@ -41,7 +41,7 @@ def rebuild(
     yes: Annotated[bool, typer.Option("--yes", help="Confirm the deletion.")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Make HMA hold exactly the signals it should: check each one and send the missing ones.
+    """Make HMA hold exactly the signals that it should. Checks each, and sends missing ones.
 
     With --anew, the banks are deleted, created and filled again: use it if the agent lost its data,
     or if HMA was restored from a backup. Banks match nothing until HMA has indexed them.

@@ -40,7 +40,7 @@ def live(
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
 ) -> None:
-    """Send a live stream to an agent, segment by segment, and print its matches.
+    """Send a live stream to an agent and print its matches.
 
     Files of a folder are sent in order of their names, each once it is complete. At the end, the
     stream is closed.

@@ -31,7 +31,7 @@ def hash_files(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fingerprint pictures, videos, audio, texts, archives and URLs, as they are shared.
+    """Fingerprint media, texts, archives and URLs, as they are shared.
 
     Nothing leaves this machine. Files are decoded in a sandboxed process.
     """
@@ -100,7 +100,7 @@ def match_files(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show which signals or other files content matches, how, and how closely.
+    """Show which signals or files content matches, and how closely.
 
     Exits with 0 if content was looked up, whether or not something matched.
     """

@@ -107,7 +107,7 @@ def list_crises() -> Request:
 
 @hub_command(crisis, "show", line=_details)
 def show(crisis_id: CrisisId) -> Request:
-    """Show one crisis with its checklist, proposals, review date and similar crises."""
+    """Show one crisis with its checklist, proposals and review date. Also lists similar crises."""
     return lambda client: client.read_crisis(uid=crisis_id)
 
 
@@ -141,7 +141,7 @@ def triage(
         bool, typer.Option("--close", help="Close the warning if it is business as usual.")
     ] = False,
 ) -> Request:
-    """Rate a warning by harm and virality: activate, monitor, or business as usual."""
+    """Rate a warning by harm and virality. Outcome: activate, monitor, or business as usual."""
     from stemtide.protocol.messages.crises import TriageIn
 
     body = {"harm": harm, "virality": virality, "outcome": outcome, "reason": reason}
@@ -194,5 +194,5 @@ def close(
 
 @hub_command(crisis, "clocks", line=_times)
 def clocks(crisis_id: CrisisId) -> Request:
-    """Show the times of a crisis: event, first sighting, warning, activation, signals."""
+    """Show the times of a crisis, from the event to its signals."""
     return lambda client: client.read_crisis_clocks(uid=crisis_id)

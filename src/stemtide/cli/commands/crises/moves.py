@@ -33,7 +33,7 @@ def propose(
 
 @hub_command(crisis, "confirm", line=crisis_line, confirm="this moves {crisis_id} as proposed")
 def confirm(crisis_id: CrisisId, proposal: ProposalId = "") -> Request:
-    """Confirm another party's proposal: activates the protocol, or closes the crisis."""
+    """Confirm another party's proposal. Activates the protocol, or closes the crisis."""
     return lambda client: client.confirm_proposal(
         uid=crisis_id, proposal=proposal or _open_proposal(client, crisis_id)
     )
@@ -106,7 +106,7 @@ def link(
     other: Annotated[str, typer.Argument(help="The other crisis id.")],
     reason: Why,
 ) -> Request:
-    """Link two crises about the same event; they stay separate crises."""
+    """Link two crises about one event. They stay separate crises."""
     from stemtide.protocol.messages.crises import LinkIn
 
     return lambda client: client.link_crises(

@@ -73,5 +73,5 @@ def leave(crisis_id: CrisisId, reason: MayWhy = "") -> Request:
 
 @hub_command(crisis, "participants", line=_line)
 def participants(crisis_id: CrisisId) -> Request:
-    """List participants, open invitations, and parties that declined or left."""
+    """List participants and invitations. Includes parties that declined or left."""
     return lambda client: client.list_participants(uid=crisis_id)

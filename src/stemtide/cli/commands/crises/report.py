@@ -75,7 +75,7 @@ def export(
 
 @hub_command(report, "open", line=_line)
 def open_report(crisis_id: CrisisId) -> Request:
-    """Open the post-crisis report, or the next version of a published one."""
+    """Open the post-crisis report, or its next version."""
     return lambda client: client.open_report(uid=crisis_id)
 
 
@@ -173,7 +173,9 @@ def tco(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Report on a year under Regulation (EU) 2021/784: providers Article 7, authorities Article 8.
+    """Report on a year under Regulation (EU) 2021/784.
+
+    Providers report by Article 7, authorities by Article 8.
 
     Figures that the hub cannot count are entered at the desk. Until then, the report shows them as
     not known and is a draft.

@@ -170,7 +170,7 @@ def report(
 
 @hub_command(lead, "list", line=_lead_line, empty="No lead that your party may see.")
 def list_leads() -> Request:
-    """List the leads that your party may see, the gravest open ones first."""
+    """List the leads that your party may see, gravest open ones first."""
     return lambda client: client.list_leads()
 
 

@@ -30,7 +30,7 @@ def demo(
         typer.Option(help="With --hub-only: where to write its addresses and secrets."),
     ] = None,
 ) -> None:
-    """Start a hub and three agents, play a short crisis on real photographs, and stay up.
+    """Start a hub and three agents and play a short crisis. Uses real photographs, and stays up.
 
     Prints the address of the board and an account to sign in with. Ctrl-C stops everything.
     """

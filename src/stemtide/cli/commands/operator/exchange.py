@@ -135,7 +135,7 @@ def list_exchanges(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 
 @exchange.command("show")
 def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Show one exchange: its terms, its state and the outcomes of its records."""
+    """Show one exchange with its terms, state and outcomes of records."""
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
@@ -164,7 +164,7 @@ def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> N
 
 @exchange.command("run")
 def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
-    """Run an exchange now, on this machine, and count the outcomes of its records."""
+    """Run an exchange now, on this machine, and count the outcomes."""
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges import runner as running
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads

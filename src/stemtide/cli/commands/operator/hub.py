@@ -69,7 +69,7 @@ def keys(
         bool, typer.Option("--json", help="Print one JSON object per line.")
     ] = False,
 ) -> None:
-    """List the public keys that the hub signs snapshots with, newest first.
+    """List the public keys of signed snapshots, newest first.
 
     Run it on the hub's machine. Read the fingerprint by telephone to anyone who asks.
     """
@@ -126,7 +126,7 @@ def accept_key(
     data_dir: DataDir = None,
     yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
 ) -> None:
-    """Make this machine's key the hub's, in place of a lost or stolen one.
+    """Make this machine's key the hub's, after a loss or theft.
 
     The hub's other machines do not start again until they have a copy of it.
     """

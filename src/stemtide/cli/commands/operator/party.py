@@ -135,7 +135,7 @@ def name_competent(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Designate a competent authority under Regulation (EU) 2021/784, Article 12."""
+    """Designate a competent authority under Article 12. The law is Regulation (EU) 2021/784."""
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import competences as writes

@@ -34,7 +34,7 @@ def execute(
     set_: Fields = None,
     annex: AnnexFile = None,
 ) -> Request:
-    """Answer with Annex II: content removed, or access disabled in all Member States."""
+    """Answer with Annex II: removed or disabled. Disabled means no access in any Member State."""
     from stemtide.protocol.messages.orders import OrderAnswerIn
 
     own = {"measure": measure and measure.value, "measure_at": at}
@@ -75,7 +75,7 @@ def clarify(order_id: OrderId, words: Words) -> Request:
 
 @hub_command(order, "reinstate", line=order_line)
 def reinstate(order_id: OrderId) -> Request:
-    """Report that content is reinstated after its order lost effect."""
+    """Report that content is back after its order lost effect."""
     return lambda client: client.reinstate_content(uid=order_id)
 
 
@@ -98,7 +98,10 @@ def prolong(
     reason: Words,
     until: Annotated[str, typer.Option(help="End, as a time with UTC offset.")],
 ) -> Request:
-    """Keep an order secret from its content provider for longer: at most 12 weeks in all."""
+    """Keep an order secret for longer: at most 12 weeks in all.
+
+    Its content provider does not learn of it.
+    """
     from stemtide.protocol.messages.orders import SecrecyIn
 
     return lambda client: client.prolong_secrecy(
@@ -108,7 +111,7 @@ def prolong(
 
 @hub_command(order, "ask-scrutiny", line=order_line)
 def ask_scrutiny(order_id: OrderId, words: Words) -> Request:
-    """Ask the authority of your Member State to examine an order, within 48 hours of receipt."""
+    """Ask your Member State's authority to examine an order. Do it within 48 hours of receipt."""
     from stemtide.protocol.messages.orders import ScrutinyIn
 
     return lambda client: client.ask_scrutiny(
@@ -125,7 +128,10 @@ def open_scrutiny(
         str, typer.Option(help="For a content provider: time it was informed, with UTC offset.")
     ] = "",
 ) -> Request:
-    """Examine an order that you have a copy of, on your initiative or a content provider's."""
+    """Examine an order that you have a copy of.
+
+    On your initiative, or at a content provider's request.
+    """
     from stemtide.protocol.messages.orders import ScrutinyIn
 
     basis = ScrutinyBasis.CONTENT_PROVIDER if informed_at else ScrutinyBasis.OWN_INITIATIVE
@@ -139,7 +145,7 @@ def open_scrutiny(
 
 @hub_command(order, "announce", line=order_line)
 def announce(order_id: OrderId, words: Words) -> Request:
-    """Tell the issuer that you intend to find an infringement, and why."""
+    """Tell the issuer that you intend to find an infringement. Give the reasons."""
     from stemtide.protocol.messages.orders import OrderReasonIn
 
     return lambda client: client.announce_infringement(OrderReasonIn(text=words), uid=order_id)
@@ -155,7 +161,7 @@ def uphold(order_id: OrderId, words: Words) -> Request:
 
 @hub_command(order, "infringe", line=order_line, confirm="this ends the effect of order {order_id}")
 def infringe(order_id: OrderId, words: Words) -> Request:
-    """Find an infringement: the order loses effect, and its content is to be reinstated."""
+    """Find an infringement: the order loses effect. Its content is to be reinstated."""
     from stemtide.protocol.messages.orders import OrderReasonIn
 
     return lambda client: client.find_infringement(OrderReasonIn(text=words), uid=order_id)
@@ -173,10 +179,10 @@ def preserve(
     reference: Annotated[str, typer.Option(help="Their file number.")],
     court: Annotated[str, typer.Option(help="The requesting court, if it is not you.")] = "",
 ) -> Request:
-    """Ask the provider to preserve removed content for longer, for review proceedings.
+    """Ask the provider to preserve removed content for longer.
 
-    Art. 6(2) allows no other reason. For an investigation, ask the provider for access to the
-    preserved content (Art. 6(1)(b)), or use national law.
+    Art. 6(2) allows it for review proceedings, and for no other reason. For an investigation, ask
+    the provider for access to the preserved content (Art. 6(1)(b)), or use national law.
     """
     from stemtide.protocol.messages.orders import PreserveIn
 
@@ -198,7 +204,7 @@ def note_access(
     purpose: Annotated[AccessPurpose, typer.Option(help="Purpose of the access.")],
     reference: Annotated[str, typer.Option(help="Reference of the case.")] = "",
 ) -> Request:
-    """Record that an office had access to content that you preserve."""
+    """Record an office's access to content that you preserve."""
     from stemtide.protocol.messages.orders import AccessIn
 
     return lambda client: client.note_access(
@@ -209,7 +215,7 @@ def note_access(
 
 @hub_command(order, "note-destroyed", line=order_line)
 def note_destroyed(order_id: OrderId) -> Request:
-    """Record that you destroyed preserved content after its period ended."""
+    """Record that you destroyed content after its period."""
     return lambda client: client.note_destroyed(uid=order_id)
 
 

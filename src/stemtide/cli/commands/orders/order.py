@@ -69,7 +69,7 @@ def inform(
     text: Annotated[str, typer.Argument(help="Procedures and deadlines, in words.")],
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
 ) -> Request:
-    """Inform a provider of procedures and deadlines, 12 hours before its first order."""
+    """Inform a provider of procedures and deadlines. Do it 12 hours before its first order."""
     from stemtide.protocol.messages.orders import InformIn
 
     body = {"to": provider, "text": text, "exercise": exercise}
@@ -230,7 +230,7 @@ def standing(
     url: Annotated[str, typer.Argument(help="An address.")],
     exercise: Annotated[bool, typer.Option("--exercise", help="Look among exercises.")] = False,
 ) -> Request:
-    """Show who has an order in effect for a URL, before you issue your own."""
+    """Show who has an order in effect for a URL. Ask before you issue your own."""
     return lambda client: client.read_order_standing(url=url, exercise=exercise)
 
 

@@ -79,7 +79,7 @@ def make_link(
     ] = False,
     exercise: Annotated[bool, typer.Option("--exercise", help="Mark as an exercise.")] = False,
 ) -> Request:
-    """Create a link to complain about one decision, for its statement of reasons."""
+    """Create a complaint link for the statement of reasons of a decision."""
     from stemtide.protocol.messages.complaints import ComplaintLinkIn
 
     body = _decision(
@@ -217,7 +217,7 @@ def asked() -> Request:
 def keep(
     asked_id: AskedId, reason: Annotated[str, typer.Argument(help="Reason to keep it.")]
 ) -> Request:
-    """Refuse a redress request: keep the signal, referral or order, and give the reason."""
+    """Refuse a redress request, with the reason. The signal, referral or order stays."""
     from stemtide.protocol.messages.complaints import RedressIn
 
     return lambda client: client.answer_redress(
@@ -227,7 +227,7 @@ def keep(
 
 @hub_command(complaint, "grant", line=_request_line)
 def grant(asked_id: AskedId) -> Request:
-    """Grant a redress request: withdraw the item, so that every agent undoes its actions."""
+    """Grant a redress request: withdraw the item. Every agent then undoes its actions."""
     from stemtide.protocol.messages.complaints import RedressIn
 
     return lambda client: client.answer_redress(RedressIn(keep=False), uid=asked_id)

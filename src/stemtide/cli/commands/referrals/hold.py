@@ -74,5 +74,5 @@ def extend(hold_id: HoldId, until: Until) -> Request:
 
 @hub_command(hold, "lift", line=_line)
 def lift(hold_id: HoldId) -> Request:
-    """End a hold early and notify the senders of referrals that waited for it."""
+    """End a hold early and notify the senders of waiting referrals."""
     return lambda client: client.lift_hold(uid=hold_id)

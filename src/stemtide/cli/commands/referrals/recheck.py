@@ -34,7 +34,7 @@ def list_rechecks(
         bool, typer.Option("--returned", help="Only content that came back.")
     ] = False,
 ) -> Request:
-    """List re-checks of referrals and orders that your party sent or received, latest first."""
+    """List re-checks of your party's referrals and orders, latest first."""
     return lambda client: client.list_rechecks(
         referral=referral or None,
         order=order or None,

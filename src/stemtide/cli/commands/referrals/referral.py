@@ -54,7 +54,7 @@ def search(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Search before sending: referrals of the same or similar content, and holds."""
+    """Search before sending: earlier referrals and holds. Finds the same and similar content."""
     body = {"url": url, "provider": provider, "signals": signal or [], "exercise": exercise}
     from stemtide.protocol.messages.referrals import SearchIn
 
@@ -187,7 +187,7 @@ def explain(
     referral_id: ReferralId,
     context: Annotated[str, typer.Argument(help="Context for the provider.")],
 ) -> Request:
-    """Give the context that the provider asked for, and send the referral again."""
+    """Give the context that the provider asked for. The referral is sent again."""
     from stemtide.protocol.messages.referrals import ContextIn
 
     return lambda client: client.give_context(ContextIn(context=context), uid=referral_id)
@@ -260,7 +260,7 @@ def list_referrals(
         str, typer.Option(help="Only the referral with this file reference.")
     ] = "",
 ) -> Request:
-    """List the referrals that your party sent or received, oldest first."""
+    """List referrals that your party sent or received, oldest first."""
     return lambda client: read_pages(
         client.list_referrals,
         "referrals",

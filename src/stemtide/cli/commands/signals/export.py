@@ -50,7 +50,7 @@ def export_signals(
     hub: Hub = DEFAULT_HUB,
     key: Key = "",
 ) -> None:
-    """Write the signals that your party may see to a file, with their markings.
+    """Write the signals that your party may see to a file. Includes their markings.
 
     TLP, PAP and audience bind everyone who gets the file. The formats vpdq and tx cannot hold them.
     """

@@ -81,7 +81,7 @@ def import_signals(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Share the signals of a file: CSV, JSON lines, Parquet, vPDQ or tx lines.
+    """Share the signals of a file. Formats: CSV, JSON lines, Parquet, vPDQ and tx lines.
 
     Signals are sent in bulks, and a bulk is shared whole or not at all. Importing a file again is
     safe: nothing is shared twice. Exits with 1 if a row was, or would be, refused.

@@ -29,7 +29,7 @@ def preview(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Send a small preview with a signal, so that people in its crisis can judge it.
+    """Send a small preview for people in a signal's crisis to judge.
 
     This is the only command that sends content. The hub makes its own small picture of it, stores
     that encrypted, and destroys it on the given date.
@@ -54,7 +54,7 @@ def rotate_key(
     yes: Annotated[bool, typer.Option("--yes", help="Confirm the action.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Create a new key for previews, encrypt all of them with it, and drop the old keys.
+    """Encrypt all previews with a new key, and drop the old keys.
 
     Run it on the hub's machine. A hub of several machines shares one file: run it once.
     """

@@ -214,7 +214,7 @@ def follow(
     exercise: Annotated[bool, typer.Option("--exercise", help="Include exercise signals.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Follow signals as they are shared and withdrawn, one line per change.
+    """Follow signals as they are shared and withdrawn, a line per change.
 
     If the hub is away, the command waits and resumes where it was. Ctrl-C stops it.
     """

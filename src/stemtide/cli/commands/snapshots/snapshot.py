@@ -47,7 +47,7 @@ def pull(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Update a folder: the whole snapshot the first time, then only the changes.
+    """Update a folder with the latest snapshot. The first time it is whole, then only the changes.
 
     The hub's key is pinned at the first use. A snapshot that is not signed by it, was changed or is
     older than the one in the folder is refused, and the folder stays unchanged.
@@ -100,7 +100,7 @@ def show(
     trust: Trust = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the content of a file after verifying it: signals, date and markings."""
+    """Verify a file and show its content: signals, date and markings."""
     row = _verified(file, trust or [])
     if not row["genuine"]:
         fail(f"{file}: {row['line']}")

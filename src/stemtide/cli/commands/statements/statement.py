@@ -63,10 +63,11 @@ def post_file(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Post the statements of a file to the Transparency Database, 100 per request, each once.
+    """Post the statements of a file to the Transparency Database.
 
-    Invalid statements are skipped and listed. A journal records those that were sent: after a
-    failure, run the same command again, and the ones that the database has are not sent twice.
+    Each is sent once, 100 per request. Invalid statements are skipped and listed. A journal records
+    those that were sent: after a failure, run the same command again, and the ones that the
+    database has are not sent twice.
     """
     from stemtide.cli.commands.statements.post import PostOptions, send
 
