@@ -7,17 +7,18 @@ import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.db import connection
 
 from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
 from stemtide.hub.rooms.alerts.writes import alerts, drills
 from stemtide.hub.rooms.complaints.writes import complaints, redress
 from stemtide.hub.rooms.crises.writes import moves
-from stemtide.hub.rooms.exchanges.runner import ExchangeRunner, connection_options as exchange_way
+from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.media import writes
 from stemtide.hub.rooms.orders.writes import deadlines
 from stemtide.hub.rooms.rechecks import writes as rechecks
-from stemtide.hub.rooms.rechecks.visits import Visiting, way_of_settings
+from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.hub.rooms.situation.writes import leads
@@ -88,15 +89,14 @@ class Scheduler:
         self._tick_s = tick_s
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clock", daemon=True)
-        self._sending = AlertSender(
-            post=send_settings(),
-            home=home_of_settings(),
-            now=now_utc,
-            jitter=random.random,
+        self._runners = (
+            AlertSender(
+                post=send_settings(), home=home_of_settings(), now=now_utc, jitter=random.random
+            ),
+            sender_from_settings(now=now_utc, jitter=random.random),
+            Visitor(way=way_of_settings(), now=now_utc),
+            ExchangeRunner(loopback=settings.EXCHANGE_LOOPBACK, now=now_utc, jitter=random.random),
         )
-        self._calling = sender_from_settings(now=now_utc, jitter=random.random)
-        self._visiting = Visiting(way=way_of_settings(), now=now_utc)
-        self._running = ExchangeRunner(way=exchange_way(), now=now_utc, jitter=random.random)
 
     def start(self) -> None:
         """Start the thread."""
@@ -106,10 +106,8 @@ class Scheduler:
         """Stop the thread after its current run, and close the workers."""
         self._stop.set()
         self._thread.join()
-        self._sending.close()
-        self._calling.close()
-        self._visiting.close()
-        self._running.close()
+        for runner in self._runners:
+            runner.close()
 
     def _run(self) -> None:
         """Run the jobs once a second, and start the workers that are due."""
@@ -118,10 +116,8 @@ class Scheduler:
                 done = run_once(now_utc())
                 if done.expired:
                     log.info("%d signals expired", done.expired)
-                self._sending.start_due(now_utc())
-                self._calling.start_due(now_utc())
-                self._visiting.start_due(now_utc())
-                self._running.start_due(now_utc())
+                for runner in self._runners:
+                    runner.start_due(now_utc())
                 if done.crisis_deadlines:
                     log.info("%d things fell due in crises", done.crisis_deadlines)
             except Exception as error:

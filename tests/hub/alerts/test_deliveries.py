@@ -354,7 +354,7 @@ def test_a_webhook_is_sent_noted_and_acknowledged_by_its_answer(world):
         point = contact(world.agency, hook(to), channel="url")
         drill(world.agency)
         outgoing = next(one for one in claim() if one.channel == "webhook")
-        sender().send(outgoing)
+        sender().run(outgoing)
     row = reads.alerts(viewer=world.agency)[0]
     assert (row.state, row.receipt.via) == ("acknowledged", "webhook")
     assert parts(to.requests[0])[1]["webhook-id"] == str(outgoing.delivery)
@@ -401,8 +401,8 @@ def test_no_more_are_taken_than_there_are_threads(committed_world):
     release = threading.Event()
     drill(*world.everyone)
     at_work = sender(threads=1)
-    blocker = at_work._pool._pool.submit(release.wait, 600)
-    at_work._pool._under_way.add(blocker)
+    blocker = at_work._pool.submit(release.wait, 600)
+    at_work._in_progress.add(blocker)
     assert at_work.start_due(datetime.now(UTC)) == 0
     release.set()
     at_work.settle()
@@ -419,7 +419,7 @@ def test_a_channel_that_breaks_is_a_failure_and_is_logged(world, monkeypatch, ca
     drill(world.agency)
     (outgoing,) = claim()
     with caplog.at_level(logging.ERROR):
-        sender().send(outgoing)
+        sender().run(outgoing)
     row = Delivery.objects.get()
     assert (row.state, "the hub itself failed" in row.last_error) == ("failed", True)
     assert str(outgoing.delivery) in caplog.text
@@ -435,7 +435,7 @@ def test_what_cannot_be_noted_is_taken_again_later(world, monkeypatch, caplog):
     monkeypatch.setattr(writes_deliveries, "note", gone)
     with caplog.at_level(logging.ERROR), monkeypatch.context() as patch:
         patch.setattr(connection, "close", lambda: None)
-        sender()._pool._in_thread(outgoing)
+        sender()._run_in_thread(outgoing)
     assert "done again" in caplog.text
     assert claim(NOON + rules.LEASE) != []
 

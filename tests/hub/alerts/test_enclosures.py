@@ -247,7 +247,7 @@ class Dispatch:
 
     def send(self, kind, channel):
         for outgoing in outgoing_alerts(kind, channel):
-            self._sending.send(outgoing)
+            self._sending.run(outgoing)
         self._sending.close()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.runner import ConnectionOptions, ExchangeRunner
+from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pulls as writes_pulling
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.models import Signal
@@ -111,9 +111,7 @@ class Desk:
 
     def run(self, name="partner", *, loopback=True):
         """Run it once; what became of records."""
-        runner = ExchangeRunner(
-            way=ConnectionOptions(loopback=loopback), now=lambda: self.now, jitter=lambda: 0.5
-        )
+        runner = ExchangeRunner(loopback=loopback, now=lambda: self.now, jitter=lambda: 0.5)
         (run,) = writes.claim_due(self.now, limit=1, name=name)
         counts = runner.run(run)
         runner.close()

@@ -5,7 +5,7 @@ import pytest
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.runner import ConnectionOptions, ExchangeRunner
+from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 from stemtide.interop.exchanges import Terms
 from stemtide.protocol.enums import ExchangeKind
@@ -149,9 +149,7 @@ def test_the_clock_runs_what_is_due_in_threads_of_its_own(committed_desk, partne
     desk = committed_desk
     partner.answers = lambda *_: (200, {}, {"objects": [indicator()]})
     desk.add(address=partner.address)
-    clock = ExchangeRunner(
-        way=ConnectionOptions(loopback=True), now=lambda: NOON, jitter=lambda: 0.5
-    )
+    clock = ExchangeRunner(loopback=True, now=lambda: NOON, jitter=lambda: 0.5)
     assert clock.start_due(NOON) == 1
     clock.settle()
     assert clock.start_due(NOON) == 0

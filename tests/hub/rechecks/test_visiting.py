@@ -9,7 +9,7 @@ import pytest
 from stemtide.hub.rooms.rechecks import reads, visits as visiting, writes
 from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.rechecks.reads import Errand
-from stemtide.hub.rooms.rechecks.visits import Visiting, Way
+from stemtide.hub.rooms.rechecks.visits import Visitor, Way
 from tests.hub.rechecks.test_rechecks import DAY, QUARTER
 
 HERE = Way(loopback=True)
@@ -112,7 +112,7 @@ def test_what_is_no_address_is_refused():
 @pytest.mark.django_db(transaction=True)
 def test_due_visits_are_made_and_noted_in_threads(site, requests, world):
     film, page = requests.referral(site.url("/film.mp4")), requests.order(site.url("/gone"))
-    clock = Visiting(way=HERE, now=lambda: QUARTER)
+    clock = Visitor(way=HERE, now=lambda: QUARTER)
     assert clock.start_due(QUARTER) == 2
     clock.settle()
     assert clock.start_due(QUARTER) == 0
@@ -128,7 +128,7 @@ def test_due_visits_are_made_and_noted_in_threads(site, requests, world):
 @pytest.mark.django_db(transaction=True)
 def test_a_hub_that_does_not_visit_leaves_visits_due(site, requests):
     requests.referral(site.url("/film.mp4"))
-    clock = Visiting(way=Way(is_on=False, loopback=True), now=lambda: QUARTER)
+    clock = Visitor(way=Way(is_on=False, loopback=True), now=lambda: QUARTER)
     assert (clock.start_due(QUARTER), site.asked) == (0, [])
     clock.close()
     assert len(writes.claim_due(QUARTER, limit=9)) == 1
@@ -141,7 +141,7 @@ def test_a_visit_that_cannot_be_noted_is_made_again(site, requests, caplog):
     def no_clock():
         raise RuntimeError("the clock broke")
 
-    clock = Visiting(way=HERE, now=no_clock)
+    clock = Visitor(way=HERE, now=no_clock)
     clock.start_due(QUARTER)
     clock.settle()
     clock.close()

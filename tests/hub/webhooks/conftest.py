@@ -110,7 +110,7 @@ class Hub:
         """Let everything leave that is due; here and now, in this thread."""
         for _ in range(times):
             for taken in writes_sending.claim_due(self.now, limit=10):
-                self.calling.call(taken)
+                self.calling.run(taken)
 
     def tick(self, **later):
         """Turn the hands, then do what the clock does until nothing is due."""
@@ -118,7 +118,7 @@ class Hub:
         self.follow()
         while taken := writes_sending.claim_due(self.now, limit=10):
             for one in taken:
-                self.calling.call(one)
+                self.calling.run(one)
 
 
 @pytest.fixture

@@ -294,9 +294,7 @@ def test_no_more_are_taken_than_there_are_threads(committed_hub):
     hub.listen()
     share(hub, 1)
     hub.follow()
-    hub.calling._pool._under_way |= {
-        hub.calling._pool._pool.submit(release.wait, 600) for _ in range(2)
-    }
+    hub.calling._in_progress |= {hub.calling._pool.submit(release.wait, 600) for _ in range(2)}
     assert hub.calling.start_due(hub.now) == 0
     release.set()
     hub.calling.settle()
@@ -314,7 +312,7 @@ from stemtide.hub.rooms.webhooks.sender import WebhookSender
 now = datetime.fromisoformat(sys.argv[1])
 calling = WebhookSender(home="", loopback=True, now=lambda: now, jitter=lambda: 0.5)
 for taken in writes_sending.claim_due(now, limit=10):
-    calling.call(taken)
+    calling.run(taken)
 """
 
 
@@ -374,7 +372,7 @@ def test_a_webhook_removed_on_the_way_is_not_called(hub):
     hub.follow()
     (taken,) = claimed(hub)
     writes.remove(ear.id, by=ear.by, now=hub.now)
-    assert hub.calling.call(taken) is None
+    assert hub.calling.run(taken) is None
     assert ear.requests == []
 
 
@@ -397,7 +395,7 @@ def test_an_address_that_leads_inside_by_now_is_not_called(hub):
     ear = hub.listen()
     share(hub, 1)
     hub.follow()
-    hub.calling._loopback = False
+    hub.calling.loopback = False
     Webhook.objects.update(url="https://127.0.0.1/")
     hub.send()
     row = hub.last(ear)

@@ -166,8 +166,10 @@ def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> N
 def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     """Run an exchange now, on this machine, and count the outcomes."""
     open_hub(data_dir)
-    from stemtide.hub.rooms.exchanges import runner as running
+    from django.conf import settings
+
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
+    from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 
     with fail_on(NotFoundError):
@@ -175,7 +177,7 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     errands = writes.claim_due(now(), limit=1, name=name)
     if not errands:
         fail("this exchange is paused, or the hub's scheduler is running it: try again")
-    runner = running.ExchangeRunner(way=running.connection_options(), now=now, jitter=random.random)
+    runner = ExchangeRunner(loopback=settings.EXCHANGE_LOOPBACK, now=now, jitter=random.random)
     counts = runner.run(errands[0])
     runner.close()
     row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)

@@ -3,11 +3,12 @@
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 
-from stemtide.hub.platform.egress.thread_pool import ThreadPool
+from stemtide.hub.platform.jobs import HUB_FAILED, JobRunner
 from stemtide.hub.rooms.alerts import enclosures
 from stemtide.hub.rooms.alerts.channels import mail, page, webhook
 from stemtide.hub.rooms.alerts.channels.channel import (
@@ -64,55 +65,29 @@ def _is_theirs(outgoing: OutgoingAlert, *, post: SendSettings) -> bool:
     return outgoing.channel is Channel.WEBHOOK or post.mail_is_receipt
 
 
-class AlertSender:
-    """Sender of due deliveries, a few at a time; its caller never waits for a receiver.
+@dataclass(kw_only=True, eq=False)
+class AlertSender(JobRunner[OutgoingAlert]):
+    """Sender of due deliveries. jitter: random numbers, injected by the caller."""
 
-    now, jitter: the clock and the random numbers, injected by the caller.
-    """
+    name = "alerts"
+    threads: int = THREADS
+    post: SendSettings
+    home: Home
+    jitter: Callable[[], float]
 
-    def __init__(
-        self,
-        *,
-        post: SendSettings,
-        home: Home,
-        now: Callable[[], datetime],
-        jitter: Callable[[], float],
-        threads: int = THREADS,
-    ) -> None:
-        self._post = post
-        self._home = home
-        self._now = now
-        self._chance = jitter
-        self._pool: ThreadPool[OutgoingAlert] = ThreadPool(
-            self.send, threads=threads, name="alerts"
-        )
+    def claim_due(self, now: datetime, *, limit: int) -> list[OutgoingAlert]:
+        """Claim due deliveries."""
+        return deliveries.claim_due(now, limit=limit, home=self.home)
 
-    def start_due(self, now: datetime) -> int:
-        """Start as many due deliveries as there are free threads; return how many."""
-        free = self._pool.free
-        if free <= 0:
-            return 0
-        outgoing_alerts = deliveries.claim_due(now, limit=free, home=self._home)
-        self._pool.start(outgoing_alerts)
-        return len(outgoing_alerts)
-
-    def settle(self) -> None:
-        """Wait for deliveries in progress: for tests and at the end of the process."""
-        self._pool.settle()
-
-    def close(self) -> None:
-        """Stop after the deliveries in progress; unsent ones stay due."""
-        self._pool.close()
-
-    def send(self, outgoing: OutgoingAlert) -> Result:
+    def run(self, job: OutgoingAlert) -> Result:
         """Make one delivery attempt, and record its result."""
-        result = attempt(outgoing, post=self._post)
-        now = self._now()
-        won = deliveries.note(outgoing, result=result, jitter=self._chance(), now=now)
-        if won and result.fate is PostOutcome.SENT and _is_theirs(outgoing, post=self._post):
-            requests.note_arrival(outgoing, result=result, now=now)
+        result = attempt(job, post=self.post)
+        now = self.now()
+        won = deliveries.note(job, result=result, jitter=self.jitter(), now=now)
+        if won and result.fate is PostOutcome.SENT and _is_theirs(job, post=self.post):
+            requests.note_arrival(job, result=result, now=now)
         if won and result.is_acknowledged:
-            writes.acknowledge_by_answer(outgoing.delivery, now=now)
+            writes.acknowledge_by_answer(job.delivery, now=now)
         return result
 
 
@@ -122,6 +97,4 @@ def attempt(outgoing: OutgoingAlert, *, post: SendSettings) -> Result:
         return CHANNELS[outgoing.channel](enclosures.attach(outgoing), post=post)
     except Exception:
         log.exception("channel %s failed for delivery %s", outgoing.channel, outgoing.delivery)
-        return Result(
-            PostOutcome.FAILED, "the hub itself failed; its operator finds why in its log"
-        )
+        return Result(PostOutcome.FAILED, HUB_FAILED)

@@ -13,10 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
-
-from stemtide.hub.platform.egress.thread_pool import ThreadPool
 from stemtide.hub.platform.errors import RefusalError
+from stemtide.hub.platform.jobs import HUB_FAILED, JobRunner
 from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.encryption import LostSecretError
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
@@ -66,69 +64,38 @@ BATCH_SIZE = 100
 """Signals that are sent in one batch."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionOptions:
-    """How this hub connects to others. loopback: whether to this machine as well."""
+@dataclass(kw_only=True, eq=False)
+class ExchangeRunner(JobRunner[ClaimedRun]):
+    """Runner of due exchanges.
 
-    loopback: bool = False
-
-
-def connection_options() -> ConnectionOptions:
-    """Return the connection settings."""
-    return ConnectionOptions(loopback=settings.EXCHANGE_LOOPBACK)
-
-
-class ExchangeRunner:
-    """Runner of due exchanges, a few at a time; its caller never waits for another hub.
-
-    now, jitter: the clock and the random numbers, injected by the caller.
+    loopback: whether it connects to this machine as well.
+    jitter: random numbers, injected by the caller.
     """
 
-    def __init__(
-        self,
-        *,
-        way: ConnectionOptions,
-        now: Callable[[], datetime],
-        jitter: Callable[[], float],
-        threads: int = THREADS,
-    ) -> None:
-        self._way = way
-        self._now = now
-        self._chance = jitter
-        self._pool: ThreadPool[ClaimedRun] = ThreadPool(self.run, threads=threads, name="exchanges")
+    name = "exchanges"
+    threads: int = THREADS
+    loopback: bool
+    jitter: Callable[[], float]
 
-    def start_due(self, now: datetime) -> int:
-        """Start as many due runs as there are free threads; return how many."""
-        free = self._pool.free
-        if free <= 0:
-            return 0
-        runs = writes.claim_due(now, limit=free)
-        self._pool.start(runs)
-        return len(runs)
+    def claim_due(self, now: datetime, *, limit: int) -> list[ClaimedRun]:
+        """Claim due runs."""
+        return writes.claim_due(now, limit=limit)
 
-    def settle(self) -> None:
-        """Wait for runs in progress: for tests and at the end of the process."""
-        self._pool.settle()
-
-    def close(self) -> None:
-        """Stop after the runs in progress; others stay due."""
-        self._pool.close()
-
-    def run(self, run: ClaimedRun) -> dict[str, int]:
+    def run(self, job: ClaimedRun) -> dict[str, int]:
         """Run one exchange and record the result; return the number of records by fate."""
         counts: Counter[str] = Counter()
         try:
-            more = self._run(run, counts=counts)
+            more = self._run(job, counts=counts)
         except (SourceError, RefusalError, LostSecretError) as error:
             retry_after_s = getattr(error, "retry_after_s", None)
             answers = isinstance(error, TooManyNewError | AllRefusedError)
-            self._trouble(run, str(error), retry_after_s=retry_after_s, answers=answers)
+            self._trouble(job, str(error), retry_after_s=retry_after_s, answers=answers)
             return dict(+counts)
         except Exception:
-            log.exception("exchange %s failed; it is tried again", run.name)
-            self._trouble(run, "the hub itself failed; its operator finds why in its log")
+            log.exception("exchange %s failed; it is tried again", job.name)
+            self._trouble(job, HUB_FAILED)
             return dict(+counts)
-        writes.note_done(run, more=more, jitter=self._chance(), now=self._now())
+        writes.note_done(job, more=more, jitter=self.jitter(), now=self.now())
         return dict(+counts)
 
     def _run(self, run: ClaimedRun, *, counts: Counter[str]) -> bool:
@@ -139,12 +106,12 @@ class ExchangeRunner:
             account=run.account,
             secret=encryption.decrypt_secret(run.secret),
             hub=reads.own_hub(by=CLOCK),
-            loopback=self._way.loopback,
+            loopback=self.loopback,
         )
         part_s = RUN_S / 2 if run.pulls and run.pushes else RUN_S
 
         def client() -> SourceClient:
-            return SourceClient(endpoint, until=time.monotonic() + part_s, now=self._now())
+            return SourceClient(endpoint, until=time.monotonic() + part_s, now=self.now())
 
         more, day_is_full = False, None
         try:
@@ -170,7 +137,7 @@ class ExchangeRunner:
             counted: Mapping[str, int] | None
             try:
                 counted = pulls.import_page(
-                    run, page, now=self._now(), is_full=day_is_full is not None
+                    run, page, now=self.now(), is_full=day_is_full is not None
                 )
             except TooManyNewError as error:
                 # Withdrawals on later pages must not wait for the next day.
@@ -189,14 +156,14 @@ class ExchangeRunner:
     def _push(self, run: ClaimedRun, *, client: SourceClient, counts: Counter[str]) -> bool:
         """Push batch by batch; return whether there is more. raises: SourceError."""
         for _ in range(MAX_PAGES):
-            if not pushes_writes.note_waiting(run, now=self._now()):
+            if not pushes_writes.note_waiting(run, now=self.now()):
                 break
         for _ in range(MAX_PAGES):
             row = reads.claimed_exchange(run, by=CLOCK)
             if row is None:
                 return False
             outgoing_signals = pushes.outgoing_signals(
-                run, viewer=row.party, now=self._now(), limit=BATCH_SIZE
+                run, viewer=row.party, now=self.now(), limit=BATCH_SIZE
             )
             if not outgoing_signals:
                 return False
@@ -219,7 +186,7 @@ class ExchangeRunner:
         self, run: ClaimedRun, error: AllRefusedError, *, counts: Counter[str]
     ) -> None:
         """Record that everything new was refused, and the results of withdrawals if known."""
-        pushes_writes.note_all_refused(run, error.outgoing_signals, now=self._now())
+        pushes_writes.note_all_refused(run, error.outgoing_signals, now=self.now())
         if error.results:
             self._note_sent(run, error.results, remotes={}, counts=counts)
 
@@ -232,7 +199,7 @@ class ExchangeRunner:
         counts: Counter[str],
     ) -> bool:
         """Record and count the results of a batch; return False if another run has taken over."""
-        noted = pushes_writes.note_sent(run, results, remotes=remotes, now=self._now())
+        noted = pushes_writes.note_sent(run, results, remotes=remotes, now=self.now())
         if noted is None:
             return False
         counts.update({"pushed": noted[0], "push_refused": noted[1]})
@@ -250,8 +217,8 @@ class ExchangeRunner:
         writes.note_trouble(
             run,
             words=words,
-            jitter=self._chance(),
-            now=self._now(),
+            jitter=self.jitter(),
+            now=self.now(),
             retry_after_s=retry_after_s,
             answers=answers,
         )

@@ -2,7 +2,6 @@
 """Makes the visits that are due: outside every transaction, a few at a time."""
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +15,7 @@ from stemtide.hub.platform.egress.probe import (
     normalise,
     probe_address,
 )
-from stemtide.hub.platform.egress.thread_pool import ThreadPool
+from stemtide.hub.platform.jobs import JobRunner
 from stemtide.hub.rooms.rechecks import rules, writes
 from stemtide.hub.rooms.rechecks.reads import Errand
 from stemtide.hub.rooms.rechecks.rules import VisitResult
@@ -39,38 +38,22 @@ def way_of_settings() -> Way:
     return Way(is_on=settings.RECHECKS, loopback=settings.RECHECK_LOOPBACK)
 
 
-class Visiting:
-    """Visit due addresses in a few threads, so that callers never wait for an address.
+@dataclass(kw_only=True, eq=False)
+class Visitor(JobRunner[Errand]):
+    """Visitor of due addresses."""
 
-    now: the clock of the door that made it.
-    """
+    name = "rechecks"
+    threads: int = THREADS
+    way: Way
 
-    def __init__(self, *, way: Way, now: Callable[[], datetime], threads: int = THREADS) -> None:
-        self._way = way
-        self._now = now
-        self._crew: ThreadPool[Errand] = ThreadPool(self.visit, threads=threads, name="rechecks")
+    def claim_due(self, now: datetime, *, limit: int) -> list[Errand]:
+        """Claim due visits, if this hub visits at all."""
+        return writes.claim_due(now, limit=limit) if self.way.is_on else []
 
-    def start_due(self, now: datetime) -> int:
-        """Begin as many due visits as there are free threads; returns how many."""
-        free = self._crew.free
-        if free <= 0 or not self._way.is_on:
-            return 0
-        errands = writes.claim_due(now, limit=free)
-        self._crew.start(errands)
-        return len(errands)
-
-    def settle(self) -> None:
-        """Wait for running visits, in tests and at the end of the process."""
-        self._crew.settle()
-
-    def close(self) -> None:
-        """End after the running visits. Other due visits stay due."""
-        self._crew.close()
-
-    def visit(self, errand: Errand) -> VisitResult:
+    def run(self, job: Errand) -> VisitResult:
         """Make one visit and record its finding."""
-        response, finding = visit(errand, way=self._way)
-        writes.note(errand, response=response, finding=finding, now=self._now())
+        response, finding = visit(job, way=self.way)
+        writes.note(job, response=response, finding=finding, now=self.now())
         return finding
 
 

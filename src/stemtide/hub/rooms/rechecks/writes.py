@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The only writers of re-checks: follow what providers say, take what is due, note what was seen.
 
-A visit is taken by one clock: the row count of a conditional UPDATE says which. It is made outside
-every transaction, then noted. A clock that dies in between leaves a lease; when that is over the
-visit is made again.
+A visit is a job (platform/jobs.py): if a scheduler dies during one, it is made again.
 """
 
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from django.db.models import Count, Q
 
 from stemtide.fingerprints.url.canonical import UrlError, canonical
 from stemtide.hub.platform.egress.probe import Probe
+from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.orders.models import Order
@@ -140,17 +139,12 @@ def claim_due(now: datetime, *, limit: int) -> list[Errand]:
         if not rows:
             break
         for row in rows:
-            if counts.get(row.host, 0) < most and _take(row, now=now):
+            if counts.get(row.host, 0) < most and claim(
+                row, until=now + rules.LEASE, count="taken", taken_at=now
+            ):
                 counts[row.host] = counts.get(row.host, 0) + 1
                 claimed.append(reads.errand(row, by=CLOCK))
     return claimed
-
-
-def _take(row: Recheck, *, now: datetime) -> bool:
-    """Try to be the one that makes a visit."""
-    same = Recheck.objects.filter(pk=row.pk, taken=row.taken, next_at=row.next_at, ended_at=None)
-    row.taken += 1
-    return bool(same.update(taken=row.taken, taken_at=now, next_at=now + rules.LEASE))
 
 
 @transaction.atomic

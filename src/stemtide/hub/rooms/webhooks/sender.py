@@ -3,12 +3,13 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 
 from stemtide.hub.platform.egress.posts import PostOutcome, PostResult, post
-from stemtide.hub.platform.egress.thread_pool import ThreadPool
+from stemtide.hub.platform.jobs import HUB_FAILED, JobRunner
 from stemtide.hub.rooms.webhooks.models import Delivery
 from stemtide.hub.rooms.webhooks.reads import events
 from stemtide.hub.rooms.webhooks.writes import deliveries
@@ -23,51 +24,27 @@ TIMEOUT_S = 15.0
 """Longest duration of one attempt, from connecting to the end of the response."""
 
 
-class WebhookSender:
-    """Sender of due deliveries, a few at a time; its caller never waits for a receiver.
+@dataclass(kw_only=True, eq=False)
+class WebhookSender(JobRunner[ClaimedDelivery]):
+    """Sender of due deliveries.
 
-    now, jitter: the clock and the random numbers, injected by the caller. home: the hub's own
-    address.
+    home: the hub's own address. jitter: random numbers, injected by the caller.
     """
 
-    def __init__(
-        self,
-        *,
-        home: str,
-        loopback: bool,
-        now: Callable[[], datetime],
-        jitter: Callable[[], float],
-        threads: int = THREADS,
-    ) -> None:
-        self._home = home
-        self._loopback = loopback
-        self._now = now
-        self._chance = jitter
-        self._pool: ThreadPool[ClaimedDelivery] = ThreadPool(
-            self.call, threads=threads, name="webhooks"
-        )
+    name = "webhooks"
+    threads: int = THREADS
+    home: str
+    loopback: bool
+    jitter: Callable[[], float]
 
-    def start_due(self, now: datetime) -> int:
-        """Start as many due deliveries as there are free threads; return how many."""
-        free = self._pool.free
-        if free <= 0:
-            return 0
-        claimed = deliveries.claim_due(now, limit=free)
-        self._pool.start(claimed)
-        return len(claimed)
+    def claim_due(self, now: datetime, *, limit: int) -> list[ClaimedDelivery]:
+        """Claim due deliveries."""
+        return deliveries.claim_due(now, limit=limit)
 
-    def settle(self) -> None:
-        """Wait for deliveries in progress: for tests and at the end of the process."""
-        self._pool.settle()
-
-    def close(self) -> None:
-        """Stop after the deliveries in progress; unsent ones stay due."""
-        self._pool.close()
-
-    def call(self, claimed: ClaimedDelivery) -> PostResult | None:
+    def run(self, job: ClaimedDelivery) -> PostResult | None:
         """Make one delivery attempt and record its result; None if nothing was left to tell."""
-        result = self._try(claimed)
-        deliveries.note(claimed, result=result, jitter=self._chance(), now=self._now())
+        result = self._try(job)
+        deliveries.note(job, result=result, jitter=self.jitter(), now=self.now())
         return result
 
     def _try(self, claimed: ClaimedDelivery) -> PostResult | None:
@@ -76,9 +53,7 @@ class WebhookSender:
             return self._post(claimed)
         except Exception:
             log.exception("delivery %s failed inside the hub", claimed.delivery)
-            return PostResult(
-                PostOutcome.FAILED, "the hub itself failed; its operator finds why in its log"
-            )
+            return PostResult(PostOutcome.FAILED, HUB_FAILED)
 
     def _post(self, claimed: ClaimedDelivery) -> PostResult | None:
         """Build the event as its party may see it now, and post it."""
@@ -86,15 +61,15 @@ class WebhookSender:
         row = rows.filter(uid=claimed.delivery).first()
         if row is None:
             return None
-        now = self._now()
-        request = events.delivery_request(row, by=deliveries.CLOCK, home=self._home, now=now)
+        now = self.now()
+        request = events.delivery_request(row, by=deliveries.CLOCK, home=self.home, now=now)
         if request is None:
             return None
         return post(
             request.url,
             content=request.content,
             headers=request.headers,
-            loopback=self._loopback,
+            loopback=self.loopback,
             timeout_s=TIMEOUT_S,
             now=now,
         )

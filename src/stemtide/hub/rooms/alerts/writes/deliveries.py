@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write deliveries: claim due ones, record results, retry, drop; rotate secrets.
 
-One scheduler claims a delivery: the row count of a conditional UPDATE decides which. The delivery
-is sent outside every transaction, then its result is recorded. If the scheduler dies in between,
-the row stays `sending` until its lease ends; then it is sent again under the same id. So receivers
-get a delivery at least once, and detect repeats by its id.
+A delivery is a job (platform/jobs.py): receivers get it at least once, and detect repeats by its
+id, which is the same at every attempt.
 """
 
 from datetime import datetime
@@ -13,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
 from stemtide.hub.rooms.alerts.reads import deliveries
@@ -51,23 +50,10 @@ def claim_due(now: datetime, *, limit: int, home: Home) -> list[OutgoingAlert]:
         is_webhook = row.channel == Channel.WEBHOOK
         if len(outgoing_alerts) == limit or (is_webhook and row.alert.party_id in parties):
             continue
-        if _take(row, now=now):
+        if claim(row, until=now + rules.LEASE, state=DeliveryState.SENDING):
             outgoing_alerts.append(deliveries.outgoing(row, by=CLOCK, home=home, now=now))
             parties |= {row.alert.party_id} if is_webhook else set()
     return outgoing_alerts
-
-
-def _take(row: Delivery, *, now: datetime) -> bool:
-    """Try to claim a delivery; return whether it worked."""
-    unchanged = Delivery.objects.filter(
-        pk=row.pk, state=row.state, attempts=row.attempts, next_at=row.next_at
-    )
-    row.attempts += 1
-    return bool(
-        unchanged.update(
-            state=DeliveryState.SENDING, attempts=row.attempts, next_at=now + rules.LEASE
-        )
-    )
 
 
 @transaction.atomic

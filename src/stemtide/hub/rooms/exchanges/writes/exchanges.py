@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write exchanges: add, pause, resume, remove; claim runs and record their results.
 
-Records of a run are written by writes/pulls.py. One scheduler claims a run: the row count of a
-conditional UPDATE decides which. It queries the other hub outside every transaction. If the
-scheduler dies, the run is repeated from the same checkpoint once its lease is over.
+Records of a run are written by writes/pulls.py. A run is a job (platform/jobs.py): if a scheduler
+dies during one, it is repeated from the same checkpoint.
 """
 
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from datetime import datetime
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
@@ -164,15 +164,11 @@ def claim_due(now: datetime, *, limit: int, name: str = "") -> list[ClaimedRun]:
     """
     rows = Exchange.objects.filter(removed_at=None, is_paused=False)
     rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)
-    runs = []
-    for row in rows.order_by("next_at", "pk")[:limit]:
-        unchanged = Exchange.objects.filter(
-            pk=row.pk, taken=row.taken, next_at=row.next_at, is_paused=False, removed_at=None
-        )
-        row.taken += 1
-        if unchanged.update(taken=row.taken, next_at=now + rules.LEASE):
-            runs.append(reads.run_of(row, by=CLOCK))
-    return runs
+    return [
+        reads.run_of(row, by=CLOCK)
+        for row in rows.order_by("next_at", "pk")[:limit]
+        if claim(row, until=now + rules.LEASE, count="taken")
+    ]
 
 
 @transaction.atomic

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write deliveries to webhooks: claim due ones, record results; disable webhooks.
 
-One scheduler claims a delivery: the row count of a conditional UPDATE decides which. The delivery
-is sent outside every transaction, then its result is recorded. If the scheduler dies in between,
-the row stays `sending` until its lease ends; then it is sent again under the same id. So receivers
-get an event at least once, and detect repeats by its id.
+A delivery is a job (platform/jobs.py): receivers get an event at least once, and detect repeats by
+its id, which is the same at every attempt.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from stemtide.hub.platform.egress.posts import PostOutcome, PostResult
+from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
@@ -52,7 +51,7 @@ def claim_due(now: datetime, *, limit: int) -> list[ClaimedDelivery]:
         if row is None:
             break
         hooks.add(row.webhook_id)
-        if _take(row, now=now):
+        if claim(row, until=now + rules.LEASE, state=WebhookDeliveryState.SENDING, tried_at=now):
             claimed.append(ClaimedDelivery(row.uid, row.attempts))
             party = row.webhook.party_id
             counts[party] = counts.get(party, 0) + 1
@@ -67,22 +66,6 @@ def _due(now: datetime) -> QuerySet[Delivery]:
     states = (*rules.WAITING, WebhookDeliveryState.SENDING)
     due = Delivery.objects.filter(state__in=states, next_at__lte=now)
     return due.filter(is_open | Q(kind=EventType.WEBHOOK_TEST)).select_related("webhook")
-
-
-def _take(row: Delivery, *, now: datetime) -> bool:
-    """Try to claim a delivery; return whether it worked."""
-    unchanged = Delivery.objects.filter(
-        pk=row.pk, state=row.state, attempts=row.attempts, next_at=row.next_at
-    )
-    row.attempts += 1
-    return bool(
-        unchanged.update(
-            state=WebhookDeliveryState.SENDING,
-            attempts=row.attempts,
-            next_at=now + rules.LEASE,
-            tried_at=now,
-        )
-    )
 
 
 @transaction.atomic
@@ -147,24 +130,16 @@ def _failed(row: Delivery, result: PostResult, *, jitter: float, now: datetime) 
     hook = row.webhook
     Webhook.objects.filter(pk=hook.pk).update(failures=F("failures") + 1)
     hook.refresh_from_db()
-    requested_wait = result.wait
-    rest = (
-        max(rules.rest_after(hook.failures, jitter=jitter), requested_wait)
-        if requested_wait
-        else None
-    )
+    requested_wait = result.wait or timedelta()
     hook.failing_since = hook.failing_since or now
-    hook.rest_until = now + (rest or rules.rest_after(hook.failures, jitter=jitter))
+    hook.rest_until = now + max(rules.rest_after(hook.failures, jitter=jitter), requested_wait)
     hook.save(update_fields=["failing_since", "rest_until"])
     if row.attempts >= rules.MAX_ATTEMPTS:
         row.state = WebhookDeliveryState.DEAD
         _record("webhook.exhausted", hook, now=now, event=row.kind)
     else:
         wait = rules.wait_before(row.attempts + 1, jitter=jitter)
-        row.state, row.next_at = (
-            WebhookDeliveryState.FAILED,
-            now + max(wait, requested_wait or wait),
-        )
+        row.state, row.next_at = WebhookDeliveryState.FAILED, now + max(wait, requested_wait)
     if result.is_gone or now - hook.failing_since >= rules.FAILING_FOR:
         disable(hook, why=DisableReason.GONE if result.is_gone else DisableReason.FAILING, now=now)
         row.state = WebhookDeliveryState.STOPPED
