@@ -5,6 +5,8 @@ Examples are made up however long that takes on this machine. SQLite's test data
 whichever test asks for it first: threads then meet as processes would.
 """
 
+import gc
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -21,6 +23,13 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )  # a limit of time fails where the machine has other work
 settings.load_profile("house")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish():
+    """Have Python's garbage collector leave alone what stays until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def _close(connection):

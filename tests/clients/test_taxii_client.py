@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 import stix2
-from stix2validator import ValidationOptions, validate_instance
 from taxii2client.v21 import Server, as_pages
 
 from tests.prints import text_value
@@ -180,6 +179,9 @@ def test_python_stix2_reads_all_of_it_strictly(crisis_objects):
 
 
 def test_the_validator_finds_no_error_and_warns_of_nothing_of_ours(crisis_objects):
+    # Importing it takes some seconds: only this test waits for it, not every collection.
+    from stix2validator import ValidationOptions, validate_instance
+
     found, mine, _ = crisis_objects
     for one in found:
         said = validate_instance(one, ValidationOptions(version="2.1"))

@@ -37,12 +37,23 @@ def png_chunk(name: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
+def zeros_compressed(size: int) -> bytes:
+    """Return what zlib makes of that many zero bytes: packed once, and repeated.
+
+    source: RFC 1950, section 2.2, for the head and the checksum at the end.
+    """
+    whole, rest = divmod(size, 1 << 20)
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    end = packer.compress(bytes(rest)) + packer.flush()
+    checksum = (size % 65_521) << 16 | 1
+    return b"\x78\xda" + block * whole + end + struct.pack(">I", checksum)
+
+
 @cache
 def png_bomb(side_px: int) -> bytes:
     """A one-bit PNG: a few hundred kilobytes that want side_px x side_px bytes once decoded."""
-    packer = zlib.compressobj(9)
-    row = bytes(1 + (side_px + 7) // 8)
-    body = b"".join(packer.compress(row) for _ in range(side_px)) + packer.flush()
+    body = zeros_compressed(side_px * (1 + (side_px + 7) // 8))
     head = struct.pack(">IIBBBBB", side_px, side_px, 1, 0, 0, 0, 0)
     chunks = png_chunk(b"IHDR", head) + png_chunk(b"IDAT", body) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks

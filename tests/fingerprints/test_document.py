@@ -11,7 +11,8 @@ from stemtide.fingerprints.text.fingerprint import TextPrint, sketch
 from tests.fingerprints.texts import pdf, prose
 
 LIMITS = DecodingLimits()
-LINES = [" ".join(prose("a book", 600).split()[at : at + 10]) for at in range(0, 600, 10)]
+WORDS = prose("a book", 600).split()
+LINES = [" ".join(WORDS[at : at + 10]) for at in range(0, 600, 10)]
 PAGES = ["\n".join(LINES[:30]), "\n".join(LINES[30:])]
 
 

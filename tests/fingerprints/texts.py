@@ -4,6 +4,7 @@
 
 import random
 import zlib
+from functools import cache
 
 _SYLLABLES = "ka lo mi ter ran dos vel pi sun gor tha ne bri fol us em an ish ond cre mar wil sto"
 SYLLABLES = _SYLLABLES.split()
@@ -11,11 +12,16 @@ SYLLABLES = _SYLLABLES.split()
 
 def words(seed, count):
     """That many words of a made-up language, the frequent ones often, as in real ones."""
-    rng = random.Random(seed)
-    lexicon = random.Random("lexicon")
-    known = ["".join(lexicon.choices(SYLLABLES, k=lexicon.randint(1, 4))) for _ in range(4000)]
+    known = lexicon()
     weights = [1 / (rank + 3) for rank in range(len(known))]
-    return rng.choices(known, weights, k=count)
+    return random.Random(seed).choices(known, weights, k=count)
+
+
+@cache
+def lexicon():
+    """The words of the language, the most frequent first."""
+    rng = random.Random("lexicon")
+    return ["".join(rng.choices(SYLLABLES, k=rng.randint(1, 4))) for _ in range(4000)]
 
 
 def prose(seed, count):

@@ -17,6 +17,7 @@ from uuid import uuid4
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from stemtide.hub.rooms.ledger.models import Numbering
 from tests.world import World, make_world
@@ -91,6 +92,22 @@ def _emptying_is_allowed():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", empty_with_guards_lifted)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _static_files_are_listed_once():
+    """Let test clients share the list of static files, which each would make anew."""
+    add, listed = WhiteNoiseMiddleware.add_files_from_finders, {}
+
+    def add_once(self) -> None:
+        if not listed:
+            add(self)
+            listed.update(self.files)
+        self.files.update(listed)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_once)
         yield
 
 

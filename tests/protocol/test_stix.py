@@ -7,11 +7,9 @@ from datetime import timedelta
 from importlib.resources import files
 from uuid import uuid4
 
-import jsonschema
 import pytest
 import stix2
 from hypothesis import given, strategies as st
-from stix2validator import ValidationOptions, validate_instance
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.interop.stix.objects import (
@@ -97,6 +95,9 @@ def made(**facts):
 
 def check(stix):
     """What strict readers say of an object."""
+    # Importing it takes some seconds, which only those who call this wait for.
+    from stix2validator import ValidationOptions, validate_instance
+
     read = stix2.parse(json.loads(json.dumps(stix)), allow_custom=False)
     said = validate_instance(json.loads(json.dumps(stix)), ValidationOptions(version="2.1"))
     assert said.is_valid, said.errors
@@ -176,14 +177,22 @@ def test_a_signals_id_is_its_indicators_with_another_version():
 SCHEMA = json.loads(files("stemtide.interop.stix").joinpath("extension.json").read_text("utf-8"))
 
 
+@pytest.fixture
+def jsonschema():
+    """The library, which parses grammars for some seconds when it is imported."""
+    import jsonschema
+
+    return jsonschema
+
+
 @pytest.mark.parametrize("kind", list(Kind))
-def test_what_we_add_is_as_its_schema_says(kind):
+def test_what_we_add_is_as_its_schema_says(kind, jsonschema):
     told = made(kind=kind.value, **({"quality": None} if kind is not Kind.PDQ else {}))
     jsonschema.validate(told["extensions"][EXTENSION], SCHEMA)
     assert set(told["extensions"][EXTENSION]) <= set(SCHEMA["properties"])
 
 
-def test_the_schema_knows_every_field_and_every_word():
+def test_the_schema_knows_every_field_and_every_word(jsonschema):
     properties = SCHEMA["properties"]
     assert set(_FIELDS) | {"kind", "state", "outcomes"} <= set(properties)
     words = {"kind": Kind, "state": SignalState, "severity": Severity, "provenance": Provenance}

@@ -6,12 +6,12 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.api.urls import api
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.protocol.enums import Scope
 from tests import scene
 from tests.hub.api.conftest import Machine
+from tests.hub.api.schema import SCHEMA
 from tests.hub.desk.conftest import World
 
 UID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
@@ -120,7 +120,7 @@ _NO_IDS = ("/api/v1/agents", "/api/v1/exchanges", "/api/v1/snapshots")
 
 OPERATIONS = [
     (method, path, facts["operationId"])
-    for path, methods in api.get_openapi_schema()["paths"].items()
+    for path, methods in SCHEMA["paths"].items()
     for method, facts in methods.items()
     if "{" in path and not path.startswith(_NO_IDS)
 ]
@@ -191,7 +191,7 @@ def test_a_stranger_cannot_tell_what_is_there_from_what_is_not(desk_world, stage
 def test_every_operation_that_takes_a_body_has_one_here():
     wanted = {
         facts["operationId"]
-        for path, methods in api.get_openapi_schema()["paths"].items()
+        for path, methods in SCHEMA["paths"].items()
         for facts in methods.values()
         if "{" in path and "requestBody" in facts and not path.startswith("/api/v1/agents")
     }

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bodies hold the JSON types that the schema names: a text is no number, a number no claim."""
 
-import json
 import re
 import tracemalloc
 from uuid import uuid4
@@ -10,14 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from stemtide.hub.api.bodies import read_message
-from stemtide.hub.api.urls import api
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
+from tests.hub.api.schema import SCHEMA
 from tests.hub.api.test_bulk import BULK, JSON_LINES, lines
 from tests.world import hex_value
-
-SCHEMA = json.loads(json.dumps(api.get_openapi_schema()))
 
 OTHER_TYPES = {
     "integer": ("1", "whole number"),
