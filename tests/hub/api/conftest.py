@@ -4,13 +4,14 @@
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from signal import SIGTERM
+from typing import IO
 
 import httpx
 import pytest
@@ -20,7 +21,7 @@ from django.test import Client
 
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from tests import tables
+from tests import forks, tables
 from tests.world import World
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +65,9 @@ def machine(world: World):
 class Hub:
     """A hub in a process of its own."""
 
-    process: subprocess.Popen
+    process: forks.Fork
+    orders: IO[str]
+    answers: IO[str]
     address: str
     keys: dict[str, str]
     folder: Path
@@ -75,15 +78,15 @@ class Hub:
 
     def another_key(self, party: str) -> str:
         """One more key of a party."""
-        self.process.stdin.write(f"key {party}\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().strip()
+        self.orders.write(f"key {party}\n")
+        self.orders.flush()
+        return self.answers.readline().strip()
 
     def order(self, words: str) -> None:
         """Have the process do something that no endpoint does."""
-        self.process.stdin.write(f"{words}\n")
-        self.process.stdin.flush()
-        assert self.process.stdout.readline() == "done\n"
+        self.orders.write(f"{words}\n")
+        self.orders.flush()
+        assert self.answers.readline() == "done\n"
 
 
 @contextlib.contextmanager
@@ -118,23 +121,21 @@ def serving(**settings: str) -> Iterator[Hub]:
     ):
         environment = {**os.environ, **database, "STEMTIDE_DATA_DIR": folder, **settings}
         environment.pop("DJANGO_SETTINGS_MODULE", None)
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.hub.api.serving"],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            keys = json.loads(process.stdout.readline())
-            address = process.stdout.readline().strip()
-            yield Hub(process, address, keys, Path(folder))
-        finally:
-            process.terminate()
-            status = process.wait()
-            process.stdin.close()
-            process.stdout.close()
+        stdin, orders = os.pipe()
+        answers, stdout = os.pipe()
+        stderr = sys.__stderr__.fileno()
+        streams = {"stdin": stdin, "stdout": stdout, "stderr": stderr}
+        process = forks.Fork(["hub-with-cast"], environment=environment, folder=ROOT, **streams)
+        os.close(stdin)
+        os.close(stdout)
+        with os.fdopen(orders, "w") as orders, os.fdopen(answers) as answers:
+            try:
+                keys = json.loads(answers.readline())
+                address = answers.readline().strip()
+                yield Hub(process, orders, answers, address, keys, Path(folder))
+            finally:
+                process.send_signal(SIGTERM)
+                status = process.wait()
         assert status == 0
 
 

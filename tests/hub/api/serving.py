@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real hub with the cast in it, in a process of its own: python -m tests.hub.api.serving.
+"""A real hub with the cast in it: the program `hub-with-cast` of `tests.forks`.
 
 Prints one line of JSON with a key for each party, then the address. Reads orders from stdin:
 "revoke PREFIX", "crash the next feed", "key PARTY" (which prints one more), "hold-searches" and
@@ -64,7 +64,3 @@ def main() -> None:
     print(json.dumps({party.name: world.key(party) for party in world.everyone}), flush=True)
     threading.Thread(target=obey, daemon=True).start()
     boot.serve("127.0.0.1", 0, ready=lambda address: print(address, flush=True))
-
-
-if __name__ == "__main__":
-    main()

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Queue
+from signal import SIGTERM
 
 import httpx
 import httpx_sse
@@ -209,7 +210,7 @@ def test_streams_whose_followers_left_are_forgotten(hub):
 
 def test_a_hub_that_is_stopped_ends_its_streams_and_goes_in_peace():
     with serving() as hub, following(hub, "big-video") as follower:
-        hub.process.terminate()
+        hub.process.send_signal(SIGTERM)
 
         follower.has_ended.wait()
         assert hub.process.wait() == 0
