@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms about a signal: withdraw it, or give an opinion."""
 
+import re
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.labels import LABELS
-from stemtide.protocol.enums import Opinion, WithdrawReason
+from stemtide.protocol.enums import Opinion
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 
 _NOTE_LENGTH = 500
@@ -20,6 +22,13 @@ class MarkedForm(forms.Form):
     """A form whose invalid fields are marked for assistive technology as well."""
 
     use_required_attribute = True
+    error_prefix = ""
+    """What a room puts before the names of this form's fields."""
+
+    def add_refusal(self, error: Exception) -> None:
+        """Show an error of a room beside the field that it is about, or above the form."""
+        name = getattr(error, "field", "").removeprefix(self.error_prefix)
+        self.add_error(name if name in self.fields else None, field_error_text(error))
 
     def mark_errors(self) -> None:
         """Set aria-invalid and aria-describedby on each field with an error."""
@@ -31,12 +40,28 @@ class MarkedForm(forms.Form):
 
 
 class MessageForm(MarkedForm):
-    """A form that builds a message of the protocol, and shows that message's validation errors."""
+    """A form that builds a message of the protocol, and shows that message's validation errors.
 
-    def read(self, message_type: type[Any], **fields: object) -> Any:  # noqa: ANN401  # of the type asked for
-        """Return the message; None if it is invalid (the form then shows why)."""
+    message_type: None if the write takes no message.
+    """
+
+    message_type: type[BaseModel] | None = None
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message: those of the form, unless a form says otherwise."""
+        return self.cleaned_data
+
+    def message(self) -> Any:  # noqa: ANN401  # of message_type
+        """Return the message for the room; None if the form is invalid, or the write takes none."""
+        if self.message_type is None or not self.is_valid():
+            return None
+        return self.read(self.message_type, **self.message_fields())
+
+    def read(self, message_type: type[BaseModel], **fields: object) -> Any:  # noqa: ANN401  # of the type asked for
+        """Return a message; None if it is invalid (the form then shows why)."""
+        known = {name: fields[name] for name in message_type.model_fields if name in fields}
         try:
-            return message_type.model_validate(fields)
+            return message_type.model_validate(known)
         except ValidationError as error:
             for detail in error.errors():
                 name = str(detail["loc"][0]) if detail["loc"] else ""
@@ -52,15 +77,49 @@ def uuid_or_none(text: str | None) -> UUID | None:
         return None
 
 
+class WordsField(forms.CharField):
+    """Several words, separated by spaces, commas, semicolons or lines; cleaned as a list."""
+
+    def clean(self, value: Any) -> Any:  # noqa: ANN401  # Django's
+        """Return the words."""
+        return re.findall(r"[^\s,;]+", super().clean(value))
+
+
+class CountriesField(WordsField):
+    """Country codes, cleaned as a list in capitals."""
+
+    def clean(self, value: Any) -> Any:  # noqa: ANN401  # Django's
+        """Return the codes."""
+        return [word.upper() for word in super().clean(value)]
+
+
+class SignalsField(WordsField):
+    """Ids of signals, cleaned as a list of UUIDs."""
+
+    def clean(self, value: Any) -> Any:  # noqa: ANN401  # Django's
+        """Return the ids.
+
+        raises: forms.ValidationError if one is no id.
+        """
+        uids = []
+        for word in super().clean(value):
+            uid = uuid_or_none(word)
+            if uid is None:
+                raise forms.ValidationError(_("This is no id of a signal: %s") % word[:60])
+            uids.append(uid)
+        return uids
+
+
 class WhenField(forms.DateTimeField):
     """A date and time, in the reader's time zone."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
-class WithdrawForm(MarkedForm):
+class WithdrawForm(MessageForm):
     """Withdraw a signal, with a reason and a confirmation."""
 
+    message_type = WithdrawIn
     reason = forms.ChoiceField(
         label=_("Why is it taken back?"),
         choices=[("", _("Choose a reason")), *LABELS["reason"].items()],
@@ -77,16 +136,11 @@ class WithdrawForm(MarkedForm):
         error_messages={"required": _("Tick this box to say that you mean it.")},
     )
 
-    def message(self) -> WithdrawIn:
-        """Return the message for the room. Call it on a valid form."""
-        return WithdrawIn(
-            reason=WithdrawReason(self.cleaned_data["reason"]), note=self.cleaned_data["note"]
-        )
 
-
-class OpinionForm(MarkedForm):
+class OpinionForm(MessageForm):
     """Give the party's opinion of a signal."""
 
+    message_type = OpinionIn
     opinion = forms.ChoiceField(
         label=_("What does your party say?"),
         choices=[
@@ -106,9 +160,3 @@ class OpinionForm(MarkedForm):
         max_length=_NOTE_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
-
-    def message(self) -> OpinionIn:
-        """Return the message for the room. Call it on a valid form."""
-        return OpinionIn(
-            opinion=Opinion(self.cleaned_data["opinion"]), note=self.cleaned_data["note"]
-        )

@@ -7,6 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from pydantic import BaseModel
+
 from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels.complaints import LABELS
@@ -32,6 +34,7 @@ def _area(rows: int) -> forms.Textarea:
 class ComplaintLinkForm(MessageForm):
     """A decision of the provider that an uploader may complain about."""
 
+    message_type: type[BaseModel] = ComplaintLinkIn
     reference = forms.CharField(
         label=_("Your name of the decision"),
         help_text=_("Letters, digits and . _ : / -. Nothing that tells who somebody is."),
@@ -58,6 +61,7 @@ class ComplaintLinkForm(MessageForm):
         help_text=_("Not their name. They will not reject a complaint about it."),
         max_length=80,
         required=False,
+        empty_value=None,
     )
     is_automatic = forms.BooleanField(
         label=_("No person looked before it was done"), required=False
@@ -66,20 +70,13 @@ class ComplaintLinkForm(MessageForm):
 
     def message_fields(self) -> dict[str, object]:
         """Return the fields of the message."""
-        form_data = dict(self.cleaned_data)
-        form_data["acted_at"] = form_data["acted_at"] or datetime.now(UTC)
-        form_data["acted_by"] = form_data["acted_by"].strip() or None
-        return form_data
-
-    def message(self) -> ComplaintLinkIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: ComplaintLinkIn | None = self.read(ComplaintLinkIn, **self.message_fields())
-        return message
+        return {**self.cleaned_data, "acted_at": self.cleaned_data["acted_at"] or datetime.now(UTC)}
 
 
 class FileComplaintForm(ComplaintLinkForm):
     """A decision, and the complaint about it that reached the provider by other means."""
 
+    message_type = ComplaintIn
     text = forms.CharField(
         label=_("What the uploader says"),
         help_text=_("Leave out who they are: nobody here needs to know it."),
@@ -91,15 +88,11 @@ class FileComplaintForm(ComplaintLinkForm):
         label=_("In which language"), choices=WRITING_LANGUAGES, initial="en"
     )
 
-    def message(self) -> ComplaintIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: ComplaintIn | None = self.read(ComplaintIn, **self.message_fields())
-        return message
-
 
 class UpholdForm(MessageForm):
     """Uphold a complaint: the decision was wrong, and in which way."""
 
+    message_type = ComplaintOutcomeIn
     exemption = forms.ChoiceField(
         label=_("In which context does the content stand?"),
         choices=[("", _("Choose a context")), *LABELS["exemption"].items()],
@@ -129,16 +122,15 @@ class UpholdForm(MessageForm):
         if basis is ComplaintBasis.OWN:
             del self.fields["finding"], self.fields["note"]
 
-    def message(self) -> ComplaintOutcomeIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        fields = {"finding": ComplaintFinding.CONTENT, "note": "", **self.cleaned_data}
-        message: ComplaintOutcomeIn | None = self.read(ComplaintOutcomeIn, is_upheld=True, **fields)
-        return message
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"is_upheld": True, "finding": ComplaintFinding.CONTENT, **self.cleaned_data}
 
 
 class RejectForm(MessageForm):
     """Reject a complaint: the decision was right."""
 
+    message_type = ComplaintOutcomeIn
     reasons = forms.CharField(
         label=_("Your answer to whoever complained"),
         help_text=_IMPERSONAL,
@@ -159,17 +151,15 @@ class RejectForm(MessageForm):
         if basis is not ComplaintBasis.ORDER:
             del self.fields["note"]
 
-    def message(self) -> ComplaintOutcomeIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: ComplaintOutcomeIn | None = self.read(
-            ComplaintOutcomeIn, is_upheld=False, exemption=Exemption.NONE, **self.cleaned_data
-        )
-        return message
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"is_upheld": False, "exemption": Exemption.NONE, **self.cleaned_data}
 
 
 class GrantRedressForm(MessageForm):
     """Withdraw the signal, referral or order that a complaint was about."""
 
+    message_type = RedressIn
     reason = forms.CharField(
         label=_("What you say to it (may stay empty)"),
         help_text=_IMPERSONAL,
@@ -182,17 +172,15 @@ class GrantRedressForm(MessageForm):
         error_messages={"required": _("Tick this box to say that you mean it.")},
     )
 
-    def message(self) -> RedressIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: RedressIn | None = self.read(
-            RedressIn, keep=False, reason=self.cleaned_data["reason"]
-        )
-        return message
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"keep": False, **self.cleaned_data}
 
 
 class KeepMeasureForm(MessageForm):
     """Keep the signal, referral or order, and give the reason."""
 
+    message_type = RedressIn
     reason = forms.CharField(
         label=_("Why does it stay as it is?"),
         help_text=_IMPERSONAL,
@@ -200,9 +188,6 @@ class KeepMeasureForm(MessageForm):
         widget=_area(3),
     )
 
-    def message(self) -> RedressIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: RedressIn | None = self.read(
-            RedressIn, keep=True, reason=self.cleaned_data["reason"]
-        )
-        return message
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"keep": True, **self.cleaned_data}

@@ -42,7 +42,7 @@ def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if kind is None:
         raise Http404
     form = kind(request.POST, prefix=verb)
-    body = form.message() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    body = form.message()
     if body is None:
         return _page(request, uid, refused={verb: form})
     try:

@@ -32,7 +32,7 @@ from stemtide.hub.desk.complaints.forms import (
     UpholdForm,
 )
 from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
-from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -120,13 +120,13 @@ def _decide(
     request: SignedInRequest, uid: UUID, *, verb: str, form: UpholdForm | RejectForm
 ) -> HttpResponse:
     """Decide a complaint, or show the form again with its errors."""
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is None:
         return _page(request, uid, refused={verb: form})
     try:
         writes.decide(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
     except InvalidError as error:
-        _add_refusal(form, error)
+        form.add_refusal(error)
         return _page(request, uid, refused={verb: form})
     except ConflictError as error:
         messages.error(request, error_text(error))
@@ -144,14 +144,14 @@ def new_link(request: SignedInRequest) -> HttpResponse:
     form = ComplaintLinkForm(
         request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
     )
-    body = form.message() if form.is_bound and form.is_valid() else None
+    body = form.message()
     link = None
     if body is not None:
         home = settings.HUB_ADDRESS or request.build_absolute_uri("/").rstrip("/")
         try:
             link = reads.link(body, by=by, home=home, now=datetime.now(UTC))
         except InvalidError as error:
-            _add_refusal(form, error)
+            form.add_refusal(error)
     form.mark_errors()
     context = {"form": form, "made": link}
     status = 422 if form.errors else 200
@@ -167,12 +167,12 @@ def new(request: SignedInRequest) -> HttpResponse:
     form = FileComplaintForm(
         request.POST if request.method == "POST" else None, initial=_initial_from_query(request)
     )
-    body = form.message() if form.is_bound and form.is_valid() else None
+    body = form.message()
     if body is not None:
         try:
             filed = writes.file_for(body, by=by, now=datetime.now(UTC))
         except (ConflictError, InvalidError) as error:
-            _add_refusal(form, error)
+            form.add_refusal(error)
         else:
             text = _("Filed. Its code is %(code)s: pass it on, it is shown this once.")
             messages.success(request, text % {"code": filed.code})
@@ -236,9 +236,3 @@ def _allowed(facts: ComplaintFacts, *, by: Actor, redress: RedressState | None) 
 def _initial_from_query(request: SignedInRequest) -> dict[str, str]:
     """Return the form's initial values from the query string (a signal's page links here)."""
     return {name: request.GET.get(name, "")[:120] for name in ("basis", "ground", "measure")}
-
-
-def _add_refusal(form: MessageForm, error: ConflictError | InvalidError) -> None:
-    """Show a refusal beside the field that it is about."""
-    field = error.field if isinstance(error, InvalidError) else None
-    form.add_error(field if field in form.fields else None, field_error_text(error))

@@ -18,9 +18,9 @@ from uuid import UUID
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
+from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.desk.crises import content as room_content, offers as room_offers
-from stemtide.hub.desk.crises.verbs import RoomOffer
 from stemtide.hub.desk.situation import leads, views as situation
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises, life as life_reads
@@ -80,7 +80,7 @@ block_cache = _BlockCache()
 
 
 def page_context(
-    request: SignedInRequest, uid: UUID, *, by: Actor, refused: RoomOffer | None = None
+    request: SignedInRequest, uid: UUID, *, by: Actor, refused: Offer | None = None
 ) -> dict[str, object]:
     """Return the template context of the whole page.
 
@@ -161,7 +161,7 @@ def _offers_of_block(place: str, offers_context: dict[str, Any]) -> dict[str, An
     """Return the forms of one block, with their key: a form depends on the party alone."""
     offers_here = offers_context["offers"].get(place, ())
     forms = {name: offers_context[name] for name in _NAMES[place]}
-    return {**forms, "key": tuple((offer.verb.name, offer.target) for offer in offers_here)}
+    return {**forms, "key": tuple((offer.action.name, offer.target) for offer in offers_here)}
 
 
 def _bar(request: SignedInRequest, *, by: Actor, now: datetime, heads: Heads) -> str:
@@ -308,7 +308,7 @@ def _offers(
     *,
     by: Actor,
     now: datetime,
-    refused: RoomOffer | None = None,
+    refused: Offer | None = None,
     cached_html: bool = False,
 ) -> dict[str, Any]:
     """Return the forms of all blocks. cached_html: as shared HTML without CSRF tokens."""
@@ -325,7 +325,7 @@ def _offers(
             for place, offers_here in offers.items()
         }
     answers = {
-        offer.target: offer for offer in offers.get("checks", ()) if offer.verb.name == "answer"
+        offer.target: offer for offer in offers.get("checks", ()) if offer.action.name == "answer"
     }
     proposals = [
         (proposal, [offer for offer in offers.get("next", ()) if offer.target == str(proposal.id)])
@@ -337,7 +337,7 @@ def _offers(
         "proposals": proposals,
         "next_offers": [offer for offer in offers.get("next", ()) if not offer.target],
         "checks": [(check, answers.get(check.test)) for check in room.life.checks],
-        "uninvites": {o.target: o for o in offers.get("people", ()) if o.verb.name == "uninvite"},
+        "uninvites": {o.target: o for o in offers.get("people", ()) if o.action.name == "uninvite"},
         "people_offers": [o for o in offers.get("people", ()) if not o.target],
         "check_offers": [o for o in offers.get("checks", ()) if not o.target],
         "neighbour_offers": [o for o in offers.get("neighbours", ()) if not o.target],
@@ -346,10 +346,10 @@ def _offers(
     }
 
 
-def _with_cached_html(offer: RoomOffer, *, uid: UUID, key: Hashable) -> RoomOffer:
+def _with_cached_html(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
     """Return an offer whose form is rendered once for all readers with the same key."""
     context = {"offer": offer, "life": {"id": uid}}
-    cache_key = ("offer", uid, offer.verb.name, offer.target, key, *_locale())
+    cache_key = ("offer", uid, offer.action.name, offer.target, key, *_locale())
 
     def html() -> str:
         rendered: str = block_cache.get(
@@ -360,7 +360,7 @@ def _with_cached_html(offer: RoomOffer, *, uid: UUID, key: Hashable) -> RoomOffe
     return replace(offer, html=html)
 
 
-def _orphan(offers: dict[str, list[RoomOffer]], *, refused: RoomOffer | None) -> RoomOffer | None:
+def _orphan(offers: dict[str, list[Offer]], *, refused: Offer | None) -> Offer | None:
     """Return a refused form that is no longer offered, so that its input is not lost; or None."""
     if refused is None or any(refused in block for block in offers.values()):
         return None

@@ -8,9 +8,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MarkedForm, WhenField
+from pydantic import BaseModel
+
+from stemtide.hub.desk.forms import CountriesField, MessageForm, WhenField, WordsField
 from stemtide.hub.desk.labels import LABELS, Words, translated
-from stemtide.protocol.enums import Capacity, CheckAnswer, NeighbourStatus, PartyKind, TriageOutcome
+from stemtide.protocol.enums import CheckAnswer, NeighbourStatus, PartyKind
 from stemtide.protocol.law.frameworks import frameworks, newest
 from stemtide.protocol.law.triage import Triage
 from stemtide.protocol.messages.crises import (
@@ -31,14 +33,6 @@ from stemtide.protocol.messages.crises import (
 
 NO_NAMES = _("Write nothing that names a person, unless it is needed.")
 _LENGTH = 2000
-_SPLIT = (",", " ", ";", "\n")
-
-
-def _words(text: str) -> list[str]:
-    """Split a field with several values into its words."""
-    for separator in _SPLIT[1:]:
-        text = text.replace(separator, _SPLIT[0])
-    return [word.strip() for word in text.split(_SPLIT[0]) if word.strip()]
 
 
 def _area(label: Words, *, rows: int = 2, required: bool = True, **options: Any) -> forms.CharField:  # noqa: ANN401  # Django's own options
@@ -53,7 +47,7 @@ def _area(label: Words, *, rows: int = 2, required: bool = True, **options: Any)
     )
 
 
-class RoomForm(MarkedForm):
+class RoomForm(MessageForm):
     """A form of the room, with the choices that the crisis gives it."""
 
     def __init__(self, *args: Any, around: "FormChoices | None" = None, **options: Any) -> None:  # noqa: ANN401  # Django's own options
@@ -63,9 +57,6 @@ class RoomForm(MarkedForm):
 
     def prepare(self) -> None:
         """Set the choices that depend on the crisis."""
-
-    def message(self) -> Any:  # noqa: ANN401  # each form has its own message
-        """Return the message for the room. Call it on a valid form."""
 
 
 class FormChoices:
@@ -101,26 +92,21 @@ class EmptyForm(RoomForm):
 class ReasonForm(RoomForm):
     """An action with its reason."""
 
+    message_type: type[BaseModel] = ReasonIn
     reason = _area(_("Why?"), help_text=NO_NAMES)
-
-    def message(self) -> ReasonIn:
-        """Return the message for the room. Call it on a valid form."""
-        return ReasonIn(reason=self.cleaned_data["reason"])
 
 
 class OptionalReasonForm(RoomForm):
     """A party's answer, with an optional reason."""
 
+    message_type = OptionalReasonIn
     reason = _area(_("Why? (may stay empty)"), required=False, help_text=NO_NAMES)
-
-    def message(self) -> OptionalReasonIn:
-        """Return the message for the room. Call it on a valid form."""
-        return OptionalReasonIn(reason=self.cleaned_data["reason"])
 
 
 class KeepForm(ReasonForm):
     """A review that keeps the crisis live."""
 
+    message_type = KeepIn
     next_h = forms.IntegerField(
         label=_("Review again within hours (empty: as the framework asks)"),
         required=False,
@@ -128,19 +114,17 @@ class KeepForm(ReasonForm):
         max_value=1000,
     )
 
-    def message(self) -> KeepIn:
-        """Return the message for the room. Call it on a valid form."""
-        return KeepIn(reason=self.cleaned_data["reason"], next_h=self.cleaned_data["next_h"])
-
 
 class TriageForm(RoomForm):
     """Rate a warning by harm and virality."""
 
+    message_type = TriageIn
     harm = forms.TypedChoiceField(label=_("Harm"), coerce=int)
     virality = forms.TypedChoiceField(label=_("Virality"), coerce=int)
-    outcome = forms.ChoiceField(
+    outcome = forms.TypedChoiceField(
         label=_("Outcome"),
         required=False,
+        empty_value=None,
         choices=[("", _("As the matrix says")), *LABELS["triage"].items()],
     )
     reason = _area(_("Why, if you differ from the matrix"), required=False)
@@ -163,21 +147,11 @@ class TriageForm(RoomForm):
                 ),
             ]
 
-    def message(self) -> TriageIn:
-        """Return the message for the room. Call it on a valid form."""
-        form_data = self.cleaned_data
-        return TriageIn(
-            harm=form_data["harm"],
-            virality=form_data["virality"],
-            outcome=TriageOutcome(form_data["outcome"]) if form_data["outcome"] else None,
-            reason=form_data["reason"],
-            close=form_data["close"],
-        )
-
 
 class CheckForm(RoomForm):
     """The answer to one test of the checklist."""
 
+    message_type = CheckIn
     answer = forms.ChoiceField(
         label=_("Answer"),
         choices=[
@@ -189,30 +163,20 @@ class CheckForm(RoomForm):
     )
     evidence = _area(_("Evidence"), required=False, help_text=NO_NAMES)
 
-    def message(self) -> CheckIn:
-        """Return the message for the room. Call it on a valid form."""
-        return CheckIn(
-            answer=CheckAnswer(self.cleaned_data["answer"]), evidence=self.cleaned_data["evidence"]
-        )
-
 
 class CountriesForm(RoomForm):
     """Add countries to a crisis."""
 
-    countries = forms.CharField(
+    message_type = CountriesIn
+    countries = CountriesField(
         label=_("Countries to add"), max_length=200, help_text=_("Two letters each, as in: BE, NL")
     )
-
-    def message(self) -> CountriesIn:
-        """Return the message for the room. Call it on a valid form."""
-        return CountriesIn(
-            countries=tuple(word.upper() for word in _words(self.cleaned_data["countries"]))
-        )
 
 
 class MeasureForm(RoomForm):
     """Record a national measure that was considered."""
 
+    message_type = MeasureIn
     country = forms.ChoiceField(label=_("Country"))
     measure = _area(_("Which measure was considered?"))
     insufficient = _area(_("Why does it not suffice?"))
@@ -223,14 +187,11 @@ class MeasureForm(RoomForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = [(country, country) for country in self.around.countries]
 
-    def message(self) -> MeasureIn:
-        """Return the message for the room. Call it on a valid form."""
-        return MeasureIn(**self.cleaned_data)
-
 
 class InviteForm(RoomForm):
     """Invite parties to take part."""
 
+    message_type = InviteIn
     parties = forms.MultipleChoiceField(
         label=_("Parties"), required=False, widget=forms.CheckboxSelectMultiple
     )
@@ -240,9 +201,10 @@ class InviteForm(RoomForm):
         choices=[(kind, LABELS["parties"][kind]) for kind in PartyKind],
         widget=forms.CheckboxSelectMultiple,
     )
-    capacity = forms.ChoiceField(
+    capacity = forms.TypedChoiceField(
         label=_("As what?"),
         required=False,
+        empty_value=None,
         choices=[("", _("As the hub sees it")), *LABELS["capacity"].items()],
     )
 
@@ -259,29 +221,18 @@ class InviteForm(RoomForm):
             self.add_error("parties", _("Choose whom to invite."))
         return form_data
 
-    def message(self) -> InviteIn:
-        """Return the message for the room. Call it on a valid form."""
-        form_data = self.cleaned_data
-        return InviteIn(
-            parties=tuple(form_data["parties"]),
-            kinds=tuple(PartyKind(kind) for kind in form_data["kinds"]),
-            capacity=Capacity(form_data["capacity"]) if form_data["capacity"] else None,
-        )
-
 
 class UninviteForm(RoomForm):
     """Withdraw a party's invitation."""
 
+    message_type = PartyIn
     party = forms.CharField(widget=forms.HiddenInput, max_length=60)
-
-    def message(self) -> PartyIn:
-        """Return the message for the room. Call it on a valid form."""
-        return PartyIn(party=self.cleaned_data["party"])
 
 
 class NeighbourForm(RoomForm):
     """Record another mechanism's activation for the event."""
 
+    message_type = NeighbourIn
     framework = forms.CharField(
         label=_("Mechanism"), min_length=2, max_length=60, help_text=_("As in: gifct")
     )
@@ -293,27 +244,23 @@ class NeighbourForm(RoomForm):
     status = forms.ChoiceField(label=_("How it stands"), choices=list(LABELS["neighbour"].items()))
     started_at = WhenField(label=_("Since when"))
 
-    def message(self) -> NeighbourIn:
-        """Return the message for the room. Call it on a valid form."""
-        form_data = self.cleaned_data
-        return NeighbourIn(**{**form_data, "status": NeighbourStatus(form_data["status"])})
-
 
 class NeighbourStatusForm(RoomForm):
     """Update the status of another mechanism's activation."""
 
+    message_type = NeighbourUpdateIn
     status = forms.ChoiceField(label=_("How it stands"), choices=list(LABELS["neighbour"].items()))
 
-    def message(self) -> NeighbourUpdateIn:
-        """Return the message for the room; an activation that has ended ends now."""
-        status = NeighbourStatus(self.cleaned_data["status"])
-        ended_at = datetime.now(UTC) if status is NeighbourStatus.ENDED else None
-        return NeighbourUpdateIn(status=status, ended_at=ended_at)
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message; an activation that has ended ends now."""
+        has_ended = self.cleaned_data["status"] == NeighbourStatus.ENDED
+        return {**self.cleaned_data, "ended_at": datetime.now(UTC) if has_ended else None}
 
 
 class LinkForm(ReasonForm):
     """Link another crisis about the same event."""
 
+    message_type = LinkIn
     crisis = forms.ChoiceField(label=_("The other crisis"))
     field_order = ("crisis", "reason")
 
@@ -323,14 +270,11 @@ class LinkForm(ReasonForm):
         assert isinstance(field, forms.ChoiceField)  # noqa: S101  # as declared above
         field.choices = list(self.around.others)
 
-    def message(self) -> LinkIn:
-        """Return the message for the room. Call it on a valid form."""
-        return LinkIn.model_validate(self.cleaned_data)
-
 
 class WarningForm(RoomForm):
     """Raise an early warning."""
 
+    message_type = WarningIn
     name = forms.CharField(
         label=_("What happened, in a few words"),
         min_length=3,
@@ -342,14 +286,14 @@ class WarningForm(RoomForm):
         required=False,
         help_text=_("Leave blank if nobody knows yet. In the time zone of your preferences."),
     )
-    countries = forms.CharField(
+    countries = CountriesField(
         label=_("Countries concerned"),
         max_length=300,
         help_text=_("Two letters each, as in: BE, NL"),
     )
     summary = _area(_("What is known (may stay empty)"), rows=4, required=False, help_text=NO_NAMES)
     framework = forms.ChoiceField(label=_("Framework"))
-    event_refs = forms.CharField(
+    event_refs = WordsField(
         label=_("What others call the event (may stay empty)"),
         required=False,
         max_length=1000,
@@ -378,17 +322,3 @@ class WarningForm(RoomForm):
         ]
         invite.choices = list(self.around.parties)
         self.initial.setdefault("framework", newest())
-
-    def message(self) -> WarningIn:
-        """Return the message for the room. Call it on a valid form."""
-        form_data = self.cleaned_data
-        return WarningIn(
-            name=form_data["name"],
-            framework=form_data["framework"],
-            summary=form_data["summary"],
-            happened_at=form_data["happened_at"],
-            countries=tuple(word.upper() for word in _words(form_data["countries"])),
-            event_refs=tuple(_words(form_data["event_refs"])),
-            invite=tuple(form_data["invite"]),
-            exercise=form_data["exercise"],
-        )

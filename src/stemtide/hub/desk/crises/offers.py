@@ -3,16 +3,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from functools import partial
-from typing import cast
 from uuid import UUID
 
-from django.utils.functional import SimpleLazyObject
-
+from stemtide.hub.desk.actions import Action, Offer, available
 from stemtide.hub.desk.auth.people import SignedInRequest
-from stemtide.hub.desk.crises.forms import FormChoices, RoomForm
+from stemtide.hub.desk.crises.forms import FormChoices
 from stemtide.hub.desk.crises.targets import Room
-from stemtide.hub.desk.crises.verbs import RoomAction, RoomOffer, allowed
+from stemtide.hub.desk.crises.verbs import ROOM_ACTIONS
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import participants
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
@@ -50,24 +47,19 @@ def linkable(life: CrisisLife, *, viewer: parties.Viewer) -> list[tuple[str, str
 
 
 def offers(
-    room: Room, *, around: FormChoices, refused: RoomOffer | None = None
-) -> dict[str, list[RoomOffer]]:
+    room: Room, *, around: FormChoices, refused: Offer | None = None
+) -> dict[str, list[Offer]]:
     """Return the offers of each block. refused: one that was sent with errors, in its place."""
-    offers_by_block: dict[str, list[RoomOffer]] = {}
-    for verb, target in allowed(room):
-        if verb.name == "link" and not around.others:
-            continue
-        if refused and (refused.verb, refused.target) == (verb, target):
-            offer = refused
-        else:
-            offer = RoomOffer(verb, target, _form(verb, target, around=around))
-        offers_by_block.setdefault(verb.place, []).append(offer)
+    offers_by_block: dict[str, list[Offer]] = {}
+    for offer in available(ROOM_ACTIONS, room, refused=refused, around=around):
+        if offer.action.name != "link" or around.others:
+            offers_by_block.setdefault(offer.action.block, []).append(offer)
     return offers_by_block
 
 
 def sent_offer(
-    request: SignedInRequest, uid: UUID, *, verb: RoomAction, target: str, by: Actor
-) -> RoomOffer:
+    request: SignedInRequest, uid: UUID, *, action: Action, target: str, by: Actor
+) -> Offer:
     """Return an offer filled in with the request's data.
 
     raises: NotFoundError if the person may not see the crisis.
@@ -75,21 +67,10 @@ def sent_offer(
     facts = crises.facts_of(uid, viewer=by.party)
     others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
     choices = form_choices(facts, uid=uid, by=by, others=others)
-    form = verb.form(request.POST, prefix=_prefix(verb, target), around=choices)
-    return RoomOffer(verb, target, form)
+    form = action.bound_form(target, request.POST, around=choices)
+    return Offer(action, target, form, is_open=True)
 
 
 def rules_input(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:
     """Return the input of the rules."""
     return Room(facts=facts, life=life, by=by, now=now)
-
-
-def _form(verb: RoomAction, target: str, *, around: FormChoices) -> RoomForm:
-    """Return an empty form, built only when it is used: most are cached as HTML."""
-    build = partial(verb.form, prefix=_prefix(verb, target), around=around)
-    return cast("RoomForm", SimpleLazyObject(build))
-
-
-def _prefix(verb: RoomAction, target: str) -> str:
-    """Return the prefix of a form's field names, unique on the page."""
-    return f"{verb.name}-{target}" if target else verb.name

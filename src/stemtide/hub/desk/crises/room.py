@@ -5,17 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from stemtide.hub.desk.actions import Offer, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
-from stemtide.hub.desk.crises.verbs import BY_NAME, RoomOffer
-from stemtide.hub.desk.error_messages import error_text, field_error_text
-from stemtide.hub.platform.errors import ConflictError, InvalidError, RateLimitError
+from stemtide.hub.desk.crises.verbs import BY_NAME
+from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as rules
@@ -52,23 +51,13 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """
     if verb not in BY_NAME:
         raise Http404
-    by, now = actor_of(request), datetime.now(UTC)
     target = request.POST.get("target", "")[:80]
-    offer = offers.sent_offer(request, uid, verb=BY_NAME[verb], target=target, by=by)
-    if offer.form.is_valid():
-        try:
-            offer.verb.do(uid, target, offer.form.message(), by, now)
-        except InvalidError as error:
-            field = error.field if error.field in offer.form.fields else None
-            offer.form.add_error(field, field_error_text(error))
-        except (ConflictError, ValueError) as error:
-            messages.error(request, error_text(error))
-            return redirect("crisis", uid=uid)
-        else:
-            messages.success(request, str(offer.verb.done))
-            return redirect("crisis", uid=uid)
-    offer.form.mark_errors()
-    return _page(request, uid, refused=replace(offer, is_open=True))
+    offer = offers.sent_offer(
+        request, uid, action=BY_NAME[verb], target=target, by=actor_of(request)
+    )
+    if perform(request, offer, uid):
+        return redirect("crisis", uid=uid)
+    return _page(request, uid, refused=offer)
 
 
 @require_safe
@@ -102,23 +91,19 @@ def warn(request: SignedInRequest) -> HttpResponse:
         if party.name != viewer.name
     ]
     form = WarningForm(request.POST or None, prefix="warning", around=FormChoices(parties=others))
-    is_sent = request.method == "POST"
-    if is_sent and form.is_valid():
+    message = form.message()
+    if message is not None:
         try:
-            crisis = writes.warn(form.message(), by=by, now=datetime.now(UTC))
+            crisis = writes.warn(message, by=by, now=datetime.now(UTC))
             return redirect("crisis", uid=crisis.id)
-        except InvalidError as error:
-            form.add_error(
-                error.field if error.field in form.fields else None, field_error_text(error)
-            )
-        except (RateLimitError, ValueError) as error:
-            form.add_error(None, error_text(error))
-    if is_sent:
-        form.mark_errors()
-    return render(request, "desk/warn.html", {"form": form}, status=422 if is_sent else 200)
+        except (InvalidError, RateLimitError) as error:
+            form.add_refusal(error)
+    form.mark_errors()
+    status = 422 if request.method == "POST" else 200
+    return render(request, "desk/warn.html", {"form": form}, status=status)
 
 
-def _page(request: SignedInRequest, uid: UUID, *, refused: RoomOffer | None = None) -> HttpResponse:
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page; refused: a form that was sent with errors."""
     context = room_blocks.page_context(request, uid, by=actor_of(request), refused=refused)
     return render(request, "desk/room.html", context, status=422 if refused else 200)

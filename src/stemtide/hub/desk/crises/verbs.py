@@ -1,20 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions of a crisis' room: the name of each, its form, its rule and its write.
+"""Actions of a crisis' room: the name of each, its form, its write and its rule."""
 
-A form is on the page exactly if its write would pass the same rule.
-"""
-
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.hub.desk.actions import Action
 from stemtide.hub.desk.crises import forms, targets
-from stemtide.hub.desk.crises.targets import Room
-from stemtide.hub.desk.labels import Words
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
     events,
@@ -29,313 +23,257 @@ from stemtide.hub.rooms.crises.writes import (
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import ProposalAct
-from stemtide.protocol.messages.crises import ProposalIn
+from stemtide.protocol.messages.crises import ProposalIn, ReasonIn
 
 
-@dataclass(frozen=True, slots=True)
-class RoomAction:
-    """One action. place: its block; is_primary: it is the next step, and shown open.
-
-    targets: of the room, as the rules allow now; [""] for the crisis itself.
-    do:      the write, with crisis, target, message, actor and time.
-    """
-
-    name: str
-    place: str
-    title: Words
-    button: Words
-    form: type[forms.RoomForm]
-    targets: Callable[[Room], list[str]]
-    do: Callable[[UUID, str, Any, Actor, datetime], object]
-    done: Words
-    help: Words = ""
-    is_destructive: bool = False
-    is_primary: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RoomOffer:
-    """A verb that the rules allow, about a target, with its form.
-
-    html: returns the form as HTML shared by readers who get the same; None on a page, where the
-    form
-    has a CSRF token of its own.
-    """
-
-    verb: RoomAction
-    target: str
-    form: forms.RoomForm = field(compare=False)
-    is_open: bool = False
-    html: Callable[[], str] | None = field(default=None, compare=False)
-
-    @property
-    def id(self) -> str:
-        """Return the id of the form in the page."""
-        return f"{self.verb.name}-{self.target}" if self.target else self.verb.name
-
-
-def _propose(act: ProposalAct) -> Callable[[UUID, str, Any, Actor, datetime], object]:
+def _proposal_of(act: ProposalAct) -> Callable[..., object]:
     """Return the write that proposes a step of the crisis."""
-    return lambda uid, _target, body, by, now: moves_writes.propose(
-        uid, body=ProposalIn(act=act, reason=body.reason), by=by, now=now
-    )
+
+    def propose(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> object:
+        return moves_writes.propose(
+            uid, body=ProposalIn(act=act, reason=body.reason), by=by, now=now
+        )
+
+    return propose
 
 
 ROOM_ACTIONS = (
-    RoomAction(
+    Action(
         "join",
-        "next",
-        _("Your party is asked to take part"),
-        _("Join this crisis"),
         forms.EmptyForm,
-        targets.crisis_itself(participants.check_join),
-        lambda uid, _target, _body, by, now: participants_writes.join(uid, by=by, now=now),
+        participants_writes.join,
         _("Your party takes part now."),
+        targets.crisis_itself(participants.check_join),
+        block="next",
+        title=_("Your party is asked to take part"),
+        button=_("Join this crisis"),
         help=_("Taking part is voluntary. Your party may leave at any time."),
         is_primary=True,
     ),
-    RoomAction(
+    Action(
         "decline",
-        "next",
-        _("Decline the invitation"),
-        _("Decline"),
         forms.OptionalReasonForm,
-        targets.crisis_itself(participants.check_decline),
-        lambda uid, _target, body, by, now: participants_writes.decline(
-            uid, body=body, by=by, now=now
-        ),
+        participants_writes.decline,
         _("Your party declined."),
+        targets.crisis_itself(participants.check_decline),
+        block="next",
+        title=_("Decline the invitation"),
+        button=_("Decline"),
     ),
-    RoomAction(
+    Action(
         "confirm",
-        "next",
-        _("Confirm what was proposed"),
-        _("Confirm as the second person"),
         forms.EmptyForm,
-        targets.proposals(moves.check_confirm),
-        lambda uid, target, _body, by, now: moves_writes.confirm(uid, UUID(target), by=by, now=now),
+        moves_writes.confirm,
         _("Confirmed: it is done."),
+        targets.proposals(moves.check_confirm),
+        block="next",
+        title=_("Confirm what was proposed"),
+        button=_("Confirm as the second person"),
+        target_id=UUID,
         is_primary=True,
     ),
-    RoomAction(
+    Action(
         "refuse",
-        "next",
-        _("Decline what was proposed"),
-        _("Decline the proposal"),
         forms.ReasonForm,
-        targets.proposals(moves.check_refuse),
-        lambda uid, target, body, by, now: moves_writes.refuse(
-            uid, UUID(target), body=body, by=by, now=now
-        ),
+        moves_writes.refuse,
         _("The proposal is declined."),
+        targets.proposals(moves.check_refuse),
+        block="next",
+        title=_("Decline what was proposed"),
+        button=_("Decline the proposal"),
+        target_id=UUID,
     ),
-    RoomAction(
+    Action(
         "withdraw",
-        "next",
-        _("Withdraw your party's proposal"),
-        _("Withdraw the proposal"),
         forms.EmptyForm,
-        targets.proposals(moves.check_withdraw),
-        lambda uid, target, _body, by, now: moves_writes.withdraw(
-            uid, UUID(target), by=by, now=now
-        ),
+        moves_writes.withdraw,
         _("The proposal is withdrawn."),
+        targets.proposals(moves.check_withdraw),
+        block="next",
+        title=_("Withdraw your party's proposal"),
+        button=_("Withdraw the proposal"),
+        target_id=UUID,
     ),
-    RoomAction(
+    Action(
         "triage",
-        "next",
-        _("Triage: how grave, how fast"),
-        _("Rate the warning"),
         forms.TriageForm,
-        targets.crisis_itself(rules.check_triage),
-        lambda uid, _target, body, by, now: writes.triage(uid, body=body, by=by, now=now),
+        writes.triage,
         _("The rating is noted."),
+        targets.crisis_itself(rules.check_triage),
+        block="next",
+        title=_("Triage: how grave, how fast"),
+        button=_("Rate the warning"),
         help=_("Cheap, and never final: most warnings never become an activation."),
     ),
-    RoomAction(
+    Action(
         "propose-activate",
-        "next",
-        _("Propose activation"),
-        _("Propose activation"),
         forms.ReasonForm,
-        targets.crisis_itself(moves.check_propose, act=ProposalAct.ACTIVATE),
-        _propose(ProposalAct.ACTIVATE),
+        _proposal_of(ProposalAct.ACTIVATE),
         _("Proposed. Another person confirms it."),
+        targets.crisis_itself(moves.check_propose, act=ProposalAct.ACTIVATE),
+        block="next",
+        title=_("Propose activation"),
+        button=_("Propose activation"),
         help=_("Two people activate: you propose, somebody else confirms."),
     ),
-    RoomAction(
+    Action(
         "keep",
-        "next",
-        _("Review: keep it live"),
-        _("Keep it live"),
         forms.KeepForm,
-        targets.crisis_itself(moves.check_keep),
-        lambda uid, _target, body, by, now: moves_writes.keep(uid, body=body, by=by, now=now),
+        moves_writes.keep,
         _("Reviewed: it stays live."),
+        targets.crisis_itself(moves.check_keep),
+        block="next",
+        title=_("Review: keep it live"),
+        button=_("Keep it live"),
     ),
-    RoomAction(
+    Action(
         "deescalate",
-        "next",
-        _("De-escalate"),
-        _("De-escalate"),
         forms.ReasonForm,
-        targets.crisis_itself(moves.check_deescalate),
-        lambda uid, _target, body, by, now: moves_writes.deescalate(uid, body=body, by=by, now=now),
+        moves_writes.deescalate,
         _("It calms down now."),
+        targets.crisis_itself(moves.check_deescalate),
+        block="next",
+        title=_("De-escalate"),
+        button=_("De-escalate"),
     ),
-    RoomAction(
+    Action(
         "resume",
-        "next",
-        _("Make it live again"),
-        _("Make it live again"),
         forms.ReasonForm,
-        targets.crisis_itself(moves.check_resume),
-        lambda uid, _target, body, by, now: moves_writes.resume(uid, body=body, by=by, now=now),
+        moves_writes.resume,
         _("It is live again."),
+        targets.crisis_itself(moves.check_resume),
+        block="next",
+        title=_("Make it live again"),
+        button=_("Make it live again"),
     ),
-    RoomAction(
+    Action(
         "propose-close",
-        "next",
-        _("Propose closure"),
-        _("Propose closure"),
         forms.ReasonForm,
-        targets.crisis_itself(moves.check_propose, act=ProposalAct.CLOSE),
-        _propose(ProposalAct.CLOSE),
+        _proposal_of(ProposalAct.CLOSE),
         _("Proposed. Another person confirms it."),
+        targets.crisis_itself(moves.check_propose, act=ProposalAct.CLOSE),
+        block="next",
+        title=_("Propose closure"),
+        button=_("Propose closure"),
         is_destructive=True,
     ),
-    RoomAction(
+    Action(
         "close",
-        "next",
-        _("Close the warning"),
-        _("Close it"),
         forms.ReasonForm,
-        targets.crisis_itself(moves.check_close),
-        lambda uid, _target, body, by, now: moves_writes.close(uid, body=body, by=by, now=now),
+        moves_writes.close,
         _("The warning is closed."),
+        targets.crisis_itself(moves.check_close),
+        block="next",
+        title=_("Close the warning"),
+        button=_("Close it"),
         is_destructive=True,
     ),
-    RoomAction(
+    Action(
         "leave",
-        "people",
-        _("Leave this crisis"),
-        _("Leave"),
         forms.OptionalReasonForm,
-        targets.crisis_itself(participants.check_leave),
-        lambda uid, _target, body, by, now: participants_writes.leave(
-            uid, body=body, by=by, now=now
-        ),
+        participants_writes.leave,
         _("Your party left."),
+        targets.crisis_itself(participants.check_leave),
+        block="people",
+        title=_("Leave this crisis"),
+        button=_("Leave"),
         is_destructive=True,
     ),
-    RoomAction(
+    Action(
         "invite",
-        "people",
-        _("Invite parties"),
-        _("Invite them"),
         forms.InviteForm,
-        targets.crisis_itself(participants.check_invite),
-        lambda uid, _target, body, by, now: participants_writes.invite(
-            uid, body=body, by=by, now=now
-        ),
+        participants_writes.invite,
         _("Invited. Each party answers for itself."),
+        targets.crisis_itself(participants.check_invite),
+        block="people",
+        title=_("Invite parties"),
+        button=_("Invite them"),
     ),
-    RoomAction(
+    Action(
         "uninvite",
-        "people",
-        _("Take the invitation back"),
-        _("Take back"),
         forms.UninviteForm,
-        targets.invited,
-        lambda uid, _target, body, by, now: participants_writes.uninvite(
-            uid, body=body, by=by, now=now
-        ),
+        participants_writes.uninvite,
         _("The invitation is taken back."),
+        targets.invited,
+        block="people",
+        title=_("Take the invitation back"),
+        button=_("Take back"),
     ),
-    RoomAction(
+    Action(
         "answer",
-        "checks",
-        _("Answer"),
-        _("Answer this test"),
         forms.CheckForm,
-        targets.tests,
-        lambda uid, target, body, by, now: writes.answer(
-            uid, test=target, body=body, by=by, now=now
-        ),
+        lambda uid, test, **sent: writes.answer(uid, test=test, **sent),
         _("The answer is noted."),
+        targets.tests,
+        block="checks",
+        title=_("Answer"),
+        button=_("Answer this test"),
+        target_id=str,
     ),
-    RoomAction(
+    Action(
         "widen",
-        "checks",
-        _("Add countries"),
-        _("Add them"),
         forms.CountriesForm,
-        targets.crisis_itself(rules.check_widen),
-        lambda uid, _target, body, by, now: writes.widen(uid, body=body, by=by, now=now),
+        writes.widen,
         _("The countries are added."),
+        targets.crisis_itself(rules.check_widen),
+        block="checks",
+        title=_("Add countries"),
+        button=_("Add them"),
         help=_("How far it reaches is often learnt late. Their authorities are alerted."),
     ),
-    RoomAction(
+    Action(
         "measure",
-        "checks",
-        _("Record a national measure"),
-        _("Record it"),
         forms.MeasureForm,
-        targets.crisis_itself(rules.check_measure),
-        lambda uid, _target, body, by, now: writes.consider(uid, body=body, by=by, now=now),
+        writes.consider,
         _("The measure is noted."),
+        targets.crisis_itself(rules.check_measure),
+        block="checks",
+        title=_("Record a national measure"),
+        button=_("Record it"),
         help=_("Activation needs it on record that national measures do not suffice."),
     ),
-    RoomAction(
+    Action(
         "mirror",
-        "neighbours",
-        _("Note another mechanism's activation"),
-        _("Note it"),
         forms.NeighbourForm,
+        events_writes.mirror,
+        _("It is noted."),
         targets.crisis_itself(events.check_neighbour),
-        lambda uid, _target, body, by, now: events_writes.mirror(uid, body=body, by=by, now=now),
-        _("It is noted."),
+        block="neighbours",
+        title=_("Note another mechanism's activation"),
+        button=_("Note it"),
     ),
-    RoomAction(
+    Action(
         "neighbour",
-        "neighbours",
-        _("What became of it"),
-        _("Note it"),
         forms.NeighbourStatusForm,
-        targets.running_neighbours,
-        lambda uid, target, body, by, now: events_writes.update_neighbour(
-            uid, UUID(target), body=body, by=by, now=now
-        ),
+        events_writes.update_neighbour,
         _("It is noted."),
+        targets.running_neighbours,
+        block="neighbours",
+        title=_("What became of it"),
+        button=_("Note it"),
+        target_id=UUID,
     ),
-    RoomAction(
+    Action(
         "link",
-        "neighbours",
-        _("Link a crisis about the same event"),
-        _("Link them"),
         forms.LinkForm,
-        targets.linkable,
-        lambda uid, _target, body, by, now: events_writes.link(uid, body=body, by=by, now=now),
+        events_writes.link,
         _("They are linked."),
+        targets.linkable,
+        block="neighbours",
+        title=_("Link a crisis about the same event"),
+        button=_("Link them"),
     ),
-    RoomAction(
+    Action(
         "unlink",
-        "neighbours",
-        _("Take the link back"),
-        _("Unlink"),
         forms.ReasonForm,
-        targets.linked,
-        lambda uid, _target, body, by, now: events_writes.unlink(uid, body=body, by=by, now=now),
+        events_writes.unlink,
         _("The link is taken back."),
+        targets.linked,
+        block="neighbours",
+        title=_("Take the link back"),
+        button=_("Unlink"),
     ),
 )
 """All actions, in the order of the page."""
 
-BY_NAME = {verb.name: verb for verb in ROOM_ACTIONS}
-
-
-def allowed(room: Room) -> Iterator[tuple[RoomAction, str]]:
-    """Yield every action that the rules allow, with its target."""
-    for verb in ROOM_ACTIONS:
-        for target in verb.targets(room):
-            yield verb, target
+BY_NAME = {action.name: action for action in ROOM_ACTIONS}

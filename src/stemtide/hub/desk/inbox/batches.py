@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _, ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.inbox.forms import AnswerForm
 from stemtide.hub.desk.inbox.views import requested_page, requested_states, uuids
 from stemtide.hub.desk.labels.inbox import LABELS
@@ -125,7 +124,7 @@ def _answer(
         messages.success(request, _acknowledged_text(done))
         return None
     form = AnswerForm(request.POST, prefix=verb, answers=ANSWERS)
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is not None:
         try:
             done = _in_parts(
@@ -133,8 +132,7 @@ def _answer(
                 lambda part: answers.answer_many(part, body=body, by=by, now=datetime.now(UTC)),
             )
         except InvalidError as error:
-            field = error.field if error.field in form.fields else None
-            form.add_error(field, field_error_text(error))
+            form.add_refusal(error)
         else:
             messages.success(request, _answered_text(done))
             return None

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms for a provider: answer one referral or several, acknowledge, reinstate."""
 
-import re
 from collections.abc import Collection
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MessageForm, WhenField
+from stemtide.hub.desk.forms import CountriesField, MessageForm, WhenField
 from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.labels.referrals import LABELS as OF_REFERRALS
 from stemtide.protocol.enums.referrals import Answer, RefusalReason
@@ -34,6 +33,7 @@ PARTS: dict[str, frozenset[Answer]] = {
 class AnswerForm(MessageForm):
     """The answer to a referral. Without JavaScript, the fields of all answers are shown."""
 
+    message_type = AnswerIn
     answer = forms.ChoiceField(
         label=_("What do you say?"),
         widget=forms.RadioSelect,
@@ -44,7 +44,7 @@ class AnswerForm(MessageForm):
         help_text=_("In the time zone of your preferences."),
         required=False,
     )
-    countries = forms.CharField(
+    countries = CountriesField(
         label=_("Countries where it is blocked"),
         help_text=_("Two letters each, as in: BE, NL"),
         required=False,
@@ -82,33 +82,21 @@ class AnswerForm(MessageForm):
         if Answer.NEEDS_CONTEXT not in answers:
             del self.fields["question"]
 
-    def message(self) -> AnswerIn | None:
-        """Return the message for the room; None if it is invalid (the form then shows why).
+    def clean(self) -> dict[str, Any]:
+        """Check the fields that belong to the answer."""
+        form_data: dict[str, Any] = super().clean() or {}
+        if form_data.get("answer"):
+            self._check_parts(Answer(form_data["answer"]))
+        return form_data
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message.
 
         A field of another answer is ignored if it holds only its initial value.
         """
-        form_data = self.cleaned_data
-        answer = Answer(form_data["answer"])
-        self._check_parts(answer)
-        if self.errors:
-            return None
-        parts = {name: form_data.get(name) for name, answers in PARTS.items() if answer in answers}
-        if "countries" in parts:
-            parts["countries"] = self._countries()
-        if "reason" in parts:
-            parts["reason"] = RefusalReason(form_data["reason"])
-        message: AnswerIn | None = self.read(
-            AnswerIn,
-            answer=answer,
-            note=form_data["note"],
-            reference=form_data["reference"].strip(),
-            **parts,
-        )
-        return message
-
-    def _countries(self) -> tuple[str, ...]:
-        """Return the country codes as they were entered, in capitals."""
-        return tuple(re.findall(r"[^\s,;]+", self.cleaned_data["countries"].upper()))
+        answer = Answer(self.cleaned_data["answer"])
+        others = {name for name, answers in PARTS.items() if answer not in answers}
+        return {name: value for name, value in self.cleaned_data.items() if name not in others}
 
     def _check_parts(self, answer: Answer) -> None:
         """Check that this answer's fields are filled in, and other answers' fields are not."""
@@ -120,7 +108,7 @@ class AnswerForm(MessageForm):
             self.add_error("countries", _("Say in which countries."))
         elif answer is Answer.GEO_BLOCKED and any(
             len(country) != 2  # noqa: PLR2004  # ISO 3166-1 alpha-2
-            for country in self._countries()
+            for country in form_data.get("countries", ())
         ):
             self.add_error("countries", _("Two letters each, as in: BE, NL"))
         if answer is Answer.REFUSED and not form_data.get("reason"):
@@ -135,24 +123,16 @@ class AnswerForm(MessageForm):
 class AcknowledgeForm(MessageForm):
     """Acknowledge a referral: a person has seen it."""
 
+    message_type = AcknowledgeIn
     reference = forms.CharField(
         label=_("Your own reference (may stay empty)"), required=False, max_length=100
     )
-
-    def message(self) -> AcknowledgeIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: AcknowledgeIn | None = self.read(AcknowledgeIn, **self.cleaned_data)
-        return message
 
 
 class ReinstateForm(MessageForm):
     """Report that the content is online again."""
 
+    message_type = ReinstateIn
     note = forms.CharField(
         label=_("Why? (may stay empty)"), help_text=_IMPERSONAL, required=False, max_length=500
     )
-
-    def message(self) -> ReinstateIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: ReinstateIn | None = self.read(ReinstateIn, **self.cleaned_data)
-        return message

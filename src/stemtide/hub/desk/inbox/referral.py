@@ -75,7 +75,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     row = reads.find(uid, viewer=by.party)
     rules.check_hand(reads.facts(row, viewer=by.party), _MOVE_OF_VERB[verb], by=by)
     form = _form(request, uid, verb=verb)
-    body = form.message() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    body = form.message()
     if body is not None:
         try:
             _WRITES[verb](uid, body=body, by=by, now=datetime.now(UTC))
@@ -83,8 +83,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
             messages.error(request, field_error_text(error))
             return redirect("inbox-referral", uid=uid)
         except InvalidError as error:
-            field = error.field if error.field in form.fields else None
-            form.add_error(field, field_error_text(error))
+            form.add_refusal(error)
         else:
             messages.success(request, _DONE[verb]())
             return redirect("inbox-referral", uid=uid)

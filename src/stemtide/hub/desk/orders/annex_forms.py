@@ -46,6 +46,8 @@ class MomentField(forms.DateTimeField):
 class AnnexForm(MarkedForm):
     """A form for one annex. No field is required: the lint lists missing ones."""
 
+    error_prefix = "annex."
+
     def __init__(
         self,
         *args: Any,  # noqa: ANN401  # Django's

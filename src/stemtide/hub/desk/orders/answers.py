@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.error_messages import field_error_text, fill_template
+from stemtide.hub.desk.error_messages import fill_template
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, language
 from stemtide.hub.desk.orders.views import note_arrival
 from stemtide.hub.desk.party_titles import titles_of
@@ -62,10 +62,7 @@ def answer(request: SignedInRequest, uid: UUID, name: str) -> HttpResponse:
         try:
             write(uid, body=OrderAnswerIn(annex=values), by=by, now=now)
         except InvalidError as error:
-            field = error.field.removeprefix("annex.")
-            annex_form.add_error(
-                field if field in annex_form.fields else None, field_error_text(error)
-            )
+            annex_form.add_refusal(error)
         else:
             messages.success(request, str(done))
             return redirect("order", uid=uid)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.error_messages import error_text, field_error_text, fill_template
+from stemtide.hub.desk.error_messages import error_text, fill_template
 from stemtide.hub.desk.forms import MarkedForm, uuid_or_none
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, known, language
 from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
@@ -86,12 +86,12 @@ def new(request: SignedInRequest) -> HttpResponse:
         form = NewDraftForm(providers=_providers(by), initial=initial)
         return render(request, "desk/orders/new.html", {"form": form})
     form_sent = NewDraftForm(request.POST, providers=_providers(by))
-    body = form_sent.message() if form_sent.is_valid() else None
+    body = form_sent.message()
     if body is not None:
         try:
             order = writes.draft(body, by=by, now=datetime.now(UTC))
         except InvalidError as error:
-            _add_refusal(form_sent, error)
+            form_sent.add_refusal(error)
         else:
             messages.success(request, _("Begun. What is known is filled in: look at all of it."))
             return redirect("order-draft", uid=order.id)
@@ -127,7 +127,7 @@ def draft(request: SignedInRequest, uid: UUID) -> HttpResponse:
         try:
             writes.change(uid, body=body, by=by, now=now)
         except InvalidError as error:
-            _add_refusal(annex if error.field.startswith("annex.") else extras, error)
+            (annex if error.field.startswith("annex.") else extras).add_refusal(error)
         else:
             return _after_save(request, uid, by=by)
     return _page(request, order, annex=annex, extras=extras, status=422)
@@ -160,13 +160,13 @@ def inform(request: SignedInRequest) -> HttpResponse:
 
 def _inform(request: SignedInRequest, form: InformForm, *, by: Actor, now: datetime) -> bool:
     """Send the information. Return whether it was sent; the form shows why not."""
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is None:
         return False
     try:
         writes.inform(body, by=by, now=now)
     except InvalidError as error:
-        _add_refusal(form, error)
+        form.add_refusal(error)
         return False
     messages.success(request, _("Sent. An order may follow in twelve hours."))
     return True
@@ -340,12 +340,6 @@ def is_issuer(by: Actor) -> bool:
 def _check_issuer(by: Actor) -> None:
     """Refuse actors who may not draft orders."""
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
-
-
-def _add_refusal(form: MarkedForm, error: InvalidError) -> None:
-    """Show a refusal beside its field, or above the form."""
-    name = error.field.removeprefix("annex.")
-    form.add_error(name if name in form.fields else None, field_error_text(error))
 
 
 def _providers(by: Actor) -> list[tuple[str, str]]:

@@ -2,20 +2,17 @@
 """Forms for removal orders: begin a draft, inform the provider before, act on an order."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-from pydantic import BaseModel
 
-from stemtide.hub.desk.forms import MessageForm, uuid_or_none
+from stemtide.hub.desk.forms import MessageForm, SignalsField
 from stemtide.hub.desk.labels import ideology_title
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.labels.referrals import LABELS as CONTENT
 from stemtide.hub.desk.orders.annex_forms import MomentField
-from stemtide.protocol.enums.orders import AccessPurpose, ScrutinyBasis
-from stemtide.protocol.enums.referrals import ContentType
+from stemtide.protocol.enums.orders import ScrutinyBasis
 from stemtide.protocol.labels import ideologies
 from stemtide.protocol.law.forms import MAX_LONG_TEXT, MAX_URL, MAX_URLS
 from stemtide.protocol.messages.orders import (
@@ -29,8 +26,6 @@ from stemtide.protocol.messages.orders import (
     SecrecyIn,
 )
 
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
 
 _LANGUAGES = (
     ("en", _("English")),
@@ -47,23 +42,7 @@ def _area(rows: int) -> forms.Textarea:
     return forms.Textarea(attrs={"rows": rows})
 
 
-class OrderActionForm(MessageForm):
-    """An action on an order. message() is None if the write takes no message, or it is invalid."""
-
-    takes_message = True
-
-    def message(self) -> BaseModel | None:
-        """Return the message for the room. Call it on a valid form."""
-        return None
-
-
-class NoMessageForm(OrderActionForm):
-    """An action that takes no message."""
-
-    takes_message = False
-
-
-class ConfirmForm(NoMessageForm):
+class ConfirmForm(MessageForm):
     """An action that takes no message and cannot be undone: it must be confirmed."""
 
     confirm = forms.BooleanField(
@@ -72,17 +51,13 @@ class ConfirmForm(NoMessageForm):
     )
 
 
-class ReasonsForm(OrderActionForm):
+class ReasonsForm(MessageForm):
     """An action with its reasons."""
 
+    message_type = OrderReasonIn
     text = forms.CharField(
         label=_("Reasons"), min_length=3, max_length=MAX_LONG_TEXT, widget=_area(3)
     )
-
-    def message(self) -> BaseModel | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: OrderReasonIn | None = self.read(OrderReasonIn, text=self.cleaned_data["text"])
-        return message
 
 
 class ConfirmWithReasonsForm(ReasonsForm):
@@ -94,21 +69,18 @@ class ConfirmWithReasonsForm(ReasonsForm):
     )
 
 
-class SecrecyForm(OrderActionForm):
+class SecrecyForm(MessageForm):
     """Prolong the secrecy of an order towards its content provider."""
 
+    message_type = SecrecyIn
     until = MomentField(label=_("Until when?"))
     reason = forms.CharField(label=_("Why?"), min_length=3, max_length=2000, widget=_area(2))
 
-    def message(self) -> BaseModel | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: SecrecyIn | None = self.read(SecrecyIn, **self.cleaned_data)
-        return message
 
-
-class ScrutinyForm(OrderActionForm):
+class ScrutinyForm(MessageForm):
     """Ask for scrutiny, or open it. basis: who asks."""
 
+    message_type = ScrutinyIn
     basis = ScrutinyBasis.PROVIDER
     reasons = forms.CharField(
         label=_("Why should it be examined?"),
@@ -118,15 +90,9 @@ class ScrutinyForm(OrderActionForm):
         widget=_area(3),
     )
 
-    def message(self) -> BaseModel | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: ScrutinyIn | None = self.read(
-            ScrutinyIn,
-            basis=self.basis,
-            reasons=self.cleaned_data["reasons"],
-            informed_at=self.cleaned_data.get("informed_at"),
-        )
-        return message
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"basis": self.basis, **self.cleaned_data}
 
 
 class OwnScrutinyForm(ScrutinyForm):
@@ -142,12 +108,13 @@ class RequestedScrutinyForm(ScrutinyForm):
     informed_at = MomentField(label=_("When was the content provider informed, or had the order?"))
 
 
-class PreserveForm(OrderActionForm):
+class PreserveForm(MessageForm):
     """Prolong preservation of removed content, for review proceedings.
 
     source: Regulation (EU) 2021/784 Art. 6(2).
     """
 
+    message_type = PreserveIn
     proceedings = forms.ChoiceField(
         label=_("Which review proceedings are going on?"),
         choices=[
@@ -186,15 +153,11 @@ class PreserveForm(OrderActionForm):
             )
         return kind
 
-    def message(self) -> BaseModel | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: PreserveIn | None = self.read(PreserveIn, **self.cleaned_data)
-        return message
 
-
-class AccessForm(OrderActionForm):
+class AccessForm(MessageForm):
     """Record who had access to preserved content."""
 
+    message_type = AccessIn
     purpose = forms.ChoiceField(
         label=_("For what?"), choices=list(LABELS["access_purpose"].items())
     )
@@ -202,17 +165,6 @@ class AccessForm(OrderActionForm):
     reference = forms.CharField(
         label=_("Their reference (may stay empty)"), required=False, max_length=200
     )
-
-    def message(self) -> BaseModel | None:
-        """Return the message for the room, or None if it is invalid."""
-        form_data = self.cleaned_data
-        message: AccessIn | None = self.read(
-            AccessIn,
-            purpose=AccessPurpose(form_data["purpose"]),
-            who=form_data["who"],
-            reference=form_data["reference"],
-        )
-        return message
 
 
 class _ProviderForm(MessageForm):
@@ -228,32 +180,21 @@ class _ProviderForm(MessageForm):
 class NewDraftForm(_ProviderForm):
     """The start of a draft: its addressee, and the content."""
 
+    message_type = OrderIn
     urls = forms.CharField(
         label=_("Exact web addresses of the content, one on a line (may stay empty)"),
         required=False,
         max_length=MAX_URLS * (MAX_URL + 2),
         widget=_area(3),
     )
-    signals = forms.CharField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
+    signals = SignalsField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
     crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def message(self) -> OrderIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        form_data = self.cleaned_data
-        signals = _uuids(self, form_data["signals"])
-        urls = [line.strip() for line in form_data["urls"].splitlines() if line.strip()]
-        if signals is None:
-            return None
-        message: OrderIn | None = self.read(
-            OrderIn,
-            to=form_data["to"],
-            annex={"urls": urls} if urls else {},
-            signals=signals,
-            exercise=form_data["exercise"],
-            crisis=form_data["crisis"],
-        )
-        return message
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        urls = [line.strip() for line in self.cleaned_data["urls"].splitlines() if line.strip()]
+        return {**self.cleaned_data, "annex": {"urls": urls} if urls else {}}
 
 
 class DraftExtrasForm(MessageForm):
@@ -265,17 +206,20 @@ class DraftExtrasForm(MessageForm):
         max_length=2000,
         widget=_area(2),
     )
-    emergency_ground = forms.ChoiceField(
+    emergency_ground = forms.TypedChoiceField(
         label=_("Which serious harm makes it an emergency? (recital 17)"),
         choices=[("", _("It is not an emergency")), *LABELS["emergency"].items()],
         required=False,
+        empty_value=None,
     )
     language = forms.ChoiceField(label=_("Language of the order"), choices=_LANGUAGES)
     content_type = forms.ChoiceField(
         label=_("What is there?"), choices=list(CONTENT["content_type"].items())
     )
-    ideology = forms.ChoiceField(label=_("Ideology (optional)"), required=False)
-    signals = forms.CharField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
+    ideology = forms.TypedChoiceField(
+        label=_("Ideology (optional)"), required=False, empty_value=None
+    )
+    signals = SignalsField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
 
     def __init__(self, *args: Any, language: str = "", **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
@@ -286,26 +230,14 @@ class DraftExtrasForm(MessageForm):
 
     def changes(self, annex: dict[str, Any]) -> DraftIn | None:
         """Return the message for the room, or None if it is invalid. annex: values of Annex I."""
-        form_data = self.cleaned_data
-        signals = _uuids(self, form_data["signals"])
-        if signals is None:
-            return None
-        message: DraftIn | None = self.read(
-            DraftIn,
-            annex=annex,
-            emergency=form_data["emergency"],
-            emergency_ground=form_data["emergency_ground"] or None,
-            language=form_data["language"],
-            content_type=ContentType(form_data["content_type"]),
-            ideology=form_data["ideology"] or None,
-            signals=signals,
-        )
+        message: DraftIn | None = self.read(DraftIn, **self.cleaned_data, annex=annex)
         return message
 
 
 class InformForm(_ProviderForm):
     """Inform a provider of procedures and deadlines before a first order."""
 
+    message_type = InformIn
     text = forms.CharField(
         label=_("What the provider is told"),
         min_length=20,
@@ -313,28 +245,3 @@ class InformForm(_ProviderForm):
         widget=_area(8),
     )
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
-
-    def message(self) -> InformIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: InformIn | None = self.read(InformIn, **self.cleaned_data)
-        return message
-
-
-def _uuids(form: MessageForm, text: str) -> tuple[UUID, ...] | None:
-    """Parse ids separated by spaces or commas. Add a form error, return None if one is invalid."""
-    uids = []
-    for word in text.replace(",", " ").split():
-        uid = uuid_or_none(word)
-        if uid is None:
-            form.add_error("signals", _("This is no id of a signal: %s") % word[:60])
-            return None
-        uids.append(uid)
-    return tuple(uids)
-
-
-def with_label(form: OrderActionForm, label: "str | _StrPromise") -> OrderActionForm:
-    """Return the form with another label on its text field."""
-    if label:
-        name = next(field for field in ("text", "reasons") if field in form.fields)
-        form.fields[name].label = label
-    return form

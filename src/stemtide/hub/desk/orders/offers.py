@@ -1,28 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions on an order's page: each with its form, its texts and its write."""
+"""Actions on an order's page: each with its form, its texts, its write and its move."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.hub.desk.actions import Action
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.orders.forms import (
     AccessForm,
     ConfirmForm,
     ConfirmWithReasonsForm,
-    NoMessageForm,
-    OrderActionForm,
     OwnScrutinyForm,
     PreserveForm,
     ReasonsForm,
     RequestedScrutinyForm,
     ScrutinyForm,
     SecrecyForm,
-    with_label,
 )
 from stemtide.hub.rooms.orders.writes import (
     answers,
@@ -30,227 +26,196 @@ from stemtide.hub.rooms.orders.writes import (
     orders as writes,
     preservation,
 )
-from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.protocol.messages.orders import OrderOut
-
-if TYPE_CHECKING:
-    from django.utils.functional import _StrPromise
 
 
 @dataclass(frozen=True, slots=True)
-class OrderAction:
-    """One action. move: its name in the rules; done: the confirmation; ask: its form's own label.
+class OpenMoves:
+    """The moves that the rules allow a party with an order now."""
 
-    is_primary: it is the next step, and shown open and first.
-    """
-
-    move: str
-    title: "str | _StrPromise"
-    form: type[OrderActionForm]
-    write: Callable[..., OrderOut]
-    done: "str | _StrPromise"
-    help: "str | _StrPromise" = ""
-    ask: "str | _StrPromise" = ""
-    is_destructive: bool = False
-    is_primary: bool = False
-
-    def do(self, uid: UUID, *, form: OrderActionForm, by: Actor, now: datetime) -> bool:
-        """Carry out the action. Return False if the form is invalid; the form then shows why."""
-        if not form.takes_message:
-            self.write(uid, by=by, now=now)
-            return True
-        body = form.message()
-        if body is None:
-            return False
-        self.write(uid, body=body, by=by, now=now)
-        return True
+    moves: Collection[str]
+    is_issuer: bool
 
 
-@dataclass(frozen=True, slots=True)
-class OrderOffer:
-    """An available action with its form. is_open: it was sent and refused."""
+def _move(name: str, *, is_issuer: bool | None = None) -> Callable[[OpenMoves], list[str]]:
+    """Return a function that gives the order as target if a move is open. is_issuer: to whom."""
 
-    name: str
-    act: OrderAction
-    form: OrderActionForm
-    is_open: bool = False
+    def targets(open_moves: OpenMoves) -> list[str]:
+        is_open = name in open_moves.moves and is_issuer in {None, open_moves.is_issuer}
+        return [""] if is_open else []
+
+    return targets
 
 
-ORDER_ACTIONS: dict[str, OrderAction] = {
-    "acknowledge": OrderAction(
+ORDER_ACTIONS = (
+    Action(
         "acknowledge",
-        _("Acknowledge it"),
-        NoMessageForm,
+        MessageForm,
         answers.acknowledge,
         _("Acknowledged. Its hour goes on."),
+        _move("acknowledge"),
+        title=_("Acknowledge it"),
         help=_("It says that a person has the order. It changes nothing in its hour."),
         is_primary=True,
     ),
-    "clarify": OrderAction(
-        "resume",
-        _("Clear up what Annex III asks"),
+    Action(
+        "clarify",
         ReasonsForm,
         answers.resume,
         _("Sent. The hour has begun anew."),
+        _move("resume", is_issuer=True),
+        title=_("Clear up what Annex III asks"),
         help=_("The provider's hour starts anew, whole, when you send it."),
-        ask=_("Your clarification; the provider reads it"),
+        label=_("Your clarification; the provider reads it"),
         is_primary=True,
     ),
-    "resume": OrderAction(
+    Action(
         "resume",
-        _("The ground is over"),
         ReasonsForm,
         answers.resume,
         _("Said. Your hour has begun anew."),
+        _move("resume", is_issuer=False),
+        title=_("The ground is over"),
         help=_("Your hour starts anew, whole."),
-        ask=_("What has changed; the authority reads it"),
+        label=_("What has changed; the authority reads it"),
     ),
-    "reinstate": OrderAction(
+    Action(
         "reinstate",
-        _("The content is there again"),
-        NoMessageForm,
+        MessageForm,
         answers.reinstate,
         _("Said. The authorities see it."),
+        _move("reinstate"),
+        title=_("The content is there again"),
         help=_(
             "The order has no effect any more: put back at once what you removed, then say so. You"
             " may still enforce your own terms (Art. 4(7))."
         ),
         is_primary=True,
     ),
-    "ask-scrutiny": OrderAction(
-        "ask_scrutiny",
-        _("Ask for scrutiny"),
+    Action(
+        "ask-scrutiny",
         ScrutinyForm,
         endings.open_scrutiny,
         _("Asked. The order stands until it is decided."),
+        _move("ask_scrutiny"),
+        title=_("Ask for scrutiny"),
         help=_(
             "The authority of your Member State decides within 72 hours. You obey first: the hour"
             " goes on."
         ),
     ),
-    "examine": OrderAction(
-        "open_scrutiny_own_initiative",
-        _("Examine it on your own initiative"),
+    Action(
+        "examine",
         OwnScrutinyForm,
         endings.open_scrutiny,
         _("Scrutiny is open. Its 72 hours run from your copy."),
+        _move("open_scrutiny_own_initiative"),
+        title=_("Examine it on your own initiative"),
     ),
-    "examine-asked": OrderAction(
-        "open_scrutiny_content_provider",
-        _("Examine it, as a content provider asked"),
+    Action(
+        "examine-asked",
         RequestedScrutinyForm,
         endings.open_scrutiny,
         _("Scrutiny is open. Its 72 hours run from now."),
+        _move("open_scrutiny_content_provider"),
+        title=_("Examine it, as a content provider asked"),
         help=_("Write no name: a content provider is no party here."),
     ),
-    "announce": OrderAction(
+    Action(
         "announce",
-        _("Announce an infringement"),
         ReasonsForm,
         partial(endings.decide_scrutiny, step="announce"),
         _("Announced. The issuing authority is told, and may withdraw."),
+        _move("announce"),
+        title=_("Announce an infringement"),
         help=_("Before you find an infringement, the issuing authority is told, and why."),
-        ask=_("Why you intend to find one"),
+        label=_("Why you intend to find one"),
     ),
-    "uphold": OrderAction(
+    Action(
         "uphold",
-        _("Find no infringement"),
         ReasonsForm,
         partial(endings.decide_scrutiny, step="uphold"),
         _("Decided: the order stands."),
-        ask=_("Your reasoned decision; issuer, provider and agencies read it"),
+        _move("uphold"),
+        title=_("Find no infringement"),
+        label=_("Your reasoned decision; issuer, provider and agencies read it"),
     ),
-    "infringe": OrderAction(
+    Action(
         "infringe",
-        _("Find an infringement"),
         ConfirmWithReasonsForm,
         partial(endings.decide_scrutiny, step="infringe"),
         _("Decided: the order has no effect any more, and both sides are told."),
+        _move("infringe"),
+        title=_("Find an infringement"),
         help=_(
             "The order loses its effect at once: its clock stops, the signals that it names are"
             " withdrawn at every agent, and the provider is told to reinstate."
         ),
-        ask=_("Your reasoned decision; issuer, provider and agencies read it"),
+        label=_("Your reasoned decision; issuer, provider and agencies read it"),
         is_destructive=True,
     ),
-    "prolong": OrderAction(
+    Action(
         "prolong",
-        _("Keep it secret for longer"),
         SecrecyForm,
         endings.prolong,
         _("Extended. The provider is told."),
+        _move("prolong"),
+        title=_("Keep it secret for longer"),
         help=_("Once more, at most six weeks: twelve in all (Art. 11(3))."),
     ),
-    "extend": OrderAction(
+    Action(
         "extend",
-        _("Have it preserved for longer"),
         PreserveForm,
         preservation.extend,
         _("Extended. The provider is told."),
+        _move("extend"),
+        title=_("Have it preserved for longer"),
         help=_(
             "Only for review proceedings of this order that are going on (Art. 6(2)). For an"
             " investigation, ask the provider for access to what is preserved (Art. 6(1)(b)), or"
             " use national law."
         ),
     ),
-    "note-access": OrderAction(
-        "note_access",
-        _("Note who had access to what is preserved"),
+    Action(
+        "note-access",
         AccessForm,
         preservation.note_access,
         _("Noted."),
+        _move("note_access"),
+        title=_("Note who had access to what is preserved"),
     ),
-    "note-destroyed": OrderAction(
-        "note_destroyed",
-        _("It is destroyed"),
+    Action(
+        "note-destroyed",
         ConfirmForm,
         preservation.note_destroyed,
         _("Noted."),
+        _move("note_destroyed"),
+        title=_("It is destroyed"),
         help=_("The time of preservation is over."),
     ),
-    "withdraw": OrderAction(
+    Action(
         "withdraw",
-        _("Take the order back"),
         ConfirmWithReasonsForm,
         endings.withdraw,
         _("Taken back. The provider and all with a copy are told."),
+        _move("withdraw"),
+        title=_("Take the order back"),
         help=_(
             "What was executed is to be reinstated, and your signals that the order names are"
             " withdrawn at every agent."
         ),
-        ask=_("Why; the provider reads it"),
+        label=_("Why; the provider reads it"),
         is_destructive=True,
     ),
-    "discard": OrderAction(
+    Action(
         "discard",
-        _("Throw the draft away"),
         ConfirmForm,
         writes.discard,
         _("Thrown away. What it said is erased."),
+        _move("discard"),
+        title=_("Throw the draft away"),
         is_destructive=True,
     ),
-}
-"""Actions by their names in URLs, in the order of the page."""
+)
+"""All actions, in the order of the page."""
 
-
-def form_of(name: str, data: Any = None) -> OrderActionForm:  # noqa: ANN401  # as Django's forms
-    """Return the form of an action, empty or with the data that was sent."""
-    act = ORDER_ACTIONS[name]
-    return with_label(act.form(data, prefix=name), act.ask)
-
-
-def available_actions(
-    moves: list[str], *, is_issuer: bool, refused: OrderOffer | None = None
-) -> list[OrderOffer]:
-    """Return the available actions of the page, for the moves that the rules allow.
-
-    refused: an action that was sent and refused, with the errors in its form.
-    """
-    hidden = "resume" if is_issuer else "clarify"
-    return [
-        refused
-        if refused is not None and refused.name == name
-        else OrderOffer(name, act, form_of(name))
-        for name, act in ORDER_ACTIONS.items()
-        if act.move in moves and name != hidden
-    ]
+BY_NAME = {action.name: action for action in ORDER_ACTIONS}

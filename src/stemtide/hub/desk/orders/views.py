@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences, rechecks
+from stemtide.hub.desk.actions import Offer, available, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, steps
-from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OrderOffer, available_actions, form_of
+from stemtide.hub.desk.orders.offers import BY_NAME, ORDER_ACTIONS, OpenMoves
 from stemtide.hub.desk.party_titles import titles_of
-from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress
 from stemtide.hub.rooms.complaints.rules.complaints import check_read
@@ -94,26 +92,13 @@ def order_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Carry out one action on an order by its form: acknowledge, withdraw, examine and so on."""
-    if verb not in ORDER_ACTIONS:
+    if verb not in BY_NAME:
         raise Http404
-    by, now = actor_of(request), datetime.now(UTC)
-    reads.find(uid, viewer=by.party)
-    action, form = ORDER_ACTIONS[verb], form_of(verb, request.POST)
-    is_done = False
-    if form.is_valid():
-        try:
-            is_done = action.do(uid, form=form, by=by, now=now)
-        except InvalidError as error:
-            form.add_error(
-                error.field if error.field in form.fields else None, field_error_text(error)
-            )
-        except ConflictError as error:
-            messages.error(request, error_text(error))
-            return redirect("order", uid=uid)
-    if not is_done:
-        form.mark_errors()
-        return _page(request, uid, refused=OrderOffer(verb, action, form, is_open=True))
-    messages.success(request, str(action.done))
+    reads.find(uid, viewer=request.user.party)
+    action = BY_NAME[verb]
+    offer = Offer(action, "", action.bound_form("", request.POST), is_open=True)
+    if not perform(request, offer, uid):
+        return _page(request, uid, refused=offer)
     return redirect("orders") if verb == "discard" else redirect("order", uid=uid)
 
 
@@ -133,16 +118,14 @@ def note_arrival(order_out: OrderOut, *, by: Actor, now: datetime) -> None:
         answers.receive_copy(order_out.id, by=by, now=now)
 
 
-def _page(
-    request: SignedInRequest, uid: UUID, *, refused: OrderOffer | None = None
-) -> HttpResponse:
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page of an order. refused: an action that was refused."""
     context = _context(request, uid, refused=refused)
     return render(request, "desk/orders/order.html", context, status=422 if refused else 200)
 
 
 def _context(
-    request: SignedInRequest, uid: UUID, *, refused: OrderOffer | None = None
+    request: SignedInRequest, uid: UUID, *, refused: Offer | None = None
 ) -> dict[str, object]:
     """Return the template context of an order's page."""
     by, now = actor_of(request), datetime.now(UTC)
@@ -172,7 +155,11 @@ def _context(
         ][::-1],
         "deadlines": deadlines(order_out),
         "steps": steps(order_out, titles=titles_of(request)),
-        "offers": available_actions(moves, is_issuer=side is Side.ISSUER, refused=refused),
+        "offers": available(
+            ORDER_ACTIONS,
+            OpenMoves(moves, is_issuer=side is Side.ISSUER),
+            refused=refused,
+        ),
         "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
         "rechecks": rechecks.of_request(request, order=uid),
         "entries": ledger_sentences.as_sentences(

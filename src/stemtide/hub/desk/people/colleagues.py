@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 from django.views.decorators.http import require_http_methods, require_POST
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -49,9 +49,7 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         try:
             person, secret = people_writes.add_colleague(**form.cleaned_data, by=by, now=now)
         except InvalidError as error:
-            form.add_error(
-                error.field if error.field in form.fields else None, field_error_text(error)
-            )
+            form.add_refusal(error)
         except ConflictError as error:
             form.add_error("email", error_text(error))
         else:

@@ -114,9 +114,7 @@ def contact(request: SignedInRequest, number: int = 0) -> HttpResponse:
             else:
                 contacts_writes.add_own_contact_point(**form.arguments(), by=by, now=now)
         except InvalidError as error:
-            form.add_error(
-                error.field if error.field in form.fields else None, field_error_text(error)
-            )
+            form.add_refusal(error)
         else:
             messages.success(request, _("The contact point is kept."))
             return redirect("own-contacts")

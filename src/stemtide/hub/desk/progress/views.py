@@ -12,7 +12,6 @@ from django.utils.translation import get_language_info, gettext as _
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
-from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.labels import ideology_title, progress as labels_progress
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.progress import charts
@@ -77,7 +76,7 @@ def _page(
         try:
             progress = read(form.asked(zone=zone), viewer=request.user.party, now=now)
         except RefusalError as error:
-            form.add_error(None, error_text(error))
+            form.add_refusal(error)
     form.mark_errors()
     if progress is not None and request.GET.get("as") == "csv":
         return _csv(progress, subject_name)

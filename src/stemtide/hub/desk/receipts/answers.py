@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.labels.receipts import LINK_ACTIONS
 from stemtide.hub.desk.orders.annex_forms import language
 from stemtide.hub.desk.receipts import views
@@ -63,8 +63,7 @@ def _carry_out(linked: LinkedAlert, verb: str, *, form: ByLink, now: datetime) -
         else:
             links.act_on_order(linked.token, verb, body=body, now=now)
     except InvalidError as error:
-        field = error.field.removeprefix("annex.")
-        form.add_error(field if field in form.fields else None, field_error_text(error))
+        form.add_refusal(error)
         return False
     return True
 

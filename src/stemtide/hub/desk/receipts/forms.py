@@ -7,24 +7,23 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from django import forms
-from django.utils.translation import gettext as _, gettext_lazy
+from django.utils.translation import gettext as _
 from pydantic import BaseModel
 
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.inbox.forms import AnswerForm
 from stemtide.hub.desk.orders.annex_forms import AnnexForm
 from stemtide.hub.desk.orders.forms import (
     ConfirmForm,
-    OrderActionForm,
     ReasonsForm,
     ScrutinyForm,
-    with_label,
 )
 from stemtide.hub.rooms.alerts.reads import links
 from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.orders.reads import drafts
 from stemtide.protocol.law.forms import Form, form
 from stemtide.protocol.messages.orders import OrderAnswerIn
-from stemtide.protocol.messages.referrals import AnswerIn, ReferralOut
+from stemtide.protocol.messages.referrals import ReferralOut
 
 ANNEXES = {"execute": "tco-annex-2", "suspend": "tco-annex-3"}
 """The annex of each action that has one."""
@@ -54,7 +53,7 @@ class ReferralsForm(AnswerForm):
         return [referral.id for referral in self.referrals if which in {_ALL, str(referral.id)}]
 
 
-ByLink: TypeAlias = AnnexForm | OrderActionForm | ReferralsForm
+ByLink: TypeAlias = AnnexForm | MessageForm | ReferralsForm
 
 
 def form_for(verb: str, linked: LinkedAlert, *, data: Any, now: datetime) -> ByLink:  # noqa: ANN401  # Django's
@@ -69,8 +68,9 @@ def form_for(verb: str, linked: LinkedAlert, *, data: Any, now: datetime) -> ByL
         open_answers = links.answers(linked.referrals, by=linked.by)
         return ReferralsForm(data, referrals=linked.referrals, answers=open_answers)
     if verb == "resume":
-        label = gettext_lazy("What has changed? The hour starts anew from now.")
-        return with_label(ReasonsForm(data), label)
+        reasons = ReasonsForm(data)
+        reasons.fields["text"].label = _("What has changed? The hour starts anew from now.")
+        return reasons
     return ScrutinyForm(data) if verb == "ask_scrutiny" else ConfirmForm(data)
 
 
@@ -86,10 +86,8 @@ def body_of(form_filled: ByLink) -> BaseModel | None:
             if value not in (None, "", [])
         }
         return OrderAnswerIn(annex=values)
-    if isinstance(form_filled, ReferralsForm):
-        message: AnswerIn | None = form_filled.message()
-        return message
-    return form_filled.message()
+    message: BaseModel | None = form_filled.message()
+    return message
 
 
 def annex_of(form_filled: ByLink) -> Form | None:

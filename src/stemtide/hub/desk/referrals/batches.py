@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import BatchForm
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -80,7 +79,7 @@ def new(request: SignedInRequest) -> HttpResponse:
                 return redirect("batch", uid=batch.id)
             return _dry_run(request, form, text=text, rows=rows, by=by)
         except (ConflictError, InvalidError) as error:
-            form.add_error(None, field_error_text(error))
+            form.add_refusal(error)
     form.mark_errors()
     return render(request, "desk/referrals/batch_new.html", {"form": form}, status=422)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms for referrals: assess and send content, upload a batch, ask for a hold."""
 
-import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,10 +8,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MessageForm, uuid_or_none
+from stemtide.hub.desk.forms import MessageForm, SignalsField
 from stemtide.hub.desk.labels import ideology_title, label_title
 from stemtide.hub.desk.labels.referrals import LABELS
-from stemtide.protocol.enums.referrals import ContentType, DropReason, HoldReason, TakeBackReason
 from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.messages.holds import ExtendIn, HoldIn
 from stemtide.protocol.messages.referrals import (
@@ -48,6 +46,7 @@ def _area(rows: int) -> forms.Textarea:
 class AssessForm(MessageForm):
     """Assessed content, to be referred or not. searched: the last search before sending."""
 
+    message_type = AssessIn
     url = forms.CharField(
         label=_("Web address of the content"), max_length=MAX_URL_CHARS, strip=True
     )
@@ -72,9 +71,12 @@ class AssessForm(MessageForm):
         help_text=_("A tag such as en, nl or sr-Latn."),
         required=False,
         max_length=12,
+        empty_value=None,
     )
-    ideology = forms.ChoiceField(label=_("Ideology (optional)"), required=False)
-    signals = forms.CharField(
+    ideology = forms.TypedChoiceField(
+        label=_("Ideology (optional)"), required=False, empty_value=None
+    )
+    signals = SignalsField(
         label=_("Ids of signals of the content (may stay empty)"),
         help_text=_("They find the same content at other addresses."),
         required=False,
@@ -109,46 +111,16 @@ class AssessForm(MessageForm):
         for name, choices in choices_of.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]  # a choice field
 
-    def _signals(self) -> list[str]:
-        """Return the ids of signals as they were entered."""
-        return re.findall(r"[^\s,;]+", self.cleaned_data["signals"])
-
     def search(self) -> SearchIn | None:
         """Return the search before sending, or None if it is invalid."""
-        form_data = self.cleaned_data
-        message: SearchIn | None = self.read(
-            SearchIn,
-            url=form_data["url"],
-            provider=form_data["provider"],
-            signals=self._signals(),
-            exercise=form_data["exercise"],
-        )
-        return message
-
-    def message(self) -> AssessIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        form_data = self.cleaned_data
-        message: AssessIn | None = self.read(
-            AssessIn,
-            provider=form_data["provider"],
-            url=form_data["url"],
-            content_type=ContentType(form_data["content_type"]),
-            language=form_data["language"].strip() or None,
-            ideology=form_data["ideology"] or None,
-            labels=tuple(form_data["labels"]),
-            terms=form_data["terms"],
-            reason=form_data["reason"],
-            crisis=form_data["crisis"],
-            signals=self._signals(),
-            again=form_data["again"],
-            exercise=form_data["exercise"],
-        )
+        message: SearchIn | None = self.read(SearchIn, **self.cleaned_data)
         return message
 
 
 class SendForm(MessageForm):
     """Send an assessed referral."""
 
+    message_type = SendIn
     despite = forms.CharField(
         label=_("Why send it, although another authority refers the same?"),
         required=False,
@@ -163,33 +135,22 @@ class SendForm(MessageForm):
         widget=_area(2),
     )
 
-    def message(self) -> SendIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: SendIn | None = self.read(SendIn, **self.cleaned_data)
-        return message
-
 
 class DropForm(MessageForm):
     """Decide not to refer."""
 
+    message_type = DropIn
     reason = forms.ChoiceField(
         label=_("Why is it not referred?"),
         choices=[("", _("Choose a reason")), *LABELS["drop"].items()],
     )
     note = forms.CharField(label=_("Note (may stay empty)"), required=False, max_length=500)
 
-    def message(self) -> DropIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        form_data = self.cleaned_data
-        message: DropIn | None = self.read(
-            DropIn, reason=DropReason(form_data["reason"]), note=form_data["note"]
-        )
-        return message
-
 
 class TakeBackForm(MessageForm):
     """Withdraw a referral."""
 
+    message_type = TakeBackIn
     reason = forms.ChoiceField(
         label=_("Why is it withdrawn?"),
         choices=[("", _("Choose a reason")), *LABELS["take_back"].items()],
@@ -202,32 +163,17 @@ class TakeBackForm(MessageForm):
         required=False,
     )
 
-    def message(self) -> TakeBackIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        form_data = self.cleaned_data
-        message: TakeBackIn | None = self.read(
-            TakeBackIn,
-            reason=TakeBackReason(form_data["reason"]),
-            note=form_data["note"],
-            signals=form_data["signals"],
-        )
-        return message
-
 
 class ContextForm(MessageForm):
     """Give the context that the provider asked for."""
 
+    message_type = ContextIn
     context = forms.CharField(
         label=_("What the provider asked for"),
         help_text=_IMPERSONAL,
         max_length=MAX_WORDS,
         widget=_area(3),
     )
-
-    def message(self) -> ContextIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: ContextIn | None = self.read(ContextIn, **self.cleaned_data)
-        return message
 
 
 class BatchForm(MessageForm):
@@ -306,7 +252,12 @@ class HoldForm(MessageForm):
         required=False,
         max_length=MAX_URL_CHARS,
     )
-    signal = forms.CharField(label=_("Or the id of a signal of it"), required=False, max_length=40)
+    signal = forms.UUIDField(
+        label=_("Or the id of a signal of it"),
+        error_messages={"invalid": _("This is no id of a signal.")},
+        required=False,
+        widget=forms.TextInput(attrs={"maxlength": 40}),
+    )
     hours = forms.TypedChoiceField(
         label=_("For how long?"),
         help_text=_("It can be extended later, each time by somebody who leads."),
@@ -332,23 +283,12 @@ class HoldForm(MessageForm):
     )
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
 
-    def message(self, now: datetime) -> HoldIn | None:
+    def message_at(self, now: datetime) -> HoldIn | None:
         """Return the message for the room, or None if it is invalid."""
-        form_data = dict(self.cleaned_data)
-        signal = form_data["signal"].strip()
-        if signal and uuid_or_none(signal) is None:
-            self.add_error("signal", _("This is no id of a signal."))
+        if not self.is_valid():
             return None
-        message: HoldIn | None = self.read(
-            HoldIn,
-            url=form_data["url"],
-            signal=uuid_or_none(signal),
-            until=now + timedelta(hours=form_data["hours"]),
-            reason=HoldReason(form_data["reason"]),
-            contact=form_data["contact"],
-            case_reference=form_data["case_reference"],
-            exercise=form_data["exercise"],
-        )
+        until = now + timedelta(hours=self.cleaned_data["hours"])
+        message: HoldIn | None = self.read(HoldIn, **self.cleaned_data, until=until)
         return message
 
 
@@ -359,8 +299,10 @@ class ExtendForm(MessageForm):
         label=_("From now on, for"), choices=_HOURS, coerce=int, initial=24
     )
 
-    def message(self, now: datetime) -> ExtendIn | None:
+    def message_at(self, now: datetime) -> ExtendIn | None:
         """Return the message for the room, or None if it is invalid."""
+        if not self.is_valid():
+            return None
         until = now + timedelta(hours=self.cleaned_data["hours"])
         message: ExtendIn | None = self.read(ExtendIn, until=until)
         return message

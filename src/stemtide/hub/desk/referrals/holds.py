@@ -17,7 +17,6 @@ from stemtide.hub.desk.auth.people import (
     signed_in,
     writers_only,
 )
-from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import ExtendForm, HoldForm
 from stemtide.hub.platform.errors import InvalidError, NotAllowedError, RateLimitError
@@ -70,15 +69,12 @@ def new(request: SignedInRequest) -> HttpResponse:
         initial = {name: request.GET.get(name, "") for name in ("url", "signal")}
         return render(request, "desk/referrals/hold_new.html", {"form": HoldForm(initial=initial)})
     form = HoldForm(request.POST)
-    body = form.message(now) if form.is_valid() else None
+    body = form.message_at(now)
     if body is not None:
         try:
             writes.place(body, by=by, now=now)
-        except InvalidError as error:
-            field = error.field if error.field in form.fields else None
-            form.add_error(field, field_error_text(error))
-        except RateLimitError as error:
-            form.add_error(None, error_text(error))
+        except (InvalidError, RateLimitError) as error:
+            form.add_refusal(error)
         else:
             messages.success(request, _("Placed. Referrals of this content wait from now on."))
             return redirect("holds")
@@ -103,7 +99,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     if verb != "extend":
         raise Http404
     form = ExtendForm(request.POST)
-    body = form.message(now) if form.is_valid() else None
+    body = form.message_at(now)
     if body is None:
         messages.error(request, _("Choose for how long."))
         return redirect("holds")

@@ -19,7 +19,6 @@ from stemtide.hub.desk.auth.people import (
     signed_in,
     writers_only,
 )
-from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.forms import MessageForm, uuid_or_none
 from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.hub.desk.party_titles import titles_of
@@ -103,7 +102,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
         return _show_form(request, AssessForm(providers=providers, initial=initial), by=by)
     form = AssessForm(request.POST, providers=providers)
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     search_in = form.search() if body is not None else None
     search_out = _search(form, search_in, by=by) if search_in is not None else None
     if body is None or search_out is None:
@@ -119,7 +118,7 @@ def new(request: SignedInRequest) -> HttpResponse:
         else:
             referral_out = writes.assess(body, by=by, now=datetime.now(UTC))
     except (ConflictError, InvalidError) as error:
-        _add_refusal(form, error)
+        form.add_refusal(error)
         return _show_form(request, form, by=by, search_out=search_out, key=key, status=422)
     messages.success(request, _done_text(referral_out))
     return redirect("referral", uid=referral_out.id)
@@ -159,7 +158,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     by = actor_of(request)
     reads.find(uid, viewer=by.party)
     form = kind(request.POST, prefix=verb)
-    body = form.message() if form.is_valid() else None  # type: ignore[attr-defined]  # each has it
+    body = form.message()
     if body is None:
         first_error = next(iter(form.errors.items()))
         messages.error(request, f"{form[first_error[0]].label}: {first_error[1][0]}")
@@ -233,7 +232,7 @@ def _search(form: AssessForm, search_in: SearchIn, *, by: Actor) -> ReferralSear
     try:
         return search.search(search_in, viewer=by.party, now=datetime.now(UTC))
     except InvalidError as error:
-        _add_refusal(form, error)
+        form.add_refusal(error)
         return None
 
 
@@ -257,12 +256,6 @@ def _show_form(
         "may_lead": allows(check_person_may_lead, by.role),
     }
     return render(request, "desk/referrals/new.html", context, status=status)
-
-
-def _add_refusal(form: MessageForm, error: ConflictError | InvalidError) -> None:
-    """Show a refusal beside its field, or above the form."""
-    field = error.field if isinstance(error, InvalidError) and error.field in form.fields else None
-    form.add_error(field, field_error_text(error))
 
 
 def _done_text(referral_out: ReferralOut) -> str:

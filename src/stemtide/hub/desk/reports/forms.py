@@ -24,6 +24,7 @@ def _join(form: forms.Form) -> None:
 class NoteForm(MessageForm):
     """Add a debrief note."""
 
+    message_type = NoteIn
     topic = forms.ChoiceField(
         label=_("About"),
         choices=[
@@ -43,16 +44,11 @@ class NoteForm(MessageForm):
         super().__init__(*args, **named)
         _join(self)
 
-    def message(self) -> NoteIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        topic = NoteTopic(self.cleaned_data["topic"])
-        message: NoteIn | None = self.read(NoteIn, topic=topic, text=self.cleaned_data["text"])
-        return message
-
 
 class ActionForm(MessageForm):
     """Add an action with an owner and a due day."""
 
+    message_type = ActionIn
     text = forms.CharField(label=_("What is to be done"), max_length=500)
     owner = forms.ChoiceField(label=_("By whom"))
     due = forms.DateField(
@@ -64,15 +60,11 @@ class ActionForm(MessageForm):
         self.fields["owner"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
         _join(self)
 
-    def message(self) -> ActionIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        message: ActionIn | None = self.read(ActionIn, **self.cleaned_data)
-        return message
 
-
-class PublishForm(forms.Form):
+class PublishForm(MessageForm):
     """The audience of the report."""
 
+    message_type = PublishIn
     audience = forms.ChoiceField(
         label=_("Who reads it"),
         choices=[
@@ -86,7 +78,3 @@ class PublishForm(forms.Form):
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's
         super().__init__(*args, **named)
         _join(self)
-
-    def message(self) -> PublishIn:
-        """Return the message for the room. Call it on a valid form."""
-        return PublishIn(audience=ReportAudience(self.cleaned_data["audience"]))

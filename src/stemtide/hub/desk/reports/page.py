@@ -193,7 +193,7 @@ def save(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add a debrief note."""
     form = NoteForm(request.POST, prefix="note")
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is None:
         form.mark_errors()
         return page(request, uid, note_form=form, action_form=_kept_action(request), status=422)
@@ -213,7 +213,7 @@ def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add an action of the debrief."""
     owners = sorted(titles_of(request).items(), key=lambda owner: owner[1])
     form = ActionForm(request.POST, prefix="action", parties=owners)
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is None:
         form.mark_errors()
         return page(request, uid, action_form=form, note_form=_kept_note(request), status=422)
@@ -261,10 +261,10 @@ def agree(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def publish(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Publish a report, and freeze its figures."""
     form = PublishForm(request.POST)
-    if not form.is_valid():
+    body = form.message()
+    if body is None:
         messages.error(request, _("Choose who reads it."))
         return _next(request, uid)
-    body = form.message()
     carry_out(
         request,
         lambda: writes.publish(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),

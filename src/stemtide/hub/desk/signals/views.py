@@ -40,13 +40,14 @@ def signal(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Withdraw the signal for the person's party."""
     form = WithdrawForm(request.POST, prefix="withdraw")
-    if not form.is_valid():
+    body = form.message()
+    if body is None:
         return _page(request, uid, withdraw_form=form)
     carry_out(
         request,
         lambda: writes.withdraw(
             uid,
-            body=form.message(),
+            body=body,
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,
@@ -62,13 +63,14 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Record the opinion of the person's party."""
     form = OpinionForm(request.POST, prefix="opinion")
-    if not form.is_valid():
+    body = form.message()
+    if body is None:
         return _page(request, uid, opinion_form=form)
     carry_out(
         request,
         lambda: writes.give_opinion(
             uid,
-            body=form.message(),
+            body=body,
             by=request.user.party,
             now=datetime.now(UTC),
             actor_ref=request.user.ref,

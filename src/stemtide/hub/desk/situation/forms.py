@@ -7,16 +7,10 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MarkedForm, MessageForm
+from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels.situation import LABELS
 from stemtide.protocol.enums import (
-    CountryGround,
     LeadBasis,
-    LeadLevel,
-    LeadOutcome,
-    MessageKind,
-    Urgency,
-    Vote,
 )
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.situation import (
@@ -41,6 +35,7 @@ def _area(rows: int) -> forms.Textarea:
 class LogMessageForm(MessageForm):
     """Write into the log."""
 
+    message_type = MessageIn
     kind = forms.ChoiceField(label=_("What is it?"), choices=list(LABELS["message"].items()))
     text = forms.CharField(
         label=_("Message"), max_length=MAX_TEXT, help_text=NO_NAMES, widget=_area(4)
@@ -70,21 +65,11 @@ class LogMessageForm(MessageForm):
         super().__init__(*args, **named)
         self.fields["audience"].choices = list(parties)  # type: ignore[attr-defined]  # a choice field
 
-    def message(self) -> MessageIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        fields = dict(self.cleaned_data)
-        fields["kind"], fields["tlp"] = MessageKind(fields["kind"]), Tlp(fields["tlp"])
-        fields["urgency"], fields["audience"] = (
-            Urgency(fields["urgency"]),
-            tuple(fields["audience"]),
-        )
-        message: MessageIn | None = self.read(MessageIn, **fields)
-        return message
-
 
 class StatementForm(MessageForm):
     """Propose a public statement, in up to four languages at once."""
 
+    message_type = PublicStatementIn
     replaces = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, **named: Any) -> None:  # noqa: ANN401  # Django's
@@ -105,34 +90,28 @@ class StatementForm(MessageForm):
         """Return the fields of each language and its text."""
         return [(self[f"language_{number}"], self[f"text_{number}"]) for number in range(4)]
 
-    def message(self) -> PublicStatementIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        form_data = self.cleaned_data
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
         texts = {
-            form_data[f"language_{number}"]: form_data[f"text_{number}"]
+            self.cleaned_data[f"language_{number}"]: self.cleaned_data[f"text_{number}"]
             for number in range(4)
-            if form_data.get(f"text_{number}")
+            if self.cleaned_data.get(f"text_{number}")
         }
-        message: PublicStatementIn | None = self.read(
-            PublicStatementIn, texts=texts, replaces=form_data["replaces"]
-        )
-        return message
+        return {"texts": texts, "replaces": self.cleaned_data["replaces"]}
 
 
-class VoteForm(MarkedForm):
+class VoteForm(MessageForm):
     """Agree or object to a public statement, with a reason."""
 
+    message_type = VoteIn
     vote = forms.ChoiceField(label=_("Your party"), choices=list(LABELS["vote"].items()))
     note = forms.CharField(label=_("Why (may stay empty)"), required=False, max_length=500)
-
-    def message(self) -> VoteIn:
-        """Return the message for the room. Call it on a valid form."""
-        return VoteIn(vote=Vote(self.cleaned_data["vote"]), note=self.cleaned_data["note"])
 
 
 class LeadForm(MessageForm):
     """Report a lead: information about a threat to life."""
 
+    message_type = LeadIn
     level = forms.ChoiceField(
         label=_("How much is known?"),
         choices=[("", _("Choose a level")), *reversed(LABELS["level"].items())],
@@ -169,6 +148,7 @@ class LeadForm(MessageForm):
         help_text=_("Such as 2026-11-24T09:30:00+01:00."),
         required=False,
         max_length=40,
+        empty_value=None,
     )
     locate = forms.CharField(
         label=_("What helps to find the person (may stay empty)"),
@@ -192,21 +172,16 @@ class LeadForm(MessageForm):
         self.fields["bases"].choices = [(base, LABELS["basis"][base]) for base in bases]  # type: ignore[attr-defined]  # a choice field
         self.fields["to"].choices = [("", _("whoever is in charge")), *parties]  # type: ignore[attr-defined]  # the same
 
-    def message(self) -> LeadIn | None:
-        """Return the message for the room, or None if it is invalid."""
-        fields = dict(self.cleaned_data)
-        fields["level"] = LeadLevel(fields["level"])
-        fields["bases"] = tuple(LeadBasis(name) for name in fields["bases"])
-        fields["country"] = fields["country"].strip().upper()
-        fields["country_grounds"] = tuple(CountryGround(name) for name in fields["country_grounds"])
-        fields["posted_at"] = fields["posted_at"].strip() or None
-        message: LeadIn | None = self.read(LeadIn, **fields)
-        return message
+    def clean_country(self) -> str:
+        """Return the country in capitals."""
+        country: str = self.cleaned_data["country"].strip().upper()
+        return country
 
 
-class PassLeadForm(MarkedForm):
+class PassLeadForm(MessageForm):
     """Pass a lead on to another party."""
 
+    message_type = LeadPassIn
     to = forms.ChoiceField(label=_("To whom"), required=False)
 
     def __init__(self, *args: Any, parties: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
@@ -214,19 +189,12 @@ class PassLeadForm(MarkedForm):
         outside = ("", _("investigators of your own state, outside this hub"))
         self.fields["to"].choices = [outside, *parties]  # type: ignore[attr-defined]  # a choice field
 
-    def message(self) -> LeadPassIn:
-        """Return the message for the room. Call it on a valid form."""
-        return LeadPassIn(to=self.cleaned_data["to"])
 
-
-class CloseLeadForm(MarkedForm):
+class CloseLeadForm(MessageForm):
     """Close a lead with its outcome."""
 
+    message_type = LeadCloseIn
     outcome = forms.ChoiceField(
         label=_("What became of it?"),
         choices=[("", _("Choose an outcome")), *LABELS["lead_outcome"].items()],
     )
-
-    def message(self) -> LeadCloseIn:
-        """Return the message for the room. Call it on a valid form."""
-        return LeadCloseIn(outcome=LeadOutcome(self.cleaned_data["outcome"]))

@@ -17,7 +17,6 @@ from stemtide.hub.desk.auth.people import (
     signed_in,
     writers_only,
 )
-from stemtide.hub.desk.error_messages import error_text, field_error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.situation.forms import CloseLeadForm, LeadForm, PassLeadForm
@@ -109,16 +108,12 @@ def report(request: SignedInRequest) -> HttpResponse:
         form = LeadForm(bases=bases, parties=recipients, initial=initial)
         return render(request, "desk/lead_new.html", {"form": form})
     form = LeadForm(request.POST, bases=bases, parties=recipients)
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is not None:
         try:
             lead_out = writes.report_lead(body, by=by, now=datetime.now(UTC))
-        except InvalidError as error:
-            form.add_error(
-                error.field if error.field in form.fields else None, field_error_text(error)
-            )
-        except RateLimitError as error:
-            form.add_error(None, error_text(error))
+        except (InvalidError, RateLimitError) as error:
+            form.add_refusal(error)
         else:
             messages.success(request, _("Reported. If a life is in danger now, call as well."))
             return redirect("lead", uid=lead_out.id)
@@ -185,9 +180,9 @@ def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Pass a lead on to a party that can act."""
     form = PassLeadForm(request.POST, parties=[(name, name) for name in titles_of(request)])
-    if not form.is_valid():
-        return redirect("lead", uid=uid)
     body = form.message()
+    if body is None:
+        return redirect("lead", uid=uid)
     carry_out(
         request,
         lambda: writes.pass_on_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),
@@ -202,10 +197,10 @@ def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def close(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Close a lead with its outcome."""
     form = CloseLeadForm(request.POST)
-    if not form.is_valid():
+    body = form.message()
+    if body is None:
         messages.error(request, _("Choose an outcome."))
         return redirect("lead", uid=uid)
-    body = form.message()
     carry_out(
         request,
         lambda: writes.close_lead(uid, body=body, by=actor_of(request), now=datetime.now(UTC)),

@@ -219,7 +219,7 @@ def _is_sent(form: PreviewForm, uid: UUID, *, by: Actor, now: datetime) -> bool:
         field = {"expires_at": "days"}.get(error.field, error.field)
         form.add_error(field if field in form.fields else None, field_error_text(error))
     except (ConflictError, ValidationError) as error:
-        form.add_error(None, error_text(error))
+        form.add_refusal(error)
     else:
         return True
     return False

@@ -19,7 +19,7 @@ from stemtide.hub.desk.auth.people import (
     signed_in,
     writers_only,
 )
-from stemtide.hub.desk.error_messages import error_text, field_error_text
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.labels.situation import LABELS
 from stemtide.hub.desk.party_titles import titles_of
@@ -166,13 +166,13 @@ def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
 def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Write a message into the log."""
     form = LogMessageForm(request.POST, prefix="message", parties=_choices(request))
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is None:
         return _log_page(request, uid, form=form)
     try:
         writes.post(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
     except InvalidError as error:
-        form.add_error(error.field if error.field in form.fields else None, field_error_text(error))
+        form.add_refusal(error)
         return _log_page(request, uid, form=form)
     except ConflictError as error:
         messages.error(request, error_text(error))
@@ -227,7 +227,7 @@ def _lines_page(
 def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Propose a public statement."""
     form = StatementForm(request.POST, prefix="line")
-    body = form.message() if form.is_valid() else None
+    body = form.message()
     if body is None:
         return _lines_page(request, uid, form=form)
     done = _("Proposed. It may be used once others agree.")
@@ -245,8 +245,8 @@ def propose(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def vote(request: SignedInRequest, uid: UUID, line: UUID) -> HttpResponse:
     """Agree or object to a public statement."""
     form = VoteForm(request.POST)
-    if form.is_valid():
-        body = form.message()
+    body = form.message()
+    if body is not None:
         carry_out(
             request,
             lambda: writes.vote(line, body=body, by=actor_of(request), now=datetime.now(UTC)),

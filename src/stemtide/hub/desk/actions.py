@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions that pages offer: each with its rule, its form, its write and its texts. Decision 0096.
+
+An action is on a page exactly if the rules would allow its write.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404
+from django.utils.functional import SimpleLazyObject
+
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of
+from stemtide.hub.desk.error_messages import error_text
+from stemtide.hub.desk.forms import MessageForm
+from stemtide.hub.desk.labels import Words
+from stemtide.hub.platform.errors import ConflictError, InvalidError
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action on a thing, such as a crisis or an order.
+
+    write:   called with the thing's id, the target if there is one, the message if the form makes
+             one, and the actor and time as by and now.
+    done:    the confirmation.
+    targets: returns the targets that the rules allow now, of a page's facts; [""] is the thing.
+    target_id: turns a target into an argument of the write; None if there is one target only.
+    label:   of the form's text field, instead of the form's own.
+    block:   the part of the page that it belongs to.
+    is_primary: it is the next step, and shown open.
+    """
+
+    name: str
+    form: type[MessageForm]
+    write: Callable[..., object]
+    done: Words
+    targets: Callable[[Any], list[str]]
+    title: Words = ""
+    button: Words = ""
+    help: Words = ""
+    label: Words = ""
+    block: str = ""
+    target_id: Callable[[str], object] | None = None
+    is_destructive: bool = False
+    is_primary: bool = False
+
+    def bound_form(self, target: str, data: Any, **options: Any) -> MessageForm:  # noqa: ANN401  # as Django's forms
+        """Return the form, empty or with the data that was sent."""
+        form = self.form(data, prefix=f"{self.name}-{target}" if target else self.name, **options)
+        if self.label:
+            form.fields["text"].label = self.label
+        return form
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An action that is on a page, with its target and form. is_open: it was sent and refused.
+
+    html: returns the form as HTML shared by readers who get the same; None on a page, where the
+          form has a CSRF token of its own.
+    """
+
+    action: Action
+    target: str
+    form: MessageForm = field(compare=False)
+    is_open: bool = False
+    html: Callable[[], str] | None = field(default=None, compare=False)
+
+    @property
+    def id(self) -> str:
+        """Return the id of the form in the page."""
+        return f"{self.action.name}-{self.target}" if self.target else self.action.name
+
+
+def available(
+    actions: Iterable[Action],
+    facts: Any,  # noqa: ANN401  # each page has its own
+    *,
+    refused: Offer | None = None,
+    **options: Any,  # noqa: ANN401  # of the page's forms
+) -> list[Offer]:
+    """Return the actions that the rules allow now.
+
+    facts:   what the actions' targets are of.
+    refused: one that was sent with errors, in its place.
+    """
+    return [
+        refused
+        if refused and (refused.action, refused.target) == (action, target)
+        else Offer(action, target, _lazy_form(action, target, **options))
+        for action in actions
+        for target in action.targets(facts)
+    ]
+
+
+def perform(request: SignedInRequest, offer: Offer, uid: UUID) -> bool:
+    """Carry out an action with the data that was sent; the next page shows whether it succeeded.
+
+    returns: False if the form is invalid; the form then shows why.
+    raises:  NotFoundError, NotAllowedError.
+    """
+    action, form = offer.action, offer.form
+    message = form.message()
+    if not form.is_valid():  # the message may add errors
+        form.mark_errors()
+        return False
+    try:
+        target = [action.target_id(offer.target)] if action.target_id else []
+    except ValueError as error:
+        raise Http404 from error
+    try:
+        sent = {} if message is None else {"body": message}
+        action.write(uid, *target, **sent, by=actor_of(request), now=datetime.now(UTC))
+    except InvalidError as error:
+        form.add_refusal(error)
+        form.mark_errors()
+        return False
+    except ConflictError as error:
+        messages.error(request, error_text(error))
+    else:
+        messages.success(request, str(action.done))
+    return True
+
+
+def _lazy_form(action: Action, target: str, **options: Any) -> MessageForm:  # noqa: ANN401  # of the page's forms
+    """Return an empty form, built only when it is used: most are cached as HTML."""
+    build = partial(action.bound_form, target, None, **options)
+    return cast("MessageForm", SimpleLazyObject(build))
