@@ -258,7 +258,7 @@ def test_the_form_opens_with_what_the_provider_said_of_the_address_before(world,
     made = refer(world, by="neighbour")
     page = officer.get(f"/inbox/referrals/{made.id}")
     assert "what you said of this address before" in said(page)
-    form = page.context["forms"]["answer"]
+    form = page.context["offers"]["answer"].form
     assert form.initial == {
         "answer": "disabled",
         "measure_at": done.replace(second=0, microsecond=0),
@@ -277,7 +277,7 @@ def test_the_form_opens_with_what_the_agents_did_and_where_the_crisis_is(world, 
     page = officer.get(f"/inbox/referrals/{made.id}")
     assert "blocked: 3" in block(page, "known")
     assert "Attack at the harbour" in block(page, "known")
-    form = page.context["forms"]["answer"].initial
+    form = page.context["offers"]["answer"].form.initial
     blocked_at = world.now.replace(second=0, microsecond=0)
     assert (form["answer"], form["measure_at"]) == ("removed", blocked_at)
     assert form["countries"] == "BE, NL"

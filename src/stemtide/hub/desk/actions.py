@@ -20,6 +20,7 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.rooms.parties.reads.parties import Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,42 @@ class Offer:
     def id(self) -> str:
         """Return the id of the form in the page."""
         return f"{self.action.name}-{self.target}" if self.target else self.action.name
+
+
+def action_table(*actions: Action) -> dict[str, Action]:
+    """Return actions by their names in URLs, in the order of the page."""
+    table = {action.name: action for action in actions}
+    assert len(table) == len(actions)  # noqa: S101  # a name is used once
+    return table
+
+
+@dataclass(frozen=True, slots=True)
+class ActorFacts:
+    """The input of most rules: the facts of a thing, and who looks at it."""
+
+    facts: Any
+    by: Actor
+
+
+def itself_if(is_allowed: Callable[[Any], bool]) -> Callable[[Any], list[str]]:
+    """Return a function that gives the thing itself as target if a condition holds."""
+    return lambda facts: [""] if is_allowed(facts) else []
+
+
+def by_name(offers: Iterable[Offer]) -> dict[str, Offer]:
+    """Return offers by the names of their actions, for a page that places each by hand."""
+    return {offer.action.name: offer for offer in offers}
+
+
+def sent_offer(
+    request: SignedInRequest,
+    action: Action,
+    target: str = "",
+    **options: Any,  # noqa: ANN401  # of the page's forms
+) -> Offer:
+    """Return an offer with the data that was sent."""
+    form = action.bound_form(target, request.POST, **options)
+    return Offer(action, target, form, is_open=True)
 
 
 def available(

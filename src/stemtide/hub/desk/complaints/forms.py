@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms for reviewers: links, complaints of others, decisions, and answers to redress."""
 
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-
 from pydantic import BaseModel
 
 from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
@@ -19,6 +19,7 @@ from stemtide.protocol.messages.complaints import (
     ComplaintIn,
     ComplaintLinkIn,
     ComplaintOutcomeIn,
+    ComplaintTakeIn,
     RedressIn,
 )
 
@@ -89,10 +90,29 @@ class FileComplaintForm(ComplaintLinkForm):
     )
 
 
-class UpholdForm(MessageForm):
+class ReviewForm(MessageForm):
+    """An action on a complaint. left_out: fields that are not asked of some bases."""
+
+    left_out: Mapping[str, Collection[ComplaintBasis]] = {}
+
+    def __init__(self, *args: Any, basis: ComplaintBasis, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        for name, bases in self.left_out.items():
+            if basis in bases:
+                del self.fields[name]
+
+
+class TakeForm(ReviewForm):
+    """Take up a complaint."""
+
+    message_type = ComplaintTakeIn
+
+
+class UpholdForm(ReviewForm):
     """Uphold a complaint: the decision was wrong, and in which way."""
 
     message_type = ComplaintOutcomeIn
+    left_out = dict.fromkeys(("finding", "note"), (ComplaintBasis.OWN,))
     exemption = forms.ChoiceField(
         label=_("In which context does the content stand?"),
         choices=[("", _("Choose a context")), *LABELS["exemption"].items()],
@@ -117,20 +137,16 @@ class UpholdForm(MessageForm):
         widget=_area(2),
     )
 
-    def __init__(self, *args: Any, basis: ComplaintBasis, **named: Any) -> None:  # noqa: ANN401  # Django's
-        super().__init__(*args, **named)
-        if basis is ComplaintBasis.OWN:
-            del self.fields["finding"], self.fields["note"]
-
     def message_fields(self) -> dict[str, object]:
         """Return the fields of the message."""
         return {"is_upheld": True, "finding": ComplaintFinding.CONTENT, **self.cleaned_data}
 
 
-class RejectForm(MessageForm):
+class RejectForm(ReviewForm):
     """Reject a complaint: the decision was right."""
 
     message_type = ComplaintOutcomeIn
+    left_out = {"note": frozenset(ComplaintBasis) - {ComplaintBasis.ORDER}}
     reasons = forms.CharField(
         label=_("Your answer to whoever complained"),
         help_text=_IMPERSONAL,
@@ -145,11 +161,6 @@ class RejectForm(MessageForm):
         required=False,
         widget=_area(2),
     )
-
-    def __init__(self, *args: Any, basis: ComplaintBasis, **named: Any) -> None:  # noqa: ANN401  # Django's
-        super().__init__(*args, **named)
-        if basis is not ComplaintBasis.ORDER:
-            del self.fields["note"]
 
     def message_fields(self) -> dict[str, object]:
         """Return the fields of the message."""

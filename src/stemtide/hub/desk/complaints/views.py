@@ -5,7 +5,7 @@ Redress that a complaint asks of other parties has its own pages: redress.py. Ne
 decision 0058.
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,27 +13,32 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences
-from stemtide.hub.desk.auth.people import (
-    SignedInRequest,
-    actor_of,
-    carry_out,
-    signed_in,
-    writers_only,
+from stemtide.hub.desk.actions import (
+    Action,
+    ActorFacts,
+    Offer,
+    action_table,
+    available,
+    by_name,
+    itself_if,
+    perform,
+    sent_offer,
 )
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.complaints import grounds as complaint_grounds
 from stemtide.hub.desk.complaints.forms import (
     ComplaintLinkForm,
     FileComplaintForm,
     RejectForm,
+    ReviewForm,
+    TakeForm,
     UpholdForm,
 )
 from stemtide.hub.desk.complaints.public_forms import WRITING_LANGUAGES
-from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
@@ -43,13 +48,10 @@ from stemtide.hub.rooms.complaints.reads import (
     redress as redress_reads,
 )
 from stemtide.hub.rooms.complaints.rules import complaints as rules
-from stemtide.hub.rooms.complaints.rules.complaints import ComplaintFacts
 from stemtide.hub.rooms.complaints.writes import complaints as writes, redress as redress_writes
-from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState, RedressState
 from stemtide.protocol.law.machines import machine
-from stemtide.protocol.messages.complaints import ComplaintTakeIn
 
 
 @require_safe
@@ -87,52 +89,65 @@ def complaint(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Take up or decide a complaint, or accept why another party keeps its signal."""
-    by, now = actor_of(request), datetime.now(UTC)
-    row = reads.find(uid, viewer=by.party)
-    if verb in _DECISIONS:
-        form = _DECISIONS[verb](request.POST, prefix=verb, basis=ComplaintBasis(row.basis))
-        return _decide(request, uid, verb=verb, form=form)
-    formless: dict[str, tuple[Callable[[], object], str]] = {
-        "take": (
-            lambda: writes.take(uid, body=ComplaintTakeIn(), by=by, now=now),
-            _("It is yours. Decide it when you have looked."),
-        ),
-        "accept": (
-            lambda: redress_writes.accept(uid, by=by, now=now),
-            _("Accepted. Your dispute is taken back, and agents act on the signal again."),
-        ),
-    }
-    if verb not in formless:
+    row = reads.find(uid, viewer=request.user.party)
+    if verb not in _ACTIONS:
         raise Http404
-    write, done = formless[verb]
-    carry_out(request, write, done=done)
+    offer = sent_offer(request, _ACTIONS[verb], basis=ComplaintBasis(row.basis))
+    if not perform(request, offer, uid):
+        return _page(request, uid, refused=offer)
     return redirect("complaint", uid=uid)
 
 
-_DECISIONS: dict[str, type[UpholdForm] | type[RejectForm]] = {
-    "uphold": UpholdForm,
-    "reject": RejectForm,
-}
-"""The forms of decisions, by their verbs."""
+@dataclass(frozen=True, slots=True)
+class _PageFacts(ActorFacts):
+    """The facts of a complaint. redress: what its author answered, if it was asked."""
+
+    redress: RedressState | None
 
 
-def _decide(
-    request: SignedInRequest, uid: UUID, *, verb: str, form: UpholdForm | RejectForm
-) -> HttpResponse:
-    """Decide a complaint, or show the form again with its errors."""
-    body = form.message()
-    if body is None:
-        return _page(request, uid, refused={verb: form})
-    try:
-        writes.decide(uid, body=body, by=actor_of(request), now=datetime.now(UTC))
-    except InvalidError as error:
-        form.add_refusal(error)
-        return _page(request, uid, refused={verb: form})
-    except ConflictError as error:
-        messages.error(request, error_text(error))
-    else:
-        messages.success(request, _("Decided. Whoever complained reads your answer from now on."))
-    return redirect("complaint", uid=uid)
+def _may_accept(page: _PageFacts) -> bool:
+    """Whether the actor may accept why another party keeps its signal."""
+    return page.redress is RedressState.KEPT and allows(check_person_may_write, page.by.role)
+
+
+def _may_decide(page: ActorFacts) -> bool:
+    """Whether the actor may decide a complaint now, in one way at least."""
+    is_open = page.facts.state is ComplaintState.IN_REVIEW
+    return is_open and allows(check_person_may_write, page.by.role)
+
+
+def _may_reject(page: ActorFacts) -> bool:
+    """Whether the actor may reject a complaint: not if it is about their own decision."""
+    return _may_decide(page) and not rules.own_hand(page.facts, page.by.ref)
+
+
+_DECIDED = gettext_lazy("Decided. Whoever complained reads your answer from now on.")
+_ACTIONS = action_table(
+    Action(
+        "take",
+        TakeForm,
+        writes.take,
+        gettext_lazy("It is yours. Decide it when you have looked."),
+        itself_if(
+            lambda page: allows(rules.check_take, page.facts, name=page.by.name, role=page.by.role)
+        ),
+    ),
+    Action(
+        "uphold",
+        UpholdForm,
+        writes.decide,
+        _DECIDED,
+        itself_if(lambda page: _may_decide(page) and not page.facts.binds),
+    ),
+    Action("reject", RejectForm, writes.decide, _DECIDED, itself_if(_may_reject)),
+    Action(
+        "accept",
+        ReviewForm,
+        redress_writes.accept,
+        gettext_lazy("Accepted. Your dispute is taken back, and agents act on the signal again."),
+        itself_if(_may_accept),
+    ),
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -182,21 +197,14 @@ def new(request: SignedInRequest) -> HttpResponse:
     return render(request, "desk/complaints/new.html", {"form": form}, status=status)
 
 
-def _page(
-    request: SignedInRequest, uid: UUID, *, refused: dict[str, MessageForm] | None = None
-) -> HttpResponse:
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     by = actor_of(request)
     row = reads.find(uid, viewer=by.party)
     complaint_out = reads.describe(row, viewer=by.party)
     complaint_facts = reads.facts(row, viewer=by.party)
-    forms: dict[str, MessageForm] = {
-        "uphold": UpholdForm(prefix="uphold", basis=complaint_out.basis),
-        "reject": RejectForm(prefix="reject", basis=complaint_out.basis),
-        **(refused or {}),
-    }
-    for form in (refused or {}).values():
-        form.mark_errors()
+    page = _PageFacts(complaint_facts, by, complaint_out.redress)
+    offers = by_name(available(_ACTIONS.values(), page, refused=refused, basis=complaint_out.basis))
     now = datetime.now(UTC)
     is_open = complaint_out.state in machine("complaint").open_states
     context = {
@@ -209,28 +217,14 @@ def _page(
         "is_own": complaint_out.reviewer == by.ref,
         "is_colleague": (complaint_out.reviewer or "").startswith("person:"),
         "follows": grounds.follows(row, viewer=by.party) if is_open else None,
-        "forms": forms,
-        "may": _allowed(complaint_facts, by=by, redress=complaint_out.redress),
+        "offers": offers,
+        "may_only_uphold": _may_decide(page) and "reject" not in offers,
         "binds": complaint_facts.binds,
         "entries": ledger_sentences.about(row.ref, viewer=by.party),
         **complaint_grounds.ground(complaint_out.basis, complaint_out.ground, by=by, now=now),
     }
     status = 422 if refused else 200
     return render(request, "desk/complaints/complaint.html", context, status=status)
-
-
-def _allowed(facts: ComplaintFacts, *, by: Actor, redress: RedressState | None) -> dict[str, bool]:
-    """Return which actions to offer, by the rules that the writes enforce."""
-    may_write = by.role is None or allows(check_person_may_write, by.role)
-    may_decide = may_write and facts.state is ComplaintState.IN_REVIEW
-    is_own = rules.own_hand(facts, by.ref)
-    return {
-        "take": allows(rules.check_take, facts, name=by.name, role=by.role),
-        "uphold": may_decide and not facts.binds,
-        "reject": may_decide and not is_own,
-        "only_uphold": may_decide and is_own,
-        "accept": may_write and redress is RedressState.KEPT,
-    }
 
 
 def _initial_from_query(request: SignedInRequest) -> dict[str, str]:

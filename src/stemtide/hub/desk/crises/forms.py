@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
-
 from pydantic import BaseModel
 
 from stemtide.hub.desk.forms import CountriesField, MessageForm, WhenField, WordsField

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+from stemtide.hub.desk import actions
 from stemtide.hub.desk.actions import Action, Offer, available
 from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.desk.crises.forms import FormChoices
@@ -51,7 +52,7 @@ def offers(
 ) -> dict[str, list[Offer]]:
     """Return the offers of each block. refused: one that was sent with errors, in its place."""
     offers_by_block: dict[str, list[Offer]] = {}
-    for offer in available(ROOM_ACTIONS, room, refused=refused, around=around):
+    for offer in available(ROOM_ACTIONS.values(), room, refused=refused, around=around):
         if offer.action.name != "link" or around.others:
             offers_by_block.setdefault(offer.action.block, []).append(offer)
     return offers_by_block
@@ -67,8 +68,7 @@ def sent_offer(
     facts = crises.facts_of(uid, viewer=by.party)
     others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
     choices = form_choices(facts, uid=uid, by=by, others=others)
-    form = action.bound_form(target, request.POST, around=choices)
-    return Offer(action, target, form, is_open=True)
+    return actions.sent_offer(request, action, target, around=choices)
 
 
 def rules_input(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The room of one crisis: its page, live blocks and actions; and the list of crises."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -13,7 +12,7 @@ from stemtide.hub.desk.actions import Offer, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
-from stemtide.hub.desk.crises.verbs import BY_NAME
+from stemtide.hub.desk.crises.verbs import ROOM_ACTIONS
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
@@ -49,11 +48,11 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 
     raises: NotFoundError if there is no such crisis or target, NotAllowedError.
     """
-    if verb not in BY_NAME:
+    if verb not in ROOM_ACTIONS:
         raise Http404
     target = request.POST.get("target", "")[:80]
     offer = offers.sent_offer(
-        request, uid, action=BY_NAME[verb], target=target, by=actor_of(request)
+        request, uid, action=ROOM_ACTIONS[verb], target=target, by=actor_of(request)
     )
     if perform(request, offer, uid):
         return redirect("crisis", uid=uid)

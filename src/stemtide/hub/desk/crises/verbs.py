@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.actions import Action
+from stemtide.hub.desk.actions import Action, action_table
 from stemtide.hub.desk.crises import forms, targets
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
@@ -37,7 +37,7 @@ def _proposal_of(act: ProposalAct) -> Callable[..., object]:
     return propose
 
 
-ROOM_ACTIONS = (
+ROOM_ACTIONS = action_table(
     Action(
         "join",
         forms.EmptyForm,
@@ -275,5 +275,3 @@ ROOM_ACTIONS = (
     ),
 )
 """All actions, in the order of the page."""
-
-BY_NAME = {action.name: action for action in ROOM_ACTIONS}

@@ -1,25 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """One referral at its provider: the request, related information, and the answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences, rechecks
+from stemtide.hub.desk.actions import (
+    Action,
+    ActorFacts,
+    Offer,
+    action_table,
+    available,
+    by_name,
+    itself_if,
+    perform,
+    sent_offer,
+)
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.error_messages import field_error_text
-from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.inbox.forms import AcknowledgeForm, AnswerForm, ReinstateForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.steps import steps_of
-from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import WRITING_ROLES, allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -69,80 +77,80 @@ def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Acknowledge or answer a referral, or report that its content is online again."""
-    if verb not in _WRITES:
+    if verb not in _ACTIONS:
         raise Http404
     by = actor_of(request)
     row = reads.find(uid, viewer=by.party)
     rules.check_hand(reads.facts(row, viewer=by.party), _MOVE_OF_VERB[verb], by=by)
-    form = _form(request, uid, verb=verb)
-    body = form.message()
-    if body is not None:
-        try:
-            _WRITES[verb](uid, body=body, by=by, now=datetime.now(UTC))
-        except ConflictError as error:  # the page no longer has the form
-            messages.error(request, field_error_text(error))
-            return redirect("inbox-referral", uid=uid)
-        except InvalidError as error:
-            form.add_refusal(error)
-        else:
-            messages.success(request, _DONE[verb]())
-            return redirect("inbox-referral", uid=uid)
-    form.mark_errors()
-    context = _context(request, uid, bound={verb: form})
+    # All answers: the write refuses one that is no longer open, and names the referral's state.
+    options = _answer_options(uid, by=by, answers=tuple(Answer)) if verb == "answer" else {}
+    offer = sent_offer(request, _ACTIONS[verb], **options)
+    if perform(request, offer, uid):
+        return redirect("inbox-referral", uid=uid)
+    context = _context(request, uid, refused=offer)
     return render(request, "desk/inbox/referral.html", context, status=422)
 
 
-_WRITES: dict[str, Callable[..., ReferralOut]] = {
-    "acknowledge": writes.acknowledge,
-    "answer": writes.answer,
-    "reinstate": writes.reinstate,
-}
+def _may_move(move: str) -> Callable[[ActorFacts], list[str]]:
+    """Return a function that gives the referral as target if the actor may make a move."""
+    return itself_if(lambda page: allows(rules.check_move, page.facts, move, by=page.by))
+
+
+_ACTIONS = action_table(
+    Action(
+        "acknowledge",
+        AcknowledgeForm,
+        writes.acknowledge,
+        _("Acknowledged. The sender sees it."),
+        _may_move("acknowledge"),
+    ),
+    Action(
+        "reinstate",
+        ReinstateForm,
+        writes.reinstate,
+        _("Noted. The sender is told."),
+        _may_move("reinstate"),
+    ),
+    Action(
+        "answer",
+        AnswerForm,
+        writes.answer,
+        _("Answered. The sender sees it at once."),
+        itself_if(lambda page: bool(_open_answers(page))),
+    ),
+)
 _MOVE_OF_VERB = {"acknowledge": "acknowledge", "answer": "remove", "reinstate": "reinstate"}
 """The move of the state machine that each verb must be allowed."""
 
-_DONE = {
-    "acknowledge": lambda: _("Acknowledged. The sender sees it."),
-    "answer": lambda: _("Answered. The sender sees it at once."),
-    "reinstate": lambda: _("Noted. The sender is told."),
-}
+
+def _answer_options(uid: UUID, *, by: Actor, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return the answers to choose from, and the initial values of the answer's form."""
+    referral_out = reads.referral(uid, viewer=by.party)
+    initial = _initial_answer(_related_to(referral_out, by=by), referral_out)
+    return {"answers": answers, "initial": initial}
 
 
-def _form(request: SignedInRequest, uid: UUID, *, verb: str) -> MessageForm:
-    """Return the form of a verb, filled in with the request's data."""
-    if verb == "answer":
-        by = actor_of(request)
-        referral_out = reads.referral(uid, viewer=by.party)
-        initial = _initial_answer(_related_to(referral_out, by=by), referral_out)
-        # All answers: the write refuses one that is no longer open, and names the referral's state.
-        return AnswerForm(request.POST, prefix=verb, answers=tuple(Answer), initial=initial)
-    kind = AcknowledgeForm if verb == "acknowledge" else ReinstateForm
-    return kind(request.POST, prefix=verb)
-
-
-def _answers_open(request: SignedInRequest, uid: UUID) -> list[Answer]:
-    """Return the answers that the reader may give to a referral now."""
-    by = actor_of(request)
-    facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
-    return [answer for answer in Answer if allows(rules.check_answer, facts, answer, by=by)]
+def _open_answers(page: ActorFacts) -> list[Answer]:
+    """Return the answers that the actor may give to a referral now."""
+    return [
+        answer for answer in Answer if allows(rules.check_answer, page.facts, answer, by=page.by)
+    ]
 
 
 def _context(
-    request: SignedInRequest, uid: UUID, *, bound: dict[str, MessageForm] | None = None
+    request: SignedInRequest, uid: UUID, *, refused: Offer | None = None
 ) -> dict[str, object]:
-    """Return the template context. bound: a form that was sent and refused, by its verb."""
+    """Return the template context. refused: an action that was sent with errors."""
     by, now = actor_of(request), datetime.now(UTC)
     referral_out = reads.referral(uid, viewer=by.party)
     rules.check_inbox(by.kind)
-    facts = reads.facts(reads.find(uid, viewer=by.party), viewer=by.party)
+    page = ActorFacts(reads.facts(reads.find(uid, viewer=by.party), viewer=by.party), by)
     related = _related_to(referral_out, by=by)
-    answers = _answers_open(request, uid)
-    forms: dict[str, MessageForm] = {
-        "acknowledge": AcknowledgeForm(prefix="acknowledge"),
-        "answer": AnswerForm(
-            prefix="answer", answers=answers, initial=_initial_answer(related, referral_out)
-        ),
-        "reinstate": ReinstateForm(prefix="reinstate"),
-    }
+    initial = _initial_answer(related, referral_out)
+    answer, *others = reversed(_ACTIONS.values())
+    offers = available(others, page, refused=refused) + available(
+        [answer], page, refused=refused, answers=_open_answers(page), initial=initial
+    )
     return {
         "now": now,
         "titles": titles_of(request),
@@ -150,12 +158,7 @@ def _context(
         "known": related,
         "is_blocked": related.met.counts.get(Outcome.BLOCKED, 0) > 0,
         "steps": steps_of(referral_out),
-        "may": {
-            "answer": bool(answers),
-            "acknowledge": allows(rules.check_move, facts, "acknowledge", by=by),
-            "reinstate": allows(rules.check_move, facts, "reinstate", by=by),
-        },
-        "forms": forms | (bound or {}),
+        "offers": by_name(offers),
         "rechecks": rechecks.of_request(request, referral=uid),
         "entries": ledger_sentences.as_sentences(
             reads.history(uid, viewer=by.party), viewer=by.party

@@ -26,7 +26,6 @@ from stemtide.protocol.messages.orders import (
     SecrecyIn,
 )
 
-
 _LANGUAGES = (
     ("en", _("English")),
     ("nl", _("Dutch")),

@@ -7,7 +7,7 @@ from functools import partial
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.actions import Action
+from stemtide.hub.desk.actions import Action, action_table
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.orders.forms import (
     AccessForm,
@@ -46,7 +46,7 @@ def _move(name: str, *, is_issuer: bool | None = None) -> Callable[[OpenMoves], 
     return targets
 
 
-ORDER_ACTIONS = (
+ORDER_ACTIONS = action_table(
     Action(
         "acknowledge",
         MessageForm,
@@ -217,5 +217,3 @@ ORDER_ACTIONS = (
     ),
 )
 """All actions, in the order of the page."""
-
-BY_NAME = {action.name: action for action in ORDER_ACTIONS}

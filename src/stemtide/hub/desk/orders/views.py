@@ -10,12 +10,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences, rechecks
-from stemtide.hub.desk.actions import Offer, available, perform
+from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, steps
-from stemtide.hub.desk.orders.offers import BY_NAME, ORDER_ACTIONS, OpenMoves
+from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OpenMoves
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress
@@ -92,11 +92,10 @@ def order_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Carry out one action on an order by its form: acknowledge, withdraw, examine and so on."""
-    if verb not in BY_NAME:
+    if verb not in ORDER_ACTIONS:
         raise Http404
     reads.find(uid, viewer=request.user.party)
-    action = BY_NAME[verb]
-    offer = Offer(action, "", action.bound_form("", request.POST), is_open=True)
+    offer = sent_offer(request, ORDER_ACTIONS[verb])
     if not perform(request, offer, uid):
         return _page(request, uid, refused=offer)
     return redirect("orders") if verb == "discard" else redirect("order", uid=uid)
@@ -156,7 +155,7 @@ def _context(
         "deadlines": deadlines(order_out),
         "steps": steps(order_out, titles=titles_of(request)),
         "offers": available(
-            ORDER_ACTIONS,
+            ORDER_ACTIONS.values(),
             OpenMoves(moves, is_issuer=side is Side.ISSUER),
             refused=refused,
         ),

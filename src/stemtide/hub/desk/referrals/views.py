@@ -8,18 +8,22 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _, gettext_noop
+from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences, rechecks
-from stemtide.hub.desk.auth.people import (
-    SignedInRequest,
-    actor_of,
-    carry_out,
-    signed_in,
-    writers_only,
+from stemtide.hub.desk.actions import (
+    Action,
+    ActorFacts,
+    action_table,
+    available,
+    by_name,
+    itself_if,
+    perform,
+    sent_offer,
 )
-from stemtide.hub.desk.forms import MessageForm, uuid_or_none
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import (
@@ -152,32 +156,52 @@ def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Send, drop, withdraw or explain a referral."""
-    if verb not in _ACTS:
+    if verb not in _ACTIONS:
         raise Http404
-    kind, write, done = _ACTS[verb]
-    by = actor_of(request)
-    reads.find(uid, viewer=by.party)
-    form = kind(request.POST, prefix=verb)
-    body = form.message()
-    if body is None:
-        first_error = next(iter(form.errors.items()))
-        messages.error(request, f"{form[first_error[0]].label}: {first_error[1][0]}")
-        return redirect("referral", uid=uid)
-    carry_out(
-        request,
-        lambda: write(uid, body=body, by=by, now=datetime.now(UTC)),
-        done=_(done),
-    )
+    reads.find(uid, viewer=request.user.party)
+    offer = sent_offer(request, _ACTIONS[verb])
+    if not perform(request, offer, uid):
+        name, errors = next(iter(offer.form.errors.items()))
+        label = f"{offer.form[name].label}: " if name in offer.form.fields else ""
+        messages.error(request, f"{label}{errors[0]}")
     return redirect("referral", uid=uid)
 
 
-_ACTS: dict[str, tuple[type[MessageForm], Callable[..., ReferralOut], str]] = {
-    "send": (SendForm, writes.send, gettext_noop("Done. See below where it stands.")),
-    "drop": (DropForm, writes.drop, gettext_noop("Not referred.")),
-    "withdraw": (TakeBackForm, writes.take_back, gettext_noop("Withdrawn. The provider is told.")),
-    "explain": (ContextForm, writes.explain, gettext_noop("Sent again, with the context.")),
-}
-"""Form, write and confirmation of each verb."""
+def _may_send(page: ActorFacts) -> bool:
+    """Whether the actor may send a referral that was not sent yet."""
+    is_unsent = page.facts.state in {ReferralState.ASSESSED, ReferralState.HELD}
+    return is_unsent and allows(rules.check_hand, page.facts, "send", by=page.by)
+
+
+def _may_move(move: str) -> Callable[[ActorFacts], list[str]]:
+    """Return a function that gives the referral as target if the actor may make a move."""
+    return itself_if(lambda page: allows(rules.check_move, page.facts, move, by=page.by))
+
+
+_ACTIONS = action_table(
+    Action(
+        "send",
+        SendForm,
+        writes.send,
+        gettext_lazy("Done. See below where it stands."),
+        itself_if(_may_send),
+    ),
+    Action("drop", DropForm, writes.drop, gettext_lazy("Not referred."), _may_move("drop")),
+    Action(
+        "withdraw",
+        TakeBackForm,
+        writes.take_back,
+        gettext_lazy("Withdrawn. The provider is told."),
+        _may_move("withdraw"),
+    ),
+    Action(
+        "explain",
+        ContextForm,
+        writes.explain,
+        gettext_lazy("Sent again, with the context."),
+        _may_move("explain"),
+    ),
+)
 
 
 def _context(
@@ -190,14 +214,7 @@ def _context(
         provider=referral_out.provider,
         is_sent=referral_out.sent_at is not None,
     )
-    may = {
-        "send": allows(rules.check_hand, facts, "send", by=by)
-        and referral_out.state in {ReferralState.ASSESSED, ReferralState.HELD},
-        **{
-            verb: allows(rules.check_move, facts, verb, by=by)
-            for verb in ("drop", "withdraw", "explain")
-        },
-    }
+    offers = by_name(available(_ACTIONS.values(), ActorFacts(facts, by)))
     search_in = SearchIn(
         url=referral_out.url,
         provider=referral_out.provider,
@@ -210,10 +227,9 @@ def _context(
         "referral": referral_out,
         "steps": steps_of(referral_out),
         "search": _without_itself(search.search(search_in, viewer=by.party, now=now), referral_out)
-        if may["send"]
+        if "send" in offers
         else None,
-        "may": may,
-        "forms": {verb: kind(prefix=verb) for verb, (kind, _do, _said) in _ACTS.items()},
+        "offers": offers,
         "rechecks": rechecks.of_request(request, referral=referral_out.id),
         "entries": ledger_sentences.as_sentences(
             reads.history(referral_out.id, viewer=by.party), viewer=by.party
