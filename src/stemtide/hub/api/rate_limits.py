@@ -19,14 +19,7 @@ from django.http import HttpRequest, QueryDict
 
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.networks import network_of
-from stemtide.hub.platform.rate_windows import (
-    PARTY_TIMES,
-    Limit,
-    LimitState,
-    Policy,
-    headers,
-    windows,
-)
+from stemtide.hub.platform.rate_windows import Limit, LimitState, Policy, headers, windows
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.protocol.messages.search import asks_for_similar
 from stemtide.protocol.problems import Problem, ProblemType, problem
@@ -75,18 +68,12 @@ def count(request: HttpRequest, caller: Caller) -> None:
     now = time.monotonic()
     query = request.META.get("QUERY_STRING", "")
     name = policy_name(request.method or "", request.path, query, header=request.headers.get)
-    quota = settings.RATES[name]
-    standings = windows.take(
-        (
-            Limit(Policy(name, quota), caller.key),
-            Limit(Policy(f"{name}-party", PARTY_TIMES * quota), caller.party.pk),
-        ),
-        now=now,
-    )
-    request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
-    if standings[0].is_over:
-        _block(_credentials(request.headers.get, name=name), standings, now=now)
-        raise ProblemError.of(_too_many_problem(standings[0], now=now))
+    policy = Policy(name, settings.RATES[name])
+    states = windows.take_with_party(policy, who=caller.key, party=caller.party.pk, now=now)
+    request.stemtide_rates = states  # type: ignore[attr-defined]  # read by headers_of
+    if states[0].is_over:
+        _block(_credentials(request.headers.get, name=name), states, now=now)
+        raise ProblemError.of(_too_many_problem(states[0], now=now))
 
 
 def count_stranger(address: str, request: HttpRequest) -> Problem | None:
@@ -95,9 +82,9 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
         return None
     now = time.monotonic()
     policy = Policy("stranger", settings.RATES["stranger"])
-    standings = windows.take((Limit(policy, network_of(address) or address[:60]),), now=now)
-    request.stemtide_rates = standings  # type: ignore[attr-defined]  # read by headers_of
-    return _too_many_problem(standings[0], now=now) if standings[0].is_over else None
+    states = windows.take((Limit(policy, network_of(address) or address[:60]),), now=now)
+    request.stemtide_rates = states  # type: ignore[attr-defined]  # read by headers_of
+    return _too_many_problem(states[0], now=now) if states[0].is_over else None
 
 
 def refusal(
@@ -108,20 +95,20 @@ def refusal(
         return None
     name = policy_name(method, path, query, header=header)
     key = _credentials(header, name=name)
-    standings = _blocked.get(key)
-    if standings is None:
+    states = _blocked.get(key)
+    if states is None:
         return None
     now = time.monotonic()
-    if standings[0].ends_at <= now:
+    if states[0].ends_at <= now:
         _blocked.pop(key, None)
         return None
-    return _too_many_problem(standings[0], now=now), headers(standings, now=now)
+    return _too_many_problem(states[0], now=now), headers(states, now=now)
 
 
 def headers_of(request: HttpRequest) -> dict[str, str]:
     """Return the rate limit headers for a request."""
-    standings: tuple[LimitState, ...] = getattr(request, "stemtide_rates", ())
-    return headers(standings, now=time.monotonic())
+    states: tuple[LimitState, ...] = getattr(request, "stemtide_rates", ())
+    return headers(states, now=time.monotonic())
 
 
 def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
@@ -129,20 +116,20 @@ def _credentials(header: Header, *, name: str) -> tuple[str, str, str]:
     return (name, header("authorization") or "", header("x-functions-key") or "")
 
 
-def _block(key: tuple[str, str, str], standings: tuple[LimitState, ...], *, now: float) -> None:
+def _block(key: tuple[str, str, str], states: tuple[LimitState, ...], *, now: float) -> None:
     """Remember valid credentials that have reached a limit."""
     if len(_blocked) >= _MAX_BLOCKED:
         # Copy to a list: other threads add and remove entries meanwhile.
-        for other_key, other_standings in list(_blocked.items()):
-            if other_standings[0].ends_at <= now:
+        for other_key, other_states in list(_blocked.items()):
+            if other_states[0].ends_at <= now:
                 _blocked.pop(other_key, None)
     if len(_blocked) < _MAX_BLOCKED:
-        _blocked[key] = standings
+        _blocked[key] = states
 
 
-def _too_many_problem(standing: LimitState, *, now: float) -> Problem:
+def _too_many_problem(state: LimitState, *, now: float) -> Problem:
     """Return the problem of an exceeded limit."""
-    policy, wait_s = standing.policy, standing.reset_s(now)
+    policy, wait_s = state.policy, state.reset_s(now)
     return problem(
         ProblemType.TOO_MANY,
         f"{policy.quota} requests in {policy.window_s} s are taken under the policy"

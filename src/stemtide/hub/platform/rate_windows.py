@@ -54,7 +54,7 @@ class LimitState:
 
 
 class Limit(NamedTuple):
-    """A policy and its subject: a key, a party or an address."""
+    """A policy and its subject: a key, a person, a party or an address."""
 
     policy: Policy
     who: Hashable
@@ -80,6 +80,13 @@ class Windows:
     def __len__(self) -> int:
         return len(self._windows)
 
+    def take_with_party(
+        self, policy: Policy, *, who: Hashable, party: Hashable, now: float
+    ) -> tuple[LimitState, ...]:
+        """Count one request of a party's key or person, and of the party: see take."""
+        of_party = Policy(f"{policy.name}-party", PARTY_TIMES * policy.quota, policy.window_s)
+        return self.take((Limit(policy, who), Limit(of_party, party)), now=now)
+
     def take(self, bounds: Sequence[Limit], *, now: float) -> tuple[LimitState, ...]:
         """Count one request against all limits, or against none if one of them is used up.
 
@@ -94,7 +101,7 @@ class Windows:
             if not any(over):
                 for window in windows:
                     window.used += 1
-            standings = [
+            states = [
                 LimitState(
                     policy=bound.policy,
                     left=max(0, bound.policy.quota - window.used),
@@ -103,7 +110,7 @@ class Windows:
                 )
                 for bound, window, is_over in zip(bounds, windows, over, strict=True)
             ]
-        return tuple(sorted(standings, key=lambda standing: (not standing.is_over, standing.left)))
+        return tuple(sorted(states, key=lambda state: (not state.is_over, state.left)))
 
     def _window(self, bound: Limit, *, now: float) -> _Window:
         """Return the current window, or a new one that begins now."""
@@ -122,21 +129,20 @@ class Windows:
             del self._windows[key]
 
 
-def headers(standings: Sequence[LimitState], *, now: float) -> dict[str, str]:
+def headers(states: Sequence[LimitState], *, now: float) -> dict[str, str]:
     """Return the RateLimit headers, tightest limit first; `Retry-After` if one is used up."""
-    if not standings:
+    if not states:
         return {}
     fields = {
         "RateLimit-Policy": ", ".join(
-            f'"{standing.policy.name}";q={standing.policy.quota};w={standing.policy.window_s}'
-            for standing in standings
+            f'"{state.policy.name}";q={state.policy.quota};w={state.policy.window_s}'
+            for state in states
         ),
         "RateLimit": ", ".join(
-            f'"{standing.policy.name}";r={standing.left};t={standing.reset_s(now)}'
-            for standing in standings
+            f'"{state.policy.name}";r={state.left};t={state.reset_s(now)}' for state in states
         ),
     }
-    over = [standing.reset_s(now) for standing in standings if standing.is_over]
+    over = [state.reset_s(now) for state in states if state.is_over]
     return {**fields, "Retry-After": str(max(over))} if over else fields
 
 

@@ -5,13 +5,13 @@ No account, no cookie, no script. The link or the code is the authorisation; no 
 none can be misused. Wrong and expired links look the same: decision 0058.
 """
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from http import HTTPStatus
 from typing import Concatenate, ParamSpec
 
-from allauth.core.internal import ratelimit
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -28,6 +28,8 @@ from stemtide.hub.desk.complaints.public_forms import (
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
+from stemtide.hub.platform.networks import network_of
+from stemtide.hub.platform.rate_windows import Limit, Policy, windows
 from stemtide.hub.rooms.complaints.reads import complaints as reads
 from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
 from stemtide.hub.rooms.complaints.rules import complaints as rules
@@ -38,8 +40,8 @@ from stemtide.protocol.messages.complaints import ComplaintStatusOut
 
 _Params = ParamSpec("_Params")
 
-TRIES = {"complaint_code": "30/m/ip"}
-"""Attempts with a code per network address, in each process of the hub.
+TRIES = Policy("complaint-code", 30)
+"""Attempts with a code a minute per network address, in each process of the hub.
 
 A code has 80 bits and cannot be guessed; the limit protects the database. The address is kept for
 that minute, in memory only.
@@ -139,7 +141,7 @@ def look_up(request: HttpRequest) -> HttpResponse:
     """
     form = ComplaintCodeForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        if not ratelimit.consume(request, app="stemtide", action="complaint_code", config=TRIES):
+        if _is_over_limit(request):
             return _too_many_tries(request)
         try:
             return _answer(request, form.cleaned_data["code"], now=datetime.now(UTC))
@@ -189,6 +191,13 @@ def _standing(
 def _may_withdraw(standing: ComplaintStatusOut) -> bool:
     """Whether the complaint can still be withdrawn."""
     return "withdraw" in machine("complaint").open_to(str(standing.state), by="complainant")
+
+
+def _is_over_limit(request: HttpRequest) -> bool:
+    """Count an attempt with a code; whether its address made too many."""
+    network = network_of(str(request.META.get("REMOTE_ADDR", ""))) or "unknown"
+    (state,) = windows.take((Limit(TRIES, network),), now=time.monotonic())
+    return state.is_over
 
 
 def _too_many_tries(request: HttpRequest) -> HttpResponse:

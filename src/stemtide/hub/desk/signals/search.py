@@ -14,7 +14,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.situation.leads import may_read_leads
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
-from stemtide.hub.platform.rate_windows import PARTY_TIMES, Limit, Policy, windows
+from stemtide.hub.platform.rate_windows import Policy, windows
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.messages.search import Recognised, ResultKind, asks_for_similar
 
@@ -74,11 +74,9 @@ def _count_similarity_search(request: SignedInRequest) -> None:
     if quota is None:
         return
     now = time.monotonic()
-    bounds = (
-        Limit(Policy("heavy", quota), request.user.ref),
-        Limit(Policy("heavy-party", PARTY_TIMES * quota), request.user.party.pk),
+    tightest, *_others = windows.take_with_party(
+        Policy("heavy", quota), who=request.user.ref, party=request.user.party.pk, now=now
     )
-    tightest, *_others = windows.take(bounds, now=now)
     if tightest.is_over:
         raise RateLimitError(
             gettext_noop("too many searches by fingerprint: try again in {wait_s} seconds"),
