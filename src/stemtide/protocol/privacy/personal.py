@@ -130,9 +130,7 @@ _INTERNATIONAL_PHONE = re.compile(
 _NATIONAL_PHONE = re.compile(
     r"(?<![\w+.,:/-])\(?0[1-9](?:[ ().\N{NO-BREAK SPACE}/-]{0,2}\d){7,9}(?![\w:/])"
 )
-_DATED = re.compile(
-    r"(?<![\d/])(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d\d|\d{4}-\d\d-\d\d)"
-)
+_DATED = re.compile(r"(?<![\d/])(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d\d|\d{4}-\d\d-\d\d)")
 _HANDLE = re.compile(r"(?<![\w@/.])@[^\W\d_]?\w[\w.]{0,38}\w|(?<![\w/])/?u/[A-Za-z0-9_-]{3,20}")
 
 
