@@ -87,6 +87,7 @@ class FakeHub:
     lookups: dict[str, int] = field(default_factory=dict)
     knows_lookups: bool = True
     reports: list[UUID] = field(default_factory=list)
+    corrected_in: list[UUID] = field(default_factory=list)
     statuses: list[tuple[str, AgentStatusIn]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
     faults: Counter = field(default_factory=Counter)
@@ -340,6 +341,7 @@ class FakeHub:
             for row in good:
                 self.outcomes[str(row.signal), row.outcome.value] += row.count
                 if row.was:
+                    self.corrected_in.append(report.report)
                     self.outcomes[str(row.was_signal or row.signal), row.was.value] -= row.count
                 self.languages[row.language] += row.count
         if self._take("lose the answer"):

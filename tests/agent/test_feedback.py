@@ -175,10 +175,12 @@ def test_more_signals_than_a_report_holds_go_in_several(hub, agent):
         for number in range(10_001):
             signal = f"00000000-0000-4000-8000-{number:012}"
             count(tx, signal=signal, outcome=Outcome.LOGGED, now=now)
+        count(tx, signal=signal, outcome=Outcome.REVERSED, now=now, was=Outcome.LOGGED)
     upload(agent, 1)
     hub.start()
     agent.wait(outbox=0)
     assert (len(hub.reports), sum(hub.outcomes.values())) == (2, 10_002)
+    assert hub.corrected_in == hub.reports[1:]  # after what it corrects
 
 
 def test_what_was_met_at_other_times_leaves_as_other_rows(tmp_path):
