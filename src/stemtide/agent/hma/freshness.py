@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from stemtide.agent.hma import outbox
+from stemtide.agent.hma import queues
 from stemtide.agent.hma.client import HmaClient
-from stemtide.agent.hma.outbox import BankedRow, RowCounts
+from stemtide.agent.hma.queues import BankedRow, RowCounts
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 
@@ -78,7 +78,7 @@ class FreshnessWatch:
 
     async def _check_kind(self, client: HmaClient, kind: Kind) -> None:
         freshness = self._by_kind.setdefault(kind, Freshness())
-        newest = await asyncio.to_thread(outbox.newest, self._store, kind)
+        newest = await asyncio.to_thread(queues.newest, self._store, kind)
         target = freshness.asked_for or newest
         if target is None:
             return
@@ -88,7 +88,7 @@ class FreshnessWatch:
             self._record_match(freshness, handed_at)
             is_newest = newest is None or newest[1] <= handed_at
             freshness.asked_for = None if is_newest else newest
-        elif await asyncio.to_thread(outbox.is_held, self._store, row.content or 0):
+        elif await asyncio.to_thread(queues.is_held, self._store, row.content or 0):
             freshness.asked_for = target
             await self._check_deleted(client, freshness, row)
         else:
@@ -97,13 +97,13 @@ class FreshnessWatch:
     async def _check_deleted(self, client: HmaClient, freshness: Freshness, row: BankedRow) -> None:
         """Stop waiting for a content that a person deleted at HMA: it is never matched."""
         content = await client.content(row.bank, row.content or 0)
-        if not outbox.belongs_to(row, content, agent=self._agent):
+        if not queues.belongs_to(row, content, agent=self._agent):
             logger.warning(
                 "HMA no longer has content %s of %s: `rebuild` restores it",
                 row.content,
                 row.signal,
             )
-            await asyncio.to_thread(outbox.settle_gone, self._store, row)
+            await asyncio.to_thread(queues.settle_gone, self._store, row)
             freshness.asked_for = None
 
     def _record_match(self, freshness: Freshness, handed_at: float) -> None:
@@ -119,9 +119,9 @@ class FreshnessWatch:
         began = self._clock()
         if began < self._count_due_at:
             return
-        self._sizes = outbox.sizes(self._store)
+        self._sizes = queues.sizes(self._store)
         for kind, freshness in self._by_kind.items():
-            freshness.unmatched, freshness.first_unmatched_at = outbox.count_after(
+            freshness.unmatched, freshness.first_unmatched_at = queues.count_after(
                 self._store, kind, than=freshness.matched_to or 0.0
             )
         ended = self._clock()

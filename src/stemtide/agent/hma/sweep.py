@@ -14,11 +14,11 @@ from collections.abc import Callable
 from functools import partial
 
 from stemtide.agent.config.companion import HmaSettings
-from stemtide.agent.hma import outbox
+from stemtide.agent.hma import queues
 from stemtide.agent.hma.client import HmaClient
 from stemtide.agent.hma.freshness import FreshnessWatch
-from stemtide.agent.hma.outbox import BankedRow
 from stemtide.agent.hma.policy import note_of
+from stemtide.agent.hma.queues import BankedRow
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import Kind
 
@@ -52,9 +52,9 @@ class LostContentSearch:
             return
         self._swept_at = self._clock()
         left = _CONTENTS
-        for row in await asyncio.to_thread(outbox.doubtful, self._store, kinds, limit=_ROWS):
+        for row in await asyncio.to_thread(queues.doubtful, self._store, kinds, limit=_ROWS):
             left -= await self._search_row(client, row, settings, most=left)
-            going = await asyncio.to_thread(outbox.leaving, self._store, 1)
+            going = await asyncio.to_thread(queues.leaving, self._store, 1)
             if left <= 0 or going:
                 return
 
@@ -67,7 +67,7 @@ class LostContentSearch:
         surely_at = doubt_at + 3 * settings.timeout_s
         is_indexed = self._watch.matched_to(kind) > surely_at
         content_ids = await client.look_up_all(row.bank, kind, row.value)
-        strange = await asyncio.to_thread(outbox.unknown, self._store, content_ids)
+        strange = await asyncio.to_thread(queues.unknown, self._store, content_ids)
         below = self._checked_down_to.get((row.seq, doubt_at))
         candidates = sorted(
             (content_id for content_id in strange if below is None or content_id < below),
@@ -84,12 +84,12 @@ class LostContentSearch:
             self._checked_down_to[row.seq, doubt_at] = chosen[-1]
         else:
             self._checked_down_to.pop((row.seq, doubt_at), None)
-            await asyncio.to_thread(outbox.settle_doubt, self._store, row)
+            await asyncio.to_thread(queues.settle_doubt, self._store, row)
         return len(chosen)
 
     async def _remove_if_ours(self, client: HmaClient, row: BankedRow, content: int) -> None:
         existing = await client.content(row.bank, content)
-        if outbox.belongs_to(row, existing, agent=self._agent):
+        if queues.belongs_to(row, existing, agent=self._agent):
             logger.info("deleted content %d, a duplicate of %s", content, row.signal)
             await client.remove(row.bank, content)
 
@@ -97,16 +97,16 @@ class LostContentSearch:
         self, client: HmaClient, kind: Kind, settings: HmaSettings, *, surely_at: float
     ) -> None:
         """Hand a canary over again: once HMA matches it, its index has everything older."""
-        newest = await asyncio.to_thread(outbox.newest, self._store, kind)
+        newest = await asyncio.to_thread(queues.newest, self._store, kind)
         if newest is None or newest[1] > surely_at or surely_at >= self._clock():
             return
-        canary = await asyncio.to_thread(outbox.canary_of, self._store, kind, settings.canary_bank)
+        canary = await asyncio.to_thread(queues.canary_of, self._store, kind, settings.canary_bank)
         if canary is None or canary.content is None:
             return
         note = note_of(canary.signal, self._agent)
         content = await client.put(canary.bank, kind, canary.value, note=note)
         await asyncio.to_thread(
-            partial(outbox.replace, self._store, canary, content, now=self._clock())
+            partial(queues.replace, self._store, canary, content, now=self._clock())
         )
         await self._remove_if_ours(client, canary, canary.content)
         self._watch.check_soon()

@@ -20,7 +20,7 @@ from typing import Any
 
 from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.settings import Config
-from stemtide.agent.hma import outbox, rows
+from stemtide.agent.hma import queues, rows
 from stemtide.agent.hma.client import (
     BankGoneError,
     Content,
@@ -31,8 +31,8 @@ from stemtide.agent.hma.client import (
     HmaRefusedError,
 )
 from stemtide.agent.hma.freshness import SLOW_S, FreshnessWatch
-from stemtide.agent.hma.outbox import Attempt, BankedRow
 from stemtide.agent.hma.policy import note_of
+from stemtide.agent.hma.queues import Attempt, BankedRow
 from stemtide.agent.hma.sweep import LostContentSearch
 from stemtide.agent.outbox.engine import Engine
 from stemtide.agent.store.database import Store
@@ -231,8 +231,8 @@ class HmaSync(Engine):
         A single missing content was deleted by a person, which is respected; nobody deletes the
         canary.
         """
-        latest = await asyncio.to_thread(partial(outbox.latest, self._store, kind, limit=_PROBES))
-        canary = await asyncio.to_thread(outbox.canary_of, self._store, kind, settings.canary_bank)
+        latest = await asyncio.to_thread(partial(queues.latest, self._store, kind, limit=_PROBES))
+        canary = await asyncio.to_thread(queues.canary_of, self._store, kind, settings.canary_bank)
         probes = [*([canary] if canary and canary.content else []), *(row for row, _ in latest)]
         for row in probes:
             if self._is_of(row, await self._content(client, row)):
@@ -276,20 +276,20 @@ class HmaSync(Engine):
         return bool(attempts)
 
     async def _remove_batch(self, client: HmaClient) -> list[Attempt]:
-        batch = await asyncio.to_thread(outbox.leaving, self._store, _BATCH)
+        batch = await asyncio.to_thread(queues.leaving, self._store, _BATCH)
         attempts = await asyncio.gather(*(self._remove(client, row) for row in batch))
         if attempts:
-            await asyncio.to_thread(outbox.settle_left, self._store, attempts)
+            await asyncio.to_thread(queues.settle_left, self._store, attempts)
         return attempts
 
     async def _add_batch(self, client: HmaClient) -> list[Attempt]:
         many = 1 if self._is_unstable else _BATCH  # every unanswered one is in doubt
         batch = await asyncio.to_thread(
-            partial(outbox.joining, self._store, self._kinds or (), limit=many, now=self._clock())
+            partial(queues.joining, self._store, self._kinds or (), limit=many, now=self._clock())
         )
         attempts = await asyncio.gather(*(self._put(client, row) for row in batch))
         if attempts:
-            settle = partial(outbox.settle_handed, self._store, attempts, now=self._clock())
+            settle = partial(queues.settle_handed, self._store, attempts, now=self._clock())
             if odd := await asyncio.to_thread(settle):
                 raise HmaAnswerError(client.hma, odd)
             if any(attempt.content for attempt in attempts):
@@ -334,7 +334,7 @@ class HmaSync(Engine):
 
     def _is_of(self, row: BankedRow, content: Content | None) -> bool:
         """Whether a content is the one that a row put there."""
-        return outbox.belongs_to(row, content, agent=self._config.name)
+        return queues.belongs_to(row, content, agent=self._config.name)
 
     async def _check_contents(self, client: HmaClient, settings: HmaSettings) -> bool:
         """Check that HMA still has contents that the rows say it has.
@@ -343,13 +343,13 @@ class HmaSync(Engine):
         """
         for _ in range(_BATCHES):
             began = time.monotonic()
-            batch = await asyncio.to_thread(outbox.unchecked, self._store, _BATCH)
+            batch = await asyncio.to_thread(queues.unchecked, self._store, _BATCH)
             if not batch:
                 return False
             contents = await asyncio.gather(*(self._content(client, row) for row in batch))
             pairs = list(zip(batch, contents, strict=True))
             present = [row for row, content in pairs if self._is_of(row, content)]
             lost = [row for row, content in pairs if not self._is_of(row, content)]
-            await asyncio.to_thread(outbox.settle_checked, self._store, present, lost)
+            await asyncio.to_thread(queues.settle_checked, self._store, present, lost)
             await self._limit_rate(settings, len(batch), began)
         return True

@@ -29,7 +29,7 @@ from starlette.routing import Route
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
-from stemtide.agent.hma import outbox, sync
+from stemtide.agent.hma import queues, sync
 from stemtide.agent.hma.rows import CANARY
 from stemtide.agent.http import metrics
 from stemtide.agent.http.match_requests import WHOLE, BadRequestError, invalid, read_body
@@ -239,7 +239,7 @@ class CompanionRoutes:
         """Replace HMA's content ids by the ids of our signals."""
         settings = self._config.companion
         distances = [item.found(settings.banks if settings else ()) for item in items]
-        signal_ids = outbox.signals_of(
+        signal_ids = queues.signals_of(
             self._store, {key for by_content in distances for key in by_content}
         )
         matches = []
