@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run every test on SQLite, then what is marked both_databases on PostgreSQL.
+"""Run every test on SQLite, and beside it what is marked both_databases on PostgreSQL.
 
-tests/hub/conftest.py says which tests these are.
+tests/hub/conftest.py says which tests these are. What they print comes after all others.
+
+Many tests wait for a process, a browser or the database server. So there is one worker more than
+cores, and those on PostgreSQL besides.
 
 What a browser or a database server is missing for is named as left out. With
-STEMTIDE_REQUIRE_ALL=1 nothing may be missing. One process for each core runs tests, in a mixed
-order that is the same each time, so that no run fails by its order alone. For another:
+STEMTIDE_REQUIRE_ALL=1 nothing may be missing. Tests run in a mixed order that is the same each
+time, so that no run fails by its order alone. For another:
 python -m tests.everything --randomly-seed=N
 
 `python -m tests.everything --nightly` (`make nightly`) also runs the tests marked nightly, takes
@@ -14,11 +17,15 @@ each day.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 from tests import postgres
 from tests.rounds import NIGHTLY
@@ -27,15 +34,53 @@ ROOT = Path(__file__).parents[1]
 QUICK = "not nightly"
 POSTGRES = "not browser and not flow"
 POSTGRES_QUICK = f"{QUICK} and {POSTGRES} and both_databases"
-SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 DURATIONS = "--durations=30"
 
 
-def _pytest(*arguments: str, **environment: str) -> int:
-    """Run pytest in a process of its own, and return its exit code."""
-    command = [sys.executable, "-m", "pytest", "-q", *SIDE_BY_SIDE, DURATIONS, *arguments]
-    print("$", " ".join(command[1:]), flush=True)
-    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode
+def _begin(
+    arguments: list[str], *, workers: int, environment: dict[str, str], printed: IO[str] | None
+) -> subprocess.Popen[str]:
+    """Start pytest in a process of its own.
+
+    printed: the file that its output goes to; None: where ours goes.
+    """
+    side_by_side = ["--numprocesses", str(workers), "--dist", "worksteal"]
+    command = [sys.executable, "-m", "pytest", "-q", *side_by_side, DURATIONS, *arguments]
+    print("$", " ".join(command[1:]), file=printed, flush=True)
+    streams = {"stdout": printed, "stderr": printed}
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, text=True, **streams)
+
+
+def _run(chosen: list[str], *, nightly: bool) -> int:
+    """Run the tests on both databases, or on SQLite where there is no server.
+
+    chosen: more arguments for pytest.
+    returns: the worst exit code.
+    """
+    cores = os.cpu_count() or 1
+    environment = {NIGHTLY: "1"} if nightly else {}
+    with ExitStack() as stack:
+        on_postgres = None
+        printed = stack.enter_context(TemporaryFile("w+"))
+        if postgres.binaries() is not None:
+            marks = POSTGRES if nightly else POSTGRES_QUICK
+            on_postgres = _begin(
+                ["tests/hub", "-m", marks, *chosen],
+                workers=min(cores, 4) if nightly else min(max(cores // 2, 1), 2),
+                environment={
+                    **environment,
+                    "STEMTIDE_DATABASE_URL": stack.enter_context(postgres.server()),
+                },
+                printed=printed,
+            )
+        marks = [] if nightly else ["-m", QUICK]
+        on_sqlite = _begin(
+            [*marks, *chosen], workers=min(cores + 1, 4), environment=environment, printed=None
+        )
+        codes = [run.wait() for run in (on_sqlite, on_postgres) if run is not None]
+        printed.seek(0)
+        shutil.copyfileobj(printed, sys.stdout)
+    return max(codes)
 
 
 def _missing() -> list[str]:
@@ -60,14 +105,7 @@ def main() -> int:
     nightly = "--nightly" in sys.argv[1:]
     given = [argument for argument in sys.argv[1:] if argument != "--nightly"]
     order = f"--randomly-seed={datetime.now(UTC):%Y%m%d}" if nightly else "--randomly-seed=20191007"
-    environment = {NIGHTLY: "1"} if nightly else {}
-    chosen = [] if nightly else ["-m", QUICK]
-    worst = _pytest(order, *chosen, *given, **environment)
-    if postgres.binaries() is not None:
-        chosen = ["tests/hub", "-m", POSTGRES if nightly else POSTGRES_QUICK]
-        with postgres.server() as address:
-            environment["STEMTIDE_DATABASE_URL"] = address
-            worst = max(worst, _pytest(order, *chosen, *given, **environment))
+    worst = _run([order, *given], nightly=nightly)
     if not nightly:
         print("LEFT OUT: the long tests, which `make nightly` runs (listed in CONTRIBUTING.md)")
     for thing in missing:
