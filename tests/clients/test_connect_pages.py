@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every command on the pages of docs/use/connect, bulk.md and snapshots.md is run as it stands.
 
-1 The pages share a throw-away hub; those that show what a new hub answers get one of their own. Its
-  variables are in the shell's environment.
+1 Each page has a throw-away hub of its own, for pages show what a new hub answers. Its variables
+  are in the shell's environment.
 2 A block ```sh is run by bash, ```python by this Python, in one folder for the whole page; a block
   that is not to be run, such as what installs a client, is ```console.
 3 A block ```text right after one of them is what it prints; "…" stands for what differs.
@@ -10,7 +10,6 @@
 
 import re
 import subprocess
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,6 @@ from tests.clients.conftest import plain_environment, throw_away_hub
 
 USE = Path(__file__).parents[2] / "docs/use"
 PAGES = [*sorted((USE / "connect").glob("*.md")), USE / "bulk.md", USE / "snapshots.md"]
-ON_A_NEW_HUB = {"coop", "exchanges", "hma", "misp", "sse", "taxii", "tx"}
 RUNS = {"sh": ["bash", "-euo", "pipefail"], "python": ["python", "-"]}
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -68,11 +66,9 @@ def run(block: Block, *, folder: Path, variables: dict[str, str]) -> str:
 
 
 @pytest.fixture
-def variables(page, hub, tmp_path):
+def variables(tmp_path):
     """What the shell of a page knows of its hub."""
-    with ExitStack() as stack:
-        if page.stem in ON_A_NEW_HUB:
-            hub = stack.enter_context(throw_away_hub(tmp_path))
+    with throw_away_hub(tmp_path) as hub:
         yield hub | {"STEMTIDE_HUB_URL": hub["HUB_URL"], "STEMTIDE_KEY": hub["HUB_TOKEN"]}
 
 
