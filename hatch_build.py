@@ -93,7 +93,7 @@ def compile_catalogues(locale: Path) -> None:
 
 
 def _target(machine: str) -> str:
-    """The system to compile for: this one, and older ones of its kind."""
+    """Return the system to compile for: this one, and older ones of its kind."""
     if sys.platform == "darwin":
         return f"{machine}-macos"
     libc = "musl" if "musl" in (sysconfig.get_config_var("HOST_GNU_TYPE") or "") else "gnu.2.17"

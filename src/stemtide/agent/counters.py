@@ -65,21 +65,21 @@ class Counters:
         row = self.row if row is None else row
         self._numbers[row * len(COLUMNS) + _COLUMN_INDEX[name]] = number
 
-    def each(self, name: str) -> list[float]:
+    def values(self, name: str) -> list[float]:
         """Return the counter of every row."""
         return list(self._numbers[_COLUMN_INDEX[name] :: len(COLUMNS)])
 
     def total(self, name: str) -> int:
         """Return the sum over all rows."""
-        return int(sum(self.each(name)))
+        return int(sum(self.values(name)))
 
     def running(self) -> list[int]:
         """Return the rows that have a process."""
-        return [row for row, pid in enumerate(self.each("pid")) if pid]
+        return [row for row, pid in enumerate(self.values("pid")) if pid]
 
     def slowest(self, own: int) -> int:
         """Return the feed position that every process has reached. own: this one's."""
-        positions = self.each("position")
+        positions = self.values("position")
         return min([own, *(int(positions[row]) for row in self.running() if row != self.row)])
 
     def begin(self, row: int) -> None:

@@ -96,7 +96,7 @@ def _set_up(stage: RunningExercise, *, port: int) -> cast.Cast:
 
 
 def _play(stage: RunningExercise, people: cast.Cast) -> None:
-    """Steps 2 to 6: from the warning to the counts."""
+    """Play steps 2 to 6: from the warning to the counts."""
     files = pictures.photographs()
     stage.say("Making a film, its sound and a text to share")
     files |= {"film.mp4": media.film(files), "document.html": media.document()}

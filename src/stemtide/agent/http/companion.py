@@ -92,7 +92,7 @@ class ContentIn(BaseModel):
     lookup: _Banks | dict[str, _Banks]
     language: str = Field(default="", pattern=rf"^$|{LANGUAGE}", max_length=35)
 
-    def found(self, banks: Sequence[str]) -> dict[tuple[str, int], int]:
+    def distances_in(self, banks: Sequence[str]) -> dict[tuple[str, int], int]:
         """Return the distances of matches in these banks, by bank and content id."""
         distances: dict[tuple[str, int], int] = {}
         for name, inner in self.lookup.items():
@@ -238,7 +238,7 @@ class CompanionRoutes:
     def _signal_matches(self, items: Sequence[ContentIn]) -> list[_SignalMatches]:
         """Replace HMA's content ids by the ids of our signals."""
         settings = self._config.companion
-        distances = [item.found(settings.banks if settings else ()) for item in items]
+        distances = [item.distances_in(settings.banks if settings else ()) for item in items]
         signal_ids = queues.signals_of(
             self._store, {key for by_content in distances for key in by_content}
         )

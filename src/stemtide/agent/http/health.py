@@ -98,7 +98,7 @@ class HealthCollector:
         """Return the number of the primary process; None while there is none."""
         if self._store.is_primary:
             return self._tally.row + 1
-        flags = self._tally.each("lead")
+        flags = self._tally.values("lead")
         return next((row + 1 for row in self._tally.running() if flags[row]), None)
 
     def _notice(self) -> dict[str, Any]:

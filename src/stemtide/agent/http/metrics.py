@@ -140,7 +140,7 @@ class _Numbers(Collector):
         numbers = accumulate(self._tally.total(f"seconds {end}") for end in (*ends, "more"))
         buckets = list(zip((*ends, "+Inf"), numbers, strict=True))
         family = HistogramMetricFamily(_full("match_seconds"), "Time that POST /match took.")
-        family.add_metric([], buckets, sum_value=sum(self._tally.each("seconds sum")))
+        family.add_metric([], buckets, sum_value=sum(self._tally.values("seconds sum")))
         return family
 
 

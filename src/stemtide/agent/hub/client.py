@@ -67,7 +67,7 @@ class Client:
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the last byte from the hub."""
+        """Return the seconds since the last byte from the hub."""
         return time.monotonic() - self._heard_at
 
     async def whoami(self) -> Me:

@@ -229,7 +229,7 @@ SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coa
 
     @property
     def trouble(self) -> str:
-        """Why this process cannot write the JSON-lines file; "" if it can."""
+        """Return why this process cannot write the JSON-lines file; "" if it can."""
         return self._file.trouble
 
     async def run(self) -> None:

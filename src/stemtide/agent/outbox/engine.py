@@ -51,11 +51,11 @@ class Engine(ABC):
 
     @property
     def trouble(self) -> str:
-        """Why sending fails; "" if it works."""
+        """Return why sending fails; "" if it works."""
         return self._failure
 
     def wake(self) -> None:
-        """Signal that something was queued. Call it on the event loop."""
+        """Announce that something was queued. Call it on the event loop."""
         self._wake.set()
 
     async def run(self) -> None:
@@ -115,6 +115,6 @@ class Outboxes(NamedTuple):
     statements: Outbox
 
     def wake(self) -> None:
-        """Signal that something was queued. Call it on the event loop."""
+        """Announce that something was queued. Call it on the event loop."""
         for outbox in self:
             outbox.wake()

@@ -185,7 +185,7 @@ class Supervisor:
                 self._hand_over(connection)
 
     def _hand_over(self, connection: socket.socket) -> None:
-        closed = self._tally.each("closed")
+        closed = self._tally.values("closed")
 
         def load(row: int) -> int:
             child = self._children[row]
@@ -217,7 +217,7 @@ class Supervisor:
             self._run_child(row, theirs)
         theirs.close()
         ours.setblocking(False)
-        closed = int(self._tally.each("closed")[row])
+        closed = int(self._tally.values("closed")[row])
         self._children[row] = _Child(pid, ours, time.monotonic(), closed)
         self._selector.register(ours, selectors.EVENT_READ, row)
 

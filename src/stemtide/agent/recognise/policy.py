@@ -52,7 +52,7 @@ class Hit:
 
     @property
     def matched_s(self) -> float | None:
-        """Seconds of the content that the signal covers; None for kinds without time."""
+        """Return the seconds of the content that the signal covers; None for kinds without time."""
         spans = [stretch.query_span for stretch in self.found if stretch.query_span]
         return sum(span.end_s - span.start_s for span in spans) if spans else None
 

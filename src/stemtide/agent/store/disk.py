@@ -32,7 +32,7 @@ class Disk:
 
     @property
     def trouble(self) -> str:
-        """Why the disk cannot be written; "" if it can. A failed write counts for ten seconds."""
+        """Return why the disk cannot be written; "" if it can. A failure counts for ten seconds."""
         if time.monotonic() - self._failed_at < _FAILURE_LASTS_S:
             return self._failure
         return self._last_check

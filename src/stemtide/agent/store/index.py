@@ -175,16 +175,16 @@ def _numbers(tx: sqlite3.Connection) -> npt.NDArray[np.int64]:
 
 
 def _difference(
-    those: npt.NDArray[np.int64], these: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64], others: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int64]:
-    """Return the numbers of `those` that are not in `these`; all are ascending."""
-    if np.array_equal(those, these):
-        return those[:0]
-    if not len(these):
-        return those
-    places = np.searchsorted(these, those).clip(max=len(these) - 1)
-    is_beyond: npt.NDArray[np.bool_] = these[places] != those
-    return those[is_beyond]
+    """Return the numbers of `numbers` that are not in `others`; all are ascending."""
+    if np.array_equal(numbers, others):
+        return numbers[:0]
+    if not len(others):
+        return numbers
+    places = np.searchsorted(others, numbers).clip(max=len(others) - 1)
+    is_beyond: npt.NDArray[np.bool_] = others[places] != numbers
+    return numbers[is_beyond]
 
 
 def _prints_of(

@@ -241,7 +241,7 @@ def _begin_generation(connection: sqlite3.Connection) -> None:
 
 
 def _upgrade_from_1(connection: sqlite3.Connection) -> None:
-    """Number the signals, in one transaction: a crash leaves the old file unchanged."""
+    """Assign numbers to the signals, in one transaction: a crash leaves the old file unchanged."""
     connection.create_function("unix_time", 1, _unix_time, deterministic=True)
     connection.execute("BEGIN IMMEDIATE")
     connection.execute(SIGNALS.format(name="numbered"))

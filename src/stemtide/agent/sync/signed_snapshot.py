@@ -126,7 +126,7 @@ def _load_newer(
     )
 
 
-def _accept_any(_made: SnapshotManifest) -> None:
+def _accept_any(_manifest: SnapshotManifest) -> None:
     """Accept any age: an operator put the file there, and /health says how old it is."""
 
 

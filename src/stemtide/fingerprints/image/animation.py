@@ -38,9 +38,9 @@ class FrameChooser:
         """Whether to hash the frame with this number and duration."""
         half = max(1, self.limits.max_frames // 2)
         every = 1 if self.frames <= self.limits.max_frames else -(-self.frames // half)
-        stands = every > 1 and shown_s >= _STANDING_S and self.standing < half
-        is_wanted = number % every == 0 or stands
-        self.standing += stands
+        is_still = every > 1 and shown_s >= _STANDING_S and self.standing < half
+        is_wanted = number % every == 0 or is_still
+        self.standing += is_still
         self.chosen += is_wanted
         return is_wanted
 

@@ -65,7 +65,7 @@ def read_alike(text: str, *, max_chars: int) -> tuple[str, bool]:
 
 
 def grams_of(alike: str) -> Grams:
-    """Number every gram of a normalised text, in order, repetitions included.
+    """Return a number for every gram of a normalised text, in order, with repetitions.
 
     returns: (n,) uint64; first those of words, then those of characters of unspaced scripts.
     """
@@ -109,7 +109,7 @@ def _number(word: str) -> int:
 
 
 def _shingle(tokens: Grams, size: int) -> Grams:
-    """Number each run of `size` tokens: mix(... mix(mix(size + t0) + t1) ... + t[size-1])."""
+    """Hash each run of `size` tokens: mix(... mix(mix(size + t0) + t1) ... + t[size-1])."""
     runs = max(0, len(tokens) - size + 1)
     mixed = np.full(runs, size, np.uint64)
     for place in range(size):

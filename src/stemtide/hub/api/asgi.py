@@ -131,11 +131,11 @@ def limit_rates(application: Application) -> Application:
 def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
     """Return the problem and headers for credentials over their rate limit, or None."""
 
-    def said(name: str) -> str | None:
+    def value_of(name: str) -> str | None:
         return header(scope, name.encode())
 
     query = scope["query_string"].decode("latin-1")
-    return rate_limits.refusal(scope["method"], scope["path"], query, header=said)
+    return rate_limits.refusal(scope["method"], scope["path"], query, header=value_of)
 
 
 def _content_length(scope: Scope) -> int:

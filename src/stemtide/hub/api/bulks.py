@@ -20,7 +20,7 @@ rows takes long: with several bulks at once, other requests would wait for all o
 
 
 @contextmanager
-def held(request: HttpRequest, caller: Caller) -> Iterator[Turn | None]:
+def bulk_slot(request: HttpRequest, caller: Caller) -> Iterator[Turn | None]:
     """Reserve the caller's only bulk slot while a large body is stored; do nothing for a small one.
 
     returns: opens the transactions of a large body; None for a small one.

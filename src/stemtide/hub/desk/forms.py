@@ -59,9 +59,9 @@ class MessageForm(MarkedForm):
 
     def read(self, message_type: type[BaseModel], **fields: object) -> Any:  # noqa: ANN401  # of the type asked for
         """Return a message; None if it is invalid (the form then shows why)."""
-        known = {name: fields[name] for name in message_type.model_fields if name in fields}
+        own_fields = {name: fields[name] for name in message_type.model_fields if name in fields}
         try:
-            return message_type.model_validate(known)
+            return message_type.model_validate(own_fields)
         except ValidationError as error:
             for detail in error.errors():
                 name = str(detail["loc"][0]) if detail["loc"] else ""

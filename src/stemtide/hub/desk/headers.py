@@ -23,7 +23,7 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 @sync_and_async_middleware
 def safe_headers(get_response: _Next | _NextLater) -> _Next | _NextLater:
-    """Middleware that sets the policy, and keeps pages out of every cache."""
+    """Set the security headers, and keep pages out of every cache."""
     if iscoroutinefunction(get_response):
         get_response_async = cast("_NextLater", get_response)
 

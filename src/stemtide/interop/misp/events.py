@@ -76,7 +76,7 @@ class EventHead:
 
     @property
     def uuid(self) -> UUID:
-        """Id of the event, the same for every reader."""
+        """Return the id of the event, the same for every reader."""
         return named_uuid(f"{self.hub}\nmisp\n{self.crisis or 'standing'}\n{self.block}")
 
 

@@ -77,7 +77,7 @@ class Posted:
 
     @property
     def moment(self) -> datetime | None:
-        """Time of its version."""
+        """Return the time of its version; None if it has none."""
         return datetime.fromisoformat(self.version) if self.version else None
 
     @property
@@ -358,7 +358,7 @@ def _tlp_of(sent: Stix) -> Tlp:
 
 
 def _labels_of(stix: Stix) -> list[str]:
-    """Labels of ours that an object has, as tags or bare."""
+    """Return the labels of ours that an object has, as tags or bare."""
     stated = list(_texts(stix.get("labels")))
     known_labels = [label for label in stated if label in labels()]
     return known_labels + read_tags(stated).get("label", []) or [DEFAULT_LABEL]

@@ -103,7 +103,7 @@ class Query:
         by_shift = {shift: shifted(words, shift) for shift in SHIFTS}
         return cls(by_shift, np.repeat(track.heard, 2), is_dense)
 
-    def asked(self) -> Rows:
+    def half_words(self) -> Rows:
         """Return the half words to look up: heard ones, each once."""
         step = 1 if self.is_dense else 2
         return np.flatnonzero(self.heard[::step]).astype(np.int64) * step

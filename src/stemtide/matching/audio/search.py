@@ -75,7 +75,7 @@ def confidence(score: float) -> float:
 
 def _promising_pairs(shelf: Shelf, query: Query) -> list[Candidates]:
     """Return, for each shift, the pairs worth a window: the best few of each diagonal."""
-    half_words = query.asked()
+    half_words = query.half_words()
     by_shift: dict[int, list[Candidates]] = {}
     for pairs in candidates(shelf, query.words[0][half_words], half_words):
         near = alignment.near_pairs(shelf, query, pairs)

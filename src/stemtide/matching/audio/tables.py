@@ -60,7 +60,7 @@ class Candidates:
     shift: number of bits by which the query's words were shifted.
     at:    the query's word, counted in half words from its beginning.
     place: the stored word, on its shelf.
-    apart: number of bits that differ; including neighbours, once those were counted.
+    apart: number of bits that differ; including neighbours, once indexes were counted.
     """
 
     shift: int
@@ -68,9 +68,9 @@ class Candidates:
     place: Rows
     apart: Rows
 
-    def only(self, those: npt.NDArray[np.intp]) -> "Candidates":
+    def only(self, indexes: npt.NDArray[np.intp]) -> "Candidates":
         """Return some of the pairs."""
-        return Candidates(self.shift, self.at[those], self.place[those], self.apart[those])
+        return Candidates(self.shift, self.at[indexes], self.place[indexes], self.apart[indexes])
 
 
 def joined(several: Sequence[Candidates]) -> Candidates:

@@ -71,7 +71,7 @@ class PreviewIn(BaseModel):
 
     @property
     def blob(self) -> bytes:
-        """Bytes of the picture file that was sent, empty for an excerpt."""
+        """Return the bytes of the picture file that was sent, empty for an excerpt."""
         return base64.b64decode(self.still or "")
 
 

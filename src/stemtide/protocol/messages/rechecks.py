@@ -40,7 +40,7 @@ class Plan(BaseModel):
 
     @property
     def after(self) -> tuple[timedelta, ...]:
-        """Delays of the visits after the measure, shortest first."""
+        """Return the delays of the visits after the measure, shortest first."""
         return tuple(
             timedelta(minutes=minutes) for minutes in sorted(self.schedule["after_minutes"])
         )
@@ -52,7 +52,7 @@ class Plan(BaseModel):
 
     @property
     def visits_per_minute(self) -> int:
-        """Maximum number of visits to a host in a minute."""
+        """Return the maximum number of visits to a host in a minute."""
         return self.host["visits_per_minute"]
 
 

@@ -55,13 +55,13 @@ class PublicKey:
 
     @property
     def fingerprint(self) -> str:
-        """For comparing keys by telephone: 16 bytes of SHA-256 in groups of four digits."""
+        """Return 16 bytes of SHA-256 in groups of four digits, for comparing keys by telephone."""
         digits = hashlib.sha256(self.raw).hexdigest()[:32]
         return " ".join(digits[at : at + 4] for at in range(0, 32, 4))
 
     @property
     def name(self) -> str:
-        """Key id in signatures: the fingerprint without spaces."""
+        """Return the key id in signatures: the fingerprint without spaces."""
         return self.fingerprint.replace(" ", "")
 
     def has_signed(self, message: bytes, signature: bytes) -> bool:

@@ -103,7 +103,7 @@ class LineWriter:
 
     @property
     def sha256(self) -> str:
-        """Of all lines so far, in hex."""
+        """Return the SHA-256 of all lines so far, in hex."""
         return self._digest.hexdigest()
 
 
@@ -124,7 +124,7 @@ class SnapshotDownload:
     """
 
     def __init__(self, file: BinaryIO, *, trusted: Collection[PublicKey], at: int = 0) -> None:
-        """at: offset at which new bytes begin; the file already has those before it."""
+        """Continue at an offset. at: where new bytes begin; the file has those before it."""
         self._file = file
         self._trusted = trusted
         self._size = at

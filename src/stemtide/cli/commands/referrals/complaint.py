@@ -208,7 +208,7 @@ def accept(complaint_id: ComplaintId) -> Request:
 
 
 @hub_command(complaint, "asked", line=_request_line, empty="No redress request to your party.")
-def asked() -> Request:
+def requests() -> Request:
     """List redress requests to your party from decided complaints."""
     return lambda client: client.list_redress()
 

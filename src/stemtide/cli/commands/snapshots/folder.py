@@ -83,7 +83,7 @@ class SnapshotFolder:
         beside.write_text("".join(f"{key}\n" for key in keys), "ascii")
         beside.replace(self._path / KEY_FILE)
 
-    def held(self, *, also: tuple[PublicKey, ...] = ()) -> VerifiedSnapshotHead | None:
+    def stored_head(self, *, also: tuple[PublicKey, ...] = ()) -> VerifiedSnapshotHead | None:
         """Return the head of the stored snapshot, or None. also: keys that were trusted before.
 
         raises: SnapshotFileError, SignatureError.
@@ -135,7 +135,7 @@ class Puller:
 
         raises: PullError, SnapshotFileError, SignatureError, OSError, HubError.
         """
-        current = self.folder.held(also=self.before)
+        current = self.folder.stored_head(also=self.before)
         have = current.manifest.version if current else None
         offer = self._when_ready(
             lambda: self._client.find_snapshot(have=have, exercise=self._exercise)

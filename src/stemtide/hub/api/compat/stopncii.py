@@ -20,7 +20,7 @@ from stemtide.hub.api import problems
 from stemtide.hub.api.app import answer_to
 from stemtide.hub.api.auth import authenticate_key, check_scope, now
 from stemtide.hub.api.bodies import JSON, answer, check_content_type, read_json
-from stemtide.hub.api.bulks import held
+from stemtide.hub.api.bulks import bulk_slot
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.parties.reads.parties import Caller
@@ -107,7 +107,7 @@ def submit(request: HttpRequest) -> HttpResponse:
     them in one message with the others. A message of nothing else is refused.
     """
     caller = _authenticate(request, Scope.SIGNALS_WRITE)
-    with held(request, caller) as turn:
+    with bulk_slot(request, caller) as turn:
         rows = _rows(_read(RecordsIn, request).hashRecords)
         places = [place for place, row in enumerate(rows.bodies) if place not in rows.untaken]
         if not places:

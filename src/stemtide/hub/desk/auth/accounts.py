@@ -94,7 +94,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         request: HttpRequest,
         level: int,
         message_template: str | None = None,
-        *_given: object,
+        *_args: object,
         **options: object,
     ) -> None:
         """Show the desk's own text for an allauth message, or nothing if it has none."""
@@ -143,7 +143,7 @@ class OrganisationAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         return False
 
     def on_authentication_error(
-        self, request: HttpRequest, *_given: object, **_facts: object
+        self, request: HttpRequest, *_args: object, **_facts: object
     ) -> None:
         """Return to the sign-in page with an error message."""
         messages.error(

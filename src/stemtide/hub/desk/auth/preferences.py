@@ -38,7 +38,7 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 def localise(
     get_response: _Next | _NextLater,
 ) -> _Next | _NextLater:
-    """Middleware: pages in the reader's language and time zone.
+    """Set the reader's language and time zone for each request.
 
     1. The person's own choice.
     2. Otherwise, the browser's language or English; and UTC.

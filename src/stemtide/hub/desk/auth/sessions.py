@@ -34,7 +34,7 @@ _NextLater = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 @sync_and_async_middleware
 def track_sessions(get_response: _Next | _NextLater) -> _Next | _NextLater:
-    """Middleware: starts the session of a signed-in person, and signs them out once it is over."""
+    """Start the session of a signed-in person, and sign them out once it is over."""
     if iscoroutinefunction(get_response):
         get_response_async = cast("_NextLater", get_response)
 

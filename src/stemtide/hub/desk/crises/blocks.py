@@ -94,7 +94,7 @@ def page_context(
         return {
             **room.content(),
             **room.life(),
-            **room.said(),
+            **room.discussion(),
             **room.acts(),
             **own_views,
             **offers_context,
@@ -125,7 +125,7 @@ def fragment(request: SignedInRequest, uid: UUID, *, by: Actor) -> str:
                 _block(place, life, _offers_of_block(place, offers_context)) for place in names
             ]
         if life["life"].in_room:
-            discussion = room.said()
+            discussion = room.discussion()
             blocks += [
                 _block(name, discussion) for name in ("log", "lines", "leads") if name in discussion
             ]
@@ -225,10 +225,10 @@ class _Room:
         """Return the last ledger entries; the same for all of a party."""
         return self._part("acts", None, self._read_acts)
 
-    def said(self) -> dict[str, Any]:
+    def discussion(self) -> dict[str, Any]:
         """Return log, public statements and leads, for participants, with their role's actions."""
         things = ("message", "line", "signal", "signals")
-        return self._part("said", things, self._read_said, self._by.role)
+        return self._part("said", things, self._read_discussion, self._by.role)
 
     def _part(
         self,
@@ -281,7 +281,7 @@ class _Room:
         """Read the last ledger entries."""
         return room_content.acts(self.life()["life"], viewer=self._by.party)
 
-    def _read_said(self) -> dict[str, Any]:
+    def _read_discussion(self) -> dict[str, Any]:
         """Read log, public statements and leads; empty for parties that are not in the room."""
         if not self.life()["life"].in_room:
             return {}

@@ -108,12 +108,12 @@ def sections(annex: Form, values: Mapping[str, object]) -> list[ShownSection]:
     return displayed
 
 
-def known(section: Section, values: Mapping[str, object]) -> tuple[Shown, ...]:
+def filled_in(section: Section, values: Mapping[str, object]) -> tuple[Shown, ...]:
     """Return the fields of a section that the hub fills in, for display."""
-    filled_in = [
+    known_fields = [
         field for field in section.fields if field.is_filled_in and _has_text(field, values)
     ]
-    return tuple(_displayed(field, values) for field in filled_in)
+    return tuple(_displayed(field, values) for field in known_fields)
 
 
 def _has_text(field: FormField, values: Mapping[str, object]) -> bool:

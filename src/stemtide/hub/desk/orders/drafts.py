@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import error_text, fill_template
 from stemtide.hub.desk.forms import MarkedForm, uuid_or_none
-from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, known, language
+from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, filled_in, language
 from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
@@ -271,7 +271,7 @@ def _parts(
             name=section.name,
             title=section.title.within(language()),
             note=section.note.within(language()) if section.note else "",
-            filled_in=known(section, order.annex),
+            filled_in=filled_in(section, order.annex),
             lines=_lines(annex, [field.name for field in section.fields], remarks=remarks),
         )
         for section in annex.annex.sections

@@ -37,7 +37,7 @@ class ProgressForm(MarkedForm):
         choices = [(scope, word) for scope, word in OF.items() if owns or scope == ProgressOf.ALL]
         self.fields["of"] = forms.ChoiceField(label=_("Whose"), choices=choices)
 
-    def asked(self, *, zone: str) -> ProgressQuery:
+    def query(self, *, zone: str) -> ProgressQuery:
         """Return the query for the room; days of all parties are UTC. Call it on a valid form."""
         form_data = self.cleaned_data
         of = ProgressOf(form_data["of"])

@@ -74,7 +74,7 @@ def _page(
     progress: Progress | None = None
     if form.is_valid():
         try:
-            progress = read(form.asked(zone=zone), viewer=request.user.party, now=now)
+            progress = read(form.query(zone=zone), viewer=request.user.party, now=now)
         except RefusalError as error:
             form.add_refusal(error)
     form.mark_errors()

@@ -70,14 +70,14 @@ def renew(request: HttpRequest, token: str) -> HttpResponseBase:
 
 
 @require_safe
-def file(request: HttpRequest, token: str, what: str) -> HttpResponse:  # noqa: ARG001  # from the URL
+def file(request: HttpRequest, token: str, name: str) -> HttpResponse:  # noqa: ARG001  # from the URL
     """Download a document or file of the request behind a link. A download is not a receipt."""
     now = datetime.now(UTC)
     try:
         link = linked(token, now=now)
     except NotFoundError as error:
         raise Http404(error_text(error)) from error
-    enclosed = None if link.is_expired else _file(link, what, now=now)
+    enclosed = None if link.is_expired else _file(link, name, now=now)
     if enclosed is None:
         raise Http404(_("there is no such file behind this link"))
     response = HttpResponse(enclosed.content, content_type=enclosed.media_type)

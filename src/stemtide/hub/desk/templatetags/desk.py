@@ -50,8 +50,8 @@ def figure(word: str, of: str) -> str:
     return labels.figure(word, of)
 
 
-@register.filter
-def told(text: str) -> str:
+@register.filter("told")
+def translated(text: str) -> str:
     """Translate a text of our data files, such as the title of a stage."""
     return labels.translated(text)
 

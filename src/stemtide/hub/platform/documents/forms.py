@@ -77,7 +77,7 @@ def form_pdf(
     lang = spoken(language)
     with translation.override(lang):
         mark = _("EXERCISE") if is_exercise else _("DRAFT") if is_draft else ""
-        kind, word, notice = _what(form, is_exercise=is_exercise, is_draft=is_draft)
+        kind, word, notice = _band(form, is_exercise=is_exercise, is_draft=is_draft)
         title = form.title.within(lang)
         document: dict[str, object] = {
             "title": f"{title} {reference}".strip(),
@@ -147,7 +147,7 @@ def referral_pdf(
             "exercise": _("EXERCISE") if referral.exercise else "",
             "tlp": "",
             "word": _("VOLUNTARY: this is a referral, not a removal order"),
-            "said": exercise_said() if referral.exercise else _voluntary_said(),
+            "said": exercise_said() if referral.exercise else _voluntary_notice(),
             "facts": _facts(referral, titles=titles, title_of=title_of),
             "content_title": _("The content"),
             "address_title": _("Web address"),
@@ -174,7 +174,7 @@ def spoken(language: str) -> str:
     return code if code in LANGUAGES else "en"
 
 
-def _what(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, str]:
+def _band(form: Form, *, is_exercise: bool, is_draft: bool) -> tuple[str, str, str]:
     """Return a form's band style, the word in the band, and the notice below it."""
     if form.name != "tco-annex-1":
         exercise_notice = exercise_said() if is_exercise else ""
@@ -196,7 +196,7 @@ def exercise_said() -> str:
     return _("This is an exercise. It has no legal effect, and nothing in it is real.")
 
 
-def _voluntary_said() -> str:
+def _voluntary_notice() -> str:
     """Return the notice on every referral."""
     return _(
         "It asks you to look at content under your own terms. Regulation (EU) 2021/784 does not"
@@ -210,7 +210,7 @@ def _is_shown(field: FormField, values: Mapping[str, object]) -> bool:
 
 
 def _field(field: FormField, values: Mapping[str, object], *, lang: str) -> dict[str, object]:
-    """One field as the sheet takes it."""
+    """Return a field for the document template."""
     value = values.get(field.name)
     entry: dict[str, object] = {
         "title": field.title.within(lang),
@@ -258,10 +258,10 @@ def moment_said(at: datetime) -> str:
 
 
 def _address(address: str) -> dict[str, object]:
-    """Return an address as the template takes it.
+    """Return an address for the document template.
 
-    One that holds letters beyond ASCII is spelled a second time as it travels: a line in which
-    letters run both ways is read, and copied, in another order than it is written.
+    An address with letters beyond ASCII is also shown in ASCII, as browsers send it: text in
+    which letters run both ways is displayed, and copied, in another order than it is stored.
     """
     entry: dict[str, object] = {"pieces": _pieces(address), "ascii": [], "ascii-title": ""}
     if not address.isascii():
@@ -282,7 +282,7 @@ def _plain(value: object) -> object:
 
 
 def _dashed(document: Mapping[str, object]) -> dict[str, object]:
-    """Names as typst writes them."""
+    """Return data with dashes in its names, as typst writes them."""
     return {name.replace("_", "-"): value for name, value in document.items()}
 
 

@@ -25,7 +25,7 @@ def hub_seal(now: datetime) -> Seal:
     """
     if settings.SEAL_FILE:
         path, password = Path(settings.SEAL_FILE), settings.SEAL_PASSWORD
-        return _given(path, password, path.stat().st_mtime_ns if path.exists() else 0)
+        return _operator_seal(path, password, path.stat().st_mtime_ns if path.exists() else 0)
     path = Path(settings.DATA_DIR) / "seal.pem"
     name = urlsplit(settings.HUB_ADDRESS).hostname or "localhost"
     return seal_files.own_seal(path, name=name, now=now)
@@ -55,17 +55,17 @@ def signed(content: bytes, *, now: datetime) -> bytes:
 def certificate(now: datetime) -> SealCertificate:
     """Return the certificate of this hub's seal, for others to trust. raises: SealFileError."""
     seal = hub_seal(now)
-    one = seal.certificate
+    own = seal.certificate
     return SealCertificate(
-        signer=str(one.subject.human_friendly),
-        fingerprint=one.sha256.hex(),
+        signer=str(own.subject.human_friendly),
+        fingerprint=own.sha256.hex(),
         self_signed=seal.is_self_signed,
-        valid_until=one.not_valid_after,
-        pem=seal_files.pem(one),
+        valid_until=own.not_valid_after,
+        pem=seal_files.pem(own),
     )
 
 
 @lru_cache(maxsize=2)
-def _given(path: Path, password: str, changed: int) -> Seal:  # noqa: ARG001  # another file is read anew
+def _operator_seal(path: Path, password: str, changed: int) -> Seal:  # noqa: ARG001  # another file is read anew
     """Return the seal in the operator's file; opening it costs a tenth of a second."""
     return seal_files.seal_in(path, password=password)

@@ -60,7 +60,7 @@ class Received:
 
 
 def receipt_pdf(received: Received, *, language: str) -> bytes:
-    """That something was received, for both sides to keep."""
+    """Return the receipt of a request as PDF, for both sides to keep."""
     lang = spoken(language)
     with translation.override(lang):
         data: dict[str, object] = {
@@ -90,7 +90,7 @@ def receipt_pdf(received: Received, *, language: str) -> bytes:
 
 
 def _shown(received: Received) -> list[list[str]]:
-    """Return the request that was shown, with its digest in two parts, as no line holds it."""
+    """Return the name of the file that was shown, and its digest in two parts that fit a line."""
     if not received.shown:
         return []
     digest = f"{received.shown[:32]} {received.shown[32:]}"

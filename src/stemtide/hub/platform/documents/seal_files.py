@@ -64,7 +64,7 @@ def own_seal(path: Path, *, name: str, now: datetime) -> Seal:
     name: how the hub calls itself in it.
     raises: SealFileError.
     """
-    secret_files.make_once(path, lambda: _made(name=name, now=now))
+    secret_files.make_once(path, lambda: _new_seal(name=name, now=now))
     return seal_in(path)
 
 
@@ -89,7 +89,7 @@ def pem(certificate: x509.Certificate) -> str:
 
 
 def _read(content: bytes, *, password: bytes | None) -> tuple[Any, Any, list[Any]]:
-    """Key, its certificate, and those above it."""
+    """Return a key, its certificate, and the certificates above it."""
     if _PEM not in content:
         return pkcs12.load_key_and_certificates(content, password)
     key: Any = serialization.load_pem_private_key(content, password)
@@ -104,7 +104,7 @@ def _der(certificate: certificates.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.DER)
 
 
-def _made(*, name: str, now: datetime) -> bytes:
+def _new_seal(*, name: str, now: datetime) -> bytes:
     """Return a new key with its certificate, as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     secret = key.private_bytes(

@@ -70,13 +70,13 @@ def verify_bytes(
                 content, signed_data, signer_validation_context=context, key_usage_settings=USAGE
             )
         )
-        return seen(status.signing_cert, status, roots=roots[:1] if own else [])
+        return seal_seen(status.signing_cert, status, roots=roots[:1] if own else [])
     except Exception as error:  # asn1crypto and pyHanko raise what they like on bad input
         why = f"it is no signature that can be read ({type(error).__name__})"
         raise UnreadableSignatureError(why) from error
 
 
-def seen(
+def seal_seen(
     certificate: x509.Certificate,
     status: StandardCMSSignatureStatus,
     *,

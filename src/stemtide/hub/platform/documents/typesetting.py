@@ -24,14 +24,14 @@ _STANDARDS = ["a-2a", "ua-1"]
 """For people who hear a page, and for archives. typst then refuses letters that no font has."""
 
 
-def typeset(template: Path, told: Mapping[str, object], *, lang: str) -> bytes:
+def typeset(template: Path, document: Mapping[str, object], *, lang: str) -> bytes:
     """Make a PDF of a template and data. lang: as BCP 47 names it; data["lang"] in the template.
 
     1. Tagged, for archives, with the fonts that typst brings.
     2. Where these lack a letter: the same with the machine's fonts.
     3. Where nobody has it: tagged, but without the claim to the standards; the letter is a box.
     """
-    data = json.dumps({**told, "lang": lang}, ensure_ascii=False)
+    data = json.dumps({**document, "lang": lang}, ensure_ascii=False)
     inputs = {"data": _LONG_WORD.sub(_broken, data)}
     for is_own in (True, False):
         try:
@@ -48,7 +48,7 @@ def _broken(word: re.Match[str]) -> str:
 
 
 def _run(template: Path, inputs: dict[str, str], *, standards: list[str], is_own: bool) -> bytes:
-    """One run of typst."""
+    """Run typst once."""
     pdf: bytes = typst.compile(  # type: ignore[call-overload]  # its stub wants one type for both
         template,
         root=_ROOT,

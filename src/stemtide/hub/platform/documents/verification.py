@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a PDF is as it was when it was sealed, and by whom: looked at in another process.
+"""Verify sealed PDFs, in another process.
 
-A PDF from a stranger may be a bomb. The process that serves people never parses one: it hands the
-bytes to a process with little time and memory, no network and nothing to write to, and reads a
-small answer that it checks.
+A PDF from a stranger may be a bomb. The process that serves people never parses one: it passes
+the bytes to a process with little time and memory, no network and no writable files, and
+checks its small answer.
 
-source: ETSI EN 319 102-1 (validation of signatures), of which time stamps and revocation are left
-        out: no certificate is asked for elsewhere.
+source: ETSI EN 319 102-1 (validation of signatures), without time stamps and revocation: no
+        certificate is fetched.
 """
 
 import hashlib
@@ -56,8 +56,8 @@ class AnotherDocumentError(Exception):
 def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime, of: str = "") -> Verification:
     """Return the verdict on a PDF. Nothing in the document can make it raise.
 
-    of: the party that asks, which has one looked at at a time: nobody keeps all slots busy. "" for
-        whoever runs the hub.
+    of: the party that asks, "" for the hub's operator. A party has one document verified at a
+        time, so that none takes all slots.
 
     raises: AnotherDocumentError.
     """
@@ -75,7 +75,7 @@ def verify_pdf(pdf: bytes, *, trusted: Trusted, now: datetime, of: str = "") -> 
 
 @contextmanager
 def _turn(of: str) -> Iterator[None]:
-    """One document of a party. raises: AnotherDocumentError."""
+    """Let a party verify one document at a time. raises: AnotherDocumentError."""
     with _askers_lock:
         if of in _askers:
             raise AnotherDocumentError(
@@ -91,7 +91,7 @@ def _turn(of: str) -> Iterator[None]:
 
 
 def _verdict(seals: Sequence[SealSeen]) -> SealVerdict:
-    """One word for all seals: the worst that any of them says."""
+    """Return the verdict on all seals together: the worst of theirs."""
     if not seals:
         return SealVerdict.UNSEALED
     if not all(seal.is_intact for seal in seals) or not any(seal.is_whole for seal in seals):
@@ -106,7 +106,7 @@ class _UnreadableError(Exception):
 
 
 def _look(pdf: bytes, *, trusted: Trusted, now: datetime) -> tuple[SealSeen, ...]:
-    """Return the seals in a PDF, as the other process finds them.
+    """Return the seals in a PDF, as the other process reports them.
 
     raises: _UnreadableError.
     """

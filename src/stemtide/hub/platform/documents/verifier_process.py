@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at one PDF that nobody vouches for, and says in JSON which seals it bears.
+"""Verify one untrusted PDF, and print its seals as JSON.
 
 Run as `python -I -m stemtide.hub.platform.documents.verifier_process` by verification.py.
-It reads one line of JSON (whom to trust, and the time), then the PDF, and writes one object. It
-ends after one document.
+It reads one line of JSON (the trusted certificates, and the time), then the PDF, and writes one
+object. It ends after one document.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from pyhanko_certvalidator import ValidationContext
 
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.lockdown import lock_down
-from stemtide.hub.platform.documents.signatures import USAGE, seen
+from stemtide.hub.platform.documents.signatures import USAGE, seal_seen
 
 _CPU_S = 15
 _LIMITS = DecodingLimits(memory_bytes=768 << 20, cpu_s=_CPU_S)
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 async def _seals(pdf: bytes, *, question: dict[str, Any]) -> list[dict[str, Any]]:
-    """Each seal and signature, in the order in which they were added."""
+    """Return each seal and signature, in the order in which they were added."""
     if not pdf.startswith(b"%PDF-"):
         raise PdfError("it does not begin as one")
     reader = PdfFileReader(io.BytesIO(pdf), decode_limits=DecodeLimits())
@@ -71,7 +71,7 @@ async def _seals(pdf: bytes, *, question: dict[str, Any]) -> list[dict[str, Any]
 
 
 async def _seal(signature: EmbeddedPdfSignature, *, question: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of one seal, and whether it holds."""
+    """Return the content of one seal, and whether it is valid."""
     own = [bytes.fromhex(question["own"])] if question["own"] else []
     named = [bytes.fromhex(der) for der in question["named"]]
     context = _context([*own, *named], now=datetime.fromisoformat(question["now"]))
@@ -81,7 +81,7 @@ async def _seal(signature: EmbeddedPdfSignature, *, question: dict[str, Any]) ->
         not status.docmdp_ok or status.modification_level is not ModificationLevel.LTA_UPDATES
     )
     roots = [x509.Certificate.load(der) for der in own]
-    summary = seen(signature.signer_cert, status, roots=roots)
+    summary = seal_seen(signature.signer_cert, status, roots=roots)
     about = {
         "sealed_at": _aware(signature.self_reported_timestamp),
         "reason": str(signature.sig_object.get("/Reason", ""))[:200],

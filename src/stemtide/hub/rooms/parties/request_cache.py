@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
-_kept: ContextVar[dict[Hashable, Any] | None] = ContextVar("moment", default=None)
+_cache: ContextVar[dict[Hashable, Any] | None] = ContextVar("moment", default=None)
 
 
 @contextmanager
@@ -22,11 +22,11 @@ def request_cache(cache: dict[Hashable, Any] | None = None) -> Iterator[None]:
     cache: values read since the last ledger entry, by any reader; new values are added. The owner
            replaces it after the next entry. Several threads may share it.
     """
-    before = _kept.set({} if cache is None else cache)
+    before = _cache.set({} if cache is None else cache)
     try:
         yield
     finally:
-        _kept.reset(before)
+        _cache.reset(before)
 
 
 def cached(key: Hashable, read: Callable[[], _T]) -> _T:
@@ -35,7 +35,7 @@ def cached(key: Hashable, read: Callable[[], _T]) -> _T:
     The value may be shared, so it must not be changed. Do not cache values that change without a
     ledger entry, or with the time of day.
     """
-    cache = _kept.get()
+    cache = _cache.get()
     if cache is None:
         return read()
     if key not in cache:

@@ -43,9 +43,10 @@ def rechecks(
     returned: bool | None = None,
     limit: int = 200,
 ) -> list[RecheckOut]:
-    """Re-checks that a party sees, of one request where one is named, latest first.
+    """Return the re-checks that a party may see, the latest first.
 
-    returned: only those that were there again, or only the others.
+    referral, order: only those of this request. returned: True for content that came back, False
+        for all other.
     """
     visible = _visible(viewer)
     if referral is not None:
@@ -61,9 +62,9 @@ def rechecks(
 
 
 def recheck(uid: UUID, *, viewer: Party) -> RecheckOut:
-    """One re-check.
+    """Return a re-check that the viewer may see.
 
-    raises: NotFoundError, also for one that the viewer may not see.
+    raises: NotFoundError, also for a re-check that the viewer may not see.
     """
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
@@ -93,7 +94,7 @@ def sides(row: Recheck, *, by: str) -> tuple[Party, Party]:  # noqa: ARG001  # w
 
 
 def visited_at(row: Recheck, *, viewer: Party) -> datetime | None:  # noqa: ARG001  # find() checked the viewer
-    """When an address was visited last."""
+    """Return when an address was visited last; None if it was not."""
     latest = row.visits.first()
     return latest.at if latest else None
 
@@ -104,12 +105,12 @@ def errand(row: Recheck, *, by: str) -> Errand:  # noqa: ARG001  # the clock, wh
 
 
 def met(request: Referral | Order, *, by: str) -> dict[str, int]:
-    """Uploads of a request's linked signals that agents have met so far, by party."""
+    """Return how many uploads of a request's linked signals agents have matched, by party."""
     return sightings.match_counts(list(request.signals.values_list("uid", flat=True)), by=by)
 
 
 def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for everyone
-    """Re-checks whose linked signals agents have met since, of which that is not noted yet.
+    """Return re-checks whose linked signals agents have matched, if that is not recorded yet.
 
     One query for those of referrals and one for those of orders, however many there are.
     """

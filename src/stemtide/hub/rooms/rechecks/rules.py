@@ -140,7 +140,7 @@ def says_removed(body: bytes) -> str:
 
 
 def next_visit(standing: Standing, *, finding: VisitResult, now: datetime) -> datetime | None:
-    """When an address is visited after this one; None where the schedule has ended."""
+    """Return when an address is visited next; None if the schedule has ended."""
     ours: Plan = plan()
     due = next(
         (standing.since + delay for delay in ours.after if standing.since + delay > now), None

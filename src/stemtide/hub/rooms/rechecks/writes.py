@@ -108,7 +108,7 @@ def _end(request: Referral | Order, *, now: datetime) -> None:
 
 
 def _addresses(request: Referral | Order) -> Iterator[tuple[int, str]]:
-    """Place and address of everything that a request names."""
+    """Return the place and address of everything that a request names."""
     if isinstance(request, Order):
         yield from ((address.place, address.url) for address in request.addresses.all())
     else:

@@ -123,7 +123,7 @@ def _share_key(draft: SignalDraft) -> tuple[object, ...]:
 
 
 def _facts_columns(draft: SignalDraft) -> dict[str, object]:
-    """Return the columns of a new signal that are the same for drafts with the same _said key."""
+    """Return the columns of a new signal that are the same for drafts with equal _facts_in."""
     return draft.facts._asdict() | {
         "kind": draft.body.kind.value,
         "exercise": _prepared("exercise", draft.body.exercise),

@@ -41,7 +41,7 @@ class StatementProblem:
 
     @property
     def message(self) -> str:
-        """Message in English."""
+        """Return the message in English."""
         return str(_definitions()["says"][self.says]).format(**self.facts)
 
 

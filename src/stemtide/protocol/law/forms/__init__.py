@@ -220,7 +220,7 @@ class Form(BaseModel):
 
     @property
     def fields(self) -> tuple[FormField, ...]:
-        """All fields, in the order of the form."""
+        """Return all fields, in the order of the form."""
         return tuple(field for section in self.sections for field in section.fields)
 
     def field(self, name: str) -> FormField:

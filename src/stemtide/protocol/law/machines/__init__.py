@@ -112,7 +112,7 @@ class Machine(BaseModel):
 
     @property
     def open_states(self) -> frozenset[str]:
-        """States that are not an end."""
+        """Return the states that are not an end."""
         return frozenset(state.name for state in self.states.values() if not state.is_end)
 
 

@@ -14,7 +14,7 @@ from django.urls import path
 
 from stemtide.hub.api.auth import now
 from stemtide.hub.api.bodies import JSON, check_content_type, read_json
-from stemtide.hub.api.bulks import held
+from stemtide.hub.api.bulks import bulk_slot
 from stemtide.hub.api.compat.misp.feed import called, door
 from stemtide.hub.api.compat.misp.search import NO_EVENT, answer, behind, behind_each
 from stemtide.hub.api.problems import ProblemError
@@ -40,7 +40,7 @@ _MAX_NAMED = 500
 def add_event(request: HttpRequest, uuid: str = "") -> HttpResponse:  # noqa: ARG001  # an event of ours has its own
     """Share the signals of an event; those that are marked as deleted in it are withdrawn."""
     caller = called(request, Scope.SIGNALS_WRITE)
-    with held(request, caller) as turn:
+    with bulk_slot(request, caller) as turn:
         event, left_out = _take_event(request, caller=caller, turn=turn)
     return answer(event | {"left_out": left_out})
 
@@ -83,7 +83,7 @@ def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
         sent = posted.read_attributes(body, crisis=crisis)
     except PostedEventError as error:
         raise _problem_of(error) from error
-    with held(request, caller) as turn:
+    with bulk_slot(request, caller) as turn:
         ids = _share_attributes(sent, caller=caller, turn=turn)
     event = _event_with(ids, caller=caller)["Event"]
     inner = [entry["Attribute"][0] for entry in event["Object"]]
@@ -101,7 +101,7 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
         sent = posted.read_object(body, crisis=crisis)
     except PostedEventError as error:
         raise _problem_of(error) from error
-    with held(request, caller) as turn:
+    with bulk_slot(request, caller) as turn:
         ids = _share_attributes(sent, caller=caller, turn=turn)
     event = _event_with(ids, caller=caller)["Event"]
     entries = [*event["Object"], *event["Attribute"]]

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from stemtide.hub.api import problems
 from stemtide.hub.api.auth import authenticate_key, now
 from stemtide.hub.api.bodies import read_json
-from stemtide.hub.api.bulks import held
+from stemtide.hub.api.bulks import bulk_slot
 from stemtide.hub.api.compat.taxii.filters import read_collection_query, versions_named
 from stemtide.hub.api.compat.taxii.responses import (
     MEDIA_TYPE,
@@ -235,7 +235,7 @@ def _post(request: HttpRequest, name: str) -> HttpResponse:
         raise ProblemError(
             ProblemType.TOO_LARGE, f"a post has at most {writes.MAX_OBJECTS} objects: send several"
         )
-    with held(request, caller) as turn:
+    with bulk_slot(request, caller) as turn:
         body = writes.post(posted, to=target, by=caller, now=now(), turn=turn)
     return answer(body, status=202)
 

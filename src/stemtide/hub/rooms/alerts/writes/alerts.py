@@ -232,11 +232,11 @@ def _draft(kind: str, matter: Matter, *, party: Party) -> AlertDraft:
 def _is_open(kind: str, matter: Matter, *, party: Party) -> bool:
     """Whether the party has an unacknowledged alert of this kind with the same parameters."""
 
-    def said(parameters: Mapping[str, str]) -> list[str]:
+    def values_of(parameters: Mapping[str, str]) -> list[str]:
         return [parameters.get(name, "") for name in EVERY_KIND[kind].once]
 
     alerts = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
-    return any(said(alert.parameters) == said(matter.parameters) for alert in alerts)
+    return any(values_of(alert.parameters) == values_of(matter.parameters) for alert in alerts)
 
 
 @transaction.atomic

@@ -87,24 +87,24 @@ def signals_of(row: Complaint, *, viewer: Party) -> list[Signal]:
     it.
     """
     if row.signal is not None:
-        them = Q(pk=row.signal.pk)
+        linked = Q(pk=row.signal.pk)
         if row.signal.content_id is not None:
-            them |= Q(content=row.signal.content_id)
+            linked |= Q(content=row.signal.content_id)
     elif row.referral is not None:
-        them = Q(referrals=row.referral)
+        linked = Q(referrals=row.referral)
     elif row.order is not None:
-        them = Q(orders=row.order)
+        linked = Q(orders=row.order)
     else:
         return []
-    rows = Signal.objects.filter(signals.visible(viewer), them, state=SignalState.LIVE)
+    rows = Signal.objects.filter(signals.visible(viewer), linked, state=SignalState.LIVE)
     return list(rows.select_related("shared_by").order_by("pk"))
 
 
 def parted(row: Complaint, *, viewer: Party) -> tuple[list[Signal], list[Signal]]:
     """Return those live signals in two lists: the viewer's own, and those of others."""
-    them = signals_of(row, viewer=viewer)
-    own = [signal for signal in them if signal.shared_by_id == viewer.pk]
-    return own, [signal for signal in them if signal.shared_by_id != viewer.pk]
+    rows = signals_of(row, viewer=viewer)
+    own = [signal for signal in rows if signal.shared_by_id == viewer.pk]
+    return own, [signal for signal in rows if signal.shared_by_id != viewer.pk]
 
 
 def may_reinstate(row: Complaint, *, viewer: Party) -> bool:  # noqa: ARG001  # find() checked the viewer

@@ -90,7 +90,7 @@ class Facts(NamedTuple):
     crisis: UUID | None
 
 
-_said = attrgetter(*Facts._fields)
+_facts_in = attrgetter(*Facts._fields)
 """Reads from a body the fields that facts_of uses."""
 
 
@@ -339,7 +339,7 @@ def read_rows(
         except InvalidError as error:
             errors.append(RowError(row=row, field=error.field, message=error.message))
         else:
-            facts = facts_cache.get(cache_key := _said(body)) or facts_cache.setdefault(
+            facts = facts_cache.get(cache_key := _facts_in(body)) or facts_cache.setdefault(
                 cache_key, facts_of(body)
             )
             uid = uuid_at(now)

@@ -173,12 +173,12 @@ class Posting:
         results = share_all(requests, by=self._by, now=self._now)
         faces: list[tuple[Posted, Signal]] = []
         for posted in (candidate for candidate in new if candidate.id in requested):
-            shared, wanted = results[posted.id], requested[posted.id]
-            if wanted.is_several and (shared.created or shared.existing):
-                self._accept(posted, self._indicators.describe(posted, wanted, shared))
+            shared, indicator = results[posted.id], requested[posted.id]
+            if indicator.is_several and (shared.created or shared.existing):
+                self._accept(posted, self._indicators.describe(posted, indicator, shared))
             elif shared.created:
                 faces.append((posted, shared.created[0]))
-                self._accept(posted, shared.message(wanted))
+                self._accept(posted, shared.message(indicator))
             elif shared.existing:
                 self._shared.discard(id(posted))  # it is applied by itself, in a later transaction
             else:
