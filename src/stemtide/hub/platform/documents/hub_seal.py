@@ -66,6 +66,6 @@ def certificate(now: datetime) -> SealCertificate:
 
 
 @lru_cache(maxsize=2)
-def _operator_seal(path: Path, password: str, changed: int) -> Seal:  # noqa: ARG001  # another file is read anew
+def _operator_seal(path: Path, password: str, changed: int) -> Seal:  # noqa: ARG001  # a changed file is read again
     """Return the seal in the operator's file; opening it costs a tenth of a second."""
     return seal_files.seal_in(path, password=password)

@@ -32,7 +32,7 @@ from stemtide.protocol.messages.documents import (
 
 _WALL_S = 30.0
 _SLOTS = threading.BoundedSemaphore(2)
-"""Documents that are looked at at once in this process; further ones wait their turn."""
+"""Documents that are verified at once in this process; others wait."""
 
 _askers: set[str] = set()
 _askers_lock = threading.Lock()

@@ -54,7 +54,7 @@ class Order(models.Model):
     due_at:     when the running hour is over; None before receipt, in a pause, and at the end.
     missed_at:  when the hub noted that the hour had passed without an answer. It stays.
     executed_at: the moment of the measure, as the provider says it; answered_at: when it said so.
-    secret_until: until when the content provider is not told; None where nothing is kept from them.
+    secret_until: until when it is secret from the content provider; None if it is not secret.
     ended_at:   when it lost its effect: withdrawn or annulled.
     """
 

@@ -13,10 +13,10 @@ class Recheck(models.Model):
     """The re-check of one address of a referral or of an order.
 
     place:     of the address in its order, from 0; 0 for a referral.
-    host:      whom a visit goes to, so that nobody gets too many.
+    host:      the host that is visited; visits to it are limited.
     since:     when the provider said that the measure was taken; visits are counted from it.
     next_at:   when a visit is due; while one is under way, when its lease ends. None: none is due.
-    taken:     how often a visit was begun; who notes one must have begun it. taken_at: the last.
+    taken:     number of visits begun; a result needs the latest number. taken_at: of the last.
     repeats:   visits without a usable answer, one after the other.
     asked_by:  the party that asked for the visit that is due, if one did.
     settled:   the last verdict that was not unclear.

@@ -21,7 +21,7 @@ from stemtide.protocol.enums.rechecks import Reason, Verdict
 from stemtide.protocol.messages.rechecks import MatchesSinceRemoval, RecheckOut, VisitOut
 
 MAX_VISITS = 50
-"""Visits of one re-check that are told, the latest first."""
+"""Maximum number of visits in a re-check's answer, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)

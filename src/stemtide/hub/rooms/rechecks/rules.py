@@ -23,15 +23,15 @@ from stemtide.protocol.enums.referrals import ReferralState
 from stemtide.protocol.messages.rechecks import PASSING, Plan, plan
 
 LEASE = timedelta(minutes=3)
-"""How long whoever began a visit has to note it, before another clock begins it anew."""
+"""How long a scheduler may take for a visit before another one begins it again."""
 
 ASK_AFTER = timedelta(minutes=1)
-"""How long after a visit somebody may ask for the next."""
+"""How long after a visit the next may be requested."""
 
 GONE_REFERRALS = frozenset({ReferralState.REMOVED, ReferralState.DISABLED})
 """States in which a provider says that content is gone everywhere.
 
-What it blocks in some countries is missing: what the hub sees depends on where it stands.
+Blocks in some countries are left out: what the hub sees depends on its own country.
 """
 
 GONE_ORDERS = frozenset({OrderState.EXECUTED})

@@ -12,7 +12,7 @@ class Report(models.Model):
     """One version of a crisis' report. A published one is never changed: the next one follows it.
 
     figures, head: frozen at publication, with the ledger's highest number then.
-    opened_ref, agreed_ref: how the ledger names whose hand it was.
+    opened_ref, agreed_ref: the person or key that did it, as the ledger names them.
     """
 
     uid = models.UUIDField(unique=True)

@@ -112,7 +112,7 @@ class Lead(models.Model):
 
     facts, reasons, address, locate, callback: encrypted (hub/platform/encryption.py); erased by
                  the clock after erase_due, with the salt; the rest stays.
-    posted_zone: minutes east of UTC, as its sender told the time.
+    posted_zone: minutes east of UTC, the time zone that its sender used.
     salt: what makes the digest in the ledger say nothing to those who guess.
     """
 

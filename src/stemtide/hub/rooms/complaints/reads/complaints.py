@@ -83,7 +83,7 @@ def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
 def find(uid: UUID, *, viewer: Party) -> Complaint:
     """Return the row of a complaint, for writes.
 
-    raises: NotFoundError, also for one about somebody else's decision.
+    raises: NotFoundError, also for a complaint about another party's decision.
     """
     row = _own(viewer).filter(uid=uid).first()
     if row is None:

@@ -43,7 +43,7 @@ def of_order(order: UUID, *, viewer: Party) -> list[RedressOut]:
 def redress(uid: UUID, *, viewer: Party) -> RedressOut:
     """Return one request.
 
-    raises: NotFoundError, also for what is asked of somebody else.
+    raises: NotFoundError, also for a request to another party.
     """
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
@@ -51,7 +51,7 @@ def redress(uid: UUID, *, viewer: Party) -> RedressOut:
 def find(uid: UUID, *, viewer: Party) -> Complaint:
     """Return the row of a request, for writes.
 
-    raises: NotFoundError, also for what is asked of somebody else.
+    raises: NotFoundError, also for a request to another party.
     """
     row = _of(viewer).filter(uid=uid).first()
     if row is None:

@@ -52,10 +52,10 @@ LINK_MONTHS = 6
 """For how long one may complain, at least. source: Regulation (EU) 2022/2065 Art. 20(1)."""
 
 LINK_LEEWAY = timedelta(days=14)
-"""How much longer a link opens: the months count from when the uploader is told (Art. 20(2))."""
+"""Extra time of a link, as the months count from when the uploader is informed (Art. 20(2))."""
 
 ERASE_MONTHS = 6
-"""Words are kept this long after the outcome, for whoever takes it further.
+"""Words are kept this long after the outcome, in case a party takes it further.
 
 source: our choice, after the six months of Regulation (EU) 2021/784 Art. 6.
 """
@@ -64,14 +64,14 @@ ERASE_AT_LAST_MONTHS = 12
 """Words of a complaint that nobody decides are kept no longer. Our choice."""
 
 _FUTURE = timedelta(minutes=5)
-"""How far a provider's clock may run before ours."""
+"""How far a provider's clock may be ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class GroundFacts:
     """The facts that the rules need of a decision's ground.
 
-    pap: of a signal. secret_until: of an order that its content provider must not be told of.
+    pap: of a signal. secret_until: of an order that must be kept secret from its content provider.
     """
 
     exercise: bool

@@ -162,8 +162,8 @@ def take(uid: UUID, *, body: ComplaintTakeIn, by: Actor, now: datetime) -> Compl
 def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> ComplaintOut:
     """Decide a complaint, in numbered steps and one transaction.
 
-    1. Ask the rules.  2. Store outcome and reasons.  3. Put right what it rests on, and ask
-    whoever asked for the measure.
+    1. Ask the rules.  2. Store outcome and reasons.  3. Correct its ground, and request redress
+    from the party that asked for the measure.
 
     raises: NotFoundError, NotAllowedError, ConflictError, InvalidError naming the field.
     source: Regulation (EU) 2021/784 Art. 10(2); Regulation (EU) 2022/2065 Art. 20(4) to (6).
@@ -193,7 +193,7 @@ def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: date
 
     1. Signals of one's own are withdrawn, those of others disputed.
     2. A referral is answered: the content is there again.
-    3. Whoever asked for the measure, if that is somebody else, is asked to take it back.
+    3. If another party asked for the measure, it is requested to withdraw it.
     """
     effect = "stands"
     if body.finding is ComplaintFinding.GROUND:  # 1

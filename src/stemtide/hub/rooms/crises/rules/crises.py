@@ -81,7 +81,7 @@ class Acting(PartyNamed, Protocol):
 class CrisisFacts:
     """The facts that the rules need of a crisis.
 
-    states:   how each party that was ever asked stands to it, by name.
+    states:   the state of each party that was ever invited, by name.
     answers:  the latest one to each test.
     measures: how many national measures are recorded as considered.
     """

@@ -277,7 +277,7 @@ def _review(
 def _open_review(
     crisis: Crisis, spans: tuple[timedelta, timedelta] | None, *, now: datetime
 ) -> None:
-    """Begin the span until a crisis is looked at again."""
+    """Begin the review period of a crisis; do nothing if no review is due."""
     if spans is not None:
         prompt, review = spans
         crisis.reviews.create(since=now, prompt_due=now + prompt, review_due=now + review)

@@ -27,7 +27,7 @@ _OPEN = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})
 class CopyRow:
     """A copy of an order. until: the end of the term for own initiative; None once nothing is left.
 
-    scrutiny: the latest one, whoever asked for it.
+    scrutiny: the latest one, requested by anyone.
     """
 
     order: OrderHead

@@ -308,7 +308,7 @@ def describe_information(row: Information, *, viewer: Party) -> InformationOut: 
 def history(uid: UUID, *, viewer: Party) -> list[ledger.EntryRow]:
     """Return the ledger entries of an order, oldest first, for those who see the order.
 
-    Whose hand it was is told to their own party only; before it was issued, nobody else was there.
+    Persons are named to their own party only. Entries before it was issued are the issuer's.
 
     raises: NotFoundError.
     """

@@ -70,7 +70,7 @@ class LintFacts:
     home_state: the provider's Member State as the hub knows it; "" where it does not.
     homes:      authorities of it that are in the register for scrutiny.
     is_first:   the issuer has never issued an order to this provider.
-    informed_at: when the issuer last told the provider of procedures and deadlines.
+    informed_at: when the issuer last informed the provider of procedures and deadlines.
     languages:  those of the provider's contact points; empty where nobody knows.
     interests:  of others in the same addresses or content, and orders of one's own on them.
     """

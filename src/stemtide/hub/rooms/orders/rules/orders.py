@@ -177,7 +177,7 @@ def check_move(
 ) -> OrderState:
     """Return the state that a move leads to, if the party may make it.
 
-    is_competent: for its issue, whether the issuer stands in the register now.
+    is_competent: whether the issuer is registered for issuing now.
 
     raises: NotAllowedError, ConflictError.
     """

@@ -124,8 +124,8 @@ def check_decide(
 ) -> ScrutinyState:
     """Return the state that a step of scrutiny leads to, if the authority may take it.
 
-    Who examines goes on with it; a request is taken up by whichever of those with a copy is first.
-    An infringement is found only after the issuer was told that it is intended, and on an
+    The authority that examines continues; the first authority with a copy may take up a request.
+    An infringement is found only after it was announced to the issuer, and on an
     authority's own initiative only within its 72 hours. A request must be decided, also late.
 
     raises: NotAllowedError, ConflictError.

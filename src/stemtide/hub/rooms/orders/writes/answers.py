@@ -35,11 +35,11 @@ def record_receipt(
 ) -> bool:
     """Record that an order has arrived, and return whether that is new. The first starts the hour.
 
-    at:    when it arrived. A receipt that is told later and lies earlier moves the hour forward.
+    at:    when it arrived. A receipt recorded later with an earlier time moves the hour forward.
     proof: what the other side's machine answered, in short.
     by:    who opened or fetched it; None where a machine of the addressee took it.
 
-    Arrived is arrived: nothing is recorded for a draft, and nothing twice for one way.
+    Nothing is recorded for a draft, and each way of arrival is recorded once.
 
     raises: NotFoundError for an order that there is not.
     source: decision 0055 on what counts as receipt.
@@ -167,9 +167,9 @@ def resume(
 ) -> OrderOut:
     """End a pause: the issuer clarifies, or the addressee says that its ground is over.
 
-    The hour starts anew. side: whose door it is, where it is one side's alone.
+    The hour starts again. side: set by an endpoint that is for one side only.
 
-    raises: NotFoundError, NotAllowedError, ConflictError where the clock does not stand still.
+    raises: NotFoundError, NotAllowedError, ConflictError if it is not paused.
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)

@@ -108,8 +108,8 @@ def decide_scrutiny(
 ) -> OrderOut:
     """Take a step of scrutiny: announce an infringement, find none, or find one.
 
-    An infringement found, the order loses its effect: its signals are withdrawn, so that agents let
-    go of what they held, and the provider is told to reinstate what it removed.
+    If an infringement is found, the order loses its effect: its signals are withdrawn, so that
+    agents release what they held, and the provider is notified to reinstate what it removed.
 
     A decision goes to the agencies as well.
 

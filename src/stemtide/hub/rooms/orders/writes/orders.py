@@ -148,9 +148,9 @@ def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """Issue an order: in numbered steps, all or nothing.
 
-    1. Whoever issues may do so.  2. The lint finds no flaw.  3. The order gets its reference; from
+    1. The issuer may do so.  2. The lint finds no flaw.  3. The order gets its reference; from
     now on its form does not change.  4. Authorities of the provider's state get their copies.
-    5. Who orders or holds the same is told, and so is the issuer.
+    5. Parties that order or hold the same content are notified, and so is the issuer.
 
     raises: NotFoundError, NotAllowedError, ConflictError; FlawedError with all findings.
     source: Regulation (EU) 2021/784 Art. 3(1) to (5), Art. 4(1).

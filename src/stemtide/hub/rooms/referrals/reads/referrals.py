@@ -156,7 +156,7 @@ def unreceived(
 def history(uid: UUID, *, viewer: Party) -> list[EntryRow]:
     """Return the entries of a referral, oldest first; its addressee sees those after sending.
 
-    Whose hand it was is told to their own party only.
+    Persons are named to their own party only.
 
     raises: NotFoundError, also for one that the viewer may not see.
     """

@@ -259,10 +259,10 @@ def check_measure(measure_at: datetime, *, sent_at: datetime, now: datetime) -> 
 def verdict(around: NearbyReferrals, *, again: bool = False) -> RowOutcome:
     """Return the decision about an assessed address, after the search.
 
-    1. One's own referral that still stands, or was answered: nothing is sent twice. again: what
-       was answered is referred anew, as it came back.
-    2. A hold of somebody else: it waits.
-    3. Another authority's referral that awaits an answer: not without a reason.
+    1. The sender's own open or answered referral of the same: it is a duplicate. again: an answered
+       one does not count, as the content came back.
+    2. Another party's hold: it waits.
+    3. Another authority's unanswered referral: it needs a reason.
     """
     if around.own is not None and around.own not in BACK and (around.own in STANDING or not again):
         return RowOutcome.DUPLICATE

@@ -105,7 +105,7 @@ def acknowledge(uid: UUID, *, body: AcknowledgeIn, by: Actor, now: datetime) -> 
 
 @transaction.atomic
 def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> ReferralOut:
-    """Answer a referral with the outcome, or ask for context. It may be answered anew later.
+    """Answer a referral with the outcome, or ask for context. The answer may be changed later.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError naming the field.
     """

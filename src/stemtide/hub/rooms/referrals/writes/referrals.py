@@ -70,10 +70,10 @@ def refer(body: AssessIn, *, assessment: SendIn, by: Actor, now: datetime) -> Re
 def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     """Send a referral, after a search in numbered steps.
 
-    1. Whose move it is, and in which role.  2. What is around the address and its signals.
-    3. Where a hold stands on it, it waits, unless an emergency overrides that.
-    4. Otherwise it goes to its provider; others who refer the same content are told, and so is
-       the sender.
+    1. Check the move and the role.  2. Search the address and its signals.
+    3. If there is a hold on it, it waits, unless an emergency overrides that.
+    4. Otherwise it goes to its provider; others who refer the same content are notified, and so
+       is the sender.
 
     raises: NotFoundError, NotAllowedError; ConflictError where another authority's referral of
             the address awaits its answer and no reason is given, or where it waits already.
@@ -125,7 +125,7 @@ def drop(uid: UUID, *, body: DropIn, by: Actor, now: datetime) -> ReferralOut:
 def take_back(uid: UUID, *, body: TakeBackIn, by: Actor, now: datetime) -> ReferralOut:
     """Withdraw a sent referral and, if asked for, the sender's signals linked to it.
 
-    The provider is told, and decides again about what it removed.
+    The provider is notified, and decides again about what it removed.
 
     raises: NotFoundError, NotAllowedError, ConflictError; InvalidError for personal data.
     """

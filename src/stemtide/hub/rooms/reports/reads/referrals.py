@@ -49,8 +49,8 @@ _NOT_TOLD = Times(count=None, median_s=None, p90_s=None)
 def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> ReferralProgress:
     """Return the progress of the referrals of a period, as one party may see it.
 
-    Its sender counts a referral by when it was assessed; everybody else by when it was sent, and is
-    told nothing of what went before.
+    For its sender, a referral counts when it was assessed; for others, when it was sent, without
+    anything that happened before.
 
     raises: InvalidError, NotAllowedError.
     """

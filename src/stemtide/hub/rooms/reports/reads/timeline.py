@@ -39,7 +39,7 @@ def timeline(
 ) -> TimelinePage:
     """Return a part of a crisis's timeline.
 
-    things: what stands before the dot of a kind, such as "signal"; all where none is named.
+    things: the part of a kind before the dot, such as "signal"; none for all kinds.
     raises: NotFoundError for a crisis whose room the viewer is not in.
     """
     room = situation.find_room(uid, viewer=viewer)

@@ -55,8 +55,8 @@ ORDERS = Subject(own=frozenset({PartyKind.AUTHORITY, PartyKind.PROVIDER}))
 def check_asked(query: ProgressQuery, *, subject: Subject, kind: PartyKind, today: date) -> None:
     """Check that a party may ask for these figures.
 
-    Everybody's figures are for one quarter that is over, and undivided: whoever could shift the
-    period or divide the rows would reckon one provider's figures from two answers.
+    Figures of all parties are for one past quarter, and undivided: with other periods or parts, one
+    provider's figures could be computed from two answers.
 
     raises: InvalidError naming the field; NotAllowedError.
     """
@@ -217,10 +217,10 @@ def withheld(parts: Mapping[str, Counter[str]]) -> set[str]:
 
     parts: by the name of the part, how many of it each provider has.
 
-    1. Each part that alone would tell one provider's figure.
-    2. What the sum less the parts told would leave must be tellable by itself: or the smallest part
-       that is told is withheld with the others, until it is.
-    3. Where nothing helps, the sum is withheld.
+    1. Each part that alone would disclose one provider's figure.
+    2. The sum of the withheld parts can be computed from the rest: while it would disclose one
+       provider's figure, the smallest published part is withheld as well.
+    3. If that does not help, the sum is withheld.
     """
     whole = sum(parts.values(), Counter[str]())
     hidden = {name for name, counts in parts.items() if not _may_tell(counts)}

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 LEADING_KINDS = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY})
-"""Kinds of party that answer for a crisis; beside them, whoever opened it."""
+"""Kinds of party that answer for a crisis; its opener does too."""
 
 EXPORTING_ROLES = LEADING_ROLES | {Role.DATA_PROTECTION_OFFICER}
 """Roles that may export a whole timeline."""
@@ -144,12 +144,12 @@ def check_section(name: str, *, sections: Iterable[SectionDefinition]) -> None:
 
 
 def fingerprint(text: str) -> str:
-    """Return a fingerprint of a section's text, to notice that somebody else changed it."""
+    """Return a fingerprint of a section's text, to notice changes by others."""
     return sha256(text.strip().encode()).hexdigest()
 
 
 def check_unchanged(*, text: str, basis: str) -> None:
-    """Refuse to overwrite a section that somebody else has saved in the meantime.
+    """Refuse to overwrite a section that was saved by others in the meantime.
 
     text: as it is saved now. basis: the fingerprint of the text that was changed; "" for any.
 
@@ -233,9 +233,9 @@ def may_read(facts: ReportFacts, *, is_in_room: bool) -> bool:
 def may_publish_counts(counts: Sequence[int]) -> bool:
     """Whether a sum may be published. counts: the share of each provider in it.
 
-    1. Enough providers, so that two who put theirs together learn no third one's.
-    2. Enough of a sum.
-    3. Enough left without the two largest, so that the second does not reckon the first.
+    1. Enough providers, so that two that combine theirs cannot compute a third one's.
+    2. A large enough sum.
+    3. Enough left without the two largest, so that the second cannot compute the first.
     """
     parts = sorted((count for count in counts if count > 0), reverse=True)
     if not parts:
@@ -257,7 +257,7 @@ def _check_answers_for(*, kind: PartyKind, name: str, crisis_opened_by: str) -> 
 
 
 def _check_hand(role: Role | None) -> None:
-    """Check that a person has a role that may write; None stands for a machine."""
+    """Check that a person has a role that may write; None is a machine."""
     if role is not None:
         check_person_may_write(role)
 

@@ -129,8 +129,8 @@ def write_sections(
 ) -> None:
     """Write those of several sections that were changed: all or none.
 
-    bases: by section, the fingerprint of the text that was changed: a section that somebody else
-    saved meanwhile is not overwritten.
+    bases: by section, the fingerprint of the text that was changed, so that a section that others
+    saved in the meantime is not overwritten.
 
     raises: NotFoundError, NotAllowedError, InvalidError for an unknown section, ConflictError.
     """

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.signals.rules import signals as rules
 
 @transaction.atomic
 def republish(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
-    """Move a signal up in the feed after its sharer described it anew; return its position.
+    """Move a signal up in the feed after its sharer changed its description; return its position.
 
     raises: NotFoundError, NotAllowedError for all but its sharer, ConflictError for an ended
     signal.

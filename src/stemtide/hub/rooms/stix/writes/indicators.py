@@ -209,7 +209,7 @@ class Indicators:
         """End a signal unless something else describes it; return whether it ended.
 
         but: the id of the indicator that no longer describes it. If another one has other fields
-        than the signal, the signal is shared anew with them.
+        than the signal, the signal is shared again with them.
         """
         if row.state != SignalState.LIVE:
             return True
