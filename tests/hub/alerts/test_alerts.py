@@ -15,7 +15,6 @@ from stemtide.hub.rooms.alerts.models import Alert, Delivery, Receipt
 from stemtide.hub.rooms.alerts.reads import (
     alerts as reads,
     deliveries as reads_deliveries,
-    links as reads_links,
 )
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
@@ -26,6 +25,7 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
+from stemtide.hub.rooms.requests import reads as request_reads
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import CloseIn
@@ -326,7 +326,7 @@ def test_a_link_acknowledges_without_signing_in_until_it_expires(world):
     alert = warned_agency(world)
     delivery = alert.deliveries.exclude(point=None).get()
     link = token(delivery, until=world.at(hours=1))
-    assert reads_links.alert_behind(link, by="holder", now=NOON).alert.uid == alert.uid
+    assert request_reads.alert_behind(link, by="holder", now=NOON).alert.uid == alert.uid
     with pytest.raises(NotFoundError):
         writes.acknowledge_by_link(link, now=world.at(hours=1))
     row = writes.acknowledge_by_link(link, now=world.at(minutes=59))
@@ -347,7 +347,7 @@ def test_a_link_to_what_is_gone_opens_nothing(world):
     with pytest.raises(NotFoundError):
         writes.acknowledge_by_link(link, now=NOON)
     with pytest.raises(NotFoundError):
-        reads_links.alert_behind(link, by="holder", now=NOON)
+        request_reads.alert_behind(link, by="holder", now=NOON)
 
 
 def test_every_kind_has_its_words():

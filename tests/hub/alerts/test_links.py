@@ -16,17 +16,16 @@ from stemtide.hub.platform.documents.verification import verify_pdf
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.rooms.alerts import links, sender as sending
 from stemtide.hub.rooms.alerts.models import Alert, Delivery, Receipt
-from stemtide.hub.rooms.alerts.reads import links as reads_links
 from stemtide.hub.rooms.alerts.writes import (
     alerts as writes,
     deliveries as writes_deliveries,
-    links as writes_links,
 )
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.orders.reads import orders as orders_reads
 from stemtide.hub.rooms.orders.writes import endings as writes_endings
 from stemtide.hub.rooms.referrals.reads import referrals
 from stemtide.hub.rooms.referrals.writes import referrals as referring
+from stemtide.hub.rooms.requests import reads as request_reads, writes as by_link
 from stemtide.protocol.messages.documents import SealVerdict
 from stemtide.protocol.messages.orders import OrderAnswerIn, OrderReasonIn, ScrutinyIn
 from stemtide.protocol.messages.referrals import AnswerIn, TakeBackIn
@@ -218,9 +217,9 @@ def test_the_copy_at_the_home_authority_is_received_by_its_link(orders):  # noqa
     made = cast.issue(orders)
     raise_all()
     token = token_of("order_copy")
-    found = reads_links.alert_behind(token, by="holder", now=NOON)
+    found = request_reads.alert_behind(token, by="holder", now=NOON)
     assert found.may == ()  # what a home authority decides, it decides at the desk
-    writes_links.acknowledge_as_shown(token, now=after(4))
+    by_link.acknowledge_as_shown(token, now=after(4))
     told = orders_reads.order(made.id, viewer=orders.authority, now=after(4))
     assert told.copies[0].received_at == after(4)
 
@@ -257,7 +256,7 @@ def test_an_order_undone_after_it_was_executed_is_to_be_reinstated(orders):  # n
     writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(30))
     raise_all()
     assert "put the content back" in page_of(token_of("order")).content.decode()
-    writes_links.act_on_order(token_of("order_ended"), "reinstate", body=None, now=after(40))
+    by_link.act_on_order(token_of("order_ended"), "reinstate", body=None, now=after(40))
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(40))
     assert (found.state, found.reinstated_at) == ("reinstated", after(40))
 
@@ -279,7 +278,7 @@ def test_an_expired_link_gives_nothing_out_and_is_sent_anew_to_the_same_address(
     for what in ("paper", "content", "signature", "receipt"):
         assert fetched(token, what).status_code == 404
     with pytest.raises(NotFoundError):
-        writes_links.acknowledge_as_shown(token, now=after(1))
+        by_link.acknowledge_as_shown(token, now=after(1))
     done = Client(enforce_csrf_checks=True).post(reverse("receipt-renew", args=[token]))
     assert (done.status_code, "on its way" in done.content.decode()) == (200, True)
     letter = Delivery.objects.filter(alert__kind="order", channel="mail").latest("pk")
@@ -297,7 +296,7 @@ def test_a_new_link_goes_nowhere_where_nothing_is_left_or_nobody_reads(orders): 
     letter.point.removed_at = NOON
     letter.point.save()
     with pytest.raises(NotFoundError):
-        writes_links.send_new_link(token, now=later)
+        by_link.send_new_link(token, now=later)
     assert page_of(token).status_code == 404
     letter.point.removed_at = None
     letter.point.save()
@@ -305,7 +304,7 @@ def test_a_new_link_goes_nowhere_where_nothing_is_left_or_nobody_reads(orders): 
     writes_endings.withdraw(made.id, body=WORDS, by=by, now=after(5))
     raise_all()
     with pytest.raises(ConflictError, match="nothing is left"):
-        writes_links.send_new_link(token, now=later)
+        by_link.send_new_link(token, now=later)
     assert "Nothing waits" in page_of(token).content.decode()
 
 
@@ -318,8 +317,8 @@ def test_a_link_opens_nothing_once_its_contact_point_is_removed(orders):  # noqa
     assert page_of(token).status_code == fetched(token, "paper").status_code == 404
     body = OrderAnswerIn(annex=cast.ANNEX_2)
     for act in (
-        lambda: writes_links.acknowledge_as_shown(token, now=after(5)),
-        lambda: writes_links.act_on_order(token, "execute", body=body, now=after(5)),
+        lambda: by_link.acknowledge_as_shown(token, now=after(5)),
+        lambda: by_link.act_on_order(token, "execute", body=body, now=after(5)),
     ):
         with pytest.raises(NotFoundError):
             act()
@@ -330,7 +329,7 @@ def test_a_link_opens_nothing_once_its_contact_point_is_removed(orders):  # noqa
 def test_two_that_press_at_once_are_told_who_was_first(orders):  # noqa: F811
     ordered(orders)
     token = token_of("order")
-    writes_links.acknowledge_as_shown(token, now=after(1))
+    by_link.acknowledge_as_shown(token, now=after(1))
     with pytest.raises(ConflictError):
         writes.acknowledge_by_link(token, now=after(1))
     assert Receipt.objects.count() == 1
@@ -342,14 +341,12 @@ def test_two_that_press_at_once_are_told_who_was_first(orders):  # noqa: F811
 def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
-    assert set(reads_links.alert_behind(token, by="holder", now=after(5)).may) == {
+    assert set(request_reads.alert_behind(token, by="holder", now=after(5)).may) == {
         "execute",
         "suspend",
         "ask_scrutiny",
     }
-    writes_links.act_on_order(
-        token, "execute", body=OrderAnswerIn(annex=cast.ANNEX_2), now=after(25)
-    )
+    by_link.act_on_order(token, "execute", body=OrderAnswerIn(annex=cast.ANNEX_2), now=after(25))
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(25))
     assert (found.state, found.received_at) == ("executed", after(25))
     assert [one.via for one in found.receipts] == ["link"]
@@ -361,14 +358,10 @@ def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F81
 def test_annex_iii_stops_the_clock_and_the_end_of_its_ground_starts_it(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
-    writes_links.act_on_order(
-        token, "suspend", body=OrderAnswerIn(annex=cast.ANNEX_3), now=after(10)
-    )
+    by_link.act_on_order(token, "suspend", body=OrderAnswerIn(annex=cast.ANNEX_3), now=after(10))
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(10))
     assert (found.state, found.due_at) == ("suspended", None)
-    writes_links.act_on_order(
-        token, "resume", body=OrderReasonIn(text="We found it."), now=after(20)
-    )
+    by_link.act_on_order(token, "resume", body=OrderReasonIn(text="We found it."), now=after(20))
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(20))
     assert (found.state, found.due_at) == ("received", after(80))
 
@@ -376,7 +369,7 @@ def test_annex_iii_stops_the_clock_and_the_end_of_its_ground_starts_it(orders): 
 def test_a_provider_asks_for_scrutiny_by_its_link(orders):  # noqa: F811
     made = ordered(orders)
     body = ScrutinyIn(basis="provider", reasons="It is a news report.")
-    writes_links.act_on_order(token_of("order"), "ask_scrutiny", body=body, now=after(30))
+    by_link.act_on_order(token_of("order"), "ask_scrutiny", body=body, now=after(30))
     found = orders_reads.order(made.id, viewer=orders.authority, now=after(30))
     assert [one.basis for one in found.scrutinies] == ["provider"]
 
@@ -385,7 +378,7 @@ def test_a_provider_asks_for_scrutiny_by_its_link(orders):  # noqa: F811
 def test_a_link_does_nothing_else_with_an_order(orders, verb):  # noqa: F811
     ordered(orders)
     with pytest.raises(ConflictError):
-        writes_links.act_on_order(token_of("order"), verb, body=None, now=after(5))
+        by_link.act_on_order(token_of("order"), verb, body=None, now=after(5))
     assert not Receipt.objects.exists()  # what is refused leaves no trace
 
 
@@ -395,17 +388,17 @@ def test_the_issuers_link_acts_on_nothing(orders):  # noqa: F811
     cast.receive(made.id)
     cast.suspend(orders, made.id)
     raise_all()
-    found = reads_links.alert_behind(token_of("order_suspended"), by="holder", now=after(20))
+    found = request_reads.alert_behind(token_of("order_suspended"), by="holder", now=after(20))
     assert found.may == ()
     with pytest.raises(ConflictError):
-        writes_links.act_on_order(token_of("order_suspended"), "resume", body=WORDS, now=after(20))
+        by_link.act_on_order(token_of("order_suspended"), "resume", body=WORDS, now=after(20))
 
 
 def test_a_referral_is_answered_by_its_link(desk):  # noqa: F811
     made = referred(desk)
     token = token_of("referral")
     body = AnswerIn(answer="removed", reference="case 7")
-    writes_links.answer_referrals(token, uids=[made.id], body=body, now=after(9))
+    by_link.answer_referrals(token, uids=[made.id], body=body, now=after(9))
     found = referrals.referral(made.id, viewer=desk.world.authority)
     assert (found.state, found.received_via, found.received_at) == ("removed", "link", after(9))
     assert Alert.objects.get(kind="referral").state == "acknowledged"
@@ -417,7 +410,7 @@ def test_another_referral_is_not_answered_by_that_link(desk):  # noqa: F811
     body = AnswerIn(answer="removed")
     for uids in ([other.id], []):
         with pytest.raises(ConflictError):
-            writes_links.answer_referrals(token_of("referral"), uids=uids, body=body, now=after(9))
+            by_link.answer_referrals(token_of("referral"), uids=uids, body=body, now=after(9))
     assert referrals.referral(other.id, viewer=desk.world.authority).state == "sent"
 
 
@@ -433,14 +426,14 @@ def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa:
     assert len(table) == 6
     assert table[0].split(",")[:3] == ["reference", "sent_at", "url"]
     assert all("https://video.example/" in one for one in table[1:])
-    waiting = reads_links.alert_behind(token, by="holder", now=after(1)).referrals
+    waiting = request_reads.alert_behind(token, by="holder", now=after(1)).referrals
     assert len(waiting) == 5
-    writes_links.acknowledge_as_shown(token, now=after(1))
+    by_link.acknowledge_as_shown(token, now=after(1))
     found = referrals.referrals(viewer=desk.world.authority).referrals
     assert {(one.received_via, one.received_at) for one in found} == {("link", after(1))}
     body = AnswerIn(answer="not_found")
     some = [one.id for one in waiting[:4]]
-    assert writes_links.answer_referrals(token, uids=some, body=body, now=after(9)) == 4
+    assert by_link.answer_referrals(token, uids=some, body=body, now=after(9)) == 4
     states = [one.state for one in referrals.referrals(viewer=desk.world.authority).referrals]
     assert sorted(states) == ["not_found"] * 4 + ["sent"]
 
@@ -450,10 +443,10 @@ def test_an_expired_link_answers_nothing(orders):  # noqa: F811
     token = token_of("order", until=NOON)
     annex = OrderAnswerIn(annex=cast.ANNEX_2)
     with pytest.raises(NotFoundError):
-        writes_links.act_on_order(token, "execute", body=annex, now=after(1))
+        by_link.act_on_order(token, "execute", body=annex, now=after(1))
     body = AnswerIn(answer="removed")
     with pytest.raises(NotFoundError):
-        writes_links.answer_referrals(token, uids=[], body=body, now=after(1))
+        by_link.answer_referrals(token, uids=[], body=body, now=after(1))
 
 
 # The forms

@@ -9,7 +9,6 @@ from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.reads import (
     alerts as reads,
     deliveries as reads_deliveries,
-    links as reads_links,
 )
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules.kinds import REQUESTS
@@ -24,6 +23,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import contacts as writes_contacts
 from stemtide.hub.rooms.referrals.reads import referrals
 from stemtide.hub.rooms.referrals.writes import referrals as referring
+from stemtide.hub.rooms.requests import reads as request_reads
 from stemtide.protocol.messages.orders import OrderReasonIn, ScrutinyIn, SecrecyIn
 from stemtide.protocol.messages.referrals import ContextIn, TakeBackIn
 from tests.hub.orders import cast
@@ -136,7 +136,7 @@ def test_a_link_is_receipt_and_acknowledgement_in_one(orders):  # noqa: F811
     raise_all()
     letter = Delivery.objects.get(alert__kind="order", channel="mail")
     token = links.make_token(letter.uid, until=after(60))
-    reads_links.alert_behind(token, by="whoever", now=after(1))
+    request_reads.alert_behind(token, by="whoever", now=after(1))
     seen = orders_reads.order(made.id, viewer=orders.authority, now=after(1))
     assert seen.received_at is None  # a program that checks mail opens links
     writes.acknowledge_by_link(token, now=after(2))

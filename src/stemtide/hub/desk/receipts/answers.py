@@ -18,8 +18,8 @@ from stemtide.hub.desk.orders.annex_forms import language
 from stemtide.hub.desk.receipts import views
 from stemtide.hub.desk.receipts.forms import ByLink, ReferralsForm, annex_of, body_of, form_for
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
-from stemtide.hub.rooms.alerts.writes import links
+from stemtide.hub.rooms.requests import writes
+from stemtide.hub.rooms.requests.reads import LinkedAlert
 from stemtide.protocol.messages.referrals import AnswerIn
 
 
@@ -59,9 +59,9 @@ def _carry_out(linked: LinkedAlert, verb: str, *, form: ByLink, now: datetime) -
         return False
     try:
         if isinstance(form, ReferralsForm) and isinstance(body, AnswerIn):
-            links.answer_referrals(linked.token, uids=form.chosen(), body=body, now=now)
+            writes.answer_referrals(linked.token, uids=form.chosen(), body=body, now=now)
         else:
-            links.act_on_order(linked.token, verb, body=body, now=now)
+            writes.act_on_order(linked.token, verb, body=body, now=now)
     except InvalidError as error:
         form.add_refusal(error)
         return False

@@ -18,9 +18,9 @@ from stemtide.hub.desk.orders.forms import (
     ReasonsForm,
     ScrutinyForm,
 )
-from stemtide.hub.rooms.alerts.reads import links
-from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.orders.reads import drafts
+from stemtide.hub.rooms.requests import reads
+from stemtide.hub.rooms.requests.reads import LinkedAlert
 from stemtide.protocol.law.forms import Form, form
 from stemtide.protocol.messages.orders import OrderAnswerIn
 from stemtide.protocol.messages.referrals import ReferralOut
@@ -65,7 +65,7 @@ def form_for(verb: str, linked: LinkedAlert, *, data: Any, now: datetime) -> ByL
             prefilled = {"contact_mail": linked.mail, **prefilled}
         return AnnexForm(data, annex=annex, values=prefilled, prefix="annex")
     if verb == "answer":
-        open_answers = links.answers(linked.referrals, by=linked.by)
+        open_answers = reads.answers(linked.referrals, by=linked.by)
         return ReferralsForm(data, referrals=linked.referrals, answers=open_answers)
     if verb == "resume":
         reasons = ReasonsForm(data)

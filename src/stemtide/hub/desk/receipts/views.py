@@ -20,11 +20,10 @@ from stemtide.hub.platform.documents.letters import Received, receipt_pdf
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.rooms.alerts import enclosures
 from stemtide.hub.rooms.alerts.channels.channel import Attachment
-from stemtide.hub.rooms.alerts.reads import links
-from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
 from stemtide.hub.rooms.alerts.rules.alerts import Via
 from stemtide.hub.rooms.alerts.texts import alerts
-from stemtide.hub.rooms.alerts.writes import links as links_writes
+from stemtide.hub.rooms.requests import reads, writes
+from stemtide.hub.rooms.requests.reads import LinkedAlert
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReferralState
 
@@ -44,7 +43,7 @@ def receipt(request: HttpRequest, token: str) -> HttpResponseBase:
             return page(request, link, now=now)
         if not link.alert.is_waiting:
             return page(request, link, now=now, status=_LATE)
-        links_writes.acknowledge_as_shown(token, now=now)
+        writes.acknowledge_as_shown(token, now=now)
     except NotFoundError:
         return unknown(request)
     except ConflictError:  # somebody else was faster
@@ -59,7 +58,7 @@ def renew(request: HttpRequest, token: str) -> HttpResponseBase:
     """Send a new link in place of an expired one, to the same address."""
     now = datetime.now(UTC)
     try:
-        links_writes.send_new_link(token, now=now)
+        writes.send_new_link(token, now=now)
     except NotFoundError:
         return unknown(request)
     except ConflictError as error:
@@ -91,7 +90,7 @@ def linked(token: str, *, now: datetime) -> LinkedAlert:
     raises: NotFoundError.
     """
     language = (get_language() or "en")[:2]
-    return links.alert_behind(token, by=HOLDER, now=now, language=language)
+    return reads.alert_behind(token, by=HOLDER, now=now, language=language)
 
 
 def _file(link: LinkedAlert, file_name: str, *, now: datetime) -> Attachment | None:

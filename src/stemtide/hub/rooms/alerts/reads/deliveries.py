@@ -251,3 +251,15 @@ def _row(delivery: Delivery, *, is_own: bool) -> DeliveryRow:
         exercise=alert.exercise,
         is_own=is_own,
     )
+
+
+def find_by_link(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says for whom
+    """Return the delivery that a link came with, for writes.
+
+    raises: NotFoundError, also if the contact point that it went to was removed since.
+    """
+    deliveries = Delivery.objects.select_related("alert__party", "alert__crisis", "point")
+    row = deliveries.filter(uid=uid).first()
+    if row is None or (row.point is not None and row.point.removed_at is not None):
+        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
+    return row

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.alerts.models import Alert, Delivery, Drill, Receipt
 from stemtide.hub.rooms.alerts.reads import (
     addressees,
     alerts as reads,
-    links as links_reads,
+    deliveries,
 )
 from stemtide.hub.rooms.alerts.reads.addressees import EscalationStep, Matter
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
@@ -136,7 +136,7 @@ def acknowledge_by_link(token: str, *, now: datetime, shown: str = "") -> AlertR
     raises: NotFoundError for an invalid link; ConflictError for a settled alert.
     """
     ledger.lock_ledger()
-    delivery = links_reads.find(links.read_token(token, now=now), by=CLOCK)
+    delivery = deliveries.find_by_link(links.read_token(token, now=now), by=CLOCK)
     alert = delivery.alert
     by = Actor(alert.party, delivery.ref)
     _settle(alert, person=None, delivery=delivery, via=Via.LINK, by=by, now=now, shown=shown)
@@ -150,7 +150,7 @@ def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
     raises: NotFoundError for a link that this hub never made; ConflictError.
     """
     ledger.lock_ledger()
-    delivery = links_reads.find(links.parse_token(token).delivery, by=CLOCK)
+    delivery = deliveries.find_by_link(links.parse_token(token).delivery, by=CLOCK)
     alert, point = delivery.alert, delivery.point
     last = alert.deliveries.filter(point=point).latest("queued_at").queued_at
     has_point = point is not None and point.removed_at is None

@@ -13,13 +13,13 @@ from pydantic import BaseModel
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.alerts import links
-from stemtide.hub.rooms.alerts.reads import links as links_reads
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
-from stemtide.hub.rooms.alerts.reads.links import LinkedAlert
-from stemtide.hub.rooms.alerts.writes import alerts as writes
+from stemtide.hub.rooms.alerts.writes import alerts
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.writes import answers, endings
-from stemtide.hub.rooms.referrals.writes import answers as answers_writes
+from stemtide.hub.rooms.referrals.writes import answers as referral_answers
+from stemtide.hub.rooms.requests import reads
+from stemtide.hub.rooms.requests.reads import LinkedAlert
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.referrals import AnswerIn
 
@@ -32,8 +32,8 @@ def acknowledge_as_shown(token: str, *, now: datetime) -> AlertRow:
     raises: NotFoundError; ConflictError for a settled alert.
     """
     links.read_token(token, now=now)
-    link = links_reads.alert_behind(token, by=_HOLDER, now=now)
-    return writes.acknowledge_by_link(token, now=now, shown=_digest(link))
+    link = reads.alert_behind(token, by=_HOLDER, now=now)
+    return alerts.acknowledge_by_link(token, now=now, shown=_digest(link))
 
 
 def send_new_link(token: str, *, now: datetime) -> None:
@@ -41,8 +41,8 @@ def send_new_link(token: str, *, now: datetime) -> None:
 
     raises: NotFoundError; ConflictError if nothing is left to answer, or a new link was just sent.
     """
-    link = links_reads.alert_behind(token, by=_HOLDER, now=now)
-    writes.renew_link(token, is_open=link.is_open, now=now)
+    link = reads.alert_behind(token, by=_HOLDER, now=now)
+    alerts.renew_link(token, is_open=link.is_open, now=now)
 
 
 @transaction.atomic
@@ -76,23 +76,23 @@ def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: d
     if not selected or not answerable.issuperset(selected):
         raise ConflictError("this referral cannot be answered now: see where it stands")
     party = link.party
-    answers_writes.record_receipts(
+    referral_answers.record_receipts(
         selected, provider=party, via=ReceiptVia.LINK, at=now, by=link.by
     )
     if len(selected) > 1:
-        return answers_writes.answer_many(selected, body=body, by=link.by, now=now)
-    answers_writes.answer(selected[0], body=body, by=link.by, now=now)
+        return referral_answers.answer_many(selected, body=body, by=link.by, now=now)
+    referral_answers.answer(selected[0], body=body, by=link.by, now=now)
     return 1
 
 
 def _settled(token: str, *, now: datetime) -> LinkedAlert:
     """Acknowledge the alert behind a link if needed, and return it. raises: NotFoundError."""
     links.read_token(token, now=now)
-    link = links_reads.alert_behind(token, by=_HOLDER, now=now)
+    link = reads.alert_behind(token, by=_HOLDER, now=now)
     if not link.alert.is_waiting:
         return link
-    writes.acknowledge_by_link(token, now=now, shown=_digest(link))
-    return links_reads.alert_behind(token, by=_HOLDER, now=now)
+    alerts.acknowledge_by_link(token, now=now, shown=_digest(link))
+    return reads.alert_behind(token, by=_HOLDER, now=now)
 
 
 def _digest(link: LinkedAlert) -> str:

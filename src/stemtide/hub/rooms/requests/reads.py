@@ -10,8 +10,7 @@ from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.alerts import enclosures, links
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.enclosures import Request
-from stemtide.hub.rooms.alerts.models import Delivery
-from stemtide.hub.rooms.alerts.reads import alerts as reads, deliveries as deliveries_reads
+from stemtide.hub.rooms.alerts.reads import alerts, deliveries
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules.alerts import Channel
@@ -84,13 +83,13 @@ def alert_behind(token: str, *, by: str, now: datetime, language: str = "en") ->
     raises: NotFoundError if this hub never made the link.
     """
     link = links.parse_token(token)
-    delivery = find(link.delivery, by=by)
-    outgoing = deliveries_reads.outgoing(delivery, by=by, home=Home(), now=now)
+    delivery = deliveries.find_by_link(link.delivery, by=by)
+    outgoing = deliveries.outgoing(delivery, by=by, home=Home(), now=now)
     actor = Actor(delivery.alert.party, delivery.ref)
     order, referrals_asked, may = _pending_request(outgoing, by=actor, now=now)
     result = LinkedAlert(
         token=token,
-        alert=reads.alert(delivery.alert.uid, viewer=actor.party),
+        alert=alerts.alert(delivery.alert.uid, viewer=actor.party),
         by=actor,
         mail=outgoing.address if delivery.channel == Channel.MAIL else "",
         ends_at=link.ends_at,
@@ -106,18 +105,6 @@ def alert_behind(token: str, *, by: str, now: datetime, language: str = "en") ->
         order=order,
         referrals=referrals_asked,
     )
-
-
-def find(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says for whom
-    """Return the delivery that a link came with, for writes.
-
-    raises: NotFoundError, also if the contact point that it went to was removed since.
-    """
-    deliveries = Delivery.objects.select_related("alert__party", "alert__crisis", "point")
-    row = deliveries.filter(uid=uid).first()
-    if row is None or (row.point is not None and row.point.removed_at is not None):
-        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
-    return row
 
 
 def _pending_request(
