@@ -62,6 +62,21 @@ def test_a_misused_command_ends_with_2(stemtide, words):
     assert told.out == "" or "Usage" in told.out
 
 
+@pytest.mark.parametrize(
+    ("words", "consequence"),
+    [
+        (["crisis", "close", "{1}", "--reason", "over"], "this closes {1} for good"),
+        (["order", "infringe", "7", "why"], "this ends the effect of order 7"),
+        (["signal", "withdraw", "7", "--reason", "mistake"], "this withdraws 7 at every agent"),
+        (["report", "publish", "7", "--audience", "room"], "this publishes 7 to room for good"),
+    ],
+)
+def test_a_declared_command_that_destroys_names_the_consequence(stemtide, words, consequence):
+    result = stemtide(*words)
+    assert result.code == 2
+    assert result.err == f"stemtide: {consequence}; add --yes to confirm\n"
+
+
 def test_help_loads_nothing_heavy():
     heavy = ["django", "numpy", "PIL", "pydantic_core", "httpx", "starlette", "uvicorn"]
     program = f"""
