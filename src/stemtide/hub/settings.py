@@ -247,7 +247,7 @@ LOGIN_REDIRECT_URL = "board"
 LOGOUT_REDIRECT_URL = "sign-in"
 SESSION_ENGINE = "stemtide.hub.platform.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
-SITTING_IDLE = timedelta(minutes=_whole_number("STEMTIDE_IDLE_MINUTES", 120))
+SESSION_IDLE_TIMEOUT = timedelta(minutes=_whole_number("STEMTIDE_IDLE_MINUTES", 120))
 SECOND_FACTOR_REQUIRED = _one_of("STEMTIDE_SECOND_FACTOR", "required", "offered") == "required"
 ACCOUNT_ADAPTER = "stemtide.hub.desk.auth.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}

@@ -81,7 +81,7 @@ class BatchedChecks:
 
 def allowed_watchers(watchers: Collection[Watcher]) -> set[Watcher]:
     """Return the watchers that may go on."""
-    now, idle = datetime.now(UTC), settings.SITTING_IDLE
+    now, idle = datetime.now(UTC), settings.SESSION_IDLE_TIMEOUT
     seats = people.live_session_refs(
         {watcher.seat for watcher in watchers}, by="streams", idle=idle, now=now
     )

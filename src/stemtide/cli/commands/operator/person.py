@@ -107,7 +107,7 @@ def list_people(
 
     with fail_on(NotFoundError):
         by = _as_administrator(reads.party_named(party_name, by=OPERATOR))
-    for row in reads_people.people(by=by, idle=settings.SITTING_IDLE, now=now()):
+    for row in reads_people.people(by=by, idle=settings.SESSION_IDLE_TIMEOUT, now=now()):
         state = "active" if row.is_active else "deactivated"
         state = "locked" if row.is_active and row.is_locked else state
         print_result(

@@ -44,9 +44,11 @@ def you(request: SignedInRequest) -> HttpResponse:
             if authenticator.type == kinds.WEBAUTHN
         ],
         "lacks_factor": lacks_factor(request, person),
-        "sittings": people.open_sessions(viewer=person, idle=settings.SITTING_IDLE, now=now),
+        "sittings": people.open_sessions(
+            viewer=person, idle=settings.SESSION_IDLE_TIMEOUT, now=now
+        ),
         "here": sessions.number(request),
-        "idle_minutes": int(settings.SITTING_IDLE.total_seconds() // 60),
+        "idle_minutes": int(settings.SESSION_IDLE_TIMEOUT.total_seconds() // 60),
     }
     return render(request, "desk/you.html", context)
 

@@ -94,7 +94,7 @@ def _check_session(request: HttpRequest) -> None:
         )
         return
     by_hand = request.method == "POST" or not _is_automatic(request.path)
-    idle = settings.SITTING_IDLE
+    idle = settings.SESSION_IDLE_TIMEOUT
     if not sessions.continue_session(
         session_number, person=person, idle=idle, now=now, by_hand=by_hand
     ):

@@ -62,7 +62,7 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         "may_manage": allows(check_person_may_manage, by.role),
         "rows": [
             (person, _allowed(person, by=by))
-            for person in people.people(by=by, idle=settings.SITTING_IDLE, now=now)
+            for person in people.people(by=by, idle=settings.SESSION_IDLE_TIMEOUT, now=now)
         ],
     }
     return render(request, "desk/colleagues.html", context, status=422 if form.errors else 200)

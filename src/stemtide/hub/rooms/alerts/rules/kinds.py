@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of alerts: the ledger kinds that raise them, addressees, urgency and channels.
 
-To add a kind: a row here, its texts in words.py, a row in docs/use/alerts.md. Nothing is sent to a
+To add a kind: a row here, its texts in texts/alerts.py, a row in docs/use/alerts.md. Nothing is sent to a
 party that has not joined, except an invitation, and an early warning to its addressees;
 reads/addressees.py enforces that for every row.
 """
@@ -27,7 +27,7 @@ def _order(
     *on: str,
     urgency: Urgency = Urgency.NOW,
     until: frozenset[str] = _ENDED,
-    **more: Any,  # noqa: ANN401  # of Rule
+    **more: Any,  # noqa: ANN401  # of AlertRule
 ) -> AlertRule:
     """Return a rule for alerts about removal orders, to the parties that the entry names."""
     return AlertRule(
@@ -40,7 +40,7 @@ def _order(
     )
 
 
-def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> AlertRule:  # noqa: ANN401  # of Rule
+def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more: Any) -> AlertRule:  # noqa: ANN401  # of AlertRule
     """Return a rule for alerts about referrals and holds, to the parties that the entry names."""
     ends = _kinds("referral.withdrawn", *until.split())
     return AlertRule(
