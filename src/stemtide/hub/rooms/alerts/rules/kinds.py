@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of alerts: the ledger kinds that raise them, addressees, urgency and channels.
 
-To add a kind: a row here, its texts in texts/alerts.py, a row in docs/use/alerts.md. Nothing is sent to a
-party that has not joined, except an invitation, and an early warning to its addressees;
-reads/addressees.py enforces that for every row.
+To add a kind: a row here, its texts in texts/alerts.py, a row in docs/use/alerts.md.
+
+Nothing is sent to a party that has not joined, except an invitation, and an early warning to its
+addressees; reads/addressees.py enforces that for every row.
 """
 
 from collections.abc import Mapping
