@@ -173,4 +173,4 @@ def test_what_was_said_before_is_the_last_decision_about_the_address(desk, world
 
 def said_before(made, world):
     found = Referral.objects.get(uid=made.id)
-    return reads_inbox.said_before(found, viewer=world.big_provider)
+    return reads_inbox.last_decision(found, viewer=world.big_provider)

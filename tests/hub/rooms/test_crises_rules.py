@@ -459,5 +459,5 @@ EVENT = {
 )
 def test_which_crises_may_be_one_event(other, why):
     one = rules_events.EventFacts(**(EVENT | {"refs": ("gifct:1",)}))
-    found = rules_events.alike(one, rules_events.EventFacts(**(EVENT | other)))
+    found = rules_events.similarity(one, rules_events.EventFacts(**(EVENT | other)))
     assert (found or "").startswith(why) if why else found is None

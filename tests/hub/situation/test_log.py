@@ -156,9 +156,9 @@ def test_a_message_that_one_may_not_read_is_not_there(room):
     said = room.post(tlp="red", audience=("big-video",))
     with pytest.raises(NotFoundError):
         reads.message(said.id, viewer=room.world.agency)
-    assert reads.readable([said.id], viewer=room.world.agency) == set()
-    assert reads.readable([said.id], viewer=room.world.big_provider) == {said.id}
-    assert reads.readable([said.id], viewer=room.world.observer) == set()
+    assert reads.readable_ids([said.id], viewer=room.world.agency) == set()
+    assert reads.readable_ids([said.id], viewer=room.world.big_provider) == {said.id}
+    assert reads.readable_ids([said.id], viewer=room.world.observer) == set()
 
 
 def test_a_correction_follows_and_the_first_words_stay(room):

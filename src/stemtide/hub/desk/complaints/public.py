@@ -157,7 +157,7 @@ def _answer(request: HttpRequest, code: str, *, now: datetime) -> HttpResponse:
 
     raises: NotFoundError if no complaint has the code.
     """
-    standing = reads.standing(code, by=COMPLAINANT)
+    standing = reads.state_of(code, by=COMPLAINANT)
     form = WithdrawComplaintForm(request.POST if "withdraw" in request.POST else None)
     if form.is_bound and form.is_valid() and _may_withdraw(standing):
         standing = writes.withdraw(code, now=now)

@@ -216,7 +216,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
         "is_open": is_open,
         "is_own": complaint_out.reviewer == by.ref,
         "is_colleague": (complaint_out.reviewer or "").startswith("person:"),
-        "follows": grounds.follows(row, viewer=by.party) if is_open else None,
+        "follows": grounds.effects_of(row, viewer=by.party) if is_open else None,
         "offers": offers,
         "may_only_uphold": _may_decide(page) and "reject" not in offers,
         "binds": complaint_facts.binds,

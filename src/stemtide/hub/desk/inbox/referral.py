@@ -171,8 +171,8 @@ def _related_to(referral_out: ReferralOut, *, by: Actor) -> Related:
     row = reads.find(referral_out.id, viewer=by.party)
     crisis = crises.crisis(referral_out.crisis, viewer=by.party) if referral_out.crisis else None
     return Related(
-        met=inbox.met(row, viewer=by.party),
-        before=inbox.said_before(row, viewer=by.party),
+        met=inbox.own_outcomes(row, viewer=by.party),
+        before=inbox.last_decision(row, viewer=by.party),
         crisis=crisis,
     )
 

@@ -109,15 +109,15 @@ def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
     )
 
 
-def standing(code: str, *, by: str) -> ComplaintStatusOut:
+def state_of(code: str, *, by: str) -> ComplaintStatusOut:
     """Return the state of the complaint that a code belongs to.
 
     raises: NotFoundError for a code that goes with none.
     """
-    return _tell(coded(code, by=by))
+    return _tell(find_by_code(code, by=by))
 
 
-def coded(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has the code
+def find_by_code(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has the code
     """Return the row that a code belongs to, for writes. by: its holder, as the ledger names them.
 
     raises: NotFoundError.
@@ -137,7 +137,7 @@ def linked(token: str, *, by: str, now: datetime) -> ComplaintStatusOut:
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
     ticket = encryption.read_link(token, now=now)
-    row = behind(ticket, by=by)
+    row = complaint_about(ticket, by=by)
     if row is not None:
         return _tell(row)
     decision = ticket.decision
@@ -158,7 +158,7 @@ def link_code(token: str, *, by: str, now: datetime) -> str:
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
     ticket = encryption.read_link(token, now=now)
-    if behind(ticket, by=by) is None:
+    if complaint_about(ticket, by=by) is None:
         return ""
     decision = ticket.decision
     return encryption.code_of(
@@ -166,7 +166,7 @@ def link_code(token: str, *, by: str, now: datetime) -> str:
     )
 
 
-def behind(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
+def complaint_about(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
     """Return the complaint about the decision of a link; None if nobody complained."""
     decision = ticket.decision
     return (

@@ -100,7 +100,7 @@ def signals_of(row: Complaint, *, viewer: Party) -> list[Signal]:
     return list(rows.select_related("shared_by").order_by("pk"))
 
 
-def parted(row: Complaint, *, viewer: Party) -> tuple[list[Signal], list[Signal]]:
+def own_and_others(row: Complaint, *, viewer: Party) -> tuple[list[Signal], list[Signal]]:
     """Return those live signals in two lists: the viewer's own, and those of others."""
     rows = signals_of(row, viewer=viewer)
     own = [signal for signal in rows if signal.shared_by_id == viewer.pk]
@@ -125,9 +125,9 @@ def redress_party(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | No
     return requester
 
 
-def follows(row: Complaint, *, viewer: Party) -> Follows:
+def effects_of(row: Complaint, *, viewer: Party) -> Follows:
     """Return the effects that upholding a complaint would have now."""
-    own, others = parted(row, viewer=viewer)
+    own, others = own_and_others(row, viewer=viewer)
     requester = redress_party(row, viewer=viewer, is_gone=not own and not others)
     return Follows(
         withdrawn=tuple(signal.uid for signal in own),

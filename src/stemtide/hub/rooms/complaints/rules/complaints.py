@@ -43,9 +43,9 @@ __all__ = [
     "erase_due",
     "hand_of",
     "link_ends",
-    "moved",
     "own_hand",
     "seal_digest",
+    "state_after",
 ]
 
 LINK_MONTHS = 6
@@ -167,7 +167,7 @@ def check_read(role: Role | None) -> None:
 def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
     """Check that a person of the provider may assign the complaint to themselves."""
     _check_reviewer(facts, name=name, role=role)
-    moved("complaint", facts.state, "take", by="reviewer")
+    state_after("complaint", facts.state, "take", by="reviewer")
 
 
 def check_decide(
@@ -181,7 +181,9 @@ def check_decide(
     source: Regulation (EU) 2022/2065 Art. 20(4) and (6): diligent, and not by machines alone.
     """
     _check_reviewer(facts, name=name, role=role)
-    moved("complaint", facts.state, "uphold" if outcome.is_upheld else "reject", by="reviewer")
+    state_after(
+        "complaint", facts.state, "uphold" if outcome.is_upheld else "reject", by="reviewer"
+    )
     check_impersonal(outcome.reasons, field="reasons")
     check_impersonal(outcome.note, field="note")
     if outcome.is_upheld:
@@ -260,7 +262,7 @@ def hand_of(ref: str, reviewed_by: str | None) -> str:
     return reviewed_by
 
 
-def moved(name: str, state: str, move: str, *, by: str) -> str:
+def state_after(name: str, state: str, move: str, *, by: str) -> str:
     """Return the state after a move of a state machine.
 
     raises: ConflictError where that move is not made from there.

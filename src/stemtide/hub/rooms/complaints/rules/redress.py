@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from stemtide.hub.platform.errors import InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import check_person_may_write
-from stemtide.hub.rooms.complaints.rules.complaints import moved
+from stemtide.hub.rooms.complaints.rules.complaints import state_after
 from stemtide.hub.rooms.referrals.rules.referrals import check_impersonal
 from stemtide.protocol.enums import Role
 from stemtide.protocol.enums.complaints import RedressState
@@ -38,7 +38,7 @@ def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | 
         raise NotAllowedError("only who asked for the measure answers for it")
     if role is not None:
         check_person_may_write(role)
-    moved("redress", facts.state, "keep" if is_kept else "grant", by="author")
+    state_after("redress", facts.state, "keep" if is_kept else "grant", by="author")
 
 
 def check_accept(facts: RedressFacts, *, name: str, role: Role | None) -> None:
@@ -47,4 +47,4 @@ def check_accept(facts: RedressFacts, *, name: str, role: Role | None) -> None:
         raise NotAllowedError("only the provider that decided the complaint accepts the reason")
     if role is not None:
         check_person_may_write(role)
-    moved("redress", facts.state, "accept", by="reviewer")
+    state_after("redress", facts.state, "accept", by="reviewer")

@@ -72,7 +72,7 @@ def file_by_link(
     """
     ticket = encryption.read_link(token, now=now)
     ledger.lock_ledger()
-    rules.check_file(is_there=reads.behind(ticket, by=COMPLAINANT) is not None)
+    rules.check_file(is_there=reads.complaint_about(ticket, by=COMPLAINANT) is not None)
     party = parties.party_named(ticket.party, by=COMPLAINANT)
     ground = grounds.linked_ground(ticket.decision, party=party)
     row = _file(ticket.decision, party=party, ground=ground, text=text, language=language, now=now)
@@ -134,12 +134,12 @@ def withdraw(code: str, *, now: datetime) -> ComplaintStatusOut:
     raises: NotFoundError; ConflictError for one that was decided.
     """
     ledger.lock_ledger()
-    row = reads.coded(code, by=COMPLAINANT)
-    row.state = rules.moved("complaint", row.state, "withdraw", by="complainant")
+    row = reads.find_by_code(code, by=COMPLAINANT)
+    row.state = rules.state_after("complaint", row.state, "withdraw", by="complainant")
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
     row.save(update_fields=["state", "decided_at", "erase_due"])
     _record("complaint.withdrawn", row, actor=COMPLAINANT, now=now, detail=_addressed(row))
-    return reads.standing(code, by=COMPLAINANT)
+    return reads.state_of(code, by=COMPLAINANT)
 
 
 @transaction.atomic
@@ -151,7 +151,7 @@ def take(uid: UUID, *, body: ComplaintTakeIn, by: Actor, now: datetime) -> Compl
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_take(reads.facts(row, viewer=by.party), name=by.name, role=by.role)
-    row.state = rules.moved("complaint", row.state, "take", by="reviewer")
+    row.state = rules.state_after("complaint", row.state, "take", by="reviewer")
     row.taken_at, row.reviewer = row.taken_at or now, rules.hand_of(by.ref, body.reviewed_by)
     row.save(update_fields=["state", "taken_at", "reviewer"])
     _record_by("complaint.taken", row, by=by, now=now, detail={})
@@ -174,7 +174,7 @@ def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> 
     hand = rules.hand_of(by.ref, body.reviewed_by)
     rules.check_decide(facts, body, name=by.name, role=by.role, hand=hand)  # 1
     move = "uphold" if body.is_upheld else "reject"
-    row.state = rules.moved("complaint", row.state, move, by="reviewer")  # 2
+    row.state = rules.state_after("complaint", row.state, move, by="reviewer")  # 2
     row.exemption, row.finding = body.exemption, body.finding or ""
     row.reasons, row.note, row.reviewer = encryption.seal(body.reasons), body.note, hand
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
@@ -197,7 +197,7 @@ def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: date
     """
     effect = "stands"
     if body.finding is ComplaintFinding.GROUND:  # 1
-        own, others = grounds.parted(row, viewer=by.party)
+        own, others = grounds.own_and_others(row, viewer=by.party)
         withdraw_all(own, note=body.note, by=by, now=now)
         opine_all(others, opinion=Opinion.DISPUTE, note=body.note, by=by, now=now)
         effect = "disputed" if others else "withdrawn" if own else "gone"

@@ -99,7 +99,7 @@ def visible_ids(*, viewer: Party) -> frozenset[UUID] | None:
     return frozenset(row.uid for row in rows if _is_visible(row, viewer=viewer, around=around))
 
 
-def named(row: Crisis | None, *, viewer: Party) -> UUID | None:
+def visible_id(row: Crisis | None, *, viewer: Party) -> UUID | None:
     """Return the id of a crisis to a party that may see it; None to others, and for no crisis."""
     if row is None or not _is_visible(row, viewer=viewer, around=_around(viewer, only=row)):
         return None

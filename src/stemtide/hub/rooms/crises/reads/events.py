@@ -18,7 +18,7 @@ from stemtide.protocol.law.neighbours import mechanisms
 from stemtide.protocol.messages.crises import NeighbourOut, RelatedCrisisOut
 
 
-def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
+def related(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     """Return the visible crises that are about the same event, or may be."""
     here = event_of(row, viewer=viewer)
     span = (here.happened_at - events.NEAR, here.happened_at + events.NEAR)
@@ -34,7 +34,7 @@ def alike(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
         if visible is not None and other.uid not in visible:
             continue
         is_linked = other.event == row.event
-        why = events.alike(here, event_of(other, viewer=viewer))
+        why = events.similarity(here, event_of(other, viewer=viewer))
         if is_linked or why:
             reason = reasons.get(other.pk, "") if is_linked else ""
             described = _alike(other, is_linked=is_linked, why=why or "linked by hand")
@@ -66,7 +66,7 @@ def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
     ]
 
 
-def running(row: Crisis, *, viewer: Party) -> set[tuple[str, str, str]]:  # noqa: ARG001  # so that none is noted twice, whoever noted it
+def running_activations(row: Crisis, *, viewer: Party) -> set[tuple[str, str, str]]:  # noqa: ARG001  # so that none is noted twice, whoever noted it
     """Return framework, version and type of running activations of other mechanisms."""
     rows = Neighbour.objects.filter(crisis__event=row.event).exclude(status=NeighbourStatus.ENDED)
     return set(rows.values_list("framework", "version", "type"))

@@ -42,9 +42,9 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
         ]
         if is_insider
         else [],
-        participants=participants.described(row, facts=facts, viewer=viewer),
+        participants=participants.describe_all(row, facts=facts, viewer=viewer),
         neighbours=events.neighbours(row, viewer=viewer) if is_insider else [],
-        alike=events.alike(row, viewer=viewer) if is_insider else [],
+        alike=events.related(row, viewer=viewer) if is_insider else [],
     )
 
 

@@ -21,7 +21,7 @@ def participants(uid: UUID, *, viewer: Party) -> list[ParticipantOut]:
     raises: NotFoundError.
     """
     row = reads.find(uid, viewer=viewer)
-    return described(row, facts=reads.facts(row, viewer=viewer), viewer=viewer)
+    return describe_all(row, facts=reads.facts(row, viewer=viewer), viewer=viewer)
 
 
 def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
@@ -76,7 +76,7 @@ def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, 
     return list(dict.fromkeys([*opener, *agencies.order_by("name"), *joined.order_by("name")]))
 
 
-def described(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[ParticipantOut]:
+def describe_all(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> list[ParticipantOut]:
     """Return the participants of a crisis from its row; leaders come first."""
     is_insider = rules.is_insider(facts, viewer)
     participants = [

@@ -35,7 +35,7 @@ class EventFacts:
     exercise: bool
 
 
-def alike(crisis: EventFacts, other: EventFacts) -> str | None:
+def similarity(crisis: EventFacts, other: EventFacts) -> str | None:
     """Return what two crises have in common that may make them one event; None for too little."""
     if crisis.exercise is not other.exercise:
         return None

@@ -84,7 +84,7 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
         framework=body.framework,
         version=body.version,
         type_=body.type,
-        before=events.running(crisis, viewer=by.party),
+        before=events.running_activations(crisis, viewer=by.party),
     )
     row = Neighbour.objects.create(
         uid=uuid4(),

@@ -29,7 +29,7 @@ class RelatedRows:
     holds: tuple[tuple[Hold, str], ...]
 
 
-def around(row: Order, *, viewer: Party, now: datetime) -> RelatedRows:
+def overlaps(row: Order, *, viewer: Party, now: datetime) -> RelatedRows:
     """Return orders in effect and holds on the same addresses or content as an order.
 
     viewer: its issuer, whose signals of it say what the content is.
@@ -37,7 +37,7 @@ def around(row: Order, *, viewer: Party, now: datetime) -> RelatedRows:
     urls = dict(row.addresses.exclude(digest="").values_list("digest", "url"))
     uids = list(row.signals.values_list("uid", flat=True))
     near = similar.same_content(uids, viewer=viewer, exercise=row.exercise)
-    holds = search.standing_on(list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref)
+    holds = search.open_holds(list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref)
     return RelatedRows(
         orders=tuple(_orders(row, urls=urls, near=near)),
         holds=tuple((hold, urls.get(hold.digest, "")[:200]) for hold in holds),
@@ -46,7 +46,7 @@ def around(row: Order, *, viewer: Party, now: datetime) -> RelatedRows:
 
 def interests(row: Order, *, viewer: Party, now: datetime) -> tuple[Interest, ...]:
     """Return the interests of others, as the issuer of an order may see them."""
-    nearby = around(row, viewer=viewer, now=now)
+    nearby = overlaps(row, viewer=viewer, now=now)
     interests_found = [
         _of_order(order, url, viewer=viewer, now=now) for order, url in nearby.orders
     ]

@@ -243,7 +243,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         content_type=ContentType(row.content_type),
         ideology=row.ideology or None,
         signals=sorted(linked),
-        crisis=crises.named(row.crisis, viewer=viewer),
+        crisis=crises.visible_id(row.crisis, viewer=viewer),
         drafted_at=row.drafted_at,
         acknowledged_at=row.acknowledged_at,
         answered_at=row.answered_at,

@@ -72,7 +72,7 @@ def _of_addressee(facts: OrderFacts, *, name: str, role: Role | None, now: datet
     acts = []
     if allows(rules.check_acknowledge, facts, name=name, role=role):
         acts.append("acknowledge")
-    arrived = rules.arrived(facts, now=now)
+    arrived = rules.after_receipt(facts, now=now)
     acts += [
         answer
         for answer in ANSWERING

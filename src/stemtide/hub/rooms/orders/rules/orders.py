@@ -21,8 +21,8 @@ __all__ = [
     "PreservationFacts",
     "ScrutinyFacts",
     "Side",
+    "after_receipt",
     "allows",
-    "arrived",
     "check_acknowledge",
     "check_addressee",
     "check_draft",
@@ -198,7 +198,7 @@ def check_move(
     return OrderState(after)
 
 
-def arrived(facts: OrderFacts, *, now: datetime) -> OrderFacts:
+def after_receipt(facts: OrderFacts, *, now: datetime) -> OrderFacts:
     """Return the facts of the order after its receipt: an answer implies one."""
     if facts.state is not OrderState.ISSUED:
         return facts

@@ -102,7 +102,7 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
+    facts = rules.after_receipt(reads.facts(row, viewer=by.party), now=now)
     after = rules.check_move(facts, "execute", name=by.name, role=by.role)
     lint.check_answer(body.annex, name=lint.ANNEX_2, now=now)
     _receive_from(row, by=by, now=now)
@@ -142,7 +142,7 @@ def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = rules.arrived(reads.facts(row, viewer=by.party), now=now)
+    facts = rules.after_receipt(reads.facts(row, viewer=by.party), now=now)
     after = rules.check_move(facts, "suspend", name=by.name, role=by.role)
     lint.check_answer(body.annex, name=lint.ANNEX_3, now=now)
     _receive_from(row, by=by, now=now)

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import Order
-from stemtide.hub.rooms.orders.reads.interests import around
+from stemtide.hub.rooms.orders.reads.interests import overlaps
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 
@@ -21,7 +21,7 @@ def tell_interested(row: Order, *, by: Actor, now: datetime) -> None:
 
     The order is issued all the same.
     """
-    nearby = around(row, viewer=by.party, now=now)
+    nearby = overlaps(row, viewer=by.party, now=now)
     others = {order.pk: order for order, _ in nearby.orders if order.issued_by_id != by.party.pk}
     for order in others.values():
         _append("order.overlapped", order.ref, order.issued_by, row=row, by=by, now=now)

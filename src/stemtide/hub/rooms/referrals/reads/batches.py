@@ -19,7 +19,7 @@ from stemtide.hub.rooms.referrals.rules.batches import (
     UnreadableRow,
     check_open,
     read_row,
-    repeated,
+    repeats,
 )
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import RowOutcome
@@ -138,7 +138,7 @@ def judge(
     around = search.surroundings(  # 3
         {draft.digest for draft in good}, viewer=viewer, exercise=exercise, now=now
     )
-    twice = repeated(
+    twice = repeats(
         (draft.number, (draft.digest, providers[draft.body.provider].pk)) for draft in good
     )
     return [  # 4
@@ -199,7 +199,7 @@ def describe_batch(row: Batch, *, viewer: Party) -> BatchOut:
         id=row.uid,
         name=row.name,
         sender=row.sender.name,
-        crisis=crises.named(row.crisis, viewer=viewer),
+        crisis=crises.visible_id(row.crisis, viewer=viewer),
         exercise=row.exercise,
         opened_at=row.opened_at,
         rows=sum(outcomes.values()),

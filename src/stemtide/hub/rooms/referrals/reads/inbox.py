@@ -185,7 +185,7 @@ def undecided(
     return list(rows.values_list("uid", flat=True))
 
 
-def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
+def last_decision(row: Referral, *, viewer: Party) -> SaidBefore | None:
     """Return the last decision of a provider about the address of a referral, if it made one."""
     decided = _to(viewer).filter(digest=row.digest, exercise=row.exercise, reinstated_at=None)
     decision = decided.exclude(Q(pk=row.pk) | Q(answered_at=None)).order_by("-answered_at").first()
@@ -200,7 +200,7 @@ def said_before(row: Referral, *, viewer: Party) -> SaidBefore | None:
     )
 
 
-def met(row: Referral, *, viewer: Party) -> Met:
+def own_outcomes(row: Referral, *, viewer: Party) -> Met:
     """Return the outcomes of a party's own agents for the linked signals or for the address."""
     of_address = similar.by_url_digest([row.digest], by=viewer.ref, exercise=row.exercise)
     signals = {*row.signals.values_list("pk", flat=True), *of_address}

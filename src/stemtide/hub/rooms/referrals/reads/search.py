@@ -72,7 +72,7 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
         *_referral_findings(digest, near, body=body, viewer=viewer, now=now),
         *(
             _hold_finding(hold)
-            for hold in standing_on(
+            for hold in open_holds(
                 [digest], near=near, exercise=body.exercise, now=now, by="search"
             )
         ),
@@ -115,7 +115,7 @@ def surroundings(
         for referral in theirs.select_related("sender", "crisis").order_by("pk"):
             others.setdefault((referral.digest, referral.provider_id), []).append(referral)
     holds: dict[str, list[Hold]] = {}
-    standing_holds = standing_on(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
+    standing_holds = open_holds(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
     of_signals = similar_reads.by_url_digest(digests, by=viewer.ref, exercise=exercise)
     for hold in standing_holds:
         met = {hold.digest, of_signals.get(hold.signal_id or 0, "")} & set(digests)
@@ -124,7 +124,7 @@ def surroundings(
     return Surroundings(own=own, others=others, holds=holds)
 
 
-def standing_on(
+def open_holds(
     digests: Collection[str],
     *,
     near: Collection[int] = (),
@@ -146,7 +146,7 @@ def standing_on(
     return [holds[pk] for pk in sorted(holds)]
 
 
-def awaiting(
+def unanswered(
     digest: str,
     *,
     near: Collection[int],
@@ -161,7 +161,7 @@ def awaiting(
     return list(rows.select_related("sender", "crisis").distinct().order_by("pk")[:_AT_ONCE])
 
 
-def similar(
+def unanswered_elsewhere(
     near: Collection[int], *, viewer: Party, exercise: bool, but: Iterable[int] = ()
 ) -> list[Referral]:
     """Return others' unanswered referrals that name signals of the same content, oldest first."""

@@ -25,7 +25,7 @@ __all__ = [
     "check_owner",
     "check_size",
     "read_row",
-    "repeated",
+    "repeats",
 ]
 
 _APART = re.compile(r"[\s,;|]+")
@@ -104,7 +104,7 @@ def read_row(row: BatchRowIn, *, exercise: bool) -> ReferralDraft | UnreadableRo
     return ReferralDraft(row.number, body=body, url=url, digest=canonical.digest(spelled).hex())
 
 
-def repeated(drafts: Iterable[tuple[int, tuple[str, int]]]) -> dict[int, int]:
+def repeats(drafts: Iterable[tuple[int, tuple[str, int]]]) -> dict[int, int]:
     """Return for each row that repeats an earlier one the number of that earlier row."""
     first: dict[tuple[str, int], int] = {}
     earlier_rows = {}

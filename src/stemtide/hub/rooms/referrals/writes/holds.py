@@ -158,7 +158,7 @@ def _tell_referred(hold: Hold, *, by: Actor, now: datetime) -> None:
         if hold.signal
         else frozenset()
     )
-    rows = search.awaiting(hold.digest, near=near, exercise=hold.exercise, by=by.ref)
+    rows = search.unanswered(hold.digest, near=near, exercise=hold.exercise, by=by.ref)
     if not rows:
         return
     detail: dict[str, object] = {"party": hold.holder.ref, "count": len(rows)}

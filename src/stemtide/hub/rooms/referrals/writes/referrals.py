@@ -290,7 +290,7 @@ def _send(
     same = around.others.get((row.digest, row.provider_id), [])
     others = [
         *same,
-        *search.similar(
+        *search.unanswered_elsewhere(
             near, viewer=by.party, exercise=row.exercise, but=[referral.pk for referral in same]
         ),
     ]

@@ -57,7 +57,7 @@ def orders(query: ProgressQuery, *, viewer: Party, now: datetime) -> OrderProgre
     total = _figures("", rows)
     if not rules.is_exact(query, subject=rules.ORDERS, kind=kind):
         return _progress(query, viewer=viewer, now=now, total=_veiled(total, rows))
-    groups = rules.grouped(rows, _NAMED[query.by]) if query.by else []
+    groups = rules.group_by_name(rows, _NAMED[query.by]) if query.by else []
     began = [(row.issued_at, True, row.executed_at is not None) for row in rows if row.issued_at]
     return _progress(
         query,
@@ -65,7 +65,7 @@ def orders(query: ProgressQuery, *, viewer: Party, now: datetime) -> OrderProgre
         now=now,
         total=total,
         rows=[_figures(name, group) for name, group in groups],
-        spans=rules.cut(query, began, is_sender=False),
+        spans=rules.spans_of(query, began, is_sender=False),
     )
 
 
@@ -123,7 +123,7 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
         reinstated=sum(row.reinstated_at is not None for row in rows),
         addresses=sum(len(row.addresses.all()) for row in rows if row.executed_at is not None),
         to_execute=rules.times(times_taken),
-        grounds=rules.ordered(grounds),
+        grounds=rules.largest_first(grounds),
     )
 
 

@@ -63,7 +63,7 @@ def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> Referral
     total = _figures("", rows, looks=looks, is_sender=is_sender)
     if not rules.is_exact(query, subject=rules.REFERRALS, kind=kind):
         return _progress(query, viewer=viewer, now=now, total=_veiled(total, rows, looks=looks))
-    groups = rules.grouped(rows, _NAMED[query.by]) if query.by else []
+    groups = rules.group_by_name(rows, _NAMED[query.by]) if query.by else []
     began = [
         (at, row.sent_at is not None, _removed_at(row) is not None)
         for row in rows
@@ -75,7 +75,7 @@ def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> Referral
         now=now,
         total=total,
         rows=[_figures(name, group, looks=looks, is_sender=is_sender) for name, group in groups],
-        spans=rules.cut(query, began, is_sender=is_sender),
+        spans=rules.spans_of(query, began, is_sender=is_sender),
     )
 
 
@@ -148,7 +148,7 @@ def _figures(
         to_removal=rules.times(
             [at - row.sent_at for row in sent if row.sent_at and (at := _removed_at(row))]
         ),
-        refusals=rules.ordered(refusals),
+        refusals=rules.largest_first(refusals),
     )
 
 

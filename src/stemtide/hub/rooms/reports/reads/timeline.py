@@ -128,7 +128,7 @@ def _opens(room: Crisis, *, viewer: Party) -> ledger.Opens:  # noqa: ARG001  # t
             subjects_shown |= {f"report:{rest}" for thing, _, rest in named if thing == "report"}
         visible_signals = signals.visible_by_uid(_uids(subjects, "signal"), viewer=viewer)
         subjects_shown |= {f"signal:{uid}" for uid in visible_signals}
-        read = situation.readable(_uids(subjects, "message"), viewer=viewer)
+        read = situation.readable_ids(_uids(subjects, "message"), viewer=viewer)
         return subjects_shown | {f"message:{uid}" for uid in read}
 
     return opens

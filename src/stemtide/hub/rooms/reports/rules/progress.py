@@ -140,7 +140,7 @@ def spans(first: date, last: date) -> Iterator[tuple[date, date]]:
         start = end + timedelta(days=1)
 
 
-def cut(
+def spans_of(
     query: ProgressQuery, began: Iterable[tuple[datetime, bool, bool]], *, is_sender: bool
 ) -> list[Span]:
     """Return the parts of a period with the counts of each.
@@ -170,7 +170,9 @@ def cut(
     return parts
 
 
-def grouped(rows: Iterable[_Row], named: Callable[[_Row], str]) -> list[tuple[str, list[_Row]]]:
+def group_by_name(
+    rows: Iterable[_Row], named: Callable[[_Row], str]
+) -> list[tuple[str, list[_Row]]]:
     """Return rows grouped by name, the largest group first."""
     groups: dict[str, list[_Row]] = {}
     for row in rows:
@@ -178,7 +180,7 @@ def grouped(rows: Iterable[_Row], named: Callable[[_Row], str]) -> list[tuple[st
     return sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
 
 
-def ordered(counts: Mapping[str, int]) -> list[NamedCount]:
+def largest_first(counts: Mapping[str, int]) -> list[NamedCount]:
     """Return counts with their names, the largest first."""
     items = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [NamedCount(name=name, count=count) for name, count in items]

@@ -108,7 +108,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         pap=Pap(row.pap),
         audience=sorted(unpack_audience(row.audience)),
         disputed=row.is_disputed,
-        crisis=crises.named(row.crisis, viewer=viewer),
+        crisis=crises.visible_id(row.crisis, viewer=viewer),
         exercise=row.exercise,
         shared_by=row.shared_by.name,
         shared_at=row.shared_at,

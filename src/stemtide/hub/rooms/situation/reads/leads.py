@@ -108,7 +108,7 @@ def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # 
         return {name: lost if getattr(row, name) else "" for name in WORDS}
 
 
-def encrypted(body: LeadIn, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # the sender's own words
+def encrypt_texts(body: LeadIn, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # the sender's own words
     """Encrypt what a lead says in words, for its columns."""
     return {name: encryption.encrypt(getattr(body, name), use=_USE) for name in WORDS}
 

@@ -256,7 +256,9 @@ def _messages(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
             rows = []
     else:
         rooms = reads.rooms(viewer=viewer)
-        rows = list(reads.searched(rooms, text=query.text, viewer=viewer)[start : start + PAGE + 1])
+        rows = list(
+            reads.search_messages(rooms, text=query.text, viewer=viewer)[start : start + PAGE + 1]
+        )
     return [
         SearchResult(
             id=row.uid,

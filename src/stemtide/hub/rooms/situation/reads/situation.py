@@ -117,13 +117,13 @@ def message_facts(row: Message, *, viewer: Party) -> MessageFacts:  # noqa: ARG0
     )
 
 
-def readable(uids: Iterable[UUID], *, viewer: Party) -> set[UUID]:
+def readable_ids(uids: Iterable[UUID], *, viewer: Party) -> set[UUID]:
     """Return those of these messages that a party may read, in any room that it is in."""
     rows = _messages(viewer).filter(uid__in=list(uids))
     return {row.uid for row in rows if _sees_room(row.crisis, viewer=viewer)}
 
 
-def searched(rooms: Iterable[int], *, text: str, viewer: Party) -> QuerySet[Message]:
+def search_messages(rooms: Iterable[int], *, text: str, viewer: Party) -> QuerySet[Message]:
     """Return the messages that contain a text, in these rooms, newest first; for the search."""
     messages = _messages(viewer).filter(crisis__in=list(rooms), text__icontains=text)
     return messages.order_by("-posted_at", "-pk")

@@ -56,7 +56,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
         sent_by=by.party,
         addressed_to=parties.party(name, viewer=by.party),
         copied_to=None if body.country else _at_home(by.party),
-        **reads.encrypted(body, viewer=by.party),
+        **reads.encrypt_texts(body, viewer=by.party),
         posted_at=body.posted_at,
         posted_zone=zone.total_seconds() // 60 if zone else 0,
         salt=secrets.token_hex(32),
