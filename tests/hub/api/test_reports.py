@@ -58,26 +58,27 @@ def test_a_report_is_written_agreed_and_printed(room):
     assert machines["agency"]("GET", "/api/v1/reports").json() == []
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("GET", "crises/{crisis}/timeline", None),
-        ("POST", "crises/{crisis}/timeline/export", None),
-        ("POST", "crises/{crisis}/report", None),
-        ("GET", "crises/{crisis}/report", None),
-        ("GET", "reports/{report}", None),
-        ("GET", "reports/{report}/pdf", None),
-        ("PUT", "reports/{report}/sections/lessons", {"text": "x"}),
-        ("POST", "reports/{report}/notes", {"topic": "idea", "text": "xyz"}),
-        ("POST", "reports/{report}/actions", {"text": "xyz", "owner": "x", "due": "2027-01-31"}),
-        ("POST", "reports/{report}/agree", None),
-        ("POST", "reports/{report}/publish", {"audience": "room"}),
-    ],
-)
-def test_who_is_not_in_the_room_finds_nothing(room, method, path, body):
+OF_THE_ROOM = [
+    ("GET", "crises/{crisis}/timeline", None),
+    ("POST", "crises/{crisis}/timeline/export", None),
+    ("POST", "crises/{crisis}/report", None),
+    ("GET", "crises/{crisis}/report", None),
+    ("GET", "reports/{report}", None),
+    ("GET", "reports/{report}/pdf", None),
+    ("PUT", "reports/{report}/sections/lessons", {"text": "x"}),
+    ("POST", "reports/{report}/notes", {"topic": "idea", "text": "xyz"}),
+    ("POST", "reports/{report}/actions", {"text": "xyz", "owner": "x", "due": "2027-01-31"}),
+    ("POST", "reports/{report}/agree", None),
+    ("POST", "reports/{report}/publish", {"audience": "room"}),
+]
+"""What is for those in the room alone: method, path, body."""
+
+
+def test_who_is_not_in_the_room_finds_nothing(room):
     uid, machines = room
     report = written(uid, machines)
-    there = path.format(crisis=uid, report=report)
-    nowhere = path.format(crisis=uuid4(), report=uuid4())
-    answers = [machines["observer"](method, f"/api/v1/{one}", body) for one in (there, nowhere)]
-    assert [one.status_code for one in answers] == [404, 404]
+    for method, path, body in OF_THE_ROOM:
+        there = path.format(crisis=uid, report=report)
+        nowhere = path.format(crisis=uuid4(), report=uuid4())
+        answers = [machines["observer"](method, f"/api/v1/{one}", body) for one in (there, nowhere)]
+        assert [one.status_code for one in answers] == [404, 404], (method, path)

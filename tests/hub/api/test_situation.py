@@ -79,28 +79,29 @@ def test_a_line_is_proposed_agreed_and_withdrawn(room):
     assert gone.json()["state"] == "withdrawn"
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("GET", "crises/{crisis}/messages", None),
-        ("POST", "crises/{crisis}/messages", SAID),
-        ("GET", "crises/{crisis}/lines", None),
-        ("POST", "crises/{crisis}/lines", {"texts": {"en": "x"}}),
-        ("GET", "messages/{message}", None),
-        ("PUT", "messages/{message}/pin", None),
-        ("PUT", "lines/{line}/vote", {"vote": "agree"}),
-        ("POST", "lines/{line}/withdraw", None),
-    ],
-)
-def test_who_is_not_in_the_room_hears_what_they_hear_of_nothing(room, method, path, body):
+OF_THE_ROOM = [
+    ("GET", "crises/{crisis}/messages", None),
+    ("POST", "crises/{crisis}/messages", SAID),
+    ("GET", "crises/{crisis}/lines", None),
+    ("POST", "crises/{crisis}/lines", {"texts": {"en": "x"}}),
+    ("GET", "messages/{message}", None),
+    ("PUT", "messages/{message}/pin", None),
+    ("PUT", "lines/{line}/vote", {"vote": "agree"}),
+    ("POST", "lines/{line}/withdraw", None),
+]
+"""What is for those in the room alone: method, path, body."""
+
+
+def test_who_is_not_in_the_room_hears_what_they_hear_of_nothing(room):
     uid, machines = room
     post = machines["authority"]
     message = post("POST", f"/api/v1/crises/{uid}/messages", SAID).json()["id"]
     line = post("POST", f"/api/v1/crises/{uid}/lines", {"texts": {"en": "x"}}).json()["id"]
-    there = path.format(crisis=uid, message=message, line=line)
-    nowhere = path.format(crisis=uuid4(), message=uuid4(), line=uuid4())
-    answers = [machines["observer"](method, f"/api/v1/{one}", body) for one in (there, nowhere)]
-    assert [one.status_code for one in answers] == [404, 404]
+    for method, path, body in OF_THE_ROOM:
+        there = path.format(crisis=uid, message=message, line=line)
+        nowhere = path.format(crisis=uuid4(), message=uuid4(), line=uuid4())
+        answers = [machines["observer"](method, f"/api/v1/{one}", body) for one in (there, nowhere)]
+        assert [one.status_code for one in answers] == [404, 404], (method, path)
 
 
 def test_a_lead_is_reported_received_passed_on_and_closed(room):
