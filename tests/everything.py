@@ -47,8 +47,11 @@ def _begin(
     side_by_side = ["--numprocesses", str(workers), "--dist", "worksteal"]
     command = [sys.executable, "-m", "pytest", "-q", *side_by_side, DURATIONS, *arguments]
     print("$", " ".join(command[1:]), file=printed, flush=True)
+    environment = os.environ | environment
+    # Containers set it; each of the hundreds of processes would compile our modules anew.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     streams = {"stdout": printed, "stderr": printed}
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | environment, text=True, **streams)
+    return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams)
 
 
 def _run(chosen: list[str], *, nightly: bool) -> int:
