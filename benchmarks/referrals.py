@@ -67,7 +67,7 @@ def _seed(before: int) -> dict[str, object]:
         now=now,
     )
     providers = [one.name for one in parties[2:]]
-    by = reads.actor(officer, viewer=parties[0])
+    by = reads.actor(officer)
     opened = batches.open_batch(BatchIn(name="older"), by=by, now=now)
     for first in range(0, before, OLDER_AT_ONCE):
         if first and first % 10_000 == 0:  # a batch holds no more

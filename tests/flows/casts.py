@@ -96,7 +96,7 @@ def orders(folder: Path, address: str) -> dict:
     competences.name_competent(home, "scrutinise", now=now, **BY)
     provider = Party.objects.get(name="big-videos")
     point = contacts.add_contact_point(provider, channel="url", address=address, now=now, **BY)
-    secret = deliveries.secrets(point, by=provider.name, now=now)[0]
+    secret = deliveries.secrets(point, now=now)[0]
     return dataclasses.asdict(made) | {"secret": secret}
 
 

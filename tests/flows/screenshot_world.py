@@ -74,7 +74,7 @@ def play() -> dict[str, str]:
         return client.cookies["sessionid"].value
 
     def actor(someone):
-        return reads.actor(someone, viewer=someone.party)
+        return reads.actor(someone)
 
     officer, colleague = (person("be-crisis-centre", one) for one in ("duty_officer", "analyst"))
     dpo = person("be-crisis-centre", "data_protection_officer")

@@ -2,6 +2,7 @@
 """Every hub room has the same few files, and its writes and reads keep their promises."""
 
 import ast
+import re
 from pathlib import Path
 
 HUB = Path(__file__).parents[2] / "src/stemtide/hub"
@@ -30,59 +31,6 @@ WRITERS = {
     *("save", "create", "delete", "bulk_create", "bulk_update", "get_or_create"),
     "update_or_create",
 }
-
-FOR_NOBODY_IN_PARTICULAR = {
-    "ledger.heads": "numbers only: how far the ledger and the feed have come",
-    "parties.caller": "it finds out who is asking",
-    "signals.changes": "the wake asks it for everyone, and filters for each subscriber",
-}
-"""Reads that name no reader, each with its reason."""
-
-WITHOUT_AN_ENTRY = {
-    "parties.set_preferences": "how one person reads; it touches nobody else",
-    "complaints.withdraw_all": "withdrawals, each of which signals record",
-    "complaints.opine_all": "opinions, each of which signals record",
-    "signals.count_rows": "report_outcomes, which calls it, records the sums",
-    "alerts.create_alert": "rows of an alert; whoever calls it records the act that they belong to",
-    "alerts.stop_deliveries": "whoever ends the alert records it",
-    "alerts.note_arrival": "the room of the request records its receipt",
-    "alerts.settle_request": "the room of the request records its acknowledgement",
-    "requests.acknowledge_as_shown": "the alert records it, with the digest of what was shown",
-    "requests.send_new_link": "renew_link records it, once it is known that something is left",
-    "requests.act_on_order": "the room of orders records the act, and the alert its receipt",
-    "requests.answer_referrals": "the room of referrals records the answers",
-    "alerts.claim_due": "a lease, which is no act: what became of the delivery is recorded",
-    "webhooks.claim_due": "a lease, which is no act: what became of the delivery is in its row",
-    "webhooks.follow_ledger": "it follows from what the ledger holds already",
-    "webhooks.forget_old": "deliveries that are over and were in the log long enough",
-    "parties.start_session": "signing in is no act in the protocol; the row lives for a day",
-    "parties.next_reference": "a number for a row; whoever makes the row records it",
-    "parties.next_state_reference": "a number for a row; whoever makes the row records it",
-    "parties.next_references": "numbers for rows; whoever makes the rows records it",
-    "rechecks.follow_requests": "it follows from an answer that the ledger holds already",
-    "stix.forget_receipts": "what became of old posts is thrown away",
-    "signals.one_bulk": "a lock, which is no act",
-    "signals.share_bulk": "shares rows with share_parsed, which records them",
-    "stix.share_all": "new signals, whose sharing signals record",
-    "stix.follow_ledger": "objects made of what the ledger holds already",
-    "exchanges.claim_due": "a lease, which is no act: what the run brought is recorded",
-    "exchanges.write_line": "a line of an exchange's own log, beside the ledger",
-    "exchanges.write_records": "links of a page, part of taking it, which is recorded",
-    "exchanges.withdraw_all": "withdrawals, each of which signals record",
-    "exchanges.note_begun": "that signals are about to leave; what became of them is recorded",
-    "exchanges.note_all_refused": "since when a run fails, which is recorded itself",
-    "exchanges.note_waiting": "up to which position was looked; what is sent is recorded",
-    "rechecks.claim_due": "a lease, which is no act: what the visit found is recorded",
-    "parties.continue_session": "that somebody is still there, once a minute",
-    "parties.end_session": "signing oneself out",
-    "parties.end_other_sessions": "signing oneself out elsewhere",
-    "parties.one_failure": "the turn in which django-axes counts; note_lock records what follows",
-    "parties.begin_code": "a code is counted before it is looked at, while signing in",
-    "parties.forget_code": "a code was right, while signing in",
-    "parties.use_code": "a one-time code is spent while signing in",
-    "parties.forget_claims": "what an identity provider said is thrown away",
-}
-"""Writes that leave no ledger entry, each with its reason."""
 
 OTHER_FILES = {
     "ledger/crisis_versions.py": "how far the ledger came for each room, for the notifier: 0041",
@@ -114,6 +62,34 @@ def functions(path):
 
 def public(path):
     return [one for one in functions(path) if not one.name.startswith("_")]
+
+
+def exemption(function, name):
+    """The reason that a decorator of hub/platform/exemptions.py gives, or None."""
+    reasons = [
+        call.args[0].value
+        for call in function.decorator_list
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == name
+    ]
+    return reasons[0] if reasons else None
+
+
+def models():
+    """The models of all rooms, but for parties and people: those are readers."""
+    trees = [ast.parse(path.read_text("utf-8")) for path in ROOM.glob("*/models.py")]
+    names = {model.name for tree in trees for model in tree.body if isinstance(model, ast.ClassDef)}
+    return names - {"Party", "Person"}
+
+
+def takes_row(read, rows):
+    """Whether a read is about a row that its caller found, which checked access."""
+    first = next(iter(read.args.args), None)
+    words = set(re.findall(r"\w+", ast.unparse(first.annotation))) if first else set()
+    return bool(words) and words <= rows
+
+
+def parameters(function):
+    return {parameter.arg for parameter in function.args.args + function.args.kwonlyargs}
 
 
 def test_rooms_hold_only_the_usual_files():
@@ -159,38 +135,58 @@ def records(name, bodies):
     return is_told or any(records(one, bodies) for one in private)
 
 
-def test_every_write_records_itself():
-    silent = []
+def test_every_write_records_itself_or_says_why_not():
+    silent, needless = [], []
     for room, path in floor_files("writes", ROOMS[1:]):
-        bodies = {one.name: ast.unparse(one) for one in functions(path)}
+        writes = functions(path)
+        bodies = {write.name: ast.unparse(write) for write in writes}
         assert bodies, path
-        silent += [
-            f"{room}/{path.name}: {name}"
-            for name in bodies
-            if not name.startswith("_")
-            and not records(name, bodies)
-            and f"{room}.{name}" not in WITHOUT_AN_ENTRY
-        ]
-    assert silent == []
+        for write in writes:
+            place = f"{room}/{path.name}: {write.name}"
+            reason = exemption(write, "needs_no_entry")
+            if write.name.startswith("_") or records(write.name, bodies):
+                needless += [place] if reason else []
+            elif not reason:
+                silent.append(place)
+    assert (silent, needless) == ([], [])
 
 
-def test_every_read_says_for_whom():
-    open_to_all = []
+def test_every_read_filters_by_a_viewer_or_says_why_not():
+    """A read about a row takes no viewer: who has the row has found it, which checks access."""
+    open_to_all, needless, rows = [], [], models()
     for room, path in floor_files("reads"):
         reads = public(path)
         assert reads, path
-        open_to_all += [
-            f"{room}/{path.name}: {read.name}"
-            for read in reads
-            if not READERS & {arg.arg for arg in read.args.args + read.args.kwonlyargs}
-            and f"{room}.{read.name}" not in FOR_NOBODY_IN_PARTICULAR
-        ]
-    assert open_to_all == []
+        for read in reads:
+            place = f"{room}/{path.name}: {read.name}"
+            reason = exemption(read, "needs_no_viewer")
+            if READERS & parameters(read) or takes_row(read, rows):
+                needless += [place] if reason else []
+            elif not reason:
+                open_to_all.append(place)
+    assert (open_to_all, needless) == ([], [])
 
 
-def test_the_reads_for_nobody_still_exist():
-    known = {f"{room}.{one.name}" for room, path in floor_files("reads") for one in public(path)}
-    assert set(FOR_NOBODY_IN_PARTICULAR) <= known
+def test_no_function_takes_a_reader_or_an_actor_that_it_does_not_use():
+    """A viewer that is passed and not used looks like a check of access, and is none."""
+    unused = [
+        f"{path.relative_to(HUB)}: {function.name}({name})"
+        for path in HUB.rglob("*.py")
+        for function in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for name in sorted(parameters(function) & {"viewer", "by", "actor"})
+        if name not in used_names(function)
+    ]
+    assert unused == []
+
+
+def used_names(function):
+    return {
+        node.id
+        for statement in function.body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name)
+    }
 
 
 def test_only_writes_write():

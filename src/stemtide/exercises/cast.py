@@ -82,7 +82,7 @@ def new_key(party: str, name: str, scopes: Iterable[Scope]) -> str:
     from stemtide.hub.rooms.parties.reads import parties as reads
     from stemtide.hub.rooms.parties.writes import parties as writes
 
-    owner = reads.party_named(party, by="exercise")
+    owner = reads.party(party)
     _, text = writes.new_key(
         name, party=owner, scopes=scopes, actor="exercise", now=datetime.now(UTC)
     )

@@ -306,7 +306,7 @@ def _at_the_hub() -> tuple[int, int]:
     from stemtide.hub.rooms.parties.reads import parties
     from stemtide.hub.rooms.signals.reads import signals
 
-    viewer = parties.party_named(cast.COORDINATOR, by="exercise")
+    viewer = parties.party(cast.COORDINATOR)
     rows = signals.sightings(viewer=viewer)
     return sum(row.blocked for row in rows), ledger.heads().entries
 

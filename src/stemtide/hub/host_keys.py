@@ -37,7 +37,7 @@ def check(*names: KeyName, now: datetime) -> None:
 
     raises: OtherKeyError, KeyFileError, SealFileError, SigningKeyError.
     """
-    recorded = keys_reads.recorded_keys(by=socket.gethostname())
+    recorded = keys_reads.recorded_keys()
     recorded_names = [name for name in names if name in recorded]
     check_keys(_host_keys(recorded_names, now=now), recorded)
 
@@ -53,7 +53,7 @@ def accept(name: KeyName, *, by: str, now: datetime) -> bool:
 
 def _host_keys(names: Iterable[KeyName], *, now: datetime) -> list[HostKey]:
     """Return this host's keys; a key that the hub has recorded elsewhere is not created here."""
-    recorded = keys_reads.recorded_keys(by=socket.gethostname())
+    recorded = keys_reads.recorded_keys()
     keys = []
     for name in names:
         place = _place(name)

@@ -253,7 +253,7 @@ class ChangeNotifier:
 
     def _publish(self) -> None:
         """Deliver the changes since the last time to the subscriptions that they concern."""
-        changes = signals.changes(self._after, viewer=None)
+        changes = signals.changes(self._after)
         self._after = max((change.position for change in changes), default=self._after)
         crisis_versions.refresh()
         with self._lock:  # after the read, so that subscribers from before the commit are included

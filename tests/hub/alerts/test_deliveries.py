@@ -75,7 +75,7 @@ def test_a_parcel_holds_all_that_a_channel_needs(world):
     mail = next(one for one in claim() if one.channel == "mail")
     assert (mail.address, mail.language, mail.party) == (point.address, "nl", world.agency.name)
     assert mail.link.startswith("https://hub.example/acknowledge/")
-    assert mail.secrets == reads_deliveries.secrets(point, by="test", now=NOON)
+    assert mail.secrets == reads_deliveries.secrets(point, now=NOON)
     writes.acknowledge_by_link(mail.link.rpartition("/")[2], now=world.at(hours=23))
 
 
@@ -287,7 +287,7 @@ def test_a_second_dead_letter_of_the_same_party_is_not_told_again_while_the_firs
 
 def test_secrets_differ_by_contact_point_and_lie_in_no_table(world):
     one, other = contact(world.agency), contact(world.agency, "b@desk.example")
-    secrets = [reads_deliveries.secrets(point, by="test", now=NOON) for point in (one, other)]
+    secrets = [reads_deliveries.secrets(point, now=NOON) for point in (one, other)]
     assert len({*secrets[0], *secrets[1]}) == 2
     kept = str(list(ContactPoint.objects.values()))
     assert all(secret not in kept for pair in secrets for secret in pair)
@@ -295,14 +295,14 @@ def test_secrets_differ_by_contact_point_and_lie_in_no_table(world):
 
 def test_whoever_knows_a_secret_of_before_two_rotations_still_understands(world):
     point = contact(world.agency)
-    (first,) = reads_deliveries.secrets(point, by="test", now=NOON)
+    (first,) = reads_deliveries.secrets(point, now=NOON)
     second = writes_deliveries.rotate_secret(point, actor="operator", now=NOON)
     assert (len(second), second[1]) == (2, first)
     third = writes_deliveries.rotate_secret(point, actor="operator", now=world.at(hours=1))
     assert third == (third[0], *second)
-    still = reads_deliveries.secrets(point, by="test", now=world.at(hours=24))
+    still = reads_deliveries.secrets(point, now=world.at(hours=24))
     assert still == third
-    later = reads_deliveries.secrets(point, by="test", now=world.at(hours=26))
+    later = reads_deliveries.secrets(point, now=world.at(hours=26))
     assert later == (third[0],)
     assert world.ledger_kinds().count("signing_key.rotated") == 2
     assert third[0] not in str(world.last_entry().detail)
@@ -315,7 +315,7 @@ def test_secrets_do_not_pile_up(world):
     assert len(found) == 5
     with pytest.raises(ConflictError, match=r"5 secrets .* after 12:00 UTC"):
         writes_deliveries.rotate_secret(point, actor="operator", now=world.at(hours=1))
-    assert reads_deliveries.secrets(point, by="test", now=world.at(hours=1)) == found
+    assert reads_deliveries.secrets(point, now=world.at(hours=1)) == found
     assert (
         len(writes_deliveries.rotate_secret(point, actor="operator", now=world.at(hours=25))) == 2
     )
@@ -325,11 +325,11 @@ def test_an_operator_finds_a_partys_contact_points(world):
     point = contact(world.agency)
     other = contact(world.agency, "b@desk.example")
     name = world.agency.name
-    assert reads_deliveries.points_of(name, address="", by="operator") == [point, other]
-    assert reads_deliveries.points_of(name, address="b@desk.example", by="operator") == [other]
+    assert reads_deliveries.points_of(name, address="") == [point, other]
+    assert reads_deliveries.points_of(name, address="b@desk.example") == [other]
     for party, address in ((name, "c@desk.example"), ("big-video", ""), ("nobody", "")):
         with pytest.raises(NotFoundError):
-            reads_deliveries.points_of(party, address=address, by="operator")
+            reads_deliveries.points_of(party, address=address)
 
 
 # Sending

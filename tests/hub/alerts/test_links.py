@@ -217,7 +217,7 @@ def test_the_copy_at_the_home_authority_is_received_by_its_link(orders):  # noqa
     made = cast.issue(orders)
     raise_all()
     token = token_of("order_copy")
-    found = request_reads.alert_behind(token, by="holder", now=NOON)
+    found = request_reads.alert_behind(token, now=NOON)
     assert found.may == ()  # what a home authority decides, it decides at the desk
     by_link.acknowledge_as_shown(token, now=after(4))
     told = orders_reads.order(made.id, viewer=orders.authority, now=after(4))
@@ -341,7 +341,7 @@ def test_two_that_press_at_once_are_told_who_was_first(orders):  # noqa: F811
 def test_an_order_is_answered_by_annex_ii_through_its_link(orders):  # noqa: F811
     made = ordered(orders)
     token = token_of("order")
-    assert set(request_reads.alert_behind(token, by="holder", now=after(5)).may) == {
+    assert set(request_reads.alert_behind(token, now=after(5)).may) == {
         "execute",
         "suspend",
         "ask_scrutiny",
@@ -388,7 +388,7 @@ def test_the_issuers_link_acts_on_nothing(orders):  # noqa: F811
     cast.receive(made.id)
     cast.suspend(orders, made.id)
     raise_all()
-    found = request_reads.alert_behind(token_of("order_suspended"), by="holder", now=after(20))
+    found = request_reads.alert_behind(token_of("order_suspended"), now=after(20))
     assert found.may == ()
     with pytest.raises(ConflictError):
         by_link.act_on_order(token_of("order_suspended"), "resume", body=WORDS, now=after(20))
@@ -426,7 +426,7 @@ def test_referrals_of_a_batch_are_received_and_answered_together(desk):  # noqa:
     assert len(table) == 6
     assert table[0].split(",")[:3] == ["reference", "sent_at", "url"]
     assert all("https://video.example/" in one for one in table[1:])
-    waiting = request_reads.alert_behind(token, by="holder", now=after(1)).referrals
+    waiting = request_reads.alert_behind(token, now=after(1)).referrals
     assert len(waiting) == 5
     by_link.acknowledge_as_shown(token, now=after(1))
     found = referrals.referrals(viewer=desk.world.authority).referrals

@@ -136,7 +136,7 @@ def test_a_link_is_receipt_and_acknowledgement_in_one(orders):  # noqa: F811
     raise_all()
     letter = Delivery.objects.get(alert__kind="order", channel="mail")
     token = links.make_token(letter.uid, until=after(60))
-    request_reads.alert_behind(token, by="whoever", now=after(1))
+    request_reads.alert_behind(token, now=after(1))
     seen = orders_reads.order(made.id, viewer=orders.authority, now=after(1))
     assert seen.received_at is None  # a program that checks mail opens links
     writes.acknowledge_by_link(token, now=after(2))

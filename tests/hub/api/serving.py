@@ -46,7 +46,7 @@ def _another_key(name: str) -> str:
     from stemtide.protocol.enums import Scope
 
     now = datetime.now(UTC)
-    party = reads.party_named(name, by="operator")
+    party = reads.party(name)
     facts = {"party": party, "scopes": list(Scope), "actor": "operator", "now": now}
     return writes.new_key(f"another {now.timestamp()}", **facts)[1]
 

@@ -137,7 +137,7 @@ def withdrawal(asker):
 
 def stream(asker):
     """Whom the stream wakes, by the rule that it applies to each change."""
-    changes = reads.changes(0, viewer=None)
+    changes = reads.changes(0)
     by_position = {reads.find(uid, viewer=asker.sharer).position: uid for uid in asker.marks}
 
     async def woken():

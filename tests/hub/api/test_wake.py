@@ -112,11 +112,11 @@ def test_a_watcher_that_fails_starts_again_and_loses_nothing(
     world = committed_world
     real, calls = reads.changes, []
 
-    def fails_at_first(after: int, *, viewer: None):
+    def fails_at_first(after: int):
         if len(calls) == 1:
             calls.append(after)
             raise DatabaseError("away")
-        found = real(after, viewer=viewer)
+        found = real(after)
         calls.append(after)  # the share that waits for this is none that was found just now
         return found
 

@@ -44,7 +44,7 @@ def test_a_complaint_about_somebody_elses_decision_does_not_exist(bench):
 def test_a_rejected_complaint_gives_its_reasons_to_whoever_complained(bench):
     filed = bench.file()
     bench.reject(filed.complaint)
-    told = reads.state_of(filed.code, by="complainant")
+    told = reads.state_of(filed.code)
     assert (told.state, told.decided_at) == ("rejected", NOON)
     assert told.reasons == "It shows the attack as its perpetrator filmed it."
     assert not signal(bench).disputed

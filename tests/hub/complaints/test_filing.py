@@ -25,7 +25,7 @@ def test_a_link_leaves_no_trace_until_somebody_complains(bench):
 
 
 def test_a_link_shows_what_was_done_and_nothing_of_who_shared_the_signal(bench):
-    told = reads.linked(bench.link().token, by="complainant", now=NOON)
+    told = reads.linked(bench.link().token, now=NOON)
     assert (told.provider, told.measure, told.state) == ("Big Video", "blocked", None)
     said = told.model_dump_json()
     assert str(bench.signal.id) not in said
@@ -52,8 +52,8 @@ def test_an_uploader_complains_with_a_link_and_gets_a_code(bench):
     made = bench.link()
     code, told = writes.file_by_link(made.token, text=WORDS, language="nl", now=NOON)
     assert (told.state, told.due_at) == ("filed", NOON + timedelta(weeks=2))
-    assert reads.state_of(code.lower(), by="complainant") == told
-    assert reads.linked(made.token, by="complainant", now=NOON) == told
+    assert reads.state_of(code.lower()) == told
+    assert reads.linked(made.token, now=NOON) == told
     (found,) = reads.complaints(viewer=bench.world.big_provider)
     assert (found.number, found.text, found.language) == ("CP-2026-00001", WORDS, "nl")
 
@@ -61,7 +61,7 @@ def test_an_uploader_complains_with_a_link_and_gets_a_code(bench):
 def test_a_provider_files_for_an_uploader(bench):
     filed = bench.file(role=None, basis="own", ground=None)
     assert filed.complaint.state == "filed"
-    assert reads.state_of(filed.code, by="complainant").provider == "Big Video"
+    assert reads.state_of(filed.code).provider == "Big Video"
     assert bench.world.last_entry().actor == "party:big-video"
 
 
@@ -93,7 +93,7 @@ def test_a_link_that_opens_nothing_files_nothing(bench):
 def test_a_code_of_nobody_opens_nothing(bench):
     bench.complain()
     with pytest.raises(NotFoundError, match="look at it again"):
-        reads.state_of("0000-0000-0000-0000", by="complainant")
+        reads.state_of("0000-0000-0000-0000")
 
 
 def test_whoever_complained_takes_it_back_until_it_is_decided(bench):

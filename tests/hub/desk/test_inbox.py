@@ -77,7 +77,7 @@ def batch(world, count, name="Action day"):
 def issue(world, minutes_ago=0, **facts):
     """An order of the authority that its provider has received."""
     party = world.party["authority"]
-    if not is_competent(party, Duty.ISSUE, viewer=party):
+    if not is_competent(party, Duty.ISSUE):
         competences.name_competent(party, Duty.ISSUE, actor="operator", now=world.now)
     by, at = world.actor("authority"), world.now - timedelta(minutes=minutes_ago)
     annex = ANNEX_1 | {"urls": [f"https://provider.example/thread/{minutes_ago}"]} | facts

@@ -124,7 +124,7 @@ class Desk:
         return writes_pulling.import_page(run, pull, now=self.now)
 
     def log(self):
-        return [one.words for one in reads.lines("partner", by="operator")]
+        return [one.words for one in reads.lines("partner")]
 
     def live(self, party=None):
         """Values of the partner's live signals."""

@@ -94,11 +94,11 @@ def test_a_run_is_taken_once_and_again_when_its_lease_is_over(desk):
 def test_a_removed_exchange_forgets_its_secret_and_can_take_its_signals_along(desk):
     desk.add(secret="hush")
     desk.take(told(1), told(2))
-    assert writes.withdraw_all("partner", actor="operator", now=NOON) == 2
+    assert writes.withdraw_all("partner", now=NOON) == 2
     writes.remove("partner", actor="operator", now=NOON)
     assert (desk.live(), desk.row.secret) == ([], "")
     with pytest.raises(NotFoundError):
-        reads.find("partner", by="operator")
+        reads.find("partner")
 
 
 @pytest.mark.parametrize(
@@ -166,6 +166,6 @@ def test_metrics_count_exchanges_for_those_who_coordinate(desk, world):
 
 
 def test_what_came_through_this_hub_is_refused_at_every_door(world):
-    hub = reads.own_hub(by="test")
+    hub = reads.own_hub()
     with pytest.raises(InvalidError, match="names this hub"):
         world.share(kind="sha256", via=(hub,))

@@ -124,7 +124,7 @@ def test_what_is_asked_for_again_on_a_full_day_is_counted_and_named_once(desk):
     wrong, there, ours = (
         RecordError("x", "no pattern"),
         told(8),
-        told(9, via=(reads.own_hub(by="test"),)),
+        told(9, via=(reads.own_hub(),)),
     )
     page = [told(1), told(2), there, ours]
     for taken in ({"shared": 1, "confirmed": 1}, {}):

@@ -129,7 +129,7 @@ def test_signals_are_posted_with_their_way_and_without_their_audience(desk, part
     assert desk.run() == {"pushed": 1}
     ((sent,),) = server.posts
     said = sent["extensions"][EXTENSION]
-    assert said["hub"] == reads.own_hub(by="test")
+    assert said["hub"] == reads.own_hub()
     assert "audience" not in said
     assert sent["id"].endswith(str(placed.id)[-12:])
     assert desk.run() == {}
@@ -224,7 +224,7 @@ def test_what_a_partner_that_is_away_did_not_take_waits(desk, partner, pushing):
     desk.world.share(kind="md5", tlp="green")
     partner.answers = lambda *_: (503, {"Retry-After": "900"}, {})
     assert desk.run() == {}
-    assert reads.all_exchanges(by="test")[0].waiting == 1
+    assert reads.all_exchanges()[0].waiting == 1
     assert desk.row.next_at >= desk.now
     partner.answers = server.answer
     assert desk.run() == {"pushed": 1}
@@ -265,7 +265,7 @@ def test_hashes_are_submitted_and_taken_back(desk, partner, pushing):
     assert desk.run() == {"pushed": 8, "push_refused": 1}
     one = server.held[hex_value(0, digits=32)]
     assert one["signalType"] == "StopNCIISignalType.VideoMD5"
-    assert f"hub:{reads.own_hub(by='test')}" in one["CSPFeedbacks"][0]["tags"]
+    assert f"hub:{reads.own_hub()}" in one["CSPFeedbacks"][0]["tags"]
     body = WithdrawIn(reason="mistake")
     signals.withdraw(placed[0].id, body=body, by=desk.world.authority, now=desk.later(minutes=1))
     assert desk.run() == {"pushed": 1}
@@ -281,7 +281,7 @@ def test_what_is_disputed_while_it_waits_does_not_leave(desk, partner, pushing):
     server = Taxii(partner)
     pushing()
     placed = desk.world.share(kind="md5", tlp="green")
-    run = reads.run_of(desk.row, by="test")
+    run = reads.run_of(desk.row)
     assert writes_pushing.note_waiting(run, now=desk.now) is False
     for opinion, sent in (("dispute", {}), ("agree", {"pushed": 1})):
         body = OpinionIn(opinion=opinion, note="it is news")

@@ -235,7 +235,7 @@ def test_what_is_there_is_confirmed_and_what_was_withdrawn_overruled_value_by_va
 
 
 def test_our_own_that_comes_back_among_others_is_an_echo(desk, shelf):
-    said = {"extension_type": "property-extension", "hub": reads.own_hub(by="test")}
+    said = {"extension_type": "property-extension", "hub": reads.own_hub()}
     shelf.put(several(1, 2, extensions={EXTENSION: said}))
     assert desk.run() == {"echo": 2}
     assert desk.live() == []

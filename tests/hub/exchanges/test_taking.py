@@ -170,7 +170,7 @@ def test_our_own_is_known_by_its_id(desk):
 
 
 def test_our_own_is_known_by_who_made_it(desk):
-    maker = next(iter(reads.own_makers(by="test")))
+    maker = next(iter(reads.own_makers()))
     assert desk.take(told(1, makers=(maker,))) == {"echo": 1}
 
 

@@ -105,7 +105,7 @@ def to_observer(desk):
 
 def test_what_waits_and_may_be_seen_no_longer_does_not_leave_and_is_said(desk, server):
     desk.world.share(kind="md5", tlp="amber")
-    writes_pushing.note_waiting(reads.run_of(desk.row, by="test"), now=desk.now)
+    writes_pushing.note_waiting(reads.run_of(desk.row), now=desk.now)
     assert states() == ["waiting"]
     to_observer(desk)
     assert desk.run() == {}
@@ -116,7 +116,7 @@ def test_what_waits_and_may_be_seen_no_longer_does_not_leave_and_is_said(desk, s
 @pytest.mark.usefixtures("server")
 def test_what_never_left_and_may_be_seen_again_leaves(desk):
     placed = desk.world.share(kind="md5", tlp="amber")
-    writes_pushing.note_waiting(reads.run_of(desk.row, by="test"), now=desk.now)
+    writes_pushing.note_waiting(reads.run_of(desk.row), now=desk.now)
     kind = desk.party.kind
     to_observer(desk)
     assert desk.run() == {}

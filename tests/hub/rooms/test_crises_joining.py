@@ -169,7 +169,7 @@ def test_who_is_in_the_room_is_one_answer_for_all_rooms(world):
     found = reads_joining.in_room(crisis.id, viewer=world.agency)
     assert [one.name for one in found] == inside
     row = reads.find(crisis.id, viewer=world.agency)
-    assert sorted(one.name for one in reads_joining.room(row, by="clock")) == inside
+    assert sorted(one.name for one in reads_joining.room(row)) == inside
     assert sorted(one.name for one in world.everyone if reads.is_in_room(crisis.id, party=one)) == (
         inside
     )

@@ -196,7 +196,7 @@ def test_a_snapshot_line_is_a_feed_entry(world):
     entry = reads.feed(0, viewer=world.agency).entries[0]
     assert FeedSignal.model_validate(line) == entry
     assert line == json.loads(entry.model_dump_json(exclude={"op"}))
-    history = ledger.history(1, by="test")
+    history = ledger.history(1)
     assert head == {"hub": str(ledger.heads().hub), "position": 1, "history": history}
     assert tail == {"signals": 1}
 
@@ -281,7 +281,7 @@ def test_changes_say_who_must_be_woken(world):
     world.share(world.agency, exercise=True)
     told = [
         (one.position, one.shared_by, one.tlp, one.audience, one.exercise)
-        for one in reads.changes(0, viewer=None)
+        for one in reads.changes(0)
     ]
     both = frozenset({"big-video", "small-forum"})
     assert told == [
@@ -289,7 +289,7 @@ def test_changes_say_who_must_be_woken(world):
         (5, "be-crisis-centre", Tlp.RED, both, False),
         (6, "eu-referral-unit", Tlp.AMBER, frozenset(), True),
     ]
-    assert reads.changes(6, viewer=None) == []
+    assert reads.changes(6) == []
 
 
 def test_an_audience_is_read_as_it_was_written():

@@ -264,23 +264,23 @@ def test_every_position_has_a_moment_of_its_own_also_when_the_clock_goes_back():
         writes.take_positions(3, now=NOON)
         writes.take_positions(2, now=NOON - timedelta(hours=1))
         writes.take_positions(1, now=NOON + timedelta(seconds=1))
-    found = reads.position_times([6, 1, 2, 3, 4, 5], by="test")
+    found = reads.position_times([6, 1, 2, 3, 4, 5])
     moments = [found[position].at for position in range(1, 7)]
     assert moments == sorted(set(moments))
     assert moments[0] == NOON
     assert moments[5] == NOON + timedelta(seconds=1)
     assert found[3].act_at == found[1].act_at
-    assert reads.acts_at([found[5].act_at], by="test") == [(4, 5)]
+    assert reads.acts_at([found[5].act_at]) == [(4, 5)]
 
 
 @pytest.mark.usefixtures("world")
 def test_a_moment_leads_back_to_its_position():
-    assert reads.until(NOON, by="test") == (0, timedelta())
+    assert reads.until(NOON) == (0, timedelta())
     with transaction.atomic():
         writes.take_positions(3, now=NOON)
         writes.take_positions(1, now=NOON + timedelta(seconds=9))
-    for position, moment in reads.position_times([1, 2, 3, 4], by="test").items():
-        assert reads.until(moment.at, by="test") == (position, timedelta())
-        assert reads.until(moment.at + MICROSECOND, by="test") == (position, MICROSECOND)
-    assert reads.until(NOON - MICROSECOND, by="test")[0] == 0
-    assert reads.until(NOON + timedelta(seconds=5), by="test")[0] == 3
+    for position, moment in reads.position_times([1, 2, 3, 4]).items():
+        assert reads.until(moment.at) == (position, timedelta())
+        assert reads.until(moment.at + MICROSECOND) == (position, MICROSECOND)
+    assert reads.until(NOON - MICROSECOND)[0] == 0
+    assert reads.until(NOON + timedelta(seconds=5))[0] == 3

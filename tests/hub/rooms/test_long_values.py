@@ -161,7 +161,7 @@ def test_neither_the_board_nor_sharing_again_loads_a_long_value(world):
         (row,) = reads.board(viewer=world.agency)
         share(world)
         reads.visible_by_uid([shared.id], viewer=world.agency)
-        reads.changes(0, viewer=None)
+        reads.changes(0)
     assert row.signals[0].value == hashlib.sha256(long_value("text")).hexdigest()
     assert [one["sql"] for one in asked.captured_queries if "longvalue" in one["sql"]] == []
 

@@ -48,7 +48,7 @@ def signal(world, crisis):
 def actor(world):
     def actor_of(party=None, role=Role.DUTY_OFFICER):
         person = world.person(party or world.authority, role=role)
-        return parties.actor(person, viewer=person.party)
+        return parties.actor(person)
 
     return actor_of
 

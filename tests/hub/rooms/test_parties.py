@@ -60,25 +60,21 @@ def test_a_party_name_is_given_once(world):
 
 
 def test_every_party_sees_every_party(world):
-    for viewer in world.everyone:
-        assert {one.name for one in reads.parties(viewer=viewer)} == {
-            one.name for one in world.everyone
-        }
-        assert reads.party("small-forum", viewer=viewer) == world.small_provider
+    assert {one.name for one in reads.parties()} == {one.name for one in world.everyone}
+    assert reads.party("small-forum") == world.small_provider
 
 
-def test_an_unknown_party_is_named(world):
+@pytest.mark.usefixtures("world")
+def test_an_unknown_party_is_named():
     with pytest.raises(NotFoundError, match="'nobody'"):
-        reads.party("nobody", viewer=world.agency)
-    with pytest.raises(NotFoundError, match="'nobody'"):
-        reads.party_named("nobody", by="operator")
+        reads.party("nobody")
 
 
 def test_an_operator_reads_all_parties_and_keys(world):
     world.key()
-    assert reads.all_parties(by="operator") == sorted(world.everyone, key=lambda one: one.name)
-    assert [one.party.name for one in reads.all_keys(by="operator")] == ["be-crisis-centre"]
-    assert reads.party_named("big-video", by="operator") == world.big_provider
+    assert reads.parties() == sorted(world.everyone, key=lambda one: one.name)
+    assert [one.party.name for one in reads.all_keys()] == ["be-crisis-centre"]
+    assert reads.party("big-video") == world.big_provider
 
 
 def test_a_person_is_added_and_recorded_without_their_name(world):
@@ -289,7 +285,7 @@ def test_an_agent_tells_how_far_behind_it_is(world):
     for number in range(3):
         world.share(value=hex_value(number))
     beat(world, 1)
-    head = last_position(by="test")
+    head = last_position()
     row = reads.agents(viewer=world.agency, now=world.at(seconds=20), head=head)[0]
     assert (row.title, row.position, row.behind, row.is_connected) == ("Big Video", 1, 2, True)
     late = reads.agents(viewer=world.agency, now=world.at(seconds=21), head=head)[0]

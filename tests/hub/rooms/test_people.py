@@ -34,7 +34,7 @@ IDLE = timedelta(hours=2)
 
 
 def actor(person):
-    return reads.actor(person, viewer=person.party)
+    return reads.actor(person)
 
 
 ACTS = {

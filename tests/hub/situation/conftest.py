@@ -76,6 +76,6 @@ def person(world):
     """person(party, role) as the doors make it from somebody who signed in."""
 
     def make(party, role="duty_officer"):
-        return parties.actor(world.person(party, role=role), viewer=party)
+        return parties.actor(world.person(party, role=role))
 
     return make

@@ -177,7 +177,7 @@ def test_a_lead_is_seen_by_sender_addressee_and_agency_alone(room, party, sees):
     lead = room.lead(crisis=room.crisis.id)
     viewer = getattr(room.world, party)
     row = reads.find_lead(lead.id, viewer=room.world.agency)
-    facts = reads.lead_facts(row, viewer=room.world.agency)
+    facts = reads.lead_facts(row)
     assert rules.may_see(facts, name=viewer.name, kind=PartyKind(viewer.kind)) is sees
     assert bool(reads.leads(viewer=viewer)) is sees
     assert bool(reads.of_crisis(room.crisis.id, viewer=viewer)) is sees

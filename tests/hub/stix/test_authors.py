@@ -18,7 +18,7 @@ KINDS = ("indicator", "note", "opinion", "report", "identity", "sighting", "rela
 
 
 def identity_of(party):
-    return reads.party_id(ledger.heads().hub, party.name, viewer=None)
+    return reads.party_id(ledger.heads().hub, party.name)
 
 
 def posted(kind, target, **more):

@@ -73,15 +73,15 @@ def test_whoever_goes_on_by_time_misses_nothing(shelf):
             break
         found += page.objects
         last = page.objects[-1].added_at
-        after = reads_pages.rank_after(last, viewer=shelf.world.authority)
+        after = reads_pages.rank_after(last)
     assert len({one.id for one in found}) == len(found) == STANDING + 5
 
 
 def test_a_moment_before_everything_leads_to_the_beginning(shelf):
     shelf.world.share()
-    rank = reads_pages.rank_after(NOON - timedelta(days=9999), viewer=shelf.world.authority)
+    rank = reads_pages.rank_after(NOON - timedelta(days=9999))
     assert len(shelf.page(after=rank).objects) == STANDING + 1
-    rank = reads_pages.rank_after(NOON - timedelta(seconds=1), viewer=shelf.world.authority)
+    rank = reads_pages.rank_after(NOON - timedelta(seconds=1))
     assert len(shelf.page(after=rank).objects) == 1
 
 

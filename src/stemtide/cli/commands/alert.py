@@ -54,7 +54,7 @@ def list_deliveries(
     from stemtide.hub.rooms.alerts.reads import deliveries as reads
     from stemtide.hub.rooms.alerts.rules.alerts import DeliveryState
 
-    rows = reads.all_deliveries(by=OPERATOR, state=DeliveryState.DEAD if dead else None)
+    rows = reads.all_deliveries(state=DeliveryState.DEAD if dead else None)
     if not rows:
         print_note("No dead delivery." if dead else "No delivery yet.")
     for row in rows:
@@ -114,7 +114,7 @@ def secret(
     from stemtide.hub.rooms.alerts.writes import deliveries as writes
 
     with fail_on(NotFoundError):
-        points = reads.points_of(party, address=address, by=OPERATOR)
+        points = reads.points_of(party, address=address)
     if rotate and len(points) != 1:
         fail("name the contact point that gets a new secret: --address …", code=2)
     for point in points:
@@ -123,7 +123,7 @@ def secret(
             with fail_on(ConflictError):
                 secrets = writes.rotate_secret(point, actor=OPERATOR, now=moment)
         else:
-            secrets = reads.secrets(point, by=OPERATOR, now=moment)
+            secrets = reads.secrets(point, now=moment)
         for value in secrets:
             row: dict[str, object] = {"address": point.address, "secret": value}
             print_result(row, as_json=as_json, line=f"{point.address:40} {value}")
@@ -160,7 +160,7 @@ def show(
     open_hub(data_dir)
     from stemtide.hub.rooms.alerts.reads import drills as reads
 
-    rows = reads.all_drills(by=OPERATOR)
+    rows = reads.all_drills()
     drills = [row for row in rows if not drill_id or str(row.uid) == drill_id]
     if not drills:
         fail("there is no such drill; start one with: stemtide drill start --everybody")

@@ -113,7 +113,7 @@ def scrape(request: HttpRequest) -> HttpResponse:
         caller = authenticate_request(request, Scope.METRICS_READ)
         text = metrics.text(
             signals.totals(viewer=caller.party),
-            agents=parties.agents(viewer=caller.party, now=now(), head=last_position(by="api")),
+            agents=parties.agents(viewer=caller.party, now=now(), head=last_position()),
             alerts=alerts.counts(viewer=caller.party),
             deliveries=deliveries.counts(viewer=caller.party),
             exchanges=exchanges.states(viewer=caller.party),

@@ -71,14 +71,14 @@ def blocks(request: SignedInRequest) -> HttpResponse:
 def _context(request: SignedInRequest) -> dict[str, object]:
     """Return the template context of the board, for the signed-in person's party."""
     viewer, now = request.user.party, datetime.now(UTC)
-    agents = parties.agents(viewer=viewer, now=now, head=times.last_position(by="desk"))
+    agents = parties.agents(viewer=viewer, now=now, head=times.last_position())
     summary = sightings.summary(viewer=viewer)
     heads = ledger.heads()
     crisis_rows = crises.crises(viewer=viewer)
     return {
         "now": now,
         "viewer": viewer,
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
         "crises": [
             crisis
             for crisis in crisis_rows

@@ -233,7 +233,7 @@ def tail(*, viewer: Viewer) -> list[EntryLine]:
     """Return the last entries, newest first."""
     head = ledger.heads().entries
     rows = ledger.entries(viewer=viewer, after=max(0, head - TAIL), limit=TAIL)
-    return as_sentences(rows[::-1], viewer=viewer)
+    return as_sentences(rows[::-1])
 
 
 NOISE = ("alerts.raised", "alerts.settled")
@@ -249,17 +249,17 @@ def of_crisis(crisis: UUID, *, viewer: Viewer, limit: int = TAIL) -> list[EntryL
         NotFoundError,
     ):  # not in the room: names are shown by the rules of the ledger alone
         rows = ledger.timeline_tail(crisis, viewer=viewer, limit=limit, without=NOISE)
-    return as_sentences(rows, viewer=viewer)
+    return as_sentences(rows)
 
 
 def about(subject: str, *, viewer: Viewer) -> list[EntryLine]:
     """Return the entries about one subject that the viewer may see, oldest first."""
-    return as_sentences(ledger.entries(viewer=viewer, subject=subject), viewer=viewer)
+    return as_sentences(ledger.entries(viewer=viewer, subject=subject))
 
 
-def as_sentences(rows: list[ledger.EntryRow], *, viewer: Viewer) -> list[EntryLine]:
+def as_sentences(rows: list[ledger.EntryRow]) -> list[EntryLine]:
     """Return entries as sentences."""
-    titles = {party.ref: party.title for party in parties.parties(viewer=viewer)}
+    titles = {party.ref: party.title for party in parties.parties()}
     return [_line(row, titles=titles) for row in rows]
 
 

@@ -73,7 +73,7 @@ def recheck(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Show one re-check, with every visit."""
     by, now = actor_of(request), datetime.now(UTC)
     row = _row(reads.recheck(uid, viewer=by.party), by=by, now=now)
-    context = {"now": now, "titles": titles_of(request), "row": row, "rechecks": [row]}
+    context = {"now": now, "titles": titles_of(), "row": row, "rechecks": [row]}
     return render(request, "desk/rechecks/recheck.html", context)
 
 
@@ -112,7 +112,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         rows = [row for row in rows if row.recheck.met_again and row.recheck.met_again.total]
     return {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "rows": rows,
         "asked": requested,
         "query": request.GET.urlencode(),

@@ -82,9 +82,7 @@ class BatchedChecks:
 def allowed_watchers(watchers: Collection[Watcher]) -> set[Watcher]:
     """Return the watchers that may go on."""
     now, idle = datetime.now(UTC), settings.SESSION_IDLE_TIMEOUT
-    seats = people.live_session_refs(
-        {watcher.seat for watcher in watchers}, by="streams", idle=idle, now=now
-    )
+    seats = people.live_session_refs({watcher.seat for watcher in watchers}, idle=idle, now=now)
     return _that_may_see(watcher for watcher in watchers if watcher.seat in seats)
 
 

@@ -113,7 +113,7 @@ def add(
         row = writes.add(
             connection,
             terms=terms,
-            party=parties.party_named(party, by=OPERATOR),
+            party=parties.party(party),
             actor=OPERATOR,
             now=now(),
         )
@@ -126,7 +126,7 @@ def list_exchanges(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
-    rows = reads.all_exchanges(by=OPERATOR)
+    rows = reads.all_exchanges()
     if not rows:
         print_note("No exchange yet. Add one: stemtide exchange add NAME --kind taxii --address …")
     for row in rows:
@@ -140,7 +140,7 @@ def show(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
     with fail_on(NotFoundError):
-        row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
+        row = reads.describe(reads.find(name))
     _show(row, as_json=as_json)
     if as_json:
         return
@@ -155,7 +155,7 @@ def show_log(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> N
     from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 
     with fail_on(NotFoundError):
-        rows = reads.lines(name, by=OPERATOR)
+        rows = reads.lines(name)
     for row in rows:
         print_result(
             row.model_dump(), as_json=as_json, line=f"{row.at:%Y-%m-%d %H:%M:%S}  {row.words}"
@@ -173,14 +173,14 @@ def run(name: Name, data_dir: DataDir = None, as_json: AsJson = False) -> None:
     from stemtide.hub.rooms.exchanges.writes import exchanges as writes
 
     with fail_on(NotFoundError):
-        reads.find(name, by=OPERATOR)
+        reads.find(name)
     errands = writes.claim_due(now(), limit=1, name=name)
     if not errands:
         fail("this exchange is paused, or the hub's scheduler is running it: try again")
     runner = ExchangeRunner(loopback=settings.EXCHANGE_LOOPBACK, now=now, jitter=random.random)
     counts = runner.run(errands[0])
     runner.close()
-    row = reads.describe(reads.find(name, by=OPERATOR), by=OPERATOR)
+    row = reads.describe(reads.find(name))
     summary = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items()))
     print_result(
         {"exchange": name, "state": row.state, "counts": counts, "why": row.why},
@@ -222,7 +222,7 @@ def remove(
 
     with fail_on(NotFoundError):
         if withdraw:
-            count = writes.withdraw_all(name, actor=OPERATOR, now=now())
+            count = writes.withdraw_all(name, now=now())
             print_note(f"{count} signals withdrawn.")
         writes.remove(name, actor=OPERATOR, now=now())
     print_result(

@@ -52,7 +52,7 @@ def list_parties(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
 
-    rows = reads.all_parties(by=OPERATOR)
+    rows = reads.parties()
     if not rows:
         print_note("No party yet. Add one: stemtide party add NAME --kind authority")
     for row in rows:
@@ -83,7 +83,7 @@ def add_contact(
 
     with fail_on(InvalidError, NotFoundError):
         contacts.add_contact_point(
-            reads.party_named(name, by=OPERATOR),
+            reads.party(name),
             channel=channel,
             address=address,
             languages=language or [],
@@ -102,7 +102,7 @@ def list_contacts(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import contacts as contacts_reads
 
-    rows = contacts_reads.all_contact_points(by=OPERATOR)
+    rows = contacts_reads.all_contact_points()
     if not rows:
         print_note(
             "No contact point yet. Add one: stemtide party contact NAME --channel mail --address …"
@@ -141,7 +141,7 @@ def name_competent(
     from stemtide.hub.rooms.parties.writes import competences as writes
 
     with fail_on(InvalidError, ConflictError, NotFoundError):
-        authority = reads.party_named(name, by=OPERATOR)
+        authority = reads.party(name)
         change = writes.end_competence if end else writes.name_competent
         competence = change(authority, duty, actor=OPERATOR, now=now())
     print_result(
@@ -162,7 +162,7 @@ def show_register(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import competences
 
-    rows = competences.whole_register(by=OPERATOR)
+    rows = competences.register()
     if not rows:
         print_note("No competent authority yet. Add one: stemtide party competent NAME --for issue")
     for row in rows:
@@ -215,7 +215,7 @@ def new_key(
     with new_secret_file(out) as file, fail_on(*refusals):
         created, text = writes.new_key(
             name,
-            party=reads.party_named(party_name, by=OPERATOR),
+            party=reads.party(party_name),
             scopes=scopes,
             expires_at=moment + timedelta(days=days) if days else None,
             actor=OPERATOR,
@@ -236,7 +236,7 @@ def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
     open_hub(data_dir)
     from stemtide.hub.rooms.parties.reads import parties as reads
 
-    rows = reads.all_keys(by=OPERATOR)
+    rows = reads.all_keys()
     if not rows:
         print_note("No key yet. Create one: stemtide key new --party NAME")
     for row in rows:

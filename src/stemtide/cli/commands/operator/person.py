@@ -55,7 +55,7 @@ def add_person(
 
     link = ""
     with fail_on(InvalidError, ConflictError, NotFoundError):
-        party = reads.party_named(party_name, by=OPERATOR)
+        party = reads.party(party_name)
         if password_file:
             account = writes.add_person(
                 email, party=party, role=role, password=password, actor=OPERATOR, now=now()
@@ -106,7 +106,7 @@ def list_people(
     from stemtide.hub.rooms.parties.reads import parties as reads, people as reads_people
 
     with fail_on(NotFoundError):
-        by = _as_administrator(reads.party_named(party_name, by=OPERATOR))
+        by = _as_administrator(reads.party(party_name))
     for row in reads_people.people(by=by, idle=settings.SESSION_IDLE_TIMEOUT, now=now()):
         state = "active" if row.is_active else "deactivated"
         state = "locked" if row.is_active and row.is_locked else state
@@ -232,7 +232,7 @@ def _account_and_actor(email: str) -> tuple["Someone", "Actor"]:
     """
     from stemtide.hub.rooms.parties.reads import people as reads_people
 
-    account = reads_people.person_named(email, by=OPERATOR)
+    account = reads_people.person_named(email)
     return account, _as_administrator(account.party)
 
 

@@ -42,7 +42,7 @@ def deliveries(request: SignedInRequest) -> HttpResponse:
         "now": datetime.now(UTC),
         "dead": [(row, _may_resolve(row, request=request)) for row in dead],
         "rows": [row for row in rows if row.state is not DeliveryState.DEAD],
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
         "form": DropDeliveryForm(),
     }
     return render(request, "desk/alerts/deliveries.html", context)

@@ -34,7 +34,7 @@ def drills(request: SignedInRequest) -> HttpResponse:
         "drills": reads.drills(viewer=viewer),
         "may_start": _may_start(request, others=False),
         "may_start_all": others,
-        "parties": parties.parties(viewer=viewer) if others else [viewer],
+        "parties": parties.parties() if others else [viewer],
     }
     return render(request, "desk/alerts/drills.html", context)
 

@@ -212,7 +212,7 @@ def _colleague_of_organisation(
     raises: NotAllowedError, NotFoundError for a party that is not there, ConflictError.
     """
     by = f"openid:{organisation.id}"
-    party = reads.party_named(organisation.party, by=by)
+    party = reads.party(organisation.party)
     person = people.colleague(email=email, party=party)
     if person is None and organisation.adds_observers:
         person = people_writes.add_observer(email, party=party, actor=by, now=now)

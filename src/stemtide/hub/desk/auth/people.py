@@ -42,7 +42,7 @@ _View = Callable[Concatenate[SignedInRequest, _Params], HttpResponse]
 
 def actor_of(request: SignedInRequest) -> Actor:
     """Return the signed-in person as the actor of a write."""
-    return parties.actor(request.user, viewer=request.user.party)
+    return parties.actor(request.user)
 
 
 def carry_out(request: SignedInRequest, act: Callable[[], object], *, done: str) -> None:

@@ -123,7 +123,7 @@ class InvitedForm(MarkedForm):
 def invited(request: HttpRequest, secret: str) -> HttpResponse:
     """Show where the link of an invitation leads: set a password, then sign in with it."""
     now = datetime.now(UTC)
-    invitation = people.invited(secret, by="whoever holds the link", now=now)
+    invitation = people.invited(secret, now=now)
     if invitation is None:
         raise Http404(_("This link was used, or is too old: ask your administrator for another."))
     form = InvitedForm(request.POST if request.method == "POST" else None)

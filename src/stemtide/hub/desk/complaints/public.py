@@ -31,7 +31,6 @@ from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.networks import network_of
 from stemtide.hub.platform.rate_windows import Limit, Policy, windows
 from stemtide.hub.rooms.complaints.reads import complaints as reads
-from stemtide.hub.rooms.complaints.reads.complaints import COMPLAINANT
 from stemtide.hub.rooms.complaints.rules import complaints as rules
 from stemtide.hub.rooms.complaints.writes import complaints as writes
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
@@ -88,7 +87,7 @@ def complain(request: HttpRequest, token: str) -> HttpResponse:
     """
     now = datetime.now(UTC)
     try:
-        standing = reads.linked(token, by=COMPLAINANT, now=now)
+        standing = reads.linked(token, now=now)
         if standing.state is not None:
             return _follow_up(request, token, standing=standing, now=now)
         return _complain(request, token, standing=standing, now=now)
@@ -123,12 +122,12 @@ def _follow_up(
     form = WithdrawComplaintForm(request.POST if "withdraw" in request.POST else None)
     if form.is_bound and form.is_valid():
         # The link gives the same rights as the complaint's code.
-        writes.withdraw(reads.link_code(token, by=COMPLAINANT, now=now), now=now)
+        writes.withdraw(reads.link_code(token, now=now), now=now)
         return redirect(request.get_full_path())
     if request.method == "POST" and not form.is_bound:
         # Sent twice, or by two people: the first complaint stays unchanged.
         return redirect(request.get_full_path())
-    code = reads.link_code(token, by=COMPLAINANT, now=now)
+    code = reads.link_code(token, now=now)
     return _standing(request, standing, extra={"code": code, "withdraw_form": form}, now=now)
 
 
@@ -157,7 +156,7 @@ def _answer(request: HttpRequest, code: str, *, now: datetime) -> HttpResponse:
 
     raises: NotFoundError if no complaint has the code.
     """
-    standing = reads.state_of(code, by=COMPLAINANT)
+    standing = reads.state_of(code)
     form = WithdrawComplaintForm(request.POST if "withdraw" in request.POST else None)
     if form.is_bound and form.is_valid() and _may_withdraw(standing):
         standing = writes.withdraw(code, now=now)

@@ -88,11 +88,11 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     by, now = actor_of(request), datetime.now(UTC)
     row = reads.find(uid, viewer=by.party)
-    redress_out = reads.describe(row, viewer=by.party)
-    page = ActorFacts(reads.facts(row, viewer=by.party), by)
+    redress_out = reads.describe(row)
+    page = ActorFacts(reads.facts(row), by)
     context = {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "redress": redress_out,
         "offers": by_name(available(_ACTIONS.values(), page, refused=refused)),
         **grounds.ground(redress_out.basis, redress_out.ground, by=by, now=now),

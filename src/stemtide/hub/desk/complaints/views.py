@@ -65,7 +65,7 @@ def complaints(request: SignedInRequest) -> HttpResponse:
     requests = redress_reads.requests(viewer=by.party)
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "waiting": [row for row in rows if row.state in waiting],
         "decided": [row for row in rows if row.state not in waiting],
         "asked": [redress for redress in requests if redress.state is RedressState.ASKED],
@@ -201,7 +201,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     by = actor_of(request)
     row = reads.find(uid, viewer=by.party)
-    complaint_out = reads.describe(row, viewer=by.party)
+    complaint_out = reads.describe(row)
     complaint_facts = reads.facts(row, viewer=by.party)
     page = _PageFacts(complaint_facts, by, complaint_out.redress)
     offers = by_name(available(_ACTIONS.values(), page, refused=refused, basis=complaint_out.basis))
@@ -209,7 +209,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     is_open = complaint_out.state in machine("complaint").open_states
     context = {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "complaint": complaint_out,
         "written_in": dict(WRITING_LANGUAGES).get(complaint_out.language, complaint_out.language),
         "is_late": is_open and complaint_out.due_at < now,

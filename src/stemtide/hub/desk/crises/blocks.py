@@ -313,9 +313,7 @@ def _offers(
 ) -> dict[str, Any]:
     """Return the forms of all blocks. cached_html: as shared HTML without CSRF tokens."""
     room = room_offers.rules_input(shared["life"], shared["facts"], by=by, now=now)
-    around = room_offers.form_choices(
-        shared["facts"], uid=room.life.id, by=by, others=shared["others"]
-    )
+    around = room_offers.form_choices(shared["facts"], uid=room.life.id, others=shared["others"])
     offers = room_offers.offers(room, around=around, refused=refused)
     if cached_html:
         offers = {

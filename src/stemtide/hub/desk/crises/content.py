@@ -55,7 +55,7 @@ def frame(life: CrisisLife, *, viewer: parties.Viewer) -> dict[str, object]:
         "viewer": viewer,
         "framework": crisis_framework,
         "stage": crisis_framework.stages[life.stage],
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
         "report_address": navigation.address("crisis-report", life.id) if life.in_room else "",
     }
 
@@ -124,7 +124,7 @@ def _counted_at(crisis: UUID, viewer: parties.Viewer, *, at: tuple[UUID, int, in
     counts = clusters_reads.outcomes(crisis, viewer=viewer)
     return _Counted(
         clusters=[
-            (cluster, clusters_reads.sum_of(cluster, counts=counts, viewer=viewer))
+            (cluster, clusters_reads.sum_of(cluster, counts=counts))
             for cluster in clusters_reads.clusters(crisis, viewer=viewer)
         ],
         table=sightings.table(crisis, viewer=viewer),

@@ -33,7 +33,7 @@ def content(request: SignedInRequest, uid: UUID) -> HttpResponse:
         "now": datetime.now(UTC),
         "page": pages.get_page(request.GET.get("page")),
         "cluster_marks": room_content.marks_of(rows),
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
         "cluster_count": len(rows),
         "variant_count": sum(len(row.cluster.members) for row in rows),
         "seen": reads.opened_signals(uid, by=actor_of(request)),
@@ -62,7 +62,7 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "now": datetime.now(UTC),
         "row": row,
         "page": pages.get_page(request.GET.get("page")),
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
         "seen": reads.opened_signals(uid, by=actor_of(request)),
     }
     return render(request, "desk/cluster.html", context)

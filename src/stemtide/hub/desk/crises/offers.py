@@ -21,14 +21,14 @@ from stemtide.protocol.messages.crises import CrisisLife
 
 
 def form_choices(
-    facts: CrisisFacts, *, uid: UUID, by: Actor, others: Iterable[tuple[str, str]]
+    facts: CrisisFacts, *, uid: UUID, others: Iterable[tuple[str, str]]
 ) -> FormChoices:
     """Return the values that the forms need. others: crises to link with, by id and name."""
     return FormChoices(
         triage=triages()[facts.framework.triage],
         parties=[
             (party.name, party.title)
-            for party in parties.parties(viewer=by.party)
+            for party in parties.parties()
             if participants.is_to_invite(facts, party)
         ],
         countries=facts.countries,
@@ -67,7 +67,7 @@ def sent_offer(
     """
     facts = crises.facts_of(uid, viewer=by.party)
     others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
-    choices = form_choices(facts, uid=uid, by=by, others=others)
+    choices = form_choices(facts, uid=uid, others=others)
     return actions.sent_offer(request, action, target, around=choices)
 
 

@@ -67,7 +67,7 @@ def crises_page(request: SignedInRequest) -> HttpResponse:
     crisis_rows = crises.crises(viewer=viewer)
     context = {
         "now": datetime.now(UTC),
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
         "crises": [crisis for crisis in crisis_rows if not crisis.closed_at],
         "closed": [crisis for crisis in crisis_rows if crisis.closed_at],
         "may_warn": allows(rules.check_warn, by=actor_of(request)),
@@ -84,11 +84,7 @@ def warn(request: SignedInRequest) -> HttpResponse:
     viewer = request.user.party
     if request.method != "POST":
         check_may_alert("crisis.warned", viewer=viewer, now=datetime.now(UTC), is_person=True)
-    others = [
-        (party.name, party.title)
-        for party in parties.parties(viewer=viewer)
-        if party.name != viewer.name
-    ]
+    others = [(party.name, party.title) for party in parties.parties() if party.name != viewer.name]
     form = WarningForm(request.POST or None, prefix="warning", around=FormChoices(parties=others))
     message = form.message()
     if message is not None:

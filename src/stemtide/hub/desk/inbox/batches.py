@@ -100,7 +100,7 @@ def answer_several(request: SignedInRequest) -> HttpResponse:
             return back
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "rows": [referrals.referral(uid, viewer=by.party) for uid in undecided[:AT_ONCE]],
         "uids": undecided,
         "batch": batch[0] if batch else "",
@@ -175,7 +175,7 @@ def _parcel_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     )
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "parcel": parcel_out,
         "counts": [
             (referral_state, parcel_out.counts[referral_state])

@@ -81,7 +81,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
         raise Http404
     by = actor_of(request)
     row = reads.find(uid, viewer=by.party)
-    rules.check_hand(reads.facts(row, viewer=by.party), _MOVE_OF_VERB[verb], by=by)
+    rules.check_hand(reads.facts(row), _MOVE_OF_VERB[verb], by=by)
     # All answers: the write refuses one that is no longer open, and names the referral's state.
     options = _answer_options(uid, by=by, answers=tuple(Answer)) if verb == "answer" else {}
     offer = sent_offer(request, _ACTIONS[verb], **options)
@@ -144,7 +144,7 @@ def _context(
     by, now = actor_of(request), datetime.now(UTC)
     referral_out = reads.referral(uid, viewer=by.party)
     rules.check_inbox(by.kind)
-    page = ActorFacts(reads.facts(reads.find(uid, viewer=by.party), viewer=by.party), by)
+    page = ActorFacts(reads.facts(reads.find(uid, viewer=by.party)), by)
     related = _related_to(referral_out, by=by)
     initial = _initial_answer(related, referral_out)
     answer, *others = reversed(_ACTIONS.values())
@@ -153,16 +153,14 @@ def _context(
     )
     return {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "referral": referral_out,
         "known": related,
         "is_blocked": related.met.counts.get(Outcome.BLOCKED, 0) > 0,
         "steps": steps_of(referral_out),
         "offers": by_name(offers),
         "rechecks": rechecks.of_request(request, referral=uid),
-        "entries": ledger_sentences.as_sentences(
-            reads.history(uid, viewer=by.party), viewer=by.party
-        ),
+        "entries": ledger_sentences.as_sentences(reads.history(uid, viewer=by.party)),
     }
 
 

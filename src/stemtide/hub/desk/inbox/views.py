@@ -118,7 +118,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
     )
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "asked": query,
         "query": request.GET.urlencode(),
         "counts": counts_of(request),

@@ -80,7 +80,7 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
     context = {
         "now": now,
         "rows": sorted(rows, key=lambda row: (not _needs_attention(row), row.exchange.name)),
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
     }
     return render(request, "desk/machines/exchanges.html", context)
 
@@ -98,7 +98,7 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
         "counts": sorted(exchange_out.counts.items(), key=lambda count: (-count[1], count[0])),
         "troubled": outgoing_reads.failures(name, viewer=viewer) if exchange_out.pushes else [],
         "lines": reads.log(name, viewer=viewer)[:LINES],
-        "titles": {party.name: party.title for party in parties.parties(viewer=viewer)},
+        "titles": {party.name: party.title for party in parties.parties()},
         "crisis": _crisis(exchange_out, request=request),
         "verb": _verb(exchange_out, request=request),
     }

@@ -89,7 +89,7 @@ def _page(request: SignedInRequest, uid: UUID, *, name: str, annex_form: AnnexFo
     annex_form.mark_errors()
     context = {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "order": reads.order(uid, viewer=request.user.party, now=now),
         "name": name,
         "annex": annex_form.annex,

@@ -83,9 +83,9 @@ def new(request: SignedInRequest) -> HttpResponse:
     if request.method != "POST":
         initial = {name: request.GET.get(name, "")[:8000] for name in ("urls", "to", "signals")}
         initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
-        form = NewDraftForm(providers=_providers(by), initial=initial)
+        form = NewDraftForm(providers=_providers(), initial=initial)
         return render(request, "desk/orders/new.html", {"form": form})
-    form_sent = NewDraftForm(request.POST, providers=_providers(by))
+    form_sent = NewDraftForm(request.POST, providers=_providers())
     body = form_sent.message()
     if body is not None:
         try:
@@ -141,18 +141,18 @@ def inform(request: SignedInRequest) -> HttpResponse:
     status, form = 200, None
     if request.method == "POST":
         _check_issuer(by)
-        form = InformForm(request.POST, providers=_providers(by))
+        form = InformForm(request.POST, providers=_providers())
         if _inform(request, form, by=by, now=now):
             return redirect("order-inform")
         form.mark_errors()
         status = 422
     elif is_issuer(by):
         initial = {"to": request.GET.get("to", "")[:60], "text": _default_information(by)}
-        form = InformForm(providers=_providers(by), initial=initial)
+        form = InformForm(providers=_providers(), initial=initial)
     context = {
         "now": now,
         "form": form,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "rows": reads.informations(viewer=by.party),
     }
     return render(request, "desk/orders/inform.html", context, status=status)
@@ -208,7 +208,7 @@ def _page(
         shown_form.mark_errors()
     context = {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "order": order,
         "seen": _version(order),
         "parts": _parts(annex, order, remarks=remarks if is_looked_at else ()),
@@ -328,7 +328,7 @@ def _default_information(by: Actor) -> str:
 
 def _may_issue(by: Actor) -> bool:
     """Whether the actor's authority is registered as competent to issue orders."""
-    return competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
+    return competences.is_competent(by.party, Duty.ISSUE)
 
 
 def is_issuer(by: Actor) -> bool:
@@ -342,7 +342,7 @@ def _check_issuer(by: Actor) -> None:
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
 
 
-def _providers(by: Actor) -> list[tuple[str, str]]:
+def _providers() -> list[tuple[str, str]]:
     """Return providers as (name, title)."""
-    party_rows = parties.parties(viewer=by.party)
+    party_rows = parties.parties()
     return [(party.name, party.title) for party in party_rows if party.kind == PartyKind.PROVIDER]

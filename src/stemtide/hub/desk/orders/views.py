@@ -131,11 +131,11 @@ def _context(
     order_out = reads.order(uid, viewer=by.party, now=now)
     row = reads.find(uid, viewer=by.party)
     moves = reads.moves(row, by=by, now=now)
-    side = rules.side_of(reads.facts(row, viewer=by.party), name=by.name)
+    side = rules.side_of(reads.facts(row), name=by.name)
     annex = form("tco-annex-1")
     return {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "order": order_out,
         "reference": row.shown_reference,
         "side": side,
@@ -153,7 +153,7 @@ def _context(
             for number, answer in enumerate(order_out.answers, start=1)
         ][::-1],
         "deadlines": deadlines(order_out),
-        "steps": steps(order_out, titles=titles_of(request)),
+        "steps": steps(order_out, titles=titles_of()),
         "offers": available(
             ORDER_ACTIONS.values(),
             OpenMoves(moves, is_issuer=side is Side.ISSUER),
@@ -161,9 +161,7 @@ def _context(
         ),
         "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],
         "rechecks": rechecks.of_request(request, order=uid),
-        "entries": ledger_sentences.as_sentences(
-            reads.history(uid, viewer=by.party), viewer=by.party
-        ),
+        "entries": ledger_sentences.as_sentences(reads.history(uid, viewer=by.party)),
     }
 
 
@@ -174,12 +172,12 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
     state = next(
         (order_state for order_state in OrderState if order_state.value == requested), None
     )
-    is_issuing = competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
+    is_issuing = competences.is_competent(by.party, Duty.ISSUE)
     may_draft = allows(rules.check_draft, kind=by.kind, is_competent=is_issuing, role=by.role)
     copies = home.copies(viewer=by.party, now=now)
     return {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "kind": by.kind,
         "asked": requested if state else "",
         "states": LABELS["order"].items(),
@@ -194,5 +192,5 @@ def _list_context(request: SignedInRequest) -> dict[str, object]:
         "decisions": decisions.decisions(viewer=by.party),
         "may_draft": may_draft,
         "is_issuing": is_issuing,
-        "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party),
+        "is_examining": competences.is_competent(by.party, Duty.SCRUTINISE),
     }

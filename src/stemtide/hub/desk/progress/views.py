@@ -83,7 +83,7 @@ def _page(
     context: dict[str, object] = {"form": form, "what": subject_name, "now": now, "found": progress}
     context["has_yearly"] = allows(yearly.form_for, kind)
     if progress is not None:
-        context |= _figures_context(progress, titles=titles_of(request)) | {
+        context |= _figures_context(progress, titles=titles_of()) | {
             "query": request.GET.urlencode()
         }
     return render(request, "desk/progress/page.html", context, status=200 if progress else 422)

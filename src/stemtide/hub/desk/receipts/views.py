@@ -27,8 +27,6 @@ from stemtide.hub.rooms.requests.reads import LinkedAlert
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReferralState
 
-HOLDER = "holder of a link"
-
 _EXPIRED, _LATE, _UNKNOWN = 410, 409, 404
 
 
@@ -90,7 +88,7 @@ def linked(token: str, *, now: datetime) -> LinkedAlert:
     raises: NotFoundError.
     """
     language = (get_language() or "en")[:2]
-    return reads.alert_behind(token, by=HOLDER, now=now, language=language)
+    return reads.alert_behind(token, now=now, language=language)
 
 
 def _file(link: LinkedAlert, file_name: str, *, now: datetime) -> Attachment | None:

@@ -46,7 +46,7 @@ def batches(request: SignedInRequest) -> HttpResponse:
     by = actor_of(request)
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "rows": reads.batches(viewer=by.party),
         "may_open": allows(rules.check_open, kind=by.kind, role=by.role),
     }
@@ -61,9 +61,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     by = actor_of(request)
     rules.check_open(kind=by.kind, role=by.role)
     providers = [
-        (party.name, party.title)
-        for party in parties.parties(viewer=by.party)
-        if party.kind == PartyKind.PROVIDER
+        (party.name, party.title) for party in parties.parties() if party.kind == PartyKind.PROVIDER
     ]
     if request.method != "POST":
         form = BatchForm(providers=providers)
@@ -99,7 +97,7 @@ def batch(request: SignedInRequest, uid: UUID) -> HttpResponse:
     )
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "batch": batch_out,
         "outcomes": _in_order(batch_out.outcomes),
         "rows": page.rows,
@@ -162,7 +160,7 @@ def _dry_run(
     context = {
         "form": form,
         "text": text,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "outcomes": _in_order(counts),
         "count": len(checked),
         "going": counts[RowOutcome.SENT] + counts[RowOutcome.HELD],

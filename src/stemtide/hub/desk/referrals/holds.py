@@ -49,7 +49,7 @@ def holds(request: SignedInRequest) -> HttpResponse:
     ]
     context = {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "rows": rows,
         "may_place": allows(rules.check_place, kind=by.kind, role=by.role),
         "form": ExtendForm(),

@@ -77,13 +77,13 @@ def referrals(request: SignedInRequest) -> HttpResponse:
     rows, more = reads.latest(viewer=viewer, filters=filters, limit=AT_ONCE, page=number)
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "rows": rows,
         "counts": reads.counts(viewer=viewer),
         "asked": query,
         "is_narrowed": any(query.values()),
         "states": LABELS["referral"].items(),
-        "providers": _providers(request),
+        "providers": _providers(),
         "before": number - 1,
         "after": number + 1 if more else 0,
         "may_refer": allows(rules.check_assess, kind=by.kind, role=by.role),
@@ -100,7 +100,7 @@ def new(request: SignedInRequest) -> HttpResponse:
     """Assess content and refer it. Nothing is sent before a search for earlier referrals."""
     by = actor_of(request)
     rules.check_assess(kind=by.kind, role=by.role)
-    providers = _providers(request)
+    providers = _providers()
     if request.method != "POST":
         initial = {name: request.GET.get(name, "") for name in ("url", "provider", "signals")}
         initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
@@ -223,7 +223,7 @@ def _context(
     )
     return {
         "now": now,
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "referral": referral_out,
         "steps": steps_of(referral_out),
         "search": _without_itself(search.search(search_in, viewer=by.party, now=now), referral_out)
@@ -231,9 +231,7 @@ def _context(
         else None,
         "offers": offers,
         "rechecks": rechecks.of_request(request, referral=referral_out.id),
-        "entries": ledger_sentences.as_sentences(
-            reads.history(referral_out.id, viewer=by.party), viewer=by.party
-        ),
+        "entries": ledger_sentences.as_sentences(reads.history(referral_out.id, viewer=by.party)),
     }
 
 
@@ -265,7 +263,7 @@ def _show_form(
     form.mark_errors()
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "form": form,
         "search": search_out,
         "searched": key,
@@ -283,7 +281,7 @@ def _done_text(referral_out: ReferralOut) -> str:
     return _("Recorded. Nothing was sent.")
 
 
-def _providers(request: SignedInRequest) -> list[tuple[str, str]]:
+def _providers() -> list[tuple[str, str]]:
     """Return providers as (name, title)."""
-    party_rows = parties.parties(viewer=request.user.party)
+    party_rows = parties.parties()
     return [(party.name, party.title) for party in party_rows if party.kind == PartyKind.PROVIDER]

@@ -50,7 +50,7 @@ def page(
     """
     viewer = request.user.party
     report = reads.report(uid, viewer=viewer)
-    titles = titles_of(request)
+    titles = titles_of()
     owners = sorted(titles.items(), key=lambda owner: owner[1])
     context = {
         "now": datetime.now(UTC),
@@ -156,7 +156,7 @@ def _kept_action(request: SignedInRequest) -> ActionForm:
     names = ActionForm.base_fields
     return ActionForm(
         prefix="action",
-        parties=sorted(titles_of(request).items(), key=lambda owner: owner[1]),
+        parties=sorted(titles_of().items(), key=lambda owner: owner[1]),
         initial={name: request.POST.get(f"action-{name}", "") for name in names},
     )
 
@@ -211,7 +211,7 @@ def note(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @_saving
 def action(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Add an action of the debrief."""
-    owners = sorted(titles_of(request).items(), key=lambda owner: owner[1])
+    owners = sorted(titles_of().items(), key=lambda owner: owner[1])
     form = ActionForm(request.POST, prefix="action", parties=owners)
     body = form.message()
     if body is None:

@@ -31,10 +31,10 @@ ROWS = 100
 """Entries on one page of the timeline."""
 
 
-def _refs(request: SignedInRequest) -> dict[str, str]:
+def _refs() -> dict[str, str]:
     """Return titles of actors by their ledger reference."""
     fixed_titles = {"clock": _("The hub's clock"), "operator": _("The hub's operator")}
-    party_titles = {party.ref: party.title for party in parties.parties(viewer=request.user.party)}
+    party_titles = {party.ref: party.title for party in parties.parties()}
     return party_titles | fixed_titles | {"withheld": _("withheld")}
 
 
@@ -48,7 +48,7 @@ def timeline(request: SignedInRequest, uid: UUID) -> HttpResponse:
     page_out = timeline_reads.timeline(
         uid, viewer=viewer, after=start, limit=ROWS, things=[thing] if thing else ()
     )
-    refs = _refs(request)
+    refs = _refs()
     context = {
         "now": datetime.now(UTC),
         "crisis": crises.crisis(uid, viewer=viewer),
@@ -102,7 +102,7 @@ def export(request: SignedInRequest, uid: UUID) -> HttpResponse:
         return _file(body, name=f"timeline-{uid}.json", media_type="application/json")
     pdf = paper.timeline_pdf(
         export_out,
-        titles=_refs(request),
+        titles=_refs(),
         acts={kind: str(act) for kind, act in ENTRY_PHRASES.items()},
     )
     return _file(pdf, name=f"timeline-{uid}.pdf", media_type="application/pdf")
@@ -154,7 +154,7 @@ def published(request: SignedInRequest) -> HttpResponse:
     context = {
         "now": datetime.now(UTC),
         "reports": reads.reports(viewer=request.user.party),
-        "titles": titles_of(request),
+        "titles": titles_of(),
     }
     return render(request, "desk/reports.html", context)
 
@@ -171,5 +171,5 @@ def report(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def report_pdf(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Download the report as PDF."""
     report_out = reads.report(uid, viewer=request.user.party)
-    pdf = paper.report_pdf(report_out, titles=titles_of(request), title_of=figure)
+    pdf = paper.report_pdf(report_out, titles=titles_of(), title_of=figure)
     return _file(pdf, name=f"report-{uid}.pdf", media_type="application/pdf")

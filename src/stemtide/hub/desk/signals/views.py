@@ -116,7 +116,7 @@ def _page(
     summary = long_fingerprints.describe(signal_out.kind, signal_out.value)
     if summary:
         signal_out = signal_out.model_copy(update={"value": summary.digest})
-    titles = {party.name: party.title for party in parties.parties(viewer=viewer)}
+    titles = {party.name: party.title for party in parties.parties()}
     refused = withdraw_form or opinion_form
     if refused:
         refused.mark_errors()

@@ -39,7 +39,7 @@ def leads_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     by = actor_of(request)
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "leads": {
             "crisis": uid,
             "rows": reads.of_crisis(uid, viewer=by.party) if may_read_leads(by) else [],
@@ -65,7 +65,7 @@ def _all_context(request: SignedInRequest) -> dict[str, object]:
     by = actor_of(request)
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "leads": {
             "crisis": None,
             "rows": reads.leads(viewer=by.party) if may_read_leads(by) else [],
@@ -98,7 +98,7 @@ def report(request: SignedInRequest) -> HttpResponse:
     bases = _DUTIES if viewer.kind == PartyKind.PROVIDER else (LeadBasis.VOLUNTARY,)
     recipients = [
         (party.name, party.title)
-        for party in parties.parties(viewer=viewer)
+        for party in parties.parties()
         if party.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
     ]
     if request.method != "POST":
@@ -129,13 +129,13 @@ def lead(request: SignedInRequest, uid: UUID) -> HttpResponse:
     lead_out = reads.lead(uid, viewer=request.user.party)
     others = [
         (party.name, party.title)
-        for party in parties.parties(viewer=request.user.party)
+        for party in parties.parties()
         if party.kind in {PartyKind.AUTHORITY, PartyKind.AGENCY}
         and party.pk != request.user.party.pk
     ]
     context = {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "lead": lead_out,
         "pass_form": PassLeadForm(parties=others),
         "close_form": CloseLeadForm(),
@@ -179,7 +179,7 @@ def receive(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def pass_on(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Pass a lead on to a party that can act."""
-    form = PassLeadForm(request.POST, parties=[(name, name) for name in titles_of(request)])
+    form = PassLeadForm(request.POST, parties=[(name, name) for name in titles_of()])
     body = form.message()
     if body is None:
         return redirect("lead", uid=uid)

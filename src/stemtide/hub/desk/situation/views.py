@@ -49,7 +49,7 @@ class LineRow:
 def room_of(request: SignedInRequest, uid: UUID) -> rules.RoomFacts:
     """Return the rules' input about a room."""
     viewer = request.user.party
-    return reads.room_facts(reads.find_room(uid, viewer=viewer), viewer=viewer)
+    return reads.room_facts(reads.find_room(uid, viewer=viewer))
 
 
 def log_context(
@@ -69,7 +69,7 @@ def log_context(
     entries = reads.latest(uid, viewer=viewer, limit=ROWS + 1, before=before_number, kind=kind)
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "log": {
             "crisis": uid,
             "messages": entries[:ROWS],
@@ -108,7 +108,7 @@ def lines_context(request: SignedInRequest, uid: UUID) -> dict[str, object]:
     ]
     return {
         "now": datetime.now(UTC),
-        "titles": titles_of(request),
+        "titles": titles_of(),
         "lines": {
             "crisis": uid,
             "rows": rows,
@@ -145,7 +145,7 @@ def _log_page(
         form.mark_errors()
     empty_form = LogMessageForm(
         prefix="message",
-        parties=_choices(request),
+        parties=_choices(),
         initial={name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
         | {"kind": request.GET.get("kind", MessageKind.OBSERVATION)},
     )
@@ -155,9 +155,9 @@ def _log_page(
     return render(request, "desk/log.html", context, status=422 if form else 200)
 
 
-def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
+def _choices() -> list[tuple[str, str]]:
     """Return parties to choose from, sorted by title."""
-    return sorted(titles_of(request).items(), key=lambda title: title[1])
+    return sorted(titles_of().items(), key=lambda title: title[1])
 
 
 @require_POST
@@ -165,7 +165,7 @@ def _choices(request: SignedInRequest) -> list[tuple[str, str]]:
 @writers_only
 def post(request: SignedInRequest, uid: UUID) -> HttpResponse:
     """Write a message into the log."""
-    form = LogMessageForm(request.POST, prefix="message", parties=_choices(request))
+    form = LogMessageForm(request.POST, prefix="message", parties=_choices())
     body = form.message()
     if body is None:
         return _log_page(request, uid, form=form)

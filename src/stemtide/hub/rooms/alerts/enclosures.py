@@ -100,7 +100,7 @@ def request_of(outgoing: OutgoingAlert) -> Request | None:
     if build is None:
         return None
     try:
-        return build(outgoing, parties.party_named(outgoing.party, by=_READER))
+        return build(outgoing, parties.party(outgoing.party))
     except NotFoundError:  # the alert alone goes out
         return None
 
@@ -143,7 +143,7 @@ def _order(outgoing: OutgoingAlert, party: Party) -> Request | None:
     if outgoing.kind in {"order_executed", "order_suspended"} and order.answers:
         latest = order.answers[-1]
         row = orders.find(order.id, viewer=party)
-        values = orders.answer_head(row, viewer=party) | latest.values
+        values = orders.answer_head(row) | latest.values
         annex, language = latest.form, outgoing.language
         name = f"{order.reference}-{annex.removeprefix('tco-')}"
 
@@ -179,9 +179,7 @@ def _information(outgoing: OutgoingAlert, party: Party) -> Request | None:
         "information",
         _plain(information),
         lambda: information.model_dump_json(indent=2).encode(),
-        draws=lambda: information_pdf(
-            information, titles=_titles(party), language=outgoing.language
-        ),
+        draws=lambda: information_pdf(information, titles=_titles(), language=outgoing.language),
         notes=(
             words_notes.ask_note(*_sender(information.sent_by, party=party, outgoing=outgoing)),
         ),
@@ -198,7 +196,7 @@ def _referral(outgoing: OutgoingAlert, party: Party) -> Request | None:
         referral.reference,
         _plain(referral),
         lambda: referral.model_dump_json(include=_LASTING_FIELDS, indent=2).encode(),
-        draws=lambda: _letter(referral, party=party, language=outgoing.language),
+        draws=lambda: _letter(referral, language=outgoing.language),
         is_drawn=outgoing.kind in _DRAWN,
         notes=words_notes.referral_notes(*sender),
     )
@@ -254,15 +252,15 @@ def _cells(referral: Mapping[str, object]) -> dict[str, object]:
 
 def _sender(name: str, *, party: Party, outgoing: OutgoingAlert) -> tuple[str, ...]:
     """Return the title of a request's sender, and the first address where it can be reached now."""
-    sender = parties.party_named(name, by=_READER)
+    sender = parties.party(name)
     steps = contacts.ladder(sender, viewer=party, now=outgoing.now)
     reached = (steps[0].contact.address,) if steps else ()
     return (sender.title, *reached)
 
 
-def _letter(referral: ReferralOut, *, party: Party, language: str) -> bytes:
+def _letter(referral: ReferralOut, *, language: str) -> bytes:
     """Return a referral as a PDF letter."""
-    return referral_pdf(referral, titles=_titles(party), title_of=said_plainly, language=language)
+    return referral_pdf(referral, titles=_titles(), title_of=said_plainly, language=language)
 
 
 _DRAWN = {
@@ -290,6 +288,6 @@ def _plain(message: BaseModel) -> dict[str, object]:
     return dict(message.model_dump(mode="json"))
 
 
-def _titles(party: Party) -> dict[str, str]:
+def _titles() -> dict[str, str]:
     """Return parties' titles by name."""
-    return {other.name: other.title for other in parties.parties(viewer=party)}
+    return {other.name: other.title for other in parties.parties()}

@@ -105,7 +105,7 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             push_address=run.push_address,
             account=run.account,
             secret=encryption.decrypt_secret(run.secret),
-            hub=reads.own_hub(by=CLOCK),
+            hub=reads.own_hub(),
             loopback=self.loopback,
         )
         part_s = RUN_S / 2 if run.pulls and run.pushes else RUN_S
@@ -129,7 +129,7 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
         checkpoint = dict(run.checkpoint)
 
         def versions_of(keys: Iterable[str]) -> Mapping[str, str]:
-            return reads.versions(run, keys, by=CLOCK)
+            return reads.versions(run, keys)
 
         more, day_is_full = True, None
         for _ in range(MAX_PAGES):
@@ -159,7 +159,7 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
             if not pushes_writes.note_waiting(run, now=self.now()):
                 break
         for _ in range(MAX_PAGES):
-            row = reads.claimed_exchange(run, by=CLOCK)
+            row = reads.claimed_exchange(run)
             if row is None:
                 return False
             outgoing_signals = pushes.outgoing_signals(

@@ -38,7 +38,7 @@ class CrisisVersions:
             elif heads.entries == before.entries:
                 return heads
             else:
-                for entry in reads.kinds(after=before.entries, until=heads.entries, by="marks"):
+                for entry in reads.kinds(after=before.entries, until=heads.entries):
                     self._note(entry)
             self._heads = heads
         return heads

@@ -68,10 +68,10 @@ def previews(uid: UUID, *, viewer: Party) -> list[PreviewOut]:
     row = _signals(viewer).filter(uid=uid).first()
     if row is None or not (row.shared_by == viewer or facts(row, viewer=viewer).is_in_room):
         return []
-    return [describe(preview, viewer=viewer) for preview in row.previews.all()]
+    return [describe(preview) for preview in row.previews.all()]
 
 
-def describe(preview: Preview, *, viewer: Party) -> PreviewOut:  # noqa: ARG001  # the caller has checked access
+def describe(preview: Preview) -> PreviewOut:
     """Return a preview in its wire format."""
     return PreviewOut(
         id=preview.uid,

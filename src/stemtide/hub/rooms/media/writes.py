@@ -59,7 +59,7 @@ def add(
         )
         detail: dict[str, object] = {"preview": str(preview.uid), "is": kind.value}
         _record("preview.added", row, by=by, now=now, detail=detail)
-        return reads.describe(preview, viewer=by.party)
+        return reads.describe(preview)
 
 
 def _check_add(row: Signal, *, by: Actor) -> None:
@@ -136,7 +136,7 @@ def destroy(uid: UUID, *, by: Actor, now: datetime) -> PreviewOut:
     )
     _empty(preview, now=now)
     _record("preview.destroyed", row, by=by, now=now, detail={"preview": str(preview.uid)})
-    return reads.describe(preview, viewer=by.party)
+    return reads.describe(preview)
 
 
 def destroy_due(now: datetime) -> int:

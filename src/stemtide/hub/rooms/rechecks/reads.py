@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Prefetch, Q, QuerySet, Sum
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Order
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
@@ -82,10 +83,10 @@ def find(uid: UUID, *, viewer: Party) -> Recheck:
 
 def is_side(row: Recheck, *, viewer: Party) -> bool:
     """Whether a party is one of the two sides of a re-check's request."""
-    return viewer.pk in {side.pk for side in sides(row, by=viewer.ref)}
+    return viewer.pk in {side.pk for side in sides(row)}
 
 
-def sides(row: Recheck, *, by: str) -> tuple[Party, Party]:  # noqa: ARG001  # who asks has found the row
+def sides(row: Recheck) -> tuple[Party, Party]:
     """Return the requester and the provider. by: who reads it."""
     request = row.request
     if isinstance(request, Order):
@@ -93,23 +94,24 @@ def sides(row: Recheck, *, by: str) -> tuple[Party, Party]:  # noqa: ARG001  # w
     return request.sender, request.provider
 
 
-def visited_at(row: Recheck, *, viewer: Party) -> datetime | None:  # noqa: ARG001  # find() checked the viewer
+def visited_at(row: Recheck) -> datetime | None:
     """Return when an address was visited last; None if it was not."""
     latest = row.visits.first()
     return latest.at if latest else None
 
 
-def errand(row: Recheck, *, by: str) -> Errand:  # noqa: ARG001  # the clock, which tells nobody
+def errand(row: Recheck) -> Errand:
     """Return a visit that has just begun. by: who makes it."""
     return Errand(uid=row.uid, taken=row.taken, url=row.url, exercise=row.exercise)
 
 
-def met(request: Referral | Order, *, by: str) -> dict[str, int]:
+def met(request: Referral | Order) -> dict[str, int]:
     """Return how many uploads of a request's linked signals agents have matched, by party."""
-    return sightings.match_counts(list(request.signals.values_list("uid", flat=True)), by=by)
+    return sightings.match_counts(list(request.signals.values_list("uid", flat=True)))
 
 
-def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for everyone
+@needs_no_viewer("the scheduler reads for all parties")
+def newly_met() -> list[Recheck]:
     """Return re-checks whose linked signals agents have matched, if that is not recorded yet.
 
     One query for those of referrals and one for those of orders, however many there are.
@@ -130,7 +132,7 @@ def newly_met(*, by: str) -> list[Recheck]:  # noqa: ARG001  # the clock, for ev
 
 def describe(row: Recheck, *, viewer: Party) -> RecheckOut:
     """Return a re-check as the message of the API."""
-    request, (requester, provider) = row.request, sides(row, by=viewer.ref)
+    request, (requester, provider) = row.request, sides(row)
     return RecheckOut(
         id=row.uid,
         kind=row.kind,
@@ -161,10 +163,7 @@ def _met_again(row: Recheck, *, viewer: Party) -> MatchesSinceRemoval | None:
     request = row.request
     if not request.signals.exists() or not _sees_signals(request, viewer=viewer):
         return None
-    since = {
-        name: count - int(row.met_before.get(name, 0))
-        for name, count in met(request, by=viewer.ref).items()
-    }
+    since = {name: count - int(row.met_before.get(name, 0)) for name, count in met(request).items()}
     shown = viewer.kind in COORDINATING
     return MatchesSinceRemoval(
         total=sum(since.values()),
@@ -177,9 +176,9 @@ def _met_again(row: Recheck, *, viewer: Party) -> MatchesSinceRemoval | None:
     )
 
 
-def told_of_met(row: Recheck, *, by: str) -> list[Party]:
+def told_of_met(row: Recheck) -> list[Party]:
     """Return the sides that are notified when agents meet the linked signals."""
-    return [side for side in sides(row, by=by) if _sees_signals(row.request, viewer=side)]
+    return [side for side in sides(row) if _sees_signals(row.request, viewer=side)]
 
 
 def _sees_signals(request: Referral | Order, *, viewer: Party) -> bool:
@@ -219,7 +218,8 @@ def _visible(viewer: Party) -> QuerySet[Recheck]:
     )
 
 
-def claims(subjects: Collection[str], *, by: str) -> list[Referral | Order]:  # noqa: ARG001  # the clock, for everyone
+@needs_no_viewer("the scheduler reads for all parties")
+def claims(subjects: Collection[str]) -> list[Referral | Order]:
     """Return the requests that ledger subjects name. by: who reads for everyone."""
     named: dict[str, list[str]] = {"referral": [], "order": []}
     for subject in subjects:
@@ -234,7 +234,7 @@ def claims(subjects: Collection[str], *, by: str) -> list[Referral | Order]:  # 
     ]
 
 
-def is_claimed(request: Referral | Order, *, by: str) -> bool:  # noqa: ARG001  # the clock, for everyone
+def is_claimed(request: Referral | Order) -> bool:
     """Whether a provider says now that the content of a request is gone."""
     if isinstance(request, Order):
         return request.state in rules.GONE_ORDERS

@@ -14,6 +14,7 @@ from django.db.models import Count, Q
 
 from stemtide.fingerprints.url.canonical import UrlError, canonical
 from stemtide.hub.platform.egress.probe import Probe
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
@@ -52,9 +53,9 @@ def follow_requests(now: datetime) -> int:
     if not FOLLOWER.is_behind():
         return 0
     with FOLLOWER.next_entries() as entries:
-        changed = reads.claims({entry.subject for entry in entries}, by=CLOCK)
+        changed = reads.claims({entry.subject for entry in entries})
         for request in changed:
-            if reads.is_claimed(request, by=CLOCK):
+            if reads.is_claimed(request):
                 _begin(request, now=now)
             else:
                 _end(request, now=now)
@@ -65,11 +66,11 @@ def follow_requests(now: datetime) -> int:
 
 def _note_met(now: datetime) -> None:
     """Record that agents met removed content again, once, for the parties that see the signals."""
-    for row in reads.newly_met(by=CLOCK):
+    for row in reads.newly_met():
         row.met_at = now
         row.save(update_fields=["met_at"])
         detail: dict[str, object] = {
-            "parties": [party.name for party in reads.told_of_met(row, by=CLOCK)],
+            "parties": [party.name for party in reads.told_of_met(row)],
             "request": row.request.ref,
         }
         _append("recheck.met", row, detail=detail, now=now)
@@ -83,7 +84,7 @@ def _begin(request: Referral | Order, *, now: datetime) -> None:
     if not missing:
         return
     since = request.answered_at or now
-    before = reads.met(request, by=CLOCK)
+    before = reads.met(request)
     for place, url in missing:
         facts = {
             "url": url,
@@ -123,6 +124,7 @@ def _host(url: str) -> str:
         return ""
 
 
+@needs_no_entry("it is a lease; what the visit found is recorded")
 def claim_due(now: datetime, *, limit: int) -> list[Errand]:
     """Take visits that are due, the longest due first, each by one clock alone.
 
@@ -143,7 +145,7 @@ def claim_due(now: datetime, *, limit: int) -> list[Errand]:
                 row, until=now + rules.LEASE, count="taken", taken_at=now
             ):
                 counts[row.host] = counts.get(row.host, 0) + 1
-                claimed.append(reads.errand(row, by=CLOCK))
+                claimed.append(reads.errand(row))
     return claimed
 
 
@@ -205,7 +207,7 @@ def ask(uid: UUID, *, by: Actor, now: datetime) -> RecheckOut:
         role=by.role,
         is_side=reads.is_side(row, viewer=by.party),
         is_over=row.ended_at is not None,
-        visited_at=reads.visited_at(row, viewer=by.party),
+        visited_at=reads.visited_at(row),
         next_at=row.next_at,
         now=now,
     )
@@ -225,7 +227,7 @@ def ask(uid: UUID, *, by: Actor, now: datetime) -> RecheckOut:
 def _record(kind: str, row: Recheck, *, finding: VisitResult, now: datetime) -> None:
     """Append the finding of a visit to the ledger, for both sides."""
     detail: dict[str, object] = {
-        "parties": [side.name for side in reads.sides(row, by=CLOCK)],
+        "parties": [side.name for side in reads.sides(row)],
         "reason": finding.reason.value,
         "request": row.request.ref,
     }

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.alerts import enclosures, links
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.enclosures import Request
@@ -74,8 +75,9 @@ class LinkedAlert:
         return self.alert.is_waiting or bool(self.may)
 
 
-def alert_behind(token: str, *, by: str, now: datetime, language: str = "en") -> LinkedAlert:
-    """Return the alert behind a link. by: the caller; language: of the reader.
+@needs_no_viewer("whoever has the link may read it")
+def alert_behind(token: str, *, now: datetime, language: str = "en") -> LinkedAlert:
+    """Return the alert behind a link. language: of the reader.
 
     For an expired link it tells only whether something is left to answer, and nothing of the
     request.
@@ -83,8 +85,8 @@ def alert_behind(token: str, *, by: str, now: datetime, language: str = "en") ->
     raises: NotFoundError if this hub never made the link.
     """
     link = links.parse_token(token)
-    delivery = deliveries.find_by_link(link.delivery, by=by)
-    outgoing = deliveries.outgoing(delivery, by=by, home=Home(), now=now)
+    delivery = deliveries.find_by_link(link.delivery)
+    outgoing = deliveries.outgoing(delivery, home=Home(), now=now)
     actor = Actor(delivery.alert.party, delivery.ref)
     order, referrals_asked, may = _pending_request(outgoing, by=actor, now=now)
     result = LinkedAlert(

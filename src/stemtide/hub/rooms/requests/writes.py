@@ -12,6 +12,7 @@ from django.db import transaction
 from pydantic import BaseModel
 
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.alerts import links
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.writes import alerts
@@ -23,28 +24,29 @@ from stemtide.hub.rooms.requests.reads import LinkedAlert
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.referrals import AnswerIn
 
-_HOLDER = "holder of a link"
 
-
+@needs_no_entry("the alert records it, with the digest of what was shown")
 def acknowledge_as_shown(token: str, *, now: datetime) -> AlertRow:
     """Acknowledge the alert behind a link, and record which request was shown.
 
     raises: NotFoundError; ConflictError for a settled alert.
     """
     links.read_token(token, now=now)
-    link = reads.alert_behind(token, by=_HOLDER, now=now)
+    link = reads.alert_behind(token, now=now)
     return alerts.acknowledge_by_link(token, now=now, shown=_digest(link))
 
 
+@needs_no_entry("renew_link records it once something is left to do")
 def send_new_link(token: str, *, now: datetime) -> None:
     """Send a new link to the contact point of an expired one.
 
     raises: NotFoundError; ConflictError if nothing is left to answer, or a new link was just sent.
     """
-    link = reads.alert_behind(token, by=_HOLDER, now=now)
+    link = reads.alert_behind(token, now=now)
     alerts.renew_link(token, is_open=link.is_open, now=now)
 
 
+@needs_no_entry("orders records the act, and alerts the receipt")
 @transaction.atomic
 def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime) -> None:
     """Answer a removal order, or add to the answer: one of reads_links.BY_LINK.
@@ -63,6 +65,7 @@ def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime
     _ACTS[verb](link.order.id, by=link.by, now=now, **arguments)
 
 
+@needs_no_entry("the room of referrals records the answers")
 @transaction.atomic
 def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: datetime) -> int:
     """Answer several referrals alike; return how many. uids: a selection of those behind the link.
@@ -88,11 +91,11 @@ def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: d
 def _settled(token: str, *, now: datetime) -> LinkedAlert:
     """Acknowledge the alert behind a link if needed, and return it. raises: NotFoundError."""
     links.read_token(token, now=now)
-    link = reads.alert_behind(token, by=_HOLDER, now=now)
+    link = reads.alert_behind(token, now=now)
     if not link.alert.is_waiting:
         return link
     alerts.acknowledge_by_link(token, now=now, shown=_digest(link))
-    return reads.alert_behind(token, by=_HOLDER, now=now)
+    return reads.alert_behind(token, now=now)
 
 
 def _digest(link: LinkedAlert) -> str:

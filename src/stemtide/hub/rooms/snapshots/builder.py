@@ -125,9 +125,7 @@ def file_of(version: int, *, viewer: Party, exercise: bool) -> Path:
         viewer=viewer, exercise=exercise
     )
     path = (
-        cache.file_of(version)
-        if snapshot and may_read and _has_present_history(snapshot, viewer=viewer)
-        else None
+        cache.file_of(version) if snapshot and may_read and _has_present_history(snapshot) else None
     )
     if path is None:
         raise GoneError(f"version {version} is not kept: take the latest whole snapshot")
@@ -155,7 +153,7 @@ def _check_bridge(snapshot: CachedSnapshot, *, base: int, view: str, history: st
             version=manifest.version,
             base=base,
         )
-    if history and history != ledger.history(base, by=manifest.party):
+    if history and history != ledger.history(base):
         raise ConflictError(
             "this hub's feed has another history up to {base} than yours: it was set back to an"
             " earlier state; take the whole snapshot",
@@ -189,7 +187,7 @@ def _is_current(
         return False
     if manifest.view != snapshots.digest_of_view(viewer=viewer, exercise=manifest.exercise):
         return False
-    if not _has_present_history(snapshot, viewer=viewer):
+    if not _has_present_history(snapshot):
         return False
     if (
         not timedelta() <= age(snapshot, now=now) < RENEW_AFTER
@@ -203,10 +201,10 @@ def _is_current(
     return manifest.version == heads.positions or (age(snapshot, now=now) < lasts and not is_behind)
 
 
-def _has_present_history(snapshot: CachedSnapshot, *, viewer: Party) -> bool:
+def _has_present_history(snapshot: CachedSnapshot) -> bool:
     """Whether a file has the database's history: files outlive a restored database."""
     manifest = snapshot.manifest
-    return manifest.history == ledger.history(manifest.version, by=viewer.ref)
+    return manifest.history == ledger.history(manifest.version)
 
 
 def _make(

@@ -62,7 +62,7 @@ class WebhookSender(JobRunner[ClaimedDelivery]):
         if row is None:
             return None
         now = self.now()
-        request = events.delivery_request(row, by=deliveries.CLOCK, home=self.home, now=now)
+        request = events.delivery_request(row, home=self.home, now=now)
         if request is None:
             return None
         return post(

@@ -12,7 +12,6 @@ from django.http import QueryDict
 
 from stemtide.hub.api.compat.taxii.responses import read_token
 from stemtide.hub.api.problems import ProblemError
-from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.stix.reads.pages import MAX_PAGE, PageFilters, rank_after
 from stemtide.protocol.problems import ProblemType
 
@@ -37,7 +36,7 @@ class CollectionQuery:
 
 
 def read_collection_query(
-    query: QueryDict, *, viewer: Viewer, only: str | None = None, all_versions: bool = False
+    query: QueryDict, *, only: str | None = None, all_versions: bool = False
 ) -> CollectionQuery:
     """Parse the query of a request. only: a single object, named in the URL.
 
@@ -58,7 +57,7 @@ def read_collection_query(
         at=at,
         is_none=spec_versions is not None and "2.1" not in spec_versions,
     )
-    return CollectionQuery(filters, _limit(_text(query, "limit")), _after(query, viewer=viewer))
+    return CollectionQuery(filters, _limit(_text(query, "limit")), _after(query))
 
 
 def versions_named(query: QueryDict) -> frozenset[datetime] | None:
@@ -72,13 +71,13 @@ def versions_named(query: QueryDict) -> frozenset[datetime] | None:
     return at
 
 
-def _after(query: QueryDict, *, viewer: Viewer) -> int | None:
+def _after(query: QueryDict) -> int | None:
     """Return the rank to continue after, from a token or from a time."""
     text, token = _text(query, "added_after"), _text(query, "next")
     since = _moment("added_after", text) if text else None
     if token:
         return read_token(token)
-    return None if since is None else rank_after(since, viewer=viewer)
+    return None if since is None else rank_after(since)
 
 
 def _limit(text: str | None) -> int:

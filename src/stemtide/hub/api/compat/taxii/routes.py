@@ -200,9 +200,7 @@ def _page(
     caller = called(request)
     source = _collection(name, caller=caller)
     rules.check_read(source)
-    question = read_collection_query(
-        request.GET, viewer=caller.party, only=only, all_versions=all_versions
-    )
+    question = read_collection_query(request.GET, only=only, all_versions=all_versions)
     result_page = pages.page(
         source,
         viewer=caller.party,

@@ -13,7 +13,6 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.parties.reads import parties
-from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.reports import paper
 from stemtide.hub.rooms.reports.reads import reports as reads, timeline as timeline_reads
 from stemtide.hub.rooms.reports.writes import reports as writes
@@ -76,7 +75,7 @@ def export(
     exported = writes.export_timeline(uid, as_=form, by=caller.actor, now=now())
     if form == "json":
         return answer(exported)
-    titles = {party.ref: party.title for party in parties.parties(viewer=caller.party)}
+    titles = {party.ref: party.title for party in parties.parties()}
     return _pdf(paper.timeline_pdf(exported, titles=titles, acts={}), name=f"timeline-{uid}")
 
 
@@ -131,7 +130,7 @@ def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Download a report as PDF."""
     viewer = caller_of(request).party
     report = reads.report(uid, viewer=viewer)
-    return _pdf(paper.report_pdf(report, titles=_titles(viewer)), name=f"report-{uid}")
+    return _pdf(paper.report_pdf(report, titles=_titles()), name=f"report-{uid}")
 
 
 @router.put(
@@ -204,9 +203,9 @@ def publish(request: HttpRequest, uid: UUID, body: PublishIn) -> HttpResponse:
     return answer(writes.publish(uid, body=body, by=caller_of(request).actor, now=now()))
 
 
-def _titles(viewer: Viewer) -> dict[str, str]:
+def _titles() -> dict[str, str]:
     """Return parties' titles by name."""
-    return {party.name: party.title for party in parties.parties(viewer=viewer)}
+    return {party.name: party.title for party in parties.parties()}
 
 
 def _pdf(pdf: bytes, *, name: str) -> HttpResponse:

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read alerts: every read names the party that asks."""
+"""Read alerts, as a party may see them."""

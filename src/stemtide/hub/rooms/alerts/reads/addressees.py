@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.reads import requests
 from stemtide.hub.rooms.alerts.rules import alerts as rules
@@ -89,8 +90,9 @@ def next_step(alert: Alert, *, party: Party, now: datetime) -> EscalationStep | 
     )
 
 
-def matter(entry: EntryRow, *, by: str) -> Matter:  # noqa: ARG001  # the clock, for everyone
-    """Return the subject of a ledger entry. by: the caller, which reads for everyone."""
+@needs_no_viewer("the scheduler reads for all parties")
+def matter(entry: EntryRow) -> Matter:
+    """Return the subject of a ledger entry."""
     thing, _, name = entry.subject.partition(":")
     subject_matter = _READERS.get(thing, _plain)(name, entry)
     parameters = {"by": _title(entry.actor), **subject_matter.parameters}
@@ -192,7 +194,7 @@ def _request(name: str, entry: EntryRow) -> Matter:
         if isinstance(others, list)
         else ""
     )
-    parameters["reference"] = requests.reference(thing, name, by=_CLOCK)
+    parameters["reference"] = requests.reference(thing, name)
     return Matter(entry=entry, addressed=_named(entry), parameters=parameters)
 
 
@@ -212,14 +214,15 @@ def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the ent
 def _recheck(name: str, entry: EntryRow) -> Matter:
     """Return the matter of an entry about a re-check: the request's number, and no address."""
     row = Recheck.objects.select_related("referral", "order").get(uid=name)
-    sides = reads.sides(row, by=_CLOCK)
+    sides = reads.sides(row)
     parameters = {"reference": row.request.reference, "provider": sides[1].title}
     return Matter(
         entry=entry, addressed=_named(entry), parameters=parameters, exercise=row.exercise
     )
 
 
-def addressees(matter: Matter, *, rule: AlertRule, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+@needs_no_viewer("the scheduler reads for all parties")
+def addressees(matter: Matter, *, rule: AlertRule) -> list[Party]:
     """Return the parties to alert; never the one that acted, and none that has not joined.
 
     The exceptions are invitations, and warnings and updates to the countries that they name. Alerts
@@ -243,19 +246,20 @@ def _may_know(matter: Matter, *, party: Party) -> bool:
     return True
 
 
-def agencies(*, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+@needs_no_viewer("the scheduler reads for all parties")
+def agencies() -> list[Party]:
     """Return the agencies, which oversee all other parties."""
     return list(Party.objects.filter(kind=PartyKind.AGENCY).order_by("name"))
 
 
-def room(crisis: Crisis, *, by: str) -> list[Party]:
+def room(crisis: Crisis) -> list[Party]:
     """Return the parties in a crisis: its opener, agencies, and parties that joined."""
-    return participants.room(crisis, by=by)
+    return participants.room(crisis)
 
 
 def _room(matter: Matter) -> list[Party]:
     """Return the parties in the matter's crisis; none if there is no crisis."""
-    return room(matter.crisis, by=_CLOCK) if matter.crisis else []
+    return room(matter.crisis) if matter.crisis else []
 
 
 def _warned(matter: Matter) -> list[Party]:
@@ -265,7 +269,7 @@ def _warned(matter: Matter) -> list[Party]:
     authorities = Party.objects.filter(
         kind=PartyKind.AUTHORITY, country__in=matter.crisis.countries
     )
-    return [*agencies(by=_CLOCK), *authorities.order_by("name")]
+    return [*agencies(), *authorities.order_by("name")]
 
 
 def _concerned(matter: Matter) -> list[Party]:
@@ -322,7 +326,7 @@ def _owner(matter: Matter) -> list[Party]:
 def _onlookers(matter: Matter) -> list[Party]:
     """Return the agencies, unless the alert is confidential to the two sides of a request."""
     is_sealed = matter.about is not None and EVERY_KIND[matter.about.kind].sealed
-    return [] if is_sealed else agencies(by=_CLOCK)
+    return [] if is_sealed else agencies()
 
 
 def _senders(matter: Matter) -> list[Party]:
@@ -330,7 +334,7 @@ def _senders(matter: Matter) -> list[Party]:
     if matter.about is None:
         return []
     thing, _, name = matter.about.subject.partition(":")
-    return requests.senders(thing, name, by=_CLOCK)
+    return requests.senders(thing, name)
 
 
 _WHO: Mapping[Addressees, Callable[[Matter], list[Party]]] = {

@@ -12,6 +12,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import translation
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.alerts import links
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert
 from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
@@ -23,8 +24,6 @@ from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
 from stemtide.hub.rooms.parties.reads import parties, people
 from stemtide.protocol import webhook_headers
 from stemtide.protocol.enums import PartyKind
-
-_MAILER = "mail"
 
 ROWS = 200
 """Deliveries in one list."""
@@ -77,9 +76,9 @@ def deliveries(
     return [_row(row, is_own=row.alert.party_id == viewer.pk) for row in rows[:limit]]
 
 
+@needs_no_viewer("an operator sees all")
 def all_deliveries(
     *,
-    by: str,  # noqa: ARG001  # an operator sees all
     state: DeliveryState | None = None,
     limit: int = ROWS,
 ) -> list[DeliveryRow]:
@@ -111,14 +110,14 @@ def counts(*, viewer: Party) -> dict[tuple[str, str], int]:
     return {(channel, state): number for channel, state, number in rows}
 
 
-def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
+def points_of(party: str, *, address: str) -> list[ContactPoint]:
     """Return a party's contact points that the hub can write to, for the operator.
 
     address: "" for all.
 
     raises: NotFoundError for an unknown party or address.
     """
-    owner = parties.party_named(party, by=by)
+    owner = parties.party(party)
     points = ContactPoint.objects.filter(party=owner, removed_at=None, channel__in=("mail", "url"))
     rows = [point for point in points.select_related("party") if address in {"", point.address}]
     if not rows:
@@ -128,7 +127,7 @@ def points_of(party: str, *, address: str, by: str) -> list[ContactPoint]:
     return rows
 
 
-def outgoing(row: Delivery, *, by: str, home: Home, now: datetime) -> OutgoingAlert:  # noqa: ARG001  # the clock, for the addressee
+def outgoing(row: Delivery, *, home: Home, now: datetime) -> OutgoingAlert:
     """Return a delivery for its channel. The row must have its alert, party, crisis and point."""
     alert, point, person = row.alert, row.point, row.person
     if person is not None:
@@ -153,7 +152,7 @@ def outgoing(row: Delivery, *, by: str, home: Home, now: datetime) -> OutgoingAl
         now=now,
         address=point.address if point else "",
         language=_language(point.languages if point else (), available=home.languages),
-        secrets=secrets(point, by=alert.party.name, now=now) if point else (),
+        secrets=secrets(point, now=now) if point else (),
         link=f"{base}/acknowledge/{link}" if base else "",
         desk=f"{base}/alerts" if base else "",
         link_ends_at=ends_at if base else None,
@@ -167,7 +166,7 @@ def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> Ou
     with translation.override(language):
         notes = alerts.personal_notes(
             at=alert.created_at.astimezone(ZoneInfo(person.time_zone or "UTC")),
-            networks=people.failure_networks(person, by=_MAILER, now=now),
+            networks=people.failure_networks(person, now=now),
         )
     return OutgoingAlert(
         delivery=row.uid,
@@ -191,7 +190,7 @@ def _personal(row: Delivery, person: Person, *, home: Home, now: datetime) -> Ou
     )
 
 
-def secrets(point: ContactPoint, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # the caller has checked access
+def secrets(point: ContactPoint, *, now: datetime) -> tuple[str, ...]:
     """Return the secrets that sign for a contact point now, the latest first, as "whsec_…".
 
     They are derived from the hub's own secret and never stored, so a copy of the database cannot
@@ -253,7 +252,8 @@ def _row(delivery: Delivery, *, is_own: bool) -> DeliveryRow:
     )
 
 
-def find_by_link(uid: UUID, *, by: str) -> Delivery:  # noqa: ARG001  # the link says for whom
+@needs_no_viewer("whoever has the link may read it")
+def find_by_link(uid: UUID) -> Delivery:
     """Return the delivery that a link came with, for writes.
 
     raises: NotFoundError, also if the contact point that it went to was removed since.

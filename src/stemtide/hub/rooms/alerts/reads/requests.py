@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import Model
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Information, Order, Scrutiny
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.referrals.models import Batch, Hold, Referral
@@ -24,13 +25,15 @@ THINGS = frozenset(_ROWS)
 """Types of subjects that this file reads."""
 
 
-def reference(thing: str, name: str, *, by: str) -> str:  # noqa: ARG001  # the clock, for the two sides
+@needs_no_viewer("the scheduler reads for the two sides")
+def reference(thing: str, name: str) -> str:
     """Return the file reference of a request; "" if it has none."""
     row = _row(thing, name)
     return str(getattr(row, "shown_reference", getattr(row, "reference", "")))
 
 
-def senders(thing: str, name: str, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for the two sides
+@needs_no_viewer("the scheduler reads for the two sides")
+def senders(thing: str, name: str) -> list[Party]:
     """Return the party that made a request, as a list; empty if the subject is no request."""
     row = _row(thing, name)
     return [getattr(row, _ROWS[thing][1])] if row else []

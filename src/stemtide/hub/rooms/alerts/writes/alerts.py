@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.alerts import links
 from stemtide.hub.rooms.alerts.models import Alert, Delivery, Drill, Receipt
 from stemtide.hub.rooms.alerts.reads import (
@@ -60,6 +61,7 @@ class AlertDraft:
         return EVERY_KIND[self.kind]
 
 
+@needs_no_entry("the caller records what raised the alert")
 def create_alert(draft: AlertDraft, *, now: datetime) -> Alert:
     """Create an alert and its first deliveries.
 
@@ -136,7 +138,7 @@ def acknowledge_by_link(token: str, *, now: datetime, shown: str = "") -> AlertR
     raises: NotFoundError for an invalid link; ConflictError for a settled alert.
     """
     ledger.lock_ledger()
-    delivery = deliveries.find_by_link(links.read_token(token, now=now), by=CLOCK)
+    delivery = deliveries.find_by_link(links.read_token(token, now=now))
     alert = delivery.alert
     by = Actor(alert.party, delivery.ref)
     _settle(alert, person=None, delivery=delivery, via=Via.LINK, by=by, now=now, shown=shown)
@@ -150,7 +152,7 @@ def renew_link(token: str, *, is_open: bool, now: datetime) -> None:
     raises: NotFoundError for a link that this hub never made; ConflictError.
     """
     ledger.lock_ledger()
-    delivery = deliveries.find_by_link(links.parse_token(token).delivery, by=CLOCK)
+    delivery = deliveries.find_by_link(links.parse_token(token).delivery)
     alert, point = delivery.alert, delivery.point
     last = alert.deliveries.filter(point=point).latest("queued_at").queued_at
     has_point = point is not None and point.removed_at is None
@@ -188,12 +190,12 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
         rule = EVERY_KIND[kind]
         if not rule.fits(entry.detail):
             continue
-        matter = addressees.matter(entry, by=CLOCK)
+        matter = addressees.matter(entry)
         if entry.kind == "alert.exhausted" and not _is_unanswered(matter):
             continue
         alerts = [
             create_alert(_draft(kind, matter, party=party), now=now)
-            for party in addressees.addressees(matter, rule=rule, by=CLOCK)
+            for party in addressees.addressees(matter, rule=rule)
             if not (rule.once and _is_open(kind, matter, party=party))
         ]
         raised += len(alerts)

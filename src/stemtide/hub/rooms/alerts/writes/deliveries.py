@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, PostOutcome, Result
 from stemtide.hub.rooms.alerts.models import Delivery, SigningKey
@@ -27,6 +28,7 @@ CLOCK = "clock"
 OPERATOR = "operator"
 
 
+@needs_no_entry("it is a lease; the outcome of the delivery is recorded")
 def claim_due(now: datetime, *, limit: int, home: Home) -> list[OutgoingAlert]:
     """Claim due deliveries, the most urgent first, each for one scheduler only.
 
@@ -51,7 +53,7 @@ def claim_due(now: datetime, *, limit: int, home: Home) -> list[OutgoingAlert]:
         if len(outgoing_alerts) == limit or (is_webhook and row.alert.party_id in parties):
             continue
         if claim(row, until=now + rules.LEASE, state=DeliveryState.SENDING):
-            outgoing_alerts.append(deliveries.outgoing(row, by=CLOCK, home=home, now=now))
+            outgoing_alerts.append(deliveries.outgoing(row, home=home, now=now))
             parties |= {row.alert.party_id} if is_webhook else set()
     return outgoing_alerts
 
@@ -135,7 +137,7 @@ def rotate_secret(point: ContactPoint, *, actor: str, now: datetime) -> tuple[st
     ledger.append(
         "signing_key.rotated", actor=actor, subject=point.party.ref, now=now, detail=detail
     )
-    return deliveries.secrets(point, by=actor, now=now)
+    return deliveries.secrets(point, now=now)
 
 
 def _resolved(uid: UUID, *, by: Actor | None) -> "Delivery":

@@ -83,7 +83,7 @@ def _remind(now: datetime) -> int:
     ledger.lock_ledger()
     if not _is_due(now):  # another clock had its turn before ours
         return 0
-    agencies = addressees.agencies(by=CLOCK)
+    agencies = addressees.agencies()
     for party in agencies:
         writes.create_alert(AlertDraft(kind="drill_due", party=party, subject=party.ref), now=now)
     if agencies:
@@ -109,7 +109,7 @@ def _chosen(names: Iterable[str] | None) -> list[Party]:
     """
     if names is None:
         return list(Party.objects.order_by("name"))
-    return [parties.party_named(name, by=OPERATOR) for name in sorted(set(names))]
+    return [parties.party(name) for name in sorted(set(names))]
 
 
 def _record(

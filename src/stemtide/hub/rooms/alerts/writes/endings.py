@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.reads import addressees
 from stemtide.hub.rooms.alerts.reads.addressees import Matter
@@ -29,7 +30,7 @@ def end_alerts(entry: EntryRow, *, now: datetime) -> None:
     answered = ANSWERS.get(entry.kind, ())
     if not overtaken and not answered and entry.kind != "alert.acknowledged":
         return
-    matter = addressees.matter(entry, by=CLOCK)
+    matter = addressees.matter(entry)
     alerts = {alert.pk: alert for kind in overtaken for alert in _overtaken(kind, matter)}
     alerts |= {alert.pk: alert for kind in answered for alert in _own(kind, matter)}
     acknowledged = [matter.about] if matter.about is not None else []
@@ -50,6 +51,7 @@ def end_alerts(entry: EntryRow, *, now: datetime) -> None:
         )
 
 
+@needs_no_entry("the caller records that the alert ended")
 def stop_deliveries(alerts: list[int], *, personal: bool = True) -> None:
     """Cancel deliveries that are still queued. personal: also mail to a person."""
     waiting = Delivery.objects.filter(alert__in=alerts, state__in=WAITING)

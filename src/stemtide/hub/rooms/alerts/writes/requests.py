@@ -9,6 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.alerts.channels.channel import OutgoingAlert, Result
 from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.alerts.rules.alerts import Channel, Via
@@ -26,6 +27,7 @@ _CLOCK = "clock"
 _VIA = {Channel.WEBHOOK: ReceiptVia.WEBHOOK, Channel.MAIL: ReceiptVia.MAIL}
 
 
+@needs_no_entry("the room of the request records its receipt")
 def note_arrival(outgoing: OutgoingAlert, *, result: Result, now: datetime) -> bool:
     """Record that a request reached its addressee's own server; return whether that is new.
 
@@ -36,10 +38,11 @@ def note_arrival(outgoing: OutgoingAlert, *, result: Result, now: datetime) -> b
     record = _ARRIVES.get(outgoing.kind)
     if via is None or record is None:
         return False
-    party = parties.party_named(outgoing.party, by=_CLOCK)
+    party = parties.party(outgoing.party)
     return record(UUID(outgoing.subject.partition(":")[2]), party, via, result.proof, now)
 
 
+@needs_no_entry("the room of the request records its acknowledgement")
 def settle_request(alert: Alert, *, by: Actor, via: Via, now: datetime) -> bool:
     """Acknowledge the request that an acknowledged alert carries; return whether that is new.
 

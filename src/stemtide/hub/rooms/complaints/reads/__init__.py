@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read complaints: every read names the party that asks."""
+"""Read complaints, as a party may see them."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.complaints import encryption
 from stemtide.hub.rooms.complaints.encryption import Ticket
 from stemtide.hub.rooms.complaints.models import Complaint
@@ -69,7 +70,7 @@ def complaints(*, viewer: Party, is_open: bool | None = None) -> list[ComplaintO
         When(state__in=waiting, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     listed = rows.annotate(over=over).order_by("over", "due_at", "pk")[:AT_ONCE]
-    return [describe(row, viewer=viewer) for row in listed]
+    return [describe(row) for row in listed]
 
 
 def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
@@ -77,7 +78,7 @@ def complaint(uid: UUID, *, viewer: Party) -> ComplaintOut:
 
     raises: NotFoundError, also for a complaint about another party's decision.
     """
-    return describe(find(uid, viewer=viewer), viewer=viewer)
+    return describe(find(uid, viewer=viewer))
 
 
 def find(uid: UUID, *, viewer: Party) -> Complaint:
@@ -95,7 +96,7 @@ def of_ground(uid: UUID, *, viewer: Party) -> list[ComplaintOut]:
     """Return a party's complaints about one signal, referral or order, oldest first."""
     about = Q(signal__uid=uid) | Q(referral__uid=uid) | Q(order__uid=uid)
     rows = _own(viewer).filter(about)[:AT_ONCE]
-    return [describe(row, viewer=viewer) for row in rows]
+    return [describe(row) for row in rows]
 
 
 def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
@@ -109,15 +110,17 @@ def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
     )
 
 
-def state_of(code: str, *, by: str) -> ComplaintStatusOut:
+@needs_no_viewer("whoever has the code may read it")
+def state_of(code: str) -> ComplaintStatusOut:
     """Return the state of the complaint that a code belongs to.
 
     raises: NotFoundError for a code that goes with none.
     """
-    return _tell(find_by_code(code, by=by))
+    return _tell(find_by_code(code))
 
 
-def find_by_code(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever has the code
+@needs_no_viewer("whoever has the code may read it")
+def find_by_code(code: str) -> Complaint:
     """Return the row that a code belongs to, for writes. by: its holder, as the ledger names them.
 
     raises: NotFoundError.
@@ -131,18 +134,19 @@ def find_by_code(code: str, *, by: str) -> Complaint:  # noqa: ARG001  # whoever
     return row
 
 
-def linked(token: str, *, by: str, now: datetime) -> ComplaintStatusOut:
+@needs_no_viewer("whoever has the link may read it")
+def linked(token: str, *, now: datetime) -> ComplaintStatusOut:
     """Return the decision behind a link, and the state of its complaint if there is one.
 
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
     ticket = encryption.read_link(token, now=now)
-    row = complaint_about(ticket, by=by)
+    row = complaint_about(ticket)
     if row is not None:
         return _tell(row)
     decision = ticket.decision
     return ComplaintStatusOut(
-        provider=parties.party_named(ticket.party, by=by).title,
+        provider=parties.party(ticket.party).title,
         reference=decision.reference,
         measure=decision.measure,
         basis=decision.basis,
@@ -152,13 +156,14 @@ def linked(token: str, *, by: str, now: datetime) -> ComplaintStatusOut:
     )
 
 
-def link_code(token: str, *, by: str, now: datetime) -> str:
+@needs_no_viewer("whoever has the link may read it")
+def link_code(token: str, *, now: datetime) -> str:
     """Return the code of a link's complaint, for a holder of the link; "" before there is one.
 
     raises: NotFoundError, the same for a link that is wrong and one that has expired.
     """
     ticket = encryption.read_link(token, now=now)
-    if complaint_about(ticket, by=by) is None:
+    if complaint_about(ticket) is None:
         return ""
     decision = ticket.decision
     return encryption.code_of(
@@ -166,7 +171,8 @@ def link_code(token: str, *, by: str, now: datetime) -> str:
     )
 
 
-def complaint_about(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: ARG001  # whoever has the link
+@needs_no_viewer("whoever has the link may read it")
+def complaint_about(ticket: Ticket) -> Complaint | None:
     """Return the complaint about the decision of a link; None if nobody complained."""
     decision = ticket.decision
     return (
@@ -176,7 +182,7 @@ def complaint_about(ticket: Ticket, *, by: str) -> Complaint | None:  # noqa: AR
     )
 
 
-def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001  # find() checked the viewer
+def describe(row: Complaint) -> ComplaintOut:
     """Return a complaint as its provider reads it, with its words decrypted."""
     return ComplaintOut(
         id=row.uid,
@@ -184,7 +190,7 @@ def describe(row: Complaint, *, viewer: Party) -> ComplaintOut:  # noqa: ARG001 
         state=ComplaintState(row.state),
         reference=row.reference,
         basis=ComplaintBasis(row.basis),
-        ground=grounds.ground_id(row, viewer=row.party),
+        ground=grounds.ground_id(row),
         measure=Restriction(row.measure),
         acted_at=row.acted_at,
         acted_by=row.acted_by or None,

@@ -64,7 +64,7 @@ def linked_ground(decision: ComplaintLinkIn, *, party: Party) -> DecisionGround:
     return _find(decision.basis, decision.ground, party=party)
 
 
-def author(row: Complaint, *, viewer: Party) -> Party | None:  # noqa: ARG001  # find() checked the viewer
+def author(row: Complaint) -> Party | None:
     """Return the party that asked for the measure; None if only the provider decided."""
     if row.signal is not None:
         return row.signal.shared_by
@@ -73,7 +73,7 @@ def author(row: Complaint, *, viewer: Party) -> Party | None:  # noqa: ARG001  #
     return row.order.issued_by if row.order is not None else None
 
 
-def ground_id(row: Complaint, *, viewer: Party) -> UUID | None:  # noqa: ARG001  # find() checked the viewer
+def ground_id(row: Complaint) -> UUID | None:
     """Return the id of a decision's ground."""
     ground = row.signal or row.referral or row.order
     return ground.uid if ground is not None else None
@@ -107,7 +107,7 @@ def own_and_others(row: Complaint, *, viewer: Party) -> tuple[list[Signal], list
     return own, [signal for signal in rows if signal.shared_by_id != viewer.pk]
 
 
-def may_reinstate(row: Complaint, *, viewer: Party) -> bool:  # noqa: ARG001  # find() checked the viewer
+def may_reinstate(row: Complaint) -> bool:
     """Whether the content of a referral was taken away, and can be given back."""
     if row.referral is None:
         return False
@@ -119,7 +119,7 @@ def redress_party(row: Complaint, *, viewer: Party, is_gone: bool) -> Party | No
 
     None where that is the provider itself, nobody, or where nothing is left to take back.
     """
-    requester = author(row, viewer=viewer)
+    requester = author(row)
     if requester is None or requester == viewer or (row.signal is not None and is_gone):
         return None
     return requester
@@ -133,7 +133,7 @@ def effects_of(row: Complaint, *, viewer: Party) -> Follows:
         withdrawn=tuple(signal.uid for signal in own),
         disputed=tuple((other.uid, other.shared_by.name) for other in others),
         asked=requester.name if requester is not None else "",
-        is_reinstated=may_reinstate(row, viewer=viewer),
+        is_reinstated=may_reinstate(row),
     )
 
 

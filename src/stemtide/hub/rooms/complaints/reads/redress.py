@@ -31,13 +31,13 @@ def requests(*, viewer: Party) -> list[RedressOut]:
         output_field=IntegerField(),
     )
     rows = _of(viewer).annotate(first=first).order_by("first", "decided_at", "pk")
-    return [describe(row, viewer=viewer) for row in rows[:AT_ONCE]]
+    return [describe(row) for row in rows[:AT_ONCE]]
 
 
 def of_order(order: UUID, *, viewer: Party) -> list[RedressOut]:
     """Return the requests to a party about one of its removal orders, oldest first."""
     rows = _of(viewer).filter(order__uid=order).order_by("decided_at", "pk")[:AT_ONCE]
-    return [describe(row, viewer=viewer) for row in rows]
+    return [describe(row) for row in rows]
 
 
 def redress(uid: UUID, *, viewer: Party) -> RedressOut:
@@ -45,7 +45,7 @@ def redress(uid: UUID, *, viewer: Party) -> RedressOut:
 
     raises: NotFoundError, also for a request to another party.
     """
-    return describe(find(uid, viewer=viewer), viewer=viewer)
+    return describe(find(uid, viewer=viewer))
 
 
 def find(uid: UUID, *, viewer: Party) -> Complaint:
@@ -59,7 +59,7 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
     return row
 
 
-def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # find() checked the viewer
+def facts(row: Complaint) -> RedressFacts:
     """Return the facts that the rules need of a request."""
     assert row.asked_of is not None  # noqa: S101  # redress is asked of somebody
     return RedressFacts(
@@ -67,9 +67,9 @@ def facts(row: Complaint, *, viewer: Party) -> RedressFacts:  # noqa: ARG001  # 
     )
 
 
-def describe(row: Complaint, *, viewer: Party) -> RedressOut:
+def describe(row: Complaint) -> RedressOut:
     """Return a request as the message of the API: the decision, nothing of the uploader."""
-    ground = grounds.ground_id(row, viewer=viewer)
+    ground = grounds.ground_id(row)
     assert ground is not None  # noqa: S101  # redress is asked about something
     assert row.decided_at is not None  # noqa: S101  # by the decision that asked
     return RedressOut(

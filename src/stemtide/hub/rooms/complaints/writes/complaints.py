@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.complaints import encryption
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.reads import complaints as reads, grounds
@@ -59,7 +60,7 @@ def file_for(body: ComplaintIn, *, by: Actor, now: datetime) -> ComplaintFiledOu
         body, party=by.party, ground=ground, text=body.text, language=body.language, now=now
     )
     _record_by("complaint.filed", row, by=by, now=now, detail=_filed(row))
-    return ComplaintFiledOut(complaint=reads.describe(row, viewer=by.party), code=_code(row))
+    return ComplaintFiledOut(complaint=reads.describe(row), code=_code(row))
 
 
 @transaction.atomic
@@ -72,12 +73,12 @@ def file_by_link(
     """
     ticket = encryption.read_link(token, now=now)
     ledger.lock_ledger()
-    rules.check_file(is_there=reads.complaint_about(ticket, by=COMPLAINANT) is not None)
-    party = parties.party_named(ticket.party, by=COMPLAINANT)
+    rules.check_file(is_there=reads.complaint_about(ticket) is not None)
+    party = parties.party(ticket.party)
     ground = grounds.linked_ground(ticket.decision, party=party)
     row = _file(ticket.decision, party=party, ground=ground, text=text, language=language, now=now)
     _record("complaint.filed", row, actor=COMPLAINANT, now=now, detail=_filed(row))
-    return _code(row), reads.linked(token, by=COMPLAINANT, now=now)
+    return _code(row), reads.linked(token, now=now)
 
 
 def _file(
@@ -134,12 +135,12 @@ def withdraw(code: str, *, now: datetime) -> ComplaintStatusOut:
     raises: NotFoundError; ConflictError for one that was decided.
     """
     ledger.lock_ledger()
-    row = reads.find_by_code(code, by=COMPLAINANT)
+    row = reads.find_by_code(code)
     row.state = rules.state_after("complaint", row.state, "withdraw", by="complainant")
     row.decided_at, row.erase_due = now, rules.erase_due(row.filed_at, decided_at=now)
     row.save(update_fields=["state", "decided_at", "erase_due"])
     _record("complaint.withdrawn", row, actor=COMPLAINANT, now=now, detail=_addressed(row))
-    return reads.state_of(code, by=COMPLAINANT)
+    return reads.state_of(code)
 
 
 @transaction.atomic
@@ -155,7 +156,7 @@ def take(uid: UUID, *, body: ComplaintTakeIn, by: Actor, now: datetime) -> Compl
     row.taken_at, row.reviewer = row.taken_at or now, rules.hand_of(by.ref, body.reviewed_by)
     row.save(update_fields=["state", "taken_at", "reviewer"])
     _record_by("complaint.taken", row, by=by, now=now, detail={})
-    return reads.describe(row, viewer=by.party)
+    return reads.describe(row)
 
 
 @transaction.atomic
@@ -185,7 +186,7 @@ def decide(uid: UUID, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> 
     if row.asked_of is not None:
         redress_detail: dict[str, object] = {"party": row.asked_of.ref, "basis": row.basis}
         _record_by("redress.asked", row, by=by, now=now, detail=redress_detail)
-    return reads.describe(row, viewer=by.party)
+    return reads.describe(row)
 
 
 def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: datetime) -> str:
@@ -201,7 +202,7 @@ def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: date
         withdraw_all(own, note=body.note, by=by, now=now)
         opine_all(others, opinion=Opinion.DISPUTE, note=body.note, by=by, now=now)
         effect = "disputed" if others else "withdrawn" if own else "gone"
-    if body.is_upheld and grounds.may_reinstate(row, viewer=by.party):  # 2
+    if body.is_upheld and grounds.may_reinstate(row):  # 2
         assert row.referral is not None  # noqa: S101  # may_reinstate() needs one
         again = ReinstateIn(note=body.note)
         answers.reinstate(row.referral.uid, body=again, by=by, now=now)
@@ -212,6 +213,7 @@ def _put_right(row: Complaint, *, body: ComplaintOutcomeIn, by: Actor, now: date
     return effect
 
 
+@needs_no_entry("signals record each withdrawal")
 def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime) -> None:
     """Withdraw signals because a complaint was upheld: every agent undoes their effects."""
     body = WithdrawIn(reason=WithdrawReason.COMPLAINT_UPHELD, note=note)
@@ -221,6 +223,7 @@ def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime
         )
 
 
+@needs_no_entry("signals record each opinion")
 def opine_all(
     disputed: Sequence[Signal], *, opinion: Opinion, note: str, by: Actor, now: datetime
 ) -> None:

@@ -48,7 +48,7 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
     """
     ledger.lock_ledger()
     row = redress.find(uid, viewer=by.party)
-    facts = redress.facts(row, viewer=by.party)
+    facts = redress.facts(row)
     redress_rules.check_answer(facts, body, name=by.name, role=by.role)
     move = "keep" if body.keep else "grant"
     row.redress = rules.state_after("redress", row.redress, move, by="author")
@@ -61,7 +61,7 @@ def answer(uid: UUID, *, body: RedressIn, by: Actor, now: datetime) -> RedressOu
         _take_back(row, note=body.reason, by=by, now=now)
     kind = "redress.declined" if body.keep else "redress.granted"
     _record_by(kind, row, by=by, now=now, detail={"party": row.party.ref})
-    return redress.describe(row, viewer=by.party)
+    return redress.describe(row)
 
 
 def _take_back(row: Complaint, *, note: str, by: Actor, now: datetime) -> None:
@@ -87,7 +87,7 @@ def accept(uid: UUID, *, by: Actor, now: datetime) -> ComplaintOut:
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_asked(row.redress)
-    facts = redress.facts(row, viewer=by.party)
+    facts = redress.facts(row)
     redress_rules.check_accept(facts, name=by.name, role=by.role)
     row.redress = rules.state_after("redress", row.redress, "accept", by="reviewer")
     row.save(update_fields=["redress"])
@@ -98,7 +98,7 @@ def accept(uid: UUID, *, by: Actor, now: datetime) -> ComplaintOut:
         opine_all(right, opinion=Opinion.SEEN, note="", by=by, now=now)
     detail: dict[str, object] = {"party": f"party:{facts.author}"}
     _record_by("redress.accepted", row, by=by, now=now, detail=detail)
-    return reads.describe(row, viewer=by.party)
+    return reads.describe(row)
 
 
 def lapse_due(now: datetime) -> int:

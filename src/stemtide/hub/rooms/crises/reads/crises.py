@@ -111,19 +111,18 @@ def facts_of(uid: UUID, *, viewer: Party) -> rules.CrisisFacts:
 
     raises: NotFoundError.
     """
-    return facts(find(uid, viewer=viewer), viewer=viewer)
+    return facts(find(uid, viewer=viewer))
 
 
-def facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
+def facts(row: Crisis) -> rules.CrisisFacts:
     """Return the facts that the rules need of a crisis."""
-    return cached(("facts", row.pk), lambda: _facts(row, viewer=viewer))
+    return cached(("facts", row.pk), lambda: _facts(row))
 
 
-def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
+def _facts(row: Crisis) -> rules.CrisisFacts:
     """Return the facts of a crisis from the tables."""
     states = [
-        (participation.party.name, participation.state)
-        for participation in participations(row, viewer=viewer)
+        (participation.party.name, participation.state) for participation in participations(row)
     ]
     return rules.CrisisFacts(
         framework=framework(row.framework),
@@ -138,7 +137,7 @@ def _facts(row: Crisis, *, viewer: Party) -> rules.CrisisFacts:
     )
 
 
-def participations(row: Crisis, *, viewer: Party) -> list[Participation]:  # noqa: ARG001  # find() checked the viewer
+def participations(row: Crisis) -> list[Participation]:
     """Return the participations in a crisis, by party. The caller decides what to show of them."""
     rows = row.participations.select_related("party", "invited_by")
     return cached(("participations", row.pk), lambda: list(rows))

@@ -20,7 +20,7 @@ from stemtide.protocol.messages.crises import NeighbourOut, RelatedCrisisOut
 
 def related(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     """Return the visible crises that are about the same event, or may be."""
-    here = event_of(row, viewer=viewer)
+    here = event_of(row)
     span = (here.happened_at - events.NEAR, here.happened_at + events.NEAR)
     near = Q(event_at__range=span)
     rows = Crisis.objects.filter(exercise=row.exercise).exclude(pk=row.pk)
@@ -34,7 +34,7 @@ def related(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
         if visible is not None and other.uid not in visible:
             continue
         is_linked = other.event == row.event
-        why = events.similarity(here, event_of(other, viewer=viewer))
+        why = events.similarity(here, event_of(other))
         if is_linked or why:
             reason = reasons.get(other.pk, "") if is_linked else ""
             described = _alike(other, is_linked=is_linked, why=why or "linked by hand")
@@ -42,7 +42,7 @@ def related(row: Crisis, *, viewer: Party) -> list[RelatedCrisisOut]:
     return similar
 
 
-def event_of(row: Crisis, *, viewer: Party) -> events.EventFacts:  # noqa: ARG001  # find() checked the viewer
+def event_of(row: Crisis) -> events.EventFacts:
     """Return the facts about the event of a crisis."""
     return events.EventFacts(
         name=row.name,
@@ -66,13 +66,13 @@ def neighbours(row: Crisis, *, viewer: Party) -> list[NeighbourOut]:
     ]
 
 
-def running_activations(row: Crisis, *, viewer: Party) -> set[tuple[str, str, str]]:  # noqa: ARG001  # so that none is noted twice, whoever noted it
+def running_activations(row: Crisis) -> set[tuple[str, str, str]]:
     """Return framework, version and type of running activations of other mechanisms."""
     rows = Neighbour.objects.filter(crisis__event=row.event).exclude(status=NeighbourStatus.ENDED)
     return set(rows.values_list("framework", "version", "type"))
 
 
-def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  # noqa: ARG001  # find() checked the viewer
+def find_neighbour(crisis: Crisis, uid: UUID) -> Neighbour:
     """Return the row of one mirrored activation, for writes.
 
     raises: NotFoundError.
@@ -83,7 +83,7 @@ def find_neighbour(crisis: Crisis, uid: UUID, *, viewer: Party) -> Neighbour:  #
     return row
 
 
-def is_linked(row: Crisis, *, viewer: Party) -> bool:  # noqa: ARG001  # find() checked the viewer
+def is_linked(row: Crisis) -> bool:
     """Whether another crisis speaks of the same event."""
     return Crisis.objects.filter(event=row.event).exclude(pk=row.pk).exists()
 

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
 from stemtide.hub.rooms.crises.reads import (
     crises as reads,
@@ -30,7 +31,7 @@ def life(uid: UUID, *, viewer: Party) -> CrisisLife:
 
 def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
     """Return the whole life of a crisis from its row."""
-    facts = reads.facts(row, viewer=viewer)
+    facts = reads.facts(row)
     is_insider = rules.is_insider(facts, viewer)
     return CrisisLife(
         **dict(reads.describe(row, viewer=viewer)),
@@ -48,13 +49,13 @@ def describe(row: Crisis, *, viewer: Party) -> CrisisLife:
     )
 
 
-def checked_to(row: Crisis, *, viewer: Party) -> int:  # noqa: ARG001  # find() checked the viewer
+def checked_to(row: Crisis) -> int:
     """Return the number of the last answer to a crisis's checklist; 0 for none."""
     last = row.checks.order_by("-pk").values_list("pk", flat=True)
     return cached(("checked to", row.pk), last.first) or 0
 
 
-def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # noqa: ARG001  # find() checked the viewer
+def find_proposal(crisis: Crisis, uid: UUID) -> Proposal:
     """Return the row of one proposal, for writes.
 
     raises: NotFoundError.
@@ -65,7 +66,7 @@ def find_proposal(crisis: Crisis, uid: UUID, *, viewer: Party) -> Proposal:  # n
     return row
 
 
-def proposal_facts(row: Proposal, *, viewer: Party) -> ProposalFacts:
+def proposal_facts(row: Proposal) -> ProposalFacts:
     """Return the facts that the rules need of a proposal."""
     return ProposalFacts(
         act=ProposalAct(row.act),
@@ -74,7 +75,7 @@ def proposal_facts(row: Proposal, *, viewer: Party) -> ProposalFacts:
         ref=row.by_ref,
         is_machine=not row.by_role,
         expires_at=row.expires_at,
-        is_stale=_is_stale(row, last=checked_to(row.crisis, viewer=viewer)),
+        is_stale=_is_stale(row, last=checked_to(row.crisis)),
     )
 
 
@@ -84,10 +85,11 @@ def proposal_facts_of(uid: UUID, proposal: UUID, *, viewer: Party) -> ProposalFa
     raises: NotFoundError.
     """
     crisis = reads.find(uid, viewer=viewer)
-    return proposal_facts(find_proposal(crisis, proposal, viewer=viewer), viewer=viewer)
+    return proposal_facts(find_proposal(crisis, proposal))
 
 
-def is_anything_due(now: datetime, *, by: str) -> bool:  # noqa: ARG001  # the clock asks for nobody
+@needs_no_viewer("the scheduler reads for all parties")
+def is_anything_due(now: datetime) -> bool:
     """Whether the clock has something to do: asked every second, so it takes nobody's turn."""
     running = Review.objects.filter(decision="")
     return (
@@ -142,7 +144,7 @@ def _measures(row: Crisis, *, viewer: Party) -> list[MeasureOut]:
 
 def _proposals(row: Crisis, *, viewer: Party) -> list[ProposalOut]:
     """Return the proposals of a crisis, oldest first."""
-    last = checked_to(row, viewer=viewer)
+    last = checked_to(row)
     return [
         ProposalOut(
             id=proposal.uid,

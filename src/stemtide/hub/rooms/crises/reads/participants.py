@@ -21,7 +21,7 @@ def participants(uid: UUID, *, viewer: Party) -> list[ParticipantOut]:
     raises: NotFoundError.
     """
     row = reads.find(uid, viewer=viewer)
-    return describe_all(row, facts=reads.facts(row, viewer=viewer), viewer=viewer)
+    return describe_all(row, facts=reads.facts(row), viewer=viewer)
 
 
 def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
@@ -30,8 +30,8 @@ def in_room(uid: UUID, *, viewer: Party) -> list[Party]:
     raises: NotFoundError.
     """
     row = reads.find(uid, viewer=viewer)
-    facts = reads.facts(row, viewer=viewer)
-    return [party for party in parties.parties(viewer=viewer) if rules.is_in_room(facts, party)]
+    facts = reads.facts(row)
+    return [party for party in parties.parties() if rules.is_in_room(facts, party)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ def invitations(*, viewer: Party, role: Role | None = None) -> list[Invitation]:
     ]
 
 
-def room(row: Crisis, *, by: str) -> list[Party]:  # noqa: ARG001  # the clock, for everyone
+def room(row: Crisis) -> list[Party]:
     """Return everybody in the room for notifications: the opener, agencies, participants."""
     opener = Party.objects.filter(pk=row.opened_by_id)
     agencies = Party.objects.filter(kind=PartyKind.AGENCY)
@@ -80,15 +80,15 @@ def describe_all(row: Crisis, *, facts: rules.CrisisFacts, viewer: Party) -> lis
     """Return the participants of a crisis from its row; leaders come first."""
     is_insider = rules.is_insider(facts, viewer)
     participants = [
-        _describe(participation, viewer=viewer)
-        for participation in reads.participations(row, viewer=viewer)
+        _describe(participation)
+        for participation in reads.participations(row)
         if participation.state != JoinState.UNINVITED
         and (is_insider or participation.party == viewer)
     ]
     named = {participant.party for participant in participants}
     leads = [
         _leader(party)
-        for party in parties.parties(viewer=viewer)
+        for party in parties.parties()
         if party.name not in named
         and (party.kind == PartyKind.AGENCY or party == row.opened_by)
         and (is_insider or party == row.opened_by)
@@ -112,7 +112,7 @@ def _leader(party: Party) -> ParticipantOut:
     )
 
 
-def _describe(row: Participation, *, viewer: Party) -> ParticipantOut:  # noqa: ARG001  # described() checked the viewer
+def _describe(row: Participation) -> ParticipantOut:
     """Return a party that was invited or came by itself as a participant."""
     return ParticipantOut(
         party=row.party.name,

@@ -74,7 +74,7 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     rules.check_triage(facts, by=by)
     suggested, outcome, words = rules.triage_outcome(
         facts,
@@ -122,7 +122,7 @@ def answer(uid: UUID, *, test: str, body: CheckIn, by: Actor, now: datetime) -> 
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    rules.check_answer(reads.facts(crisis, viewer=by.party), by=by, test=test)
+    rules.check_answer(reads.facts(crisis), by=by, test=test)
     Check.objects.create(
         crisis=crisis,
         test=test,
@@ -146,7 +146,7 @@ def consider(uid: UUID, *, body: MeasureIn, by: Actor, now: datetime) -> CrisisL
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    rules.check_measure(reads.facts(crisis, viewer=by.party), by=by)
+    rules.check_measure(reads.facts(crisis), by=by)
     rules.check_countries([body.country])
     Measure.objects.create(
         crisis=crisis,
@@ -172,7 +172,7 @@ def widen(uid: UUID, *, body: CountriesIn, by: Actor, now: datetime) -> CrisisLi
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     rules.check_widen(facts, by=by)
     rules.check_new_countries(facts, body.countries)
     added = sorted(set(body.countries) - set(crisis.countries))

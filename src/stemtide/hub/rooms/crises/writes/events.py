@@ -36,8 +36,8 @@ def link(uid: UUID, *, body: LinkIn, by: Actor, now: datetime) -> CrisisLife:
     crisis = reads.find(uid, viewer=by.party)
     other = reads.find(body.crisis, viewer=by.party)
     events_rules.check_link(
-        reads.facts(crisis, viewer=by.party),
-        reads.facts(other, viewer=by.party),
+        reads.facts(crisis),
+        reads.facts(other),
         by=by,
         is_same=crisis.pk == other.pk,
         are_linked=crisis.event == other.event,
@@ -58,9 +58,9 @@ def unlink(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
     events_rules.check_unlink(
-        reads.facts(crisis, viewer=by.party),
+        reads.facts(crisis),
         by=by,
-        has_others=events.is_linked(crisis, viewer=by.party),
+        has_others=events.is_linked(crisis),
     )
     crisis.event = uuid4()
     crisis.save(update_fields=["event"])
@@ -78,13 +78,13 @@ def mirror(uid: UUID, *, body: NeighbourIn, by: Actor, now: datetime) -> CrisisL
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    events_rules.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
+    events_rules.check_neighbour(reads.facts(crisis), by=by)
     events_rules.check_span(started_at=body.started_at, ended_at=body.ended_at, now=now)
     events_rules.check_mechanism(
         framework=body.framework,
         version=body.version,
         type_=body.type,
-        before=events.running_activations(crisis, viewer=by.party),
+        before=events.running_activations(crisis),
     )
     row = Neighbour.objects.create(
         uid=uuid4(),
@@ -115,8 +115,8 @@ def update_neighbour(
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    events_rules.check_neighbour(reads.facts(crisis, viewer=by.party), by=by)
-    row = events.find_neighbour(crisis, neighbour, viewer=by.party)
+    events_rules.check_neighbour(reads.facts(crisis), by=by)
+    row = events.find_neighbour(crisis, neighbour)
     events_rules.check_span(started_at=row.started_at, ended_at=body.ended_at, now=now)
     row.status = body.status
     row.ended_at = body.ended_at

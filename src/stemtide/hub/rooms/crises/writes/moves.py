@@ -28,10 +28,10 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     moves.check_propose(facts, by=by, act=body.act)
     for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
-        pending = life.proposal_facts(before, viewer=by.party)
+        pending = life.proposal_facts(before)
         if not pending.is_stale and pending.expires_at > now:
             raise ConflictError(
                 "{party} has proposed it already: confirm or decline that", party=pending.party
@@ -42,7 +42,7 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
         crisis=crisis,
         act=body.act,
         reason=body.reason,
-        checked_to=life.checked_to(crisis, viewer=by.party),
+        checked_to=life.checked_to(crisis),
         expires_at=now + timedelta(hours=facts.framework.proposal_h),
         by=by.party,
         by_ref=by.ref,
@@ -61,9 +61,9 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
-    row = life.find_proposal(crisis, proposal, viewer=by.party)
-    proposal_facts = life.proposal_facts(row, viewer=by.party)
+    facts = reads.facts(crisis)
+    row = life.find_proposal(crisis, proposal)
+    proposal_facts = life.proposal_facts(row)
     moves.check_confirm(facts, by=by, proposal=proposal_facts, now=now)
     _decide(row, "confirm", by=by, now=now)
     detail = _named(row) | {"from": crisis.stage}
@@ -85,11 +85,11 @@ def refuse(uid: UUID, proposal: UUID, *, body: ReasonIn, by: Actor, now: datetim
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    row = life.find_proposal(crisis, proposal, viewer=by.party)
+    row = life.find_proposal(crisis, proposal)
     moves.check_refuse(
-        reads.facts(crisis, viewer=by.party),
+        reads.facts(crisis),
         by=by,
-        proposal=life.proposal_facts(row, viewer=by.party),
+        proposal=life.proposal_facts(row),
         now=now,
     )
     _decide(row, "decline", by=by, now=now, reason=body.reason)
@@ -105,11 +105,11 @@ def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLi
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    row = life.find_proposal(crisis, proposal, viewer=by.party)
+    row = life.find_proposal(crisis, proposal)
     moves.check_withdraw(
-        reads.facts(crisis, viewer=by.party),
+        reads.facts(crisis),
         by=by,
-        proposal=life.proposal_facts(row, viewer=by.party),
+        proposal=life.proposal_facts(row),
         now=now,
     )
     _decide(row, "withdraw", by=by, now=now)
@@ -125,7 +125,7 @@ def close(uid: UUID, *, body: CloseIn, by: Actor, now: datetime) -> CrisisLife:
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     moves.check_close(facts, by=by)
     _close(crisis, facts, reason=body.reason, by=by, now=now)
     detail: dict[str, object] = {"from": facts.stage}
@@ -141,7 +141,7 @@ def deescalate(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> Crisis
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     moves.check_deescalate(facts, by=by)
     crisis.deescalated_at = now
     _enter(
@@ -164,7 +164,7 @@ def resume(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     moves.check_resume(facts, by=by)
     crisis.deescalated_at = None
     _enter(crisis, facts.framework.active_stage, by=by, now=now, reason=body.reason)
@@ -180,7 +180,7 @@ def keep(uid: UUID, *, body: KeepIn, by: Actor, now: datetime) -> CrisisLife:
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     moves.check_keep(facts, by=by)
     spans = moves.next_spans(facts, next_h=body.next_h)
     _review(crisis, ReviewDecision.KEEP, by=by, now=now, reason=body.reason)
@@ -195,7 +195,7 @@ def note_due(now: datetime) -> int:
     Nothing is closed by the clock but a tail. Returns how many things it noted; each row is
     changed by one clock alone.
     """
-    if not life.is_anything_due(now, by="clock"):
+    if not life.is_anything_due(now):
         return 0
     with transaction.atomic():
         ledger.lock_ledger()
@@ -248,7 +248,7 @@ def _enter(
     _review(crisis, decision, by=by, now=now, reason=reason)
     crisis.stage = stage
     crisis.save()
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     _open_review(crisis, moves.next_spans(facts), now=now)
 
 

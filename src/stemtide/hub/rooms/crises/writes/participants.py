@@ -41,11 +41,9 @@ def invite(uid: UUID, *, body: InviteIn, by: Actor, now: datetime) -> CrisisLife
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     participants.check_invite(facts, by=by)
-    invited = [
-        party for party in _invited_parties(body, by=by) if participants.is_to_invite(facts, party)
-    ]
+    invited = [party for party in _invited_parties(body) if participants.is_to_invite(facts, party)]
     for party in invited:
         capacity = participants.capacity_of(facts, party, requested=body.capacity)
         Participation.objects.update_or_create(
@@ -76,7 +74,7 @@ def uninvite(uid: UUID, *, body: PartyIn, by: Actor, now: datetime) -> CrisisLif
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     participants.check_uninvite(facts, by=by, party=body.party)
     row = crisis.participations.get(party__name=body.party)
     row.state = JoinState.UNINVITED
@@ -93,7 +91,7 @@ def join(uid: UUID, *, by: Actor, now: datetime) -> CrisisOut:
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    facts = reads.facts(crisis, viewer=by.party)
+    facts = reads.facts(crisis)
     participants.check_join(facts, by=by)
     capacity = participants.capacity_of(facts, by, requested=None)
     row, _ = Participation.objects.get_or_create(
@@ -110,7 +108,7 @@ def decline(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> C
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    participants.check_decline(reads.facts(crisis, viewer=by.party), by=by)
+    participants.check_decline(reads.facts(crisis), by=by)
     row = crisis.participations.get(party=by.party)
     return _answer("participant.declined", row, by=by, now=now, reason=body.reason)
 
@@ -123,19 +121,19 @@ def leave(uid: UUID, *, body: OptionalReasonIn, by: Actor, now: datetime) -> Cri
     """
     ledger.lock_ledger()
     crisis = reads.find(uid, viewer=by.party)
-    participants.check_leave(reads.facts(crisis, viewer=by.party), by=by)
+    participants.check_leave(reads.facts(crisis), by=by)
     row = crisis.participations.get(party=by.party)
     return _answer("participant.left", row, by=by, now=now, reason=body.reason)
 
 
-def _invited_parties(body: InviteIn, *, by: Actor) -> list[Party]:
+def _invited_parties(body: InviteIn) -> list[Party]:
     """Return the parties that an invitation names, each once, by name.
 
     raises: InvalidError.
     """
     if not body.parties and not body.kinds:
         raise InvalidError("parties", "nobody is named: name parties, or kinds of party")
-    everyone = {party.name: party for party in parties.parties(viewer=by.party)}
+    everyone = {party.name: party for party in parties.parties()}
     if unknown := sorted(set(body.parties) - everyone.keys()):
         raise InvalidError(
             "parties", "there is no party {unknown!r}: see the list of parties", unknown=unknown[0]

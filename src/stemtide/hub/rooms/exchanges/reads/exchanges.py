@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -61,34 +62,37 @@ def exchanges(*, viewer: Party) -> list[ExchangeOut]:
     raises: NotAllowedError.
     """
     _check(viewer)
-    return all_exchanges(by=viewer.ref)
+    return all_exchanges()
 
 
 def exchange(name: str, *, viewer: Party) -> ExchangeOut:
     """Return one exchange. raises: NotAllowedError, NotFoundError."""
     _check(viewer)
-    return describe(find(name, by=viewer.ref), by=viewer.ref)
+    return describe(find(name))
 
 
 def log(name: str, *, viewer: Party) -> list[ExchangeLineOut]:
     """Return the last lines of an exchange's log. raises: NotAllowedError, NotFoundError."""
     _check(viewer)
-    return lines(name, by=viewer.ref)
+    return lines(name)
 
 
-def all_exchanges(*, by: str) -> list[ExchangeOut]:
-    """Return all exchanges, by name, for the operator at the hub's own console. by: the caller."""
+@needs_no_viewer("an operator sees all")
+def all_exchanges() -> list[ExchangeOut]:
+    """Return all exchanges, by name, for the operator at the hub's own console."""
     rows = Exchange.objects.select_related("party").filter(removed_at=None)
-    return [describe(row, by=by) for row in rows]
+    return [describe(row) for row in rows]
 
 
-def lines(name: str, *, by: str) -> list[ExchangeLineOut]:
+@needs_no_viewer("an operator sees all")
+def lines(name: str) -> list[ExchangeLineOut]:
     """Return the last lines of an exchange's log, latest first. raises: NotFoundError."""
-    rows = Line.objects.filter(exchange=find(name, by=by))[:MAX_LINES]
+    rows = Line.objects.filter(exchange=find(name))[:MAX_LINES]
     return [ExchangeLineOut(at=line.at, words=line.words) for line in rows]
 
 
-def find(name: str, *, by: str) -> Exchange:  # noqa: ARG001  # the caller has checked access
+@needs_no_viewer("the caller has checked access")
+def find(name: str) -> Exchange:
     """Return an exchange that was not removed. raises: NotFoundError."""
     row = Exchange.objects.select_related("party").filter(name=name, removed_at=None).first()
     if row is None:
@@ -96,7 +100,7 @@ def find(name: str, *, by: str) -> Exchange:  # noqa: ARG001  # the caller has c
     return row
 
 
-def describe(row: Exchange, *, by: str) -> ExchangeOut:  # noqa: ARG001  # as above
+def describe(row: Exchange) -> ExchangeOut:
     """Return the state of an exchange."""
     state = rules.state_of(
         is_paused=row.is_paused, removed_at=row.removed_at, failing_since=row.failing_since
@@ -122,7 +126,7 @@ def describe(row: Exchange, *, by: str) -> ExchangeOut:  # noqa: ARG001  # as ab
     )
 
 
-def run_of(row: Exchange, *, by: str) -> ClaimedRun:  # noqa: ARG001  # for the scheduler
+def run_of(row: Exchange) -> ClaimedRun:
     """Return the input of a run."""
     return ClaimedRun(
         pk=row.pk,
@@ -139,20 +143,21 @@ def run_of(row: Exchange, *, by: str) -> ClaimedRun:  # noqa: ARG001  # for the 
     )
 
 
-def claimed_exchange(run: ClaimedRun, *, by: str) -> Exchange | None:  # noqa: ARG001  # for the scheduler
+@needs_no_viewer("the scheduler reads for all parties")
+def claimed_exchange(run: ClaimedRun) -> Exchange | None:
     """Return the exchange of a run; None if it was paused, removed, or taken over."""
     claimed = Exchange.objects.filter(pk=run.pk, taken=run.taken)
     return claimed.select_related("party").first()
 
 
-def versions(
-    run: ClaimedRun, keys: Iterable[str], *, by: str
-) -> dict[str, str]:  # for the scheduler
+@needs_no_viewer("the scheduler reads for all parties")
+def versions(run: ClaimedRun, keys: Iterable[str]) -> dict[str, str]:  # for the scheduler
     """Return the versions of a source's records that are known here, by key."""
-    return {key: row.version for key, row in records(run.pk, keys, by=by).items()}
+    return {key: row.version for key, row in records(run.pk, keys).items()}
 
 
-def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]:  # noqa: ARG001  # for the scheduler
+@needs_no_viewer("the scheduler reads for all parties")
+def records(exchange: int, keys: Iterable[str]) -> dict[str, Record]:
     """Return a source's records by key, each with its signal."""
     by_key: dict[str, Record] = {}
     for batch in batches(keys):
@@ -161,7 +166,8 @@ def records(exchange: int, keys: Iterable[str], *, by: str) -> dict[str, Record]
     return by_key
 
 
-def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # noqa: ARG001  # for the scheduler
+@needs_no_viewer("the scheduler reads for all parties")
+def parts(exchange: int, wholes: Iterable[str]) -> list[Record]:
     """Return the parts of a source's records that have not ended, with their signals."""
     live_parts: list[Record] = []
     for batch in batches(wholes):
@@ -170,15 +176,17 @@ def parts(exchange: int, wholes: Iterable[str], *, by: str) -> list[Record]:  # 
     return live_parts
 
 
-def known_parts(run: ClaimedRun, wholes: Iterable[str], *, by: str) -> dict[str, dict[str, str]]:
+@needs_no_viewer("the scheduler reads for all parties")
+def known_parts(run: ClaimedRun, wholes: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return the versions of known parts of a source's records, by record and part."""
     versions_by_whole: dict[str, dict[str, str]] = {}
-    for row in parts(run.pk, wholes, by=by):
+    for row in parts(run.pk, wholes):
         versions_by_whole.setdefault(row.part_of, {})[row.key] = row.version
     return versions_by_whole
 
 
-def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]:  # noqa: ARG001  # for the scheduler
+@needs_no_viewer("the scheduler reads for all parties")
+def shared_keys(pks: Iterable[int], *, exchange: int) -> dict[int, int]:
     """Return the number of a source's records that represent each signal and have not ended."""
     counts: dict[int, int] = {}
     for batch in batches(pks):
@@ -189,11 +197,11 @@ def shared_keys(pks: Iterable[int], *, exchange: int, by: str) -> dict[int, int]
     return counts
 
 
+@needs_no_viewer("the scheduler reads for all parties")
 def same_value_signals(
     keys: Iterable[tuple[str, str, bool]],
     *,
     of: Party,
-    by: str,  # noqa: ARG001  # for the scheduler
 ) -> dict[tuple[str, str, bool], list[SameValueSignal]]:
     """Return signals of the same values, live or withdrawn here, by kind, value and exercise.
 
@@ -225,7 +233,8 @@ def same_value_signals(
     return by_key
 
 
-def signals_here(uids: Iterable[UUID], *, by: str) -> set[UUID]:  # noqa: ARG001  # an id says no more
+@needs_no_viewer("an id reveals nothing")
+def signals_here(uids: Iterable[UUID]) -> set[UUID]:
     """Return those of these ids that belong to signals here."""
     known_uids: set[UUID] = set()
     for batch in batches(uids):
@@ -233,12 +242,14 @@ def signals_here(uids: Iterable[UUID], *, by: str) -> set[UUID]:  # noqa: ARG001
     return known_uids
 
 
-def own_hub(*, by: str) -> str:  # noqa: ARG001  # public
+@needs_no_viewer("it is public")
+def own_hub() -> str:
     """Return the id of this hub."""
     return str(ledger.heads().hub)
 
 
-def own_makers(*, by: str) -> set[str]:  # noqa: ARG001  # public names
+@needs_no_viewer("the names are public")
+def own_makers() -> set[str]:
     """Return the creator ids that this hub and its parties use in STIX and MISP."""
     hub = ledger.heads().hub
     names = Party.objects.values_list("name", flat=True)
@@ -251,7 +262,7 @@ def states(*, viewer: Party) -> dict[str, int]:
     if viewer.kind not in COORDINATING:
         return {}
     counts = dict.fromkeys(ExchangeState, 0)
-    for exchange in all_exchanges(by=viewer.ref):
+    for exchange in all_exchanges():
         counts[exchange.state] += 1
     return {state.value: number for state, number in counts.items()}
 

@@ -60,7 +60,7 @@ def failures(name: str, *, viewer: Party) -> list[FailedSignal]:
     raises: NotAllowedError, NotFoundError.
     """
     reads.exchange(name, viewer=viewer)
-    outgoing = Outgoing.objects.filter(exchange=reads.find(name, by=viewer.ref))
+    outgoing = Outgoing.objects.filter(exchange=reads.find(name))
     rows = list(outgoing.exclude(last_error="").order_by("-pk")[:MAX_TROUBLED])
     pks = [row.signal_id for row in rows]
     uids = dict(Signal.objects.filter(visible(viewer), pk__in=pks).values_list("pk", "uid"))

@@ -20,7 +20,7 @@ from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
 
 
-def facts(row: Signal, *, by: str) -> OutgoingFacts:  # noqa: ARG001  # for the scheduler
+def facts(row: Signal) -> OutgoingFacts:
     """Return the facts about a signal that the rules for pushing need."""
     return OutgoingFacts(
         kind=Kind(row.kind),

@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
@@ -91,7 +92,7 @@ def add(
     detail: dict[str, object] = {"kind": draft.kind.value, "party": party.ref}
     detail["direction"] = draft.direction.value
     ledger.append("exchange.added", actor=actor, subject=row.ref, now=now, detail=detail)
-    return reads.describe(row, by=actor)
+    return reads.describe(row)
 
 
 @transaction.atomic
@@ -100,14 +101,14 @@ def pause(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> E
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    row = _turn(name, actor=actor, by=by)
+    row = _turn(name, by=by)
     if row.is_paused:
         raise ConflictError("this exchange is paused already")
     row.is_paused, row.next_at = True, None
     row.taken += 1  # a run in progress can no longer write
     row.save(update_fields=["is_paused", "next_at", "taken"])
     _record("exchange.paused", row, actor=actor, by=by, now=now)
-    return reads.describe(row, by=actor)
+    return reads.describe(row)
 
 
 @transaction.atomic
@@ -116,13 +117,13 @@ def resume(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> 
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    row = _turn(name, actor=actor, by=by)
+    row = _turn(name, by=by)
     if not row.is_paused:
         raise ConflictError("this exchange is not paused")
     row.is_paused, row.next_at, row.failures = False, now, 0
     row.save(update_fields=["is_paused", "next_at", "failures"])
     _record("exchange.resumed", row, actor=actor, by=by, now=now)
-    return reads.describe(row, by=actor)
+    return reads.describe(row)
 
 
 @transaction.atomic
@@ -131,19 +132,20 @@ def remove(name: str, *, actor: str, now: datetime) -> None:
 
     raises: NotFoundError.
     """
-    row = _turn(name, actor=actor, by=None)
+    row = _turn(name, by=None)
     row.removed_at, row.next_at, row.secret = now, None, ""
     row.taken += 1
     row.save(update_fields=["removed_at", "next_at", "secret", "taken"])
     _record("exchange.removed", row, actor=actor, by=None, now=now)
 
 
-def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
+@needs_no_entry("signals record each withdrawal")
+def withdraw_all(name: str, *, now: datetime) -> int:
     """Withdraw all live signals that a source brought; return how many.
 
     raises: NotFoundError.
     """
-    row = reads.find(name, by=actor)
+    row = reads.find(name)
     brought = Signal.objects.filter(
         records__exchange=row, records__is_own=True, state=SignalState.LIVE, shared_by=row.party
     ).distinct()
@@ -157,6 +159,7 @@ def withdraw_all(name: str, *, actor: str, now: datetime) -> int:
     return count
 
 
+@needs_no_entry("it is a lease; what the run brought is recorded")
 def claim_due(now: datetime, *, limit: int, name: str = "") -> list[ClaimedRun]:
     """Claim due runs, the longest due first, each for one scheduler only.
 
@@ -165,7 +168,7 @@ def claim_due(now: datetime, *, limit: int, name: str = "") -> list[ClaimedRun]:
     rows = Exchange.objects.filter(removed_at=None, is_paused=False)
     rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)
     return [
-        reads.run_of(row, by=CLOCK)
+        reads.run_of(row)
         for row in rows.order_by("next_at", "pk")[:limit]
         if claim(row, until=now + rules.LEASE, count="taken")
     ]
@@ -175,7 +178,7 @@ def claim_due(now: datetime, *, limit: int, name: str = "") -> list[ClaimedRun]:
 def note_done(run: ClaimedRun, *, more: bool, jitter: float, now: datetime) -> None:
     """Record a successful run, and when the next is due. more: there is more to pull now."""
     ledger.lock_ledger()
-    row = reads.claimed_exchange(run, by=CLOCK)
+    row = reads.claimed_exchange(run)
     if row is None:
         return
     was_failing = row.failing_since is not None
@@ -207,7 +210,7 @@ def note_trouble(
     sides, and pulling, must not wait.
     """
     ledger.lock_ledger()
-    row = reads.claimed_exchange(run, by=CLOCK)
+    row = reads.claimed_exchange(run)
     if row is None:
         return
     is_new = row.failing_since is None
@@ -225,6 +228,7 @@ def note_trouble(
         ledger.append("exchange.failed", actor=CLOCK, subject=row.ref, now=now, detail=detail)
 
 
+@needs_no_entry("it is a line of the exchange's own log")
 def write_line(row: Exchange, words: str, *, now: datetime) -> None:
     """Add a line to an exchange's log and delete the oldest."""
     # A key may be any text of another hub: unprintable characters become question marks.
@@ -236,6 +240,7 @@ def write_line(row: Exchange, words: str, *, now: datetime) -> None:
             row.lines.filter(pk__lte=last).delete()
 
 
+@needs_no_entry("the page that it belongs to is recorded")
 def write_records(records: Iterable[Record]) -> None:
     """Insert or update records."""
     Record.objects.bulk_create(
@@ -247,12 +252,12 @@ def write_records(records: Iterable[Record]) -> None:
     )
 
 
-def _turn(name: str, *, actor: str, by: Actor | None) -> Exchange:
+def _turn(name: str, *, by: Actor | None) -> Exchange:
     """Take the write lock and return an exchange that the caller may manage."""
     ledger.lock_ledger()
     if by is not None:
         rules.check_manage(kind=by.kind)
-    return reads.find(name, by=actor)
+    return reads.find(name)
 
 
 def _record(kind: str, row: Exchange, *, actor: str, by: Actor | None, now: datetime) -> None:

@@ -56,7 +56,7 @@ def import_page(
     wholes = {source_record.whole for source_record in pull.told} | {
         fault.key for fault in pull.faults
     }
-    known_parts = reads.known_parts(run, wholes, by=CLOCK)
+    known_parts = reads.known_parts(run, wholes)
     turns = turns_rules.split_page(pull, standing=known_parts)
     pending, is_over, most = _Pending(), is_full, 0
     for number, part_of_page in enumerate(turns, start=1):
@@ -85,7 +85,7 @@ def _import_part(
     run: ClaimedRun, pull: Pull, *, now: datetime, is_full: bool, pending: _Pending, is_last: bool
 ) -> PageImport | None:
     """Process one part of a page, in one transaction."""
-    row = reads.claimed_exchange(run, by=CLOCK)
+    row = reads.claimed_exchange(run)
     if row is None:
         return None
     taking = PageImport(row, now=now, is_full=is_full)

@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, Q
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads, pushes
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
@@ -30,10 +31,11 @@ LOOKED_AT_ONCE = 1_000
 """Signals that one transaction checks, so that other writers are not blocked."""
 
 
+@needs_no_entry("what is sent is recorded")
 @part()
 def note_waiting(run: ClaimedRun, *, now: datetime) -> bool:
     """Queue signals that may leave, and ended ones for withdrawal; return whether there is more."""
-    row = reads.claimed_exchange(run, by=CLOCK)
+    row = reads.claimed_exchange(run)
     if row is None:
         return False
     _end_unseen(row, now=now)
@@ -68,7 +70,7 @@ def _begin(row: Exchange, signals: Iterable[Signal], *, now: datetime) -> None:
         if signal.pk in visible_pks - partner_pks
         and signal.shared_by_id != row.party_id
         and pushes_rules.may_leave(
-            pushes.facts(signal, by=CLOCK),
+            pushes.facts(signal),
             kind=kind,
             terms=terms,
             inside=row.inside,
@@ -152,6 +154,7 @@ def _hand_over(row: Exchange, outgoing: Outgoing, *, now: datetime) -> None:
     outgoing.state, outgoing.next_at = OutgoingState.ENDED, None
 
 
+@needs_no_entry("the outcome of the push is recorded")
 @transaction.atomic
 def note_begun(run: ClaimedRun, outgoing_signals: Iterable[int]) -> bool:
     """Record, before sending, that signals are being sent; return False if another run took over.
@@ -159,7 +162,7 @@ def note_begun(run: ClaimedRun, outgoing_signals: Iterable[int]) -> bool:
     outgoing_signals: primary keys. After a crash, new ones among them may have arrived.
     """
     ledger.lock_ledger()
-    row = reads.claimed_exchange(run, by=CLOCK)
+    row = reads.claimed_exchange(run)
     if row is None:
         return False
     batch = Outgoing.objects.filter(
@@ -169,6 +172,7 @@ def note_begun(run: ClaimedRun, outgoing_signals: Iterable[int]) -> bool:
     return True
 
 
+@needs_no_entry("the failed run is recorded")
 @transaction.atomic
 def note_all_refused(run: ClaimedRun, outgoing_signals: Iterable[int], *, now: datetime) -> None:
     """Record that signals were refused while nothing new was accepted.
@@ -177,7 +181,7 @@ def note_all_refused(run: ClaimedRun, outgoing_signals: Iterable[int], *, now: d
     is undone. Only a long period of such refusals counts.
     """
     ledger.lock_ledger()
-    row = reads.claimed_exchange(run, by=CLOCK)
+    row = reads.claimed_exchange(run)
     if row is None:
         return
     batch = Outgoing.objects.filter(
@@ -197,7 +201,7 @@ def note_sent(
     results: words of a refusal, "" if accepted. remotes: the ids there.
     """
     ledger.lock_ledger()
-    row = reads.claimed_exchange(run, by=CLOCK)
+    row = reads.claimed_exchange(run)
     if row is None:
         return None
     accepted = refused = 0

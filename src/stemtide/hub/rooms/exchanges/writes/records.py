@@ -12,7 +12,7 @@ from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import SameValueSignal
 from stemtide.hub.rooms.exchanges.rules import exchanges as rules
 from stemtide.hub.rooms.exchanges.rules.exchanges import NotTakenError
-from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_records
+from stemtide.hub.rooms.exchanges.writes.exchanges import write_records
 from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.signals.models import Signal
@@ -111,9 +111,9 @@ class PageImport(RecordLinks):
             source_record for source_record in source_records if not self._is_known(source_record)
         ]
         here = reads.signals_here(
-            {uid for source_record in source_records for uid in source_record.signals}, by=CLOCK
+            {uid for source_record in source_records for uid in source_record.signals}
         )
-        makers, hub = reads.own_makers(by=CLOCK), ledger.heads().hub
+        makers, hub = reads.own_makers(), ledger.heads().hub
         fresh = []
         for source_record in source_records:
             if rules.is_own(source_record, hub=hub, signals=here, makers=makers):
@@ -161,7 +161,7 @@ class PageImport(RecordLinks):
         """Compare candidates with existing signals, and share the new ones."""
         party = self.row.party
         rivals = reads.same_value_signals(
-            {candidate.draft.key for candidate in candidates}, of=party, by=CLOCK
+            {candidate.draft.key for candidate in candidates}, of=party
         )
         with_record = [candidate for candidate in candidates if candidate.record is not None]
         bodies = [candidate.draft.body for candidate in with_record]
@@ -257,9 +257,7 @@ class PageImport(RecordLinks):
 
     def _meet_own(self, candidate: Candidate, own: SameValueSignal) -> bool:
         """Link a record to its party's signal, or return True if it replaces it as stricter."""
-        if _is_stricter(candidate, own) and reads.shared_keys(
-            [own.pk], exchange=self.row.pk, by=CLOCK
-        ):
+        if _is_stricter(candidate, own) and reads.shared_keys([own.pk], exchange=self.row.pk):
             return self._replace(candidate, Signal.objects.get(pk=own.pk))
         self._link(candidate.source_record, signal=own.pk)
         return False

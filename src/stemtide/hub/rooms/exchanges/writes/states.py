@@ -12,7 +12,7 @@ from datetime import datetime
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
-from stemtide.hub.rooms.exchanges.writes.exchanges import CLOCK, write_records
+from stemtide.hub.rooms.exchanges.writes.exchanges import write_records
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.writes import signals
@@ -42,8 +42,8 @@ class RecordLinks:
         wholes = {source_record.whole for source_record in source_records} | {
             fault.key for fault in faults
         }
-        self._records = reads.records(self.row.pk, keys | wholes, by=CLOCK)
-        for record in reads.parts(self.row.pk, wholes, by=CLOCK):
+        self._records = reads.records(self.row.pk, keys | wholes)
+        for record in reads.parts(self.row.pk, wholes):
             self._records.setdefault(record.key, record)
         self._left: dict[str, list[Record]] = {}
         for key, record in self._records.items():
@@ -54,7 +54,7 @@ class RecordLinks:
             for key, record in self._records.items()
             if record.signal_id is not None and not record.ended
         }
-        shared = reads.shared_keys(set(self._stands.values()), exchange=self.row.pk, by=CLOCK)
+        shared = reads.shared_keys(set(self._stands.values()), exchange=self.row.pk)
         self._told_by = Counter(shared)  # number of records that represent each signal
         self._linked: dict[str, Record] = {}
         self._ended: list[int] = []

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.ledger.models import Entry, Numbering, Placement
 from stemtide.hub.rooms.ledger.rules.ledger import SPACING, Viewer, may_read
 
@@ -60,12 +61,14 @@ class KindRow:
     crisis: UUID | None
 
 
-def kinds(*, after: int, until: int, by: str) -> list[KindRow]:  # noqa: ARG001  # the process, for its own versions
-    """Return numbers and kinds of entries, oldest first. by: the caller."""
+@needs_no_viewer("the process compares its own versions")
+def kinds(*, after: int, until: int) -> list[KindRow]:
+    """Return numbers and kinds of entries, oldest first."""
     entries = Entry.objects.filter(number__gt=after, number__lte=until).order_by("number")
     return [KindRow(*row) for row in entries.values_list("number", "kind", "crisis")]
 
 
+@needs_no_viewer("it returns numbers only: how far the ledger and the feed have come")
 def heads() -> Heads:
     """Return the hub's id and its highest committed entry number and feed position."""
     row = Numbering.objects.get()
@@ -80,8 +83,9 @@ class PositionTime:
     at: datetime
 
 
-def position_times(positions: Collection[int], *, by: str) -> dict[int, PositionTime]:  # noqa: ARG001  # times only
-    """Return the times of positions, at most as many as fit into one query. by: the caller."""
+@needs_no_viewer("it returns times only")
+def position_times(positions: Collection[int]) -> dict[int, PositionTime]:
+    """Return the times of positions, at most as many as fit into one query."""
     if not positions:
         return {}
     placeholders = ", ".join(["(%s)"] * len(positions))
@@ -95,11 +99,12 @@ def position_times(positions: Collection[int], *, by: str) -> dict[int, Position
     }
 
 
-def history(position: int, *, by: str) -> str:  # noqa: ARG001  # a random number
+@needs_no_viewer("it returns a random number")
+def history(position: int) -> str:
     """Return the mark of the act that assigned a position, as 16 digits; "" for position 0.
 
     Two hubs, or one hub before and after a restore, have different marks at a position unless their
-    histories up to it are the same. by: the caller.
+    histories up to it are the same.
     """
     rows = Placement.objects.filter(first__lte=position).order_by("-first")
     act = rows.values_list("mark", "at").first()
@@ -109,10 +114,11 @@ def history(position: int, *, by: str) -> str:  # noqa: ARG001  # a random numbe
     return f"{mark if mark is not None else (at - _EPOCH) // _MICROSECOND:016x}"
 
 
-def until(at: datetime, *, by: str) -> tuple[int, timedelta]:  # noqa: ARG001  # times only
+@needs_no_viewer("it returns times only")
+def until(at: datetime) -> tuple[int, timedelta]:
     """Return the last position with a time no later than this, and the difference.
 
-    0 if there is none. by: the caller.
+    0 if there is none.
     """
     act = Placement.objects.filter(at__lte=at).order_by("-at").first()
     if act is None:
@@ -121,8 +127,9 @@ def until(at: datetime, *, by: str) -> tuple[int, timedelta]:  # noqa: ARG001  #
     return position, at - act.at - (position - act.first) * SPACING
 
 
-def acts_at(times: Collection[datetime], *, by: str) -> list[tuple[int, int]]:  # noqa: ARG001  # times only
-    """Return first and last positions of the acts that began at these times. by: the caller."""
+@needs_no_viewer("it returns times only")
+def acts_at(times: Collection[datetime]) -> list[tuple[int, int]]:
+    """Return first and last positions of the acts that began at these times."""
     acts = Placement.objects.filter(at__in=times).values_list("first", "count")
     return [(first, first + count - 1) for first, count in acts]
 
@@ -186,8 +193,9 @@ def timeline(
     return _rows(rows, viewer=viewer, opens=opens)
 
 
-def unfiltered(*, after: int, limit: int, by: str) -> list[EntryRow]:  # noqa: ARG001  # the scheduler, which checks access for each party
-    """Return entries after a number, oldest first, with nothing withheld. by: the caller.
+@needs_no_viewer("the scheduler checks access for each party")
+def unfiltered(*, after: int, limit: int) -> list[EntryRow]:
+    """Return entries after a number, oldest first, with nothing withheld.
 
     Only for rooms above, which decide for each entry who may know of it; never for API or pages.
     """

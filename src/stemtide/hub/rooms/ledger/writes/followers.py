@@ -39,7 +39,7 @@ class LedgerFollower:
         with transaction.atomic():
             lock_ledger()
             position, _ = Follower.objects.get_or_create(name=self.name)
-            entries = reads.unfiltered(after=position.number, limit=self.batch, by=self.name)
+            entries = reads.unfiltered(after=position.number, limit=self.batch)
             yield entries
             if entries:
                 position.number = entries[-1].number

@@ -19,13 +19,13 @@ def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -
 
     raises: OtherKeyError for a key of which neither the newest nor an older one is recorded.
     """
-    recorded = recorded_keys(by=host)
+    recorded = recorded_keys()
     check_keys(keys, recorded)
     if not newer_keys(keys, recorded):
         return
     with transaction.atomic():
         lock_ledger()
-        recorded = recorded_keys(by=host)  # another host may have been first
+        recorded = recorded_keys()  # another host may have been first
         check_keys(keys, recorded)
         for key in newer_keys(keys, recorded):
             kind = "hub_key.replaced" if key.name in recorded else "hub_key.recorded"
@@ -36,7 +36,7 @@ def record_keys(keys: Sequence[HostKey], *, host: str, by: str, now: datetime) -
 def accept_key(key: HostKey, *, host: str, by: str, now: datetime) -> bool:
     """Record a key in place of another that no host has to show; return whether it is new."""
     lock_ledger()
-    if not newer_keys([key], recorded_keys(by=host)):
+    if not newer_keys([key], recorded_keys()):
         return False
     _record(key, "hub_key.accepted", host=host, by=by, now=now)
     return True

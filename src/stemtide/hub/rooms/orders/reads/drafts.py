@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from stemtide.fingerprints.url.canonical import UrlError, canonical, digest
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress, OrderAnswer
 from stemtide.hub.rooms.orders.reads import interests, orders as reads
 from stemtide.hub.rooms.orders.rules import lint as lint_rules, orders as rules
@@ -36,7 +37,7 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
 
     raises: NotFoundError for an unknown provider.
     """
-    provider = parties.party(to, viewer=viewer)
+    provider = parties.party(to)
     last = Order.objects.filter(issued_by=viewer).order_by("-drafted_at", "-pk").first()
     reused: Values = (
         {name: last.annex[name] for name in _KEPT if name in last.annex} if last else {}
@@ -53,7 +54,7 @@ def start(to: str, *, viewer: Party, now: datetime) -> Values:
         "signed_on": now.astimezone(UTC).date().isoformat(),
     }
     if is_abroad:
-        homes = competences.competent(provider.country, Duty.SCRUTINISE, viewer=viewer)
+        homes = competences.competent(provider.country, Duty.SCRUTINISE)
         contacts_of_homes = [
             f"{home.title}: {_contact(home, viewer=viewer, now=now)}" for home in homes
         ]
@@ -119,7 +120,8 @@ def is_first(row: Order, *, viewer: Party) -> bool:
     return not before.exclude(pk=row.pk).exists()
 
 
-def address_digest(url: str, *, by: Party) -> str:  # noqa: ARG001  # it depends on no party
+@needs_no_viewer("it depends on no party")
+def address_digest(url: str) -> str:
     """Return the digest by which equal addresses are found; "" for a text that is no address."""
     try:
         return digest(canonical(url)).hex()
@@ -134,7 +136,7 @@ def standing(url: str, *, viewer: Party, exercise: bool = False) -> OrdersInEffe
     """
     rules.check_look(kind=PartyKind(viewer.kind))
     addresses = OrderAddress.objects.filter(
-        digest=address_digest(url, by=viewer),
+        digest=address_digest(url),
         order__state__in=IN_EFFECT,
         order__exercise=exercise,
     ).exclude(digest="")
@@ -153,7 +155,7 @@ def _facts(row: Order, *, viewer: Party, now: datetime) -> LintFacts:
     # Of several the first counts: informing a provider again does not start a new term.
     first = informations.order_by("sent_at").first()
     home = row.addressee.country
-    homes = competences.competent(home, Duty.SCRUTINISE, viewer=viewer) if home else []
+    homes = competences.competent(home, Duty.SCRUTINISE) if home else []
     points = contacts.contact_points(viewer=viewer, now=now)
     languages = {
         tag.partition("-")[0]

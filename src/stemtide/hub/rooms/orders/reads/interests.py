@@ -37,7 +37,7 @@ def overlaps(row: Order, *, viewer: Party, now: datetime) -> RelatedRows:
     urls = dict(row.addresses.exclude(digest="").values_list("digest", "url"))
     uids = list(row.signals.values_list("uid", flat=True))
     near = similar.same_content(uids, viewer=viewer, exercise=row.exercise)
-    holds = search.open_holds(list(urls), near=near, exercise=row.exercise, now=now, by=viewer.ref)
+    holds = search.open_holds(list(urls), near=near, exercise=row.exercise, now=now)
     return RelatedRows(
         orders=tuple(_orders(row, urls=urls, near=near)),
         holds=tuple((hold, urls.get(hold.digest, "")[:200]) for hold in holds),

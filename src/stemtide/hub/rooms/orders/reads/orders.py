@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.orders.models import (
@@ -91,7 +92,7 @@ def orders(
     rows = visible.annotate(waits=waits).order_by(
         "waits", F("due_at").asc(nulls_last=True), "-drafted_at", "-pk"
     )
-    return [head(row, viewer=viewer) for row in rows[: max(1, min(limit, MAX_LIST))]]
+    return [head(row) for row in rows[: max(1, min(limit, MAX_LIST))]]
 
 
 def inbox(*, viewer: Party) -> list[OrderHead]:
@@ -127,7 +128,7 @@ def find(uid: UUID, *, viewer: Party) -> Order:
     return row
 
 
-def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find() checked the viewer
+def facts(row: Order) -> OrderFacts:
     """Return the facts that the rules need of an order."""
     copies = row.copies.select_related("sent_to")
     preservation = Preservation.objects.filter(order=row).first()
@@ -144,8 +145,7 @@ def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find()
         grounds=frozenset(stopped.annex.get("grounds", ())) if stopped else frozenset(),
         secret_until=row.secret_until,
         scrutinies=tuple(
-            scrutiny_facts(scrutiny, viewer=row.issued_by)
-            for scrutiny in row.scrutinies.select_related("authority")
+            scrutiny_facts(scrutiny) for scrutiny in row.scrutinies.select_related("authority")
         ),
         preservation=PreservationFacts(preservation.until, preservation.destroyed_at is not None)
         if preservation
@@ -153,7 +153,7 @@ def facts(row: Order, *, viewer: Party) -> OrderFacts:  # noqa: ARG001  # find()
     )
 
 
-def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: ARG001  # find() checked the viewer
+def scrutiny_facts(row: Scrutiny) -> ScrutinyFacts:
     """Return the facts that the rules need of a scrutiny."""
     return ScrutinyFacts(
         state=ScrutinyState(row.state),
@@ -163,7 +163,7 @@ def scrutiny_facts(row: Scrutiny, *, viewer: Party) -> ScrutinyFacts:  # noqa: A
     )
 
 
-def pauses(row: Order, *, viewer: Party) -> list[Pause]:  # noqa: ARG001  # find() checked the viewer
+def pauses(row: Order) -> list[Pause]:
     """Return the times in which the clock of an order was stopped."""
     suspensions = row.answers.filter(form=ANNEX_3)
     return [Pause(suspension.answered_at, suspension.resumed_at) for suspension in suspensions]
@@ -172,16 +172,16 @@ def pauses(row: Order, *, viewer: Party) -> list[Pause]:  # noqa: ARG001  # find
 def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
     """Return the moves that an actor may make with an order now."""
     return offers.offers(
-        facts(row, viewer=by.party),
+        facts(row),
         name=by.name,
         role=by.role,
-        may_issue=competences.is_competent(by.party, Duty.ISSUE, viewer=by.party),
-        may_scrutinise=competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party),
+        may_issue=competences.is_competent(by.party, Duty.ISSUE),
+        may_scrutinise=competences.is_competent(by.party, Duty.SCRUTINISE),
         now=now,
     )
 
 
-def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() checked the viewer
+def annex_1(row: Order) -> Values:
     """Return all fields of Annex I, with those that the hub fills in."""
     written: Values = row.annex
     return written | {
@@ -195,7 +195,7 @@ def annex_1(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() c
     }
 
 
-def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find() checked the viewer
+def answer_head(row: Order) -> Values:
     """Return the fields of section A of Annex II and III, which the hub fills in."""
     return {
         "addressee": row.addressee.title,
@@ -205,7 +205,7 @@ def answer_head(row: Order, *, viewer: Party) -> Values:  # noqa: ARG001  # find
     }
 
 
-def head(row: Order, *, viewer: Party) -> OrderHead:  # noqa: ARG001  # find() checked the viewer
+def head(row: Order) -> OrderHead:
     """Return an order as a row of a list."""
     return OrderHead(
         id=row.uid,
@@ -226,16 +226,16 @@ def head(row: Order, *, viewer: Party) -> OrderHead:  # noqa: ARG001  # find() c
 
 def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
     """Return an order as the message of the API."""
-    stood = pauses(row, viewer=viewer)
+    stood = pauses(row)
     time_taken = None
     if row.received_at and row.executed_at:
         time_taken = deadlines.time_taken(row.received_at, row.executed_at, pauses=stood)
     linked = signals.visible_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
     preservation = Preservation.objects.filter(order=row).select_related("extended_by").first()
     return OrderOut(
-        **head(row, viewer=viewer).model_dump(),
+        **head(row).model_dump(),
         language=row.language,
-        annex=annex_1(row, viewer=viewer),
+        annex=annex_1(row),
         urls=[address.url for address in row.addresses.all()],
         is_first=row.is_first,
         emergency=row.emergency,
@@ -256,15 +256,15 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
             ReceiptOut(via=ReceiptVia(receipt.via), at=receipt.at, proof=receipt.proof)
             for receipt in row.receipts.all()
         ],
-        answers=[_answer(answer, row=row, viewer=viewer) for answer in row.answers.all()],
+        answers=[_answer(answer, row=row) for answer in row.answers.all()],
         copies=[_copy(copy) for copy in row.copies.select_related("sent_to")],
-        scrutinies=[describe_scrutiny(scrutiny, viewer=viewer) for scrutiny in _scrutinies(row)],
+        scrutinies=[describe_scrutiny(scrutiny) for scrutiny in _scrutinies(row)],
         preservation=_preservation(preservation) if preservation else None,
         moves=moves(row, by=Actor(viewer, viewer.ref), now=now),
     )
 
 
-def describe_scrutiny(row: Scrutiny, *, viewer: Party) -> ScrutinyOut:  # noqa: ARG001  # find() checked the viewer
+def describe_scrutiny(row: Scrutiny) -> ScrutinyOut:
     """Return a scrutiny as the message of the API."""
     return ScrutinyOut(
         id=row.uid,
@@ -289,10 +289,10 @@ def informations(*, viewer: Party, limit: int = MAX_LIST) -> list[InformationOut
     """Return the informations that a party sent before first orders, or received, newest first."""
     visible = Information.objects.filter(Q(sent_by=viewer) | Q(sent_to=viewer))
     rows = visible.select_related("sent_by", "sent_to")[:limit]
-    return [describe_information(row, viewer=viewer) for row in rows]
+    return [describe_information(row) for row in rows]
 
 
-def describe_information(row: Information, *, viewer: Party) -> InformationOut:  # noqa: ARG001  # its caller checked the viewer
+def describe_information(row: Information) -> InformationOut:
     """Return an information before a first order as the message of the API."""
     return InformationOut(
         id=row.uid,
@@ -349,10 +349,11 @@ def _of_side(side: Side, viewer: Party) -> Q:
 
 def _scrutinies(row: Order) -> Sequence[Scrutiny]:
     """Return the scrutinies of an order, oldest first."""
-    return list(with_decisions(row.scrutinies.all(), viewer=row.issued_by))
+    return list(with_decisions(row.scrutinies.all()))
 
 
-def with_decisions(rows: QuerySet[Scrutiny], *, viewer: Party) -> QuerySet[Scrutiny]:  # noqa: ARG001  # find() checked the viewer
+@needs_no_viewer("find() checked the viewer")
+def with_decisions(rows: QuerySet[Scrutiny]) -> QuerySet[Scrutiny]:
     """Prefetch for scrutinies the rows that describe_scrutiny() needs."""
     sent = DecisionCopy.objects.select_related("sent_to")
     return rows.select_related("authority").prefetch_related(Prefetch("sent", queryset=sent))
@@ -363,11 +364,11 @@ def _open_pause(row: Order) -> OrderAnswer | None:
     return row.answers.filter(form=ANNEX_3, resumed_at=None).order_by("-pk").first()
 
 
-def _answer(answer: OrderAnswer, *, row: Order, viewer: Party) -> AnswerOut:
+def _answer(answer: OrderAnswer, *, row: Order) -> AnswerOut:
     """Return an answer with the section that the hub fills in."""
     return AnswerOut(
         form=answer.form,
-        values=answer.annex | answer_head(row, viewer=viewer),
+        values=answer.annex | answer_head(row),
         answered_at=answer.answered_at,
         was_late=answer.was_late,
         resumed_at=answer.resumed_at,

@@ -85,7 +85,7 @@ def acknowledge(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    rules.check_acknowledge(reads.facts(row, viewer=by.party), name=by.name, role=by.role)
+    rules.check_acknowledge(reads.facts(row), name=by.name, role=by.role)
     _receive_from(row, by=by, now=now)
     row.acknowledged_at = now
     row.save(update_fields=["acknowledged_at"])
@@ -102,12 +102,12 @@ def execute(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = rules.after_receipt(reads.facts(row, viewer=by.party), now=now)
+    facts = rules.after_receipt(reads.facts(row), now=now)
     after = rules.check_move(facts, "execute", name=by.name, role=by.role)
     lint.check_answer(body.annex, name=lint.ANNEX_2, now=now)
     _receive_from(row, by=by, now=now)
     measure_at = min(moment_of(body.annex["measure_at"]) or now, now)
-    stood = reads.pauses(row, viewer=by.party)
+    stood = reads.pauses(row)
     received_at = row.received_at or now
     was_late = rules.is_late(measure_at, received_at=received_at, pauses=stood)
     OrderAnswer.objects.filter(order=row, form=lint.ANNEX_3, resumed_at=None).update(
@@ -142,7 +142,7 @@ def suspend(uid: UUID, *, body: OrderAnswerIn, by: Actor, now: datetime) -> Orde
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = rules.after_receipt(reads.facts(row, viewer=by.party), now=now)
+    facts = rules.after_receipt(reads.facts(row), now=now)
     after = rules.check_move(facts, "suspend", name=by.name, role=by.role)
     lint.check_answer(body.annex, name=lint.ANNEX_3, now=now)
     _receive_from(row, by=by, now=now)
@@ -173,7 +173,7 @@ def resume(
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_resume(facts, name=by.name, role=by.role, side=side)
     OrderAnswer.objects.filter(order=row, form=lint.ANNEX_3, resumed_at=None).update(
         resumed_at=now, resumed_by=by.party, clarification=body.text
@@ -195,7 +195,7 @@ def reinstate(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     row.state = rules.check_move(facts, "reinstate", name=by.name, role=by.role)
     row.reinstated_at = now
     row.save(update_fields=["state", "reinstated_at"])
@@ -230,7 +230,7 @@ def _set_due(row: Order) -> None:
     """Set when the running hour of an order ends; None if no hour is running."""
     row.due_at = None
     if row.state == OrderState.RECEIVED and row.received_at is not None:
-        stood = reads.pauses(row, viewer=row.issued_by)
+        stood = reads.pauses(row)
         row.due_at = deadlines.execute_due(row.received_at, pauses=stood)
 
 

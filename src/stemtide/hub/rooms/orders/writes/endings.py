@@ -39,7 +39,7 @@ def withdraw(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> Ord
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     move = rules.ending_move(facts.state, side=Side.ISSUER)
     after = rules.check_move(facts, move, name=by.name, role=by.role)
     _end(row, after=after, reason=body.text, by=by, now=now)
@@ -57,7 +57,7 @@ def prolong(uid: UUID, *, body: SecrecyIn, by: Actor, now: datetime) -> OrderOut
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_prolong(facts, name=by.name, role=by.role, until=body.until, now=now)
     row.secret_until = body.until
     row.save(update_fields=["secret_until"])
@@ -77,7 +77,7 @@ def open_scrutiny(uid: UUID, *, body: ScrutinyIn, by: Actor, now: datetime) -> O
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     since = scrutiny_rules.check_open(
         facts, body.basis, name=by.name, role=by.role, informed_at=body.informed_at, now=now
     )
@@ -123,8 +123,8 @@ def decide_scrutiny(
     if scrutiny is None:
         raise ConflictError("no scrutiny of this order is open: open one first")
     after = scrutiny_rules.check_decide(
-        reads.facts(row, viewer=by.party),
-        reads.scrutiny_facts(scrutiny, viewer=by.party),
+        reads.facts(row),
+        reads.scrutiny_facts(scrutiny),
         step,
         name=by.name,
         role=by.role,
@@ -146,9 +146,7 @@ def decide_scrutiny(
         _communicate(scrutiny, by=by, now=now)
     if after is ScrutinyState.INFRINGED:
         move = rules.ending_move(OrderState(row.state), side=Side.HOME)
-        ended = rules.check_move(
-            reads.facts(row, viewer=by.party), move, name=by.name, role=by.role
-        )
+        ended = rules.check_move(reads.facts(row), move, name=by.name, role=by.role)
         _end(row, after=ended, reason=body.text, by=by, now=now)
         _record("order.annulled", row, by=by, now=now, to=[row.addressee, row.issued_by])
     return reads.describe(row, viewer=by.party, now=now)
@@ -211,7 +209,7 @@ def _withdraw_signals(row: Order, *, now: datetime) -> None:
 
 def _may_scrutinise(by: Actor) -> bool:
     """Whether somebody acts for an authority that is registered for scrutiny."""
-    return competences.is_competent(by.party, Duty.SCRUTINISE, viewer=by.party)
+    return competences.is_competent(by.party, Duty.SCRUTINISE)
 
 
 def _record(

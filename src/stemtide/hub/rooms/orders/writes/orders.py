@@ -53,7 +53,7 @@ def inform(body: InformIn, *, by: Actor, now: datetime) -> InformationOut:
     row = Information.objects.create(
         uid=uuid_at(now),
         sent_by=by.party,
-        sent_to=_provider(body.to, by=by),
+        sent_to=_provider(body.to),
         text=body.text,
         exercise=body.exercise,
         sent_at=now,
@@ -66,7 +66,7 @@ def inform(body: InformIn, *, by: Actor, now: datetime) -> InformationOut:
         detail={"party": row.sent_to.ref, "parties": [row.sent_to.name]},
         exercise=row.exercise,
     )
-    return reads.describe_information(row, viewer=by.party)
+    return reads.describe_information(row)
 
 
 @transaction.atomic
@@ -80,7 +80,7 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
     lint.check_values(body.annex, name=lint.ANNEX_1)
     ledger.lock_ledger()
-    provider = _provider(body.to, by=by)
+    provider = _provider(body.to)
     prefilled = drafts.start(body.to, viewer=by.party, now=now)
     row = Order.objects.create(
         uid=uuid_at(now),
@@ -96,7 +96,7 @@ def draft(body: OrderIn, *, by: Actor, now: datetime) -> OrderOut:
         exercise=body.exercise,
         drafted_at=now,
     )
-    _set_addresses(row, by=by)
+    _set_addresses(row)
     row.signals.set(_own_signals(body.signals, row=row, by=by))
     return _record("order.drafted", row, by=by, now=now)
 
@@ -109,7 +109,7 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_move(facts, "discard", name=by.name, role=by.role)  # for whoever may discard it
     if body.annex is not None:
         lint.check_values(body.annex, name=lint.ANNEX_1)
@@ -121,7 +121,7 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
     row.content_type = body.content_type or row.content_type
     row.ideology = body.ideology or row.ideology
     row.save(update_fields=["annex", *_BESIDE])
-    _set_addresses(row, by=by)
+    _set_addresses(row)
     if body.signals is not None:
         row.signals.set(_own_signals(body.signals, row=row, by=by))
     return _record("order.changed", row, by=by, now=now)
@@ -135,7 +135,7 @@ def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     row.state = rules.check_move(facts, "discard", name=by.name, role=by.role)
     row.annex, row.emergency, row.emergency_ground = {}, "", ""
     row.save(update_fields=["state", "annex", "emergency", "emergency_ground"])
@@ -157,7 +157,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     row.state = rules.check_move(  # 1
         facts, "issue", name=by.name, role=by.role, is_competent=_may_issue(by)
     )
@@ -181,13 +181,13 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
 
 def _may_issue(by: Actor) -> bool:
     """Whether somebody acts for an authority that is registered for issuing."""
-    return competences.is_competent(by.party, Duty.ISSUE, viewer=by.party)
+    return competences.is_competent(by.party, Duty.ISSUE)
 
 
-def _provider(name: str, *, by: Actor) -> Party:
+def _provider(name: str) -> Party:
     """Return the addressed provider. raises: InvalidError for none, or for another kind."""
     try:
-        provider = parties.party(name, viewer=by.party)
+        provider = parties.party(name)
     except NotFoundError as error:
         raise InvalidError.of("to", error) from error
     rules.check_addressee(name, kind=Actor(provider, provider.ref).kind)
@@ -230,7 +230,7 @@ def _merged(before: Values, after: Values) -> Values:
     return {name: value for name, value in (before | after).items() if value not in ("", None, [])}
 
 
-def _set_addresses(row: Order, *, by: Actor) -> None:
+def _set_addresses(row: Order) -> None:
     """Keep the addresses of the form where they can be looked up."""
     urls = row.annex.get("urls") or []
     row.addresses.all().delete()
@@ -239,7 +239,7 @@ def _set_addresses(row: Order, *, by: Actor) -> None:
             order=row,
             place=place,
             url=url[:8192],
-            digest=drafts.address_digest(url, by=by.party),
+            digest=drafts.address_digest(url),
         )
         for place, url in enumerate(urls)
     )
@@ -250,7 +250,7 @@ def _copy(row: Order, *, by: Actor, now: datetime) -> list[Party]:
     if not row.is_cross_border:
         return []
     state = str(row.annex.get("home_state"))
-    authorities = competences.competent(state, Duty.SCRUTINISE, viewer=by.party)
+    authorities = competences.competent(state, Duty.SCRUTINISE)
     homes = [authority for authority in authorities if authority.pk != by.party.pk]
     Copy.objects.bulk_create(Copy(order=row, sent_to=home, sent_at=now) for home in homes)
     return homes

@@ -29,7 +29,7 @@ def extend(uid: UUID, *, body: PreserveIn, by: Actor, now: datetime) -> OrderOut
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_extend(facts, name=by.name, role=by.role, until=body.until, now=now)
     rules.check_review(facts, since=body.reviewed_since, now=now)
     preservation = Preservation.objects.get(order=row)
@@ -56,7 +56,7 @@ def note_access(uid: UUID, *, body: AccessIn, by: Actor, now: datetime) -> Order
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_note_access(facts, name=by.name, role=by.role)
     Access.objects.create(
         preservation=Preservation.objects.get(order=row),
@@ -77,7 +77,7 @@ def note_destroyed(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_note_destroyed(facts, name=by.name, role=by.role, now=now)
     Preservation.objects.filter(order=row).update(destroyed_at=now)
     return _record("preservation.destroyed", row, by=by, now=now, detail={})

@@ -7,6 +7,7 @@ source: Regulation (EU) 2021/784 Art. 12(4).
 from dataclasses import dataclass
 from datetime import datetime
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Competence, Party
 from stemtide.protocol.enums import Duty
 
@@ -22,12 +23,13 @@ class CompetenceRow:
     named_at: datetime
 
 
-def is_competent(party: Party, duty: Duty, *, viewer: Party) -> bool:  # noqa: ARG001  # public
+def is_competent(party: Party, duty: Duty) -> bool:
     """Whether a party is at present appointed for a duty."""
     return Competence.objects.filter(party=party, duty=duty, ended_at=None).exists()
 
 
-def competent(country: str, duty: Duty, *, viewer: Party) -> list[Party]:  # noqa: ARG001  # public
+@needs_no_viewer("it is public")
+def competent(country: str, duty: Duty) -> list[Party]:
     """Return the authorities that a Member State appointed for a duty, by name."""
     authorities = Party.objects.filter(
         country=country, competences__duty=duty, competences__ended_at=None
@@ -35,18 +37,9 @@ def competent(country: str, duty: Duty, *, viewer: Party) -> list[Party]:  # noq
     return list(authorities.order_by("name").distinct())
 
 
-def register(*, viewer: Party) -> list[CompetenceRow]:  # noqa: ARG001  # public
+@needs_no_viewer("it is public")
+def register() -> list[CompetenceRow]:
     """Return all authorities and their duties, by country and name."""
-    return _rows()
-
-
-def whole_register(*, by: str) -> list[CompetenceRow]:  # noqa: ARG001  # public
-    """Return all authorities and their duties, for the operator at the hub's own console."""
-    return _rows()
-
-
-def _rows() -> list[CompetenceRow]:
-    """Return the register."""
     competences = Competence.objects.filter(ended_at=None).select_related("party")
     return [
         CompetenceRow(

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import ContactPoint, LadderStep, Party
 from stemtide.hub.rooms.parties.rules import contacts
 from stemtide.protocol.enums import PartyKind
@@ -90,7 +91,8 @@ def own_ladder(*, viewer: Party, now: datetime) -> list[ContactStep]:
     ]
 
 
-def all_contact_points(*, by: str) -> list[ContactPoint]:  # noqa: ARG001  # an operator sees all
+@needs_no_viewer("an operator sees all")
+def all_contact_points() -> list[ContactPoint]:
     """Return all parties' contact points, for the operator at the hub's own console."""
     points = ContactPoint.objects.filter(removed_at=None).select_related("party")
     return list(points.order_by("party__name", "pk"))

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from stemtide.hub.platform.errors import NotFoundError, UnknownKeyError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.rooms.parties.request_cache import cached
 from stemtide.hub.rooms.parties.rules import parties as rules
@@ -105,6 +106,7 @@ class KeyRow:
     revoked_at: datetime | None
 
 
+@needs_no_viewer("it finds out who is calling")
 def caller(token: str, *, now: datetime) -> Caller:
     """Return the caller that this key identifies.
 
@@ -128,43 +130,38 @@ def caller(token: str, *, now: datetime) -> Caller:
     return Caller(party=key.party, key=key.prefix, scopes=scopes)
 
 
-def actor(person: Person, *, viewer: Party) -> Actor:  # noqa: ARG001  # people act for their own party
+@needs_no_viewer("people act for their own party")
+def actor(person: Person) -> Actor:
     """Return a signed-in person as the actor for their party."""
     return Actor(party=person.party, ref=person.ref, role=Role(person.role))
 
 
-def party(name: str, *, viewer: Party) -> Party:  # noqa: ARG001  # every party may see every other
+@needs_no_viewer("every party may see every other")
+def party(name: str) -> Party:
     """Return a party by its name.
 
     raises: NotFoundError.
     """
-    return _named(name)
+    row = Party.objects.filter(name=name).first()
+    if row is None:
+        raise NotFoundError("there is no party {name!r}: see the list of parties", name=name[:60])
+    return row
 
 
-def party_named(name: str, *, by: str) -> Party:  # noqa: ARG001  # an operator may see every party
-    """Return a party by its name, for the operator at the hub's own console. by: the caller.
-
-    raises: NotFoundError.
-    """
-    return _named(name)
-
-
-def parties(*, viewer: Party) -> list[Party]:  # noqa: ARG001  # every party may see every other
+@needs_no_viewer("every party may see every other")
+def parties() -> list[Party]:
     """Return all parties, by name."""
     return list(cached("parties", lambda: list(Party.objects.order_by("name"))))
 
 
-def existing(names: Iterable[str], *, viewer: Party) -> set[str]:  # noqa: ARG001  # every party may see every other
+@needs_no_viewer("every party may see every other")
+def existing(names: Iterable[str]) -> set[str]:
     """Return those of these names that belong to parties."""
     return set(Party.objects.filter(name__in=list(names)).values_list("name", flat=True))
 
 
-def all_parties(*, by: str) -> list[Party]:  # noqa: ARG001  # an operator may see every party
-    """Return all parties, by name, for the operator at the hub's own console. by: the caller."""
-    return list(Party.objects.order_by("name"))
-
-
-def all_keys(*, by: str) -> list[ApiKey]:  # noqa: ARG001  # an operator may see every key
+@needs_no_viewer("an operator may see every key")
+def all_keys() -> list[ApiKey]:
     """Return all API keys, by party and name, for the operator at the hub's own console."""
     return list(ApiKey.objects.select_related("party").order_by("party__name", "name", "pk"))
 
@@ -209,11 +206,3 @@ def agents(*, viewer: Party, now: datetime, head: int) -> list[AgentRow]:
         for agent in Agent.objects.select_related("party").order_by("party__name", "name")
         if rules.may_see_agents(viewer.name, kind=kind, owner=agent.party.name)
     ]
-
-
-def _named(name: str) -> Party:
-    """Return a party by its name."""
-    row = Party.objects.filter(name=name).first()
-    if row is None:
-        raise NotFoundError("there is no party {name!r}: see the list of parties", name=name[:60])
-    return row

@@ -13,6 +13,7 @@ from django.db.models import QuerySet, Sum
 
 from stemtide.hub.platform import networks, sessions
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party, Person, Sitting
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as people_rules
@@ -87,7 +88,7 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
     session_counts: dict[int, int] = {}
     for sitting in _live(Sitting.objects.filter(person__party=by.party), idle=idle, now=now):
         session_counts[sitting.person_id] = session_counts.get(sitting.person_id, 0) + 1
-    are_locked = locked([person.email for person in rows], by=by.ref, now=now)
+    are_locked = locked([person.email for person in rows], now=now)
     return [
         PersonRow(
             number=person.pk,
@@ -106,7 +107,8 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
     ]
 
 
-def locked(emails: Collection[str], *, by: str, now: datetime) -> set[str]:  # noqa: ARG001  # the caller has checked access
+@needs_no_viewer("the caller has checked access")
+def locked(emails: Collection[str], *, now: datetime) -> set[str]:
     """Return those of these addresses that wrong passwords and codes have locked."""
     rows = _failures(emails, now=now).values("username").annotate(n=Sum("failures_since_start"))
     return set(
@@ -114,7 +116,8 @@ def locked(emails: Collection[str], *, by: str, now: datetime) -> set[str]:  # n
     )
 
 
-def failure_networks(person: Person, *, by: str, now: datetime) -> list[str]:  # noqa: ARG001  # the scheduler, for the person
+@needs_no_viewer("the scheduler reads for the person")
+def failure_networks(person: Person, *, now: datetime) -> list[str]:
     """Return the networks from which the last hour's failures came, for the person's own mail."""
     rows = _failures([person.email], now=now).exclude(ip_address=None)
     addresses = rows.order_by().values_list("ip_address", flat=True).distinct()
@@ -144,10 +147,10 @@ def open_sessions(*, viewer: Person, idle: timedelta, now: datetime) -> list[Ses
     ]
 
 
+@needs_no_viewer("event streams read it for the people who opened them")
 def live_session_refs(
     seats: Collection[SessionRef],
     *,
-    by: str,  # noqa: ARG001  # event streams, for the people who opened them
     idle: timedelta,
     now: datetime,
 ) -> set[SessionRef]:
@@ -173,7 +176,8 @@ def has_second_factor(*, viewer: Person) -> bool:
     return bool(mine.exclude(type=Authenticator.Type.RECOVERY_CODES).exists())
 
 
-def invited(secret: str, *, by: str, now: datetime) -> InvitedPerson | None:  # noqa: ARG001  # any holder of the secret
+@needs_no_viewer("whoever has the secret may read it")
+def invited(secret: str, *, now: datetime) -> InvitedPerson | None:
     """Return the person of an invitation; None if it is unknown, used or expired."""
     people = Person.objects.filter(
         invitation_sha256=people_rules.digest(secret), invited_until__gt=now, is_active=True
@@ -189,7 +193,8 @@ def colleague(*, email: str, party: Party) -> Person | None:
     return Person.objects.filter(email=email.strip().lower(), party=party, is_active=True).first()
 
 
-def person_named(email: str, *, by: str) -> Person:  # noqa: ARG001  # an operator sees everybody
+@needs_no_viewer("an operator sees everybody")
+def person_named(email: str) -> Person:
     """Return a person by mail address, for the operator at the hub's own console.
 
     raises: NotFoundError.

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import F, Max
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Competence, Party, Series
 from stemtide.hub.rooms.parties.rules import competences as rules
@@ -43,6 +44,7 @@ def end_competence(party: Party, duty: Duty, *, actor: str, now: datetime) -> Co
     return competence
 
 
+@needs_no_entry("the caller records the row that gets the number")
 def next_reference(party: Party, series: str, *, now: datetime) -> str:
     """Return the next file reference of a party's own, without gaps per series and year (UTC).
 
@@ -59,6 +61,7 @@ def next_reference(party: Party, series: str, *, now: datetime) -> str:
     return rules.reference(series, year=year, number=row.last)
 
 
+@needs_no_entry("the caller records the row that gets the number")
 def next_state_reference(party: Party, series: str, *, now: datetime) -> str:
     """Return the next file reference of a party, unique on the hub.
 
@@ -70,6 +73,7 @@ def next_state_reference(party: Party, series: str, *, now: datetime) -> str:
     return next_references(party, series, count=1, now=now)[0]
 
 
+@needs_no_entry("the caller records the rows that get the numbers")
 def next_references(party: Party, series: str, *, count: int, now: datetime) -> list[str]:
     """Return the next file references of a party, in order, unique on the hub.
 

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, Sitting
@@ -22,6 +23,7 @@ from stemtide.hub.rooms.parties.writes import parties as writes
 from stemtide.protocol.enums import Role
 
 
+@needs_no_entry("it changes how one person reads, and nothing for others")
 @transaction.atomic
 def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
     """Set a person's language and time zone. "": the browser's language, UTC.
@@ -121,6 +123,7 @@ def record_factor(person: Person, *, factor: str, now: datetime) -> None:
     ledger.append("factors.changed", actor=person.ref, subject=person.ref, now=now, detail=detail)
 
 
+@needs_no_entry("it marks a one-time code as used")
 @transaction.atomic
 def use_code(number: int, *, step: int) -> bool:
     """Whether a one-time code is used for the first time; marks it and older ones as used.
@@ -144,6 +147,7 @@ def link_account(person: Person, *, provider: str, now: datetime) -> None:
     ledger.append("account.joined", actor=person.ref, subject=person.ref, now=now, detail=detail)
 
 
+@needs_no_entry("it deletes what an identity provider sent")
 @transaction.atomic
 def forget_claims(number: int) -> None:
     """Delete the claims of an identity provider about a person, except the account's id."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.sessions import SessionStore
 from stemtide.hub.rooms.parties.models import Person, Sitting
 from stemtide.hub.rooms.parties.rules import people
@@ -12,6 +13,7 @@ from stemtide.hub.rooms.parties.rules import people
 _KEPT = timedelta(days=1)
 
 
+@needs_no_entry("signing in is not recorded; the row lives for a day")
 @transaction.atomic
 def start_session(person: Person, *, door: str, browser: str, now: datetime) -> int:
     """Record that a person signed in; return the session's number. Old ones are deleted."""
@@ -23,6 +25,7 @@ def start_session(person: Person, *, door: str, browser: str, now: datetime) -> 
     return session.pk
 
 
+@needs_no_entry("it keeps a session alive, once a minute")
 def continue_session(
     number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool
 ) -> bool:
@@ -41,11 +44,13 @@ def continue_session(
     return True
 
 
+@needs_no_entry("signing out is not recorded")
 def end_session(number: int, *, person: Person, now: datetime) -> None:
     """End one of a person's own sessions; others' sessions, and ended ones, do not change."""
     Sitting.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
 
 
+@needs_no_entry("signing out elsewhere is not recorded")
 def end_other_sessions(number: int | None, *, person: Person, now: datetime) -> None:
     """End all of a person's own sessions but one."""
     Sitting.objects.filter(person=person, ended_at=None).exclude(pk=number or 0).update(

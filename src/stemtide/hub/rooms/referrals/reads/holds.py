@@ -47,7 +47,7 @@ def holds(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
     return [describe_hold(row, viewer=viewer) for row in listed]
 
 
-def hold_facts(row: Hold, *, viewer: Party) -> HoldFacts:  # noqa: ARG001  # find_hold() checked the viewer
+def hold_facts(row: Hold) -> HoldFacts:
     """Return the facts that the rules need of a hold."""
     return HoldFacts(state=HoldState(row.state), holder=row.holder.name)
 

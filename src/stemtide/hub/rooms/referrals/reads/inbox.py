@@ -202,7 +202,7 @@ def last_decision(row: Referral, *, viewer: Party) -> SaidBefore | None:
 
 def own_outcomes(row: Referral, *, viewer: Party) -> Met:
     """Return the outcomes of a party's own agents for the linked signals or for the address."""
-    of_address = similar.by_url_digest([row.digest], by=viewer.ref, exercise=row.exercise)
+    of_address = similar.by_url_digest([row.digest], exercise=row.exercise)
     signals = {*row.signals.values_list("pk", flat=True), *of_address}
     rows = Sighting.objects.filter(signal__in=signals, party=viewer).order_by()
     counts: dict[Outcome, int] = {}

@@ -74,7 +74,7 @@ def find(uid: UUID, *, viewer: Party) -> Referral:
     return row
 
 
-def facts(row: Referral, *, viewer: Party) -> ReferralFacts:  # noqa: ARG001  # find() checked the viewer
+def facts(row: Referral) -> ReferralFacts:
     """Return the facts that the rules need of a referral."""
     return ReferralFacts(
         state=ReferralState(row.state),

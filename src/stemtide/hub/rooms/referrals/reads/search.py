@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import NotAllowedError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import contacts
 from stemtide.hub.rooms.referrals.models import Hold, Referral
@@ -72,9 +73,7 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
         *_referral_findings(digest, near, body=body, viewer=viewer, now=now),
         *(
             _hold_finding(hold)
-            for hold in open_holds(
-                [digest], near=near, exercise=body.exercise, now=now, by="search"
-            )
+            for hold in open_holds([digest], near=near, exercise=body.exercise, now=now)
         ),
     ]
     around = rules.NearbyReferrals(
@@ -115,8 +114,8 @@ def surroundings(
         for referral in theirs.select_related("sender", "crisis").order_by("pk"):
             others.setdefault((referral.digest, referral.provider_id), []).append(referral)
     holds: dict[str, list[Hold]] = {}
-    standing_holds = open_holds(digests, near=near, exercise=exercise, now=now, by=viewer.ref)
-    of_signals = similar_reads.by_url_digest(digests, by=viewer.ref, exercise=exercise)
+    standing_holds = open_holds(digests, near=near, exercise=exercise, now=now)
+    of_signals = similar_reads.by_url_digest(digests, exercise=exercise)
     for hold in standing_holds:
         met = {hold.digest, of_signals.get(hold.signal_id or 0, "")} & set(digests)
         for digest in met or digests:  # the signal is linked to the only address
@@ -124,34 +123,34 @@ def surroundings(
     return Surroundings(own=own, others=others, holds=holds)
 
 
+@needs_no_viewer("a write shows each sender its own only")
 def open_holds(
     digests: Collection[str],
     *,
     near: Collection[int] = (),
     exercise: bool,
     now: datetime,
-    by: str,
 ) -> list[Hold]:
     """Return open holds on addresses, or on signals of the same content, the oldest first.
 
-    near: primary keys of signals. by: the caller, for rooms above; endpoints never call it.
+    near: primary keys of signals. For rooms above; endpoints never call it.
     """
     open_ones = Hold.objects.filter(state=HoldState.PLACED, until__gt=now, exercise=exercise)
     holds: dict[int, Hold] = {}
     for batch in batches(digests):
-        of_signals = list(similar_reads.by_url_digest(batch, by=by, exercise=exercise))
+        of_signals = list(similar_reads.by_url_digest(batch, exercise=exercise))
         which = Q(digest__in=batch) | Q(signal__in=[*of_signals, *near])
         rows = open_ones.filter(which).select_related("holder")
         holds.update((row.pk, row) for row in rows)
     return [holds[pk] for pk in sorted(holds)]
 
 
+@needs_no_viewer("a write shows each sender its own only")
 def unanswered(
     digest: str,
     *,
     near: Collection[int],
     exercise: bool,
-    by: str,  # noqa: ARG001  # a write, which notifies each sender separately
 ) -> list[Referral]:
     """Return the unanswered referrals of an address, or of signals of the same content."""
     which = Q(digest=digest) if digest else Q(pk=None)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
@@ -14,21 +15,23 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.enums import PartyKind
 
 
-def provider(name: str, *, viewer: Party) -> Party:
+@needs_no_viewer("every party may see every other")
+def provider(name: str) -> Party:
     """Return a provider by its name. raises: InvalidError if there is none."""
     try:
-        party = parties.party(name, viewer=viewer)
+        party = parties.party(name)
     except NotFoundError as error:
         raise InvalidError.of("provider", error) from error
     rules.check_provider(party.name, kind=PartyKind(party.kind))
     return party
 
 
-def providers(names: Collection[str], *, viewer: Party) -> dict[str, Party]:
+@needs_no_viewer("every party may see every other")
+def providers(names: Collection[str]) -> dict[str, Party]:
     """Return the providers among these names, by name."""
     return {
         party.name: party
-        for party in parties.parties(viewer=viewer)
+        for party in parties.parties()
         if party.name in names and party.kind == PartyKind.PROVIDER
     }
 

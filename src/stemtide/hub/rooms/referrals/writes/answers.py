@@ -96,7 +96,7 @@ def acknowledge(uid: UUID, *, body: AcknowledgeIn, by: Actor, now: datetime) -> 
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    row.state = rules.check_move(reads.facts(row, viewer=by.party), "acknowledge", by=by)
+    row.state = rules.check_move(reads.facts(row), "acknowledge", by=by)
     row.provider_reference = body.reference or row.provider_reference
     _note_seen(row, by=by, now=now)
     row.save()
@@ -112,7 +112,7 @@ def answer(uid: UUID, *, body: AnswerIn, by: Actor, now: datetime) -> ReferralOu
     _check_words(body)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    row.state = rules.check_answer(reads.facts(row, viewer=by.party), body.answer, by=by)
+    row.state = rules.check_answer(reads.facts(row), body.answer, by=by)
     row.provider_reference = body.reference or row.provider_reference
     _note_seen(row, by=by, now=now)
     if body.answer is Answer.NEEDS_CONTEXT:
@@ -132,7 +132,7 @@ def reinstate(uid: UUID, *, body: ReinstateIn, by: Actor, now: datetime) -> Refe
     rules.check_impersonal(body.note, field="note")
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    row.state = rules.check_move(reads.facts(row, viewer=by.party), "reinstate", by=by)
+    row.state = rules.check_move(reads.facts(row), "reinstate", by=by)
     row.reinstated_at, row.reinstate_note = now, body.note
     row.save()
     return _record("referral.reinstated", row, by=by, now=now)
@@ -151,7 +151,7 @@ def acknowledge_many(
         referral for referral in _undecided(uids, by=by) if referral.state == ReferralState.SENT
     ]
     for row in rows:
-        row.state = rules.check_move(reads.facts(row, viewer=by.party), "acknowledge", by=by)
+        row.state = rules.check_move(reads.facts(row), "acknowledge", by=by)
         row.provider_reference = body.reference or row.provider_reference
         _note_seen(row, by=by, now=now)
     _save_all("referral.acknowledged", rows, by=by, now=now)
@@ -173,7 +173,7 @@ def answer_many(uids: Collection[UUID], *, body: AnswerIn, by: Actor, now: datet
     ledger.lock_ledger()
     rows = _undecided(uids, by=by)
     for row in rows:
-        row.state = rules.check_answer(reads.facts(row, viewer=by.party), body.answer, by=by)
+        row.state = rules.check_answer(reads.facts(row), body.answer, by=by)
         row.provider_reference = body.reference or row.provider_reference
         _note_seen(row, by=by, now=now)
         _decide(row, body, now=now)

@@ -98,7 +98,7 @@ def _add_rows(uid: UUID, *, body: RowsIn, by: Actor, now: datetime) -> RowsOut:
     rows = _store(batch, fresh, judged=judged, referrals=referrals)
     _tell(batch, judged, referrals=referrals, by=by, now=now)
     rows_by_number.update((row.number, row) for row in rows)
-    return RowsOut(rows=[_row_out(rows_by_number[row_in.number], by=by) for row_in in body.rows])
+    return RowsOut(rows=[_row_out(rows_by_number[row_in.number]) for row_in in body.rows])
 
 
 def _make(
@@ -205,9 +205,9 @@ def _tell(
         meet(hold, rows, by=by, now=now)
 
 
-def _row_out(row: BatchRow, *, by: Actor) -> BatchRowOut:
+def _row_out(row: BatchRow) -> BatchRowOut:
     """Return the outcome of one row."""
-    return reads.describe_row(row, viewer=by.party)
+    return reads.describe_row(row)
 
 
 def _append(

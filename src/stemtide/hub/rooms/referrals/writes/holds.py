@@ -63,7 +63,7 @@ def extend(uid: UUID, *, body: ExtendIn, by: Actor, now: datetime) -> HoldOut:
     """
     ledger.lock_ledger()
     row = reads.find_hold(uid, viewer=by.party)
-    row.state = holds.check_move(reads.hold_facts(row, viewer=by.party), "extend", by=by)
+    row.state = holds.check_move(reads.hold_facts(row), "extend", by=by)
     holds.check_until(body.until, now=now)
     row.until = body.until
     row.save(update_fields=["state", "until"])
@@ -79,7 +79,7 @@ def lift(uid: UUID, *, by: Actor, now: datetime) -> HoldOut:
     """
     ledger.lock_ledger()
     row = reads.find_hold(uid, viewer=by.party)
-    row.state = holds.check_move(reads.hold_facts(row, viewer=by.party), "lift", by=by)
+    row.state = holds.check_move(reads.hold_facts(row), "lift", by=by)
     row.ended_at = now
     row.save(update_fields=["state", "ended_at"])
     out = _record("hold.lifted", row, by=by, now=now, detail={})
@@ -158,7 +158,7 @@ def _tell_referred(hold: Hold, *, by: Actor, now: datetime) -> None:
         if hold.signal
         else frozenset()
     )
-    rows = search.unanswered(hold.digest, near=near, exercise=hold.exercise, by=by.ref)
+    rows = search.unanswered(hold.digest, near=near, exercise=hold.exercise)
     if not rows:
         return
     detail: dict[str, object] = {"party": hold.holder.ref, "count": len(rows)}

@@ -80,7 +80,7 @@ def send(uid: UUID, *, body: SendIn, by: Actor, now: datetime) -> ReferralOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_hand(facts, "send", by=by)  # 1
     _check_words(despite=body.despite, override=body.override)
     near = similar.same_content(
@@ -113,7 +113,7 @@ def drop(uid: UUID, *, body: DropIn, by: Actor, now: datetime) -> ReferralOut:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    row.state = rules.check_move(reads.facts(row, viewer=by.party), "drop", by=by)
+    row.state = rules.check_move(reads.facts(row), "drop", by=by)
     row.decided_at = row.decided_at or now
     row.drop_reason, row.drop_note = body.reason, body.note
     row.save()
@@ -132,7 +132,7 @@ def take_back(uid: UUID, *, body: TakeBackIn, by: Actor, now: datetime) -> Refer
     _check_words(note=body.note)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    row.state = rules.check_move(reads.facts(row, viewer=by.party), "withdraw", by=by)
+    row.state = rules.check_move(reads.facts(row), "withdraw", by=by)
     row.withdrawn_at = now
     row.take_back_reason, row.take_back_note = body.reason, body.note
     row.save()
@@ -154,7 +154,7 @@ def explain(uid: UUID, *, body: ContextIn, by: Actor, now: datetime) -> Referral
     _check_words(context=body.context)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    row.state = rules.check_move(reads.facts(row, viewer=by.party), "explain", by=by)
+    row.state = rules.check_move(reads.facts(row), "explain", by=by)
     row.save(update_fields=["state"])
     row.questions.filter(given_at=None).update(context=body.context, given_at=now)
     detail: dict[str, object] = {"party": row.provider.ref}
@@ -167,7 +167,7 @@ def _assess(body: AssessIn, *, by: Actor, now: datetime) -> Referral:
     url, spelled = rules.read_url(body.url)
     _check_words(reason=body.reason, terms=body.terms)
     ledger.lock_ledger()
-    provider = targets.provider(body.provider, viewer=by.party)
+    provider = targets.provider(body.provider)
     crisis = targets.crisis(body.crisis, exercise=body.exercise, viewer=by.party)
     linked = targets.linked(body.signals, exercise=body.exercise, viewer=by.party)
     digest = canonical.digest(spelled).hex()

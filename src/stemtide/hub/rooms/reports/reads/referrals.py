@@ -58,7 +58,7 @@ def referrals(query: ProgressQuery, *, viewer: Party, now: datetime) -> Referral
     today = now.astimezone(rules.zone_of(query.zone)).date()
     rules.check_asked(query, subject=rules.REFERRALS, kind=kind, today=today)
     counted = _rows(query, viewer=viewer)
-    rows, looks = list(counted), _looks(counted, viewer=viewer)
+    rows, looks = list(counted), _looks(counted)
     is_sender = query.of is ProgressOf.OWN and kind is not PartyKind.PROVIDER
     total = _figures("", rows, looks=looks, is_sender=is_sender)
     if not rules.is_exact(query, subject=rules.REFERRALS, kind=kind):
@@ -112,7 +112,7 @@ def _rows(query: ProgressQuery, *, viewer: Party) -> QuerySet[Referral]:
     return rows.filter(sender=viewer, assessed_at__gte=since, assessed_at__lt=until)
 
 
-def _looks(counted: QuerySet[Referral], *, viewer: Party) -> dict[int, bool]:  # noqa: ARG001  # the referrals are already limited to the viewer's
+def _looks(counted: QuerySet[Referral]) -> dict[int, bool]:
     """Return, for each referral with a conclusive re-check, whether its content came back."""
     looked = Recheck.objects.filter(referral__in=counted.order_by().values("pk")).exclude(
         settled=""

@@ -59,7 +59,7 @@ def find(uid: UUID, *, viewer: Party) -> Report:
     return row
 
 
-def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  # find() checked the viewer
+def facts(row: Report) -> rules.ReportFacts:
     """Return the facts that the rules need of a report."""
     texts = {section.name: section.text for section in row.sections.all()}
     return rules.ReportFacts(
@@ -77,7 +77,7 @@ def facts(row: Report, *, viewer: Party) -> rules.ReportFacts:  # noqa: ARG001  
 
 def facts_of(uid: UUID, *, viewer: Party) -> rules.ReportFacts:
     """Return the facts of a report, for a page. raises: NotFoundError."""
-    return facts(find(uid, viewer=viewer), viewer=viewer)
+    return facts(find(uid, viewer=viewer))
 
 
 def open_facts(crisis: UUID, *, viewer: Party) -> dict[str, object]:
@@ -164,4 +164,4 @@ def _actions(row: Report) -> list[ActionOut]:
 def _may_read(row: Report, *, viewer: Party) -> bool:
     """Whether a party reads a report."""
     inside = crises.is_in_room(row.crisis.uid, party=viewer)
-    return rules.may_read(facts(row, viewer=viewer), is_in_room=inside)
+    return rules.may_read(facts(row), is_in_room=inside)

@@ -169,7 +169,7 @@ def _write(row: Report, *, name: str, text: str, by: Actor, now: datetime) -> Re
 
 def _check_write(row: Report, *, by: Actor) -> None:
     """Refuse who may not write into a report. raises: NotAllowedError, ConflictError."""
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_write(facts, kind=by.kind, name=by.party.name, role=by.role)
 
 
@@ -197,7 +197,7 @@ def add_note(uid: UUID, *, body: NoteIn, by: Actor, now: datetime) -> ReportOut:
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     situation.find_room(row.crisis.uid, viewer=by.party)
-    rules.check_note(reads.facts(row, viewer=by.party), kind=by.kind, role=by.role)
+    rules.check_note(reads.facts(row), kind=by.kind, role=by.role)
     DebriefNote.objects.create(
         uid=uuid_at(now),
         report=row,
@@ -220,10 +220,10 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_act(facts, kind=by.kind, name=by.party.name, role=by.role)
     try:
-        owner = parties.party(body.owner, viewer=by.party)
+        owner = parties.party(body.owner)
     except NotFoundError as error:
         raise InvalidError.of("owner", error) from error
     if not crises.is_in_room(row.crisis.uid, party=owner):
@@ -277,7 +277,7 @@ def agree(uid: UUID, *, by: Actor, now: datetime) -> ReportOut:
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     hand = rules.Hand(party=by.party.name, ref=by.ref)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_agree(facts, kind=by.kind, role=by.role, by=hand)
     row.state, row.agreed_by, row.agreed_ref = ReportState.AGREED, by.party, by.ref
     row.agreed_at = now
@@ -294,7 +294,7 @@ def publish(uid: UUID, *, body: PublishIn, by: Actor, now: datetime) -> ReportOu
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row, viewer=by.party)
+    facts = reads.facts(row)
     rules.check_publish(facts, kind=by.kind, name=by.party.name, role=by.role)
     row.figures = figures(row.crisis, viewer=by.party).model_dump(mode="json")
     row.head = ledger_reads.heads().entries

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db.models import Max, Min, Sum
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
 from stemtide.hub.rooms.signals.views import version_of
 
@@ -22,7 +23,8 @@ class SightingSum:
     last_at: datetime
 
 
-def totals(*, by: str) -> dict[int, int]:  # noqa: ARG001  # the scheduler, for every reader
+@needs_no_viewer("the scheduler reads for all parties")
+def totals() -> dict[int, int]:
     """Return for each signal ever met a number that changes whenever its counts change."""
     sums: dict[int, dict[str, int]] = {}
     rows = Sighting.objects.order_by().values_list("signal_id", "outcome")
@@ -31,7 +33,8 @@ def totals(*, by: str) -> dict[int, int]:  # noqa: ARG001  # the scheduler, for 
     return {pk: version_of(by_outcome) for pk, by_outcome in sums.items()}
 
 
-def sums(pks: Collection[int], *, by: str) -> list[SightingSum]:  # noqa: ARG001  # the same
+@needs_no_viewer("the scheduler reads for all parties")
+def sums(pks: Collection[int]) -> list[SightingSum]:
     """Return the sums of signals, by primary key."""
     sightings = Sighting.objects.filter(signal__in=pks).order_by()
     outcomes: dict[int, dict[str, int]] = {}
@@ -43,7 +46,8 @@ def sums(pks: Collection[int], *, by: str) -> list[SightingSum]:  # noqa: ARG001
     return [SightingSum(rows[pk], sums, *ends[pk]) for pk, sums in sorted(outcomes.items())]
 
 
-def opinions(signals: Collection[UUID], *, by: str) -> list[OpinionRow]:  # noqa: ARG001  # the same
+@needs_no_viewer("the scheduler reads for all parties")
+def opinions(signals: Collection[UUID]) -> list[OpinionRow]:
     """Return all opinions about signals, the oldest first."""
     rows = OpinionRow.objects.filter(signal__uid__in=signals)
     return list(rows.select_related("party", "signal__shared_by", "signal__crisis"))

@@ -116,7 +116,7 @@ class BulkPlan:
 
         Every write leaves a ledger entry. Entries of other parties in _BESIDE change nothing here.
         """
-        since = ledger.unfiltered(after=self.entries, limit=_FEW_ENTRIES, by=by.ref)
+        since = ledger.unfiltered(after=self.entries, limit=_FEW_ENTRIES)
         is_known = len(since) < _FEW_ENTRIES
         return is_known and all(
             entry.kind in _HARMLESS_KINDS and entry.actor != by.ref for entry in since
@@ -162,7 +162,7 @@ class BulkContext:
         if body.crisis is not None:
             self.check_crisis(body.crisis, exercise=body.exercise)
         if missing := set(body.audience) - self._parties:
-            self._parties.update(parties.existing(missing, viewer=self._by))
+            self._parties.update(parties.existing(missing))
             rules.check_audience(body.audience, existing=self._parties)
 
     def check_crisis(self, uid: UUID, *, exercise: bool) -> None:
@@ -178,7 +178,7 @@ class BulkContext:
         except NotFoundError:
             return None
         self.crises[uid] = row.pk
-        facts = crises.facts(row, viewer=self._by)
+        facts = crises.facts(row)
         return rules.SignalCrisis(
             is_open=crises_rules.accepts_signals(facts, now=self._now),
             in_room=crises_rules.is_in_room(facts, self._by),

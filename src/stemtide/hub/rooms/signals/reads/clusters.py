@@ -17,6 +17,7 @@ import numpy as np
 from django.db.models import Max, Sum
 
 from stemtide.fingerprints.kinds import Kind
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Sighting, Signal
@@ -83,7 +84,8 @@ def outcomes(crisis: UUID, *, viewer: Party) -> dict[UUID, Outcomes]:
     return {uid: Outcomes(**signal_counts) for uid, signal_counts in sums.items()}
 
 
-def sum_of(cluster: Cluster, *, counts: dict[UUID, Outcomes], viewer: Party) -> Outcomes:  # noqa: ARG001  # both were read for this viewer
+@needs_no_viewer("both were read for this viewer")
+def sum_of(cluster: Cluster, *, counts: dict[UUID, Outcomes]) -> Outcomes:
     """Sum the outcomes of the content of one cluster."""
     member_counts = [counts[member] for member in cluster.members if member in counts]
     return Outcomes(

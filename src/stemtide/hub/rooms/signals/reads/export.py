@@ -72,7 +72,7 @@ def export(selection: ExportFilter, *, viewer: Party) -> Export:
     heads = ledger.heads()
     after = selection.after
     if selection.since is not None:
-        after = max(after, ledger.until(selection.since, by="export")[0])
+        after = max(after, ledger.until(selection.since)[0])
     rows = Signal.objects.filter(visible(viewer), position__lte=heads.positions)
     if selection.crisis is not None:
         rows = rows.filter(crisis=crises.find(selection.crisis, viewer=viewer))

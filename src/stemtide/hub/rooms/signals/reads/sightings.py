@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Max, QuerySet, Sum
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals.long_values import batches
@@ -86,10 +87,11 @@ def curve_facts(uids: Iterable[UUID], *, viewer: Party) -> dict[UUID, CurveFacts
     return curves
 
 
-def match_counts(uids: Iterable[UUID], *, by: str) -> dict[str, int]:  # noqa: ARG001  # a room above, which checks access
+@needs_no_viewer("rooms above check access")
+def match_counts(uids: Iterable[UUID]) -> dict[str, int]:
     """Return how often agents have met content of these signals, by party.
 
-    by: the caller. Reversed outcomes are not counted; an upload that matches two signals counts
+    Reversed outcomes are not counted; an upload that matches two signals counts
     twice.
     """
     sums: dict[str, int] = {}

@@ -11,6 +11,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -78,7 +79,7 @@ def find(uid: UUID, *, viewer: Party) -> Signal:
     return row
 
 
-def facts(row: Signal, *, viewer: Party) -> SignalFacts:  # noqa: ARG001  # find() checked access
+def facts(row: Signal) -> SignalFacts:
     """Return the facts about a signal that the rules need."""
     state = SignalState(row.state)
     ended_at = row.expires_at if state is SignalState.EXPIRED else row.withdrawn_at
@@ -189,7 +190,7 @@ def feed(
             positions=heads.positions,
             after=after,
         )
-    if history and history != ledger.history(after, by=viewer.ref):
+    if history and history != ledger.history(after):
         raise ConflictError(
             "this hub's feed has another history up to {after} than yours: it was set back to an"
             " earlier state; load the snapshot and follow from there",
@@ -210,7 +211,7 @@ def feed(
         next=next_position,
         head=heads.positions,
         more=more,
-        history=ledger.history(next_position, by=viewer.ref),
+        history=ledger.history(next_position),
     )
 
 
@@ -220,7 +221,7 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     A signal that changes meanwhile gets a position above the head's, so the feed delivers it.
     """
     heads = ledger.heads()
-    history = ledger.history(heads.positions, by=viewer.ref)
+    history = ledger.history(heads.positions)
     head = {"hub": heads.hub, "position": heads.positions, "history": history}
     yield ENCODER.encode(head) + b"\n"
     live = feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
@@ -235,7 +236,8 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     yield ENCODER.encode({"signals": count}) + b"\n"
 
 
-def changes(after: int, *, viewer: None) -> list[SharedChange]:  # noqa: ARG001  # for everyone; the notifier filters
+@needs_no_viewer("the notifier filters for each subscriber")
+def changes(after: int) -> list[SharedChange]:
     """Return the changes after a position, one per handling, lowest position first."""
     rows = Signal.objects.filter(position__gt=after).order_by()
     groups = rows.values_list("shared_by__name", "tlp", "audience", "exercise")

@@ -91,7 +91,7 @@ def read_state(
     """
     with _one_snapshot():
         heads = ledger.heads()
-        history = ledger.history(heads.positions, by=viewer.ref)
+        history = ledger.history(heads.positions)
         view_digest = digest_of_view(viewer=viewer, exercise=exercise)
         count, marks = 0, _StrictestMarks()
         for rows in _live(viewer, exercise=exercise):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db.models import Max, Min
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Sighting, Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
@@ -25,8 +26,9 @@ class CrisisTimes:
     first_sighting_at: datetime | None
 
 
-def last_position(*, by: str) -> int:  # noqa: ARG001  # a number only
-    """Return the feed position of the latest change to any signal. by: the caller.
+@needs_no_viewer("it returns a number only")
+def last_position() -> int:
+    """Return the feed position of the latest change to any signal.
 
     Followers need nothing after it: later positions belong to changes that agents do not read.
     """

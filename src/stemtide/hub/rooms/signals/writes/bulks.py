@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from stemtide.hub.platform.errors import RateLimitError
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.writes.transactions import part, try_lock
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import long_values
@@ -24,6 +25,7 @@ AGAIN_AFTER_S = 2
 """Retry-After for a bulk refused because another is running: most bulks take less time."""
 
 
+@needs_no_entry("it is a lock")
 @contextmanager
 def one_bulk(by: Party) -> Iterator[None]:
     """Hold the party's lock for bulks, across all processes of the hub.
@@ -41,6 +43,7 @@ def one_bulk(by: Party) -> Iterator[None]:
         yield
 
 
+@needs_no_entry("share_parsed records the rows")
 def share_bulk(
     ready: ParsedRows,
     *,

@@ -24,7 +24,7 @@ def republish(uid: UUID, *, by: Party, now: datetime, through: str) -> int:
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_republish(reads.facts(row, viewer=by), name=by.name)
+    rules.check_republish(reads.facts(row), name=by.name)
     row.position = ledger.take_positions(1, now=now)
     row.save(update_fields=["position"])
     ledger.append(
@@ -50,7 +50,7 @@ def join_crisis(uid: UUID, *, crisis: UUID, by: Party, now: datetime, through: s
     """
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_republish(reads.facts(row, viewer=by), name=by.name)
+    rules.check_republish(reads.facts(row), name=by.name)
     if row.crisis is not None and row.crisis.uid == crisis:
         return row.position
     if row.crisis is not None:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db.models import F
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.models import SightingSpan
@@ -65,6 +66,7 @@ class _OutcomeCounts:
         self._counts[change.signal, change.outcome] += change.count
 
 
+@needs_no_entry("report_outcomes, its caller, records the sums")
 def count_rows(
     rows: Iterable[OutcomeRow],
     *,

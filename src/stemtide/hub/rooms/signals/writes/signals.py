@@ -238,7 +238,7 @@ def withdraw(
     check_person_may_write(role)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_withdraw(reads.facts(row, viewer=by), kind=PartyKind(by.kind), name=by.name)
+    rules.check_withdraw(reads.facts(row), kind=PartyKind(by.kind), name=by.name)
     row.state = SignalState.WITHDRAWN
     row.position = ledger.take_positions(1, now=now)
     row.stamp_s = bulk_sql.next_stamp(now)
@@ -272,7 +272,7 @@ def give_opinion(
     check_person_may_write(role)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
-    rules.check_opinion(reads.facts(row, viewer=by), kind=PartyKind(by.kind))
+    rules.check_opinion(reads.facts(row), kind=PartyKind(by.kind))
     was_own = row.opinions.filter(party=by, opinion=Opinion.DISPUTE).exists()
     OpinionRow.objects.update_or_create(
         signal=row,

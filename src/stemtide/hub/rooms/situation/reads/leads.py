@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from stemtide.hub.platform import encryption
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.situation.models import Lead
 from stemtide.hub.rooms.situation.rules.leads import LeadFacts
@@ -59,14 +60,14 @@ def leads(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> li
         first = list(
             visible.annotate(place=place).filter(place__lte=AT_ONCE).order_by(*ordering)[:limit]
         )
-        return [describe_lead(row, viewer=viewer) for row in first]
-    return [describe_lead(row, viewer=viewer) for row in visible.order_by(*ordering)]
+        return [describe_lead(row) for row in first]
+    return [describe_lead(row) for row in visible.order_by(*ordering)]
 
 
 def of_crisis(uid: UUID, *, viewer: Party) -> list[LeadOut]:
     """Return the leads of a crisis that a party may see."""
     rows = _visible(viewer).filter(crisis__uid=uid).order_by("-reported_at")
-    return [describe_lead(row, viewer=viewer) for row in rows]
+    return [describe_lead(row) for row in rows]
 
 
 def lead(uid: UUID, *, viewer: Party) -> LeadOut:
@@ -74,7 +75,7 @@ def lead(uid: UUID, *, viewer: Party) -> LeadOut:
 
     raises: NotFoundError, also for a lead that the viewer may not see.
     """
-    return describe_lead(find_lead(uid, viewer=viewer), viewer=viewer)
+    return describe_lead(find_lead(uid, viewer=viewer))
 
 
 def find_lead(uid: UUID, *, viewer: Party) -> Lead:
@@ -88,7 +89,7 @@ def find_lead(uid: UUID, *, viewer: Party) -> Lead:
     return row
 
 
-def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # find_lead() checked the viewer
+def lead_facts(row: Lead) -> LeadFacts:
     """Return the facts that the rules need of a lead."""
     recipients = {party.name for party in (row.addressed_to, row.copied_to, row.passed_to) if party}
     return LeadFacts(
@@ -96,7 +97,7 @@ def lead_facts(row: Lead, *, viewer: Party) -> LeadFacts:  # noqa: ARG001  # fin
     )
 
 
-def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # find_lead() checked the viewer
+def words_of(row: Lead) -> dict[str, str]:
     """Decrypt what a lead says in words: what its digest in the ledger is made of.
 
     Where the secret was lost that they were encrypted with, say so: other leads must be read.
@@ -108,12 +109,14 @@ def words_of(row: Lead, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # 
         return {name: lost if getattr(row, name) else "" for name in WORDS}
 
 
-def encrypt_texts(body: LeadIn, *, viewer: Party) -> dict[str, str]:  # noqa: ARG001  # the sender's own words
+@needs_no_viewer("the words are the sender's own")
+def encrypt_texts(body: LeadIn) -> dict[str, str]:
     """Encrypt what a lead says in words, for its columns."""
     return {name: encryption.encrypt(getattr(body, name), use=_USE) for name in WORDS}
 
 
-def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # every party may see every other
+@needs_no_viewer("every party may see every other")
+def candidates(country: str) -> list[str]:
     """Return the names of possible addressees for a country; agencies if it is not known ("").
 
     source: Regulation (EU) 2021/784 Art. 14(5).
@@ -125,7 +128,7 @@ def candidates(country: str, *, viewer: Party) -> list[str]:  # noqa: ARG001  # 
     return list(parties.order_by("name").values_list("name", flat=True))
 
 
-def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
+def describe_lead(row: Lead) -> LeadOut:
     """Return a lead as a message. Its time of posting keeps the time zone that its sender gave."""
     return LeadOut(
         id=row.uid,
@@ -138,7 +141,7 @@ def describe_lead(row: Lead, *, viewer: Party) -> LeadOut:
         addressed_to=row.addressed_to.name,
         copied_to=row.copied_to.name if row.copied_to else None,
         passed_to=row.passed_to.name if row.passed_to else None,
-        **words_of(row, viewer=viewer),
+        **words_of(row),
         posted_at=_in_zone(row.posted_at, east_min=row.posted_zone),
         crisis=row.crisis.uid if row.crisis else None,
         exercise=row.exercise,

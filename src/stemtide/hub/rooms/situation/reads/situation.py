@@ -36,9 +36,9 @@ def rooms(*, viewer: Party) -> list[int]:
     return list(Crisis.objects.filter(uid__in=joined).values_list("pk", flat=True))
 
 
-def room_facts(row: Crisis, *, viewer: Party) -> RoomFacts:
+def room_facts(row: Crisis) -> RoomFacts:
     """Return the facts that the rules need of a room."""
-    stage = crises.facts(row, viewer=viewer).framework.stages[row.stage]
+    stage = crises.facts(row).framework.stages[row.stage]
     return RoomFacts(is_open=stage.is_open, opened_by=row.opened_by.name)
 
 
@@ -108,7 +108,7 @@ def message(uid: UUID, *, viewer: Party) -> MessageOut:
     return _describe_all([find_message(uid, viewer=viewer)], viewer=viewer)[0]
 
 
-def message_facts(row: Message, *, viewer: Party) -> MessageFacts:  # noqa: ARG001  # find_message() checked the viewer
+def message_facts(row: Message) -> MessageFacts:
     """Return the facts that the rules need of a message."""
     return MessageFacts(
         kind=MessageKind(row.kind),
@@ -136,7 +136,7 @@ def lines(uid: UUID, *, viewer: Party) -> list[PublicStatementOut]:
     """
     room = find_room(uid, viewer=viewer)
     rows = room.lines.select_related("crisis", "proposed_by", "replaces")
-    return [describe_line(row, viewer=viewer) for row in rows.prefetch_related("votes__party")]
+    return [describe_line(row) for row in rows.prefetch_related("votes__party")]
 
 
 def find_line(uid: UUID, *, viewer: Party) -> Line:
@@ -151,12 +151,12 @@ def find_line(uid: UUID, *, viewer: Party) -> Line:
     return row
 
 
-def line_facts(row: Line, *, viewer: Party) -> LineFacts:  # noqa: ARG001  # find_line() checked the viewer
+def line_facts(row: Line) -> LineFacts:
     """Return the facts that the rules need of a public statement."""
     return LineFacts(state=PublicStatementState(row.state), proposed_by=row.proposed_by.name)
 
 
-def describe_line(row: Line, *, viewer: Party) -> PublicStatementOut:  # noqa: ARG001  # find_line() checked the viewer
+def describe_line(row: Line) -> PublicStatementOut:
     """Return a public statement as a message."""
     return PublicStatementOut(
         id=row.uid,

@@ -43,7 +43,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
     rules.check_grounds(body.country_grounds, country=body.country)
     ledger.lock_ledger()
     crisis = _crisis(body, by=by)
-    candidates = reads.candidates(body.country, viewer=by.party)
+    candidates = reads.candidates(body.country)
     name = rules.choose(candidates, to=body.to, country=body.country)
     zone = body.posted_at.utcoffset() if body.posted_at else None
     row = Lead.objects.create(
@@ -54,9 +54,9 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
         country=body.country,
         country_grounds=list(body.country_grounds),
         sent_by=by.party,
-        addressed_to=parties.party(name, viewer=by.party),
+        addressed_to=parties.party(name),
         copied_to=None if body.country else _at_home(by.party),
-        **reads.encrypt_texts(body, viewer=by.party),
+        **reads.encrypt_texts(body),
         posted_at=body.posted_at,
         posted_zone=zone.total_seconds() // 60 if zone else 0,
         salt=secrets.token_hex(32),
@@ -64,7 +64,7 @@ def report_lead(body: LeadIn, *, by: Actor, now: datetime) -> LeadOut:
         reported_at=now,
         erase_due=rules.erase_due(now),
     )
-    digest = rules.seal_digest(reads.words_of(row, viewer=by.party), salt=row.salt)
+    digest = rules.seal_digest(reads.words_of(row), salt=row.salt)
     detail: dict[str, object] = {"bases": row.bases, "digest": digest}
     return _record("lead.reported", row, by=by, now=now, detail=detail)
 
@@ -87,9 +87,9 @@ def _crisis(body: LeadIn, *, by: Actor) -> Crisis | None:
 
 def _at_home(party: Party) -> Party | None:
     """Return the authority of a party's own country: the first by name; None if there is none."""
-    names = reads.candidates(party.country, viewer=party) if party.country else []
+    names = reads.candidates(party.country) if party.country else []
     others = [name for name in names if name != party.name]
-    return parties.party(others[0], viewer=party) if others else None
+    return parties.party(others[0]) if others else None
 
 
 @transaction.atomic
@@ -100,7 +100,7 @@ def receive_lead(uid: UUID, *, by: Actor, now: datetime) -> LeadOut:
     """
     ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
-    facts = reads.lead_facts(row, viewer=by.party)
+    facts = reads.lead_facts(row)
     rules.check_receive(facts, name=by.party.name, kind=by.kind, role=by.role)
     row.state, row.received_at = LeadState.RECEIVED, now
     row.save(update_fields=["state", "received_at"])
@@ -115,7 +115,7 @@ def pass_on_lead(uid: UUID, *, body: LeadPassIn, by: Actor, now: datetime) -> Le
     """
     ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
-    facts = reads.lead_facts(row, viewer=by.party)
+    facts = reads.lead_facts(row)
     rules.check_pass_on(facts, name=by.party.name, kind=by.kind, role=by.role)
     row.passed_to = _next(body.to, by=by) if body.to else None
     row.state, row.passed_on_at = LeadState.PASSED_ON, now
@@ -126,7 +126,7 @@ def pass_on_lead(uid: UUID, *, body: LeadPassIn, by: Actor, now: datetime) -> Le
 def _next(name: str, *, by: Actor) -> Party:
     """Return the party that a lead is passed on to. raises: InvalidError."""
     try:
-        party = parties.party(name, viewer=by.party)
+        party = parties.party(name)
     except NotFoundError as error:
         raise InvalidError.of("to", error) from error
     if party.kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY} or party.pk == by.party.pk:
@@ -142,7 +142,7 @@ def close_lead(uid: UUID, *, body: LeadCloseIn, by: Actor, now: datetime) -> Lea
     """
     ledger.lock_ledger()
     row = reads.find_lead(uid, viewer=by.party)
-    facts = reads.lead_facts(row, viewer=by.party)
+    facts = reads.lead_facts(row)
     rules.check_close(facts, name=by.party.name, kind=by.kind, role=by.role)
     row.state, row.closed_at, row.outcome = LeadState.CLOSED, now, body.outcome
     row.erase_due = min(row.erase_due, rules.erase_due(row.reported_at, closed_at=now))
@@ -187,4 +187,4 @@ def _record(
         detail=detail,
         exercise=row.exercise,
     )
-    return reads.describe_lead(row, viewer=by.party)
+    return reads.describe_lead(row)

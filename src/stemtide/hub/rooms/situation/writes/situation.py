@@ -36,7 +36,7 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     """
     ledger.lock_ledger()
     room = reads.find_room(uid, viewer=by.party)
-    facts = reads.room_facts(room, viewer=by.party)
+    facts = reads.room_facts(room)
     rules.check_post(facts, kind=by.kind, role=by.role, message=body.kind)
     inside = participants.in_room(uid, viewer=by.party)
     rules.check_audience(body, members=[party.name for party in inside])
@@ -45,8 +45,8 @@ def post(uid: UUID, *, body: MessageIn, by: Actor, now: datetime) -> MessageOut:
     rules.check_agrees_with(
         body,
         by=by.party.name,
-        answers=_facts(answers, by=by),
-        corrects=_facts(corrects, by=by),
+        answers=_facts(answers),
+        corrects=_facts(corrects),
     )
     last = room.messages.aggregate(last=Max("number"))["last"] or 0
     row = Message.objects.create(
@@ -87,9 +87,9 @@ def _spoken_of(uid: UUID | None, *, field: str, room: Crisis, by: Actor) -> Mess
     return message
 
 
-def _facts(row: Message | None, *, by: Actor) -> rules.MessageFacts | None:
+def _facts(row: Message | None) -> rules.MessageFacts | None:
     """Return the facts that the rules need of a message that another one names, if any."""
-    return None if row is None else reads.message_facts(row, viewer=by.party)
+    return None if row is None else reads.message_facts(row)
 
 
 def _signal(uid: UUID | None, *, room: Crisis, by: Actor) -> Signal | None:
@@ -113,7 +113,7 @@ def pin(uid: UUID, *, is_pinned: bool, by: Actor, now: datetime) -> MessageOut:
     """
     ledger.lock_ledger()
     row = reads.find_message(uid, viewer=by.party)
-    facts = reads.room_facts(row.crisis, viewer=by.party)
+    facts = reads.room_facts(row.crisis)
     rules.check_pin(facts, kind=by.kind, name=by.party.name, role=by.role)
     if row.is_pinned is is_pinned:
         return reads.message(uid, viewer=by.party)
@@ -133,7 +133,7 @@ def propose_line(
     """
     ledger.lock_ledger()
     room = reads.find_room(uid, viewer=by.party)
-    rules.check_propose(reads.room_facts(room, viewer=by.party), kind=by.kind, role=by.role)
+    rules.check_propose(reads.room_facts(room), kind=by.kind, role=by.role)
     row = Line.objects.create(
         uid=uuid_at(now),
         crisis=room,
@@ -172,8 +172,8 @@ def vote(uid: UUID, *, body: VoteIn, by: Actor, now: datetime) -> PublicStatemen
     ledger.lock_ledger()
     row = reads.find_line(uid, viewer=by.party)
     rules.check_vote(
-        reads.line_facts(row, viewer=by.party),
-        reads.room_facts(row.crisis, viewer=by.party),
+        reads.line_facts(row),
+        reads.room_facts(row.crisis),
         kind=by.kind,
         name=by.party.name,
         role=by.role,
@@ -207,7 +207,7 @@ def withdraw_line(uid: UUID, *, by: Actor, now: datetime) -> PublicStatementOut:
     """
     ledger.lock_ledger()
     row = reads.find_line(uid, viewer=by.party)
-    facts = reads.line_facts(row, viewer=by.party)
+    facts = reads.line_facts(row)
     rules.check_withdraw_line(facts, name=by.party.name, role=by.role)
     detail: dict[str, object] = {"from": row.state}
     row.state = PublicStatementState.WITHDRAWN
@@ -229,7 +229,7 @@ def _tell_line(
 ) -> PublicStatementOut:
     """Append to the ledger and return the public statement."""
     _record(kind, row, by=by, now=now, detail=detail)
-    return reads.describe_line(row, viewer=by.party)
+    return reads.describe_line(row)
 
 
 def _record(

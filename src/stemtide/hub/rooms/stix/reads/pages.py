@@ -25,6 +25,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Length
 
 from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.ledger.reads.ledger import PositionTime
 from stemtide.hub.rooms.parties.models import Party
@@ -100,13 +101,14 @@ class Page:
     next_rank: int | None
 
 
-def rank_after(at: datetime, *, viewer: Party) -> int:  # noqa: ARG001  # times only
+@needs_no_viewer("it returns times only")
+def rank_after(at: datetime) -> int:
     """Return the rank of the last entry that is no later than a time."""
     if at < _COMMON_SINCE:
         return -len(_COMMON) - 1
     if at < _COMMON_SINCE + len(_COMMON) * _MICROSECOND:
         return (at - _COMMON_SINCE) // _MICROSECOND - len(_COMMON)
-    position, over = ledger.until(at, by=_READER)
+    position, over = ledger.until(at)
     return 2 * position + (1 if position and over else 0)
 
 
@@ -186,11 +188,11 @@ class _PageReader:
         rows, more = collection_reads.page(
             self._candidates(from_position), viewer=self.viewer, limit=self.size + 1
         )
-        lengths = reads.face_lengths([row["pk"] for row in rows], viewer=self.viewer)
+        lengths = reads.face_lengths([row["pk"] for row in rows])
         fits = _count_fitting([lengths.get(row["pk"], 0) for row in rows])
         rows, more = rows[:fits], more or fits < len(rows)
         moments = _moments([row["position"] for row in rows])
-        faces = reads.faces([row["pk"] for row in rows], viewer=self.viewer)
+        faces = reads.faces([row["pk"] for row in rows])
         entries: list[PageEntry] = []
         for row in rows:
             face = faces.get(row["pk"])
@@ -214,7 +216,7 @@ class _PageReader:
         versions, at = self.filters.versions, self.filters.at
         if versions & {"last", "all"}:
             return rows
-        acts = ledger.acts_at(at, by=_READER)
+        acts = ledger.acts_at(at)
         ranges = [Q(position__gte=first, position__lte=last) for first, last in acts]
         matches = reduce(or_, ranges, Q(Exists(faces.filter(version_at__in=at))))
         if "first" in versions:
@@ -232,10 +234,8 @@ class _PageReader:
             link = crisis_relationship(
                 indicator_id(row["id"]).replace("indicator", "relationship", 1),
                 signal=stix,
-                crisis=reads.crisis_object_id(
-                    "incident", self.hub, self.collection.crisis, viewer=self.viewer
-                ),
-                by=reads.party_id(self.hub, row["shared_by"], viewer=self.viewer),
+                crisis=reads.crisis_object_id("incident", self.hub, self.collection.crisis),
+                by=reads.party_id(self.hub, row["shared_by"]),
             )
             at = moment.at + _MICROSECOND
             yield PageEntry(
@@ -247,7 +247,7 @@ class _PageReader:
     ) -> tuple[str, Stix]:
         """Return a signal's indicator as text and as an object: its face, or a generated one."""
         if face is None:
-            maker = reads.party_id(self.hub, row["shared_by"], viewer=self.viewer)
+            maker = reads.party_id(self.hub, row["shared_by"])
             named = row | {"hub": str(self.hub)}
             generated = indicator(
                 named, created_by=maker, created=row["shared_at"], modified=moment.act_at
@@ -262,7 +262,7 @@ class _PageReader:
     def _signed(self, body: str, *, by: str) -> tuple[Stix, str]:
         """Return a stored object and its text, with the party that posted it as its author."""
         stix: Stix = msgspec.json.decode(body)
-        author = reads.party_id(self.hub, by, viewer=self.viewer)
+        author = reads.party_id(self.hub, by)
         signed = in_name_of(stix, author=author, name=by)
         return signed, body if signed is stix else _ENCODER.encode(signed).decode()
 
@@ -316,9 +316,9 @@ class _PageReader:
         rows = collection_reads.collected(viewer=self.viewer, crisis=crisis, exercise=None)
         there = rows.filter(position__lt=until).order_by("position").values_list("pk", "uid")
         pairs = list(there[:MAX_REFS])
-        faces = reads.faces([pk for pk, _ in pairs], viewer=self.viewer)
+        faces = reads.faces([pk for pk, _ in pairs])
         names = [faces[pk].stix_id if pk in faces else indicator_id(uid) for pk, uid in pairs]
-        anchor = reads.crisis_object_id("incident", self.hub, crisis, viewer=self.viewer)
+        anchor = reads.crisis_object_id("incident", self.hub, crisis)
         return _ENCODER.encode(with_references(stix, incident=anchor, signals=names)).decode()
 
     def _matches(self, entry: PageEntry) -> bool:
@@ -346,5 +346,5 @@ def _moments(positions: list[int]) -> dict[int, PositionTime]:
     """Return the times of positions, in batches: databases refuse thousands of parameters."""
     moments: dict[int, PositionTime] = {}
     for start in range(0, len(positions), 900):
-        moments |= ledger.position_times(positions[start : start + 900], by=_READER)
+        moments |= ledger.position_times(positions[start : start + 900])
     return moments

@@ -16,6 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Length
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as crises_rules
@@ -107,7 +108,7 @@ def takes_posts(crisis: Crisis | None, *, viewer: Party, now: datetime) -> bool:
     """Whether a crisis currently accepts posts of a party; the permanent collections always do."""
     if crisis is None:
         return True
-    facts = crises.facts(crisis, viewer=viewer)
+    facts = crises.facts(crisis)
     is_open = crises_rules.accepts_signals(facts, now=now)
     return is_open and crises_rules.is_in_room(facts, viewer)
 
@@ -125,8 +126,9 @@ def find_signal(stix_id: str, *, viewer: Party) -> Signal | None:
     return signal
 
 
-def used_ids(ids: Iterable[str], *, by: str) -> set[str]:  # noqa: ARG001  # an id is never given twice, whoever asks
-    """Return those ids that an object or a signal has, visible or not. by: the caller."""
+@needs_no_viewer("an id is never used twice, whoever asks")
+def used_ids(ids: Iterable[str]) -> set[str]:
+    """Return those ids that an object or a signal has, visible or not."""
     used: set[str] = set()
     for batch in batches(ids):
         rows = StixObject.objects.filter(stix_id__in=batch)
@@ -153,12 +155,14 @@ class Face(NamedTuple):
     version_at: datetime | None
 
 
-def face_lengths(pks: Iterable[int], *, viewer: Party) -> dict[int, int]:  # noqa: ARG001  # their signals were read for it
+@needs_no_viewer("their signals were read for a viewer")
+def face_lengths(pks: Iterable[int]) -> dict[int, int]:
     """Return the number of characters of signals' latest faces, by the signals' primary keys."""
     return dict(_faces(pks).values_list("signal_id", Length("body")))
 
 
-def faces(pks: Iterable[int], *, viewer: Party) -> dict[int, Face]:  # noqa: ARG001  # their signals were read for it
+@needs_no_viewer("their signals were read for a viewer")
+def faces(pks: Iterable[int]) -> dict[int, Face]:
     """Return the latest faces of signals, by the signals' primary keys."""
     columns = _faces(pks).values_list("signal_id", *Face._fields)
     return {pk: Face(*face) for pk, *face in columns}
@@ -182,7 +186,8 @@ def _all_faces() -> QuerySet[StixObject]:
     return StixObject.objects.filter(type="indicator", is_latest=True, is_beside=False)
 
 
-def party_id(hub: UUID, name: str, *, viewer: Party | None) -> str:  # noqa: ARG001  # a name says no more
+@needs_no_viewer("the id of a name reveals nothing")
+def party_id(hub: UUID, name: str) -> str:
     """Return the id of a party's identity object."""
     return named_id("identity", hub, "party", name)
 
@@ -190,13 +195,14 @@ def party_id(hub: UUID, name: str, *, viewer: Party | None) -> str:  # noqa: ARG
 def other_parties(*, viewer: Party) -> OtherParties:
     """Return the parties in whose name the viewer must not post."""
     hub = ledger.heads().hub
-    rows = [party for party in parties.parties(viewer=viewer) if party.pk != viewer.pk]
+    rows = [party for party in parties.parties() if party.pk != viewer.pk]
     words = {text.lower(): row.name for row in rows for text in (row.title, row.name)}
     words.pop(viewer.title.lower(), None)
-    return OtherParties({party_id(hub, row.name, viewer=viewer): row.name for row in rows}, words)
+    return OtherParties({party_id(hub, row.name): row.name for row in rows}, words)
 
 
-def crisis_object_id(kind: str, hub: UUID, crisis: UUID, *, viewer: Party | None) -> str:  # noqa: ARG001  # an id says no more
+@needs_no_viewer("an id reveals nothing")
+def crisis_object_id(kind: str, hub: UUID, crisis: UUID) -> str:
     """Return the id of an object that represents a crisis: its incident, grouping or report."""
     return named_id(kind, hub, "crisis", crisis)
 

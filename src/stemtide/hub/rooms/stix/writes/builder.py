@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 from django.db import transaction
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
@@ -43,6 +44,7 @@ _SUMS_AT_ONCE = 500
 _ENCODER = msgspec.json.Encoder()
 
 
+@needs_no_entry("the objects follow from what the ledger holds already")
 def follow_ledger(now: datetime) -> int:
     """Generate objects for new ledger entries; return how many.
 
@@ -88,10 +90,10 @@ def _publish_sums(now: datetime) -> int:
     """Publish some changed sums; the last batch records the time."""
     ledger.lock_ledger()
     published = dict(ToldSum.objects.values_list("signal_id", "total"))
-    totals = announcements.totals(by=CLOCK)
+    totals = announcements.totals()
     changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
     making = _Builder(ledger_reads.heads().hub, now=now)
-    for sighting_sum in announcements.sums(changed[:_SUMS_AT_ONCE], by=CLOCK):
+    for sighting_sum in announcements.sums(changed[:_SUMS_AT_ONCE]):
         making.sighting(sighting_sum)
         pk = sighting_sum.signal.pk
         ToldSum.objects.update_or_create(signal_id=pk, defaults={"total": totals[pk]})
@@ -111,7 +113,7 @@ class _Builder:
         """Generate an identity for each party that has none."""
         generated = StixObject.objects.filter(made_from__startswith="party:").values("shared_by")
         for party in Party.objects.exclude(pk__in=generated).order_by("pk"):
-            stix_id = reads.party_id(self._hub, party.name, viewer=None)
+            stix_id = reads.party_id(self._hub, party.name)
             body = identity(stix_id, name=party.title, created=party.joined_at)
             facts: dict[str, Any] = {
                 "shared_by": party,
@@ -123,7 +125,7 @@ class _Builder:
     def opinions(self, judged: Collection[tuple[str, str]]) -> None:
         """Generate opinions that parties gave otherwise than by posting them."""
         uids = {UUID(signal) for signal, _ in judged}
-        for row in announcements.opinions(uids, by=CLOCK) if uids else []:
+        for row in announcements.opinions(uids) if uids else []:
             if (str(row.signal.uid), row.party.name) in judged:
                 self._opinion(row)
 
@@ -145,7 +147,7 @@ class _Builder:
             tlp=Tlp(row.signal.tlp),
             created=row.given_at,
             modified=row.given_at,
-            by=reads.party_id(self._hub, row.party.name, viewer=None),
+            by=reads.party_id(self._hub, row.party.name),
         )
         facts = {"made_from": f"opinion:{row.pk}", "shared_by": row.party}
         self._store(body, signal=row.signal, **facts)
@@ -161,7 +163,7 @@ class _Builder:
             tlp=Tlp(row.tlp),
             created=self._now,
             modified=self._now,
-            by=reads.party_id(self._hub, row.shared_by.name, viewer=None),
+            by=reads.party_id(self._hub, row.shared_by.name),
         )
         facts = {"made_from": f"sightings:{row.pk}", "shared_by": row.shared_by}
         self._store(body, signal=row, **facts)
@@ -174,12 +176,12 @@ class _Builder:
     def _crisis(self, row: Crisis) -> None:
         """Generate the incident, the grouping and, once it is closed, the report of a crisis."""
         described = crises.describe(row, viewer=row.opened_by)
-        by = reads.party_id(self._hub, row.opened_by.name, viewer=None)
+        by = reads.party_id(self._hub, row.opened_by.name)
         kinds = {"incident": incident, "grouping": grouping}
         if row.closed_at is not None:
             kinds["report"] = report
         for kind, make in kinds.items():
-            stix_id = reads.crisis_object_id(kind, self._hub, row.uid, viewer=None)
+            stix_id = reads.crisis_object_id(kind, self._hub, row.uid)
             body = make(stix_id, described, modified=self._now, by=by)
             facts: dict[str, Any] = {"made_from": f"crisis:{row.pk}:{kind}", "crisis": row}
             # Everyone who may read a crisis's collection may also read the crisis object itself.
@@ -188,7 +190,7 @@ class _Builder:
 
     def _indicator(self, row: Signal) -> str:
         """Return the id of a signal's indicator."""
-        face = reads.faces([row.pk], viewer=row.shared_by).get(row.pk)
+        face = reads.faces([row.pk]).get(row.pk)
         return face.stix_id if face else indicator_id(row.uid)
 
     def _revoke(self, old: StixObject) -> None:

@@ -213,7 +213,7 @@ class Indicators:
         """
         if row.state != SignalState.LIVE:
             return True
-        face = reads.faces([row.pk], viewer=self._by.party).get(row.pk)
+        face = reads.faces([row.pk]).get(row.pk)
         if face is not None and face.stix_id != but:
             return False
         parts = PatternPart.objects.filter(signal=row).exclude(stix_id=but)

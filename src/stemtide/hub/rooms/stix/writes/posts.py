@@ -91,7 +91,7 @@ class Posting:
         """Parse the objects of a post without writing; find those that seem to be new."""
         for place, sent in enumerate(objects):
             self._apply_or_refuse(sent, partial(self._parse_into, self._read, sent), place=place)
-        used = reads.used_ids([posted.id for posted in self._read], by=self._by.ref)
+        used = reads.used_ids([posted.id for posted in self._read])
         self._readings.read(sorted(self._read, key=lambda posted: posted.id in used))
         new: dict[str, Posted] = {}
         for posted in self._read:
@@ -128,7 +128,7 @@ class Posting:
         while self._new and self._acts < NEW_IN_A_TURN:
             candidates.append(self._new.popleft())
             self._acts += self._readings.weight(candidates[-1])
-        used = reads.used_ids([posted.id for posted in candidates], by=self._by.ref)
+        used = reads.used_ids([posted.id for posted in candidates])
         new = [posted for posted in candidates if posted.id not in used]
         self._shared.update(id(posted) for posted in new)
         return new
@@ -281,7 +281,7 @@ class Posting:
         row = reads.find_signal(posted.id, viewer=self._by.party)
         if row is None and posted.is_revoked:
             raise NotFoundError("there is no such indicator to revoke: post it first")
-        if row is None and reads.used_ids([posted.id], by=self._by.ref):
+        if row is None and reads.used_ids([posted.id]):
             raise NotAllowedError("this id is in use: choose another")
         if row is None:
             self._apply_second_description(posted)

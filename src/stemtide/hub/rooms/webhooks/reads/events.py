@@ -20,6 +20,7 @@ from uuid import UUID
 from django.db.models import Count, Max, Min, Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.alerts.reads import addressees as addressees_reads
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND, RAISES
 from stemtide.hub.rooms.crises.reads import crises
@@ -63,7 +64,7 @@ class DeliveryRequest:
     headers: Mapping[str, str]
 
 
-def delivery_request(row: Delivery, *, by: str, home: str, now: datetime) -> DeliveryRequest | None:
+def delivery_request(row: Delivery, *, home: str, now: datetime) -> DeliveryRequest | None:
     """Return the request for a delivery now; None if its party may no longer see any of it.
 
     row: with its webhook, party and key. home: the hub's own address, "" if unknown.
@@ -76,9 +77,7 @@ def delivery_request(row: Delivery, *, by: str, home: str, now: datetime) -> Del
     text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
     delivery_id = str(row.uid)
     source = f"{home}{_API}/webhooks/{hook.uid}"
-    signed = webhook_headers.sign(
-        delivery_id, text, secrets=reads.secrets(hook, by=by, now=now), at=now
-    )
+    signed = webhook_headers.sign(delivery_id, text, secrets=reads.secrets(hook, now=now), at=now)
     event_headers = webhook_headers.event(
         delivery_id, kind.value, source=source, happened_at=row.happened_at
     )
@@ -91,18 +90,19 @@ def delivery_request(row: Delivery, *, by: str, home: str, now: datetime) -> Del
     )
 
 
-def active_webhooks(*, by: str) -> list[Webhook]:  # noqa: ARG001  # the scheduler, which checks access for each
+@needs_no_viewer("the scheduler checks access for each webhook")
+def active_webhooks() -> list[Webhook]:
     """Return the active webhooks."""
     rows = Webhook.objects.filter(state=WebhookState.ACTIVE)
     return list(rows.select_related("party", "key").order_by("pk"))
 
 
+@needs_no_viewer("it filters for the party of each webhook")
 def may_know(
     entry: EntryRow,
     hooks: Iterable[Webhook],
     *,
     addressed_parties: Callable[[], list[Party]],
-    by: str,  # noqa: ARG001  # the scheduler, for every party
 ) -> list[Webhook]:
     """Return those webhooks whose party may know of an entry.
 
@@ -117,13 +117,14 @@ def may_know(
     return [hook for hook in hooks if _may_see_crisis(uid, viewer=hook.party)]
 
 
-def addressees(entry: EntryRow, *, by: str) -> list[Party]:
+@needs_no_viewer("the scheduler reads for all parties")
+def addressees(entry: EntryRow) -> list[Party]:
     """Return the parties that an addressed entry is for, which are those of its alerts."""
-    matter = addressees_reads.matter(entry, by=by)
+    matter = addressees_reads.matter(entry)
     parties = [
         party
         for kind in RAISES.get(entry.kind, ())
-        for party in addressees_reads.addressees(matter, rule=EVERY_KIND[kind], by=by)
+        for party in addressees_reads.addressees(matter, rule=EVERY_KIND[kind])
     ]
     return list({party.pk: party for party in parties}.values())
 

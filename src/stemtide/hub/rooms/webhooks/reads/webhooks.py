@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
@@ -29,7 +30,7 @@ _ON_ITS_WAY = (*rules.WAITING, WebhookDeliveryState.SENDING)
 
 def webhooks(*, viewer: Party) -> list[WebhookOut]:
     """Return a party's webhooks, the oldest first."""
-    return [describe(row, viewer=viewer) for row in _counted(Webhook.objects.filter(party=viewer))]
+    return [describe(row) for row in _counted(Webhook.objects.filter(party=viewer))]
 
 
 def webhook(uid: UUID, *, viewer: Party) -> WebhookOut:
@@ -37,7 +38,7 @@ def webhook(uid: UUID, *, viewer: Party) -> WebhookOut:
 
     raises: NotFoundError, also for another party's.
     """
-    return describe(find(uid, viewer=viewer), viewer=viewer)
+    return describe(find(uid, viewer=viewer))
 
 
 def find(uid: UUID, *, viewer: Party) -> Webhook:
@@ -51,7 +52,8 @@ def find(uid: UUID, *, viewer: Party) -> Webhook:
     return row
 
 
-def find_delivery(uid: UUID, *, webhook: Webhook, viewer: Party) -> Delivery:  # noqa: ARG001  # find() checked access
+@needs_no_viewer("find() has checked access to the row")
+def find_delivery(uid: UUID, *, webhook: Webhook) -> Delivery:
     """Return the row of a delivery to a webhook.
 
     raises: NotFoundError.
@@ -79,18 +81,18 @@ def deliveries(
     row = find(uid, viewer=viewer)
     matching = Delivery.objects.filter(webhook=row)
     if before is not None:
-        matching = matching.filter(pk__lt=find_delivery(before, webhook=row, viewer=viewer).pk)
+        matching = matching.filter(pk__lt=find_delivery(before, webhook=row).pk)
     if state is not None:
         matching = matching.filter(state=state)
     size = max(1, min(limit, MAX_PAGE))
     rows = list(matching[: size + 1])
-    page = [describe_delivery(delivery, viewer=viewer) for delivery in rows[:size]]
+    page = [describe_delivery(delivery) for delivery in rows[:size]]
     return WebhookDeliveriesOut(
         deliveries=page, next=page[-1].id if len(rows) > size and page else None
     )
 
 
-def describe_delivery(row: Delivery, *, viewer: Party) -> WebhookDeliveryOut:  # noqa: ARG001  # find() checked access
+def describe_delivery(row: Delivery) -> WebhookDeliveryOut:
     """Return a delivery in its wire format."""
     state = WebhookDeliveryState(row.state)
     return WebhookDeliveryOut(
@@ -110,7 +112,7 @@ def describe_delivery(row: Delivery, *, viewer: Party) -> WebhookDeliveryOut:  #
     )
 
 
-def secrets(row: Webhook, *, by: str, now: datetime) -> tuple[str, ...]:  # noqa: ARG001  # the caller has checked access
+def secrets(row: Webhook, *, now: datetime) -> tuple[str, ...]:
     """Return the secrets that sign for a webhook now, the latest first, as "whsec_…".
 
     They are derived from the hub's own secret and never stored, so a copy of the database cannot
@@ -134,7 +136,7 @@ def _counted(rows: QuerySet[Webhook]) -> QuerySet[Webhook]:
     )
 
 
-def describe(row: Webhook, *, viewer: Party) -> WebhookOut:  # noqa: ARG001  # find() checked access
+def describe(row: Webhook) -> WebhookOut:
     """Return a webhook, which was read with its counts, in its wire format."""
     return WebhookOut(
         id=row.uid,

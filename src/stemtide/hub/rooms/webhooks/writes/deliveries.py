@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from stemtide.hub.platform.egress.posts import PostOutcome, PostResult
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.jobs import claim
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.webhooks import rules
@@ -34,6 +35,7 @@ class ClaimedDelivery:
     attempt: int
 
 
+@needs_no_entry("it is a lease; the outcome of the delivery is in its row")
 def claim_due(now: datetime, *, limit: int) -> list[ClaimedDelivery]:
     """Claim due deliveries, each for one scheduler only; reliable receivers first."""
     busy = Delivery.objects.filter(state=WebhookDeliveryState.SENDING, next_at__gt=now)
@@ -108,6 +110,7 @@ def disable(row: Webhook, *, why: DisableReason, now: datetime) -> None:
         _record("webhook.disabled", row, now=now, because=why.value)
 
 
+@needs_no_entry("it deletes old deliveries from the log")
 def forget_old(now: datetime) -> int:
     """Delete log rows past their retention; return how many."""
     count = 0

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from django.db.models import Q
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.parties.models import Party
@@ -40,6 +41,7 @@ class _BundleKey(NamedTuple):
     exercise: bool
 
 
+@needs_no_entry("it follows from what the ledger holds already")
 def follow_ledger(now: datetime) -> int:
     """Create the events of new ledger entries; return how many were created or grew.
 
@@ -48,7 +50,7 @@ def follow_ledger(now: datetime) -> int:
     """
     changed = 0
     _disable_without_key(now)
-    while events.active_webhooks(by=CLOCK) and FOLLOWER.is_behind():
+    while events.active_webhooks() and FOLLOWER.is_behind():
         changed += _read_entries(now)
     return changed
 
@@ -64,7 +66,7 @@ def _read_entries(now: datetime) -> int:
     """Run steps 2 and 3 for a batch of entries."""
     changed = 0
     with FOLLOWER.next_entries() as entries:
-        hooks = {hook.pk: hook for hook in events.active_webhooks(by=CLOCK)}
+        hooks = {hook.pk: hook for hook in events.active_webhooks()}
         bundles: dict[_BundleKey, Bundle] = {}
         for entry in entries:
             if entry.kind in _KINDS:
@@ -91,9 +93,9 @@ def _bundle(
         and rules.wants(hook.event_types, kind)
         and rules.may_tell(kind, scopes=hook.key.scopes)
     ]
-    addressed_parties = cache(lambda: events.addressees(entry, by=CLOCK))
+    addressed_parties = cache(lambda: events.addressees(entry))
     for hook in (
-        events.may_know(entry, candidates, by=CLOCK, addressed_parties=addressed_parties)
+        events.may_know(entry, candidates, addressed_parties=addressed_parties)
         if candidates
         else ()
     ):

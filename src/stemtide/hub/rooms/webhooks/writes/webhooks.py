@@ -79,8 +79,8 @@ def _add(body: WebhookIn, *, by: Caller, now: datetime) -> WebhookMadeOut:
         since=_from_now_on(),
     )
     _record("webhook.added", row, by=by, now=now)
-    (secret, *_) = reads.secrets(row, by=by.ref, now=now)
-    description = reads.describe(row, viewer=by.party)
+    (secret, *_) = reads.secrets(row, now=now)
+    description = reads.describe(row)
     return WebhookMadeOut(**description.model_dump(), secret=secret)
 
 
@@ -135,7 +135,7 @@ def renew(uid: UUID, *, by: CallerOrActor, now: datetime) -> WebhookSecretOut:
     row.key = _key(by) if isinstance(by, Caller) else row.key
     row.save(update_fields=["generation", "oldest", "old_until", "key"])
     _record("webhook.renewed", row, by=by, now=now)
-    (secret, *_) = reads.secrets(row, by=by.ref, now=now)
+    (secret, *_) = reads.secrets(row, now=now)
     return WebhookSecretOut(id=row.uid, secret=secret, both_until=row.old_until)
 
 
@@ -174,7 +174,7 @@ def send_test(uid: UUID, *, by: CallerOrActor, now: datetime) -> WebhookDelivery
         next_at=now,
     )
     _record("webhook.tested", row, by=by, now=now)
-    return reads.describe_delivery(delivery, viewer=by.party)
+    return reads.describe_delivery(delivery)
 
 
 @transaction.atomic
@@ -186,13 +186,13 @@ def retry(uid: UUID, delivery: UUID, *, by: CallerOrActor, now: datetime) -> Web
     _check_may_manage(by)
     ledger.lock_ledger()
     hook = reads.find(uid, viewer=by.party)
-    row = reads.find_delivery(delivery, webhook=hook, viewer=by.party)
+    row = reads.find_delivery(delivery, webhook=hook)
     rules.check_retry(WebhookDeliveryState(row.state), webhook=WebhookState(hook.state))
     # Failed and not queued: an event that was sent before must not grow.
     row.state, row.attempts, row.next_at = WebhookDeliveryState.FAILED, 0, now
     row.save(update_fields=["state", "attempts", "next_at"])
     _record("webhook.retried", hook, by=by, now=now)
-    return reads.describe_delivery(row, viewer=by.party)
+    return reads.describe_delivery(row)
 
 
 def _stop(row: Webhook) -> None:
