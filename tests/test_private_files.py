@@ -184,10 +184,10 @@ def test_an_agent_refuses_somebody_elses_folder_with_the_remedy(tmp_path):
 
 
 WORKER = """
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox.lockdown import lock_down
 status = open("/proc/self/status")
-lock_down(Limits())
+lock_down(DecodingLimits())
 print(status.read())
 """
 

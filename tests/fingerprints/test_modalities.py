@@ -61,7 +61,7 @@ analysis.MODALITIES["counted"] = analysis.Registered(
     {module!r}, frozenset({{analysis.Kind.SHA256}}), is_long=True
 )
 leash, channel, limits = map(worker_process.json.loads, sys.argv[-3:])
-worker_process.main(leash, channel, worker_process.Limits(**limits))
+worker_process.main(leash, channel, worker_process.DecodingLimits(**limits))
 """
 
 

@@ -45,8 +45,8 @@ ATTEMPTS = """
 import os, socket, sys
 from pathlib import Path
 from stemtide.fingerprints.sandbox.lockdown import lock_down
-from stemtide.fingerprints.limits import Limits
-walls = lock_down(Limits())
+from stemtide.fingerprints.limits import DecodingLimits
+walls = lock_down(DecodingLimits())
 def fork():
     if os.fork() == 0:
         os._exit(0)
@@ -97,10 +97,10 @@ def test_the_walls_of_a_worker_hold(tmp_path):
 ORPHANS = """
 import os, sys, threading
 from pathlib import Path
-from stemtide.fingerprints.limits import Limits
+from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.analysis import QueryView
 from stemtide.fingerprints.sandbox.pool import Sandbox
-limits = Limits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
+limits = DecodingLimits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
 sandbox = Sandbox(workers=2, limits=limits).warm()
 threading.Thread(target=sandbox.fingerprint, args=(Path(sys.argv[1]),)).start()
 while not any(worker.items for worker in sandbox._alive):
