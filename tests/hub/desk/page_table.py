@@ -300,7 +300,7 @@ PARTS = {
 }
 FIXED = {
     "receipt-answer": {"verb": "execute"},
-    "receipt-file": {"what": "paper"},
+    "receipt-file": {"name": "paper"},
     "complaint-act": {"verb": "take"},
     "crisis-act": {"verb": "keep"},
     "redress-act": {"verb": "keep"},
