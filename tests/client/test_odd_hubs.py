@@ -222,7 +222,7 @@ def test_a_stream_that_is_none_is_an_error(odd, answer, said, later):
 def test_a_pause_that_the_hub_asks_for_is_kept_and_the_question_asked_again(odd, later):
     odd.says("/whoami", problem_answer(429, "slower", Retry_After="1"), json.dumps(ME))
     told = []
-    me = ask(odd, lambda hub: hub.whoami(), later=later, told=told.append)
+    me = ask(odd, lambda hub: hub.whoami(), later=later, on_wait=told.append)
     assert me.party == "big-video"
     assert len(odd.asked) == 2
     assert told == [1]

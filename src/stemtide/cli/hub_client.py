@@ -55,7 +55,7 @@ def open_client(hub: str, key: str, *, patience_s: float = _PATIENT_S) -> "Itera
         answer_s=10 * _PATIENT_S,
         answer_bytes=_MOST_BYTES,
         patience_s=patience_s,
-        told=_print_wait,
+        on_wait=_print_wait,
     )
     try:
         # Whoever types an address of plain http means it.

@@ -59,7 +59,7 @@ class Limits:
     silence_s:              silence of an event stream; the hub pings every 3 s.
     patience_s:             sum of the pauses that a hub may ask for in one request (Retry-After);
                             a longer one raises TooManyError at once. 0: no pauses.
-    told:                   called before each such pause, with its seconds.
+    on_wait:                called before each such pause, with its seconds.
     """
 
     answer_bytes: int = 64 * 1024 * 1024
@@ -68,7 +68,7 @@ class Limits:
     connect_s: float = 5.0
     silence_s: float = 45.0
     patience_s: float = 30.0
-    told: Callable[[float], object] = _ignore_pause
+    on_wait: Callable[[float], object] = _ignore_pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +156,11 @@ class Connection:
 class Patience:
     """Seconds left of the pauses that a hub may ask for in one request.
 
-    told: called before each pause.
+    on_wait: called before each pause.
     """
 
     left_s: float
-    told: Callable[[float], object] = _ignore_pause
+    on_wait: Callable[[float], object] = _ignore_pause
 
     def pause_s(self, status: int, headers: Mapping[str, str]) -> float | None:
         """Return how long to wait before sending the same request again; None: do not retry.
@@ -176,7 +176,7 @@ class Patience:
         if pause > self.left_s:
             return None
         self.left_s -= pause
-        self.told(pause)
+        self.on_wait(pause)
         return pause
 
 

@@ -157,7 +157,9 @@ class AsyncHub(Operations):
 
     async def _send(self, call: ApiRequest[Any]) -> httpx.Response:
         """Send a request, again after each pause that the hub asks for, until it succeeds."""
-        patience = Patience(self.connection.limits.patience_s, told=self.connection.limits.told)
+        patience = Patience(
+            self.connection.limits.patience_s, on_wait=self.connection.limits.on_wait
+        )
         while True:
             try:
                 request = self._http.build_request(**self.connection.request_arguments(call))

@@ -80,6 +80,6 @@ def test_bars_follow_each_other_in_proportion():
 
 
 def test_a_word_that_nobody_translated_is_shown_as_it_is():
-    assert words.phrase("brand_new", "reason") == "brand new"
+    assert words.label("brand_new", "reason") == "brand new"
     assert words.tone("brand_new", "state") == "calm"
     assert words.label_title("brand-new") == "brand-new"

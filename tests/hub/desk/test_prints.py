@@ -55,7 +55,7 @@ def test_a_video_stands_for_its_files_on_the_board(world):
     page = world.desk("authority").get("/")
     told = text(page)
     (row,) = reads.board(viewer=world.party["authority"])
-    first = desk.lead(row.signals)
+    first = desk.main_signal(row.signals)
     assert first.kind is Kind.VIDEO
     assert f"Video {first.value[:8]}" in told
     shown = [one.kind for one in desk.others(row.signals, first)]
@@ -71,7 +71,7 @@ def test_what_this_version_cannot_read_still_has_a_page(kind):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_every_kind_has_words_and_those_with_long_values_say_what_they_hold(kind):
-    assert words.phrase(kind, "kind") != kind
+    assert words.label(kind, "kind") != kind
     assert words.KINDS_SHORT[kind]
     assert (prints.describe(kind, "00") is not None) is (kind in LONG)
 

@@ -60,16 +60,18 @@ _TOO_MANY = {
 }
 
 
-class Needs(TypedDict):
+class EndpointArguments(TypedDict):
     """Decorator arguments of an endpoint for its API key and schema."""
 
     auth: Key
     openapi_extra: dict[str, Any]
 
 
-def needs(scope: Scope | None, **openapi: object) -> Needs:
+def requires(scope: Scope | None, **openapi: object) -> EndpointArguments:
     """Return the decorator arguments for a required scope (None: any key), and schema extras."""
-    return Needs(auth=Key(scope), openapi_extra={"x-scope": scope and scope.value, **openapi})
+    return EndpointArguments(
+        auth=Key(scope), openapi_extra={"x-scope": scope and scope.value, **openapi}
+    )
 
 
 class MachineApi(NinjaAPI):

@@ -6,7 +6,7 @@ from typing import Annotated
 from django.http import HttpRequest, HttpResponse
 from ninja import Path, Router
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.parties.writes import parties
@@ -24,7 +24,7 @@ from stemtide.protocol.sync.agents import (
 router = Router(tags=["agents"])
 
 
-@router.get("/whoami", **needs(None), response=Whoami, operation_id="whoami")
+@router.get("/whoami", **requires(None), response=Whoami, operation_id="whoami")
 def whoami(request: HttpRequest) -> HttpResponse:
     """Retrieve the party and the scopes of your API key."""
     caller = caller_of(request)
@@ -40,7 +40,7 @@ def whoami(request: HttpRequest) -> HttpResponse:
 
 @router.put(
     "/agents/{name}",
-    **needs(Scope.FEEDBACK_WRITE),
+    **requires(Scope.FEEDBACK_WRITE),
     response=Accepted,
     operation_id="report_status",
 )
@@ -57,7 +57,7 @@ def status(
 
 @router.post(
     "/outcomes",
-    **needs(Scope.FEEDBACK_WRITE),
+    **requires(Scope.FEEDBACK_WRITE),
     response=OutcomeReportOut,
     operation_id="report_outcomes",
 )

@@ -8,7 +8,7 @@ from django.utils import translation
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.alerts.reads import alerts as reads
@@ -27,7 +27,7 @@ LANGUAGE = "en"
 
 
 @router.get(
-    "/alerts", **needs(Scope.FEED_READ), response=list[AlertOut], operation_id="list_alerts"
+    "/alerts", **requires(Scope.FEED_READ), response=list[AlertOut], operation_id="list_alerts"
 )
 def read_all(
     request: HttpRequest,
@@ -39,7 +39,9 @@ def read_all(
     return answer(_Alerts([_message_of(row) for row in rows]))
 
 
-@router.get("/alerts/{uid}", **needs(Scope.FEED_READ), response=AlertOut, operation_id="read_alert")
+@router.get(
+    "/alerts/{uid}", **requires(Scope.FEED_READ), response=AlertOut, operation_id="read_alert"
+)
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve an alert of your party."""
     with translation.override(LANGUAGE):
@@ -48,7 +50,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/alerts/{uid}/acknowledge",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=AlertOut,
     operation_id="acknowledge_alert",
 )

@@ -4,7 +4,7 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer, check_content_type
 from stemtide.hub.api.problems import ProblemError
@@ -25,7 +25,7 @@ _PDF_BODY = {
 
 @router.post(
     "/documents/verify",
-    **needs(None, requestBody=_PDF_BODY),
+    **requires(None, requestBody=_PDF_BODY),
     response=Verification,
     operation_id="verify_document",
 )
@@ -42,7 +42,7 @@ def verify(request: HttpRequest) -> HttpResponse:
     return answer(verify_pdf(request.body, trusted=hub_seal.hub_trust(at), now=at, of=party))
 
 
-@router.get("/seal", **needs(None), response=SealCertificate, operation_id="read_seal")
+@router.get("/seal", **requires(None), response=SealCertificate, operation_id="read_seal")
 def read_seal(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
     """Retrieve the certificate that this hub seals documents with."""
     return answer(hub_seal.certificate(now()))

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
@@ -24,7 +24,7 @@ _Lines = RootModel[list[ExchangeLineOut]]
 
 @router.get(
     "/exchanges",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=list[ExchangeOut],
     operation_id="list_exchanges",
 )
@@ -35,7 +35,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 
 @router.get(
     "/exchanges/{name}",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=ExchangeOut,
     operation_id="read_exchange",
 )
@@ -46,7 +46,7 @@ def read(request: HttpRequest, name: str) -> HttpResponse:
 
 @router.get(
     "/exchanges/{name}/log",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=list[ExchangeLineOut],
     operation_id="read_exchange_log",
 )
@@ -57,7 +57,7 @@ def read_log(request: HttpRequest, name: str) -> HttpResponse:
 
 @router.post(
     "/exchanges/{name}/pause",
-    **needs(Scope.SIGNALS_WRITE),
+    **requires(Scope.SIGNALS_WRITE),
     response=ExchangeOut,
     operation_id="pause_exchange",
 )
@@ -69,7 +69,7 @@ def pause(request: HttpRequest, name: str) -> HttpResponse:
 
 @router.post(
     "/exchanges/{name}/resume",
-    **needs(Scope.SIGNALS_WRITE),
+    **requires(Scope.SIGNALS_WRITE),
     response=ExchangeOut,
     operation_id="resume_exchange",
 )

@@ -8,7 +8,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router
 
-from stemtide.hub.api.app import SCHEMAS, needs
+from stemtide.hub.api.app import SCHEMAS, requires
 from stemtide.hub.api.auth import caller_of
 from stemtide.hub.api.bodies import JSON_LINES, answer
 from stemtide.hub.api.problems import ProblemError
@@ -57,7 +57,7 @@ _EXERCISE = {
 }
 
 
-@router.get("/feed", **needs(Scope.FEED_READ), response=FeedPage, operation_id="read_feed")
+@router.get("/feed", **requires(Scope.FEED_READ), response=FeedPage, operation_id="read_feed")
 def feed(
     request: HttpRequest,
     *,
@@ -77,7 +77,7 @@ def feed(
 
 @router.get(
     "/snapshot",
-    **needs(Scope.FEED_READ, responses=_LINES),
+    **requires(Scope.FEED_READ, responses=_LINES),
     operation_id="read_snapshot",
 )
 def snapshot(request: HttpRequest, *, exercise: bool = False) -> StreamingHttpResponse:
@@ -89,7 +89,7 @@ def snapshot(request: HttpRequest, *, exercise: bool = False) -> StreamingHttpRe
 
 @router.get(
     "/events/stream",
-    **needs(Scope.FEED_READ, responses=_EVENTS, parameters=[_LAST_EVENT_ID, _EXERCISE]),
+    **requires(Scope.FEED_READ, responses=_EVENTS, parameters=[_LAST_EVENT_ID, _EXERCISE]),
     operation_id="follow_events",
 )
 def stream(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # ninja's

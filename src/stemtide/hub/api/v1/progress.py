@@ -7,7 +7,7 @@ from typing import Annotated
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.reports.reads import orders as orders_reads, referrals as referrals_reads
@@ -27,7 +27,7 @@ Zone = Annotated[TimeZone, Query(max_length=60, description="Where days begin: E
 
 @router.get(
     "/progress/referrals",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=ReferralProgress,
     operation_id="read_referral_progress",
 )
@@ -49,7 +49,7 @@ def referrals(
 
 @router.get(
     "/progress/orders",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=OrderProgress,
     operation_id="read_order_progress",
 )

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -38,7 +38,7 @@ _WHOLE = _file("Gzip of JSON lines: a WholeHead, then FeedSignals, lowest positi
 _DELTA = _file("Gzip of JSON lines: a DeltaHead, then Tombstones, then FeedSignals")
 
 
-@router.get("/keys", **needs(None), response=HubKeys, operation_id="read_keys")
+@router.get("/keys", **requires(None), response=HubKeys, operation_id="read_keys")
 def keys(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for everybody
     """List the public keys that this hub signs snapshots with, newest first."""
     public_keys = builder.hub_keys().public
@@ -48,7 +48,7 @@ def keys(request: HttpRequest) -> HttpResponse:  # noqa: ARG001  # the same for 
 
 @router.get(
     "/snapshots",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=SnapshotOffer,
     operation_id="find_snapshot",
 )
@@ -77,7 +77,7 @@ def offer(
 
 @router.get(
     "/snapshots/latest",
-    **needs(Scope.FEED_READ, **_WHOLE),
+    **requires(Scope.FEED_READ, **_WHOLE),
     operation_id="read_latest_snapshot",
 )
 def latest(request: HttpRequest, *, exercise: bool = False) -> HttpResponseBase:
@@ -89,7 +89,7 @@ def latest(request: HttpRequest, *, exercise: bool = False) -> HttpResponseBase:
 
 @router.get(
     "/snapshots/delta",
-    **needs(Scope.FEED_READ, **_DELTA),
+    **requires(Scope.FEED_READ, **_DELTA),
     operation_id="read_delta",
 )
 def delta(
@@ -116,7 +116,7 @@ def delta(
 
 @router.get(
     "/snapshots/{version}",
-    **needs(Scope.FEED_READ, **_WHOLE),
+    **requires(Scope.FEED_READ, **_WHOLE),
     operation_id="read_snapshot_version",
 )
 def version(

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.webhooks.reads import webhooks as reads
@@ -29,7 +29,7 @@ from stemtide.protocol.messages.webhooks import (
 router = Router(tags=["webhooks"])
 
 _Webhooks = RootModel[list[WebhookOut]]
-_NEEDS = needs(Scope.WEBHOOKS_MANAGE)
+_NEEDS = requires(Scope.WEBHOOKS_MANAGE)
 
 
 @router.post("/webhooks", **_NEEDS, response={201: WebhookMadeOut}, operation_id="add_webhook")

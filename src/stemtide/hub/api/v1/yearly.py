@@ -6,7 +6,7 @@ from typing import Annotated
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from stemtide.hub.api.app import PDF, needs
+from stemtide.hub.api.app import PDF, requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.reports import paper
@@ -26,7 +26,7 @@ Zone = Annotated[
 
 @router.get(
     "/yearly/tco",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=YearlyReport,
     operation_id="read_yearly_report",
 )
@@ -39,7 +39,7 @@ def tco(
 
 @router.get(
     "/yearly/tco/pdf",
-    **needs(Scope.REQUESTS_READ, responses=PDF),
+    **requires(Scope.REQUESTS_READ, responses=PDF),
     operation_id="print_yearly_report",
 )
 def tco_pdf(

@@ -171,7 +171,7 @@ ACTIONS = {
 }
 
 
-def phrase(value: str, of: str) -> str:
+def label(value: str, of: str) -> str:
     """Return the label of an enum value; the value itself if it has none."""
     return str(LABELS[of].get(value, value.replace("_", " ")))
 
@@ -182,8 +182,8 @@ def figure(word: str, of: str) -> str:
         return label_title(word)
     if of == "participants":  # the number of parties of a kind in a state
         kind, _space, state = word.partition(" ")
-        return f"{phrase(kind, 'party')}: {phrase(state, 'joining')}"
-    return phrase("all", "figure") if word == "all" else phrase(word, of)
+        return f"{label(kind, 'party')}: {label(state, 'joining')}"
+    return label("all", "figure") if word == "all" else label(word, of)
 
 
 def tone(value: str, of: str) -> str:
@@ -196,7 +196,7 @@ def translated(text: str) -> str:
     return gettext(text) if text else ""
 
 
-def explained(triage: TriageOut, framework: Framework) -> str:
+def rating_text(triage: TriageOut, framework: Framework) -> str:
     """Return the explanation of a rating; if the matrix has changed since, the stored one."""
     matrix = triages().get(framework.triage)
     try:
@@ -216,7 +216,7 @@ def explained(triage: TriageOut, framework: Framework) -> str:
         "harm_is": translated(matrix.harm[triage.harm]),
         "virality": triage.virality,
         "virality_is": translated(matrix.virality[triage.virality]),
-        "outcome": phrase(outcome, "triage"),
+        "outcome": label(outcome, "triage"),
     }
     return f"{explanation} {translated(matrix.because[outcome])}"
 

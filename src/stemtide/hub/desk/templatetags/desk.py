@@ -33,13 +33,13 @@ _KINDS = [*(kind for kind in Kind if kind not in _EXACT), *_EXACT]
 
 
 @register.filter
-def phrase(value: str, of: str) -> str:
+def label(value: str, of: str) -> str:
     """Return the label of an enum value."""
-    return labels.phrase(value, of)
+    return labels.label(value, of)
 
 
 @register.filter
-def looks(value: str, of: str) -> str:
+def tone(value: str, of: str) -> str:
     """Return the colour of an enum value: good, warn, bad or calm."""
     return labels.tone(value, of)
 
@@ -50,20 +50,20 @@ def figure(word: str, of: str) -> str:
     return labels.figure(word, of)
 
 
-@register.filter("told")
+@register.filter
 def translated(text: str) -> str:
     """Translate a text of our data files, such as the title of a stage."""
     return labels.translated(text)
 
 
 @register.filter
-def explained(triage: TriageOut, framework: Framework) -> str:
+def rating_text(triage: TriageOut, framework: Framework) -> str:
     """Return the explanation of a rating."""
-    return labels.explained(triage, framework)
+    return labels.rating_text(triage, framework)
 
 
 @register.filter
-def label(name: str) -> str:
+def content_label(name: str) -> str:
     """Return the title of a label."""
     return labels.label_title(name)
 
@@ -117,7 +117,7 @@ def beside(cells: Sequence[object], heads: Sequence[object]) -> list[tuple[objec
 
 
 @register.filter
-def lead(signals: Sequence[BoardSignal]) -> BoardSignal:
+def main_signal(signals: Sequence[BoardSignal]) -> BoardSignal:
     """Return the signal that represents a piece of content: a live one, the first in kind."""
     return min(
         signals, key=lambda signal: (signal.state != SignalState.LIVE, _KINDS.index(signal.kind))
@@ -142,7 +142,7 @@ def outcomes(counts: Outcomes) -> list[tuple[str, int]]:
 def mark(value: str, of: str) -> SafeString:
     """Return a state or severity as a coloured label; its text alone is enough."""
     return format_html(
-        '<span class="mark mark--{}">{}</span>', labels.tone(value, of), labels.phrase(value, of)
+        '<span class="mark mark--{}">{}</span>', labels.tone(value, of), labels.label(value, of)
     )
 
 

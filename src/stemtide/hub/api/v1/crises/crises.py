@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.crises.reads import crises as reads, life
@@ -36,7 +36,7 @@ _Crises = RootModel[list[CrisisOut]]
 
 @router.post(
     "/crises",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response={201: CrisisLife},
     operation_id="warn_of_crisis",
 )
@@ -47,7 +47,7 @@ def warn(request: HttpRequest, body: WarningIn) -> HttpResponse:
 
 
 @router.get(
-    "/crises", **needs(Scope.FEED_READ), response=list[CrisisOut], operation_id="list_crises"
+    "/crises", **requires(Scope.FEED_READ), response=list[CrisisOut], operation_id="list_crises"
 )
 def read_all(request: HttpRequest) -> HttpResponse:
     """List the crises that your party may see, latest warning first."""
@@ -55,7 +55,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 
 
 @router.get(
-    "/crises/{uid}", **needs(Scope.FEED_READ), response=CrisisLife, operation_id="read_crisis"
+    "/crises/{uid}", **requires(Scope.FEED_READ), response=CrisisLife, operation_id="read_crisis"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a crisis with its full history. Parties outside it get its basic data only."""
@@ -64,7 +64,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.get(
     "/crises/{uid}/clocks",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=CrisisClocks,
     operation_id="read_crisis_clocks",
 )
@@ -90,7 +90,7 @@ def read_clocks(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/triage",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="triage_crisis",
 )
@@ -101,7 +101,7 @@ def triage(request: HttpRequest, uid: UUID, body: TriageIn) -> HttpResponse:
 
 @router.put(
     "/crises/{uid}/checks/{test}",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="answer_check",
 )
@@ -113,7 +113,7 @@ def check(request: HttpRequest, uid: UUID, test: str, body: CheckIn) -> HttpResp
 
 @router.post(
     "/crises/{uid}/measures",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="consider_measure",
 )
@@ -124,7 +124,7 @@ def consider(request: HttpRequest, uid: UUID, body: MeasureIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/countries",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="widen_crisis",
 )
@@ -135,7 +135,7 @@ def widen(request: HttpRequest, uid: UUID, body: CountriesIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/proposals",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="propose_move",
 )
@@ -146,7 +146,7 @@ def propose(request: HttpRequest, uid: UUID, body: ProposalIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/proposals/{proposal}/confirm",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="confirm_proposal",
 )
@@ -157,7 +157,7 @@ def confirm(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/proposals/{proposal}/decline",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="decline_proposal",
 )
@@ -169,7 +169,7 @@ def refuse(request: HttpRequest, uid: UUID, proposal: UUID, body: ReasonIn) -> H
 
 @router.post(
     "/crises/{uid}/proposals/{proposal}/withdraw",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="withdraw_proposal",
 )
@@ -180,7 +180,7 @@ def withdraw(request: HttpRequest, uid: UUID, proposal: UUID) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/deescalate",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="deescalate_crisis",
 )
@@ -191,7 +191,7 @@ def deescalate(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/resume",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="resume_crisis",
 )
@@ -202,7 +202,7 @@ def resume(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/review",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="review_crisis",
 )
@@ -213,7 +213,7 @@ def keep(request: HttpRequest, uid: UUID, body: KeepIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/close",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="close_crisis",
 )

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.situation.reads import leads as reads
@@ -21,7 +21,7 @@ _Leads = RootModel[list[LeadOut]]
 
 
 @router.post(
-    "/leads", **needs(Scope.LEADS_WRITE), response={201: LeadOut}, operation_id="report_lead"
+    "/leads", **requires(Scope.LEADS_WRITE), response={201: LeadOut}, operation_id="report_lead"
 )
 def report(request: HttpRequest, body: LeadIn) -> HttpResponse:
     """Report a lead to the authority of its country, or to the agency."""
@@ -29,13 +29,17 @@ def report(request: HttpRequest, body: LeadIn) -> HttpResponse:
     return answer(lead, status=201)
 
 
-@router.get("/leads", **needs(Scope.LEADS_WRITE), response=list[LeadOut], operation_id="list_leads")
+@router.get(
+    "/leads", **requires(Scope.LEADS_WRITE), response=list[LeadOut], operation_id="list_leads"
+)
 def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
     """List the leads that your party may see: open ones first, by level."""
     return answer(_Leads(reads.leads(viewer=caller_of(request).party, is_open=open)))
 
 
-@router.get("/leads/{uid}", **needs(Scope.LEADS_WRITE), response=LeadOut, operation_id="read_lead")
+@router.get(
+    "/leads/{uid}", **requires(Scope.LEADS_WRITE), response=LeadOut, operation_id="read_lead"
+)
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a lead."""
     return answer(reads.lead(uid, viewer=caller_of(request).party))
@@ -43,7 +47,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/leads/{uid}/receive",
-    **needs(Scope.LEADS_WRITE),
+    **requires(Scope.LEADS_WRITE),
     response=LeadOut,
     operation_id="receive_lead",
 )
@@ -54,7 +58,7 @@ def receive(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/leads/{uid}/pass-on",
-    **needs(Scope.LEADS_WRITE),
+    **requires(Scope.LEADS_WRITE),
     response=LeadOut,
     operation_id="pass_on_lead",
 )
@@ -65,7 +69,7 @@ def pass_on(request: HttpRequest, uid: UUID, body: LeadPassIn) -> HttpResponse:
 
 @router.post(
     "/leads/{uid}/close",
-    **needs(Scope.LEADS_WRITE),
+    **requires(Scope.LEADS_WRITE),
     response=LeadOut,
     operation_id="close_lead",
 )

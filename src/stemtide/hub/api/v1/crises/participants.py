@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.crises.reads import participants as participants_reads
@@ -33,7 +33,7 @@ _Participants = RootModel[list[ParticipantOut]]
 
 @router.get(
     "/crises/{uid}/participants",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=list[ParticipantOut],
     operation_id="list_participants",
 )
@@ -45,7 +45,7 @@ def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/invite",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="invite_parties",
 )
@@ -58,7 +58,7 @@ def invite(request: HttpRequest, uid: UUID, body: InviteIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/uninvite",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="uninvite_party",
 )
@@ -71,7 +71,7 @@ def uninvite(request: HttpRequest, uid: UUID, body: PartyIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/join",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisOut,
     operation_id="join_crisis",
 )
@@ -82,7 +82,7 @@ def join(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/decline",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisOut,
     operation_id="decline_crisis",
 )
@@ -95,7 +95,7 @@ def decline(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpResp
 
 @router.post(
     "/crises/{uid}/leave",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisOut,
     operation_id="leave_crisis",
 )
@@ -106,7 +106,7 @@ def leave(request: HttpRequest, uid: UUID, body: OptionalReasonIn) -> HttpRespon
 
 @router.post(
     "/crises/{uid}/link",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="link_crises",
 )
@@ -117,7 +117,7 @@ def link(request: HttpRequest, uid: UUID, body: LinkIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/unlink",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="unlink_crisis",
 )
@@ -128,7 +128,7 @@ def unlink(request: HttpRequest, uid: UUID, body: ReasonIn) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/neighbours",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="mirror_neighbour",
 )
@@ -139,7 +139,7 @@ def mirror(request: HttpRequest, uid: UUID, body: NeighbourIn) -> HttpResponse:
 
 @router.put(
     "/crises/{uid}/neighbours/{neighbour}",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=CrisisLife,
     operation_id="update_neighbour",
 )

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import AwareDatetime, RootModel
 
-from stemtide.hub.api.app import PDF, needs
+from stemtide.hub.api.app import PDF, requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.platform.errors import NotFoundError
@@ -34,7 +34,7 @@ _Reports = RootModel[list[ReportOut]]
 
 @router.get(
     "/crises/{uid}/timeline",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=TimelinePage,
     operation_id="read_timeline",
 )
@@ -63,7 +63,7 @@ def timeline(
 
 @router.post(
     "/crises/{uid}/timeline/export",
-    **needs(Scope.CRISES_WRITE, responses=PDF),
+    **requires(Scope.CRISES_WRITE, responses=PDF),
     response=TimelineExport,
     operation_id="export_timeline",
 )
@@ -81,7 +81,7 @@ def export(
 
 @router.post(
     "/crises/{uid}/report",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response={201: ReportOut},
     operation_id="open_report",
 )
@@ -93,7 +93,7 @@ def open_report(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.get(
     "/crises/{uid}/report",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=ReportOut,
     operation_id="read_latest_report",
 )
@@ -106,7 +106,7 @@ def read_latest(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 @router.get(
-    "/reports", **needs(Scope.FEED_READ), response=list[ReportOut], operation_id="list_reports"
+    "/reports", **requires(Scope.FEED_READ), response=list[ReportOut], operation_id="list_reports"
 )
 def read_all(request: HttpRequest) -> HttpResponse:
     """List published reports that your party may read, latest first."""
@@ -114,7 +114,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 
 
 @router.get(
-    "/reports/{uid}", **needs(Scope.FEED_READ), response=ReportOut, operation_id="read_report"
+    "/reports/{uid}", **requires(Scope.FEED_READ), response=ReportOut, operation_id="read_report"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a report with its figures."""
@@ -123,7 +123,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.get(
     "/reports/{uid}/pdf",
-    **needs(Scope.FEED_READ, responses=PDF),
+    **requires(Scope.FEED_READ, responses=PDF),
     operation_id="print_report",
 )
 def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
@@ -135,7 +135,7 @@ def read_pdf(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.put(
     "/reports/{uid}/sections/{name}",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=ReportOut,
     operation_id="write_section",
 )
@@ -147,7 +147,7 @@ def write(request: HttpRequest, uid: UUID, name: str, body: SectionIn) -> HttpRe
 
 @router.post(
     "/reports/{uid}/notes",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response={201: ReportOut},
     operation_id="add_debrief_note",
 )
@@ -159,7 +159,7 @@ def note(request: HttpRequest, uid: UUID, body: NoteIn) -> HttpResponse:
 
 @router.post(
     "/reports/{uid}/actions",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response={201: ReportOut},
     operation_id="add_debrief_action",
 )
@@ -171,7 +171,7 @@ def act(request: HttpRequest, uid: UUID, body: ActionIn) -> HttpResponse:
 
 @router.post(
     "/reports/{uid}/actions/{action}/done",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=ReportOut,
     operation_id="complete_debrief_action",
 )
@@ -183,7 +183,7 @@ def done(request: HttpRequest, uid: UUID, action: UUID) -> HttpResponse:
 
 @router.post(
     "/reports/{uid}/agree",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=ReportOut,
     operation_id="agree_report",
 )
@@ -194,7 +194,7 @@ def agree(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/reports/{uid}/publish",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=ReportOut,
     operation_id="publish_report",
 )

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.situation.reads import situation as reads
@@ -30,7 +30,7 @@ _Lines = RootModel[list[PublicStatementOut]]
 
 @router.get(
     "/crises/{uid}/messages",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=LogPage,
     operation_id="read_log",
 )
@@ -51,7 +51,7 @@ def read_log(
 
 @router.post(
     "/crises/{uid}/messages",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response={201: MessageOut},
     operation_id="post_message",
 )
@@ -62,7 +62,7 @@ def post(request: HttpRequest, uid: UUID, body: MessageIn) -> HttpResponse:
 
 
 @router.get(
-    "/messages/{uid}", **needs(Scope.FEED_READ), response=MessageOut, operation_id="read_message"
+    "/messages/{uid}", **requires(Scope.FEED_READ), response=MessageOut, operation_id="read_message"
 )
 def read_message(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a message."""
@@ -71,7 +71,7 @@ def read_message(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.put(
     "/messages/{uid}/pin",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=MessageOut,
     operation_id="pin_message",
 )
@@ -82,7 +82,7 @@ def pin(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/messages/{uid}/unpin",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=MessageOut,
     operation_id="unpin_message",
 )
@@ -93,7 +93,7 @@ def unpin(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.get(
     "/crises/{uid}/lines",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=list[PublicStatementOut],
     operation_id="list_lines",
 )
@@ -104,7 +104,7 @@ def read_lines(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/crises/{uid}/lines",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response={201: PublicStatementOut},
     operation_id="propose_line",
 )
@@ -116,7 +116,7 @@ def propose(request: HttpRequest, uid: UUID, body: PublicStatementIn) -> HttpRes
 
 @router.put(
     "/lines/{uid}/vote",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=PublicStatementOut,
     operation_id="vote_on_line",
 )
@@ -127,7 +127,7 @@ def vote(request: HttpRequest, uid: UUID, body: VoteIn) -> HttpResponse:
 
 @router.post(
     "/lines/{uid}/withdraw",
-    **needs(Scope.CRISES_WRITE),
+    **requires(Scope.CRISES_WRITE),
     response=PublicStatementOut,
     operation_id="withdraw_line",
 )

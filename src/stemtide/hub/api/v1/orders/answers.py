@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.orders.rules import scrutiny
@@ -32,7 +32,7 @@ router = Router(tags=["orders"])
 
 @router.post(
     "/orders/{uid}/acknowledge",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="acknowledge_order",
 )
@@ -43,7 +43,7 @@ def acknowledge(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/orders/{uid}/execute",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="execute_order",
 )
@@ -55,7 +55,7 @@ def execute(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpRespons
 
 @router.post(
     "/orders/{uid}/suspend",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="suspend_order",
 )
@@ -67,7 +67,7 @@ def suspend(request: HttpRequest, uid: UUID, body: OrderAnswerIn) -> HttpRespons
 
 @router.post(
     "/orders/{uid}/resume",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="resume_order",
 )
@@ -80,7 +80,7 @@ def resume(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse
 
 @router.post(
     "/orders/{uid}/clarify",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="clarify_order",
 )
@@ -93,7 +93,7 @@ def clarify(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespons
 
 @router.post(
     "/orders/{uid}/reinstate",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="reinstate_content",
 )
@@ -104,7 +104,7 @@ def reinstate(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/orders/{uid}/withdraw",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="withdraw_order",
 )
@@ -116,7 +116,7 @@ def withdraw(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespon
 
 @router.post(
     "/orders/{uid}/prolong",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="prolong_secrecy",
 )
@@ -128,7 +128,7 @@ def prolong(request: HttpRequest, uid: UUID, body: SecrecyIn) -> HttpResponse:
 
 @router.post(
     "/orders/{uid}/ask-scrutiny",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="ask_scrutiny",
 )
@@ -141,7 +141,7 @@ def ask_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpRespo
 
 @router.post(
     "/orders/{uid}/scrutiny",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="open_scrutiny",
 )
@@ -154,7 +154,7 @@ def open_scrutiny(request: HttpRequest, uid: UUID, body: ScrutinyIn) -> HttpResp
 
 @router.post(
     "/orders/{uid}/scrutiny/announce",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="announce_infringement",
 )
@@ -165,7 +165,7 @@ def announce(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpRespon
 
 @router.post(
     "/orders/{uid}/scrutiny/uphold",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="uphold_order",
 )
@@ -176,7 +176,7 @@ def uphold(request: HttpRequest, uid: UUID, body: OrderReasonIn) -> HttpResponse
 
 @router.post(
     "/orders/{uid}/scrutiny/infringe",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="find_infringement",
 )
@@ -193,7 +193,7 @@ def _decide(request: HttpRequest, uid: UUID, *, step: str, body: OrderReasonIn) 
 
 @router.post(
     "/orders/{uid}/preservation",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="extend_preservation",
 )
@@ -205,7 +205,7 @@ def extend(request: HttpRequest, uid: UUID, body: PreserveIn) -> HttpResponse:
 
 @router.post(
     "/orders/{uid}/preservation/access",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="note_access",
 )
@@ -217,7 +217,7 @@ def note_access(request: HttpRequest, uid: UUID, body: AccessIn) -> HttpResponse
 
 @router.post(
     "/orders/{uid}/preservation/destroyed",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=OrderOut,
     operation_id="note_destroyed",
 )

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.orders.reads import (
@@ -50,7 +50,7 @@ _Informations = RootModel[list[InformationOut]]
 
 @router.post(
     "/order-information",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response={201: InformationOut},
     operation_id="inform_provider",
 )
@@ -62,7 +62,7 @@ def inform(request: HttpRequest, body: InformIn) -> HttpResponse:
 
 @router.get(
     "/order-information",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=list[InformationOut],
     operation_id="list_order_information",
 )
@@ -73,7 +73,7 @@ def read_information(request: HttpRequest) -> HttpResponse:
 
 @router.get(
     "/order-standing",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=OrdersInEffectOut,
     operation_id="read_order_standing",
 )
@@ -90,7 +90,7 @@ def standing(
 
 @router.get(
     "/scrutiny-decisions",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=list[DecisionOut],
     operation_id="list_scrutiny_decisions",
 )
@@ -105,7 +105,7 @@ def decisions(
 
 
 @router.post(
-    "/orders", **needs(Scope.ORDERS_WRITE), response={201: OrderOut}, operation_id="draft_order"
+    "/orders", **requires(Scope.ORDERS_WRITE), response={201: OrderOut}, operation_id="draft_order"
 )
 def draft(request: HttpRequest, body: OrderIn) -> HttpResponse:
     """Create a draft of a removal order. Nobody else sees it until it is issued."""
@@ -115,7 +115,7 @@ def draft(request: HttpRequest, body: OrderIn) -> HttpResponse:
 
 @router.get(
     "/orders",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=list[OrderHead],
     operation_id="list_orders",
 )
@@ -135,7 +135,7 @@ def read_all(
 
 
 @router.get(
-    "/orders/{uid}", **needs(Scope.REQUESTS_READ), response=OrderOut, operation_id="read_order"
+    "/orders/{uid}", **requires(Scope.REQUESTS_READ), response=OrderOut, operation_id="read_order"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve an order. This counts as receipt by its addressee, or of an authority's copy."""
@@ -159,7 +159,7 @@ def _record_arrival(order: OrderOut, *, request: HttpRequest) -> None:
 
 
 @router.patch(
-    "/orders/{uid}", **needs(Scope.ORDERS_WRITE), response=OrderOut, operation_id="change_order"
+    "/orders/{uid}", **requires(Scope.ORDERS_WRITE), response=OrderOut, operation_id="change_order"
 )
 def change(request: HttpRequest, uid: UUID, body: DraftIn) -> HttpResponse:
     """Change a draft, field by field."""
@@ -168,7 +168,7 @@ def change(request: HttpRequest, uid: UUID, body: DraftIn) -> HttpResponse:
 
 @router.get(
     "/orders/{uid}/lint",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=list[LintFinding],
     operation_id="lint_order",
 )
@@ -180,7 +180,7 @@ def lint(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/orders/{uid}/issue",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="issue_order",
 )
@@ -191,7 +191,7 @@ def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/orders/{uid}/discard",
-    **needs(Scope.ORDERS_WRITE),
+    **requires(Scope.ORDERS_WRITE),
     response=OrderOut,
     operation_id="discard_order",
 )
@@ -202,7 +202,7 @@ def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.get(
     "/orders/{uid}/annex-1",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=FormOut,
     operation_id="read_annex_1",
 )
@@ -217,7 +217,7 @@ def read_annex_1(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.get(
     "/orders/{uid}/history",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=list[EntryOut],
     operation_id="read_order_history",
 )

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.referrals.reads import batches as reads
@@ -29,7 +29,7 @@ _Batches = RootModel[list[BatchOut]]
 
 
 @router.post(
-    "/batches", **needs(Scope.REFERRALS_WRITE), response=BatchOut, operation_id="open_batch"
+    "/batches", **requires(Scope.REFERRALS_WRITE), response=BatchOut, operation_id="open_batch"
 )
 def open_batch(request: HttpRequest, body: BatchIn) -> HttpResponse:
     """Create a batch, or return the existing batch of that name."""
@@ -37,7 +37,7 @@ def open_batch(request: HttpRequest, body: BatchIn) -> HttpResponse:
 
 
 @router.post(
-    "/batches/check", **needs(Scope.REFERRALS_WRITE), response=RowsOut, operation_id="check_rows"
+    "/batches/check", **requires(Scope.REFERRALS_WRITE), response=RowsOut, operation_id="check_rows"
 )
 def check(request: HttpRequest, body: CheckRowsIn) -> HttpResponse:
     """Check rows without sending: return the result that each would have. Nothing is stored."""
@@ -46,7 +46,10 @@ def check(request: HttpRequest, body: CheckRowsIn) -> HttpResponse:
 
 
 @router.get(
-    "/batches", **needs(Scope.REQUESTS_READ), response=list[BatchOut], operation_id="list_batches"
+    "/batches",
+    **requires(Scope.REQUESTS_READ),
+    response=list[BatchOut],
+    operation_id="list_batches",
 )
 def read_all(request: HttpRequest) -> HttpResponse:
     """List your party's batches, latest first. Agencies see the batches of all parties."""
@@ -54,7 +57,7 @@ def read_all(request: HttpRequest) -> HttpResponse:
 
 
 @router.get(
-    "/batches/{uid}", **needs(Scope.REQUESTS_READ), response=BatchOut, operation_id="read_batch"
+    "/batches/{uid}", **requires(Scope.REQUESTS_READ), response=BatchOut, operation_id="read_batch"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a batch, with the number of rows for each outcome."""
@@ -63,7 +66,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/batches/{uid}/rows",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=RowsOut,
     operation_id="add_rows",
 )
@@ -73,7 +76,10 @@ def add_rows(request: HttpRequest, uid: UUID, body: RowsIn) -> HttpResponse:
 
 
 @router.get(
-    "/batches/{uid}/rows", **needs(Scope.REQUESTS_READ), response=RowPage, operation_id="read_rows"
+    "/batches/{uid}/rows",
+    **requires(Scope.REQUESTS_READ),
+    response=RowPage,
+    operation_id="read_rows",
 )
 def read_rows(
     request: HttpRequest,

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.complaints.reads import complaints as reads, redress
@@ -34,7 +34,7 @@ router = Router(tags=["complaints"])
 _Complaints = RootModel[list[ComplaintOut]]
 _Redress = RootModel[list[RedressOut]]
 
-_NEEDS = needs(Scope.COMPLAINTS_WRITE)
+_NEEDS = requires(Scope.COMPLAINTS_WRITE)
 
 
 @router.post(

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.referrals.reads import holds as reads
@@ -21,7 +21,7 @@ _Holds = RootModel[list[HoldOut]]
 
 
 @router.post(
-    "/holds", **needs(Scope.REFERRALS_WRITE), response={201: HoldOut}, operation_id="place_hold"
+    "/holds", **requires(Scope.REFERRALS_WRITE), response={201: HoldOut}, operation_id="place_hold"
 )
 def place(request: HttpRequest, body: HoldIn) -> HttpResponse:
     """Place a hold on content until a given time. It delays referrals, but not removal orders."""
@@ -29,7 +29,7 @@ def place(request: HttpRequest, body: HoldIn) -> HttpResponse:
 
 
 @router.get(
-    "/holds", **needs(Scope.REQUESTS_READ), response=list[HoldOut], operation_id="list_holds"
+    "/holds", **requires(Scope.REQUESTS_READ), response=list[HoldOut], operation_id="list_holds"
 )
 def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:  # noqa: A002  # the query's own word
     """List your party's holds, the next to end first. Agencies see the holds of all parties."""
@@ -37,7 +37,7 @@ def read_all(request: HttpRequest, *, open: bool | None = None) -> HttpResponse:
 
 
 @router.get(
-    "/holds/{uid}", **needs(Scope.REQUESTS_READ), response=HoldOut, operation_id="read_hold"
+    "/holds/{uid}", **requires(Scope.REQUESTS_READ), response=HoldOut, operation_id="read_hold"
 )
 def read(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Retrieve a hold."""
@@ -46,7 +46,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/holds/{uid}/extend",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=HoldOut,
     operation_id="extend_hold",
 )
@@ -57,7 +57,7 @@ def extend(request: HttpRequest, uid: UUID, body: ExtendIn) -> HttpResponse:
 
 @router.post(
     "/holds/{uid}/lift",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=HoldOut,
     operation_id="lift_hold",
 )

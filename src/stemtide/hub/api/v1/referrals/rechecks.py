@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.rechecks import reads, writes
@@ -22,7 +22,7 @@ _Rechecks = RootModel[list[RecheckOut]]
 
 @router.get(
     "/rechecks",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=list[RecheckOut],
     operation_id="list_rechecks",
 )
@@ -47,7 +47,7 @@ def read_all(
 
 @router.get(
     "/rechecks/{uid}",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=RecheckOut,
     operation_id="read_recheck",
 )
@@ -58,7 +58,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/rechecks/{uid}/visit",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=RecheckOut,
     operation_id="ask_for_visit",
 )

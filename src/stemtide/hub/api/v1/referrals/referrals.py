@@ -7,7 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -47,7 +47,7 @@ class _ReferralFilters(Schema):
 
 @router.post(
     "/referrals/search",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=ReferralSearchOut,
     operation_id="search_before_sending",
 )
@@ -58,7 +58,7 @@ def search(request: HttpRequest, body: SearchIn) -> HttpResponse:
 
 @router.post(
     "/referrals",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response={201: ReferralOut},
     operation_id="refer",
 )
@@ -79,7 +79,7 @@ def refer(
 
 @router.get(
     "/referrals",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=ReferralPage,
     operation_id="list_referrals",
 )
@@ -112,7 +112,7 @@ def read_all(
 
 @router.get(
     "/referrals/{uid}",
-    **needs(Scope.REQUESTS_READ),
+    **requires(Scope.REQUESTS_READ),
     response=ReferralOut,
     operation_id="read_referral",
 )
@@ -127,7 +127,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/referrals/{uid}/send",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=ReferralOut,
     operation_id="send_referral",
 )
@@ -138,7 +138,7 @@ def send(request: HttpRequest, uid: UUID, body: SendIn) -> HttpResponse:
 
 @router.post(
     "/referrals/{uid}/drop",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=ReferralOut,
     operation_id="drop_referral",
 )
@@ -149,7 +149,7 @@ def drop(request: HttpRequest, uid: UUID, body: DropIn) -> HttpResponse:
 
 @router.post(
     "/referrals/{uid}/withdraw",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=ReferralOut,
     operation_id="withdraw_referral",
 )
@@ -160,7 +160,7 @@ def withdraw(request: HttpRequest, uid: UUID, body: TakeBackIn) -> HttpResponse:
 
 @router.post(
     "/referrals/{uid}/context",
-    **needs(Scope.REFERRALS_WRITE),
+    **requires(Scope.REFERRALS_WRITE),
     response=ReferralOut,
     operation_id="give_context",
 )
@@ -171,7 +171,7 @@ def explain(request: HttpRequest, uid: UUID, body: ContextIn) -> HttpResponse:
 
 @router.post(
     "/referrals/{uid}/acknowledge",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=ReferralOut,
     operation_id="acknowledge_referral",
 )
@@ -183,7 +183,7 @@ def acknowledge(request: HttpRequest, uid: UUID, body: AcknowledgeIn) -> HttpRes
 
 @router.post(
     "/referrals/{uid}/answer",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=ReferralOut,
     operation_id="answer_referral",
 )
@@ -195,7 +195,7 @@ def give_answer(request: HttpRequest, uid: UUID, body: AnswerIn) -> HttpResponse
 
 @router.post(
     "/referrals/{uid}/reinstate",
-    **needs(Scope.ANSWERS_WRITE),
+    **requires(Scope.ANSWERS_WRITE),
     response=ReferralOut,
     operation_id="reinstate_referred",
 )

@@ -11,7 +11,7 @@ from ninja import Query, Router
 from pydantic import AwareDatetime
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of
 from stemtide.hub.api.bodies import CSV, JSON_LINES
 from stemtide.hub.api.v1.feed import MAX_POSITION, pull
@@ -54,7 +54,7 @@ _FILE: dict[int, dict[str, Any]] = {
 
 @router.get(
     "/signals/export",
-    **needs(Scope.FEED_READ, responses=_FILE),
+    **requires(Scope.FEED_READ, responses=_FILE),
     operation_id="export_signals",
 )
 def export(

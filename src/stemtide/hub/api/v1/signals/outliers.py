@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.signals.reads import outliers
@@ -22,7 +22,7 @@ _Outliers = RootModel[list[OutlierOut]]
 
 @router.get(
     "/outliers",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=list[OutlierOut],
     operation_id="list_outliers",
 )
@@ -36,7 +36,7 @@ def read_all(
 
 @router.put(
     "/outliers/{uid}/decision",
-    **needs(Scope.FEEDBACK_WRITE),
+    **requires(Scope.FEEDBACK_WRITE),
     response=OutlierOut,
     operation_id="decide_outlier",
 )

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Router
 from pydantic import RootModel
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.media import reads, writes
@@ -25,7 +25,7 @@ _Previews = RootModel[list[PreviewOut]]
 
 @router.post(
     "/signals/{uid}/preview",
-    **needs(Scope.SIGNALS_WRITE),
+    **requires(Scope.SIGNALS_WRITE),
     response={201: PreviewOut},
     operation_id="send_preview",
 )
@@ -47,7 +47,7 @@ def send(request: HttpRequest, uid: UUID, body: PreviewIn) -> HttpResponse:
 
 @router.get(
     "/signals/{uid}/previews",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=list[PreviewOut],
     operation_id="list_previews",
 )
@@ -60,7 +60,7 @@ def read_all(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/previews/{uid}/destroy",
-    **needs(Scope.SIGNALS_WRITE),
+    **requires(Scope.SIGNALS_WRITE),
     response=PreviewOut,
     operation_id="destroy_preview",
 )

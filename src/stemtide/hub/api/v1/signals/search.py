@@ -6,7 +6,7 @@ from typing import Annotated
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from stemtide.hub.api.app import needs
+from stemtide.hub.api.app import requires
 from stemtide.hub.api.auth import caller_of
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.situation.reads import search as reads
@@ -16,7 +16,7 @@ from stemtide.protocol.messages.search import MAX_QUERY, MIN_TEXT, ResultKind, S
 router = Router(tags=["search"])
 
 
-@router.get("/search", **needs(Scope.FEED_READ), response=SearchOut, operation_id="search")
+@router.get("/search", **requires(Scope.FEED_READ), response=SearchOut, operation_id="search")
 def search(
     request: HttpRequest,
     *,

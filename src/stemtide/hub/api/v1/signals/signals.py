@@ -6,7 +6,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from stemtide.hub.api.app import SCHEMAS, needs
+from stemtide.hub.api.app import SCHEMAS, requires
 from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import CSV, JSON, JSON_LINES, answer, read_bulk
 from stemtide.hub.api.bulks import reading_alone
@@ -40,7 +40,7 @@ _BULK_BODY = {
 
 @router.post(
     "/signals",
-    **needs(Scope.SIGNALS_WRITE),
+    **requires(Scope.SIGNALS_WRITE),
     response={201: SharedSignal, 200: SharedSignal},
     operation_id="share_signal",
 )
@@ -53,7 +53,7 @@ def share(request: HttpRequest, body: SignalIn) -> HttpResponse:
 
 @router.post(
     "/signals/bulk",
-    **needs(Scope.SIGNALS_WRITE, requestBody=_BULK_BODY),
+    **requires(Scope.SIGNALS_WRITE, requestBody=_BULK_BODY),
     response={201: BulkOut, 200: BulkCheckOut},
     operation_id="share_signals",
 )
@@ -89,7 +89,7 @@ def share_many(
 
 @router.get(
     "/signals/{uid}",
-    **needs(Scope.FEED_READ),
+    **requires(Scope.FEED_READ),
     response=SignalOut,
     operation_id="read_signal",
 )
@@ -100,7 +100,7 @@ def read(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 @router.post(
     "/signals/{uid}/withdraw",
-    **needs(Scope.SIGNALS_WRITE),
+    **requires(Scope.SIGNALS_WRITE),
     response=SignalOut,
     operation_id="withdraw_signal",
 )
@@ -112,7 +112,7 @@ def withdraw(request: HttpRequest, uid: UUID, body: WithdrawIn) -> HttpResponse:
 
 @router.put(
     "/signals/{uid}/opinion",
-    **needs(Scope.FEEDBACK_WRITE),
+    **requires(Scope.FEEDBACK_WRITE),
     response=SignalOut,
     operation_id="give_opinion",
 )
