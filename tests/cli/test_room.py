@@ -89,4 +89,4 @@ def test_uploads_beyond_the_look_ups_are_listed_counted_and_discarded(hub):
     assert "left out" in say(hub, "outlier", "discard", found["id"]).out
     assert "No outlier" in say(hub, "outlier", "list", "--open").err
     refused = say(hub, "outlier", "count", found["id"], party="big-video", code=1)
-    assert "decided by the agency" in refused.err
+    assert "only the agency or the party" in refused.err

@@ -101,7 +101,7 @@ def test_the_room_works_without_javascript(played, page_of):
     page.locator("#verb-deescalate-name").click()
     page.locator("#verb-deescalate textarea").fill("Fewer variants.")
     page.get_by_role("button", name="De-escalate").click()
-    expect(page.get_by_text("It calms down now.")).to_be_visible()
+    expect(page.get_by_text("The crisis is de-escalated.")).to_be_visible()
 
 
 def test_no_page_of_a_crisis_is_wider_than_a_narrow_screen(played, page_of):

@@ -196,7 +196,7 @@ def test_a_retried_delivery_begins_anew(world):
     row.refresh_from_db()
     assert (row.state, row.attempts, row.next_at) == ("queued", 0, world.at(hours=1))
     assert world.last_entry().kind == "delivery.retried"
-    with pytest.raises(ConflictError, match="only a dead one"):
+    with pytest.raises(ConflictError, match="only a dead letter"):
         writes_deliveries.retry(row.uid, by=None, now=NOON)
 
 
@@ -212,7 +212,7 @@ def test_what_nobody_waits_for_any_more_is_dropped_not_retried(world):
 def test_only_a_dead_delivery_is_dropped(world):
     row = dead(world.agency)
     writes_deliveries.drop(row.uid, reason="They moved.", by=None, now=NOON)
-    with pytest.raises(ConflictError, match="only a dead one"):
+    with pytest.raises(ConflictError, match="only a dead letter"):
         writes_deliveries.drop(row.uid, reason="Again.", by=None, now=NOON)
 
 

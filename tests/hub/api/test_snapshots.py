@@ -97,8 +97,8 @@ def test_exercise_signals_come_where_they_are_asked_for(filled):
 @pytest.mark.parametrize(
     ("query", "status", "says"),
     [
-        ({"from": 10**9}, 409, "take the whole snapshot"),
-        ({"from": 0, "view": "0" * 32}, 409, "take the whole snapshot"),
+        ({"from": 10**9}, 409, "download the whole snapshot"),
+        ({"from": 0, "view": "0" * 32}, 409, "download the whole snapshot"),
         ({"from": -1}, 422, "from"),
         ({"from": 0, "view": "x"}, 422, "view"),
     ],

@@ -47,7 +47,7 @@ def test_the_report_is_a_tagged_pdf(read):
         ("authority", "year=2021", 422, "greater than or equal to 2022"),
         ("authority", "year=9998", 422, "ask for a year from 2022"),
         ("authority", "year=99999999999999999999", 422, "year"),
-        ("authority", "year=2026&zone=Mars", 422, "no time zone"),
+        ("authority", "year=2026&zone=Mars", 422, "not a time zone"),
         ("agency", "year=2026", 403, "progress instead"),
         ("observer", "year=2026", 403, "progress instead"),
     ],

@@ -92,7 +92,7 @@ def test_a_link_that_opens_nothing_files_nothing(bench):
 
 def test_a_code_of_nobody_opens_nothing(bench):
     bench.complain()
-    with pytest.raises(NotFoundError, match="look at it again"):
+    with pytest.raises(NotFoundError, match="check the code"):
         reads.state_of("0000-0000-0000-0000")
 
 

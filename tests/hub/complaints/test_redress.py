@@ -108,7 +108,7 @@ def test_nobody_accepts_before_there_is_a_reason_or_where_nothing_was_asked(benc
     complaint = bench.uphold(bench.complain())
     with pytest.raises(ConflictError):
         bench.accept(complaint)
-    with pytest.raises(ConflictError, match="nothing was asked"):
+    with pytest.raises(ConflictError, match="no redress was requested"):
         bench.accept(bench.reject(bench.complain()))
     with pytest.raises(NotFoundError):
         bench.accept(complaint, "small_provider")

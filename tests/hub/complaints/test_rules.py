@@ -173,7 +173,7 @@ def test_a_signal_is_not_kept_without_a_reason_nor_with_a_person_in_it():
     [
         ({"acted_at": NOON + timedelta(hours=1)}, "future"),
         ({"acted_at": NOON - timedelta(days=300)}, "six months"),
-        ({"ground": "00000000-0000-4000-8000-000000000001"}, "rests on nothing"),
+        ({"ground": "00000000-0000-4000-8000-000000000001"}, "must be left out"),
         ({"basis": "signal"}, "is missing"),
     ],
 )
@@ -191,7 +191,7 @@ def test_nobody_is_told_of_a_signal_that_must_not_be_noticed():
 
 def test_an_exercise_rests_on_an_exercise():
     body = decision(basis="signal", ground="00000000-0000-4000-8000-000000000001", exercise=True)
-    with pytest.raises(InvalidError, match="make both so"):
+    with pytest.raises(InvalidError, match="must be the same"):
         rules.check_decision(body, ground=GROUND, now=NOON)
     drill = rules.GroundFacts(pap=Pap.GREEN, exercise=True)
     rules.check_decision(body, ground=drill, now=NOON)
@@ -201,9 +201,9 @@ def test_an_exercise_rests_on_an_exercise():
     ("said", "basis", "words"),
     [
         (outcome(upheld=False, exemption="news"), "signal", "upholds the complaint"),
-        (outcome(upheld=False, finding="content"), "signal", "found nothing wrong"),
-        (outcome(finding=None), "signal", "say what was wrong"),
-        (outcome(finding="ground", note="It is wrong."), "own", "rests on nothing else"),
+        (outcome(upheld=False, finding="content"), "signal", "has no finding"),
+        (outcome(finding=None), "signal", "choose content or ground"),
+        (outcome(finding="ground", note="It is wrong."), "own", "has no other ground"),
         (outcome(finding="ground"), "signal", "note"),
         (outcome(reasons="Mail jan@forum.example for more."), "signal", "reasons.*personal data"),
         (outcome(note="Call +32 2 555 01 99 at once."), "signal", "note.*personal data"),
@@ -244,7 +244,7 @@ def test_a_second_complaint_about_one_decision_is_refused():
 
 
 def test_nothing_is_accepted_where_nothing_was_asked():
-    with pytest.raises(ConflictError, match="nothing was asked"):
+    with pytest.raises(ConflictError, match="no redress was requested"):
         rules.check_asked("")
     rules.check_asked("kept")
 

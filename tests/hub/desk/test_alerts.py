@@ -215,9 +215,9 @@ def test_a_dead_letter_is_dropped_with_a_reason_and_not_without_one(world):
     assert "They moved." in answer.content.decode()
     row.refresh_from_db()
     assert row.state == "dropped"
-    assert "only a dead one" in desk.post(address, {"reason": "x"}, follow=True).content.decode()
+    assert "only a dead letter" in desk.post(address, {"reason": "x"}, follow=True).content.decode()
     retry = desk.post(reverse("delivery-retry", args=[row.uid]), follow=True)
-    assert "only a dead one" in retry.content.decode()
+    assert "only a dead letter" in retry.content.decode()
 
 
 @pytest.mark.parametrize("verb", ["delivery-retry", "delivery-drop"])
@@ -316,7 +316,7 @@ def test_a_party_sees_its_own_answer_in_the_drill_of_another_and_no_other_drill(
 def test_a_drill_of_nobody_or_of_somebody_in_one_is_refused(world):
     desk = world.desk("agency", Role.DUTY_OFFICER)
     answer = desk.post(reverse("drill-start"), follow=True)
-    assert "nobody is named" in answer.content.decode()
+    assert "no party is named" in answer.content.decode()
     drill(world, "provider")
     answer = desk.post(
         reverse("drill-start"), {"party": [world.party["provider"].name]}, follow=True

@@ -215,7 +215,7 @@ def test_a_wrong_code_is_refused_and_many_of_them_wait(uploader):
         uploader.post("/complain", {"code": f"ABCD-EFGH-JKMN-{number:04d}"}) for number in range(31)
     ]
     assert {one.status_code for one in answers[:30]} == {422}
-    assert "no complaint goes with this code" in said(answers[0])
+    assert "no complaint has this code" in said(answers[0])
     assert answers[30].status_code == 429
     assert answers[30].headers["Retry-After"] == "60"
 

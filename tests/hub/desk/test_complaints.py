@@ -181,9 +181,9 @@ def test_a_rejection_needs_reasons_and_is_told_in_them(world, reviewer):
     ("facts", "told"),
     [
         ({"uphold-exemption": ""}, "required"),
-        ({"uphold-reasons": "Ask piet@example.org about it."}, "holds personal data"),
-        ({"uphold-note": ""}, "say to whoever asked for it what is wrong"),
-        ({"uphold-note": "Call +32 2 555 01 23"}, "holds personal data"),
+        ({"uphold-reasons": "Ask piet@example.org about it."}, "contains personal data"),
+        ({"uphold-note": ""}, "explain to the requesting party what is wrong"),
+        ({"uphold-note": "Call +32 2 555 01 23"}, "contains personal data"),
     ],
 )
 def test_a_decision_that_does_not_fit_says_so_beside_its_field(world, reviewer, facts, told):
@@ -208,7 +208,7 @@ def test_an_answer_about_somebody_is_refused_and_a_second_one_too(world, reviewe
     asked = page.replace("/complaints/", "/complaints/asked/")
     named = sharer.post(f"{asked}/do/keep", {"keep-reason": "Ask piet@example.org about it."})
     assert named.status_code == 422
-    assert "holds personal data" in said(named)
+    assert "contains personal data" in said(named)
     sharer.post(f"{asked}/do/keep", {"keep-reason": "It shows the attack."})
     again = sharer.post(f"{asked}/do/keep", {"keep-reason": "It still does."}, follow=True)
     assert "it is kept and cannot become kept" in said(again)
@@ -309,7 +309,7 @@ def test_a_link_is_made_at_the_desk_and_opens(reviewer):
     ("facts", "told"),
     [
         ({"reference": "piet@example.org"}, "match pattern"),
-        ({"basis": "signal"}, "is missing: name what your decision rests on"),
+        ({"basis": "signal"}, "is missing: enter the id of the signal, referral or order"),
         ({"ground": "nonsense"}, "This is no id."),
         ({"acted_at": "2020-01-01T10:00"}, "the time to complain is over"),
     ],
@@ -327,7 +327,7 @@ def test_a_complaint_by_letter_is_filed_and_its_code_passed_on(reviewer):
     assert "It has arrived" in said(reviewer.post("/complain", {"code": code}))
     again = reviewer.post("/complaints/new", facts)
     assert again.status_code == 422
-    assert "complained of this decision already" in said(again)
+    assert "already a complaint about this decision" in said(again)
 
 
 def test_what_a_complaint_is_about_leads_to_it_and_to_a_link(world, reviewer, sharer):

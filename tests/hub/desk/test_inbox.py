@@ -205,8 +205,8 @@ def test_each_answer_is_given_from_the_page(world, officer, fields, state):
         ({"answer": "refused", "reason": "other"}, "Say in words why."),
         ({"answer": "needs_context"}, "Say what you must know."),
         ({"answer": "removed", "question": "Which?"}, "belongs to another answer"),
-        ({"answer": "removed", "measure_at": "2999-01-01T10:00"}, "lies in the future"),
-        ({"answer": "removed", "note": "Ask piet@example.org"}, "holds personal data"),
+        ({"answer": "removed", "measure_at": "2999-01-01T10:00"}, "is in the future"),
+        ({"answer": "removed", "note": "Ask piet@example.org"}, "contains personal data"),
         ({"answer": "explode"}, "Select a valid choice"),
     ],
 )

@@ -60,14 +60,16 @@ def test_a_page_leaves_no_english(world, path, language):
 
 
 def test_a_refusal_is_said_in_dutch_with_its_facts():
-    error = ConflictError("this delivery is {state}: only a dead one is retried", state="sent")
+    error = ConflictError(
+        "this delivery is {state}: you can retry only a dead letter", state="sent"
+    )
     with translation.override("nl"):
         told = error_text(error)
     assert told == "deze bezorging is verzonden: alleen een onbestelbare wordt opnieuw geprobeerd"
 
 
 def test_a_refused_field_is_said_in_german():
-    error = InvalidError("address", "is empty: write where somebody is reached")
+    error = InvalidError("address", "is empty: enter an address")
     with translation.override("de"):
         assert error_text(error) == "address: ist leer: schreiben Sie, wo jemand erreicht wird"
 

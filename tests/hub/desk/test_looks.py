@@ -169,7 +169,7 @@ def test_what_is_wrong_with_a_preview_is_said_at_its_field(world, crisis):
     desk = world.desk("authority")
     for sent, says in (
         ({"days": "3"}, "either a picture or an excerpt"),
-        ({"days": "3", "still": _file(b"no picture")}, "no picture can be made of it"),
+        ({"days": "3", "still": _file(b"no picture")}, "cannot create a preview image"),
         ({"days": "99", "excerpt": "words"}, "14 days at most"),
     ):
         page = desk.post(f"/signals/{uid}/preview", sent)
@@ -193,8 +193,8 @@ def test_where_no_preview_is_kept_any_more_a_page_says_so(world, signal):
     desk = world.desk("authority", Role.DUTY_OFFICER)
     homeless = desk.get(f"/signals/{other}/preview")
     assert homeless.status_code == 409
-    assert "belongs to no crisis" in text(homeless)
+    assert "has no crisis" in text(homeless)
     world.withdraw(signal)
     late = desk.get(f"/signals/{signal}/look")
     assert late.status_code == 409
-    assert "no preview is kept of this" in text(late)
+    assert "there is no preview" in text(late)

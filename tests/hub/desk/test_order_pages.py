@@ -117,10 +117,10 @@ def test_the_lint_stands_beside_the_fields_after_saving(stage, officer):
     told = saved.content.decode()
     mail = told.split('id="field-authority_mail"')[1].split('id="field-')[0]
     assert "Error:" in mail
-    assert "is no e-mail address" in mail
+    assert "is not an e-mail address" in mail
     reasons = told.split('id="field-reasons"')[1].split('id="field-')[0]
     assert "Warning:" in reasons
-    assert "says little" in reasons
+    assert "is very short" in reasons
 
 
 def test_saving_changes_nothing_that_was_not_touched(stage, officer):
@@ -357,7 +357,7 @@ def test_opening_a_copy_starts_its_72_hours_and_an_order_is_examined_and_undone(
     examiner.post(f"/orders/{uid}/do/examine", {"examine-reasons": "It may be the news."})
     early = {"infringe-text": "It is the news.", "infringe-confirm": "on"}
     refused = examiner.post(f"/orders/{uid}/do/infringe", early, follow=True)
-    assert "tell the issuer first" in said(refused)
+    assert "inform the issuer first" in said(refused)
     examiner.post(f"/orders/{uid}/do/announce", {"announce-text": "It is the news."})
     assert "an infringement was announced" in said(officer.get(f"/orders/{uid}"))
     done = examiner.post(f"/orders/{uid}/do/infringe", early, follow=True)
@@ -459,7 +459,7 @@ def test_secrecy_and_preservation_are_extended_and_accesses_noted(stage, officer
     soon = f"{stage.now + timedelta(days=1):%Y-%m-%dT%H:%M:%S}"
     early = officer.post(f"/orders/{uid}/do/extend", kept | {"extend-until": soon})
     assert early.status_code == 422
-    assert "until when it is preserved anyway" in said(early)
+    assert "the present end of preservation" in said(early)
 
 
 def test_a_provider_is_informed_before_a_first_order(stage, officer, moderator):
@@ -528,7 +528,7 @@ def test_an_order_begins_from_a_signal_of_ones_own(stage, officer):
     assert "/orders/new?" not in officer.get(f"/signals/{other}").content.decode()
     refused = officer.post("/orders/new", sent | {"signals": str(other)})
     assert refused.status_code == 422
-    assert "name signals of your own" in said(refused)
+    assert "you can name only your own signals" in said(refused)
 
 
 def test_moments_are_told_on_the_readers_clock_and_in_utc(stage):
@@ -587,7 +587,7 @@ def test_what_is_no_act_and_what_is_not_open_now_is_refused(stage, officer):
     uid = issued(stage)
     assert officer.post(f"/orders/{uid}/do/nonsense", {}).status_code == 404
     page = officer.post(f"/orders/{uid}/do/clarify", {"clarify-text": "Message 4."}, follow=True)
-    assert "that cannot be done with it now" in said(page)
+    assert "this action is not possible now" in said(page)
 
 
 def test_the_list_is_narrowed_and_says_so_where_nothing_fits(stage, officer, moderator):

@@ -129,9 +129,9 @@ def test_everybodys_small_counts_are_withheld(busy):
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("from=2026-11-30&to=2026-11-01&of=own", "lies before from"),
-        ("from=2026-11-01&to=2026-11-30&of=all", "one whole quarter"),
-        ("from=2026-07-01&to=2026-09-30&of=all&by=provider", "not divided"),
+        ("from=2026-11-30&to=2026-11-01&of=own", "is before from"),
+        ("from=2026-11-01&to=2026-11-30&of=all", "one completed quarter"),
+        ("from=2026-07-01&to=2026-09-30&of=all&by=provider", "cannot be divided"),
         ("from=soon&to=2026-11-30&of=own", "Enter a valid date"),
         ("from=2026-11-01&to=2026-11-30&of=mine", "Select a valid choice"),
     ],

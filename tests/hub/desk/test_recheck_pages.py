@@ -79,7 +79,7 @@ def test_either_side_asks_for_a_visit_once(world, officer):
     assert "Visit it now" not in said(done)
     again = officer.post(f"/rechecks/{row.uid}/visit", follow=True)
     assert again.redirect_chain[-1][0] == f"/rechecks/{row.uid}"
-    assert "a visit is due already" in said(again)
+    assert "a visit is already due" in said(again)
 
 
 def test_an_agency_reads_and_asks_for_none(world):

@@ -97,7 +97,7 @@ def test_anothers_referral_is_shown_with_no_case_and_needs_a_reason(world, offic
     assert "secret" not in said(page)
     refused = officer.post("/referrals/new", form | {"do": "send"})
     assert refused.status_code == 422
-    assert "awaits its answer" in said(refused)
+    assert "waits for its answer" in said(refused)
     officer.post("/referrals/new", form | {"do": "send", "despite": "Ours shows the place."})
     assert Referral.objects.filter(sender=world.party["authority"]).count() == 1
 
@@ -143,7 +143,7 @@ def test_a_hold_that_does_not_fit_says_so_beside_its_field(officer, facts, told)
     ("facts", "told"),
     [
         ({"url": "nonsense"}, "is not a web address"),
-        ({"reason": "Ask piet@example.org"}, "holds personal data"),
+        ({"reason": "Ask piet@example.org"}, "contains personal data"),
         ({"signals": "not-an-id"}, "This is no id of a signal: not-an-id"),
         ({"labels": []}, "required"),
         ({"language": "klingon"}, "match pattern"),

@@ -39,4 +39,4 @@ def test_the_desk_says_a_field_s_name_only_where_it_stands_apart():
 
 
 def test_errors_that_are_no_refusals_are_said_as_they_are():
-    assert error_text(ValueError("no number")) == "no number"
+    assert error_text(ValueError("must be a number")) == "must be a number"

@@ -61,7 +61,7 @@ def test_an_export_that_paper_does_not_hold_says_so(world, crisis, monkeypatch):
     monkeypatch.setattr("stemtide.hub.rooms.reports.rules.reports.MOST_ON_PAPER", 1)
     desk = world.desk("authority", Role.DUTY_OFFICER)
     answer = desk.post(f"/crises/{crisis}/timeline/export", {"as": "pdf"}, follow=True)
-    assert "too many for paper" in text(answer)
+    assert "too many for a PDF" in text(answer)
 
 
 @pytest.mark.parametrize("page", ["timeline", "report"])
@@ -158,7 +158,9 @@ def test_a_report_is_not_there_for_who_may_not_read_it(world, crisis):
 def test_what_is_wrong_in_a_report_is_said(world, crisis):
     desk = world.desk("authority")
     desk.post(f"/crises/{crisis}/report/open")
-    assert "being written" in text(desk.post(f"/crises/{crisis}/report/open", follow=True))
+    assert "already a draft version" in text(
+        desk.post(f"/crises/{crisis}/report/open", follow=True)
+    )
     report = reads.latest(crisis, viewer=world.party["authority"])
     at = f"/reports/{report.id}"
     assert desk.post(f"{at}/note", {}).status_code == 422
@@ -170,7 +172,7 @@ def test_what_is_wrong_in_a_report_is_said(world, crisis):
     assert "Kept" in text(long)
     assert desk.post(f"{at}/sections", {"text-nothing": "x"}).status_code == 422
     lead = world.desk("agency", Role.COORDINATOR)
-    assert "say nothing yet" in text(lead.post(f"{at}/agree", follow=True))
+    assert "sections are empty" in text(lead.post(f"{at}/agree", follow=True))
 
 
 def test_a_warning_has_no_report_to_open(world):

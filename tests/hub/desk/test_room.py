@@ -170,7 +170,7 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(world):
     )
     assert page.status_code == 422
     html = page.content.decode()
-    assert "say why you differ from it" in html
+    assert "give a reason for another result" in html
     assert 'id="id_triage-reason-error"' in html
     assert 'aria-invalid="true"' in html
     assert '<option value="4" selected' in html
@@ -208,7 +208,7 @@ def test_a_late_form_is_told_what_happened_meanwhile(world):
     desk.post(f"/crises/{uid}/do/close", {"close-reason": "nothing in it"})
     sent = {"triage-harm": "1", "triage-virality": "1"}
     late = desk.post(f"/crises/{uid}/do/triage", sent, follow=True)
-    assert "only a warning is rated" in text(late)
+    assert "only a warning can be rated" in text(late)
 
 
 def test_a_provider_takes_part_by_its_own_act(world):
@@ -318,9 +318,9 @@ def test_a_warning_that_is_wrong_says_where(world):
     }
     page = desk.post("/crises/new", sent)
     assert page.status_code == 422
-    assert "no ISO 3166-1" in text(page)
+    assert "not an ISO 3166-1" in text(page)
     page = desk.post("/crises/new", sent | {"warning-countries": "BE"})
-    assert "lies in the future" in text(page)
+    assert "is in the future" in text(page)
 
 
 def test_all_clusters_and_one_have_pages(world):

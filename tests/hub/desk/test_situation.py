@@ -173,7 +173,7 @@ def test_a_lead_goes_from_its_sender_to_its_end(world, crisis):
     done = duty.post(f"/leads/{lead.id}/close", {"outcome": "threat_averted"}, follow=True)
     assert "the threat was averted" in text(done)
     again = duty.post(f"/leads/{lead.id}/receive", follow=True)
-    assert "closed already" in text(again)
+    assert "already closed" in text(again)
     assert "2026-11-24T09:30:00+05:30" in text(duty.get(f"/leads/{lead.id}"))
 
 

@@ -50,7 +50,7 @@ def test_nobody_resumes_a_webhook_for_a_key_that_was_revoked(world, hook, manage
     ApiKey.objects.update(revoked_at=world.now)
     Webhook.objects.update(state="disabled", why="key")
     page = manager.post(f"/webhooks/{hook.id}/resume", follow=True)
-    assert "holds no more: resume it with another one" in said(page)
+    assert "is no longer valid: resume it with another key" in said(page)
     assert Webhook.objects.get().state == "disabled"
 
 

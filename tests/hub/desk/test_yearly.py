@@ -85,7 +85,7 @@ def test_an_exercise_is_written_apart(world):
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        ({"penalty_kinds": "Ask jane.doe@example.org."}, "holds personal data"),
+        ({"penalty_kinds": "Ask jane.doe@example.org."}, "contains personal data"),
         ({"penalties": "-1"}, "greater than or equal to 0"),
         ({"penalties": "many"}, "Enter a whole number"),
         ({"year": "2019"}, "Select a valid choice"),

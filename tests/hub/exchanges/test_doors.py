@@ -167,5 +167,5 @@ def test_metrics_count_exchanges_for_those_who_coordinate(desk, world):
 
 def test_what_came_through_this_hub_is_refused_at_every_door(world):
     hub = reads.own_hub()
-    with pytest.raises(InvalidError, match="names this hub"):
+    with pytest.raises(InvalidError, match="contains this hub"):
         world.share(kind="sha256", via=(hub,))

@@ -273,7 +273,7 @@ def test_hashes_are_submitted_and_taken_back(desk, partner, pushing):
 
 
 def test_misp_is_not_pushed_to(pushing):
-    with pytest.raises(InvalidError, match="pulled from"):
+    with pytest.raises(InvalidError, match="can pull from"):
         pushing("misp-feed")
 
 

@@ -46,7 +46,7 @@ SECRET = {"non_disclosure": True}
         ({"grounds": None}, {}, [("error", "grounds", "is missing")]),
         ({"urls": None}, {}, [("error", "urls", "is missing")]),
         ({"redress_link": None}, {}, [("error", "redress_link", "is missing")]),
-        ({"urls": ["see thread 7"]}, {}, [("error", "urls", "no exact web address")]),
+        ({"urls": ["see thread 7"]}, {}, [("error", "urls", "not an exact web address")]),
         ({"urls": ["ftp://small-forum.example/7"]}, {}, [("error", "urls", "http")]),
         ({"urls": ["https://forum/7"]}, {}, [("error", "urls", "not a full name")]),
         (
@@ -57,7 +57,7 @@ SECRET = {"non_disclosure": True}
         (
             {"urls": ["https://small-forum.example/7"] * 2},
             {},
-            [("error", "urls", "stands there twice")],
+            [("error", "urls", "is there twice")],
         ),
         (
             {"urls": ["https://small-forum.example/"]},
@@ -67,7 +67,7 @@ SECRET = {"non_disclosure": True}
         (
             {"urls": ["https://small-forum.example/7", "https://other.example/8"]},
             {},
-            [("warning", "urls", "lie on 2 hosts")],
+            [("warning", "urls", "are on 2 hosts")],
         ),
         (
             {"urls": ["https://small-forum.example/7", "https://www.small-forum.example/8"]},
@@ -98,12 +98,12 @@ SECRET = {"non_disclosure": True}
         (
             {},
             {"issuing_state": "FR"},
-            [("error", "cross_border", "both Member States are one")],
+            [("error", "cross_border", "both are in the same Member State")],
         ),
         (
             {"home_state": "DE"},
             {},
-            [("error", "home_state", "the hub knows the provider in FR")],
+            [("error", "home_state", "the hub has the provider in FR")],
         ),
         ({"home_state": "DE"}, {"home_state": ""}, []),
         ({}, {"homes": ()}, [("warning", "copy_sent", "no authority of FR")]),
@@ -128,14 +128,14 @@ SECRET = {"non_disclosure": True}
         (
             {**SECRET, "non_disclosure_until": NOON.isoformat()},
             {},
-            [("error", "non_disclosure_until", "lies in the past")],
+            [("error", "non_disclosure_until", "is in the past")],
         ),
         ({"signed_on": "2026-11-25"}, {}, []),
-        ({"signed_on": "2026-11-26"}, {}, [("error", "signed_on", "lies in the future")]),
+        ({"signed_on": "2026-11-26"}, {}, [("error", "signed_on", "is in the future")]),
         ({"signed_on": "2026-11-23"}, {}, []),
         ({"signed_on": "2026-11-22"}, {}, [("error", "signed_on", "before the day of issue")]),
-        ({"signed_on": "today"}, {}, [("error", "signed_on", "is no date")]),
-        ({}, {"informed_at": None}, [("error", "emergency", "it is your first order")]),
+        ({"signed_on": "today"}, {}, [("error", "signed_on", "is not a date")]),
+        ({}, {"informed_at": None}, [("error", "emergency", "this is your first order")]),
         ({}, {"informed_at": NOON - timedelta(hours=12)}, []),
         (
             {},
@@ -153,16 +153,16 @@ SECRET = {"non_disclosure": True}
         (
             {},
             {"is_first": False, "emergency": "An attack."},
-            [("warning", "emergency", "had orders of yours before")],
+            [("warning", "emergency", "has received orders from you before")],
         ),
-        ({"reasons": "It is bad."}, {}, [("warning", "reasons", "says little")]),
+        ({"reasons": "It is bad."}, {}, [("warning", "reasons", "is very short")]),
         (
             {},
             {"language": "en-GB", "languages": frozenset({"fr", "nl"})},
             [("warning", "language", "read fr, nl")],
         ),
         ({}, {"language": "fr-FR", "languages": frozenset({"fr"})}, []),
-        ({"authority_mail": "write"}, {}, [("error", "authority_mail", "no e-mail address")]),
+        ({"authority_mail": "write"}, {}, [("error", "authority_mail", "not an e-mail address")]),
         ({"authority_phone": "0475"}, {}, [("error", "authority_phone", "begin with +")]),
         ({"home_state": "France"}, {}, [("error", "home_state", "two letters")]),
     ],
@@ -203,7 +203,7 @@ def test_a_field_that_is_too_long_says_how_long_it_may_be(field, value):
 def test_an_answer_that_lies_in_the_future_is_refused_a_little_clock_drift_is_not():
     told = ANNEX_2 | {"measure_at": after(4).isoformat()}
     rules_lint.check_answer(told, name="tco-annex-2", now=NOON)
-    with pytest.raises(InvalidError, match="lies in the future"):
+    with pytest.raises(InvalidError, match="is in the future"):
         rules_lint.check_answer(
             told | {"measure_at": after(6).isoformat()}, name="tco-annex-2", now=NOON
         )

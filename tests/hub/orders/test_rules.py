@@ -341,10 +341,10 @@ def test_scrutiny_needs_a_copy_and_is_open_once():
         rules_scrutiny.check_open(facts(homes=()), PROVIDER, **check)
     told = facts(scrutinies=(scrutiny("announced", authority=HOME),))
     rules_scrutiny.check_open(told, PROVIDER, **check)
-    with pytest.raises(ConflictError, match="is open already"):
+    with pytest.raises(ConflictError, match="is already open"):
         rules_scrutiny.check_open(told, OWN, **check | {"name": HOME})
     asked = facts(scrutinies=(scrutiny(basis=PROVIDER),))
-    with pytest.raises(ConflictError, match="is open already"):
+    with pytest.raises(ConflictError, match="is already open"):
         rules_scrutiny.check_open(asked, PROVIDER, **check)
 
 
@@ -400,9 +400,9 @@ def test_under_article_4_3_an_own_initiative_finding_ends_with_its_72_hours(basi
     [
         ({"now": NOON + WEEKS, "step": "announce"}, "72 hours of your own initiative"),
         ({"is_competent": False}, "not in the register for scrutiny"),
-        ({"scrutiny": scrutiny("opened", authority="de")}, "de examines this order"),
-        ({"role": Role.ANALYST}, "does not decide this"),
-        ({"step": "infringe"}, "tell the issuer first"),
+        ({"scrutiny": scrutiny("opened", authority="de")}, "de is already examining this order"),
+        ({"role": Role.ANALYST}, "cannot decide this"),
+        ({"step": "infringe"}, "inform the issuer first"),
         ({"scrutiny": scrutiny("upheld")}, "is decided: No infringement"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_machine_asks_for_a_visit_once(requests, world, machine):  # noqa: F81
     asked = authority("POST", f"/api/v1/rechecks/{row.uid}/visit")
     assert asked.status_code == 200
     again = authority("POST", f"/api/v1/rechecks/{row.uid}/visit")
-    assert (again.status_code, again.json()["detail"][:17]) == (409, "a visit is due al")
+    assert (again.status_code, again.json()["detail"][:17]) == (409, "a visit is alread")
     assert authority("POST", f"/api/v1/rechecks/{uuid4()}/visit").status_code == 404
 
 

@@ -135,7 +135,7 @@ def test_which_role_makes_which_move_for_its_party(role, moves):
 @pytest.mark.parametrize("verb", VERBS)
 def test_nobody_makes_the_other_sides_move(verb):
     wrong = "big" if verb in VERBS[:6] else "be"
-    with pytest.raises(NotAllowedError, match="this referral is theirs"):
+    with pytest.raises(NotAllowedError, match="belongs to it"):
         rules.check_hand(facts_of("sent"), verb, by=By(wrong))
     with pytest.raises(NotAllowedError):
         rules.check_hand(facts_of("sent"), verb, by=By("somebody-else"))

@@ -169,23 +169,23 @@ def test_the_parts_of_a_period_add_up(ten):
 
 
 def test_a_consortium_has_no_referrals_of_its_own(world):
-    with pytest.raises(InvalidError, match="ask for all"):
+    with pytest.raises(InvalidError, match="use all"):
         referrals(asked(), viewer=world.consortium, now=NOON)
 
 
 def test_an_agency_has_no_orders_of_its_own(world):
-    with pytest.raises(InvalidError, match="ask for all"):
+    with pytest.raises(InvalidError, match="use all"):
         orders(asked(), viewer=world.agency, now=NOON)
 
 
 @pytest.mark.parametrize("name", ["other_authority", "big_provider", "consortium", "observer"])
 def test_everybodys_figures_are_not_divided(world, name):
-    with pytest.raises(NotAllowedError, match="not divided"):
+    with pytest.raises(NotAllowedError, match="cannot be divided"):
         referrals(quarter(by="provider"), viewer=getattr(world, name), now=LATER)
 
 
 def test_an_agency_reads_everybodys_orders_as_anybody_does(world):
-    with pytest.raises(NotAllowedError, match="not divided"):
+    with pytest.raises(NotAllowedError, match="cannot be divided"):
         orders(quarter(by="authority"), viewer=world.agency, now=LATER)
 
 

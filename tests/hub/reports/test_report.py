@@ -228,7 +228,7 @@ def test_an_empty_section_keeps_a_report_from_being_agreed(after):
 
 def test_who_wrote_it_does_not_agree_to_it(after):
     report = after.written()
-    with pytest.raises(NotAllowedError, match="who wrote"):
+    with pytest.raises(NotAllowedError, match="an author of this report"):
         after.agree(report, party="authority")
 
 
@@ -246,7 +246,7 @@ def test_a_report_has_the_sections_of_its_framework(after):
 
 def test_one_version_is_written_at_a_time_and_the_next_begins_with_its_words(after):
     report = after.written()
-    with pytest.raises(ConflictError, match="being written"):
+    with pytest.raises(ConflictError, match="already a draft version"):
         after.opened("agency")
     after.agree(report)
     after.close()
@@ -277,7 +277,7 @@ def test_the_debrief_has_notes_and_actions_with_owner_and_day(after):
     by = after.actor("big_provider")
     done = writes.complete_action(report.id, action=action.id, by=by, now=NOON)
     assert done.actions[0].done_at == NOON
-    with pytest.raises(ConflictError, match="done already"):
+    with pytest.raises(ConflictError, match="already done"):
         writes.complete_action(report.id, action=action.id, by=by, now=NOON)
     with pytest.raises(NotAllowedError, match="big-video"):
         writes.complete_action(report.id, action=action.id, by=after.actor("agency"), now=NOON)
@@ -294,7 +294,7 @@ def test_an_action_belongs_to_a_party(after):
 
 def test_an_action_is_given_to_a_party_in_the_room(after):
     body = ActionIn(text="Drill.", owner="rights-watch", due=date(2027, 1, 31))
-    with pytest.raises(InvalidError, match="takes no part"):
+    with pytest.raises(InvalidError, match="not a participant"):
         writes.add_action(after.opened().id, body=body, by=after.actor("agency"), now=NOON)
 
 
@@ -304,14 +304,14 @@ def test_an_action_makes_a_draft_of_an_agreed_report_and_its_author_does_not_agr
     by = after.actor("agency", "coordinator")
     changed = writes.add_action(report.id, body=body, by=by, now=NOON)
     assert (changed.state, changed.agreed_by) == ("draft", None)
-    with pytest.raises(NotAllowedError, match="wrote this report"):
+    with pytest.raises(NotAllowedError, match="an author of this report"):
         after.agree(report)
 
 
 def test_nobody_adds_a_note_to_what_was_agreed(after):
     report = after.agree(after.written())
     note = NoteIn(topic="went_badly", text="Unseen by who agreed.")
-    with pytest.raises(ConflictError, match="agreed as it stands"):
+    with pytest.raises(ConflictError, match="report is agreed"):
         writes.add_note(report.id, body=note, by=after.actor("big_provider"), now=NOON)
 
 

@@ -76,7 +76,7 @@ def test_an_export_is_its_own_last_entry(busy):
 
 
 def test_an_analyst_does_not_export_and_an_outsider_finds_nothing(busy):
-    with pytest.raises(NotAllowedError, match="does not export"):
+    with pytest.raises(NotAllowedError, match="cannot export"):
         export(busy, role="analyst")
     with pytest.raises(NotFoundError):
         export(busy, "observer", "coordinator")

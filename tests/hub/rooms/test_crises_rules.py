@@ -398,7 +398,7 @@ def test_what_changed_meanwhile_stops_a_confirmation_as_well():
         (ProposalState.DECLINED, LATER, "was declined"),
         (ProposalState.WITHDRAWN, LATER, "was withdrawn"),
         (ProposalState.EXPIRED, LATER, "was expired"),
-        (ProposalState.OPEN, NOON, "has run out"),
+        (ProposalState.OPEN, NOON, "has expired"),
     ],
 )
 def test_a_proposal_is_decided_once_and_in_time(state, expires_at, words):

@@ -113,12 +113,12 @@ def test_the_agency_and_the_sharer_decide_and_nobody_else(world):
     report(world, outcome(hidden, count=7), lookups=6)
     assert reads_outliers.outliers(viewer=world.agency) == []
     (one,) = reads_outliers.outliers(viewer=world.big_provider)
-    with pytest.raises(NotAllowedError, match="decided by the agency"):
+    with pytest.raises(NotAllowedError, match="only the agency or the party"):
         writes_outliers.decide_outlier(one.id, body=COUNT, by=world.big_provider, now=NOON)
     for stranger in (world.small_provider, world.agency):
         with pytest.raises(NotFoundError):
             writes_outliers.decide_outlier(one.id, body=COUNT, by=stranger, now=NOON)
-    with pytest.raises(NotAllowedError, match="does not decide this"):
+    with pytest.raises(NotAllowedError, match="cannot decide this"):
         writes_outliers.decide_outlier(
             one.id, body=COUNT, by=world.authority, now=NOON, role=Role.ANALYST
         )

@@ -347,7 +347,7 @@ def test_a_key_reports_so_many_agents_and_no_more(world, monkeypatch):
     for name in ("a1", "a2", "a1"):
         writes.report_status(name, key="st_one", **facts)
 
-    with pytest.raises(ConflictError, match="one name and keep it"):
+    with pytest.raises(ConflictError, match="a fixed name"):
         writes.report_status("a3", key="st_one", **facts)
 
     assert writes.report_status("a2", key="st_one", **facts).name == "a2"

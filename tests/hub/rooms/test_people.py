@@ -139,7 +139,7 @@ def test_people_of_another_party_do_not_exist(world, boss, act):
 
 @pytest.mark.parametrize("act", ["role", "deactivate", "factors"])
 def test_nobody_does_it_to_themselves(boss, act):
-    with pytest.raises(NotAllowedError, match="somebody else"):
+    with pytest.raises(NotAllowedError, match="another person"):
         ACTS[act](boss, int(boss.ref.partition(":")[2]))
 
 

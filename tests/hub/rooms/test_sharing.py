@@ -195,7 +195,7 @@ def test_a_warning_that_came_to_nothing_has_no_tail(world):
 
 def test_only_who_takes_part_adds_signals_to_a_crisis(world):
     crisis = world.activate()
-    with pytest.raises(InvalidError, match="takes no part"):
+    with pytest.raises(InvalidError, match="not a participant"):
         world.share(world.consortium, crisis=crisis.id)
     world.join(crisis, world.consortium)
     assert world.share(world.consortium, crisis=crisis.id).created

@@ -289,5 +289,5 @@ def test_which_roles_judge_and_take_back_a_signal(world, role, may):
         if may:
             act()
         else:
-            with pytest.raises(NotAllowedError, match="reads only"):
+            with pytest.raises(NotAllowedError, match="can only read"):
                 act()

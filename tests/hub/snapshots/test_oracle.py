@@ -139,7 +139,7 @@ def test_a_reader_whose_rights_changed_takes_the_whole(world, readers):
     assert manifest.signals == 0
     world.observer.kind = "provider"
     world.observer.save()
-    with pytest.raises(ConflictError, match="take the whole snapshot"):
+    with pytest.raises(ConflictError, match="download the whole snapshot"):
         readers.delta(world.observer, manifest)
     assert readers.whole(world.observer)[1].signals == 1
     world.observer.kind = "observer"
@@ -153,7 +153,7 @@ def test_a_reader_who_comes_into_a_crisis_takes_the_whole(world, readers):
     before, manifest = readers.whole(world.big_provider)
     assert json.loads(readers.lines(before)[0])["crisis"] is None
     world.join(crisis, world.big_provider)
-    with pytest.raises(ConflictError, match="may see has changed"):
+    with pytest.raises(ConflictError, match="may see have changed"):
         readers.delta(world.big_provider, manifest)
     after, _ = readers.whole(world.big_provider)
     assert json.loads(readers.lines(after)[0])["crisis"] == str(crisis.id)
@@ -174,7 +174,7 @@ def test_a_base_from_before_what_is_known_to_be_gone_takes_the_whole(world, read
 def test_a_base_that_this_hub_never_reached_takes_the_whole(world, readers):
     world.share()
     _, manifest = readers.whole(world.agency)
-    with pytest.raises(ConflictError, match="set back to an earlier state"):
+    with pytest.raises(ConflictError, match="restored from a backup"):
         readers.delta(world.agency, manifest.model_copy(update={"version": 99}))
 
 

@@ -84,7 +84,7 @@ def delete(shelf, stix_id, *, by=None, of="signals", scopes=None, versions=None)
 def test_who_posted_an_object_beside_the_signals_deletes_it(shelf):
     sent = said_of("", "identity") | {"name": "MISP"}
     shelf.post(sent)
-    with pytest.raises(NotAllowedError, match="who posted"):
+    with pytest.raises(NotAllowedError, match="the party that posted"):
         delete(shelf, sent["id"], by=shelf.world.big_provider)
     delete(shelf, sent["id"])
     assert not StixObject.objects.exists()

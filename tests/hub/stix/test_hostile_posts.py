@@ -89,7 +89,7 @@ def test_an_opinion_for_some_is_not_told_to_all_who_have_its_signal(shelf):
     target = indicator()
     shelf.post(target)
     red = {"object_marking_refs": [MARKING_OF["red"]]}
-    assert "TLP:RED is for some" in why(shelf.post(said_of(target["id"], **red)))[0]
+    assert "cannot be TLP:RED" in why(shelf.post(said_of(target["id"], **red)))[0]
     assert not OpinionRow.objects.exists()
 
 

@@ -131,7 +131,7 @@ def test_what_is_rehearsed_lies_apart(shelf):
 
 
 def test_a_rank_that_the_hub_has_not_reached_is_refused(shelf):
-    with pytest.raises(reads_pages.InvalidError, match="set back"):
+    with pytest.raises(reads_pages.InvalidError, match="restored from a backup"):
         shelf.page(after=10**9)
 
 

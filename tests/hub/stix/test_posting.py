@@ -136,7 +136,7 @@ def test_nobody_takes_over_what_another_party_posted(shelf):
     shelf.post(sent)
     newer = sent | {"revoked": True, "modified": indicator(minutes=1)["modified"]}
     status = shelf.post(newer, by=shelf.world.big_provider)
-    assert "another party's" in refusals(status)[0]
+    assert "another party" in refusals(status)[0]
     assert Signal.objects.get().state == "live"
 
 
@@ -367,7 +367,7 @@ def test_nobody_else_revokes_it_nor_learns_of_it(shelf):
     shelf.post(sent)
     revoked = sent | {"revoked": True, "modified": indicator(minutes=1)["modified"]}
     status = shelf.post(revoked, by=shelf.world.big_provider)
-    assert "another party's" in refusals(status)[0]
+    assert "another party" in refusals(status)[0]
     assert values() == [(A, "live"), (B, "live")]
 
 
@@ -399,7 +399,7 @@ def test_one_comparison_does_not_become_several_under_its_id(shelf):
     sent = indicator(A)
     shelf.post(sent)
     status = shelf.post(several(pdq(A), md5(B), id=sent["id"], minutes=1))
-    assert "was one comparison" in refusals(status)[0]
+    assert "had one comparison" in refusals(status)[0]
     assert values() == [(A, "live")]
 
 
@@ -410,7 +410,7 @@ def test_it_is_revoked_and_not_deleted(shelf):
     sent = several(pdq(A), md5(B))
     shelf.post(sent)
     of = shelf.collections()["signals"]
-    with pytest.raises(NotAllowedError, match="not deleted"):
+    with pytest.raises(NotAllowedError, match="cannot be deleted"):
         writes.take_away(sent["id"], of=of, by=shelf.caller(), now=NOON)
 
 

@@ -60,7 +60,7 @@ def check_person_may_write(role: Role | None) -> None:
     """
     if role is not None and role not in WRITING_ROLES:
         raise NotAllowedError(
-            "your role ({role}) reads only: ask a duty officer of your party",
+            "your role ({role}) can only read: ask a duty officer of your party",
             role=role.replace("_", " "),
         )
 
@@ -72,8 +72,8 @@ def check_person_may_lead(role: Role | None) -> None:
     """
     if role is not None and role not in LEADING_ROLES:
         raise NotAllowedError(
-            "your role ({role}) does not decide this: ask a duty officer or the coordinator of"
-            " your party",
+            "your role ({role}) cannot decide this: ask a duty officer or the coordinator of "
+            "your party",
             role=role.replace("_", " "),
         )
 
@@ -82,11 +82,11 @@ def check_person_may_manage(role: Role | None) -> None:
     """Refuse managing people and contact points to machines, and to roles that may not."""
     if role is None:
         raise NotAllowedError(
-            "a key does not look after people and contact points: sign in at the desk"
+            "an API key cannot manage people and contact points: sign in at the desk"
         )
     if role not in MANAGING_ROLES:
         raise NotAllowedError(
-            "your role ({role}) does not look after people and contact points: ask an"
-            " administrator of your party",
+            "your role ({role}) cannot manage people and contact points: ask an "
+            "administrator of your party",
             role=role.replace("_", " "),
         )

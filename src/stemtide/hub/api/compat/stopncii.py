@@ -153,8 +153,8 @@ def feedback(request: HttpRequest) -> HttpResponse:
     unknown = [item.hashValue for item in feedbacks if not _apply_feedback(item, caller=caller)]
     if len(unknown) == len(feedbacks):
         raise NotFoundError(
-            "there is no signal with any of these values that still matches and that your party"
-            " may see; to take one back it must be your own"
+            "no live signal has any of these values, or your party may not see it; you can "
+            "withdraw only your own signals"
         )
     return answer(AcceptedOut(count=len(feedbacks) - len(unknown), unknown=unknown))
 
@@ -193,7 +193,7 @@ def _query_number(request: HttpRequest, name: str, *, usual: int) -> int:
     """Return a whole number of the query. raises: InvalidError."""
     text = request.GET.get(name, str(usual))
     if not _NUMBER.fullmatch(text) or int(text) > _MAX_NUMBER:
-        raise InvalidError(name, "must be a whole number, of seconds where it is a time")
+        raise InvalidError(name, "must be a whole number; a time is in seconds")
     return int(text)
 
 
@@ -204,7 +204,7 @@ def _parse_page_token(token: str) -> PagePosition | None:
     match = _TOKEN.fullmatch(token)
     numbers = [int(group) for group in match.groups()] if match else []
     if not numbers or max(numbers) >= 2**63:
-        raise InvalidError("nextPageToken", "is none of this hub's: begin without one")
+        raise InvalidError("nextPageToken", "is not a page of this hub: begin without one")
     return PagePosition(*numbers)
 
 

@@ -130,7 +130,7 @@ ROOM_ACTIONS = action_table(
         "deescalate",
         forms.ReasonForm,
         moves_writes.deescalate,
-        _("It calms down now."),
+        _("The crisis is de-escalated."),
         targets.crisis_itself(moves.check_deescalate),
         block="next",
         title=_("De-escalate"),

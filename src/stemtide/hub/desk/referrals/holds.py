@@ -34,7 +34,7 @@ def holds(request: SignedInRequest) -> HttpResponse:
     """List the holds of the reader's party, active ones first."""
     by, now = actor_of(request), datetime.now(UTC)
     if by.kind not in REFERRING:
-        raise NotAllowedError("only an authority or an agency asks for a hold: tell one of them")
+        raise NotAllowedError("only an authority or an agency can request a hold: contact one")
     rows = [
         (
             hold,

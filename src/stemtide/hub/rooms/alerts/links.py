@@ -51,5 +51,5 @@ def read_token(token: str, *, now: datetime) -> UUID:
 def _unknown() -> NotFoundError:
     """Return the error for every link that is not valid."""
     return NotFoundError(
-        "this link is not known here, or no longer: sign in at the desk and acknowledge there"
+        "this link is invalid or has expired: sign in at the desk and acknowledge there"
     )

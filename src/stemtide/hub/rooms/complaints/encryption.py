@@ -125,6 +125,4 @@ def unseal(sealed: str) -> str:
 
 def _unknown() -> NotFoundError:
     """Return the error for every link that is wrong or has expired."""
-    return NotFoundError(
-        "this link is not known here, or no longer: ask the service that sent it to you"
-    )
+    return NotFoundError("this link is invalid or has expired: ask the service that sent it to you")

@@ -120,7 +120,7 @@ def _number_of(by: Actor) -> int:
     """Return the primary key of the acting person. raises: NotAllowedError for a machine."""
     kind, _, number = by.ref.partition(":")
     if kind != "person":
-        raise NotAllowedError("only a person looks at a preview: sign in at the desk")
+        raise NotAllowedError("only a person can open a preview: sign in at the desk")
     return int(number)
 
 
@@ -132,7 +132,7 @@ def own_look(uid: UUID, *, by: Actor) -> Look:
     looks = Look.objects.select_related("signal__shared_by", "signal__crisis", "crisis")
     look = looks.filter(uid=uid, person=person(by=by)).first()
     if look is None:
-        raise NotFoundError("there is no such look of yours: open the preview in its crisis")
+        raise NotFoundError("you have not opened this preview: open it in its crisis")
     return look
 
 
@@ -164,7 +164,7 @@ def content(uid: UUID, preview: UUID, *, by: Actor, now: datetime, keys: Keys) -
     open_look = _open_look(uid, by=by, now=now)
     row = open_look.signal.previews.filter(uid=preview, destroyed_at=None).first()
     if row is None:
-        raise NotFoundError("there is no such preview, or it is destroyed")
+        raise NotFoundError("there is no such preview, or it was destroyed")
     sealed = row.whole if open_look.revealed_at else row.veil
     if not sealed:
         raise NotFoundError("this preview has no veil: reveal it to read it")
@@ -238,7 +238,7 @@ def _open_look(uid: UUID, *, by: Actor, now: datetime) -> Look:
     is_theirs = allows(rules.check_look, facts_now, kind=by.kind, role=by.role)
     is_visible = _signals(by.party).filter(pk=row.signal.pk, state=SignalState.LIVE).exists()
     if now - since > rules.LOOK_LASTS or not is_theirs or not is_visible:
-        raise NotFoundError("this look is over: open the preview again, and say for what")
+        raise NotFoundError("this preview has closed: open it again with a purpose")
     return row
 
 

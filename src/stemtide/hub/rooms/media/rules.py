@@ -56,22 +56,24 @@ class PreviewFacts:
 def check_add(facts: PreviewFacts, *, kind: PartyKind, name: str) -> None:
     """Refuse a preview unless its sender shared the signal, which is live and in a crisis."""
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers send no previews: tell the party that shared the signal")
+        raise NotAllowedError(
+            "observers cannot send previews: tell the party that shared the signal"
+        )
     if name != facts.shared_by:
         raise NotAllowedError(
-            "only {shared_by}, who shared this signal, sends a preview of it: ask them",
+            "only {shared_by}, who shared this signal, can send a preview: ask them",
             shared_by=facts.shared_by,
         )
     if not facts.has_crisis:
         raise ConflictError(
-            "this signal belongs to no crisis, so there is no room in which its preview could be"
-            " seen: share it with its crisis first"
+            "this signal has no crisis, and previews are shown in crises only: share it with "
+            "its crisis first"
         )
     if facts.state is not SignalState.LIVE:
-        raise ConflictError("this signal matches nothing any more: a preview of it serves nobody")
+        raise ConflictError("this signal no longer matches: it needs no preview")
     if facts.previews >= MAX_PREVIEWS:
         raise ConflictError(
-            "this signal has {max_previews} previews, the most that one has",
+            "this signal already has {max_previews} previews, the maximum",
             max_previews=MAX_PREVIEWS,
         )
 
@@ -79,12 +81,12 @@ def check_add(facts: PreviewFacts, *, kind: PartyKind, name: str) -> None:
 def check_expiry(expires_at: datetime, *, now: datetime, most: timedelta) -> None:
     """Refuse a date of destruction in the past, or too far in the future."""
     if expires_at <= now:
-        raise InvalidError("expires_at", "lies in the past: name when it is to be destroyed")
+        raise InvalidError("expires_at", "is in the past: enter when the preview must be destroyed")
     if expires_at > now + most:
         raise InvalidError(
             "expires_at",
-            "lies too late: this hub keeps a preview for {days} days at most; send it again then,"
-            " if it is still needed",
+            "is too late: this hub keeps a preview for {days} days at most; send it again "
+            "then if you still need it",
             days=most.days,
         )
 
@@ -95,22 +97,22 @@ def check_look(facts: PreviewFacts, *, kind: PartyKind, role: Role | None) -> No
     source: Regulation (EU) 2016/679 Art. 5(1)(b, c): for a purpose, and no more than it needs.
     """
     if kind is PartyKind.OBSERVER or not facts.is_in_room:
-        raise NotAllowedError("only parties in the room look at previews: join the crisis first")
+        raise NotAllowedError("only participants can open previews: join the crisis first")
     if role is None:
-        raise NotAllowedError("only a person looks at a preview: sign in at the desk")
+        raise NotAllowedError("only a person can open a preview: sign in at the desk")
     if role not in WRITING_ROLES:
         raise NotAllowedError(
-            "your role ({role}) looks at no content: ask a duty officer of your party",
+            "your role ({role}) cannot open content: ask a duty officer of your party",
             role=role.replace("_", " "),
         )
     if not facts.previews or facts.state is not SignalState.LIVE:
-        raise ConflictError("no preview is kept of this: its sharer sent none, or it is destroyed")
+        raise ConflictError("there is no preview: its sharer sent none, or it was destroyed")
 
 
 def check_reveal(*, opened_at: datetime, now: datetime) -> None:
     """Refuse to reveal a preview in an expired look."""
     if now - opened_at > LOOK_LASTS:
-        raise ConflictError("this look is over: open the preview again, and say for what")
+        raise ConflictError("this preview has closed: open it again with a purpose")
 
 
 def check_destroy(
@@ -119,7 +121,7 @@ def check_destroy(
     """Refuse to destroy a preview for any party but its sender or an agency, or twice."""
     if kind is not PartyKind.AGENCY and name != facts.shared_by:
         raise NotAllowedError(
-            "only {shared_by}, who sent this preview, or an agency destroys it: ask them",
+            "only {shared_by}, who sent this preview, or an agency can destroy it: ask them",
             shared_by=facts.shared_by,
         )
     if destroyed_at is not None:
@@ -133,8 +135,8 @@ def check_may_see_counts(role: Role) -> None:
     """Refuse a party's counts of looks to roles that do not look after its people."""
     if role not in {Role.DATA_PROTECTION_OFFICER, Role.COORDINATOR, Role.ADMINISTRATOR}:
         raise NotAllowedError(
-            "counts of a party's looks are for its data protection officer, coordinator and"
-            " administrators: you see your own"
+            "only the data protection officer, coordinator and administrators can see your "
+            "party's preview counts: you can see your own"
         )
 
 

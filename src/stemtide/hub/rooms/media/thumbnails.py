@@ -32,8 +32,10 @@ def remake(blob: bytes) -> tuple[bytes, bytes]:
         analysis = _sandbox().analyse(blob, options=_OPTIONS, modality="image")
         if analysis.still is None:
             why = "; ".join(analysis.fingerprints.remarks) or "it is no picture"
-            raise InvalidError("still", "no picture can be made of it: {why}", why=why)
+            raise InvalidError("still", "the hub cannot create a preview image: {why}", why=why)
         still = Still(*analysis.still)
     except (ContentTooLargeError, ValueError) as error:
-        raise InvalidError("still", "no picture can be made of it: {error}", error=error) from error
+        raise InvalidError(
+            "still", "the hub cannot create a preview image: {error}", error=error
+        ) from error
     return jpeg(still), veiled(still)

@@ -171,15 +171,15 @@ def check_ask(
 ) -> None:
     """Whether somebody may ask for a visit now: either side, not again within a minute."""
     if not is_side:
-        raise NotAllowedError("only the two sides of a request ask for a visit")
+        raise NotAllowedError("only the two sides of a request can ask for a visit")
     if role is not None:
         check_person_may_write(role)
     if is_over:
-        raise ConflictError("the provider does not say any more that this is gone")
+        raise ConflictError("the provider no longer reports that this is gone")
     if next_at is not None and next_at <= now:
-        raise ConflictError("a visit is due already: see in a minute")
+        raise ConflictError("a visit is already due: look again in a minute")
     if visited_at is not None and now - visited_at < ASK_AFTER:
-        raise ConflictError("this address was visited less than a minute ago: see what was seen")
+        raise ConflictError("this address was visited less than a minute ago: see the result")
 
 
 def _unclear(reason: Reason) -> VisitResult:

@@ -59,7 +59,7 @@ def act_on_order(token: str, verb: str, *, body: BaseModel | None, now: datetime
     ledger.lock_ledger()
     link = _settled(token, now=now)
     if link.order is None or verb not in link.may:
-        raise ConflictError("that cannot be done with this order now: see where it stands")
+        raise ConflictError("this action is not possible for the order now: see its state")
     answers.record_receipt(link.order.id, via=ReceiptVia.LINK, at=now, now=now, by=link.by)
     arguments = {} if body is None else {"body": body}
     _ACTS[verb](link.order.id, by=link.by, now=now, **arguments)
@@ -77,7 +77,7 @@ def answer_referrals(token: str, *, uids: Iterable[UUID], body: AnswerIn, now: d
     answerable = {referral.id for referral in link.referrals}
     selected = list(dict.fromkeys(uids))
     if not selected or not answerable.issuperset(selected):
-        raise ConflictError("this referral cannot be answered now: see where it stands")
+        raise ConflictError("this referral cannot be answered now: see its state")
     party = link.party
     referral_answers.record_receipts(
         selected, provider=party, via=ReceiptVia.LINK, at=now, by=link.by

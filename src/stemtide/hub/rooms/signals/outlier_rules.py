@@ -94,8 +94,8 @@ def check_judge(*, kind: PartyKind, name: str, shared_by: str) -> None:
     """Refuse a decision on an outlier by any party but an agency or the sharer of the signal."""
     if kind is not PartyKind.AGENCY and name != shared_by:
         raise NotAllowedError(
-            "whether these uploads count is decided by the agency or by the party that shared the"
-            " signal: ask one of them"
+            "only the agency or the party that shared the signal can decide whether these "
+            "uploads count: ask one of them"
         )
 
 

@@ -148,20 +148,21 @@ def _check_bridge(snapshot: CachedSnapshot, *, base: int, view: str, history: st
     manifest = snapshot.manifest
     if base > manifest.version:
         raise ConflictError(
-            "this hub's feed ends at {version}, before {base}: it was set back to an earlier state;"
-            " take the whole snapshot",
+            "this hub's feed ends at {version}, before {base}: the hub was restored from a "
+            "backup; download the whole snapshot",
             version=manifest.version,
             base=base,
         )
     if history and history != ledger.history(base):
         raise ConflictError(
-            "this hub's feed has another history up to {base} than yours: it was set back to an"
-            " earlier state; take the whole snapshot",
+            "the history of this hub's feed up to {base} differs from yours: the hub was "
+            "restored from a backup; download the whole snapshot",
             base=base,
         )
     if view != manifest.view:
         raise ConflictError(
-            "what your party may see has changed since that version: take the whole snapshot"
+            "the signals that your party may see have changed since that version: download "
+            "the whole snapshot"
         )
     if base < snapshot.note.oldest:
         raise GoneError(

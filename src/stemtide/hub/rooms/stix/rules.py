@@ -131,10 +131,12 @@ def check_type(kind: str, *, to: Collection, holder: Holder) -> None:
     """Refuse an object that the collection does not accept, or that the key may not post."""
     needed = Scope.FEEDBACK_WRITE if kind in FEEDBACK_TYPES else Scope.SIGNALS_WRITE
     if to.is_feedback and kind not in FEEDBACK_TYPES:
-        raise NotAllowedError("this collection takes sightings and opinions: post it to another")
+        raise NotAllowedError(
+            "this collection accepts only sightings and opinions: post it to another"
+        )
     if needed not in holder.scopes:
         raise NotAllowedError(
-            "this key lacks the scope {scope}: ask whoever runs the hub for one that has it",
+            "this key lacks the scope {scope}: ask the hub's operator for a key with it",
             scope=needed,
         )
 
@@ -143,8 +145,8 @@ def check_exercise(*, exercise: bool, to_exercise: bool) -> None:
     """Refuse an object that is real in one collection and an exercise in another."""
     if exercise is not to_exercise:
         raise NotAllowedError(
-            "this object is here already, and nothing is both real and an exercise: give it"
-            " another id"
+            "the hub already has this object, and an object cannot be both real and an "
+            "exercise: use another id"
         )
 
 
@@ -152,8 +154,7 @@ def check_kept(count: int) -> None:
     """Refuse more stored objects than a party may have, not counting signals."""
     if count >= MAX_KEPT:
         raise NotAllowedError(
-            "your party has {count:,} objects here that are no signals, and more are not kept:"
-            " delete some",
+            "your party has {count:,} objects here that are not signals, the maximum: delete some",
             count=count,
         )
 
@@ -166,7 +167,7 @@ def strictest_signal(tlp: Tlp, *, of: Some[Tlp]) -> int:
     strictest = min(of, key=list(Tlp).index)
     if tlp is Tlp.RED and strictest is not Tlp.RED:
         raise NotAllowedError(
-            "an opinion is told to all who have its signal, and TLP:RED is for some: mark it amber"
+            "everybody with the signal gets an opinion, so it cannot be TLP:RED: use TLP:AMBER"
         )
     return list(of).index(strictest)
 
@@ -184,9 +185,11 @@ def check_delete(collection: Collection, *, is_own: bool, is_plain: bool) -> Non
     if not (rights.can_read and rights.can_write):
         raise NotAllowedError("your key may not delete from this collection")
     if not is_own:
-        raise NotAllowedError("only who posted an object deletes it: dispute it instead")
+        raise NotAllowedError(
+            "only the party that posted an object can delete it: dispute it instead"
+        )
     if not is_plain:
         raise NotAllowedError(
-            "signals and what is said of them are not deleted: post it again with"
-            ' "revoked": true and a newer "modified", and the withdrawal reaches everybody'
+            'signals and feedback cannot be deleted: post it again with "revoked": true '
+            'and a newer "modified", and the withdrawal reaches everybody'
         )

@@ -190,8 +190,8 @@ def check_types(patterns: Sequence[str], *, scopes: Collection[str]) -> None:
             )
         if "*" not in pattern and not may_tell(matching[0], scopes=scopes):
             raise NotAllowedError(
-                "a key without the scope {scope} is not told {one}: ask for another key, or leave"
-                " it out",
+                "a key without the scope {scope} cannot receive {one}: ask for another key, "
+                "or leave it out",
                 scope=scope_of(matching[0]),
                 one=pattern,
             )
@@ -204,7 +204,7 @@ def check_may_manage(role: Role | None) -> None:
     """
     if role is not None and role not in MANAGING_ROLES:
         raise NotAllowedError(
-            "your role ({role}) does not look after webhooks: ask an administrator of your party",
+            "your role ({role}) cannot manage webhooks: ask an administrator of your party",
             role=role.replace("_", " "),
         )
 
@@ -213,8 +213,8 @@ def check_key(*, revoked_at: datetime | None, expires_at: datetime | None, now: 
     """Refuse to leave a webhook with a revoked or expired key."""
     if revoked_at is not None or (expires_at is not None and expires_at <= now):
         raise ConflictError(
-            "the key that looks after it holds no more: resume it with another one, by"
-            " stemtide webhook resume"
+            "its managing key is no longer valid: resume it with another key, with stemtide "
+            "webhook resume"
         )
 
 
@@ -222,7 +222,7 @@ def check_quota(count: int) -> None:
     """Refuse a webhook beyond the party's quota. count: of its present ones."""
     if count >= QUOTA:
         raise ConflictError(
-            "your party has {count} webhooks, as many as it may: remove one first", count=count
+            "your party has {count} webhooks, the maximum: remove one first", count=count
         )
 
 
@@ -235,7 +235,8 @@ def check_renewal(signing: int, *, until: datetime | None) -> None:
     """Refuse a renewal while too many secrets are valid. until: when the old ones retire."""
     if signing >= SECRETS:
         raise ConflictError(
-            "{signing} secrets of this webhook sign already: renew it after {until:%H:%M} UTC",
+            "{signing} secrets of this webhook are valid already: renew again after "
+            "{until:%H:%M} UTC",
             signing=signing,
             until=until,
         )
@@ -245,7 +246,7 @@ def check_test(waiting: int) -> None:
     """Refuse a test while too many of this webhook's tests are waiting."""
     if waiting >= TESTS:
         raise ConflictError(
-            "{waiting} tests of this webhook wait to be delivered: mend its receiver first",
+            "{waiting} tests of this webhook wait for delivery: repair its receiver first",
             waiting=waiting,
         )
 
@@ -254,10 +255,10 @@ def check_retry(state: WebhookDeliveryState, *, webhook: WebhookState) -> None:
     """Refuse to retry a delivery that was not given up, or whose webhook is not active."""
     if state not in _RETRIED:
         raise ConflictError(
-            "this delivery is {state}: only a dead or stopped one is tried again", state=state
+            "this delivery is {state}: you can retry only a dead or stopped one", state=state
         )
     if webhook is not WebhookState.ACTIVE:
-        raise ConflictError("its webhook is {webhook}: resume it first", webhook=webhook)
+        raise ConflictError("the webhook is {webhook}: resume it first", webhook=webhook)
 
 
 def wait_before(attempt: int, *, jitter: float) -> timedelta:

@@ -143,8 +143,8 @@ def search_events(request: HttpRequest) -> HttpResponse:
     if most is not None and len(heads) == most:
         raise InvalidError(
             "limit",
-            "is of events, and more than {most} whole ones hold this: send a limit of at most"
-            " {most} and go on with page, or send metadata",
+            "returns whole events, and more than {most} match: send a limit of at most "
+            "{most} and continue with page, or send metadata",
             most=MAX_WHOLE,
         )
     # Events are made one at a time, to save memory.
@@ -167,7 +167,9 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
     sighting = _read(_SightingIn, request)
     if sighting.type not in {_SEEN, _FALSE_POSITIVE}:
         raise InvalidError(
-            "type", "is 0 for what was met or 1 for a false positive; take back by the hub's API"
+            "type",
+            "must be 0 for a sighting or 1 for a false positive; withdraw signals "
+            "with the hub's API",
         )
     signals = _signals(sighting, named=uuid, caller=caller)
     when = sighting.date_sighting if sighting.timestamp is None else sighting.timestamp
@@ -289,7 +291,7 @@ def _search(request: HttpRequest) -> _Search:
     caller = called(request, Scope.FEED_READ)
     filters = _read(_SearchIn, request)
     if filters.returnFormat != "json":
-        raise InvalidError("returnFormat", "can only be json here")
+        raise InvalidError("returnFormat", "must be json")
     named = None
     if filters.value is not None:
         matches = (records.with_value(value, viewer=caller.party) for value in filters.value)
@@ -310,7 +312,7 @@ def _signals(sighting: _SightingIn, *, named: str, caller: Caller) -> list[UUID]
         raise InvalidError("value", "is missing: send a value, values, or an attribute's uuid")
     if not uids:
         raise NotFoundError(
-            "there is no such attribute or value that still matches and that your party may see"
+            "no live attribute or value matches this request, or your party may not see it"
         )
     return list(dict.fromkeys(uids))
 
@@ -320,7 +322,9 @@ def behind(text: str, *, caller: Caller) -> list[UUID]:
     try:
         uuid = UUID(text)
     except ValueError as error:
-        raise InvalidError("uuid", "must be the uuid of an attribute: ids are not kept") from error
+        raise InvalidError(
+            "uuid", "must be the uuid of an attribute: the hub does not store numeric ids"
+        ) from error
     return behind_each([uuid], caller=caller).get(uuid, [])
 
 

@@ -55,7 +55,10 @@ def _take_event(
     except PostedEventError as error:
         raise _problem_of(error) from error
     if not sent.signals and not sent.gone:
-        raise InvalidError("Attribute", "holds nothing that uploads are compared with")
+        raise InvalidError(
+            "Attribute",
+            "contains no value that can be compared with uploads: add a hash or an address",
+        )
     own_signals = _existing_signals(sent, caller=caller)
     fresh = sent.without(own_signals)
     ended = behind_each(sent.gone, caller=caller)  # before taking the lock that others wait for
@@ -113,7 +116,7 @@ def delete_attribute(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Withdraw the signal of an attribute, as its sharer or as an agency."""
     caller = called(request, Scope.SIGNALS_WRITE)
     if not _withdraw(uuid, caller=caller):
-        raise NotFoundError("there is no such attribute that still matches: search for it")
+        raise NotFoundError("there is no live attribute with this id: search for it")
     return answer({"saved": True, "success": True, "message": "Attribute deleted."})
 
 

@@ -162,7 +162,7 @@ def find(uid: UUID, *, viewer: Party) -> Alert:
     """
     row: Alert | None = _of(viewer).filter(uid=uid).first()
     if row is None:
-        raise NotFoundError("there is no alert {uid} to your party: list them first", uid=uid)
+        raise NotFoundError("your party has no alert {uid}: see your list of alerts", uid=uid)
     return row
 
 

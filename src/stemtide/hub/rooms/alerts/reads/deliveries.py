@@ -98,7 +98,8 @@ def find(uid: UUID, *, viewer: Party | None) -> Delivery:
     row = rows.first()
     if row is None:
         raise NotFoundError(
-            "there is no delivery {uid} that your party may see: list them first", uid=uid
+            "there is no delivery {uid} that your party may see: see the list of deliveries",
+            uid=uid,
         )
     return row
 
@@ -261,5 +262,5 @@ def find_by_link(uid: UUID) -> Delivery:
     deliveries = Delivery.objects.select_related("alert__party", "alert__crisis", "point")
     row = deliveries.filter(uid=uid).first()
     if row is None or (row.point is not None and row.point.removed_at is not None):
-        raise NotFoundError("this link is not known here, or no longer: sign in at the desk")
+        raise NotFoundError("this link is invalid or has expired: sign in at the desk")
     return row

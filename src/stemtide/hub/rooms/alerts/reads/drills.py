@@ -72,7 +72,7 @@ def drill(uid: UUID, *, viewer: Party) -> DrillRow:
     row = _visible(viewer).filter(uid=uid).first()
     if row is None:
         raise NotFoundError(
-            "there is no drill {uid} that your party may see: list them first", uid=uid
+            "there is no drill {uid} that your party may see: see the list of drills", uid=uid
         )
     return _row(row, viewer=viewer)
 

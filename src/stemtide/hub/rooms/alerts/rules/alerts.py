@@ -170,17 +170,17 @@ def check_drill(*, kind: PartyKind, role: Role | None, others: bool) -> None:
     check_person_may_lead(role)
     if others and kind is not PartyKind.AGENCY:
         raise NotAllowedError(
-            "only an agency drills other parties: drill your own, or ask the agency"
+            "only an agency can drill other parties: drill your own party, or ask the agency"
         )
 
 
 def check_start(running: Sequence[str], *, count: int) -> None:
     """Refuse a drill of no party, or of a party that is still in one. running: those parties."""
     if not count:
-        raise InvalidError("parties", "nobody is named: name a party, or drill everybody")
+        raise InvalidError("parties", "no party is named: name one, or drill everybody")
     if running:
         raise ConflictError(
-            "a drill still waits for {running}: let it end, or leave them out",
+            "another drill still waits for {running}: wait until it ends, or leave them out",
             running=", ".join(running),
         )
 
@@ -189,16 +189,18 @@ def check_resolve(*, kind: PartyKind, role: Role | None, is_own: bool) -> None:
     """Refuse to resolve a delivery for roles that may not write; of others, only agencies may."""
     check_acknowledge(role=role)
     if not is_own and kind is not PartyKind.AGENCY:
-        raise NotAllowedError("only an agency resolves the deliveries of others: ask one")
+        raise NotAllowedError("only an agency can handle deliveries of other parties: ask one")
 
 
 def check_retry(state: DeliveryState, *, alert: AlertState) -> None:
     """Refuse to retry a delivery that is not dead, or whose alert no longer needs an answer."""
     if state is not DeliveryState.DEAD:
-        raise ConflictError("this delivery is {state}: only a dead one is retried", state=state)
+        raise ConflictError(
+            "this delivery is {state}: you can retry only a dead letter", state=state
+        )
     if alert not in UNSETTLED:
         raise ConflictError(
-            "its alert is {alert}: nobody waits for it, so drop it instead", alert=alert
+            "its alert is {alert} and needs no delivery: drop it instead", alert=alert
         )
 
 
@@ -207,18 +209,21 @@ def check_drop(state: DeliveryState, *, reason: str) -> None:
     if not reason.strip() or len(reason) > REASON_LENGTH:
         raise InvalidError(
             "reason",
-            "say in 1 to {reason_length} letters why it is dropped",
+            "give a reason of 1 to {reason_length} characters",
             reason_length=REASON_LENGTH,
         )
     if state is not DeliveryState.DEAD:
-        raise ConflictError("this delivery is {state}: only a dead one is dropped", state=state)
+        raise ConflictError(
+            "this delivery is {state}: you can drop only a dead letter", state=state
+        )
 
 
 def check_rotation(signing: int, *, until: datetime | None) -> None:
     """Refuse a rotation while too many secrets are valid. until: when the last old one retires."""
     if signing >= SECRETS:
         raise ConflictError(
-            "{signing} secrets of this contact point sign already: renew after {until:%H:%M} UTC",
+            "{signing} secrets of this contact point are valid already: renew again after "
+            "{until:%H:%M} UTC",
             signing=signing,
             until=until,
         )
@@ -237,14 +242,14 @@ def check_renew(*, is_open: bool, has_point: bool, since_last: timedelta) -> Non
     since_last: the time since the last link was queued; too short is refused as well.
     """
     if not is_open:
-        raise ConflictError("nothing is left to answer: no new link is needed")
+        raise ConflictError("there is nothing left to answer: you need no new link")
     if not has_point:
         raise ConflictError(
-            "the address that this link went to is no contact point any more: ask whoever looks"
-            " after your party's contact points"
+            "the address of this link is no longer a contact point: ask the person who "
+            "manages your party's contact points"
         )
     if since_last < ANEW_AFTER:
-        raise ConflictError("a new link is on its way already: look into the mailbox")
+        raise ConflictError("a new link has already been sent: check the mailbox")
 
 
 def check_settle(state: AlertState) -> None:

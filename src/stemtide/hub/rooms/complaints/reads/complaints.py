@@ -128,8 +128,7 @@ def find_by_code(code: str) -> Complaint:
     row = _rows().filter(code_hash=encryption.hash_code(code)).first()
     if row is None:
         raise NotFoundError(
-            "no complaint goes with this code: look at it again, or open the link that you were"
-            " sent"
+            "no complaint has this code: check the code, or open the link that you received"
         )
     return row
 

@@ -158,7 +158,7 @@ def _referral(uid: UUID, *, party: Party) -> Referral:
     sent = Referral.objects.filter(uid=uid, provider=party, sent_at__isnull=False)
     row = sent.select_related("sender").first()
     if row is None:
-        raise NotFoundError("there is no referral {uid} that your party got", uid=uid)
+        raise NotFoundError("your party received no referral {uid}", uid=uid)
     return row
 
 
@@ -167,7 +167,7 @@ def _order(uid: UUID, *, party: Party) -> Order:
     got = Order.objects.filter(uid=uid, addressee=party, received_at__isnull=False)
     row = got.select_related("issued_by").first()
     if row is None:
-        raise NotFoundError("there is no removal order {uid} that your party got", uid=uid)
+        raise NotFoundError("your party received no removal order {uid}", uid=uid)
     return row
 
 

@@ -55,7 +55,7 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
     """
     row = _of(viewer).filter(uid=uid).first()
     if row is None:
-        raise NotFoundError("there is no redress {uid} asked of your party", uid=uid)
+        raise NotFoundError("your party has no request for redress {uid}", uid=uid)
     return row
 
 

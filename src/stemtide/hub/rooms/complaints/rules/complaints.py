@@ -97,7 +97,9 @@ class ComplaintFacts:
 def check_link(*, kind: PartyKind, role: Role | None) -> None:
     """Check that the party may make links: only providers decide about content."""
     if kind is not PartyKind.PROVIDER:
-        raise NotAllowedError("only providers act on content: complaints are about what they did")
+        raise NotAllowedError(
+            "only providers can create complaint links: complaints are about decisions of providers"
+        )
     if role is not None:
         check_person_may_write(role)
 
@@ -109,32 +111,36 @@ def check_decision(decision: ComplaintLinkIn, *, ground: GroundFacts | None, now
     raises: InvalidError naming the field.
     """
     if decision.acted_at > now + _FUTURE:
-        raise InvalidError("acted_at", "lies in the future: name when you acted")
+        raise InvalidError("acted_at", "is in the future: enter when you acted")
     if link_ends(decision.acted_at) < now:
-        raise InvalidError(
-            "acted_at", "lies more than six months back: the time to complain is over"
-        )
+        raise InvalidError("acted_at", "is more than six months ago: the time to complain is over")
     if decision.basis is ComplaintBasis.OWN and decision.ground is not None:
-        raise InvalidError("ground", "your own decision rests on nothing here: leave it out")
+        raise InvalidError(
+            "ground", "must be left out: your own decision is based on no signal, referral or order"
+        )
     if decision.basis is not ComplaintBasis.OWN and decision.ground is None:
-        raise InvalidError("ground", "is missing: name what your decision rests on by its id")
+        raise InvalidError(
+            "ground",
+            "is missing: enter the id of the signal, referral or "
+            "order that your decision is based on",
+        )
     if ground is None:
         return
     if ground.pap is Pap.RED:
         raise InvalidError(
-            "ground", "is a PAP:RED signal: it allows no action, and nobody may be told of it"
+            "ground", "is a PAP:RED signal: it allows no action, and nobody may learn of it"
         )
     if ground.secret_until is not None and ground.secret_until > now:
         raise InvalidError(
             "ground",
-            "is an order that nobody may be told of before {until:%Y-%m-%d %H:%M} UTC: wait",
+            "is an order that must stay secret until {until:%Y-%m-%d %H:%M} UTC: wait",
             until=ground.secret_until,
         )
     if ground.exercise is not decision.exercise:
         ground_kind = "an exercise" if ground.exercise else "real"
         raise InvalidError(
             "exercise",
-            "what it rests on is {what} and the decision is not: make both so",
+            "its ground is {what} and the decision is not: both must be the same",
             what=ground_kind,
         )
 
@@ -155,13 +161,13 @@ def answer_due(filed_at: datetime) -> datetime:
 def check_file(*, is_there: bool) -> None:
     """Check that nobody has complained about this decision: one complaint for each."""
     if is_there:
-        raise ConflictError("somebody has complained of this decision already: see where it stands")
+        raise ConflictError("there is already a complaint about this decision: see its state")
 
 
 def check_read(role: Role | None) -> None:
     """Refuse complaints to people who only watch: complainants may write about themselves."""
     if role is Role.OBSERVER:
-        raise NotAllowedError("your role (observer) reads no complaints: ask a duty officer")
+        raise NotAllowedError("your role (observer) cannot read complaints: ask a duty officer")
 
 
 def check_take(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
@@ -191,14 +197,14 @@ def check_decide(
         return
     if own_hand(facts, hand):
         raise NotAllowedError(
-            "this complaint is about what you did yourself: uphold it, or let a colleague decide"
+            "this complaint is about your own decision: uphold it, or let a colleague decide"
         )
     if outcome.exemption is not Exemption.NONE:
         raise InvalidError(
-            "exemption", "a context that makes it lawful upholds the complaint: choose none"
+            "exemption", "a context that makes content lawful upholds the complaint: choose none"
         )
     if outcome.finding is not None:
-        raise InvalidError("finding", "a rejected complaint found nothing wrong: leave it out")
+        raise InvalidError("finding", "must be left out: a rejected complaint has no finding")
 
 
 def _check_upheld(facts: ComplaintFacts, outcome: ComplaintOutcomeIn) -> None:
@@ -208,15 +214,15 @@ def _check_upheld(facts: ComplaintFacts, outcome: ComplaintOutcomeIn) -> None:
     """
     if facts.binds:
         raise ConflictError(
-            "a removal order binds you while it has its effect: ask its authority in the note and"
-            " reject, or ask for scrutiny, and name the court to whoever complained"
+            "a removal order binds you while it has effect: reject with a note to its "
+            "authority or request scrutiny, and name the competent court to the complainant"
         )
     if outcome.finding is None:
-        raise InvalidError("finding", "is missing: say what was wrong, content or ground")
+        raise InvalidError("finding", "is missing: choose content or ground")
     if outcome.finding is ComplaintFinding.GROUND and facts.basis is ComplaintBasis.OWN:
-        raise InvalidError("finding", "your own decision rests on nothing else: choose content")
+        raise InvalidError("finding", "your own decision has no other ground: choose content")
     if outcome.finding is ComplaintFinding.GROUND and not outcome.note.strip():
-        raise InvalidError("note", "is missing: say to whoever asked for it what is wrong")
+        raise InvalidError("note", "is missing: explain to the requesting party what is wrong")
 
 
 def asks_author(outcome: ComplaintOutcomeIn, *, basis: ComplaintBasis) -> bool:
@@ -237,7 +243,7 @@ def own_hand(facts: ComplaintFacts, hand: str) -> bool:
 def check_asked(redress: str) -> None:
     """Check that the signal's sharer was asked for redress. raises: ConflictError."""
     if not redress:
-        raise ConflictError("nothing was asked of anybody: it stands as it did")
+        raise ConflictError("no redress was requested: nothing changes")
 
 
 def hand_of(ref: str, reviewed_by: str | None) -> str:
@@ -251,13 +257,13 @@ def hand_of(ref: str, reviewed_by: str | None) -> str:
         return ref
     if not reviewed_by:
         raise InvalidError(
-            "reviewed_by", "is missing: name the person who reviewed, as your own tools do"
+            "reviewed_by", "is missing: enter the id of the reviewer in your own tools"
         )
     if reviewed_by.partition(":")[0].lower() in {"person", "key"}:
         raise InvalidError(
             "reviewed_by",
-            "names somebody as this hub does: name who reviewed as your own tools do, or let them"
-            " sign in and decide at the desk",
+            "is a person of this hub: enter the id of the reviewer in your own tools, or let "
+            "them decide at the desk",
         )
     return reviewed_by
 
@@ -296,6 +302,6 @@ def seal_digest(text: str, *, salt: str) -> str:
 def _check_reviewer(facts: ComplaintFacts, *, name: str, role: Role | None) -> None:
     """Check that the reviewer belongs to the provider, in a role that may write."""
     if name != facts.party:
-        raise NotAllowedError("only the provider whose decision it is about reviews a complaint")
+        raise NotAllowedError("only the provider that took the decision can review the complaint")
     if role is not None:
         check_person_may_write(role)

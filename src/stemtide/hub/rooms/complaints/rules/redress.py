@@ -28,14 +28,14 @@ def check_answer(facts: RedressFacts, answer: RedressIn, *, name: str, role: Rol
     """
     check_author(facts, is_kept=answer.keep, name=name, role=role)
     if answer.keep and not answer.reason.strip():
-        raise InvalidError("reason", "is missing: say why it stays as it is")
+        raise InvalidError("reason", "is missing: give the reason for keeping it")
     check_impersonal(answer.reason, field="reason")
 
 
 def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | None) -> None:
     """Check that the author answers, and that there still is something to answer."""
     if name != facts.author:
-        raise NotAllowedError("only who asked for the measure answers for it")
+        raise NotAllowedError("only the party that requested the measure can answer")
     if role is not None:
         check_person_may_write(role)
     state_after("redress", facts.state, "keep" if is_kept else "grant", by="author")
@@ -44,7 +44,7 @@ def check_author(facts: RedressFacts, *, is_kept: bool, name: str, role: Role | 
 def check_accept(facts: RedressFacts, *, name: str, role: Role | None) -> None:
     """Check that the deciding party accepts the reason, and takes its dispute back."""
     if name != facts.party:
-        raise NotAllowedError("only the provider that decided the complaint accepts the reason")
+        raise NotAllowedError("only the provider that decided the complaint can accept the reason")
     if role is not None:
         check_person_may_write(role)
     state_after("redress", facts.state, "accept", by="reviewer")

@@ -68,7 +68,7 @@ def _find(uid: UUID, *, viewer: Party) -> tuple[Crisis, _Around]:
         if _is_visible(row, viewer=viewer, around=around):
             return row, around
     raise NotFoundError(
-        "there is no crisis {uid} that your party may see: list them first", uid=uid
+        "there is no crisis {uid} that your party may see: see the list of crises", uid=uid
     )
 
 

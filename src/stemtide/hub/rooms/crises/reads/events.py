@@ -79,7 +79,7 @@ def find_neighbour(crisis: Crisis, uid: UUID) -> Neighbour:
     """
     row = Neighbour.objects.filter(crisis=crisis, uid=uid).first()
     if row is None:
-        raise NotFoundError("this crisis mirrors no activation {uid}: see the crisis", uid=uid)
+        raise NotFoundError("this crisis has no other mechanism {uid}: see the crisis", uid=uid)
     return row
 
 

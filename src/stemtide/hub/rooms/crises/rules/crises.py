@@ -137,7 +137,7 @@ def is_insider(facts: CrisisFacts, party: PartyNamed) -> bool:
 def check_in_room(facts: CrisisFacts, party: PartyNamed) -> None:
     """Check that a party has joined the crisis: only then it acts there, or is acted upon."""
     if not is_in_room(facts, party):
-        raise NotAllowedError("your party takes no part in this crisis: join it first")
+        raise NotAllowedError("your party is not a participant of this crisis: join it first")
 
 
 def check_leads(facts: CrisisFacts, *, by: Acting, act: str) -> None:
@@ -157,7 +157,7 @@ def accepts_signals(facts: CrisisFacts, *, now: datetime) -> bool:
 def check_warn(*, by: Acting) -> None:
     """Check that the party may raise a warning: all but observers may."""
     if by.kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers do not raise warnings: tell an authority or the agency")
+        raise NotAllowedError("observers cannot raise warnings: tell an authority or the agency")
     check_writes(by)
 
 
@@ -181,7 +181,9 @@ def check_triage(facts: CrisisFacts, *, by: Acting) -> None:
     check_leads(facts, by=by, act="rates a warning")
     check_writes(by)
     if facts.stage != facts.framework.first_stage:
-        raise ConflictError("it stands at {title!r}: only a warning is rated", title=facts.at.title)
+        raise ConflictError(
+            "the crisis is at {title!r}: only a warning can be rated", title=facts.at.title
+        )
 
 
 def triage_outcome(
@@ -203,7 +205,7 @@ def triage_outcome(
     if not reason.strip():
         raise InvalidError(
             "reason",
-            "the matrix says {suggested}: say why you differ from it",
+            "the matrix suggests {suggested}: give a reason for another result",
             suggested=suggested.replace("_", " "),
         )
     return suggested, requested or suggested, words
@@ -219,7 +221,7 @@ def check_answer(facts: CrisisFacts, *, by: Acting, test: str) -> None:
             "test", "there is no test {test!r}; known are {known}", test=test[:60], known=tests
         )
     if not facts.at.is_open:
-        raise ConflictError("this crisis is closed: its checklist stays as it is")
+        raise ConflictError("this crisis is closed: its checklist cannot change")
 
 
 def check_widen(facts: CrisisFacts, *, by: Acting) -> None:
@@ -227,7 +229,7 @@ def check_widen(facts: CrisisFacts, *, by: Acting) -> None:
     check_leads(facts, by=by, act="adds countries")
     check_writes(by)
     if not facts.at.is_open:
-        raise ConflictError("this crisis is closed: its countries stay as they are")
+        raise ConflictError("this crisis is closed: its countries cannot change")
 
 
 def check_new_countries(facts: CrisisFacts, codes: Iterable[str]) -> None:
@@ -235,7 +237,9 @@ def check_new_countries(facts: CrisisFacts, codes: Iterable[str]) -> None:
     check_countries(codes)
     if not set(codes) - set(facts.countries):
         named = ", ".join(facts.countries)
-        raise ConflictError("the crisis names {named} already: name another country", named=named)
+        raise ConflictError(
+            "{named} is already a country of this crisis: choose another", named=named
+        )
 
 
 def check_measure(facts: CrisisFacts, *, by: Acting) -> None:
@@ -246,4 +250,4 @@ def check_measure(facts: CrisisFacts, *, by: Acting) -> None:
     check_leads(facts, by=by, act="records national measures")
     check_writes(by)
     if not facts.at.is_open:
-        raise ConflictError("this crisis is closed: what was considered stays as it is")
+        raise ConflictError("this crisis is closed: its measures cannot change")

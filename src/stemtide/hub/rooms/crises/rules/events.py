@@ -60,11 +60,13 @@ def check_link(
     check_leads(facts, by=by, act="links crises")
     check_writes(by)
     if is_same:
-        raise InvalidError("crisis", "is this very crisis: name the other one")
+        raise InvalidError("crisis", "is the same crisis: name the other one")
     if facts.exercise is not other.exercise:
-        raise InvalidError("crisis", "one is an exercise and the other is real: they stay apart")
+        raise InvalidError(
+            "crisis", "one crisis is an exercise and the other is real: you cannot link them"
+        )
     if are_linked:
-        raise ConflictError("these two are linked already")
+        raise ConflictError("these two crises are already linked")
 
 
 def check_unlink(facts: CrisisFacts, *, by: Acting, has_others: bool) -> None:
@@ -72,7 +74,7 @@ def check_unlink(facts: CrisisFacts, *, by: Acting, has_others: bool) -> None:
     check_leads(facts, by=by, act="links crises")
     check_writes(by)
     if not has_others:
-        raise ConflictError("this crisis is linked with no other")
+        raise ConflictError("this crisis is not linked with another")
 
 
 def check_neighbour(facts: CrisisFacts, *, by: Acting) -> None:
@@ -100,13 +102,13 @@ def check_mechanism(
     if mechanism is None and (versions := sorted(v for f, v in mechanisms() if f == framework)):
         raise InvalidError(
             "version",
-            "{framework} is known as {versions}: name one of them",
+            "{framework} has the versions {versions}: choose one",
             framework=framework,
             versions=", ".join(versions),
         )
     if (framework, version, type_) in before:
         raise ConflictError(
-            "{framework} {version} {type} is mirrored for this event already: update that one",
+            "{framework} {version} {type} is already recorded for this event: update it",
             framework=framework,
             version=version,
             type=type_,
@@ -116,6 +118,6 @@ def check_mechanism(
 def check_span(*, started_at: datetime, ended_at: datetime | None, now: datetime) -> None:
     """Check that another mechanism's activation has begun, and ends after it began."""
     if started_at > now + CLOCK_SKEW:
-        raise InvalidError("started_at", "lies in the future: name when it began")
+        raise InvalidError("started_at", "is in the future: enter when it began")
     if ended_at is not None and ended_at < started_at:
-        raise InvalidError("ended_at", "lies before it began: correct one of the two")
+        raise InvalidError("ended_at", "is before the beginning: correct one of the two")

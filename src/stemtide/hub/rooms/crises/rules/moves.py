@@ -49,7 +49,7 @@ def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
     to = stage_of(facts, act)
     _check_move(facts, to=to)
     if to not in facts.at.two_people:
-        raise ConflictError("that takes one person only, from where this crisis stands: do it")
+        raise ConflictError("this step needs no second person at this stage: take it directly")
     if act is ProposalAct.ACTIVATE:
         _check_activation(facts)
 
@@ -67,15 +67,13 @@ def check_confirm(
     check_propose(facts, by=by, act=proposal.act)
     check_open(proposal, now=now)
     if by.ref == proposal.ref and by.name == proposal.party:
-        raise NotAllowedError("who proposed it does not confirm it: ask somebody else to")
+        raise NotAllowedError("you cannot confirm your own proposal: ask another person")
     if by.name == proposal.party and (by.role is None or proposal.is_machine):
         raise NotAllowedError(
-            "a key proposed or would confirm it: then another party confirms; ask one in the room"
+            "a key proposed or confirms this: another party in the room must confirm it"
         )
     if proposal.is_stale:
-        raise ConflictError(
-            "the checklist was answered again since this was proposed: propose it anew"
-        )
+        raise ConflictError("the checklist has changed since this proposal: propose it again")
 
 
 def check_refuse(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime) -> None:
@@ -84,7 +82,7 @@ def check_refuse(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now
     check_person_may_lead(by.role)
     check_open(proposal, now=now)
     if by.ref == proposal.ref and by.name == proposal.party:
-        raise NotAllowedError("you proposed it: withdraw it instead of declining it")
+        raise NotAllowedError("this is your own proposal: withdraw it instead of declining it")
 
 
 def check_withdraw(
@@ -95,7 +93,7 @@ def check_withdraw(
     check_person_may_lead(by.role)
     if by.name != proposal.party:
         raise NotAllowedError(
-            "{party} proposed it and may withdraw it: decline it", party=proposal.party
+            "only {party} can withdraw its proposal: decline it instead", party=proposal.party
         )
     check_open(proposal, now=now)
 
@@ -103,9 +101,9 @@ def check_withdraw(
 def check_open(proposal: ProposalFacts, *, now: datetime) -> None:
     """Check that a proposal is neither decided nor expired."""
     if proposal.state is not ProposalState.OPEN:
-        raise ConflictError("this proposal was {state}: propose it anew", state=proposal.state)
+        raise ConflictError("this proposal was {state}: propose it again", state=proposal.state)
     if proposal.expires_at <= now:
-        raise ConflictError("this proposal has run out: propose it anew")
+        raise ConflictError("this proposal has expired: propose it again")
 
 
 def check_close(facts: CrisisFacts, *, by: Acting) -> None:
@@ -114,14 +112,15 @@ def check_close(facts: CrisisFacts, *, by: Acting) -> None:
     is_opener = by.name == facts.opened_by and to in facts.at.opener_may
     if by.kind is not PartyKind.AGENCY and not is_opener:
         raise NotAllowedError(
-            "only {opened_by}, who opened this crisis, or an agency closes it: ask them",
+            "only {opened_by}, who opened this crisis, or an agency can close it: ask them",
             opened_by=facts.opened_by,
         )
     check_person_may_lead(by.role)
     _check_move(facts, to=to)
     if to in facts.at.two_people:
         raise ConflictError(
-            "closing it from {title!r} takes two people: propose it, and another confirms",
+            "closing a crisis at {title!r} needs two people: propose it, and another person "
+            "confirms",
             title=facts.at.title,
         )
 
@@ -139,7 +138,8 @@ def check_resume(facts: CrisisFacts, *, by: Acting) -> None:
     check_person_may_lead(by.role)
     if facts.stage != facts.framework.calming_stage:
         raise ConflictError(
-            "it stands at {title!r}: only one that calms down resumes", title=facts.at.title
+            "the crisis is at {title!r}: only a de-escalated crisis can resume",
+            title=facts.at.title,
         )
     _check_move(facts, to=facts.framework.active_stage)
 
@@ -150,7 +150,7 @@ def check_keep(facts: CrisisFacts, *, by: Acting) -> None:
     check_person_may_lead(by.role)
     if facts.at.review_after_h is None:
         raise ConflictError(
-            "it stands at {title!r}, where nothing is due for review", title=facts.at.title
+            "the crisis is at {title!r}, which needs no review", title=facts.at.title
         )
 
 
@@ -190,8 +190,8 @@ def _check_activation(facts: CrisisFacts) -> None:
     framework = facts.framework
     if len(set(facts.countries)) < framework.needs_countries:
         raise ConflictError(
-            "it touches {number} country: activation needs {needs_countries}; what stays in one"
-            " Member State is handled there",
+            "the crisis concerns {number} country: activation needs {needs_countries}; a "
+            "crisis in one Member State is handled there",
             number=len(set(facts.countries)),
             needs_countries=framework.needs_countries,
         )
@@ -203,8 +203,8 @@ def _check_activation(facts: CrisisFacts) -> None:
         )
     if facts.measures < framework.needs_measures:
         raise ConflictError(
-            "{measures} national measures are recorded as considered: record {needs_measures} at"
-            " least, and why it does not suffice",
+            "{measures} national measures are recorded: record at least {needs_measures}, "
+            "and why it does not suffice",
             measures=facts.measures,
             needs_measures=framework.needs_measures,
         )
@@ -214,7 +214,7 @@ def _check_move(facts: CrisisFacts, *, to: str) -> None:
     """Check that the framework's data allows the move."""
     if to not in facts.at.moves:
         raise ConflictError(
-            "this crisis stands at {title!r}, from where it does not move to {next!r}",
+            "this crisis is at {title!r} and cannot move to {next!r}",
             title=facts.at.title,
             next=facts.framework.stages[to].title,
         )

@@ -37,11 +37,13 @@ Nobody joins unasked or uninvited but the authority of an affected state.
 def check_invite(facts: CrisisFacts, *, by: Acting) -> None:
     """Check that the party may invite: authorities and agencies in the room may, and the opener."""
     if by.name != facts.opened_by and by.kind not in facts.leads:
-        raise NotAllowedError("only who opened it, an authority or an agency invites: ask one")
+        raise NotAllowedError(
+            "only the party that opened it, an authority or an agency can invite: ask one"
+        )
     check_in_room(facts, by)
     check_person_may_lead(by.role)
     if not facts.at.is_open:
-        raise ConflictError("this crisis is closed: nobody joins it any more")
+        raise ConflictError("this crisis is closed: you can no longer join it")
 
 
 def is_to_invite(facts: CrisisFacts, party: PartyNamed) -> bool:
@@ -54,21 +56,25 @@ def check_uninvite(facts: CrisisFacts, *, by: Acting, party: str) -> None:
     """Check that an invitation is taken back before it is answered."""
     check_invite(facts, by=by)
     if not _may(facts, "uninvite", party):
-        raise ConflictError("{party} has no open invitation: see who takes part", party=party[:60])
+        raise ConflictError(
+            "{party} has no open invitation: see the participants", party=party[:60]
+        )
 
 
 def check_join(facts: CrisisFacts, *, by: Acting) -> None:
     """Check that a party joins after an invitation, or as an affected state's authority."""
     check_person_may_lead(by.role)
     if by.name == facts.opened_by or by.kind is PartyKind.AGENCY:
-        raise ConflictError("your party leads this crisis: it need not join")
+        raise ConflictError("your party opened this crisis: it does not need to join")
     if not _may(facts, "join", by.name):
-        raise ConflictError("your party has joined already")
+        raise ConflictError("your party has already joined")
     if not facts.at.is_open:
-        raise ConflictError("this crisis is closed: nobody joins it any more")
+        raise ConflictError("this crisis is closed: you can no longer join it")
     is_affected = by.kind is PartyKind.AUTHORITY and by.country in facts.countries
     if facts.states.get(by.name) not in ASKED and not is_affected:
-        raise NotAllowedError("your party was not invited: ask who opened it, or an agency")
+        raise NotAllowedError(
+            "your party was not invited: ask the party that opened it, or an agency"
+        )
 
 
 def check_decline(facts: CrisisFacts, *, by: Acting) -> None:

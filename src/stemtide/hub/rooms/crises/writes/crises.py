@@ -44,7 +44,7 @@ def warn(body: WarningIn, *, by: Actor, now: datetime) -> CrisisLife:
     except FrameworkError as error:
         raise InvalidError("framework", str(error)) from error
     if body.happened_at is not None and body.happened_at > now + rules.CLOCK_SKEW:
-        raise InvalidError("happened_at", "lies in the future: name when it happened")
+        raise InvalidError("happened_at", "is in the future: enter when it happened")
     crisis = Crisis.objects.create(
         uid=uuid4(),
         name=body.name,
@@ -87,7 +87,9 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
         moves.check_close(facts, by=by)
         if outcome is not TriageOutcome.AS_USUAL:
             raise InvalidError(
-                "close", "it comes to {outcome}: only business as usual closes it", outcome=outcome
+                "close",
+                "the rating is {outcome}: only business as usual closes the warning",
+                outcome=outcome,
             )
     Triage.objects.create(
         crisis=crisis,

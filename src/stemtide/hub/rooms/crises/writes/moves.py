@@ -34,7 +34,8 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
         pending = life.proposal_facts(before)
         if not pending.is_stale and pending.expires_at > now:
             raise ConflictError(
-                "{party} has proposed it already: confirm or decline that", party=pending.party
+                "{party} has already proposed this: confirm or decline that proposal",
+                party=pending.party,
             )
         _expire(before, now=now)
     proposal = Proposal.objects.create(

@@ -132,7 +132,7 @@ def _invited_parties(body: InviteIn) -> list[Party]:
     raises: InvalidError.
     """
     if not body.parties and not body.kinds:
-        raise InvalidError("parties", "nobody is named: name parties, or kinds of party")
+        raise InvalidError("parties", "no party is named: name parties, or kinds of party")
     everyone = {party.name: party for party in parties.parties()}
     if unknown := sorted(set(body.parties) - everyone.keys()):
         raise InvalidError(

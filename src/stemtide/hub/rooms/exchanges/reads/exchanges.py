@@ -271,5 +271,5 @@ def _check(viewer: Party) -> None:
     """Refuse parties that do not coordinate: addresses of partners are not for everybody."""
     if viewer.kind not in COORDINATING:
         raise NotAllowedError(
-            "authorities, agencies and consortia see exchanges: ask the hub's operator"
+            "only authorities, agencies and consortia can see exchanges: ask the hub's operator"
         )

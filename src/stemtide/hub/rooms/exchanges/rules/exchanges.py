@@ -87,10 +87,12 @@ def check_sharer(*, kind: PartyKind, exchanges: int) -> None:
     Disputes, withdrawals and questions about a signal must concern one source only.
     """
     if kind is PartyKind.OBSERVER:
-        raise InvalidError("party", "is an observer, which shares nothing: name another")
+        raise InvalidError(
+            "party", "is an observer, which cannot share signals: name another party"
+        )
     if exchanges:
         raise ConflictError(
-            "this party is that of another exchange: add one of its own with stemtide party add"
+            "this party belongs to another exchange: add a new one with stemtide party add"
         )
 
 
@@ -98,21 +100,23 @@ def check_manage(*, kind: PartyKind) -> None:
     """Refuse to pause or resume an exchange for any party but an agency."""
     if kind is not PartyKind.AGENCY:
         raise NotAllowedError(
-            "an agency, or the hub's operator, pauses and resumes exchanges: ask one of them"
+            "only an agency or the hub's operator can pause and resume exchanges: ask one of them"
         )
 
 
 def check_direction(kind: ExchangeKind, direction: Direction) -> None:
     """Refuse to push to a MISP feed, which is read-only."""
     if kind is ExchangeKind.MISP_FEED and direction is not Direction.PULL:
-        raise InvalidError("direction", "a MISP feed is pulled from, and not pushed to")
+        raise InvalidError("direction", "the hub can pull from a MISP feed, but not push to it")
 
 
 def check_secret(secret: str, *, account: str) -> None:
     """Refuse a secret or account that an HTTP header cannot carry."""
     for field, text in (("secret", secret), ("account", account)):
         if any(not " " <= character <= "~" for character in text) or text != text.strip():
-            raise InvalidError(field, "holds what no header can carry: give one line of ASCII")
+            raise InvalidError(
+                field, "contains characters that a header cannot have: use one line of ASCII"
+            )
 
 
 def check_schedule(every_s: int) -> None:
@@ -131,10 +135,11 @@ def check_terms(terms: Terms) -> None:
     """Refuse terms that accept nothing, or that would pass on TLP:RED."""
     order = list(Tlp)
     if terms.tlp_strictest is Tlp.RED:
-        raise InvalidError("tlp_strictest", "is RED, which is for its recipients alone: name AMBER")
+        raise InvalidError("tlp_strictest", "is RED, which is for named recipients only: use AMBER")
     if order.index(terms.tlp_loosest) < order.index(terms.tlp_strictest):
         raise InvalidError(
-            "tlp_loosest", "is stricter than the strictest that is taken: nothing would be"
+            "tlp_loosest",
+            "is stricter than the strictest accepted TLP: no signal would be accepted",
         )
 
 
@@ -148,7 +153,7 @@ def check_address(kind: ExchangeKind, address: str) -> str:
         address = address.rstrip("/") + "/"
         if not re.search(r"/collections/[^/]+/$", address):
             raise InvalidError(
-                "address", "must be that of a collection: https://host/root/collections/ID/"
+                "address", "must be the address of a collection: https://host/root/collections/ID/"
             )
         return address
     return address.rstrip("/").removesuffix("/manifest.json")

@@ -69,7 +69,9 @@ def add(
     push_address = rules.check_address(draft.kind, draft.push_address or draft.address)
     ledger.lock_ledger()
     if Exchange.objects.filter(name=draft.name).exists():
-        raise ConflictError("there was or is an exchange {name}: choose another", name=draft.name)
+        raise ConflictError(
+            "the name {name} is or was used by an exchange: choose another", name=draft.name
+        )
     others = Exchange.objects.filter(party=party, removed_at=None).count()
     rules.check_sharer(kind=PartyKind(party.kind), exchanges=others)
     row = Exchange.objects.create(
@@ -103,7 +105,7 @@ def pause(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> E
     """
     row = _turn(name, by=by)
     if row.is_paused:
-        raise ConflictError("this exchange is paused already")
+        raise ConflictError("this exchange is already paused")
     row.is_paused, row.next_at = True, None
     row.taken += 1  # a run in progress can no longer write
     row.save(update_fields=["is_paused", "next_at", "taken"])

@@ -109,8 +109,8 @@ def _of_hold(interest: Interest, *, party: str, contact: str) -> Doubt:
         )
     return Doubt(
         "signals",
-        "name content that is held by {party} until {until:%Y-%m-%d %H:%M} UTC: call {contact}"
-        " before you issue this order (recital 36); a hold does not delay it",
+        "name content that {party} holds until {until:%Y-%m-%d %H:%M} UTC: call {contact} "
+        "before you issue this order (recital 36); a hold does not delay it",
         party=party,
         until=interest.until,
         contact=contact,

@@ -114,7 +114,7 @@ def check_answer(values: Mapping[str, object], *, name: str, now: datetime) -> N
         raise InvalidError(_in_annex(flaw.field), flaw.template, **flaw.facts)
     measure_at = moment_of(values.get("measure_at"))
     if measure_at is not None and measure_at > now + timedelta(minutes=5):
-        raise InvalidError("annex.measure_at", "lies in the future: say when it was done")
+        raise InvalidError("annex.measure_at", "is in the future: enter when it was done")
 
 
 def answer_flaws(values: Mapping[str, object], *, name: str) -> list[DraftFinding]:
@@ -158,7 +158,7 @@ def _states(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     if facts.home_state and home and home != facts.home_state:
         yield Flaw(
             "home_state",
-            "says {said}, and the hub knows the provider in {known}: correct one of them",
+            "is {said}, but the hub has the provider in {known}: correct one of them",
             said=home,
             known=facts.home_state,
         )
@@ -172,7 +172,7 @@ def _states(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
             own=facts.issuing_state,
         )
     if home and not is_abroad and is_ticked:
-        yield Flaw("cross_border", "is ticked, though both Member States are one: untick it")
+        yield Flaw("cross_border", "is ticked, though both are in the same Member State: untick it")
     is_sent = values.get("copy_sent") is True
     if is_ticked and not is_sent:
         yield Flaw("copy_sent", "is not ticked: a copy goes to the authority of that Member State")
@@ -187,11 +187,13 @@ def _secrecy(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
         return
     most = deadlines.secrecy_until(facts.now)
     if until <= facts.now:
-        yield Flaw("non_disclosure_until", "lies in the past: name a later time, or no secrecy")
+        yield Flaw(
+            "non_disclosure_until", "is in the past: enter a later time, or remove the secrecy"
+        )
     elif until > most:
         yield Flaw(
             "non_disclosure_until",
-            "lies more than six weeks ahead: name {most:%Y-%m-%d %H:%M} UTC at most",
+            "is more than six weeks ahead: enter {most:%Y-%m-%d %H:%M} UTC at the latest",
             most=most,
         )
 
@@ -202,9 +204,9 @@ def _days(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     if signed is None:
         return
     if signed > facts.now.astimezone(_LATEST_ZONE).date():
-        yield Flaw("signed_on", "lies in the future: an order is signed on the day of its issue")
+        yield Flaw("signed_on", "is in the future: an order is signed on the day of its issue")
     elif signed < facts.now.astimezone(UTC).date() - timedelta(days=1):
-        yield Flaw("signed_on", "lies before the day of issue: sign it today")
+        yield Flaw("signed_on", "is before the day of issue: sign it today")
 
 
 def _addresses(values: Values) -> Iterator[DraftFinding]:
@@ -213,7 +215,7 @@ def _addresses(values: Values) -> Iterator[DraftFinding]:
     if not isinstance(urls, list):
         return
     for url in sorted({url for url in urls if urls.count(url) > 1}):
-        yield Flaw("urls", "{url} stands there twice: leave one out", url=url[:200])
+        yield Flaw("urls", "{url} is there twice: remove one", url=url[:200])
     for url in dict.fromkeys(urls):
         try:
             kind = url_class(url)
@@ -222,19 +224,21 @@ def _addresses(values: Values) -> Iterator[DraftFinding]:
             continue
         if kind is UrlClass.SHORT_LINK:
             yield Flaw(
-                "urls", "{url} is a short link: name the address that it leads to", url=url[:200]
+                "urls",
+                "{url} is a short link: enter the address that it redirects to",
+                url=url[:200],
             )
         if kind is UrlClass.SITE:
             yield Doubt(
                 "urls",
-                "{url} is the front page of a site: name the exact place of the content",
+                "{url} is the front page of a site: enter the exact address of the content",
                 url=url[:200],
             )
     hosts = {(urlsplit(url).hostname or "").removeprefix("www.") for url in urls}
     if len(hosts) > 1:
         yield Doubt(
             "urls",
-            "lie on {count} hosts: check that all of them are this provider's",
+            "are on {count} hosts: check that all of them belong to this provider",
             count=len(hosts),
         )
 
@@ -248,7 +252,8 @@ def _first_order(facts: LintFacts) -> Iterator[DraftFinding]:
     if not facts.is_first:
         if facts.emergency:
             yield Doubt(
-                "emergency", "is not needed: this provider had orders of yours before; leave it out"
+                "emergency",
+                "is not needed: this provider has received orders from you before; leave it out",
             )
         return
     start = deadlines.first_order_from(facts.informed_at) if facts.informed_at else None
@@ -258,21 +263,21 @@ def _first_order(facts: LintFacts) -> Iterator[DraftFinding]:
     if facts.emergency and not is_informed and not facts.emergency_ground:
         yield Flaw(
             "emergency_ground",
-            "is missing: say which serious harm makes this an emergency (recital 17)",
+            "is missing: explain which serious harm makes this an emergency (recital 17)",
         )
     if is_informed or facts.emergency:
         return
     if start is None:
         yield Flaw(
             "emergency",
-            "it is your first order to this provider: inform it of procedures and deadlines twelve"
-            " hours before, or say what makes this an emergency",
+            "this is your first order to this provider: inform it of procedures and "
+            "deadlines twelve hours before, or explain why this is an emergency",
         )
     else:
         yield Flaw(
             "emergency",
-            "the provider was informed less than twelve hours ago: wait until {start:%Y-%m-%d"
-            " %H:%M} UTC, or say what makes this an emergency",
+            "the provider was informed less than twelve hours ago: wait until "
+            "{start:%Y-%m-%d %H:%M} UTC, or explain why this is an emergency",
             start=start,
         )
 
@@ -281,7 +286,7 @@ def _doubts(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     """Yield doubts that may need a second look."""
     reasons = values.get("reasons")
     if isinstance(reasons, str) and 0 < len(reasons.strip()) < FEW_WORDS:
-        yield Doubt("reasons", "says little: the provider must be able to follow the reasons")
+        yield Doubt("reasons", "is very short: the provider must be able to understand the reasons")
     if values.get("cross_border") is True and not facts.homes:
         yield Doubt(
             "copy_sent",
@@ -291,7 +296,8 @@ def _doubts(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
     if facts.languages and facts.language.partition("-")[0] not in facts.languages:
         yield Doubt(
             "language",
-            "the provider's contact points read {languages}: Article 15(2) asks for one of these",
+            "the provider's contact points read {languages}: Article 15(2) requires one of "
+            "these languages",
             languages=", ".join(sorted(facts.languages)),
         )
 
@@ -300,15 +306,15 @@ def _worded(fault: Fault, within: Form) -> Flaw:
     """Return a fault of the form as a finding in words."""
     name = fault.field
     if fault.kind is FaultKind.CONTRADICTS:
-        return Flaw(name, "contradicts {other}: empty one of them", other=fault.other)
+        return Flaw(name, "contradicts {other}: clear one of them", other=fault.other)
     if fault.kind is FaultKind.UNKNOWN:
-        return Flaw(name, "is no field of {form}: leave it out", form=within.name)
+        return Flaw(name, "is not a field of {form}: leave it out", form=within.name)
     if fault.kind is FaultKind.TOO_LONG:
         most = _MOST.get(within.field(name).kind, MAX_TEXT)
         return Flaw(name, "is longer than {most} characters: shorten it", most=most)
     if fault.kind is FaultKind.NOT_OPTION:
         options = ", ".join(option.name for option in within.field(name).options)
-        return Flaw(name, "is none of the boxes: choose from {options}", options=options)
+        return Flaw(name, "is not an option: choose from {options}", options=options)
     return _PLAIN[fault.kind](name)
 
 
@@ -321,29 +327,27 @@ _MOST = {
 
 _PLAIN: Mapping[FaultKind, Callable[[str], Flaw]] = {
     FaultKind.MISSING: lambda name: Flaw(name, "is missing: fill it in"),
-    FaultKind.NOT_TEXT: lambda name: Flaw(name, "is no text: write it as text"),
-    FaultKind.NO_CONTROLS: lambda name: Flaw(
-        name, "holds characters that cannot be read: leave them out"
-    ),
+    FaultKind.NOT_TEXT: lambda name: Flaw(name, "must be text"),
+    FaultKind.NO_CONTROLS: lambda name: Flaw(name, "contains unreadable characters: remove them"),
     FaultKind.TOO_MANY: lambda name: Flaw(
         name, "has more than {most} rows: make a second order", most=MAX_URLS
     ),
     FaultKind.NOT_URL: lambda name: Flaw(
-        name, "is no exact web address: write it with http:// or https://"
+        name, "is not an exact web address: begin with http:// or https://"
     ),
     FaultKind.NOT_COUNTRY: lambda name: Flaw(
-        name, "is no country: write its two letters, as in BE or DE"
+        name, "is not a country: write its two letters, such as BE or DE"
     ),
     FaultKind.NOT_MOMENT: lambda name: Flaw(
-        name, "is no moment: write it with its time zone, as 2026-01-31T12:00Z"
+        name, "is not a time: write it with its time zone, such as 2026-01-31T12:00Z"
     ),
-    FaultKind.NOT_DATE: lambda name: Flaw(name, "is no date: write it as 2026-01-31"),
+    FaultKind.NOT_DATE: lambda name: Flaw(name, "is not a date: write it like 2026-01-31"),
     FaultKind.NOT_MAIL: lambda name: Flaw(
-        name, "is no e-mail address: write it as name@example.org"
+        name, "is not an e-mail address: write it like name@example.org"
     ),
     FaultKind.NOT_PHONE: lambda name: Flaw(
-        name, "is no telephone number: begin with + and the country's code"
+        name, "is not a telephone number: begin with + and the country code"
     ),
-    FaultKind.NOT_TICK: lambda name: Flaw(name, "is no tick: write true or false"),
+    FaultKind.NOT_TICK: lambda name: Flaw(name, "must be true or false"),
 }
 """Words for the kinds of fault that need no facts."""

@@ -120,13 +120,13 @@ def check_draft(*, kind: PartyKind, is_competent: bool, role: Role | None) -> No
     source: Regulation (EU) 2021/784 Art. 3(1) and 12(1)(a).
     """
     if kind is PartyKind.AGENCY:
-        raise NotAllowedError("an agency refers and never orders: make a referral")
+        raise NotAllowedError("an agency cannot issue orders: make a referral")
     if kind is not PartyKind.AUTHORITY:
-        raise NotAllowedError("only authorities issue removal orders: tell one what you found")
+        raise NotAllowedError("only authorities can issue removal orders: contact one")
     if not is_competent:
         raise NotAllowedError(
-            "your authority is not in the register for issuing removal orders (Art. 12(1)(a)): ask"
-            " whoever runs the hub to enter it, or make a referral"
+            "your authority is not in the register for issuing removal orders (Art. "
+            "12(1)(a)): ask the hub's operator to add it, or make a referral"
         )
     check_person_may_write(role)
 
@@ -139,13 +139,13 @@ def check_inform(*, kind: PartyKind, is_competent: bool, role: Role | None) -> N
 def check_look(*, kind: PartyKind) -> None:
     """Check that a party may ask whether others have orders for an address."""
     if kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY}:
-        raise NotAllowedError("only authorities and agencies look up others' orders")
+        raise NotAllowedError("only authorities and agencies can look up orders of others")
 
 
 def check_addressee(name: str, *, kind: PartyKind) -> None:
     """Check that an order is addressed to a provider. raises: InvalidError."""
     if kind is not PartyKind.PROVIDER:
-        raise InvalidError("to", "{name} is no provider: orders go to providers alone", name=name)
+        raise InvalidError("to", "{name} is not a provider: orders go to providers only", name=name)
 
 
 def check_mark(*, crisis: bool, exercise: bool) -> None:
@@ -153,7 +153,9 @@ def check_mark(*, crisis: bool, exercise: bool) -> None:
     if crisis is not exercise:
         crisis_kind = "an exercise" if crisis else "real"
         raise InvalidError(
-            "exercise", "the crisis is {what} and the order is not: make both so", what=crisis_kind
+            "exercise",
+            "the crisis is {what} and the order is not: both must be the same",
+            what=crisis_kind,
         )
 
 
@@ -162,7 +164,7 @@ def check_link(uid: object, *, shared_by: str, name: str, exercise: bool, is_dri
     if shared_by != name:
         raise InvalidError(
             "signals",
-            "{uid} was shared by {shared_by}: name signals of your own",
+            "{uid} was shared by {shared_by}: you can name only your own signals",
             uid=uid,
             shared_by=shared_by,
         )
@@ -188,12 +190,12 @@ def check_move(
         after = machine("order").to(facts.state, move, by=side)
     except WrongMoveError as error:
         raise ConflictError(
-            "this order is {state}: that cannot be done with it now",
+            "this order is {state}: this action is not possible now",
             state=machine("order").states[facts.state].title,
         ) from error
     if move == "issue" and not is_competent:
         raise NotAllowedError(
-            "your authority is not in the register for issuing removal orders any more"
+            "your authority is no longer in the register for issuing removal orders"
         )
     return OrderState(after)
 
@@ -217,9 +219,9 @@ def check_acknowledge(facts: OrderFacts, *, name: str, role: Role | None) -> Non
     _check_side(facts, Side.ADDRESSEE, name=name)
     check_person_may_write(role)
     if facts.is_acknowledged:
-        raise ConflictError("this order is acknowledged already")
+        raise ConflictError("this order is already acknowledged")
     if facts.state not in {OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED}:
-        raise ConflictError("this order is over: nothing is left to acknowledge")
+        raise ConflictError("this order has ended: there is nothing left to acknowledge")
 
 
 def check_resume(
@@ -234,8 +236,7 @@ def check_resume(
     check_move(facts, "resume", name=name, role=role)
     if name == facts.issued_by and not facts.grounds & _CLARIFIABLE:
         raise ConflictError(
-            "only the provider knows when an impossibility is over: wait for it, or withdraw the"
-            " order"
+            "only the provider can end an impossibility: wait for it, or withdraw the order"
         )
 
 
@@ -249,15 +250,15 @@ def check_prolong(
     _check_side(facts, Side.ISSUER, name=name)
     check_person_may_lead(role)
     if facts.state not in IN_EFFECT or facts.secret_until is None or facts.issued_at is None:
-        raise ConflictError("nothing is kept from the content provider of this order")
+        raise ConflictError("this order is not secret")
     if now >= facts.secret_until:
-        raise ConflictError("the time is over, and the content provider may know already")
+        raise ConflictError("the secrecy has ended: the content provider may already know")
     most = deadlines.secrecy_until(facts.issued_at, times=2)
     if not facts.secret_until < until <= most:
         raise InvalidError(
             "until",
-            "lies outside what can be added: name a time after {first:%Y-%m-%d %H:%M} and at most"
-            " {most:%Y-%m-%d %H:%M} UTC",
+            "is not possible: enter a time after {first:%Y-%m-%d %H:%M} and at most "
+            "{most:%Y-%m-%d %H:%M} UTC",
             first=facts.secret_until,
             most=most,
         )
@@ -273,13 +274,13 @@ def check_extend(
     source: Regulation (EU) 2021/784 Art. 6(2).
     """
     if _side(facts, name=name) is Side.ADDRESSEE:
-        raise NotAllowedError("an authority or a court asks for longer preservation")
+        raise NotAllowedError("only an authority or a court can request longer preservation")
     check_person_may_lead(role)
     preservation = _preservation(facts)
     if not max(preservation.until, now) < until:
         raise InvalidError(
             "until",
-            "does not lie after {until:%Y-%m-%d %H:%M} UTC, until when it is preserved anyway",
+            "must be after {until:%Y-%m-%d %H:%M} UTC, the present end of preservation",
             until=max(preservation.until, now),
         )
 
@@ -295,13 +296,12 @@ def check_review(facts: OrderFacts, *, since: date, now: datetime) -> None:
     if since > (now + timedelta(hours=14)).date():
         raise InvalidError(
             "reviewed_since",
-            "lies in the future: only review proceedings that are going on prolong preservation"
-            " (Art. 6(2))",
+            "is in the future: only ongoing review proceedings extend preservation (Art. 6(2))",
         )
     if facts.issued_at is not None and since < (facts.issued_at - timedelta(hours=12)).date():
         raise InvalidError(
             "reviewed_since",
-            "lies before this order was issued: name proceedings that review it (Art. 6(2))",
+            "is before the issue of this order: name proceedings that review it (Art. 6(2))",
         )
 
 
@@ -319,7 +319,7 @@ def check_note_destroyed(facts: OrderFacts, *, name: str, role: Role | None, now
     preservation = _preservation(facts)
     if now < preservation.until:
         raise ConflictError(
-            "it is to be preserved until {until:%Y-%m-%d %H:%M} UTC: destroy it after that",
+            "it must be preserved until {until:%Y-%m-%d %H:%M} UTC: destroy it after that",
             until=preservation.until,
         )
 
@@ -344,7 +344,7 @@ def _check_side(facts: OrderFacts, side: Side, *, name: str) -> None:
     """Refuse a party that is not on that side of an order."""
     if _side(facts, name=name) is not side:
         who = facts.issued_by if side is Side.ISSUER else facts.addressee
-        raise NotAllowedError("only {who} does that with this order", who=who)
+        raise NotAllowedError("only {who} can do this with the order", who=who)
 
 
 def _preservation(facts: OrderFacts) -> PreservationFacts:
@@ -352,5 +352,5 @@ def _preservation(facts: OrderFacts) -> PreservationFacts:
     if facts.preservation is None:
         raise ConflictError("nothing is preserved for this order: it was not executed")
     if facts.preservation.is_destroyed:
-        raise ConflictError("what was preserved for this order is destroyed")
+        raise ConflictError("the content preserved for this order was destroyed")
     return facts.preservation

@@ -46,10 +46,10 @@ def check_open(
     needed = Side.ADDRESSEE if basis is ScrutinyBasis.PROVIDER else Side.HOME
     if side is not needed:
         who = facts.addressee if needed is Side.ADDRESSEE else "an authority with a copy"
-        raise NotAllowedError("scrutiny on this basis is opened by {who}", who=who)
+        raise NotAllowedError("only {who} can open scrutiny on this basis", who=who)
     (check_person_may_write if side is Side.ADDRESSEE else check_person_may_lead)(role)
     if facts.state not in IN_EFFECT:
-        raise ConflictError("this order has no effect: there is nothing to examine")
+        raise ConflictError("this order has no effect: there is nothing to scrutinise")
     if not facts.homes:
         raise ConflictError(
             "no authority has a copy of this order in the hub: only orders of another Member State"
@@ -61,7 +61,7 @@ def check_open(
         for scrutiny in facts.scrutinies
         if not is_requested or scrutiny.is_requested
     ):
-        raise ConflictError("scrutiny of this order is open already")
+        raise ConflictError("scrutiny of this order is already open")
     if basis is ScrutinyBasis.OWN_INITIATIVE:
         return _own_initiative(facts, name=name, now=now)
     return _requested(facts, basis, informed_at=informed_at, now=now)
@@ -71,9 +71,7 @@ def _own_initiative(facts: OrderFacts, *, name: str, now: datetime) -> datetime:
     """Return when an authority's own 72 hours began: with its copy. raises: ConflictError."""
     since = dict(facts.homes)[name] or now
     if now > deadlines.scrutiny_due(since):
-        raise ConflictError(
-            "the 72 hours since your copy are over: only a request opens scrutiny now"
-        )
+        raise ConflictError("the 72 hours since your copy are over: scrutiny now needs a request")
     return since
 
 
@@ -85,11 +83,11 @@ def _requested(
     if basis is ScrutinyBasis.CONTENT_PROVIDER:
         if informed_at is None or informed_at > now:
             raise InvalidError(
-                "informed_at", "say when the content provider was informed, or had the order"
+                "informed_at", "enter when the content provider was informed, or received the order"
             )
         since = informed_at
     if since is not None and now > deadlines.ask_scrutiny_until(since):
-        raise ConflictError("the 48 hours in which scrutiny is asked for are over")
+        raise ConflictError("the 48 hours for requesting scrutiny are over")
     return now
 
 
@@ -107,8 +105,8 @@ def check_competent(*, is_competent: bool) -> None:
     """Check that the authority's Member State named it for the scrutiny of orders."""
     if not is_competent:
         raise NotAllowedError(
-            "your authority is not in the register for scrutiny (Art. 12(1)(b)): ask whoever runs"
-            " the hub to enter it"
+            "your authority is not in the register for scrutiny (Art. 12(1)(b)): ask the "
+            "hub's operator to add it"
         )
 
 
@@ -133,10 +131,10 @@ def check_decide(
             Art. 4(4) sets a duty to decide, and no lapse; Art. 4(5).
     """
     if side_of(facts, name=name) is not Side.HOME:
-        raise NotAllowedError("only an authority with a copy examines this order")
+        raise NotAllowedError("only an authority with a copy can examine this order")
     check_competent(is_competent=is_competent)
     if scrutiny.authority not in {"", name}:
-        raise NotAllowedError("{who} examines this order already", who=scrutiny.authority)
+        raise NotAllowedError("{who} is already examining this order", who=scrutiny.authority)
     check_person_may_lead(role)
     if scrutiny.is_open and move in _FINDING and has_lapsed(scrutiny, now=now):
         raise ConflictError(
@@ -150,7 +148,7 @@ def check_decide(
     except WrongMoveError as error:
         if move == "infringe" and scrutiny.state is ScrutinyState.OPENED:
             raise ConflictError(
-                "tell the issuer first that you intend to find an infringement, and why"
+                "inform the issuer first that you intend to find an infringement, with reasons"
             ) from error
         raise ConflictError(
             "this scrutiny is decided: {state}",

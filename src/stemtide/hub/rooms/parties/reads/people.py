@@ -202,7 +202,7 @@ def person_named(email: str) -> Person:
     person = Person.objects.filter(email=email.strip().lower()).select_related("party").first()
     if person is None:
         raise NotFoundError(
-            "nobody signs in as {email!r}: see stemtide person list", email=email[:60]
+            "there is no person {email!r}: see stemtide person list", email=email[:60]
         )
     return person
 

@@ -24,17 +24,18 @@ def check_name_competent(duty: Duty, *, kind: PartyKind, country: str, is_compet
     if kind != PartyKind.AUTHORITY:
         raise InvalidError(
             "party",
-            "only an authority is competent under Regulation (EU) 2021/784, no {kind}",
+            "only an authority can be competent under Regulation (EU) 2021/784, not a party "
+            "of the kind {kind}",
             kind=kind,
         )
     if country not in MEMBER_STATES:
         raise InvalidError(
             "party",
-            "its country is {country}, no Member State of the Union: give the party one",
+            "its country {country} is not a Member State of the Union: change the party's country",
             country=repr(country) if country else "not known",
         )
     if is_competent:
-        raise ConflictError("it is competent to {duty} already", duty=duty)
+        raise ConflictError("it is already competent to {duty}", duty=duty)
 
 
 def check_end_competence(duty: Duty, *, is_competent: bool) -> None:

@@ -64,7 +64,7 @@ def check_time_zone(name: str, *, field: str = "time_zone") -> None:
     if name not in _zones():
         raise InvalidError(
             field,
-            "there is no time zone {name!r}: write it as in Europe/Brussels, or UTC",
+            "there is no time zone {name!r}: write one such as Europe/Brussels or UTC",
             name=name[:60],
         )
 
@@ -80,7 +80,7 @@ def language_tag(text: str, *, field: str = "languages") -> str:
     if not match or (len(language) == 2 and language not in _TWO_LETTERS):  # noqa: PLR2004  # ISO 639-1
         raise InvalidError(
             field,
-            "{text!r} is no language tag (BCP 47): write it as in nl, fr-BE or deu",
+            "{text!r} is not a language tag (BCP 47): write one such as nl, fr-BE or deu",
             text=text[:40],
         )
     parts = [language]
@@ -115,7 +115,7 @@ def contact_address(channel: str, text: str) -> str:
         )
     address = text.strip()
     if not address:
-        raise InvalidError("address", "is empty: write where somebody is reached")
+        raise InvalidError("address", "is empty: enter an address")
     if channel == "phone":
         address = re.sub(r"[\s().-]", "", address)
     shape, example = {
@@ -126,7 +126,7 @@ def contact_address(channel: str, text: str) -> str:
     if len(address) > 300 or not shape.fullmatch(address):  # noqa: PLR2004  # the column's width
         raise InvalidError(
             "address",
-            "{address!r} is no address for {channel}: write it as in {example}",
+            "{address!r} is not an address for {channel}: write one such as {example}",
             address=address[:60],
             channel=channel,
             example=example,
@@ -164,16 +164,16 @@ def check_ladder(points: Iterable[int], waits: Iterable[int], *, own: Iterable[i
     steps, minutes, own_points = list(points), list(waits), set(own)
     if len(steps) > MOST_STEPS:
         raise InvalidError(
-            "steps", "a ladder has {most_steps} steps at most", most_steps=MOST_STEPS
+            "steps", "an escalation ladder has at most {most_steps} steps", most_steps=MOST_STEPS
         )
     if len(set(steps)) != len(steps):
-        raise InvalidError("steps", "a contact point stands on the ladder once")
+        raise InvalidError("steps", "a contact point can be on the escalation ladder only once")
     if not set(steps) <= own_points:
         raise InvalidError("steps", "a step must be a contact point of your party")
     if any(not 1 <= minute <= LONGEST_WAIT_MINUTES for minute in minutes):
         raise InvalidError(
             "wait_minutes",
-            "each step waits 1 to {longest_wait_minutes} whole minutes",
+            "each step must wait 1 to {longest_wait_minutes} whole minutes",
             longest_wait_minutes=LONGEST_WAIT_MINUTES,
         )
 

@@ -72,7 +72,7 @@ def check_claims(claims: Claims, *, organisation: Organisation) -> None:
     domain = claims.email.rpartition("@")[2].lower()
     if not claims.email or domain not in organisation.mail_domains:
         raise NotAllowedError(
-            "{name} may not vouch for this mail address: ask whoever runs the hub",
+            "{name} may not confirm this mail address: ask the hub's operator",
             name=organisation.name,
         )
     if claims.is_verified is False:
@@ -85,9 +85,7 @@ def check_claims(claims: Claims, *, organisation: Organisation) -> None:
 def check_speaks_for(party: str, *, organisation: Organisation) -> None:
     """Refuse people of any party but the identity provider's own."""
     if party != organisation.party:
-        raise NotAllowedError(
-            "{name} does not sign in people of your party", name=organisation.name
-        )
+        raise NotAllowedError("{name} cannot sign in people of your party", name=organisation.name)
 
 
 def _organisation(row: Mapping[str, object], number: int) -> Organisation:

@@ -38,7 +38,9 @@ def check_country(code: str, *, field: str = "country") -> None:
     """Refuse country codes other than ISO 3166-1 alpha-2."""
     if code not in countries():
         raise InvalidError(
-            field, "{code!r} is no ISO 3166-1 alpha-2 code: write it as in BE or DE", code=code[:20]
+            field,
+            "{code!r} is not an ISO 3166-1 alpha-2 code: write one such as BE or DE",
+            code=code[:20],
         )
 
 
@@ -58,12 +60,12 @@ def check_expiry(expires_at: datetime | None, *, now: datetime) -> None:
     if expires_at is None:
         return
     if expires_at <= now:
-        raise InvalidError("expires_at", "lies in the past: name a later time or leave it out")
+        raise InvalidError("expires_at", "is in the past: enter a later time or leave it out")
     try:
         expires_at.astimezone(UTC)
     except OverflowError as error:  # the year 9999, west of Greenwich
         raise InvalidError(
-            "expires_at", "lies later than can be kept: name an earlier time or leave it out"
+            "expires_at", "is too late: enter an earlier time or leave it out"
         ) from error
 
 
@@ -89,8 +91,8 @@ def check_new_agent(count: int) -> None:
     """
     if count >= MAX_AGENTS_OF_KEY:
         raise ConflictError(
-            "this key has reported {most} agents, and no key may report more: give each agent one"
-            " name and keep it, or ask whoever runs the hub for another key",
+            "this key has reported {most} agents, the maximum: give each agent a fixed name, "
+            "or ask the hub's operator for another key",
             most=MAX_AGENTS_OF_KEY,
         )
 

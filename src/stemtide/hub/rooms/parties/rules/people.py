@@ -50,8 +50,8 @@ def check_see_people(role: Role | None) -> None:
     """Refuse the list of people to roles that do not manage or protect them."""
     if role is None or Verb.SEE_PEOPLE not in MAY[role]:
         raise NotAllowedError(
-            "the people of your party are seen by its administrators, coordinators and data"
-            " protection officer: ask one of them"
+            "only administrators, coordinators and the data protection officer can see the "
+            "people of your party: ask one of them"
         )
 
 
@@ -62,29 +62,29 @@ def check_erase_people(role: Role | None) -> None:
     """
     if role is None or Verb.ERASE not in MAY[role]:
         raise NotAllowedError(
-            "what is kept of a person is erased by an administrator, a coordinator or the data"
-            " protection officer of their party: ask one of them"
+            "only an administrator, a coordinator or the data protection officer can erase a "
+            "person of their party: ask one of them"
         )
 
 
 def check_not_oneself(actor: str, *, subject: str) -> None:
     """Refuse to change one's own account: another person must agree to it."""
     if actor == subject:
-        raise NotAllowedError("somebody else of your party must do this for you: ask one of them")
+        raise NotAllowedError("another person of your party must do this for you: ask one")
 
 
 def check_deactivate(*, is_active: bool) -> None:
     """Refuse to deactivate a person twice."""
     if not is_active:
-        raise ConflictError("this person is deactivated already")
+        raise ConflictError("this person is already deactivated")
 
 
 def check_reactivate(*, is_active: bool, erased_at: datetime | None) -> None:
     """Refuse to reactivate a person who is active, or whose data was erased."""
     if is_active:
-        raise ConflictError("this person is active already")
+        raise ConflictError("this person is already active")
     if erased_at is not None:
-        raise ConflictError("what was kept of this person is erased: add them anew")
+        raise ConflictError("this person was erased: add them again")
 
 
 def check_invite(*, is_active: bool) -> None:
@@ -96,9 +96,9 @@ def check_invite(*, is_active: bool) -> None:
 def check_erase(*, is_active: bool, erased_at: datetime | None) -> None:
     """Refuse to erase a person who is still active, or twice."""
     if erased_at is not None:
-        raise ConflictError("what was kept of this person is erased already")
+        raise ConflictError("this person is already erased")
     if is_active:
-        raise ConflictError("this person may still sign in: deactivate them first")
+        raise ConflictError("this person can still sign in: deactivate them first")
 
 
 def check_unlock(*, is_locked: bool) -> None:

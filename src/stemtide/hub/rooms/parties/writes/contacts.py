@@ -197,7 +197,7 @@ def _fill(
     """Set the fields of a contact point after checking them."""
     if len(title) > _TITLE_LENGTH:
         raise InvalidError(
-            "title", "has {title_length} letters at most", title_length=_TITLE_LENGTH
+            "title", "can have at most {title_length} characters", title_length=_TITLE_LENGTH
         )
     contacts.check_time_zone(time_zone)
     point.address = contacts.contact_address(channel, address)

@@ -39,7 +39,7 @@ def add_party(
         raise InvalidError("title", "is empty: write the organisation's full name")
     ledger.lock_ledger()
     if Party.objects.filter(name=name).exists():
-        raise ConflictError("there is a party {name} already: choose another name", name=name)
+        raise ConflictError("there is already a party {name}: choose another name", name=name)
     party = Party.objects.create(
         name=name, title=title.strip()[:200], kind=party_kind, country=country, joined_at=now
     )
@@ -73,7 +73,7 @@ def add_person(
             raise InvalidError(field, " ".join(error.messages)) from error
     ledger.lock_ledger()
     if Person.objects.filter(email=person.email).exists():
-        raise ConflictError("somebody with this mail address signs in already")
+        raise ConflictError("there is already a person with this mail address")
     person.set_password(password)
     person.save()
     detail: dict[str, object] = {"party": party.ref, "role": person.role}
@@ -99,11 +99,11 @@ def new_key(
     rules.check_scopes(sorted_scopes)
     rules.check_expiry(expires_at, now=now)
     if not name.strip() or len(name) > 60:  # noqa: PLR2004  # the column's width
-        raise InvalidError("name", "a key needs a name of 1 to 60 letters")
+        raise InvalidError("name", "a key needs a name of 1 to 60 characters")
     ledger.lock_ledger()
     if ApiKey.objects.filter(party=party, name=name, revoked_at=None).exists():
         raise ConflictError(
-            "{party} has a live key named {name!r}: revoke it or choose another name",
+            "{party} already has a valid key named {name!r}: revoke it or choose another name",
             party=party.name,
             name=name,
         )
@@ -133,7 +133,7 @@ def revoke_key(prefix: str, *, actor: str, now: datetime) -> ApiKey:
     key = ApiKey.objects.filter(prefix=prefix).select_related("party").first()
     if key is None:
         raise NotFoundError(
-            "there is no key {prefix!r}: its prefix stands after st_", prefix=prefix[:20]
+            "there is no key {prefix!r}: the prefix is the part after st_", prefix=prefix[:20]
         )
     rules.check_revoke(prefix, revoked_at=key.revoked_at)
     key.revoked_at = now

@@ -98,7 +98,9 @@ def accept_invitation(secret: str, *, password: str, now: datetime) -> Person:
         invitation_sha256=people.digest(secret), invited_until__gt=now, is_active=True
     ).first()
     if person is None or not secret:
-        raise NotFoundError("this link was used, or is too old: ask your administrator for another")
+        raise NotFoundError(
+            "this link was already used or has expired: ask your administrator for another"
+        )
     try:
         validate_password(password, person)
     except ValidationError as error:

@@ -124,7 +124,7 @@ def parcel(uid: UUID, *, viewer: Party) -> Parcel:
     """
     parcels = _parcels(_to(viewer).filter(batch__uid=uid))
     if not parcels:
-        raise NotFoundError("there is no batch {uid} that your party was sent", uid=uid)
+        raise NotFoundError("your party received no batch {uid}", uid=uid)
     return parcels[0]
 
 

@@ -65,7 +65,7 @@ def search(body: SearchIn, *, viewer: Party, now: datetime) -> ReferralSearchOut
             InvalidError for what is no web address.
     """
     if PartyKind(viewer.kind) not in rules.REFERRING:
-        raise NotAllowedError("only authorities and agencies search before they refer: ask one")
+        raise NotAllowedError("only authorities and agencies can search referrals: ask one")
     _, spelled = rules.read_url(body.url)
     digest = canonical.digest(spelled).hex()
     near = similar_reads.same_content(body.signals, viewer=viewer, exercise=body.exercise)

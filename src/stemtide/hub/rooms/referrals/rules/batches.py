@@ -61,20 +61,20 @@ class UnreadableRow:
 def check_open(*, kind: PartyKind, role: Role | None) -> None:
     """Check that the party may open a batch: authorities and agencies may, in a leading role."""
     if kind not in REFERRING:
-        raise NotAllowedError("only an authority or an agency refers content: tell one of them")
+        raise NotAllowedError("only an authority or an agency can refer content: contact one")
     check_person_may_lead(role)
 
 
 def check_owner(sender: str, *, name: str) -> None:
     """Check that the party that sends rows is the one that opened the batch."""
     if name != sender:
-        raise NotAllowedError("only {sender} sends rows: the batch is theirs", sender=sender)
+        raise NotAllowedError("only {sender} can send rows of its batch", sender=sender)
 
 
 def check_size(rows: int) -> None:
     """Check that a batch is small enough for a person to look through."""
     if rows > MAX_ROWS:
-        raise ConflictError("a batch holds at most {most} rows: open another one", most=MAX_ROWS)
+        raise ConflictError("a batch has at most {most} rows: open another one", most=MAX_ROWS)
 
 
 def read_row(row: BatchRowIn, *, exercise: bool) -> ReferralDraft | UnreadableRow:

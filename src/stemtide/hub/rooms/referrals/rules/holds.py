@@ -54,19 +54,19 @@ def may_see(facts: HoldFacts, *, name: str, kind: PartyKind) -> bool:
 def check_place(*, kind: PartyKind, role: Role | None) -> None:
     """Check that the party may place a hold: authorities and agencies may, in a leading role."""
     if kind not in REFERRING:
-        raise NotAllowedError("only an authority or an agency asks for a hold: tell one of them")
+        raise NotAllowedError("only an authority or an agency can request a hold: contact one")
     check_person_may_lead(role)
 
 
 def check_until(until: datetime, *, now: datetime) -> None:
     """Check that a hold ends soon. raises: InvalidError naming the latest time."""
     if until < now + SHORTEST:
-        raise InvalidError("until", "is over, or nearly: name a later moment")
+        raise InvalidError("until", "is in the past or too near: enter a later time")
     if until > now + LONGEST:
         raise InvalidError(
             "until",
-            "a hold leaves content where it is, so it ends within {days} days, by"
-            " {latest:%Y-%m-%d %H:%M} UTC; it can be extended then",
+            "a hold lasts {days} days at most, until {latest:%Y-%m-%d %H:%M} UTC; you can "
+            "extend it then",
             days=LONGEST.days,
             latest=now + LONGEST,
         )
@@ -75,17 +75,19 @@ def check_until(until: datetime, *, now: datetime) -> None:
 def check_move(facts: HoldFacts, name: str, *, by: Acting) -> HoldState:
     """Return the state after the holder's move. raises: NotAllowedError, ConflictError."""
     if by.name != facts.holder:
-        raise NotAllowedError("only {holder} does that: the hold is theirs", holder=facts.holder)
+        raise NotAllowedError(
+            "only {holder} can do this: the hold belongs to it", holder=facts.holder
+        )
     check_person_may_lead(by.role)
     try:
         return HoldState(machine("hold").to(facts.state, name, by="holder"))
     except WrongMoveError as error:
         raise ConflictError(
-            "this hold is {state} already: place a new one", state=facts.state.value
+            "this hold is already {state}: place a new one", state=facts.state.value
         ) from error
 
 
 def check_override(reason: str) -> None:
     """Check that the emergency that overrides a hold is explained. raises: InvalidError."""
     if len(reason.strip()) < 10:  # noqa: PLR2004  # too short for a reason
-        raise InvalidError("override", "say what the emergency is, in at least 10 characters")
+        raise InvalidError("override", "describe the emergency in at least 10 characters")

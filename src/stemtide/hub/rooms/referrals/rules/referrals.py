@@ -137,14 +137,14 @@ def may_see(facts: ReferralFacts, *, name: str, kind: PartyKind) -> bool:
 def check_assess(*, kind: PartyKind, role: Role | None) -> None:
     """Check that the party may assess content: authorities and agencies may, in a writing role."""
     if kind not in REFERRING:
-        raise NotAllowedError("only an authority or an agency refers content: tell one of them")
+        raise NotAllowedError("only an authority or an agency can refer content: contact one")
     check_person_may_write(role)
 
 
 def check_provider(name: str, *, kind: PartyKind) -> None:
     """Check that a referral is addressed to a provider. raises: InvalidError."""
     if kind is not PartyKind.PROVIDER:
-        raise InvalidError("provider", "{name} is no provider: choose one", name=name[:60])
+        raise InvalidError("provider", "{name} is not a provider: choose one", name=name[:60])
 
 
 def check_same_mark(*, exercise: bool, of_what: str, is_exercise: bool) -> None:
@@ -155,7 +155,7 @@ def check_same_mark(*, exercise: bool, of_what: str, is_exercise: bool) -> None:
     if exercise is not is_exercise:
         raise InvalidError(
             "exercise",
-            "the {of_what} is {what} and the referral is not: make both so",
+            "the {of_what} is {what} and the referral is not: both must be the same",
             of_what=of_what,
             what="an exercise" if is_exercise else "real",
         )
@@ -173,11 +173,11 @@ def read_url(text: str) -> tuple[str, str]:
     except canonical.UrlError as error:
         raise InvalidError("url", "{why}", why=str(error)) from error
     if not address.isprintable() or " " in address:
-        raise InvalidError("url", "holds a space or what cannot be shown: write it as in a browser")
-    if "@" in address.split("/")[2]:
         raise InvalidError(
-            "url", "names a user before the host: leave out what stands before the @"
+            "url", "contains a space or an invisible character: write it as in a browser"
         )
+    if "@" in address.split("/")[2]:
+        raise InvalidError("url", "contains a user name: remove the part before the @")
     if max(len(address), len(spelled)) > MAX_URL_CHARS:
         raise InvalidError("url", "is longer than {most} characters", most=MAX_URL_CHARS)
     return address, spelled
@@ -187,7 +187,7 @@ def check_impersonal(text: str, *, field: str) -> None:
     """Refuse text for another party that holds personal data, as far as a program finds it."""
     if places := find_personal(text):
         raise InvalidError(
-            field, "holds personal data ({places}): leave it out", places=describe_spans(places)
+            field, "contains personal data ({places}): remove it", places=describe_spans(places)
         )
 
 
@@ -199,7 +199,7 @@ def check_hand(facts: ReferralFacts, move: str, *, by: Acting) -> None:
     side = machine("referral").moves[move].by[0]
     whose = facts.sender if side == "sender" else facts.provider
     if by.name != whose:
-        raise NotAllowedError("only {whose} does that: this referral is theirs", whose=whose)
+        raise NotAllowedError("only {whose} can do this: the referral belongs to it", whose=whose)
     if move in _LEADING:
         check_person_may_lead(by.role)
     else:
@@ -219,7 +219,7 @@ def move(facts: ReferralFacts, name: str, *, by: str) -> ReferralState:
             states.moves[open_move].title for open_move in states.open_to(facts.state, by=by)
         )
         raise ConflictError(
-            "this referral is {state}: it cannot be done now; possible: {can}",
+            "this referral is {state}: this action is not possible now; possible: {can}",
             state=facts.state.replace("_", " "),
             can=can or "nothing",
         ) from error
@@ -245,15 +245,17 @@ def check_answer_to_many(answer: Answer) -> None:
 def check_inbox(kind: PartyKind) -> None:
     """Check that the party has an inbox: only providers get referrals and removal orders."""
     if kind is not PartyKind.PROVIDER:
-        raise NotAllowedError("only a provider has an inbox: what your party sent is on its lists")
+        raise NotAllowedError(
+            "only a provider has an inbox: see your lists for what your party sent"
+        )
 
 
 def check_measure(measure_at: datetime, *, sent_at: datetime, now: datetime) -> None:
     """Check that a measure lies in the past. It may be older than the referral."""
     if measure_at > now + CLOCK_SKEW:
-        raise InvalidError("measure_at", "lies in the future: say when it was done")
+        raise InvalidError("measure_at", "is in the future: enter when it was done")
     if measure_at < sent_at - timedelta(days=3650):
-        raise InvalidError("measure_at", "lies ten years before the referral: check the year")
+        raise InvalidError("measure_at", "is ten years before the referral: check the year")
 
 
 def verdict(around: NearbyReferrals, *, again: bool = False) -> RowOutcome:
@@ -278,14 +280,14 @@ def check_verdict(outcome: RowOutcome, *, reference: str, despite: str = "") -> 
     """
     if outcome is RowOutcome.DUPLICATE:
         raise ConflictError(
-            "your party refers this address already, as {reference}: see there; if the content"
-            " came back after the answer, say so with again",
+            "your party already refers this address, as {reference}; if the content came "
+            "back after the answer, send it with again",
             reference=reference,
         )
     if outcome is RowOutcome.REFERRED_BY_OTHERS and not despite.strip():
         raise ConflictError(
-            "another authority's referral of this address awaits its answer: search to see whose,"
-            " and send yours only with the reason, in despite"
+            "another authority's referral of this address waits for its answer: search to "
+            "see whose, and send yours only with a reason, in despite"
         )
 
 

@@ -57,7 +57,7 @@ def open_batch(body: BatchIn, *, by: Actor, now: datetime) -> BatchOut:
         defaults={"uid": uuid_at(now), "crisis": crisis, "opened_at": now},
     )
     if row.crisis_id != (crisis.pk if crisis else None):
-        raise InvalidError("crisis", "the batch of this name belongs to another: name that one")
+        raise InvalidError("crisis", "another batch has this name: choose another name")
     if is_new:
         _append("batch.opened", row, by=by, now=now, detail={})
     return reads.describe_batch(row, viewer=by.party)

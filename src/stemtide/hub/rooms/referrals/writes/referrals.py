@@ -229,8 +229,8 @@ def _wait(
     if facts.state is ReferralState.HELD:
         last = max(holds, key=lambda standing_hold: standing_hold.until)
         raise ConflictError(
-            "it waits for a hold of {holder}, until {until:%Y-%m-%d %H:%M} UTC at the latest: call"
-            " {contact}, or send it with override in an emergency",
+            "it waits because of a hold of {holder}, until {until:%Y-%m-%d %H:%M} UTC at the "
+            "latest: call {contact}, or send it with override in an emergency",
             holder=last.holder.title,
             until=last.until,
             contact=last.contact,

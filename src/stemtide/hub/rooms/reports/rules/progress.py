@@ -62,23 +62,24 @@ def check_asked(query: ProgressQuery, *, subject: Subject, kind: PartyKind, toda
     """
     zone_of(query.zone)
     if query.last < query.first:
-        raise InvalidError("to", "lies before from: write an earlier day first")
+        raise InvalidError("to", "is before from: enter a later day")
     if query.last - query.first > LONGEST:
-        raise InvalidError("to", "lies more than ten years after from: ask for fewer years")
+        raise InvalidError("to", "is more than ten years after from: choose a shorter period")
     if query.of is ProgressOf.OWN and kind not in subject.own:
-        raise InvalidError("of", "your party has none of its own: ask for all")
+        raise InvalidError("of", "your party has no figures of its own: use all")
     if is_exact(query, subject=subject, kind=kind):
         return
     if query.by is not None:
         raise NotAllowedError(
-            "everybody's figures are not divided: a part of few providers would tell one's own"
+            "figures of all parties cannot be divided: a part with few providers could "
+            "reveal the figures of one"
         )
     if not _is_past_quarter(query, today=today):
         first, last = last_quarter(today)
         raise InvalidError(
             "from",
-            "everybody's figures are told for one whole quarter that is over, in UTC, such as from"
-            " {first} to {last}",
+            "figures of all parties are available for one completed quarter in UTC, such as "
+            "from {first} to {last}",
             first=str(first),
             last=str(last),
         )
@@ -109,7 +110,7 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:  # KeyError: no time zone of that name
         raise InvalidError(
-            "zone", "{zone!r} is no time zone: write one as Europe/Brussels", zone=name[:60]
+            "zone", "{zone!r} is not a time zone: write one such as Europe/Brussels", zone=name[:60]
         ) from error
 
 

@@ -95,11 +95,11 @@ def check_export(*, kind: PartyKind, role: Role | None) -> None:
     pair is the ledger, where every party of the room sees the export.
     """
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers read the timeline here: ask the agency for a copy")
+        raise NotAllowedError("observers cannot export the timeline: ask the agency for a copy")
     if role is not None and role not in EXPORTING_ROLES:
         raise NotAllowedError(
-            "your role ({role}) does not export: ask a duty officer, a coordinator or the data"
-            " protection officer of your party",
+            "your role ({role}) cannot export: ask a duty officer, a coordinator or the data "
+            "protection officer of your party",
             role=role.replace("_", " "),
         )
 
@@ -108,7 +108,8 @@ def check_size(entries: int, *, as_: str) -> None:
     """Check that a timeline fits a PDF. JSON has no such limit."""
     if as_ == "pdf" and entries > MOST_ON_PAPER:
         raise ConflictError(
-            "{entries} entries are too many for paper, which takes {most_on_paper}: export JSON",
+            "{entries} entries are too many for a PDF, which has at most {most_on_paper}: "
+            "export JSON",
             entries=entries,
             most_on_paper=MOST_ON_PAPER,
         )
@@ -168,13 +169,11 @@ def check_note(facts: ReportFacts, *, kind: PartyKind, role: Role | None) -> Non
     What was agreed to is what is published: nobody adds a word to it unseen.
     """
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers add no notes: tell the agency")
+        raise NotAllowedError("observers cannot add notes: tell the agency")
     _check_hand(role)
     _check_unpublished(facts)
     if facts.state is ReportState.AGREED:
-        raise ConflictError(
-            "this report is agreed as it stands: ask who wrote it to edit it, then add your note"
-        )
+        raise ConflictError("this report is agreed: ask its author to edit it, then add your note")
 
 
 def check_act(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:
@@ -186,11 +185,11 @@ def check_done(*, owner: str, is_done: bool, name: str, role: Role | None) -> No
     """Check that an action's owner completes it, once, also after publication."""
     if name != owner:
         raise NotAllowedError(
-            "only {owner}, who owns this action, says that it is done", owner=owner
+            "only {owner}, who owns this action, can mark it as done", owner=owner
         )
     _check_hand(role)
     if is_done:
-        raise ConflictError("this action is done already")
+        raise ConflictError("this action is already done")
 
 
 def check_agree(facts: ReportFacts, *, kind: PartyKind, role: Role | None, by: Hand) -> None:
@@ -201,14 +200,14 @@ def check_agree(facts: ReportFacts, *, kind: PartyKind, role: Role | None, by: H
     _check_answers_for(kind=kind, name=by.party, crisis_opened_by=facts.opened_by)
     check_person_may_lead(role)
     if facts.state is not ReportState.DRAFT:
-        raise ConflictError("this report is {state} already", state=facts.state)
+        raise ConflictError("this report is already {state}", state=facts.state)
     if empty := [name for name, text in facts.texts.items() if not text.strip()]:
-        raise ConflictError("these sections say nothing yet: {empty}", empty=", ".join(empty))
+        raise ConflictError("these sections are empty: {empty}", empty=", ".join(empty))
     for author in facts.authors:
         if author.ref == by.ref or (author.party == by.party and (author.is_key or by.is_key)):
             raise NotAllowedError(
-                "who wrote this report does not agree to it: ask somebody else who leads, of"
-                " another party where a machine wrote or agrees"
+                "an author of this report cannot agree to it: ask another person with a "
+                "deciding role, of another party if a program wrote or agrees"
             )
 
 
@@ -217,10 +216,12 @@ def check_publish(facts: ReportFacts, *, kind: PartyKind, name: str, role: Role 
     _check_answers_for(kind=kind, name=name, crisis_opened_by=facts.opened_by)
     check_person_may_lead(role)
     if facts.state is ReportState.DRAFT:
-        raise ConflictError("nobody has agreed to this report yet: ask a second person who leads")
+        raise ConflictError(
+            "nobody has agreed to this report yet: ask a second person with a deciding role"
+        )
     _check_unpublished(facts)
     if not facts.is_crisis_closed:
-        raise ConflictError("the crisis is not closed: its report is published after it")
+        raise ConflictError("the crisis is not closed: close it before you publish its report")
 
 
 def may_read(facts: ReportFacts, *, is_in_room: bool) -> bool:
@@ -252,7 +253,8 @@ def _check_answers_for(*, kind: PartyKind, name: str, crisis_opened_by: str) -> 
     """Check that the party answers for the crisis: authorities, agencies and its opener do."""
     if kind not in LEADING_KINDS and name != crisis_opened_by:
         raise NotAllowedError(
-            "only who opened the crisis, authorities and agencies write its report: add a note"
+            "only the party that opened the crisis, authorities and agencies can write its "
+            "report: add a note"
         )
 
 
@@ -265,4 +267,4 @@ def _check_hand(role: Role | None) -> None:
 def _check_unpublished(facts: ReportFacts) -> None:
     """Refuse changes to a published report."""
     if facts.state is ReportState.PUBLISHED:
-        raise ConflictError("this report is published and stays: open the next version of it")
+        raise ConflictError("this report is published and cannot change: open the next version")

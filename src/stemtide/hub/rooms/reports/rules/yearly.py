@@ -124,18 +124,18 @@ def check_lines(form: YearlyForm, lines: Mapping[str, YearlyLineIn]) -> None:
     figures = {figure.name: figure for _, figure in to_write(form)}
     for name, line in lines.items():
         if name not in figures:
-            raise InvalidError(name, "is no figure of this report that is written by hand")
+            raise InvalidError(name, "is not a figure of this report that people enter")
         _check_line(figures[name], line)
 
 
 def _check_line(figure: FigureDefinition, line: YearlyLineIn) -> None:
     """Check a line against its figure. raises: InvalidError."""
     if figure.kind is YearlyKind.COUNT and line.text:
-        raise InvalidError(figure.name, "is a count: write a number alone")
+        raise InvalidError(figure.name, "must be a number")
     if figure.kind is YearlyKind.WORDS and line.count is not None:
-        raise InvalidError(figure.name, "is told in words: write no number alone")
+        raise InvalidError(figure.name, "must be text, not a number")
     if line.count is not None and not 0 <= line.count <= MAX_COUNT:
-        raise InvalidError(figure.name, "is a count: write 0 or more")
+        raise InvalidError(figure.name, "must be 0 or more")
     if len(line.text) > MAX_LINE:
         raise InvalidError(
             figure.name, "is too long: write at most {most} characters", most=f"{MAX_LINE:,}"
@@ -143,6 +143,6 @@ def _check_line(figure: FigureDefinition, line: YearlyLineIn) -> None:
     if places := find_personal(line.text):
         raise InvalidError(
             figure.name,
-            "holds personal data ({places}): leave it out",
+            "contains personal data ({places}): remove it",
             places=describe_spans(places),
         )

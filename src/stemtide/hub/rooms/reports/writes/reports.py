@@ -77,7 +77,7 @@ def open_report(crisis: UUID, *, by: Actor, now: datetime) -> ReportOut:
         was_active=room.activated_at is not None,
     )
     if room.after_reports.exclude(state=ReportState.PUBLISHED).exists():
-        raise ConflictError("a version of this report is being written already: write in that one")
+        raise ConflictError("there is already a draft version of this report: edit that one")
     before = room.after_reports.order_by("-version").first()
     row = Report.objects.create(
         uid=uuid_at(now),
@@ -228,7 +228,9 @@ def add_action(uid: UUID, *, body: ActionIn, by: Actor, now: datetime) -> Report
         raise InvalidError.of("owner", error) from error
     if not crises.is_in_room(row.crisis.uid, party=owner):
         raise InvalidError(
-            "owner", "{name} takes no part in this crisis: name one that does", name=owner.name
+            "owner",
+            "{name} is not a participant of this crisis: name a participant",
+            name=owner.name,
         )
     DebriefAction.objects.create(
         uid=uuid_at(now),

@@ -185,15 +185,15 @@ def feed(
     heads = ledger.heads()
     if after > heads.positions:
         raise ConflictError(
-            "this hub's feed ends at {positions}, before {after}: it was set back to an earlier"
-            " state; load the snapshot and follow from there",
+            "this hub's feed ends at {positions}, before {after}: the hub was restored from "
+            "a backup; load the snapshot and continue from there",
             positions=heads.positions,
             after=after,
         )
     if history and history != ledger.history(after):
         raise ConflictError(
-            "this hub's feed has another history up to {after} than yours: it was set back to an"
-            " earlier state; load the snapshot and follow from there",
+            "the history of this hub's feed up to {after} differs from yours: the hub was "
+            "restored from a backup; load the snapshot and continue from there",
             after=after,
         )
     size = max(1, min(limit, MAX_PAGE))

@@ -171,7 +171,7 @@ class SignalFacts:
 def check_share(*, kind: PartyKind) -> None:
     """Refuse a share by an observer."""
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers do not share signals: pass it to an authority or agency")
+        raise NotAllowedError("observers cannot share signals: pass it to an authority or agency")
 
 
 def check_signal(body: SignalIn, *, now: datetime) -> None:
@@ -208,7 +208,9 @@ def check_spending(spent_bytes: int, *, most: int, now: datetime) -> None:
 def check_hops(via: Iterable[UUID], *, hub: UUID) -> None:
     """Refuse a signal that has come through this hub before, so that it does not loop."""
     if hub in via:
-        raise InvalidError("via", "names this hub: the signal came from here, so it is no new one")
+        raise InvalidError(
+            "via", "contains this hub: the signal came from here and cannot be shared again"
+        )
 
 
 def check_crisis(facts: SignalCrisis | None, *, crisis: UUID, exercise: bool) -> None:
@@ -221,14 +223,16 @@ def check_crisis(facts: SignalCrisis | None, *, crisis: UUID, exercise: bool) ->
         )
     if not facts.in_room:
         raise InvalidError(
-            "crisis", "your party takes no part in it: join it first, or leave it out"
+            "crisis", "your party is not a participant: join the crisis first, or leave it out"
         )
     if not facts.is_open:
-        raise InvalidError("crisis", "is closed and takes no more signals: leave it out")
+        raise InvalidError("crisis", "is closed and accepts no more signals: leave it out")
     if facts.exercise is not exercise:
         crisis_mark = "an exercise" if facts.exercise else "real"
         raise InvalidError(
-            "exercise", "the crisis is {what} and the signal is not: make both so", what=crisis_mark
+            "exercise",
+            "the crisis is {what} and the signal is not: both must be the same",
+            what=crisis_mark,
         )
 
 
@@ -240,8 +244,8 @@ def check_same(facts: Facts, before: Facts) -> None:
         name for name, new, old in zip(Facts._fields, facts, before, strict=True) if new != old
     ]
     raise ConflictError(
-        "your party shares this value already with another {fields}: withdraw that signal first,"
-        " or send the same facts",
+        "your party already shares this value with another {fields}: withdraw that signal "
+        "first, or send the same properties",
         fields=", ".join(fields),
     )
 
@@ -260,8 +264,8 @@ def check_withdraw(facts: SignalFacts, *, kind: PartyKind, name: str) -> None:
     """Refuse a withdrawal by any party but the sharer or an agency, or of an ended signal."""
     if kind is not PartyKind.AGENCY and name != facts.shared_by:
         raise NotAllowedError(
-            "only {shared_by}, who shared this signal, or an agency withdraws it: dispute it"
-            " instead",
+            "only {shared_by}, who shared this signal, or an agency can withdraw it: dispute "
+            "it instead",
             shared_by=facts.shared_by,
         )
     check_live(facts)
@@ -271,7 +275,8 @@ def check_republish(facts: SignalFacts, *, name: str) -> None:
     """Refuse a new description by any party other than the sharer, or of an ended signal."""
     if name != facts.shared_by:
         raise NotAllowedError(
-            "only {shared_by}, who shared this signal, describes it anew", shared_by=facts.shared_by
+            "only {shared_by}, who shared this signal, can change its description",
+            shared_by=facts.shared_by,
         )
     check_live(facts)
 
@@ -281,22 +286,22 @@ def check_live(facts: SignalFacts) -> None:
     if facts.state is not SignalState.LIVE:
         when = f" at {facts.ended_at:%Y-%m-%d %H:%M:%S} UTC" if facts.ended_at else ""
         word = "was withdrawn" if facts.state is SignalState.WITHDRAWN else "expired"
-        raise ConflictError(
-            "this signal {word}{when}: it matches nothing any more", word=word, when=when
-        )
+        raise ConflictError("this signal {word}{when}: it no longer matches", word=word, when=when)
 
 
 def check_opinion(facts: SignalFacts, *, kind: PartyKind) -> None:
     """Refuse opinions of observers, and opinions about signals that have ended."""
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers give no opinions: tell the party that shared the signal")
+        raise NotAllowedError(
+            "observers cannot give opinions: tell the party that shared the signal"
+        )
     check_live(facts)
 
 
 def check_report(*, kind: PartyKind) -> None:
     """Refuse outcome reports of parties that are not providers."""
     if kind is not PartyKind.PROVIDER:
-        raise NotAllowedError("only providers report outcomes: use a provider's key")
+        raise NotAllowedError("only providers can report outcomes: use a provider's key")
 
 
 def span_of(moment: datetime, *, since: datetime) -> tuple[datetime, int]:
@@ -375,7 +380,7 @@ def _stored_value(body: SignalIn) -> tuple[str, str, bytes | None]:
     if len(address) > MAX_URL_CHARS:
         raise InvalidError(
             "value",
-            "is longer than {max_url_chars} characters once coded: share the digest instead",
+            "is longer than {max_url_chars} characters when encoded: share the digest instead",
             max_url_chars=MAX_URL_CHARS,
         )
     return url.digest(address).hex(), address, None

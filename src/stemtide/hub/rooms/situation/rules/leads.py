@@ -60,13 +60,13 @@ def may_see(facts: LeadFacts, *, name: str, kind: PartyKind) -> bool:
 def check_read(role: Role | None) -> None:
     """Check that a person may read leads: observers may not, as leads contain personal data."""
     if role is Role.OBSERVER:
-        raise NotAllowedError("your role (observer) reads no leads: ask a duty officer")
+        raise NotAllowedError("your role (observer) cannot read leads: ask a duty officer")
 
 
 def check_report(*, kind: PartyKind, role: Role | None) -> None:
     """Check that the party may report leads: all but observers may; people in a writing role."""
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers report no leads here: call the police")
+        raise NotAllowedError("observers cannot report leads here: call the police")
     if role is not None:
         check_person_may_write(role)
 
@@ -80,7 +80,7 @@ def check_lead(
     if kind is not PartyKind.PROVIDER and set(bases) != {LeadBasis.VOLUNTARY}:
         raise InvalidError("bases", "only providers have these duties: write voluntary")
     if len(set(bases)) != len(bases):
-        raise InvalidError("bases", "names one duty twice: leave one out")
+        raise InvalidError("bases", "contains one duty twice: remove one")
     if country:
         check_country(country)
     if (
@@ -95,9 +95,9 @@ def check_grounds(grounds: Sequence[CountryGround], *, country: str) -> None:
     source: Regulation (EU) 2022/2065 Art. 18(2); Regulation (EU) 2021/784 recital 41.
     """
     if grounds and not country:
-        raise InvalidError("country_grounds", "need a country: name it, or leave the grounds out")
+        raise InvalidError("country_grounds", "need a country: enter it, or leave the grounds out")
     if len(set(grounds)) != len(grounds):
-        raise InvalidError("country_grounds", "name one ground twice: leave one out")
+        raise InvalidError("country_grounds", "contain one ground twice: remove one")
 
 
 def choose(candidates: Sequence[str], *, to: str, country: str) -> str:
@@ -143,7 +143,7 @@ def check_receive(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | 
     if role is not None:
         check_person_may_write(role)
     if facts.state is not LeadState.REPORTED:
-        raise ConflictError("this lead is {state} already", state=_word(facts.state))
+        raise ConflictError("this lead is already {state}", state=_word(facts.state))
 
 
 def check_pass_on(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
@@ -151,9 +151,9 @@ def check_pass_on(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | 
     _check_recipient(facts, name=name, kind=kind)
     check_person_may_lead(role)
     if facts.state is LeadState.REPORTED:
-        raise ConflictError("nobody has received this lead yet: say first that you have it")
+        raise ConflictError("nobody has received this lead yet: confirm first that you have it")
     if facts.state is not LeadState.RECEIVED:
-        raise ConflictError("this lead is {state} already", state=_word(facts.state))
+        raise ConflictError("this lead is already {state}", state=_word(facts.state))
 
 
 def check_close(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | None) -> None:
@@ -161,9 +161,9 @@ def check_close(facts: LeadFacts, *, name: str, kind: PartyKind, role: Role | No
     _check_recipient(facts, name=name, kind=kind)
     check_person_may_lead(role)
     if facts.state is LeadState.REPORTED:
-        raise ConflictError("nobody has received this lead yet: say first that you have it")
+        raise ConflictError("nobody has received this lead yet: confirm first that you have it")
     if facts.state is LeadState.CLOSED:
-        raise ConflictError("this lead is closed already")
+        raise ConflictError("this lead is already closed")
 
 
 def erase_due(reported_at: datetime, *, closed_at: datetime | None = None) -> datetime:
@@ -187,7 +187,7 @@ def seal_digest(words: Mapping[str, str], *, salt: str) -> str:
 def _check_recipient(facts: LeadFacts, *, name: str, kind: PartyKind) -> None:
     """Check that the party may act on a lead: its addressees and agencies may."""
     if kind is not PartyKind.AGENCY and name not in facts.recipients:
-        raise NotAllowedError("only those it is addressed to, or the agency, move this lead on")
+        raise NotAllowedError("only the addressees or the agency can move this lead on")
 
 
 def _word(state: LeadState) -> str:

@@ -75,16 +75,16 @@ def check_post(
     message: None asks whether any kind may be written.
     """
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers read the log: tell an authority or the agency")
+        raise NotAllowedError("observers can only read the log: tell an authority or the agency")
     check_hand(role)
     if message in _THEIRS and kind not in LEADING_KINDS:
         raise NotAllowedError(
-            "only authorities and agencies ask to preserve or not to remove: post a question"
+            "only authorities and agencies can ask to preserve or not to remove: post a question"
         )
     if message is MessageKind.DECISION:
         check_person_may_lead(role)
     if not room.is_open:
-        raise ConflictError("this crisis is closed and its log with it: write it into the debrief")
+        raise ConflictError("this crisis and its log are closed: write in the debrief")
 
 
 def check_audience(body: MessageIn, *, members: Iterable[str]) -> None:
@@ -108,32 +108,36 @@ def check_agrees_with(
     if answers is not None and (
         body.kind is not MessageKind.ANSWER or answers.kind is not MessageKind.QUESTION
     ):
-        raise InvalidError("answers", "only an answer names what it answers, and that a question")
+        raise InvalidError("answers", "only an answer can name a message, which must be a question")
     if corrects is None:
         return
     if corrects.posted_by != by:
         raise NotAllowedError(
-            "only {posted_by}, who wrote that message, corrects it: answer it instead",
+            "only {posted_by}, who wrote that message, can correct it: answer it instead",
             posted_by=corrects.posted_by,
         )
     if corrects.is_corrected:
-        raise ConflictError("that message was corrected before: correct its latest correction")
+        raise ConflictError("that message was already corrected: correct its latest correction")
 
 
 def check_pin(room: RoomFacts, *, kind: PartyKind, name: str, role: Role | None) -> None:
     """Check that a leading party pins a message: the opener, authorities, agencies."""
     if kind not in LEADING_KINDS and name != room.opened_by:
-        raise NotAllowedError("only who opened the crisis, authorities and agencies pin: ask one")
+        raise NotAllowedError(
+            "only the party that opened the crisis, authorities and agencies can pin: ask one"
+        )
     check_person_may_lead(role)
 
 
 def check_propose(room: RoomFacts, *, kind: PartyKind, role: Role | None) -> None:
     """Check that a party in the room, not an observer, proposes a public statement."""
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers propose no public lines: tell an authority or the agency")
+        raise NotAllowedError(
+            "observers cannot propose public lines: tell an authority or the agency"
+        )
     check_hand(role)
     if not room.is_open:
-        raise ConflictError("this crisis is closed: no line is proposed any more")
+        raise ConflictError("this crisis is closed: you can no longer propose a line")
 
 
 def check_vote(
@@ -141,12 +145,14 @@ def check_vote(
 ) -> None:
     """Check that a leading person votes for a party. It has agreed to its own proposal."""
     if kind is PartyKind.OBSERVER:
-        raise NotAllowedError("observers do not agree public lines: tell an authority")
+        raise NotAllowedError("observers cannot agree to public lines: tell an authority")
     check_person_may_lead(role)
     if not room.is_open:
-        raise ConflictError("this crisis is closed: its public lines stay as they are")
+        raise ConflictError("this crisis is closed: its public lines cannot change")
     if facts.state in {PublicStatementState.SUPERSEDED, PublicStatementState.WITHDRAWN}:
-        raise ConflictError("this line is {state}: look at the one in its place", state=facts.state)
+        raise ConflictError(
+            "this line is {state}: see the line that replaced it", state=facts.state
+        )
     if name == facts.proposed_by:
         raise ConflictError("your party proposed this line: withdraw it if it no longer agrees")
 
@@ -155,12 +161,12 @@ def check_withdraw_line(facts: LineFacts, *, name: str, role: Role | None) -> No
     """Check that the proposing party withdraws a public statement."""
     if name != facts.proposed_by:
         raise NotAllowedError(
-            "only {proposed_by} withdraws this line: object to it instead",
+            "only {proposed_by} can withdraw this line: object to it instead",
             proposed_by=facts.proposed_by,
         )
     check_hand(role)
     if facts.state in {PublicStatementState.SUPERSEDED, PublicStatementState.WITHDRAWN}:
-        raise ConflictError("this line is {state} already", state=facts.state)
+        raise ConflictError("this line is already {state}", state=facts.state)
 
 
 def state_of_votes(

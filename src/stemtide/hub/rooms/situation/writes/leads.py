@@ -80,7 +80,9 @@ def _crisis(body: LeadIn, *, by: Actor) -> Crisis | None:
     if crisis.exercise is not body.exercise:
         crisis_kind = "an exercise" if crisis.exercise else "real"
         raise InvalidError(
-            "exercise", "the crisis is {what} and the lead is not: make both so", what=crisis_kind
+            "exercise",
+            "the crisis is {what} and the lead is not: both must be the same",
+            what=crisis_kind,
         )
     return crisis
 
@@ -130,7 +132,7 @@ def _next(name: str, *, by: Actor) -> Party:
     except NotFoundError as error:
         raise InvalidError.of("to", error) from error
     if party.kind not in {PartyKind.AUTHORITY, PartyKind.AGENCY} or party.pk == by.party.pk:
-        raise InvalidError("to", "{name} is no other authority or agency: choose one", name=name)
+        raise InvalidError("to", "{name} is not another authority or agency: choose one", name=name)
     return party
 
 

@@ -127,7 +127,7 @@ def page(
     heads = ledger.heads()
     start = -len(_COMMON) - 1 if after is None else after
     if start // 2 > heads.positions:
-        raise InvalidError("next", "this hub was set back to an earlier state: begin again")
+        raise InvalidError("next", "this hub was restored from a backup: begin again")
     if filters.is_none:
         return Page([], None)
     size = max(1, min(limit, MAX_PAGE))

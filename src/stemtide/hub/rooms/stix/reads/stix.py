@@ -72,7 +72,9 @@ def receipt(uid: UUID, *, viewer: Party) -> dict[str, Any]:
     """
     stored = Receipt.objects.filter(uid=uid, party=viewer).first()
     if stored is None:
-        raise NotFoundError("there is no such status, or none of your party's, or no longer")
+        raise NotFoundError(
+            "there is no such status, or it expired, or it belongs to another party"
+        )
     body: dict[str, Any] = stored.body
     return body
 

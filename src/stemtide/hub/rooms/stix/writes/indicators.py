@@ -44,7 +44,7 @@ from stemtide.protocol.enums import SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import SignalIn, WithdrawIn
 
 _STAYS_LIVE = "stays, as your party describes it elsewhere as well"
-_NOT_COMPARED = InvalidError("pattern", "is none that uploads are compared with: revoke it")
+_NOT_COMPARED = InvalidError("pattern", "cannot be compared with uploads: revoke it")
 
 
 class Indicators:
@@ -134,7 +134,7 @@ class Indicators:
     def change_former(self, posted: Posted, *, row: Signal) -> str:
         """Handle a newer version of a former face, revoked while others describe its signal."""
         if not posted.is_revoked and row.state == SignalState.LIVE:
-            raise ConflictError("this was revoked, and other indicators stand: use a new id")
+            raise ConflictError("this was revoked: use a new id")
         if not posted.is_revoked:
             return self.change(posted, row=row)
         self._store.store(posted, signal=row, is_beside=True)
@@ -183,7 +183,8 @@ class Indicators:
         requested, _ = self._readings.of(posted)
         if requested.is_several:
             raise InvalidError(
-                "pattern", "was one comparison: revoke it, and post the several as a new indicator"
+                "pattern",
+                "had one comparison: revoke it, and post several comparisons as a new indicator",
             )
         if not requested.signals:
             raise _NOT_COMPARED

@@ -125,7 +125,7 @@ class ObjectStore:
         raises: ConflictError for an older version, and for objects of a signal in another crisis.
         """
         if not row.is_latest:
-            raise ConflictError("a newer version is here already: send that one")
+            raise ConflictError("the hub already has a newer version: send that one")
         own = StixObject.objects.filter(stix_id=row.stix_id, shared_by=self._by.party)
         if own.filter(crisis=self._crisis).exists():
             return False
@@ -136,7 +136,7 @@ class ObjectStore:
             row.save(force_insert=True)
             return True
         if row.crisis is not None:
-            raise ConflictError("this is in another crisis, and it is in one at a time")
+            raise ConflictError("this is in another crisis, and can be in only one at a time")
         self._move_to_end([row])
         own.update(crisis=self._crisis)
         return True

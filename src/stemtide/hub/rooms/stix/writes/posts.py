@@ -245,8 +245,8 @@ class Posting:
         is_there = row is not None and row.crisis is not None and row.crisis.uid == self._to.crisis
         if not (self._to.crisis is None or is_there or there.exists()):
             raise NotAllowedError(
-                "this object is another party's, and only they bring it into a crisis: share its"
-                " value under an id of your own"
+                "this object belongs to another party, and only that party can add it to a "
+                "crisis: share its value under an id of your own"
             )
         self._accept(posted, _HERE)
 
@@ -255,10 +255,10 @@ class Posting:
         check_author(posted, others=self._others)
         latest = before[-1]
         if latest.shared_by_id != self._by.party.pk or latest.made_from:
-            raise NotAllowedError("this object is another party's: say an opinion of it instead")
+            raise NotAllowedError("this object belongs to another party: post an opinion instead")
         at, had = posted.moment, latest.version_at
         if at is None or (had is not None and at < had):
-            raise ConflictError("a newer version is here already: send one that is newer still")
+            raise ConflictError("the hub already has a newer version: send one that is newer still")
         parts = reads.parts(posted.id, viewer=self._by.party)
         if parts:
             self._accept(posted, self._indicators.change_parts(posted, parts=parts))

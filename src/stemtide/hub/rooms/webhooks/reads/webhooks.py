@@ -48,7 +48,7 @@ def find(uid: UUID, *, viewer: Party) -> Webhook:
     """
     row = _counted(Webhook.objects.filter(party=viewer, uid=uid)).first()
     if row is None:
-        raise NotFoundError("your party has no webhook {uid}: list them first", uid=uid)
+        raise NotFoundError("your party has no webhook {uid}: see your list of webhooks", uid=uid)
     return row
 
 
@@ -61,7 +61,7 @@ def find_delivery(uid: UUID, *, webhook: Webhook) -> Delivery:
     row = Delivery.objects.filter(webhook=webhook, uid=uid).first()
     if row is None:
         raise NotFoundError(
-            "this webhook has no delivery {uid}, or no longer: list them first", uid=uid
+            "this webhook has no delivery {uid}: see its list of deliveries", uid=uid
         )
     return row
 

@@ -219,7 +219,7 @@ def _check_target(url: str, *, loopback: bool) -> None:
         raise InvalidError("url", "{why}", why=str(error)) from error
     except UnknownHostError as error:
         raise InvalidError(
-            "url", "its name cannot be looked up: check it, or try again later"
+            "url", "its host name cannot be resolved: check it, or try again later"
         ) from error
     finally:
         _LOOK_UPS.release()
