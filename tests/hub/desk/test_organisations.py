@@ -12,7 +12,7 @@ from stemtide.hub import settings as house
 from stemtide.hub.platform.errors import NotAllowedError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.ledger.models import Entry
-from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.rules import openid as rules_openid
 from stemtide.protocol.enums import Role
 from tests.openid_provider import IdentityProvider
@@ -80,7 +80,7 @@ def refused(client, answer):
     """What the sign-in page says; nobody is in."""
     assert answer.headers["Location"] == "/sign-in"
     assert client.get("/").status_code == 302
-    assert not Sitting.objects.exists()
+    assert not PersonSession.objects.exists()
     return client.get("/sign-in").content.decode()
 
 
@@ -91,7 +91,7 @@ def test_a_person_who_was_added_comes_in_through_their_organisation(world):
     client, answer = come_in()
     assert answer.headers["Location"] == "/"
     assert client.get("/").status_code == 200
-    assert Sitting.objects.get().door == "organisation"
+    assert PersonSession.objects.get().door == "organisation"
     assert Entry.objects.latest("number").kind == "account.joined"
 
 
@@ -128,7 +128,7 @@ def test_a_provider_never_signs_in_a_person_of_another_party(world):
 def test_a_tie_ends_where_the_person_is_of_another_party_now(world):
     one = person(world)
     come_in()
-    Sitting.objects.all().delete()
+    PersonSession.objects.all().delete()
     Person.objects.filter(pk=one.pk).update(party=world.party["rival"])
     assert "cannot sign in people of your party" in refused(*come_in())
 
@@ -153,7 +153,7 @@ def test_a_provider_vouches_for_its_own_verified_addresses(world, provider, clai
 def test_an_address_that_another_account_holds_is_not_taken_over(world, provider):
     person(world)
     come_in()
-    Sitting.objects.all().delete()
+    PersonSession.objects.all().delete()
     provider.claims["sub"] = "two"
     assert "another account of your organisation" in refused(*come_in())
 
@@ -161,7 +161,7 @@ def test_an_address_that_another_account_holds_is_not_taken_over(world, provider
 def test_a_deactivated_person_stays_out(world):
     person(world)
     come_in()
-    Sitting.objects.all().delete()
+    PersonSession.objects.all().delete()
     Person.objects.update(is_active=False)
     refused(*come_in())
 

@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from stemtide.hub.rooms.ledger.models import Entry
-from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.writes import people as writes_people
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
@@ -279,7 +279,7 @@ def test_nobody_signs_in_before_their_invitation_is_used(world):
     invite(world)
     _, page = sign_in("new@provider.example", "")
     assert page.status_code == 200
-    assert not Sitting.objects.exists()
+    assert not PersonSession.objects.exists()
 
 
 # Sittings
@@ -291,7 +291,7 @@ def test_a_sitting_says_where_somebody_is_signed_in(world):
         "/you", headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
     ).content.decode()
     assert "Firefox on Linux" in html
-    assert Sitting.objects.get().door == "password"
+    assert PersonSession.objects.get().door == "password"
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_sitting_says_where_somebody_is_signed_in(world):
 def test_a_sitting_ends_by_its_length_by_rest_or_by_hand(world, facts, goes_on):
     client = world.desk("provider")
     client.get("/you")
-    Sitting.objects.update(**{name: datetime.now(UTC) - ago for name, ago in facts.items()})
+    PersonSession.objects.update(**{name: datetime.now(UTC) - ago for name, ago in facts.items()})
     assert (client.get("/").status_code == 200) is goes_on
     assert (client.get("/").status_code == 200) is goes_on
 
@@ -317,11 +317,11 @@ def test_what_a_page_fetches_by_itself_keeps_no_sitting_alive(world):
     client = world.desk("provider")
     client.get("/you")
     long_ago = datetime.now(UTC) - timedelta(minutes=90)
-    Sitting.objects.update(seen_at=long_ago)
+    PersonSession.objects.update(seen_at=long_ago)
     client.get("/board/_blocks")
-    assert Sitting.objects.get().seen_at == long_ago
+    assert PersonSession.objects.get().seen_at == long_ago
     client.get("/you")
-    assert Sitting.objects.get().seen_at > long_ago
+    assert PersonSession.objects.get().seen_at > long_ago
 
 
 def test_a_person_signs_out_elsewhere(world):
@@ -329,7 +329,7 @@ def test_a_person_signs_out_elsewhere(world):
     there.force_login(Person.objects.get(), backend="django.contrib.auth.backends.ModelBackend")
     here.get("/you")
     there.get("/you")
-    number = Sitting.objects.latest("pk").pk
+    number = PersonSession.objects.latest("pk").pk
     assert here.post("/you/sittings/end", {"number": str(number)}).status_code == 302
     assert there.get("/").status_code == 302
     assert here.get("/").status_code == 200
@@ -339,7 +339,7 @@ def test_nobody_ends_anothers_sitting(world):
     mine, other = world.desk("provider"), world.desk("rival")
     mine.get("/you")
     other.get("/you")
-    theirs = Sitting.objects.get(person__party=world.party["rival"])
+    theirs = PersonSession.objects.get(person__party=world.party["rival"])
     mine.post("/you/sittings/end", {"number": str(theirs.pk)})
     assert other.get("/").status_code == 200
 
@@ -362,4 +362,4 @@ def test_signing_out_ends_the_sitting(world):
     client = world.desk("provider")
     client.get("/you")
     client.post("/sign-out")
-    assert Sitting.objects.get().ended_at
+    assert PersonSession.objects.get().ended_at

@@ -19,7 +19,7 @@ from stemtide.hub.platform.permissions import (
     check_person_may_write,
 )
 from stemtide.hub.rooms.ledger.models import Entry
-from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.reads import parties as reads, people as reads_people
 from stemtide.hub.rooms.parties.rules import people as rules_people
 from stemtide.hub.rooms.parties.writes import (
@@ -235,7 +235,7 @@ def test_erasing_leaves_a_number_and_nothing_else(world, boss):
     row = Person.objects.filter(pk=other.pk).values().get()
     assert "agency" not in str(row["email"])
     assert (row["language"], row["time_zone"], row["last_login"]) == ("", "", None)
-    assert not Sitting.objects.filter(person=other).exists()
+    assert not PersonSession.objects.filter(person=other).exists()
     for act in (writes_people.erase_person, writes_people.reactivate_person):
         with pytest.raises(ConflictError, match="erased"):
             act(other.pk, by=boss, now=NOON)
@@ -258,7 +258,7 @@ def test_old_sittings_are_forgotten(world):
     other = colleague(world)
     writes_sittings.start_session(other, door="password", browser="", now=NOON)
     writes_sittings.start_session(other, door="password", browser="", now=world.at(hours=25))
-    assert Sitting.objects.aggregate(models.Count("pk")) == {"pk__count": 1}
+    assert PersonSession.objects.aggregate(models.Count("pk")) == {"pk__count": 1}
 
 
 def test_a_code_that_comes_twice_at_once_is_good_once(committed_world):

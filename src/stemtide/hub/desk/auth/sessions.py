@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Desk sessions (table `Sitting`): start, idle timeout, end, and the name of the browser."""
+"""Desk sessions (model `PersonSession`): start, idle timeout, end, and the name of the browser."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from stemtide.hub.rooms.parties.reads.people import SessionRef
 from stemtide.hub.rooms.parties.writes import sessions
 
 KEY = "sitting"
-"""Key of the `Sitting` number in the Django session."""
+"""Key of the `PersonSession` number in the Django session."""
 
 _METHODS = "account_authentication_methods"
 """Key of allauth's record of sign-in methods in the Django session."""

@@ -73,7 +73,7 @@ class Person(AbstractBaseUser):
         return f"person:{self.pk}"
 
 
-class Sitting(models.Model):
+class PersonSession(models.Model):
     """A session: one person signed in on one browser. door: the method; browser: a short text.
 
     seen_at: when the person last did something; requests that a page makes by itself do not count.
@@ -87,10 +87,11 @@ class Sitting(models.Model):
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
+        db_table = "parties_sitting"
         ordering = ["-started_at"]
 
     def __str__(self) -> str:
-        return f"sitting {self.pk} of person:{self.person_id}"
+        return f"session {self.pk} of person:{self.person_id}"
 
 
 class CodeTry(models.Model):

@@ -14,7 +14,7 @@ from django.db.models import QuerySet, Sum
 from stemtide.hub.platform import networks, sessions
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.parties.models import Party, Person, Sitting
+from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as people_rules
 from stemtide.protocol.enums import Role
@@ -86,7 +86,7 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
     for factor in Authenticator.objects.filter(user__party=by.party).order_by("type"):
         factors.setdefault(factor.user_id, []).append(factor.type)
     session_counts: dict[int, int] = {}
-    for sitting in _live(Sitting.objects.filter(person__party=by.party), idle=idle, now=now):
+    for sitting in _live(PersonSession.objects.filter(person__party=by.party), idle=idle, now=now):
         session_counts[sitting.person_id] = session_counts.get(sitting.person_id, 0) + 1
     are_locked = locked([person.email for person in rows], now=now)
     return [
@@ -143,7 +143,7 @@ def open_sessions(*, viewer: Person, idle: timedelta, now: datetime) -> list[Ses
             started_at=session.started_at,
             seen_at=session.seen_at,
         )
-        for session in _live(Sitting.objects.filter(person=viewer), idle=idle, now=now)
+        for session in _live(PersonSession.objects.filter(person=viewer), idle=idle, now=now)
     ]
 
 
@@ -161,7 +161,7 @@ def live_session_refs(
     numbers = [seat.sitting for seat in seats]
     live_sessions = {
         (session.pk, session.person_id)
-        for session in _live(Sitting.objects.filter(pk__in=numbers), idle=idle, now=now)
+        for session in _live(PersonSession.objects.filter(pk__in=numbers), idle=idle, now=now)
     }
     return {
         seat
@@ -212,7 +212,9 @@ def is_linked(*, viewer: Person, provider: str) -> bool:
     return bool(SocialAccount.objects.filter(user=viewer, provider=provider).exists())
 
 
-def _live(sessions: QuerySet[Sitting], *, idle: timedelta, now: datetime) -> list[Sitting]:
+def _live(
+    sessions: QuerySet[PersonSession], *, idle: timedelta, now: datetime
+) -> list[PersonSession]:
     """Return the sessions that have not ended."""
     return [
         session

@@ -16,7 +16,7 @@ from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_manage
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, Sitting
+from stemtide.hub.rooms.parties.models import CodeTry, Party, Person, PersonSession
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import contacts, people
 from stemtide.hub.rooms.parties.writes import parties as writes
@@ -271,7 +271,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     AxesProxyHandler.reset_attempts(username=person.email)
     AccessLog.objects.filter(username=person.email).delete()
     _forget_factors(person)
-    Sitting.objects.filter(person=person).delete()
+    PersonSession.objects.filter(person=person).delete()
     CodeTry.objects.filter(person=person).delete()
     person.email = f"erased-{person.pk}@erased.invalid"
     person.language = person.time_zone = ""
@@ -311,7 +311,7 @@ def _of_party(number: int, *, by: Actor) -> Person:
 
 def _end_sessions(person: Person, *, now: datetime) -> int:
     """End all sessions of a person; return how many."""
-    return Sitting.objects.filter(person=person, ended_at=None).update(ended_at=now)
+    return PersonSession.objects.filter(person=person, ended_at=None).update(ended_at=now)
 
 
 def _forget_factors(person: Person) -> None:

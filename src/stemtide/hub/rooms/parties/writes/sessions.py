@@ -7,7 +7,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.sessions import SessionStore
-from stemtide.hub.rooms.parties.models import Person, Sitting
+from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.rules import people
 
 _KEPT = timedelta(days=1)
@@ -17,9 +17,9 @@ _KEPT = timedelta(days=1)
 @transaction.atomic
 def start_session(person: Person, *, door: str, browser: str, now: datetime) -> int:
     """Record that a person signed in; return the session's number. Old ones are deleted."""
-    Sitting.objects.filter(started_at__lt=now - _KEPT).delete()
+    PersonSession.objects.filter(started_at__lt=now - _KEPT).delete()
     SessionStore.clear_expired()
-    session = Sitting.objects.create(
+    session = PersonSession.objects.create(
         person=person, door=door, browser=browser[:60], started_at=now, seen_at=now
     )
     return session.pk
@@ -30,7 +30,7 @@ def continue_session(
     number: int, *, person: Person, idle: timedelta, now: datetime, by_hand: bool
 ) -> bool:
     """Whether a session continues. by_hand: the person did something, which is recorded."""
-    own_sessions = Sitting.objects.filter(pk=number, person=person)
+    own_sessions = PersonSession.objects.filter(pk=number, person=person)
     times = own_sessions.order_by("pk").values_list("started_at", "seen_at", "ended_at").first()
     if times is None:
         return False
@@ -40,19 +40,19 @@ def continue_session(
     ):
         return False
     if by_hand and now - seen_at >= people.SEEN_EVERY:
-        Sitting.objects.filter(pk=number, ended_at=None).update(seen_at=now)
+        PersonSession.objects.filter(pk=number, ended_at=None).update(seen_at=now)
     return True
 
 
 @needs_no_entry("signing out is not recorded")
 def end_session(number: int, *, person: Person, now: datetime) -> None:
     """End one of a person's own sessions; others' sessions, and ended ones, do not change."""
-    Sitting.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
+    PersonSession.objects.filter(pk=number, person=person, ended_at=None).update(ended_at=now)
 
 
 @needs_no_entry("signing out elsewhere is not recorded")
 def end_other_sessions(number: int | None, *, person: Person, now: datetime) -> None:
     """End all of a person's own sessions but one."""
-    Sitting.objects.filter(person=person, ended_at=None).exclude(pk=number or 0).update(
+    PersonSession.objects.filter(person=person, ended_at=None).exclude(pk=number or 0).update(
         ended_at=now
     )
