@@ -142,7 +142,7 @@ def test_a_complaint_is_upheld_once_its_order_lost_its_effect(bench):
 
 def test_nobody_is_told_of_an_order_that_is_kept_from_them(bench):
     secret = order(bench.world, secret_until=NOON + timedelta(weeks=6))
-    with pytest.raises(InvalidError, match="nobody may be told of before 2027-01-05"):
+    with pytest.raises(InvalidError, match="must stay secret until 2027-01-05"):
         on_order(bench, secret)
     told = on_order(bench, order(bench.world, reference="RO-2026-00002", secret_until=NOON))
     assert told.basis == "order"

@@ -96,7 +96,7 @@ def test_a_still_is_made_anew_and_has_a_veil(world, signal, key_of, keys):
 
 def test_what_is_no_picture_is_refused_at_its_field(world, signal, key_of, keys):
     body = PreviewIn(still=base64.b64encode(b"GIF89a nothing").decode(), expires_at=LATER)
-    with pytest.raises(InvalidError, match="still: no picture") as refused:
+    with pytest.raises(InvalidError, match="still: the hub cannot create") as refused:
         writes.add(signal, body=body, by=key_of(world.authority), now=NOON, keys=keys, most=MOST)
     assert refused.value.field == "still"
     assert not Preview.objects.exists()
@@ -306,11 +306,11 @@ def test_a_look_is_nobody_elses(world, send, look, actor, keys):
 def test_a_look_ends_after_ten_minutes(world, send, look, keys):
     preview = send().id
     uid, by = look()
-    with pytest.raises(ConflictError, match="over"):
+    with pytest.raises(ConflictError, match="has closed"):
         writes.reveal(uid, by=by, now=world.at(minutes=11))
     writes.reveal(uid, by=by, now=world.at(minutes=9))
     assert reads.content(uid, preview, by=by, now=world.at(minutes=18), keys=keys)
-    with pytest.raises(NotFoundError, match="over"):
+    with pytest.raises(NotFoundError, match="has closed"):
         reads.content(uid, preview, by=by, now=world.at(minutes=20), keys=keys)
 
 

@@ -491,7 +491,7 @@ def test_secrets_that_sign_do_not_pile_up(hub):
     ear = hub.listen()
     for _ in range(rules.SECRETS - 1):
         writes.renew(ear.id, by=ear.by, now=hub.now)
-    with pytest.raises(ConflictError, match="5 secrets of this webhook sign already"):
+    with pytest.raises(ConflictError, match="5 secrets of this webhook are valid already"):
         writes.renew(ear.id, by=ear.by, now=hub.now)
     hub.now += rules.OVERLAP
     writes.renew(ear.id, by=ear.by, now=hub.now)
