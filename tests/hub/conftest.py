@@ -19,6 +19,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from stemtide.hub.platform import rate_windows
 from stemtide.hub.rooms.ledger.models import Numbering
 from tests.world import World, make_world
 
@@ -129,6 +130,12 @@ def _others_have_time():
         for name in WAITS:
             patch.setattr(name, 600.0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_asked_yet():
+    """Begin with unused rate limits: they count in the process that runs all tests."""
+    rate_windows.windows._windows.clear()
 
 
 @pytest.fixture

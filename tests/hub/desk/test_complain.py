@@ -4,8 +4,6 @@
 import pytest
 from django.test import Client
 
-from stemtide.hub.desk.complaints import public
-from stemtide.hub.platform.rate_windows import Windows
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.complaints.reads import complaints as reads
 from stemtide.hub.rooms.complaints.writes import complaints as writes
@@ -36,9 +34,8 @@ def link(world):
 
 
 @pytest.fixture
-def uploader(monkeypatch):
+def uploader():
     """A browser that knows nothing; the site's own protection against forgery is on."""
-    monkeypatch.setattr(public, "windows", Windows())  # other tests tried codes in this minute
     return Client(enforce_csrf_checks=True)
 
 

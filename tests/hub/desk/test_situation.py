@@ -3,8 +3,6 @@ from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.desk.signals import search
-from stemtide.hub.platform.rate_windows import Windows
 from stemtide.hub.rooms.situation.reads import leads as reads_leads, situation as reads
 from stemtide.protocol.enums import Role
 from tests.hub.desk.test_board import text
@@ -233,9 +231,8 @@ def test_who_reads_a_lead_by_role(world, crisis, role, page):
         assert shown is (page == 200)
 
 
-def test_searches_by_similarity_are_counted_at_the_desk_as_well(world, settings, monkeypatch):
+def test_searches_by_similarity_are_counted_at_the_desk_as_well(world, settings):
     settings.RATES = {"heavy": 2}
-    monkeypatch.setattr(search, "windows", Windows())  # other tests searched in this minute
     client = world.desk("authority")
     answers = [client.get("/search", {"q": "0a" * 32}) for _ in range(3)]
 
