@@ -40,7 +40,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ReceiptVia.MAIL: _("its mail server accepted it"),
         ReceiptVia.API: _("a program of it fetched it"),
         ReceiptVia.DESK: _("somebody opened it at the desk"),
-        ReceiptVia.LINK: _("somebody followed the link of the mail"),
+        ReceiptVia.LINK: _("somebody acknowledged it through the link in the mail"),
     },
     "measure": {
         Measure.REMOVED: _("removed"),
