@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Split text into words and number them, the same way for all spellings.
 
-This is the first half of the format txt1; docs/understand/fingerprints.md has the whole.
+This is the first half of the format txt1; docs/understand/texts.md has the whole.
 Every step up to the words maps one character at a time, so that a text may be read in pieces.
 
 sources: Unicode Standard Annex 15 (NFKD) and section 3.13 (case folding); Broder, "On the

@@ -16,7 +16,7 @@ a second it was cut, one of both is near the signal's. The format, little-endian
              was heard. A word that was not heard is 0; the bits after the last are 0.
 
 source: Haitsma, Kalker, "A highly robust audio fingerprinting system", ISMIR 2002; semitone bands
-        and the mask are ours (docs/understand/fingerprints.md).
+        and the mask are ours (docs/understand/sounds.md).
 """
 
 import struct

@@ -4,7 +4,7 @@
 A shelf holds the words of many tracks one after the other, and two tables of their places: one by
 their lowest bits, one by their highest. Neighbouring bits tend to be wrong together, so even in a
 word with nine wrong bits of 32, one end often has at most one: both tables are searched for every
-value within one bit. docs/understand/matching.md gives the recall.
+value within one bit. docs/understand/sounds.md gives the recall.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

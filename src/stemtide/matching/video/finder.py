@@ -30,7 +30,7 @@ FALSE_DECADE = 3.0
 TRUE_PER_POINT = 0.003
 """Of pairs of unrelated videos, one in ten thousand scores LEAST_SCORE or more, and ten times fewer
 for every FALSE_DECADE points; of altered known videos, 3 in 1000 score in each point about there.
-source: measured on 722 altered clips against 41 signals; see docs/understand/fingerprints.md.
+source: measured on 722 altered clips against 41 signals; see docs/understand/films.md.
 """
 
 MOST_SPANS = 8

@@ -78,7 +78,7 @@ def evidence(fine_bits: NDArray[np.int64], coarse_bits: NDArray[np.int64]) -> Fl
 
     fine_bits:   distance over all 256 bits; coarse_bits: over the 64 coarsest of them.
     returns:     log of odds, -1.5..5; unrelated frames mostly lie below -1.
-    source:      fitted on 14 clips and 35 alterations; see docs/understand/fingerprints.md.
+    source:      fitted on 14 clips and 35 alterations; see docs/understand/films.md.
     """
     odds = 9.0 - 0.30 * coarse_bits - 0.045 * (fine_bits - coarse_bits)
     clipped: Floats = np.clip(odds, _AGAINST, _FOR)
