@@ -18,6 +18,14 @@ from babel.messages.pofile import read_po, write_po
 from django.template.base import Lexer, TokenType
 from hatch_build import compile_catalogues
 
+from stemtide.hub.platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    RateLimitError,
+)
+from stemtide.hub.rooms.orders.rules.findings import Doubt, Flaw
 from stemtide.protocol.handling import TLP_ALLOWS
 
 SOURCE = Path(__file__).parents[2] / "src/stemtide"
@@ -27,8 +35,10 @@ LANGUAGES = ("nl", "fr", "de")
 
 _CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 _PLURAL_CALLS = {"ngettext", "ngettext_lazy"}
-_REFUSALS = {"NotAllowedError", "NotFoundError", "ConflictError", "TooManyError"}
-_OF_FIELDS = {"InvalidError", "Flaw", "Doubt"}
+_REFUSALS = {
+    error.__name__ for error in (NotAllowedError, NotFoundError, ConflictError, RateLimitError)
+}
+_OF_FIELDS = {kind.__name__ for kind in (InvalidError, Flaw, Doubt)}
 """What names a field first, then says what is wrong with it."""
 
 DATA = {

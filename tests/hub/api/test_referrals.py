@@ -100,7 +100,7 @@ def test_a_hold_is_met_lifted_and_the_referral_sent(world, machine, authority):
     }
     refused = holder("POST", "/api/v1/holds", body)
     assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "until")
-    soon = refused.json()["detail"].split("by ")[1][:16].replace(" ", "T")
+    soon = refused.json()["detail"].split("at most, until ")[1][:16].replace(" ", "T")
     held = post(holder, "holds", body | {"until": f"{soon}:00Z"}, status=201)
     assert refer(authority)["state"] == "held"
     assert [one["met"] for one in get(holder, "holds?open=1")] == [1]

@@ -226,7 +226,7 @@ def test_what_a_colleague_answered_in_the_meantime_is_told(world, officer):
     by = world.actor("provider")
     writes_answers.answer(made.id, body=AnswerIn(answer="removed"), by=by, now=world.now)
     page = act(officer, made, "answer", answer="refused", reason="within_terms")
-    assert "this referral is removed: it cannot be done now" in said(page)
+    assert "this referral is removed: this action is not possible now" in said(page)
     assert "this referral is removed" in said(act(officer, made, "acknowledge"))
 
 

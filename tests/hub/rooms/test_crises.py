@@ -109,7 +109,7 @@ def test_a_triage_names_the_axis_that_has_no_such_level(world, harm, virality, f
 
 def test_another_outcome_than_the_matrix_needs_a_reason(world):
     crisis = world.warn()
-    with pytest.raises(InvalidError, match="reason: the matrix says as usual"):
+    with pytest.raises(InvalidError, match="reason: the matrix suggests as usual"):
         triage(world, crisis, harm=0, virality=0, outcome="activate")
     told = triage(world, crisis, harm=0, virality=0, outcome="activate", reason="a livestream")
     assert (told.triages[0].suggested, told.triages[0].outcome) == ("as_usual", "activate")
@@ -224,7 +224,7 @@ def test_a_warning_of_one_country_is_activated_once_another_is_added(world):
 
 def test_a_country_that_is_named_already_is_not_added_again(world):
     crisis = world.warn(countries=("BE", "FR"))
-    with pytest.raises(ConflictError, match="names BE, FR already"):
+    with pytest.raises(ConflictError, match="BE, FR is already a country of this crisis"):
         writes.widen(crisis.id, body=CountriesIn(countries=("FR",)), by=world.actor(), now=NOON)
 
 

@@ -3,6 +3,7 @@
 
 import gzip
 import json
+import re
 import shutil
 
 import pytest
@@ -160,7 +161,8 @@ def test_what_somebody_on_the_wire_changes_is_refused(reader):
             return content
 
         between.change = spoil
-        assert "cut or damaged" in reader.refused()
+        # Whether the file unpacks with this bit turned depends on what is in it.
+        assert re.search("cut or (damaged|changed)", reader.refused())
         between.change = None
         assert reader.pulled()["how"] == "whole"
         reader.share(31)

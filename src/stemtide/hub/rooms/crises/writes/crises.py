@@ -104,12 +104,8 @@ def triage(uid: UUID, *, body: TriageIn, by: Actor, now: datetime) -> CrisisLife
         by_role=by.role or "",
         at=now,
     )
-    detail: dict[str, object] = {
-        "harm": body.harm,
-        "virality": body.virality,
-        "suggested": str(suggested),
-        "outcome": str(outcome),
-    }
+    detail: dict[str, object] = {"harm": body.harm, "virality": body.virality}
+    detail |= {"suggested": str(suggested), "outcome": str(outcome)}
     _record("crisis.triaged", crisis, by=by, now=now, detail=detail)
     if body.close:
         return moves_writes.close(uid, body=CloseIn(reason=body.reason or words), by=by, now=now)
