@@ -31,7 +31,7 @@ def stages(framework: Framework) -> str:
         [
             f"`{one.name}`",
             one.title,
-            "yes" if one.is_open else "no",
+            "yes" if one.is_open else "until its tail ends" if one.tail_days else "no",
             ", ".join(f"`{move}`" for move in one.moves) or "nowhere",
             ", ".join(f"`{move}`" for move in one.two_people) or "none",
             _due(one),
