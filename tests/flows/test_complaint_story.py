@@ -130,7 +130,7 @@ def uphold(reviewer):
     page.get_by_label("Your answer to whoever complained").first.fill(REASONS)
     page.get_by_label("What you tell whoever asked for it").fill(NOTE)
     page.get_by_role("button", name="Uphold the complaint").click()
-    reviewer.says("main", "Decided. Whoever complained reads your answer from now on.")
+    reviewer.says("main", "Decided. The person who complained can now read your answer.")
 
 
 def take_back(sharer):

@@ -123,6 +123,6 @@ def referral_is_answered(stage):
     stage.page.locator("[name=answer][value=not_found]").check()
     expect(stage.page.get_by_label("Countries where it is blocked")).to_be_hidden()
     stage.page.get_by_role("button", name="Send the answer").click()
-    assert "The sender is told" in stage.page.content()
+    assert "The sender is notified" in stage.page.content()
     told = stage.referral()
     assert (told["state"], told["received_via"]) == ("not_found", "link")

@@ -573,7 +573,7 @@ def test_a_referral_is_answered_by_its_form(desk):  # noqa: F811
     personal = {"answer": "refused", "reason": "other", "note": "Ask jane@example.org"}
     assert sent(token, "answer", **personal).status_code == 422
     done = sent(token, "answer", answer="needs_context", question="Which part?")
-    assert (done.status_code, "The sender is told" in done.content.decode()) == (200, True)
+    assert (done.status_code, "The sender is notified" in done.content.decode()) == (200, True)
     found = referrals.referral(made.id, viewer=desk.world.authority)
     assert (found.state, found.received_via) == ("needs_context", "link")
 

@@ -7,7 +7,7 @@ import pytest
 
 from stemtide.hub.desk.actions import ActorFacts
 from stemtide.hub.desk.complaints import redress, views as complaints
-from stemtide.hub.desk.crises.verbs import ROOM_ACTIONS
+from stemtide.hub.desk.crises.actions import ROOM_ACTIONS
 from stemtide.hub.desk.inbox import referral as inbox
 from stemtide.hub.desk.orders.offers import ORDER_ACTIONS
 from stemtide.hub.desk.referrals import views as referrals

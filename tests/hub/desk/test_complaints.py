@@ -120,7 +120,7 @@ def test_what_follows_is_said_before_it_is_decided(world, reviewer):
 def test_upheld_against_the_signal_it_is_disputed_and_its_sharer_asked(world, reviewer, sharer):
     page = taken(world, reviewer)
     done = reviewer.post(f"{page}/do/uphold", WRONG, follow=True)
-    assert "Whoever complained reads your answer from now on." in said(done)
+    assert "The person who complained can now read your answer." in said(done)
     assert state() == ("upheld", "asked")
     assert Signal.objects.get().is_disputed
     queue = said(sharer.get("/complaints"))

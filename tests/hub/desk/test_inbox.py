@@ -234,7 +234,7 @@ def test_reinstated_content_is_noted(world, officer):
     made = refer(world)
     act(officer, made, "answer", answer="removed")
     page = act(officer, made, "reinstate", note="It was the news.")
-    assert "The sender is told." in said(page)
+    assert "The sender is notified." in said(page)
     assert state_of(made) == "reinstated"
 
 

@@ -11,7 +11,7 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def needs_no_viewer(reason: str) -> Callable[[_Function], _Function]:
-    """Mark a read that filters by no viewer: whoever may call it gets the same."""
+    """Mark a read that does not filter by viewer: every caller gets the same."""
     assert reason  # noqa: S101  # as the house test demands
     return lambda function: function
 

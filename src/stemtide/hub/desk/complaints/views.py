@@ -121,7 +121,7 @@ def _may_reject(page: ActorFacts) -> bool:
     return _may_decide(page) and not rules.own_hand(page.facts, page.by.ref)
 
 
-_DECIDED = gettext_lazy("Decided. Whoever complained reads your answer from now on.")
+_DECIDED = gettext_lazy("Decided. The person who complained can now read your answer.")
 _ACTIONS = action_table(
     Action(
         "take",

@@ -8,9 +8,9 @@ from uuid import UUID
 from stemtide.hub.desk import actions
 from stemtide.hub.desk.actions import Action, Offer, available
 from stemtide.hub.desk.auth.people import SignedInRequest
+from stemtide.hub.desk.crises.actions import ROOM_ACTIONS
 from stemtide.hub.desk.crises.forms import FormChoices
 from stemtide.hub.desk.crises.targets import Room
-from stemtide.hub.desk.crises.verbs import ROOM_ACTIONS
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import participants
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from stemtide.hub.desk.actions import Offer, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, offers
+from stemtide.hub.desk.crises.actions import ROOM_ACTIONS
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
-from stemtide.hub.desk.crises.verbs import ROOM_ACTIONS
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises

@@ -108,7 +108,7 @@ _ACTIONS = action_table(
         "reinstate",
         ReinstateForm,
         writes.reinstate,
-        _("Noted. The sender is told."),
+        _("Recorded. The sender is notified."),
         _may_move("reinstate"),
     ),
     Action(

@@ -37,7 +37,7 @@ LINK_ACTIONS: "dict[str, tuple[str | _StrPromise, str | _StrPromise, str | _StrP
     "answer": (
         gettext_lazy("Answer the referral"),
         gettext_lazy("Send the answer"),
-        gettext_lazy("Answered. The sender is told."),
+        gettext_lazy("Answered. The sender is notified."),
     ),
 }
 """Title, button and confirmation of each action."""

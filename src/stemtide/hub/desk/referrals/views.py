@@ -191,7 +191,7 @@ _ACTIONS = action_table(
         "withdraw",
         TakeBackForm,
         writes.take_back,
-        gettext_lazy("Withdrawn. The provider is told."),
+        gettext_lazy("Withdrawn. The provider is notified."),
         _may_move("withdraw"),
     ),
     Action(

@@ -75,7 +75,7 @@ class LinkedAlert:
         return self.alert.is_waiting or bool(self.may)
 
 
-@needs_no_viewer("whoever has the link may read it")
+@needs_no_viewer("everybody who has the link may read it")
 def alert_behind(token: str, *, now: datetime, language: str = "en") -> LinkedAlert:
     """Return the alert behind a link. language: of the reader.
 

@@ -253,7 +253,7 @@ def _row(delivery: Delivery, *, is_own: bool) -> DeliveryRow:
     )
 
 
-@needs_no_viewer("whoever has the link may read it")
+@needs_no_viewer("everybody who has the link may read it")
 def find_by_link(uid: UUID) -> Delivery:
     """Return the delivery that a link came with, for writes.
 

@@ -110,7 +110,7 @@ def facts(row: Complaint, *, viewer: Party) -> ComplaintFacts:
     )
 
 
-@needs_no_viewer("whoever has the code may read it")
+@needs_no_viewer("everybody who has the code may read it")
 def state_of(code: str) -> ComplaintStatusOut:
     """Return the state of the complaint that a code belongs to.
 
@@ -119,7 +119,7 @@ def state_of(code: str) -> ComplaintStatusOut:
     return _tell(find_by_code(code))
 
 
-@needs_no_viewer("whoever has the code may read it")
+@needs_no_viewer("everybody who has the code may read it")
 def find_by_code(code: str) -> Complaint:
     """Return the row that a code belongs to, for writes. by: its holder, as the ledger names them.
 
@@ -133,7 +133,7 @@ def find_by_code(code: str) -> Complaint:
     return row
 
 
-@needs_no_viewer("whoever has the link may read it")
+@needs_no_viewer("everybody who has the link may read it")
 def linked(token: str, *, now: datetime) -> ComplaintStatusOut:
     """Return the decision behind a link, and the state of its complaint if there is one.
 
@@ -155,7 +155,7 @@ def linked(token: str, *, now: datetime) -> ComplaintStatusOut:
     )
 
 
-@needs_no_viewer("whoever has the link may read it")
+@needs_no_viewer("everybody who has the link may read it")
 def link_code(token: str, *, now: datetime) -> str:
     """Return the code of a link's complaint, for a holder of the link; "" before there is one.
 
@@ -170,7 +170,7 @@ def link_code(token: str, *, now: datetime) -> str:
     )
 
 
-@needs_no_viewer("whoever has the link may read it")
+@needs_no_viewer("everybody who has the link may read it")
 def complaint_about(ticket: Ticket) -> Complaint | None:
     """Return the complaint about the decision of a link; None if nobody complained."""
     decision = ticket.decision

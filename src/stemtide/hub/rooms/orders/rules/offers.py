@@ -10,7 +10,6 @@ from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis
 
 _MOMENT = timedelta(seconds=1)
 
-DRAFTING = ("change", "discard", "issue")
 ANSWERING = ("execute", "suspend", "resume", "reinstate")
 DECIDING = ("announce", "uphold", "infringe")
 

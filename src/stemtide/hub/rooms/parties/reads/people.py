@@ -176,7 +176,7 @@ def has_second_factor(*, viewer: Person) -> bool:
     return bool(mine.exclude(type=Authenticator.Type.RECOVERY_CODES).exists())
 
 
-@needs_no_viewer("whoever has the secret may read it")
+@needs_no_viewer("everybody who has the secret may read it")
 def invited(secret: str, *, now: datetime) -> InvitedPerson | None:
     """Return the person of an invitation; None if it is unknown, used or expired."""
     people = Person.objects.filter(

@@ -43,7 +43,7 @@ PAGE = 20
 MAX_SCAN = 200_000
 """Live PDQ signals, newest first, that a search for near ones compares."""
 
-MAX_NEAR = 500
+MAX_NEAR = 50 * PAGE
 """Maximum near results, the nearest first: databases limit the rows of one query."""
 
 _one_scan = threading.Lock()
@@ -204,8 +204,8 @@ def _near(query: _Query, viewer: Party) -> list[SearchResult]:
     within = sorted(
         (bit, pk) for bit, pk in zip(bits, pks, strict=True) if bit <= MATCH_WITHIN_BITS
     )
-    rows = Signal.objects.in_bulk([pk for _, pk in within[: 50 * PAGE]])
-    return matches + [_signal(rows[pk], bits=bit) for bit, pk in within[: 50 * PAGE] if pk in rows]
+    rows = Signal.objects.in_bulk([pk for _, pk in within[:MAX_NEAR]])
+    return matches + [_signal(rows[pk], bits=bit) for bit, pk in within[:MAX_NEAR] if pk in rows]
 
 
 def _distances(value: str, others: Sequence[str]) -> list[int]:

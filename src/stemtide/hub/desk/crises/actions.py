@@ -249,7 +249,7 @@ ROOM_ACTIONS = action_table(
         _("It is noted."),
         targets.running_neighbours,
         block="neighbours",
-        title=_("What became of it"),
+        title=_("Update its status"),
         button=_("Note it"),
         target_id=UUID,
     ),
