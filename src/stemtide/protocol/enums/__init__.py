@@ -14,6 +14,15 @@ class PartyKind(StrEnum):
     OBSERVER = "observer"
 
 
+class Standing(StrEnum):
+    """Standing of a party among the members. Only the word of members and trusted ones counts."""
+
+    NEW = "new"
+    MEMBER = "member"
+    TRUSTED = "trusted"
+    SUSPENDED = "suspended"
+
+
 class Role(StrEnum):
     """Role of a person in their party."""
 

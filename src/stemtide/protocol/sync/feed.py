@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MAX_VALUE_BYTES, Kind
-from stemtide.protocol.enums import Provenance, Reach, Severity, SignalState
+from stemtide.protocol.enums import PartyKind, Provenance, Reach, Severity, SignalState, Standing
 from stemtide.protocol.handling import Pap, Tlp
 
 MAX_PAGE = 10_000
@@ -29,7 +29,9 @@ class FeedSignal(BaseModel):
     value:    complete, in hex, however long.
     reach:    of a url that covers more than one address; None: that address alone, or another kind.
     ideology: a name of ideologies.toml; entity: as a list of terrorist entities names it.
+    disputed: by as many parties, or by such ones, that automatic action stops everywhere.
     disputed_by_you: the party that reads this feed disputes the signal itself.
+    confirmed_by: names of the parties that agree with the signal, without its sharer.
     """
 
     op: Literal["put"] = "put"
@@ -57,12 +59,28 @@ class FeedSignal(BaseModel):
     ideology: str | None = None
     entity: str | None = None
     disputed_by_you: bool = False
+    confirmed_by: list[str] = []
 
     @field_validator("within_bits")
     @classmethod
     def _limit_distance(cls, bits: int | None) -> int | None:
         """Return the distance, limited to 31: an older hub may send a signal with a longer one."""
         return bits if bits is None else min(bits, MATCH_WITHIN_BITS)
+
+
+class FeedParty(BaseModel):
+    """A party's standing as of a position. It applies to all that the party shared or confirmed.
+
+    group: parties of one group count once; "" if it belongs to none.
+    speaks_for_digests: its word alone is enough for exact digests.
+    """
+
+    position: int
+    name: str
+    kind: PartyKind
+    standing: Standing
+    group: str = ""
+    speaks_for_digests: bool = False
 
 
 class Tombstone(BaseModel):
@@ -86,6 +104,8 @@ class FeedPage(BaseModel):
           short because its values are long.
     history: send it with `next`. A hub with another history at that position was restored from a
              backup since, and responds 409. "" at position 0, and from an older hub.
+    parties: parties whose standing changed after the position sent as `parties_after`, up to next.
+             Apply them in the same step as the entries.
     """
 
     hub: UUID
@@ -94,17 +114,19 @@ class FeedPage(BaseModel):
     head: int
     more: bool
     history: History = ""
+    parties: list[FeedParty] = []
 
 
 class SnapshotHead(BaseModel):
     """The first line of a snapshot (JSON lines). After loading it, follow the feed from position.
 
-    history: as in FeedPage.
+    history: as in FeedPage. parties: the standing of every party; None from an older hub.
     """
 
     hub: UUID
     position: int
     history: History = ""
+    parties: list[FeedParty] | None = None
 
 
 class SnapshotTail(BaseModel):
