@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
@@ -163,13 +164,35 @@ def test_a_second_partys_dispute_moves_the_signal_so_that_its_agents_learn_of_it
     assert opine(shared.id, "seen", by=world.small_provider).position == second.position + 1
 
 
-def test_an_opinion_that_changes_no_mark_does_not_move_the_signal(world):
+def test_only_a_confirmation_or_a_dispute_given_or_taken_back_moves_the_signal(world):
     shared = world.share()
-    opine(shared.id, "agree", by=world.big_provider)
-    assert Signal.objects.get().position == shared.position
-    first = opine(shared.id, "dispute", by=world.big_provider)
-    second = opine(shared.id, "dispute", by=world.consortium)
-    assert second.position == first.position
+    positions = [
+        opine(shared.id, opinion, by=world.big_provider).position - shared.position
+        for opinion in ("seen", "agree", "agree", "seen", "dispute", "dispute", "agree")
+    ]
+    assert positions == [0, 1, 1, 2, 3, 3, 4]
+
+
+def test_the_feed_and_the_snapshot_name_the_parties_that_confirm(world):
+    shared = world.share()
+    world.share(value=hex_value(2))
+    for party in (world.small_provider, world.agency, world.authority):
+        opine(shared.id, "agree", by=party)
+    opine(shared.id, "dispute", by=world.big_provider)
+    out = opine(shared.id, "seen", by=world.small_provider)
+    assert out.confirmed_by == ["eu-referral-unit"]  # the sharer confirms nothing
+    entries = reads.feed(0, viewer=world.consortium).entries
+    assert [entry.confirmed_by for entry in entries] == [[], ["eu-referral-unit"]]
+    lines = b"".join(reads.snapshot(viewer=world.consortium)).splitlines()
+    assert [json.loads(line)["confirmed_by"] for line in lines[1:-1]] == [[], ["eu-referral-unit"]]
+
+
+def test_a_feed_without_opinions_asks_for_none(world):
+    for number in range(4):
+        world.share(value=hex_value(number))
+    with CaptureQueriesContext(connection) as queries:
+        reads.feed(0, viewer=world.big_provider)
+    assert [query["sql"] for query in queries if "opinionrow" in query["sql"].lower()] == []
 
 
 def test_a_party_has_one_opinion_and_the_mark_goes_with_the_last_dispute(world):

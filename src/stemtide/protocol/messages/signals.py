@@ -216,7 +216,7 @@ class SignalOut(BaseModel):
 
     value: complete, in hex; url: the canonical URL that a url signal covers, if the hub knows it;
     reach: "folder" or "host" if it covers more than one address; via: the hubs that it came
-    through, first origin first.
+    through, first origin first; confirmed_by: the parties that agree with it, without its sharer.
     """
 
     id: UUID
@@ -249,3 +249,4 @@ class SignalOut(BaseModel):
     withdraw_note: str
     via: list[UUID] = []
     opinions: list[OpinionOut]
+    confirmed_by: list[str] = []

@@ -42,6 +42,8 @@ class Signal(models.Model):
               for kinds as long as their content the SHA-256 of the value, which is a LongValue.
     reach:    of a URL that covers a folder or a host; None: one address, or another kind.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
+    confirmations: parties that agree with it, without its sharer.  disputes: parties that dispute
+              it. Feeds ask for the opinions of signals only where one of them is not 0.
     via:      ids of the hubs that it came through, with spaces between; "" where it began here.
     stamp_s:  when it last changed or was judged, in seconds, for readers who count in them. Given
               in the order of commits and never lower than one given before: decision 0063.
@@ -69,6 +71,8 @@ class Signal(models.Model):
     pap = models.CharField(max_length=10)
     audience = models.TextField(blank=True)
     is_disputed = models.BooleanField(default=False)
+    confirmations = models.PositiveIntegerField(default=0, db_default=0)
+    disputes = models.PositiveIntegerField(default=0, db_default=0)
     crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="signals")
     exercise = models.BooleanField(default=False)
     # No index of its own: most signals come from few parties, and a planner that picked it would

@@ -37,8 +37,13 @@ _WIRE_NAMES = {
     "shared_by__name": "shared_by",
     "shared_at": "shared_at",
     "expires_at": "expires_at",
+    "confirmations": "confirmations",
+    "disputes": "disputes",
 }
-"""Columns of a feed entry with their wire names; only a tombstone includes its state."""
+"""Columns of a feed entry with their wire names; only a tombstone includes its state.
+
+Opinions replace confirmations and disputes before an entry leaves (reads/opinions.py).
+"""
 
 WIRE = tuple(_WIRE_NAMES)
 NAMES = tuple(_WIRE_NAMES.values())

@@ -19,7 +19,7 @@ from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
 from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Sighting, Signal
-from stemtide.hub.rooms.signals.reads import disputes
+from stemtide.hub.rooms.signals.reads.opinions import add_opinions
 from stemtide.hub.rooms.signals.rules.signals import Facts, SignalFacts, unpack_audience
 from stemtide.hub.rooms.signals.views import (
     NAMES,
@@ -88,6 +88,7 @@ def facts(row: Signal) -> SignalFacts:
 
 def describe(row: Signal, *, viewer: Party) -> SignalOut:
     """Return a signal in its wire format."""
+    opinions = list(row.opinions.select_related("party"))
     return SignalOut(
         id=row.uid,
         position=row.position,
@@ -109,6 +110,7 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         pap=Pap(row.pap),
         audience=sorted(unpack_audience(row.audience)),
         disputed=row.is_disputed,
+        confirmed_by=_confirming(opinions, sharer=row.shared_by),
         crisis=crises.visible_id(row.crisis, viewer=viewer),
         exercise=row.exercise,
         shared_by=row.shared_by.name,
@@ -118,8 +120,14 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         withdraw_reason=WithdrawReason(row.withdraw_reason) if row.withdraw_reason else None,
         withdraw_note=row.withdraw_note,
         via=[UUID(hub) for hub in row.via.split()],
-        opinions=[_opinion(opinion) for opinion in row.opinions.select_related("party")],
+        opinions=[_opinion(opinion) for opinion in opinions],
     )
+
+
+def _confirming(opinions: Iterable[OpinionRow], *, sharer: Party) -> list[str]:
+    """Return the names of the parties that agree, without the sharer."""
+    agreeing = (row for row in opinions if row.opinion == Opinion.AGREE)
+    return sorted(row.party.name for row in agreeing if row.party_id != sharer.pk)
 
 
 def _opinion(row: OpinionRow) -> OpinionOut:
@@ -341,13 +349,13 @@ def feed_rows(viewer: Party, *, exercise: bool) -> QuerySet[Signal]:
 def rows_by_name(
     rows: Iterable[tuple[Any, ...]], *, viewer: Party, names: tuple[str, ...] = NAMES
 ) -> list[Row]:
-    """Return rows of WIRE by wire name, without the names of crises that the viewer may not see."""
+    """Return rows of WIRE by wire name, with what the viewer may know of crises and opinions."""
     visible_crises, at = crises.visible_ids(viewer=viewer), names.index("crisis")
     if visible_crises is not None:
         rows = (
             row if row[at] in visible_crises else (*row[:at], None, *row[at + 1 :]) for row in rows
         )
-    return disputes.mark_own((dict(zip(names, row, strict=True)) for row in rows), viewer)
+    return add_opinions((dict(zip(names, row, strict=True)) for row in rows), viewer)
 
 
 def _entry(row: Row) -> FeedEntry:

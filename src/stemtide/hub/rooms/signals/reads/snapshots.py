@@ -9,16 +9,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import DatabaseError, connection
-from django.db.models import Count, Max
 
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import filled_parts
-from stemtide.hub.rooms.signals.models import OpinionRow
 from stemtide.hub.rooms.signals.reads.signals import ENCODER, feed_rows, rows_by_name
 from stemtide.hub.rooms.signals.views import NAMES, WIRE
-from stemtide.protocol.enums import Opinion, PartyKind, SignalState
+from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
 
 _CHUNK = 2000
@@ -68,16 +66,12 @@ class SnapshotState:
 def digest_of_view(*, viewer: Party, exercise: bool) -> str:
     """Return 32 hex digits that identify everything else that decides over a party's lines.
 
-    Included are facts that move no signal in the feed: the party's kind, the crises that it may
-    see, and, except for providers, its own disputes, which are not sent to agents.
+    Included are facts that move no signal in the feed: the party's kind, and the crises that it
+    may see.
     """
     visible_crises = crises.visible_ids(viewer=viewer)
     rooms = "all" if visible_crises is None else sorted(map(str, visible_crises))
-    disputes: object = ()
-    if viewer.kind != PartyKind.PROVIDER:
-        own_disputes = OpinionRow.objects.filter(party=viewer, opinion=Opinion.DISPUTE)
-        disputes = sorted(own_disputes.aggregate(Count("pk"), Max("given_at")).items())
-    state = repr((viewer.pk, viewer.name, viewer.kind, exercise, rooms, disputes))
+    state = repr((viewer.pk, viewer.name, viewer.kind, exercise, rooms))
     return hashlib.sha256(state.encode()).hexdigest()[:32]
 
 

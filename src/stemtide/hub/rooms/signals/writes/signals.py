@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write signals: share, withdraw, give opinions, expire."""
+"""Write signals: share, withdraw, expire."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -15,17 +15,17 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql, long_values
-from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Signal
+from stemtide.hub.rooms.signals.models import ContentItem, Signal
 from stemtide.hub.rooms.signals.reads import bulk, signals as reads
 from stemtide.hub.rooms.signals.reads.bulk import BulkContext, BulkPlan
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, SignalDraft
+from stemtide.hub.rooms.signals.writes.opinions import give_opinion
 from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
-from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
+from stemtide.protocol.enums import PartyKind, Role, SignalState
 from stemtide.protocol.messages.signals import (
     BulkOut,
-    OpinionIn,
     RowError,
     SharedSignal,
     SignalIn,
@@ -248,48 +248,6 @@ def withdraw(
     row.save()
     detail: dict[str, object] = {"reason": body.reason.value, "position": row.position}
     return _record("signal.withdrawn", row, by=by, now=now, detail=detail, through=actor_ref)
-
-
-@transaction.atomic
-def give_opinion(
-    uid: UUID,
-    *,
-    body: OpinionIn,
-    by: Party,
-    now: datetime,
-    actor_ref: str | None = None,
-    role: Role | None = None,
-) -> SignalOut:
-    """Record a party's opinion about a signal; it replaces an earlier one.
-
-    A single dispute marks a signal as disputed, which stops automatic action. The feed shows when
-    the mark is set or cleared. A provider's agents also learn of its own dispute.
-
-    role: of the person who acts for the party; None for a machine.
-
-    raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal.
-    """
-    check_person_may_write(role)
-    ledger.lock_ledger()
-    row = reads.find(uid, viewer=by)
-    rules.check_opinion(reads.facts(row), kind=PartyKind(by.kind))
-    was_own = row.opinions.filter(party=by, opinion=Opinion.DISPUTE).exists()
-    OpinionRow.objects.update_or_create(
-        signal=row,
-        party=by,
-        defaults={"opinion": body.opinion, "note": body.note, "given_at": now},
-    )
-    is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
-    is_own = body.opinion is Opinion.DISPUTE
-    affects_own_agents = by.kind == PartyKind.PROVIDER and is_own is not was_own
-    row.stamp_s = bulk_sql.next_stamp(now)
-    detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": is_disputed}
-    if is_disputed is not row.is_disputed or affects_own_agents:
-        row.is_disputed = is_disputed
-        row.position = ledger.take_positions(1, now=now)
-        detail["position"] = row.position
-    row.save(update_fields=["is_disputed", "position", "stamp_s"])
-    return _record("opinion.given", row, by=by, now=now, detail=detail, through=actor_ref)
 
 
 def _record(
