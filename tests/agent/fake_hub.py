@@ -36,6 +36,7 @@ from stemtide.protocol.sync.agents import (
 from stemtide.protocol.sync.feed import (
     MAX_PAGE,
     FeedPage,
+    FeedParty,
     FeedSignal,
     SnapshotHead,
     SnapshotTail,
@@ -47,6 +48,24 @@ from stemtide.protocol.sync.snapshot_files import LineWriter, head_member
 from stemtide.protocol.sync.snapshots import SnapshotManifest, WholeHead
 
 KEY = "st_agent_secret"
+
+CAST = {
+    "europol": "agency",
+    "be-crisis-centre": "authority",
+    "fr-referral-unit": "authority",
+    "small-provider": "provider",
+    "another-provider": "provider",
+    "paste-corner": "provider",
+    "tech-consortium": "consortium",
+}
+"""Parties of the hub and their kinds; all are members until a test changes them."""
+
+
+def cast():
+    return {
+        name: FeedParty(position=0, name=name, kind=kind, standing="member")
+        for name, kind in CAST.items()
+    }
 
 
 class Server:
@@ -80,6 +99,7 @@ class FakeHub:
     party: str = "small-provider"
     scopes: tuple[str, ...] = ("feed:read", "feedback:write")
     entries: dict[UUID, FeedSignal | Tombstone] = field(default_factory=dict)
+    parties: dict[str, FeedParty] | None = field(default_factory=cast)
     head: int = 0
     marks: dict[int, str] = field(default_factory=dict)
     outcomes: Counter = field(default_factory=Counter)
@@ -146,6 +166,22 @@ class FakeHub:
     def dispute(self, signal, *, by_you=False):
         marks = {"disputed": True, "disputed_by_you": by_you}
         self._put(signal.model_copy(update={**marks, "position": self.head + 1}))
+
+    def confirm(self, signal, *names):
+        """Let exactly these parties agree with a signal."""
+        after = signal.model_copy(update={"confirmed_by": [*names], "position": self.head + 1})
+        self._put(after)
+        return after
+
+    def set_party(self, name, **facts):
+        """Change the standing of a party, or add one."""
+        self.head += 1
+        self.marks[self.head] = secrets.token_hex(8)
+        before = {"kind": "provider", "standing": "member"}
+        if name in self.parties:
+            before = self.parties[name].model_dump()
+        named = {"name": name, "position": self.head}
+        self.parties[name] = FeedParty.model_validate(before | facts | named)
 
     def withdraw(self, signal, *, state=SignalState.WITHDRAWN):
         self._put(Tombstone(id=signal.id, position=self.head + 1, state=state))
@@ -228,20 +264,32 @@ class FakeHub:
         page = found[:limit]
         more = len(found) > limit
         following = page[-1].position if more else head
-        return _json(
-            FeedPage(
-                hub=self.id,
-                entries=page,
-                next=following,
-                head=head,
-                more=more,
-                history=self.marks.get(following, ""),
-            )
+        answer = FeedPage(
+            hub=self.id,
+            entries=page,
+            next=following,
+            head=head,
+            more=more,
+            history=self.marks.get(following, ""),
+            parties=self._parties(request.query_params.get("parties_after"), until=following),
         )
+        # An older hub knows no parties.
+        return _json(answer, exclude={"parties"} if self.parties is None else None)
+
+    def _parties(self, after, *, until):
+        """Those whose standing changed after a position; all for 0, none for None."""
+        if self.parties is None or after is None:
+            return []
+        return [
+            party
+            for party in self.parties.values()
+            if after == "0" or int(after) < party.position <= until
+        ]
 
     async def _snapshot(self, request):
         history = self.marks.get(self.head, "")
-        head = SnapshotHead(hub=self.id, position=self.head, history=history)
+        parties = None if self.parties is None else [*self.parties.values()]
+        head = SnapshotHead(hub=self.id, position=self.head, history=history, parties=parties)
         live = [one for one in self._visible(request) if isinstance(one, FeedSignal)]
         lines = [one.model_dump_json() for one in live] + self.odd_lines
         tail = SnapshotTail(signals=len(lines)).model_dump_json()
@@ -354,8 +402,8 @@ class FakeHub:
         )
 
 
-def _json(message):
-    return Response(message.model_dump_json(), media_type="application/json")
+def _json(message, *, exclude=None):
+    return Response(message.model_dump_json(exclude=exclude), media_type="application/json")
 
 
 def _problem(which, detail):

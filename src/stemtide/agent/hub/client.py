@@ -4,6 +4,7 @@
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -79,9 +80,15 @@ class Client:
         except ValidationError as error:
             raise self._hub.connection.unreadable(error) from error
 
-    async def feed(self, after: int, *, limit: int, history: str = "") -> bytes:
-        """Return a FeedPage as JSON. history: the feed's history at that position, or ""."""
+    async def feed(
+        self, after: int, *, limit: int, history: str = "", parties_after: int = 0
+    ) -> bytes:
+        """Return a FeedPage as JSON.
+
+        history: the feed's history at that position, or "". parties_after: 0 for all parties.
+        """
         request = feed.read_feed(after=after, limit=limit, history=history or None)
+        request = replace(request, query={**request.query, "parties_after": parties_after})
         with _with_remedy():
             return await self._hub.ask_bytes(request)
 

@@ -21,11 +21,12 @@ from uuid import uuid4
 
 from stemtide.agent.store import index, schema
 from stemtide.agent.store.disk import Disk
+from stemtide.agent.store.parties import Parties, put_parties, read_parties, replace_parties
 from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
 from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
 from stemtide.agent.store.schema import StoreError, TornError
 from stemtide.matching.library import Library
-from stemtide.protocol.sync.feed import FeedSignal
+from stemtide.protocol.sync.feed import FeedParty, FeedSignal
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +198,15 @@ class Store(AbstractContextManager["Store"]):
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
         return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
 
+    def parties(self, signals: Iterable[FeedSignal], *, tx: Transaction | None = None) -> Parties:
+        """Return the parties that share or confirm signals; as a transaction sees them if given."""
+        names = {name for signal in signals for name in (signal.shared_by, *signal.confirmed_by)}
+        own = self.origin.party if self.origin else ""
+        if tx:
+            return read_parties(tx, names, own=own)
+        with self._reading:
+            return read_parties(self._reader, names, own=own)
+
     def summaries(
         self,
         keys: Iterable[int],
@@ -231,11 +241,14 @@ class Store(AbstractContextManager["Store"]):
         *,
         position: int,
         history: str = "",
+        parties: Sequence[FeedParty] = (),
+        parties_after: int = 0,
         synced_at: datetime | None,
         alongside: Callable[[Transaction], None],
     ) -> None:
-        """Apply one page of the feed: rows, position and consequences, all or nothing.
+        """Apply one page of the feed: rows, parties, position and consequences, all or nothing.
 
+        parties_after: position up to which all parties are known now.
         synced_at: when the hub had no more than this; None while more pages wait.
         alongside: runs in the transaction, before the rows change.
         """
@@ -243,7 +256,9 @@ class Store(AbstractContextManager["Store"]):
             with self.write() as tx:
                 alongside(tx)
                 change = change_rows(tx, puts, drops)
-                set_state(tx, position=str(position), history=history)
+                put_parties(tx, parties)
+                after = str(parties_after)
+                set_state(tx, position=str(position), history=history, parties_after=after)
                 if synced_at:
                     set_state(tx, synced_at=synced_at.isoformat())
                 view = read_view(tx)
@@ -284,11 +299,13 @@ class Store(AbstractContextManager["Store"]):
         origin: Origin,
         position: int,
         history: str = "",
+        parties: Sequence[FeedParty] | None = None,
         now: datetime,
         alongside: Callable[[Transaction], None],
     ) -> None:
         """Replace all signals by a complete snapshot. Outboxes stay as they are.
 
+        parties:   all of the hub's; None if the snapshot does not name them, then the feed will.
         alongside: runs in the transaction, while the table incoming holds the new signals.
 
         raises: sqlite3.IntegrityError for a snapshot that has a signal twice.
@@ -303,6 +320,10 @@ class Store(AbstractContextManager["Store"]):
                 alongside(tx)
                 tx.execute("DROP TABLE signals")
                 tx.execute("ALTER TABLE incoming RENAME TO signals")
+                if parties is not None:
+                    replace_parties(tx, parties)
+                elif self.origin is None or self.origin.hub != origin.hub:
+                    replace_parties(tx, ())
                 set_state(
                     tx,
                     generation=incoming.generation,
@@ -311,6 +332,7 @@ class Store(AbstractContextManager["Store"]):
                     exercise="1" if origin.exercise else "0",
                     position=str(position),
                     history=history,
+                    parties_after="0" if parties is None else str(position),
                     synced_at=now.isoformat(),
                 )
                 view = read_view(tx)

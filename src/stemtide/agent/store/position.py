@@ -38,6 +38,7 @@ class StoreView:
     time.
     saved:     changes whenever the Library's files are rewritten.
     history:   the hub's name for its feed up to that position; "" if it sent none.
+    parties_after: position up to which the standing of parties is known; 0 to ask for all.
     """
 
     generation: str
@@ -46,6 +47,7 @@ class StoreView:
     position: int
     history: str
     synced_at: datetime | None
+    parties_after: int
 
     def stale_s(self) -> float | None:
         """Return the seconds since synced_at; None if that is None."""
@@ -59,13 +61,16 @@ def read_view(tx: sqlite3.Connection) -> StoreView:
     state = {str(name): str(value) for name, value in tx.execute("SELECT * FROM state")}
     synced_at = state.get("synced_at")
     is_known = "hub" in state
+    position, parties_after = int(state.get("position", "0")), int(state.get("parties_after", "0"))
     return StoreView(
         generation=state["generation"],
         saved=state.get("saved", ""),
         origin=Origin(state["hub"], state["party"], state["exercise"] == "1") if is_known else None,
-        position=int(state.get("position", "0")),
+        position=position,
         history=state.get("history", ""),
         synced_at=datetime.fromisoformat(synced_at) if synced_at else None,
+        # An older agent may have taken another history meanwhile, without its parties.
+        parties_after=parties_after if parties_after <= position else 0,
     )
 
 

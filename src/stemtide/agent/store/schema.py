@@ -11,6 +11,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from stemtide import private_files
+from stemtide.agent.store import parties
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
@@ -101,10 +102,12 @@ _ADDED_TABLES = {
     ),
     "restrictions": (_LOCAL_TABLES["restrictions"], *_RESTRICTIONS_INDEXES),
     "banked": (_LOCAL_TABLES["banks"], _LOCAL_TABLES["banked"], *_BANKED_INDEXES),
+    "parties": (parties.TABLE,),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    parties.TABLE,
     *_LOCAL_TABLES.values(),
     "CREATE INDEX acted_by_signal ON acted (signal)",
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",

@@ -49,7 +49,10 @@ _PRUNE_EVERY = timedelta(hours=1)
 
 
 class _Page(BaseModel):
-    """A FeedPage with unparsed entries, so that one invalid entry does not reject the page."""
+    """A FeedPage with unparsed entries, so that one invalid entry does not reject the page.
+
+    parties: None from an older hub.
+    """
 
     hub: UUID
     entries: list[Any]
@@ -57,6 +60,7 @@ class _Page(BaseModel):
     head: Position
     more: bool
     history: History = ""
+    parties: list[Any] | None = None
 
 
 class Sync:
@@ -188,7 +192,12 @@ class Sync:
         """Return the page after our position; None if the hub does not know the position."""
         try:
             view = self._store.view
-            content = await self._client.feed(view.position, limit=_PAGE, history=view.history)
+            content = await self._client.feed(
+                view.position,
+                limit=_PAGE,
+                history=view.history,
+                parties_after=view.parties_after,
+            )
         except DeclinedError as error:
             logger.warning("%s", error)
             return None
@@ -228,6 +237,8 @@ class Sync:
             drops,
             position=page.next,
             history=page.history,
+            parties=self._reader.parties(page.parties or ()),
+            parties_after=_parties_after(page, before=self._store.view.parties_after),
             synced_at=None if page.more else now,
             alongside=undo,
         )
@@ -376,6 +387,15 @@ class Sync:
             before = datetime.now(UTC) - timedelta(days=self._config.keep_days)
             posts = self._config.transparency
             actions.forget(tx, before=before, keep_owed=posts is not None and posts.is_posting)
+
+
+def _parties_after(page: _Page, *, before: int) -> int:
+    """Return the position up to which parties are known after a page.
+
+    The first page of a hub that knows parties has some, at least the agent's own.
+    """
+    is_answered = bool(page.parties) or (before > 0 and page.parties is not None)
+    return page.next if is_answered else before
 
 
 def _reason(entry: FeedSignal | Tombstone) -> str:

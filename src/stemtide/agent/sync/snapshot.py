@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
@@ -19,7 +19,15 @@ from stemtide.agent.store.database import Incoming, Store, Transaction
 from stemtide.agent.store.position import Origin
 from stemtide.agent.store.rows import SignalRow, signal_row
 from stemtide.client import AnswerError
-from stemtide.protocol.sync.feed import FeedEntry, FeedSignal, SnapshotHead, SnapshotTail, Tombstone
+from stemtide.protocol.enums import PartyKind, Standing
+from stemtide.protocol.sync.feed import (
+    FeedEntry,
+    FeedParty,
+    FeedSignal,
+    SnapshotHead,
+    SnapshotTail,
+    Tombstone,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -31,9 +39,10 @@ _ENTRY: TypeAdapter[FeedSignal | Tombstone] = TypeAdapter(FeedEntry)
 
 
 class Head(SnapshotHead):
-    """A SnapshotHead whose position is in range."""
+    """A SnapshotHead whose position is in range, with unparsed parties."""
 
     position: Position
+    parties: list[Any] | None = None
 
 
 Line = TypeVar("Line", Head, SnapshotTail)
@@ -57,6 +66,21 @@ class Reader:
             return _ENTRY.validate_python(raw)
         except ValidationError as error:
             self._skip(error)
+            return None
+
+    def parties(self, raws: Sequence[object]) -> list[FeedParty]:
+        """Parse parties. One with a kind or standing from the future counts as a new observer."""
+        return [party for raw in raws if (party := self._party(raw))]
+
+    def _party(self, raw: object) -> FeedParty | None:
+        unknown = {"kind": PartyKind.OBSERVER, "standing": Standing.NEW}
+        try:
+            return FeedParty.model_validate(raw)
+        except ValidationError as error:
+            self._skip(error)
+        try:
+            return FeedParty.model_validate(raw | unknown if isinstance(raw, dict) else raw)
+        except ValidationError:
             return None
 
     def row(self, signal: FeedSignal, body: str = "") -> SignalRow | None:
@@ -136,6 +160,7 @@ async def take_snapshot(
             origin=origin,
             position=head.position,
             history=head.history,
+            parties=None if head.parties is None else reader.parties(head.parties),
             now=now,
             alongside=alongside,
         )
