@@ -68,6 +68,7 @@ from stemtide.protocol.messages.reports import ActionIn
 from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 from stemtide.protocol.messages.webhooks import WebhookIn
 from tests.fingerprints.pictures import encoded, photo
+from tests.world import add_member
 
 PDQ = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
 OFFICER, COORDINATOR = Role.DUTY_OFFICER, Role.COORDINATOR
@@ -317,9 +318,7 @@ def _webhook(world):
 def _exchange(world):
     """An exchange that brought a signal and a fault, had one refused there, and now fails."""
     now = world.now
-    party = parties.add_party(
-        "partner", title="The partner", kind="consortium", country="", actor="operator", now=now
-    )
+    party = add_member("partner", title="The partner", kind="consortium", now=now)
     asked = exchanges.NewExchange(
         name="partner",
         kind=ExchangeKind.TAXII,

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+from django.db import transaction
+
 from stemtide.hub.rooms.crises.writes import (
     crises,
     moves as writes_moves,
     participants as writes_joining,
 )
 from stemtide.hub.rooms.ledger.models import Entry
+from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.writes import signals
-from stemtide.protocol.enums import Role, Scope
+from stemtide.protocol.enums import Role, Scope, Standing
 from stemtide.protocol.messages.crises import (
     CheckIn,
     CrisisLife,
@@ -159,10 +162,28 @@ class World:
         return self.decide(crisis, "close", now=now)
 
 
+def add_member(
+    name: str, *, title: str, kind: str, country: str = "", now: datetime = NOON
+) -> Party:
+    """Add a party that is a member already, whose standing takes no position of the feed."""
+    with transaction.atomic():
+        party = Party.objects.create(
+            name=name,
+            title=title,
+            kind=kind,
+            country=country,
+            joined_at=now,
+            standing=Standing.MEMBER,
+        )
+        detail = {"kind": kind}
+        ledger.append("party.added", actor="operator", subject=party.ref, now=now, detail=detail)
+    return party
+
+
 def make_world() -> World:
     """Assemble the cast in the database."""
     made = [
-        parties.add_party(name, title=title, kind=kind, country=country, actor="operator", now=NOON)
+        add_member(name, title=title, kind=kind, country=country)
         for name, title, kind, country in CAST
     ]
     return World(*made, entries_before=Entry.objects.count())

@@ -35,6 +35,7 @@ from stemtide.protocol.messages.signals import SignalIn
 from stemtide.protocol.messages.situation import MessageIn, PublicStatementIn
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeRow
 from tests.fingerprints.pictures import encoded, photo
+from tests.world import add_member
 
 CAST = [
     ("be-crisis-centre", "Belgian Crisis Centre", "authority", "BE"),
@@ -52,9 +53,7 @@ def play() -> dict[str, str]:
     """Play it; sessions and ids that the pictures need."""
     now = datetime.now(UTC)
     party = {
-        name: parties.add_party(
-            name, title=title, kind=kind, country=country, actor="operator", now=now
-        )
+        name: add_member(name, title=title, kind=kind, country=country, now=now)
         for name, title, kind, country in CAST
     }
 

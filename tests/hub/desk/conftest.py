@@ -21,6 +21,7 @@ from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.messages.crises import CheckIn, InviteIn, MeasureIn, ProposalIn, WarningIn
 from stemtide.protocol.messages.signals import OpinionIn, SignalIn, WithdrawIn
 from stemtide.protocol.sync.agents import AgentStatusIn, Lookups, OutcomeReportIn, OutcomeRow
+from tests.world import add_member
 
 PASSWORD = "tide and stem 4711"
 PDQ = "f0e1d2c3b4a5968778695a4b3c2d1e0f" * 2
@@ -41,14 +42,7 @@ class World:
     def __init__(self):
         self.now = datetime.now(UTC)
         self.party = {
-            name: parties.add_party(
-                name,
-                title=f"The {name}",
-                kind=kind,
-                country=country,
-                actor="operator",
-                now=self.now,
-            )
+            name: add_member(name, title=f"The {name}", kind=kind, country=country, now=self.now)
             for name, (kind, country) in PARTIES.items()
         }
 

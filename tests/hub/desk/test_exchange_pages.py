@@ -8,20 +8,18 @@ from django.urls import reverse
 
 from stemtide.hub.rooms.exchanges.models import Exchange, Outgoing
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes
-from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Terms
 from stemtide.protocol.enums import Direction, ExchangeKind, Role
 from tests.hub.desk.test_inbox import said
+from tests.world import add_member
 
 pytestmark = pytest.mark.django_db
 
 
 def exchange(world, name, **more):
     """An exchange of a party of its own."""
-    party = parties.add_party(
-        name, title=f"The {name}", kind="authority", country="BE", actor="operator", now=world.now
-    )
+    party = add_member(name, title=f"The {name}", kind="authority", country="BE", now=world.now)
     asked = writes.NewExchange(
         name=name,
         kind=ExchangeKind.TAXII,

@@ -12,9 +12,9 @@ from django.urls import reverse
 
 from stemtide.hub.desk import urls
 from stemtide.hub.desk.crises import blocks as room_blocks
-from stemtide.hub.rooms.parties.writes import parties
 from tests import scene
 from tests.hub.desk.page_table import DATA, FIXED, PARTS, TABLE, TWICE, WHO
+from tests.world import add_member
 
 pytestmark = pytest.mark.django_db
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
@@ -27,9 +27,7 @@ def stage(world, settings, tmp_path):
     """The scene, and what stands in its addresses."""
     settings.MEDIA_KEY_FILE = tmp_path / "media.key"
     room_blocks.block_cache.clear()
-    world.party["forum"] = parties.add_party(
-        "forum", title="The forum", kind="consortium", country="", actor="operator", now=world.now
-    )
+    world.party["forum"] = add_member("forum", title="The forum", kind="consortium", now=world.now)
     return scene.assemble(world)
 
 

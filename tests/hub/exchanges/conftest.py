@@ -12,11 +12,10 @@ from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.exchanges.writes import exchanges as writes, pulls as writes_pulling
-from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.interop.exchanges import Pull, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, ExchangeKind
-from tests.world import NOON, hex_value
+from tests.world import NOON, add_member, hex_value
 
 PATHS = {"taxii": "/root/collections/c1/", "stopncii": "/v1", "misp-feed": "/feed"}
 
@@ -83,9 +82,7 @@ class Desk:
     def __init__(self, world):
         self.world = world
         self.now = NOON
-        self.party = parties.add_party(
-            "partner-hub", title="Partner hub", kind="authority", actor="operator", now=NOON
-        )
+        self.party = add_member("partner-hub", title="Partner hub", kind="authority")
 
     def add(self, kind="taxii", *, address="", party=None, terms=None, **more):
         name = more.pop("name", "partner")

@@ -11,12 +11,15 @@ import pytest
 from django.db import connection
 
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals as writes
 from stemtide.hub.rooms.snapshots import builder as making
 from stemtide.hub.rooms.snapshots.builder import GoneError
 from stemtide.hub.rooms.snapshots.cache import SnapshotBusyError, SnapshotCache
 from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.sync.snapshots import MAX_PARTIES_BYTES
 from tests.world import NOON, hex_value
 
 
@@ -215,3 +218,22 @@ def test_a_position_that_was_never_reached_makes_no_delta(world, readers):
     kept = readers.kept(world.agency)
     with pytest.raises(ConflictError):
         making.delta(kept, base=5, view=kept.manifest.view)
+
+
+def test_a_signed_file_has_the_parties_and_is_made_anew_when_one_changes(world, readers):
+    world.share()
+    effort = dear()
+    first = readers.kept(world.agency, effort=effort)
+    assert len(first.manifest.parties) == len(world.everyone)
+    party = parties.add_party("new", title="New", kind="agency", actor="operator", now=NOON)
+    second = readers.kept(world.agency, effort=effort)
+    assert second.manifest.parties[-1].name == party.name
+    assert second.manifest.view == first.manifest.view
+
+
+def test_a_signed_file_leaves_out_parties_that_its_first_line_cannot_hold(world, readers):
+    count = MAX_PARTIES_BYTES // 100
+    Party.objects.bulk_create(
+        Party(name=f"p-{number}", kind="provider", joined_at=NOON) for number in range(count)
+    )
+    assert readers.kept(world.agency).manifest.parties is None

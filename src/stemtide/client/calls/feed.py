@@ -41,10 +41,14 @@ def read_feed(
     limit: int | None = None,
     exercise: bool | None = None,
     history: str | None = None,
+    parties_after: int | None = None,
 ) -> Call[FeedPage]:
     """List changes after a position, oldest first. exercise=1 includes exercise signals.
 
     history: from the page whose `next` you send as `after`. On 409, load the snapshot again.
+
+    parties_after: the `next` of the last page whose `parties` you have applied; 0 for all parties.
+    Without it the page has none.
 
     limit: If left out: 1000.
 
@@ -56,7 +60,13 @@ def read_feed(
         (FeedPage,),
         "GET",
         "/api/v1/feed",
-        query={"after": after, "limit": limit, "exercise": exercise, "history": history},
+        query={
+            "after": after,
+            "limit": limit,
+            "exercise": exercise,
+            "history": history,
+            "parties_after": parties_after,
+        },
         is_view=True,
     )
 

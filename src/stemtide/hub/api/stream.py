@@ -208,9 +208,14 @@ def _missed(opened: _StreamRequest) -> int | None:
     after = opened.parameters.last_event_id
     if after is None:
         return None
-    viewer = opened.caller.party
-    page = signals.feed(after, viewer=viewer, limit=1, exercise=opened.parameters.exercise)
-    return page.head if page.entries else None
+    page = signals.feed(
+        after,
+        viewer=opened.caller.party,
+        limit=1,
+        exercise=opened.parameters.exercise,
+        parties_after=after,
+    )
+    return page.head if page.entries or page.parties else None
 
 
 def _is_still_open(opened: _StreamRequest) -> bool:

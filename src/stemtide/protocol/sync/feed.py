@@ -104,8 +104,8 @@ class FeedPage(BaseModel):
           short because its values are long.
     history: send it with `next`. A hub with another history at that position was restored from a
              backup since, and responds 409. "" at position 0, and from an older hub.
-    parties: parties whose standing changed after the position sent as `parties_after`, up to next.
-             Apply them in the same step as the entries.
+    parties: parties whose standing changed after the position sent as `parties_after`, up to next;
+             all of them for 0, none without it. Apply them in the same step as the entries.
     """
 
     hub: UUID

@@ -12,13 +12,16 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.sync.feed import History
+from stemtide.protocol.sync.feed import FeedParty, History
 from stemtide.protocol.sync.signatures import Signed
 
 MEDIA_TYPE = "application/gzip"
 
 MAX_DROPS = 50_000
 """Maximum signals that a delta removes; beyond it the base is too old for a delta."""
+
+MAX_PARTIES_BYTES = 40 * 1024
+"""Maximum bytes of the parties in a manifest: readers take a first line of 64 KiB at most."""
 
 Position = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -52,12 +55,15 @@ class SnapshotManifest(_Manifest):
     """Manifest of a full snapshot: live signals by position, lowest first.
 
     tlp, pap: the strictest marks of any of them, which apply to the file; None if it is empty.
+    parties:  the standing of every party; None if they are too many for a first line, and from an
+              older hub: ask the feed for them.
     """
 
     format: Literal["stemtide-snapshot-1"] = "stemtide-snapshot-1"
     signals: Count
     tlp: Tlp | None
     pap: Pap | None
+    parties: list[FeedParty] | None = None
 
 
 class DeltaManifest(_Manifest):

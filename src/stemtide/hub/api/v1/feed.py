@@ -65,13 +65,23 @@ def feed(
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 1000,
     exercise: bool = False,
     history: History = "",
+    parties_after: Annotated[int | None, Query(ge=0, le=MAX_POSITION)] = None,
 ) -> HttpResponse:
     """List changes after a position, oldest first. exercise=1 includes exercise signals.
 
     history: from the page whose `next` you send as `after`. On 409, load the snapshot again.
+
+    parties_after: the `next` of the last page whose `parties` you have applied; 0 for all parties.
+    Without it the page has none.
     """
-    viewer = caller_of(request).party
-    page = reads.feed(after, viewer=viewer, limit=limit, exercise=exercise, history=history)
+    page = reads.feed(
+        after,
+        viewer=caller_of(request).party,
+        limit=limit,
+        exercise=exercise,
+        history=history,
+        parties_after=parties_after,
+    )
     return answer(page)
 
 

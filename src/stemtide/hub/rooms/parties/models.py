@@ -6,17 +6,35 @@ from typing import ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager
 from django.db import models
 
-from stemtide.protocol.enums import Duty, PartyKind, Role
+from stemtide.protocol.enums import Duty, PartyKind, ProposalState, Role, Standing
+from stemtide.protocol.trust.standing import PartyTrust
 
 
 class Party(models.Model):
-    """An organisation in the protocol. name is a short stable slug ("be-crisis-centre")."""
+    """An organisation in the protocol. name is a short stable slug ("be-crisis-centre").
+
+    standing: how much its word counts; new where nobody has said so yet.
+    group:    parties of one group (one owner, or brought by one exchange) count once; "" for none.
+    speaks_for_digests: the agency lets its word alone be enough for exact digests.
+    position: of the feed at which the standing, group or right last changed.
+    vetting_due: when the clock next counts how many signals of a new party were confirmed.
+    """
 
     name = models.SlugField(max_length=60, unique=True)
     title = models.CharField(max_length=200)
     kind = models.CharField(max_length=20, choices=[(k, k) for k in PartyKind])
     country = models.CharField(max_length=2, blank=True)
     joined_at = models.DateTimeField()
+    standing = models.CharField(
+        max_length=10,
+        choices=[(s, s) for s in Standing],
+        default=Standing.NEW,
+        db_default=Standing.NEW,
+    )
+    group = models.CharField(max_length=60, blank=True, default="", db_default="")
+    speaks_for_digests = models.BooleanField(default=False, db_default=False)
+    position = models.BigIntegerField(default=0, db_default=0)
+    vetting_due = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["name"]
@@ -28,6 +46,88 @@ class Party(models.Model):
     def ref(self) -> str:
         """Return the name of this row in the ledger."""
         return f"party:{self.name}"
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether the party is suspended."""
+        return self.standing == Standing.SUSPENDED
+
+    @property
+    def trust(self) -> PartyTrust:
+        """Return what decides how much the party's word counts."""
+        return PartyTrust(
+            name=self.name,
+            kind=PartyKind(self.kind),
+            standing=Standing(self.standing),
+            group=self.group,
+            speaks_for_digests=self.speaks_for_digests,
+        )
+
+
+class StandingChange(models.Model):
+    """A change of a party's standing, group or right: who made it, when and why.
+
+    before, after: the standing; the same if only the group or the right changed.
+    group, speaks_for_digests: after the change.
+    by, second: the parties that acted, None for the clock and the hub's operator. second: who
+                confirmed, if two people had to act. by_ref, second_ref: as the ledger names them.
+    """
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="standing_changes")
+    before = models.CharField(max_length=10)
+    after = models.CharField(max_length=10)
+    group = models.CharField(max_length=60, blank=True)
+    speaks_for_digests = models.BooleanField(default=False)
+    reason = models.CharField(max_length=500, blank=True)
+    by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    by_ref = models.CharField(max_length=80)
+    second = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    second_ref = models.CharField(max_length=80, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.party_id}: {self.before} to {self.after}"
+
+
+class SuspensionProposal(models.Model):
+    """A proposal to suspend a party, or to lift its suspension, until another person decides.
+
+    lifts: whether it ends a suspension. by_role, decided_role: "" for a key.
+    """
+
+    uid = models.UUIDField(unique=True)
+    party = models.ForeignKey(Party, models.PROTECT, related_name="suspension_proposals")
+    lifts = models.BooleanField()
+    reason = models.CharField(max_length=500)
+    state = models.CharField(
+        max_length=10, choices=[(s, s) for s in ProposalState], default=ProposalState.OPEN
+    )
+    by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    by_ref = models.CharField(max_length=80)
+    by_role = models.CharField(max_length=30, blank=True)
+    at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    decided_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    decided_ref = models.CharField(max_length=80, blank=True)
+    decided_role = models.CharField(max_length=30, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    decided_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                "party",
+                condition=models.Q(state=ProposalState.OPEN),
+                name="one_open_suspension_proposal",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{'lift' if self.lifts else 'suspend'} {self.party_id}: {self.state}"
 
 
 class People(BaseUserManager["Person"]):

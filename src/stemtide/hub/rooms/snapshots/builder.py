@@ -26,6 +26,7 @@ from django.conf import settings
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import standing
 from stemtide.hub.rooms.signals.reads import snapshots
 from stemtide.hub.rooms.signals.reads.snapshots import SnapshotState
 from stemtide.hub.rooms.snapshots.cache import (
@@ -36,10 +37,12 @@ from stemtide.hub.rooms.snapshots.cache import (
     age,
 )
 from stemtide.hub.rooms.snapshots.keys import SigningKeys, keys_in
+from stemtide.protocol.sync.feed import FeedParty
 from stemtide.protocol.sync.signatures import sign
 from stemtide.protocol.sync.snapshot_files import LineWriter, head_member
 from stemtide.protocol.sync.snapshots import (
     MAX_DROPS,
+    MAX_PARTIES_BYTES,
     DeltaHead,
     DeltaManifest,
     SnapshotManifest,
@@ -195,6 +198,8 @@ def _is_current(
         or manifest.version > heads.positions
     ):
         return False
+    if standing.last_position() > manifest.version:  # a suspension may not wait
+        return False
     # An impossible version claimed by the reader must not trigger a build.
     is_behind = manifest.version < at_least <= heads.positions
     took_s = snapshot.note.took_s
@@ -270,7 +275,14 @@ def _manifest(
         signals=moment.signals,
         tlp=moment.tlp,
         pap=moment.pap,
+        parties=_fitting(moment.parties),
     )
+
+
+def _fitting(parties: list[FeedParty]) -> list[FeedParty] | None:
+    """Return the parties, or None if they are too long for the first line of a file."""
+    size_bytes = sum(len(party.model_dump_json()) for party in parties)
+    return parties if size_bytes <= MAX_PARTIES_BYTES else None
 
 
 def _store(cache: SnapshotCache, body: BinaryIO, *, head: bytes, version: int) -> str:

@@ -16,6 +16,8 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundEr
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.rooms.parties.rules import parties as rules
+from stemtide.hub.rooms.parties.rules.standing import first_standing
+from stemtide.hub.rooms.parties.writes.standing import record_change
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.sync.agents import AgentStatusIn
 
@@ -29,6 +31,8 @@ def add_party(
 ) -> Party:
     """Add an organisation to the protocol. country: alpha-2, "" for international bodies.
 
+    Its standing is that of first_standing().
+
     raises: InvalidError, ConflictError for a name that is taken.
     """
     rules.check_party_name(name)
@@ -41,8 +45,15 @@ def add_party(
     if Party.objects.filter(name=name).exists():
         raise ConflictError("there is already a party {name}: choose another name", name=name)
     party = Party.objects.create(
-        name=name, title=title.strip()[:200], kind=party_kind, country=country, joined_at=now
+        name=name,
+        title=title.strip()[:200],
+        kind=party_kind,
+        country=country,
+        joined_at=now,
+        standing=first_standing(party_kind),
+        position=ledger.take_positions(1, now=now),
     )
+    record_change(party, before=party.standing, reason="", by=None, by_ref=actor, now=now)
     ledger.append(
         "party.added", actor=actor, subject=party.ref, now=now, detail={"kind": str(party_kind)}
     )

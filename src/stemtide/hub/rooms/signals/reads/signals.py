@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import standing
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
@@ -42,7 +44,14 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.messages.signals import OpinionOut, SignalOut
-from stemtide.protocol.sync.feed import MAX_PAGE, FeedEntry, FeedPage, FeedSignal, Tombstone
+from stemtide.protocol.sync.feed import (
+    MAX_PAGE,
+    FeedEntry,
+    FeedPage,
+    FeedSignal,
+    SnapshotHead,
+    Tombstone,
+)
 
 Key = tuple[str, str, bool]
 """The key that a party shares once: kind, value, exercise."""
@@ -181,11 +190,14 @@ def feed(
     limit: int = MAX_PAGE,
     exercise: bool = False,
     history: str = "",
+    parties_after: int | None = None,
 ) -> FeedPage:
     """Return the signals that changed after a position, oldest first, each at its latest position.
 
     The head is read before the rows, so that next never passes a row that commits in between.
 
+    parties_after: the page has the parties whose standing changed after it, up to next; 0 for all
+             parties, None for none.
     history: the history digest at that position, as the reader got it; "" if the reader has none.
     raises:  ConflictError if the hub's feed ends before that position, or has another history
              there: the hub was restored from a backup.
@@ -220,6 +232,9 @@ def feed(
         head=heads.positions,
         more=more,
         history=ledger.history(next_position),
+        parties=[]
+        if parties_after is None
+        else standing.changed(parties_after, until=next_position),
     )
 
 
@@ -230,8 +245,13 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
     """
     heads = ledger.heads()
     history = ledger.history(heads.positions)
-    head = {"hub": heads.hub, "position": heads.positions, "history": history}
-    yield ENCODER.encode(head) + b"\n"
+    head = SnapshotHead(
+        hub=heads.hub,
+        position=heads.positions,
+        history=history,
+        parties=standing.changed(),
+    )
+    yield head.model_dump_json().encode() + b"\n"
     live = feed_rows(viewer, exercise=exercise).filter(state=SignalState.LIVE)
     after, count = 0, 0
     while True:
@@ -246,10 +266,10 @@ def snapshot(*, viewer: Party, exercise: bool = False) -> Iterator[bytes]:
 
 @needs_no_viewer("the notifier filters for each subscriber")
 def changes(after: int) -> list[SharedChange]:
-    """Return the changes after a position, one per handling, lowest position first."""
+    """Return the changes after a position, of signals one per handling, lowest position first."""
     rows = Signal.objects.filter(position__gt=after).order_by()
     groups = rows.values_list("shared_by__name", "tlp", "audience", "exercise")
-    return [
+    changed = [
         SharedChange(
             position=position,
             shared_by=shared_by,
@@ -261,6 +281,10 @@ def changes(after: int) -> list[SharedChange]:
             last=Max("position")
         ).order_by("last")
     ]
+    last = standing.last_position()
+    if last > after:  # the standing of a party concerns everybody
+        changed.append(SharedChange(last, "", Tlp.CLEAR, frozenset(), exercise=False))
+    return sorted(changed, key=attrgetter("position"))
 
 
 def board(*, viewer: Party, limit: int = 50, exercise: bool | None = None) -> list[BoardRow]:

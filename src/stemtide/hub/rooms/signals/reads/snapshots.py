@@ -13,11 +13,13 @@ from django.db import DatabaseError, connection
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import standing
 from stemtide.hub.rooms.signals.long_values import filled_parts
 from stemtide.hub.rooms.signals.reads.signals import ENCODER, feed_rows, rows_by_name
 from stemtide.hub.rooms.signals.views import NAMES, WIRE
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.sync.feed import FeedParty
 
 _CHUNK = 2000
 
@@ -50,6 +52,7 @@ class SnapshotState:
     view: a digest of the other facts that decide which lines the party sees (see view()).
     tlp, pap: the strictest marks of its live signals; None if there are none.
     drops: signals that no longer match, lowest position first; oldest: all after it are included.
+    parties: the standing of every party.
     """
 
     hub: UUID
@@ -61,6 +64,7 @@ class SnapshotState:
     pap: Pap | None
     drops: list[Drop]
     oldest: int
+    parties: list[FeedParty]
 
 
 def digest_of_view(*, viewer: Party, exercise: bool) -> str:
@@ -87,6 +91,7 @@ def read_state(
         heads = ledger.heads()
         history = ledger.history(heads.positions)
         view_digest = digest_of_view(viewer=viewer, exercise=exercise)
+        parties = standing.changed()
         count, marks = 0, _StrictestMarks()
         for rows in _live(viewer, exercise=exercise):
             marks.note(rows)
@@ -104,6 +109,7 @@ def read_state(
         pap=marks.pap,
         drops=drops,
         oldest=oldest,
+        parties=parties,
     )
 
 
