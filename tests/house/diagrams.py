@@ -49,7 +49,8 @@ def stages(framework: Framework) -> str:
         f"Agreed: {framework.agreed_on}. Countries needed for activation: "
         f"{framework.needs_countries}. National measures needed: {framework.needs_measures}. "
         f"A proposal runs out after {framework.proposal_h} hours. Leads: "
-        f"{', '.join(framework.leads)}."
+        f"{', '.join(framework.leads)}. Activated together by: {_pairs(framework)}. An emergency "
+        f"activation ends after {framework.activation.emergency_h} hours without a second party."
     )
     thoughts = [
         f"- {one.title}: {prompt}" for one in framework.stages.values() for prompt in one.prompts
@@ -57,6 +58,13 @@ def stages(framework: Framework) -> str:
     parts = [f"### `{framework.name}`: {framework.title}", facts, table(head, rows)]
     return "\n\n".join(
         [*parts, diagram(ends), "What people are asked to think of:", "\n".join(thoughts)]
+    )
+
+
+def _pairs(framework):
+    return " or ".join(
+        f"two {first[:-1]}ies of two Member States" if first == second else f"{first} and {second}"
+        for first, second in framework.activation.pairs
     )
 
 

@@ -19,6 +19,7 @@ from stemtide.protocol.messages.crises import (
     OptionalReasonIn,
     PartyIn,
     ProposalIn,
+    ReasonIn,
     TriageIn,
 )
 from stemtide.protocol.messages.signals import OpinionIn
@@ -203,6 +204,22 @@ def test_a_proposal_waits_for_a_second_person_also_of_the_same_party(world, cris
     row = Alert.objects.filter(kind="proposal").first()
     assert row.parameters["act"] == "activate"
     assert "proposal" not in told(world.other_authority)
+
+
+def test_an_emergency_activation_waits_for_a_second_party_and_its_end_is_told(world, crisis):
+    world.join(crisis, world.other_authority)
+    world.answer_all(crisis)
+    why = ReasonIn(reason="nobody else answers")
+    by = world.actor(role="duty_officer")
+    writes_moves.activate_now(crisis.id, body=why, by=by, now=NOON)
+    raise_all()
+    for party in (world.agency, world.other_authority):
+        assert {"proposal", "activated"} <= set(open_to(party))
+    writes_moves.note_due(world.at(hours=6))
+    raise_all()
+    for party in (world.agency, world.other_authority):
+        assert not {"proposal", "activated"} & set(open_to(party))
+        assert "lapsed" in told(party)
 
 
 def test_a_confirmed_proposal_waits_for_nobody(world):

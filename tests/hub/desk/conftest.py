@@ -103,8 +103,11 @@ class World:
     def actor(self, party):
         return Actor(party=self.party[party], ref=f"key:{party}")
 
-    def crisis(self, *, active=False, joined=()):
-        """A crisis of the authority; joined: parties that the agency invited and that joined."""
+    def crisis(self, *, active=False, ready=False, joined=()):
+        """A crisis of the authority; joined: parties that the agency invited and that joined.
+
+        ready: everything is there that activation needs.
+        """
         body = WarningIn(
             name="Attack at the harbour",
             framework="eucp-2023",
@@ -117,12 +120,13 @@ class World:
         if joined:
             invitation = InviteIn(parties=tuple(joined))
             writes_joining.invite(uid, body=invitation, by=agency, now=self.now)
-        for test in framework("eucp-2023").tests if active else ():
+        for test in framework("eucp-2023").tests if active or ready else ():
             check = CheckIn(answer=CheckAnswer.YES, evidence="Two officers saw it.")
             crises.answer(uid, test=test, body=check, by=by, now=self.now)
-        if active:
+        if active or ready:
             measure = MeasureIn(country="BE", measure="referrals", insufficient="hosts abroad")
             crises.consider(uid, body=measure, by=by, now=self.now)
+        if active:
             proposal = ProposalIn(act="activate", reason="as seen")
             told = writes_moves.propose(uid, body=proposal, by=by, now=self.now)
             writes_moves.confirm(uid, told.proposals[-1].id, by=agency, now=self.now)

@@ -161,6 +161,23 @@ def test_a_crisis_is_played_from_warning_to_closure_at_the_desk(world):
     assert "propose-close" not in forms(officer.get(path))
 
 
+def test_one_party_activates_as_an_emergency_and_another_confirms(world):
+    path = f"/crises/{world.crisis(ready=True)}"
+    officer = world.desk("authority", Role.DUTY_OFFICER)
+    assert "activate-now" in forms(officer.get(path))
+    sent = {"target": "", "activate-now-reason": "nobody else answers"}
+    assert officer.post(f"{path}/do/activate-now", sent).status_code == 302
+    page = officer.get(path)
+    assert "Activated as an emergency" in text(page)
+    assert not {"activate-now", "confirm", "refuse"} & forms(page)
+    agency = world.desk("agency", Role.COORDINATOR)
+    assert {"confirm", "refuse"} <= forms(agency.get(path))
+    proposal = str(life(world, path.rpartition("/")[2]).proposals[-1].id)
+    assert agency.post(f"{path}/do/confirm", {"target": proposal}).status_code == 302
+    assert "Activated as an emergency" not in text(agency.get(path))
+    assert life(world, path.rpartition("/")[2]).activated_at
+
+
 def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(world):
     uid = world.crisis()
     desk = world.desk("authority", Role.DUTY_OFFICER)

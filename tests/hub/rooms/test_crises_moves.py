@@ -33,9 +33,9 @@ def confirm(crisis, proposal, by, *, now=NOON):
     return writes_moves.confirm(crisis.id, proposal.id, by=by, now=now)
 
 
-def test_two_people_of_one_party_activate(world, ready):
+def test_the_authorities_of_two_states_activate(world, ready):
     one = world.actor(role="duty_officer", ref="person:1")
-    other = world.actor(role="coordinator", ref="person:2")
+    other = world.actor(world.other_authority, role="coordinator", ref="person:2")
     proposal = propose(ready, one)
     active = confirm(ready, proposal, other, now=world.at(minutes=1))
     assert (active.stage, active.activated_at) == ("active", world.at(minutes=1))
@@ -67,15 +67,86 @@ KEY, KEY2 = {"ref": "key:a"}, {"ref": "key:b"}
         (KEY, KEY2, False),
     ],
 )
-def test_who_confirms_what_another_proposed(world, ready, proposer, confirmer, same_party):
-    proposal = propose(ready, world.actor(**proposer))
+def test_who_confirms_the_closure_that_another_proposed(
+    world, ready, proposer, confirmer, same_party
+):
+    confirm(ready, propose(ready, world.actor()), world.actor(world.agency))
+    proposal = propose(ready, world.actor(**proposer), CLOSE)
     for party, expected in ((world.authority, same_party), (world.agency, True)):
         by = world.actor(party, **confirmer)
         if expected:
-            assert confirm(ready, proposal, by).stage == "active"
+            assert confirm(ready, proposal, by).stage == "closed"
             break
         with pytest.raises(NotAllowedError, match=r"propos"):
             confirm(ready, proposal, by)
+
+
+@pytest.mark.parametrize("confirmer", [OFFICER, SECOND, KEY, KEY2])
+def test_one_party_alone_does_not_activate(world, ready, confirmer):
+    proposal = propose(ready, world.actor(**OFFICER))
+    with pytest.raises(NotAllowedError):
+        confirm(ready, proposal, world.actor(**confirmer))
+    assert reads_life.life(ready.id, viewer=world.agency).stage == "early_warning"
+
+
+def activate_now(crisis, by, *, now=NOON):
+    return writes_moves.activate_now(crisis.id, body=WHY, by=by, now=now)
+
+
+def test_an_emergency_activation_stands_once_a_second_party_confirms(world, ready):
+    active = activate_now(ready, world.actor(**OFFICER))
+    assert (active.stage, active.activated_at) == ("active", NOON)
+    (proposal,) = active.proposals
+    assert (proposal.is_emergency, proposal.expires_at) == (True, world.at(hours=6))
+    later = world.at(hours=5)
+    confirmed = confirm(ready, proposal, world.actor(world.other_authority), now=later)
+    assert (confirmed.stage, confirmed.activated_at) == ("active", NOON)
+    assert writes_moves.note_due(world.at(hours=7)) == 0
+    assert reads_life.life(ready.id, viewer=world.agency).stage == "active"
+    assert world.last_entry().kind == "crisis.confirmed"
+
+
+def test_an_emergency_activation_that_nobody_confirms_ends_by_itself(world, ready):
+    activate_now(ready, world.actor(**OFFICER))
+    assert writes_moves.note_due(world.at(hours=5, minutes=59)) == 0
+    assert writes_moves.note_due(world.at(hours=6)) == 1
+    lapsed = reads_life.life(ready.id, viewer=world.agency)
+    assert (lapsed.stage, lapsed.activated_at, lapsed.review) == ("early_warning", None, None)
+    assert lapsed.proposals[-1].state == "expired"
+    assert world.ledger_kinds()[-2:] == ["proposal.expired", "crisis.lapsed"]
+    with pytest.raises(ConflictError, match="before"):
+        activate_now(ready, world.actor(**SECOND), now=world.at(hours=7))
+    proposal = propose(ready, world.actor(), now=world.at(hours=7))
+    by = world.actor(world.agency)
+    assert confirm(ready, proposal, by, now=world.at(hours=7)).stage == "active"
+
+
+@pytest.mark.parametrize("end", ["withdraw", "refuse"])
+def test_an_emergency_activation_is_taken_back_by_its_party_or_an_agency(world, ready, end):
+    (proposal,) = activate_now(ready, world.actor(**OFFICER)).proposals
+    if end == "withdraw":
+        over = writes_moves.withdraw(ready.id, proposal.id, by=world.actor(**SECOND), now=NOON)
+    else:
+        by = world.actor(world.agency)
+        over = writes_moves.refuse(ready.id, proposal.id, body=WHY, by=by, now=NOON)
+    assert (over.stage, over.activated_at) == ("early_warning", None)
+    assert world.last_entry().kind == "crisis.lapsed"
+
+
+def test_a_crisis_that_was_closed_meanwhile_stays_closed(world, ready):
+    activate_now(ready, world.actor(**OFFICER))
+    closing = propose(ready, world.actor(), CLOSE)
+    confirm(ready, closing, world.actor(world.agency))
+    writes_moves.note_due(world.at(hours=6))
+    closed = reads_life.life(ready.id, viewer=world.agency)
+    assert (closed.stage, closed.activated_at) == ("closed", NOON)
+    assert "crisis.lapsed" not in world.ledger_kinds()
+
+
+def test_an_emergency_activation_needs_what_every_activation_needs(world):
+    crisis = world.warn()
+    with pytest.raises(ConflictError, match="checklist"):
+        activate_now(crisis, world.actor(**OFFICER))
 
 
 def test_what_was_answered_again_is_proposed_anew(world, ready):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what in a crisis, by stage, kind, place and role: tables written by hand."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RefusalError
+from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
     events as rules_events,
@@ -46,6 +48,7 @@ def actor(kind, *, name="somebody", role="duty_officer", country="BE", ref="pers
 
 def proposal(act, **known):
     plain = {"state": ProposalState.OPEN, "party": "another", "ref": "person:9"}
+    plain |= {"kind": PartyKind.AUTHORITY, "country": "FR"}
     plain |= {"is_machine": False, "expires_at": LATER}
     return rules_moves.ProposalFacts(act=ProposalAct(act), **(plain | known))
 
@@ -404,6 +407,77 @@ def test_what_changed_meanwhile_stops_a_confirmation_as_well():
 def test_a_proposal_is_decided_once_and_in_time(state, expires_at, words):
     with pytest.raises(ConflictError, match=words):
         rules_moves.check_open(proposal("activate", state=state, expires_at=expires_at), now=NOON)
+
+
+# By row: who proposed; by column: who may confirm the activation.
+QUORUM = {
+    #               authority FR  authority BE  agency
+    ("authority", "FR"): "n" + "y" + "y",
+    ("authority", "BE"): "y" + "n" + "y",
+    ("agency", ""): "y" + "y" + "n",
+}
+
+
+@pytest.mark.parametrize("is_emergency", [False, True])
+@pytest.mark.parametrize("framework_name", ["eucp-2019", "eucp-2023", "eu-ocrf-2026"])
+@pytest.mark.parametrize("proposer", QUORUM)
+def test_two_states_or_one_and_the_agency_activate(proposer, framework_name, is_emergency):
+    kind, country = proposer
+    known = {"party": "proposer", "kind": PartyKind(kind), "country": country}
+    pending = proposal("activate", is_emergency=is_emergency, **known)
+    here = replace(
+        facts("active" if is_emergency else "early_warning", states={"somebody": JoinState.JOINED}),
+        framework=framework(framework_name),
+    )
+    confirmers = [
+        actor("authority", country="FR"),
+        actor("authority", country="BE"),
+        actor("agency", country=""),
+    ]
+    allowed = [
+        allows(rules_moves.check_confirm, here, by=by, proposal=pending, now=NOON)
+        for by in confirmers
+    ]
+    assert "".join("ny"[is_allowed] for is_allowed in allowed) == QUORUM[proposer]
+
+
+def test_the_party_that_proposed_does_not_confirm_whatever_person_it_sends():
+    pending = proposal("activate", party="somebody", country="BE")
+    here = facts(states={"somebody": JoinState.JOINED})
+    with pytest.raises(NotAllowedError, match="authority of another Member State"):
+        rules_moves.check_confirm(here, by=actor("authority"), proposal=pending, now=NOON)
+
+
+@pytest.mark.parametrize(
+    ("by", "is_used", "error"),
+    [
+        (actor("authority"), False, None),
+        (actor("agency"), False, None),
+        (actor("authority"), True, "before"),
+        (actor("authority", role=None), False, "a key cannot"),
+        (actor("authority", role="analyst"), False, "your role"),
+        (actor("provider"), False, "only authority or agency"),
+        (actor("consortium"), False, "only authority or agency"),
+    ],
+)
+def test_a_person_who_leads_activates_as_an_emergency_once(by, is_used, error):
+    here = facts(states={"somebody": JoinState.JOINED})
+    if error is None:
+        rules_moves.check_emergency(here, by=by, is_used=is_used)
+        return
+    with pytest.raises(RefusalError, match=error):
+        rules_moves.check_emergency(here, by=by, is_used=is_used)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "may"),
+    [("agency", "somebody", True), ("authority", "somebody", False), ("authority", "first", True)],
+)
+def test_no_other_authority_ends_an_emergency_activation(kind, name, may):
+    pending = proposal("activate", is_emergency=True, party="first", ref="person:9")
+    here = facts("active", states={name: JoinState.JOINED})
+    by = actor(kind, name=name)
+    assert allows(rules_moves.check_refuse, here, by=by, proposal=pending, now=NOON) is may
 
 
 @pytest.mark.parametrize("check", [confirm, decline])

@@ -51,6 +51,8 @@ ENTRY_PHRASES = {
     "agent.updated": gettext_lazy("updated an agent"),
     "crisis.warned": gettext_lazy("raised an early warning"),
     "crisis.activated": gettext_lazy("activated the protocol"),
+    "crisis.confirmed": gettext_lazy("confirmed an emergency activation"),
+    "crisis.lapsed": gettext_lazy("ended an emergency activation that nobody confirmed"),
     "crisis.closed": gettext_lazy("closed a crisis"),
     "crisis.triaged": gettext_lazy("rated an early warning"),
     "crisis.deescalated": gettext_lazy("de-escalated a crisis"),

@@ -244,6 +244,7 @@ class ProposalOut(BaseModel):
     """A proposal and its decision.
 
     is_stale: the checklist was answered again since, so it cannot be confirmed.
+    is_emergency: the crisis is active at once, and until expires_at if nobody confirms.
     """
 
     id: UUID
@@ -254,6 +255,7 @@ class ProposalOut(BaseModel):
     at: AwareDatetime
     expires_at: AwareDatetime
     is_stale: bool
+    is_emergency: bool = False
     decided_by: ActorOut | None
     decided_at: AwareDatetime | None
     decided_reason: str

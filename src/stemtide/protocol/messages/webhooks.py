@@ -29,6 +29,7 @@ class EventType(StrEnum):
     CRISIS_WARNED = "crisis.warned"
     CRISIS_WIDENED = "crisis.widened"
     CRISIS_ACTIVATED = "crisis.activated"
+    CRISIS_LAPSED = "crisis.lapsed"
     CRISIS_REVIEWED = "crisis.reviewed"
     CRISIS_DEESCALATED = "crisis.deescalated"
     CRISIS_RESUMED = "crisis.resumed"

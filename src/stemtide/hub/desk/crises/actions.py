@@ -114,7 +114,24 @@ ROOM_ACTIONS = action_table(
         block="next",
         title=_("Propose activation"),
         button=_("Propose activation"),
-        help=_("Two people activate: you propose, somebody else confirms."),
+        help=_(
+            "Two parties activate together: the authorities of two Member States, or an authority "
+            "and an agency. Your party proposes, the other confirms."
+        ),
+    ),
+    Action(
+        "activate-now",
+        forms.ReasonForm,
+        moves_writes.activate_now,
+        _("The crisis is active. A second party must confirm it in time."),
+        targets.emergency,
+        block="next",
+        title=_("Activate now, as an emergency"),
+        button=_("Activate now"),
+        help=_(
+            "The crisis becomes active at once. Without a second party's confirmation in time it "
+            "becomes a warning again. Your party can do this once in a crisis."
+        ),
     ),
     Action(
         "keep",

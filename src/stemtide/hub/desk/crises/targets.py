@@ -13,8 +13,9 @@ from stemtide.hub.rooms.crises.rules import (
     participants,
 )
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
-from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.protocol.enums import JoinState, ProposalState
+from stemtide.hub.rooms.parties.reads import parties as reads
+from stemtide.hub.rooms.parties.reads.parties import Actor, Viewer
+from stemtide.protocol.enums import JoinState, PartyKind, ProposalState
 from stemtide.protocol.messages.crises import CrisisLife, ProposalOut
 
 
@@ -37,6 +38,7 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
     """Return a function that gives open proposals as targets, if a rule allows them."""
 
     def targets(room: Room) -> list[str]:
+        parties = {party.name: party for party in reads.parties()}
         return [
             str(proposal.id)
             for proposal in room.life.proposals
@@ -45,7 +47,7 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
                 check,
                 room.facts,
                 by=room.by,
-                proposal=proposal_facts(proposal),
+                proposal=proposal_facts(proposal, party=parties[proposal.by.party]),
                 now=room.now,
             )
         ]
@@ -53,16 +55,31 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
     return targets
 
 
-def proposal_facts(proposal: ProposalOut) -> moves.ProposalFacts:
-    """Return the rules' input for a proposal; its ref is shown to its own party only."""
+def emergency(room: Room) -> list[str]:
+    """Return the crisis itself if the party may activate it as an emergency."""
+    proposals = room.life.proposals
+    is_used = any(
+        proposal.is_emergency and proposal.by.party == room.by.name for proposal in proposals
+    )
+    return crisis_itself(moves.check_emergency, is_used=is_used)(room)
+
+
+def proposal_facts(proposal: ProposalOut, *, party: Viewer) -> moves.ProposalFacts:
+    """Return the rules' input for a proposal; its ref is shown to its own party only.
+
+    party: the one that made it.
+    """
     return moves.ProposalFacts(
         act=proposal.act,
         state=proposal.state,
-        party=proposal.by.party,
+        party=party.name,
+        kind=PartyKind(party.kind),
+        country=party.country,
         ref=proposal.by.ref or "",
         is_machine=proposal.by.role is None,
         expires_at=proposal.expires_at,
         is_stale=proposal.is_stale,
+        is_emergency=proposal.is_emergency,
     )
 
 

@@ -125,7 +125,10 @@ class Measure(_Act):
 
 
 class Proposal(_Act):
-    """A proposal of one person that another confirms. checked_to: the last answer it rests on."""
+    """A proposal of one person that another confirms. checked_to: the last answer it rests on.
+
+    is_emergency: the crisis is active until the proposal is confirmed or ends.
+    """
 
     uid = models.UUIDField(unique=True)
     crisis = models.ForeignKey(Crisis, models.CASCADE, related_name="proposals")
@@ -133,6 +136,7 @@ class Proposal(_Act):
     state = models.CharField(max_length=10, default=ProposalState.OPEN)
     reason = models.TextField()
     checked_to = models.BigIntegerField()
+    is_emergency = models.BooleanField(default=False, db_default=False)
     expires_at = models.DateTimeField()
     decided_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
     decided_ref = models.CharField(max_length=80, blank=True)

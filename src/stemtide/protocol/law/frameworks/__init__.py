@@ -70,6 +70,25 @@ class Test(BaseModel):
     source: str
 
 
+class Activation(BaseModel):
+    """Who activates the protocol together.
+
+    pairs:       kinds of party that agree; two authorities must be of two Member States.
+    emergency_h: hours that an emergency activation by one party stands without the second.
+    """
+
+    model_config = _FROZEN
+
+    pairs: tuple[tuple[PartyKind, PartyKind], ...] = Field(min_length=1)
+    emergency_h: int = Field(ge=1)
+
+    def partners(self, kind: PartyKind) -> frozenset[PartyKind]:
+        """Return the kinds of party that may confirm what a party of this kind proposes."""
+        return frozenset(
+            other for pair in self.pairs for first, other in (pair, pair[::-1]) if first is kind
+        )
+
+
 class Framework(BaseModel):
     """A version of a crisis protocol.
 
@@ -95,6 +114,7 @@ class Framework(BaseModel):
     proposal_h: int = Field(ge=1)
     triage: str
     leads: tuple[PartyKind, ...] = Field(min_length=1)
+    activation: Activation
     stages: dict[str, Stage]
     tests: dict[str, Test]
 
@@ -117,6 +137,8 @@ class Framework(BaseModel):
         for name in self.stages:
             if self.ended_stage not in self._reachable(name):
                 raise ValueError(f"stage {name}: nothing leads from it to {self.ended_stage}")
+        if odd := {kind for pair in self.activation.pairs for kind in pair} - set(self.leads):
+            raise ValueError(f"activation: {', '.join(sorted(odd))} is not among those who lead")
         if self.triage not in triages():
             raise ValueError(f"triage: there is none named {self.triage}")
         return self

@@ -120,7 +120,13 @@ REQUESTS: Mapping[str, AlertRule] = {
 _AT_WORK = _kinds(
     *("crisis.triaged", "check.answered", "crisis.widened", "measure.considered"),
     *("proposal.opened", "proposal.declined", "proposal.withdrawn"),
-    *("crisis.activated", "crisis.deescalated", "crisis.resumed", "crisis.reviewed"),
+    *(
+        "crisis.activated",
+        "crisis.confirmed",
+        "crisis.deescalated",
+        "crisis.resumed",
+        "crisis.reviewed",
+    ),
     *("crisis.linked", "crisis.unlinked", "neighbour.mirrored", "neighbour.updated"),
     *("participant.invited", "participant.uninvited", "participant.joined"),
     *("message.posted", "message.pinned", "message.unpinned", "preview.opened"),
@@ -129,7 +135,7 @@ _AT_WORK = _kinds(
 """Acts of people in a crisis. Acts of machines, such as sharing signals and reporting outcomes,
 do not show that a person is there."""
 
-_REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.closed")
+_REVIEWED = _kinds("crisis.reviewed", "crisis.deescalated", "crisis.lapsed", "crisis.closed")
 """Entries that end the wait for a review."""
 
 RULES: Mapping[str, AlertRule] = {
@@ -169,7 +175,7 @@ RULES: Mapping[str, AlertRule] = {
         escalates=True,
         overtaken_by=_kinds(
             *("proposal.declined", "proposal.withdrawn", "proposal.expired"),
-            *("crisis.activated", "crisis.closed"),
+            *("crisis.activated", "crisis.confirmed", "crisis.lapsed", "crisis.closed"),
         ),
     ),
     "activated": AlertRule(
@@ -177,9 +183,10 @@ RULES: Mapping[str, AlertRule] = {
         urgency=Urgency.NOW,
         on=_kinds("crisis.activated", "crisis.resumed"),
         escalates=True,
-        overtaken_by=_kinds("crisis.closed"),
+        overtaken_by=_kinds("crisis.lapsed", "crisis.closed"),
         answered_by=_AT_WORK,
     ),
+    "lapsed": AlertRule(who=Addressees.ROOM, urgency=Urgency.SOON, on=_kinds("crisis.lapsed")),
     "review_due": AlertRule(
         who=Addressees.LEADERS,
         urgency=Urgency.SOON,

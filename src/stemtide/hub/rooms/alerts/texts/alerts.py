@@ -24,6 +24,7 @@ TITLES: Mapping[str, Words] = {
     "invitation": gettext_lazy("Invitation to a crisis: %(crisis)s"),
     "proposal": gettext_lazy("A proposal waits for a second person: %(crisis)s"),
     "activated": gettext_lazy("Protocol active: %(crisis)s"),
+    "lapsed": gettext_lazy("No longer active: %(crisis)s"),
     "review_due": gettext_lazy("Review due soon: %(crisis)s"),
     "review_overdue": gettext_lazy("Review OVERDUE: %(crisis)s"),
     "deescalated": gettext_lazy("De-escalation: %(crisis)s"),
@@ -65,10 +66,15 @@ TEXTS: Mapping[str, Words] = {
         " the desk. Nothing else is sent to you unless you accept."
     ),
     "proposal": gettext_lazy(
-        "%(by)s proposes: %(act)s. A second person must look at it and confirm or decline."
+        "%(by)s proposes: %(act)s. Look at it and confirm or decline. To activate the protocol, two"
+        " parties must agree; the room says which."
     ),
     "activated": gettext_lazy(
         "The protocol is active. Signals are shared from now on; see the room."
+    ),
+    "lapsed": gettext_lazy(
+        "The emergency activation was not confirmed by a second party. The crisis is a warning"
+        " again; signals that were shared stay."
     ),
     "review_due": gettext_lazy("Say soon whether this crisis stays active, or de-escalate it."),
     "review_overdue": gettext_lazy(

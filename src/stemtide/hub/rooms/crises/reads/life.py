@@ -17,7 +17,7 @@ from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.crises.rules.moves import ProposalFacts
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.request_cache import cached
-from stemtide.protocol.enums import ProposalAct, ProposalState, TriageOutcome
+from stemtide.protocol.enums import PartyKind, ProposalAct, ProposalState, TriageOutcome
 from stemtide.protocol.messages.crises import CrisisLife, MeasureOut, ProposalOut, TriageOut
 
 
@@ -72,11 +72,19 @@ def proposal_facts(row: Proposal) -> ProposalFacts:
         act=ProposalAct(row.act),
         state=ProposalState(row.state),
         party=row.by.name,
+        kind=PartyKind(row.by.kind),
+        country=row.by.country,
         ref=row.by_ref,
         is_machine=not row.by_role,
         expires_at=row.expires_at,
         is_stale=_is_stale(row, last=checked_to(row.crisis)),
+        is_emergency=row.is_emergency,
     )
+
+
+def has_used_emergency(crisis: Crisis, *, by: Party) -> bool:
+    """Whether a party has activated a crisis as an emergency before."""
+    return crisis.proposals.filter(is_emergency=True, by=by).exists()
 
 
 def proposal_facts_of(uid: UUID, proposal: UUID, *, viewer: Party) -> ProposalFacts:
@@ -108,7 +116,8 @@ def _rows(row: Crisis, things: str, *named: str) -> list[Any]:
 
 def _is_stale(row: Proposal, *, last: int) -> bool:
     """Whether a proposal rests on answers that have been given again since."""
-    return row.act == ProposalAct.ACTIVATE and row.checked_to != last
+    is_based_on_answers = row.act == ProposalAct.ACTIVATE and not row.is_emergency
+    return is_based_on_answers and row.checked_to != last
 
 
 def _triages(row: Crisis, *, viewer: Party) -> list[TriageOut]:
@@ -155,6 +164,7 @@ def _proposals(row: Crisis, *, viewer: Party) -> list[ProposalOut]:
             at=proposal.at,
             expires_at=proposal.expires_at,
             is_stale=_is_stale(proposal, last=last),
+            is_emergency=proposal.is_emergency,
             decided_by=reads.by_out(
                 proposal.decided_by,
                 ref=proposal.decided_ref,

@@ -24,16 +24,20 @@ PROPOSING: dict[str, ProposalState] = {
 class ProposalFacts:
     """The facts that the rules need of a proposal.
 
-    party, ref, is_machine: who made it. is_stale: the checklist was answered again since.
+    party, kind, country, ref, is_machine: who made it. is_stale: the checklist was answered again
+    since. is_emergency: the crisis is active until the proposal is confirmed or ends.
     """
 
     act: ProposalAct
     state: ProposalState
     party: str
+    kind: PartyKind
+    country: str
     ref: str
     is_machine: bool
     expires_at: datetime
     is_stale: bool = False
+    is_emergency: bool = False
 
 
 def stage_of(facts: CrisisFacts, act: ProposalAct) -> str:
@@ -54,17 +58,41 @@ def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
         _check_activation(facts)
 
 
+def check_emergency(facts: CrisisFacts, *, by: Acting, is_used: bool) -> None:
+    """Check that a person of an authority or agency activates a crisis before a second agrees.
+
+    is_used: whether the party did so in this crisis before. One party cannot prolong by itself
+             what it may start by itself.
+    """
+    check_propose(facts, by=by, act=ProposalAct.ACTIVATE)
+    if by.role is None:
+        raise NotAllowedError(
+            "a key cannot activate as an emergency: a duty officer or coordinator does so at the "
+            "desk"
+        )
+    if is_used:
+        raise ConflictError(
+            "your party has activated this crisis as an emergency before: propose activation, "
+            "and another party confirms it"
+        )
+
+
 def check_confirm(
     facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime
 ) -> None:
     """Check that the party may confirm a proposal: only another person than its author may.
 
-    Where a machine's key acts on either side, only another party may: two keys of one party may
-    be used by one person.
+    Activation needs a second party, as the framework says. For a closure a second person of the
+    same party is enough, unless a machine's key acts on either side: two keys of one party may be
+    used by one person.
 
     source: the four-eyes principle for activation and closure.
     """
-    check_propose(facts, by=by, act=proposal.act)
+    if proposal.is_emergency:
+        check_leads(facts, by=by, act=WHAT[proposal.act])
+        check_person_may_lead(by.role)
+    else:
+        check_propose(facts, by=by, act=proposal.act)
     check_open(proposal, now=now)
     if by.ref == proposal.ref and by.name == proposal.party:
         raise NotAllowedError("you cannot confirm your own proposal: ask another person")
@@ -72,15 +100,47 @@ def check_confirm(
         raise NotAllowedError(
             "a key proposed or confirms this: another party in the room must confirm it"
         )
-    if proposal.is_stale:
+    if proposal.act is ProposalAct.ACTIVATE:
+        check_quorum(facts, by=by, proposal=proposal)
+    if proposal.is_stale and not proposal.is_emergency:
         raise ConflictError("the checklist has changed since this proposal: propose it again")
 
 
+def check_quorum(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts) -> None:
+    """Check that two parties activate which the framework lets activate together.
+
+    By default these are the authorities of two Member States, or an authority and an agency.
+    """
+    partners = facts.framework.activation.partners(proposal.kind)
+    if by.kind not in partners:
+        kinds = " or ".join(sorted(partners))
+        raise NotAllowedError(
+            "{party} proposed this, and {kinds} must confirm it: ask one",
+            party=proposal.party,
+            kinds=kinds,
+        )
+    both_authorities = by.kind is proposal.kind is PartyKind.AUTHORITY
+    if by.name == proposal.party or (both_authorities and by.country == proposal.country):
+        raise NotAllowedError(
+            "activation needs the authority of another Member State, or an agency: ask one in "
+            "the room to confirm"
+        )
+
+
 def check_refuse(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts, now: datetime) -> None:
-    """Check that a leading party declines a proposal. Its own party withdraws it instead."""
+    """Check that a leading party declines a proposal. Its own party withdraws it instead.
+
+    An emergency activation is declined by an agency alone: it ends by itself without a second
+    party, and no single authority may end what another began.
+    """
     check_leads(facts, by=by, act=WHAT[proposal.act])
     check_person_may_lead(by.role)
     check_open(proposal, now=now)
+    if proposal.is_emergency and by.kind is not PartyKind.AGENCY and by.name != proposal.party:
+        raise NotAllowedError(
+            "only an agency can decline an emergency activation: without a second party it ends "
+            "by itself"
+        )
     if by.ref == proposal.ref and by.name == proposal.party:
         raise NotAllowedError("this is your own proposal: withdraw it instead of declining it")
 

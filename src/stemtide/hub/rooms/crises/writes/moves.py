@@ -30,27 +30,31 @@ def propose(uid: UUID, *, body: ProposalIn, by: Actor, now: datetime) -> CrisisL
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis)
     moves.check_propose(facts, by=by, act=body.act)
-    for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
-        pending = life.proposal_facts(before)
-        if not pending.is_stale and pending.expires_at > now:
-            raise ConflictError(
-                "{party} has already proposed this: confirm or decline that proposal",
-                party=pending.party,
-            )
-        _expire(before, now=now)
-    proposal = Proposal.objects.create(
-        uid=uuid4(),
-        crisis=crisis,
-        act=body.act,
-        reason=body.reason,
-        checked_to=life.checked_to(crisis),
-        expires_at=now + timedelta(hours=facts.framework.proposal_h),
-        by=by.party,
-        by_ref=by.ref,
-        by_role=by.role or "",
-        at=now,
-    )
-    _record("proposal.opened", crisis, by=by, now=now, detail=_named(proposal))
+    _open(crisis, body=body, hours=facts.framework.proposal_h, by=by, now=now)
+    return life.describe(crisis, viewer=by.party)
+
+
+@transaction.atomic
+def activate_now(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> CrisisLife:
+    """Activate a crisis as an emergency, before a second party agrees.
+
+    The proposal stays open. If no second party confirms it in time, the activation ends by itself.
+
+    raises: NotFoundError, NotAllowedError, ConflictError naming what is missing or open.
+    """
+    ledger.lock_ledger()
+    crisis = reads.find(uid, viewer=by.party)
+    facts = reads.facts(crisis)
+    is_used = life.has_used_emergency(crisis, by=by.party)
+    moves.check_emergency(facts, by=by, is_used=is_used)
+    proposed = ProposalIn(act=ProposalAct.ACTIVATE, reason=body.reason)
+    hours = facts.framework.activation.emergency_h
+    crisis.activated_at = now
+    detail: dict[str, object] = {"from": crisis.stage, "emergency": True}
+    _enter(crisis, facts.framework.active_stage, by=by, now=now)
+    _record("crisis.activated", crisis, by=by, now=now, detail=detail)
+    # After it, because the alert of a proposal ends once a crisis is activated.
+    _open(crisis, body=proposed, hours=hours, by=by, now=now, is_emergency=True)
     return life.describe(crisis, viewer=by.party)
 
 
@@ -68,7 +72,9 @@ def confirm(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLif
     moves.check_confirm(facts, by=by, proposal=proposal_facts, now=now)
     _decide(row, "confirm", by=by, now=now)
     detail = _named(row) | {"from": crisis.stage}
-    if proposal_facts.act is ProposalAct.ACTIVATE:
+    if proposal_facts.is_emergency:
+        _record("crisis.confirmed", crisis, by=by, now=now, detail=_named(row))
+    elif proposal_facts.act is ProposalAct.ACTIVATE:
         crisis.activated_at = now
         _enter(crisis, facts.framework.active_stage, by=by, now=now)
         _record("crisis.activated", crisis, by=by, now=now, detail=detail)
@@ -95,6 +101,7 @@ def refuse(uid: UUID, proposal: UUID, *, body: ReasonIn, by: Actor, now: datetim
     )
     _decide(row, "decline", by=by, now=now, reason=body.reason)
     _record("proposal.declined", crisis, by=by, now=now, detail=_named(row))
+    _lapse(row, crisis, now=now)
     return life.describe(crisis, viewer=by.party)
 
 
@@ -115,6 +122,7 @@ def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLi
     )
     _decide(row, "withdraw", by=by, now=now)
     _record("proposal.withdrawn", crisis, by=by, now=now, detail=_named(row))
+    _lapse(row, crisis, now=now)
     return life.describe(crisis, viewer=by.party)
 
 
@@ -259,6 +267,8 @@ def _close(crisis: Crisis, facts: CrisisFacts, *, reason: str, by: Actor, now: d
     crisis.close_reason = reason
     crisis.tail_ends_at = now + moves.tail_of(facts)
     _enter(crisis, facts.framework.closed_stage, by=by, now=now, reason=reason)
+    for row in crisis.proposals.filter(is_emergency=True, state=ProposalState.OPEN):
+        _expire(row, now=now)
 
 
 def _review(
@@ -284,6 +294,55 @@ def _open_review(
         crisis.reviews.create(since=now, prompt_due=now + prompt, review_due=now + review)
 
 
+def _open(
+    crisis: Crisis,
+    *,
+    body: ProposalIn,
+    hours: int,
+    by: Actor,
+    now: datetime,
+    is_emergency: bool = False,
+) -> None:
+    """Open a proposal. raises: ConflictError if another one waits that can be confirmed."""
+    for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
+        pending = life.proposal_facts(before)
+        if not pending.is_stale and pending.expires_at > now:
+            raise ConflictError(
+                "{party} has already proposed this: confirm or decline that proposal",
+                party=pending.party,
+            )
+        _expire(before, now=now)
+    proposal = Proposal.objects.create(
+        uid=uuid4(),
+        crisis=crisis,
+        act=body.act,
+        reason=body.reason,
+        checked_to=life.checked_to(crisis),
+        is_emergency=is_emergency,
+        expires_at=now + timedelta(hours=hours),
+        by=by.party,
+        by_ref=by.ref,
+        by_role=by.role or "",
+        at=now,
+    )
+    _record("proposal.opened", crisis, by=by, now=now, detail=_named(proposal))
+
+
+def _lapse(row: Proposal, crisis: Crisis, *, now: datetime) -> None:
+    """End an emergency activation that no second party confirmed: it is a warning again.
+
+    A crisis that was closed meanwhile stays closed.
+    """
+    of = framework(crisis.framework)
+    if not row.is_emergency or not of.stages[crisis.stage].is_open:
+        return
+    crisis.reviews.filter(decision="").update(decision=ReviewDecision.MOVED, at=now)
+    crisis.stage = of.first_stage
+    crisis.activated_at = crisis.deescalated_at = None
+    crisis.save()
+    _record_clock("crisis.lapsed", crisis, now=now, detail=_named(row))
+
+
 def _decide(row: Proposal, verb: str, *, by: Actor, now: datetime, reason: str = "") -> None:
     """Decide a proposal."""
     row.state = moves.PROPOSING[verb]
@@ -301,6 +360,7 @@ def _expire(row: Proposal, *, now: datetime) -> None:
     row.decided_at = now
     row.save(update_fields=["state", "decided_at"])
     _record_clock("proposal.expired", row.crisis, now=now, detail=_named(row))
+    _lapse(row, row.crisis, now=now)
 
 
 def _named(row: Proposal) -> dict[str, object]:
