@@ -108,7 +108,7 @@ def test_a_dispute_a_withdrawal_and_an_expiry_are_told_as_what_they_are(hub):
 def test_an_opinion_that_moves_nothing_is_not_told(hub):
     (uid,) = share(hub, 1)
     ear = hub.listen()
-    signals.give_opinion(uid, body=OpinionIn(opinion="agree"), by=hub.world.agency, now=NOON)
+    signals.give_opinion(uid, body=OpinionIn(opinion="seen"), by=hub.world.agency, now=NOON)
     hub.tick()
     assert ear.types == []
 
