@@ -10,6 +10,7 @@ from stemtide.hub.rooms.ledger.rules.rate_limits import (
 )
 
 BY_THE_CLOCK = {
+    "crisis.lapsed",
     *("crisis.ended", "review.prompted", "review.required", "complaint.prompted"),
     *("order.missed", "scrutiny.missed", "alert.exhausted", "delivery.exhausted"),
     *("recheck.contradicted", "recheck.returned", "recheck.met", "webhook.disabled"),
