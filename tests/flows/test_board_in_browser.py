@@ -150,9 +150,10 @@ def test_everything_works_without_javascript(house, open_desk):
     desk.sign_in()
     expect(desk.page.get_by_role("link", name="Reload it every 15 seconds")).to_be_visible()
     desk.page.get_by_role("link", name="Manifesto").click()
-    desk.page.get_by_label("What does your party say?").select_option("dispute")
-    desk.page.get_by_role("button", name="Give this opinion").click()
-    expect(desk.page.get_by_text("Your party's opinion is noted")).to_be_visible()
+    desk.page.get_by_text("Dispute it").click()
+    desk.page.get_by_label("Why is it wrong?").fill("It is the evening news.")
+    desk.page.get_by_role("button", name="Dispute", exact=True).click()
+    expect(desk.page.get_by_text("Your agents stop acting on it")).to_be_visible()
     expect(desk.page.get_by_text("disputes it")).to_be_visible()
 
 

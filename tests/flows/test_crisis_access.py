@@ -92,7 +92,7 @@ PIECES = {
 ACTS = {
     *(
         "signal-withdraw",
-        "signal-opinion",
+        "signal-act",
         "signal-outlier",
         "crisis-act",
         "preview-destroy",

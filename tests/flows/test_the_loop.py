@@ -65,15 +65,17 @@ def test_a_withdrawal_reaches_the_agent_and_undoes_what_it_did(house):
     assert outcomes == [("blocked", 0), ("reversed", 1)]
 
 
-def test_a_dispute_stops_automatic_blocking(house):
+def test_two_disputes_stop_automatic_blocking(house):
     agent = house.agent()
     value = digest()
     (shared,) = house.share([row(value)])["signals"]
-    with house.client(cast.PROVIDERS[1]) as other:
-        said = other.put(
-            f"/api/v1/signals/{shared['id']}/opinion", json={"opinion": "dispute", "note": "news"}
-        )
-    assert said.json()["disputed"] is True
+    for party, stops in ((cast.PROVIDERS[1], False), (cast.PROVIDERS[2], True)):
+        with house.client(party) as other:
+            said = other.put(
+                f"/api/v1/signals/{shared['id']}/opinion",
+                json={"opinion": "dispute", "note": "news"},
+            )
+        assert said.json()["disputed"] is stops
     house.caught_up(agent)
     (answer,) = house.match(agent, [{"sha256": value}])
     assert answer["decision"]["action"] == "hold"

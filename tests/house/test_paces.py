@@ -37,7 +37,9 @@ FOLLOWS = {
     "referral.freed": "a hold's end; and one open alert a party",
 }
 ONE_OPEN_ALERT = {
-    "opinion.given": "a dispute is the brake of agents, and must never be refused",
+    "opinion.given": "disputes of a party are counted by the day",
+    "dispute.dismissed": "an agency decides on a dispute that was counted",
+    "dispute.answered": "once for each dispute that was set aside",
     "complaint.filed": "by an uploader, with codes of a provider",
     "redress.asked": "a provider asks the sharer on a complaint that was filed",
 }

@@ -28,7 +28,7 @@ from stemtide.cli.commands.referrals.complaint import complaint
 from stemtide.cli.commands.referrals.hold import hold
 from stemtide.cli.commands.referrals.recheck import recheck
 from stemtide.cli.commands.referrals.referral import referral
-from stemtide.cli.commands.signals import export, importer  # noqa: F401  # they add to signal
+from stemtide.cli.commands.signals import export, importer, opinion  # noqa: F401  # they add to signal
 from stemtide.cli.commands.signals.outlier import outlier
 from stemtide.cli.commands.signals.preview import previews
 from stemtide.cli.commands.signals.signal import feed, signal

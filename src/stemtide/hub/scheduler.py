@@ -20,7 +20,7 @@ from stemtide.hub.rooms.orders.writes import deadlines
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
-from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.signals.writes import disputes, signals
 from stemtide.hub.rooms.situation.writes import leads
 from stemtide.hub.rooms.stix.writes import builder, stix
 from stemtide.hub.rooms.webhooks.sender import sender_from_settings
@@ -38,7 +38,8 @@ class JobCounts:
 
     expired: signals. erased: texts of leads and complaints. destroyed: previews. raised, escalated:
     alerts. ended: drills. crisis_deadlines: passed. holds: on referrals, expired. rechecks: begun
-    or ended. stix_objects: created. webhook_events: queued.
+    or ended. stix_objects: created. webhook_events: queued. reweighed: signals whose disputes count
+    otherwise than before.
     """
 
     expired: int
@@ -52,6 +53,7 @@ class JobCounts:
     rechecks: int = 0
     stix_objects: int = 0
     webhook_events: int = 0
+    reweighed: int = 0
 
 
 def run_once(now: datetime) -> JobCounts:
@@ -64,6 +66,7 @@ def run_once(now: datetime) -> JobCounts:
     deliveries.forget_old(now)
     return JobCounts(
         expired=signals.expire_due(now),
+        reweighed=disputes.reweigh_due(now),
         erased=leads.erase_due_leads(now) + complaints.erase_due_words(now),
         destroyed=writes.destroy_due(now),
         raised=alerts.raise_from_ledger(now),

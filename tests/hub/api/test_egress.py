@@ -161,8 +161,8 @@ def desk_page(asker):
 
 
 def desk_opinion(asker):
-    client, form = asker.desk(), {"opinion-opinion": "seen"}
-    return asker.answered(lambda uid: client.post(f"/signals/{uid}/opinion", form).status_code)
+    client, path = asker.desk(), "do/confirm"
+    return asker.answered(lambda uid: client.post(f"/signals/{uid}/{path}", {}).status_code)
 
 
 def desk_withdrawal(asker):

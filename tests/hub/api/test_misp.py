@@ -164,7 +164,7 @@ def test_a_disputed_signal_is_told_anew_and_not_for_detection(world, reader):
     one = reader(world.big_provider)
     (before,) = one.attributes()
     said = OpinionIn(opinion=Opinion.DISPUTE)
-    writes.give_opinion(shared.id, body=said, by=world.small_provider, now=world.at(hours=2))
+    writes.give_opinion(shared.id, body=said, by=world.agency, now=world.at(hours=2))
     (after,) = one.attributes()
     assert (before["to_ids"], after["to_ids"]) == (True, False)
     assert int(after["timestamp"]) > int(before["timestamp"])

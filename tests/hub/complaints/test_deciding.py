@@ -76,7 +76,8 @@ def test_anothers_wrong_signal_is_disputed_and_its_sharer_asked(bench):
     done = bench.uphold(bench.complain())
     assert done.redress == "asked"
     found = signal(bench)
-    assert (found.state, found.disputed) == ("live", True)
+    assert (found.state, found.disputed) == ("live", False)
+    assert (found.opinions[0].party, found.opinions[0].opinion) == ("big-video", "dispute")
     assert found.opinions[0].note == "It shows a fire brigade."
     entry = bench.world.last_entry()
     assert (entry.kind, entry.detail["party"]) == ("redress.asked", "party:be-crisis-centre")

@@ -209,7 +209,7 @@ GET  sign-in                      200 302 302 302 302 302 302 302 302 302 302 30
 POST sign-in                      200 302 302 302 302 302 302 302 302 302 302 302 302
 POST sign-out                     in  in  in  in  in  in  in  in  in  in  in  in  in
 GET  signal                       in  200 200 200 200 200 200 200 200 200 200 404 200
-POST signal-opinion               in  302 302 403 403 302 302 302 302 403 302 404 302
+POST signal-act                   in  302 302 403 403 302 302 302 302 403 302 404 302
 POST signal-outlier               in  302 403 403 403 403 302 403 403 403 404 404 403
 POST signal-withdraw              in  302 302 403 403 302 302 403 403 403 403 404 403
 POST sitting-end                  in  302 302 302 302 302 302 302 302 302 302 302 302
@@ -230,7 +230,7 @@ TWICE = {"account_login": "sign-in", "mfa_index": "you", "mfa_list_webauthn": "y
 PARTS = {
     "signal": {"uid": "signal"},
     "signal-withdraw": {"uid": "signal"},
-    "signal-opinion": {"uid": "signal"},
+    "signal-act": {"uid": "signal"},
     "signal-outlier": {"uid": "signal", "outlier": "outlier"},
     "cluster": {"uid": "crisis", "key": "signal"},
     "look-new": {"uid": "signal"},
@@ -302,6 +302,7 @@ FIXED = {
     "receipt-answer": {"verb": "execute"},
     "receipt-file": {"name": "paper"},
     "complaint-act": {"verb": "take"},
+    "signal-act": {"verb": "dispute"},
     "crisis-act": {"verb": "keep"},
     "redress-act": {"verb": "keep"},
     "referral-act": {"verb": "withdraw"},
@@ -399,8 +400,8 @@ DATA = {
     "report-note": {"note-topic": "idea", "note-text": "Call earlier."},
     "report-publish": {"audience": "room"},
     "report-sections": {"text-lessons": "Learnt."},
+    "signal-act": {"dispute-text": "It is the evening news."},
     "signal-withdraw": {"withdraw-reason": "mistake", "withdraw-confirm": "on"},
-    "signal-opinion": {"opinion-opinion": "dispute"},
     "signal-outlier": {"decision": "count"},
     "exchange-act": {"confirm": "on"},
     "drill-start": {"party": ["authority"]},

@@ -34,7 +34,7 @@ def test_the_board_tells_the_story_of_a_signal(world):
     uid = world.share(by="authority", confidence=90, pap="amber", tlp="green")
     world.outcome(uid, by="provider", count=1204)
     world.outcome(uid, by="provider", outcome=Outcome.REVERSED, count=2)
-    world.dispute(uid)
+    world.dispute(uid, by="agency")
     page = text(world.desk("agency").get("/"))
     for words in (
         *("Livestream", "live", "disputed", "high severity", "TLP:GREEN", "PAP:AMBER"),
@@ -172,7 +172,7 @@ def test_the_figures_follow_every_change(world):
     seen.append(figure(desk.get("/"), "live"))
     world.outcome(uid, by="provider", count=3)
     assert figure(desk.get("/"), "blocked") == ["3"]
-    world.dispute(uid)
+    world.dispute(uid, by="agency")
     assert "1 disputed" in text(desk.get("/"))
     world.withdraw(uid)
     page = desk.get("/")

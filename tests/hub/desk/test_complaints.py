@@ -109,7 +109,7 @@ def test_words_are_text_and_never_code(world, reviewer):
 
 def test_what_follows_is_said_before_it_is_decided(world, reviewer):
     page = said(reviewer.get(taken(world, reviewer)))
-    assert "1 signal of others is disputed" in page
+    assert "1 signal of others is disputed: your agent undoes what it did" in page
     assert "The authority is asked to look again" in page
     own = world.share(by="provider", value="a" * 64)
     page = said(reviewer.get(taken(world, reviewer, reference="case-2", ground=own)))
@@ -122,7 +122,7 @@ def test_upheld_against_the_signal_it_is_disputed_and_its_sharer_asked(world, re
     done = reviewer.post(f"{page}/do/uphold", WRONG, follow=True)
     assert "The person who complained can now read your answer." in said(done)
     assert state() == ("upheld", "asked")
-    assert Signal.objects.get().is_disputed
+    assert Signal.objects.get().disputes == 1
     queue = said(sharer.get("/complaints"))
     assert "It shows a fire brigade." in queue
 
@@ -164,7 +164,7 @@ def test_a_sharer_keeps_it_and_the_provider_accepts_why(world, reviewer, sharer)
     assert "own film" in said(reviewer.get(page))
     accepted = reviewer.post(f"{page}/do/accept", follow=True)
     assert "Your dispute is taken back, and agents act on the signal again." in said(accepted)
-    assert not Signal.objects.get().is_disputed
+    assert Signal.objects.get().disputes == 0
     assert state() == ("upheld", "accepted")
 
 

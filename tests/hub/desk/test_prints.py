@@ -37,8 +37,8 @@ def test_the_page_says_what_a_long_fingerprint_is_and_does_not_show_it(world, ki
 def test_it_is_judged_and_withdrawn_from_its_page(world, kind):
     uid = world.share(kind=kind, value=long_value(kind).hex())
     desk = world.desk("authority")
-    wrong = desk.post(f"/signals/{uid}/opinion", {})
-    desk.post(f"/signals/{uid}/opinion", {"opinion-opinion": "dispute", "opinion-note": ""})
+    wrong = desk.post(f"/signals/{uid}/do/dispute", {})
+    desk.post(f"/signals/{uid}/do/dispute", {"dispute-text": "It is the evening news."})
     gone = {"withdraw-reason": "mistake", "withdraw-note": "", "withdraw-confirm": "on"}
     desk.post(f"/signals/{uid}/withdraw", gone)
     found = reads.signal(uid, viewer=world.party["authority"])

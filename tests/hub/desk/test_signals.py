@@ -9,7 +9,7 @@ from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
 
 WITHDRAW = {"withdraw-reason": "mistake", "withdraw-note": "", "withdraw-confirm": "on"}
-OPINION = {"opinion-opinion": "dispute", "opinion-note": "It is the evening news."}
+OPINION = {"dispute-text": "It is the evening news."}
 
 # party, role, may withdraw a signal of the authority, may give an opinion
 ROLES = [
@@ -47,8 +47,8 @@ def test_who_may_withdraw_is_offered_it_and_others_are_refused(
 def test_who_may_judge_is_offered_it_and_others_are_refused(world, party, role, _withdraws, opines):
     uid = world.share(tlp="green")
     desk = world.desk(party, role)
-    offered = "Give this opinion" in text(desk.get(f"/signals/{uid}"))
-    answer = desk.post(f"/signals/{uid}/opinion", OPINION)
+    offered = "Why is it wrong?" in text(desk.get(f"/signals/{uid}"))
+    answer = desk.post(f"/signals/{uid}/do/dispute", OPINION)
     given = reads.signal(uid, viewer=world.party["authority"]).opinions
     assert offered is opines
     assert answer.status_code == (302 if opines else 403)
@@ -83,13 +83,15 @@ def test_a_withdrawal_that_is_not_filled_in_changes_nothing(world, change, says)
     assert reads.signal(uid, viewer=world.party["authority"]).state is SignalState.LIVE
 
 
-def test_an_opinion_that_is_none_is_refused(world):
-    page = world.desk("provider").post(f"/signals/{world.share()}/opinion", {"opinion-opinion": ""})
+def test_a_dispute_needs_a_reason_of_ones_own_words(world):
+    uid = world.share()
+    page = world.desk("provider").post(f"/signals/{uid}/do/dispute", {"dispute-text": " "})
     assert page.status_code == 422
+    assert reads.signal(uid, viewer=world.party["authority"]).opinions == []
     assert "This field is required." in text(page)
 
 
-@pytest.mark.parametrize(("path", "form"), [("withdraw", WITHDRAW), ("opinion", OPINION)])
+@pytest.mark.parametrize(("path", "form"), [("withdraw", WITHDRAW), ("do/dispute", OPINION)])
 def test_what_no_longer_matches_is_not_changed_again(world, path, form):
     uid = world.share()
     world.withdraw(uid)
@@ -97,7 +99,7 @@ def test_what_no_longer_matches_is_not_changed_again(world, path, form):
     assert "this signal was withdrawn" in text(page)
 
 
-@pytest.mark.parametrize("path", ["", "/withdraw", "/opinion"])
+@pytest.mark.parametrize("path", ["", "/withdraw", "/do/dispute", "/do/confirm"])
 def test_a_signal_that_was_not_shared_with_a_party_is_not_there_for_it(world, path):
     uid = world.share(tlp="red", audience=["agency"])
     desk = world.desk("provider")
@@ -154,7 +156,9 @@ def test_words_of_others_are_never_markup(world):
         tlp="green", kind="url", value="https://clips.example/<script>alert(1)</script>"
     )
     desk = world.desk("authority")
-    desk.post(f"/signals/{uid}/opinion", OPINION | {"opinion-note": "<img src=x onerror=alert(1)>"})
+    desk.post(
+        f"/signals/{uid}/do/dispute", OPINION | {"opinion-note": "<img src=x onerror=alert(1)>"}
+    )
     html = desk.get(f"/signals/{uid}").content.decode() + desk.get("/").content.decode()
     assert "<img src=x" not in html
     assert "<script>alert" not in html
@@ -205,3 +209,46 @@ def test_uploads_beyond_the_look_ups_are_shown_apart_until_somebody_counts_them(
     assert "All providers 5 blocked" in discarded
     assert "Leave these uploads out" not in discarded
     assert "Count these uploads" not in text(world.desk("provider").get(f"/signals/{uid}"))
+
+
+def test_the_page_says_why_a_signal_acts_or_does_not(world):
+    uid = world.share(by="rival", tlp="green")
+    desk = world.desk("agency")
+    assert "no other party whose word counts has confirmed it" in text(desk.get(f"/signals/{uid}"))
+    world.desk("provider").post(f"/signals/{uid}/do/confirm", {"confirm-text": ""})
+    page = text(desk.get(f"/signals/{uid}"))
+    assert "Can block at agents with the default policy" in page
+    assert "shared by a provider, confirmed by 1 party." in page
+    world.share(by="authority", tlp="green")
+    assert "confirmed by 1 party, shared by 1 other party as well." in text(
+        desk.get(f"/signals/{uid}")
+    )
+    desk.post(f"/signals/{uid}/do/dispute", OPINION)
+    assert "Holds: it is disputed" in text(desk.get(f"/signals/{uid}"))
+
+
+def test_the_agency_sets_a_dispute_aside_and_the_party_answers_on_the_page(world):
+    uid = world.share(tlp="green")
+    world.dispute(uid, by="provider")
+    agency = world.desk("agency", Role.DUTY_OFFICER)
+    provider, rival = world.desk("provider"), world.desk("rival")
+    assert "Set this dispute aside" not in text(
+        world.desk("agency", Role.ANALYST).get(f"/signals/{uid}")
+    )
+    assert "Set this dispute aside" in text(agency.get(f"/signals/{uid}"))
+    assert "Set this dispute aside" not in text(provider.get(f"/signals/{uid}"))
+    form = {"target": "provider", "set-aside-provider-text": "The attacker filmed it."}
+    assert (
+        agency.post(f"/signals/{uid}/do/set-aside", form | {"target": "nobody"}).status_code == 422
+    )
+    done = text(agency.post(f"/signals/{uid}/do/set-aside", form, follow=True))
+    assert "Set aside. The party is told" in done
+    assert "The attacker filmed it." in done
+    answer = {"target": "provider", "answer-provider-text": "Our lawyers looked."}
+    assert "Your answer" in text(provider.get(f"/signals/{uid}"))
+    assert "Answered." in text(provider.post(f"/signals/{uid}/do/answer", answer, follow=True))
+    assert "Our lawyers looked." in text(agency.get(f"/signals/{uid}"))
+    assert "Our lawyers looked." not in text(rival.get(f"/signals/{uid}"))
+    restored = agency.post(f"/signals/{uid}/do/restore", {"target": "provider"}, follow=True)
+    assert "This dispute counts again." in text(restored)
+    assert agency.post(f"/signals/{uid}/do/restored", {}).status_code == 404

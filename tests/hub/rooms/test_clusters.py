@@ -136,7 +136,7 @@ def test_a_dispute_shows_at_once(world, crisis, share):
     uid = share()
     assert not reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
     body = OpinionIn(opinion="dispute")
-    writes.give_opinion(uid, body=body, by=world.big_provider, now=NOON)
+    writes.give_opinion(uid, body=body, by=world.agency, now=NOON)
     assert reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
 
 

@@ -168,7 +168,7 @@ def test_each_signal_stands_once_in_the_feed_as_it_is_now(world):
     shared = world.share()
     for opinion in ("dispute", "agree", "dispute"):
         body = OpinionIn(opinion=opinion)
-        writes.give_opinion(shared.id, body=body, by=world.big_provider, now=NOON)
+        writes.give_opinion(shared.id, body=body, by=world.authority, now=NOON)
     entries, after = walk(world.agency, limit=1)
     assert [(one.id, one.position, one.disputed) for one in entries] == [(shared.id, 4, True)]
     assert after == 4
@@ -197,6 +197,7 @@ def test_a_snapshot_line_is_a_feed_entry(world):
     assert FeedSignal.model_validate(line) == entry
     assert line == json.loads(entry.model_dump_json(exclude={"op"}))
     history = ledger.history(1)
+    assert {party["standing"] for party in head.pop("parties")} == {"member"}
     assert head == {"hub": str(ledger.heads().hub), "position": 1, "history": history}
     assert tail == {"signals": 1}
 

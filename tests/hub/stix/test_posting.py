@@ -173,7 +173,7 @@ def test_an_opinion_disputes_the_signal(shelf):
     target = indicator()
     shelf.post(target)
     sent = said_of(target["id"], explanation="It is the news.")
-    assert shelf.post(sent, by=shelf.world.big_provider)["failure_count"] == 0
+    assert shelf.post(sent, by=shelf.world.agency)["failure_count"] == 0
     row = OpinionRow.objects.get()
     assert (row.opinion, row.note) == ("dispute", "It is the news.")
     assert Signal.objects.get().is_disputed

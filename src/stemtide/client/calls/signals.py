@@ -19,12 +19,25 @@ if TYPE_CHECKING:
         BulkCheckOut,
         BulkIn,
         BulkOut,
+        DisputeAnswerIn,
         OpinionIn,
+        SetAsideIn,
         SharedSignal,
         SignalIn,
         SignalOut,
         WithdrawIn,
     )
+
+
+def answer_set_aside(body: DisputeAnswerIn, *, uid: UUID | str) -> Call[SignalOut]:
+    """Answer the agency that set your party's dispute aside. You can answer once.
+
+    Needs a key with the scope feedback:write. raises: HubError. source: POST
+    /api/v1/signals/{uid}/dispute/answer
+    """
+    from stemtide.protocol.messages.signals import SignalOut
+
+    return Call((SignalOut,), "POST", f"/api/v1/signals/{part(uid)}/dispute/answer", body=body)
 
 
 def export_signals(
@@ -81,6 +94,35 @@ def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
     from stemtide.protocol.messages.signals import SignalOut
 
     return Call((SignalOut,), "GET", f"/api/v1/signals/{part(uid)}")
+
+
+def restore_dispute(*, uid: UUID | str, party: str) -> Call[SignalOut]:
+    """Let a dispute that an agency set aside count again.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/signals/{uid}/disputes/{party}/restore
+    """
+    from stemtide.protocol.messages.signals import SignalOut
+
+    return Call((SignalOut,), "POST", f"/api/v1/signals/{part(uid)}/disputes/{part(party)}/restore")
+
+
+def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[SignalOut]:
+    """Decide, as an agency, that a party's dispute does not count elsewhere.
+
+    The party's own agents still obey it. The party is told, and may answer once.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/signals/{uid}/disputes/{party}/set-aside
+    """
+    from stemtide.protocol.messages.signals import SignalOut
+
+    return Call(
+        (SignalOut,),
+        "POST",
+        f"/api/v1/signals/{part(uid)}/disputes/{part(party)}/set-aside",
+        body=body,
+    )
 
 
 def share_signal(body: SignalIn) -> Call[SharedSignal]:

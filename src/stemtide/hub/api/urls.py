@@ -24,14 +24,14 @@ from stemtide.hub.api.v1 import (
 from stemtide.hub.api.v1.crises import crises, leads, participants, reports, situation
 from stemtide.hub.api.v1.orders import answers, orders
 from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
-from stemtide.hub.api.v1.signals import exports, outliers, previews, search, signals
+from stemtide.hub.api.v1.signals import disputes, exports, outliers, previews, search, signals
 
 api = machine()
 """The API with all its endpoints."""
 
 for _room in (
     exports,  # before signals: "export" is not a signal's id
-    *(signals, previews, feed, snapshots, crises, participants),
+    *(signals, disputes, previews, feed, snapshots, crises, participants),
     *(situation, leads, reports, search, agents, outliers, alerts),
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),

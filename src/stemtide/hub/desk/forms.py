@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forms about a signal: withdraw it, or give an opinion."""
+"""Forms of the desk: what they have in common, and the one that withdraws a signal."""
 
 import re
 from typing import Any
@@ -11,11 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.labels import LABELS
-from stemtide.protocol.enums import Opinion
-from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
+from stemtide.protocol.messages.signals import WithdrawIn
 
-_NOTE_LENGTH = 500
-_NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")
+NOTE_LENGTH = 500
+NO_NAMES = _("Write nothing about a person: the note travels to every party that sees the signal.")
 
 
 class MarkedForm(forms.Form):
@@ -126,37 +125,12 @@ class WithdrawForm(MessageForm):
     )
     note = forms.CharField(
         label=_("Note (may stay empty)"),
-        help_text=_NO_NAMES,
+        help_text=NO_NAMES,
         required=False,
-        max_length=_NOTE_LENGTH,
+        max_length=NOTE_LENGTH,
         widget=forms.Textarea(attrs={"rows": 2}),
     )
     confirm = forms.BooleanField(
         label=_("Every agent forgets this signal at once and undoes what it did because of it."),
         error_messages={"required": _("Tick this box to say that you mean it.")},
-    )
-
-
-class OpinionForm(MessageForm):
-    """Give the party's opinion of a signal."""
-
-    message_type = OpinionIn
-    opinion = forms.ChoiceField(
-        label=_("What does your party say?"),
-        choices=[
-            ("", _("Choose an opinion")),
-            (Opinion.AGREE, _("We looked, and agree with it")),
-            (
-                Opinion.DISPUTE,
-                _("We looked, and dispute it: agents then stop acting by themselves"),
-            ),
-            (Opinion.SEEN, _("We have seen it, no more")),
-        ],
-    )
-    note = forms.CharField(
-        label=_("Note (may stay empty)"),
-        help_text=_NO_NAMES,
-        required=False,
-        max_length=_NOTE_LENGTH,
-        widget=forms.Textarea(attrs={"rows": 2}),
     )

@@ -24,6 +24,7 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import EntityName, IdeologyName, LabelName
+from stemtide.protocol.trust.standing import Basis
 
 MAX_BULK = 20_000
 """Maximum signals of a bulk request."""
@@ -202,13 +203,43 @@ class OpinionIn(BaseModel):
     note: str = Field(default="", max_length=500)
 
 
+class SetAsideIn(BaseModel):
+    """Set a party's dispute aside, so that it does not count elsewhere. No personal data."""
+
+    model_config = _STRICT
+
+    reason: str = Field(min_length=1, max_length=500, pattern=r"\S")
+
+
+class DisputeAnswerIn(BaseModel):
+    """Answer the agency that set your party's dispute aside. No personal data."""
+
+    model_config = _STRICT
+
+    text: str = Field(min_length=1, max_length=500, pattern=r"\S")
+
+
+class SetAsideOut(BaseModel):
+    """The decision of an agency that a dispute does not count elsewhere.
+
+    answer: of the disputing party, for that party and agencies only; "" for others, or if none.
+    """
+
+    by: str
+    reason: str
+    at: AwareDatetime
+    answer: str = ""
+    answered_at: AwareDatetime | None = None
+
+
 class OpinionOut(BaseModel):
-    """The opinion that a party gave."""
+    """The opinion that a party gave. set_aside: if it is a dispute that an agency set aside."""
 
     party: str
     opinion: Opinion
     note: str
     given_at: AwareDatetime
+    set_aside: SetAsideOut | None = None
 
 
 class SignalOut(BaseModel):
@@ -217,6 +248,9 @@ class SignalOut(BaseModel):
     value: complete, in hex; url: the canonical URL that a url signal covers, if the hub knows it;
     reach: "folder" or "host" if it covers more than one address; via: the hubs that it came
     through, first origin first; confirmed_by: the parties that agree with it, without its sharer.
+    disputed: by as many parties, or by such ones, that automatic action stops everywhere.
+    basis: why it may lead to a block under the default policy, or why not, as far as you may see
+    who stands behind it; null once it has ended.
     """
 
     id: UUID
@@ -250,3 +284,4 @@ class SignalOut(BaseModel):
     via: list[UUID] = []
     opinions: list[OpinionOut]
     confirmed_by: list[str] = []
+    basis: Basis | None = None

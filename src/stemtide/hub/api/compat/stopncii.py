@@ -45,7 +45,7 @@ from stemtide.interop.stopncii.records import (
     ValueFeedbackIn,
     signal_of,
 )
-from stemtide.protocol.enums import Scope, WithdrawReason
+from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, RowError, SignalIn, WithdrawIn
 from stemtide.protocol.problems import ProblemType
 
@@ -260,7 +260,10 @@ def _apply_feedback(item: ValueFeedbackIn, *, caller: Caller) -> bool:
         for uid in own:
             writes.withdraw(uid, body=taking, by=caller.party, now=now(), actor_ref=caller.ref)
         return bool(own)
-    opinion = OpinionIn(opinion=OPINION_OF[item.feedbackValue], note="; ".join(item.tags)[:500])
+    opinion, note = OPINION_OF[item.feedbackValue], "; ".join(item.tags)[:500]
+    if opinion is Opinion.DISPUTE and not note:
+        note = f"{item.feedbackValue}, reported in StopNCII's format"
+    body = OpinionIn(opinion=opinion, note=note)
     for uid, _ in matches:
-        writes.give_opinion(uid, body=opinion, by=caller.party, now=now(), actor_ref=caller.ref)
+        writes.give_opinion(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
     return bool(matches)

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of a signal, and the forms to withdraw it or to give an opinion."""
+"""The page of a signal, and the actions on it."""
 
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk import ledger_sentences, long_fingerprints
+from stemtide.hub.desk.actions import Offer, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
-from stemtide.hub.desk.forms import OpinionForm, WithdrawForm
+from stemtide.hub.desk.forms import WithdrawForm
 from stemtide.hub.desk.orders.drafts import is_issuer
-from stemtide.hub.desk.signals import sightings
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.desk.signals import opinions, sightings
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.crises.reads import crises
@@ -23,7 +25,7 @@ from stemtide.hub.rooms.signals import outlier_rules
 from stemtide.hub.rooms.signals.reads import outliers, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.writes import outliers as outliers_writes, signals as writes
-from stemtide.protocol.enums import PartyKind, Role, SignalState
+from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
 from stemtide.protocol.messages.signals import SignalOut
 from stemtide.protocol.sync.agents import OutlierDecisionIn
 
@@ -60,24 +62,14 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
 
 @require_POST
 @signed_in
-def opine(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Record the opinion of the person's party."""
-    form = OpinionForm(request.POST, prefix="opinion")
-    body = form.message()
-    if body is None:
-        return _page(request, uid, opinion_form=form)
-    carry_out(
-        request,
-        lambda: writes.give_opinion(
-            uid,
-            body=body,
-            by=request.user.party,
-            now=datetime.now(UTC),
-            actor_ref=request.user.ref,
-            role=Role(request.user.role),
-        ),
-        done=_("Your party's opinion is noted, and every reader sees it."),
-    )
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Give the opinion of the person's party, or decide on or answer about a dispute."""
+    if verb not in opinions.ACTIONS:
+        raise Http404
+    target = request.POST.get("target", "")[:80]
+    offer = sent_offer(request, opinions.ACTIONS[verb], target)
+    if not perform(request, offer, uid):
+        return _page(request, uid, refused_offer=offer)
     return redirect("signal", uid=uid)
 
 
@@ -108,7 +100,7 @@ def _page(
     uid: UUID,
     *,
     withdraw_form: WithdrawForm | None = None,
-    opinion_form: OpinionForm | None = None,
+    refused_offer: Offer | None = None,
 ) -> HttpResponse:
     """Render the page, with forms for the allowed actions; 422 if a form was refused."""
     viewer = request.user.party
@@ -116,26 +108,45 @@ def _page(
     summary = long_fingerprints.describe(signal_out.kind, signal_out.value)
     if summary:
         signal_out = signal_out.model_copy(update={"value": summary.digest})
-    titles = {party.name: party.title for party in parties.parties()}
-    refused = withdraw_form or opinion_form
-    if refused:
-        refused.mark_errors()
+    if withdraw_form:
+        withdraw_form.mark_errors()
     context = {
         "now": datetime.now(UTC),
         "viewer": viewer,
         "signal": signal_out,
         "print": summary,
-        "titles": titles,
+        "titles": titles_of(),
         "crisis": _crisis(signal_out, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
         "outliers": outliers.outliers(viewer=viewer, signal=uid),
         "entries": ledger_sentences.about(f"signal:{uid}", viewer=viewer),
         **_previews(signal_out, request=request),
         "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
-        "opinion_form": opinion_form or OpinionForm(prefix="opinion"),
+        **_opinions(signal_out, request=request, refused=refused_offer),
         **_allowed(signal_out, request=request),
     }
-    return render(request, "desk/signal.html", context, status=422 if refused else 200)
+    status = 422 if withdraw_form or refused_offer else 200
+    return render(request, "desk/signal.html", context, status=status)
+
+
+def _opinions(
+    signal_out: SignalOut, *, request: SignedInRequest, refused: Offer | None
+) -> dict[str, object]:
+    """Return the opinions of parties, what they amount to, and what the viewer's party may do."""
+    by = actor_of(request)
+    kinds = {party.name: PartyKind(party.kind) for party in parties.parties()}
+    page = opinions.PageFacts(signal_out, by, kinds)
+    own = page.own_opinion
+    return {
+        "opinion_rows": opinions.rows(page, refused=refused),
+        "opinion_offers": opinions.own_offers(page, refused=refused),
+        "basis_sentence": opinions.basis_sentence(
+            signal_out,
+            sharer=kinds[signal_out.shared_by],
+            others=reads.count_other_sharers(signal_out.id, viewer=by.party),
+        ),
+        "is_disputed_by_own": own is not None and own.opinion is Opinion.DISPUTE,
+    }
 
 
 def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
@@ -155,7 +166,6 @@ def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bo
             name=party.name,
             shared_by=signal_out.shared_by,
         ),
-        "may_opine": may_write and allows(rules.check_opinion, facts, kind=kind),
         "may_order": signal_out.shared_by == party.name
         and signal_out.state is SignalState.LIVE
         and is_issuer(actor_of(request)),

@@ -147,13 +147,23 @@ class LongValueSpending(models.Model):
 
 
 class OpinionRow(models.Model):
-    """The opinion of one party about one signal. A newer opinion replaces it."""
+    """The opinion of one party about one signal. A newer opinion replaces it.
+
+    set_aside_at: when an agency decided that this party's dispute does not count elsewhere. The
+                  decision stays if the party takes its dispute back and repeats it.
+    set_aside_by: that agency.  answer: what the party said to that, once.
+    """
 
     signal = models.ForeignKey(Signal, models.CASCADE, related_name="opinions")
     party = models.ForeignKey(Party, models.PROTECT, related_name="opinions")
     opinion = models.CharField(max_length=10, choices=[(o, o) for o in Opinion])
     note = models.CharField(max_length=500, blank=True)
     given_at = models.DateTimeField()
+    set_aside_at = models.DateTimeField(null=True)
+    set_aside_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+    set_aside_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
+    answer = models.CharField(max_length=500, blank=True, default="", db_default="")
+    answered_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["given_at"]
@@ -163,6 +173,22 @@ class OpinionRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.party_id} {self.opinion}"
+
+
+class DisputeTally(models.Model):
+    """The number of disputes that a party opened on the last day (UTC) on which it opened any.
+
+    weighed: the feed position of the party's standing when its disputes were last weighed; below 0
+             if they must be weighed anew.
+    """
+
+    party = models.OneToOneField(Party, models.CASCADE, primary_key=True, related_name="+")
+    day = models.DateField(null=True)
+    opened = models.PositiveIntegerField(default=0)
+    weighed = models.BigIntegerField(default=-1)
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.day} {self.opened}"
 
 
 class Sighting(models.Model):

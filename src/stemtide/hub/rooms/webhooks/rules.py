@@ -89,6 +89,9 @@ SIGNALS: Mapping[str, EventType] = {
     "signal.joined": EventType.SIGNAL_CHANGED,
     "signal.repeated": EventType.SIGNAL_CHANGED,
     "opinion.given": EventType.SIGNAL_CHANGED,
+    "dispute.dismissed": EventType.SIGNAL_CHANGED,
+    "dispute.restored": EventType.SIGNAL_CHANGED,
+    "disputes.weighed": EventType.SIGNAL_CHANGED,
     "signal.withdrawn": EventType.SIGNAL_WITHDRAWN,
     "signals.expired": EventType.SIGNAL_EXPIRED,
 }

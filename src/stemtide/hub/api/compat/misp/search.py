@@ -178,7 +178,8 @@ def add_sighting(request: HttpRequest, uuid: str = "") -> HttpResponse:
     if sighting.type == _SEEN:
         _count(signals, report=report, met_at=met_at, caller=caller)
     else:
-        dispute = OpinionIn(opinion=Opinion.DISPUTE)
+        note = "false positive, reported as a sighting in MISP's format"
+        dispute = OpinionIn(opinion=Opinion.DISPUTE, note=note)
         for signal in signals:
             writes.give_opinion(signal, body=dispute, by=caller.party, now=at, actor_ref=caller.ref)
     created = {

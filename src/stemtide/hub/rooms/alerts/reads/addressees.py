@@ -21,7 +21,7 @@ from stemtide.hub.rooms.parties.reads import contacts
 from stemtide.hub.rooms.rechecks import reads
 from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import signals
+from stemtide.hub.rooms.signals.reads import opinions, signals
 from stemtide.hub.rooms.situation.models import Lead
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.law.frameworks import framework
@@ -130,7 +130,19 @@ def _plain(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry s
 def _signal(name: str, entry: EntryRow) -> Matter:
     """Return the matter of an entry about a signal, with its crisis if it has one."""
     row = Signal.objects.select_related("shared_by", "crisis__opened_by").get(uid=name)
-    return Matter(entry=entry, crisis=row.crisis, signal=row)
+    words = opinions.words(entry.kind, signal=row, actor=entry.actor, party=_detail_party(entry))
+    return Matter(
+        entry=entry,
+        crisis=row.crisis,
+        signal=row,
+        addressed=_named(entry),
+        parameters={"reasons": words} if words else {},
+    )
+
+
+def _detail_party(entry: EntryRow) -> str:
+    """Return the ledger reference of the party that an entry names; "" if it names none."""
+    return str(entry.detail.get("party", ""))
 
 
 def _alert(name: str, entry: EntryRow) -> Matter:

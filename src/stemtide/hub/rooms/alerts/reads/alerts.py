@@ -198,7 +198,7 @@ def _row(alert: Alert) -> AlertRow:
         uid=alert.uid,
         kind=alert.kind,
         title=texts_alerts.title(alert.kind, alert.parameters, exercise=alert.exercise),
-        text=texts_alerts.text(alert.kind, alert.parameters),
+        text=texts_alerts.text_at_desk(alert.kind, alert.parameters),
         urgency=Urgency(alert.urgency),
         state=AlertState(alert.state),
         exercise=alert.exercise,

@@ -15,6 +15,7 @@ __all__ = [
     "DeliveryState",
     "Urgency",
     "Via",
+    "add_thing",
     "allows",
     "check_acknowledge",
     "check_drill",
@@ -140,6 +141,12 @@ source: issue 5; practice of 24/7 contact lists (contacts go stale unnoticed).
 
 REASON_LENGTH = 300
 
+MOST_COUNTED = 1000
+"""Things of one alert that are counted once each; those after them count each time."""
+
+LATEST_REASONS = 5
+"""Texts that an alert about several things quotes."""
+
 
 def rank(urgency: Urgency) -> int:
     """Return the sort rank of an urgency, 0 for the most urgent."""
@@ -227,6 +234,35 @@ def check_rotation(signing: int, *, until: datetime | None) -> None:
             signing=signing,
             until=until,
         )
+
+
+def add_thing(
+    parameters: Mapping[str, str], *, thing: str, actor: str, title: str, words: str
+) -> dict[str, str]:
+    """Return the parameters of an alert about several things, with one thing more.
+
+    count: of different things; by: the titles of all that acted; reasons: the latest texts, one a
+    line. things, actors: ids, to count each once, of at most MOST_COUNTED things.
+    """
+    things, actors = (parameters.get(name, "").split() for name in ("things", "actors"))
+    count, by = int(parameters.get("count", 0)), parameters.get("by", "")
+    if thing not in things:
+        count += 1
+        things = [*things, thing][:MOST_COUNTED]
+    if actor not in actors:
+        actors.append(actor)
+        by = f"{by}, {title}" if by else title
+    reasons = [line for line in parameters.get("reasons", "").splitlines() if line]
+    text = " ".join(words.split())[:REASON_LENGTH]
+    if text and text not in reasons:
+        reasons = [*reasons, text][-LATEST_REASONS:]
+    return {
+        "count": str(count),
+        "by": by,
+        "reasons": "\n".join(reasons),
+        "things": " ".join(things),
+        "actors": " ".join(actors),
+    }
 
 
 def link_valid_for(subject: str) -> timedelta:

@@ -231,7 +231,20 @@ RULES: Mapping[str, AlertRule] = {
         urgency=Urgency.SOON,
         on=_kinds("opinion.given"),
         opinion="dispute",
-        once=("by", "crisis"),
+        sums=True,
+    ),
+    "dispute_set_aside": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("dispute.dismissed"),
+        sums=True,
+    ),
+    "dispute_answered": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("dispute.answered"),
+        channels=AT_THE_DESK,
+        sums=True,
     ),
     "signal_withdrawn": AlertRule(
         who=Addressees.READERS,

@@ -49,6 +49,8 @@ class AlertRule:
     answered_by: acts of the alerted party that show that somebody there knows of the alert.
     once:    not raised again to a party while an open alert has the same values of these
              parameters, so that nobody can flood another with alerts.
+    sums:    adds to the open alert of its kind instead of raising another: it then says how many
+             things it is about, and by whom.
     opinion, answer: the value that the entry must have; "" for any.
     at_once: all steps of the ladder are contacted together, because time is short.
     sealed:  confidential to the two sides of a request: no agency learns of failures or silence.
@@ -64,6 +66,7 @@ class AlertRule:
     of_self: bool = False
     answered_by: frozenset[str] = frozenset()
     once: tuple[str, ...] = ()
+    sums: bool = False
     opinion: str = ""
     answer: str = ""
     at_once: bool = False

@@ -32,7 +32,9 @@ TITLES: Mapping[str, Words] = {
     "ended": gettext_lazy("Ended: %(crisis)s"),
     "lead": gettext_lazy("Threat to life: a lead waits for you"),
     "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
-    "signal_disputed": gettext_lazy("A signal of yours is disputed"),
+    "signal_disputed": gettext_lazy("Signals of yours are disputed: %(count)s"),
+    "dispute_set_aside": gettext_lazy("Disputes of yours were set aside: %(count)s"),
+    "dispute_answered": gettext_lazy("Answers to disputes that you set aside: %(count)s"),
     "signal_withdrawn": gettext_lazy("A signal was withdrawn"),
     "complaint": gettext_lazy("Somebody complains of a decision of yours"),
     "complaint_overdue": gettext_lazy("A complaint has waited for two weeks"),
@@ -91,8 +93,17 @@ TEXTS: Mapping[str, Words] = {
         "%(by)s proposes a line for the public. Agree, or say what you object to."
     ),
     "signal_disputed": gettext_lazy(
-        "%(by)s disputes it. Agents do not act on it by themselves until you answer: look at it"
-        " again, and withdraw it or explain."
+        "Disputed by: %(by)s. Their agents do not act on these signals. Other agents stop only if"
+        " two independent parties or the agency dispute. Look at each signal again, and withdraw"
+        " it or explain."
+    ),
+    "dispute_set_aside": gettext_lazy(
+        "%(by)s decided that they do not count elsewhere. Your own agents still do not act on"
+        " these signals. You can answer once, on the page of each signal."
+    ),
+    "dispute_answered": gettext_lazy(
+        "Answered by: %(by)s. Read the answers on the pages of the signals. If they convince you,"
+        " let the disputes count again."
     ),
     "signal_withdrawn": gettext_lazy(
         "%(by)s took it back. Agents forget it and undo what they did because of it."
@@ -207,6 +218,18 @@ def title(kind: str, parameters: Mapping[str, str], *, exercise: bool) -> str:
 def text(kind: str, parameters: Mapping[str, str]) -> str:
     """Return the sentence, in the active language."""
     return str(TEXTS.get(kind, "")) % _shown(parameters)
+
+
+def text_at_desk(kind: str, parameters: Mapping[str, str]) -> str:
+    """Return the sentence with what others wrote, in the active language.
+
+    Only people who signed in read that: no member can put its own words into a message of the hub.
+    """
+    sentence, reasons = text(kind, parameters), parameters.get("reasons", "").splitlines()
+    if not reasons:
+        return sentence
+    quoted = " ".join(f"“{reason}”" for reason in reasons)
+    return _("%(sentence)s They wrote: %(quoted)s") % {"sentence": sentence, "quoted": quoted}
 
 
 def personal(kind: str, notes: Iterable[tuple[str, str]]) -> tuple[str, str]:

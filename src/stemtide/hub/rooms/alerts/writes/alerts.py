@@ -197,6 +197,7 @@ def _raise(entry: EntryRow, *, now: datetime) -> int:
             create_alert(_draft(kind, matter, party=party), now=now)
             for party in addressees.addressees(matter, rule=rule)
             if not (rule.once and _is_open(kind, matter, party=party))
+            and not (rule.sums and _add(kind, matter, party=party))
         ]
         raised += len(alerts)
         if alerts:
@@ -219,15 +220,39 @@ def _is_unanswered(matter: Matter) -> bool:
 
 def _draft(kind: str, matter: Matter, *, party: Party) -> AlertDraft:
     """Return the draft of an alert about a matter to one party."""
+    is_sum = EVERY_KIND[kind].sums
     return AlertDraft(
         kind=kind,
         party=party,
         subject=matter.entry.subject,
-        crisis=matter.crisis,
+        crisis=None if is_sum else matter.crisis,
         entry=matter.entry.number,
-        parameters=matter.parameters,
+        parameters=_added({}, matter) if is_sum else matter.parameters,
         exercise=matter.exercise,
         person=matter.person,
+    )
+
+
+def _add(kind: str, matter: Matter, *, party: Party) -> bool:
+    """Add a matter to the party's unacknowledged alert of this kind; False if there is none."""
+    rows = Alert.objects.filter(kind=kind, party=party, state=AlertState.OPEN)
+    alert = rows.filter(exercise=matter.exercise).first()
+    if alert is None:
+        return False
+    alert.parameters = _added(alert.parameters, matter)
+    alert.save(update_fields=["parameters"])
+    return True
+
+
+def _added(parameters: Mapping[str, str], matter: Matter) -> dict[str, str]:
+    """Return the parameters of an alert about several things, with one thing more."""
+    actor = matter.entry.actor.removeprefix("party:")
+    return rules.add_thing(
+        parameters,
+        thing=matter.entry.subject.partition(":")[2],
+        actor=actor,
+        title=matter.parameters["by"],
+        words=matter.parameters.get("reasons", ""),
     )
 
 

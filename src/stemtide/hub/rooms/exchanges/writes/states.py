@@ -174,7 +174,8 @@ class RecordLinks:
 
     def _opine(self, row: Signal, *, is_disputed: bool) -> None:
         """Record on behalf of the party whether the source disputes a signal."""
-        opinion = Opinion.DISPUTE if is_disputed else Opinion.AGREE
+        # To agree would confirm what may come from this hub itself.
+        opinion = Opinion.DISPUTE if is_disputed else Opinion.SEEN
         note = "disputed at the source" if is_disputed else "no longer disputed at the source"
         body = OpinionIn(opinion=opinion, note=note)
         signals.give_opinion(

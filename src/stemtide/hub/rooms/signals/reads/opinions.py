@@ -7,8 +7,10 @@ from uuid import UUID
 
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import Row, batches
-from stemtide.hub.rooms.signals.models import OpinionRow
-from stemtide.protocol.enums import Opinion
+from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
+from stemtide.protocol.enums import Opinion, PartyKind
+from stemtide.protocol.messages.signals import OpinionOut, SetAsideOut
 
 _WEIGHTY = (Opinion.AGREE, Opinion.DISPUTE)
 
@@ -27,6 +29,61 @@ def add_opinions(feed_rows: Iterable[dict[str, Any]], viewer: Party) -> list[Row
         row["confirmed_by"] = confirmed_by.get(row["id"], [])
         row["disputed_by_you"] = row["id"] in own_disputes
     return list(rows)
+
+
+def describe(row: OpinionRow, *, viewer: Party) -> OpinionOut:
+    """Return one party's opinion in its wire format."""
+    is_dispute = row.opinion == Opinion.DISPUTE
+    return OpinionOut(
+        party=row.party.name,
+        opinion=Opinion(row.opinion),
+        note=row.note,
+        given_at=row.given_at,
+        set_aside=_set_aside(row, viewer=viewer) if is_dispute else None,
+    )
+
+
+def _set_aside(row: OpinionRow, *, viewer: Party) -> SetAsideOut | None:
+    """Return the decision that a dispute does not count, if there is one.
+
+    Agencies and the disputing party read the answer, which is between them.
+    """
+    if row.set_aside_at is None or row.set_aside_by is None:
+        return None
+    may_read = viewer.kind == PartyKind.AGENCY or viewer.pk == row.party_id
+    return SetAsideOut(
+        by=row.set_aside_by.name,
+        reason=row.set_aside_reason,
+        at=row.set_aside_at,
+        answer=row.answer if may_read else "",
+        answered_at=row.answered_at if may_read else None,
+    )
+
+
+def words(kind: str, *, signal: Signal, actor: str, party: str) -> str:
+    """Return what a party wrote with an act on an opinion; "" for other acts.
+
+    kind: of the ledger entry. actor, party: who acted, and whom it concerns, as the ledger names
+    them.
+    """
+    author, column = {
+        "opinion.given": (actor, "note"),
+        "dispute.dismissed": (party, "set_aside_reason"),
+        "dispute.answered": (actor, "answer"),
+    }.get(kind, ("", "note"))
+    rows = OpinionRow.objects.filter(signal=signal, party__name=author.removeprefix("party:"))
+    return rows.values_list(column, flat=True).first() or ""
+
+
+def dispute_facts(row: OpinionRow) -> DisputeFacts:
+    """Return the facts about a party's dispute that the rules need."""
+    return DisputeFacts(
+        party=row.party.name,
+        kind=PartyKind(row.party.kind),
+        is_open=row.opinion == Opinion.DISPUTE,
+        is_set_aside=row.set_aside_at is not None,
+        is_answered=row.answered_at is not None,
+    )
 
 
 def _opinions(

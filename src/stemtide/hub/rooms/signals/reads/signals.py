@@ -20,8 +20,8 @@ from stemtide.hub.rooms.parties.reads import standing
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import Row, batches, filled_parts, full_value
-from stemtide.hub.rooms.signals.models import ContentItem, OpinionRow, Sighting, Signal
-from stemtide.hub.rooms.signals.reads.opinions import add_opinions
+from stemtide.hub.rooms.signals.models import ContentItem, Sighting, Signal
+from stemtide.hub.rooms.signals.reads import opinions
 from stemtide.hub.rooms.signals.rules.signals import Facts, SignalFacts, unpack_audience
 from stemtide.hub.rooms.signals.views import (
     NAMES,
@@ -43,7 +43,7 @@ from stemtide.protocol.enums import (
     WithdrawReason,
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
-from stemtide.protocol.messages.signals import OpinionOut, SignalOut
+from stemtide.protocol.messages.signals import SignalOut
 from stemtide.protocol.sync.feed import (
     MAX_PAGE,
     FeedEntry,
@@ -52,6 +52,7 @@ from stemtide.protocol.sync.feed import (
     SnapshotHead,
     Tombstone,
 )
+from stemtide.protocol.trust.standing import Basis, basis_of
 
 Key = tuple[str, str, bool]
 """The key that a party shares once: kind, value, exercise."""
@@ -97,7 +98,9 @@ def facts(row: Signal) -> SignalFacts:
 
 def describe(row: Signal, *, viewer: Party) -> SignalOut:
     """Return a signal in its wire format."""
-    opinions = list(row.opinions.select_related("party"))
+    opinion_rows = list(row.opinions.select_related("party", "set_aside_by"))
+    agreeing = [row.party for row in opinion_rows if row.opinion == Opinion.AGREE]
+    confirming = [party for party in agreeing if party != row.shared_by]
     return SignalOut(
         id=row.uid,
         position=row.position,
@@ -119,7 +122,8 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         pap=Pap(row.pap),
         audience=sorted(unpack_audience(row.audience)),
         disputed=row.is_disputed,
-        confirmed_by=_confirming(opinions, sharer=row.shared_by),
+        confirmed_by=sorted(party.name for party in confirming),
+        basis=_basis(row, confirming=confirming, viewer=viewer),
         crisis=crises.visible_id(row.crisis, viewer=viewer),
         exercise=row.exercise,
         shared_by=row.shared_by.name,
@@ -129,24 +133,36 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         withdraw_reason=WithdrawReason(row.withdraw_reason) if row.withdraw_reason else None,
         withdraw_note=row.withdraw_note,
         via=[UUID(hub) for hub in row.via.split()],
-        opinions=[_opinion(opinion) for opinion in opinions],
+        opinions=[opinions.describe(opinion, viewer=viewer) for opinion in opinion_rows],
     )
 
 
-def _confirming(opinions: Iterable[OpinionRow], *, sharer: Party) -> list[str]:
-    """Return the names of the parties that agree, without the sharer."""
-    agreeing = (row for row in opinions if row.opinion == Opinion.AGREE)
-    return sorted(row.party.name for row in agreeing if row.party_id != sharer.pk)
+def _basis(row: Signal, *, confirming: Iterable[Party], viewer: Party) -> Basis | None:
+    """Return what the default policy makes of a signal, as far as the viewer sees who is behind it.
 
-
-def _opinion(row: OpinionRow) -> OpinionOut:
-    """Return one party's opinion in its wire format."""
-    return OpinionOut(
-        party=row.party.name,
-        opinion=Opinion(row.opinion),
-        note=row.note,
-        given_at=row.given_at,
+    None for a signal that has ended. Other sharers of the same value stand behind it as well.
+    """
+    if row.state != SignalState.LIVE:
+        return None
+    same = _of_same_value(row, viewer=viewer).select_related("shared_by")
+    others = [*confirming, *(signal.shared_by for signal in same)]
+    return basis_of(
+        row.shared_by.trust,
+        [party.trust for party in others],
+        kind=Kind(row.kind),
+        reach=Reach(row.reach) if row.reach else None,
     )
+
+
+def count_other_sharers(uid: UUID, *, viewer: Party) -> int:
+    """Return how many other parties share the value of a signal live, as far as one may see."""
+    return _of_same_value(find(uid, viewer=viewer), viewer=viewer).count()
+
+
+def _of_same_value(row: Signal, *, viewer: Party) -> QuerySet[Signal]:
+    """Return the live signals of other parties with the same kind and value that one may see."""
+    same = Signal.objects.filter(visible(viewer), pk__in=bulk_sql.live_with(row.kind, [row.value]))
+    return same.filter(exercise=row.exercise).exclude(shared_by=row.shared_by_id)
 
 
 def live_by_key(values: Iterable[str], *, by: Party) -> dict[Key, EarlierShare]:
@@ -379,7 +395,7 @@ def rows_by_name(
         rows = (
             row if row[at] in visible_crises else (*row[:at], None, *row[at + 1 :]) for row in rows
         )
-    return add_opinions((dict(zip(names, row, strict=True)) for row in rows), viewer)
+    return opinions.add_opinions((dict(zip(names, row, strict=True)) for row in rows), viewer)
 
 
 def _entry(row: Row) -> FeedEntry:

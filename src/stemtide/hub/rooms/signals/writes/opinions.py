@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write opinions of signals: confirmations and disputes."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.db import transaction
 
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql
-from stemtide.hub.rooms.signals.models import OpinionRow, Signal
+from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.rooms.signals.rules import signals as rules
+from stemtide.hub.rooms.signals.rules import disputes as dispute_rules, signals as rules
+from stemtide.hub.rooms.signals.rules.disputes import Dispute
 from stemtide.protocol.enums import Opinion, PartyKind, Role
 from stemtide.protocol.messages.signals import OpinionIn, SignalOut
+
+WEIGHED = ("is_disputed", "confirmations", "disputes", "position", "stamp_s")
+"""Columns of a signal that opinions change."""
 
 
 @transaction.atomic
@@ -33,28 +38,28 @@ def give_opinion(
 
     role: of the person who acts for the party; None for a machine.
 
-    raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal.
+    raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal,
+            RateLimitError for too many new disputes in a day.
     """
     check_person_may_write(role)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
     rules.check_opinion(reads.facts(row), kind=PartyKind(by.kind))
-    before = row.opinions.filter(party=by).first()
+    before = row.opinions.filter(party=by).values_list("opinion", flat=True).first() or ""
+    if body.opinion is Opinion.DISPUTE and before != Opinion.DISPUTE:
+        _count_dispute(by, is_own=row.shared_by_id == by.pk, now=now)
     OpinionRow.objects.update_or_create(
         signal=row,
         party=by,
         defaults={"opinion": body.opinion, "note": body.note, "given_at": now},
     )
-    row.is_disputed = row.opinions.filter(opinion=Opinion.DISPUTE).exists()
-    _count_opinions(row)
+    weigh(row)
     row.stamp_s = bulk_sql.next_stamp(now)
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": row.is_disputed}
-    if _weight(before.opinion if before else "") != _weight(body.opinion):
+    if _weight(before) != _weight(body.opinion):
         row.position = ledger.take_positions(1, now=now)
         detail["position"] = row.position
-    row.save(
-        update_fields=["is_disputed", "confirmations", "disputes", "position", "stamp_s"],
-    )
+    row.save(update_fields=WEIGHED)
     if actor_ref:
         detail["through"] = actor_ref
     ledger.append(
@@ -69,14 +74,39 @@ def give_opinion(
     return reads.describe(row, viewer=by)
 
 
-def _count_opinions(row: Signal) -> None:
-    """Set the counts of a signal's confirmations and disputes."""
-    row.confirmations = (
-        row.opinions.filter(opinion=Opinion.AGREE).exclude(party=row.shared_by_id).count()
+@needs_no_entry("its callers record what changed the opinions")
+def weigh(row: Signal) -> bool:
+    """Set the columns that depend on opinions; return whether is_disputed changed."""
+    opinions = list(row.opinions.select_related("party"))
+    agreeing = [opinion for opinion in opinions if opinion.opinion == Opinion.AGREE]
+    disputing = [opinion for opinion in opinions if opinion.opinion == Opinion.DISPUTE]
+    # The sharer's own agreement confirms nothing.
+    row.confirmations = sum(opinion.party_id != row.shared_by_id for opinion in agreeing)
+    row.disputes = len(disputing)
+    before = row.is_disputed
+    row.is_disputed = dispute_rules.stops_everywhere(
+        [
+            Dispute(opinion.party.trust, is_set_aside=opinion.set_aside_at is not None)
+            for opinion in disputing
+        ],
+        sharer=row.shared_by.name,
     )
-    row.disputes = row.opinions.filter(opinion=Opinion.DISPUTE).count()
+    return row.is_disputed is not before
 
 
 def _weight(opinion: str) -> str:
     """Return an opinion that agents learn of; "" for one that they do not."""
     return opinion if opinion in (Opinion.AGREE, Opinion.DISPUTE) else ""
+
+
+def _count_dispute(by: Party, *, is_own: bool, now: datetime) -> None:
+    """Count a new dispute against its party's daily limit. raises: RateLimitError."""
+    defaults = {"weighed": by.position}
+    tally, _ = DisputeTally.objects.get_or_create(party=by, defaults=defaults)
+    if not dispute_rules.is_limited(kind=PartyKind(by.kind), is_own=is_own):
+        return
+    today = now.astimezone(UTC).date()
+    opened = tally.opened if tally.day == today else 0
+    dispute_rules.check_quota(opened, now=now)
+    tally.day, tally.opened = today, opened + 1
+    tally.save(update_fields=["day", "opened"])

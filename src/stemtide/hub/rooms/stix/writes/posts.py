@@ -38,7 +38,7 @@ from stemtide.interop.stix.posted import (
     sighting_of,
 )
 from stemtide.interop.stix.status import ObjectStatus
-from stemtide.protocol.enums import PartyKind, SignalState
+from stemtide.protocol.enums import Opinion, PartyKind, SignalState
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
@@ -345,12 +345,15 @@ class Posting:
         if self._judged > MAX_JUDGED:
             raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
         rows = [self._signal_of(stix_id) for stix_id in judgement.of]
+        note = judgement.note
+        if judgement.opinion is Opinion.DISPUTE and not note:
+            note = "disputed in a STIX opinion"
         beside = rows[rules.strictest_signal(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
         self._acts += len(rows)
         for row in rows:
             signals.give_opinion(
                 row.uid,
-                body=OpinionIn(opinion=judgement.opinion, note=judgement.note),
+                body=OpinionIn(opinion=judgement.opinion, note=note),
                 by=self._by.party,
                 now=self._now,
                 actor_ref=self._by.ref,

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opinions on the page of a signal: what they amount to, and the actions of the reader's party."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django import forms
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _, gettext_lazy, ngettext
+
+from stemtide.hub.desk.actions import Action, Offer, action_table, available, itself_if
+from stemtide.hub.desk.forms import NO_NAMES, NOTE_LENGTH, MessageForm
+from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.signals.rules import disputes as dispute_rules, signals as rules
+from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
+from stemtide.hub.rooms.signals.writes import disputes, signals as writes
+from stemtide.protocol.enums import Opinion, PartyKind, SignalState
+from stemtide.protocol.messages.signals import (
+    DisputeAnswerIn,
+    OpinionIn,
+    OpinionOut,
+    SetAsideIn,
+    SignalOut,
+)
+from stemtide.protocol.trust.standing import Basis
+
+
+class _TextForm(MessageForm):
+    """A form with one text in the reader's own words."""
+
+    text = forms.CharField(
+        max_length=NOTE_LENGTH, help_text=NO_NAMES, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+
+class ConfirmForm(_TextForm):
+    """Confirm a signal; the note may stay empty."""
+
+    message_type = OpinionIn
+    opinion = Opinion.AGREE
+    text = forms.CharField(
+        label=gettext_lazy("Note (may stay empty)"),
+        required=False,
+        max_length=NOTE_LENGTH,
+        help_text=NO_NAMES,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"opinion": self.opinion, "note": self.cleaned_data["text"]}
+
+
+class DisputeForm(_TextForm):
+    """Dispute a signal, with a reason."""
+
+    message_type = OpinionIn
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"opinion": Opinion.DISPUTE, "note": self.cleaned_data["text"]}
+
+
+class SeenForm(MessageForm):
+    """Take a confirmation or a dispute back, or say that the party has seen the signal."""
+
+    message_type = OpinionIn
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"opinion": Opinion.SEEN}
+
+
+class SetAsideForm(_TextForm):
+    """Set a party's dispute aside, with a reason."""
+
+    message_type = SetAsideIn
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"reason": self.cleaned_data["text"]}
+
+
+class RestoreForm(MessageForm):
+    """Let a dispute count again."""
+
+
+class AnswerForm(_TextForm):
+    """Answer the agency that set the party's dispute aside."""
+
+    message_type = DisputeAnswerIn
+
+
+@dataclass(frozen=True, slots=True)
+class PageFacts:
+    """What the rules need of a signal's page. kinds: of the parties, by name."""
+
+    signal: SignalOut
+    by: Actor
+    kinds: Mapping[str, PartyKind]
+
+    @property
+    def own_opinion(self) -> OpinionOut | None:
+        """Return the opinion of the reader's party."""
+        own = (opinion for opinion in self.signal.opinions if opinion.party == self.by.name)
+        return next(own, None)
+
+    def dispute(self, opinion: OpinionOut) -> DisputeFacts:
+        """Return the facts about a party's dispute, as far as the reader may know them."""
+        return DisputeFacts(
+            party=opinion.party,
+            kind=self.kinds[opinion.party],
+            is_open=opinion.opinion is Opinion.DISPUTE,
+            is_set_aside=opinion.set_aside is not None,
+            is_answered=bool(opinion.set_aside and opinion.set_aside.answered_at),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OpinionRow:
+    """An opinion on the page, with the actions on it."""
+
+    opinion: OpinionOut
+    offers: list[Offer]
+
+
+def rows(page: PageFacts, *, refused: Offer | None) -> list[OpinionRow]:
+    """Return all opinions, the earliest first, with what the reader's party may do about each."""
+    offers = available(
+        [action for action in ACTIONS.values() if action.block == "dispute"], page, refused=refused
+    )
+    return [
+        OpinionRow(opinion, [offer for offer in offers if offer.target == opinion.party])
+        for opinion in page.signal.opinions
+    ]
+
+
+def own_offers(page: PageFacts, *, refused: Offer | None) -> list[Offer]:
+    """Return what the reader's party may say of the signal itself."""
+    own = [action for action in ACTIONS.values() if action.block == "own"]
+    return available(own, page, refused=refused)
+
+
+def basis_sentence(signal: SignalOut, *, sharer: PartyKind, others: int) -> str:
+    """Return in one line why a signal acts or does not; "" for one that has ended.
+
+    sharer: its kind. others: parties that share the same value as well, as the reader sees them.
+    """
+    if signal.basis is None:
+        return ""
+    if signal.disputed:
+        return _("Holds: it is disputed by so many parties, or such ones, that all agents stop.")
+    if signal.exercise:
+        return _("Only logs: it belongs to an exercise.")
+    if not signal.basis.is_enough:
+        return str(_NOT_ENOUGH[signal.basis])
+    reasons = [str(_SHARED_BY[sharer])]
+    if number := len(signal.confirmed_by):
+        confirmed = ngettext(
+            "confirmed by %(number)d party", "confirmed by %(number)d parties", number
+        )
+        reasons.append(confirmed % {"number": number})
+    if others:
+        shared = ngettext(
+            "shared by %(number)d other party as well",
+            "shared by %(number)d other parties as well",
+            others,
+        )
+        reasons.append(shared % {"number": others})
+    return _("Can block at agents with the default policy: %(reasons)s.") % {
+        "reasons": ", ".join(reasons)
+    }
+
+
+_NOT_ENOUGH: Mapping[Basis, Promise] = {
+    Basis.UNCONFIRMED: gettext_lazy(
+        "Holds: one party shares it and no other party whose word counts has confirmed it."
+    ),
+    Basis.WHOLE_SITE: gettext_lazy(
+        "Holds: it covers a whole folder or host of the web, and no second party has confirmed it."
+    ),
+    Basis.UNVETTED: gettext_lazy(
+        "Holds: its sharer is new, and not enough other parties have confirmed it."
+    ),
+    Basis.SUSPENDED: gettext_lazy(
+        "Only logs: its sharer is suspended, and not enough other parties have confirmed it."
+    ),
+}
+
+_SHARED_BY: Mapping[PartyKind, Promise] = {
+    PartyKind.AUTHORITY: gettext_lazy("shared by an authority"),
+    PartyKind.AGENCY: gettext_lazy("shared by an agency"),
+    PartyKind.PROVIDER: gettext_lazy("shared by a provider"),
+    PartyKind.CONSORTIUM: gettext_lazy("shared by a consortium"),
+    PartyKind.OBSERVER: gettext_lazy("shared by an observer"),
+}
+
+
+def _give_opinion(uid: UUID, *, body: OpinionIn, by: Actor, now: datetime) -> SignalOut:
+    """Give the opinion of a person's party."""
+    return writes.give_opinion(uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
+
+
+def _may_say(page: PageFacts, opinion: Opinion) -> bool:
+    """Whether the reader's party may give an opinion that it has not given."""
+    facts = rules.SignalFacts(
+        state=page.signal.state,
+        shared_by=page.signal.shared_by,
+        ended_at=page.signal.withdrawn_at,
+    )
+    own = page.own_opinion
+    return (
+        allows(check_person_may_write, page.by.role)
+        and allows(rules.check_opinion, facts, kind=page.by.kind)
+        and (own is None or own.opinion is not opinion)
+        and not (opinion is Opinion.AGREE and page.signal.shared_by == page.by.name)
+    )
+
+
+def _own(opinion: Opinion) -> Callable[[PageFacts], list[str]]:
+    """Return a function that gives the signal as target if the party may give this opinion."""
+    return itself_if(lambda page: _may_say(page, opinion))
+
+
+def _disputes(may: Callable[[PageFacts, DisputeFacts], bool]) -> Callable[[PageFacts], list[str]]:
+    """Return a function that gives the parties whose dispute the reader may act on."""
+
+    def targets(page: PageFacts) -> list[str]:
+        if page.signal.state is not SignalState.LIVE:
+            return []
+        return [
+            opinion.party for opinion in page.signal.opinions if may(page, page.dispute(opinion))
+        ]
+
+    return targets
+
+
+def _may_set_aside(page: PageFacts, dispute: DisputeFacts) -> bool:
+    """Whether the reader may set a dispute aside."""
+    by = page.by
+    return allows(dispute_rules.check_set_aside, dispute, kind=by.kind, name=by.name, role=by.role)
+
+
+def _may_restore(page: PageFacts, dispute: DisputeFacts) -> bool:
+    """Whether the reader may let a dispute count again."""
+    return allows(dispute_rules.check_restore, dispute, kind=page.by.kind, role=page.by.role)
+
+
+def _may_answer(page: PageFacts, dispute: DisputeFacts) -> bool:
+    """Whether the reader may answer for their party."""
+    return allows(dispute_rules.check_answer, dispute, name=page.by.name, role=page.by.role)
+
+
+def _answer(
+    uid: UUID, _party: str, *, body: DisputeAnswerIn, by: Actor, now: datetime
+) -> SignalOut:
+    """Answer for the person's party, which is the only target."""
+    return disputes.answer(uid, body=body, by=by, now=now)
+
+
+ACTIONS = action_table(
+    Action(
+        "confirm",
+        ConfirmForm,
+        _give_opinion,
+        gettext_lazy("Confirmed. Every reader sees that your party agrees."),
+        _own(Opinion.AGREE),
+        title=gettext_lazy("Confirm it"),
+        button=gettext_lazy("Confirm"),
+        help=gettext_lazy(
+            "Your party looked at the content and agrees. Agents count who stands behind a signal."
+        ),
+        block="own",
+    ),
+    Action(
+        "dispute",
+        DisputeForm,
+        _give_opinion,
+        gettext_lazy("Disputed. Your agents stop acting on it, and its sharer is told."),
+        _own(Opinion.DISPUTE),
+        title=gettext_lazy("Dispute it"),
+        button=gettext_lazy("Dispute"),
+        help=gettext_lazy(
+            "Your agents stop at once. Others stop if a second independent party disputes it, or"
+            " the agency."
+        ),
+        label=gettext_lazy("Why is it wrong?"),
+        block="own",
+    ),
+    Action(
+        "seen",
+        SeenForm,
+        _give_opinion,
+        gettext_lazy("Noted: your party has seen it, and neither confirms nor disputes it."),
+        _own(Opinion.SEEN),
+        title=gettext_lazy("Neither confirm nor dispute it"),
+        button=gettext_lazy("Say only that we have seen it"),
+        help=gettext_lazy("This takes an earlier confirmation or dispute back."),
+        block="own",
+    ),
+    Action(
+        "set-aside",
+        SetAsideForm,
+        disputes.set_aside,
+        gettext_lazy("Set aside. The party is told, and may answer once."),
+        _disputes(_may_set_aside),
+        title=gettext_lazy("Set this dispute aside"),
+        button=gettext_lazy("Set aside"),
+        help=gettext_lazy(
+            "It then counts only at the party's own agents. The party reads your reason."
+        ),
+        label=gettext_lazy("Why does it not count?"),
+        block="dispute",
+        target_id=str,
+    ),
+    Action(
+        "restore",
+        RestoreForm,
+        disputes.restore,
+        gettext_lazy("This dispute counts again."),
+        _disputes(_may_restore),
+        title=gettext_lazy("Let this dispute count again"),
+        button=gettext_lazy("Let it count again"),
+        block="dispute",
+        target_id=str,
+    ),
+    Action(
+        "answer",
+        AnswerForm,
+        _answer,
+        gettext_lazy("Answered. Only agencies and your party read it."),
+        _disputes(_may_answer),
+        title=gettext_lazy("Answer the agency"),
+        button=gettext_lazy("Send this answer"),
+        help=gettext_lazy("You can answer once. Only agencies and your party read it."),
+        label=gettext_lazy("Your answer"),
+        block="dispute",
+        target_id=str,
+    ),
+)
+"""What a party may say of a signal, and of disputes of it. Targets are names of parties."""
