@@ -32,11 +32,13 @@ from stemtide.hub.rooms.media import writes as media
 from stemtide.hub.rooms.media.keys import keys_in
 from stemtide.hub.rooms.orders.writes import answers as order_answers, orders
 from stemtide.hub.rooms.parties.reads import parties as party_reads
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import (
     competences,
     contacts as writes_contacts,
     parties,
     people as writes_people,
+    suspensions,
 )
 from stemtide.hub.rooms.rechecks import reads as rechecks_reads, writes as rechecks
 from stemtide.hub.rooms.referrals.writes import (
@@ -67,6 +69,7 @@ from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.messages.reports import ActionIn
 from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 from stemtide.protocol.messages.webhooks import WebhookIn
+from stemtide.protocol.trust.parties import SuspensionIn
 from tests.fingerprints.pictures import encoded, photo
 from tests.world import add_member
 
@@ -119,7 +122,16 @@ def assemble(world) -> dict[str, str]:
         **_people(world),
         **_webhook(world),
         "exchange": _exchange(world),
+        "suspension": _suspension(world),
     }
+
+
+def _suspension(world):
+    """A proposal of an agency to suspend a party, which waits for a second person."""
+    body = SuspensionIn(reason="It shares newspapers.")
+    by = Actor(world.party["agency"], "person:9001", COORDINATOR)
+    proposal = suspensions.propose(world.party["rival"].name, body=body, by=by, now=world.now)
+    return str(proposal.id)
 
 
 def _recheck(world):

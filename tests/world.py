@@ -17,7 +17,7 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.writes import parties
+from stemtide.hub.rooms.parties.writes import parties, suspensions
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role, Scope, Standing
 from stemtide.protocol.messages.crises import (
@@ -31,6 +31,7 @@ from stemtide.protocol.messages.crises import (
 )
 from stemtide.protocol.messages.signals import SharedSignal, SignalIn
 from stemtide.protocol.sync.agents import OutcomeReportIn, OutcomeRow
+from stemtide.protocol.trust.parties import SuspensionIn
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PASSWORD = "correct-horse-battery"
@@ -178,6 +179,29 @@ def add_member(
         detail = {"kind": kind}
         ledger.append("party.added", actor="operator", subject=party.ref, now=now, detail=detail)
     return party
+
+
+def suspend(
+    party: Party, *, agency: Party, reason: str = "It shares newspapers.", now: datetime = NOON
+) -> None:
+    """Have two coordinators of an agency suspend a party."""
+    _decide_suspension(party, agency=agency, reason=reason, now=now, lifts=False)
+
+
+def lift(party: Party, *, agency: Party, now: datetime = NOON) -> None:
+    """Have two coordinators of an agency lift the suspension of a party."""
+    _decide_suspension(party, agency=agency, reason="It mended this.", now=now, lifts=True)
+
+
+def _decide_suspension(
+    party: Party, *, agency: Party, reason: str, now: datetime, lifts: bool
+) -> None:
+    """Have one coordinator propose, and another confirm."""
+    first, second = (Actor(agency, f"person:{pk}", Role.COORDINATOR) for pk in (1001, 1002))
+    body = SuspensionIn(lifts=lifts, reason=reason)
+    proposal = suspensions.propose(party.name, body=body, by=first, now=now)
+    suspensions.confirm(proposal.id, by=second, now=now)
+    party.refresh_from_db()
 
 
 def make_world() -> World:

@@ -27,6 +27,7 @@ TOLD = {
     Addressees.COUNTERPARTS: "agencies; who opened the crisis",
     Addressees.OWNER: "the party itself; agencies",
     Addressees.SIDES: "both sides of the request",
+    Addressees.AGENCIES: "agencies",
 }
 
 

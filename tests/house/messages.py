@@ -24,6 +24,7 @@ from stemtide.hub.platform.errors import (
     NotAllowedError,
     NotFoundError,
     RateLimitError,
+    SuspendedError,
 )
 from stemtide.hub.rooms.orders.rules.findings import Doubt, Flaw
 from stemtide.protocol.handling import TLP_ALLOWS
@@ -36,7 +37,11 @@ LANGUAGES = ("nl", "fr", "de")
 _CALLS = {"_", "gettext", "gettext_lazy", "gettext_noop"}
 _PLURAL_CALLS = {"ngettext", "ngettext_lazy"}
 _REFUSALS = {
-    error.__name__ for error in (NotAllowedError, NotFoundError, ConflictError, RateLimitError)
+    error.__name__
+    for error in (
+        *(NotAllowedError, NotFoundError, ConflictError, RateLimitError),
+        SuspendedError,
+    )
 }
 _OF_FIELDS = {kind.__name__ for kind in (InvalidError, Flaw, Doubt)}
 """What names a field first, then says what is wrong with it."""

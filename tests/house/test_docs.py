@@ -138,6 +138,7 @@ def test_the_page_says_who_reads_the_ledger():
         frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONSORTIUM}): (
             "authorities, agencies, consortia"
         ),
+        frozenset({PartyKind.AGENCY}): "agencies",
     }
     open_to = {
         thing.strip(" `"): who

@@ -35,12 +35,15 @@ FOLLOWS = {
     "hold.overridden": "a referral that is counted",
     "referral.overlapped": "a referral that is counted; and one open alert a party",
     "referral.freed": "a hold's end; and one open alert a party",
+    "party.suspended": "a proposal that two people made, of which one waits a party",
+    "party.restored": "a proposal that two people made, of which one waits a party",
 }
 ONE_OPEN_ALERT = {
     "opinion.given": "disputes of a party are counted by the day",
     "dispute.dismissed": "an agency decides on a dispute that was counted",
     "dispute.answered": "once for each dispute that was set aside",
     "complaint.filed": "by an uploader, with codes of a provider",
+    "suspension.proposed": "by an agency, to agencies; one proposal waits a party",
     "redress.asked": "a provider asks the sharer on a complaint that was filed",
 }
 

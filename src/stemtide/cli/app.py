@@ -33,6 +33,7 @@ from stemtide.cli.commands.signals.outlier import outlier
 from stemtide.cli.commands.signals.preview import previews
 from stemtide.cli.commands.signals.signal import feed, signal
 from stemtide.cli.commands.snapshots.snapshot import snapshot
+from stemtide.cli.commands.standing import standing
 from stemtide.cli.commands.statements.statement import statement
 from stemtide.cli.commands.webhook import webhook
 from stemtide.cli.references import MatchCommand
@@ -78,6 +79,7 @@ for _noun, _name in (
     (feed, "feed"),
     (snapshot, "snapshot"),
     (party, "party"),
+    (standing, "standing"),
     (person, "person"),
     (key, "key"),
     (exchange, "exchange"),

@@ -16,6 +16,7 @@ from stemtide.client.calls import (
     holds,
     leads,
     orders,
+    parties,
     previews,
     progress,
     rechecks,
@@ -133,6 +134,16 @@ class Operations:
     suspend_order = response_method(orders.suspend_order)
     uphold_order = response_method(orders.uphold_order)
     withdraw_order = response_method(orders.withdraw_order)
+    confirm_suspension = response_method(parties.confirm_suspension)
+    decline_suspension = response_method(parties.decline_suspension)
+    grant_digests = response_method(parties.grant_digests)
+    grant_standing = response_method(parties.grant_standing)
+    list_parties = response_method(parties.list_parties)
+    list_suspensions = response_method(parties.list_suspensions)
+    propose_suspension = response_method(parties.propose_suspension)
+    read_party = response_method(parties.read_party)
+    set_party_group = response_method(parties.set_party_group)
+    withdraw_suspension = response_method(parties.withdraw_suspension)
     destroy_preview = response_method(previews.destroy_preview)
     list_previews = response_method(previews.list_previews)
     send_preview = response_method(previews.send_preview)

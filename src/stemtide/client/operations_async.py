@@ -16,6 +16,7 @@ from stemtide.client.calls import (
     holds,
     leads,
     orders,
+    parties,
     previews,
     progress,
     rechecks,
@@ -138,6 +139,16 @@ class Operations:
     suspend_order = async_response_method(orders.suspend_order)
     uphold_order = async_response_method(orders.uphold_order)
     withdraw_order = async_response_method(orders.withdraw_order)
+    confirm_suspension = async_response_method(parties.confirm_suspension)
+    decline_suspension = async_response_method(parties.decline_suspension)
+    grant_digests = async_response_method(parties.grant_digests)
+    grant_standing = async_response_method(parties.grant_standing)
+    list_parties = async_response_method(parties.list_parties)
+    list_suspensions = async_response_method(parties.list_suspensions)
+    propose_suspension = async_response_method(parties.propose_suspension)
+    read_party = async_response_method(parties.read_party)
+    set_party_group = async_response_method(parties.set_party_group)
+    withdraw_suspension = async_response_method(parties.withdraw_suspension)
     destroy_preview = async_response_method(previews.destroy_preview)
     list_previews = async_response_method(previews.list_previews)
     send_preview = async_response_method(previews.send_preview)

@@ -3,12 +3,16 @@
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stemtide.protocol.enums import Duty, PartyKind, Role, Scope
+from stemtide.protocol.enums import Duty, PartyKind, Role, Scope, Standing
+
+if TYPE_CHECKING:
+    from stemtide.hub.rooms.parties.reads.parties import Viewer
 
 _PARTIES = (
     ("be-crisis-centre", "Crisis Centre (Belgium)", PartyKind.AUTHORITY, "BE"),
@@ -65,6 +69,7 @@ def create_cast(data_dir: Path) -> Cast:
         _, keys[name] = writes.new_key(
             "exercise", party=people[name], scopes=list(Scope), actor="exercise", now=now
         )
+    _make_members(people, now=now)
     for duty in (Duty.ISSUE, Duty.SCRUTINISE):
         competences.name_competent(people[AUTHORITY], duty, actor="exercise", now=now)
     email, password = "duty@coordinator.example", secrets.token_urlsafe(12)
@@ -75,6 +80,18 @@ def create_cast(data_dir: Path) -> Cast:
         )
     emails = tuple(address for address, _, _ in signing_in)
     return Cast(keys=keys, email=email, password=password, emails=emails)
+
+
+def _make_members(people: "Mapping[str, Viewer]", *, now: datetime) -> None:
+    """Have the agency make the other parties members, so that their word counts."""
+    from stemtide.hub.rooms.parties.reads.parties import Actor
+    from stemtide.hub.rooms.parties.writes import standing
+    from stemtide.protocol.trust.parties import StandingIn
+
+    by = Actor(people[COORDINATOR], "exercise")
+    body = StandingIn(standing=Standing.MEMBER, reason="It takes part in the exercise.")
+    for name in PROVIDERS:
+        standing.grant_standing(name, body=body, by=by, now=now)
 
 
 def new_key(party: str, name: str, scopes: Iterable[Scope]) -> str:

@@ -22,6 +22,7 @@ from django.db import connection
 from stemtide.hub.platform.errors import RateLimitError
 from stemtide.hub.rooms.ledger.crisis_versions import crisis_versions
 from stemtide.hub.rooms.ledger.writes.ledger import CHANNEL
+from stemtide.hub.rooms.parties.reads import suspensions
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.views import SharedChange
 from stemtide.protocol.enums import PartyKind
@@ -88,7 +89,7 @@ class Subscription:
         self.all_changes = all_changes
         self._crisis = crisis
         self._mark = crisis_versions.of_page(crisis) if crisis else 0
-        self._name = party.name
+        self.party = party.name
         self._kind = PartyKind(party.kind)
         self._exercise = exercise
         self._after = after
@@ -108,7 +109,7 @@ class Subscription:
         """Whether a change is new to the subscriber, who may see it and asked for its kind."""
         is_new = change.position > self._after and (self._exercise or not change.exercise)
         return is_new and may_receive(
-            self._name,
+            self.party,
             self._kind,
             tlp=change.tlp,
             audience=change.audience,
@@ -118,7 +119,7 @@ class Subscription:
     async def get(self) -> int:
         """Wait for the next wake. Return its position.
 
-        raises: NotifierClosedError once the process is stopping.
+        raises: NotifierClosedError once the process is stopping, or the party is suspended.
         """
         if self.all_changes and (wait_s := self._next_at - time.monotonic()) > 0:
             await asyncio.sleep(wait_s)
@@ -252,15 +253,22 @@ class ChangeNotifier:
                 connection.close()
 
     def _publish(self) -> None:
-        """Deliver the changes since the last time to the subscriptions that they concern."""
+        """Deliver the changes since the last time to the subscriptions that they concern.
+
+        The subscriptions of a party that was suspended end.
+        """
         changes = signals.changes(self._after)
         self._after = max((change.position for change in changes), default=self._after)
         crisis_versions.refresh()
         with self._lock:  # after the read, so that subscribers from before the commit are included
             subscriptions = list(self._subscriptions)
         hits: dict[asyncio.AbstractEventLoop, list[tuple[Subscription, int | None]]] = {}
+        is_of_party = any(change.is_of_party for change in changes)
+        suspended = suspensions.suspended_names() if is_of_party else frozenset()
         for subscription in subscriptions:
-            if subscription.all_changes:
+            if subscription.party in suspended:
+                hits.setdefault(subscription.loop, []).append((subscription, None))
+            elif subscription.all_changes:
                 if subscription.is_for_it():
                     hits.setdefault(subscription.loop, []).append((subscription, self._after))
             elif positions := [

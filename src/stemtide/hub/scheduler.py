@@ -17,10 +17,11 @@ from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
 from stemtide.hub.rooms.media import writes
 from stemtide.hub.rooms.orders.writes import deadlines
+from stemtide.hub.rooms.parties.writes import suspensions
 from stemtide.hub.rooms.rechecks import writes as rechecks
 from stemtide.hub.rooms.rechecks.visits import Visitor, way_of_settings
 from stemtide.hub.rooms.referrals.writes import holds
-from stemtide.hub.rooms.signals.writes import disputes, signals
+from stemtide.hub.rooms.signals.writes import disputes, signals, vetting
 from stemtide.hub.rooms.situation.writes import leads
 from stemtide.hub.rooms.stix.writes import builder, stix
 from stemtide.hub.rooms.webhooks.sender import sender_from_settings
@@ -64,6 +65,8 @@ def run_once(now: datetime) -> JobCounts:
     redress.lapse_due(now)
     stix.forget_receipts(now)
     deliveries.forget_old(now)
+    suspensions.expire_due(now)
+    vetting.vet_due(now)
     return JobCounts(
         expired=signals.expire_due(now),
         reweighed=disputes.reweigh_due(now),

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.parties.writes import parties
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.protocol.sync.agents import AgentStatusIn
 from tests.hub.api.conftest import wait_until
-from tests.world import hex_value
+from tests.world import hex_value, suspend
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -50,6 +50,24 @@ def test_a_change_reaches_those_who_may_see_it(wakes, committed_world):
         async with wakes.subscribe(world.big_provider) as mine:
             shared = await apart(world.share)
             assert await mine.get() == shared.position
+
+    run(story())
+
+
+def test_the_streams_of_a_suspended_party_close_and_those_of_others_wake(wakes, committed_world):
+    world = committed_world
+
+    async def story() -> None:
+        async with (
+            wakes.subscribe(world.big_provider) as agent,
+            wakes.subscribe(world.big_provider, all_changes=True) as board,
+            wakes.subscribe(world.small_provider) as other,
+        ):
+            await apart(suspend, party=world.big_provider, agency=world.agency)
+            with pytest.raises(NotifierClosedError):
+                await agent.get()
+            await asyncio.to_thread(wait_until, lambda: board._is_closed)
+            assert await other.get() == world.big_provider.position
 
     run(story())
 

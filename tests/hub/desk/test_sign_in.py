@@ -8,14 +8,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
+from django.contrib.messages.middleware import MessageMiddleware
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.core.cache import cache
 from django.test import Client
 
+from stemtide.hub.desk.auth.accounts import AccountAdapter
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import Person, PersonSession
 from stemtide.hub.rooms.parties.writes import people as writes_people
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PASSWORD
+from tests.world import lift, suspend
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +38,15 @@ def sign_in(email, password=PASSWORD):
     client = Client()
     page = client.post("/sign-in", {"username": email, "password": password})
     return client, page
+
+
+def pre_login(person, rf):
+    """Ask allauth's last question before it signs somebody in; None if nothing is against it."""
+    request = rf.post("/sign-in/passkey")
+    SessionMiddleware(lambda _: None).process_request(request)
+    MessageMiddleware(lambda _: None).process_request(request)
+    nothing = {"email_verification": "none", "signal_kwargs": None, "email": None}
+    return AccountAdapter().pre_login(request, person, signup=False, redirect_url=None, **nothing)
 
 
 @pytest.fixture
@@ -212,21 +225,56 @@ def test_doors_without_a_password_open_for_the_locked_but_not_for_the_deactivate
     world, rf, is_active
 ):
     """What every door of allauth asks last, the passkey's among them."""
-    from django.contrib.messages.middleware import MessageMiddleware
-    from django.contrib.sessions.middleware import SessionMiddleware
-
-    from stemtide.hub.desk.auth.accounts import AccountAdapter
-
     person = world.person("provider")
     person.is_active = is_active
     for _ in range(8):
         sign_in(person.email, "wrong password entirely")
-    request = rf.post("/sign-in/passkey")
-    SessionMiddleware(lambda _: None).process_request(request)
-    MessageMiddleware(lambda _: None).process_request(request)
-    nothing = {"email_verification": "none", "signal_kwargs": None, "email": None}
-    answer = AccountAdapter().pre_login(request, person, signup=False, redirect_url=None, **nothing)
+    answer = pre_login(person, rf)
     assert (answer and answer.status_code) == (None if is_active else 302)
+
+
+# A suspended party
+
+
+def test_the_people_of_a_suspended_party_are_signed_out_and_cannot_sign_in(world):
+    client = world.desk("provider")
+    assert client.get("/").status_code == 200
+    suspend(world.party["provider"], agency=world.party["agency"], now=world.now)
+    assert client.get("/").headers["Location"].startswith("/sign-in")
+    lift(world.party["provider"], agency=world.party["agency"], now=world.now)
+    assert client.get("/").status_code == 302  # the session has ended
+    client, _ = sign_in("analyst@provider.example")
+    assert client.get("/").status_code == 200
+
+
+def test_who_signs_in_for_a_suspended_party_is_told_why_and_whom_to_write_to(world):
+    person = world.person("provider")
+    suspend(world.party["provider"], agency=world.party["agency"], now=world.now)
+    client, page = sign_in(person.email)
+    assert page.headers["Location"] == "/sign-in"
+    said = client.get("/sign-in").content.decode()
+    assert "It shares newspapers." in said
+    assert "The agency" in said
+    assert client.get("/").status_code == 302
+
+
+def test_no_other_method_signs_in_for_a_suspended_party(world, rf):
+    """What every method of allauth asks last: passkeys and identity providers among them."""
+    person = world.person("provider")
+    assert pre_login(person, rf) is None
+    suspend(world.party["provider"], agency=world.party["agency"], now=world.now)
+    person.refresh_from_db()
+    assert pre_login(person, rf).headers["Location"] == "/sign-in"
+
+
+def test_a_session_that_began_before_the_suspension_shows_nothing(world):
+    client = Client()
+    client.force_login(
+        world.person("provider"), backend="django.contrib.auth.backends.ModelBackend"
+    )
+    suspend(world.party["provider"], agency=world.party["agency"], now=world.now)
+    assert client.get("/").status_code == 302
+    assert not PersonSession.objects.exists()
 
 
 # Invitations

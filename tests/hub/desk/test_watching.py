@@ -15,6 +15,7 @@ from stemtide.hub.rooms.parties.reads.people import SessionRef
 from stemtide.hub.rooms.parties.writes import sessions as writes_sittings
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import InviteIn, PartyIn
+from tests.world import lift, suspend
 
 PARTIES = ("authority", "agency", "provider", "rival")
 
@@ -68,6 +69,14 @@ def test_a_session_without_its_sitting_watches_no_longer(world, watchers):
     person = Person.objects.get(pk=mine.person)
     writes_sittings.end_session(mine.sitting, person=person, now=world.now)
     assert names(allowed_watchers(watchers.values())) == set(PARTIES) - {"agency"}
+
+
+@pytest.mark.django_db
+def test_the_people_of_a_suspended_party_watch_no_longer(world, watchers):
+    suspend(world.party["provider"], agency=world.party["agency"], now=world.now)
+    assert names(allowed_watchers(watchers.values())) == {"authority", "agency", "rival"}
+    lift(world.party["provider"], agency=world.party["agency"], now=world.now)
+    assert "provider" in names(allowed_watchers(watchers.values()))
 
 
 @pytest.mark.django_db

@@ -31,6 +31,7 @@ from stemtide.protocol.retry_after import LONGEST_RETRY_AFTER
 from tests.hub.alerts.receivers import answer, receiver
 from tests.hub.api.conftest import wait_until
 from tests.hub.webhooks.test_telling import share
+from tests.world import lift, suspend
 
 NO = answer(500)
 
@@ -546,3 +547,15 @@ def test_a_party_with_much_to_send_is_served_beside_the_others_and_not_before(hu
     Delivery.objects.filter(webhook__uid=well.id).update(next_at=hub.now)
     assert Delivery.objects.exclude(webhook__uid=well.id).count() == 80
     assert hub.last(well).uid in {one.delivery for one in claimed(hub, limit=8)}
+
+
+def test_the_webhooks_of_a_suspended_party_wait_and_lose_nothing(hub):
+    ear, other = hub.listen(party=hub.world.big_provider), hub.listen()
+    suspend(hub.world.big_provider, agency=hub.world.agency, now=hub.now)
+    share(hub, 1)
+    hub.tick()
+    assert (ear.ids, len(other.ids)) == ([], 1)
+    lift(hub.world.big_provider, agency=hub.world.agency, now=hub.now)
+    hub.tick()
+    assert len(ear.ids) == 1
+    assert hub.row(ear).state == "active"

@@ -9,7 +9,7 @@ from ninja.security import HttpBearer
 
 from stemtide.hub.api import rate_limits
 from stemtide.hub.api.problems import NEEDS_KEY, ProblemError
-from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads import parties, suspensions
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.problems import ProblemType
@@ -25,11 +25,13 @@ def authenticate_key(token: str, request: HttpRequest, *, is_counted: bool = Tru
 
     is_counted: False to skip the count, for a request that was counted already.
 
-    raises: UnknownKeyError; ProblemError with 429 if the key or its party exceeds its rate limit.
+    raises: UnknownKeyError; SuspendedError, whose text says what happened and whom to write to;
+            ProblemError with 429 if the key or its party exceeds its rate limit.
     """
     caller = parties.caller(token, now=now())
     if is_counted:
         rate_limits.count(request, caller)
+    suspensions.check_not_suspended(caller.party)
     return caller
 
 

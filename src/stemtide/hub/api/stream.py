@@ -71,9 +71,9 @@ class _StreamRequest:
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection, in numbered steps.
 
-    1. Check method, host, key and query.  2. Subscribe.  3. Only then look for missed changes, so
-    that none falls in between.  4. Send events until the agent disconnects, its key is revoked or
-    the process stops.
+    1. Check method, host, key and query.  2. Subscribe.  3. Only then check the key again and look
+    for missed changes, so that none falls in between.  4. Send events until the agent disconnects,
+    its key is revoked, its party is suspended or the process stops.
     """
     began = time.perf_counter()
 
@@ -204,7 +204,11 @@ def _authenticate(request: ASGIRequest) -> _StreamRequest:
 
 
 def _missed(opened: _StreamRequest) -> int | None:
-    """Return the head if the caller's feed has anything after their position, else None."""
+    """Return the head if the caller's feed has anything after their position, else None.
+
+    raises: SuspendedError if the party was suspended since the key was checked.
+    """
+    authenticate_request(opened.request, enums.Scope.FEED_READ, is_counted=False)
     after = opened.parameters.last_event_id
     if after is None:
         return None

@@ -16,6 +16,7 @@ from stemtide.hub.api.v1 import (
     documents,
     exchanges,
     feed,
+    parties,
     progress,
     snapshots,
     webhooks,
@@ -33,6 +34,7 @@ for _room in (
     exports,  # before signals: "export" is not a signal's id
     *(signals, disputes, previews, feed, snapshots, crises, participants),
     *(situation, leads, reports, search, agents, outliers, alerts),
+    parties,
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),
     *(orders, answers),

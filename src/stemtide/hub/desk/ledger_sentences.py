@@ -20,6 +20,16 @@ TAIL = 12
 
 ENTRY_PHRASES = {
     "party.added": gettext_lazy("took a party in"),
+    "standing.granted": gettext_lazy("changed the standing of a party"),
+    "standing.vetted": gettext_lazy("made a new party a member"),
+    "party.grouped": gettext_lazy("changed the group of a party"),
+    "party.entrusted": gettext_lazy("changed whether a party speaks alone for digests"),
+    "party.suspended": gettext_lazy("suspended a party"),
+    "party.restored": gettext_lazy("lifted the suspension of a party"),
+    "suspension.proposed": gettext_lazy("proposed to suspend a party, or to lift it"),
+    "suspension.declined": gettext_lazy("declined a proposal on a suspension"),
+    "suspension.withdrawn": gettext_lazy("withdrew a proposal on a suspension"),
+    "suspension.expired": gettext_lazy("let a proposal on a suspension expire"),
     "competence.named": gettext_lazy("named an authority competent"),
     "competence.ended": gettext_lazy("ended an authority's competence"),
     "person.added": gettext_lazy("added a person"),

@@ -34,6 +34,10 @@ class NotAllowedError(RefusalError):
     """The party may not do this."""
 
 
+class SuspendedError(NotAllowedError):
+    """The party is suspended. The text says since when, why, and whom to write to."""
+
+
 class NotFoundError(RefusalError):
     """The thing does not exist, or the party may not see it: callers cannot tell the difference."""
 

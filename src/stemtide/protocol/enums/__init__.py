@@ -49,6 +49,7 @@ class Scope(StrEnum):
     ANSWERS_WRITE = "answers:write"
     COMPLAINTS_WRITE = "complaints:write"
     WEBHOOKS_MANAGE = "webhooks:manage"
+    PARTIES_WRITE = "parties:write"
 
 
 class Duty(StrEnum):

@@ -20,23 +20,16 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.law import frameworks
 from stemtide.protocol.places import Country
+from stemtide.protocol.texts import THREE_CHARACTERS
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 MAX_PARTIES = 500
 """Maximum parties of an invitation."""
 
-_NON_SPACE = r"[^\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
-_THREE_CHARACTERS = StringConstraints(
-    min_length=3, strip_whitespace=True, pattern=rf"{_NON_SPACE}[\s\S]+{_NON_SPACE}"
-)
-"""At least three characters without the spaces around them, in a pattern that every engine reads
-alike. source: Unicode, property White_Space.
-"""
-
-EventRef = Annotated[str, _THREE_CHARACTERS, StringConstraints(max_length=200)]
+EventRef = Annotated[str, THREE_CHARACTERS, StringConstraints(max_length=200)]
 PartyName = Annotated[str, StringConstraints(min_length=1, max_length=60)]
-Reason = Annotated[str, _THREE_CHARACTERS, StringConstraints(max_length=2000)]
+Reason = Annotated[str, THREE_CHARACTERS, StringConstraints(max_length=2000)]
 
 
 class WarningIn(BaseModel):

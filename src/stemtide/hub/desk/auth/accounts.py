@@ -22,8 +22,14 @@ from django.utils.translation import gettext, gettext_lazy as _
 
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.platform import networks
-from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
-from stemtide.hub.rooms.parties.reads import parties as reads, people
+from stemtide.hub.platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+    SuspendedError,
+)
+from stemtide.hub.rooms.parties.reads import parties as reads, people, suspensions
 from stemtide.hub.rooms.parties.reads.parties import Someone
 from stemtide.hub.rooms.parties.rules import openid
 from stemtide.hub.rooms.parties.rules.people import needs_second_factor
@@ -75,6 +81,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Show a deactivated person the same message as an unknown person."""
         messages.error(request, gettext("This did not open the desk. Try again, or another way."))
         return redirect("sign-in")
+
+    def pre_login(self, request: HttpRequest, user: Someone, **hooks: object) -> object:
+        """Refuse people of a suspended party, by whichever method they sign in, and say why."""
+        try:
+            suspensions.check_not_suspended(user.party)
+        except SuspendedError as error:
+            messages.error(request, error_text(error))
+            return redirect("sign-in")
+        return super().pre_login(request, user, **hooks)
 
     def reauthenticate(self, user: Someone, password: str) -> bool:
         """Whether the password is the person's; wrong passwords count towards the lock."""

@@ -84,8 +84,14 @@ def _has_session(request: HttpRequest) -> bool:
 
 
 def _check_session(request: HttpRequest) -> None:
-    """Start the session of somebody who just signed in; sign them out if it has ended."""
+    """Start the session of somebody who just signed in; sign them out if it has ended.
+
+    The sessions of a suspended party's people have ended.
+    """
     if not request.user.is_authenticated:
+        return
+    if request.user.party.is_suspended:
+        logout(request)
         return
     person, now, session_number = request.user, datetime.now(UTC), number(request)
     if session_number is None:

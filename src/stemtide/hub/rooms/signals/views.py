@@ -60,13 +60,21 @@ class VisibleSignal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SharedChange:
-    """The highest position among changes with one handling, which decides who is notified."""
+    """The highest position among changes with one handling, which decides who is notified.
+
+    shared_by: "" if the standing of a party changed, which concerns everybody.
+    """
 
     position: int
     shared_by: str
     tlp: Tlp
     audience: frozenset[str]
     exercise: bool
+
+    @property
+    def is_of_party(self) -> bool:
+        """Whether the standing of a party changed."""
+        return not self.shared_by
 
 
 @dataclass(frozen=True, slots=True)

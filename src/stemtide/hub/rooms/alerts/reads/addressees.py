@@ -239,10 +239,13 @@ def addressees(matter: Matter, *, rule: AlertRule) -> list[Party]:
 
     The exceptions are invitations, and warnings and updates to the countries that they name. Alerts
     of
-    an exercise go only to its participants: its early warning goes to those in its room.
+    an exercise go only to its participants: its early warning goes to those in its room. A
+    suspended party gets only what it is owed.
     """
     parties = [party for party in _once(_WHO[rule.who](matter)) if _may_know(matter, party=party)]
-    if rule.who is Addressees.CONFIRMERS:  # a colleague of the proposer may be the second person
+    if not rule.reaches_suspended:
+        parties = [party for party in parties if not party.is_suspended]
+    if rule.who in _WITH_COLLEAGUES:
         return parties
     return [party for party in parties if party.ref != matter.entry.actor]
 
@@ -341,6 +344,11 @@ def _onlookers(matter: Matter) -> list[Party]:
     return [] if is_sealed else agencies()
 
 
+def _other_agencies(matter: Matter) -> list[Party]:
+    """Return the agencies, without the one that the entry is about."""
+    return [agency for agency in agencies() if agency not in matter.addressed]
+
+
 def _senders(matter: Matter) -> list[Party]:
     """Return the sender of the request in an alert, who must know that it did not arrive."""
     if matter.about is None:
@@ -362,7 +370,11 @@ _WHO: Mapping[Addressees, Callable[[Matter], list[Party]]] = {
     Addressees.COUNTERPARTS: _counterparts,
     Addressees.OWNER: _owner,
     Addressees.SIDES: _invited,
+    Addressees.AGENCIES: _other_agencies,
 }
+
+_WITH_COLLEAGUES = frozenset({Addressees.CONFIRMERS, Addressees.AGENCIES})
+"""Groups that the acting party belongs to as well: a colleague may be the second person."""
 
 _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "signal": _signal,

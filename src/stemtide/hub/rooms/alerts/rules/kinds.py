@@ -37,6 +37,7 @@ def _order(
         on=_kinds(*on),
         overtaken_by=until,
         sealed=True,
+        reaches_suspended=True,
         **more,
     )
 
@@ -45,7 +46,12 @@ def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more
     """Return a rule for alerts about referrals and holds, to the parties that the entry names."""
     ends = _kinds("referral.withdrawn", *until.split())
     return AlertRule(
-        who=Addressees.INVITED, urgency=urgency, on=_kinds(*on), overtaken_by=ends, **more
+        who=Addressees.INVITED,
+        urgency=urgency,
+        on=_kinds(*on),
+        overtaken_by=ends,
+        reaches_suspended=True,
+        **more,
     )
 
 
@@ -258,6 +264,7 @@ RULES: Mapping[str, AlertRule] = {
         on=_kinds("complaint.filed"),
         overtaken_by=_kinds("complaint.taken", "complaint.withdrawn"),
         once=("party",),
+        reaches_suspended=True,
     ),
     "complaint_overdue": AlertRule(
         who=Addressees.INVITED,
@@ -305,6 +312,26 @@ RULES: Mapping[str, AlertRule] = {
         channels=AT_THE_DESK,
     ),
     **REQUESTS,
+    "suspension_waits": AlertRule(
+        who=Addressees.AGENCIES,
+        urgency=Urgency.NOW,
+        on=_kinds("suspension.proposed"),
+        escalates=True,
+        overtaken_by=_kinds(
+            *("suspension.declined", "suspension.withdrawn", "suspension.expired"),
+            *("party.suspended", "party.restored"),
+        ),
+    ),
+    "suspended": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.NOW,
+        on=_kinds("party.suspended"),
+        overtaken_by=_kinds("party.restored"),
+        reaches_suspended=True,
+    ),
+    "restored": AlertRule(
+        who=Addressees.INVITED, urgency=Urgency.SOON, on=_kinds("party.restored")
+    ),
     "unanswered": AlertRule(
         who=Addressees.COUNTERPARTS,
         urgency=Urgency.SOON,

@@ -35,6 +35,8 @@ class Addressees(StrEnum):
     """The party whose contact point fails, and agencies."""
     SIDES = "sides"
     """The sender of a removal request, and the provider that reported the content as gone."""
+    AGENCIES = "agencies"
+    """Agencies; a colleague of the person who acted may be the second person."""
 
 
 ALL = frozenset(Channel)
@@ -55,6 +57,7 @@ class AlertRule:
     at_once: all steps of the ladder are contacted together, because time is short.
     sealed:  confidential to the two sides of a request: no agency learns of failures or silence.
     mails_person: the person in the entry gets a separate mail with its own text.
+    reaches_suspended: goes to suspended parties too, because the law or the decision owes it them.
     """
 
     who: Addressees
@@ -72,6 +75,7 @@ class AlertRule:
     at_once: bool = False
     sealed: bool = False
     mails_person: bool = False
+    reaches_suspended: bool = False
 
     def fits(self, detail: Mapping[str, object]) -> bool:
         """Whether an entry has the values that the row requires."""

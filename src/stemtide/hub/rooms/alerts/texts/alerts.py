@@ -45,6 +45,9 @@ TITLES: Mapping[str, Words] = {
     "came_back": gettext_lazy("It came back: %(reference)s"),
     "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
     **requests.TITLES,
+    "suspension_waits": gettext_lazy("%(party)s: a proposal waits for a second person"),
+    "suspended": gettext_lazy("Your party is suspended"),
+    "restored": gettext_lazy("Your party is no longer suspended"),
     "unanswered": gettext_lazy("%(party)s does not answer"),
     "dead_letter": gettext_lazy("An alert to %(party)s did not arrive"),
     "webhook_disabled": gettext_lazy("A webhook of yours is no longer called"),
@@ -137,6 +140,20 @@ TEXTS: Mapping[str, Words] = {
         " often on the page of the request."
     ),
     **requests.TEXTS,
+    "suspension_waits": gettext_lazy(
+        "%(by)s proposes to %(act)s. Another person must confirm or decline within 24 hours: see"
+        " the parties at the desk."
+    ),
+    "suspended": gettext_lazy(
+        "Your API keys, webhooks and exchanges stop, and nobody can sign in. Your signals no longer"
+        " block anything. Nothing was deleted. Removal orders and referrals still arrive by mail:"
+        " answer them by the link in it. A request with one of your keys says why, and whom to"
+        " write to."
+    ),
+    "restored": gettext_lazy(
+        "Your API keys, webhooks and exchanges work again, and your signals act as before. Sign in"
+        " again."
+    ),
     "unanswered": gettext_lazy(
         "Nobody acknowledged “%(about)s”, and its ladder has ended. Reach them by telephone, or go"
         " on without them."
@@ -195,6 +212,8 @@ CHANNELS: Mapping[str, Words] = {
 ACTS: Mapping[str, Words] = {
     "activate": gettext_lazy("activate the protocol"),
     "close": gettext_lazy("close the crisis"),
+    "suspend": gettext_lazy("suspend this party"),
+    "lift": gettext_lazy("lift its suspension"),
 }
 """Texts of proposals."""
 

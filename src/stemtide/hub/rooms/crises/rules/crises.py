@@ -12,7 +12,8 @@ from typing import Protocol
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING, check_country
-from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, Role, TriageOutcome
+from stemtide.hub.rooms.parties.rules.standing import Acting
+from stemtide.protocol.enums import CheckAnswer, JoinState, PartyKind, TriageOutcome
 from stemtide.protocol.law.frameworks import Framework, Stage
 from stemtide.protocol.law.triage import TriageError, triages
 
@@ -59,22 +60,6 @@ class PartyNamed(Protocol):
     @property
     def country(self) -> str:
         """Return the party's country; "" if it has none."""
-
-
-class Acting(PartyNamed, Protocol):
-    """Who acts; parties.reads.Actor is one. role: None where a machine acts with a key."""
-
-    @property
-    def kind(self) -> PartyKind:
-        """Return the party's kind."""
-
-    @property
-    def ref(self) -> str:
-        """Return the reference of the person or key."""
-
-    @property
-    def role(self) -> Role | None:
-        """Return the person's role in their party."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut, ExchangeState, Terms
 from stemtide.interop.misp.events import organisation_uuid
 from stemtide.interop.stix.objects import named_id
-from stemtide.protocol.enums import ExchangeKind, SignalState
+from stemtide.protocol.enums import ExchangeKind, SignalState, Standing
 
 MAX_LINES = 200
 
@@ -103,7 +103,9 @@ def find(name: str) -> Exchange:
 def describe(row: Exchange) -> ExchangeOut:
     """Return the state of an exchange."""
     state = rules.state_of(
-        is_paused=row.is_paused, removed_at=row.removed_at, failing_since=row.failing_since
+        is_paused=row.is_paused or row.party.is_suspended,
+        removed_at=row.removed_at,
+        failing_since=row.failing_since,
     )
     return ExchangeOut(
         name=row.name,
@@ -145,8 +147,12 @@ def run_of(row: Exchange) -> ClaimedRun:
 
 @needs_no_viewer("the scheduler reads for all parties")
 def claimed_exchange(run: ClaimedRun) -> Exchange | None:
-    """Return the exchange of a run; None if it was paused, removed, or taken over."""
+    """Return the exchange of a run; None if it was paused, removed, or taken over.
+
+    The exchanges of a suspended party are paused.
+    """
     claimed = Exchange.objects.filter(pk=run.pk, taken=run.taken)
+    claimed = claimed.exclude(party__standing=Standing.SUSPENDED)
     return claimed.select_related("party").first()
 
 

@@ -27,7 +27,14 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import ExchangeOut, Terms
-from stemtide.protocol.enums import Direction, ExchangeKind, PartyKind, SignalState, WithdrawReason
+from stemtide.protocol.enums import (
+    Direction,
+    ExchangeKind,
+    PartyKind,
+    SignalState,
+    Standing,
+    WithdrawReason,
+)
 from stemtide.protocol.messages.signals import WithdrawIn
 
 CLOCK = "clock"
@@ -166,8 +173,11 @@ def claim_due(now: datetime, *, limit: int, name: str = "") -> list[ClaimedRun]:
     """Claim due runs, the longest due first, each for one scheduler only.
 
     name: claim this exchange, due or not; a run in progress can then no longer write.
+
+    Exchanges of a suspended party wait until the suspension is lifted.
     """
     rows = Exchange.objects.filter(removed_at=None, is_paused=False)
+    rows = rows.exclude(party__standing=Standing.SUSPENDED)
     rows = rows.filter(name=name) if name else rows.filter(next_at__lte=now)
     return [
         reads.run_of(row)

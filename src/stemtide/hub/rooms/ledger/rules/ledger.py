@@ -11,6 +11,8 @@ _COORDINATING = frozenset({PartyKind.AUTHORITY, PartyKind.AGENCY, PartyKind.CONS
 
 OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "party": frozenset(PartyKind),
+    "standing": frozenset(PartyKind),
+    "suspension": frozenset({PartyKind.AGENCY}),
     "crisis": _COORDINATING,
     "check": _COORDINATING,
     "measure": _COORDINATING,
@@ -60,7 +62,7 @@ IN_ITS_ROOM = frozenset(
         *("agent", "key", "hub_key", "signing_key", "account", "password", "factors", "sittings"),
         *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),
         *("referral", "referrals", "batch", "hold"),
-        *("recheck", "exchange"),
+        *("recheck", "exchange", "standing", "suspension"),
     }
 )
 """Things that concern only their own crisis, or no crisis at all.

@@ -108,7 +108,9 @@ class KeyRow:
 
 @needs_no_viewer("it finds out who is calling")
 def caller(token: str, *, now: datetime) -> Caller:
-    """Return the caller that this key identifies.
+    """Return the caller that this key identifies, also of a suspended party.
+
+    api.auth.authenticate_key() counts the request, and then refuses suspended parties.
 
     raises: UnknownKeyError, the same for an unknown, wrong, expired or revoked key.
     """

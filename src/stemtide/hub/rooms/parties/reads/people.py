@@ -17,7 +17,7 @@ from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as people_rules
-from stemtide.protocol.enums import Role
+from stemtide.protocol.enums import Role, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +154,17 @@ def live_session_refs(
     idle: timedelta,
     now: datetime,
 ) -> set[SessionRef]:
-    """Return those seats whose Django session exists and whose session has not ended."""
+    """Return those seats whose Django session exists and whose session has not ended.
+
+    Sessions of a suspended party's people have ended.
+    """
     stored = {seat.session: sessions.stored_key(seat.session) for seat in seats}
     rows = Session.objects.filter(session_key__in=stored.values())
     keys = set(rows.values_list("session_key", flat=True))
-    numbers = [seat.sitting for seat in seats]
+    own_sessions = PersonSession.objects.filter(pk__in=[seat.sitting for seat in seats])
+    own_sessions = own_sessions.exclude(person__party__standing=Standing.SUSPENDED)
     live_sessions = {
-        (session.pk, session.person_id)
-        for session in _live(PersonSession.objects.filter(pk__in=numbers), idle=idle, now=now)
+        (session.pk, session.person_id) for session in _live(own_sessions, idle=idle, now=now)
     }
     return {
         seat

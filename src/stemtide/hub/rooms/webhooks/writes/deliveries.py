@@ -19,6 +19,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.webhooks import rules
 from stemtide.hub.rooms.webhooks.models import Delivery, Webhook
 from stemtide.hub.rooms.webhooks.rules import DisableReason
+from stemtide.protocol.enums import Standing
 from stemtide.protocol.messages.webhooks import EventType, WebhookDeliveryState, WebhookState
 
 CLOCK = "clock"
@@ -61,12 +62,16 @@ def claim_due(now: datetime, *, limit: int) -> list[ClaimedDelivery]:
 
 
 def _due(now: datetime) -> QuerySet[Delivery]:
-    """Return due deliveries to webhooks that are active and may be called, and all due tests."""
+    """Return due deliveries to webhooks that are active and may be called, and all due tests.
+
+    Those of a suspended party wait until the suspension is lifted.
+    """
     is_open = Q(webhook__state=WebhookState.ACTIVE) & (
         Q(webhook__rest_until=None) | Q(webhook__rest_until__lte=now)
     )
     states = (*rules.WAITING, WebhookDeliveryState.SENDING)
     due = Delivery.objects.filter(state__in=states, next_at__lte=now)
+    due = due.exclude(webhook__party__standing=Standing.SUSPENDED)
     return due.filter(is_open | Q(kind=EventType.WEBHOOK_TEST)).select_related("webhook")
 
 
