@@ -20,9 +20,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import fields
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import IO
+
+from stemtide.exercises import processes
 
 PACKAGES = (
     "cli",
@@ -60,6 +64,7 @@ class Fork:
 
     words: one of PROGRAMS and its arguments.
     stdin, stdout, stderr: numbers of open files, which the caller closes.
+    leads: whether it leads a session of its own, which Ctrl-C in the terminal does not reach.
     """
 
     def __init__(
@@ -71,12 +76,14 @@ class Fork:
         stdin: int,
         stdout: int,
         stderr: int,
+        leads: bool = False,
     ) -> None:
         read_end, write_end = os.pipe()
         self._report = os.fdopen(read_end)
         self._code: int | None = None
         where = str(folder or Path.cwd())
         request = {"words": words, "environment": dict(environment), "folder": where}
+        request["leads"] = leads
         _, requests = _server()
         files = [stdin, stdout, stderr, write_end]
         socket.send_fds(requests, [json.dumps(request).encode()], files)
@@ -99,6 +106,46 @@ class Fork:
             with self._report:
                 self._code = int(self._report.readline())
         return self._code
+
+
+class ForkedProcess(Fork):
+    """A fork that is used as subprocess.Popen is: stdout is a pipe, stdin is empty."""
+
+    def __init__(self, words: Sequence[str], *, environment: Mapping[str, str], log: IO[bytes]):
+        read_end, write_end = os.pipe()
+        self.stdout = os.fdopen(read_end, "rb", buffering=0)
+        with Path(os.devnull).open("rb") as nothing:
+            streams = {"stdin": nothing.fileno(), "stdout": write_end, "stderr": log.fileno()}
+            super().__init__(words, environment=environment, leads=True, **streams)
+        os.close(write_end)
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while the command runs."""
+        return None if self.is_running() else self.wait()
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for the end; raise TimeoutExpired if it does not come within so many seconds."""
+        if self._code is None and not select.select([self._report], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired("a fork", timeout or 0)
+        return super().wait()
+
+
+class ForkedRunning(processes.Running):
+    """A hub or an agent of the exercises that runs in a fork."""
+
+    @classmethod
+    def of(cls, running: processes.Running) -> "ForkedRunning":
+        """Return the same, not yet started, as a fork."""
+        return cls(**{field.name: getattr(running, field.name) for field in fields(running)})
+
+    def launch(self, log: IO[bytes]) -> ForkedProcess:
+        """Start the command in a fork."""
+        words = ["stemtide", *self.command[1:]]
+        return ForkedProcess(words, environment=os.environ | dict(self.environment), log=log)
 
 
 def run(
@@ -197,9 +244,16 @@ def _watch(streams: Sequence[int], report: int) -> None:
 
 
 def _become(
-    streams: Sequence[int], *, words: list[str], environment: dict[str, str], folder: str
+    streams: Sequence[int],
+    *,
+    words: list[str],
+    environment: dict[str, str],
+    folder: str,
+    leads: bool,
 ) -> None:
     """Take the place of a command that was just started."""
+    if leads:
+        os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, stream in enumerate(streams):
         os.dup2(stream, number)

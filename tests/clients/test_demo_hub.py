@@ -5,7 +5,7 @@ import httpx
 import pytest
 
 from tests.cli.conftest import run
-from tests.clients.conftest import throw_away_hub
+from tests.clients.conftest import demo_hub
 
 pytestmark = pytest.mark.flow
 NAMES = {
@@ -19,7 +19,7 @@ NAMES = {
 def hub(tmp_path_factory):
     """The command itself, which makes its tables."""
     words = ["stemtide", "demo", "--hub-only", "--env-file"]
-    with throw_away_hub(tmp_path_factory.mktemp("hub"), words=words) as variables:
+    with demo_hub(tmp_path_factory.mktemp("hub") / "stemtide.env", words=words) as variables:
         yield variables
 
 
@@ -60,3 +60,4 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path):
     told = run("demo", "--hub-only", "--env-file", str(tmp_path / "no" / "where"))
     assert told.code == 1
     assert "cannot be written" in told.err
+    assert "database" not in told.err  # it is said before the hub is made

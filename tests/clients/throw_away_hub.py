@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`stemtide demo --hub-only` on tables that were made before: making them takes most of its time.
 
-The program `throw-away-hub` of `tests.forks`: its argument is the path of the env file.
+The program `throw-away-hub` of `tests.forks`: its arguments are an empty folder for the hub's, and
+the path of the env file.
 """
 
 import sys
@@ -25,4 +26,5 @@ class LaidStage(RunningExercise):
 def main() -> None:
     """Start the hub, write its variables, and stay up until SIGTERM."""
     hub_only.RunningExercise = LaidStage
-    hub_only.run_hub(env_file=Path(sys.argv[1]), folder=None, port=0)
+    folder, env_file = map(Path, sys.argv[1:])
+    hub_only.run_hub(env_file=env_file, folder=folder, port=0)

@@ -19,6 +19,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from stemtide.exercises import cast, processes, provider
+from tests import forks
 from tests.flows import beginnings
 from tests.tables import NAME, new_hub
 
@@ -79,7 +80,7 @@ class RunningHub:
         """Start the hub, at the address that it had before, if any."""
         port = int(self.process.address.rsplit(":", 1)[1]) if self.process else 0
         hub = processes.hub(self.folder, port=port, environment=self.environment)
-        self.process = hub.start()
+        self.process = forks.ForkedRunning.of(hub).start()
 
     def _replace(self, beginning):
         """Overwrite the open database in one transaction, as the database of another hub.
@@ -140,8 +141,8 @@ class House:
             key=self.keys[party],
             extra=extra + "\n" + webhook,
         )
-        self.agents[party] = agent.start()
-        return agent
+        agent = self.agents[party] = forks.ForkedRunning.of(agent)
+        return agent.start()
 
     def restart_hub(self):
         """Kill the hub and start it again, at the same address."""

@@ -5,6 +5,7 @@
 for each kind of client; 3 raise three crises, so that the TAXII account has collections of every
 kind: read and write for the crisis that it joined, read for the closed one, neither for the one
 it was only invited to (its feedback collection is always write-only); 4 write the file; 5 stay up.
+An empty draft of the file is made first, so that a path that cannot be written is refused at once.
 """
 
 import contextlib
@@ -36,9 +37,12 @@ def run_hub(*, env_file: Path, folder: Path | None, port: int) -> None:
         stage = RunningExercise(folder=where)
         stack.callback(stage.clear)
         try:
+            draft = _draft(env_file)
+            stack.callback(draft.unlink, missing_ok=True)
             people = _raise_hub(stage, port=port)
             _raise_crises(stage, people)
-            _write(env_file, _variables(stage, people))
+            _write(draft, _variables(stage, people))
+            draft.replace(env_file)
         except processes.ProcessError as error:
             raise DemoError(str(error)) from error
         except httpx.HTTPError as error:
@@ -109,10 +113,14 @@ def _variables(stage: RunningExercise, people: cast.Cast) -> dict[str, str]:
     }
 
 
-def _write(path: Path, variables: dict[str, str]) -> None:
-    """Step 4: write the file atomically, readable by its owner only."""
+def _draft(path: Path) -> Path:
+    """Create an empty file beside the one that is asked for, readable by its owner only."""
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)
     draft.touch(mode=0o600)
+    return draft
+
+
+def _write(draft: Path, variables: dict[str, str]) -> None:
+    """Step 4: write the variables."""
     draft.write_text("".join(f"{name}={value}\n" for name, value in variables.items()), "utf-8")
-    draft.replace(path)

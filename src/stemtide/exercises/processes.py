@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 STOP_WITHIN_S = 10.0
 
@@ -37,17 +38,21 @@ class Running:
         raises: ProcessError with the end of its log.
         """
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603  # our own command, no shell
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                bufsize=0,  # or a line could wait in a buffer that select() does not see
-                stderr=log,
-                env=os.environ | dict(self.environment),
-                start_new_session=True,  # Ctrl-C reaches us alone; we stop the others in order
-            )
+            self.process = self.launch(log)
         self.address = self._first_address(within_s=within_s)
         return self
+
+    def launch(self, log: BinaryIO) -> "subprocess.Popen[bytes]":
+        """Start the command, with a pipe for what it prints and a log for the rest."""
+        return subprocess.Popen(  # noqa: S603  # our own command, no shell
+            self.command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            bufsize=0,  # or a line could wait in a buffer that select() does not see
+            stderr=log,
+            env=os.environ | dict(self.environment),
+            start_new_session=True,  # Ctrl-C reaches us alone; we stop the others in order
+        )
 
     def _first_address(self, *, within_s: float) -> str:
         """Return the address in the JSON line that the process prints once it listens."""
