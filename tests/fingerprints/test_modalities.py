@@ -16,6 +16,7 @@ import pytest
 from stemtide.fingerprints.analysis import MODALITIES, AnalysisOptions, Registered
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import DecodingLimits
+from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.fingerprints.pictures import encoded, photo
 
@@ -29,7 +30,7 @@ def sniff(head):
     return "test/counted" if head.startswith(b"\\x01COUNT") else ""
 
 def analyse(content, *, limits, options, progress):
-    whole = content if isinstance(content, bytes) else content.read_bytes()
+    whole = content if isinstance(content, bytes) else content.open('rb').read()
     if whole.startswith(b"\\x01COUNT and write"):
         Path(tempfile.gettempdir(), "left behind").write_bytes(whole)
     if whole.startswith(b"\\x01COUNT for ever"):
@@ -51,17 +52,18 @@ def analyse(content, *, limits, options, progress):
 """
 
 LAUNCHER = """#!{python}
-import sys
+import json, sys
 sys.path.insert(0, {folder!r})
 import tempfile
 tempfile.tempdir = {folder!r} + "/temporary"
 from stemtide.fingerprints import analysis
-from stemtide.fingerprints.sandbox import worker_process
+from stemtide.fingerprints.limits import DecodingLimits
+from stemtide.fingerprints.sandbox import fork_server_process
 analysis.MODALITIES["counted"] = analysis.Registered(
     {module!r}, frozenset({{analysis.Kind.SHA256}}), is_long=True
 )
-leash, channel, limits = map(worker_process.json.loads, sys.argv[-3:])
-worker_process.main(leash, channel, worker_process.DecodingLimits(**limits))
+limits = DecodingLimits(**json.loads(sys.argv[-1]))
+fork_server_process.main(int(sys.argv[-2]), limits)
 """
 
 
@@ -127,7 +129,7 @@ def test_a_large_file_is_handed_over_opened_and_never_read_into_memory_here(laun
         file.truncate(40 << 20)
     with launch(max_input_bytes=1 << 20) as sandbox:
         look = sandbox.analyse(path)
-        assert made_by_it(look)[0].endswith("Path within 1200 s")
+        assert made_by_it(look)[0].endswith("OpenedFile within 1200 s")
         assert look.fingerprints.size_bytes == 40 << 20
         digest = hashlib.sha256(path.read_bytes()).digest()
         assert look.fingerprints.of(Kind.SHA256)[0].value == digest
@@ -161,14 +163,14 @@ def test_the_limit_on_what_a_worker_may_answer_bites_and_is_named(launch):
 
 def test_a_decoder_that_would_call_somebody_cannot_and_that_is_said(launch):
     with socket.create_server(("127.0.0.1", 0)) as server, launch() as sandbox:
-        walls = set(sandbox.warm()._idle[0].protections)
+        walls = sandbox.walls()
         found = sandbox.fingerprint(b"\x01COUNT and call%d" % server.getsockname()[1])
-        if walls & {"network", "tcp", "calls"}:  # on Linux, that is, whatever a container allows
+        if Wall.NETWORK in walls:  # on Linux, that is, whatever a container allows
             assert found.is_incomplete
             server.settimeout(0.1)
             with pytest.raises(TimeoutError):
                 server.accept()
-        assert "calls" in walls or sys.platform != "linux"
+        assert Wall.SECCOMP in walls or sys.platform != "linux"
 
 
 def test_a_modality_whose_decoders_are_not_installed_is_named_not_passed_over(launch):
@@ -199,20 +201,20 @@ def left_behind(folder):
 
 def test_a_decoder_that_would_leave_a_file_behind_cannot(launch, tmp_path):
     with launch() as sandbox:
-        walls = sandbox.warm()._idle[0].protections
+        walls = sandbox.walls()
         remark = sandbox.fingerprint(b"\x01COUNT and write").remarks[0]
         assert remark.startswith("limit: its decoder would write a file")
         assert sum(path.stat().st_size for path in left_behind(tmp_path)) == 0
-        if "changes to files" in walls:
+        if Wall.LANDLOCK in walls:
             assert left_behind(tmp_path) == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
 def test_no_file_is_left_behind_by_a_worker_that_is_killed(launch, tmp_path, how):
     with launch() as sandbox:
-        (worker,) = sandbox.warm()._alive
 
         def kill_it(*_):
+            (worker,) = sandbox._at_work
             os.kill(worker.pid, how)
 
         assert sandbox.analyse(b"\x01COUNT for ever", progress=kill_it).fingerprints.is_incomplete
@@ -222,9 +224,10 @@ def test_no_file_is_left_behind_by_a_worker_that_is_killed(launch, tmp_path, how
 CALLER = """
 import sys
 from pathlib import Path
+from stemtide.fingerprints.sandbox.decoders import Group
 from stemtide.fingerprints.sandbox.pool import Sandbox
 sandbox = Sandbox().warm()
-print(next(iter(sandbox._alive)).pid, flush=True)
+print(sandbox._reserve._servers[Group.PICTURES]._process.pid, flush=True)
 while True:
     sandbox.analyse(Path(sys.argv[1]))
 """
@@ -241,12 +244,12 @@ def test_no_file_is_left_behind_by_a_caller_that_is_killed(tmp_path):
         stdout=subprocess.PIPE,
         env=os.environ | {"TMPDIR": str(temporary)},
     )
-    worker = int(caller.stdout.readline())
+    server = int(caller.stdout.readline())
     threading.Event().wait(0.2)
     caller.kill()
     caller.wait()
     caller.stdout.close()
-    while Path(f"/proc/{worker}").exists() and not is_zombie(worker):
+    while Path(f"/proc/{server}").exists() and not is_zombie(server):
         time.sleep(0.01)
     assert list(temporary.iterdir()) == []
 

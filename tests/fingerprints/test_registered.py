@@ -69,7 +69,7 @@ def test_a_modality_says_what_it_cannot_read(name):
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-def test_a_worker_does_not_grow_by_looking(name):
+def test_a_worker_makes_the_same_behind_its_walls(name):
     check_worker(name, SAMPLES[name])
 
 

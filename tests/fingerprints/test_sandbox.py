@@ -19,6 +19,7 @@ from stemtide.fingerprints.limits import (
     DecodingLimits,
     SandboxError,
 )
+from stemtide.fingerprints.sandbox.decoders import Group
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.fingerprints.pictures import animation, encoded, lying_jpeg, photo, png_bomb
 from tests.rounds import rounds
@@ -150,11 +151,15 @@ def test_a_path_that_cannot_be_read_is_named(sandbox, tmp_path):
 
 def wait_busy(sandbox):
     """Wait until the one worker is at work; return it."""
-    (worker,) = sandbox._alive
-    while worker.items == 0:
+    while not (used := [worker for worker in list(sandbox._at_work) if worker.is_used]):
         time.sleep(0.001)
     time.sleep(0.05)
-    return worker
+    return used[0]
+
+
+def ready(sandbox):
+    """Return the workers that wait for pictures."""
+    return list(sandbox._reserve._ready[Group.PICTURES])
 
 
 def kill_once_busy(sandbox, how):
@@ -181,42 +186,11 @@ def test_a_worker_that_dies_at_work_costs_one_remark(how, remark):
 
 def test_a_worker_killed_while_idle_is_replaced_unseen():
     with Sandbox().warm() as sandbox:
-        (worker,) = sandbox._alive
+        (worker,) = ready(sandbox)
         os.kill(worker.pid, signal.SIGKILL)
         while not worker.is_dead():
             time.sleep(0.001)
         assert sandbox.fingerprint(GOOD).remarks == ()
-
-
-def test_a_worker_is_replaced_after_its_share_of_items_and_after_trouble():
-    with Sandbox(limits=DecodingLimits(max_items=3)) as sandbox:
-        pids = []
-        for blob in (GOOD, GOOD, GOOD, GOOD, GOOD[:100], GOOD):
-            sandbox.warm()
-            pids.append(next(iter(sandbox._alive)).pid)
-            sandbox.fingerprint(blob)
-        first, second, third = pids[0], pids[3], pids[5]
-        assert pids == [first, first, first, second, second, third]
-        assert len({first, second, third}) == 3
-
-
-def test_damaged_content_uses_up_much_of_a_worker_but_not_all_of_it():
-    with Sandbox(limits=DecodingLimits(max_items=70)).warm() as sandbox:
-        pids = []
-        for blob in (GOOD[:100], GOOD[:100], GOOD, GOOD[:100], GOOD[:100], GOOD):
-            pids.append(next(iter(sandbox._alive)).pid)
-            sandbox.fingerprint(blob)
-        assert len(set(pids[:5])) == 1
-        assert pids[5] != pids[0]
-
-
-@pytest.mark.skipif(not IS_LINUX, reason="address space can only be limited on Linux")
-def test_a_worker_that_was_driven_to_its_limit_on_memory_is_replaced():
-    limits = DecodingLimits(max_pixels=10**9, memory_bytes=100 << 20)
-    with Sandbox(limits=limits).warm() as sandbox:
-        before = next(iter(sandbox._alive)).pid
-        assert "memory_bytes" in sandbox.fingerprint(png_bomb(12_000)).remarks[0]
-        assert next(iter(sandbox._alive)).pid != before
 
 
 def test_many_threads_share_the_workers(sandbox):
@@ -224,7 +198,8 @@ def test_many_threads_share_the_workers(sandbox):
     expected = [sandbox.fingerprint(blob) for blob in blobs[:4]] * 10
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(sandbox.fingerprint, blobs)) == expected
-    assert len(sandbox._alive) == 2
+    assert len(ready(sandbox)) == 2
+    assert not sandbox._at_work
 
 
 def test_a_few_hundred_mutated_files_never_hurt_the_caller():
@@ -242,6 +217,26 @@ def test_a_few_hundred_mutated_files_never_hurt_the_caller():
         assert all(kinds(found)[:2] == [Kind.SHA256, Kind.MD5] for found in every)
         assert all(found.of(Kind.PDQ) or found.remarks for found in every)
         assert sandbox.fingerprint(GOOD).of(Kind.PDQ)
+
+
+def test_a_server_that_was_killed_is_replaced_unseen():
+    with Sandbox().warm() as sandbox:
+        unread = sandbox.fingerprint(b"\x01 bytes").remarks
+        server = sandbox._reserve._servers[Group.PICTURES]
+        server._process.kill()
+        server._process.wait()
+        assert sandbox.fingerprint(GOOD).remarks == ()
+        assert sandbox.fingerprint(b"\x01 bytes").remarks == unread
+        assert sandbox._reserve._servers[Group.PICTURES] is not server
+
+
+def test_the_next_worker_is_ready_before_it_is_needed():
+    with Sandbox(workers=2).warm() as sandbox:
+        waiting = {worker.pid for worker in ready(sandbox)}
+        sandbox.fingerprint(GOOD)
+        left = {worker.pid for worker in ready(sandbox)}
+        assert len(waiting) == len(left) == 2
+        assert len(waiting & left) == 1
 
 
 def test_a_closed_sandbox_says_so():
@@ -289,12 +284,12 @@ def test_limits_and_workers_make_sense():
 
 def test_a_forked_process_starts_workers_of_its_own():
     with Sandbox().warm() as sandbox:
-        theirs = {worker.pid for worker in sandbox._alive}
+        theirs = {worker.pid for worker in ready(sandbox)}
         read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
             found = sandbox.fingerprint(GOOD)
-            own = {worker.pid for worker in sandbox._alive}
+            own = {worker.pid for worker in ready(sandbox.warm())}
             sandbox.close()
             os.write(write_end, json.dumps([len(found.each), not own & theirs]).encode())
             os._exit(0)

@@ -1,7 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import contextlib
-import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,9 +8,13 @@ import pytest
 
 from stemtide.fingerprints.analysis import QueryView
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
-from stemtide.fingerprints.limits import DecodingLimits, SandboxError
+from stemtide.fingerprints.limits import SandboxError
+from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.fork_server import _environment
+from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from stemtide.fingerprints.sandbox.worker import Worker, _environment, checked
+from stemtide.fingerprints.sandbox.worker import checked
+from tests.fingerprints.attacker import seen, taken_over
 from tests.fingerprints.pictures import png_bomb
 
 IS_LINUX = sys.platform == "linux"
@@ -26,72 +27,18 @@ def test_a_worker_is_given_none_of_our_secrets(monkeypatch):
 
 @pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
 def test_a_worker_gives_up_what_it_does_not_need():
-    worker = Worker(DecodingLimits())
-    worker.wait_ready()
-    with contextlib.closing(worker._channel):
+    with Sandbox().warm() as sandbox:
+        (worker,) = sandbox._reserve._ready[Group.PICTURES]
         limits = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()
         soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
         status = Path(f"/proc/{worker.pid}/status").read_text()
-        worker.end()
+        walls = sandbox.walls()
     assert soft["Max core file size"] == soft["Max file size"] == soft["Max processes"] == "0"
     assert soft["Max open files"] == "64"
     assert int(soft["Max address space"]) < 3 << 30
     assert "NoNewPrivs:\t1" in status
     assert "Seccomp:\t2" in status
-    assert {"privileges", "memory", "written files", "calls"} <= set(worker.protections)
-
-
-ATTEMPTS = """
-import os, socket, sys
-from pathlib import Path
-from stemtide.fingerprints.sandbox.lockdown import lock_down
-from stemtide.fingerprints.limits import DecodingLimits
-walls = lock_down(DecodingLimits())
-def fork():
-    if os.fork() == 0:
-        os._exit(0)
-def write():
-    with open(sys.argv[1], "wb", buffering=0) as file:
-        file.write(b"x")
-attempts = {
-    "memory": lambda: bytearray(2 << 30),
-    "network": lambda: socket.create_connection(("127.0.0.1", int(sys.argv[2]))),
-    "open files": lambda: [os.dup(1) for _ in range(100)],
-    "changes to files": lambda: os.mkdir(sys.argv[1] + ".d"),
-    "calls": socket.socket,
-    "processes": fork,
-    "written files": write,
-}
-import signal
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-print("walls", ",".join(walls).replace(" ", "-"))
-for wall, attempt in attempts.items():
-    try:
-        attempt()
-        print(wall, "open")
-    except (OSError, MemoryError):
-        print(wall, "held" if wall in walls else "held-by-another")
-"""
-
-
-@pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
-def test_the_walls_of_a_worker_hold(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        attempts = subprocess.run(
-            [sys.executable, "-c", ATTEMPTS, str(tmp_path / "out"), str(server.getsockname()[1])],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    said = dict(line.rsplit(" ", 1) for line in attempts.stdout.splitlines())
-    for wall in ("memory", "open files", "written files"):
-        assert said[wall] == "held"
-    has_landlock = "changes-to-files" in said["walls"]
-    assert said["changes to files"] == ("held" if has_landlock else "open")
-    assert said["processes"] == ("open" if os.getuid() == 0 else "held")  # root is not counted
-    assert said["calls"] == "held"
-    # A container may allow no namespace; then the worker says so and the other walls stand.
-    assert said["network"] == ("held" if "network" in said["walls"] else "held-by-another")
+    assert {Wall.PRIVILEGES, Wall.MEMORY, Wall.SECCOMP, Wall.NETWORK} <= walls
 
 
 ORPHANS = """
@@ -99,13 +46,18 @@ import os, sys, threading
 from pathlib import Path
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.analysis import QueryView
+from stemtide.fingerprints.sandbox.decoders import Group
 from stemtide.fingerprints.sandbox.pool import Sandbox
 limits = DecodingLimits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
 sandbox = Sandbox(workers=2, limits=limits).warm()
 threading.Thread(target=sandbox.fingerprint, args=(Path(sys.argv[1]),)).start()
-while not any(worker.items for worker in sandbox._alive):
+while not any(worker.is_used for worker in list(sandbox._at_work)):
     pass
-print(*[worker.pid for worker in sandbox._alive], flush=True)
+servers, ready = sandbox._reserve._servers.values(), sandbox._reserve._ready[Group.PICTURES]
+for worker in ready:
+    worker.wait_ready()
+workers = [*sandbox._at_work, *ready]
+print(*[worker.pid for worker in workers], *[of._process.pid for of in servers], flush=True)
 """
 
 
@@ -123,13 +75,19 @@ def test_no_worker_outlives_a_parent_that_is_killed(tmp_path):
     path.write_bytes(png_bomb(25_000))
     parent = subprocess.Popen([sys.executable, "-c", ORPHANS, str(path)], stdout=subprocess.PIPE)
     pids = [int(pid) for pid in parent.stdout.readline().split()]
-    assert len(pids) == 2
+    assert len(pids) >= 3  # at work, ready, and their server
     assert all(is_running(pid) for pid in pids)
     parent.kill()
     parent.wait()
     parent.stdout.close()
     while any(is_running(pid) for pid in pids):
         time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def taken(tmp_path_factory):
+    with taken_over(tmp_path_factory.mktemp("taken")) as sandbox:
+        yield sandbox
 
 
 PDQ_ONLY = frozenset({Kind.PDQ})
@@ -175,55 +133,50 @@ def test_an_answer_that_makes_sense_is_believed_within_bounds():
     assert look.local == (b"\x01\x02", b"")
 
 
-IMPOSTOR = """#!{python}
-import os, struct, sys
-fd = int(sys.argv[-2])
-def say(body):
-    os.write(fd, struct.pack(">I", len(body)) + body)
-{does}
-"""
-
-
-def impostor(path, monkeypatch, does):
-    """Let a worker be a program that says what it likes, as one taken over by content might."""
-    path.write_text(IMPOSTOR.format(python=sys.executable, does=does))
-    path.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(path))
-    return Sandbox()
-
-
 @pytest.mark.parametrize(
     ("does", "remark"),
     [
         ("say(b'no json')", "undecodable: the decoder gave no sensible answer"),
         ("say(b'[]')", "undecodable: the decoder gave no sensible answer"),
         ("say(b'{\"each\": 7}')", "undecodable: the decoder gave no sensible answer"),
-        ("os.write(fd, b'\\xff' * 4)", "limit: the decoder would answer with more than 67,108,864"),
-        ("[say(b'{}') for _ in iter(int, 1)]", "undecodable: the decoder talks without end"),
-        ("os._exit(3)", "undecodable: it makes the decoder crash (exit code 3)"),
-        ("os.kill(os.getpid(), 40)", "undecodable: it makes the decoder crash (signal 40)"),
         (
-            "import signal; signal.signal(25, signal.SIG_DFL); os.kill(os.getpid(), 25)",
+            "import os; os.write(3, b'\\xff' * 4)",
+            "limit: the decoder would answer with more than 67,108,864",
+        ),
+        ("[say(b'{}') for _ in iter(int, 1)]", "undecodable: the decoder talks without end"),
+        ("import os; os._exit(3)", "undecodable: it makes the decoder crash (exit code 3)"),
+        (
+            "import os; os.kill(os.getpid(), 40)",
+            "undecodable: it makes the decoder crash (signal 40)",
+        ),
+        (
+            "import os, signal; signal.signal(25, signal.SIG_DFL); os.kill(os.getpid(), 25)",
             "limit: its decoder would write a file or call somebody",
         ),
-        ("os.kill(os.getpid(), 14)", "limit: decoding it takes more than 20 s on the clock"),
+        (
+            "import os; os.kill(os.getpid(), 14)",
+            "limit: decoding it takes more than 20 s on the clock",
+        ),
     ],
 )
-def test_a_worker_that_was_taken_over_costs_one_remark(tmp_path, monkeypatch, does, remark):
-    taken_over = f"say(b'{{}}'); os.read(fd, 1 << 20); {does}; os.read(fd, 1 << 20)"
-    with impostor(tmp_path / "worker", monkeypatch, taken_over) as sandbox:
-        found = sandbox.fingerprint(b"content")
-        assert [one.kind for one in found.each] == [Kind.SHA256, Kind.MD5]
-        assert len(found.remarks) == 1
-        assert found.remarks[0].startswith(remark)
+def test_a_worker_that_was_taken_over_costs_one_remark(taken, does, remark):
+    found = taken.fingerprint(does.encode())
+    assert [one.kind for one in found.each] == [Kind.SHA256, Kind.MD5]
+    assert len(found.remarks) == 1
+    assert found.remarks[0].startswith(remark)
+    assert seen(taken, "seen = 'the next one works'") == "seen: the next one works"
 
 
-def test_a_worker_that_cannot_load_its_decoders_says_why(tmp_path, monkeypatch):
-    does = 'say(b\'{"error": "ImportError: no decoder"}\')'
-    with (
-        impostor(tmp_path / "worker", monkeypatch, does) as sandbox,
-        pytest.raises(SandboxError, match="did not start: ImportError: no decoder"),
-    ):
+def test_decoders_that_cannot_be_loaded_are_named(tmp_path, monkeypatch):
+    server = tmp_path / "server"
+    report = "import socket, sys\nfrom stemtide.fingerprints.sandbox import messages\n"
+    report += "socket.socket(fileno=int(sys.argv[-2])).sendall("
+    report += 'messages.encode({"error": "ImportError: no decoder"}))\n'
+    server.write_text(f"#!{sys.executable}\n{report}")
+    server.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(server))
+    why = "did not start: ImportError: no decoder"
+    with Sandbox() as sandbox, pytest.raises(SandboxError, match=why):
         sandbox.fingerprint(b"content")
 
 

@@ -7,14 +7,22 @@ sides share these types, and nothing here imports a decoder.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Literal, Protocol, runtime_checkable
 
 from stemtide.fingerprints.kinds import Fingerprints, Kind, QueryView
 from stemtide.fingerprints.limits import DecodingLimits
 
-Content = bytes | Path
-"""The bytes, or the path of a large file."""
+
+@runtime_checkable
+class ContentFile(Protocol):
+    """A large file: its path, or in a worker the opened file."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO:
+        """Return the file for reading, from its start."""
+
+
+Content = bytes | ContentFile
+"""The bytes, or a large file."""
 
 Progress = Callable[[float, float], None]
 """Called with (done, total), in the unit of the modality: frames, or seconds."""
@@ -147,6 +155,14 @@ def head_of(content: Content) -> bytes:
         return content[:SNIFFED_BYTES]
     with content.open("rb") as file:
         return file.read(SNIFFED_BYTES)
+
+
+def bytes_of(content: Content) -> bytes:
+    """Return the whole content."""
+    if isinstance(content, bytes):
+        return content
+    with content.open("rb") as file:
+        return file.read()
 
 
 def no_progress(done: float, total: float) -> None:

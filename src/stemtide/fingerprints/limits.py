@@ -21,8 +21,6 @@ class DecodingLimits:
     output_bytes:    size of a worker's response; a worker may not write files at all.
     long_cpu_s, long_wall_s: the same for modalities with a duration: video, audio.
     max_frames:      frames of an animation that are decoded.
-    max_items:       pieces of content after which a worker is replaced, so that nothing it may have
-                     picked up stays.
     start_s:         wall time for a worker to start.
     """
 
@@ -36,7 +34,6 @@ class DecodingLimits:
     long_cpu_s: int = 900
     long_wall_s: float = 1200.0
     max_frames: int = 600
-    max_items: int = 1000
     start_s: float = 60.0
 
     def __post_init__(self) -> None:

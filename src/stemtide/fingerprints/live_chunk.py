@@ -11,7 +11,14 @@ import math
 import av
 from av.container import InputContainer
 
-from stemtide.fingerprints.analysis import Analysis, AnalysisOptions, Content, LiveChunk, Progress
+from stemtide.fingerprints.analysis import (
+    Analysis,
+    AnalysisOptions,
+    Content,
+    LiveChunk,
+    Progress,
+    bytes_of,
+)
 from stemtide.fingerprints.audio.fingerprint import fingerprint_chunk
 from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import DecodingLimits, UndecodableError
@@ -39,7 +46,7 @@ def analyse(
     progress: Progress,  # noqa: ARG001 - a chunk is short
 ) -> Analysis:
     """Fingerprint a chunk; options.carry is the carry of the one before it."""
-    blob = content if isinstance(content, bytes) else content.read_bytes()
+    blob = bytes_of(content)
     film = fingerprint_video(blob, limits=limits, sampling=Sampling.QUERY, every_s=EVERY_S)
     heard = fingerprint_chunk(blob, limits=limits, carry=bytes.fromhex(options.carry))
     prints: list[Fingerprint] = []

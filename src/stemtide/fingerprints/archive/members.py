@@ -7,8 +7,8 @@ limited over everything nested in it; parts that could not be opened are reporte
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from stemtide.fingerprints.analysis import Content, bytes_of
 from stemtide.fingerprints.archive.sevenzip import seven_entries
 from stemtide.fingerprints.archive.streams import (
     ArchiveBudget,
@@ -79,7 +79,7 @@ def is_archive(head: bytes) -> str:
 
 
 def members(
-    content: bytes | Path, *, limits: ArchiveLimits | None = None, name: str = ""
+    content: Content, *, limits: ArchiveLimits | None = None, name: str = ""
 ) -> Iterator[Member]:
     """Yield the files of an archive, and those of archives in it.
 
@@ -89,7 +89,7 @@ def members(
     name:   name of the archive, from which a lone compressed file gets its name.
     limits: limits of cost. If one is exceeded, a last member names it.
     """
-    blob = content if isinstance(content, bytes) else content.read_bytes()
+    blob = bytes_of(content)
     budget = ArchiveBudget(limits or ArchiveLimits(), packed_bytes=len(blob))
     try:
         for member in _members(blob, budget, path="", depth=1, name=name):

@@ -3,12 +3,12 @@
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO
 
 import numpy as np
 from av.error import FFmpegError
 
+from stemtide.fingerprints.analysis import Content, ContentFile
 from stemtide.fingerprints.audio.decode import AudioDecoder, Progress, opened
 from stemtide.fingerprints.audio.printer import HOP, OVERLAP, Samples
 from stemtide.fingerprints.kinds import UNDECODABLE, FingerprintError
@@ -48,7 +48,7 @@ def is_audio(head: bytes) -> str:
 
 
 def fingerprint_audio(
-    content: bytes | Path | IO[bytes], *, limits: DecodingLimits, progress: Progress | None = None
+    content: Content | IO[bytes], *, limits: DecodingLimits, progress: Progress | None = None
 ) -> Sound:
     """Fingerprint the first two audio tracks of a file, video or audio.
 
@@ -89,14 +89,14 @@ def fingerprint_chunk(content: bytes, *, limits: DecodingLimits, carry: bytes = 
 
 
 def _fingerprint(
-    content: bytes | Path | IO[bytes],
+    content: Content | IO[bytes],
     *,
     limits: DecodingLimits,
     progress: Progress | None = None,
     before: Samples | None = None,
 ) -> tuple[Sound, Samples]:
     """Fingerprint a file; also return the samples with which the next segment begins."""
-    if isinstance(content, Path):
+    if isinstance(content, ContentFile):
         with content.open("rb") as file:
             return _fingerprint(file, limits=limits, progress=progress, before=before)
     stream = io.BytesIO(content) if isinstance(content, bytes) else content

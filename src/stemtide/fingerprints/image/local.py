@@ -28,6 +28,11 @@ from stemtide.fingerprints.values.local import (
 _LEAST_SIDE_PX = 32
 
 
+def warm_up() -> None:
+    """Run OpenCV once: it looks for further libraries and counts processors when first used."""
+    features_of(Image.effect_noise((2 * _LEAST_SIDE_PX, 2 * _LEAST_SIDE_PX), 64))
+
+
 def query_values(grey: Image.Image) -> tuple[bytes, bytes]:
     """Return the local features of a picture, and those of its mirror image.
 

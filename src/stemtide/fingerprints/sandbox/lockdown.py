@@ -2,94 +2,103 @@
 """Lock down a worker of the sandbox, for good, before it sees any content."""
 
 import ctypes
+import os
 import resource
+import signal
 import sys
 from contextlib import suppress
+from enum import StrEnum
 
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.sandbox.seccomp import install_filter
+from stemtide.fingerprints.sandbox import landlock, seccomp
 from stemtide.private_files import close_umask
 
 _OPEN_FILES = 64
-_ROOM_BYTES = 2 << 30
-"""Address space for decoders that are loaded later, beside that for content."""
 
-_PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 4, 38
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
-_LANDLOCK_CREATE, _LANDLOCK_RESTRICT = 444, 446
-"""System calls, of the same number on every processor."""
-_LANDLOCK_VERSION = 1
-_CHANGES_TO_FILES = 0b1_1111_1111_0010
-"""Writing, removing and making of any kind; reading stays, since decoders are loaded on demand."""
-_MOVES, _TRUNCATES = 1 << 13, 1 << 14
-_TCP = 0b11
-_STRANGERS = 0b11
-"""Abstract sockets and signals to processes outside."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class _Ruleset(ctypes.Structure):
-    _fields_ = (
-        ("files", ctypes.c_uint64),
-        ("network", ctypes.c_uint64),
-        ("scoped", ctypes.c_uint64),
-    )
+class Wall(StrEnum):
+    """A protection around a decoder that some systems lack: see docs/understand/sandbox.md.
+
+    landlock:   it can open no file.
+    seccomp:    it can make no system call that decoding does not need.
+    network:    it can reach no network: its own is empty, or seccomp refuses sockets.
+    memory:     it can take only so much memory.
+    privileges: it can gain no rights, and no other process of its user can look into it.
+    """
+
+    LANDLOCK = "landlock"
+    SECCOMP = "seccomp"
+    NETWORK = "network"
+    MEMORY = "memory"
+    PRIVILEGES = "privileges"
 
 
-def lock_down(limits: DecodingLimits) -> list[str]:
-    """Drop, for good, all rights that decoding does not need.
+def isolate() -> set[Wall]:
+    """Renounce new privileges and enter an empty network; workers that are forked inherit both.
 
-    returns: the names of the protections in force; they depend on the system.
+    returns: the walls that stand; where users may create no namespace, the other walls still hold.
     """
     close_umask()
-    protections = []
+    walls: set[Wall] = set()
     if sys.platform == "linux":
-        protections += _isolate_network()
-        protections += _forbid_file_changes()
-        protections += ["calls"] if install_filter() else []
-    for name, limit, value in (
-        ("core", resource.RLIMIT_CORE, 0),
-        ("written files", resource.RLIMIT_FSIZE, 0),
-        ("open files", resource.RLIMIT_NOFILE, _OPEN_FILES),
-        ("processes", resource.RLIMIT_NPROC, 0),
-    ):
-        with suppress(ValueError, OSError):
-            resource.setrlimit(limit, (value, value))
-            protections.append(name)
-    if limit_memory(limits):
-        protections.append("memory")
-    if _is_root():
-        # Root's processes are not counted.
-        protections = [name for name in protections if name != "processes"]
-    return protections
+        if _enter_empty_network():
+            walls.add(Wall.NETWORK)
+        is_private = _LIBC.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0) == 0
+        if _LIBC.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 and is_private:
+            walls.add(Wall.PRIVILEGES)
+    return walls
 
 
-def limit_memory(limits: DecodingLimits) -> bool:
-    """Limit the address space to the current size plus the limit for content.
+def _enter_empty_network() -> bool:
+    return bool(_LIBC.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
 
-    The first call fixes a hard limit a little above; within it the limit moves up when a decoder is
-    loaded later.
 
-    returns: whether this system has such a limit.
+def lock_down(limits: DecodingLimits, *, space_bytes: int | None = None) -> set[Wall]:
+    """Drop, for good, all rights that decoding does not need. `isolate` comes first.
+
+    Everything that decoding needs is loaded and open: afterwards nothing can be opened.
+
+    space_bytes: size of the address space before content, 0 if it is unknown; None: it is measured.
+    returns: the walls that stand; they depend on the system.
     """
-    current_bytes = address_space_bytes()
-    if not current_bytes:
-        return False  # not to be measured here (macOS), so not to be limited
-    soft = current_bytes + limits.memory_bytes
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    if hard == resource.RLIM_INFINITY:
-        hard = soft + _ROOM_BYTES
+    space_bytes = address_space_bytes() if space_bytes is None else space_bytes
+    walls: set[Wall] = set()
+    for limit, value in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_NPROC, 0),
+    ):
+        with suppress(ValueError, OSError):  # it is lower already
+            resource.setrlimit(limit, (value, value))
+    if _limit_memory(space_bytes, limits):
+        walls.add(Wall.MEMORY)
+    if sys.platform == "linux":
+        if landlock.refuse_files():
+            walls.add(Wall.LANDLOCK)
+        if seccomp.install_filter():
+            walls |= {Wall.SECCOMP, Wall.NETWORK}
+    return walls
+
+
+def _limit_memory(space_bytes: int, limits: DecodingLimits) -> bool:
+    """Limit the address space to its size before content, and the limit for content.
+
+    returns: whether this system has such a limit (macOS has none).
+    """
+    if not space_bytes:
+        return False
+    most = space_bytes + limits.memory_bytes
     with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (min(soft, hard), hard))
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         return True
     return False
-
-
-def raise_memory_limit() -> None:
-    """Raise the limit to the hard limit, while a decoder is loaded."""
-    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
 
 
 def address_space_bytes() -> int:
@@ -101,43 +110,24 @@ def address_space_bytes() -> int:
         return 0
 
 
-def _is_root() -> bool:
-    import os  # noqa: PLC0415 - only here
+def limit_time(limits: DecodingLimits, *, wall_s: float) -> None:
+    """Limit the processor time of this process, and its time on the clock from now on.
 
-    return os.getuid() == 0
-
-
-def _isolate_network() -> list[str]:
-    """Enter a new network namespace, which is empty, and renounce new privileges.
-
-    If the system does not allow it to an ordinary user, the other protections still hold.
+    The parent watches the clock as well; the alarm is for when the parent is gone.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    protections = []
-    if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0:
-        protections.append("privileges")
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-    if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0:
-        protections.append("network")
-    return protections
+    hard = max(limits.cpu_s, limits.long_cpu_s) + 1
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_s, hard))
+    signal.setitimer(signal.ITIMER_REAL, wall_s)
 
 
-def _forbid_file_changes() -> list[str]:
-    """Have the system refuse every change to files (Landlock, Linux 5.13 and newer).
+def die_with_parent(parent: int) -> None:
+    """Have the system kill this process as soon as its parent has ended; Linux can.
 
-    Newer systems also refuse TCP connections (6.7) and signals to others (6.12): a second
-    protection behind the empty network, and its replacement where an ordinary user may not create
-    one.
+    parent: its process id, to tell that it has not ended already. It must have one thread only,
+            since the system watches the thread that started this process.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), _LANDLOCK_VERSION)
-    if version < 1:
-        return []
-    files = _CHANGES_TO_FILES | (_MOVES if version >= 2 else 0)  # noqa: PLR2004 - of Landlock
-    files |= _TRUNCATES if version >= 3 else 0  # noqa: PLR2004
-    rules = _Ruleset(files, _TCP, _STRANGERS)
-    size = 8 if version < 4 else 16 if version < 6 else 24  # noqa: PLR2004 - bytes it knows of
-    handle = libc.syscall(_LANDLOCK_CREATE, ctypes.byref(rules), ctypes.c_size_t(size), 0)
-    if handle < 0 or libc.syscall(_LANDLOCK_RESTRICT, handle, 0) != 0:
-        return []
-    return ["changes to files", *(["tcp"] if version >= 4 else [])]  # noqa: PLR2004
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(0)

@@ -2,14 +2,13 @@
 """Decode content in other processes, which may crash.
 
 A picture from a stranger can be a bomb, or an attack on a decoder written in C. So the process that
-serves uploads never decodes one: it passes the bytes to a worker that has little memory, little
-time, no network and no place to write to, and reads a small response that it validates. Any failure
-costs only that worker; digests of the file are made here, so they always exist.
-docs/understand/fingerprints.md lists the protections by operating system.
+serves uploads never decodes one: it passes the bytes to a new worker process that has little memory
+and time and can open nothing, and reads a small response that it validates. Any failure costs only
+that worker; digests of the file are made here, so they always exist.
+docs/understand/sandbox.md lists the walls by operating system.
 """
 
 import os
-import re
 import stat
 import threading
 import weakref
@@ -21,43 +20,39 @@ from types import TracebackType
 from typing import Self
 
 from stemtide.fingerprints.analysis import (
-    DECODER_FAILED,
-    WRITING,
+    FALLBACK,
     Analysis,
     AnalysisOptions,
     Progress,
     no_progress,
 )
 from stemtide.fingerprints.file import digests, fingerprint_bytes
-from stemtide.fingerprints.kinds import LIMIT, Fingerprint, Fingerprints, Kind
+from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.fingerprints.limits import (
     ContentError,
     ContentTooLargeError,
     DecodingLimits,
     SandboxError,
 )
-from stemtide.fingerprints.sandbox.worker import Worker, WorkerFailedError
+from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.lockdown import Wall
+from stemtide.fingerprints.sandbox.reserve import Reserve
+from stemtide.fingerprints.sandbox.worker import NeedsDecodersError, Worker, WorkerFailedError
 
 Content = bytes | str | os.PathLike[str]
-
-_SPENDING = re.compile(r"\b(memory_bytes|cpu_s|wall_s|output_bytes)\b")
-
-_TROUBLE_ITEMS = 20
-"""Items that a damaged piece of content counts as, if the decoder refuses it properly. To replace
-the worker each time would make small damaged files the most expensive ones.
-"""
 
 _IN_MEMORY_BYTES = 32 << 20
 """A larger file is passed to the worker opened, and never read into memory here."""
 
 
 class Sandbox:
-    """A pool of workers that make fingerprints. Thread-safe.
+    """Workers that make fingerprints, each for one piece of content. Thread-safe.
 
         with Sandbox(workers=2) as sandbox:
             fingerprints = sandbox.fingerprint(upload)
 
-    workers: number of pieces of content that are decoded at a time; further callers wait.
+    workers: number of pieces of content that are decoded at a time; further callers wait. As many
+             more workers are ready for the next ones.
     limits:  limits for one piece of content.
     """
 
@@ -66,8 +61,9 @@ class Sandbox:
             raise ValueError(f"a sandbox needs at least one worker, not {workers}")
         self.limits = limits or DecodingLimits()
         self.workers = workers
-        self._idle: list[Worker] = []
-        self._alive: set[Worker] = set()
+        self._reserve = Reserve(self.limits, size=workers)
+        self._at_work: set[Worker] = set()
+        self._callers = 0
         self._is_closed = False
         self._turn = threading.Condition()
         _sandboxes.add(self)
@@ -84,16 +80,19 @@ class Sandbox:
         self.close()
 
     def warm(self) -> Self:
-        """Start all workers and wait until they are ready, before the first content.
+        """Start the first workers and wait until they are ready, before the first content.
 
         raises: SandboxError if one does not start.
         """
-        with self._turn:
-            self._fill()
-            waiting = list(self._idle)
-        for worker in waiting:
-            worker.wait_ready()
+        self.walls()
         return self
+
+    def walls(self) -> frozenset[Wall]:
+        """Return the walls that stand around a worker here.
+
+        raises: SandboxError if none starts.
+        """
+        return self._reserve.walls()
 
     def fingerprint(self, content: Content) -> Fingerprints:
         """Return all fingerprints of one piece of content: see `analyse`."""
@@ -122,99 +121,87 @@ class Sandbox:
                   the sandbox is closed or its workers do not start.
         """
         with _opened(content, self.limits) as source:
-            worker = self._take()
-            is_usable = False
-            try:
-                worker.wait_ready()
-                worker.ask(source.content, options=options, modality=modality)
-                digests = source.digests()  # while the worker is at work
-                result = worker.answer(progress=progress)
-                is_usable = not _is_spent(result) and self._has_items_left(worker, result)
-            except WorkerFailedError as failure:
-                digests = source.digests()
-                result = Analysis(Fingerprints(each=(), remarks=(str(failure),)))
-            finally:
-                self._give_back(worker, is_usable=is_usable)
+            result = self._ask(source, options or AnalysisOptions(), modality, progress)
+            digests = source.digests()
         answer = result.fingerprints
         whole = replace(answer, each=(*digests, *answer.each), size_bytes=source.size_bytes)
         return replace(result, fingerprints=whole)
+
+    def _ask(
+        self, source: "_Source", options: AnalysisOptions, modality: str, progress: Progress
+    ) -> Analysis:
+        """Ask a worker that has the decoders for pictures; if they do not do, one that has all."""
+        group = Group.LOCAL if options.local else Group.PICTURES
+        if modality not in {"", FALLBACK}:
+            group = Group.ALL
+        with self._working():
+            try:
+                return self._ask_one(source, options, modality, progress, group=group)
+            except NeedsDecodersError:
+                return self._ask_one(source, options, modality, progress, group=Group.ALL)
+
+    def _ask_one(
+        self,
+        source: "_Source",
+        options: AnalysisOptions,
+        modality: str,
+        progress: Progress,
+        *,
+        group: Group,
+    ) -> Analysis:
+        worker = self._reserve.take(group)
+        try:
+            with self._turn:
+                self._at_work.add(worker)
+                self._check_open()
+            worker.ask(source.content, options=options, modality=modality)
+            self._reserve.fill(group)  # for the next caller, while this worker is at work
+            source.digests()
+            return worker.answer(progress=progress)
+        except WorkerFailedError as failure:
+            return Analysis(Fingerprints(each=(), remarks=(str(failure),)))
+        finally:
+            with self._turn:
+                self._at_work.discard(worker)
+            worker.end()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Wait until fewer than the number of workers are at work."""
+        with self._turn:
+            while self._callers >= self.workers and not self._is_closed:
+                self._turn.wait()
+            self._check_open()
+            self._callers += 1
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._callers -= 1
+                self._turn.notify()
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise SandboxError("the sandbox is closed: make a new one")
 
     def close(self) -> None:
         """End all workers. Content in progress gets a remark; later calls raise."""
         with self._turn:
             self._is_closed = True
-            ending, self._idle, self._alive = list(self._alive), [], set()
+            ending = list(self._at_work)
             self._turn.notify_all()
         for worker in ending:
             worker.end()
-
-    def _take(self) -> Worker:
-        """Wait for an idle worker; take the last one used, since its caches are warm."""
-        with self._turn:
-            while True:
-                if self._is_closed:
-                    raise SandboxError("the sandbox is closed: make a new one")
-                self._drop_dead()
-                self._fill()
-                if self._idle:
-                    return self._idle.pop()
-                self._turn.wait()
-
-    def _give_back(self, worker: Worker, *, is_usable: bool) -> None:
-        if not is_usable:
-            worker.end()
-        with self._turn:
-            if self._is_closed:
-                return
-            if is_usable:
-                self._idle.append(worker)
-            else:
-                self._alive.discard(worker)
-                self._fill_if_possible()
-            self._turn.notify()
-
-    def _has_items_left(self, worker: Worker, result: Analysis) -> bool:
-        """Count the items of a worker; one that cannot be decoded counts as many."""
-        if result.fingerprints.is_incomplete:
-            worker.items += _TROUBLE_ITEMS
-        return worker.items < self.limits.max_items
-
-    def _fill_if_possible(self) -> None:
-        """Start the successor now, so that the next caller does not wait for it."""
-        try:
-            self._fill()
-        except SandboxError:
-            return  # this caller has its answer; the next one tries again and gets the error
-
-    def _fill(self) -> None:
-        while len(self._alive) < self.workers:
-            worker = Worker(self.limits)
-            self._alive.add(worker)
-            self._idle.insert(0, worker)
-
-    def _drop_dead(self) -> None:
-        """Forget idle workers that were ended from outside."""
-        for worker in [idle for idle in self._idle if idle.is_dead()]:
-            worker.end()
-            self._idle.remove(worker)
-            self._alive.discard(worker)
+        self._reserve.close()
 
     def _after_fork(self) -> None:
         """Leave the parent's workers to the parent; a forked process starts its own."""
-        for worker in self._alive:
+        for worker in self._at_work:
             worker.disown()
-        self._idle, self._alive = [], set()
+        self._reserve.disown()
+        self._reserve = Reserve(self.limits, size=self.workers)
+        self._at_work, self._callers = set(), 0
         self._turn = threading.Condition()
-
-
-def _is_spent(result: Analysis) -> bool:
-    """Whether content drove its worker to a limit, or into an unexpected error."""
-    return any(
-        DECODER_FAILED in remark
-        or WRITING in remark
-        or (remark.startswith(LIMIT) and _SPENDING.search(remark))
-        for remark in result.fingerprints.remarks
-    )
 
 
 @dataclass(slots=True)

@@ -1,22 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The parent's side of a worker of the sandbox: start it, send requests, validate, end it."""
+"""The parent's side of a worker of the sandbox: send it a request, validate its answer, end it."""
 
 import json
-import os
-import signal
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import stemtide
 from stemtide.fingerprints.analysis import (
     FALLBACK,
     MODALITIES,
@@ -38,11 +32,13 @@ from stemtide.fingerprints.kinds import (
     parse_value,
 )
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
+from stemtide.fingerprints.sandbox import messages
+from stemtide.fingerprints.sandbox.fork_server import ForkServer, ended_by, has_ended, how_ended
+from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.shared_memory import SharedBuffer
 from stemtide.fingerprints.values.checks import check_value
 
 _LENGTHS_OUT = struct.Struct(">IQ")
-_LENGTH_IN = struct.Struct(">I")
 _MAX_MESSAGES = 20_000
 _MAX_EACH = 4096
 _MAX_VIEWS = 4096
@@ -52,65 +48,39 @@ _MAX_STILL_BYTES = 1 << 20
 _MAX_CLOCK_S = 1e9
 _MAX_REMARKS = 16
 _MAX_TEXT = 300
-_END_S = 10.0
-
-_ENVIRONMENT = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "SYSTEMROOT", "TZ", "VIRTUAL_ENV")
-"""Variables of our environment that a worker gets: it cannot leak secrets that it never had."""
-
-_ONE_THREAD = (
-    "OPENBLAS_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
-
-
-_KEEP_MEMORY = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(64 << 20))
-"""Lets glibc keep memory between pictures: releasing and reallocating it costs a third of the time
-of a picture of one megapixel.
-"""
 
 
 class WorkerFailedError(Exception):
     """A worker did not respond. The message is the remark for the content."""
 
 
-class _TooLongError(ValueError):
-    """A worker announces a response that is longer than allowed."""
+class NeedsDecodersError(Exception):
+    """A worker has not the decoders for this content."""
 
 
 class Worker:
-    """One worker process. Starting does not wait; `wait_ready` does.
+    """One worker process, for one piece of content. Forking does not wait; `wait_ready` does.
 
-    items: number of pieces of content it has received.
-    protections: the protections that it reports (see `lockdown.lock_down`), once it is ready.
+    is_used: whether it was sent a piece of content.
+    walls:   those that it reports to stand, once it is ready.
+    pid:     its process id, once it is ready.
     """
 
-    def __init__(self, limits: DecodingLimits) -> None:
-        self.items = 0
-        self.protections: tuple[str, ...] = ()
+    def __init__(self, server: ForkServer, limits: DecodingLimits) -> None:
+        """Have a worker forked. raises: OSError if the server has ended."""
+        self.is_used = False
+        self.walls: frozenset[Wall] = frozenset()
+        self.pid = 0
+        self._server = server
         self._limits = limits
         self._started = time.monotonic()
         self._sent_at = 0.0
         self._for = limits  # of the modality that the content is of
-        self._is_ready = False
         self._ready_turn = threading.Lock()
+        self._end_turn = threading.Lock()
+        self._ending: str | None = None
+        self._channel, self._tether = server.fork()
         self._buffer = SharedBuffer()
-        self._channel, theirs = socket.socketpair()
-        their_leash, self._leash = os.pipe()
-        try:
-            self._process = _start(their_leash, theirs.fileno(), limits)
-        except OSError as error:
-            self._let_go()
-            raise SandboxError(f"no worker can be started: {error}") from error
-        finally:
-            theirs.close()
-            os.close(their_leash)
-
-    @property
-    def pid(self) -> int:
-        """Return the worker's process id."""
-        return self._process.pid
 
     def wait_ready(self) -> None:
         """Wait until the worker is locked down.
@@ -118,20 +88,20 @@ class Worker:
         raises: SandboxError if it fails before.
         """
         with self._ready_turn:
-            if self._is_ready:
+            if self.pid:
                 return
+            self._server.wait_ready()
+            until = max(self._started, time.monotonic()) + self._limits.start_s
             try:
-                hello = self._receive(until=self._started + self._limits.start_s)
+                hello = self._receive(until=until)
+                self.walls = frozenset(map(Wall, hello["walls"]))
+                self.pid = int(hello["pid"])
             except TimeoutError as error:
                 raise SandboxError(
                     f"a worker was not ready within {self._limits.start_s:g} s (start_s)"
                 ) from error
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, TypeError, KeyError) as error:
                 raise SandboxError(f"a worker did not start: {self._how_it_ended()}") from error
-            if "error" in hello:
-                raise SandboxError(f"a worker did not start: {hello['error']}")
-            self.protections = tuple(hello.get("protections", ()))
-            self._is_ready = True
 
     def ask(
         self, content: bytes | int, *, options: AnalysisOptions | None = None, modality: str = ""
@@ -142,7 +112,7 @@ class Worker:
         modality: of MODALITIES; "": the worker finds out.
         raises: WorkerFailedError with the remark for the content.
         """
-        self.items += 1
+        self.is_used = True
         self._sent_at = time.monotonic()
         self._for = self._limits_of(modality or FALLBACK)
         question = {"modality": modality, "options": asdict(options or AnalysisOptions())}
@@ -172,7 +142,7 @@ class Worker:
         """Wait for the worker's result, within its time limit.
 
         progress: called meanwhile, in this thread; an exception from it ends the wait.
-        raises: WorkerFailedError with the remark for the content.
+        raises: WorkerFailedError with the remark for the content; NeedsDecodersError.
         """
         name = FALLBACK
         for _ in range(_MAX_MESSAGES):
@@ -181,6 +151,8 @@ class Worker:
                 if "modality" in message:
                     name = message["modality"]
                     self._for = self._limits_of(name)
+                if "needs" in message:
+                    raise NeedsDecodersError
                 if "each" in message:
                     return checked(message, kinds=MODALITIES[name].kinds)
                 if "progress" not in message:
@@ -191,27 +163,24 @@ class Worker:
 
     def is_dead(self) -> bool:
         """Whether the process has ended."""
-        return self._process.poll() is not None
+        with self._end_turn:
+            return self._ending is not None or has_ended(self._tether)
 
     def end(self) -> None:
-        """Kill the process, and wait until it is gone."""
+        """Have the process killed, if it has not ended; this does not wait for it."""
         with suppress(OSError):
             self._channel.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
-        self._process.kill()
-        self._process.wait()
-        self._let_go()
+        with suppress(OSError):
+            self._tether.shutdown(socket.SHUT_WR)
+        self.disown()
 
     def disown(self) -> None:
         """Release, in a forked process, a worker that belongs to the parent."""
-        self._let_go()
-        self._process.returncode = 0  # not ours to wait for
-
-    def _let_go(self) -> None:
-        self._channel.close()
-        self._buffer.release()
-        leash, self._leash = self._leash, -1
-        if leash >= 0:
-            os.close(leash)
+        with self._end_turn:
+            self._ending = self._ending or "SIGKILL"
+            self._channel.close()
+            self._tether.close()
+            self._buffer.release()
 
     def _limits_of(self, modality: str) -> DecodingLimits:
         return self._limits.for_long() if MODALITIES[modality].is_long else self._limits
@@ -223,7 +192,7 @@ class Worker:
             yield
         except TimeoutError as error:
             raise self._too_slow() from error
-        except _TooLongError as error:
+        except messages.TooLongError as error:
             most = f"{self._limits.output_bytes:,} bytes (output_bytes)"
             raise WorkerFailedError(
                 f"{LIMIT}the decoder would answer with more than {most}"
@@ -234,23 +203,7 @@ class Worker:
             raise WorkerFailedError(f"{UNDECODABLE}the decoder gave no sensible answer") from error
 
     def _receive(self, *, until: float) -> dict[str, Any]:
-        size = _LENGTH_IN.unpack(self._receive_bytes(_LENGTH_IN.size, until=until))[0]
-        if size > self._limits.output_bytes:
-            raise _TooLongError(f"an answer of {size} bytes")
-        answer = json.loads(self._receive_bytes(size, until=until))
-        if not isinstance(answer, dict):
-            raise TypeError("an answer that is no object")
-        return answer
-
-    def _receive_bytes(self, size: int, *, until: float) -> bytes:
-        received = bytearray()
-        while len(received) < size:
-            self._channel.settimeout(max(0.001, until - time.monotonic()))
-            piece = self._channel.recv(size - len(received))
-            if not piece:
-                raise ConnectionError("the worker has ended")
-            received += piece
-        return bytes(received)
+        return messages.receive(self._channel, at_most=self._limits.output_bytes, until=until)
 
     def _too_slow(self) -> WorkerFailedError:
         return WorkerFailedError(
@@ -275,35 +228,12 @@ class Worker:
         return f"{UNDECODABLE}it makes the decoder crash ({ending})"
 
     def _how_it_ended(self) -> str:
-        try:
-            code = self._process.wait(_END_S)
-        except subprocess.TimeoutExpired:
-            return "it closed its end and went on"
-        if code >= 0:
-            return f"exit code {code}"
-        try:
-            return signal.Signals(-code).name
-        except ValueError:
-            return f"signal {-code}"
-
-
-def _start(leash: int, channel: int, limits: DecodingLimits) -> "subprocess.Popen[bytes]":
-    command = [sys.executable, "-P", "-s", "-m", "stemtide.fingerprints.sandbox.worker_process"]
-    return subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [*command, str(leash), str(channel), json.dumps(asdict(limits))],
-        pass_fds=[leash, channel],
-        cwd="/",
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _environment() -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-    home = str(Path(stemtide.__file__).parents[1])
-    return inherited | dict.fromkeys(_ONE_THREAD, "1") | _KEEP_MEMORY | {"PYTHONPATH": home}
+        with self._end_turn:
+            if self._ending is None:
+                with suppress(OSError):
+                    self._tether.shutdown(socket.SHUT_WR)  # it is killed if it goes on
+                self._ending = ended_by(how_ended(self._tether))
+            return self._ending
 
 
 def checked(answer: dict[str, Any], *, kinds: frozenset[Kind]) -> Analysis:

@@ -7,10 +7,10 @@ PDFium, which browsers use too, reads PDF. It runs in the sandbox's worker, and 
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pypdfium2
 
+from stemtide.fingerprints.analysis import Content
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.text.fingerprint import MAX_CHARS, TextPrint, read_content, sketch
@@ -31,7 +31,7 @@ def is_document(head: bytes) -> str:
     return "application/pdf" if b"%PDF-" in head[:_HEAD_BYTES] else ""
 
 
-def fingerprint_document(content: bytes | Path, *, limits: DecodingLimits) -> TextPrint:
+def fingerprint_document(content: Content, *, limits: DecodingLimits) -> TextPrint:
     """Return the sketch of the text layer of a PDF.
 
     raises: ContentTooLargeError if it has more than max_input_bytes. Remarks report a missing text

@@ -12,11 +12,11 @@ import re
 import struct
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 
+from stemtide.fingerprints.analysis import Content
 from stemtide.fingerprints.kinds import LIMIT, FingerprintError
 from stemtide.fingerprints.limits import ContentTooLargeError, DecodingLimits
 from stemtide.fingerprints.text.html import text_of_html
@@ -144,7 +144,7 @@ def is_text(head: bytes) -> str:
     return "text/html" if _MARKUP.search(text) else "text/plain"
 
 
-def fingerprint_text(content: bytes | Path, *, limits: DecodingLimits) -> TextPrint:
+def fingerprint_text(content: Content, *, limits: DecodingLimits) -> TextPrint:
     """Return the sketch of plain text or HTML, in any encoding.
 
     raises: ContentTooLargeError if it has more than max_input_bytes. Remarks report omissions and
@@ -160,10 +160,10 @@ def fingerprint_text(content: bytes | Path, *, limits: DecodingLimits) -> TextPr
     return sketch(text, media_type=media_type, remarks=remarks)
 
 
-def read_content(content: bytes | Path, *, limits: DecodingLimits) -> bytes:
+def read_content(content: Content, *, limits: DecodingLimits) -> bytes:
     """Return the bytes of content, refusing more than max_input_bytes."""
     blob = content
-    if isinstance(content, Path):
+    if not isinstance(content, bytes):
         with content.open("rb") as file:
             blob = file.read(limits.max_input_bytes + 1)
     assert isinstance(blob, bytes)  # noqa: S101 - for the type checker

@@ -15,6 +15,12 @@ def sniff(head: bytes) -> str:
     return is_document(head) or is_text(head)
 
 
+def warm_up() -> None:
+    """Read the tables that texts need, which are files."""
+    page = "<p>an Überschrift of five words and their \u202f numbers \u0661 2</p>".encode()
+    fingerprint_text(page, limits=DecodingLimits())
+
+
 def analyse(
     content: Content, *, limits: DecodingLimits, options: AnalysisOptions, progress: Progress
 ) -> Analysis:

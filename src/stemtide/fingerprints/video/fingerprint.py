@@ -3,11 +3,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stemtide.fingerprints.analysis import Content
 from stemtide.fingerprints.image import pdq
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import DecodingLimits, LimitError, UndecodableError
@@ -98,7 +98,7 @@ def is_video(head: bytes) -> str:
 
 
 def fingerprint_video(
-    content: bytes | Path,
+    content: Content,
     *,
     limits: DecodingLimits,
     sampling: Sampling = Sampling.QUERY,

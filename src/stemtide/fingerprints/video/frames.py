@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from io import BytesIO
-from pathlib import Path
 from typing import BinaryIO
 
 import av
@@ -22,6 +21,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from stemtide.fingerprints.analysis import Content
 from stemtide.fingerprints.kinds import LIMIT
 from stemtide.fingerprints.limits import DecodingLimits, LimitError, UndecodableError
 from stemtide.fingerprints.video.luma import Luma8, is_full_range, luma_of
@@ -113,7 +113,7 @@ class FrameReader:
     until_s: float = 0.0
     remarks: list[str] = field(default_factory=list)
 
-    def frames(self, content: bytes | Path) -> Iterator[Frame]:
+    def frames(self, content: Content) -> Iterator[Frame]:
         """Yield frames in order of time.
 
         raises: UndecodableError if it is not a readable video, LimitError if its picture is larger
@@ -139,7 +139,7 @@ class _StarvedError(Exception):
 
 
 @contextmanager
-def opened(content: bytes | Path) -> Iterator[BinaryIO]:
+def opened(content: Content) -> Iterator[BinaryIO]:
     """Open content as a file object: the libraries below never see a path."""
     if isinstance(content, bytes):
         yield BytesIO(content)

@@ -15,7 +15,6 @@ Runs in a worker of the sandbox.
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import av
 import numpy as np
@@ -23,6 +22,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from stemtide.fingerprints.analysis import Content
 from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE
 from stemtide.fingerprints.limits import DecodingLimits, UndecodableError
 from stemtide.fingerprints.values.gop import DIGEST_BYTES, GROUP, MAX_GROUPS, GopPrint
@@ -50,7 +50,7 @@ _HEVC_KEYS = range(16, 24)
 _START_CODE = b"\0\0\1"
 
 
-def fingerprint_gops(content: bytes | Path, *, limits: DecodingLimits) -> GopPrint:
+def fingerprint_gops(content: Content, *, limits: DecodingLimits) -> GopPrint:
     """Return the digests of all groups of pictures of a video.
 
     returns: a fingerprint without rows if nothing could be read, with a remark that begins with

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.sandbox.lockdown import lock_down
+from stemtide.fingerprints.sandbox.lockdown import isolate, lock_down
 from stemtide.protocol.files.columns import LISTS, MAX_COLUMNS
 from stemtide.protocol.files.signal_readers import split_values
 
@@ -48,6 +48,7 @@ def main(path: str) -> int:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # opened before the lockdown
             pa.set_cpu_count(1)
+            isolate()
             lock_down(DecodingLimits())
             for line in _lines(pq.ParquetFile(file, pre_buffer=False, memory_map=False)):
                 out.write(line)

@@ -7,10 +7,12 @@ object. It ends after one document.
 """
 
 import asyncio
+import importlib
 import io
 import json
 import logging
 import resource
+import selectors
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -28,12 +30,34 @@ from pyhanko.sign.validation.pdf_embedded import EmbeddedPdfSignature
 from pyhanko_certvalidator import ValidationContext
 
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.sandbox.lockdown import lock_down
+from stemtide.fingerprints.sandbox.lockdown import isolate, lock_down
 from stemtide.hub.platform.documents.signatures import USAGE, seal_seen
 
 _CPU_S = 15
 _LIMITS = DecodingLimits(memory_bytes=768 << 20, cpu_s=_CPU_S)
 _MOST_SEALS = 16
+
+_LOADED_ON_DEMAND = (
+    "cryptography.hazmat.backends.openssl.backend",
+    "cryptography.hazmat.primitives.asymmetric.dsa",
+    "cryptography.hazmat.primitives.asymmetric.ec",
+    "cryptography.hazmat.primitives.asymmetric.ed448",
+    "cryptography.hazmat.primitives.asymmetric.ed25519",
+    "cryptography.hazmat.primitives.asymmetric.rsa",
+    "encodings.idna",
+    "encodings.latin_1",
+    "encodings.utf_16",
+    "encodings.utf_16_be",
+    "encodings.utf_16_le",
+    "lxml.etree",
+    "pyhanko.pdf_utils.crypt.pdfmac",
+    "pyhanko.pdf_utils.filters",
+    "pyhanko.pdf_utils.metadata.xmp_xml",
+    "pyhanko.sign.validation.pdf_embedded",
+    "pyhanko_certvalidator.path",
+    "stringprep",
+)
+"""Modules that the libraries import when a document first needs them, which is too late here."""
 
 
 def main() -> None:
@@ -41,7 +65,11 @@ def main() -> None:
     logging.disable()  # what is wrong with a document is said once, in the answer
     head, _, pdf = sys.stdin.buffer.read().partition(b"\n")
     question = json.loads(head)
-    loop = asyncio.new_event_loop()  # it makes a pair of sockets, which the lockdown forbids
+    for module in _LOADED_ON_DEMAND:
+        importlib.import_module(module)
+    # The lockdown forbids epoll, and the pair of sockets that a loop makes.
+    loop = asyncio.SelectorEventLoop(selectors.PollSelector())
+    isolate()
     lock_down(_LIMITS)
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_S, _CPU_S + 1))
     try:

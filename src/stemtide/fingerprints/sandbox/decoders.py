@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Load decoders before a worker is locked down, since nothing can be loaded in it afterwards."""
+
+import encodings
+import importlib
+import pkgutil
+import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from stemtide.fingerprints.analysis import FALLBACK, MODALITIES, Modality
+
+
+class Group(StrEnum):
+    """Decoders that are loaded together, in one server.
+
+    LOCAL: all, and OpenCV for local features.
+    """
+
+    PICTURES = "p"
+    ALL = "a"
+    LOCAL = "l"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoders:
+    """The decoders that are loaded in a process.
+
+    missing:     modalities whose decoders are not installed.
+    is_complete: whether all modalities were loaded, but for these.
+    """
+
+    loaded: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    is_complete: bool = False
+
+
+_LOCAL = "stemtide.fingerprints.image.local"
+
+
+def load(group: Group) -> Decoders:
+    """Import the modules of a group, and run their decoders once.
+
+    raises: ImportError if pictures cannot be decoded; other modalities may be missing.
+    """
+    if group is Group.PICTURES:
+        _warm_up((FALLBACK,))
+        return Decoders((FALLBACK,))
+    if group is Group.LOCAL:
+        with suppress(ImportError):  # a remark says that OpenCV is missing
+            importlib.import_module(_LOCAL).warm_up()
+    _load_encodings()
+    _load_av()
+    missing = tuple(name for name in MODALITIES if not _is_installed(name))
+    loaded = tuple(name for name in MODALITIES if name not in missing)
+    _warm_up(loaded)
+    return Decoders(loaded, missing, is_complete=True)
+
+
+def module_of(name: str) -> Modality:
+    """Return the module of a modality."""
+    return cast("Modality", importlib.import_module(MODALITIES[name].module))
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        module_of(name)
+    except ImportError:
+        return False
+    return True
+
+
+def _warm_up(names: Iterable[str]) -> None:
+    for name in names:
+        getattr(module_of(name), "warm_up", lambda: None)()
+
+
+def _load_av() -> None:
+    """Import all of PyAV: it imports the class of a codec when the codec first comes."""
+    with suppress(ImportError):  # then video and audio are missing
+        package = importlib.import_module("av")
+        for module in pkgutil.walk_packages(package.__path__, "av."):
+            if module.name not in _NOT_OF_AV:
+                importlib.import_module(module.name)
+
+
+def _load_encodings() -> None:
+    """Import all encodings of text: a page may state any of them."""
+    for encoding in pkgutil.iter_modules(encodings.__path__):
+        if encoding.name not in _NOT_HERE and f"encodings.{encoding.name}" not in sys.modules:
+            importlib.import_module(f"encodings.{encoding.name}")
+
+
+_NOT_OF_AV = {"av.__main__", "av.datasets"}
+"""A command, and a download of samples."""
+
+_NOT_HERE = {"mbcs", "oem"}
+"""Encodings of Windows alone."""

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers that are ready before they are needed, and the servers that fork them."""
+
+import threading
+from contextlib import suppress
+
+from stemtide.fingerprints.limits import DecodingLimits, SandboxError
+from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.fork_server import ForkServer
+from stemtide.fingerprints.sandbox.lockdown import Wall
+from stemtide.fingerprints.sandbox.worker import Worker
+
+
+class Reserve:
+    """Ready workers of each group of decoders. Thread-safe.
+
+    A group's server is started when its first worker is needed. Whatever has died is replaced.
+
+    size: number of workers of a group that are kept ready.
+    """
+
+    def __init__(self, limits: DecodingLimits, *, size: int) -> None:
+        self._limits = limits
+        self._size = size
+        self._servers: dict[Group, ForkServer] = {}
+        self._ready: dict[Group, list[Worker]] = {group: [] for group in Group}
+        self._started: set[Group] = set()
+        self._turn = threading.Lock()
+        self._is_closed = False
+
+    def take(self, group: Group) -> Worker:
+        """Return a worker that is ready for one piece of content; the caller ends it.
+
+        raises: SandboxError if no worker can be started.
+        """
+        try:
+            return self._take(group)
+        except SandboxError:
+            with self._turn:
+                had_started = group in self._started
+                self._started.discard(group)
+            if not had_started:
+                raise
+        return self._take(group)  # its server was killed just now: a new one is started
+
+    def _take(self, group: Group) -> Worker:
+        with self._turn:
+            self._drop_dead(group)
+            ready = self._ready[group]
+            worker = ready.pop(0) if ready else self._fork(group)
+        try:
+            worker.wait_ready()
+        except SandboxError:
+            worker.end()
+            raise
+        with self._turn:
+            self._started.add(group)
+        return worker
+
+    def fill(self, group: Group) -> None:
+        """Have workers forked until enough are ready; this does not wait for them."""
+        with self._turn, suppress(SandboxError):  # the next caller tries again, and gets the error
+            while len(self._ready[group]) < self._size and not self._is_closed:
+                self._ready[group].append(self._fork(group))
+
+    def walls(self) -> frozenset[Wall]:
+        """Wait until the workers for pictures are ready; return the walls that stand around them.
+
+        raises: SandboxError if one does not start.
+        """
+        with self._turn:
+            self._drop_dead(Group.PICTURES)
+            if not self._ready[Group.PICTURES]:
+                self._ready[Group.PICTURES].append(self._fork(Group.PICTURES))
+        self.fill(Group.PICTURES)
+        with self._turn:
+            ready = list(self._ready[Group.PICTURES])
+        for worker in ready:
+            worker.wait_ready()
+        return frozenset.intersection(*(worker.walls for worker in ready))
+
+    def close(self) -> None:
+        """End all servers and ready workers, and wait until they are gone."""
+        with self._turn:
+            self._is_closed = True
+            workers = [worker for ready in self._ready.values() for worker in ready]
+            servers, self._servers = list(self._servers.values()), {}
+            self._ready = {group: [] for group in Group}
+        for worker in workers:
+            worker.end()
+        for server in reversed(servers):
+            server.end()
+
+    def disown(self) -> None:
+        """Release, in a forked process, what belongs to the parent."""
+        for ready in self._ready.values():
+            for worker in ready:
+                worker.disown()
+        for server in self._servers.values():
+            server.disown()
+
+    def _fork(self, group: Group) -> Worker:
+        if self._is_closed:
+            raise SandboxError("the sandbox is closed: make a new one")
+        try:
+            return Worker(self._server(group), self._limits)
+        except OSError as error:
+            raise SandboxError(f"no worker can be started: {error}") from error
+
+    def _server(self, group: Group) -> ForkServer:
+        """Return the running server of a group."""
+        if (server := self._servers.get(group)) and server.is_dead():
+            self._servers.pop(group).end()
+        if group not in self._servers:
+            self._servers[group] = (
+                ForkServer.start(self._limits)
+                if group is Group.PICTURES
+                else self._server(Group.PICTURES).grow(group)
+            )
+        return self._servers[group]
+
+    def _drop_dead(self, group: Group) -> None:
+        """Forget ready workers that were ended from outside."""
+        for worker in [ready for ready in self._ready[group] if ready.is_dead()]:
+            worker.end()
+            self._ready[group].remove(worker)
