@@ -196,26 +196,13 @@ def sandbox_cases() -> Iterator[dict[str, object]]:
     began = time.perf_counter()
     with Sandbox().warm() as sandbox:
         yield row("start of a worker", (time.perf_counter() - began) * 1e3, "ms")
-        (worker,) = sandbox._alive  # noqa: SLF001 - asked without the digests, too
-
-        def without_digests(blob):
-            worker.ask(blob)
-            return worker.answer()
-
         for name, size in (("1.3 MP", (1300, 1000)), ("1.7 MP", (1500, 1100))):
-            blobs = jpegs(*size)
-            for work, plain, what in (
-                (without_digests, ours, "without digests"),
-                (sandbox.fingerprint, with_digests, "with digests"),
-            ):
-                yield from paired_cases(f"sandbox, JPEG {name}, {what}", work, plain, blobs)
-            if (ratio := processor_ratio(worker, without_digests, blobs)) is not None:
-                yield row(
-                    f"sandbox, JPEG {name}: processor time of both sides", ratio, "x",
-                    bar="<= 1.10",
-                )  # fmt: skip
-        replaced = min(timed(sandbox.fingerprint, b"\xff\xd8\xff") for _ in range(9)) * 1e3
-        yield row("a damaged file, its worker replaced", replaced, "ms")
+            yield from paired_cases(
+                f"sandbox, JPEG {name}, with digests",
+                sandbox.fingerprint,
+                with_digests,
+                jpegs(*size),
+            )
 
 
 def with_digests(blob):
@@ -252,27 +239,6 @@ def timed(work, blob):
     began = time.perf_counter()
     work(blob)
     return time.perf_counter() - began
-
-
-def processor_ratio(worker, work, blobs):
-    """What the sandbox adds in processor time, which a busy machine does not blur; Linux only."""
-    said = Path(f"/proc/{worker.pid}/schedstat")
-    if not said.exists():
-        return None
-
-    def spent_ms():
-        return time.thread_time() * 1e3 + int(said.read_text().split()[0]) / 1e6
-
-    def least(way, blob):
-        times = []
-        for _ in range(30):
-            began = spent_ms()
-            way(blob)
-            times.append(spent_ms() - began)
-        return min(times)
-
-    boxed, plain = (sum(least(way, blob) for blob in blobs) for way in (work, ours))
-    return boxed / plain
 
 
 def main():

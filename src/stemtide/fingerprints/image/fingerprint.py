@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -53,12 +54,13 @@ sniff = is_image
 
 
 def warm_up() -> None:
-    """Run the decoders once, so that later memory is used by the content alone."""
-    analyse_image(
-        b"P5 64 64 255 " + bytes(range(64)) * 64,
-        limits=DecodingLimits(),
-        options=AnalysisOptions(views=True),
-    )
+    """Run the usual decoders once, so that a worker that is forked need not set them up."""
+    picture = Image.effect_noise((64, 64), 60).convert("RGB")
+    for file_type in ("JPEG", "PNG"):
+        file = BytesIO()
+        picture.save(file, file_type)
+        options = AnalysisOptions(views=True)
+        analyse_image(file.getvalue(), limits=DecodingLimits(), options=options)
 
 
 def analyse(
