@@ -54,6 +54,7 @@ CAST = {
     "be-crisis-centre": "authority",
     "fr-referral-unit": "authority",
     "small-provider": "provider",
+    "own-provider": "provider",
     "another-provider": "provider",
     "paste-corner": "provider",
     "tech-consortium": "consortium",
@@ -327,6 +328,7 @@ class FakeHub:
             signals=len(live),
             tlp="amber" if live else None,
             pap="green" if live else None,
+            parties=None if self.parties is None else [*self.parties.values()],
         )
         signed = sign(manifest, keys=[key or self.key])
         return head_member(WholeHead(snapshot=signed)) + body.getvalue()

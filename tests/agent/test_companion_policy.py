@@ -14,6 +14,7 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
 from stemtide.protocol.sync.feed import FeedSignal
 from tests.agent.test_config import GOOD
+from tests.agent.test_decide import PARTIES
 
 CONFIG = Config(
     name="uploads",
@@ -22,6 +23,10 @@ CONFIG = Config(
     key="k",
     companion=HmaSettings(url="http://127.0.0.1:5000"),
 )
+
+
+def bank(one, config):
+    return bank_of(one, config, alike=[one], parties=PARTIES)
 
 
 def signal(**other):
@@ -50,7 +55,7 @@ def signal(**other):
 
 
 @pytest.mark.parametrize(
-    ("other", "bank"),
+    ("other", "name"),
     [
         ({}, "STEMTIDE_BLOCK"),
         ({"kind": "md5", "value": "ab" * 16, "quality": None}, "STEMTIDE_BLOCK"),
@@ -70,24 +75,24 @@ def signal(**other):
         one if isinstance(one, str) else "-".join(f"{k}={v}"[:20] for k, v in one.items())
     ),
 )
-def test_a_signal_belongs_where_the_shipped_policy_puts_it(other, bank):
-    assert bank_of(signal(**other), CONFIG) == bank
+def test_a_signal_belongs_where_the_shipped_policy_puts_it(other, name):
+    assert bank(signal(**other), CONFIG) == name
 
 
 def test_the_mildest_answer_over_all_that_hma_matches_counts():
     near = Rule(name="near", action=Action.BLOCK, max_distance_bits=12)
     rest = Rule(name="rest", action=Action.HOLD)
     odd = Rule(name="odd", action=Action.BLOCK, max_distance_bits=31)
-    assert bank_of(signal(), replace(CONFIG, rules=(near, rest))) == "STEMTIDE_HOLD"
-    assert bank_of(signal(), replace(CONFIG, rules=(near,))) == ""  # farther, no rule fits: a log
-    assert bank_of(signal(), replace(CONFIG, rules=(odd,))) == "STEMTIDE_BLOCK"
+    assert bank(signal(), replace(CONFIG, rules=(near, rest))) == "STEMTIDE_HOLD"
+    assert bank(signal(), replace(CONFIG, rules=(near,))) == ""  # farther, no rule fits: a log
+    assert bank(signal(), replace(CONFIG, rules=(odd,))) == "STEMTIDE_BLOCK"
 
 
 def test_what_would_be_blocked_lies_in_the_bank_of_holds_where_there_is_no_other():
     given = replace(CONFIG.companion, actions=frozenset({Action.HOLD}))
-    assert bank_of(signal(), replace(CONFIG, companion=given)) == "STEMTIDE_HOLD"
+    assert bank(signal(), replace(CONFIG, companion=given)) == "STEMTIDE_HOLD"
     given = replace(given, actions=frozenset({Action.BLOCK}))
-    assert bank_of(signal(severity="medium"), replace(CONFIG, companion=given)) == ""
+    assert bank(signal(severity="medium"), replace(CONFIG, companion=given)) == ""
 
 
 def read(tmp_path, table, **env):

@@ -6,12 +6,26 @@ import pytest
 
 from stemtide.agent.config.settings import DEFAULT_RULES, OnDispute, Rule
 from stemtide.agent.recognise.policy import NOTHING, Hit, decide
+from stemtide.agent.store.parties import Parties
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.enums import Action, Provenance, Reach, Severity
+from stemtide.protocol.enums import Action, PartyKind, Provenance, Reach, Severity, Standing
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.sync.feed import FeedSignal
+from stemtide.protocol.trust.standing import PartyTrust
+from tests.agent.fake_hub import CAST
 
+PARTIES = Parties(
+    own="own-provider",
+    by_name={
+        name: PartyTrust(name, PartyKind(kind), Standing.MEMBER) for name, kind in CAST.items()
+    },
+    are_sent=True,
+)
 BLOCK_ALL = (Rule(name="all", action=Action.BLOCK, disputed=OnDispute.ALSO),)
+
+
+def decide_now(hits, rules, parties=PARTIES):
+    return decide(hits, rules, parties)
 
 
 def hit(number=1, *, distance_bits=0, kind="pdq", **other):
@@ -42,23 +56,27 @@ def hit(number=1, *, distance_bits=0, kind="pdq", **other):
     ("reach", "rule", "action"),
     [
         (None, Rule("all", Action.BLOCK), "block"),
-        ("folder", Rule("all", Action.BLOCK), "block"),
+        ("folder", Rule("all", Action.BLOCK), "hold"),
+        ("folder", Rule("folders", Action.BLOCK, reach=frozenset({Reach.FOLDER})), "block"),
         ("host", Rule("all", Action.BLOCK), "hold"),
         ("host", Rule("hosts", Action.BLOCK, reach=frozenset({Reach.HOST})), "block"),
         ("folder", Rule("hosts", Action.BLOCK, reach=frozenset({Reach.HOST})), "log"),
         (None, Rule("one", Action.BLOCK, reach=frozenset({Reach.ADDRESS})), "block"),
     ],
 )
-def test_a_whole_host_is_blocked_only_where_a_rule_names_that_reach(reach, rule, action):
-    decided = decide([hit(kind="url", reach=reach)], (rule,))
+def test_one_party_gets_a_whole_site_blocked_only_where_a_rule_names_that_reach(
+    reach, rule, action
+):
+    decided = decide_now([hit(kind="url", reach=reach)], (rule,))
     assert decided.action == action
-    assert ("whole host leads to hold" in decided.why) == (action == "hold")
+    missing = f"block of a whole {reach} needs a second independent party; agency europol alone"
+    assert (missing in decided.why) == (missing in decided.missing) == (action == "hold")
     assert (f"covers the whole {reach}" in decided.why) == (reach is not None)
 
 
 def test_a_rule_on_reach_fits_addresses_alone():
     rule = Rule("one", Action.BLOCK, reach=frozenset({Reach.ADDRESS}))
-    assert decide([hit()], (rule,)).action is Action.LOG
+    assert decide_now([hit()], (rule,)).action is Action.LOG
 
 
 DEFAULTS = [
@@ -79,7 +97,7 @@ DEFAULTS = [
 def test_the_shipped_policy(row):
     severity, confidence, provenance, disputed, action, rule = row
     one = hit(severity=severity, confidence=confidence, provenance=provenance, disputed=disputed)
-    decision = decide([one], DEFAULT_RULES)
+    decision = decide_now([one], DEFAULT_RULES)
     assert (decision.action, decision.rule) == (action, rule)
 
 
@@ -97,14 +115,14 @@ CAPS = [
 
 
 def test_what_ones_own_party_disputes_only_logs():
-    decision = decide([hit(disputed=True, disputed_by_you=True)], BLOCK_ALL)
+    decision = decide_now([hit(disputed=True, disputed_by_you=True)], BLOCK_ALL)
     assert decision.action == "log"
     assert "your own party disputes this signal" in decision.why
 
 
 @pytest.mark.parametrize(("pap", "disputed", "exercise", "action"), CAPS)
 def test_caps_hold_whatever_the_policy_says(pap, disputed, exercise, action):
-    decision = decide([hit(pap=pap, disputed=disputed, exercise=exercise)], BLOCK_ALL)
+    decision = decide_now([hit(pap=pap, disputed=disputed, exercise=exercise)], BLOCK_ALL)
     assert (decision.action, decision.exercise) == (action, exercise)
 
 
@@ -134,40 +152,40 @@ CONDITIONS = [
 @pytest.mark.parametrize(("condition", "signal", "fits"), CONDITIONS)
 def test_a_rule_fits_when_its_condition_holds(condition, signal, fits):
     rules = [Rule(name="tried", action=Action.HOLD, **condition)]
-    assert decide([hit(**signal)], rules).rule == ("tried" if fits else "no rule")
+    assert decide_now([hit(**signal)], rules).rule == ("tried" if fits else "no rule")
 
 
 def test_without_a_match_there_is_no_action():
-    assert decide([], DEFAULT_RULES) == NOTHING
+    assert decide_now([], DEFAULT_RULES) == NOTHING
     assert (NOTHING.action, NOTHING.signal, NOTHING.exercise) == (None, None, False)
 
 
 def test_the_first_rule_that_fits_wins():
     rules = [Rule(name="a", action=Action.LOG), Rule(name="b", action=Action.BLOCK)]
-    assert decide([hit()], rules).rule == "a"
+    assert decide_now([hit()], rules).rule == "a"
 
 
 def test_a_match_that_no_rule_fits_is_logged_and_says_so():
-    decision = decide([hit(severity="low")], [DEFAULT_RULES[1]])
+    decision = decide_now([hit(severity="low")], [DEFAULT_RULES[1]])
     assert decision.action is Action.LOG
     assert "no rule of the policy fits, so log" in decision.why
 
 
 def test_of_several_signals_the_strongest_action_decides_then_the_nearest():
     hits = [hit(1, severity="low"), hit(2, distance_bits=9), hit(3, distance_bits=4)]
-    decision = decide(hits, DEFAULT_RULES)
+    decision = decide_now(hits, DEFAULT_RULES)
     assert (decision.action, decision.signal) == (Action.BLOCK, str(UUID(int=3)))
     assert [one.hit.signal.id.int for one in decision.verdicts] == [3, 2, 1]
 
 
 def test_an_exercise_never_hides_a_real_signal():
     real = hit(2, pap="red", distance_bits=30)
-    decision = decide([hit(1, exercise=True), real], BLOCK_ALL)
+    decision = decide_now([hit(1, exercise=True), real], BLOCK_ALL)
     assert (decision.signal, decision.exercise) == (str(UUID(int=2)), False)
 
 
 def test_a_decision_explains_itself():
-    decision = decide([hit(pap="amber", disputed=True, distance_bits=7)], BLOCK_ALL)
+    decision = decide_now([hit(pap="amber", disputed=True, distance_bits=7)], BLOCK_ALL)
     assert decision.why == (
         "pdq signal 00000000-0000-0000-0000-000000000001 of europol, 7 bits away: "
         "rule 'all' says block; PAP:AMBER allows hold at most"

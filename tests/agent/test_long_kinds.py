@@ -9,11 +9,10 @@ from dataclasses import replace
 import pytest
 
 from stemtide.agent.config.settings import Rule
-from stemtide.agent.recognise.policy import decide
 from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.matching.found import Occurrence, Span
 from stemtide.protocol.enums import Action
-from tests.agent.test_decide import hit
+from tests.agent.test_decide import decide_now, hit
 
 BLOCK_ALL = (Rule(name="all", action=Action.BLOCK),)
 
@@ -78,8 +77,8 @@ def found(seconds, confidence=0.99):
 def test_a_match_that_is_not_sure_goes_to_a_person_whatever_the_rule_says():
     sure = replace(hit(kind="video"), match_percent=99, found=(found(12),))
     unsure = replace(hit(kind="video"), match_percent=71, found=(found(12, 0.71),))
-    assert decide([sure], BLOCK_ALL).action is Action.BLOCK
-    decision = decide([unsure], BLOCK_ALL)
+    assert decide_now([sure], BLOCK_ALL).action is Action.BLOCK
+    decision = decide_now([unsure], BLOCK_ALL)
     assert decision.action is Action.HOLD
     assert "71 % sure leads to hold at most" in decision.why
 
@@ -88,16 +87,16 @@ def test_a_match_that_is_not_sure_goes_to_a_person_whatever_the_rule_says():
 def test_a_rule_can_ask_for_seconds(seconds, action):
     rules = (Rule(name="long enough", action=Action.BLOCK, min_matched_s=12.0),)
     one = replace(hit(kind="audio"), match_percent=99, found=(found(seconds),))
-    assert decide([one], rules).action is action
+    assert decide_now([one], rules).action is action
 
 
 def test_a_rule_for_seconds_lets_pictures_be():
     rules = (Rule(name="long enough", action=Action.BLOCK, min_matched_s=12.0),)
-    assert decide([hit()], rules).action is Action.BLOCK
+    assert decide_now([hit()], rules).action is Action.BLOCK
 
 
 @pytest.mark.parametrize(("percent", "action"), [(97, Action.BLOCK), (96, Action.LOG)])
 def test_a_rule_can_ask_how_sure(percent, action):
     rules = (Rule(name="sure", action=Action.BLOCK, min_match_percent=97),)
     one = replace(hit(kind="text"), match_percent=percent, found=(found(1),))
-    assert decide([one], rules).action is action
+    assert decide_now([one], rules).action is action

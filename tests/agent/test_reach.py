@@ -22,7 +22,7 @@ def share(hub, covered, **facts):
     "case",
     [  # what is covered, the reach that is said, how it is met, what is done
         ("m.bad.example/video/12", None, "", "block"),
-        (FOLDER, "folder", "folder", "block"),
+        (FOLDER, "folder", "folder", "hold"),  # one authority alone never blocks a folder
         (HOST, "host", "host", "hold"),
         (HOST, None, "host", "hold"),  # whoever says less than what it covers gains nothing
     ],

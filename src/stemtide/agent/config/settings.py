@@ -20,7 +20,7 @@ from stemtide.agent.config.tables import ConfigError, nearest, read_table
 from stemtide.agent.config.transparency import Transparency
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.enums import Action, Provenance, Reach, Severity
+from stemtide.protocol.enums import Action, PartyKind, Provenance, Reach, Severity, Standing
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.sync.signatures import PublicKey
 
@@ -61,6 +61,9 @@ class Rule:
     min_match_percent: how sure it must be that this is the signal's content.
     min_matched_s:     video and audio only: seconds of the content that must be the signal's.
     reach:             URLs only: whether the signal covers the address, its folder or its host.
+    sharers, sharer_kinds, sharer_standing: who shared the signal.
+    min_parties:       independent parties that stand behind the signal, its sharer included.
+    confirmed_by_kinds: another independent party of one of these kinds stands behind it.
     """
 
     name: str
@@ -76,6 +79,17 @@ class Rule:
     provenance: frozenset[Provenance] = frozenset()
     tlp: frozenset[Tlp] = frozenset()
     disputed: OnDispute = OnDispute.NO
+    sharers: frozenset[str] = frozenset()
+    sharer_kinds: frozenset[PartyKind] = frozenset()
+    sharer_standing: frozenset[Standing] = frozenset()
+    min_parties: Annotated[int, values.number(1, 100)] | None = None
+    confirmed_by_kinds: frozenset[PartyKind] = frozenset()
+
+    @property
+    def names_parties(self) -> bool:
+        """Whether the rule has a condition on who stands behind a signal."""
+        who = self.sharers or self.sharer_kinds or self.sharer_standing or self.confirmed_by_kinds
+        return bool(who) or self.min_parties is not None
 
 
 class OnUnread(StrEnum):

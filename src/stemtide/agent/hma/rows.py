@@ -11,15 +11,17 @@ checked:  0 until HMA has confirmed that it still holds the content.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from hashlib import md5
+from uuid import UUID
 
 from stemtide.agent.config.companion import HmaSettings
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hma.policy import bank_of
+from stemtide.agent.recognise.policy import is_active
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.agent.store.rows import SignalRow
-from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.kinds import Kind, parse_value
 from stemtide.interop.stopncii import canary
 from stemtide.protocol.sync.feed import FeedSignal
 
@@ -42,20 +44,44 @@ _LEAVE = "UPDATE banked SET wanted = 0 WHERE signal = ? AND wanted = 1"
 
 def update_wanted(
     tx: Transaction,
-    puts: Iterable[tuple[FeedSignal, SignalRow]],
-    drops: Iterable[str],
+    puts: Iterable[FeedSignal],
+    drops: Mapping[str, FeedSignal | None],
     *,
+    store: Store,
     config: Config,
 ) -> None:
-    """Update the rows of changed signals, in the transaction that changes the signals."""
+    """Update the rows of changed signals and of those of the same value.
+
+    Call it in the transaction that changed the signals. drops: those that are gone, as they were.
+    """
     if config.companion is None:
         return
-    for signal, row in puts:
-        bank = bank_of(signal, config)
-        tx.execute(f"{_LEAVE} AND (bank != ? OR value != ?)", (row.id, bank, row.value))
-        if bank:
-            tx.execute(_WANT, (row.id, bank, row.kind, row.value, row.expires_at))
+    kinds = config.companion.kinds
+    changed = {signal.id: signal for signal in puts if signal.kind in kinds}
+    gone = [signal for signal in drops.values() if signal and signal.kind in kinds]
+    stored = store.find_alike([*changed.values(), *gone], tx=tx)
+    _want(tx, {signal.id: signal for signal in stored} | changed, store=store, config=config)
     tx.executemany(_LEAVE, [(drop,) for drop in drops])
+
+
+def _want(
+    tx: Transaction, signals: Mapping[UUID, FeedSignal], *, store: Store, config: Config
+) -> None:
+    """Update the rows of signals, which hold all that have their values."""
+    parties = store.parties(signals.values(), tx=tx)
+    now = datetime.now(UTC)
+    alike: dict[tuple[Kind, str], list[FeedSignal]] = {}
+    for signal in signals.values():
+        if is_active(signal, now=now, exercise=config.exercise):
+            alike.setdefault((signal.kind, signal.value.lower()), []).append(signal)
+    for signal in signals.values():
+        same = alike.get((signal.kind, signal.value.lower()), ())
+        bank = bank_of(signal, config, alike=same, parties=parties)
+        uid, value = str(signal.id), parse_value(signal.kind, signal.value)
+        tx.execute(f"{_LEAVE} AND (bank != ? OR value != ?)", (uid, bank, value))
+        if bank:
+            ends = signal.expires_at.timestamp() if signal.expires_at else None
+            tx.execute(_WANT, (uid, bank, signal.kind, value, ends))
 
 
 def compare_batch(store: Store, *, after: int, config: Config) -> int | None:
@@ -63,19 +89,13 @@ def compare_batch(store: Store, *, after: int, config: Config) -> int | None:
     settings = config.companion
     kinds = json.dumps(sorted(settings.kinds)) if settings else "[]"
     sql = (
-        "SELECT seq, kind, value, expires_at, body FROM signals WHERE seq > ?"
+        "SELECT seq, body FROM signals WHERE seq > ?"
         " AND kind IN (SELECT value FROM json_each(?)) ORDER BY seq LIMIT ?"
     )
     with store.write() as tx:
         records = tx.execute(sql, (after, kinds, _READ)).fetchall()
-        pairs = []
-        for _, kind, value, ends, body in records:
-            signal = FeedSignal.model_validate_json(body)
-            row = SignalRow(
-                str(signal.id), kind, value, None, ends, signal.exercise, signal.disputed, body
-            )
-            pairs.append((signal, row))
-        update_wanted(tx, pairs, (), config=config)
+        signals = [FeedSignal.model_validate_json(body) for _, body in records]
+        update_wanted(tx, signals, {}, store=store, config=config)
     return int(records[-1][0]) if records else None
 
 

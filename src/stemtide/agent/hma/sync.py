@@ -102,7 +102,7 @@ class HmaSync(Engine):
             "hma": settings.url,
             "banks": list(settings.banks),
             "reachable": self._is_reachable,
-            "compared": self._compared == self._store.view.generation,
+            "compared": self._compared == self._version(),
             **self._watch.figures(),
         }
 
@@ -133,14 +133,19 @@ class HmaSync(Engine):
     # signals
 
     async def _follow(self) -> None:
-        """Compare all signals with the rows, once at the start and after each snapshot."""
+        """Compare all signals with the rows: at the start, after a snapshot or a new standing."""
         while True:
-            generation = self._store.view.generation
-            if self._store.origin and generation != self._compared:
+            version = self._version()
+            if self._store.origin and version != self._compared:
                 await self._in_steps(rows.unmark_strays, config=self._config)
                 await self._in_steps(rows.compare_batch, config=self._config)
-                self._compared = generation
+                self._compared = version
             await asyncio.sleep(_POLL_S / 4)
+
+    def _version(self) -> str:
+        """Return what changes with each snapshot and each new standing of a party."""
+        view = self._store.view
+        return f"{view.generation} {view.trust}"
 
     async def _in_steps(self, step: _Step, *values: object, **named: object) -> None:
         """Do something to all rows, some at a time, so that nobody waits for it."""

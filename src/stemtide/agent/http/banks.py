@@ -138,7 +138,7 @@ class BankRoutes:
         signal = await asyncio.to_thread(self._find, content_id)
         if signal is None:
             raise BadRequestError(ProblemType.NOT_FOUND, f"content '{content_id}' not found")
-        banks = self.banks_of(judge(Hit(signal, signal.kind, 0, ""), self._config.rules).action)
+        banks = self.banks_of(await asyncio.to_thread(self._action_of, signal))
         row = {
             "id": content_id,
             "disable_until_ts": ENABLED,
@@ -183,6 +183,18 @@ class BankRoutes:
         if signal is None or not is_active(signal, now=now, exercise=self._config.exercise):
             return None
         return signal
+
+    def _action_of(self, signal: FeedSignal) -> Action:
+        """Return the action that an exact match of a signal leads to."""
+        now = datetime.now(UTC)
+        others = [
+            other
+            for other in self._store.find_alike([signal])
+            if other.id != signal.id and is_active(other, now=now, exercise=self._config.exercise)
+        ]
+        matched = [signal, *others]
+        hits = [Hit(match, match.kind, 0, "") for match in matched]
+        return judge(hits, self._config.rules, self._store.parties(matched))[0].action
 
     # exchanges
 

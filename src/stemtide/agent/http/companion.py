@@ -35,12 +35,11 @@ from stemtide.agent.http import metrics
 from stemtide.agent.http.match_requests import WHOLE, BadRequestError, invalid, read_body
 from stemtide.agent.recognise.answers import Answer, build_answer
 from stemtide.agent.recognise.pipeline import record_decision
-from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
+from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active, within_bits
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Fingerprints, Kind
+from stemtide.fingerprints.kinds import Fingerprints
 from stemtide.protocol.problems import ProblemType
 from stemtide.protocol.sync.agents import LANGUAGE
-from stemtide.protocol.sync.feed import FeedSignal
 
 logger = logging.getLogger(__name__)
 
@@ -269,18 +268,12 @@ class CompanionRoutes:
                 remarks.append(f"{signal_id}: is the canary, which never leads to an action")
             elif signal is None or not is_active(signal, now=now, exercise=self._config.exercise):
                 remarks.append(f"{signal_id}: is no longer active")
-            elif bits > _within_bits(signal):
+            elif bits > within_bits(signal):
                 remarks.append(f"{signal_id}: {bits} bits are more than it allows")
             else:
                 hits.append(Hit(signal, signal.kind, bits, ""))
-        return decide(hits, self._config.rules), tuple(remarks)
-
-
-def _within_bits(signal: FeedSignal) -> int:
-    """Return within how many bits a signal matches."""
-    if signal.kind is not Kind.PDQ:
-        return 0
-    return MATCH_WITHIN_BITS if signal.within_bits is None else signal.within_bits
+        parties = self._store.parties((hit.signal for hit in hits), tx=tx)
+        return decide(hits, self._config.rules, parties), tuple(remarks)
 
 
 async def _read(request: Request, kind: type[Message]) -> Message:

@@ -4,7 +4,6 @@
 import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -87,8 +86,9 @@ class Client:
 
         history: the feed's history at that position, or "". parties_after: 0 for all parties.
         """
-        request = feed.read_feed(after=after, limit=limit, history=history or None)
-        request = replace(request, query={**request.query, "parties_after": parties_after})
+        request = feed.read_feed(
+            after=after, limit=limit, history=history or None, parties_after=parties_after
+        )
         with _with_remedy():
             return await self._hub.ask_bytes(request)
 

@@ -13,6 +13,7 @@ class HubConnection:
 
     key_trouble, status_trouble: permissions that the hub denies this agent.
     snapshot_trouble: why the file to start from was not used.
+    parties_trouble: the hub does not say which parties may be believed.
     silence:  the hub has sent nothing for too long. stall: the position does not move.
     disk:     nothing can be written. is_loading: whether a snapshot is being loaded.
     """
@@ -24,6 +25,7 @@ class HubConnection:
     key_trouble: str = ""
     status_trouble: str = ""
     snapshot_trouble: str = ""
+    parties_trouble: str = ""
     silence: str = ""
     stall: str = ""
     disk: str = ""

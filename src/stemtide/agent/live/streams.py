@@ -326,7 +326,8 @@ class Live:
         by_id = self._store.find_ids((match.signal for match in met), tx=tx) if met else {}
         signals = self._active(by_id)
         hits = [_hit(signals[match.signal], match) for match in met if match.signal in signals]
-        return decide(hits, self._config.rules)
+        parties = self._store.parties(signals.values(), tx=tx)
+        return decide(hits, self._config.rules, parties)
 
     def _active(self, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
         now = datetime.now(UTC)

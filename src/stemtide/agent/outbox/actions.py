@@ -16,7 +16,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
@@ -78,22 +78,15 @@ def record(
     """
     deciding = reasons[0]
     before = _reasons(tx, ref)
+    # What was held or blocked before stays so until it is undone, whatever the policy says now.
+    lasting = [
+        replace(
+            reason, action=max(before.get(reason.signal, reason.action), reason.action, key=_rank)
+        )
+        for reason in reasons
+    ]
     before.pop(UNREAD.signal, None)  # it was never sent as an action, so a match now is new
-    tx.executemany(
-        "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                ref,
-                reason.signal,
-                reason.action,
-                reason.kind,
-                reason.distance_bits,
-                reason.part,
-                now.timestamp(),
-            )
-            for reason in reasons
-        ],
-    )
+    _insert_reasons(tx, ref, lasting, at=now.timestamp())
     strongest = _strongest(before)
     is_stronger = strongest is None or deciding.action.rank > strongest.rank
     is_new_log = deciding.action is Action.LOG and deciding.signal not in before
@@ -107,47 +100,71 @@ def record(
     return True
 
 
-def weaken_actions(
+def refs_of(tx: Transaction, signal: str) -> list[str]:
+    """Return the pieces of content that were acted on because of a signal, with others or alone."""
+    rows = tx.execute("SELECT ref FROM acted WHERE signal = ?", (signal,))
+    return [ref for (ref,) in rows]
+
+
+def reasons_of(tx: Transaction, ref: str) -> list[Reason]:
+    """Return the reasons of the action on a piece of content."""
+    sql = "SELECT signal, action, kind, distance_bits, part FROM acted WHERE ref = ?"
+    return [
+        Reason(signal, Action(action), kind, distance_bits, part)
+        for signal, action, kind, distance_bits, part in tx.execute(sql, (ref,))
+    ]
+
+
+def weaken_action(
     tx: Transaction,
     *,
+    ref: str,
     signal: str,
-    leads_to: Callable[[Reason], Action | None],
+    reasons: Sequence[Reason],
     why: str,
     config: Config,
     now: datetime,
-) -> int:
-    """Weaken the actions that one signal led to, unless another signal asks for as much.
+) -> bool:
+    """Replace the reasons of an action by others, which together may ask for less.
 
-    leads_to: returns the action that the signal alone leads to now, or None if it no longer counts.
-    returns:  how many pieces of content get a milder action, or count for another signal.
+    signal:  the one that changed. reasons: those that are left, and what each asks for now.
+    returns: whether the content gets a milder action, or counts for another signal.
     """
-    rows = tx.execute(
-        "SELECT ref, action, kind, distance_bits, part FROM acted WHERE signal = ?", (signal,)
-    ).fetchall()
-    changed = 0
-    for ref, action, kind, distance_bits, part in rows:
-        before = _strongest(_reasons(tx, ref))
-        new = leads_to(Reason(signal, Action(action), kind, distance_bits, part))
-        if new is None:
-            tx.execute("DELETE FROM acted WHERE ref = ? AND signal = ?", (ref, signal))
-        elif new.rank < Action(action).rank:
-            tx.execute(
-                "UPDATE acted SET action = ? WHERE ref = ? AND signal = ?", (new, ref, signal)
+    before = _strongest(_reasons(tx, ref))
+    (at,) = tx.execute("SELECT max(at) FROM acted WHERE ref = ?", (ref,)).fetchone()
+    tx.execute("DELETE FROM acted WHERE ref = ?", (ref,))
+    _insert_reasons(tx, ref, reasons, at=at)
+    left = _reasons(tx, ref)
+    after = _strongest(left)
+    is_moved = before not in {None, Action.LOG} and uploads.recount(
+        tx, ref=ref, weaker=signal, reasons=left, now=now
+    )
+    if before and before is not Action.LOG and (after is None or after.rank < before.rank):
+        facts = {"ref": ref, "action": after, "undoes": before, "exercise": False}
+        facts |= {"agent": config.name, "signal": signal, "why": why}
+        kind_of = "content.hold" if after is Action.HOLD else RELEASE
+        _queue(tx, kind_of, facts, config=config, now=now)
+        restrictions.end(tx, ref=ref, now=now)
+        is_moved = True
+    return is_moved
+
+
+def _insert_reasons(tx: Transaction, ref: str, reasons: Sequence[Reason], *, at: float) -> None:
+    tx.executemany(
+        "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                ref,
+                reason.signal,
+                reason.action,
+                reason.kind,
+                reason.distance_bits,
+                reason.part,
+                at,
             )
-        reasons = _reasons(tx, ref)
-        after = _strongest(reasons)
-        is_moved = before not in {None, Action.LOG} and uploads.recount(
-            tx, ref=ref, weaker=signal, reasons=reasons, now=now
-        )
-        if before and before is not Action.LOG and (after is None or after.rank < before.rank):
-            facts = {"ref": ref, "action": after, "undoes": before, "exercise": False}
-            facts |= {"agent": config.name, "signal": signal, "why": why}
-            kind_of = "content.hold" if after is Action.HOLD else RELEASE
-            _queue(tx, kind_of, facts, config=config, now=now)
-            restrictions.end(tx, ref=ref, now=now)
-            is_moved = True
-        changed += is_moved
-    return changed
+            for reason in reasons
+        ],
+    )
 
 
 def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> None:
@@ -168,6 +185,10 @@ def _reasons(tx: Transaction, ref: str) -> dict[str, Action]:
 
 def _strongest(reasons: Mapping[str, Action]) -> Action | None:
     return max(reasons.values(), key=lambda action: action.rank, default=None)
+
+
+def _rank(action: Action) -> int:
+    return action.rank
 
 
 def _queue(

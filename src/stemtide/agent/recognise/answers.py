@@ -44,8 +44,9 @@ class StretchOut:
 
 @dataclass(frozen=True, slots=True)
 class MatchOut:
-    """A matched signal in a response. action and rule: what this signal alone leads to.
+    """A matched signal in a response. action and rule: what this signal leads to.
 
+    missing: who would have to stand behind it for the rule's action; None if nobody.
     match_percent: how sure it is that this is the signal's content. transform: what was done to
     the content, such as "mirrored". stretches: for video, audio and text; the surest first.
     """
@@ -70,6 +71,7 @@ class MatchOut:
     crisis: UUID | None
     action: Action
     rule: str
+    missing: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,8 @@ class DecisionOut:
 
     action:      None if nothing matched and all of the content could be read.
     signal:      None if nothing matched, or if content is held because it could not be read.
+    missing:     who would have to stand behind the deciding signal for the rule's action; None if
+                 nobody.
     undecodable: part of the content could not be read, so "no match" proves nothing.
     """
 
@@ -86,6 +90,7 @@ class DecisionOut:
     signal: str | None
     rule: str | None
     why: str
+    missing: str | None
     undecodable: bool
 
 
@@ -160,6 +165,7 @@ def decision_out(decision: Decision, remarks: Sequence[str], *, unread: Unread) 
         signal=decision.signal,
         rule=decision.rule,
         why=decision.why,
+        missing=decision.missing or None,
         undecodable=Fingerprints((), remarks=tuple(remarks)).is_incomplete,
     )
 
@@ -193,4 +199,5 @@ def match_out(verdict: SignalVerdict) -> MatchOut:
         crisis=signal.crisis,
         action=verdict.action,
         rule=verdict.rule,
+        missing=verdict.missing or None,
     )

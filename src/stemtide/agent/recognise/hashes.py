@@ -180,11 +180,12 @@ class HashLookup:
             for key, record in self._store.find(hits.keys.tolist(), strict=strict).items()
             if is_active(record, now=now, exercise=self._config.exercise)
         }
+        parties = self._store.parties(signals.values())
         keys, distances = hits.keys.tolist(), hits.distances_bits.tolist()
         for query, begin, end in _runs(hits.queries):
             pairs = zip(keys[begin:end], distances[begin:end], strict=True)
             matched = [Hit(signals[key], kind, bits, "") for key, bits in pairs if key in signals]
-            decision = decide(matched, self._config.rules)
+            decision = decide(matched, self._config.rules, parties)
             if decision.action is not None:
                 yield _decision_result(start + query, decision)
 
@@ -215,6 +216,7 @@ def _decision_result(query: int, decision: Decision) -> HashResult:
             "disputed": verdict.hit.signal.disputed,
             "action": verdict.action,
             "rule": verdict.rule,
+            "missing": verdict.missing or None,
         }
         for verdict in decision.verdicts[:MAX_MATCHES]
     ]
@@ -224,6 +226,7 @@ def _decision_result(query: int, decision: Decision) -> HashResult:
         "signal": decision.signal,
         "rule": decision.rule,
         "why": decision.why,
+        "missing": decision.missing or None,
     }
     return HashResult(query, matches, max(0, len(decision.verdicts) - MAX_MATCHES), fields)
 

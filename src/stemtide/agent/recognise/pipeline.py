@@ -2,8 +2,9 @@
 """Recognise content, decide about it and record the decision.
 
 1 Make fingerprints in the sandbox, unless the caller sent them, and look them up.
-2 In one transaction: read the current signals, decide, record the action, count it.
-  So a withdrawal either comes before the decision, or finds it and undoes it.
+2 In one transaction: read the current signals and the standing of those behind them, decide,
+  record the action, count it. So a withdrawal or a suspension either comes before the decision, or
+  finds it and undoes it.
 """
 
 import asyncio
@@ -203,8 +204,10 @@ class Recogniser:
             for key, signal in signals.items()
             if is_active(signal, now=now, exercise=self._config.exercise)
         }
+        parties = self._store.parties(active.values(), tx=tx)
         return [
-            decide(_hits(item_matches, active), self._config.rules) for item_matches in all_matches
+            decide(_hits(item_matches, active), self._config.rules, parties)
+            for item_matches in all_matches
         ]
 
 

@@ -3,22 +3,27 @@
 
 1 For each matched signal, the first rule of the policy that applies names an action.
 2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most,
-  and one that the agent's own party disputes only logs.
+  and one that the agent's own party disputes only logs; a block needs more than one party's word
+  (backing.py).
 3 The signal with the strongest action decides; among equals a real one, then the nearest.
 4 Content that could not be read is held, unless a match asks for as much or the policy lets
   it pass. Such a hold names no signal and is never counted as a match.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
 from stemtide.agent.config.settings import OnDispute, OnUnread, Rule, Unread
-from stemtide.fingerprints.kinds import Kind
+from stemtide.agent.recognise.backing import Backing
+from stemtide.agent.store.parties import Parties
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
 from stemtide.matching.found import Occurrence
 from stemtide.protocol.enums import Action, Reach
 from stemtide.protocol.handling import PAP_ALLOWS
 from stemtide.protocol.sync.feed import FeedSignal
+from stemtide.protocol.trust.standing import PartyTrust
 
 SURE_PERCENT = 95
 """A match that is less sure goes to a person, whatever a rule says: 5 in 100 would be wrong."""
@@ -59,13 +64,18 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SignalVerdict:
-    """The action that one signal alone leads to. caps: why it is milder than the rule's."""
+    """The action that one signal leads to, given who stands behind it.
+
+    caps: why it is milder than the rule's. missing: who would have to stand behind it; "" if
+    nobody.
+    """
 
     hit: Hit
     action: Action
     rule: str
     rule_action: Action
     caps: tuple[str, ...]
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,11 @@ class Decision:
         return self.unread or (self.verdicts[0].rule if self.verdicts else None)
 
     @property
+    def missing(self) -> str:
+        """Return who would have to stand behind the deciding signal; "" if nobody."""
+        return self.verdicts[0].missing if self.verdicts and not self.unread else ""
+
+    @property
     def exercise(self) -> bool:
         """Whether this is part of an exercise, so that nothing may happen to the content."""
         is_by_signal = self.verdicts and not self.unread
@@ -112,11 +127,21 @@ def is_active(signal: FeedSignal, *, now: datetime, exercise: bool) -> bool:
     return not is_over and (exercise or not signal.exercise)
 
 
-def decide(hits: Sequence[Hit], rules: Sequence[Rule]) -> Decision:
-    """Decide about a piece of content by the signals that it matched."""
+def within_bits(signal: FeedSignal) -> int:
+    """Return within how many bits a signal matches."""
+    if signal.kind is not Kind.PDQ:
+        return 0
+    return MATCH_WITHIN_BITS if signal.within_bits is None else signal.within_bits
+
+
+def decide(hits: Sequence[Hit], rules: Sequence[Rule], parties: Parties) -> Decision:
+    """Decide about a piece of content by the signals that it matched.
+
+    parties: those that share or confirm these signals.
+    """
     if not hits:
         return NOTHING
-    verdicts = sorted((judge(hit, rules) for hit in hits), key=_strongest_first)
+    verdicts = sorted(judge(hits, rules, parties), key=_strongest_first)
     return Decision(verdicts[0].action, _explain(verdicts), tuple(verdicts))
 
 
@@ -141,20 +166,99 @@ def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
     return next((remark for remark in remarks if remark.startswith(prefixes)), "")
 
 
-def judge(hit: Hit, rules: Sequence[Rule]) -> SignalVerdict:
-    """Return the action that one signal alone leads to, and why."""
-    rule = next((candidate for candidate in rules if applies(candidate, hit)), None)
+def judge(
+    hits: Sequence[Hit], rules: Sequence[Rule], parties: Parties, *, is_earlier: bool = False
+) -> list[SignalVerdict]:
+    """Return the action that each matched signal leads to, and why.
+
+    is_earlier: the content was acted on before, and is judged again.
+    """
+    sharers = [parties.trust_of(hit.signal.shared_by) for hit in hits]
+    requests = [
+        _requested_action(hit, rules, sharer).rank
+        for hit, sharer in zip(hits, sharers, strict=True)
+    ]
+    alike: dict[object, list[int]] = defaultdict(list)
+    for number, hit in enumerate(hits):
+        alike[_likeness(hit, number)].append(number)
+    verdicts = []
+    for number, hit in enumerate(hits):
+        others = [
+            sharers[other]
+            for other in alike[_likeness(hit, number)]
+            if requests[other] >= requests[number] and not hits[other].signal.disputed
+        ]
+        others += [parties.trust_of(name) for name in hit.signal.confirmed_by]
+        by_name = {party.name: party for party in others}
+        by_name.pop(sharers[number].name, None)
+        backing = Backing(sharers[number], tuple(by_name.values()), parties)
+        verdicts.append(_judge_one(hit, rules, backing, is_earlier=is_earlier))
+    return verdicts
+
+
+def _likeness(hit: Hit, number: int) -> object:
+    """Return a key that matches of the same value share; without a value a match is alone."""
+    signal = hit.signal
+    if not signal.value:
+        return number
+    return hit.kind, signal.value.lower(), hit.part, hit.reach, signal.exercise
+
+
+def _requested_action(hit: Hit, rules: Sequence[Rule], sharer: PartyTrust) -> Action:
+    """Return the strongest action that a signal asks for, if enough parties stood behind it.
+
+    Somebody who shares a value as a record of news does not stand behind a block of it.
+    """
+    actions = [Action.LOG]
+    for rule in rules:
+        if applies(rule, hit, sharer):
+            actions.append(min([rule.action, *(cap for cap, _ in _caps(hit))], key=_rank))
+            if rule.min_parties is None and not rule.confirmed_by_kinds:
+                break
+    return max(actions, key=_rank)
+
+
+def _rank(action: Action) -> int:
+    return action.rank
+
+
+def _judge_one(
+    hit: Hit, rules: Sequence[Rule], backing: Backing, *, is_earlier: bool
+) -> SignalVerdict:
+    """Return the action that one signal leads to."""
+    rule = next(
+        (
+            candidate
+            for candidate in rules
+            if applies(candidate, hit, backing.sharer) and backing.confirms(candidate)
+        ),
+        None,
+    )
     wanted_action = rule.action if rule else Action.LOG
-    action, caps = wanted_action, []
-    for most, cap in _caps(hit, rule):
+    action, caps, missing = wanted_action, [], ""
+    for most, cap in _caps(hit):
         if action.rank > most.rank:
             action = most
             caps.append(cap)
-    return SignalVerdict(hit, action, rule.name if rule else NO_RULE, wanted_action, tuple(caps))
+    limit = backing.cap(rule, kind=hit.kind, reach=hit.reach, is_earlier=is_earlier)
+    if limit and action.rank > limit[0].rank:
+        action, missing = limit
+        caps.append(missing)
+    name = rule.name if rule else NO_RULE
+    return SignalVerdict(hit, action, name, wanted_action, tuple(caps), missing)
 
 
-def applies(rule: Rule, hit: Hit) -> bool:
-    """Whether every condition of a rule holds."""
+def applies(rule: Rule, hit: Hit, sharer: PartyTrust) -> bool:
+    """Whether every condition of a rule on the match and on the sharer holds."""
+    return _fits_signal(rule, hit) and (
+        (not rule.sharers or sharer.name in rule.sharers)
+        and (not rule.sharer_kinds or sharer.kind in rule.sharer_kinds)
+        and (not rule.sharer_standing or sharer.standing in rule.sharer_standing)
+    )
+
+
+def _fits_signal(rule: Rule, hit: Hit) -> bool:
+    """Whether every condition of a rule on the match holds."""
     signal = hit.signal
     on_dispute = rule.disputed is OnDispute.ALSO or (
         (rule.disputed is OnDispute.ONLY) == signal.disputed
@@ -176,7 +280,7 @@ def applies(rule: Rule, hit: Hit) -> bool:
     )
 
 
-def _caps(hit: Hit, rule: Rule | None) -> list[tuple[Action, str]]:
+def _caps(hit: Hit) -> list[tuple[Action, str]]:
     """Return upper limits on the action that this match may lead to, with their reasons."""
     signal = hit.signal
     pap = PAP_ALLOWS[signal.pap]
@@ -187,9 +291,6 @@ def _caps(hit: Hit, rule: Rule | None) -> list[tuple[Action, str]]:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
     if hit.match_percent < SURE_PERCENT:
         why = f"a match that is {hit.match_percent} % sure leads to hold at most"
-        caps.append((Action.HOLD, why))
-    if hit.reach is Reach.HOST and not (rule and Reach.HOST in rule.reach):
-        why = "a signal of a whole host leads to hold at most, unless a rule names that reach"
         caps.append((Action.HOLD, why))
     if signal.exercise:
         caps.append((Action.LOG, "an exercise only logs"))

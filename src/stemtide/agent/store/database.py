@@ -25,6 +25,7 @@ from stemtide.agent.store.parties import Parties, put_parties, read_parties, rep
 from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
 from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
 from stemtide.agent.store.schema import StoreError, TornError
+from stemtide.fingerprints.kinds import SIZE_BYTES, Kind, parse_value
 from stemtide.matching.library import Library
 from stemtide.protocol.sync.feed import FeedParty, FeedSignal
 
@@ -198,6 +199,28 @@ class Store(AbstractContextManager["Store"]):
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
         return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
 
+    def find_alike(
+        self,
+        signals: Iterable[FeedSignal],
+        *,
+        tx: Transaction | None = None,
+        library: Library | None = None,
+    ) -> list[FeedSignal]:
+        """Return the stored signals of the same kind and value as one of these, with these.
+
+        None of kinds whose values are as long as their content. library: None for the present one.
+        """
+        by_kind: dict[Kind, list[bytes]] = {}
+        for signal in signals:
+            if signal.kind in SIZE_BYTES:
+                value = parse_value(signal.kind, signal.value)
+                by_kind.setdefault(signal.kind, []).append(value)
+        keys: set[int] = set()
+        for kind, values in by_kind.items():
+            hits = (library or self.library).match_values(kind, b"".join(values), within_bits=0)
+            keys.update(hits.keys[hits.distances_bits == 0].tolist())
+        return [*self.find(keys, tx=tx).values()] if keys else []
+
     def parties(self, signals: Iterable[FeedSignal], *, tx: Transaction | None = None) -> Parties:
         """Return the parties that share or confirm signals; as a transaction sees them if given."""
         names = {name for signal in signals for name in (signal.shared_by, *signal.confirmed_by)}
@@ -250,13 +273,15 @@ class Store(AbstractContextManager["Store"]):
 
         parties_after: position up to which all parties are known now.
         synced_at: when the hub had no more than this; None while more pages wait.
-        alongside: runs in the transaction, before the rows change.
+        alongside: runs in the transaction, after the rows changed. The Library changes later.
         """
         with self._index_lock:
             with self.write() as tx:
-                alongside(tx)
                 change = change_rows(tx, puts, drops)
                 put_parties(tx, parties)
+                if parties:
+                    set_state(tx, trust=str(position))
+                alongside(tx)
                 after = str(parties_after)
                 set_state(tx, position=str(position), history=history, parties_after=after)
                 if synced_at:
@@ -301,12 +326,13 @@ class Store(AbstractContextManager["Store"]):
         history: str = "",
         parties: Sequence[FeedParty] | None = None,
         now: datetime,
-        alongside: Callable[[Transaction], None],
+        alongside: Callable[[Transaction, Library], None],
     ) -> None:
         """Replace all signals by a complete snapshot. Outboxes stay as they are.
 
         parties:   all of the hub's; None if the snapshot does not name them, then the feed will.
-        alongside: runs in the transaction, while the table incoming holds the new signals.
+        alongside: runs in the transaction, while the table former holds the old signals, with the
+                   Library of the new ones.
 
         raises: sqlite3.IntegrityError for a snapshot that has a signal twice.
         """
@@ -317,13 +343,14 @@ class Store(AbstractContextManager["Store"]):
             incoming.library.save()  # before the others notice, so that they only have to open it
         with self._index_lock:
             with self.write() as tx:
-                alongside(tx)
-                tx.execute("DROP TABLE signals")
+                tx.execute("ALTER TABLE signals RENAME TO former")
                 tx.execute("ALTER TABLE incoming RENAME TO signals")
                 if parties is not None:
                     replace_parties(tx, parties)
                 elif self.origin is None or self.origin.hub != origin.hub:
                     replace_parties(tx, ())
+                alongside(tx, incoming.library)
+                tx.execute("DROP TABLE former")
                 set_state(
                     tx,
                     generation=incoming.generation,

@@ -18,6 +18,7 @@ CREATE TABLE parties (
 
 _COLUMNS = "name, kind, standing, group_name, speaks_for_digests"
 _PUT = f"INSERT OR REPLACE INTO parties ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our own names
+ALL = f"SELECT {_COLUMNS} FROM parties"  # noqa: S608 - our own names
 _NAMED = f"SELECT {_COLUMNS} FROM parties WHERE name IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
 
 
@@ -40,6 +41,12 @@ class Parties:
         return self.by_name.get(name, unknown)
 
 
+def party_trust(row: tuple[str, str, str, str, int]) -> PartyTrust:
+    """Return a row of the table."""
+    name, kind, standing, group, speaks = row
+    return PartyTrust(name, PartyKind(kind), Standing(standing), group, bool(speaks))
+
+
 def put_parties(tx: sqlite3.Connection, parties: Iterable[FeedParty]) -> None:
     """Insert parties, or replace those that are there."""
     tx.executemany(
@@ -57,12 +64,12 @@ def replace_parties(tx: sqlite3.Connection, parties: Sequence[FeedParty]) -> Non
     put_parties(tx, parties)
 
 
-def read_parties(tx: sqlite3.Connection, names: Iterable[str], *, own: str) -> Parties:
-    """Return the parties of these names, as a transaction sees them. own: as in Parties."""
-    rows = tx.execute(_NAMED, (json.dumps([*names]),)).fetchall()
-    by_name = {
-        name: PartyTrust(name, PartyKind(kind), Standing(standing), group, bool(speaks))
-        for name, kind, standing, group, speaks in rows
-    }
+def read_parties(tx: sqlite3.Connection, names: Iterable[str] | None, *, own: str) -> Parties:
+    """Return the parties of these names, as a transaction sees them.
+
+    names: None for all. own: as in Parties.
+    """
+    rows = tx.execute(ALL) if names is None else tx.execute(_NAMED, (json.dumps([*names]),))
+    by_name = {row[0]: party_trust(row) for row in rows}
     are_sent = bool(by_name) or tx.execute("SELECT 1 FROM parties LIMIT 1").fetchone() is not None
     return Parties(own, by_name, are_sent)

@@ -39,6 +39,7 @@ class StoreView:
     saved:     changes whenever the Library's files are rewritten.
     history:   the hub's name for its feed up to that position; "" if it sent none.
     parties_after: position up to which the standing of parties is known; 0 to ask for all.
+    trust:     changes with the standing of any party.
     """
 
     generation: str
@@ -48,6 +49,7 @@ class StoreView:
     history: str
     synced_at: datetime | None
     parties_after: int
+    trust: str
 
     def stale_s(self) -> float | None:
         """Return the seconds since synced_at; None if that is None."""
@@ -71,6 +73,7 @@ def read_view(tx: sqlite3.Connection) -> StoreView:
         synced_at=datetime.fromisoformat(synced_at) if synced_at else None,
         # An older agent may have taken another history meanwhile, without its parties.
         parties_after=parties_after if parties_after <= position else 0,
+        trust=state.get("trust", ""),
     )
 
 

@@ -4,6 +4,7 @@
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 from typing import NamedTuple
 
 from stemtide.agent.store.index import KEEP_GONE, Fingerprinted
@@ -73,11 +74,13 @@ def signal_row(signal: FeedSignal, body: str) -> SignalRow:
 
 
 def _without_value(signal: FeedSignal) -> str:
-    """Serialise a signal without its value, which is as long as its content and has its own column.
+    """Serialise a signal with a digest for its value, which is as long as its content.
 
-    Otherwise an upload that matches a few such signals would load all their values at once.
+    Otherwise an upload that matches a few such signals would load all their values at once. The
+    digest shows which of them are equal.
     """
-    return signal.model_copy(update={"value": ""}).model_dump_json()
+    digest = sha256(signal.value.encode()).hexdigest()
+    return signal.model_copy(update={"value": digest}).model_dump_json()
 
 
 def change_rows(

@@ -12,7 +12,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -27,15 +27,14 @@ from stemtide.agent.hma import rows
 from stemtide.agent.hub.client import SILENT_S, Client
 from stemtide.agent.hub.connection import HubConnection, StallDetector
 from stemtide.agent.outbox import actions
-from stemtide.agent.outbox.actions import Reason
-from stemtide.agent.recognise.policy import Hit, judge
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.agent.sync import signed_snapshot
+from stemtide.agent.store.parties import ALL, read_parties
+from stemtide.agent.sync import signed_snapshot, undo
 from stemtide.agent.sync.snapshot import Position, Reader, take_snapshot
 from stemtide.agent.waits import Backoff, wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
-from stemtide.fingerprints.kinds import Kind
-from stemtide.protocol.enums import Action, Scope, SignalState
+from stemtide.matching.library import Library
+from stemtide.protocol.enums import Scope
 from stemtide.protocol.sync.agents import AgentStatusIn, AgentTrouble
 from stemtide.protocol.sync.feed import FeedSignal, History, Tombstone
 
@@ -168,11 +167,24 @@ class Sync:
             before, self.connection.head = self._store.position, page.head
             if await asyncio.to_thread(self._apply, page):
                 self._on_undo()
+            await asyncio.to_thread(self._look_for_parties)
             self._on_change()
             if page.next != before:
                 self._position_changed.set()
             if not page.more:
                 return
+
+    def _look_for_parties(self) -> None:
+        """Note whether the hub says how far its parties may be believed."""
+        trouble = ""
+        if not self._store.parties(()).are_sent:
+            trouble = (
+                f"the hub {self._config.hub_url} does not send the standing of parties, so signals"
+                " of others lead to hold at most: upgrade the hub"
+            )
+        if trouble and trouble != self.connection.parties_trouble:
+            logger.warning("%s", trouble)
+        self.connection.parties_trouble = trouble
 
     async def _identify(self) -> None:
         """Ask which party the key belongs to, and note scopes that it lacks."""
@@ -221,75 +233,66 @@ class Sync:
         """Apply a page and undo what it withdraws; return whether anything was undone."""
         entries = [entry for raw in page.entries if (entry := self._reader.entry(raw))]
         signals = [entry for entry in entries if isinstance(entry, FeedSignal)]
-        tombstones = [entry for entry in entries if isinstance(entry, Tombstone)]
         puts = [(signal, row) for signal in signals if (row := self._reader.row(signal))]
-        drops = [str(entry.id) for entry in tombstones]
+        parties = self._reader.parties(page.parties or ())
+        former = self._store.find_ids(str(entry.id) for entry in entries)
+        drops = {
+            uid: former.get(uid)
+            for uid in (str(entry.id) for entry in entries if isinstance(entry, Tombstone))
+        }
+        weakened = undo.weakened_parties(self._store.read(ALL), parties)
         now = datetime.now(UTC)
         undone = 0
 
-        def undo(tx: Transaction) -> None:
+        def undo_all(tx: Transaction) -> None:
             nonlocal undone
-            undone = sum([self._undo(tx, entry, now) for entry in entries])
-            rows.update_wanted(tx, puts, drops, config=self._config)
+            fresh = [signal for signal, _ in puts]
+            changes = undo.changes_of_entries(entries, former)
+            changes += undo.changes_of_parties(tx, weakened)
+            undone = self._undo(tx, changes, library=self._store.library, now=now, fresh=fresh)
+            rows.update_wanted(tx, fresh, drops, store=self._store, config=self._config)
 
         self._store.apply(
             [row for _, row in puts],
-            drops,
+            list(drops),
             position=page.next,
             history=page.history,
-            parties=self._reader.parties(page.parties or ()),
+            parties=parties,
             parties_after=_parties_after(page, before=self._store.view.parties_after),
             synced_at=None if page.more else now,
-            alongside=undo,
+            alongside=undo_all,
         )
         return undone > 0
 
-    def _undo_lost(self, tx: Transaction) -> None:
-        """Undo actions because of signals that a snapshot lacks, or has as disputed.
-
-        The tombstones in between are not read: the signals were withdrawn meanwhile, or the hub was
-        restored to a time before they were shared. Actions of expired signals stay.
-        """
+    def _undo_lost(self, tx: Transaction, library: Library) -> None:
+        """Undo actions because of signals that a snapshot lacks, or that lead to less in it."""
         now = datetime.now(UTC)
-        lost = tx.execute(
-            "SELECT DISTINCT acted.signal FROM acted JOIN signals ON signals.id = acted.signal"
-            " WHERE acted.signal NOT IN (SELECT id FROM incoming)"
-            " AND (signals.expires_at IS NULL OR signals.expires_at > ?)",
-            (now.timestamp(),),
-        ).fetchall()
-        for (uid,) in lost:
-            entry = Tombstone(position=0, id=uid, state=SignalState.WITHDRAWN)
-            self._undo(tx, entry, now, why=f"the hub no longer has signal {uid}")
-        disputed = tx.execute(
-            "SELECT body FROM incoming WHERE disputed AND id IN (SELECT signal FROM acted)"
-        ).fetchall()
-        for (body,) in disputed:
-            self._undo(tx, FeedSignal.model_validate_json(body), now)
+        changes = undo.changes_of_snapshot(tx, now=now)
+        self._undo(tx, changes, library=library, now=now)
 
     def _undo(
-        self, tx: Transaction, entry: FeedSignal | Tombstone, now: datetime, *, why: str = ""
+        self,
+        tx: Transaction,
+        changes: Sequence[undo.SignalChange],
+        *,
+        library: Library,
+        now: datetime,
+        fresh: Sequence[FeedSignal] = (),
     ) -> int:
-        """Undo actions because of a withdrawn signal, or weaken them if it is disputed.
-
-        An expired signal was right in its time: it stops matching, and nothing is undone.
-        """
-        why = why or _reason(entry)
-        if not why:
+        """Weaken the actions that leaned on changed signals; return how many."""
+        if not changes:
             return 0
-
-        def leads_to(reason: Reason) -> Action | None:
-            if isinstance(entry, Tombstone):
-                return None
-            hit = Hit(entry, Kind(reason.kind), reason.distance_bits, reason.part)
-            return judge(hit, self._config.rules).action
-
-        signal = str(entry.id)
-        number = actions.weaken_actions(
-            tx, signal=signal, leads_to=leads_to, why=why, config=self._config, now=now
-        )
-        if number:
-            logger.info("%s: changed the action or count of %d pieces of content", why, number)
-        return number
+        own = self._party or (self._store.origin.party if self._store.origin else "")
+        return undo.Undoing(
+            tx,
+            self._store,
+            self._config,
+            now=now,
+            parties=read_parties(tx, None, own=own),
+            changes=changes,
+            library=library,
+            fresh=fresh,
+        ).run()
 
     async def _take_snapshot(self) -> None:
         """Replace all signals by the hub's."""
@@ -396,11 +399,3 @@ def _parties_after(page: _Page, *, before: int) -> int:
     """
     is_answered = bool(page.parties) or (before > 0 and page.parties is not None)
     return page.next if is_answered else before
-
-
-def _reason(entry: FeedSignal | Tombstone) -> str:
-    """Return why actions because of a signal are undone; "" if they are not."""
-    if isinstance(entry, FeedSignal):
-        return f"signal {entry.id} is disputed" if entry.disputed else ""
-    is_withdrawn = entry.state is SignalState.WITHDRAWN
-    return f"signal {entry.id} was withdrawn" if is_withdrawn else ""

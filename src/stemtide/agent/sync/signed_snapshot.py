@@ -18,6 +18,7 @@ from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import Origin
 from stemtide.agent.sync.snapshot import Reader
 from stemtide.client import AnswerError
+from stemtide.matching.library import Library
 from stemtide.protocol.sync.signatures import SignatureError
 from stemtide.protocol.sync.snapshot_files import SnapshotDownload, SnapshotFileError, opened_whole
 from stemtide.protocol.sync.snapshots import SnapshotManifest
@@ -39,7 +40,7 @@ async def take_signed(
     reader: Reader,
     party: str,
     config: Config,
-    alongside: Callable[[Transaction], None],
+    alongside: Callable[[Transaction, Library], None],
 ) -> SnapshotManifest:
     """Replace all signals by the hub's, if it signed them with a key that the settings name.
 
@@ -79,7 +80,11 @@ async def take_signed(
 
 
 async def take_file(
-    store: Store, *, reader: Reader, config: Config, alongside: Callable[[Transaction], None]
+    store: Store,
+    *,
+    reader: Reader,
+    config: Config,
+    alongside: Callable[[Transaction, Library], None],
 ) -> SnapshotManifest | None:
     """Load the signals of the configured file, unless the store has newer ones.
 
@@ -107,7 +112,7 @@ def _load_newer(
     *,
     reader: Reader,
     config: Config,
-    alongside: Callable[[Transaction], None],
+    alongside: Callable[[Transaction, Library], None],
 ) -> SnapshotManifest | None:
     """Load a file if the store is empty, or has an older version of the same history."""
     with opened_whole(path, trusted=config.hub_public_key) as (head, _):
@@ -138,7 +143,7 @@ def _load_file(
     config: Config,
     check: Callable[[SnapshotManifest], None],
     now: datetime | None,
-    alongside: Callable[[Transaction], None],
+    alongside: Callable[[Transaction, Library], None],
 ) -> SnapshotManifest:
     """Replace all signals by those of a file.
 
@@ -162,6 +167,7 @@ def _load_file(
             origin=origin,
             position=manifest.version,
             history=manifest.history,
+            parties=manifest.parties,
             now=now or manifest.made_at,
             alongside=alongside,
         )

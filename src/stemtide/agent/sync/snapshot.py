@@ -19,6 +19,7 @@ from stemtide.agent.store.database import Incoming, Store, Transaction
 from stemtide.agent.store.position import Origin
 from stemtide.agent.store.rows import SignalRow, signal_row
 from stemtide.client import AnswerError
+from stemtide.matching.library import Library
 from stemtide.protocol.enums import PartyKind, Standing
 from stemtide.protocol.sync.feed import (
     FeedEntry,
@@ -128,7 +129,7 @@ async def take_snapshot(
     reader: Reader,
     party: str,
     exercise: bool,
-    alongside: Callable[[Transaction], None],
+    alongside: Callable[[Transaction, Library], None],
 ) -> None:
     """Replace all signals by the hub's; a snapshot that breaks off changes nothing.
 

@@ -55,6 +55,7 @@ class HashMatch(TypedDict):
     disputed: bool
     action: NotRequired[Action]
     rule: NotRequired[str]
+    missing: NotRequired[str | None]
 
 
 class HashDecision(TypedDict):
@@ -65,6 +66,7 @@ class HashDecision(TypedDict):
     signal: UUID
     rule: str
     why: str
+    missing: str | None
 
 
 class HashMatches(TypedDict):
