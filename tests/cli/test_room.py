@@ -90,3 +90,27 @@ def test_uploads_beyond_the_look_ups_are_listed_counted_and_discarded(hub):
     assert "No outlier" in say(hub, "outlier", "list", "--open").err
     refused = say(hub, "outlier", "count", found["id"], party="big-video", code=1)
     assert "only the agency or the party" in refused.err
+
+
+def test_a_signal_is_confirmed_disputed_and_the_dispute_set_aside(hub):
+    facts = {"labels": ["livestream"], "severity": "high", "tlp": "green"}
+    with hub.client() as client:
+        body = {"kind": "sha256", "value": "cd" * 32, **facts}
+        uid = client.post("/api/v1/signals", json=body).json()["id"]
+    agreed = say(hub, "signal", "agree", uid, party="eu-referral-unit").out
+    assert "confirmed by: eu-referral-unit" in agreed
+    empty = say(hub, "signal", "dispute", uid, "--reason", " ", party="big-video", code=2)
+    assert "in your own words" in empty.err
+    disputed = say(hub, "signal", "dispute", uid, "--reason", "News.", party="big-video").out
+    assert "not disputed  basis speaks_alone" in disputed
+    assert "disputed by: big-video" in disputed
+    words = ["signal", "set-aside", uid, "big-video", "--reason", "The attacker filmed it."]
+    assert "only an agency" in say(hub, *words, code=1).err
+    (aside,) = say(hub, *words, "--json", party="eu-referral-unit").rows
+    assert aside["opinions"][-1]["set_aside"]["by"] == "eu-referral-unit"
+    (answered,) = say(
+        hub, "signal", "answer", uid, "We disagree.", "--json", party="big-video"
+    ).rows
+    assert answered["opinions"][-1]["set_aside"]["answer"] == "We disagree."
+    restored = say(hub, "signal", "restore", uid, "big-video", "--json", party="eu-referral-unit")
+    assert restored.rows[0]["opinions"][-1]["set_aside"] is None

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disputes: which count, for how much, how many a day, and what an agency decides."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RateLimitError
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
@@ -302,13 +306,25 @@ def test_disputes_of_a_suspended_party_cease_to_count_and_count_again_once_it_is
     assert disputes.reweigh_due(NOON) == 0
 
 
+def migrate(name, function):
+    """Run the data part of a migration of signals on the present tables."""
+    module = import_module(f"stemtide.hub.rooms.signals.migrations.{name}")
+    getattr(module, function)(apps, connection.schema_editor())
+
+
 def test_disputes_from_before_the_rule_are_weighed_anew(world):
     alone, both = world.share(), world.share(value=hex_value(2))
     opine(alone.id, "dispute", by=world.big_provider)
     for by in (world.big_provider, world.small_provider):
         opine(both.id, "dispute", by=by)
-    Signal.objects.filter(uid=alone.id).update(is_disputed=True)
-    DisputeTally.objects.update(weighed=-1)  # as the migration leaves it
+    for by in (world.authority, world.agency):
+        opine(alone.id, "agree", by=by)
+    Signal.objects.update(is_disputed=True, confirmations=0, disputes=0)
+    DisputeTally.objects.all().delete()
+    migrate("0012_opinion_counts", "count")
+    counts = {row.uid: (row.confirmations, row.disputes) for row in Signal.objects.all()}
+    assert counts == {alone.id: (1, 1), both.id: (0, 2)}
+    migrate("0013_disputes_set_aside", "weigh_anew")
     assert disputes.reweigh_due(NOON) == 1
     entries = feed_of(world.agency)
     assert [entries[one.id].disputed for one in (alone, both)] == [False, True]

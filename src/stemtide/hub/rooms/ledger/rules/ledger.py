@@ -48,6 +48,8 @@ IN_ITS_ROOM = frozenset(
             "signals",
             "objects",
             "opinion",
+            "dispute",
+            "disputes",
             "outcomes",
             "outlier",
             "report",
