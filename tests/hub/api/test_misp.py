@@ -170,6 +170,15 @@ def test_a_disputed_signal_is_told_anew_and_not_for_detection(world, reader):
     assert int(after["timestamp"]) > int(before["timestamp"])
 
 
+def test_one_partys_dispute_keeps_a_signal_from_its_own_detection_alone(world, reader):
+    shared = world.share(kind="sha256")
+    said = OpinionIn(opinion=Opinion.DISPUTE)
+    writes.give_opinion(shared.id, body=said, by=world.small_provider, now=world.at(hours=2))
+    (own,) = reader(world.small_provider).attributes()
+    (other,) = reader(world.big_provider).attributes()
+    assert (own["to_ids"], other["to_ids"]) == (False, True)
+
+
 def timestamp(world, **later):
     """When the one event of a reader changed, as the feed says it at some time."""
     (head,) = reads_misp.heads(viewer=world.big_provider, now=world.at(**later))

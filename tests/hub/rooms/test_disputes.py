@@ -148,7 +148,7 @@ def test_one_provider_stops_its_own_agents_and_nobody_elses(world):
     out = opine(shared.id, "dispute", by=world.big_provider)
     assert (out.disputed, out.position) == (False, shared.position + 1)
     own, other = (feed_of(one)[shared.id] for one in (world.big_provider, world.small_provider))
-    assert (own.disputed, own.disputed_by_you) == (False, True)
+    assert (own.disputed, own.disputed_by_you) == (True, True)
     assert (other.disputed, other.disputed_by_you) == (False, False)
 
 
@@ -171,8 +171,13 @@ def test_the_agency_sets_a_dispute_aside_and_it_stops_counting(world):
     aside = out.opinions[0].set_aside
     assert (aside.by, aside.reason) == ("eu-referral-unit", NEWS.reason)
     entry = world.last_entry()
-    assert (entry.kind, entry.detail["party"]) == ("dispute.dismissed", "party:big-video")
-    assert NEWS.reason not in str(entry.detail)
+    assert (entry.kind, entry.actor) == ("dispute.dismissed", "party:eu-referral-unit")
+    assert entry.detail == {
+        "party": "party:big-video",
+        "disputed": False,
+        "position": 4,
+        "through": "person:coordinator",
+    }  # and no words
     assert feed_of(world.big_provider)[shared.id].disputed_by_you
 
 

@@ -181,6 +181,8 @@ def test_the_feed_and_the_snapshot_name_the_parties_that_confirm(world):
     opine(shared.id, "dispute", by=world.big_provider)
     out = opine(shared.id, "seen", by=world.small_provider)
     assert out.confirmed_by == ["eu-referral-unit"]  # the sharer confirms nothing
+    row = Signal.objects.get(uid=shared.id)
+    assert (row.confirmations, row.disputes) == (1, 1)
     entries = reads.feed(0, viewer=world.consortium).entries
     assert [entry.confirmed_by for entry in entries] == [[], ["eu-referral-unit"]]
     lines = b"".join(reads.snapshot(viewer=world.consortium)).splitlines()

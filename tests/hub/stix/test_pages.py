@@ -111,6 +111,15 @@ def test_a_dispute_is_a_new_version(shelf):
     assert after["created"] == before["created"]
 
 
+def test_one_partys_dispute_is_told_to_that_party_alone(shelf):
+    shared = shelf.world.share()
+    provider, other = shelf.world.big_provider, shelf.world.small_provider
+    signals.give_opinion(shared.id, body=OpinionIn(opinion="dispute"), by=provider, now=NOON)
+    (own,), (others,) = shelf.indicators(provider), shelf.indicators(other)
+    assert 'stemtide:disputed="yes"' in own["labels"]
+    assert 'stemtide:disputed="yes"' not in others["labels"]
+
+
 def test_only_what_a_party_may_receive_is_told(shelf):
     world = shelf.world
     world.share(value=hex_value(1), tlp="red", audience=("small-forum",))

@@ -29,7 +29,8 @@ class FeedSignal(BaseModel):
     value:    complete, in hex, however long.
     reach:    of a url that covers more than one address; None: that address alone, or another kind.
     ideology: a name of ideologies.toml; entity: as a list of terrorist entities names it.
-    disputed: by as many parties, or by such ones, that automatic action stops everywhere.
+    disputed: by as many parties, or by such ones, that automatic action stops everywhere; also
+              if the party that reads this feed disputes it.
     disputed_by_you: the party that reads this feed disputes the signal itself.
     confirmed_by: names of the parties that agree with the signal, without its sharer.
     """

@@ -13,6 +13,7 @@ from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches, filled_parts
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads.opinions import disputed_for
 from stemtide.hub.rooms.signals.reads.signals import live_by_key, visible
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows, unpack_audience
 from stemtide.protocol.messages.signals import RowError, SignalIn
@@ -44,7 +45,7 @@ _NAMES = {
     "tlp": "tlp",
     "pap": "pap",
     "audience": "audience",
-    "is_disputed": "disputed",
+    "disputed": "disputed",
     "crisis__uid": "crisis",
     "exercise": "exercise",
     "shared_by__name": "shared_by",
@@ -71,7 +72,8 @@ def page(signals: QuerySet[Signal], *, viewer: Party, limit: int) -> tuple[list[
 
     signals: a queryset from collected(), narrowed further.
     """
-    columns = signals.order_by("position").values_list(*_NAMES)
+    judged = signals.annotate(disputed=disputed_for(viewer))
+    columns = judged.order_by("position").values_list(*_NAMES)
     rows = [_row(column) for column in columns[: limit + 1]]
     visible_crises = crises.visible_ids(viewer=viewer)
     for row in rows:

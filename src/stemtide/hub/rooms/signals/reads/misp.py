@@ -17,6 +17,7 @@ from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads.opinions import disputed_for
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.misp import events
 from stemtide.interop.misp.events import MAX_SIGNALS, TYPE_OF, EventHead
@@ -37,7 +38,7 @@ _COLUMNS = {
     "confidence": "confidence",
     "tlp": "tlp",
     "pap": "pap",
-    "is_disputed": "disputed",
+    "disputed": "disputed",
     "shared_by__name": "shared_by",
     "via": "via",
 }
@@ -104,7 +105,8 @@ def rows_of(
     rows = _representable(viewer).filter(pk__gte=first, pk__lt=first + MAX_SIGNALS)
     if head.crisis is not None:
         rows = rows.filter(crisis__uid=head.crisis)
-    return _by_name(rows if only is None else rows.filter(uid__in=only))
+    rows = rows if only is None else rows.filter(uid__in=only)
+    return _by_name(rows.annotate(disputed=disputed_for(viewer)))
 
 
 def _by_name(rows: QuerySet[Signal]) -> Iterator[Row]:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import Row, batches
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
@@ -18,7 +20,8 @@ _WEIGHTY = (Opinion.AGREE, Opinion.DISPUTE)
 def add_opinions(feed_rows: Iterable[dict[str, Any]], viewer: Party) -> list[Row]:
     """Replace the counts of opinions on rows of a feed by what its reader learns of them.
 
-    These are confirmed_by, the names of the parties that confirm the signal, and disputed_by_you.
+    These are confirmed_by, the names of the parties that confirm the signal, disputed_by_you, and
+    disputed, which a reader's own dispute sets as well.
     Only signals that somebody confirms or disputes cost a query.
     """
     rows = list(feed_rows)
@@ -28,7 +31,18 @@ def add_opinions(feed_rows: Iterable[dict[str, Any]], viewer: Party) -> list[Row
         del row["confirmations"], row["disputes"]
         row["confirmed_by"] = confirmed_by.get(row["id"], [])
         row["disputed_by_you"] = row["id"] in own_disputes
+        # Agents, older ones too, undo what they did because of a signal that is disputed.
+        row["disputed"] = row["disputed"] or row["disputed_by_you"]
     return list(rows)
+
+
+def disputed_for(viewer: Party) -> "ExpressionWrapper[Q]":
+    """Return the SQL expression for whether a signal is disputed, or by the viewer itself."""
+    own = OpinionRow.objects.filter(
+        signal=OuterRef("pk"), party=viewer, opinion=Opinion.DISPUTE.value
+    )
+    is_own = Q(disputes__gt=0) & Q(Exists(own))
+    return ExpressionWrapper(Q(is_disputed=True) | is_own, output_field=BooleanField())
 
 
 def describe(row: OpinionRow, *, viewer: Party) -> OpinionOut:
