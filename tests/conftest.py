@@ -6,12 +6,17 @@ whichever test asks for it first: threads then meet as processes would.
 """
 
 import gc
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.accepted_walls import ACCEPTED
 from tests.once import open_for_all
 from tests.rounds import rounds
+
+for setting, walls in ACCEPTED.items():
+    os.environ.setdefault(setting, walls)
 
 # The processes of a run start with this one's environment, and so find what it opens here.
 open_for_all()

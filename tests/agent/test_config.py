@@ -98,7 +98,7 @@ WRONG = [
     (GOOD.replace('key = "st_a_b"', 'key = ""'), "key: is missing; put the key"),
     (GOOD + 'host = "0.0.0.0"', "token: is missing, and host '0.0.0.0' lets other machines in"),
     (GOOD + "prot = 1", "prot: is no setting of the agent; did you mean port?"),
-    (GOOD + "zzz = 1", "zzz: is no setting of the agent; known are actions_file"),
+    (GOOD + "zzz = 1", "zzz: is no setting of the agent; known are accept_missing_walls"),
     (GOOD + "port = 70000", "port: must be from 0 to 65535, not 70000"),
     (GOOD + "port = true", "port: must be a whole number"),
     (GOOD + 'exercise = "perhaps"', "exercise: must be true or false"),

@@ -13,6 +13,7 @@ import pytest
 
 import stemtide.cli.app  # commands are listed in the order in which it imports them
 from tests import forks, tables
+from tests.accepted_walls import ACCEPTED
 from tests.hub.api.conftest import Hub, serving
 
 COMMAND = Path(sys.executable).with_name("stemtide")
@@ -68,7 +69,7 @@ def surroundings(environment: dict[str, str]) -> dict[str, str]:
     """Return the environment of a command: a terminal's, without settings of the test run."""
     ours = ("STEMTIDE_", "DJANGO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"COLUMNS": "100", "NO_COLOR": "1"} | environment
+    return kept | ACCEPTED | {"COLUMNS": "100", "NO_COLOR": "1"} | environment
 
 
 def run_bare(*words: object, **environment: str) -> Said:

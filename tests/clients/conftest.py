@@ -15,6 +15,7 @@ import pytest
 
 from stemtide.exercises import processes
 from tests import forks, tables
+from tests.accepted_walls import ACCEPTED
 from tests.once import once
 
 BIN = Path(sys.executable).parent
@@ -24,7 +25,7 @@ def plain_environment() -> dict[str, str]:
     """What a user's shell has: our commands on its path, and nothing that the test run set."""
     ours = ("STEMTIDE_", "DJANGO_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"PATH": f"{BIN}{os.pathsep}{kept['PATH']}"}
+    return kept | ACCEPTED | {"PATH": f"{BIN}{os.pathsep}{kept['PATH']}"}
 
 
 def read_env(path: Path) -> dict[str, str]:

@@ -19,8 +19,8 @@ from stemtide.fingerprints.analysis import Analysis
 from stemtide.fingerprints.kinds import Fingerprints
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox import fork_server_process, landlock, lockdown, seccomp
-from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.walls import Wall
 
 REPLACEABLE = frozenset({Wall.LANDLOCK, Wall.SECCOMP, Wall.NETWORK})
 _PROGRAM = """#!{python}
@@ -61,19 +61,26 @@ def run(control, limits, *, standing):
 
 
 @contextmanager
-def taken_over(folder: Path, *, standing: AbstractSet[Wall] = REPLACEABLE):
-    """Open a sandbox whose decoder runs the content, behind these of the walls."""
+def standing_only(folder: Path, *, standing: AbstractSet[Wall] = REPLACEABLE):
+    """Have sandboxes that start meanwhile run the content, behind these of the walls."""
     program = folder / "server"
     path = [str(Path(__file__).parents[2]), *sys.path]
     names = sorted(map(str, standing))
     program.write_text(_PROGRAM.format(python=sys.executable, path=path, standing=names))
     program.chmod(0o700)
+    real, sys.executable = sys.executable, str(program)
+    try:
+        yield
+    finally:
+        sys.executable = real
+
+
+@contextmanager
+def taken_over(folder: Path, *, standing: AbstractSet[Wall] = REPLACEABLE):
+    """Open a sandbox whose decoder runs the content, behind these of the walls."""
     with Sandbox() as sandbox:
-        real, sys.executable = sys.executable, str(program)
-        try:
+        with standing_only(folder, standing=standing):
             sandbox.warm()
-        finally:
-            sys.executable = real
         yield sandbox
 
 

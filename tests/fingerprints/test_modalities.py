@@ -16,8 +16,8 @@ import pytest
 from stemtide.fingerprints.analysis import MODALITIES, AnalysisOptions, Registered
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.limits import DecodingLimits
-from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.walls import Wall
 from tests.fingerprints.pictures import encoded, photo
 
 MODULE = """

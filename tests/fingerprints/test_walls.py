@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stemtide.fingerprints.sandbox import landlock, seccomp
-from stemtide.fingerprints.sandbox.lockdown import Wall
+from stemtide.fingerprints.sandbox.walls import Wall
 from tests.fingerprints.attacker import REPLACEABLE, seen, taken_over
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are those of Linux")

@@ -11,8 +11,8 @@ from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
 from stemtide.fingerprints.limits import SandboxError
 from stemtide.fingerprints.sandbox.decoders import Group
 from stemtide.fingerprints.sandbox.fork_server import _environment
-from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.sandbox.worker import checked
 from tests.fingerprints.attacker import seen, taken_over
 from tests.fingerprints.pictures import png_bomb

@@ -25,6 +25,7 @@ from stemtide.fingerprints.analysis import AnalysisOptions
 from stemtide.fingerprints.blanks import why_blank
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.walls import missing_walls
 from stemtide.protocol.law.frameworks import framework
 
 FRAMEWORK = "eucp-2023"
@@ -103,6 +104,8 @@ def _play(stage: RunningExercise, people: cast.Cast) -> None:
     with stage.client(people, cast.AUTHORITY) as authority:
         crisis = _activate(stage, people, authority=authority)
         with Sandbox() as sandbox:
+            if missing := missing_walls(sandbox.walls()):
+                stage.say(f"This system lacks walls around decoders: {', '.join(missing)}")
             for name in (*pictures.SHARED, *SHARED_MEDIA):
                 _share(
                     stage, authority, sandbox=sandbox, crisis=crisis, name=name, blob=files[name]

@@ -13,6 +13,10 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
+from stemtide.fingerprints.limits import SandboxError
+from stemtide.fingerprints.sandbox.lockdown import available_walls
+from stemtide.fingerprints.sandbox.walls import missing_walls, refusal
+
 log = logging.getLogger(__name__)
 
 DRAIN_S = 3
@@ -59,11 +63,12 @@ def serve(host: str, port: int, ready: Callable[[str], None]) -> None:
     port: 0 takes a free one. ready is called with the address once the server listens.
 
     raises: OSError if the address cannot be listened on; OtherKeyError, KeyFileError,
-            SealFileError, SigningKeyError.
+            SealFileError, SigningKeyError, SandboxError.
     """
     start()
     migrate()
     _check_keys()
+    _check_walls()
     _allow_many_files()
     import uvicorn  # noqa: PLC0415  # only `serve` needs it
 
@@ -152,6 +157,20 @@ def _check_keys() -> None:
     from stemtide.hub import host_keys  # noqa: PLC0415  # needs start() first
 
     host_keys.record(by="operator", now=datetime.now(UTC))
+
+
+def _check_walls() -> None:
+    """Refuse to start where pictures and documents would be read without a wall around them.
+
+    raises: SandboxError.
+    """
+    from django.conf import settings  # noqa: PLC0415  # needs start() first
+
+    standing, accepted = available_walls(), settings.ACCEPT_MISSING_WALLS
+    if reason := refusal(standing, accepted=accepted):
+        raise SandboxError(f"STEMTIDE_ACCEPT_MISSING_WALLS {reason}")
+    if missing := missing_walls(standing):
+        log.warning("decoders run without these walls: %s", ", ".join(missing))
 
 
 def _allow_many_files() -> None:

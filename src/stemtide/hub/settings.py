@@ -12,6 +12,7 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from stemtide import private_files
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
 from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
@@ -81,6 +82,14 @@ def _one_of(name: str, *words: str) -> str:
     if value not in words:
         raise ImproperlyConfigured(f"{name} is {value!r}: write one of {', '.join(words)}")
     return value
+
+
+def _walls(name: str) -> frozenset[Wall]:
+    """Return walls of the sandbox, separated by commas."""
+    try:
+        return frozenset(Wall(word.strip()) for word in os.environ.get(name, "").split(",") if word)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}; write any of {', '.join(Wall)}") from error
 
 
 def _proxies(name: str) -> tuple[str, ...]:
@@ -248,6 +257,7 @@ LOGOUT_REDIRECT_URL = "sign-in"
 SESSION_ENGINE = "stemtide.hub.platform.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_TIMEOUT = timedelta(minutes=_whole_number("STEMTIDE_IDLE_MINUTES", 120))
+ACCEPT_MISSING_WALLS = _walls("STEMTIDE_ACCEPT_MISSING_WALLS")
 SECOND_FACTOR_REQUIRED = _one_of("STEMTIDE_SECOND_FACTOR", "required", "offered") == "required"
 ACCOUNT_ADAPTER = "stemtide.hub.desk.auth.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}

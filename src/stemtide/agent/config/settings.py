@@ -20,6 +20,7 @@ from stemtide.agent.config.tables import ConfigError, nearest, read_table
 from stemtide.agent.config.transparency import Transparency
 from stemtide.client.connection import is_loopback
 from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.protocol.enums import Action, PartyKind, Provenance, Reach, Severity, Standing
 from stemtide.protocol.handling import Tlp
 from stemtide.protocol.sync.signatures import PublicKey
@@ -156,6 +157,7 @@ class Config:
     exercise:  receive exercise signals as well; they never lead to a real action.
     fetch_hosts: hosts that content may be fetched from for callers who send only its URL.
     hma_bank:  a bank of this name has all signals that lead to a hold or a block, for HMA clients.
+    accept_missing_walls: walls of the sandbox that the agent may start without.
     workers:   decoding processes for each of the http_workers, which answer requests.
     live_streams: live streams that may be open at a time.
     live_idle_s:  a stream that received no chunk for so long has ended.
@@ -183,6 +185,7 @@ class Config:
     fetch_hosts: Annotated[tuple[str, ...], values.host_names] = ()
     hma_bank: Annotated[str, values.bank_name] = ""
     exercise: bool = False
+    accept_missing_walls: Annotated[frozenset[Wall], values.walls] = frozenset()
     workers: Annotated[int, values.number(1, 64)] = 1
     http_workers: Annotated[int, values.number(1, 64)] = 1
     max_upload_bytes: Annotated[int, values.number(1024, 2_000_000_000)] = 64 * 1024 * 1024

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.protocol.labels import labels
 from stemtide.protocol.sync.agents import AGENT_NAME
 from stemtide.protocol.sync.signatures import PublicKey
@@ -133,6 +134,12 @@ def host_names(value: object) -> tuple[str, ...]:
     if not isinstance(names, list):
         raise ValueError(f'must be a list of host names such as ["agent.internal"], not {value!r}')  # noqa: TRY004 - one kind of error
     return tuple(text(name).lower() for name in names)
+
+
+def walls(value: object) -> frozenset[Wall]:
+    """Validate walls of the sandbox: a list, or text separated by commas."""
+    names = value.split(",") if isinstance(value, str) else value
+    return several(choice(Wall))(names)
 
 
 def public_keys(value: object) -> tuple[PublicKey, ...]:

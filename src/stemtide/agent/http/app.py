@@ -89,6 +89,7 @@ class Agent:
             outboxes=self._outboxes,
             companion=self._companion,
             open_streams=lambda: self._live.streams.count(now=time.time()),
+            walls=lambda: sandbox.standing,
         )
         self._duties = BackgroundTasks(
             client=client,

@@ -13,6 +13,7 @@ from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
+from stemtide.fingerprints.sandbox.walls import Wall
 
 _TEXT = 2000
 
@@ -30,6 +31,7 @@ class HealthCollector:
         outboxes: Outboxes,
         companion: HmaSync,
         open_streams: Callable[[], int],
+        walls: Callable[[], frozenset[Wall] | None],
     ) -> None:
         self._config = config
         self._store = store
@@ -38,6 +40,7 @@ class HealthCollector:
         self._outboxes = outboxes
         self._companion = companion
         self._open_streams = open_streams
+        self._walls = walls
 
     def publish_notice(self) -> None:
         """Publish the primary process's state to the other processes."""
@@ -88,6 +91,7 @@ class HealthCollector:
             "skipped": self._tally.total("skipped"),
             "http_workers": max(1, len(self._tally.running())),
             "live_streams": self._open_streams(),
+            "walls": _walls(self._walls()),
             "companion": notice.get("companion") or None,
             "answered_by": self._tally.row + 1,
             "led_by": self._led_by(),
@@ -112,6 +116,11 @@ class HealthCollector:
             "companion": self._companion.health(),
             "companion_trouble": _short(self._companion.trouble),
         }
+
+
+def _walls(standing: frozenset[Wall] | None) -> dict[str, bool] | None:
+    """Return whether each wall of the sandbox stands; None before the first worker is ready."""
+    return None if standing is None else {str(wall): wall in standing for wall in Wall}
 
 
 def _troubles(connection: HubConnection, notice: Mapping[str, Any]) -> dict[str, str]:

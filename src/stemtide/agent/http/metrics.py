@@ -114,6 +114,10 @@ class _Numbers(Collector):
             value = self._health["companion"].get(name)
             full = _full(f"companion_{name}")
             yield GaugeMetricFamily(full, description, value=math.nan if value is None else value)
+        walls = GaugeMetricFamily(_full("wall"), "1 if the wall stands.", labels=["wall"])
+        for wall, is_standing in (self._health["walls"] or {}).items():
+            walls.add_metric([wall], int(is_standing))
+        yield walls
         signals = GaugeMetricFamily(_full("signals"), "Signals held.", labels=["kind"])
         for kind, number in self._health["signals"].items():
             signals.add_metric([kind], number)

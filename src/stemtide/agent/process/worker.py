@@ -2,6 +2,7 @@
 """Run one server process: alone, or as one of several behind a parent."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
@@ -24,6 +25,9 @@ from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import StoreError
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from stemtide.fingerprints.sandbox.walls import Wall, missing_walls, refusal
+
+logger = logging.getLogger(__name__)
 
 STOP_S = 10
 """Seconds that requests under way may take once the agent is stopping."""
@@ -91,10 +95,21 @@ def _open_parts(config: Config, *, lock: BinaryIO | None = None) -> Iterator[tup
         Sandbox(workers=config.workers, limits=limits) as sandbox,
         ThreadPoolExecutor(1, "start") as starter,
     ):
-        warm = starter.submit(sandbox.warm)
+        warm = starter.submit(sandbox.walls)
         with Store(config.data_dir, lock=lock) as store:
-            warm.result()
+            _check_walls(warm.result(), config)
             yield store, sandbox
+
+
+def _check_walls(standing: frozenset[Wall], config: Config) -> None:
+    """Refuse to start without a wall that the settings do not name; log those that are missing.
+
+    raises: ConfigError.
+    """
+    if reason := refusal(standing, accepted=config.accept_missing_walls):
+        raise ConfigError("accept_missing_walls", reason)
+    if missing := missing_walls(standing):
+        logger.warning("decoders run without these walls: %s", ", ".join(missing))
 
 
 def _once(report: Callable[[str], None], state: str) -> Callable[[], None]:

@@ -28,12 +28,12 @@ from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox import messages
 from stemtide.fingerprints.sandbox.decoders import Decoders, Group, load
 from stemtide.fingerprints.sandbox.lockdown import (
-    Wall,
     address_space_bytes,
     die_with_parent,
     isolate,
     lock_down,
 )
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.sandbox.worker_process import serve
 
 FORK = b"f"

@@ -7,36 +7,32 @@ import resource
 import signal
 import sys
 from contextlib import suppress
-from enum import StrEnum
 
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox import landlock, seccomp
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.private_files import close_umask
 
 _OPEN_FILES = 64
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
+_PR_GET_SECCOMP = 21
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class Wall(StrEnum):
-    """A protection around a decoder that some systems lack: see docs/understand/sandbox.md.
-
-    landlock:   it can open no file.
-    seccomp:    it can make no system call that decoding does not need.
-    network:    it can reach no network: its own is empty, or seccomp refuses sockets.
-    memory:     it can take only so much memory.
-    privileges: it can gain no rights, and no other process of its user can look into it.
-    """
-
-    LANDLOCK = "landlock"
-    SECCOMP = "seccomp"
-    NETWORK = "network"
-    MEMORY = "memory"
-    PRIVILEGES = "privileges"
+def available_walls() -> frozenset[Wall]:
+    """Return the walls that this system has, as far as can be told from outside a worker."""
+    walls = {Wall.MEMORY} if address_space_bytes() else set()
+    if sys.platform == "linux":
+        walls.add(Wall.PRIVILEGES)
+        if landlock.version():
+            walls.add(Wall.LANDLOCK)
+        if seccomp.is_supported() and _LIBC.prctl(_PR_GET_SECCOMP, 0, 0, 0, 0) >= 0:
+            walls |= {Wall.SECCOMP, Wall.NETWORK}
+    return frozenset(walls)
 
 
 def isolate() -> set[Wall]:

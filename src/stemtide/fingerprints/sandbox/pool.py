@@ -35,8 +35,8 @@ from stemtide.fingerprints.limits import (
     SandboxError,
 )
 from stemtide.fingerprints.sandbox.decoders import Group
-from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.reserve import Reserve
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.sandbox.worker import NeedsDecodersError, Worker, WorkerFailedError
 
 Content = bytes | str | os.PathLike[str]
@@ -93,6 +93,11 @@ class Sandbox:
         raises: SandboxError if none starts.
         """
         return self._reserve.walls()
+
+    @property
+    def standing(self) -> frozenset[Wall] | None:
+        """Return the walls around the last worker; None before the first. This does not wait."""
+        return self._reserve.standing
 
     def fingerprint(self, content: Content) -> Fingerprints:
         """Return all fingerprints of one piece of content: see `analyse`."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox.decoders import Group
 from stemtide.fingerprints.sandbox.fork_server import ForkServer
-from stemtide.fingerprints.sandbox.lockdown import Wall
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.sandbox.worker import Worker
 
 
@@ -16,7 +16,8 @@ class Reserve:
 
     A group's server is started when its first worker is needed. Whatever has died is replaced.
 
-    size: number of workers of a group that are kept ready.
+    size:     number of workers of a group that are kept ready.
+    standing: the walls around the last worker that became ready; None before the first.
     """
 
     def __init__(self, limits: DecodingLimits, *, size: int) -> None:
@@ -25,6 +26,7 @@ class Reserve:
         self._servers: dict[Group, ForkServer] = {}
         self._ready: dict[Group, list[Worker]] = {group: [] for group in Group}
         self._started: set[Group] = set()
+        self.standing: frozenset[Wall] | None = None
         self._turn = threading.Lock()
         self._is_closed = False
 
@@ -53,6 +55,7 @@ class Reserve:
         except SandboxError:
             worker.end()
             raise
+        self.standing = worker.walls
         with self._turn:
             self._started.add(group)
         return worker
@@ -77,7 +80,8 @@ class Reserve:
             ready = list(self._ready[Group.PICTURES])
         for worker in ready:
             worker.wait_ready()
-        return frozenset.intersection(*(worker.walls for worker in ready))
+        self.standing = frozenset.intersection(*(worker.walls for worker in ready))
+        return self.standing
 
     def close(self) -> None:
         """End all servers and ready workers, and wait until they are gone."""

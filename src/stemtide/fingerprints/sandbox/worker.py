@@ -34,8 +34,8 @@ from stemtide.fingerprints.kinds import (
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox import messages
 from stemtide.fingerprints.sandbox.fork_server import ForkServer, ended_by, has_ended, how_ended
-from stemtide.fingerprints.sandbox.lockdown import Wall
 from stemtide.fingerprints.sandbox.shared_memory import SharedBuffer
+from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.values.checks import check_value
 
 _LENGTHS_OUT = struct.Struct(">IQ")

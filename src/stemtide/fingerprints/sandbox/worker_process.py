@@ -33,8 +33,9 @@ from stemtide.fingerprints.kinds import LIMIT, UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox import messages
 from stemtide.fingerprints.sandbox.decoders import Decoders, module_of
-from stemtide.fingerprints.sandbox.lockdown import Wall, limit_time
+from stemtide.fingerprints.sandbox.lockdown import limit_time
 from stemtide.fingerprints.sandbox.opened import OpenedFile
+from stemtide.fingerprints.sandbox.walls import Wall
 
 _LENGTHS_IN = struct.Struct(">IQ")
 _ALARM_AFTER_S = 5.0

@@ -11,7 +11,7 @@ import typer
 
 from stemtide.cli.commands.agent.companion import companion
 from stemtide.cli.commands.agent.live import live
-from stemtide.cli.output import fail, fail_on, print_note, print_result
+from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
 
@@ -51,6 +51,43 @@ def start(
         if http_workers is not None:
             settings = replace(settings, http_workers=http_workers)
         serve(settings, as_json=as_json)
+
+
+@agent.command("check")
+def check(
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Path of agent.toml; without it, ./agent.toml or the environment."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check the settings, and which walls stand around decoders on this machine.
+
+    Exits with 1 if the agent would not start: a setting is wrong, or a wall is missing that
+    accept_missing_walls does not name. docs/understand/sandbox.md explains the walls.
+    """
+    from stemtide.agent.config.settings import ConfigError, load
+    from stemtide.fingerprints.limits import SandboxError
+    from stemtide.fingerprints.sandbox.pool import Sandbox
+    from stemtide.fingerprints.sandbox.walls import OPENED, Wall, refusal
+
+    with fail_on(ConfigError, SandboxError):
+        settings = load(config)
+        with Sandbox() as sandbox:
+            standing = sandbox.walls()
+    accepted = settings.accept_missing_walls
+    for wall in Wall:
+        row: dict[str, object] = {
+            "wall": wall,
+            "stands": wall in standing,
+            "accepted": wall in accepted,
+        }
+        without = f"missing: a decoder could {OPENED[wall]}"
+        without += ", which accept_missing_walls accepts" if wall in accepted else ""
+        state = "stands" if wall in standing else without
+        print_result(row, as_json=as_json, line=f"{wall:<12}{state}")
+    if reason := refusal(standing, accepted=accepted):
+        fail(f"accept_missing_walls {reason}")
 
 
 @agent.command("statements")

@@ -35,6 +35,7 @@ def start(
     open_hub(data_dir)
     from django.db import DatabaseError
 
+    from stemtide.fingerprints.limits import SandboxError
     from stemtide.hub import boot
     from stemtide.hub.platform.documents.seal_files import SealFileError
     from stemtide.hub.rooms.ledger.rules.keys import OtherKeyError
@@ -52,7 +53,7 @@ def start(
             print_note("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
 
     try:
-        with fail_on(SealFileError, SigningKeyError, KeyFileError):
+        with fail_on(SealFileError, SigningKeyError, KeyFileError, SandboxError):
             boot.serve(host, port, ready=ready)
     except OtherKeyError as error:
         fail(str(error), code=2)
