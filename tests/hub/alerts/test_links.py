@@ -37,7 +37,7 @@ from tests.hub.orders.cast import after
 from tests.hub.orders.conftest import orders  # noqa: F401  # the same cast
 from tests.hub.papers.papers import text_of
 from tests.hub.referrals.conftest import desk, row  # noqa: F401  # the same desk
-from tests.world import NOON
+from tests.world import NOON, suspend
 
 pytestmark = pytest.mark.django_db
 FOREVER = NOON + timedelta(days=3650)
@@ -178,6 +178,28 @@ def test_the_button_records_what_lay_behind_the_link(orders):  # noqa: F811
     assert found.due_at == found.received_at + timedelta(hours=1)
     later = hashlib.sha256(fetched(token, "content").content).hexdigest()
     assert later == shown  # what becomes of an order changes nothing in what was shown
+
+
+def test_an_order_still_reaches_a_suspended_provider_which_answers_by_the_link(orders):  # noqa: F811
+    suspend(orders.small_provider, agency=orders.agency)
+    made = ordered(orders)
+    warned = Alert.objects.filter(party=orders.small_provider)
+    assert set(warned.values_list("kind", flat=True)) == {
+        *("suspended", "order", "order_information"),
+    }
+    token = token_of("order")
+    assert made.reference in page_of(token).content.decode()
+    assert (
+        Client(enforce_csrf_checks=True).post(reverse("receipt", args=[token])).status_code == 200
+    )
+    found = orders_reads.order(made.id, viewer=orders.authority, now=NOON)
+    assert [one.via for one in found.receipts] == ["link"]
+
+
+def test_a_referral_still_reaches_a_suspended_provider(desk):  # noqa: F811
+    suspend(desk.world.big_provider, agency=desk.world.agency)
+    referred(desk)
+    assert Delivery.objects.filter(alert__kind="referral", channel="mail").exists()
 
 
 def test_the_receipt_is_a_sealed_paper_that_both_sides_can_hold_against_the_file(orders):  # noqa: F811

@@ -168,6 +168,9 @@ GET  order-paper                   in  200 200 200 200 200 404 404 200 200 404 4
 GET  orders                        in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  orders-blocks                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  own-contacts                 in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  parties                      in  403 403 403 403 403 200 403 403 403 403 403 403
+GET  party                        in  403 403 403 403 403 200 403 403 403 403 403 403
+POST party-act                    in  403 403 403 403 403 302 403 403 403 403 403 403
 GET  preferences                  in  200 200 200 200 200 200 200 200 200 200 200 200
 POST preferences                  in  302 302 302 302 302 302 302 302 302 302 302 302
 POST preview-destroy              in  302 302 403 403 302 302 404 403 403 404 404 404
@@ -307,6 +310,8 @@ FIXED = {
     "redress-act": {"verb": "keep"},
     "referral-act": {"verb": "withdraw"},
     "order-act": {"verb": "withdraw"},
+    "party": {"name": "provider"},
+    "party-act": {"name": "provider", "verb": "make-trusted"},
     "order-answer": {"name": "annex-2"},
     "order-paper": {"name": "annex-1", "kind": "json"},
     "hold-act": {"verb": "lift"},
@@ -391,6 +396,7 @@ DATA = {
     "lead-new": LEAD,
     "lead-pass-on": {"to": ""},
     "look-new": {"purpose": "review"},
+    "party-act": {"make-trusted-reason": "They answer fast."},
     "preview-send": {"excerpt": "Some words.", "days": "1"},
     "report-action": {
         "action-text": "Drill.",

@@ -136,8 +136,10 @@ def available(
     ]
 
 
-def perform(request: SignedInRequest, offer: Offer, uid: UUID) -> bool:
+def perform(request: SignedInRequest, offer: Offer, uid: UUID | str) -> bool:
     """Carry out an action with the data that was sent; the next page shows whether it succeeded.
+
+    uid: of the thing; of a party its name.
 
     returns: False if the form is invalid; the form then shows why.
     raises:  NotFoundError, NotAllowedError.

@@ -27,6 +27,7 @@ PAGES = (
     ("progress", _("Progress")),
     ("exchanges", _("Exchanges")),
     ("webhooks", _("Webhooks")),
+    ("parties", _("Parties")),
     ("contacts", _("Contacts")),
     ("colleagues", _("People")),
     ("look-counts", _("Previews opened")),
@@ -45,6 +46,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
 KINDS_OF_PARTY: dict[str, frozenset[PartyKind]] = {
     "inbox": frozenset({PartyKind.PROVIDER}),
     "exchanges": COORDINATING,
+    "parties": frozenset({PartyKind.AGENCY}),
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
     "orders": frozenset(PartyKind) - {PartyKind.PROVIDER},
 }

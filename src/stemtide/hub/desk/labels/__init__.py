@@ -27,6 +27,7 @@ from stemtide.protocol.enums import (
     Role,
     Severity,
     SignalState,
+    Standing,
     WithdrawReason,
 )
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS, Pap, Tlp
@@ -124,6 +125,12 @@ LABELS: dict[str, dict[str, Words]] = {
         "passkey": _("with a passkey"),
         "organisation": _("through the organisation"),
     },
+    "standing": {
+        Standing.NEW: _("new"),
+        Standing.MEMBER: _("member"),
+        Standing.TRUSTED: _("trusted"),
+        Standing.SUSPENDED: _("suspended"),
+    },
     "party": {
         PartyKind.AUTHORITY: _("authority"),
         PartyKind.AGENCY: _("agency"),
@@ -141,6 +148,11 @@ TONES: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
     "state": {SignalState.LIVE: "good"},
     "answer": {CheckAnswer.YES: "good", CheckAnswer.NO: "bad"},
+    "standing": {
+        Standing.NEW: "warn",
+        Standing.TRUSTED: "good",
+        Standing.SUSPENDED: "bad",
+    },
     "opinion": {Opinion.AGREE: "good", Opinion.DISPUTE: "bad"},
 }
 """Colours by group, then by enum value; a value that is not listed is "calm"."""

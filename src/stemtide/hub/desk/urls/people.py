@@ -3,11 +3,14 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.people import colleagues, contacts
+from stemtide.hub.desk.people import colleagues, contacts, parties
 
 urlpatterns = [
     path("people", colleagues.colleagues, name="colleagues"),
     path("people/<int:number>/<slug:verb>", colleagues.act, name="colleague-act"),
+    path("parties", parties.parties, name="parties"),
+    path("parties/<slug:name>", parties.party, name="party"),
+    path("parties/<slug:name>/<slug:verb>", parties.act, name="party-act"),
     path("contacts", contacts.contacts, name="contacts"),
     path("contacts/own", contacts.own_contacts, name="own-contacts"),
     path("contacts/own/new", contacts.contact, name="contact-new"),

@@ -69,6 +69,15 @@ def describe_proposal(row: SuspensionProposal) -> SuspensionOut:
     )
 
 
+def facts_of(uid: UUID, *, viewer: Party) -> SuspensionFacts:
+    """Return the facts of a proposal.
+
+    raises: NotFoundError, also for the party that it is about, and for parties that are no agency.
+    """
+    row = find_proposal(uid, viewer=viewer)
+    return suspension_facts(row.party, lifts=row.lifts, proposal=row)
+
+
 def suspension_facts(
     party: Party, *, lifts: bool, proposal: SuspensionProposal | None = None
 ) -> SuspensionFacts:

@@ -54,13 +54,18 @@ def first_standing(kind: PartyKind) -> Standing:
     return Standing.MEMBER if kind in VOUCHED_FOR else Standing.NEW
 
 
+def check_sees_standings(kind: PartyKind) -> None:
+    """Refuse the pages on which agencies decide on standings to all other kinds of party."""
+    if kind is not PartyKind.AGENCY:
+        raise NotAllowedError("only an agency decides on the standing of parties: ask one")
+
+
 def check_oversees(by: Acting) -> None:
     """Refuse all but coordinators and keys of an agency.
 
     A key's scope was checked: the operator gives it on purpose.
     """
-    if by.kind is not PartyKind.AGENCY:
-        raise NotAllowedError("only an agency decides on the standing of parties: ask one")
+    check_sees_standings(by.kind)
     if by.role not in (None, Role.COORDINATOR):
         raise NotAllowedError(
             "your role ({role}) cannot decide on the standing of parties: ask a coordinator of "

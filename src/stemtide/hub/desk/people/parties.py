@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Parties at the desk, for agencies: their standing, its history, and suspensions."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.desk.people.party_actions import PARTY_ACTIONS, PartyFacts
+from stemtide.hub.rooms.parties.reads import (
+    parties as party_reads,
+    standing as reads,
+    suspensions as suspension_reads,
+)
+from stemtide.hub.rooms.parties.rules import standing as rules
+from stemtide.protocol.enums import PartyKind, ProposalState
+from stemtide.protocol.trust.parties import PartyOut, SuspensionOut
+
+
+@dataclass(frozen=True, slots=True)
+class PartyRow:
+    """A party in the list. waiting: the proposal that waits for a second person, if any."""
+
+    party: PartyOut
+    waiting: SuspensionOut | None
+
+
+@require_safe
+@signed_in
+def parties(request: SignedInRequest) -> HttpResponse:
+    """List all parties with their standing, those with a proposal that waits first."""
+    viewer = request.user.party
+    rules.check_sees_standings(PartyKind(viewer.kind))
+    waiting = {
+        proposal.party: proposal
+        for proposal in suspension_reads.proposals(viewer=viewer)
+        if proposal.state is ProposalState.OPEN
+    }
+    rows = [PartyRow(party, waiting.get(party.name)) for party in reads.describe_all()]
+    context = {
+        "now": datetime.now(UTC),
+        "rows": sorted(rows, key=lambda row: (row.waiting is None, row.party.title.casefold())),
+        "titles": titles_of(),
+    }
+    return render(request, "desk/parties/parties.html", context)
+
+
+@require_safe
+@signed_in
+def party(request: SignedInRequest, name: str) -> HttpResponse:
+    """Show a party: its standing with its history, proposals, and what the reader may do."""
+    rules.check_sees_standings(PartyKind(request.user.party.kind))
+    return _page(request, name)
+
+
+@require_POST
+@signed_in
+@writers_only
+def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
+    """Carry out one action on a party by its form."""
+    rules.check_sees_standings(PartyKind(request.user.party.kind))
+    if verb not in PARTY_ACTIONS:
+        raise Http404
+    party_reads.party(name)
+    offer = sent_offer(request, PARTY_ACTIONS[verb], request.POST.get("target", ""))
+    if not perform(request, offer, name):
+        return _page(request, name, refused=offer)
+    return redirect("party", name=name)
+
+
+def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page of a party. refused: an action that was refused."""
+    viewer, now = request.user.party, datetime.now(UTC)
+    row = party_reads.party(name)
+    proposals = suspension_reads.proposals(viewer=viewer, party=row)
+    waiting = _waiting(proposals)
+    facts = PartyFacts(
+        trust=row.trust,
+        by=actor_of(request),
+        now=now,
+        to_suspend=suspension_reads.suspension_facts(row, lifts=False),
+        to_lift=suspension_reads.suspension_facts(row, lifts=True),
+        waiting=suspension_reads.facts_of(waiting.id, viewer=viewer) if waiting else None,
+        waiting_id=str(waiting.id) if waiting else "",
+    )
+    context = {
+        "now": now,
+        "party": reads.describe(name, viewer=viewer),
+        "proposals": proposals,
+        "waiting": waiting,
+        "titles": titles_of(),
+        "offers": available(PARTY_ACTIONS.values(), facts, refused=refused),
+    }
+    return render(request, "desk/parties/party.html", context, status=422 if refused else 200)
+
+
+def _waiting(proposals: list[SuspensionOut]) -> SuspensionOut | None:
+    """Return the proposal that waits for a second person, if there is one."""
+    waiting = [proposal for proposal in proposals if proposal.state is ProposalState.OPEN]
+    return waiting[0] if waiting else None

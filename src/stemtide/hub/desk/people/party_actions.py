@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Actions on a party's page: standing, group, digests, and the suspension by two people."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+from pydantic import BaseModel
+
+from stemtide.hub.desk.actions import Action, action_table
+from stemtide.hub.desk.forms import MessageForm
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.rules import standing as rules, suspensions as suspension_rules
+from stemtide.hub.rooms.parties.rules.suspensions import SuspensionFacts
+from stemtide.hub.rooms.parties.writes import standing as writes, suspensions
+from stemtide.protocol.enums import Standing
+from stemtide.protocol.trust.parties import (
+    DigestsIn,
+    GroupIn,
+    StandingIn,
+    SuspensionIn,
+    SuspensionReasonIn,
+)
+from stemtide.protocol.trust.standing import PartyTrust
+
+
+class ReasonForm(MessageForm):
+    """An action with its reason."""
+
+    message_type: type[BaseModel] = SuspensionReasonIn
+    reason = forms.CharField(
+        label=_("Why?"),
+        help_text=_("The party reads this. Name no person."),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class ConfirmedReasonForm(ReasonForm):
+    """An action with its reason and a confirmation."""
+
+    confirm = forms.BooleanField(
+        label=_("Once another person confirms, its programs and people are shut out."),
+        error_messages={"required": _("Tick this box to say that you mean it.")},
+    )
+
+
+class GroupForm(ReasonForm):
+    """The group of a party."""
+
+    message_type = GroupIn
+    group = forms.CharField(
+        label=_("Name of the group (empty: none)"),
+        help_text=_("Lower-case letters, digits and hyphens, such as big-company."),
+        max_length=60,
+        required=False,
+    )
+    field_order = ("group", "reason")
+
+
+@dataclass(frozen=True, slots=True)
+class PartyFacts:
+    """What the rules need of a party's page. waiting: the proposal that waits, and its id."""
+
+    trust: PartyTrust
+    by: Actor
+    now: datetime
+    to_suspend: SuspensionFacts
+    to_lift: SuspensionFacts
+    waiting: SuspensionFacts | None = None
+    waiting_id: str = ""
+
+
+_Targets = Callable[[PartyFacts], list[str]]
+_Write = Callable[..., object]
+
+
+def _if_grantable(to: Standing) -> _Targets:
+    """Return a function that gives the party if it may get a standing now."""
+
+    def targets(facts: PartyFacts) -> list[str]:
+        return [""] if allows(rules.check_grant, facts.trust, to=to, by=facts.by) else []
+
+    return targets
+
+
+def _grant_of(to: Standing) -> _Write:
+    """Return the write that gives a party a standing."""
+
+    def grant(name: str, *, body: SuspensionReasonIn, by: Actor, now: datetime) -> object:
+        message = StandingIn(standing=to, reason=body.reason)
+        return writes.grant_standing(name, body=message, by=by, now=now)
+
+    return grant
+
+
+def _if_regroupable(facts: PartyFacts) -> list[str]:
+    """Return the party if it may be put into another group."""
+    another = f"{facts.trust.group}-another"
+    is_allowed = allows(rules.check_set_group, facts.trust, group=another, by=facts.by)
+    return [""] if is_allowed else []
+
+
+def _if_digests(*, speaks: bool) -> _Targets:
+    """Return a function that gives the party if its right for digests may change so."""
+
+    def targets(facts: PartyFacts) -> list[str]:
+        is_allowed = allows(rules.check_grant_digests, facts.trust, speaks=speaks, by=facts.by)
+        return [""] if is_allowed else []
+
+    return targets
+
+
+def _digests_of(*, speaks: bool) -> _Write:
+    """Return the write that grants or ends the right for digests."""
+
+    def grant(name: str, *, body: SuspensionReasonIn, by: Actor, now: datetime) -> object:
+        message = DigestsIn(speaks_for_digests=speaks, reason=body.reason)
+        return writes.grant_digests(name, body=message, by=by, now=now)
+
+    return grant
+
+
+def _if_proposable(*, lifts: bool) -> _Targets:
+    """Return a function that gives the party if it may be proposed to suspend or lift it."""
+
+    def targets(facts: PartyFacts) -> list[str]:
+        proposed = facts.to_lift if lifts else facts.to_suspend
+        is_allowed = allows(suspension_rules.check_propose, proposed, by=facts.by)
+        return [""] if is_allowed and facts.waiting is None else []
+
+    return targets
+
+
+def _proposal_of(*, lifts: bool) -> _Write:
+    """Return the write that proposes to suspend a party, or to lift its suspension."""
+
+    def propose(name: str, *, body: SuspensionReasonIn, by: Actor, now: datetime) -> object:
+        message = SuspensionIn(lifts=lifts, reason=body.reason)
+        return suspensions.propose(name, body=message, by=by, now=now)
+
+    return propose
+
+
+def _if_waiting(check: Callable[..., object]) -> _Targets:
+    """Return a function that gives the proposal that waits if a check allows to decide it."""
+
+    def targets(facts: PartyFacts) -> list[str]:
+        if facts.waiting is None or not allows(check, facts.waiting, by=facts.by, now=facts.now):
+            return []
+        return [facts.waiting_id]
+
+    return targets
+
+
+def _confirm(name: str, uid: UUID, *, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's
+    """Confirm the proposal."""
+    return suspensions.confirm(uid, by=by, now=now)
+
+
+def _withdraw(name: str, uid: UUID, *, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's
+    """Withdraw the proposal."""
+    return suspensions.withdraw(uid, by=by, now=now)
+
+
+def _decline(name: str, uid: UUID, *, body: SuspensionReasonIn, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's
+    """Decline the proposal."""
+    return suspensions.decline(uid, body=body, by=by, now=now)
+
+
+PARTY_ACTIONS = action_table(
+    Action(
+        "confirm",
+        MessageForm,
+        _confirm,
+        _("Confirmed. It took effect at once."),
+        _if_waiting(suspension_rules.check_confirm),
+        title=_("Confirm what was proposed"),
+        button=_("Confirm as the second person"),
+        target_id=UUID,
+        is_primary=True,
+    ),
+    Action(
+        "decline",
+        ReasonForm,
+        _decline,
+        _("The proposal is declined."),
+        _if_waiting(suspension_rules.check_decline),
+        title=_("Decline what was proposed"),
+        button=_("Decline the proposal"),
+        target_id=UUID,
+    ),
+    Action(
+        "withdraw",
+        MessageForm,
+        _withdraw,
+        _("The proposal is withdrawn."),
+        _if_waiting(suspension_rules.check_withdraw),
+        title=_("Withdraw your party's proposal"),
+        button=_("Withdraw the proposal"),
+        target_id=UUID,
+    ),
+    Action(
+        "make-member",
+        ReasonForm,
+        _grant_of(Standing.MEMBER),
+        _("It is a member now."),
+        _if_grantable(Standing.MEMBER),
+        title=_("Make it a member"),
+        button=_("Make it a member"),
+        help=_("Its word counts as that of every member."),
+    ),
+    Action(
+        "make-trusted",
+        ReasonForm,
+        _grant_of(Standing.TRUSTED),
+        _("It is trusted now."),
+        _if_grantable(Standing.TRUSTED),
+        title=_("Make it trusted"),
+        button=_("Make it trusted"),
+        help=_("You vouch for it. Agents can name trusted parties in their policies."),
+    ),
+    Action(
+        "make-new",
+        ReasonForm,
+        _grant_of(Standing.NEW),
+        _("It is new again."),
+        _if_grantable(Standing.NEW),
+        title=_("Set it back to new"),
+        button=_("Set it back to new"),
+        help=_("Its signals block nothing elsewhere until it is a member again."),
+    ),
+    Action(
+        "grant-digests",
+        ReasonForm,
+        _digests_of(speaks=True),
+        _("Its word alone is enough for exact digests now."),
+        _if_digests(speaks=True),
+        title=_("Let it speak alone for exact digests"),
+        button=_("Grant this"),
+        help=_("Agents block files with exactly its SHA-256 and MD5 values on its word."),
+    ),
+    Action(
+        "end-digests",
+        ReasonForm,
+        _digests_of(speaks=False),
+        _("Its word alone is no longer enough for exact digests."),
+        _if_digests(speaks=False),
+        title=_("No longer let it speak alone for exact digests"),
+        button=_("End this"),
+    ),
+    Action(
+        "group",
+        GroupForm,
+        writes.set_group,
+        _("Its group is changed."),
+        _if_regroupable,
+        title=_("Change its group"),
+        button=_("Change the group"),
+        help=_("Parties of one owner, or that one exchange brings, count once."),
+    ),
+    Action(
+        "suspend",
+        ConfirmedReasonForm,
+        _proposal_of(lifts=False),
+        _("Proposed. Another person must confirm within 24 hours."),
+        _if_proposable(lifts=False),
+        title=_("Propose to suspend it"),
+        button=_("Propose the suspension"),
+        help=_(
+            "Its keys, people, streams, webhooks and exchanges stop, and its signals block nothing."
+            " Nothing is deleted."
+        ),
+        is_destructive=True,
+    ),
+    Action(
+        "lift",
+        ReasonForm,
+        _proposal_of(lifts=True),
+        _("Proposed. Another person must confirm within 24 hours."),
+        _if_proposable(lifts=True),
+        title=_("Propose to lift the suspension"),
+        button=_("Propose to lift it"),
+    ),
+)

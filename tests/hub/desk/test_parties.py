@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages on which a coordinator of an agency decides on the standing of parties."""
+
+import pytest
+from django.test import Client
+
+from stemtide.hub.rooms.parties.models import SuspensionProposal
+from stemtide.hub.rooms.parties.writes import parties
+from stemtide.protocol.enums import Role
+from tests.hub.desk.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def coordinator(world):
+    return world.desk("agency", Role.COORDINATOR)
+
+
+@pytest.fixture
+def colleague(world):
+    """Another coordinator of the agency."""
+    person = parties.add_person(
+        "second@agency.example",
+        party=world.party["agency"],
+        role=Role.COORDINATOR,
+        password=PASSWORD,
+        actor="operator",
+        now=world.now,
+    )
+    client = Client()
+    client.force_login(person, backend="django.contrib.auth.backends.ModelBackend")
+    return client
+
+
+def send(client, verb, party="provider", **fields):
+    return client.post(f"/parties/{party}/{verb}", fields, follow=True).content.decode()
+
+
+def test_the_list_shows_each_standing_and_what_waits_comes_first(world, coordinator):
+    page = coordinator.get("/parties").content.decode()
+    assert page.count('href="/parties/') == len(world.party)
+    send(coordinator, "suspend", "rival", **{"suspend-reason": "Spam.", "suspend-confirm": "on"})
+    page = coordinator.get("/parties").content.decode()
+    assert "suspension waits for a second person" in page
+    assert page.index("/parties/rival") < page.index("/parties/agency")
+
+
+def test_a_standing_is_granted_with_a_reason_that_the_history_shows(coordinator, world):
+    page = send(coordinator, "make-trusted", **{"make-trusted-reason": "They answer fast."})
+    world.party["provider"].refresh_from_db()
+    assert world.party["provider"].standing == "trusted"
+    assert "It is trusted now." in page
+    assert "They answer fast." in page
+    page = coordinator.post("/parties/provider/make-member", {"make-member-reason": ""})
+    assert page.status_code == 422
+
+
+def test_a_party_is_grouped_and_may_speak_for_digests(coordinator, world):
+    send(coordinator, "group", **{"group-group": "owner", "group-reason": "One owner."})
+    page = send(coordinator, "grant-digests", **{"grant-digests-reason": "Their list is clean."})
+    assert "Its word alone is enough for exact digests" in page
+    world.party["provider"].refresh_from_db()
+    assert (world.party["provider"].group, world.party["provider"].speaks_for_digests) == (
+        *("owner", True),
+    )
+
+
+def test_two_coordinators_suspend_a_party_and_one_cannot(coordinator, colleague, world):
+    page = send(coordinator, "suspend", **{"suspend-reason": "Spam.", "suspend-confirm": "on"})
+    assert "Another person must confirm within 24 hours" in page
+    assert "/parties/provider/confirm" not in page
+    target = str(SuspensionProposal.objects.get().uid)
+    assert coordinator.post("/parties/provider/confirm", {"target": target}).status_code == 403
+    assert "/parties/provider/confirm" in colleague.get("/parties/provider").content.decode()
+    assert "It took effect at once." in send(colleague, "confirm", target=target)
+    world.party["provider"].refresh_from_db()
+    assert world.party["provider"].is_suspended
+    assert "/parties/provider/lift" in coordinator.get("/parties/provider").content.decode()
+
+
+def test_a_proposal_is_declined_with_a_reason_or_withdrawn(coordinator, colleague):
+    send(coordinator, "suspend", **{"suspend-reason": "Spam.", "suspend-confirm": "on"})
+    target = str(SuspensionProposal.objects.get().uid)
+    reason = {f"decline-{target}-reason": "They mended it."}
+    assert "They mended it." in send(colleague, "decline", target=target, **reason)
+    send(coordinator, "suspend", **{"suspend-reason": "Again.", "suspend-confirm": "on"})
+    target = str(SuspensionProposal.objects.filter(state="open").get().uid)
+    assert "The proposal is withdrawn." in send(coordinator, "withdraw", target=target)
+
+
+def test_an_analyst_of_the_agency_reads_and_is_offered_nothing(world):
+    analyst = world.desk("agency", Role.ANALYST)
+    page = analyst.get("/parties/provider").content.decode()
+    assert "Its standing has not changed since it joined." in page
+    assert 'class="verb' not in page
+    fields = {"make-trusted-reason": "They answer fast."}
+    assert analyst.post("/parties/provider/make-trusted", fields).status_code == 403
+
+
+def test_other_parties_do_not_get_the_pages(world):
+    for name in ("authority", "provider", "observer"):
+        client = world.desk(name, Role.COORDINATOR)
+        assert client.get("/parties").status_code == 403
+        assert client.get("/parties/provider").status_code == 403
+        assert 'href="/parties"' not in client.get("/").content.decode()
