@@ -64,6 +64,31 @@ def test_what_lay_at_the_hub_before_is_handed_over_at_the_start(hub, hma, tmp_pa
 
 
 @pytest.mark.usefixtures("agent")
+def test_a_hash_moves_with_who_stands_behind_it(hub, hma):
+    one = hub.share(pdq(), kind="pdq", shared_by="paste-corner")
+    until_holds(hma, HOLD, [one.value])
+    one = hub.confirm(one, "another-provider")
+    until_holds(hma, BLOCK, [one.value])
+    hub.confirm(one)
+    until_holds(hma, HOLD, [one.value])
+    same = hub.share(one.value, kind="pdq", shared_by="another-provider")
+    until_holds(hma, BLOCK, [one.value] * 2)
+    hub.withdraw(same)
+    until_holds(hma, HOLD, [one.value])
+
+
+@pytest.mark.usefixtures("agent")
+def test_a_hash_of_a_suspended_party_leaves_and_comes_back(hub, hma):
+    one = hub.share(pdq(), kind="pdq", shared_by="be-crisis-centre")
+    until_holds(hma, BLOCK, [one.value])
+    hub.set_party("be-crisis-centre", standing="suspended")
+    until_holds(hma, BLOCK, [])
+    until_holds(hma, HOLD, [])
+    hub.set_party("be-crisis-centre", standing="member")
+    until_holds(hma, BLOCK, [one.value])
+
+
+@pytest.mark.usefixtures("agent")
 def test_a_withdrawn_hash_is_deleted_and_the_canaries_stay(hub, hma):
     gone, stays = hub.share(pdq(), kind="pdq"), hub.share(pdq(), kind="pdq")
     until_holds(hma, BLOCK, [gone.value, stays.value])

@@ -3,8 +3,9 @@
 
 import pytest
 
-from stemtide.agent.config.settings import Webhook
+from stemtide.agent.config.settings import Rule, Webhook
 from stemtide.fingerprints.url.canonical import digest
+from stemtide.protocol.enums import Action, Standing
 from tests.agent.world import SECRET, agent_of, config_of, sha256, until
 
 KNOWN = b"content that is shared"
@@ -89,6 +90,38 @@ def test_a_suspension_leaves_a_hold_as_it_is(hub, followed, provider):
     hub.withdraw(signal)
     followed.wait(position=3)
     assert heard(provider, "content.hold", "content.release")["undoes"] == "hold"
+
+
+def test_a_dispute_after_a_suspension_still_leaves_a_hold(hub, followed, provider):
+    signal = hub.share(sha256(KNOWN), shared_by="be-crisis-centre")
+    followed.wait(position=1)
+    assert decision(followed)["action"] == "block"
+    heard(provider, "content.block")
+    hub.set_party("be-crisis-centre", standing="suspended")
+    followed.wait(position=2)
+    heard(provider, "content.block", "content.hold")
+    hub.dispute(signal)
+    followed.wait(position=3)
+    hub.withdraw(signal)
+    followed.wait(position=4)
+    told = heard(provider, "content.block", "content.hold", "content.release")
+    assert told["why"] == f"signal {signal.id} was withdrawn"
+
+
+def test_a_rule_that_no_longer_fits_a_partys_standing_leaves_a_hold(
+    hub, provider, tmp_path, sandbox
+):
+    members = Rule("members", Action.BLOCK, sharer_standing=frozenset({Standing.MEMBER}))
+    webhook = Webhook(url=provider.url, secret=SECRET)
+    hub.share(sha256(KNOWN), shared_by="paste-corner")
+    with agent_of(config_of(hub, tmp_path, webhook=webhook, rules=(members,)), sandbox) as agent:
+        agent.wait(ready=True, position=1)
+        assert decision(agent)["action"] == "block"
+        heard(provider, "content.block")
+        hub.set_party("paste-corner", standing="new")
+        agent.wait(position=2)
+        heard(provider, "content.block", "content.hold")
+        assert decision(agent, "upload-2")["action"] == "log"
 
 
 @pytest.mark.parametrize("confirmation", ["agrees", "shares", "shares later"])
@@ -196,7 +229,8 @@ def test_an_older_hub_makes_the_agent_hold_and_say_so(hub, config, sandbox):
         answer = decision(agent)
         assert answer["action"] == "hold"
         assert "upgrade the hub" in answer["missing"]
-        assert f"the hub {hub.url} does not send" in agent.health()["troubles"]["parties"]
+        trouble = until(lambda: agent.health()["troubles"].get("parties"))
+        assert f"the hub {hub.url} does not send" in trouble
         own = agent.ask({"sha256": sha256(b"own")})[0]["decision"]
         assert own["action"] == "block"
 

@@ -86,7 +86,21 @@ def record(
         for reason in reasons
     ]
     before.pop(UNREAD.signal, None)  # it was never sent as an action, so a match now is new
-    _insert_reasons(tx, ref, lasting, at=now.timestamp())
+    tx.executemany(
+        "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                ref,
+                reason.signal,
+                reason.action,
+                reason.kind,
+                reason.distance_bits,
+                reason.part,
+                now.timestamp(),
+            )
+            for reason in lasting
+        ],
+    )
     strongest = _strongest(before)
     is_stronger = strongest is None or deciding.action.rank > strongest.rank
     is_new_log = deciding.action is Action.LOG and deciding.signal not in before
@@ -120,38 +134,43 @@ def weaken_action(
     *,
     ref: str,
     signal: str,
-    reasons: Sequence[Reason],
+    before: Sequence[Reason],
+    after: Sequence[Reason],
     why: str,
     config: Config,
     now: datetime,
 ) -> bool:
     """Replace the reasons of an action by others, which together may ask for less.
 
-    signal:  the one that changed. reasons: those that are left, and what each asks for now.
+    signal:  the one that changed. before: the reasons until now. after: those that are left, and
+             what each asks for now.
     returns: whether the content gets a milder action, or counts for another signal.
     """
-    before = _strongest(_reasons(tx, ref))
-    (at,) = tx.execute("SELECT max(at) FROM acted WHERE ref = ?", (ref,)).fetchone()
-    tx.execute("DELETE FROM acted WHERE ref = ?", (ref,))
-    _insert_reasons(tx, ref, reasons, at=at)
-    left = _reasons(tx, ref)
-    after = _strongest(left)
-    is_moved = before not in {None, Action.LOG} and uploads.recount(
-        tx, ref=ref, weaker=signal, reasons=left, now=now
+    if list(before) == list(after):
+        return False
+    _change_reasons(tx, ref, before=before, after=after)
+    actions = {reason.signal: reason.action for reason in after}
+    was = _strongest({reason.signal: reason.action for reason in before})
+    becomes = _strongest(actions)
+    is_moved = was not in {None, Action.LOG} and uploads.recount(
+        tx, ref=ref, weaker=signal, reasons=actions, now=now
     )
-    if before and before is not Action.LOG and (after is None or after.rank < before.rank):
-        facts = {"ref": ref, "action": after, "undoes": before, "exercise": False}
+    if was and was is not Action.LOG and (becomes is None or becomes.rank < was.rank):
+        facts = {"ref": ref, "action": becomes, "undoes": was, "exercise": False}
         facts |= {"agent": config.name, "signal": signal, "why": why}
-        kind_of = "content.hold" if after is Action.HOLD else RELEASE
+        kind_of = "content.hold" if becomes is Action.HOLD else RELEASE
         _queue(tx, kind_of, facts, config=config, now=now)
         restrictions.end(tx, ref=ref, now=now)
         is_moved = True
     return is_moved
 
 
-def _insert_reasons(tx: Transaction, ref: str, reasons: Sequence[Reason], *, at: float) -> None:
+def _change_reasons(
+    tx: Transaction, ref: str, *, before: Sequence[Reason], after: Sequence[Reason]
+) -> None:
+    """Store the reasons that are left. New ones are as old as the action."""
     tx.executemany(
-        "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO acted SELECT ?, ?, ?, ?, ?, ?, max(at) FROM acted WHERE ref = ?",
         [
             (
                 ref,
@@ -160,10 +179,15 @@ def _insert_reasons(tx: Transaction, ref: str, reasons: Sequence[Reason], *, at:
                 reason.kind,
                 reason.distance_bits,
                 reason.part,
-                at,
+                ref,
             )
-            for reason in reasons
+            for reason in set(after) - set(before)
         ],
+    )
+    left = {reason.signal for reason in after}
+    tx.executemany(
+        "DELETE FROM acted WHERE ref = ? AND signal = ?",
+        [(ref, reason.signal) for reason in before if reason.signal not in left],
     )
 
 

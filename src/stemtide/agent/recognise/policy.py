@@ -186,7 +186,7 @@ def judge(
         others = [
             sharers[other]
             for other in alike[_likeness(hit, number)]
-            if requests[other] >= requests[number] and not hits[other].signal.disputed
+            if requests[other] >= requests[number]
         ]
         others += [parties.trust_of(name) for name in hit.signal.confirmed_by]
         by_name = {party.name: party for party in others}

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sequences of acts of one owner, played against an agent's file through the feed.
+
+Whatever parties of one owner do, in any order, content is blocked at others only on the word of
+others, and what others stand behind stays as it is.
+"""
+
+import asyncio
+import tempfile
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given, settings, strategies as st
+
+from stemtide.agent.counters import Counters
+from stemtide.agent.hub.client import Client
+from stemtide.agent.outbox.actions import reasons_of
+from stemtide.agent.recognise.pipeline import Item, Recogniser
+from stemtide.agent.store.database import Store
+from stemtide.agent.store.position import Origin
+from stemtide.agent.sync.feed import Sync, _Page
+from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
+from stemtide.protocol.enums import Action
+from tests.agent.fake_hub import FakeHub
+from tests.agent.world import config_of, sha256
+from tests.rounds import rounds
+
+SISTERS = ("paste-corner", "sister-1", "sister-2")
+CONTENT = {name: sha256(name.encode()) for name in ("contested", "vouched for", "free")}
+
+
+class Played:
+    """An agent without a network: pages of the feed are handed to it."""
+
+    def __init__(self, folder):
+        self.hub = FakeHub()
+        for name in SISTERS:
+            self.hub.set_party(name, group="one owner")
+        self.config = config_of(self.hub, folder)
+        self.config.data_dir.mkdir()
+        self.store = Store(self.config.data_dir)
+        counters = Counters()
+        self._sync = Sync(
+            config=self.config,
+            store=self.store,
+            client=Client(self.config),
+            counters=counters,
+            on_undo=lambda: None,
+            on_change=lambda: None,
+        )
+        self._recogniser = Recogniser(
+            config=self.config, store=self.store, counters=counters, sandbox=None, wake=lambda: None
+        )
+        self.store.adopt_incoming(
+            self.store.begin_incoming(),
+            origin=Origin(str(self.hub.id), "own-provider", exercise=False),
+            position=0,
+            parties=[*self.hub.parties.values()],
+            now=datetime.now(UTC),
+            alongside=lambda _tx, _library: None,
+        )
+
+    def close(self):
+        self._recogniser.close()
+        self.store.close()
+
+    def follow(self):
+        """Apply what the hub has, as one page."""
+        after = self.store.position
+        entries = [entry for entry in self.hub.entries.values() if entry.position > after]
+        parties = [party for party in self.hub.parties.values() if party.position > after]
+        page = {
+            "hub": str(self.hub.id),
+            "entries": [entry.model_dump(mode="json") for entry in entries],
+            "next": self.hub.head,
+            "head": self.hub.head,
+            "more": False,
+            "parties": [party.model_dump(mode="json") for party in parties],
+        }
+        self._sync._apply(_Page.model_validate(page))
+
+    def upload(self, name, ref):
+        fingerprint = Fingerprint(Kind.SHA256, bytes.fromhex(CONTENT[name]))
+        item = Item(ref, fingerprints=Fingerprints((fingerprint,)))
+        (answer,) = asyncio.run(self._recogniser.recognise([item]))
+        return answer.decision.action
+
+    def action(self, ref):
+        """The action that an upload has now; None if it was released."""
+        with self.store.write() as tx:
+            actions = [reason.action for reason in reasons_of(tx, ref)]
+        return max(actions, key=lambda action: action.rank, default=None)
+
+
+@contextmanager
+def played():
+    with tempfile.TemporaryDirectory() as folder:
+        agent = Played(Path(folder))
+        try:
+            yield agent
+        finally:
+            agent.close()
+
+
+party = st.sampled_from(SISTERS)
+content = st.sampled_from([*CONTENT])
+acts = st.lists(
+    st.one_of(
+        st.tuples(st.just("share"), party, content, st.sampled_from(["critical", "low"])),
+        st.tuples(st.just("confirm"), party, st.integers(0, 9)),
+        st.tuples(st.just("take back"), party, st.integers(0, 9)),
+        st.tuples(st.just("withdraw"), party, st.integers(0, 9)),
+        st.tuples(st.just("upload"), content),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+def act(agent, step, number):
+    """Do one act of a hostile owner, as far as a hub lets it."""
+    hub, (verb, *rest) = agent.hub, step
+    live = [entry for entry in hub.entries.values() if hasattr(entry, "shared_by")]
+    if verb == "upload":
+        agent.upload(rest[0], f"{rest[0]} {number}")
+    elif verb == "share":
+        name, what, severity = rest
+        value = CONTENT[what]
+        if not any((entry.shared_by, entry.value) == (name, value) for entry in live):
+            hub.share(value, shared_by=name, severity=severity, confidence=100)
+    else:
+        name, index = rest
+        signal = live[index % len(live)]
+        agreeing = set(signal.confirmed_by)
+        if verb == "withdraw" and signal.shared_by == name:
+            hub.withdraw(signal)
+        elif verb == "confirm" and signal.shared_by != name:
+            hub.confirm(signal, *sorted(agreeing | {name}))
+        elif verb == "take back" and name in agreeing:
+            hub.confirm(signal, *sorted(agreeing - {name}))
+
+
+@settings(max_examples=rounds(20, nightly=1500), deadline=None)
+@given(acts, st.sampled_from(["new", "member", "trusted"]))
+def test_one_owner_blocks_nothing_of_others_and_releases_nothing_that_others_stand_behind(
+    steps, standing
+):
+    with played() as agent:
+        agent.hub.set_party("sister-1", standing=standing)
+        # An authority records the news; another one stands behind a block.
+        agent.hub.share(CONTENT["contested"], shared_by="be-crisis-centre", provenance="media")
+        agent.hub.share(CONTENT["vouched for"], shared_by="be-crisis-centre")
+        agent.follow()
+        assert agent.upload("vouched for", "before") is Action.BLOCK
+        for number, step in enumerate(steps):
+            act(agent, step, number)
+            agent.follow()
+            for name in ("contested", "free"):
+                assert agent.upload(name, f"check {name} {number}") is not Action.BLOCK
+            assert agent.upload("vouched for", f"check {number}") is Action.BLOCK
+            assert agent.action("before") is Action.BLOCK
+        assert agent.action("check 0") is Action.BLOCK
+
+
+def test_another_owner_who_asks_for_the_same_makes_the_difference():
+    with played() as agent:
+        agent.hub.share(CONTENT["free"], shared_by="paste-corner")
+        agent.hub.share(CONTENT["free"], shared_by="sister-1")
+        agent.follow()
+        assert agent.upload("free", "1") is Action.HOLD
+        agent.hub.share(CONTENT["free"], shared_by="another-provider")
+        agent.follow()
+        assert agent.upload("free", "2") is Action.BLOCK
+        for name in SISTERS[:2]:
+            agent.hub.set_party(name, standing="suspended")
+        agent.follow()
+        assert agent.action("2") is Action.HOLD
