@@ -49,7 +49,7 @@ def test_a_signal_lives_through_opinion_and_withdrawal(machine, world):
     withdrawn = authority("POST", f"{path}/withdraw", {"reason": "context"}).json()
     read = provider("GET", path).json()
 
-    assert disputed["disputed"] is True
+    assert (disputed["disputed"], disputed["basis"]) == (False, "speaks_alone")
     assert [one["party"] for one in disputed["opinions"]] == ["big-video"]
     assert withdrawn["state"] == read["state"] == "withdrawn"
     assert read["withdraw_reason"] == "context"
