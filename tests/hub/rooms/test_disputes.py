@@ -12,6 +12,7 @@ from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.texts import alerts as alert_texts
 from stemtide.hub.rooms.alerts.writes import alerts
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.writes import standing
 from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import disputes as rules
@@ -20,6 +21,7 @@ from stemtide.hub.rooms.signals.writes import disputes, signals
 from stemtide.protocol.enums import PartyKind, Role, Standing
 from stemtide.protocol.messages.signals import DisputeAnswerIn, OpinionIn, SetAsideIn
 from stemtide.protocol.trust.limits import limits
+from stemtide.protocol.trust.parties import GroupIn
 from stemtide.protocol.trust.standing import PartyTrust
 from tests.world import NOON, hex_value
 
@@ -309,6 +311,20 @@ def test_disputes_of_a_suspended_party_cease_to_count_and_count_again_once_it_is
     assert disputes.reweigh_due(NOON) == 1
     assert feed_of(world.agency)[shared.id].disputed
     assert disputes.reweigh_due(NOON) == 0
+
+
+def test_two_disputing_parties_that_turn_out_to_have_one_owner_count_once(world):
+    shared = world.share()
+    by = world.actor(world.agency, role="coordinator")
+    for party in (world.big_provider, world.small_provider):
+        opine(shared.id, "dispute", by=party)
+    body = GroupIn(group="owner", reason="One owner, as the register says.")
+    standing.set_group("big-video", body=body, by=by, now=NOON)
+    disputes.reweigh_due(NOON)
+    assert feed_of(world.agency)[shared.id].disputed
+    standing.set_group("small-forum", body=body, by=by, now=NOON)
+    assert disputes.reweigh_due(NOON) == 1
+    assert not feed_of(world.agency)[shared.id].disputed
 
 
 def migrate(name, function):
