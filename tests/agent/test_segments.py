@@ -41,7 +41,7 @@ def apply(store, *numbers, drops=(), **other):
 def adopt(store, *numbers):
     incoming = store.begin_incoming()
     store.add_incoming(incoming, [row_of(number) for number in numbers])
-    store.adopt_incoming(incoming, origin=ORIGIN, position=1, now=NOON, alongside=lambda _: None)
+    store.adopt_incoming(incoming, origin=ORIGIN, position=1, now=NOON, alongside=lambda *_: None)
 
 
 def found(store, number, *, within_bits=0):

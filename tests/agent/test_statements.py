@@ -122,6 +122,7 @@ def test_content_blocked_again_after_its_release_is_another_restriction(hub, age
     agent.ask({"ref": "post-1", "sha256": ONE})
     until(lambda: len(database.held) == 1)
     hub.withdraw(signal)
+    agent.wait_position(hub.head)  # in one page, the second signal would take over
     share(hub, agent)
     agent.ask({"ref": "post-1", "sha256": ONE})
     until(lambda: len(database.held) == 2)
