@@ -49,12 +49,14 @@ from stemtide.hub.rooms.referrals.writes import (
 )
 from stemtide.hub.rooms.reports.writes import reports
 from stemtide.hub.rooms.signals.reads import outliers as reads_outliers
+from stemtide.hub.rooms.signals.writes import allowlists
 from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
 from stemtide.hub.rooms.webhooks.models import Delivery as WebhookDelivery
 from stemtide.hub.rooms.webhooks.writes import webhooks
 from stemtide.interop.exchanges import Pull, RecordError, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, Duty, ExchangeKind, Role, Scope
 from stemtide.protocol.enums.referrals import ReceiptVia
+from stemtide.protocol.messages.allowlists import AllowlistIn
 from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.messages.complaints import (
     ComplaintIn,
@@ -121,6 +123,7 @@ def assemble(world) -> dict[str, str]:
         **_alerts(world),
         **_people(world),
         **_webhook(world),
+        **_allow_entry(world),
         "exchange": _exchange(world),
         "suspension": _suspension(world),
     }
@@ -306,6 +309,17 @@ def _alerts(world):
         "alert": str(alert.uid),
         "delivery": str(dead.uid),
     }
+
+
+def _allow_entry(world):
+    """An entry of the allow-list, added by the agency."""
+    body = {"kind": "sha256", "value": "ab" * 32, "source": "Newsroom", "reason": "a logo"}
+    added = allowlists.add(
+        AllowlistIn.model_validate({"entries": [body]}),
+        by=party_reads.Actor(party=world.party["agency"], ref="key:scene"),
+        now=world.now,
+    )
+    return {"allow_entry": str(added.ids[0])}
 
 
 def _webhook(world):

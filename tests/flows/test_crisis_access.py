@@ -46,7 +46,7 @@ PAGES = {
     ),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
-        *("exchanges", "exchange", "parties", "party"),
+        *("exchanges", "exchange", "parties", "party", "allowlist", "allow-entry"),
         *("drills", "report", "you", "mfa_activate_totp", "mfa_add_webauthn"),
     ),
     PROVIDER: (
@@ -105,7 +105,7 @@ ACTS = {
     *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
     *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
-    *("exchange-act", "webhook-act", "webhook-again", "party-act"),
+    *("exchange-act", "webhook-act", "webhook-again", "party-act", "allow-entry-act"),
     *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),
 }
 """What only takes a form, and leads back to a page."""

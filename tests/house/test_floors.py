@@ -8,6 +8,7 @@ FLOORS = [
     {"ledger"},
     {"parties"},
     {"crises"},
+    {"allowlists"},
     {"signals"},
     {"stix"},
     {"exchanges"},

@@ -11,6 +11,7 @@ ROOMS = [
     "ledger",
     "parties",
     "crises",
+    "allowlists",
     "signals",
     "stix",
     "exchanges",

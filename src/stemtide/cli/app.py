@@ -10,6 +10,7 @@ from stemtide import __version__
 from stemtide.cli.commands.agent.agent import agent
 from stemtide.cli.commands.agent.media import hash_files, match_files
 from stemtide.cli.commands.alert import alert, delivery, drill
+from stemtide.cli.commands.allowlist import allowlist
 from stemtide.cli.commands.crises import moves, participants  # noqa: F401  # they add to crisis
 from stemtide.cli.commands.crises.crisis import crisis
 from stemtide.cli.commands.crises.report import report
@@ -90,6 +91,7 @@ for _noun, _name in (
     (document, "document"),
     (recheck, "recheck"),
     (webhook, "webhook"),
+    (allowlist, "allowlist"),
 ):
     app.add_typer(_noun, name=_name)
 

@@ -7,6 +7,7 @@ Made from docs/use/openapi.json by python -m tests.house.client; a test holds it
 from stemtide.client.calls import (
     agents,
     alerts,
+    allowlist,
     batches,
     complaints,
     crises,
@@ -42,6 +43,12 @@ class Operations:
     acknowledge_alert = response_method(alerts.acknowledge_alert)
     list_alerts = response_method(alerts.list_alerts)
     read_alert = response_method(alerts.read_alert)
+    add_allow_entries = response_method(allowlist.add_allow_entries)
+    list_allow_entries = response_method(allowlist.list_allow_entries)
+    read_allow_entry = response_method(allowlist.read_allow_entry)
+    read_allowlist_file = response_method(allowlist.read_allowlist_file)
+    remove_allow_entry = response_method(allowlist.remove_allow_entry)
+    report_allow_matches = response_method(allowlist.report_allow_matches)
     add_rows = response_method(batches.add_rows)
     check_rows = response_method(batches.check_rows)
     list_batches = response_method(batches.list_batches)

@@ -7,6 +7,7 @@ Made from docs/use/openapi.json by python -m tests.house.client; a test holds it
 from stemtide.client.calls import (
     agents,
     alerts,
+    allowlist,
     batches,
     complaints,
     crises,
@@ -47,6 +48,12 @@ class Operations:
     acknowledge_alert = async_response_method(alerts.acknowledge_alert)
     list_alerts = async_response_method(alerts.list_alerts)
     read_alert = async_response_method(alerts.read_alert)
+    add_allow_entries = async_response_method(allowlist.add_allow_entries)
+    list_allow_entries = async_response_method(allowlist.list_allow_entries)
+    read_allow_entry = async_response_method(allowlist.read_allow_entry)
+    read_allowlist_file = async_response_method(allowlist.read_allowlist_file)
+    remove_allow_entry = async_response_method(allowlist.remove_allow_entry)
+    report_allow_matches = async_response_method(allowlist.report_allow_matches)
     add_rows = async_response_method(batches.add_rows)
     check_rows = async_response_method(batches.check_rows)
     list_batches = async_response_method(batches.list_batches)

@@ -120,7 +120,10 @@ BODIES = {
 }
 """A body that would do, by operation."""
 
-_NO_IDS = ("/api/v1/agents", "/api/v1/exchanges", "/api/v1/parties", "/api/v1/snapshots")
+_NO_IDS = (
+    *("/api/v1/agents", "/api/v1/exchanges", "/api/v1/parties", "/api/v1/snapshots"),
+    "/api/v1/allowlist",  # which every party may read
+)
 
 OPERATIONS = [
     (method, path, facts["operationId"])

@@ -35,6 +35,10 @@ POST alert-acknowledge            in  302 302 403 403 302 404 404 404 403 404 40
 GET  alerts                       in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  alerts-bar                   in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  alerts-blocks                in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  allow-entry                  in  200 200 200 200 200 200 200 200 200 200 200 200
+POST allow-entry-act              in  403 403 403 403 403 302 403 403 403 403 403 403
+GET  allowlist                    in  200 200 200 200 200 200 200 200 200 200 200 200
+POST allowlist                    in  403 403 403 403 403 422 403 403 403 403 403 403
 GET  batch                        in  200 200 200 200 200 200 404 404 404 404 404 404
 GET  batch-file                   in  200 200 200 200 200 200 404 404 404 404 404 404
 GET  batch-new                    in  200 403 403 403 403 200 200 403 403 403 403 403
@@ -292,6 +296,8 @@ PARTS = {
     "contact": {"number": "contact"},
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
+    "allow-entry": {"uid": "allow_entry"},
+    "allow-entry-act": {"uid": "allow_entry"},
     "webhook": {"uid": "webhook"},
     "webhook-act": {"uid": "webhook"},
     "webhook-again": {"uid": "webhook", "delivery": "sent_event"},
@@ -319,6 +325,7 @@ FIXED = {
     "inbox-batch-act": {"verb": "acknowledge"},
     "colleague-act": {"verb": "deactivate"},
     "exchange-act": {"verb": "pause"},
+    "allow-entry-act": {"verb": "remove"},
     "webhook-act": {"verb": "test"},
     "mfa_remove_webauthn": {"pk": 1},
     "openid_connect_login": {"provider_id": "nobody"},
@@ -378,6 +385,7 @@ DATA = {
     "order-act": {"withdraw-text": "A mistake.", "withdraw-confirm": "on"},
     "order-answer": ORDER_ANSWER,
     "order-draft": {"language": "en", "content_type": "video"},
+    "allow-entry-act": {"reason": "It was wrong."},
     "order-inform": {"to": "provider", "text": "Orders come by webhook and by mail."},
     "order-new": {"to": "provider"},
     "batch-new": {"name": "Another day", "rows": "url\nhttps://video.example/watch?v=5"},

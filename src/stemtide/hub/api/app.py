@@ -18,10 +18,11 @@ from stemtide.protocol.enums import Scope
 from stemtide.protocol.messages.signals import BulkIn
 from stemtide.protocol.problems import MEDIA_TYPE, Problem
 from stemtide.protocol.sync.feed import FeedSignal, SnapshotHead, SnapshotTail, Wake
+from stemtide.protocol.sync.signatures import Signed
 
 SCHEMAS = "#/components/schemas/"
 
-_EXTRA_MODELS = (Problem, BulkIn, FeedSignal, SnapshotHead, SnapshotTail, Wake)
+_EXTRA_MODELS = (Problem, BulkIn, FeedSignal, Signed, SnapshotHead, SnapshotTail, Wake)
 """Messages that no endpoint's signature names."""
 
 

@@ -23,6 +23,7 @@ from stemtide.hub.platform.errors import (
     RateLimitError,
     UnknownKeyError,
 )
+from stemtide.hub.rooms.allowlists.rules import AllowlistRefusedError
 from stemtide.hub.rooms.orders.rules.lint import FlawedError
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.snapshots.builder import GoneError
@@ -49,6 +50,7 @@ TYPES: dict[type[Exception], ProblemType] = {
     GoneError: ProblemType.GONE,
     SnapshotBusyError: ProblemType.NOT_READY,
     InvalidError: ProblemType.INVALID,
+    AllowlistRefusedError: ProblemType.INVALID,
     BulkRefusedError: ProblemType.INVALID,
     FlawedError: ProblemType.INVALID,
     RateLimitError: ProblemType.TOO_MANY,
@@ -196,10 +198,11 @@ def _errors_of(error: Exception) -> list[FieldProblem]:
         return [
             FieldProblem(field=finding.field, message=finding.message) for finding in error.findings
         ]
-    if isinstance(error, BulkRefusedError):
+    if isinstance(error, BulkRefusedError | AllowlistRefusedError):
+        rows = "signals" if isinstance(error, BulkRefusedError) else "entries"
         return [
             FieldProblem(
-                field=f"signals.{row_problem.row}.{row_problem.field}".rstrip("."),
+                field=f"{rows}.{row_problem.row}.{row_problem.field}".rstrip("."),
                 message=row_problem.message,
                 row=row_problem.row,
             )

@@ -13,6 +13,7 @@ from stemtide.hub.api.compat.taxii import routes
 from stemtide.hub.api.v1 import (
     agents,
     alerts,
+    allowlists,
     documents,
     exchanges,
     feed,
@@ -38,7 +39,7 @@ for _room in (
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),
     *(orders, answers),
-    *(complaints, webhooks),
+    *(complaints, webhooks, allowlists),
 ):
     api.add_router("", _room.router)
 

@@ -25,6 +25,7 @@ PAGES = (
     ("complaints", _("Complaints")),
     ("reports", _("Reports")),
     ("progress", _("Progress")),
+    ("allowlist", _("Allow-list")),
     ("exchanges", _("Exchanges")),
     ("webhooks", _("Webhooks")),
     ("parties", _("Parties")),

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MAX_VALUE_BYTES, Kind
 from stemtide.protocol.enums import PartyKind, Provenance, Reach, Severity, SignalState, Standing
 from stemtide.protocol.handling import Pap, Tlp
+from stemtide.protocol.sync.allowlist import ListVersion
 
 MAX_PAGE = 10_000
 """Maximum entries of a page of the feed."""
@@ -107,6 +108,8 @@ class FeedPage(BaseModel):
              backup since, and responds 409. "" at position 0, and from an older hub.
     parties: parties whose standing changed after the position sent as `parties_after`, up to next;
              all of them for 0, none without it. Apply them in the same step as the entries.
+    allowlist: version of the hub's allow-list; fetch its file if you have another. None from an
+             older hub.
     """
 
     hub: UUID
@@ -116,6 +119,7 @@ class FeedPage(BaseModel):
     more: bool
     history: History = ""
     parties: list[FeedParty] = []
+    allowlist: ListVersion | None = None
 
 
 class SnapshotHead(BaseModel):

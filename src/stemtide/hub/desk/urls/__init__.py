@@ -6,7 +6,7 @@ from django.urls import path
 from stemtide.hub.desk import board, stream
 from stemtide.hub.desk.auth import urls
 from stemtide.hub.desk.crises import content_page, room
-from stemtide.hub.desk.signals import views
+from stemtide.hub.desk.signals import allowlist, views
 from stemtide.hub.desk.situation import previews
 from stemtide.hub.desk.urls import (
     alerts,
@@ -28,6 +28,9 @@ urlpatterns = [
     path("signals/<uuid:uid>/withdraw", views.withdraw, name="signal-withdraw"),
     path("signals/<uuid:uid>/do/<slug:verb>", views.act, name="signal-act"),
     path("signals/<uuid:uid>/outliers/<uuid:outlier>", views.judge, name="signal-outlier"),
+    path("allowlist", allowlist.allowlist, name="allowlist"),
+    path("allowlist/<uuid:uid>", allowlist.entry, name="allow-entry"),
+    path("allowlist/<uuid:uid>/<slug:verb>", allowlist.act, name="allow-entry-act"),
     path("crises", room.crises_page, name="crises"),
     path("crises/new", room.warn, name="crisis-new"),
     path("crises/<uuid:uid>", room.room, name="crisis"),

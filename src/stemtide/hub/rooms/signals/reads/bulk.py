@@ -7,6 +7,8 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.rooms.allowlists.reads import met
+from stemtide.hub.rooms.allowlists.rules import refusal
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as crises_rules
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -22,7 +24,10 @@ from stemtide.protocol.enums import DryRunOutcome, PartyKind
 from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
 
 _HARMLESS_KINDS = frozenset(
-    {"signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"}
+    {
+        *("signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"),
+        "allow_matches.reported",
+    }
 )
 """Ledger kinds that change nothing for the bulk of another party."""
 
@@ -130,7 +135,30 @@ def plan(ready: ParsedRows, *, by: Party, now: datetime) -> BulkPlan:
     context = BulkContext(by, now=now)
     fitting = [draft for draft in ready.drafts if context.accepts(draft, errors=errors)]
     new, placed = deduplicate(fitting, errors=errors, by=by)
+    new, placed = _without_allowed(new, placed, errors=errors, now=now)
     return BulkPlan(new, placed, errors, context, entries)
+
+
+def _without_allowed(
+    new: list[SignalDraft],
+    placed: dict[int, SignalDraft],
+    *,
+    errors: list[RowError],
+    now: datetime,
+) -> tuple[list[SignalDraft], dict[int, SignalDraft]]:
+    """Return new and placed drafts without those that meet the hub's allow-list.
+
+    Their rows are appended to errors. Signals that the party shares already are not among them.
+    """
+    entries = {new[place].uid: entry for place, entry in met(new, now=now).items()}
+    for row, draft in placed.items() if entries else ():
+        if entry := entries.get(draft.uid):
+            why = refusal(reason=entry.reason, source=entry.source, added_by=entry.added_by.title)
+            errors.append(RowError(row=row, field="value", message=why))
+    return (
+        [draft for draft in new if draft.uid not in entries],
+        {row: draft for row, draft in placed.items() if draft.uid not in entries},
+    )
 
 
 class BulkContext:

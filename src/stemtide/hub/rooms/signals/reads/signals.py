@@ -13,6 +13,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.rooms.allowlists import reads as allowlists
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -251,6 +252,7 @@ def feed(
         parties=[]
         if parties_after is None
         else standing.changed(parties_after, until=next_position),
+        allowlist=allowlists.version(),
     )
 
 
@@ -297,8 +299,8 @@ def changes(after: int) -> list[SharedChange]:
             last=Max("position")
         ).order_by("last")
     ]
-    last = standing.last_position()
-    if last > after:  # the standing of a party concerns everybody
+    last = max(standing.last_position(), allowlists.last_position())
+    if last > after:  # the standing of a party, and the allow-list, concern everybody
         changed.append(SharedChange(last, "", Tlp.CLEAR, frozenset(), exercise=False))
     return sorted(changed, key=attrgetter("position"))
 

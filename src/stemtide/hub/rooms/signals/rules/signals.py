@@ -134,6 +134,11 @@ class SignalDraft:
     is_new: bool = True
 
     @property
+    def kind(self) -> Kind:
+        """Return the kind of the signal."""
+        return self.body.kind
+
+    @property
     def key(self) -> tuple[str, str, bool]:
         """Return the key that a party shares once: kind, value, exercise."""
         return (self.body.kind, self.value, self.body.exercise)
