@@ -56,7 +56,6 @@ from stemtide.hub.rooms.webhooks.writes import webhooks
 from stemtide.interop.exchanges import Pull, RecordError, SourceRecord, Terms
 from stemtide.protocol.enums import Direction, Duty, ExchangeKind, Role, Scope
 from stemtide.protocol.enums.referrals import ReceiptVia
-from stemtide.protocol.messages.allowlists import AllowlistIn
 from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.messages.complaints import (
     ComplaintIn,
@@ -71,6 +70,7 @@ from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from stemtide.protocol.messages.reports import ActionIn
 from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 from stemtide.protocol.messages.webhooks import WebhookIn
+from stemtide.protocol.sync.allowlists import AllowlistIn
 from stemtide.protocol.trust.parties import SuspensionIn
 from tests.fingerprints.pictures import encoded, photo
 from tests.world import add_member

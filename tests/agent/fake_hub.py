@@ -33,6 +33,7 @@ from stemtide.protocol.sync.agents import (
     OutcomeReportOut,
     RejectedOutcome,
 )
+from stemtide.protocol.sync.allowlists import AllowedContent, AllowlistManifest, AllowMatchesIn
 from stemtide.protocol.sync.feed import (
     MAX_PAGE,
     FeedPage,
@@ -101,6 +102,10 @@ class FakeHub:
     scopes: tuple[str, ...] = ("feed:read", "feedback:write")
     entries: dict[UUID, FeedSignal | Tombstone] = field(default_factory=dict)
     parties: dict[str, FeedParty] | None = field(default_factory=cast)
+    allow_version: str | None = ""
+    allowed: dict[UUID, AllowedContent] = field(default_factory=dict)
+    allow_matches: dict[UUID, int] = field(default_factory=dict)
+    allow_key: Ed25519PrivateKey | None = None
     head: int = 0
     marks: dict[int, str] = field(default_factory=dict)
     outcomes: Counter = field(default_factory=Counter)
@@ -184,6 +189,30 @@ class FakeHub:
         named = {"name": name, "position": self.head}
         self.parties[name] = FeedParty.model_validate(before | facts | named)
 
+    def allow(self, kind, value, *, within_bits=0, reason="logo of Newsroom", **facts):
+        """Put content on the allow-list, and return the entry."""
+        entry = AllowedContent(
+            id=uuid4(),
+            kind=kind,
+            value=value,
+            within_bits=within_bits,
+            reason=reason,
+            source="Newsroom",
+            **facts,
+        )
+        self.allowed[entry.id] = entry
+        self._change_allowlist()
+        return entry
+
+    def disallow(self, entry):
+        del self.allowed[entry.id]
+        self._change_allowlist()
+
+    def _change_allowlist(self):
+        self.allow_version = secrets.token_hex(16)
+        self.head += 1
+        self.marks[self.head] = secrets.token_hex(8)
+
     def withdraw(self, signal, *, state=SignalState.WITHDRAWN):
         self._put(Tombstone(id=signal.id, position=self.head + 1, state=state))
 
@@ -207,6 +236,8 @@ class FakeHub:
             ("GET", "/snapshot"): self._snapshot,
             ("GET", "/snapshots/latest"): self._signed,
             ("GET", "/events/stream"): self._stream,
+            ("GET", "/allowlist/file"): self._allowlist_file,
+            ("PUT", "/allowlist/matches/{agent}"): self._allow_matches,
             ("PUT", "/agents/{name}"): self._status,
             ("POST", "/outcomes"): self._outcomes,
         }
@@ -273,9 +304,25 @@ class FakeHub:
             more=more,
             history=self.marks.get(following, ""),
             parties=self._parties(request.query_params.get("parties_after"), until=following),
+            allowlist=self.allow_version,
         )
-        # An older hub knows no parties.
-        return _json(answer, exclude={"parties"} if self.parties is None else None)
+        # An older hub knows no parties, and no allow-list.
+        fields = {"parties": self.parties, "allowlist": self.allow_version}
+        return _json(answer, exclude={name for name, value in fields.items() if value is None})
+
+    async def _allowlist_file(self, _request):
+        manifest = AllowlistManifest(
+            hub=self.id,
+            version=self.allow_version,
+            changed_at=datetime.now(UTC),
+            entries=list(self.allowed.values()),
+        )
+        return _json(sign(manifest, keys=[self.allow_key or self.key]))
+
+    async def _allow_matches(self, request):
+        body = AllowMatchesIn.model_validate_json(await request.body())
+        self.allow_matches = {row.entry: row.count for row in body.counts}
+        return JSONResponse({"accepted": True})
 
     def _parties(self, after, *, until):
         """Those whose standing changed after a position; all for 0, none for None."""

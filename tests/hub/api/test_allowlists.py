@@ -4,7 +4,7 @@
 import pytest
 
 from stemtide.hub.rooms.allowlists.models import AllowEntry
-from stemtide.protocol.sync.allowlist import AllowlistManifest
+from stemtide.protocol.sync.allowlists import AllowlistManifest
 from stemtide.protocol.sync.signatures import PublicKey, Signed, check
 from tests.world import hex_value
 

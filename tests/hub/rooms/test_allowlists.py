@@ -16,14 +16,14 @@ from stemtide.hub.rooms.signals.reads import allowed, bulk, signals as signal_re
 from stemtide.hub.rooms.signals.writes import allowlists, signals
 from stemtide.hub.rooms.signals.writes.opinions import give_opinion
 from stemtide.protocol.enums import PartyKind, Role
-from stemtide.protocol.messages.allowlists import (
+from stemtide.protocol.messages.signals import OpinionIn
+from stemtide.protocol.sync.allowlists import (
     AllowEntryIn,
     AllowlistIn,
     AllowMatchCount,
     AllowMatchesIn,
     AllowRemoveIn,
 )
-from stemtide.protocol.messages.signals import OpinionIn
 from tests.world import NOON, hex_value, signal_in
 
 pytestmark = pytest.mark.django_db

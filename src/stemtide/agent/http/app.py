@@ -33,6 +33,7 @@ from stemtide.agent.http.hma import HmaRoutes
 from stemtide.agent.http.live import LiveRoutes
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
 from stemtide.agent.http.openapi.document import document
+from stemtide.agent.http.own_list import AllowRoutes
 from stemtide.agent.hub.client import Client
 from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.actions import Deliverer
@@ -130,6 +131,7 @@ class Agent:
             as_of=self._as_of,
             check_ready=self._check_ready,
         )
+        allow = AllowRoutes(config=self._config, store=self._store, wake=self._outboxes.wake)
         companion = CompanionRoutes(
             config=self._config,
             store=self._store,
@@ -147,6 +149,7 @@ class Agent:
             *live.routes(),
             *self._hma_routes(),
             *companion.routes(),
+            *allow.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),

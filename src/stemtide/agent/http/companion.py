@@ -33,11 +33,12 @@ from stemtide.agent.hma import queues, sync
 from stemtide.agent.hma.rows import CANARY
 from stemtide.agent.http import metrics
 from stemtide.agent.http.match_requests import WHOLE, BadRequestError, invalid, read_body
+from stemtide.agent.recognise.allowlists import mark_allowed
 from stemtide.agent.recognise.answers import Answer, build_answer
 from stemtide.agent.recognise.pipeline import record_decision
 from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active, within_bits
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.fingerprints.kinds import Fingerprints
+from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints
 from stemtide.protocol.problems import ProblemType
 from stemtide.protocol.sync.agents import LANGUAGE
 
@@ -273,6 +274,13 @@ class CompanionRoutes:
             else:
                 hits.append(Hit(signal, signal.kind, bits, ""))
         parties = self._store.parties((hit.signal for hit in hits), tx=tx)
+        # A match at distance 0 has the signal's own fingerprint; of others none is known here.
+        exact = tuple(
+            Fingerprint(hit.kind, bytes.fromhex(hit.signal.value))
+            for hit in hits
+            if hit.distance_bits == 0 and hit.kind in SIZE_BYTES
+        )
+        (hits,) = mark_allowed(self._store, [Fingerprints(exact)], [hits], now=now, tx=tx)
         return decide(hits, self._config.rules, parties), tuple(remarks)
 
 

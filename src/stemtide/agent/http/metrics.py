@@ -27,6 +27,7 @@ _COUNTERS = {
     "hashes_matched": "Of these, hashes that a signal matched.",
     "live_chunks": "Chunks of live streams taken in.",
     "live_alarms": "Times that known content began in a live stream.",
+    "allowed": "Matches that only log, because an allow-list covers the content.",
 }
 
 _GAUGES = {
@@ -80,6 +81,7 @@ def count_answers(counters: Counters, answers: list[Answer]) -> None:
         counters.add("undecodable", decision.undecodable)
         for match in answer.matches:
             counters.add(f"matches {match.kind}")
+            counters.add("allowed", bool(match.allowed))
 
 
 def text(counters: Counters, health: Mapping[str, Any]) -> bytes:

@@ -2,7 +2,7 @@
 """Client through which the agent calls its hub."""
 
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from types import TracebackType
 from typing import Self
@@ -11,8 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.agent.config.settings import Config
 from stemtide.client import AnswerError, AsyncHub, Limits, NotFoundError, RefusedError
-from stemtide.client.calls import agents, feed, snapshots
+from stemtide.client.calls import agents, allowlist, feed, snapshots
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
+from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
+from stemtide.protocol.sync.signatures import PublicKey, SignatureError, Signed, check
 from stemtide.protocol.sync.snapshot_files import SnapshotDownload
 
 _KEY_REMEDY = (
@@ -122,6 +124,25 @@ class Client:
         """Report outcomes. The hub counts each report id once, so a retry is safe."""
         with _with_remedy():
             return await self._hub.report_outcomes(report)
+
+    async def allowlist(self, *, trusted: Collection[PublicKey]) -> AllowlistManifest:
+        """Return the hub's allow-list. trusted: keys that must have signed it; empty: any."""
+        with _with_remedy():
+            body = await self._hub.ask_bytes(allowlist.read_allowlist_file())
+        try:
+            signed = Signed.model_validate_json(body)
+            if trusted:
+                check(signed, trusted=trusted)
+            return AllowlistManifest.model_validate_json(signed.manifest)
+        except ValidationError as error:
+            raise self._hub.connection.unreadable(error) from error
+        except SignatureError as error:
+            raise AnswerError(self.hub, f"its allow-list is refused: {error}") from error
+
+    async def report_allowed(self, name: str, report: AllowMatchesIn) -> None:
+        """Report how often this agent met content of the hub's allow-list."""
+        with _with_remedy():
+            await self._hub.ask_bytes(allowlist.report_allow_matches(report, agent=name))
 
     async def put_status(self, name: str, status: AgentStatusIn) -> None:
         """Report this agent's status to the hub."""

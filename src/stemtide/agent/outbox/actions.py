@@ -29,6 +29,7 @@ from stemtide.agent.config.settings import Config, Webhook
 from stemtide.agent.outbox import restrictions, uploads
 from stemtide.agent.outbox.actions_file import ActionsFile
 from stemtide.agent.outbox.engine import LONGEST_WAIT_S, Outbox
+from stemtide.agent.store.allowed import AllowRow, covered_actions, forget_prints
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.waits import requested_wait_s, wait_s
 from stemtide.client.connection import is_loopback
@@ -165,6 +166,33 @@ def weaken_action(
     return is_moved
 
 
+def weaken_allowed(
+    tx: Transaction, entries: Sequence[AllowRow], *, config: Config, now: datetime
+) -> int:
+    """Weaken earlier actions on content that new entries of an allow-list cover, to log.
+
+    returns: how many actions were weakened.
+    """
+    weakened = 0
+    for covered in covered_actions(tx, entries):
+        before = reasons_of(tx, covered.ref)
+        after = [
+            replace(reason, action=Action.LOG) if reason.signal in covered.signals else reason
+            for reason in before
+        ]
+        weakened += weaken_action(
+            tx,
+            ref=covered.ref,
+            signal=covered.signals[0],
+            before=before,
+            after=after,
+            why=f"the content is {covered.entry.sentence}",
+            config=config,
+            now=now,
+        )
+    return weakened
+
+
 def _change_reasons(
     tx: Transaction, ref: str, *, before: Sequence[Reason], after: Sequence[Reason]
 ) -> None:
@@ -197,6 +225,7 @@ def forget(tx: Transaction, *, before: datetime, keep_owed: bool = False) -> Non
     keep_owed: keep what statements of reasons still have to be posted about.
     """
     tx.execute("DELETE FROM acted WHERE at < ?", (before.timestamp(),))
+    forget_prints(tx)
     uploads.forget(tx, before=before)
     restrictions.forget(tx, before=before, keep_owed=keep_owed)
 

@@ -49,6 +49,7 @@ class MatchOut:
     missing: who would have to stand behind it for the rule's action; None if nobody.
     match_percent: how sure it is that this is the signal's content. transform: what was done to
     the content, such as "mirrored". stretches: for video, audio and text; the surest first.
+    allowed: the entry of an allow-list that covers the content, in words; "" for none.
     """
 
     signal: UUID
@@ -72,6 +73,7 @@ class MatchOut:
     action: Action
     rule: str
     missing: str | None
+    allowed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ def match_fields(verdict: SignalVerdict) -> dict[str, object]:
         "labels": hit.signal.labels,
         "severity": hit.signal.severity,
         "disputed": hit.signal.disputed,
+        "allowed": hit.allowed,
     }
 
 
@@ -200,4 +203,5 @@ def match_out(verdict: SignalVerdict) -> MatchOut:
         action=verdict.action,
         rule=verdict.rule,
         missing=verdict.missing or None,
+        allowed=hit.allowed,
     )

@@ -20,10 +20,11 @@ import numpy as np
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
+from stemtide.agent.recognise.allowlists import mark_allowed
 from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import BehindError, SignalSummary
-from stemtide.fingerprints.kinds import SIZE_BYTES, Kind
+from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.matching.library import Hits
 
 MAX_MATCHES = 100
@@ -145,7 +146,9 @@ class HashLookup:
                 return []
             try:
                 if hash_query.decide:
-                    return list(self._decide(hits, hash_query.kind, start=start, strict=strict))
+                    return list(
+                        self._decide(hits, hash_query.kind, values, start=start, strict=strict)
+                    )
                 answers = self._active_matches(hits, on_loop=on_loop, strict=strict)
                 return [
                     HashResult(start + query, entries, more) for query, entries, more in answers
@@ -172,7 +175,9 @@ class HashLookup:
             pairs = zip(keys[chosen].tolist(), distances[chosen].tolist(), strict=True)
             yield query, [_match(summaries[key], bits) for key, bits in pairs], end - chosen.stop
 
-    def _decide(self, hits: Hits, kind: Kind, *, start: int, strict: bool) -> Iterator[HashResult]:
+    def _decide(
+        self, hits: Hits, kind: Kind, values: bytes, *, start: int, strict: bool
+    ) -> Iterator[HashResult]:
         """Decide about each hash as if it were content, by all signals that it matches."""
         now = datetime.now(UTC)
         signals = {
@@ -182,9 +187,22 @@ class HashLookup:
         }
         parties = self._store.parties(signals.values())
         keys, distances = hits.keys.tolist(), hits.distances_bits.tolist()
-        for query, begin, end in _runs(hits.queries):
-            pairs = zip(keys[begin:end], distances[begin:end], strict=True)
-            matched = [Hit(signals[key], kind, bits, "") for key, bits in pairs if key in signals]
+        runs = list(_runs(hits.queries))
+        all_hits = [
+            [
+                Hit(signals[key], kind, bits, "")
+                for key, bits in zip(keys[begin:end], distances[begin:end], strict=True)
+                if key in signals
+            ]
+            for _, begin, end in runs
+        ]
+        size = SIZE_BYTES[kind]
+        prints = [
+            Fingerprints((Fingerprint(kind, values[query * size : (query + 1) * size]),))
+            for query, *_ in runs
+        ]
+        marked = mark_allowed(self._store, prints, all_hits, now=now, tx=None)
+        for (query, *_), matched in zip(runs, marked, strict=True):
             decision = decide(matched, self._config.rules, parties)
             if decision.action is not None:
                 yield _decision_result(start + query, decision)

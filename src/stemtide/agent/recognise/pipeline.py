@@ -20,6 +20,7 @@ from uuid import uuid4
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.outbox import actions, uploads
+from stemtide.agent.recognise.allowlists import mark_allowed
 from stemtide.agent.recognise.answers import MAX_REASONS, Answer, build_answer, match_fields
 from stemtide.agent.recognise.policy import (
     Decision,
@@ -29,6 +30,7 @@ from stemtide.agent.recognise.policy import (
     is_active,
     unread_remark,
 )
+from stemtide.agent.store import allowed
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
@@ -37,7 +39,7 @@ from stemtide.fingerprints.kinds import UNDECODABLE, Fingerprints
 from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.matching.library import Match
-from stemtide.protocol.enums import OUTCOME_OF
+from stemtide.protocol.enums import OUTCOME_OF, Action
 from stemtide.protocol.sync.feed import FeedSignal
 
 logger = logging.getLogger(__name__)
@@ -164,10 +166,10 @@ class Recogniser:
         if look_only or not any(matches):
             if not look_only:
                 self._pending.add(len(items))
-            return _RequestResult(self._decide(matches, tx=None, strict=strict))
+            return _RequestResult(self._decide(prints, matches, tx=None, strict=strict))
         try:
             with self._store.write() as tx:
-                decisions = self._decide(matches, tx=tx, strict=strict)
+                decisions = self._decide(prints, matches, tx=tx, strict=strict)
                 news = [
                     record_decision(
                         tx,
@@ -176,6 +178,7 @@ class Recogniser:
                         config=self._config,
                         language=item.language,
                         remarks=fingerprints.remarks,
+                        prints=allowed.prints_of(fingerprints),
                     )
                     for item, fingerprints, decision in zip(items, prints, decisions, strict=True)
                 ]
@@ -185,7 +188,7 @@ class Recogniser:
             # The content must still be stopped: the answer says that it was not recorded.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)
-            decisions = self._decide(matches, tx=None, strict=strict)
+            decisions = self._decide(prints, matches, tx=None, strict=strict)
             self._tally.add(
                 "unrecorded", sum(item_decision.action is not None for item_decision in decisions)
             )
@@ -193,9 +196,14 @@ class Recogniser:
         return _RequestResult(decisions, any(news))
 
     def _decide(
-        self, all_matches: Sequence[Sequence[Match]], *, tx: Transaction | None, strict: bool
+        self,
+        prints: Sequence[Fingerprints],
+        all_matches: Sequence[Sequence[Match]],
+        *,
+        tx: Transaction | None,
+        strict: bool,
     ) -> list[Decision]:
-        """Decide about each piece of content by the current signals."""
+        """Decide about each piece of content by the current signals and allow-lists."""
         keys = {match.key for item_matches in all_matches for match in item_matches}
         signals = self._store.find(keys, tx=tx, strict=strict) if keys else {}
         now = datetime.now(UTC)
@@ -205,10 +213,9 @@ class Recogniser:
             if is_active(signal, now=now, exercise=self._config.exercise)
         }
         parties = self._store.parties(active.values(), tx=tx)
-        return [
-            decide(_hits(item_matches, active), self._config.rules, parties)
-            for item_matches in all_matches
-        ]
+        all_hits = [_hits(item_matches, active) for item_matches in all_matches]
+        all_hits = mark_allowed(self._store, prints, all_hits, now=now, tx=tx)
+        return [decide(hits, self._config.rules, parties) for hits in all_hits]
 
 
 def record_decision(
@@ -219,12 +226,14 @@ def record_decision(
     config: Config,
     language: str = "",
     remarks: Sequence[str] = (),
+    prints: Sequence[allowed.Print] = (),
     **extra: str,
 ) -> bool:
     """Record the decision about a piece of content and queue its event.
 
     language: of the content, for the count. remarks: problems reading it: content that could not be
     read is still held when the deciding signal is withdrawn. extra: more fields of the event.
+    prints: of the content, kept with a block or hold for entries of allow-lists that come later.
     returns: whether the action is new.
     """
     if decision.action is None or decision.signal is None:
@@ -241,8 +250,11 @@ def record_decision(
     reasons = [_reason(verdict) for verdict in verdicts]
     if unread_remark(remarks, policy=config.unread):
         reasons.append(actions.UNREAD)
+    if decision.action is not Action.LOG:
+        allowed.remember_prints(tx, ref, prints)
     is_news = actions.record(tx, ref=ref, reasons=reasons, extra=event, config=config, now=now)
     if is_news:
+        allowed.count_matches(tx, {verdict.hit.allowed_by for verdict in decision.verdicts} - {""})
         outcome = OUTCOME_OF[decision.action]
         signal = decision.signal
         uploads.count_upload(

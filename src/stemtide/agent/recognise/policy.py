@@ -3,8 +3,8 @@
 
 1 For each matched signal, the first rule of the policy that applies names an action.
 2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most,
-  and one that the agent's own party disputes only logs; a block needs more than one party's word
-  (backing.py).
+  and one that the agent's own party disputes only logs, as does content on an allow-list; a block
+  needs more than one party's word (backing.py).
 3 The signal with the strongest action decides; among equals a real one, then the nearest.
 4 Content that could not be read is held, unless a match asks for as much or the policy lets
   it pass. Such a hold names no signal and is never counted as a match.
@@ -37,6 +37,8 @@ class Hit:
     """A signal that content matched. distance_bits, part, transform and found are as in a Match.
 
     match_percent: 0..100, how sure it is that this is the signal's content.
+    allowed: the entry of an allow-list that covers the match, in words; "" for none.
+    allowed_by: its id, if it is on the hub's list; "" otherwise.
     """
 
     signal: FeedSignal
@@ -46,6 +48,8 @@ class Hit:
     match_percent: int = 100
     transform: str = ""
     found: tuple[Occurrence, ...] = ()
+    allowed: str = ""
+    allowed_by: str = ""
 
     @property
     def reach(self) -> Reach | None:
@@ -289,6 +293,8 @@ def _caps(hit: Hit) -> list[tuple[Action, str]]:
         caps.append((Action.LOG, "your own party disputes this signal, which then only logs"))
     elif signal.disputed:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
+    if hit.allowed:
+        caps.append((Action.LOG, f"the content is {hit.allowed}, so that a match only logs"))
     if hit.match_percent < SURE_PERCENT:
         why = f"a match that is {hit.match_percent} % sure leads to hold at most"
         caps.append((Action.HOLD, why))

@@ -19,14 +19,16 @@ from types import TracebackType
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from stemtide.agent.store import index, schema
+from stemtide.agent.store import allowed, index, schema
+from stemtide.agent.store.allowed import AllowedParts, AllowRow
 from stemtide.agent.store.disk import Disk
 from stemtide.agent.store.parties import Parties, put_parties, read_parties, replace_parties
 from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
 from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
 from stemtide.agent.store.schema import StoreError, TornError
-from stemtide.fingerprints.kinds import SIZE_BYTES, Kind, parse_value
+from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprints, Kind, parse_value
 from stemtide.matching.library import Library
+from stemtide.protocol.sync.allowlists import AllowlistManifest
 from stemtide.protocol.sync.feed import FeedParty, FeedSignal
 
 logger = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class Store(AbstractContextManager["Store"]):
         self.is_shared = lock is not None
         self._lock = lock or schema.lock_directory(directory)
         self._lead = (directory / "agent.lead").open("wb")
+        self._pictures = allowed.AllowedPictures()
         self._index_lock = threading.RLock()  # acquired before _writing if both are needed
         self._writing = threading.RLock()
         self._reading = threading.Lock()
@@ -230,6 +233,32 @@ class Store(AbstractContextManager["Store"]):
         with self._reading:
             return read_parties(self._reader, names, own=own)
 
+    def find_allowed(
+        self, contents: Sequence[Fingerprints], *, now: datetime, tx: Transaction | None = None
+    ) -> list[AllowedParts]:
+        """Return what the allow-lists cover of each piece of content; as tx sees it if given."""
+        if tx:
+            return self._find_allowed(tx, contents, now=now)
+        with self._reading:
+            return self._find_allowed(self._reader, contents, now=now)
+
+    def _find_allowed(
+        self, tx: Transaction, contents: Sequence[Fingerprints], *, now: datetime
+    ) -> list[AllowedParts]:
+        if not allowed.lists_version(tx):
+            return [AllowedParts() for _ in contents]
+        by_content = [allowed.prints_of(content) for content in contents]
+        prints = [content_print for content in by_content for content_print in content]
+        rows = allowed.find_entries(tx, self._pictures, prints, now=now)
+        covered, start = [], 0
+        for content in by_content:
+            places = range(start, start + len(content))
+            covered.append(
+                AllowedParts([(prints[place], rows[place]) for place in places if place in rows])
+            )
+            start += len(content)
+        return covered
+
     def summaries(
         self,
         keys: Iterable[int],
@@ -290,6 +319,37 @@ class Store(AbstractContextManager["Store"]):
             self._index.take(change.puts, change.drops, gone=change.gone)
             self.view = view  # published only now that the Library has it
 
+    def own_list(self) -> tuple[list[AllowRow], int]:
+        """Return the entries of the agent's own allow-list, and the number of the hub's."""
+        with self._reading:
+            (hub,) = self._reader.execute(
+                "SELECT count(*) FROM allowed WHERE list = ?", (allowed.HUB,)
+            ).fetchone()
+            return allowed.read_list(self._reader, allowed.OWN), int(hub)
+
+    def count_allowed(self, *, limit: int) -> list[tuple[str, int]]:
+        """Return how often entries of the hub's allow-list were met, most often first."""
+        with self._reading:
+            return allowed.read_matches(self._reader, limit=limit)
+
+    def apply_allowlist(
+        self,
+        manifest: AllowlistManifest,
+        *,
+        now: datetime,
+        alongside: Callable[[Transaction, Sequence[AllowRow]], int],
+    ) -> int:
+        """Replace the hub's allow-list; return what alongside returns.
+
+        alongside: called in the transaction with the entries that are new.
+        """
+        with self._index_lock:
+            with self.write() as tx:
+                number = alongside(tx, allowed.replace_hub_list(tx, manifest, now=now))
+                view = read_view(tx)
+            self.view = view
+        return number
+
     def begin_incoming(self) -> Incoming:
         """Create the table for a snapshot; an unfinished one is discarded."""
         generation = uuid4().hex
@@ -349,6 +409,8 @@ class Store(AbstractContextManager["Store"]):
                     replace_parties(tx, parties)
                 elif self.origin is None or self.origin.hub != origin.hub:
                     replace_parties(tx, ())
+                if self.origin is not None and self.origin.hub != origin.hub:
+                    allowed.forget_hub_list(tx)
                 alongside(tx, incoming.library)
                 tx.execute("DROP TABLE former")
                 set_state(

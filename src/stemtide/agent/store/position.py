@@ -40,6 +40,7 @@ class StoreView:
     history:   the hub's name for its feed up to that position; "" if it sent none.
     parties_after: position up to which the standing of parties is known; 0 to ask for all.
     trust:     changes with the standing of any party.
+    allowlist: version of the hub's allow-list; "" for none.
     """
 
     generation: str
@@ -50,6 +51,7 @@ class StoreView:
     synced_at: datetime | None
     parties_after: int
     trust: str
+    allowlist: str
 
     def stale_s(self) -> float | None:
         """Return the seconds since synced_at; None if that is None."""
@@ -74,6 +76,7 @@ def read_view(tx: sqlite3.Connection) -> StoreView:
         # An older agent may have taken another history meanwhile, without its parties.
         parties_after=parties_after if parties_after <= position else 0,
         trust=state.get("trust", ""),
+        allowlist=state.get("allowlist", ""),
     )
 
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from stemtide import private_files
-from stemtide.agent.store import parties
+from stemtide.agent.store import allowed, parties
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
@@ -76,6 +76,7 @@ _LOCAL_TABLES = {
       checked INTEGER NOT NULL DEFAULT 1, tries INTEGER NOT NULL DEFAULT 0,
       refused TEXT NOT NULL DEFAULT '', UNIQUE (signal, bank, value)
     )""",
+    **allowed.TABLES,
 }
 _BANKED_INDEXES = (
     "CREATE INDEX banked_leaving ON banked (tries, seq) WHERE wanted = 0",
@@ -103,6 +104,7 @@ _ADDED_TABLES = {
     "restrictions": (_LOCAL_TABLES["restrictions"], *_RESTRICTIONS_INDEXES),
     "banked": (_LOCAL_TABLES["banks"], _LOCAL_TABLES["banked"], *_BANKED_INDEXES),
     "parties": (parties.TABLE,),
+    "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (
@@ -113,6 +115,7 @@ _OTHER_STATEMENTS = (
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
     *_RESTRICTIONS_INDEXES,
     *_BANKED_INDEXES,
+    *allowed.INDEXES,
 )
 
 
@@ -354,6 +357,7 @@ def _carry_over(torn: Path, path: Path) -> str:
                 saved.append(f"{count} {table}")
                 continue
             saved.append(f"{count} {table} (the rest is unreadable)")
+        allowed.note_change(connection)
         old.close()
     finally:
         connection.close()

@@ -36,6 +36,12 @@ from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableErr
 from stemtide.matching.library import Library
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.sync.agents import AgentStatusIn, AgentTrouble
+from stemtide.protocol.sync.allowlists import (
+    MAX_COUNTS,
+    AllowlistManifest,
+    AllowMatchCount,
+    AllowMatchesIn,
+)
 from stemtide.protocol.sync.feed import FeedSignal, History, Tombstone
 
 logger = logging.getLogger(__name__)
@@ -50,7 +56,7 @@ _PRUNE_EVERY = timedelta(hours=1)
 class _Page(BaseModel):
     """A FeedPage with unparsed entries, so that one invalid entry does not reject the page.
 
-    parties: None from an older hub.
+    parties, allowlist: None from an older hub.
     """
 
     hub: UUID
@@ -60,6 +66,7 @@ class _Page(BaseModel):
     more: bool
     history: History = ""
     parties: list[Any] | None = None
+    allowlist: str | None = None
 
 
 class Sync:
@@ -92,6 +99,7 @@ class Sync:
         self._party = ""
         self._wake = asyncio.Event()
         self._position_changed = asyncio.Event()
+        self._allowed_counts: list[tuple[str, int]] = []
 
     def look(self) -> None:
         """Update `connection` with silence, stall and disk problems."""
@@ -168,6 +176,8 @@ class Sync:
             if await asyncio.to_thread(self._apply, page):
                 self._on_undo()
             await asyncio.to_thread(self._look_for_parties)
+            if page.allowlist is not None and page.allowlist != self._store.view.allowlist:
+                await self._take_allowlist()
             self._on_change()
             if page.next != before:
                 self._position_changed.set()
@@ -294,6 +304,23 @@ class Sync:
             fresh=fresh,
         ).run()
 
+    async def _take_allowlist(self) -> None:
+        """Replace the hub's allow-list, and weaken earlier actions on what is new on it."""
+        manifest = await self._client.allowlist(trusted=self._config.hub_public_key)
+        if await asyncio.to_thread(self._apply_allowlist, manifest):
+            self._on_undo()
+
+    def _apply_allowlist(self, manifest: AllowlistManifest) -> int:
+        """Replace the hub's allow-list; return how many actions were weakened."""
+        now = datetime.now(UTC)
+        return self._store.apply_allowlist(
+            manifest,
+            now=now,
+            alongside=lambda tx, entries: actions.weaken_allowed(
+                tx, entries, config=self._config, now=now
+            ),
+        )
+
     async def _take_snapshot(self) -> None:
         """Replace all signals by the hub's."""
         self.connection.is_loading = True
@@ -349,6 +376,7 @@ class Sync:
         while True:
             self._position_changed.clear()
             await self._report_status()
+            await self._report_allowed()
             if datetime.now(UTC) >= prune_due:
                 prune_due += _PRUNE_EVERY
                 await asyncio.to_thread(self._prune)
@@ -367,6 +395,21 @@ class Sync:
             self.connection.status_trouble = str(error)
         else:
             self.connection.status_trouble = ""
+
+    async def _report_allowed(self) -> None:
+        """Report how often content of the hub's allow-list was met, if that has changed."""
+        if not self._store.view.allowlist:
+            return
+        counts = await asyncio.to_thread(self._store.count_allowed, limit=MAX_COUNTS)
+        if counts == self._allowed_counts:
+            return
+        rows = tuple(AllowMatchCount(entry=UUID(uid), count=count) for uid, count in counts)
+        try:
+            await self._client.report_allowed(self._config.name, AllowMatchesIn(counts=rows))
+        except HubError as error:
+            logger.debug("%s", error)  # sent again with the next report
+        else:
+            self._allowed_counts = counts
 
     def _status(self) -> AgentStatusIn:
         self.look()

@@ -15,7 +15,7 @@ from stemtide.cli.output import fail
 
 if TYPE_CHECKING:
     from stemtide.client import Hub as Client
-    from stemtide.protocol.messages.allowlists import AllowEntryOut
+    from stemtide.protocol.sync.allowlists import AllowEntryOut
 
 allowlist = typer.Typer(
     no_args_is_help=True, help="The hub's allow-list: content that agents never act on."
@@ -58,7 +58,7 @@ def add(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Add nothing, only say what.")] = False,
 ) -> Request:
     """Add one entry. Only agencies may; folders, hosts and wider pictures at the desk."""
-    from stemtide.protocol.messages.allowlists import AllowlistIn
+    from stemtide.protocol.sync.allowlists import AllowlistIn
 
     entry: dict[str, object] = {"kind": kind, "value": value, "source": source, "reason": reason}
     entry |= {"source_url": source_url, "within_bits": within_bits}
@@ -81,7 +81,7 @@ def remove(
     reason: Annotated[str, typer.Option(help="Why; every party reads it.")],
 ) -> Request:
     """Remove an entry: agents act again on what it covered."""
-    from stemtide.protocol.messages.allowlists import AllowRemoveIn
+    from stemtide.protocol.sync.allowlists import AllowRemoveIn
 
     return lambda client: client.remove_allow_entry(AllowRemoveIn(reason=reason), uid=entry_id)
 
@@ -93,7 +93,7 @@ def import_file(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Add nothing, only say what.")] = False,
 ) -> Request:
     """Add the entries of a file, up to 20,000, all or none."""
-    from stemtide.protocol.messages.allowlists import AllowlistIn
+    from stemtide.protocol.sync.allowlists import AllowlistIn
 
     try:
         lines = [line for line in file.read_text("utf-8").splitlines() if line.strip()]

@@ -13,7 +13,8 @@ from stemtide.client.call import Call, part
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from stemtide.protocol.messages.allowlists import (
+    from stemtide.protocol.sync.agents import Accepted
+    from stemtide.protocol.sync.allowlists import (
         AllowEntryOut,
         AllowlistAddedOut,
         AllowlistIn,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         AllowMatchesIn,
         AllowRemoveIn,
     )
-    from stemtide.protocol.sync.agents import Accepted
     from stemtide.protocol.sync.signatures import Signed
 
 
@@ -33,7 +33,7 @@ def add_allow_entries(body: AllowlistIn, *, dry_run: bool | None = None) -> Call
 
     Needs a key with the scope signals:write. raises: HubError. source: POST /api/v1/allowlist
     """
-    from stemtide.protocol.messages.allowlists import AllowlistAddedOut
+    from stemtide.protocol.sync.allowlists import AllowlistAddedOut
 
     return Call(
         (AllowlistAddedOut,), "POST", "/api/v1/allowlist", query={"dry_run": dry_run}, body=body
@@ -53,7 +53,7 @@ def list_allow_entries(
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/allowlist
     """
-    from stemtide.protocol.messages.allowlists import AllowlistPage
+    from stemtide.protocol.sync.allowlists import AllowlistPage
 
     return Call(
         (AllowlistPage,),
@@ -68,7 +68,7 @@ def read_allow_entry(*, uid: UUID | str) -> Call[AllowEntryOut]:
 
     Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/allowlist/{uid}
     """
-    from stemtide.protocol.messages.allowlists import AllowEntryOut
+    from stemtide.protocol.sync.allowlists import AllowEntryOut
 
     return Call((AllowEntryOut,), "GET", f"/api/v1/allowlist/{part(uid)}")
 
@@ -89,7 +89,7 @@ def remove_allow_entry(body: AllowRemoveIn, *, uid: UUID | str) -> Call[AllowEnt
     Needs a key with the scope signals:write. raises: HubError. source: POST
     /api/v1/allowlist/{uid}/remove
     """
-    from stemtide.protocol.messages.allowlists import AllowEntryOut
+    from stemtide.protocol.sync.allowlists import AllowEntryOut
 
     return Call((AllowEntryOut,), "POST", f"/api/v1/allowlist/{part(uid)}/remove", body=body)
 

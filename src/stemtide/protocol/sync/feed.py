@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, MAX_VALUE_BYTES, Kind
 from stemtide.protocol.enums import PartyKind, Provenance, Reach, Severity, SignalState, Standing
 from stemtide.protocol.handling import Pap, Tlp
-from stemtide.protocol.sync.allowlist import ListVersion
+from stemtide.protocol.sync.allowlists import ListVersion
 
 MAX_PAGE = 10_000
 """Maximum entries of a page of the feed."""

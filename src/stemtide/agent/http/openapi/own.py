@@ -11,10 +11,12 @@ from stemtide.agent.http.companion import MatchesIn, RebuildIn
 from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
 from stemtide.agent.http.match_requests import ItemsIn
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
+from stemtide.agent.http.own_list import OwnEntry, OwnList
 from stemtide.agent.live.streams import LiveOut
 from stemtide.agent.recognise.answers import Answer
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
+from stemtide.protocol.sync.allowlists import AllowEntryIn
 
 _HEX_64 = text(pattern="^[0-9a-fA-F]{64}$")
 _YES_NO = one_of("0", "1")
@@ -294,6 +296,33 @@ OWN = (
         (Items, AsOf),
         bodies={"application/json": MatchesIn},
         errors=(404, 413, 422, 503),
+    ),
+    Operation(
+        "GET",
+        "/allowlist",
+        "list_own_allow_entries",
+        "List the agent's own allow-list.",
+        OwnList,
+    ),
+    Operation(
+        "POST",
+        "/allowlist",
+        "add_own_allow_entry",
+        "Add an entry; earlier actions on what it covers become log.",
+        OwnEntry,
+        bodies={"application/json": AllowEntryIn},
+        status=201,
+        errors=(413, 422),
+    ),
+    Operation(
+        "DELETE",
+        "/allowlist/{entry}",
+        "remove_own_allow_entry",
+        "Remove one of the agent's own entries.",
+        None,
+        parameters=(in_path("entry", text(least=1, most=100), "The entry's id."),),
+        status=204,
+        errors=(404,),
     ),
     Operation(
         "GET",

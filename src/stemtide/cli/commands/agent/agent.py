@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stemtide.cli.commands.agent.allow import allow
 from stemtide.cli.commands.agent.companion import companion
 from stemtide.cli.commands.agent.live import live
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
@@ -128,3 +129,4 @@ def statements(
 
 agent.command("live")(live)
 agent.add_typer(companion, name="companion")
+agent.add_typer(allow, name="allow")

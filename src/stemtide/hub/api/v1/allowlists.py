@@ -15,7 +15,8 @@ from stemtide.hub.rooms.allowlists import reads, writes
 from stemtide.hub.rooms.signals.writes import allowlists
 from stemtide.hub.rooms.snapshots import builder
 from stemtide.protocol.enums import Scope
-from stemtide.protocol.messages.allowlists import (
+from stemtide.protocol.sync.agents import AGENT_NAME, Accepted
+from stemtide.protocol.sync.allowlists import (
     AllowEntryOut,
     AllowlistAddedOut,
     AllowlistIn,
@@ -23,7 +24,6 @@ from stemtide.protocol.messages.allowlists import (
     AllowMatchesIn,
     AllowRemoveIn,
 )
-from stemtide.protocol.sync.agents import AGENT_NAME, Accepted
 from stemtide.protocol.sync.signatures import sign
 
 router = Router(tags=["allowlist"])

@@ -24,13 +24,13 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.reads import allowed
 from stemtide.hub.rooms.signals.writes import allowlists
 from stemtide.protocol.enums import Reach
-from stemtide.protocol.messages.allowlists import (
+from stemtide.protocol.messages.signals import MAX_URL_CHARS
+from stemtide.protocol.sync.allowlists import (
     DEFAULT_WITHIN_BITS,
     AllowEntryIn,
     AllowlistIn,
     AllowRemoveIn,
 )
-from stemtide.protocol.messages.signals import MAX_URL_CHARS
 
 ROWS = 50
 """Entries of a page."""

@@ -19,8 +19,12 @@ from stemtide.hub.rooms.allowlists.models import AllowEntry, ListState
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.matching.hamming import HammingIndex
 from stemtide.protocol.enums import Reach
-from stemtide.protocol.messages.allowlists import AllowEntryOut, AllowlistPage
-from stemtide.protocol.sync.allowlist import AllowedContent, AllowlistManifest
+from stemtide.protocol.sync.allowlists import (
+    AllowedContent,
+    AllowEntryOut,
+    AllowlistManifest,
+    AllowlistPage,
+)
 
 MAX_PAGE = 500
 """Maximum entries of a page."""
@@ -128,10 +132,10 @@ def find(uid: UUID) -> AllowEntry:
 @needs_no_viewer("every party may read the whole list")
 def find_values(values: Iterable[tuple[str, str]]) -> dict[tuple[str, str], AllowEntry]:
     """Return the entries on the list that have these very values, expired ones too."""
-    wanted = list(values)
+    pairs = list(values)
     rows: dict[tuple[str, str], AllowEntry] = {}
-    for at in range(0, len(wanted), 500):
-        batch = [value for _, value in wanted[at : at + 500]]
+    for at in range(0, len(pairs), 500):
+        batch = [value for _, value in pairs[at : at + 500]]
         for row in AllowEntry.objects.filter(removed_at=None, value__in=batch):
             rows[row.kind, row.value] = row
     return rows
@@ -174,9 +178,9 @@ def met(values: Sequence[ValueRow], *, now: datetime) -> dict[int, AllowEntry]:
     name = version()
     if not name or not values:
         return {}
-    found = _index_of(name).find(values)
-    rows = active(now).select_related("added_by").in_bulk(list(set(found.values())))
-    return {place: rows[pk] for place, pk in found.items() if pk in rows}
+    numbers = _index_of(name).find(values)
+    rows = active(now).select_related("added_by").in_bulk(list(set(numbers.values())))
+    return {place: rows[pk] for place, pk in numbers.items() if pk in rows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,14 +197,14 @@ class _Index:
 
     def find(self, values: Sequence[ValueRow]) -> dict[int, int]:
         """Return the entry that each value meets, by the value's place."""
-        found: dict[int, int] = {}
+        numbers: dict[int, int] = {}
         for place, value in enumerate(values):
             pk = self.exact.get((value.kind, value.value))
             if value.kind is Kind.URL and pk is None:
                 pk = self._find_url(value)
             if pk is not None:
-                found[place] = pk
-        return found | self._find_pictures(values)
+                numbers[place] = pk
+        return numbers | self._find_pictures(values)
 
     def _find_url(self, value: ValueRow) -> int | None:
         """Return an entry that covers an address, folder or host, or lies below it."""

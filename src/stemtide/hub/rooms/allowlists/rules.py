@@ -12,12 +12,12 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowed
 from stemtide.hub.platform.permissions import LEADING_ROLES
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.protocol.enums import PartyKind, Reach, Role
-from stemtide.protocol.messages.allowlists import (
+from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError
+from stemtide.protocol.sync.allowlists import (
     DEFAULT_WITHIN_BITS,
     MAX_LIST,
     AllowEntryIn,
 )
-from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError
 
 KEY_WITHIN_BITS = DEFAULT_WITHIN_BITS
 """Maximum PDQ distance of an entry that a key adds: a wider one needs a person."""

@@ -18,7 +18,7 @@ from stemtide.hub.rooms.allowlists.rules import AllowDraft, Coverage
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.protocol.messages.allowlists import (
+from stemtide.protocol.sync.allowlists import (
     AllowEntryOut,
     AllowlistAddedOut,
     AllowMatchesIn,

@@ -14,12 +14,12 @@ from stemtide.hub.rooms.allowlists import reads, rules, writes
 from stemtide.hub.rooms.allowlists.rules import AllowDraft, AllowlistRefusedError
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.reads import allowed
-from stemtide.protocol.messages.allowlists import (
+from stemtide.protocol.messages.signals import RowError
+from stemtide.protocol.sync.allowlists import (
     AllowEntryOut,
     AllowlistAddedOut,
     AllowlistIn,
 )
-from stemtide.protocol.messages.signals import RowError
 
 
 @needs_no_entry("the room of the allow-list records it")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages of the hub's allow-list: what must not lead to automatic action, and who says so."""
+"""Messages of the hub's allow-list, and its signed file, which agents keep."""
 
 from typing import Annotated, Literal
 from uuid import UUID
@@ -21,6 +21,9 @@ DEFAULT_WITHIN_BITS = 8
 
 MAX_COUNTS = 1000
 """Maximum counts of a report."""
+
+ListVersion = Annotated[str, Field(pattern=r"^([0-9a-f]{32})?$")]
+"""Name of a version of the list, in no order; "" while a hub never had an entry."""
 
 AllowKind = Literal["pdq", "sha256", "md5", "url"]
 """Kinds of entries. Others match parts of content, so that an entry would shield the rest."""
@@ -155,3 +158,34 @@ class AllowMatchesIn(BaseModel):
 def is_hex(text: str, *, digits: int) -> bool:
     """Whether a text is that many hex digits."""
     return len(text) == digits and not set(text.lower()) - set("0123456789abcdef")
+
+
+class AllowedContent(BaseModel):
+    """An entry as agents get it: content that must not lead to automatic action.
+
+    value:       hex; of a url the digest of the expression that the entry covers.
+    within_bits: pdq only: distance within which it covers a picture.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    id: UUID
+    kind: Kind
+    value: str
+    within_bits: int = 0
+    reach: Reach | None = None
+    reason: str
+    source: str
+    expires_at: AwareDatetime | None = None
+
+
+class AllowlistManifest(BaseModel):
+    """The whole list, as the hub signs it. changed_at: when the list last changed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal["stemtide-allowlist-1"] = "stemtide-allowlist-1"
+    hub: UUID
+    version: ListVersion
+    changed_at: AwareDatetime
+    entries: list[AllowedContent]

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mark matches with content that an allow-list covers. Only content with a match is looked up."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from stemtide.agent.recognise.policy import Hit
+from stemtide.agent.store import allowed
+from stemtide.agent.store.database import Store, Transaction
+from stemtide.fingerprints.kinds import Fingerprints
+
+
+def mark_allowed(
+    store: Store,
+    prints: Sequence[Fingerprints],
+    all_hits: Sequence[Sequence[Hit]],
+    *,
+    now: datetime,
+    tx: Transaction | None,
+) -> list[list[Hit]]:
+    """Return the hits of each piece of content, marked where an allow-list covers the content.
+
+    Content without hits is not looked up.
+    """
+    matched = [place for place, hits in enumerate(all_hits) if hits]
+    marked = [list(hits) for hits in all_hits]
+    covered = store.find_allowed([prints[place] for place in matched], now=now, tx=tx)
+    for place, parts in zip(matched, covered, strict=True):
+        if parts.parts:
+            marked[place] = [_marked(hit, parts) for hit in marked[place]]
+    return marked
+
+
+def _marked(hit: Hit, parts: allowed.AllowedParts) -> Hit:
+    """Return a hit, with the entry that covers it."""
+    entry = parts.entry_of(allowed.MatchedPart(hit.kind, hit.part, hit.transform))
+    if entry is None:
+        return hit
+    return replace(hit, allowed=entry.sentence, allowed_by=entry.hub_id)
