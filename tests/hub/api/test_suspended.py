@@ -3,6 +3,8 @@
 
 import pytest
 
+from stemtide.hub.api import stream
+from stemtide.hub.platform.errors import SuspendedError
 from stemtide.hub.rooms.parties.writes import contacts
 from tests.hub.api.conftest import Machine
 from tests.hub.api.test_stopncii import Client as StopNciiClient
@@ -85,3 +87,11 @@ def test_a_wrong_key_is_told_nothing_of_it(world):
     answer = Machine(text[:-1] + ("A" if text[-1] != "A" else "B"))("GET", "/api/v1/feed")
     assert answer.status_code == 401
     assert "suspended" not in answer.json()["detail"]
+
+
+def test_a_stream_that_opens_while_its_party_is_suspended_does_not_begin(world, rf):
+    headers = {"Authorization": f"Bearer {world.key(world.big_provider)}"}
+    opened = stream._authenticate(rf.get(stream.ADDRESS, headers=headers))
+    suspend(world.big_provider, agency=world.agency)
+    with pytest.raises(SuspendedError):
+        stream._missed(opened)
