@@ -33,7 +33,7 @@ from tests.rounds import NIGHTLY
 ROOT = Path(__file__).parents[1]
 QUICK = "not nightly"
 POSTGRES = "not browser and not flow"
-POSTGRES_QUICK = f"{QUICK} and {POSTGRES} and both_databases"
+POSTGRES_QUICK = f"{QUICK} and {POSTGRES} and both_databases and not further_case"
 DURATIONS = "--durations=30"
 
 

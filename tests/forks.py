@@ -3,8 +3,8 @@
 
 Loading Python and our modules costs a command more than its work does. So one process loads them
 once, and each command runs in a fork of it, with its own environment, folder, standard streams and
-exit code, and without a Django that somebody else set up. Only the start of Python differs from a
-command in a terminal: tests of that use `tests.cli.conftest.run_process`.
+exit code, and with settings that it reads itself. Only the start of Python differs from a command
+in a terminal: tests of that use `tests.cli.conftest.run_process`.
 """
 
 import atexit
@@ -18,13 +18,16 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from functools import cache
-from importlib import import_module
+from importlib import import_module, reload
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from asgiref.local import Local
 
 from stemtide.exercises import processes
 
@@ -38,14 +41,16 @@ PACKAGES = (
     "agent",
     "exercises",
 )
-"""Packages that commands import. The hub is not among them: it reads its settings on import."""
+"""Packages that commands import. `_load_hub` loads the hub, which needs Django set up."""
 
 LIBRARIES = (
-    *("aiohttp", "django.core.management", "django.db.models", "django.forms", "django.views"),
-    *("fido2.server", "jinja2", "pyhanko.sign", "pyhanko_certvalidator", "pyrage", "requests"),
-    *("typst", "uvicorn", "whitenoise.base"),
+    *("aiohttp", "fido2.server", "jinja2", "pyhanko.sign", "pyhanko_certvalidator", "pyrage"),
+    *("requests", "typst", "uvicorn", "whitenoise.base"),
 )
-"""What takes the hub longest to import; none of it reads settings."""
+"""What takes the hub longest to import besides Django."""
+
+READ_SETTINGS = {"asgi", "openapi", "message_cookie"}
+"""Modules of the hub that read the environment or settings on import: each fork imports its own."""
 
 PROGRAMS = {
     "hub-with-cast": "tests.hub.api.serving:main",
@@ -170,6 +175,64 @@ def run(
         return subprocess.CompletedProcess(list(words), code, out.read(), err.read())
 
 
+_FORWARDS = """#!{python} -IS
+import json, os, socket, sys
+
+with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as line:
+    line.connect({address!r})
+    request = {{"words": [{name!r}, *sys.argv[1:]], "folder": os.getcwd()}}
+    body = json.dumps(request | {{"environment": dict(os.environ)}}).encode()
+    socket.send_fds(line, [body], [0, 1, 2])
+    code = int(line.recv(16))
+sys.exit(code if code >= 0 else 128 - code)
+"""
+"""A command that has its work done in a fork, with its own streams."""
+
+
+@contextmanager
+def commands(folder: Path, *names: str) -> Iterator[None]:
+    """Put commands of these names into a folder; each runs the program of that name in a fork."""
+    address = str(folder / "forks")
+    for name in names:
+        text = _FORWARDS.format(python=sys.executable, address=address, name=name)
+        (folder / name).write_text(text, "utf-8")
+        (folder / name).chmod(0o755)
+    _server()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+        door.bind(address)
+        door.listen()
+        threading.Thread(target=_answer_each, args=[door], daemon=True).start()
+        yield
+        door.shutdown(socket.SHUT_RDWR)
+
+
+def _answer_each(door: socket.socket) -> None:
+    """Answer each command until the socket is shut."""
+    while True:
+        try:
+            line, _ = door.accept()
+        except OSError:
+            return
+        threading.Thread(target=_answer, args=[line], daemon=True).start()
+
+
+def _answer(line: socket.socket) -> None:
+    """Run one command and tell it the exit code."""
+    with line:
+        body, files, _, _ = socket.recv_fds(line, _MOST_BYTES, 3)
+        request = json.loads(body)
+        streams = dict(zip(("stdin", "stdout", "stderr"), files, strict=True))
+        fork = Fork(
+            request["words"],
+            environment=request["environment"],
+            folder=Path(request["folder"]),
+            **streams,
+        )
+        for number in files:
+            os.close(number)
+        line.send(str(fork.wait()).encode())
+
+
 @cache
 def _server() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Start the process, once; it ends when this one does."""
@@ -214,14 +277,62 @@ def main(line: int) -> None:
 def _load() -> None:
     """Import every module of ours that a command may import, and the hub's libraries."""
     for package in PACKAGES:
-        path = import_module(f"stemtide.{package}").__path__
-        for module in pkgutil.walk_packages(path, f"stemtide.{package}."):
-            if not module.name.rpartition(".")[2].startswith("_"):
-                import_module(module.name)
+        _load_package(f"stemtide.{package}")
     for library in LIBRARIES:
         import_module(library)
+    _load_hub()
     gc.collect()
     gc.freeze()
+
+
+def _load_package(name: str) -> None:
+    """Import a package with all its modules but those that read settings."""
+    for module in pkgutil.walk_packages(import_module(name).__path__, f"{name}."):
+        last = module.name.rpartition(".")[2]
+        if last not in READ_SETTINGS and not last.startswith("_"):
+            import_module(module.name)
+
+
+def _load_hub() -> None:
+    """Import the hub with the settings of nobody, and forget these.
+
+    Of what Django keeps, only what the settings of a test may change is read anew by each fork:
+    the settings themselves, the databases and the caches.
+    """
+    ours = ("STEMTIDE_", "DJANGO_")
+    kept = dict(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in [name for name in os.environ if name.startswith(ours)]:
+            del os.environ[name]
+        os.environ["STEMTIDE_DATA_DIR"] = folder
+        import_module("stemtide.hub.boot").start()
+        _load_package("stemtide.hub")
+        urls = import_module("django.urls")
+        with suppress(urls.NoReverseMatch):
+            urls.reverse("no page")  # which fills the table of addresses
+        os.environ.clear()
+        os.environ.update(kept)
+    _forget_settings()
+
+
+def _forget_settings() -> None:
+    """Have Django read its settings when somebody asks for one again."""
+    conf, axes = import_module("django.conf"), import_module("axes.conf")
+    set_up = conf.LazySettings._setup
+
+    def set_up_with_axes(self: Any, name: str | None = None) -> None:
+        set_up(self, name)
+        reload(axes)  # it adds what it needs to the settings
+
+    conf.LazySettings._setup = set_up_with_axes
+    conf.settings._wrapped = conf.empty
+    del sys.modules["stemtide.hub.settings"]
+    handlers = (import_module("django.db").connections, import_module("django.core.cache").caches)
+    for handler in handlers:
+        handler._connections = Local(handler.thread_critical)
+        vars(handler).pop("settings", None)
+        handler._settings = None
+    assert threading.active_count() == 1, threading.enumerate()  # others do not live in a fork
 
 
 def _import(program: str) -> Callable[[], object]:

@@ -6,15 +6,19 @@
 2 A block ```sh is run by bash, ```python by this Python, in one folder for the whole page; a block
   that is not to be run, such as what installs a client, is ```console.
 3 A block ```text right after one of them is what it prints; "…" stands for what differs.
+4 `stemtide` and `tx` run in forks of a process that has them loaded (tests/forks.py).
 """
 
+import os
 import re
 import subprocess
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from tests import forks, tables
 from tests.clients.conftest import plain_environment, throw_away_hub
 
 USE = Path(__file__).parents[2] / "docs/use"
@@ -65,11 +69,22 @@ def run(block: Block, *, folder: Path, variables: dict[str, str]) -> str:
     return done.stdout.strip()
 
 
+@pytest.fixture(scope="module")
+def path():
+    """The shell's path, on which our commands come first."""
+    with tempfile.TemporaryDirectory() as folder, forks.commands(Path(folder), "stemtide", "tx"):
+        yield f"{folder}{os.pathsep}{plain_environment()['PATH']}"
+
+
 @pytest.fixture
-def variables(tmp_path):
+def variables(tmp_path, path):
     """What the shell of a page knows of its hub."""
     with throw_away_hub(tmp_path) as hub:
-        yield hub | {"STEMTIDE_HUB_URL": hub["HUB_URL"], "STEMTIDE_KEY": hub["HUB_TOKEN"]}
+        yield hub | {
+            "STEMTIDE_HUB_URL": hub["HUB_URL"],
+            "STEMTIDE_KEY": hub["HUB_TOKEN"],
+            "PATH": path,
+        }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda one: one.stem)
@@ -77,7 +92,7 @@ def test_the_commands_of_a_page_work_as_they_stand(page, tmp_path, variables):
     found = blocks(page.read_text("utf-8"))
     assert found
     folder = tmp_path / "work"
-    folder.mkdir()
+    tables.lay(folder / "ours")  # where a page has a hub of its own: making tables takes longest
     for block in found:
         said = run(block, folder=folder, variables=variables)
         if block.prints is not None:

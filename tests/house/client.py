@@ -19,6 +19,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import EnumType
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -357,6 +358,7 @@ def _formatted(text: str) -> str:
     return text
 
 
+@cache
 def files() -> dict[Path, str]:
     """Everything that is made, by where it belongs."""
     found = operations()

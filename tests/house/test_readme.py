@@ -2,9 +2,7 @@
 """The ten lines of the first page work, against a real hub and a real agent."""
 
 import json
-import os
 import re
-import subprocess
 import time
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from stemtide.exercises import pictures, processes
 from stemtide.exercises.pictures import photographs, reencoded
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
+from tests.cli.conftest import run
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.flow
@@ -41,14 +40,9 @@ def shelf():
 
 
 def stemtide(*words, folder):
-    done = subprocess.run(
-        [processes.command(), *words, "--json", "--data-dir", str(folder)],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=os.environ | OWN_SETTINGS,
-    )
-    return json.loads(done.stdout)
+    done = run(*words, "--json", "--data-dir", folder, **OWN_SETTINGS)
+    assert done.code == 0, done.err
+    return json.loads(done.out)
 
 
 def share(hub, key, blob):

@@ -3,7 +3,9 @@
 
 `make test` runs on PostgreSQL, too, what the databases may answer differently: each test of a room
 that asks the database, each test that commits, and what is marked both_databases. Pages, papers
-and doors work on what rooms hand them. `make nightly` runs all of the hub on PostgreSQL.
+and doors work on what rooms hand them. The cases of a test send the same statements with other
+values: so of those that do not commit only the first one runs there, except in EACH_CASE.
+`make nightly` runs all of the hub on PostgreSQL.
 
 The guards of the ledger refuse what a test runner does between tests that really commit: empty
 the tables. So the runner lifts them for that moment, and puts the numbering's row back.
@@ -32,14 +34,37 @@ ONE_DATABASE_FILES = {
 }
 """Files of rooms of which the same holds: they typeset, seal, or move plain rows through states."""
 
+EACH_CASE = {
+    *("test_blanks.py", "test_lanes.py", "test_long_values.py", "test_page_table.py"),
+    *("test_pages.py", "test_progress.py", "test_search.py", "test_spread.py"),
+    *("test_oracle.py", "test_yearly_oracle.py"),
+    *("test_filters_say_what_is_told", "test_only_what_a_client_takes_is_sent"),
+    *("test_each_viewer_sees_what_its_marks_let_in", "test_who_sees_whose_agents"),
+    *("test_who_sees_whose_contact_points", "test_who_sees_whose_sightings"),
+    *("test_a_complaint_is_seen_by_its_provider_alone",),
+    *("test_redress_is_seen_by_whom_it_asks_alone",),
+    *("test_the_room_of_a_crisis_reads_and_writes_its_collection",),
+}
+"""Files and tests of which each case runs on both databases: a case decides about the statement."""
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark both_databases what needs no mark of its own."""
+    """Mark both_databases what needs no mark of its own, and further_case what repeats another."""
     here = Path(__file__).parent
+    first_cases: dict[str, str] = {}
     for item in items:
-        if here in item.path.parents and (commits(item) or asks_in_a_room(item)):
+        if here not in item.path.parents:
+            continue
+        if commits(item):
             item.add_marker(pytest.mark.both_databases)
+            continue
+        if asks_in_a_room(item):
+            item.add_marker(pytest.mark.both_databases)
+        function = item.nodeid.partition("[")[0]
+        is_first = first_cases.setdefault(function, item.nodeid) == item.nodeid
+        if not is_first and EACH_CASE.isdisjoint({item.path.name, item.originalname}):
+            item.add_marker(pytest.mark.further_case)
 
 
 def commits(item: pytest.Item) -> bool:
