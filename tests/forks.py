@@ -53,12 +53,21 @@ READ_SETTINGS = {"asgi", "openapi", "message_cookie"}
 """Modules of the hub that read the environment or settings on import: each fork imports its own."""
 
 PROGRAMS = {
+    "casts": "tests.flows.casts:main",
+    "furnished": "tests.flows.furnished:main",
     "hub-with-cast": "tests.hub.api.serving:main",
+    "screenshots": "tests.flows.screenshots:main",
     "stemtide": "stemtide.cli.app:main",
+    "terminal": "tests.flows.operating:main",
     "throw-away-hub": "tests.clients.throw_away_hub:main",
     "tx": "tests.clients.tx_program:main",
 }
 """Programs that can be run, by the name that begins their arguments."""
+
+HUB_POLL_S = 0.05
+"""How often a hub in a fork looks whether its SQLite database changed: a worker has some of them
+idle, which would cost several percent of a core each if they looked as often as they usually do.
+"""
 
 _ROOT = Path(__file__).parents[1]
 _MOST_BYTES = 1 << 17
@@ -307,6 +316,7 @@ def _load_hub() -> None:
         os.environ["STEMTIDE_DATA_DIR"] = folder
         import_module("stemtide.hub.boot").start()
         _load_package("stemtide.hub")
+        sys.modules["stemtide.hub.notifier"].POLL_S = HUB_POLL_S
         urls = import_module("django.urls")
         with suppress(urls.NoReverseMatch):
             urls.reverse("no page")  # which fills the table of addresses

@@ -8,14 +8,12 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import tables
+from tests import forks, tables
 from tests.once import once
 
 ROOT = Path(__file__).parents[2]
@@ -45,42 +43,42 @@ class Beginning:
 def of_cast(cast: str, *more: str) -> Beginning:
     """Return the parties of one of the casts in tests/flows/casts.py."""
     name = hashlib.sha256(repr((cast, more)).encode()).hexdigest()[:16]
-    return _made(f"{cast}-{name}", "-m", "tests.flows.casts", cast, FOLDER, *more)
+    return _made(f"{cast}-{name}", "casts", cast, FOLDER, *more)
 
 
 def furnished() -> Beginning:
     """Return one of everything that has a page."""
-    return _made("furnished", "-m", "tests.flows.furnished", FOLDER)
+    return _made("furnished", "furnished", FOLDER)
 
 
 def played() -> Beginning:
     """Return a crisis that was played two hours long, with people who are signed in."""
     turn = int(time.time() // SESSIONS_FRESH_S)
-    return _made(f"played-{turn}", "-m", "tests.flows.screenshots", "--seed")
+    return _made(f"played-{turn}", "screenshots", "--seed")
 
 
 def _made(name: str, *program: str) -> Beginning:
-    """Return the beginning that a program makes in a folder with the tables of a new hub."""
+    """Return the beginning that a program makes in a folder with the tables of a new hub.
+
+    program: one of tests.forks.PROGRAMS, and its arguments.
+    """
 
     def make(folder: Path) -> None:
         tables.lay(folder)
         for key in KEYS:
             shutil.copyfile(tables.made() / key, folder / key)
             (folder / key).chmod(0o600)
-        done = subprocess.run(
-            [sys.executable, *(str(folder) if word is FOLDER else word for word in program)],
-            cwd=ROOT,
-            env={
+        done = forks.run(
+            [str(folder) if word is FOLDER else word for word in program],
+            folder=ROOT,
+            environment={
                 "PATH": os.environ["PATH"],
                 "HOME": str(folder),
                 "STEMTIDE_DATA_DIR": str(folder),
             },
-            capture_output=True,
-            text=True,
-            check=False,
         )
-        assert done.returncode == 0, done.stderr
-        (folder / "told.json").write_text(done.stdout.splitlines()[-1], "utf-8")
+        assert done.returncode == 0, done.stderr.decode()
+        (folder / "told.json").write_bytes(done.stdout.splitlines()[-1])
 
     folder = once(name, make)
     return Beginning(folder, json.loads((folder / "told.json").read_text("utf-8")))

@@ -113,6 +113,11 @@ def add_person(email: str, party: str, role: str, password: str) -> None:
 CASTS = {make.__name__: make for make in (demo, mail_box, orders)}
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Make the cast that the arguments name."""
     _, name, folder, *more = sys.argv
     print(json.dumps(CASTS[name](Path(folder), *more)))
+
+
+if __name__ == "__main__":
+    main()

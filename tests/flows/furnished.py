@@ -16,9 +16,9 @@ PEOPLE = (
 )
 
 
-def fill(folder):
+def main():
     """Make the scene in a hub's folder, with people who can sign in."""
-    os.environ["STEMTIDE_DATA_DIR"] = folder
+    os.environ["STEMTIDE_DATA_DIR"] = sys.argv[1]
     from stemtide.hub import boot
 
     boot.start()
@@ -37,4 +37,4 @@ def fill(folder):
 
 
 if __name__ == "__main__":
-    fill(sys.argv[1])
+    main()

@@ -2,13 +2,14 @@
 """Two and three real hubs that pull from one another: nothing grows, a withdrawal travels once."""
 
 import json
-import subprocess
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import forks
 from tests.flows.conftest import House, RunningHub, digest, row, until
 
 pytestmark = pytest.mark.flow
@@ -26,26 +27,33 @@ class Terminal:
     def __init__(self, folder):
         self.running = RunningHub(folder, environment=LOOPBACK)
         self._data = ["--data-dir", str(folder), "--json"]
-        self._terminal = subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.operating"],
-            cwd=Path(__file__).parents[2],
-            env={"PATH": "/usr/bin:/bin", "HOME": str(folder)} | LOOPBACK,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+        stdin, orders = os.pipe()
+        answers, stdout = os.pipe()
+        self._terminal = forks.Fork(
+            ["terminal"],
+            environment={"PATH": "/usr/bin:/bin", "HOME": str(folder)} | LOOPBACK,
+            folder=Path(__file__).parents[2],
+            stdin=stdin,
+            stdout=stdout,
+            stderr=sys.__stderr__.fileno(),
         )
+        os.close(stdin)
+        os.close(stdout)
+        self._orders, self._answers = os.fdopen(orders, "w"), os.fdopen(answers)
 
     def command(self, *words, sent=""):
         """What the operator types at this hub's own machine; the JSON that comes of it."""
         asked = {"words": [*words, *self._data], "sent": sent}
-        self._terminal.stdin.write(json.dumps(asked) + "\n")
-        self._terminal.stdin.flush()
-        told = json.loads(self._terminal.stdout.readline())
+        self._orders.write(json.dumps(asked) + "\n")
+        self._orders.flush()
+        told = json.loads(self._answers.readline())
         assert told["code"] == 0, (words, told["said"], told["told"])
         return json.loads(told["said"].splitlines()[0]) if told["said"] else None
 
     def close(self):
-        self._terminal.communicate()
+        self._orders.close()
+        self._terminal.wait()
+        self._answers.close()
         self.running.process.stop()
 
 
