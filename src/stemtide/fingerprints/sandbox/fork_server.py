@@ -58,7 +58,8 @@ class ForkServer:
         self._started = time.monotonic()
         self._is_ready = False
         self._trouble = ""
-        self._turn = threading.Lock()
+        self._ready_turn = threading.Lock()
+        self._ask_turn = threading.Lock()
 
     @classmethod
     def start(cls, limits: DecodingLimits) -> Self:
@@ -103,7 +104,7 @@ class ForkServer:
         return channel, tether
 
     def _ask(self, request: bytes, *sockets: socket.socket) -> None:
-        with self._turn:
+        with self._ask_turn:
             numbers = [sent.fileno() for sent in sockets]
             socket.send_fds(self._control, [request], numbers)
 
@@ -112,7 +113,7 @@ class ForkServer:
 
         raises: SandboxError with the reason if they are not.
         """
-        with self._turn:
+        with self._ready_turn:
             if not self._is_ready and not self._trouble:
                 self._trouble = self._why_not_ready()
                 self._is_ready = not self._trouble
@@ -145,8 +146,7 @@ class ForkServer:
             return True
         if self._process is not None:
             return self._process.poll() is not None
-        with self._turn:
-            return self._is_ready and _is_readable(self._control)
+        return self._is_ready and _is_readable(self._control)
 
     def end(self) -> None:
         """End the process and its workers, and wait until they are gone."""

@@ -17,6 +17,7 @@ It ends, and its workers with it, when the other side closes the socket.
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -40,7 +41,8 @@ FORK = b"f"
 ENDED = struct.Struct(">i")
 
 _CHANNEL = 3
-_MOST_FILES = 1 << 16
+_MOST_FILES = 1024
+"""Numbers of open files that a server has, so that a worker knows which to close."""
 
 
 class _Server:
@@ -173,8 +175,13 @@ class _Server:
 
 def main(control: int, limits: DecodingLimits) -> None:
     """Serve until the other side closes the socket."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    number = os.dup(control)  # below that limit, whatever its number was in the parent
+    os.close(control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
-    _Server(socket.socket(fileno=control), limits, set()).start(Group.PICTURES)
+    _Server(socket.socket(fileno=number), limits, set()).start(Group.PICTURES)
 
 
 if __name__ == "__main__":
