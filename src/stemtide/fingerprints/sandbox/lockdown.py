@@ -40,7 +40,6 @@ def isolate() -> set[Wall]:
 
     returns: the walls that stand; where users may create no namespace, the other walls still hold.
     """
-    close_umask()
     walls: set[Wall] = set()
     if sys.platform == "linux":
         if _enter_empty_network():
@@ -63,6 +62,7 @@ def lock_down(limits: DecodingLimits, *, space_bytes: int | None = None) -> set[
     space_bytes: size of the address space before content, 0 if it is unknown; None: it is measured.
     returns: the walls that stand; they depend on the system.
     """
+    close_umask()
     space_bytes = address_space_bytes() if space_bytes is None else space_bytes
     walls: set[Wall] = set()
     for limit, value in (
