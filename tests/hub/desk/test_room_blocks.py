@@ -78,15 +78,12 @@ def made_for(desk, uid):
     return blocks(desk, uid)
 
 
-def check_each(desks, uid, *, backwards=True):
-    """Whoever comes first, each reader gets what would be made for them alone.
-
-    backwards: whether the last reader also comes first.
-    """
+def check_each(desks, uid):
+    """Whoever comes first, each reader gets what would be made for them alone."""
     kept = {reader: blocks(desk, uid) for reader, desk in desks.items()}
     alone = {reader: made_for(desk, uid) for reader, desk in desks.items()}
     room_blocks.block_cache.clear()
-    for reader in reversed(desks) if backwards else ():
+    for reader in reversed(desks):
         assert blocks(desks[reader], uid) == alone[reader], reader
     for reader in desks:
         assert kept[reader] == alone[reader], reader
@@ -195,7 +192,7 @@ def test_after_every_act_each_reader_gets_what_is_new(world, uid):
     officer = ("authority", Role.DUTY_OFFICER)
     for done in act(world, uid):
         try:
-            now = check_each(desks, uid, backwards=rounds(done == "lead", nightly=True))
+            now = check_each(desks, uid)
         except AssertionError as error:
             raise AssertionError(f"after: {done}") from error
         assert now[officer] != before[officer] or done == "message", done
