@@ -226,7 +226,7 @@ def _answer_each(door: socket.socket) -> None:
 
 
 def _answer(line: socket.socket) -> None:
-    """Run one command and tell it the exit code."""
+    """Run one command and tell it the exit code; end what it runs if it is killed."""
     with line:
         body, files, _, _ = socket.recv_fds(line, _MOST_BYTES, 3)
         request = json.loads(body)
@@ -239,7 +239,10 @@ def _answer(line: socket.socket) -> None:
         )
         for number in files:
             os.close(number)
-        line.send(str(fork.wait()).encode())
+        select.select([fork._report, line], [], [])
+        fork.send_signal(signal.SIGTERM)  # nothing happens to one that has ended
+        with suppress(OSError):
+            line.send(str(fork.wait()).encode())
 
 
 @cache
