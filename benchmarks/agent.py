@@ -75,7 +75,9 @@ def fill(folder: Path, size: int) -> None:
                 rows.append(SignalRow(uid, "pdq", value.tobytes(), None, None, False, False, whole))
             store.add_incoming(incoming, rows)
         origin = Origin(str(HUB), "small-provider", exercise=False)
-        store.adopt_incoming(incoming, origin=origin, position=size, now=now)
+        store.adopt_incoming(
+            incoming, origin=origin, position=size, now=now, alongside=lambda *_: None
+        )
         store.save()
 
 

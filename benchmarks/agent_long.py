@@ -65,7 +65,9 @@ def fill(folder: Path, each: int) -> None:
                 rows.append(SignalRow(uid, kind, value, None, None, False, False, body))
             store.add_incoming(incoming, rows)
         origin = Origin(str(HUB), "small-provider", exercise=False)
-        store.adopt_incoming(incoming, origin=origin, position=each, now=datetime.now(UTC))
+        store.adopt_incoming(
+            incoming, origin=origin, position=each, now=datetime.now(UTC), alongside=lambda *_: None
+        )
         store.save()
 
 

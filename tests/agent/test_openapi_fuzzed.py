@@ -16,6 +16,7 @@ KIND = "what a value looks like depends on its kind"
 CONTENT = "content that is empty, or cannot be looked at, is refused"
 WHICH = "which parameters go together depends on what is asked"
 EXCEPTED = {
+    "add_own_allow_entry": KIND,
     "match_content": KIND,
     "match_hash": "exactly one hash is given, and within_bits with pdq alone",
     "match_hashes": KIND,

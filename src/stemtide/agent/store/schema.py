@@ -103,7 +103,9 @@ _ADDED_TABLES = {
     ),
     "restrictions": (_LOCAL_TABLES["restrictions"], *_RESTRICTIONS_INDEXES),
     "banked": (_LOCAL_TABLES["banks"], _LOCAL_TABLES["banked"], *_BANKED_INDEXES),
-    "parties": (parties.TABLE,),
+    # An older agent did not store who confirms a signal. Its signals go on matching; a store of
+    # no known party takes a snapshot as soon as the hub is there.
+    "parties": (parties.TABLE, "UPDATE state SET value = '' WHERE name = 'party'"),
     "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
 }
 """Tables that an older file lacks; an older agent ignores them."""

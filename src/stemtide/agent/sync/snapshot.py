@@ -20,7 +20,6 @@ from stemtide.agent.store.position import Origin
 from stemtide.agent.store.rows import SignalRow, signal_row
 from stemtide.client import AnswerError
 from stemtide.matching.library import Library
-from stemtide.protocol.enums import PartyKind, Standing
 from stemtide.protocol.sync.feed import (
     FeedEntry,
     FeedParty,
@@ -70,18 +69,14 @@ class Reader:
             return None
 
     def parties(self, raws: Sequence[object]) -> list[FeedParty]:
-        """Parse parties. One with a kind or standing from the future counts as a new observer."""
+        """Parse parties; those that this version cannot read are skipped."""
         return [party for raw in raws if (party := self._party(raw))]
 
     def _party(self, raw: object) -> FeedParty | None:
-        unknown = {"kind": PartyKind.OBSERVER, "standing": Standing.NEW}
         try:
             return FeedParty.model_validate(raw)
         except ValidationError as error:
             self._skip(error)
-        try:
-            return FeedParty.model_validate(raw | unknown if isinstance(raw, dict) else raw)
-        except ValidationError:
             return None
 
     def row(self, signal: FeedSignal, body: str = "") -> SignalRow | None:

@@ -73,6 +73,8 @@ class FeedSignal(BaseModel):
 class FeedParty(BaseModel):
     """A party's standing as of a position. It applies to all that the party shared or confirmed.
 
+    kind, standing: a word that a newer hub added is read as an observer, or as a new party, whose
+                    word does not count.
     group: parties of one group count once; "" if it belongs to none.
     speaks_for_digests: its word alone is enough for exact digests.
     """
@@ -83,6 +85,18 @@ class FeedParty(BaseModel):
     standing: Standing
     group: str = ""
     speaks_for_digests: bool = False
+
+    @field_validator("kind", mode="before")
+    @classmethod
+    def _read_kind(cls, word: object) -> object:
+        """Return a kind; an observer for one that this version does not know."""
+        return PartyKind.OBSERVER if isinstance(word, str) and word not in set(PartyKind) else word
+
+    @field_validator("standing", mode="before")
+    @classmethod
+    def _read_standing(cls, word: object) -> object:
+        """Return a standing; new for one that this version does not know."""
+        return Standing.NEW if isinstance(word, str) and word not in set(Standing) else word
 
 
 class Tombstone(BaseModel):
