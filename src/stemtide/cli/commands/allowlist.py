@@ -108,7 +108,7 @@ def import_file(
 
 @allowlist.command("export")
 def export(hub: Hub = DEFAULT_HUB, key: Key = "") -> None:
-    """Print the list as JSON lines, which `stemtide allowlist import` reads."""
+    """Print the list as JSON lines, for `allowlist import`."""
     with open_client(hub, key) as client:
         for entry in _entries(client, search="", removed=False):
             fields = entry.model_dump(mode="json")

@@ -62,7 +62,7 @@ def check(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check the settings, and which walls stand around decoders on this machine.
+    """Check the settings and the walls around decoders.
 
     Exits with 1 if the agent would not start: a setting is wrong, or a wall is missing that
     accept_missing_walls does not name. docs/understand/sandbox.md explains the walls.

@@ -53,7 +53,7 @@ def remove(
     agent: _Agent,
     token: _Token = "",
 ) -> None:
-    """Remove an entry: the agent acts again on new uploads that it covered."""
+    """Remove an entry. New uploads that it covered are acted upon again."""
     _ask("DELETE", agent, f"/allowlist/{entry}", token=token)
     print_note(f"{entry} is removed")
 

@@ -50,7 +50,7 @@ def dispute(signal_id: SignalId, reason: Reason) -> Request:
 
 @hub_command(signal, "set-aside", line=_line)
 def set_aside(signal_id: SignalId, party: PartyName, reason: Reason) -> Request:
-    """Decide, as an agency, that a party's dispute does not count elsewhere."""
+    """Decide as an agency that a dispute does not count elsewhere."""
     from stemtide.protocol.messages.signals import SetAsideIn
 
     body = SetAsideIn.model_validate({"reason": reason})

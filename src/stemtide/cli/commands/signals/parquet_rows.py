@@ -9,6 +9,7 @@ has no network, cannot change files and has limited memory; its parent notices i
 3 An object: the end, or the error.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -39,8 +40,33 @@ class ColumnError(ValueError):
     """A column is of a type that no field has."""
 
 
+def _warm_up() -> None:
+    """Read a made-up file, so that whatever reading loads is loaded before the lockdown."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sample = pa.table(
+        {
+            "shared_at": pa.array([datetime.now(UTC)], type=pa.timestamp("us", tz="UTC")),
+            "expires_at": pa.array([None], type=pa.timestamp("ns")),
+            "kind": pa.array(["md5"]).dictionary_encode(),
+            "labels": pa.array([["other"]]),
+            "value": pa.array([b"0"]),
+            "confidence": pa.array([90.0]),
+            "quality": pa.array([90]),
+            "url": pa.array([None], type=pa.null()),
+        }
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(sample, sink)
+    for _ in _lines(pq.ParquetFile(pa.BufferReader(sink.getvalue()))):
+        pass
+
+
 def main(path: str) -> int:
     """Print the rows of a file. returns: the exit code."""
+    # Arrow's usual allocator reserves a gigabyte of addresses, which is all that the limit allows.
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -48,6 +74,7 @@ def main(path: str) -> int:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  # opened before the lockdown
             pa.set_cpu_count(1)
+            _warm_up()
             isolate()
             lock_down(DecodingLimits())
             for line in _lines(pq.ParquetFile(file, pre_buffer=False, memory_map=False)):
@@ -95,7 +122,8 @@ def _reader(field: "pa.Field") -> Callable[["pa.Array"], list[Any]]:
     if of.is_dictionary(kind):
         kind = kind.value_type
     if of.is_timestamp(kind):
-        target = pa.timestamp("us", tz=kind.tz)
+        # Its zone does not matter, and would have to be read from a file.
+        target = pa.timestamp("us", tz="UTC" if kind.tz else None)
         return lambda column: [
             _time(moment) for moment in column.cast(target, safe=False).to_pylist()
         ]
