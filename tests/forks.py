@@ -269,7 +269,8 @@ def main(line: int) -> None:
         while True:
             body, files, _, _ = socket.recv_fds(requests, _MOST_BYTES, 4)
             if body:
-                _import(json.loads(body)["words"][0])
+                with suppress(Exception):  # the fork says what is wrong with the program
+                    _import(json.loads(body)["words"][0])
             else:
                 for watcher in watchers:
                     os.waitpid(watcher, 0)

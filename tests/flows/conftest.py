@@ -285,11 +285,12 @@ _browser = _Browser()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(nextitem):
-    """Close the browser where the next test has no use for it."""
-    result = yield
-    if nextitem is None or nextitem.get_closest_marker("browser") is None:
-        _browser.close()
-    return result
+    """Close the browser where the next test has no use for it, also if this one ends badly."""
+    try:
+        return (yield)
+    finally:
+        if nextitem is None or nextitem.get_closest_marker("browser") is None:
+            _browser.close()
 
 
 @pytest.fixture

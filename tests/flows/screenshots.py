@@ -128,7 +128,8 @@ def _shoot_one(
     print(to)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Take the screenshots, or only fill a hub for them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--to", type=Path, default=ROOT / "docs/use")
     parser.add_argument("--all", action="store_true")
@@ -139,3 +140,7 @@ if __name__ == "__main__":
     else:
         asked.to.mkdir(parents=True, exist_ok=True)
         shoot(asked.to, everything=asked.all)
+
+
+if __name__ == "__main__":
+    main()
