@@ -235,3 +235,8 @@ def outcome(
     signal: UUID, outcome: str = "blocked", *, count: int = 1, at: datetime = NOON
 ) -> OutcomeRow:
     return OutcomeRow(signal=signal, outcome=outcome, count=count, first_at=at, last_at=at)
+
+
+def disputers(signal):
+    """The parties that dispute a signal, whether or not that stops it everywhere."""
+    return [opinion.party for opinion in signal.opinions if opinion.opinion == "dispute"]

@@ -12,7 +12,7 @@ from stemtide.interop.misp import events as misp
 from stemtide.protocol.enums import Scope, WithdrawReason
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.api.conftest import Machine
-from tests.world import NOON, hex_value
+from tests.world import NOON, disputers, hex_value
 
 pytestmark = pytest.mark.usefixtures("numbered_from_1")
 
@@ -142,8 +142,7 @@ def test_a_false_positive_disputes(world, client):
     one = client(world.big_provider)
     assert one("POST", SIGHTINGS, {"value": hex_value(), "type": "1"}).status_code == 200
     told = reads.signal(shared.id, viewer=world.agency)
-    assert told.disputed
-    assert [each.party for each in told.opinions] == ["big-video"]
+    assert disputers(told) == ["big-video"]
     assert found(one, to_ids=True) == set()
 
 

@@ -8,7 +8,7 @@ from stemtide.hub.rooms.complaints.reads import complaints as reads
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.writes import signals as signal_writes
 from stemtide.protocol.messages.signals import WithdrawIn
-from tests.world import NOON, hex_value, signal_in
+from tests.world import NOON, disputers, hex_value, signal_in
 
 
 def signal(bench, uid=None, viewer="authority"):
@@ -47,7 +47,7 @@ def test_a_rejected_complaint_gives_its_reasons_to_whoever_complained(bench):
     told = reads.state_of(filed.code)
     assert (told.state, told.decided_at) == ("rejected", NOON)
     assert told.reasons == "It shows the attack as its perpetrator filmed it."
-    assert not signal(bench).disputed
+    assert disputers(signal(bench)) == []
 
 
 def test_content_that_was_lawful_in_its_context_leaves_the_signal_as_it_is(bench):
@@ -59,7 +59,7 @@ def test_content_that_was_lawful_in_its_context_leaves_the_signal_as_it_is(bench
         None,
     )
     assert signal(bench).state == "live"
-    assert not signal(bench).disputed
+    assert disputers(signal(bench)) == []
     assert bench.world.last_entry().detail["ground"] == "stands"
 
 

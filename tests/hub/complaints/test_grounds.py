@@ -15,7 +15,7 @@ from stemtide.hub.rooms.referrals.writes import referrals as writes
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.protocol.messages.referrals import TakeBackIn
 from tests.hub.referrals.conftest import Desk
-from tests.world import NOON, hex_value
+from tests.world import NOON, disputers, hex_value
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def test_a_wrong_referral_asks_its_sender_and_disputes_the_signals_linked_to_it(
     done = bench.uphold(on_referral(bench, referral))
     assert (done.redress, done.asked_of) == ("asked", "be-crisis-centre")
     signal = signals.signal(bench.signal.id, viewer=bench.world.authority)
-    assert signal.disputed
+    assert disputers(signal) == ["big-video"]
     (asked,) = bench.asked()
     assert (asked.basis, asked.ground, asked.is_upheld) == ("referral", referral.id, True)
 
@@ -137,7 +137,8 @@ def test_a_complaint_is_upheld_once_its_order_lost_its_effect(bench):
     )
     done = bench.uphold(on_order(bench, gone))
     assert (done.state, done.redress) == ("upheld", "asked")
-    assert signals.signal(bench.signal.id, viewer=bench.world.authority).disputed
+    viewer = bench.world.authority
+    assert disputers(signals.signal(bench.signal.id, viewer=viewer)) == ["big-video"]
 
 
 def test_nobody_is_told_of_an_order_that_is_kept_from_them(bench):
@@ -163,7 +164,7 @@ def test_ones_own_signal_in_a_referral_is_withdrawn_and_anothers_disputed(bench,
     bench.uphold(on_referral(bench, made))
     viewer = bench.world.authority
     assert signals.signal(own.id, viewer=viewer).state == "withdrawn"
-    assert signals.signal(bench.signal.id, viewer=viewer).disputed
+    assert disputers(signals.signal(bench.signal.id, viewer=viewer)) == ["big-video"]
 
 
 def test_whoever_complains_reads_of_an_order_only_that_there_was_one(bench):

@@ -10,7 +10,7 @@ from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.writes import signals as signal_writes
 from stemtide.protocol.messages.signals import WithdrawIn
 from tests.hub.complaints.conftest import WORDS
-from tests.world import NOON, hex_value
+from tests.world import NOON, disputers, hex_value
 
 
 def signal(bench, uid=None):
@@ -70,7 +70,7 @@ def test_the_sharer_withdraws_every_signal_of_that_content(bench):
     one = bench.world.share(value=hex_value(2), content=content)
     other = bench.world.share(kind="sha256", content=content)
     complaint = bench.uphold(bench.complain(ground=one.id))
-    assert signal(bench, other.id).disputed
+    assert disputers(signal(bench, other.id)) == ["big-video"]
     bench.answer(complaint, keep=False)
     assert {signal(bench, uid).state for uid in (one.id, other.id)} == {"withdrawn"}
 
@@ -79,13 +79,13 @@ def test_the_sharer_keeps_it_and_the_dispute_stands_until_its_reason_is_accepted
     complaint = bench.uphold(bench.complain())
     kept = bench.answer(complaint, keep=True, reason="It is the perpetrator's film, recut.")
     assert kept.state == "kept"
-    assert signal(bench).disputed
+    assert disputers(signal(bench)) == ["big-video"]
     found = reads.complaint(complaint.id, viewer=bench.world.big_provider)
     assert (found.redress, found.answer) == ("kept", "It is the perpetrator's film, recut.")
     assert bench.world.last_entry().detail["party"] == "party:big-video"
     done = bench.accept(complaint)
     assert (done.redress, done.state) == ("accepted", "upheld")
-    assert not signal(bench).disputed
+    assert disputers(signal(bench)) == []
 
 
 def test_a_sharer_who_kept_it_may_still_withdraw(bench):
@@ -98,10 +98,10 @@ def test_a_dispute_stands_while_another_complaint_of_ones_own_speaks_against_the
     one, other = (bench.uphold(bench.complain()) for _ in range(2))
     bench.answer(one, keep=True, reason="It is the perpetrator's film, recut.")
     bench.accept(one)
-    assert signal(bench).disputed
+    assert disputers(signal(bench)) == ["big-video"]
     bench.answer(other, keep=True, reason="It is the perpetrator's film, recut.")
     bench.accept(other)
-    assert not signal(bench).disputed
+    assert disputers(signal(bench)) == []
 
 
 def test_nobody_accepts_before_there_is_a_reason_or_where_nothing_was_asked(bench):

@@ -94,7 +94,7 @@ def test_the_stream_needs_a_session(client):
     assert client.get("/board/stream").status_code == 403
 
 
-@pytest.mark.parametrize("path", ["withdraw", "opinion"])
+@pytest.mark.parametrize("path", ["withdraw", "do/dispute"])
 def test_nobody_writes_without_signing_in(world, client, path):
     answer = client.post(f"/signals/{world.share()}/{path}")
     assert answer.headers["Location"] == "/sign-in?next=/"
