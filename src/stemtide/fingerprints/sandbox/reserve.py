@@ -109,6 +109,8 @@ class Reserve:
         try:
             return Worker(self._server(group), self._limits)
         except OSError as error:
+            for server in self._servers.values():
+                server.wait_ready()  # raises why it ended, if it never became ready
             raise SandboxError(f"no worker can be started: {error}") from error
 
     def _server(self, group: Group) -> ForkServer:
