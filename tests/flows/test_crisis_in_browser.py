@@ -113,7 +113,7 @@ def triage_and_check(duty, path):
 
 
 def activate(duty, path):
-    """Four eyes: who proposes does not confirm, whatever they send."""
+    """Two parties: nobody of the party that proposes confirms, whatever they send."""
     duty.officer.goto(path)
     propose = duty.officer.fill_verb("propose-activate", reason="It crosses borders.")
     duty.act(
@@ -125,14 +125,15 @@ def activate(duty, path):
     )
     duty.officer.goto(path)
     confirm = "Confirm as the second person"
-    expect(duty.officer.page.get_by_role("button", name=confirm)).to_have_count(0)
-    field = duty.second.page.locator("form[action$='/do/confirm'] input[name=target]")
+    field = duty.agency.page.locator("form[action$='/do/confirm'] input[name=target]")
     proposal = field.get_attribute("value")
-    assert duty.officer.post(f"{path}/do/confirm", target=proposal) == 403
+    for person in (duty.officer, duty.second):
+        expect(person.page.get_by_role("button", name=confirm)).to_have_count(0)
+        assert person.post(f"{path}/do/confirm", target=proposal) == 403
     duty.act(
-        "the second person confirms",
-        duty.second.page.get_by_role("button", name=confirm).click,
-        seen_by=(duty.officer, duty.agency),
+        "the second party confirms",
+        duty.agency.page.get_by_role("button", name=confirm).click,
+        seen_by=(duty.officer, duty.second),
         where="#block-next",
         text="De-escalate",
     )
