@@ -73,6 +73,7 @@ from stemtide.protocol.messages.webhooks import WebhookIn
 from stemtide.protocol.sync.allowlists import AllowlistIn
 from stemtide.protocol.trust.parties import SuspensionIn
 from tests.fingerprints.pictures import encoded, photo
+from tests.orders import issue_order
 from tests.world import add_member
 
 PDQ = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
@@ -236,7 +237,7 @@ def _orders(world):
         emergency_ground="ongoing_events",
     )
     order = orders.draft(body, by=by, now=world.now).id
-    orders.issue(order, by=by, now=world.now)
+    issue_order(order, by=by, now=world.now)
     order_answers.record_receipt(order, via=ReceiptVia.WEBHOOK, at=world.now, now=world.now)
     draft = orders.draft(OrderIn(to="provider"), by=by, now=world.now).id
     return {"order": str(order), "draft": str(draft), "order_token": _link(world, order)}

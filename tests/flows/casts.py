@@ -41,6 +41,7 @@ def mail_box(folder: Path, url: str, annex: str) -> dict:
     from stemtide.hub.rooms.referrals.writes import referrals
     from stemtide.protocol.messages.orders import OrderIn
     from stemtide.protocol.messages.referrals import AssessIn, SendIn
+    from tests.orders import issue_order
 
     now = datetime.now(UTC)
     provider = parties.add_party(
@@ -61,7 +62,7 @@ def mail_box(folder: Path, url: str, annex: str) -> dict:
         emergency_ground="ongoing_events",
     )
     order = orders.draft(body, by=issuer, now=now).id
-    orders.issue(order, by=issuer, now=now)
+    issue_order(order, by=issuer, now=now)
     assessed = AssessIn(
         provider="one-person",
         url=f"{url}?part=2",

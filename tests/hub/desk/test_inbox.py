@@ -24,6 +24,7 @@ from stemtide.protocol.messages.batches import BatchIn, BatchRowIn, RowsIn
 from stemtide.protocol.messages.crises import CloseIn, InviteIn
 from stemtide.protocol.messages.orders import OrderIn
 from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn, TakeBackIn
+from tests.orders import issue_order
 from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +89,7 @@ def issue(world, minutes_ago=0, **facts):
         emergency_ground="ongoing_events",
     )
     uid = orders.draft(body, by=by, now=at).id
-    made = orders.issue(uid, by=by, now=at)
+    made = issue_order(uid, by=by, now=at)
     order_answers.record_receipt(uid, via=ReceiptVia.WEBHOOK, at=at, now=at)
     return made
 

@@ -24,6 +24,7 @@ from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
 from stemtide.protocol.messages.orders import OrderIn
+from tests.orders import issue_order
 from tests.scene import ANNEX_1
 
 pytestmark = pytest.mark.django_db
@@ -68,7 +69,7 @@ def drafted(world, **facts):
 
 def issued(world, **facts):
     uid = drafted(world, **facts)
-    writes.issue(uid, by=world.actor("authority"), now=world.now)
+    issue_order(uid, by=world.actor("authority"), now=world.now)
     return uid
 
 
@@ -151,7 +152,7 @@ def test_the_emergency_of_recital_17_is_chosen_beside_the_form_and_stands_in_the
     assert "which serious harm makes this an emergency" in said(officer.get(f"/orders/{uid}/draft"))
     page = officer.get(f"/orders/{uid}/draft")
     officer.post(f"/orders/{uid}/draft", as_sent(page, emergency_ground="ongoing_events"))
-    writes.issue(uid, by=stage.actor("authority"), now=stage.now)
+    issue_order(uid, by=stage.actor("authority"), now=stage.now)
     read = said(moderator.get(f"/orders/{uid}"))
     assert "depicts ongoing events resulting in harm" in read
     assert EMERGENCY in read
@@ -499,7 +500,7 @@ def test_papers_are_sealed_and_a_draft_says_that_it_is_none(stage, officer):
     uid = drafted(stage)
     draft = officer.get(f"/orders/{uid}/papers/annex-1.pdf")
     assert b"/ByteRange" not in draft.content
-    writes.issue(uid, by=stage.actor("authority"), now=stage.now)
+    issue_order(uid, by=stage.actor("authority"), now=stage.now)
     pdf = officer.get(f"/orders/{uid}/papers/annex-1.pdf?language=nl")
     assert pdf.headers["Content-Type"] == "application/pdf"
     assert b"/ByteRange" in pdf.content

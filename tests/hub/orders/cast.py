@@ -22,6 +22,7 @@ from stemtide.protocol.messages.orders import (
     PreserveIn,
     ScrutinyIn,
 )
+from tests.orders import issue_order
 from tests.world import NOON, World
 
 URL = "https://small-forum.example/thread/7"
@@ -102,7 +103,7 @@ def draft(world: World, *, now: datetime = NOON, **facts: object) -> OrderOut:
 def issue(world: World, *, now: datetime = NOON, **facts: object) -> OrderOut:
     """An order that was issued; the provider was informed."""
     made = draft(world, now=now, **facts)
-    return writes.issue(made.id, by=world.actor(world.authority), now=now)
+    return issue_order(made.id, by=world.actor(world.authority), now=now)
 
 
 def receive(uid: UUID, *, at: datetime = NOON, via: ReceiptVia = ReceiptVia.WEBHOOK) -> bool:

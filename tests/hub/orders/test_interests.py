@@ -19,6 +19,7 @@ from stemtide.protocol.messages.holds import HoldIn
 from stemtide.protocol.messages.orders import OrderIn
 from tests.hub.orders import cast
 from tests.hub.orders.cast import after
+from tests.orders import issue_order
 from tests.world import NOON
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +35,7 @@ def order_of_france(world, *, url=cast.URL, **facts):
     by = world.actor(world.other_authority)
     annex = cast.ANNEX_1 | AT_HOME | {"urls": [url]}
     body = OrderIn(to="small-forum", annex=annex, emergency="An attack.", **URGENT, **facts)
-    return writes.issue(writes.draft(body, by=by, now=NOON).id, by=by, now=NOON)
+    return issue_order(writes.draft(body, by=by, now=NOON).id, by=by, now=NOON)
 
 
 def hold_of_france(world, **facts):

@@ -28,6 +28,7 @@ from stemtide.protocol.messages.orders import (
 )
 from tests.hub.orders import cast
 from tests.hub.orders.cast import ANNEX_3, after
+from tests.orders import issue_order
 from tests.world import NOON
 
 pytestmark = pytest.mark.django_db
@@ -268,7 +269,7 @@ def test_an_order_within_one_state_has_no_copy(world):
     )
     by = world.actor(world.other_authority)
     made = writes.draft(body, by=by, now=NOON)
-    order = writes.issue(made.id, by=by, now=NOON)
+    order = issue_order(made.id, by=by, now=NOON)
     assert order.copies == []
     assert not order.is_cross_border
 
