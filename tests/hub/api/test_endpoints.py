@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The good ways through each endpoint."""
 
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
 from stemtide.hub.api.health import _check_tables
+from stemtide.hub.rooms.crises.writes import moves
 from stemtide.interop.stix.objects import EXTENSION, SCHEMA_PATH, common_objects
+from stemtide.protocol.messages.crises import ReasonIn
 from tests.hub.api.conftest import signal
 from tests.world import hex_value
 
@@ -108,6 +111,25 @@ def test_a_proposal_is_withdrawn_and_declined(machine, world):
         told = by("POST", f"{path}/{proposal}/{verb}", body).json()
         states.append(told["proposals"][-1]["state"])
     assert states == ["withdrawn", "declined"]
+
+
+def test_a_proposal_by_api_makes_way_for_the_emergency_activation_of_its_party(machine, world):
+    crisis = world.warn()
+    world.answer_all(crisis)
+    path = f"/api/v1/crises/{crisis.id}"
+    proposed = {"act": "activate", "reason": "as seen"}
+    machine(world.authority)("POST", f"{path}/proposals", proposed)
+    by = world.actor(role="duty_officer", ref="person:1")
+    moves.activate_now(
+        crisis.id, body=ReasonIn(reason="nobody answers"), by=by, now=datetime.now(UTC)
+    )
+    agency = machine(world.agency)
+    proposals = agency("GET", path).json()["proposals"]
+    states = [(row["state"], row["is_emergency"]) for row in proposals]
+    assert states == [("withdrawn", False), ("open", True)]
+    old, new = (f"{path}/proposals/{row['id']}/confirm" for row in proposals)
+    assert agency("POST", old).status_code == 409
+    assert agency("POST", new).json()["stage"] == "active"
 
 
 def test_parties_are_invited_join_decline_and_leave(machine, world):

@@ -164,6 +164,8 @@ def test_a_crisis_is_played_from_warning_to_closure_at_the_desk(world):
 def test_one_party_activates_as_an_emergency_and_another_confirms(world):
     path = f"/crises/{world.crisis(ready=True)}"
     officer = world.desk("authority", Role.DUTY_OFFICER)
+    sent = {"target": "", "propose-activate-reason": "it spreads"}
+    assert officer.post(f"{path}/do/propose-activate", sent).status_code == 302
     assert "activate-now" in forms(officer.get(path))
     sent = {"target": "", "activate-now-reason": "nobody else answers"}
     assert officer.post(f"{path}/do/activate-now", sent).status_code == 302
@@ -176,6 +178,19 @@ def test_one_party_activates_as_an_emergency_and_another_confirms(world):
     assert agency.post(f"{path}/do/confirm", {"target": proposal}).status_code == 302
     assert "Activated as an emergency" not in text(agency.get(path))
     assert life(world, path.rpartition("/")[2]).activated_at
+
+
+def test_who_may_confirm_a_proposal_is_not_shown_the_emergency_instead(world):
+    path = f"/crises/{world.crisis(ready=True)}"
+    sent = {"target": "", "propose-activate-reason": "it spreads"}
+    officer = world.desk("authority", Role.DUTY_OFFICER)
+    assert officer.post(f"{path}/do/propose-activate", sent).status_code == 302
+    agency = world.desk("agency", Role.COORDINATOR)
+    assert "confirm" in forms(agency.get(path))
+    assert "activate-now" not in forms(agency.get(path))
+    sent = {"target": "", "activate-now-reason": "nobody else answers"}
+    refused = agency.post(f"{path}/do/activate-now", sent, follow=True)
+    assert "confirm that proposal instead" in text(refused)
 
 
 def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(world):

@@ -7,6 +7,7 @@ from django.db import connection
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
 from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
 from stemtide.hub.rooms.crises.writes import crises as writes, moves as writes_moves
+from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.messages.crises import CheckIn, CloseIn, KeepIn, ProposalIn, ReasonIn
 from tests.world import NOON
 
@@ -133,6 +134,24 @@ def test_an_emergency_activation_is_taken_back_by_its_party_or_an_agency(world, 
     assert world.last_entry().kind == "crisis.lapsed"
 
 
+def test_an_emergency_activation_replaces_the_proposal_of_its_own_party(world, ready):
+    ordinary = propose(ready, world.actor(**SECOND))
+    active = activate_now(ready, world.actor(**OFFICER))
+    assert [(told.id == ordinary.id, told.state) for told in active.proposals] == [
+        (True, "withdrawn"),
+        (False, "open"),
+    ]
+    (withdrawn,) = Entry.objects.filter(kind="proposal.withdrawn")
+    assert withdrawn.detail["replaced_by"] == "emergency"
+
+
+def test_an_emergency_activation_does_not_replace_the_proposal_of_another_party(world, ready):
+    propose(ready, world.actor(world.agency))
+    with pytest.raises(ConflictError, match="confirm that proposal instead"):
+        activate_now(ready, world.actor(**OFFICER))
+    assert reads_life.life(ready.id, viewer=world.agency).stage == "early_warning"
+
+
 def test_a_crisis_that_was_closed_meanwhile_stays_closed(world, ready):
     activate_now(ready, world.actor(**OFFICER))
     closing = propose(ready, world.actor(), CLOSE)
@@ -166,6 +185,8 @@ def test_one_thing_is_proposed_once_at_a_time(world, ready):
     propose(ready, world.actor())
     with pytest.raises(ConflictError, match="be-crisis-centre has already proposed this"):
         propose(ready, world.actor(world.agency))
+    with pytest.raises(ConflictError, match="your party has already proposed this"):
+        propose(ready, world.actor(**SECOND))
 
 
 def test_a_proposal_runs_out(world, ready):

@@ -463,10 +463,29 @@ def test_the_party_that_proposed_does_not_confirm_whatever_person_it_sends():
 def test_a_person_who_leads_activates_as_an_emergency_once(by, is_used, error):
     here = facts(states={"somebody": JoinState.JOINED})
     if error is None:
-        rules_moves.check_emergency(here, by=by, is_used=is_used)
+        rules_moves.check_emergency(here, by=by, is_used=is_used, pending=None)
         return
     with pytest.raises(RefusalError, match=error):
-        rules_moves.check_emergency(here, by=by, is_used=is_used)
+        rules_moves.check_emergency(here, by=by, is_used=is_used, pending=None)
+
+
+@pytest.mark.parametrize(
+    ("party", "country", "error"),
+    [
+        ("somebody", "BE", None),
+        ("another", "FR", "another has proposed activation: confirm that proposal instead"),
+        ("another", "BE", "activation needs the authority of another Member State"),
+    ],
+)
+def test_an_emergency_activation_replaces_a_proposal_of_its_own_party_alone(party, country, error):
+    here = facts(states={"somebody": JoinState.JOINED})
+    pending = proposal("activate", party=party, country=country)
+    known = {"by": actor("authority"), "is_used": False, "pending": pending}
+    if error is None:
+        rules_moves.check_emergency(here, **known)
+        return
+    with pytest.raises(RefusalError, match=error):
+        rules_moves.check_emergency(here, **known)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from stemtide.hub.rooms.crises.rules import (
 from stemtide.hub.rooms.crises.rules.crises import CrisisFacts
 from stemtide.hub.rooms.parties.reads import parties as reads
 from stemtide.hub.rooms.parties.reads.parties import Actor, Viewer
-from stemtide.protocol.enums import JoinState, PartyKind, ProposalState
+from stemtide.protocol.enums import JoinState, PartyKind, ProposalAct, ProposalState
 from stemtide.protocol.messages.crises import CrisisLife, ProposalOut
 
 
@@ -61,7 +61,17 @@ def emergency(room: Room) -> list[str]:
     is_used = any(
         proposal.is_emergency and proposal.by.party == room.by.name for proposal in proposals
     )
-    return crisis_itself(moves.check_emergency, is_used=is_used)(room)
+    parties = {party.name: party for party in reads.parties()}
+    waiting = [
+        proposal_facts(proposal, party=parties[proposal.by.party])
+        for proposal in proposals
+        if proposal.act is ProposalAct.ACTIVATE
+        and proposal.state is ProposalState.OPEN
+        and not proposal.is_stale
+        and proposal.expires_at > room.now
+    ]
+    pending = waiting[0] if waiting else None
+    return crisis_itself(moves.check_emergency, is_used=is_used, pending=pending)(room)
 
 
 def proposal_facts(proposal: ProposalOut, *, party: Viewer) -> moves.ProposalFacts:

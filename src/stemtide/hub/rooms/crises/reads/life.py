@@ -82,6 +82,15 @@ def proposal_facts(row: Proposal) -> ProposalFacts:
     )
 
 
+def pending_proposal(crisis: Crisis, *, act: ProposalAct, now: datetime) -> Proposal | None:
+    """Return the proposal of an act that can still be confirmed; None if there is none."""
+    rows = Proposal.objects.select_related("by", "crisis").filter(crisis=crisis, act=act)
+    for row in rows.filter(state=ProposalState.OPEN, expires_at__gt=now):
+        if not _is_stale(row, last=checked_to(crisis)):
+            return row
+    return None
+
+
 def has_used_emergency(crisis: Crisis, *, by: Party) -> bool:
     """Whether a party has activated a crisis as an emergency before."""
     return crisis.proposals.filter(is_emergency=True, by=by).exists()

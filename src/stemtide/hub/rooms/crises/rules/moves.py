@@ -58,11 +58,30 @@ def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
         _check_activation(facts)
 
 
-def check_emergency(facts: CrisisFacts, *, by: Acting, is_used: bool) -> None:
+def check_none_pending(pending: ProposalFacts | None, *, by: Acting) -> None:
+    """Check that no proposal of the same act waits.
+
+    pending: the one that can still be confirmed.
+    """
+    if pending is not None and pending.party == by.name:
+        raise ConflictError(
+            "your party has already proposed this: wait for the confirmation, or withdraw it first"
+        )
+    if pending is not None:
+        raise ConflictError(
+            "{party} has already proposed this: confirm or decline that proposal",
+            party=pending.party,
+        )
+
+
+def check_emergency(
+    facts: CrisisFacts, *, by: Acting, is_used: bool, pending: ProposalFacts | None
+) -> None:
     """Check that a person of an authority or agency activates a crisis before a second agrees.
 
     is_used: whether the party did so in this crisis before. One party cannot prolong by itself
              what it may start by itself.
+    pending: an activation that waits for confirmation. One's own makes way.
     """
     check_propose(facts, by=by, act=ProposalAct.ACTIVATE)
     if by.role is None:
@@ -74,6 +93,13 @@ def check_emergency(facts: CrisisFacts, *, by: Acting, is_used: bool) -> None:
         raise ConflictError(
             "your party has activated this crisis as an emergency before: propose activation, "
             "and another party confirms it"
+        )
+    if pending is not None and pending.party != by.name:
+        check_quorum(facts, by=by, proposal=pending)
+        raise ConflictError(
+            "{party} has proposed activation: confirm that proposal instead, which activates the "
+            "crisis at once",
+            party=pending.party,
         )
 
 

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
 from stemtide.hub.rooms.crises.reads import crises as reads, life
 from stemtide.hub.rooms.crises.rules import moves
@@ -39,6 +38,7 @@ def activate_now(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> Cris
     """Activate a crisis as an emergency, before a second party agrees.
 
     The proposal stays open. If no second party confirms it in time, the activation ends by itself.
+    An ordinary proposal of the same party makes way for it.
 
     raises: NotFoundError, NotAllowedError, ConflictError naming what is missing or open.
     """
@@ -46,7 +46,11 @@ def activate_now(uid: UUID, *, body: ReasonIn, by: Actor, now: datetime) -> Cris
     crisis = reads.find(uid, viewer=by.party)
     facts = reads.facts(crisis)
     is_used = life.has_used_emergency(crisis, by=by.party)
-    moves.check_emergency(facts, by=by, is_used=is_used)
+    pending = life.pending_proposal(crisis, act=ProposalAct.ACTIVATE, now=now)
+    pending_facts = life.proposal_facts(pending) if pending else None
+    moves.check_emergency(facts, by=by, is_used=is_used, pending=pending_facts)
+    if pending is not None:
+        _withdraw(pending, by=by, now=now, detail={"replaced_by": "emergency"})
     proposed = ProposalIn(act=ProposalAct.ACTIVATE, reason=body.reason)
     hours = facts.framework.activation.emergency_h
     crisis.activated_at = now
@@ -120,8 +124,7 @@ def withdraw(uid: UUID, proposal: UUID, *, by: Actor, now: datetime) -> CrisisLi
         proposal=life.proposal_facts(row),
         now=now,
     )
-    _decide(row, "withdraw", by=by, now=now)
-    _record("proposal.withdrawn", crisis, by=by, now=now, detail=_named(row))
+    _withdraw(row, by=by, now=now, detail={})
     _lapse(row, crisis, now=now)
     return life.describe(crisis, viewer=by.party)
 
@@ -304,13 +307,9 @@ def _open(
     is_emergency: bool = False,
 ) -> None:
     """Open a proposal. raises: ConflictError if another one waits that can be confirmed."""
+    pending = life.pending_proposal(crisis, act=body.act, now=now)
+    moves.check_none_pending(life.proposal_facts(pending) if pending else None, by=by)
     for before in crisis.proposals.filter(act=body.act, state=ProposalState.OPEN):
-        pending = life.proposal_facts(before)
-        if not pending.is_stale and pending.expires_at > now:
-            raise ConflictError(
-                "{party} has already proposed this: confirm or decline that proposal",
-                party=pending.party,
-            )
         _expire(before, now=now)
     proposal = Proposal.objects.create(
         uid=uuid4(),
@@ -352,6 +351,12 @@ def _decide(row: Proposal, verb: str, *, by: Actor, now: datetime, reason: str =
     row.decided_at = now
     row.decided_reason = reason
     row.save()
+
+
+def _withdraw(row: Proposal, *, by: Actor, now: datetime, detail: dict[str, object]) -> None:
+    """Withdraw a proposal. detail: what the ledger says in addition."""
+    _decide(row, "withdraw", by=by, now=now)
+    _record("proposal.withdrawn", row.crisis, by=by, now=now, detail=_named(row) | detail)
 
 
 def _expire(row: Proposal, *, now: datetime) -> None:
