@@ -4,7 +4,7 @@
 An action is on a page exactly if the rules would allow its write.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -106,11 +106,17 @@ def by_name(offers: Iterable[Offer]) -> dict[str, Offer]:
 
 def sent_offer(
     request: SignedInRequest,
-    action: Action,
-    target: str = "",
+    table: Mapping[str, Action],
+    name: str,
     **options: Any,  # noqa: ANN401  # of the page's forms
 ) -> Offer:
-    """Return an offer with the data that was sent."""
+    """Return the offer of an action with the data that was sent.
+
+    raises: Http404 if the table has no such action.
+    """
+    if name not in table:
+        raise Http404
+    action, target = table[name], request.POST.get("target", "")[:80]
     form = action.bound_form(target, request.POST, **options)
     return Offer(action, target, form, is_open=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
@@ -45,9 +45,7 @@ def request_page(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def answer(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Withdraw the measure, which reaches every agent, or keep it and give the reason."""
     reads.find(uid, viewer=request.user.party)
-    if verb not in _ACTIONS:
-        raise Http404
-    offer = sent_offer(request, _ACTIONS[verb])
+    offer = sent_offer(request, _ACTIONS, verb)
     if not perform(request, offer, uid):
         return _page(request, uid, refused=offer)
     return redirect("redress", uid=uid)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -90,9 +90,7 @@ def complaint(request: SignedInRequest, uid: UUID) -> HttpResponse:
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Take up or decide a complaint, or accept why another party keeps its signal."""
     row = reads.find(uid, viewer=request.user.party)
-    if verb not in _ACTIONS:
-        raise Http404
-    offer = sent_offer(request, _ACTIONS[verb], basis=ComplaintBasis(row.basis))
+    offer = sent_offer(request, _ACTIONS, verb, basis=ComplaintBasis(row.basis))
     if not perform(request, offer, uid):
         return _page(request, uid, refused=offer)
     return redirect("complaint", uid=uid)

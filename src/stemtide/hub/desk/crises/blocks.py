@@ -16,6 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone, translation
 
 from stemtide.hub.desk.actions import Offer
@@ -346,12 +347,12 @@ def _offers(
 
 def _with_cached_html(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
     """Return an offer whose form is rendered once for all readers with the same key."""
-    context = {"offer": offer, "life": {"id": uid}}
+    context = {"offer": offer, "address": reverse("crisis-act", args=[uid, offer.action.name])}
     cache_key = ("offer", uid, offer.action.name, offer.target, key, *_locale())
 
     def html() -> str:
         rendered: str = block_cache.get(
-            cache_key, lambda: render_to_string("desk/room/_offer_form.html", context)
+            cache_key, lambda: render_to_string("desk/_offer.html", context)
         )
         return rendered
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.desk import actions
-from stemtide.hub.desk.actions import Action, Offer, available
+from stemtide.hub.desk.actions import Offer, available
 from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.desk.crises.actions import ROOM_ACTIONS
 from stemtide.hub.desk.crises.forms import FormChoices
@@ -58,9 +58,7 @@ def offers(
     return offers_by_block
 
 
-def sent_offer(
-    request: SignedInRequest, uid: UUID, *, action: Action, target: str, by: Actor
-) -> Offer:
+def sent_offer(request: SignedInRequest, uid: UUID, *, name: str, by: Actor) -> Offer:
     """Return an offer filled in with the request's data.
 
     raises: NotFoundError if the person may not see the crisis.
@@ -68,7 +66,7 @@ def sent_offer(
     facts = crises.facts_of(uid, viewer=by.party)
     others = [(str(crisis.id), crisis.name) for crisis in crises.crises(viewer=by.party)]
     choices = form_choices(facts, uid=uid, others=others)
-    return actions.sent_offer(request, action, target, around=choices)
+    return actions.sent_offer(request, ROOM_ACTIONS, name, around=choices)
 
 
 def rules_input(life: CrisisLife, facts: CrisisFacts, *, by: Actor, now: datetime) -> Room:

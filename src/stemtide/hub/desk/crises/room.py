@@ -4,14 +4,13 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from stemtide.hub.desk.actions import Offer, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, offers
-from stemtide.hub.desk.crises.actions import ROOM_ACTIONS
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
@@ -48,12 +47,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
 
     raises: NotFoundError if there is no such crisis or target, NotAllowedError.
     """
-    if verb not in ROOM_ACTIONS:
-        raise Http404
-    target = request.POST.get("target", "")[:80]
-    offer = offers.sent_offer(
-        request, uid, action=ROOM_ACTIONS[verb], target=target, by=actor_of(request)
-    )
+    offer = offers.sent_offer(request, uid, name=verb, by=actor_of(request))
     if perform(request, offer, uid):
         return redirect("crisis", uid=uid)
     return _page(request, uid, refused=offer)

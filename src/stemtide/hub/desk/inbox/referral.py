@@ -84,7 +84,7 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     rules.check_hand(reads.facts(row), _MOVE_OF_VERB[verb], by=by)
     # All answers: the write refuses one that is no longer open, and names the referral's state.
     options = _answer_options(uid, by=by, answers=tuple(Answer)) if verb == "answer" else {}
-    offer = sent_offer(request, _ACTIONS[verb], **options)
+    offer = sent_offer(request, _ACTIONS, verb, **options)
     if perform(request, offer, uid):
         return redirect("inbox-referral", uid=uid)
     context = _context(request, uid, refused=offer)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -92,10 +92,8 @@ def order_blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Carry out one action on an order by its form: acknowledge, withdraw, examine and so on."""
-    if verb not in ORDER_ACTIONS:
-        raise Http404
     reads.find(uid, viewer=request.user.party)
-    offer = sent_offer(request, ORDER_ACTIONS[verb])
+    offer = sent_offer(request, ORDER_ACTIONS, verb)
     if not perform(request, offer, uid):
         return _page(request, uid, refused=offer)
     return redirect("orders") if verb == "discard" else redirect("order", uid=uid)

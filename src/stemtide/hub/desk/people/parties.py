@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -64,10 +64,8 @@ def party(request: SignedInRequest, name: str) -> HttpResponse:
 def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
     """Carry out one action on a party by its form."""
     rules.check_sees_standings(PartyKind(request.user.party.kind))
-    if verb not in PARTY_ACTIONS:
-        raise Http404
     party_reads.party(name)
-    offer = sent_offer(request, PARTY_ACTIONS[verb], request.POST.get("target", ""))
+    offer = sent_offer(request, PARTY_ACTIONS, verb)
     if not perform(request, offer, name):
         return _page(request, name, refused=offer)
     return redirect("party", name=name)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -156,10 +156,8 @@ def blocks(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @writers_only
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Send, drop, withdraw or explain a referral."""
-    if verb not in _ACTIONS:
-        raise Http404
     reads.find(uid, viewer=request.user.party)
-    offer = sent_offer(request, _ACTIONS[verb])
+    offer = sent_offer(request, _ACTIONS, verb)
     if not perform(request, offer, uid):
         name, errors = next(iter(offer.form.errors.items()))
         label = f"{offer.form[name].label}: " if name in offer.form.fields else ""

@@ -4,7 +4,7 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -64,10 +64,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Give the opinion of the person's party, or decide on or answer about a dispute."""
-    if verb not in opinions.ACTIONS:
-        raise Http404
-    target = request.POST.get("target", "")[:80]
-    offer = sent_offer(request, opinions.ACTIONS[verb], target)
+    offer = sent_offer(request, opinions.ACTIONS, verb)
     if not perform(request, offer, uid):
         return _page(request, uid, refused_offer=offer)
     return redirect("signal", uid=uid)
