@@ -27,6 +27,7 @@ from stemtide.hub.platform.errors import (
     SuspendedError,
 )
 from stemtide.hub.rooms.orders.rules.findings import Doubt, Flaw
+from stemtide.hub.rooms.signals.rules.opinions import OpinionChangedError
 from stemtide.protocol.handling import TLP_ALLOWS
 
 SOURCE = Path(__file__).parents[2] / "src/stemtide"
@@ -40,7 +41,7 @@ _REFUSALS = {
     error.__name__
     for error in (
         *(NotAllowedError, NotFoundError, ConflictError, RateLimitError),
-        SuspendedError,
+        *(SuspendedError, OpinionChangedError),
     )
 }
 _OF_FIELDS = {kind.__name__ for kind in (InvalidError, Flaw, Doubt)}

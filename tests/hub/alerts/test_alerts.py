@@ -145,14 +145,19 @@ def test_many_disputes_are_one_alert_until_somebody_has_it(quiet):
     for number in range(3):
         shared = quiet.share(value=hex_value(number))
         for by in (quiet.big_provider, quiet.small_provider):
-            signals.give_opinion(shared.id, body=OpinionIn(opinion="dispute"), by=by, now=NOON)
+            signals.give_opinion(
+                shared.id, body=OpinionIn(opinion="dispute", note="a news report"), by=by, now=NOON
+            )
     raise_all()
     alert = Alert.objects.get(kind="signal_disputed")
     assert (alert.parameters["count"], alert.parameters["by"]) == ("3", "Big Video, Small Forum")
     writes.acknowledge(alert.uid, by=actor(quiet.authority), now=NOON)
     late = quiet.share(value=hex_value(9))
     signals.give_opinion(
-        late.id, body=OpinionIn(opinion="dispute"), by=quiet.big_provider, now=NOON
+        late.id,
+        body=OpinionIn(opinion="dispute", note="a news report"),
+        by=quiet.big_provider,
+        now=NOON,
     )
     raise_all()
     assert len(told("signal_disputed")) == 2

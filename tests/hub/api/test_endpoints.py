@@ -48,7 +48,9 @@ def test_a_signal_lives_through_opinion_and_withdrawal(machine, world):
         f"/api/v1/signals/{authority('POST', '/api/v1/signals', signal(hex_value())).json()['id']}"
     )
 
-    disputed = provider("PUT", f"{path}/opinion", {"opinion": "dispute"}).json()
+    disputed = provider(
+        "PUT", f"{path}/opinion", {"opinion": "dispute", "note": "a news report"}
+    ).json()
     withdrawn = authority("POST", f"{path}/withdraw", {"reason": "context"}).json()
     read = provider("GET", path).json()
 

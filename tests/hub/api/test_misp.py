@@ -163,7 +163,7 @@ def test_a_disputed_signal_is_told_anew_and_not_for_detection(world, reader):
     shared = world.share(kind="sha256")
     one = reader(world.big_provider)
     (before,) = one.attributes()
-    said = OpinionIn(opinion=Opinion.DISPUTE)
+    said = OpinionIn(opinion=Opinion.DISPUTE, note="a news report")
     writes.give_opinion(shared.id, body=said, by=world.agency, now=world.at(hours=2))
     (after,) = one.attributes()
     assert (before["to_ids"], after["to_ids"]) == (True, False)
@@ -172,7 +172,7 @@ def test_a_disputed_signal_is_told_anew_and_not_for_detection(world, reader):
 
 def test_one_partys_dispute_keeps_a_signal_from_its_own_detection_alone(world, reader):
     shared = world.share(kind="sha256")
-    said = OpinionIn(opinion=Opinion.DISPUTE)
+    said = OpinionIn(opinion=Opinion.DISPUTE, note="a news report")
     writes.give_opinion(shared.id, body=said, by=world.small_provider, now=world.at(hours=2))
     (own,) = reader(world.small_provider).attributes()
     (other,) = reader(world.big_provider).attributes()

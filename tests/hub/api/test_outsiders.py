@@ -59,7 +59,11 @@ def test_reading_it_is_as_if_it_were_not_there(outsider, hidden):
 
 
 def test_an_opinion_on_it_is_as_if_it_were_not_there(outsider, hidden):
-    answer = outsider("PUT", f"/api/v1/signals/{hidden.id}/opinion", {"opinion": "dispute"})
+    answer = outsider(
+        "PUT",
+        f"/api/v1/signals/{hidden.id}/opinion",
+        {"opinion": "dispute", "note": "a news report"},
+    )
 
     assert answer.status_code in {403, 404}
     assert SECRET not in answer.text

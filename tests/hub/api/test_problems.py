@@ -70,6 +70,7 @@ BAD_FIELDS = [
     ("POST", f"{SIGNALS}/{SOME}/withdraw", {}, "reason", "must be given"),
     ("PUT", f"{SIGNALS}/x/opinion", {"opinion": "agree"}, "uid", "valid UUID"),
     ("PUT", f"{SIGNALS}/{SOME}/opinion", {"opinion": "maybe"}, "opinion", "'dispute'"),
+    ("PUT", f"{SIGNALS}/{SOME}/opinion", {"opinion": "dispute"}, "note", "say in your own words"),
     ("GET", "/api/v1/feed?after=-1", None, "after", "greater than or equal to 0"),
     ("GET", "/api/v1/feed?after=x", None, "after", "valid integer"),
     ("GET", f"/api/v1/feed?after={10**30}", None, "after", "less than or equal to"),

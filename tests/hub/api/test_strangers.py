@@ -82,7 +82,7 @@ BODIES = {
     "publish_report": {"audience": "parties"},
     "send_preview": {"excerpt": "A shot.", "expires_at": "2030-01-01T00:00:00Z"},
     "withdraw_signal": {"reason": "mistake"},
-    "give_opinion": {"opinion": "dispute"},
+    "give_opinion": {"opinion": "dispute", "note": "a news report"},
     "set_dispute_aside": {"reason": "The attacker filmed it."},
     "answer_set_aside": {"text": "It is news."},
     "decide_outlier": {"is_counted": True},

@@ -171,7 +171,10 @@ def test_withdrawals_and_disputes_wake_too(hub, numbers):
     shared = share(hub, hex_value(next(numbers)))
     with following(hub, "big-video") as follower, hub.client("small-forum") as client:
         path = f"{SIGNALS}/{shared['id']}/opinion"
-        assert client.put(path, json={"opinion": "dispute"}).status_code == 200
+        assert (
+            client.put(path, json={"opinion": "dispute", "note": "a news report"}).status_code
+            == 200
+        )
 
         assert follower.wakes.get() > shared["position"]
 

@@ -17,6 +17,7 @@ from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import RecordError, Terms
 from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.trust.limits import limits
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_taxii import Shelf, indicator
 from tests.world import NOON, hex_value
@@ -272,6 +273,13 @@ def test_what_the_terms_do_not_take_is_left_out_and_said(desk, said, words):
 
 def test_an_exercise_of_the_source_never_becomes_real(desk):
     assert desk.take(told(1, is_exercise=True)) == {"left_out": 1}
+
+
+def test_a_source_that_goes_back_and_forth_stops_nothing_else_and_ends_disputed(desk):
+    for version in range(14):
+        desk.take(told(1, version=str(version), is_disputed=version % 2 == 0))
+    assert desk.signal().is_disputed
+    assert OpinionRow.objects.get().changes == limits().opinion.changes_a_day + 1
 
 
 def test_what_is_disputed_and_changes_stays_disputed(desk):

@@ -30,7 +30,7 @@ def test_the_latest_change_stands_first(world):
         str(second.id),
         str(first.id),
     ]
-    body = OpinionIn(opinion="dispute")
+    body = OpinionIn(opinion="dispute", note="a news report")
     writes.give_opinion(first.id, body=body, by=world.agency, now=NOON)
     rows = reads.board(viewer=world.agency)
     assert [(row.key, row.is_disputed) for row in rows] == [
@@ -80,7 +80,12 @@ def test_totals_count_what_the_viewer_may_see(world):
     hidden = world.share(value=hex_value(2), tlp="red", audience=("big-video",))
     body = report_of(outcome(shared.id, count=3), outcome(hidden.id, "held", count=5))
     writes.report_outcomes(body, by=world.big_provider, now=NOON)
-    writes.give_opinion(shared.id, body=OpinionIn(opinion="dispute"), by=world.agency, now=NOON)
+    writes.give_opinion(
+        shared.id,
+        body=OpinionIn(opinion="dispute", note="a news report"),
+        by=world.agency,
+        now=NOON,
+    )
     expected = {
         "feed_position": 3,
         "ledger_entries": world.entries_before + 4,

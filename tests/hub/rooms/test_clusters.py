@@ -135,7 +135,7 @@ def test_a_cluster_of_withdrawn_signals_is_not_live(world, crisis, share):
 def test_a_dispute_shows_at_once(world, crisis, share):
     uid = share()
     assert not reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
-    body = OpinionIn(opinion="dispute")
+    body = OpinionIn(opinion="dispute", note="a news report")
     writes.give_opinion(uid, body=body, by=world.agency, now=NOON)
     assert reads.clusters(crisis.id, viewer=world.agency)[0].is_disputed
 

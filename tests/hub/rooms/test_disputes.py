@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Disputes: which count, for how much, how many a day, and what an agency decides."""
 
+from datetime import timedelta
 from importlib import import_module
 
 import pytest
 from django.apps import apps
 from django.db import connection
 
-from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RateLimitError
+from stemtide.hub.platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    RateLimitError,
+)
 from stemtide.hub.rooms.alerts.models import Alert, Delivery
 from stemtide.hub.rooms.alerts.texts import alerts as alert_texts
 from stemtide.hub.rooms.alerts.writes import alerts
@@ -139,6 +145,36 @@ def test_in_which_state_a_dispute_is_decided_and_answered(state, set_aside, rest
 def opine(uid, opinion, *, by, note="news", now=NOON):
     body = OpinionIn(opinion=opinion, note=note)
     return signals.give_opinion(uid, body=body, by=by, now=now)
+
+
+@pytest.mark.parametrize("note", ["", "  "])
+def test_a_dispute_must_say_why(world, note):
+    shared = world.share()
+    with pytest.raises(InvalidError, match="say in your own words") as refused:
+        opine(shared.id, "dispute", by=world.big_provider, note=note)
+    assert refused.value.field == "note"
+    for code in ("NotBlocked", "false-positive"):  # what older programs send
+        assert (
+            opine(shared.id, "dispute", by=world.big_provider, note=code).opinions[0].note == code
+        )
+
+
+def test_an_opinion_that_flaps_moves_the_feed_ten_times_a_day_and_ends_in_a_dispute(world):
+    shared = world.share()
+    by = world.big_provider
+    for _ in range(5):
+        opine(shared.id, "agree", by=by)
+        last = opine(shared.id, "seen", by=by)
+    with pytest.raises(RateLimitError, match="10 times today") as refused:
+        opine(shared.id, "agree", by=by)
+    assert refused.value.retry_after_s == 12 * 3600 + 1
+    assert opine(shared.id, "seen", by=by).position == last.position == shared.position + 10
+    disputed = opine(shared.id, "dispute", by=by)
+    with pytest.raises(RateLimitError):
+        opine(shared.id, "seen", by=by)
+    assert disputed.position == last.position + 1
+    tomorrow = NOON + timedelta(days=1)
+    assert opine(shared.id, "agree", by=by, now=tomorrow).position == last.position + 2
 
 
 def feed_of(viewer):

@@ -167,7 +167,7 @@ def test_a_reader_that_knows_no_history_is_served_as_before(world):
 def test_each_signal_stands_once_in_the_feed_as_it_is_now(world):
     shared = world.share()
     for opinion in ("dispute", "agree", "dispute"):
-        body = OpinionIn(opinion=opinion)
+        body = OpinionIn(opinion=opinion, note="art")
         writes.give_opinion(shared.id, body=body, by=world.authority, now=NOON)
     entries, after = walk(world.agency, limit=1)
     assert [(one.id, one.position, one.disputed) for one in entries] == [(shared.id, 4, True)]
@@ -241,7 +241,7 @@ def test_what_changes_while_a_snapshot_is_read_is_in_the_feed_after_it(world, mo
     parts = reads.snapshot(viewer=world.agency, exercise=False)
     head = json.loads(next(parts))
     told = [next(parts)]
-    body = OpinionIn(opinion="dispute")
+    body = OpinionIn(opinion="dispute", note="a news report")
     writes.give_opinion(shared[4].id, body=body, by=world.big_provider, now=NOON)
     late = world.share(value=hex_value(7))
     told += list(parts)

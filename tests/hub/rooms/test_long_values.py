@@ -124,7 +124,7 @@ def test_a_withdrawal_travels_and_the_value_may_be_shared_anew(world, kind):
 
 def test_it_expires_is_disputed_and_counted_like_any_other(world):
     shared = share(world, "audio", expires_at=world.at(hours=1))
-    opinion = OpinionIn(opinion="dispute")
+    opinion = OpinionIn(opinion="dispute", note="a news report")
     assert writes.give_opinion(shared.id, body=opinion, by=world.agency, now=NOON).disputed
     report = report_of(outcome(shared.id, count=3))
     told = writes.report_outcomes(report, by=world.big_provider, now=NOON)

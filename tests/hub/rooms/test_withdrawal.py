@@ -24,7 +24,7 @@ def withdraw(world, uid, *, by=None, now=NOON):
     return writes.withdraw(uid, body=MISTAKE, by=by or world.authority, now=now)
 
 
-def opine(uid, opinion, *, by, note="", now=NOON):
+def opine(uid, opinion, *, by, note="art", now=NOON):
     body = OpinionIn(opinion=opinion, note=note)
     return writes.give_opinion(uid, body=body, by=by, now=now)
 
@@ -255,7 +255,7 @@ def test_an_expired_signal_says_when_it_ended(world):
 
 def test_through_which_key_or_person_an_act_came_is_recorded(world):
     shared = world.share()
-    body = OpinionIn(opinion="dispute")
+    body = OpinionIn(opinion="dispute", note="a news report")
     writes.give_opinion(shared.id, body=body, by=world.big_provider, now=NOON, actor_ref="key:ab12")
     assert world.last_entry().detail["through"] == "key:ab12"
     writes.withdraw(shared.id, body=MISTAKE, by=world.authority, now=NOON, actor_ref="person:3")

@@ -71,7 +71,8 @@ class Play:
         row = self._live()
         who = self.dice.choice([self.world.big_provider, self.world.agency, self.world.authority])
         if row and Signal.objects.filter(reads.visible(who), pk=row.pk).exists():
-            writes.give_opinion(row.uid, body=OpinionIn(opinion=opinion), by=who, now=NOON)
+            body = OpinionIn(opinion=opinion, note="art")
+            writes.give_opinion(row.uid, body=body, by=who, now=NOON)
 
     def _agree(self):
         self._dispute("agree")

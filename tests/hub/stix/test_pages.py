@@ -103,7 +103,10 @@ def test_a_dispute_is_a_new_version(shelf):
     shared = shelf.world.share()
     (before,) = shelf.indicators()
     signals.give_opinion(
-        shared.id, body=OpinionIn(opinion="dispute"), by=shelf.world.agency, now=NOON
+        shared.id,
+        body=OpinionIn(opinion="dispute", note="a news report"),
+        by=shelf.world.agency,
+        now=NOON,
     )
     (after,) = shelf.indicators()
     assert 'stemtide:disputed="yes"' in after["labels"]
@@ -114,7 +117,9 @@ def test_a_dispute_is_a_new_version(shelf):
 def test_one_partys_dispute_is_told_to_that_party_alone(shelf):
     shared = shelf.world.share()
     provider, other = shelf.world.big_provider, shelf.world.small_provider
-    signals.give_opinion(shared.id, body=OpinionIn(opinion="dispute"), by=provider, now=NOON)
+    signals.give_opinion(
+        shared.id, body=OpinionIn(opinion="dispute", note="a news report"), by=provider, now=NOON
+    )
     (own,), (others,) = shelf.indicators(provider), shelf.indicators(other)
     assert 'stemtide:disputed="yes"' in own["labels"]
     assert 'stemtide:disputed="yes"' not in others["labels"]

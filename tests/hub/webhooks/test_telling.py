@@ -91,7 +91,7 @@ def test_a_dispute_a_withdrawal_and_an_expiry_are_told_as_what_they_are(hub):
     ear = hub.listen()
     changed, gone, late = share(hub, 1, 2, 3)
     hub.tick()
-    body = OpinionIn(opinion="dispute")
+    body = OpinionIn(opinion="dispute", note="a news report")
     signals.give_opinion(changed, body=body, by=hub.world.big_provider, now=NOON)
     withdraw(hub, gone)
     Signal.objects.filter(uid=late).update(expires_at=NOON)

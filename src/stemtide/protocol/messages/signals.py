@@ -195,9 +195,18 @@ class WithdrawIn(BaseModel):
 
 
 class OpinionIn(BaseModel):
-    """A party's opinion of a signal. The note must not contain personal data."""
+    """A party's opinion of a signal. The note must not contain personal data.
 
-    model_config = _STRICT
+    note: required for a dispute, which must say why.
+    """
+
+    model_config = ConfigDict(
+        **_STRICT,
+        json_schema_extra={
+            "if": {"properties": {"opinion": {"const": "dispute"}}},
+            "then": {"properties": {"note": {"pattern": r"\S"}}, "required": ["note"]},
+        },
+    )
 
     opinion: Opinion
     note: str = Field(default="", max_length=500)

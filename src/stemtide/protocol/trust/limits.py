@@ -27,6 +27,14 @@ class ConfirmationLimits(BaseModel):
     parties: int = Field(ge=2)
 
 
+class OpinionLimits(BaseModel):
+    """How often a party may change its opinion of one signal in a day."""
+
+    model_config = _FROZEN
+
+    changes_a_day: int = Field(ge=1)
+
+
 class DisputeLimits(BaseModel):
     """How many parties must dispute, and how many disputes a party may open in a day."""
 
@@ -43,6 +51,7 @@ class TrustLimits(BaseModel):
 
     new_member: NewMemberLimits
     confirmation: ConfirmationLimits
+    opinion: OpinionLimits
     dispute: DisputeLimits
 
 

@@ -261,7 +261,7 @@ def _apply_feedback(item: ValueFeedbackIn, *, caller: Caller) -> bool:
             writes.withdraw(uid, body=taking, by=caller.party, now=now(), actor_ref=caller.ref)
         return bool(own)
     opinion, note = OPINION_OF[item.feedbackValue], "; ".join(item.tags)[:500]
-    if opinion is Opinion.DISPUTE and not note:
+    if opinion is Opinion.DISPUTE and not note.strip():
         note = f"{item.feedbackValue}, reported in StopNCII's format"
     body = OpinionIn(opinion=opinion, note=note)
     for uid, _ in matches:

@@ -152,6 +152,7 @@ class OpinionRow(models.Model):
     set_aside_at: when an agency decided that this party's dispute does not count elsewhere. The
                   decision stays if the party takes its dispute back and repeats it.
     set_aside_by: that agency.  answer: what the party said to that, once.
+    changes: how often the party changed its opinion on the day (UTC) of given_at.
     """
 
     signal = models.ForeignKey(Signal, models.CASCADE, related_name="opinions")
@@ -164,6 +165,7 @@ class OpinionRow(models.Model):
     set_aside_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     answer = models.CharField(max_length=500, blank=True, default="", db_default="")
     answered_at = models.DateTimeField(null=True)
+    changes = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         ordering = ["given_at"]

@@ -17,6 +17,7 @@ from stemtide.hub.rooms.exchanges.writes.states import RecordLinks
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection
+from stemtide.hub.rooms.signals.rules.opinions import OpinionChangedError
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import Pull, RecordOutcome, SourceRecord, Terms
@@ -328,7 +329,10 @@ class PageImport(RecordLinks):
             return
         if record.is_disputed is source_record.is_disputed or record.signal is None:
             return
-        self._opine(record.signal, is_disputed=source_record.is_disputed)
+        try:
+            self._opine(record.signal, is_disputed=source_record.is_disputed)
+        except OpinionChangedError:
+            return  # it goes back and forth: the signal stays disputed until its next change
         Record.objects.filter(exchange=self.row, key=source_record.key).update(
             is_disputed=source_record.is_disputed
         )

@@ -6,10 +6,11 @@ A dispute always stops automatic action at the party that gave it. Decision 0099
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, RateLimitError
 from stemtide.hub.platform.permissions import check_person_may_lead, check_person_may_write
+from stemtide.hub.rooms.signals.rules.opinions import until_midnight_s
 from stemtide.protocol.enums import PartyKind, Role, Standing
 from stemtide.protocol.trust.limits import limits
 from stemtide.protocol.trust.standing import PartyTrust, independent
@@ -71,12 +72,10 @@ def check_quota(opened: int, *, now: datetime) -> None:
     most = limits().dispute.a_day
     if opened < most:
         return
-    now_utc = now.astimezone(UTC)
-    midnight = now_utc.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     raise RateLimitError(
         "your party has disputed {most} signals today, the most in a day: go on after midnight UTC,"
         " or ask the agency to look at these signals",
-        retry_after_s=int((midnight - now_utc).total_seconds()) + 1,
+        retry_after_s=until_midnight_s(now),
         most=most,
     )
 

@@ -13,7 +13,11 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.rooms.signals.rules import disputes as dispute_rules, signals as rules
+from stemtide.hub.rooms.signals.rules import (
+    disputes as dispute_rules,
+    opinions as opinion_rules,
+    signals as rules,
+)
 from stemtide.hub.rooms.signals.rules.disputes import Dispute
 from stemtide.protocol.enums import Opinion, PartyKind, Role
 from stemtide.protocol.messages.signals import OpinionIn, SignalOut
@@ -39,24 +43,36 @@ def give_opinion(
     role: of the person who acts for the party; None for a machine.
 
     raises: NotFoundError, NotAllowedError for observers, ConflictError for an ended signal,
-            RateLimitError for too many new disputes in a day.
+            InvalidError for a dispute without a reason, RateLimitError for too many new disputes
+            in a day, or too many changes of this opinion.
     """
     check_person_may_write(role)
+    opinion_rules.check_note(body.opinion, body.note)
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
     rules.check_opinion(reads.facts(row), kind=PartyKind(by.kind))
-    before = row.opinions.filter(party=by).values_list("opinion", flat=True).first() or ""
+    given = row.opinions.filter(party=by).first()
+    before = given.opinion if given else ""
+    is_weighty = _weight(before) != _weight(body.opinion)
+    changes = _changed_today(given, now=now)
+    if is_weighty:
+        opinion_rules.check_changes(changes, to=body.opinion, now=now)
     if body.opinion is Opinion.DISPUTE and before != Opinion.DISPUTE:
         _count_dispute(by, is_own=row.shared_by_id == by.pk, now=now)
     OpinionRow.objects.update_or_create(
         signal=row,
         party=by,
-        defaults={"opinion": body.opinion, "note": body.note, "given_at": now},
+        defaults={
+            "opinion": body.opinion,
+            "note": body.note,
+            "given_at": now,
+            "changes": changes + is_weighty,
+        },
     )
     weigh(row)
     row.stamp_s = bulk_sql.next_stamp(now)
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": row.is_disputed}
-    if _weight(before) != _weight(body.opinion):
+    if is_weighty:
         row.position = ledger.take_positions(1, now=now)
         detail["position"] = row.position
     row.save(update_fields=WEIGHED)
@@ -92,6 +108,13 @@ def weigh(row: Signal) -> bool:
         sharer=row.shared_by.name,
     )
     return row.is_disputed is not before
+
+
+def _changed_today(given: OpinionRow | None, *, now: datetime) -> int:
+    """Return how often a party has changed its opinion of a signal today (UTC)."""
+    if given is None or given.given_at.astimezone(UTC).date() != now.astimezone(UTC).date():
+        return 0
+    return given.changes
 
 
 def _weight(opinion: str) -> str:

@@ -346,7 +346,7 @@ class Posting:
             raise PostedError(f"one post judges at most {MAX_JUDGED:,} times: send another")
         rows = [self._signal_of(stix_id) for stix_id in judgement.of]
         note = judgement.note
-        if judgement.opinion is Opinion.DISPUTE and not note:
+        if judgement.opinion is Opinion.DISPUTE and not note.strip():
             note = "disputed in a STIX opinion"
         beside = rows[rules.strictest_signal(posted.tlp, of=[Tlp(row.tlp) for row in rows])]
         self._acts += len(rows)
