@@ -8,7 +8,8 @@ from uuid import uuid4
 import pytest
 
 from stemtide.agent.config.companion import HmaSettings
-from stemtide.agent.config.settings import Config, ConfigError, Rule, load
+from stemtide.agent.config.policy import Policies, Policy, Rule
+from stemtide.agent.config.settings import Config, ConfigError, load
 from stemtide.agent.hma.policy import bank_of
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
@@ -79,13 +80,17 @@ def test_a_signal_belongs_where_the_shipped_policy_puts_it(other, name):
     assert bank(signal(**other), CONFIG) == name
 
 
+def by_rules(*rules):
+    return replace(CONFIG, policies=Policies(Policy(rules)))
+
+
 def test_the_mildest_answer_over_all_that_hma_matches_counts():
     near = Rule(name="near", action=Action.BLOCK, max_distance_bits=12)
     rest = Rule(name="rest", action=Action.HOLD)
     odd = Rule(name="odd", action=Action.BLOCK, max_distance_bits=31)
-    assert bank(signal(), replace(CONFIG, rules=(near, rest))) == "STEMTIDE_HOLD"
-    assert bank(signal(), replace(CONFIG, rules=(near,))) == ""  # farther, no rule fits: a log
-    assert bank(signal(), replace(CONFIG, rules=(odd,))) == "STEMTIDE_BLOCK"
+    assert bank(signal(), by_rules(near, rest)) == "STEMTIDE_HOLD"
+    assert bank(signal(), by_rules(near)) == ""  # farther, no rule fits: a log
+    assert bank(signal(), by_rules(odd)) == "STEMTIDE_BLOCK"
 
 
 def test_what_would_be_blocked_lies_in_the_bank_of_holds_where_there_is_no_other():

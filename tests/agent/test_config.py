@@ -18,7 +18,7 @@ def read(tmp_path, text, **env):
 def test_four_settings_are_enough(tmp_path):
     config = read(tmp_path, GOOD)
     assert (config.host, config.exercise, config.webhook) == ("127.0.0.1", False, None)
-    assert config.rules == DEFAULT_RULES
+    assert config.policy.rules == DEFAULT_RULES
     assert config.data_dir == tmp_path / "var"
     assert config.actions_path == tmp_path / "var/actions.jsonl"
 
@@ -76,7 +76,7 @@ disputed = "also"
 action = "log"
 """,
     )
-    first, second = config.rules
+    first, second = config.policy.rules
     assert (first.name, first.action, first.min_severity) == (
         "first",
         Action.BLOCK,

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from stemtide.agent.config.settings import DEFAULT_RULES, OnDispute, Rule
+from stemtide.agent.config.policy import DEFAULT_RULES, OnDispute, Policies, Policy, Rule
 from stemtide.agent.recognise.policy import NOTHING, Hit, decide
 from stemtide.agent.store.parties import Parties
 from stemtide.fingerprints.kinds import Kind
@@ -25,7 +25,7 @@ BLOCK_ALL = (Rule(name="all", action=Action.BLOCK, disputed=OnDispute.ALSO),)
 
 
 def decide_now(hits, rules, parties=PARTIES):
-    return decide(hits, rules, parties)
+    return decide(hits, Policies(Policy(tuple(rules))), parties)
 
 
 def hit(number=1, *, distance_bits=0, kind="pdq", **other):

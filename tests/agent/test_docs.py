@@ -37,7 +37,7 @@ def test_the_settings_on_the_page_are_settings(tmp_path):
     (tmp_path / "webhook.secret").write_text(SECRET)
     (tmp_path / "agent.toml").write_text(f"{start}\n{policy}\n{webhook}", "utf-8")
     config = load(tmp_path / "agent.toml", env={})
-    assert [rule.action for rule in config.rules] == [Action.HOLD, Action.BLOCK, Action.HOLD]
+    assert [rule.action for rule in config.policy.rules] == [Action.HOLD, Action.BLOCK, Action.HOLD]
     assert config.webhook.secret == SECRET
 
 
@@ -86,5 +86,5 @@ def test_the_live_example_on_the_page_works(hub, agent, sandbox):
 
 def test_every_setting_is_on_the_page():
     for one in fields(Config):
-        if one.name not in {"webhook", "companion", "rules", "unread"}:
+        if one.name not in {"webhook", "companion", "policies"}:
             assert re.search(rf"^\| `{one.name}`[ ,]", RUN, re.MULTILINE), one.name

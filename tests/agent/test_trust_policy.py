@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from stemtide.agent.config.settings import DEFAULT_RULES, Rule
+from stemtide.agent.config.policy import DEFAULT_RULES, Policy, Rule
 from stemtide.agent.recognise.policy import judge
 from stemtide.agent.store.parties import Parties
 from stemtide.protocol.enums import Action, PartyKind, Provenance, Reach, Severity, Standing
@@ -226,7 +226,7 @@ OTHERS = [
 @pytest.mark.parametrize(("facts", "is_behind"), OTHERS)
 def test_who_shares_the_same_and_asks_for_as_much_stands_behind_it(facts, is_behind):
     one, other = hit(1, shared_by="paste-corner"), hit(2, **(ALIKE | facts))
-    first = judge([one, other], DEFAULT_RULES, PARTIES)[0]
+    first = judge([one, other], Policy(), PARTIES)[0]
     assert first.action == ("block" if is_behind else "hold")
 
 
@@ -242,7 +242,7 @@ def test_the_same_value_in_another_part_or_reach_is_no_confirmation():
         replace(hit(2, kind="url", **ALIKE), part="page 2"),
         hit(2, kind="url", reach="folder", **ALIKE),
     ):
-        assert judge([one, other], DEFAULT_RULES, PARTIES)[0].action == "hold"
+        assert judge([one, other], Policy(), PARTIES)[0].action == "hold"
 
 
 def test_signals_of_long_kinds_without_a_digest_are_not_taken_for_equal():
@@ -291,10 +291,10 @@ def test_one_owner_never_makes_a_match_block_that_would_not_without_it(bad, good
         hit(n, shared_by=name, confirmed_by=sorted(agree), **facts)
         for n, (facts, name, agree) in enumerate(bad)
     ]
-    verdicts = judge([*honest_hits, *hits], DEFAULT_RULES, parties)
+    verdicts = judge([*honest_hits, *hits], Policy(), parties)
     own_word = {each.hit.signal.id for each in verdicts if each.action is Action.BLOCK}
     # A block has the word of an honest party that asks for one itself, in the same value.
-    asked = judge(honest_hits, BLOCK_ALL, parties)
+    asked = judge(honest_hits, Policy(BLOCK_ALL), parties)
     grave = {
         (each.hit.kind, each.hit.signal.value)
         for each in asked

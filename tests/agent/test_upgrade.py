@@ -48,7 +48,8 @@ def test_what_only_the_agent_has_is_there(folder):
     before = [rows_of(OLD, f"SELECT * FROM {table}") for table in tables]  # noqa: S608 - our own names
     with Store(folder) as store:
         after = [store.read(f"SELECT * FROM {table}") for table in tables]  # noqa: S608 - our own names
-        after[0] = [row[:7] for row in after[0]]  # what came later: bucket and language
+        # What came later: bucket and language, and how each signal matched.
+        after = [[row[:7] for row in after[0]], after[1], [row[:7] for row in after[2]]]
         assert after == before
         assert (len(before[0]), len(before[2])) == (2, 2)
         assert (store.position, store.origin.exercise) == (27, True)

@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from stemtide.agent.config.policy import DEFAULT_RULES, Policies, Policy, Unread
 from stemtide.agent.config.settings import Config
 from stemtide.agent.http.app import create_app
 from stemtide.agent.store.database import Store
@@ -222,7 +223,8 @@ def share_for_a_while(hub, agent, value, *, matches, **facts):
     raise AssertionError("it never matched")
 
 
-def config_of(hub, folder, **other) -> Config:
+def config_of(hub, folder, *, rules=DEFAULT_RULES, unread=None, **other) -> Config:
     """Settings of an agent that follows a hub."""
+    other = {"policies": Policies(Policy(rules, unread or Unread()))} | other
     facts = {"name": "uploads", "hub_url": hub.url, "key": KEY, "data_dir": folder / "agent"}
     return Config(**(facts | {"heartbeat_s": 0.2} | other))

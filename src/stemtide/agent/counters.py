@@ -12,6 +12,7 @@ import mmap
 import struct
 import threading
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from stemtide.fingerprints.kinds import Kind
@@ -36,9 +37,6 @@ COLUMNS = (
 )
 """Columns of a row. pid: 0 while no process has the row. closed: connections that it closed."""
 
-_COLUMN_INDEX = {name: place for place, name in enumerate(COLUMNS)}
-_ROW_BYTES = 8 * len(COLUMNS)
-
 
 class Counters:
     """The counters of all rows, and write access to one row.
@@ -46,8 +44,11 @@ class Counters:
     row: the row that this process writes to.
     """
 
-    def __init__(self, rows: int = 1) -> None:
-        self._memory = mmap.mmap(-1, _NOTICE_BYTES + rows * _ROW_BYTES)
+    def __init__(self, rows: int = 1, *, more: Iterable[str] = ()) -> None:
+        """Create the counters. more: columns that depend on the settings."""
+        names = dict.fromkeys((*COLUMNS, *more))
+        self._places = {name: place for place, name in enumerate(names)}
+        self._memory = mmap.mmap(-1, _NOTICE_BYTES + rows * 8 * len(self._places))
         self._numbers = memoryview(self._memory)[_NOTICE_BYTES:].cast("d")
         self._lock = threading.Lock()
         self._last_notice: dict[str, Any] = {}
@@ -56,18 +57,18 @@ class Counters:
 
     def add(self, name: str, number: float = 1) -> None:
         """Add to a counter in this process's row."""
-        place = self.row * len(COLUMNS) + _COLUMN_INDEX[name]
+        place = self.row * len(self._places) + self._places[name]
         with self._lock:
             self._numbers[place] += number
 
     def set(self, name: str, number: float, *, row: int | None = None) -> None:
         """Set a counter in this process's row, or in another one."""
         row = self.row if row is None else row
-        self._numbers[row * len(COLUMNS) + _COLUMN_INDEX[name]] = number
+        self._numbers[row * len(self._places) + self._places[name]] = number
 
     def values(self, name: str) -> list[float]:
         """Return the counter of every row."""
-        return list(self._numbers[_COLUMN_INDEX[name] :: len(COLUMNS)])
+        return list(self._numbers[self._places[name] :: len(self._places)])
 
     def total(self, name: str) -> int:
         """Return the sum over all rows."""

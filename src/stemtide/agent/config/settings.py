@@ -9,20 +9,27 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from stemtide.agent.config import values
 from stemtide.agent.config.companion import HmaSettings
+from stemtide.agent.config.policy import (
+    DEFAULT_RULES,
+    OnDispute,
+    OnUnread,
+    Policies,
+    Policy,
+    Rule,
+    Shadow,
+    Unread,
+    read_policies,
+)
 from stemtide.agent.config.tables import ConfigError, nearest, read_table
 from stemtide.agent.config.transparency import Transparency
 from stemtide.client.connection import is_loopback
-from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.walls import Wall
-from stemtide.protocol.enums import Action, PartyKind, Provenance, Reach, Severity, Standing
-from stemtide.protocol.handling import Tlp
 from stemtide.protocol.sync.signatures import PublicKey
 
 __all__ = [
@@ -34,7 +41,10 @@ __all__ = [
     "ConfigError",
     "OnDispute",
     "OnUnread",
+    "Policies",
+    "Policy",
     "Rule",
+    "Shadow",
     "Transparency",
     "Unread",
     "Webhook",
@@ -44,82 +54,6 @@ __all__ = [
 PREFIX = "STEMTIDE_AGENT_"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
-
-
-class OnDispute(StrEnum):
-    """Whether a rule applies to signals that a party disputes."""
-
-    NO = "no"
-    ALSO = "also"
-    ONLY = "only"
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule of the policy. It applies if every condition that is set holds.
-
-    max_distance_bits: matters for PDQ only; exact kinds match at 0 bits.
-    min_match_percent: how sure it must be that this is the signal's content.
-    min_matched_s:     video and audio only: seconds of the content that must be the signal's.
-    reach:             URLs only: whether the signal covers the address, its folder or its host.
-    sharers, sharer_kinds, sharer_standing: who shared the signal.
-    min_parties:       independent parties that stand behind the signal, its sharer included.
-    confirmed_by_kinds: another independent party of one of these kinds stands behind it.
-    """
-
-    name: str
-    action: Annotated[Action, f"say one of {', '.join(Action)}"]
-    labels: frozenset[Annotated[str, values.label]] = frozenset()
-    min_severity: Severity = Severity.LOW
-    min_confidence: Annotated[int, values.number(0, 100)] = 0
-    max_distance_bits: Annotated[int, values.number(0, 256)] | None = None
-    min_match_percent: Annotated[int, values.number(0, 100)] = 0
-    min_matched_s: Annotated[float, values.seconds(0, 86_400)] = 0.0
-    kinds: frozenset[Kind] = frozenset()
-    reach: frozenset[Reach] = frozenset()
-    provenance: frozenset[Provenance] = frozenset()
-    tlp: frozenset[Tlp] = frozenset()
-    disputed: OnDispute = OnDispute.NO
-    sharers: frozenset[str] = frozenset()
-    sharer_kinds: frozenset[PartyKind] = frozenset()
-    sharer_standing: frozenset[Standing] = frozenset()
-    min_parties: Annotated[int, values.number(1, 100)] | None = None
-    confirmed_by_kinds: frozenset[PartyKind] = frozenset()
-
-    @property
-    def names_parties(self) -> bool:
-        """Whether the rule has a condition on who stands behind a signal."""
-        who = self.sharers or self.sharer_kinds or self.sharer_standing or self.confirmed_by_kinds
-        return bool(who) or self.min_parties is not None
-
-
-class OnUnread(StrEnum):
-    """Whether to hold or pass content that could not be read and that no match stops."""
-
-    HOLD = "hold"
-    PASS = "pass"  # noqa: S105  # no password
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """The policy for content that could not be read, by the word that its remark begins with.
-
-    undecodable: damaged, encrypted, of an unsupported type, or its decoder failed.
-    limit:       only part was read: it is too large, too long or too deep, or took too long.
-    """
-
-    undecodable: OnUnread = OnUnread.HOLD
-    limit: OnUnread = OnUnread.HOLD
-
-
-_CONTEXT = frozenset({Provenance.VICTIM, Provenance.MEDIA, Provenance.BYSTANDER})
-
-DEFAULT_RULES = (
-    Rule(name="context-needs-a-person", action=Action.HOLD, provenance=_CONTEXT),
-    Rule(name="grave-and-sure", action=Action.BLOCK, min_severity=Severity.HIGH, min_confidence=80),
-    Rule(name="a-person-looks", action=Action.HOLD, disputed=OnDispute.ALSO),
-)
-"""The policy of an agent whose agent.toml has none. docs/use/agent.md explains each rule."""
 
 
 _BOTH = "a webhook needs a url and a secret"
@@ -199,8 +133,12 @@ class Config:
     webhook: Webhook | None = None
     transparency: Transparency | None = None
     companion: HmaSettings | None = None
-    rules: tuple[Rule, ...] = DEFAULT_RULES
-    unread: Unread = Unread()
+    policies: Policies = field(default_factory=Policies)
+
+    @property
+    def policy(self) -> Policy:
+        """Return the policy in force."""
+        return self.policies.acting
 
     @property
     def actions_path(self) -> Path:
@@ -242,9 +180,9 @@ def load(path: Path | None = None, *, env: Mapping[str, str] | None = None) -> C
     env = os.environ if env is None else env
     raw, root = _read_file(path)
     _add_environment(raw, env)
-    policy = _read_policy(raw.pop("policy", {}))
+    policies = read_policies(raw.pop("policy", {}), root=root)
     also = ("policy", "key_file", "token_file")
-    return read_table(Config, raw, name="", root=root, also=also, ready=policy)
+    return read_table(Config, raw, name="", root=root, also=also, ready={"policies": policies})
 
 
 def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
@@ -260,7 +198,7 @@ def _read_file(path: Path | None) -> tuple[dict[str, Any], Path]:
         raise ConfigError(str(file), f"is not TOML: {error}; correct that line") from error
 
 
-_TABLES = {"webhook", "transparency", "companion", "rules", "unread"}
+_TABLES = {"webhook", "transparency", "companion", "policies"}
 _PLAIN = {setting.name for setting in fields(Config)} - _TABLES | {"key_file", "token_file"}
 """Settings that the environment may set, besides those of the webhook and the companion."""
 
@@ -286,31 +224,3 @@ def _drop_twin(raw: dict[str, Any], setting: str) -> None:
     twin = setting.removesuffix("_file") if setting.endswith("_file") else f"{setting}_file"
     if twin in ("key", "token", "key_file", "token_file"):
         raw.pop(twin, None)
-
-
-def _read_policy(table: object) -> dict[str, Any]:
-    """Parse the [policy] table; defaults apply to everything it leaves out."""
-    if not isinstance(table, dict):
-        raise ConfigError("policy", "must be a table: write [[policy.rules]] above each rule")
-    plain = {name: value for name, value in table.items() if name != "rules"}
-    unread = read_table(Unread, plain, name="policy", root=Path(), also=("rules",))
-    return {"rules": _read_rules(table.get("rules")), "unread": unread}
-
-
-def _read_rules(rows: object) -> tuple[Rule, ...]:
-    """Parse the [[policy.rules]] tables in order; the default rules if there are none."""
-    if rows is None:
-        return DEFAULT_RULES
-    if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
-        raise ConfigError("policy.rules", "must be tables: write [[policy.rules]] above each rule")
-    rules = tuple(
-        read_table(
-            Rule, {"name": f"rule {number}", **row}, name=f"policy.rules[{number}]", root=Path()
-        )
-        for number, row in enumerate(rows, start=1)
-    )
-    names = [rule.name for rule in rules]
-    for rule in rules:
-        if names.count(rule.name) > 1:
-            raise ConfigError("policy.rules", f"two rules are called {rule.name!r}; rename one")
-    return rules

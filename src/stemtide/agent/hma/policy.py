@@ -10,7 +10,8 @@
 
 from collections.abc import Sequence
 
-from stemtide.agent.config.settings import Config, Rule
+from stemtide.agent.config.policy import Rule
+from stemtide.agent.config.settings import Config
 from stemtide.agent.recognise.policy import Hit, judge, within_bits
 from stemtide.agent.store.parties import Parties
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
@@ -48,10 +49,10 @@ def _action_of(
     """Return the mildest action over all distances at which HMA matches."""
     others = [other for other in alike if other.id != signal.id]
     actions = []
-    for bits in _distances(signal.kind, config.rules):
+    for bits in _distances(signal.kind, config.policy.rules):
         matched = [signal, *(other for other in others if bits <= within_bits(other))]
         hits = [Hit(match, match.kind, bits, "") for match in matched]
-        actions.append(judge(hits, config.rules, parties)[0].action)
+        actions.append(judge(hits, config.policy, parties)[0].action)
     action = min(actions, key=lambda candidate: candidate.rank)
     is_narrow = signal.within_bits is not None and signal.within_bits < MATCH_WITHIN_BITS
     return Action.HOLD if is_narrow and action is Action.BLOCK else action

@@ -101,6 +101,7 @@ class Agent:
             live=self._live,
             outboxes=self._outboxes,
             companion=self._companion,
+            write_lookups=self._recogniser.write_lookups,
             on_settled=on_settled,
         )
 
@@ -257,7 +258,9 @@ class Agent:
     async def metrics(self, _request: Request) -> Response:
         """GET /metrics: the same for Prometheus."""
         health = await asyncio.to_thread(self._health.report)
-        return Response(metrics.text(self._tally, health), media_type=CONTENT_TYPE_LATEST)
+        return Response(
+            metrics.text(self._tally, health, self._config.policies), media_type=CONTENT_TYPE_LATEST
+        )
 
     async def retry(self, _request: Request) -> Response:
         """POST /deliveries/retry: queue dead deliveries and rejected reports again."""
@@ -382,9 +385,8 @@ def create_app(
     counters:   shared with the agent's other processes; None: there are none.
     on_settled: called once the Library's files are complete.
     """
-    agent = Agent(
-        config, store=store, sandbox=sandbox, counters=counters or Counters(), on_settled=on_settled
-    )
+    counters = counters or Counters(more=metrics.shadow_columns(config.policies))
+    agent = Agent(config, store=store, sandbox=sandbox, counters=counters, on_settled=on_settled)
     app = Starlette(
         routes=agent.routes(),
         lifespan=agent.lifespan,

@@ -33,6 +33,7 @@ _LEAD_POLL_S = 0.1
 _SAVE_POLL_S = 1.0
 _SAVE_WITHIN_S = 3600.0
 _CHECK_AFTER_S = 2.0
+_LOOKUPS_EVERY_S = 60.0
 _HAS_QUEUED = (
     "SELECT EXISTS (SELECT 1 FROM deliveries) OR EXISTS (SELECT 1 FROM outcomes WHERE refused = '')"
 )
@@ -52,6 +53,7 @@ class BackgroundTasks:
         live: Live,
         outboxes: Outboxes,
         companion: HmaSync,
+        write_lookups: Callable[[], None],
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -62,11 +64,13 @@ class BackgroundTasks:
         self._live = live
         self._outboxes = outboxes
         self._companion = companion
+        self._write_lookups = write_lookups
         self._on_settled = on_settled
 
     async def run(self) -> None:
         """Run the background tasks until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_keep_running(self._count_lookups))
             if self._store.is_shared:
                 tasks.create_task(_keep_running(self._follow_others))
             while not await asyncio.to_thread(self._store.try_primary):  # noqa: ASYNC110 - a file lock sends no event
@@ -89,6 +93,12 @@ class BackgroundTasks:
                 self._check_disk,
             ):
                 tasks.create_task(_keep_running(duty))
+
+    async def _count_lookups(self) -> None:
+        """Write every minute how many look-ups this process answered."""
+        while True:
+            await asyncio.sleep(_LOOKUPS_EVERY_S)
+            await asyncio.to_thread(self._write_lookups)
 
     async def _follow_others(self) -> None:
         """Load what other processes write."""

@@ -194,7 +194,7 @@ class BankRoutes:
         ]
         matched = [signal, *others]
         hits = [Hit(match, match.kind, 0, "") for match in matched]
-        return judge(hits, self._config.rules, self._store.parties(matched))[0].action
+        return judge(hits, self._config.policy, self._store.parties(matched))[0].action
 
     # exchanges
 

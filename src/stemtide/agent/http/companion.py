@@ -229,7 +229,7 @@ class CompanionRoutes:
                 Fingerprints((), remarks=remarks),
                 decision,
                 trouble=trouble,
-                unread=self._config.unread,
+                policies=self._config.policies,
             )
             for item, (decision, remarks) in zip(items, decisions, strict=True)
         ]
@@ -281,7 +281,7 @@ class CompanionRoutes:
             if hit.distance_bits == 0 and hit.kind in SIZE_BYTES
         )
         (hits,) = mark_allowed(self._store, [Fingerprints(exact)], [hits], now=now, tx=tx)
-        return decide(hits, self._config.rules, parties), tuple(remarks)
+        return decide(hits, self._config.policies, parties), tuple(remarks)
 
 
 async def _read(request: Request, kind: type[Message]) -> Message:

@@ -12,6 +12,7 @@ from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
+from stemtide.agent.store.parties import NAMES
 from stemtide.agent.sync.feed import Sync
 from stemtide.fingerprints.sandbox.walls import Wall
 
@@ -65,6 +66,7 @@ class HealthCollector:
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
         statements = notice.get("statements", "") or owed.trouble
         own = {"webhook": deliveries.trouble, "statements": statements}
+        own["shadow"] = self._shadow_trouble()
         troubles = _troubles(connection, notice) | own
         return {
             "name": self._config.name,
@@ -97,6 +99,19 @@ class HealthCollector:
             "led_by": self._led_by(),
             "troubles": {name: text for name, text in troubles.items() if text},
         }
+
+    def _shadow_trouble(self) -> str:
+        """Return which names in shadow the hub does not know; their signals would act."""
+        policy = self._config.policy
+        rows = self._store.read(NAMES) if policy.parties or policy.groups else []
+        names, groups = {name for name, _ in rows}, {group for _, group in rows}
+        unknown = sorted(policy.parties - names) + sorted(policy.groups - groups)
+        if not rows or not unknown:
+            return ""
+        return (
+            f"policy.shadow names {', '.join(unknown)}, which the hub does not know, so nothing of"
+            " it is in shadow: correct the name"
+        )
 
     def _led_by(self) -> int | None:
         """Return the number of the primary process; None while there is none."""

@@ -4,7 +4,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, product
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,9 +16,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from stemtide.agent.config.policy import Policies
 from stemtide.agent.counters import ACTIONS, SECONDS, Counters
-from stemtide.agent.recognise.answers import Answer
+from stemtide.agent.recognise.answers import Answer, DecisionOut
+from stemtide.agent.recognise.policy import rule_names
 from stemtide.fingerprints.kinds import Kind
+from stemtide.protocol.enums import Action
 
 _COUNTERS = {
     "items": "Pieces of content asked about.",
@@ -79,28 +82,50 @@ def count_answers(counters: Counters, answers: list[Answer]) -> None:
         decision = answer.decision
         counters.add(f"decisions {decision.action or 'none'} {str(decision.exercise).lower()}")
         counters.add("undecodable", decision.undecodable)
+        _count_shadows(counters, decision)
         for match in answer.matches:
             counters.add(f"matches {match.kind}")
             counters.add("allowed", bool(match.allowed))
 
 
-def text(counters: Counters, health: Mapping[str, Any]) -> bytes:
+def _count_shadows(counters: Counters, decision: DecisionOut) -> None:
+    """Count what each shadow would have done, beside what was done."""
+    for shadow in decision.shadow:
+        action = shadow.action or "none"
+        counters.add(f"shadow {shadow.shadow} {action} {decision.action or 'none'}")
+        if shadow.rule:
+            counters.add(f"shadow {shadow.shadow} rule {action} {shadow.rule}")
+
+
+def shadow_columns(policies: Policies) -> Iterator[str]:
+    """Yield the columns that count what each shadow would have done."""
+    for shadow, policy in policies.shadows.items():
+        for action, done in product(ACTIONS, ACTIONS):
+            yield f"shadow {shadow} {action} {done}"
+        for action, rule in product(Action, rule_names(policy)):
+            yield f"shadow {shadow} rule {action} {rule}"
+
+
+def text(counters: Counters, health: Mapping[str, Any], policies: Policies) -> bytes:
     """Return all metrics in Prometheus text format; the gauges repeat /health."""
     registry = CollectorRegistry()
-    registry.register(_Numbers(counters, health))
+    registry.register(_Numbers(counters, health, policies))
     return generate_latest(registry)
 
 
 class _Numbers(Collector):
-    def __init__(self, counters: Counters, health: Mapping[str, Any]) -> None:
+    def __init__(self, counters: Counters, health: Mapping[str, Any], policies: Policies) -> None:
         self._tally = counters
         self._health = health
+        self._policies = policies
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
         for name, description in _COUNTERS.items():
             yield CounterMetricFamily(_full(name), description, value=self._tally.total(name))
         yield self._decisions()
+        yield self._shadow_decisions()
+        yield self._shadow_rules()
         yield self._matches()
         yield self._seconds()
         for name, description in _GAUGES.items():
@@ -133,6 +158,29 @@ class _Numbers(Collector):
             for exercise in ("false", "true"):
                 number = self._tally.total(f"decisions {action} {exercise}")
                 family.add_metric([action, exercise], number)
+        return family
+
+    def _shadow_decisions(self) -> Metric:
+        family = CounterMetricFamily(
+            _full("shadow_decisions"),
+            "Decisions that a shadow would have made, and what was done.",
+            labels=["shadow", "action", "done"],
+        )
+        for shadow, action, done in product(self._policies.shadows, ACTIONS, ACTIONS):
+            number = self._tally.total(f"shadow {shadow} {action} {done}")
+            family.add_metric([shadow, action, done], number)
+        return family
+
+    def _shadow_rules(self) -> Metric:
+        family = CounterMetricFamily(
+            _full("shadow_rules"),
+            "Decisions that a shadow would have made, by the deciding rule.",
+            labels=["shadow", "rule", "action"],
+        )
+        for shadow, policy in self._policies.shadows.items():
+            for rule, action in product(rule_names(policy), Action):
+                number = self._tally.total(f"shadow {shadow} rule {action} {rule}")
+                family.add_metric([shadow, rule, action], number)
         return family
 
     def _matches(self) -> Metric:

@@ -21,7 +21,8 @@ from functools import partial
 from hashlib import sha256
 from typing import TypeVar
 
-from stemtide.agent.config.settings import Config, Unread
+from stemtide.agent.config.policy import Policies
+from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.live.state import (
     LONGEST_CHUNK_S,
@@ -205,8 +206,8 @@ class Live:
         return replace(self._summary(row, state), seq=seq, repeated=True, alarms=alarms)
 
     def _summary(self, row: StreamRow, state: StreamState) -> LiveOut:
-        decision, unread = self._decide(state.met, tx=None), self._config.unread
-        return _response(row, state, decision, alarms=[], remarks=(), unread=unread)
+        decision, policies = self._decide(state.met, tx=None), self._config.policies
+        return _response(row, state, decision, alarms=[], remarks=(), policies=policies)
 
     # chunks
 
@@ -235,8 +236,8 @@ class Live:
         self._tally.add("live_chunks")
         self._tally.add("live_alarms", sum(alarm.is_new for alarm in alarms))
         remarks += [trouble] if trouble else []
-        unread = self._config.unread
-        answer = _response(row, state, decision, alarms=alarms, remarks=remarks, unread=unread)
+        policies = self._config.policies
+        answer = _response(row, state, decision, alarms=alarms, remarks=remarks, policies=policies)
         return replace(answer, seq=position.seq, at_s=round(at_s, 2)), is_news
 
     def _search(
@@ -327,7 +328,7 @@ class Live:
         signals = self._active(by_id)
         hits = [_hit(signals[match.signal], match) for match in met if match.signal in signals]
         parties = self._store.parties(signals.values(), tx=tx)
-        return decide(hits, self._config.rules, parties)
+        return decide(hits, self._config.policies, parties)
 
     def _active(self, signals: Mapping[_Key, FeedSignal]) -> dict[_Key, FeedSignal]:
         now = datetime.now(UTC)
@@ -371,7 +372,7 @@ def _response(
     *,
     alarms: list[Alarm],
     remarks: Iterable[str],
-    unread: Unread,
+    policies: Policies,
 ) -> LiveOut:
     all_remarks = tuple(remarks)
     return LiveOut(
@@ -383,7 +384,7 @@ def _response(
         until_s=round(state.end_s, 2),
         missing=[(gap.first, gap.last) for gap in state.gaps],
         alarms=alarms,
-        decision=decision_out(decision, all_remarks, unread=unread),
+        decision=decision_out(decision, all_remarks, policies=policies),
         matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
         remarks=list(all_remarks),
     )

@@ -16,8 +16,9 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 from uuid import uuid4
@@ -48,13 +49,30 @@ _MAX_DRAIN_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A signal that content matched, how it matched, and the action that it alone leads to."""
+    """A signal that content matched, how it matched, and the action that it alone leads to.
+
+    The other fields are as in a Hit: with them the match can be judged again.
+    """
 
     signal: str
     action: Action
     kind: str
     distance_bits: int
     part: str
+    match_percent: int = 100
+    transform: str = ""
+    matched_s: float | None = None
+    allowed: str = ""
+
+
+_REASON_FIELDS = [field.name for field in fields(Reason)]
+_reason_values = attrgetter(*_REASON_FIELDS)
+REASON_COLUMNS = ", ".join(_REASON_FIELDS)
+"""Columns of a stored action that make a Reason, in its order."""
+_PUT_REASON = (
+    f"INSERT OR REPLACE INTO acted (ref, at, {REASON_COLUMNS})"  # noqa: S608 - our own names
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 UNREAD = Reason("", Action.HOLD, "", 0, "")
@@ -87,21 +105,8 @@ def record(
         for reason in reasons
     ]
     before.pop(UNREAD.signal, None)  # it was never sent as an action, so a match now is new
-    tx.executemany(
-        "INSERT OR REPLACE INTO acted VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                ref,
-                reason.signal,
-                reason.action,
-                reason.kind,
-                reason.distance_bits,
-                reason.part,
-                now.timestamp(),
-            )
-            for reason in lasting
-        ],
-    )
+    at = now.timestamp()
+    tx.executemany(_PUT_REASON, [(ref, at, *_reason_values(reason)) for reason in lasting])
     strongest = _strongest(before)
     is_stronger = strongest is None or deciding.action.rank > strongest.rank
     is_new_log = deciding.action is Action.LOG and deciding.signal not in before
@@ -123,11 +128,14 @@ def refs_of(tx: Transaction, signal: str) -> list[str]:
 
 def reasons_of(tx: Transaction, ref: str) -> list[Reason]:
     """Return the reasons of the action on a piece of content."""
-    sql = "SELECT signal, action, kind, distance_bits, part FROM acted WHERE ref = ?"
-    return [
-        Reason(signal, Action(action), kind, distance_bits, part)
-        for signal, action, kind, distance_bits, part in tx.execute(sql, (ref,))
-    ]
+    rows = tx.execute(f"SELECT {REASON_COLUMNS} FROM acted WHERE ref = ?", (ref,))  # noqa: S608 - our own names
+    return [read_reason(row) for row in rows]
+
+
+def read_reason(row: Sequence[Any]) -> Reason:
+    """Return a row of REASON_COLUMNS as a reason."""
+    signal, action, *others = row
+    return Reason(signal, Action(action), *others)
 
 
 def weaken_action(
@@ -177,7 +185,9 @@ def weaken_allowed(
     for covered in covered_actions(tx, entries):
         before = reasons_of(tx, covered.ref)
         after = [
-            replace(reason, action=Action.LOG) if reason.signal in covered.signals else reason
+            replace(reason, action=Action.LOG, allowed=covered.entry.sentence)
+            if reason.signal in covered.signals
+            else reason
             for reason in before
         ]
         weakened += weaken_action(
@@ -197,21 +207,9 @@ def _change_reasons(
     tx: Transaction, ref: str, *, before: Sequence[Reason], after: Sequence[Reason]
 ) -> None:
     """Store the reasons that are left. New ones are as old as the action."""
-    tx.executemany(
-        "INSERT OR REPLACE INTO acted SELECT ?, ?, ?, ?, ?, ?, max(at) FROM acted WHERE ref = ?",
-        [
-            (
-                ref,
-                reason.signal,
-                reason.action,
-                reason.kind,
-                reason.distance_bits,
-                reason.part,
-                ref,
-            )
-            for reason in set(after) - set(before)
-        ],
-    )
+    (at,) = tx.execute("SELECT max(at) FROM acted WHERE ref = ?", (ref,)).fetchone()
+    new = [(ref, at, *_reason_values(reason)) for reason in set(after) - set(before)]
+    tx.executemany(_PUT_REASON, new)
     left = {reason.signal for reason in after}
     tx.executemany(
         "DELETE FROM acted WHERE ref = ? AND signal = ?",

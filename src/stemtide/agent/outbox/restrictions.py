@@ -10,16 +10,14 @@ Only blocks count: an exercise and a log restrict nothing, and a hold waits for 
 """
 
 import json
-import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
 
 from stemtide.agent.store.database import Store, Transaction
-from stemtide.agent.store.schema import StoreError
+from stemtide.agent.store.schema import read_only
 from stemtide.protocol.law.dsa.answers import Remark
 
 OWED, SENDING, POSTED, REFUSED = "owed", "sending", "posted", "refused"
@@ -119,17 +117,9 @@ def read_all(data_dir: Path, *, since: datetime | None) -> list[Restriction]:
 
     raises: StoreError.
     """
-    path = data_dir / "agent.db"
-    if not path.exists():
-        raise StoreError(f"{path} is not there: is data_dir that of an agent that ran?")
     sql = f"SELECT {_COLUMNS} FROM restrictions WHERE began_at >= ? ORDER BY began_at, puid"  # noqa: S608 - our own names
-    try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
-            rows = reader.execute(sql, (since.timestamp() if since else 0.0,)).fetchall()
-    except sqlite3.Error as error:
-        raise StoreError(
-            f"{path} cannot be read ({error}): an agent of this version must have run with it once"
-        ) from error
+    with read_only(data_dir) as reader:
+        rows = reader.execute(sql, (since.timestamp() if since else 0.0,)).fetchall()
     return [_read(row) for row in rows]
 
 

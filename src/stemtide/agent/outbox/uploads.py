@@ -21,7 +21,8 @@ UNSEALED = ""
 class PendingLookups:
     """Look-ups that counted no upload; they are written with the next upload that counts.
 
-    So most look-ups write nothing. A crash loses some, but none that counted an upload.
+    So most look-ups write nothing. If no upload counts they are written after a minute, and at the
+    end. A crash loses some, but none that counted an upload.
     """
 
     def __init__(self) -> None:
@@ -32,6 +33,10 @@ class PendingLookups:
         """Count look-ups at the current time."""
         with self._lock:
             self._counts[_bucket(datetime.now(UTC))] += number
+
+    def __bool__(self) -> bool:
+        """Whether any look-up waits to be written."""
+        return bool(self._counts)
 
     def write(self, tx: Transaction) -> None:
         """Write the pending counts."""
@@ -130,6 +135,13 @@ def forget(tx: Transaction, *, before: datetime) -> None:
         "DELETE FROM lookups WHERE bucket < ? AND bucket NOT IN (SELECT bucket FROM outcomes)",
         (_bucket(before),),
     )
+
+
+def count_lookups(tx: Transaction, *, since: datetime) -> int:
+    """Return how many look-ups were written since the time bucket of a moment."""
+    sql = "SELECT coalesce(sum(count), 0) FROM lookups WHERE bucket >= ?"
+    (number,) = tx.execute(sql, (_bucket(since),)).fetchone()
+    return int(number)
 
 
 def _counted(tx: Transaction, ref: str) -> tuple[str, str, float, str] | None:

@@ -28,6 +28,7 @@ from typing import BinaryIO
 
 from stemtide.agent.config.settings import Config, ConfigError
 from stemtide.agent.counters import Counters
+from stemtide.agent.http.metrics import shadow_columns
 from stemtide.agent.process.worker import STOP_S, run_alone, run_with_others
 from stemtide.agent.store import schema
 from stemtide.agent.waits import Backoff
@@ -95,7 +96,7 @@ class Supervisor:
         self._listener = listener
         self._lock = lock
         self._on_start = on_start
-        self._tally = Counters(config.http_workers)
+        self._tally = Counters(config.http_workers, more=shadow_columns(config.policies))
         self._children: dict[int, _Child] = {}
         self._due: dict[int, float] = {0: 0.0}  # rows to start, and when
         self._backoffs: dict[int, Backoff] = {}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from uuid import UUID
 
-from stemtide.agent.config.settings import Unread
+from stemtide.agent.config.policy import Policies, Shadow
 from stemtide.agent.recognise.policy import Decision, SignalVerdict, hold_unread
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
 from stemtide.matching.found import Occurrence, Span
@@ -77,6 +77,21 @@ class MatchOut:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowOut:
+    """What the agent would have decided without a shadow. Nothing was done because of it.
+
+    shadow: what is in shadow: rules, parties, or a whole policy. The other fields are as in a
+            decision.
+    """
+
+    shadow: Shadow
+    action: Action | None
+    signal: str | None
+    rule: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionOut:
     """A decision in a response.
 
@@ -85,6 +100,7 @@ class DecisionOut:
     missing:     who would have to stand behind the deciding signal for the rule's action; None if
                  nobody.
     undecodable: part of the content could not be read, so "no match" proves nothing.
+    shadow:      what each shadow of the policy would have decided; empty without one.
     """
 
     action: Action | None
@@ -94,6 +110,7 @@ class DecisionOut:
     why: str
     missing: str | None
     undecodable: bool
+    shadow: list[ShadowOut]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +158,7 @@ def _span(span: Span | None) -> tuple[float, float] | None:
 
 
 def build_answer(
-    ref: str, fingerprints: Fingerprints, decision: Decision, *, trouble: str, unread: Unread
+    ref: str, fingerprints: Fingerprints, decision: Decision, *, trouble: str, policies: Policies
 ) -> Answer:
     """Build the response about one piece of content.
 
@@ -152,16 +169,16 @@ def build_answer(
         remarks.append(trouble)
     return Answer(
         ref=ref,
-        decision=decision_out(decision, fingerprints.remarks, unread=unread),
+        decision=decision_out(decision, fingerprints.remarks, policies=policies),
         matches=[match_out(verdict) for verdict in decision.verdicts[:MAX_REASONS]],
         fingerprints=[_fingerprint_out(fingerprint) for fingerprint in fingerprints.each],
         remarks=remarks,
     )
 
 
-def decision_out(decision: Decision, remarks: Sequence[str], *, unread: Unread) -> DecisionOut:
+def decision_out(decision: Decision, remarks: Sequence[str], *, policies: Policies) -> DecisionOut:
     """Return a decision as it is sent, held where remarks say that content was unreadable."""
-    decision = hold_unread(decision, remarks, policy=unread)
+    decision = hold_unread(decision, remarks, policies=policies)
     return DecisionOut(
         action=decision.action,
         exercise=decision.exercise,
@@ -170,7 +187,22 @@ def decision_out(decision: Decision, remarks: Sequence[str], *, unread: Unread) 
         why=decision.why,
         missing=decision.missing or None,
         undecodable=Fingerprints((), remarks=tuple(remarks)).is_incomplete,
+        shadow=shadows_out(decision),
     )
+
+
+def shadows_out(decision: Decision) -> list[ShadowOut]:
+    """Return what each shadow would have decided."""
+    return [
+        ShadowOut(
+            shadow=shadow,
+            action=would.action,
+            signal=would.signal,
+            rule=would.rule,
+            why=would.why,
+        )
+        for shadow, would in decision.shadows.items()
+    ]
 
 
 def _fingerprint_out(fingerprint: Fingerprint) -> FingerprintOut:

@@ -12,7 +12,7 @@
 
 from dataclasses import dataclass
 
-from stemtide.agent.config.settings import Rule
+from stemtide.agent.config.policy import Rule
 from stemtide.agent.store.parties import Parties
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action, Reach, Standing

@@ -21,6 +21,7 @@ import numpy as np
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.recognise.allowlists import mark_allowed
+from stemtide.agent.recognise.answers import shadows_out
 from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import BehindError, SignalSummary
@@ -203,7 +204,7 @@ class HashLookup:
         ]
         marked = mark_allowed(self._store, prints, all_hits, now=now, tx=None)
         for (query, *_), matched in zip(runs, marked, strict=True):
-            decision = decide(matched, self._config.rules, parties)
+            decision = decide(matched, self._config.policies, parties)
             if decision.action is not None:
                 yield _decision_result(start + query, decision)
 
@@ -245,6 +246,7 @@ def _decision_result(query: int, decision: Decision) -> HashResult:
         "rule": decision.rule,
         "why": decision.why,
         "missing": decision.missing or None,
+        "shadow": shadows_out(decision),
     }
     return HashResult(query, matches, max(0, len(decision.verdicts) - MAX_MATCHES), fields)
 

@@ -12,6 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -106,6 +107,14 @@ class Recogniser:
         """Let running look-ups end and start no others."""
         self._decoders.shutdown(cancel_futures=True)
         self._lookup_threads.shutdown(cancel_futures=True)
+        with suppress(sqlite3.Error):  # of a full disk; a crash loses these counts as well
+            self.write_lookups()
+
+    def write_lookups(self) -> None:
+        """Write the counts of look-ups that no counted upload has taken along."""
+        if self._pending:
+            with self._store.write() as tx:
+                self._pending.write(tx)
 
     async def recognise(self, items: Sequence[Item], *, look_only: bool = False) -> list[Answer]:
         """Recognise content, decide about it and act on the decision.
@@ -118,9 +127,9 @@ class Recogniser:
         outcome = await loop.run_in_executor(self._lookup_threads, job)
         if outcome.is_news:
             self._wake()
-        trouble, unread = outcome.trouble, self._config.unread
+        trouble, policies = outcome.trouble, self._config.policies
         return [
-            build_answer(item.ref, fingerprints, decision, trouble=trouble, unread=unread)
+            build_answer(item.ref, fingerprints, decision, trouble=trouble, policies=policies)
             for item, fingerprints, decision in zip(items, prints, outcome.decisions, strict=True)
         ]
 
@@ -215,7 +224,7 @@ class Recogniser:
         parties = self._store.parties(active.values(), tx=tx)
         all_hits = [_hits(item_matches, active) for item_matches in all_matches]
         all_hits = mark_allowed(self._store, prints, all_hits, now=now, tx=tx)
-        return [decide(hits, self._config.rules, parties) for hits in all_hits]
+        return [decide(hits, self._config.policies, parties) for hits in all_hits]
 
 
 def record_decision(
@@ -248,7 +257,7 @@ def record_decision(
         "matches": [match_fields(verdict) for verdict in verdicts],
     }
     reasons = [_reason(verdict) for verdict in verdicts]
-    if unread_remark(remarks, policy=config.unread):
+    if unread_remark(remarks, policy=config.policy.unread):
         reasons.append(actions.UNREAD)
     if decision.action is not Action.LOG:
         allowed.remember_prints(tx, ref, prints)
@@ -282,4 +291,14 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
 
 def _reason(verdict: SignalVerdict) -> actions.Reason:
     hit = verdict.hit
-    return actions.Reason(str(hit.signal.id), verdict.action, hit.kind, hit.distance_bits, hit.part)
+    return actions.Reason(
+        signal=str(hit.signal.id),
+        action=verdict.action,
+        kind=hit.kind,
+        distance_bits=hit.distance_bits,
+        part=hit.part,
+        match_percent=hit.match_percent,
+        transform=hit.transform,
+        matched_s=hit.matched_s,
+        allowed=hit.allowed,
+    )

@@ -3,19 +3,29 @@
 
 1 For each matched signal, the first rule of the policy that applies names an action.
 2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most,
-  and one that the agent's own party disputes only logs, as does content on an allow-list; a block
-  needs more than one party's word (backing.py).
+  and one that the agent's own party disputes only logs, as does content on an allow-list and what
+  a party in shadow shares; a block needs more than one party's word (backing.py).
 3 The signal with the strongest action decides; among equals a real one, then the nearest.
 4 Content that could not be read is held, unless a match asks for as much or the policy lets
   it pass. Such a hold names no signal and is never counted as a match.
+5 Each shadow of the policy decides by the same steps. What it says stands beside the decision,
+  which does not depend on it.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
-from stemtide.agent.config.settings import OnDispute, OnUnread, Rule, Unread
+from stemtide.agent.config.policy import (
+    OnDispute,
+    OnUnread,
+    Policies,
+    Policy,
+    Rule,
+    Shadow,
+    Unread,
+)
 from stemtide.agent.recognise.backing import Backing
 from stemtide.agent.store.parties import Parties
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
@@ -89,12 +99,14 @@ class Decision:
     verdicts: one for each matched signal, the deciding one first.
     unread: the setting of the policy that holds content because it could not be read; "" if the
             matched signals decide.
+    shadows: what each shadow would have decided.
     """
 
     action: Action | None
     why: str
     verdicts: tuple[SignalVerdict, ...] = ()
     unread: str = ""
+    shadows: "Mapping[Shadow, Decision]" = field(default_factory=dict)
 
     @property
     def signal(self) -> str | None:
@@ -138,19 +150,46 @@ def within_bits(signal: FeedSignal) -> int:
     return MATCH_WITHIN_BITS if signal.within_bits is None else signal.within_bits
 
 
-def decide(hits: Sequence[Hit], rules: Sequence[Rule], parties: Parties) -> Decision:
-    """Decide about a piece of content by the signals that it matched.
+def rule_names(policy: Policy) -> list[str]:
+    """Return the names that the deciding rule of a policy may have."""
+    return [*(rule.name for rule in policy.rules), NO_RULE, *(word.name for word in fields(Unread))]
+
+
+def decide(hits: Sequence[Hit], policies: Policies, parties: Parties) -> Decision:
+    """Decide about a piece of content by the signals that it matched, and for each shadow.
 
     parties: those that share or confirm these signals.
     """
     if not hits:
-        return NOTHING
-    verdicts = sorted(judge(hits, rules, parties), key=_strongest_first)
+        if not policies.shadows:
+            return NOTHING
+        return replace(NOTHING, shadows=dict.fromkeys(policies.shadows, NOTHING))
+    shadows = {
+        shadow: _decide_by(hits, policy, parties) for shadow, policy in policies.shadows.items()
+    }
+    decision = _decide_by(hits, policies.acting, parties)
+    return replace(decision, shadows=shadows) if shadows else decision
+
+
+def _decide_by(hits: Sequence[Hit], policy: Policy, parties: Parties) -> Decision:
+    """Return the decision of one policy."""
+    verdicts = sorted(judge(hits, policy, parties), key=_strongest_first)
     return Decision(verdicts[0].action, _explain(verdicts), tuple(verdicts))
 
 
-def hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -> Decision:
+def hold_unread(decision: Decision, remarks: Sequence[str], *, policies: Policies) -> Decision:
     """Return the decision, raised to a hold if some of the content could not be read."""
+    if not remarks:
+        return decision
+    shadows = {
+        shadow: _hold_unread(shadowed, remarks, policy=policies.shadows[shadow].unread)
+        for shadow, shadowed in decision.shadows.items()
+    }
+    decision = _hold_unread(decision, remarks, policy=policies.acting.unread)
+    return replace(decision, shadows=shadows) if shadows else decision
+
+
+def _hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -> Decision:
     remark = unread_remark(remarks, policy=policy)
     if not remark or (decision.action and decision.action.rank >= Action.HOLD.rank):
         return decision
@@ -163,15 +202,13 @@ def hold_unread(decision: Decision, remarks: Sequence[str], *, policy: Unread) -
 def unread_remark(remarks: Sequence[str], *, policy: Unread) -> str:
     """Return the first remark that the policy holds content for; "" if there is none."""
     prefixes = tuple(
-        f"{field.name}: "
-        for field in fields(policy)
-        if getattr(policy, field.name) is OnUnread.HOLD
+        f"{word.name}: " for word in fields(policy) if getattr(policy, word.name) is OnUnread.HOLD
     )
     return next((remark for remark in remarks if remark.startswith(prefixes)), "")
 
 
 def judge(
-    hits: Sequence[Hit], rules: Sequence[Rule], parties: Parties, *, is_earlier: bool = False
+    hits: Sequence[Hit], policy: Policy, parties: Parties, *, is_earlier: bool = False
 ) -> list[SignalVerdict]:
     """Return the action that each matched signal leads to, and why.
 
@@ -179,7 +216,7 @@ def judge(
     """
     sharers = [parties.trust_of(hit.signal.shared_by) for hit in hits]
     requests = [
-        _requested_action(hit, rules, sharer).rank
+        _requested_action(hit, policy.rules, sharer).rank
         for hit, sharer in zip(hits, sharers, strict=True)
     ]
     alike: dict[object, list[int]] = defaultdict(list)
@@ -193,10 +230,10 @@ def judge(
             if requests[other] >= requests[number]
         ]
         others += [parties.trust_of(name) for name in hit.signal.confirmed_by]
-        by_name = {party.name: party for party in others}
+        by_name = {party.name: party for party in others if not policy.is_in_shadow(party)}
         by_name.pop(sharers[number].name, None)
         backing = Backing(sharers[number], tuple(by_name.values()), parties)
-        verdicts.append(_judge_one(hit, rules, backing, is_earlier=is_earlier))
+        verdicts.append(_judge_one(hit, policy, backing, is_earlier=is_earlier))
     return verdicts
 
 
@@ -226,21 +263,23 @@ def _rank(action: Action) -> int:
     return action.rank
 
 
-def _judge_one(
-    hit: Hit, rules: Sequence[Rule], backing: Backing, *, is_earlier: bool
-) -> SignalVerdict:
+def _judge_one(hit: Hit, policy: Policy, backing: Backing, *, is_earlier: bool) -> SignalVerdict:
     """Return the action that one signal leads to."""
     rule = next(
         (
             candidate
-            for candidate in rules
+            for candidate in policy.rules
             if applies(candidate, hit, backing.sharer) and backing.confirms(candidate)
         ),
         None,
     )
     wanted_action = rule.action if rule else Action.LOG
     action, caps, missing = wanted_action, [], ""
-    for most, cap in _caps(hit):
+    all_caps = _caps(hit)
+    if policy.is_in_shadow(backing.sharer):
+        who = f"{backing.sharer.kind} {backing.sharer.name}"
+        all_caps.append((Action.LOG, f"{who} is in shadow, so its signals only log"))
+    for most, cap in all_caps:
         if action.rank > most.rank:
             action = most
             caps.append(cap)

@@ -22,6 +22,9 @@ ALL = f"SELECT {_COLUMNS} FROM parties"  # noqa: S608 - our own names
 _NAMED = f"SELECT {_COLUMNS} FROM parties WHERE name IN (SELECT value FROM json_each(?))"  # noqa: S608 - our own names
 
 
+NAMES = "SELECT name, group_name FROM parties"
+
+
 @dataclass(frozen=True, slots=True)
 class Parties:
     """What the agent knows about parties that stand behind some signals.

@@ -4,7 +4,8 @@
 import fcntl
 import sqlite3
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -15,7 +16,7 @@ from stemtide.agent.store import allowed, parties
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
-VERSION = 5
+VERSION = 6
 
 SIGNALS = """
 CREATE TABLE {name} (
@@ -60,6 +61,8 @@ _LOCAL_TABLES = {
     "acted": """CREATE TABLE acted (
       ref TEXT NOT NULL, signal TEXT NOT NULL, action TEXT NOT NULL, kind TEXT NOT NULL,
       distance_bits INTEGER NOT NULL, part TEXT NOT NULL, at REAL NOT NULL,
+      match_percent INTEGER NOT NULL DEFAULT 100, transform TEXT NOT NULL DEFAULT '',
+      matched_s REAL, allowed TEXT NOT NULL DEFAULT '',
       PRIMARY KEY (ref, signal)
     ) WITHOUT ROWID""",
     "restrictions": """CREATE TABLE restrictions (
@@ -89,6 +92,7 @@ _BANKED_INDEXES = (
     "CREATE INDEX banked_content ON banked (content) WHERE content IS NOT NULL",
     "CREATE INDEX banked_handed ON banked (kind, handed_at) WHERE content IS NOT NULL",
 )
+_ACTED_INDEXES = ("CREATE INDEX acted_by_signal ON acted (signal)",)
 _RESTRICTIONS_INDEXES = (
     "CREATE INDEX restrictions_by_ref ON restrictions (ref)",
     "CREATE INDEX restrictions_by_state ON restrictions (state, began_at)",
@@ -113,7 +117,7 @@ _OTHER_STATEMENTS = (
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     parties.TABLE,
     *_LOCAL_TABLES.values(),
-    "CREATE INDEX acted_by_signal ON acted (signal)",
+    *_ACTED_INDEXES,
     "CREATE INDEX deliveries_by_ref ON deliveries (ref)",
     *_RESTRICTIONS_INDEXES,
     *_BANKED_INDEXES,
@@ -187,7 +191,10 @@ def connect(path: Path) -> sqlite3.Connection:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         _check(path, application=application, version=version)
-        upgrades = (_upgrade_from_1, _upgrade_from_2, _upgrade_from_3, _upgrade_from_4)
+        upgrades = (
+            *(_upgrade_from_1, _upgrade_from_2, _upgrade_from_3),
+            *(_upgrade_from_4, _upgrade_from_5),
+        )
         for upgrade in upgrades[version - 1 :]:
             upgrade(connection)
         _index_urls(connection)
@@ -204,6 +211,25 @@ def connect(path: Path) -> sqlite3.Connection:
             raise StoreError(f"{path} cannot be used: {error}") from error
         raise TornError(str(error)) from error
     return connection
+
+
+@contextmanager
+def read_only(data_dir: Path) -> Iterator[sqlite3.Connection]:
+    """Read an agent's file, even while that agent runs; all of it as at one moment.
+
+    raises: StoreError.
+    """
+    path = data_dir / "agent.db"
+    if not path.exists():
+        raise StoreError(f"{path} is not there: is data_dir that of an agent that ran?")
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as reader:
+            reader.execute("BEGIN")
+            yield reader
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"{path} cannot be read ({error}): an agent of this version must have run with it once"
+        ) from error
 
 
 def is_damage(error: sqlite3.DatabaseError) -> bool:
@@ -270,22 +296,31 @@ def _upgrade_from_1(connection: sqlite3.Connection) -> None:
 
 def _upgrade_from_2(connection: sqlite3.Connection) -> None:
     """Add columns to count outcomes by time and language, in one transaction."""
-    _widen_outcomes(connection, version=3)
+    _widen(connection, "outcomes", version=3)
 
 
 def _upgrade_from_4(connection: sqlite3.Connection) -> None:
     """Add columns for corrected outcomes, in one transaction."""
-    _widen_outcomes(connection, version=5)
+    _widen(connection, "outcomes", version=5)
 
 
-def _widen_outcomes(connection: sqlite3.Connection, *, version: int) -> None:
-    """Add missing columns to the outcomes of an older agent."""
+def _upgrade_from_5(connection: sqlite3.Connection) -> None:
+    """Add columns with which a decision can be judged again, in one transaction."""
+    _widen(connection, "acted", version=6, indexes=_ACTED_INDEXES)
+
+
+def _widen(
+    connection: sqlite3.Connection, table: str, *, version: int, indexes: Sequence[str] = ()
+) -> None:
+    """Add missing columns to a table of an older agent."""
     connection.execute("BEGIN IMMEDIATE")
-    connection.execute("ALTER TABLE outcomes RENAME TO older")
-    connection.execute(_LOCAL_TABLES["outcomes"])
+    connection.execute(f"ALTER TABLE {table} RENAME TO older")
+    connection.execute(_LOCAL_TABLES[table])
     columns = ", ".join(name for _, name, *_ in connection.execute("PRAGMA table_info(older)"))
-    connection.execute(f"INSERT INTO outcomes ({columns}) SELECT {columns} FROM older")  # noqa: S608 - our own names
+    connection.execute(f"INSERT INTO {table} ({columns}) SELECT {columns} FROM older")  # noqa: S608 - our own names
     connection.execute("DROP TABLE older")
+    for statement in indexes:
+        connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {version}")
     connection.execute("COMMIT")
 

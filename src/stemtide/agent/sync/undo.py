@@ -19,10 +19,10 @@ from datetime import datetime
 from stemtide.agent.config.settings import Config
 from stemtide.agent.outbox import actions
 from stemtide.agent.outbox.actions import Reason
-from stemtide.agent.recognise.policy import Hit, is_active, judge, within_bits
+from stemtide.agent.recognise.decisions import earlier_hit
+from stemtide.agent.recognise.policy import is_active, judge, within_bits
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import Parties, party_trust
-from stemtide.fingerprints.kinds import Kind
 from stemtide.matching.library import Library
 from stemtide.protocol.enums import Action, SignalState, Standing
 from stemtide.protocol.sync.feed import FeedParty, FeedSignal, Tombstone
@@ -200,11 +200,11 @@ class Undoing:
         """Return the reasons with the action that each leads to now, if that is less."""
         self._load(reason.signal for reason in reasons)
         hits = {
-            reason.signal: Hit(signal, Kind(reason.kind), reason.distance_bits, reason.part)
+            reason.signal: earlier_hit(signal, reason)
             for reason in reasons
             if (signal := self._signals.get(reason.signal))
         }
-        verdicts = judge([*hits.values()], self.config.rules, self.parties, is_earlier=True)
+        verdicts = judge([*hits.values()], self.config.policy, self.parties, is_earlier=True)
         now = {str(verdict.hit.signal.id): verdict.action for verdict in verdicts}
         weaker = []
         for reason in reasons:

@@ -13,7 +13,7 @@ from stemtide.agent.http.match_requests import ItemsIn
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
 from stemtide.agent.http.own_list import OwnEntry, OwnList
 from stemtide.agent.live.streams import LiveOut
-from stemtide.agent.recognise.answers import Answer
+from stemtide.agent.recognise.answers import Answer, ShadowOut
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
 from stemtide.protocol.sync.allowlists import AllowEntryIn
@@ -69,6 +69,7 @@ class HashDecision(TypedDict):
     rule: str
     why: str
     missing: str | None
+    shadow: list[ShadowOut]
 
 
 class HashMatches(TypedDict):
