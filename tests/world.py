@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
+from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
 from stemtide.hub.rooms.crises.writes import (
     crises,
     moves as writes_moves,
@@ -20,6 +21,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import parties, suspensions
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role, Scope, Standing
+from stemtide.protocol.messages.approvals import ApproveIn
 from stemtide.protocol.messages.crises import (
     CheckIn,
     CrisisLife,
@@ -105,6 +107,20 @@ class World:
 
     def share(self, by: Party | None = None, **facts: object) -> SharedSignal:
         return signals.share(signal_in(**facts), by=by or self.authority, now=NOON)
+
+    def share_looked_at(self, by: Party | None = None, **facts: object) -> SharedSignal:
+        """Share what waits for a second look, and have the agency approve it."""
+        shared = self.share(by, **facts)
+        self.approve_all()
+        return shared
+
+    def approve_all(self, *, now: datetime = NOON) -> None:
+        """Have a person of the agency approve all that waits."""
+        by = self.actor(self.agency, role="coordinator", ref="person:1003")
+        page = approvals_reads.approvals(viewer=self.agency, state="waiting")
+        for waiting in page.approvals:
+            body = ApproveIn(count=waiting.count)
+            approvals.approve(waiting.id, body=body, by=by, now=now)
 
     def actor(self, party: Party | None = None, *, role: str | None = None, ref: str = "") -> Actor:
         """Who acts for a party: a key of its own, or with a role a person."""

@@ -52,6 +52,7 @@ DATA = {
     "protocol/law/triage.toml": {"title", "harm", "virality", "as_usual", "monitor", "activate"},
     "protocol/labels.toml": {"title", "meaning", "refuse_to"},
     "protocol/ideologies.toml": {"title", "meaning"},
+    "protocol/trust/second_look.toml": {"why"},
     "protocol/law/neighbours.toml": {"title"},
     "protocol/privacy/personal.toml": {"title"},
     "protocol/messages/reports.toml": {"title", "asks"},

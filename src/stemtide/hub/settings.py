@@ -158,6 +158,7 @@ INSTALLED_APPS = [
     "stemtide.hub.rooms.ledger",
     "stemtide.hub.rooms.parties",
     "stemtide.hub.rooms.crises",
+    "stemtide.hub.rooms.approvals",
     "stemtide.hub.rooms.allowlists",
     "stemtide.hub.rooms.signals",
     "stemtide.hub.rooms.stix",

@@ -91,6 +91,7 @@ def test_totals_count_what_the_viewer_may_see(world):
         "ledger_entries": world.entries_before + 4,
         "signals_live": 1,
         "signals_withdrawn": 0,
+        "signals_waiting": 0,
         "signals_expired": 0,
         "signals_disputed": 1,
         "outcomes_blocked": 3,

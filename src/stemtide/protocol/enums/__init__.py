@@ -98,8 +98,13 @@ class Reach(StrEnum):
 
 
 class SignalState(StrEnum):
-    """State of a signal. Only a live one matches."""
+    """State of a signal. Only a live one matches.
 
+    waiting: it is not shared before somebody has given it a second look. Only its sharer, and those
+    who may decide, know of it.
+    """
+
+    WAITING = "waiting"
     LIVE = "live"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
@@ -109,6 +114,7 @@ class DryRunOutcome(StrEnum):
     """Result that a row of a bulk would have, according to a dry run."""
 
     CREATED = "created"
+    WAITING = "waiting"
     EXISTING = "existing"
     REFUSED = "refused"
 
@@ -122,6 +128,7 @@ class WithdrawReason(StrEnum):
     COMPLAINT_UPHELD = "complaint_upheld"
     ORDER_ANNULLED = "order_annulled"
     SUPERSEDED = "superseded"
+    UNCONFIRMED = "unconfirmed"
     OTHER = "other"
 
 

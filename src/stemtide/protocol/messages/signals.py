@@ -133,19 +133,30 @@ class BulkIn(BaseModel):
 
 
 class SharedSignal(BaseModel):
-    """The result of sharing a signal. created is false if the party had shared it before."""
+    """The result of sharing a signal. created is false if the party had shared it before.
+
+    state: "waiting" if it does not travel before somebody gives it a second look; position is 0.
+    waiting_for: why it needs a second look. A live signal has reasons if it was shared at once in
+    an active crisis, and ends unless somebody confirms it.
+    """
 
     id: UUID
     position: int
     created: bool
+    state: SignalState = SignalState.LIVE
+    waiting_for: list[str] = []
 
 
 class BulkOut(BaseModel):
-    """The result of a bulk, row by row, in the order sent; None for refused rows."""
+    """The result of a bulk, row by row, in the order sent; None for refused rows.
+
+    waiting: new signals that wait for a second look; created does not count them.
+    """
 
     created: int
     existing: int
     refused: int
+    waiting: int = 0
     signals: list[SharedSignal | None]
     errors: list["RowError"] = []
 
@@ -164,6 +175,7 @@ class CheckedRow(BaseModel):
     row:     its position in the request, from 0.
     id:      the existing signal of your party; same_as: the earlier row that it repeats.
     others:  visible signals of other parties with the same value.
+    waiting_for: why it would need a second look.
     field, message: why it would be refused.
     """
 
@@ -172,6 +184,7 @@ class CheckedRow(BaseModel):
     id: UUID | None = None
     same_as: int | None = None
     others: list[UUID] = []
+    waiting_for: list[str] = []
     field: str | None = None
     message: str | None = None
 
@@ -182,6 +195,7 @@ class BulkCheckOut(BaseModel):
     created: int
     existing: int
     refused: int
+    waiting: int = 0
     rows: list[CheckedRow]
 
 
@@ -258,6 +272,7 @@ class SignalOut(BaseModel):
     reach: "folder" or "host" if it covers more than one address; via: the hubs that it came
     through, first origin first; confirmed_by: the parties that agree with it, without its sharer.
     disputed: by as many parties, or by such ones, that automatic action stops everywhere.
+    waiting_for: if its state is "waiting", why it needs a second look.
     basis: why it may lead to a block under the default policy, or why not, as far as you may see
     who stands behind it; null once it has ended.
     """
@@ -294,3 +309,4 @@ class SignalOut(BaseModel):
     opinions: list[OpinionOut]
     confirmed_by: list[str] = []
     basis: Basis | None = None
+    waiting_for: list[str] = []

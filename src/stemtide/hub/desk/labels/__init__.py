@@ -50,6 +50,7 @@ LABELS: dict[str, dict[str, Words]] = {
         Severity.CRITICAL: _("critical severity"),
     },
     "state": {
+        SignalState.WAITING: _("waiting for a second look"),
         SignalState.LIVE: _("live"),
         SignalState.WITHDRAWN: _("withdrawn"),
         SignalState.EXPIRED: _("expired"),
@@ -84,6 +85,7 @@ LABELS: dict[str, dict[str, Words]] = {
         WithdrawReason.COMPLAINT_UPHELD: _("a complaint was upheld"),
         WithdrawReason.ORDER_ANNULLED: _("the removal order behind it has no effect any more"),
         WithdrawReason.SUPERSEDED: _("another signal takes its place"),
+        WithdrawReason.UNCONFIRMED: _("nobody confirmed it in time"),
         WithdrawReason.OTHER: _("another reason"),
     },
     "opinion": {

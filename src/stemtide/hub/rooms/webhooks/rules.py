@@ -93,6 +93,7 @@ SIGNALS: Mapping[str, EventType] = {
     "dispute.restored": EventType.SIGNAL_CHANGED,
     "disputes.weighed": EventType.SIGNAL_CHANGED,
     "signal.withdrawn": EventType.SIGNAL_WITHDRAWN,
+    "signals.unconfirmed": EventType.SIGNAL_WITHDRAWN,
     "signals.expired": EventType.SIGNAL_EXPIRED,
 }
 """Event types by ledger kinds that move signals in the feed."""

@@ -23,6 +23,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "agent": _COORDINATING,
     "exchange": _COORDINATING,
     "allow_entry": frozenset(PartyKind),
+    "approval": frozenset({PartyKind.AGENCY}),
 }
 """The kinds of party that may read entries about each thing; all other things: their actor only.
 
@@ -66,7 +67,7 @@ IN_ITS_ROOM = frozenset(
         *("contact_point", "ladder", "drill", "delivery", "link", "webhook"),
         *("referral", "referrals", "batch", "hold"),
         *("recheck", "exchange", "standing", "suspension"),
-        *("allow_entry", "allow_matches"),
+        *("allow_entry", "allow_matches", "approval"),
     }
 )
 """Things that concern only their own crisis, or no crisis at all.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Validate a bulk share against existing data; also used for dry runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +9,8 @@ from uuid import UUID
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.allowlists.reads import met
 from stemtide.hub.rooms.allowlists.rules import refusal
+from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.crises.rules import crises as crises_rules
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -16,17 +18,18 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads import second_looks, signals as reads
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
 from stemtide.protocol.enums import DryRunOutcome, PartyKind
 from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
+from stemtide.protocol.trust.second_look import Reason
 
 _HARMLESS_KINDS = frozenset(
     {
         *("signal.shared", "signals.shared", "outcomes.reported", "outlier.decided"),
-        "allow_matches.reported",
+        *("allow_matches.reported", "approval.asked"),
     }
 )
 """Ledger kinds that change nothing for the bulk of another party."""
@@ -49,7 +52,7 @@ def check_bulk(
     rules.check_share(kind=PartyKind(by.kind))
     checked = plan(checks.read(bodies, now=now), by=by, now=now)
     new, placed, errors = checked.new, checked.placed, checked.errors
-    long_values.check_budget(new, by=by, now=now)
+    long_values.check_budget([*new, *checked.waiting], by=by, now=now)
     others = _shared_by_others(placed.values(), viewer=by) if names_others else {}
     rows = [_check_row(row, at, others=others.get(at.key, ())) for row, at in placed.items()]
     rows += [
@@ -60,7 +63,8 @@ def check_bulk(
     ]
     return BulkCheckOut(
         created=len(new),
-        existing=len(placed) - len(new),
+        waiting=len(checked.waiting),
+        existing=len(placed) - len(new) - len(checked.waiting),
         refused=len(bodies) - len(placed),
         rows=sorted(rows, key=lambda row: row.row),
     )
@@ -69,9 +73,11 @@ def check_bulk(
 def _check_row(row: int, draft: SignalDraft, *, others: Iterable[UUID]) -> CheckedRow:
     """Describe the result for a valid row. draft: its own, or that of the row that it repeats."""
     is_first = row == draft.row
+    if_new = DryRunOutcome.WAITING if draft.is_waiting else DryRunOutcome.CREATED
     return CheckedRow(
         row=row,
-        would_be=DryRunOutcome.CREATED if is_first and draft.is_new else DryRunOutcome.EXISTING,
+        would_be=if_new if is_first and draft.is_new else DryRunOutcome.EXISTING,
+        waiting_for=draft.wait.words if draft.wait else [],
         id=None if draft.is_new else draft.uid,
         same_as=None if is_first or not draft.is_new else draft.row,
         others=list(others),
@@ -105,12 +111,13 @@ def _shared_by_others(
 class BulkPlan:
     """The result of validating the rows of a bulk; it holds until somebody writes.
 
-    new: drafts to store; placed: the draft or stored signal for each row; errors: of the other
-    rows.
+    new: drafts to store; waiting: drafts that wait for a second look; placed: the draft or stored
+    signal for each row; errors: of the other rows.
     entries: the last ledger entry before anything was looked up.
     """
 
     new: list[SignalDraft]
+    waiting: list[SignalDraft]
     placed: dict[int, SignalDraft]
     errors: list[RowError]
     context: "BulkContext"
@@ -128,15 +135,25 @@ class BulkPlan:
         )
 
 
-def plan(ready: ParsedRows, *, by: Party, now: datetime) -> BulkPlan:
-    """Look up the result for each row of a bulk. Nothing is written."""
+def plan(
+    ready: ParsedRows, *, by: Party, now: datetime, approved: Collection[Reason] | None = None
+) -> BulkPlan:
+    """Look up the result for each row of a bulk. Nothing is written.
+
+    approved: the reasons for which somebody has given the rows a second look; None: nobody has.
+    """
     entries = ledger.heads().entries
     errors = list(ready.errors)
     context = BulkContext(by, now=now)
     fitting = [draft for draft in ready.drafts if context.accepts(draft, errors=errors)]
     new, placed = deduplicate(fitting, errors=errors, by=by)
     new, placed = _without_allowed(new, placed, errors=errors, now=now)
-    return BulkPlan(new, placed, errors, context, entries)
+    waits = second_looks.waits(new, by=by, active=context.active_crises, now=now, approved=approved)
+    for place, wait in waits.items():
+        new[place].wait = wait
+    going = [draft for draft in new if not draft.is_waiting]
+    waiting = [draft for draft in new if draft.is_waiting]
+    return BulkPlan(going, waiting, placed, errors, context, entries)
 
 
 def _without_allowed(
@@ -171,6 +188,7 @@ class BulkContext:
         self._crises: dict[UUID, rules.SignalCrisis | None] = {}
         self._parties: set[str] = set()
         self.crises: dict[UUID | None, int | None] = {None: None}
+        self.active_crises: set[UUID] = set()
 
     def accepts(self, draft: SignalDraft, *, errors: list[RowError]) -> bool:
         """Whether a draft fits its crisis and audience. If not, append the reason to errors."""
@@ -207,6 +225,8 @@ class BulkContext:
             return None
         self.crises[uid] = row.pk
         facts = crises.facts(row)
+        if facts.stage == facts.framework.active_stage:
+            self.active_crises.add(uid)
         return rules.SignalCrisis(
             is_open=crises_rules.accepts_signals(facts, now=self._now),
             in_room=crises_rules.is_in_room(facts, self._by),
@@ -223,6 +243,7 @@ def deduplicate(
     """
     drafts = list(drafts)
     before = reads.live_by_key({draft.value for draft in drafts}, by=by)
+    waiting = approvals.waiting_by_key((draft.key for draft in drafts), by=by)
     first: dict[reads.Key, SignalDraft] = {}
     new: list[SignalDraft] = []
     placed: dict[int, SignalDraft] = {}
@@ -230,6 +251,8 @@ def deduplicate(
         match = first.get(key := draft.key)
         if match is None and (stored := before.get(key)):
             match = replace(draft, **stored._asdict(), is_new=False)
+        elif match is None and (waits := waiting.get(key)):
+            match = _waiting_already(draft, waits)
         elif match is None:
             match = draft
             new.append(draft)
@@ -241,3 +264,10 @@ def deduplicate(
         else:
             placed[draft.row] = match
     return new, placed
+
+
+def _waiting_already(draft: SignalDraft, row: WaitingSignal) -> SignalDraft:
+    """Return the draft of a value that waits already, with the id and facts of the waiting one."""
+    facts = rules.facts_of(SignalIn.model_validate_json(row.body))
+    wait = second_looks.wait_of(row)
+    return replace(draft, uid=row.uid, facts=facts, is_new=False, wait=wait)

@@ -2,6 +2,7 @@
 """Read signals: single ones, the feed, snapshots, the board, and totals."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -14,6 +15,9 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.allowlists import reads as allowlists
+from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.models import WaitingSignal
+from stemtide.hub.rooms.approvals.rules import waiting_words
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -44,7 +48,7 @@ from stemtide.protocol.enums import (
     WithdrawReason,
 )
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
-from stemtide.protocol.messages.signals import SignalOut
+from stemtide.protocol.messages.signals import SignalIn, SignalOut, WithdrawIn
 from stemtide.protocol.sync.feed import (
     MAX_PAGE,
     FeedEntry,
@@ -53,6 +57,7 @@ from stemtide.protocol.sync.feed import (
     SnapshotHead,
     Tombstone,
 )
+from stemtide.protocol.trust.second_look import Reason
 from stemtide.protocol.trust.standing import Basis, basis_of
 
 Key = tuple[str, str, bool]
@@ -75,6 +80,9 @@ def signal(uid: UUID, *, viewer: Party) -> SignalOut:
 
     raises: NotFoundError, also for a signal that the viewer may not see.
     """
+    waiting = approvals.waiting_signal(uid, viewer=viewer)
+    if waiting is not None:
+        return describe_waiting(waiting, viewer=viewer)
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
 
@@ -136,6 +144,46 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         via=[UUID(hub) for hub in row.via.split()],
         opinions=[opinions.describe(opinion, viewer=viewer) for opinion in opinion_rows],
     )
+
+
+def describe_waiting(row: WaitingSignal, *, viewer: Party) -> SignalOut:
+    """Return a signal that waits for a second look, in its wire format."""
+    body = SignalIn.model_validate_json(row.body)
+    values = body.model_dump(exclude={"crisis", "audience", "labels", "via"})
+    notes = {Reason(reason): note for reason, note in row.notes.items()}
+    return SignalOut(
+        **values,
+        id=row.uid,
+        position=0,
+        state=SignalState.WAITING,
+        url=None,
+        labels=sorted(set(body.labels)),
+        audience=sorted(set(body.audience)),
+        disputed=False,
+        crisis=crises.visible_id(row.approval.crisis, viewer=viewer),
+        shared_by=row.party.name,
+        shared_at=row.approval.asked_at,
+        withdrawn_at=None,
+        withdraw_reason=None,
+        withdraw_note="",
+        via=list(body.via),
+        opinions=[],
+        waiting_for=waiting_words(map(Reason, row.approval.reasons), notes=notes),
+    )
+
+
+def describe_taken_back(
+    row: WaitingSignal, *, body: WithdrawIn, viewer: Party, now: datetime
+) -> SignalOut:
+    """Return a signal that waited and was taken back, in its wire format."""
+    ended = {
+        "state": SignalState.WITHDRAWN,
+        "withdrawn_at": now,
+        "withdraw_reason": body.reason,
+        "withdraw_note": body.note,
+        "waiting_for": [],
+    }
+    return describe_waiting(row, viewer=viewer).model_copy(update=ended)
 
 
 def _basis(row: Signal, *, confirming: Iterable[Party], viewer: Party) -> Basis | None:
@@ -359,6 +407,7 @@ def totals(*, viewer: Party) -> dict[str, int]:
         "ledger_entries": heads.entries,
         "feed_position": heads.positions,
         **{f"signals_{state}": states.get(state, 0) for state in SignalState},
+        "signals_waiting": approvals.count_open_signals(viewer=viewer),
         "signals_disputed": rows.filter(state=SignalState.LIVE, is_disputed=True).count(),
         **{f"outcomes_{outcome}": sums.get(outcome, 0) for outcome in Outcome},
     }

@@ -3,8 +3,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import NamedTuple
@@ -22,9 +22,11 @@ from stemtide.hub.platform.errors import (
     RefusalError,
 )
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.approvals.rules import waiting_words
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.protocol.enums import PartyKind, SignalState
 from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
+from stemtide.protocol.trust.second_look import Reason, second_look
 
 __all__ = [
     "BulkRefusedError",
@@ -33,6 +35,7 @@ __all__ = [
     "SignalCrisis",
     "SignalDraft",
     "SignalFacts",
+    "Wait",
     "allows",
     "check_audience",
     "check_crisis",
@@ -115,12 +118,33 @@ def facts_of(body: SignalIn) -> Facts:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Why a signal needs a second look. notes: what was found about it, by reason.
+
+    at_once: it travels now all the same, and ends unless somebody confirms it.
+    """
+
+    reasons: tuple[Reason, ...]
+    notes: Mapping[Reason, str] = field(default_factory=dict)
+    at_once: bool = False
+
+    @property
+    def words(self) -> list[str]:
+        """Return the reasons in words."""
+        words = waiting_words(self.reasons, notes=self.notes)
+        hours = second_look().waiting.crisis_hours
+        end = f"it travels now, and ends in {hours} hours unless somebody confirms it"
+        return [*words, end] if self.at_once else words
+
+
 @dataclass(slots=True)
 class SignalDraft:
     """A row of a share that is valid by itself.
 
     value: as the signal's row holds it. long: the full value if the row holds only its digest.
     position: 0 until it is placed in the feed. is_new: whether the party did not share it before.
+    wait: why it needs a second look, if it does.
     """
 
     row: int
@@ -132,6 +156,12 @@ class SignalDraft:
     long: bytes | None = None
     position: int = 0
     is_new: bool = True
+    wait: Wait | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it does not travel yet."""
+        return self.wait is not None and not self.wait.at_once
 
     @property
     def kind(self) -> Kind:

@@ -64,7 +64,7 @@ def share_bulk(
         return writes.share_parsed(ready, by=by, now=now, actor_ref=actor_ref, turn=part)
     if any(draft.long is not None for draft in ready.drafts):
         whole = bulk.plan(ready, by=by, now=now)
-        long_values.check_budget(whole.new, by=by, now=now)
+        long_values.check_budget([*whole.new, *whole.waiting], by=by, now=now)
     outs = [
         writes.share_parsed(
             ready_part, by=by, now=now, partial=True, actor_ref=actor_ref, turn=part
@@ -90,6 +90,7 @@ def _merged(outs: Sequence[BulkOut]) -> BulkOut:
             signals[row] = shared or signals[row]
     return BulkOut(
         created=sum(out.created for out in outs),
+        waiting=sum(out.waiting for out in outs),
         existing=sum(out.existing for out in outs),
         refused=signals.count(None),
         signals=signals,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write signals: share, withdraw, expire."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from uuid import UUID
@@ -10,10 +10,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
+from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals import bulk_sql, long_values
 from stemtide.hub.rooms.signals.models import ContentItem, Signal
 from stemtide.hub.rooms.signals.reads import bulk, signals as reads
@@ -21,9 +24,10 @@ from stemtide.hub.rooms.signals.reads.bulk import BulkContext, BulkPlan
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, SignalDraft
+from stemtide.hub.rooms.signals.writes import waiting
 from stemtide.hub.rooms.signals.writes.opinions import give_opinion
 from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
-from stemtide.protocol.enums import PartyKind, Role, SignalState
+from stemtide.protocol.enums import PartyKind, Role, SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import (
     BulkOut,
     RowError,
@@ -32,6 +36,7 @@ from stemtide.protocol.messages.signals import (
     SignalOut,
     WithdrawIn,
 )
+from stemtide.protocol.trust.second_look import Reason
 
 __all__ = [
     "BulkRefusedError",
@@ -39,6 +44,7 @@ __all__ = [
     "give_opinion",
     "report_outcomes",
     "share",
+    "share_approved",
     "share_many",
     "share_parsed",
     "withdraw",
@@ -111,6 +117,24 @@ def share_parsed(
     return _share(ready, by=by, now=now, partial=partial, through=through, is_bulk=True, turn=turn)
 
 
+@needs_no_entry("_share records the rows")
+def share_approved(
+    ready: ParsedRows,
+    *,
+    by: Party,
+    now: datetime,
+    reasons: Collection[Reason],
+    through: str | None,
+) -> BulkOut:
+    """Share rows that somebody has given a second look, by the rules of now, the valid ones.
+
+    reasons: for which they waited. Rows that need it for another reason wait again.
+    """
+    return _share(
+        ready, by=by, now=now, partial=True, through=through, is_bulk=True, approved=reasons
+    )
+
+
 def _share(
     ready: ParsedRows,
     *,
@@ -120,27 +144,32 @@ def _share(
     through: str | None,
     is_bulk: bool,
     turn: Turn | None = None,
+    approved: Collection[Reason] | None = None,
 ) -> BulkOut:
     """Share parsed rows in one transaction, in numbered steps.
 
     1. With a turn, check the rows before it.  2. Wait for the lock, and check them against existing
     signals.  3. Refuse the whole, unless partial.  4. Place the new ones in the feed and ledger.
+    5. Ask for a second look at those that need it.
     """
     rules.check_share(kind=PartyKind(by.kind))
     plan = None
     if turn is not None:  # 1
         plan = bulk.plan(ready, by=by, now=now)
         _check_plan(plan, partial=partial)
-        long_values.check_budget(plan.new, by=by, now=now)
+        long_values.check_budget([*plan.new, *plan.waiting], by=by, now=now)
     with turn() if turn else transaction.atomic():
         ledger.lock_ledger()  # 2
         if plan is None or not plan.still_holds(by=by):
-            plan = bulk.plan(ready, by=by, now=now)
+            plan = bulk.plan(ready, by=by, now=now, approved=approved)
             _check_plan(plan, partial=partial)  # 3
-        long_values.spend_budget(plan.new, by=by, now=now)
+        if approved is None:  # these were counted when they were sent
+            long_values.spend_budget([*plan.new, *plan.waiting], by=by, now=now)
+            waiting.count(plan.new, by=by, now=now)
         for act in rules.group_by_act(plan.new):  # 4
             _place(act, context=plan.context, by=by, now=now, through=through, is_bulk=is_bulk)
-    return _bulk_result(ready.count, new=plan.new, placed=plan.placed, errors=plan.errors)
+        waiting.ask([*plan.new, *plan.waiting], by=by, now=now, through=through)  # 5
+    return _bulk_result(ready.count, plan)
 
 
 def _check_plan(plan: BulkPlan, *, partial: bool) -> None:
@@ -149,20 +178,24 @@ def _check_plan(plan: BulkPlan, *, partial: bool) -> None:
         raise BulkRefusedError(sorted(plan.errors, key=lambda error: error.row))
 
 
-def _bulk_result(
-    rows: int, *, new: list[SignalDraft], placed: dict[int, SignalDraft], errors: list[RowError]
-) -> BulkOut:
+def _bulk_result(rows: int, plan: BulkPlan) -> BulkOut:
     """Return the result of a bulk, row by row."""
     signals: list[SharedSignal | None] = [None] * rows
-    for row, draft in placed.items():
-        created = row == draft.row and draft.is_new
-        signals[row] = SharedSignal(id=draft.uid, position=draft.position, created=created)
+    for row, draft in plan.placed.items():
+        signals[row] = SharedSignal(
+            id=draft.uid,
+            position=draft.position,
+            created=row == draft.row and draft.is_new,
+            state=SignalState.WAITING if draft.is_waiting else SignalState.LIVE,
+            waiting_for=draft.wait.words if draft.wait else [],
+        )
     return BulkOut(
-        created=len(new),
-        existing=len(placed) - len(new),
-        refused=rows - len(placed),
+        created=len(plan.new),
+        waiting=len(plan.waiting),
+        existing=len(plan.placed) - len(plan.new) - len(plan.waiting),
+        refused=rows - len(plan.placed),
         signals=signals,
-        errors=sorted(errors, key=lambda error: error.row),
+        errors=sorted(plan.errors, key=lambda error: error.row),
     )
 
 
@@ -231,12 +264,18 @@ def withdraw(
 ) -> SignalOut:
     """Withdraw a signal: it no longer matches, and the feed tells everyone who received it.
 
+    One that waits for a second look is taken back: nobody received it.
+
     role: of the person who acts for the party; None for a machine.
 
     raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
     """
     check_person_may_write(role)
     ledger.lock_ledger()
+    waits = approvals_reads.waiting_signal(uid, viewer=by)
+    if waits is not None:
+        approvals.take_back_signal(waits, by=Actor(by, actor_ref or "", role), now=now)
+        return reads.describe_taken_back(waits, body=body, viewer=by, now=now)
     row = reads.find(uid, viewer=by)
     rules.check_withdraw(reads.facts(row), kind=PartyKind(by.kind), name=by.name)
     row.state = SignalState.WITHDRAWN
@@ -272,6 +311,37 @@ def _record(
         crisis=row.crisis.uid if row.crisis else None,
     )
     return reads.describe(row, viewer=by)
+
+
+def end_unconfirmed(
+    uids: Iterable[UUID], *, exercise: bool, crisis: UUID | None, now: datetime
+) -> int:
+    """Withdraw signals that were shared at once and that nobody confirmed; return how many.
+
+    exercise, crisis: those of all of them. Call it in the transaction of the decision.
+    """
+    pks: list[int] = []
+    for batch in long_values.batches(uids):
+        live = Signal.objects.filter(uid__in=batch, state=SignalState.LIVE)
+        pks += live.order_by("position").values_list("pk", flat=True)
+    if not pks:
+        return 0
+    first = ledger.take_positions(len(pks), now=now)
+    bulk_sql.move_signals(pks, state=SignalState.WITHDRAWN, first=first, now=now)
+    for some in long_values.batches(pks):
+        reason = WithdrawReason.UNCONFIRMED
+        Signal.objects.filter(pk__in=some).update(withdrawn_at=now, withdraw_reason=reason)
+    detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
+    ledger.append(
+        "signals.unconfirmed",
+        actor="clock",
+        subject="signals",
+        now=now,
+        detail=detail,
+        exercise=exercise,
+        crisis=crisis,
+    )
+    return len(pks)
 
 
 def expire_due(now: datetime) -> int:

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read acts that wait for a second pair of eyes, and the signals among them."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import islice
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.rooms.approvals import rules
+from stemtide.hub.rooms.approvals.models import ActCount, Approval, WaitingSignal
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.handling import TLP_ALLOWS
+from stemtide.protocol.messages.approvals import (
+    ApprovalOut,
+    ApprovalPage,
+    WaitingSignalOut,
+)
+from stemtide.protocol.messages.signals import RowError, SignalIn
+from stemtide.protocol.trust.second_look import Act, ApprovalState, Reason, Who, roles_towards
+
+MAX_PAGE = 200
+"""Maximum acts of a page."""
+
+SAMPLE = 20
+"""Signals of a share that are shown."""
+
+_AT_ONCE = 900
+
+
+def approvals(
+    *,
+    viewer: Party,
+    state: ApprovalState | None = None,
+    before: UUID | None = None,
+    limit: int = 50,
+) -> ApprovalPage:
+    """Return the acts that a party may see, newest first, without their signals.
+
+    state: only those in this state. before: only those older than this one.
+    """
+    rows = _rows(viewer)
+    waiting = rows.filter(state=ApprovalState.WAITING).count()
+    if state is not None:
+        rows = rows.filter(state=state)
+    if before is not None:
+        last = Approval.objects.filter(uid=before).values_list("pk", flat=True).first()
+        rows = rows.filter(pk__lt=last or 0)
+    size = max(1, min(limit, MAX_PAGE))
+    chunk = list(rows[: size + 1])
+    page = [_describe(row, viewer=viewer) for row in chunk[:size]]
+    return ApprovalPage(
+        approvals=page, next=page[-1].id if len(chunk) > size else None, waiting=waiting
+    )
+
+
+def approval(uid: UUID, *, viewer: Party) -> ApprovalOut:
+    """Return one act with the first of its signals.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    return describe(find(uid, viewer=viewer), viewer=viewer)
+
+
+def find(uid: UUID, *, viewer: Party) -> Approval:
+    """Return the row of an act, for writes.
+
+    raises: NotFoundError, also for one that the viewer may not see.
+    """
+    row = _rows(viewer).filter(uid=uid).first()
+    if row is None:
+        raise NotFoundError("nothing with the id {uid} waits that your party may see", uid=uid)
+    return row
+
+
+def facts(row: Approval) -> rules.ApprovalFacts:
+    """Return the facts of an act that the rules need."""
+    return rules.ApprovalFacts(
+        party=row.party.trust,
+        ref=row.asked_ref,
+        who=who_of(row),
+        state=ApprovalState(row.state),
+        expires_at=row.expires_at,
+        count=row.count,
+    )
+
+
+def who_of(row: Approval) -> frozenset[Who]:
+    """Return who may give the second look."""
+    return frozenset(Who(role) for role in row.who.strip("|").split("|"))
+
+
+def describe(row: Approval, *, viewer: Party) -> ApprovalOut:
+    """Return an act with the first of its signals."""
+    signals = [_describe_signal(signal) for signal in row.signals.all()[:SAMPLE]]
+    return _describe(row, viewer=viewer).model_copy(update={"signals": signals})
+
+
+def _describe(row: Approval, *, viewer: Party) -> ApprovalOut:
+    """Return an act without its signals."""
+    reasons = [Reason(reason) for reason in row.reasons]
+    who = who_of(row)
+    is_waiting = row.state == ApprovalState.WAITING
+    return ApprovalOut(
+        id=row.uid,
+        act=Act(row.act),
+        state=ApprovalState(row.state),
+        reasons=reasons,
+        why=rules.waiting_words(reasons),
+        who=[role for role in Who if role in who],
+        by=row.party.name,
+        ref=(row.asked_ref or None) if row.party == viewer else None,
+        is_machine=row.is_machine,
+        crisis=crises.visible_id(row.crisis, viewer=viewer),
+        exercise=row.exercise,
+        count=row.count,
+        is_done=row.is_done,
+        at=row.asked_at,
+        expires_at=row.expires_at,
+        decided_by=row.decided_by.name if row.decided_by else None,
+        decided_at=row.decided_at,
+        note=row.note,
+        not_done=[RowError.model_validate(error) for error in row.not_done],
+        may_decide=is_waiting and bool(who & _roles(row, viewer=viewer)),
+    )
+
+
+def _roles(row: Approval, *, viewer: Party) -> frozenset[Who]:
+    """Return as whom people of a party may look at an act."""
+    return roles_towards(asker=row.party.trust, looker=viewer.trust)
+
+
+def _describe_signal(row: WaitingSignal) -> WaitingSignalOut:
+    """Return a signal that waits."""
+    return WaitingSignalOut(
+        id=row.uid, signal=SignalIn.model_validate(json.loads(row.body)), notes=row.notes
+    )
+
+
+def _rows(viewer: Party) -> QuerySet[Approval]:
+    """Return the acts that a party may see: its own, and those that its people may look at."""
+    rows = Approval.objects.select_related("party", "decided_by", "crisis")
+    return rows.filter(visible(viewer))
+
+
+def visible(viewer: Party, prefix: str = "") -> Q:
+    """Return the SQL filter for acts that a party may see.
+
+    Others than who asked see only what they may look at, and what its handling marks allow them.
+    """
+    kinds = [tlp for tlp, allowance in TLP_ALLOWS.items() if viewer.kind in allowance.to_kinds]
+    handled = Q(**{f"{prefix}audience__contains": f"|{viewer.name}|"}) | Q(
+        **{f"{prefix}audience": "", f"{prefix}tlp__in": ["", *kinds]}
+    )
+    looks = Q(pk__in=[])
+    if viewer.kind in (PartyKind.AUTHORITY, PartyKind.AGENCY):
+        looks |= Q(**{f"{prefix}who__contains": f"|{Who.PARTY}|"})
+    if viewer.kind == PartyKind.AGENCY:
+        looks |= Q(**{f"{prefix}who__contains": f"|{Who.AGENCY}|"})
+    return Q(**{f"{prefix}party": viewer}) | (handled & looks)
+
+
+def waiting_signal(uid: UUID, *, viewer: Party) -> WaitingSignal | None:
+    """Return a signal that waits, if a party may see it; None if there is none."""
+    rows = WaitingSignal.objects.select_related("approval", "party", "approval__crisis")
+    return rows.filter(visible(viewer, "approval__"), uid=uid, is_open=True).first()
+
+
+def waiting_by_key(
+    keys: Iterable[tuple[str, str, bool]], *, by: Party
+) -> dict[tuple[str, str, bool], WaitingSignal]:
+    """Return the signals of a party that wait, by kind, value and exercise."""
+    rows = WaitingSignal.objects.filter(party=by, is_open=True)
+    if not rows.exists():
+        return {}
+    values = iter({value for _, value, _ in keys})
+    waiting = {}
+    while batch := list(islice(values, _AT_ONCE)):
+        for row in rows.filter(value__in=batch).select_related("approval"):
+            waiting[row.kind, row.value, row.exercise] = row
+    return waiting
+
+
+def count_open_signals(*, viewer: Party) -> int:
+    """Return how many signals wait that a party may see."""
+    rows = WaitingSignal.objects.filter(visible(viewer, "approval__"), is_open=True)
+    return rows.count()
+
+
+def count_own_signals(*, party: Party) -> int:
+    """Return how many signals of a party wait."""
+    return WaitingSignal.objects.filter(party=party, is_open=True).count()
+
+
+def count_today(act: Act, *, by: Party, exercise: bool, now: datetime) -> int:
+    """Return how many acts of a kind a party did today (UTC)."""
+    rows = ActCount.objects.filter(party=by, act=act, exercise=exercise)
+    day = now.astimezone(UTC).date()
+    return rows.filter(day=day).values_list("count", flat=True).first() or 0

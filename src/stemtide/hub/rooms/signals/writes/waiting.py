@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask for a second look at new signals, and count those that a party shares in a day."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals.writes import Asking, WaitingRow
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.reads.second_looks import is_counted
+from stemtide.hub.rooms.signals.rules.signals import SignalDraft
+from stemtide.protocol.trust.second_look import Act, Reason
+
+
+class _Share(NamedTuple):
+    """Signals that are looked at together: all of these are the same for them."""
+
+    reasons: tuple[Reason, ...]
+    at_once: bool
+    tlp: str
+    audience: str
+    crisis: UUID | None
+    exercise: bool
+
+
+@needs_no_entry("approvals record that somebody asks")
+def ask(drafts: Iterable[SignalDraft], *, by: Party, now: datetime, through: str | None) -> None:
+    """Ask for a second look at those drafts that need it. Call it in the transaction of the share.
+
+    raises: RateLimitError if too many signals of the party wait.
+    """
+    shares: dict[_Share, list[SignalDraft]] = {}
+    for draft in drafts:
+        if draft.wait is not None:
+            shares.setdefault(_share_of(draft), []).append(draft)
+    for share, of_share in shares.items():
+        asking = Asking(
+            act=Act.SHARE,
+            ref=through or "",
+            reasons=share.reasons,
+            count=len(of_share),
+            tlp=share.tlp,
+            audience=share.audience,
+            crisis=share.crisis,
+            exercise=share.exercise,
+            is_done=share.at_once,
+            signals=[_row(draft) for draft in of_share],
+        )
+        approvals.ask(asking, by=by, now=now)
+
+
+@needs_no_entry("the share records itself")
+def count(drafts: Sequence[SignalDraft], *, by: Party, now: datetime) -> None:
+    """Count the signals that travel among those that the party shares today."""
+    counts = Counter(draft.body.exercise for draft in drafts if is_counted(draft, by=by))
+    for exercise, number in counts.items():
+        approvals.count_acts(Act.SHARE, number, by=by, exercise=exercise, now=now)
+
+
+def _share_of(draft: SignalDraft) -> _Share:
+    """Return what a signal has in common with those that are looked at with it."""
+    assert draft.wait is not None  # noqa: S101  # the caller checked it
+    wait, facts = draft.wait, draft.facts
+    return _Share(
+        wait.reasons, wait.at_once, facts.tlp, facts.audience, facts.crisis, draft.body.exercise
+    )
+
+
+def _row(draft: SignalDraft) -> WaitingRow:
+    """Return a draft as it is stored until somebody decides."""
+    assert draft.wait is not None  # noqa: S101  # the caller checked it
+    return WaitingRow(
+        uid=draft.uid,
+        kind=draft.kind.value,
+        value=draft.value,
+        body=draft.body.model_dump_json(exclude_none=True),
+        notes=dict(draft.wait.notes),
+    )

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acts that wait for a second pair of eyes, read from second_look.toml. Decision 0113."""
+
+import tomllib
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import cache
+from importlib.resources import files
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from stemtide.protocol.enums import PartyKind, Standing
+from stemtide.protocol.trust.standing import SPEAKING_ALONE, PartyTrust
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid")
+
+
+class Act(StrEnum):
+    """Kinds of act that can wait for a second pair of eyes."""
+
+    SHARE = "share"
+    WITHDRAW = "withdraw"
+    DISPUTE = "dispute"
+    ORDER = "order"
+
+
+class ApprovalState(StrEnum):
+    """State of an act that needs a second pair of eyes."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    TAKEN_BACK = "taken_back"
+    EXPIRED = "expired"
+
+
+class Who(StrEnum):
+    """Who may give the second look."""
+
+    PERSON = "person"
+    PARTY = "party"
+    AGENCY = "agency"
+
+
+class Reason(StrEnum):
+    """Reasons for which an act waits: the names of the rules."""
+
+    REACH = "reach"
+    BROAD = "broad"
+    ALLOW_LISTED = "allow_listed"
+    MANY_A_DAY = "many_a_day"
+    MASS_WITHDRAWAL = "mass_withdrawal"
+    MASS_DISPUTE = "mass_dispute"
+    BINDING_ORDER = "binding_order"
+
+
+class Rule(BaseModel):
+    """A rule of the table. why: the reason in words, for the party that asks."""
+
+    model_config = _FROZEN
+
+    act: Act
+    who: frozenset[Who] = Field(min_length=1)
+    at_once_in_crisis: bool
+    why: str
+
+
+class WaitingLimits(BaseModel):
+    """How long acts wait, and how many signals of a party wait at the same time."""
+
+    model_config = _FROZEN
+
+    hours: int = Field(ge=1)
+    crisis_hours: int = Field(ge=1)
+    open_signals: int = Field(ge=1)
+
+
+class SharesADay(BaseModel):
+    """Signals that a party shares in a day before further ones wait."""
+
+    model_config = _FROZEN
+
+    new: int = Field(ge=1)
+    member: int = Field(ge=1)
+    trusted: int = Field(ge=1)
+    authority: int = Field(ge=1)
+
+    def of(self, party: PartyTrust) -> int:
+        """Return the number for a party."""
+        if party.kind in SPEAKING_ALONE:
+            return self.authority
+        by_standing = {Standing.MEMBER: self.member, Standing.TRUSTED: self.trusted}
+        return by_standing.get(party.standing, self.new)
+
+
+class Most(BaseModel):
+    """Acts of a party in a day before further ones wait."""
+
+    model_config = _FROZEN
+
+    most: int = Field(ge=1)
+
+
+class SecondLook(BaseModel):
+    """The whole table of second_look.toml."""
+
+    model_config = _FROZEN
+
+    waiting: WaitingLimits
+    rules: dict[Reason, Rule]
+    shares_a_day: SharesADay
+    withdrawals_a_day: Most
+    disputes_a_day: Most
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        """Require a rule for each reason."""
+        if missing := set(Reason) - set(self.rules):
+            raise ValueError(f"rules: {', '.join(sorted(missing))} is missing")
+        return self
+
+    def deciders(self, reasons: Iterable[Reason]) -> frozenset[Who]:
+        """Return who may give the second look for all of these reasons."""
+        rules = [self.rules[reason].who for reason in reasons]
+        return frozenset.intersection(*rules) if rules else frozenset()
+
+    def is_at_once_in_crisis(self, reasons: Iterable[Reason]) -> bool:
+        """Whether an act with these reasons is done at once in an active crisis."""
+        return all(self.rules[reason].at_once_in_crisis for reason in reasons)
+
+
+def roles_towards(*, asker: PartyTrust, looker: PartyTrust) -> frozenset[Who]:
+    """Return as whom a person of a party may look at an act of another person.
+
+    1 A suspended party looks at nothing. A new party looks at its own acts only.
+    2 A second party is an authority or agency of another group.
+    3 An agency may look at its own acts: another person of it does.
+    """
+    if looker.standing is Standing.SUSPENDED:
+        return frozenset()
+    is_own = looker.name == asker.name
+    roles = {Who.PERSON} if is_own else set()
+    if looker.counts and looker.kind is PartyKind.AGENCY:
+        roles.add(Who.AGENCY)
+    is_of_group = bool(asker.group) and asker.group == looker.group
+    if looker.counts and looker.kind in SPEAKING_ALONE and not is_own and not is_of_group:
+        roles.add(Who.PARTY)
+    return frozenset(roles)
+
+
+@cache
+def second_look() -> SecondLook:
+    """Return the table of second_look.toml."""
+    text = files(__package__).joinpath("second_look.toml").read_text("utf-8")
+    return SecondLook.model_validate(tomllib.loads(text))
