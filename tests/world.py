@@ -20,8 +20,8 @@ from stemtide.hub.rooms.parties.models import Party, Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import parties, suspensions
 from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.approvals import ApproveIn
 from stemtide.protocol.enums import Role, Scope, Standing
-from stemtide.protocol.messages.approvals import ApproveIn
 from stemtide.protocol.messages.crises import (
     CheckIn,
     CrisisLife,

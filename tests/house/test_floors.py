@@ -8,6 +8,7 @@ FLOORS = [
     {"ledger"},
     {"parties"},
     {"crises"},
+    {"approvals"},
     {"allowlists"},
     {"signals"},
     {"stix"},

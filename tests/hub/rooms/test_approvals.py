@@ -13,7 +13,7 @@ from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import bulk, second_looks, signals as reads
 from stemtide.hub.rooms.signals.writes import signals
-from stemtide.protocol.messages.approvals import ApproveIn, RefuseIn
+from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.second_look import SharesADay, second_look
 from tests.world import NOON, add_member, hex_value, signal_in, suspend

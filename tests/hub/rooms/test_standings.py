@@ -10,7 +10,7 @@ from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import standing as reads, suspensions as reads_suspensions
 from stemtide.hub.rooms.parties.writes import parties, standing as writes, suspensions
-from stemtide.hub.rooms.signals.reads import vetting
+from stemtide.hub.rooms.signals.reads import opinions
 from stemtide.hub.rooms.signals.writes import signals, vetting as writes_vetting
 from stemtide.protocol.enums import ProposalState
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
@@ -133,7 +133,7 @@ def test_a_new_party_is_a_member_once_ten_of_its_signals_were_confirmed(world):
 
 
 def confirmed(party):
-    return vetting.count_confirmed(party, most=10)
+    return opinions.count_confirmed(party, most=10)
 
 
 def test_who_does_not_count_or_is_of_the_same_group_confirms_nothing(world, by):

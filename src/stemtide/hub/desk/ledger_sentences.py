@@ -99,7 +99,7 @@ ENTRY_PHRASES = {
     "approval.asked": gettext_lazy("asked for a second look"),
     "approval.approved": gettext_lazy("approved what waited for a second look"),
     "approval.refused": gettext_lazy("refused what waited for a second look"),
-    "approval.taken_back": gettext_lazy("took back what waited for a second look"),
+    "approval.withdrawn": gettext_lazy("took back what waited for a second look"),
     "approval.expired": gettext_lazy("let expire what waited for a second look"),
     "preview.added": gettext_lazy("sent a preview of a signal"),
     "preview.opened": gettext_lazy("opened a preview, behind its veil"),

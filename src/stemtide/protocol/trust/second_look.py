@@ -43,7 +43,7 @@ class Who(StrEnum):
     AGENCY = "agency"
 
 
-class Reason(StrEnum):
+class WaitReason(StrEnum):
     """Reasons for which an act waits: the names of the rules."""
 
     REACH = "reach"
@@ -108,7 +108,7 @@ class SecondLook(BaseModel):
     model_config = _FROZEN
 
     waiting: WaitingLimits
-    rules: dict[Reason, Rule]
+    rules: dict[WaitReason, Rule]
     shares_a_day: SharesADay
     withdrawals_a_day: Most
     disputes_a_day: Most
@@ -116,16 +116,16 @@ class SecondLook(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> Self:
         """Require a rule for each reason."""
-        if missing := set(Reason) - set(self.rules):
+        if missing := set(WaitReason) - set(self.rules):
             raise ValueError(f"rules: {', '.join(sorted(missing))} is missing")
         return self
 
-    def deciders(self, reasons: Iterable[Reason]) -> frozenset[Who]:
+    def deciders(self, reasons: Iterable[WaitReason]) -> frozenset[Who]:
         """Return who may give the second look for all of these reasons."""
         rules = [self.rules[reason].who for reason in reasons]
         return frozenset.intersection(*rules) if rules else frozenset()
 
-    def is_at_once_in_crisis(self, reasons: Iterable[Reason]) -> bool:
+    def is_at_once_in_crisis(self, reasons: Iterable[WaitReason]) -> bool:
         """Whether an act with these reasons is done at once in an active crisis."""
         return all(self.rules[reason].at_once_in_crisis for reason in reasons)
 

@@ -14,15 +14,15 @@ from stemtide.hub.rooms.approvals import rules
 from stemtide.hub.rooms.approvals.models import ActCount, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.protocol.enums import PartyKind
-from stemtide.protocol.handling import TLP_ALLOWS
-from stemtide.protocol.messages.approvals import (
+from stemtide.protocol.approvals import (
     ApprovalOut,
     ApprovalPage,
     WaitingSignalOut,
 )
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.handling import TLP_ALLOWS
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import Act, ApprovalState, Reason, Who, roles_towards
+from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, Who, roles_towards
 
 MAX_PAGE = 200
 """Maximum acts of a page."""
@@ -103,7 +103,7 @@ def describe(row: Approval, *, viewer: Party) -> ApprovalOut:
 
 def _describe(row: Approval, *, viewer: Party) -> ApprovalOut:
     """Return an act without its signals."""
-    reasons = [Reason(reason) for reason in row.reasons]
+    reasons = [WaitReason(reason) for reason in row.reasons]
     who = who_of(row)
     is_waiting = row.state == ApprovalState.WAITING
     return ApprovalOut(

@@ -20,7 +20,7 @@ from stemtide.hub.rooms.parties.rules.standing import Acting
 from stemtide.protocol.enums import Standing
 from stemtide.protocol.trust.second_look import (
     ApprovalState,
-    Reason,
+    WaitReason,
     Who,
     roles_towards,
     second_look,
@@ -129,11 +129,11 @@ def expiry(*, is_done: bool, now: datetime) -> datetime:
 
 
 def waiting_words(
-    reasons: Iterable[Reason], *, notes: Mapping[Reason, str] | None = None
+    reasons: Iterable[WaitReason], *, notes: Mapping[WaitReason, str] | None = None
 ) -> list[str]:
     """Return why an act waits, in words. notes: what was found about it."""
-    rules, found = second_look().rules, notes or {}
+    rules, texts = second_look().rules, notes or {}
     return [
-        f"{rules[reason].why}: {found[reason]}" if found.get(reason) else rules[reason].why
+        f"{rules[reason].why}: {texts[reason]}" if texts.get(reason) else rules[reason].why
         for reason in reasons
     ]

@@ -15,9 +15,9 @@ from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.protocol.messages.approvals import ApprovalOut, ApproveIn, RefuseIn
+from stemtide.protocol.approvals import ApprovalOut, ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import MAX_BULK
-from stemtide.protocol.trust.second_look import Act, ApprovalState, Reason, Who, second_look
+from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, Who, second_look
 
 MAX_NAMED = 100
 """Rows that were refused when their share was approved, as the approval names them."""
@@ -40,7 +40,7 @@ class WaitingRow:
     kind: str
     value: str
     body: str
-    notes: dict[Reason, str] = field(default_factory=dict)
+    notes: dict[WaitReason, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Asking:
 
     act: Act
     ref: str
-    reasons: tuple[Reason, ...]
+    reasons: tuple[WaitReason, ...]
     payload: dict[str, object] = field(default_factory=dict)
     count: int = 1
     tlp: str = ""
@@ -191,7 +191,7 @@ def take_back(uid: UUID, *, body: RefuseIn, by: Actor, now: datetime) -> Approva
     row = reads.find(uid, viewer=by.party)
     rules.check_take_back(reads.facts(row), by=by, now=now)
     _end(row, ApprovalState.TAKEN_BACK, by=by, note=body.note, now=now)
-    _record("approval.taken_back", row, by=by, now=now)
+    _record("approval.withdrawn", row, by=by, now=now)
     return reads.describe(row, viewer=by.party)
 
 
@@ -228,7 +228,7 @@ def take_back_signal(signal: WaitingSignal, *, by: Actor, now: datetime) -> None
         row.save(update_fields=["count"])
     else:
         _end(row, ApprovalState.TAKEN_BACK, by=by, now=now)
-    _record("approval.taken_back", row, by=by, now=now, signal=str(signal.uid))
+    _record("approval.withdrawn", row, by=by, now=now, signal=str(signal.uid))
 
 
 @needs_no_entry("the decision records it")

@@ -10,7 +10,7 @@ from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import Act, Reason
+from stemtide.protocol.trust.second_look import Act, WaitReason
 
 
 def share(row: Approval, now: datetime) -> list[RowError]:
@@ -26,7 +26,7 @@ def share(row: Approval, now: datetime) -> list[RowError]:
         replace(ready, drafts=drafts),
         by=row.party,
         now=now,
-        reasons=frozenset(Reason(reason) for reason in row.reasons),
+        reasons=frozenset(WaitReason(reason) for reason in row.reasons),
         through=row.asked_ref or None,
     )
     if waiting and len(out.errors) == len(waiting):

@@ -24,7 +24,7 @@ from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
 from stemtide.protocol.enums import DryRunOutcome, PartyKind
 from stemtide.protocol.messages.signals import BulkCheckOut, CheckedRow, RowError, SignalIn
-from stemtide.protocol.trust.second_look import Reason
+from stemtide.protocol.trust.second_look import WaitReason
 
 _HARMLESS_KINDS = frozenset(
     {
@@ -136,7 +136,7 @@ class BulkPlan:
 
 
 def plan(
-    ready: ParsedRows, *, by: Party, now: datetime, approved: Collection[Reason] | None = None
+    ready: ParsedRows, *, by: Party, now: datetime, approved: Collection[WaitReason] | None = None
 ) -> BulkPlan:
     """Look up the result for each row of a bulk. Nothing is written.
 

@@ -10,10 +10,10 @@ from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, Wait
-from stemtide.protocol.trust.second_look import Act, Reason, second_look
+from stemtide.protocol.trust.second_look import Act, WaitReason, second_look
 from stemtide.protocol.trust.standing import EXACT_DIGESTS, WHOLE_SITES
 
-Found = dict[int, dict[Reason, str]]
+Noted = dict[int, dict[WaitReason, str]]
 """For each draft, by its place, the reasons for a second look with what was found."""
 
 
@@ -23,21 +23,21 @@ def waits(
     by: Party,
     active: Collection[UUID],
     now: datetime,
-    approved: Collection[Reason] | None = None,
+    approved: Collection[WaitReason] | None = None,
 ) -> dict[int, Wait]:
     """Return why new signals need a second look, by their place; the others travel.
 
     active:   the crises among theirs that are active.
     approved: reasons for which they had a second look; None: they had none.
     """
-    found: Found = {}
+    noted: Noted = {}
     for look in LOOKS:
-        look(drafts, found, now=now)
+        look(drafts, noted, now=now)
     if approved is None:
-        _beyond_the_day(drafts, found, by=by, now=now)
+        _beyond_the_day(drafts, noted, by=by, now=now)
     waiting = {}
-    for place, notes in found.items():
-        reasons = tuple(r for r in Reason if r in notes and r not in (approved or ()))
+    for place, notes in noted.items():
+        reasons = tuple(r for r in WaitReason if r in notes and r not in (approved or ()))
         if reasons:
             is_at_once = second_look().is_at_once_in_crisis(reasons)
             at_once = is_at_once and drafts[place].body.crisis in active
@@ -45,35 +45,35 @@ def waits(
     return waiting
 
 
-def _reaching(drafts: Sequence[SignalDraft], found: Found, *, now: datetime) -> None:  # noqa: ARG001  # all looks are called alike
+def _reaching(drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime) -> None:  # noqa: ARG001  # all looks are called alike
     """Find the signals that cover a folder or host of the web."""
     for place, draft in enumerate(drafts):
         if draft.body.reach in WHOLE_SITES:
-            found.setdefault(place, {})[Reason.REACH] = ""
+            noted.setdefault(place, {})[WaitReason.REACH] = ""
 
 
-def _allow_listed(drafts: Sequence[SignalDraft], found: Found, *, now: datetime) -> None:
+def _allow_listed(drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime) -> None:
     """Find the signals that meet the hub's allow-list."""
     for place, entry in met(drafts, now=now).items():
         note = f"{entry.reason} (source: {entry.source}; added by {entry.added_by.title})"
-        found.setdefault(place, {})[Reason.ALLOW_LISTED] = note
+        noted.setdefault(place, {})[WaitReason.ALLOW_LISTED] = note
 
 
 def _beyond_the_day(
-    drafts: Sequence[SignalDraft], found: Found, *, by: Party, now: datetime
+    drafts: Sequence[SignalDraft], noted: Noted, *, by: Party, now: datetime
 ) -> None:
     """Find the signals beyond those that a party shares in a day without a second look."""
     most = second_look().shares_a_day.of(by.trust)
     room: dict[bool, int] = {}
     for place, draft in enumerate(drafts):
-        if place in found or not is_counted(draft, by=by):
+        if place in noted or not is_counted(draft, by=by):
             continue
         mark = draft.body.exercise
         if mark not in room:
             room[mark] = most - approvals.count_today(Act.SHARE, by=by, exercise=mark, now=now)
         room[mark] -= 1
         if room[mark] < 0:
-            found[place] = {Reason.MANY_A_DAY: f"{most:,} are the most"}
+            noted[place] = {WaitReason.MANY_A_DAY: f"{most:,} are the most"}
 
 
 LOOKS: list[Callable[..., None]] = []
@@ -90,5 +90,5 @@ def is_counted(draft: SignalDraft, *, by: Party) -> bool:
 
 def wait_of(row: WaitingSignal) -> Wait:
     """Return why a signal waits that was shared before."""
-    reasons = tuple(Reason(reason) for reason in row.approval.reasons)
-    return Wait(reasons, {Reason(reason): note for reason, note in row.notes.items()})
+    reasons = tuple(WaitReason(reason) for reason in row.approval.reasons)
+    return Wait(reasons, {WaitReason(reason): note for reason, note in row.notes.items()})

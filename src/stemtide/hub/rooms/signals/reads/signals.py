@@ -57,7 +57,7 @@ from stemtide.protocol.sync.feed import (
     SnapshotHead,
     Tombstone,
 )
-from stemtide.protocol.trust.second_look import Reason
+from stemtide.protocol.trust.second_look import WaitReason
 from stemtide.protocol.trust.standing import Basis, basis_of
 
 Key = tuple[str, str, bool]
@@ -150,7 +150,7 @@ def describe_waiting(row: WaitingSignal, *, viewer: Party) -> SignalOut:
     """Return a signal that waits for a second look, in its wire format."""
     body = SignalIn.model_validate_json(row.body)
     values = body.model_dump(exclude={"crisis", "audience", "labels", "via"})
-    notes = {Reason(reason): note for reason, note in row.notes.items()}
+    notes = {WaitReason(reason): note for reason, note in row.notes.items()}
     return SignalOut(
         **values,
         id=row.uid,
@@ -168,7 +168,7 @@ def describe_waiting(row: WaitingSignal, *, viewer: Party) -> SignalOut:
         withdraw_note="",
         via=list(body.via),
         opinions=[],
-        waiting_for=waiting_words(map(Reason, row.approval.reasons), notes=notes),
+        waiting_for=waiting_words(map(WaitReason, row.approval.reasons), notes=notes),
     )
 
 

@@ -26,7 +26,7 @@ from stemtide.hub.rooms.approvals.rules import waiting_words
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.protocol.enums import PartyKind, SignalState
 from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
-from stemtide.protocol.trust.second_look import Reason, second_look
+from stemtide.protocol.trust.second_look import WaitReason, second_look
 
 __all__ = [
     "BulkRefusedError",
@@ -125,8 +125,8 @@ class Wait:
     at_once: it travels now all the same, and ends unless somebody confirms it.
     """
 
-    reasons: tuple[Reason, ...]
-    notes: Mapping[Reason, str] = field(default_factory=dict)
+    reasons: tuple[WaitReason, ...]
+    notes: Mapping[WaitReason, str] = field(default_factory=dict)
     at_once: bool = False
 
     @property

@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError
-from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -36,7 +35,7 @@ from stemtide.protocol.messages.signals import (
     SignalOut,
     WithdrawIn,
 )
-from stemtide.protocol.trust.second_look import Reason
+from stemtide.protocol.trust.second_look import WaitReason
 
 __all__ = [
     "BulkRefusedError",
@@ -117,13 +116,12 @@ def share_parsed(
     return _share(ready, by=by, now=now, partial=partial, through=through, is_bulk=True, turn=turn)
 
 
-@needs_no_entry("_share records the rows")
 def share_approved(
     ready: ParsedRows,
     *,
     by: Party,
     now: datetime,
-    reasons: Collection[Reason],
+    reasons: Collection[WaitReason],
     through: str | None,
 ) -> BulkOut:
     """Share rows that somebody has given a second look, by the rules of now, the valid ones.
@@ -144,7 +142,7 @@ def _share(
     through: str | None,
     is_bulk: bool,
     turn: Turn | None = None,
-    approved: Collection[Reason] | None = None,
+    approved: Collection[WaitReason] | None = None,
 ) -> BulkOut:
     """Share parsed rows in one transaction, in numbered steps.
 
@@ -328,9 +326,9 @@ def end_unconfirmed(
         return 0
     first = ledger.take_positions(len(pks), now=now)
     bulk_sql.move_signals(pks, state=SignalState.WITHDRAWN, first=first, now=now)
-    for some in long_values.batches(pks):
+    for numbers in long_values.batches(pks):
         reason = WithdrawReason.UNCONFIRMED
-        Signal.objects.filter(pk__in=some).update(withdrawn_at=now, withdraw_reason=reason)
+        Signal.objects.filter(pk__in=numbers).update(withdrawn_at=now, withdraw_reason=reason)
     detail: dict[str, object] = {"count": len(pks), "first": first, "last": first + len(pks) - 1}
     ledger.append(
         "signals.unconfirmed",

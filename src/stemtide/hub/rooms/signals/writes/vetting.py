@@ -5,7 +5,7 @@ from datetime import datetime
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.parties.writes import standing
-from stemtide.hub.rooms.signals.reads import vetting
+from stemtide.hub.rooms.signals.reads import opinions
 from stemtide.protocol.trust.limits import limits
 
 
@@ -14,6 +14,6 @@ def vet_due(now: datetime) -> int:
     """Vet the new parties that are due, each by one scheduler; return how many became members."""
     most = limits().new_member.confirmed_signals
     return sum(
-        standing.vet(party, confirmed=vetting.count_confirmed(party, most=most), now=now)
+        standing.vet(party, confirmed=opinions.count_confirmed(party, most=most), now=now)
         for party in standing.claim_vetting(now)
     )

@@ -13,13 +13,13 @@ from stemtide.hub.rooms.approvals.writes import Asking, WaitingRow
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads.second_looks import is_counted
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
-from stemtide.protocol.trust.second_look import Act, Reason
+from stemtide.protocol.trust.second_look import Act, WaitReason
 
 
 class _Share(NamedTuple):
     """Signals that are looked at together: all of these are the same for them."""
 
-    reasons: tuple[Reason, ...]
+    reasons: tuple[WaitReason, ...]
     at_once: bool
     tlp: str
     audience: str

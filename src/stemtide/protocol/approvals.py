@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import Act, ApprovalState, Reason, Who
+from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, Who
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,7 +39,7 @@ class WaitingSignalOut(BaseModel):
 
     id: UUID
     signal: SignalIn
-    notes: dict[Reason, str]
+    notes: dict[WaitReason, str]
 
 
 class ApprovalOut(BaseModel):
@@ -56,7 +56,7 @@ class ApprovalOut(BaseModel):
     id: UUID
     act: Act
     state: ApprovalState
-    reasons: list[Reason]
+    reasons: list[WaitReason]
     why: list[str]
     who: list[Who]
     by: str
