@@ -179,6 +179,10 @@ class FakeHub:
         self._put(after)
         return after
 
+    def clear(self, signal):
+        """Let an agency decide that the signal's many matches are right."""
+        self._put(signal.model_copy(update={"cleared": True, "position": self.head + 1}))
+
     def set_party(self, name, **facts):
         """Change the standing of a party, or add one."""
         self.head += 1

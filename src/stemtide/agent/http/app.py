@@ -34,6 +34,7 @@ from stemtide.agent.http.live import LiveRoutes
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_items
 from stemtide.agent.http.openapi.document import document
 from stemtide.agent.http.own_list import AllowRoutes
+from stemtide.agent.http.runaways import RunawayRoutes
 from stemtide.agent.hub.client import Client
 from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.actions import Deliverer
@@ -44,6 +45,7 @@ from stemtide.agent.recognise.hashes import HashLookup, HashQuery, HashResult, a
 from stemtide.agent.recognise.pipeline import Recogniser
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
+from stemtide.agent.sync.flood_guard import FloodGuard
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.protocol.problems import ProblemType
 
@@ -67,11 +69,7 @@ class Agent:
         self._store = store
         self._tally = counters
         client = Client(config)
-        self._outboxes = Outboxes(
-            Deliverer(config=config, store=store),
-            Reporter(config=config, store=store, client=client),
-            Statements(settings=config.transparency, store=store),
-        )
+        self._outboxes = _outboxes(config, store=store, client=client)
         self._companion = HmaSync(config=config, store=store)
         self._sync = Sync(
             config=config,
@@ -102,8 +100,14 @@ class Agent:
             outboxes=self._outboxes,
             companion=self._companion,
             write_lookups=self._recogniser.write_lookups,
+            flood_guard=self._flood_guard,
             on_settled=on_settled,
         )
+
+    def _wake_all(self) -> None:
+        """Announce that actions and wanted banks changed."""
+        self._outboxes.wake()
+        self._companion.wake()
 
     def _create_content_parts(self, sandbox: Sandbox) -> None:
         """Create the components that process content."""
@@ -114,6 +118,9 @@ class Agent:
             counters=self._tally,
             sandbox=sandbox,
             wake=self._outboxes.wake,
+        )
+        self._flood_guard = FloodGuard(
+            config=self._config, store=self._store, on_change=self._wake_all
         )
         self._live = Live(
             config=self._config,
@@ -133,6 +140,7 @@ class Agent:
             check_ready=self._check_ready,
         )
         allow = AllowRoutes(config=self._config, store=self._store, wake=self._outboxes.wake)
+        runaways = RunawayRoutes(config=self._config, store=self._store, wake=self._wake_all)
         companion = CompanionRoutes(
             config=self._config,
             store=self._store,
@@ -151,6 +159,7 @@ class Agent:
             *self._hma_routes(),
             *companion.routes(),
             *allow.routes(),
+            *runaways.routes(),
             Route("/health", self.health, methods=["GET"]),
             Route("/metrics", self.metrics, methods=["GET"]),
             Route("/deliveries/retry", self.retry, methods=["POST"]),
@@ -287,6 +296,15 @@ class Agent:
         """Return the version of the signals that a response is based on."""
         view = self._store.view
         return {"position": view.position, "stale_s": view.stale_s(), "ready": True}
+
+
+def _outboxes(config: Config, *, store: Store, client: Client) -> Outboxes:
+    """Return the outboxes of an agent."""
+    return Outboxes(
+        Deliverer(config=config, store=store),
+        Reporter(config=config, store=store, client=client),
+        Statements(settings=config.transparency, store=store),
+    )
 
 
 def _json(body: dict[str, Any]) -> Response:

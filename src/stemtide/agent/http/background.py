@@ -24,6 +24,7 @@ from stemtide.agent.store.database import Store
 from stemtide.agent.store.disk import LOOK_EVERY_S
 from stemtide.agent.store.index import SAVE_AFTER
 from stemtide.agent.sync.feed import Sync
+from stemtide.agent.sync.flood_guard import FloodGuard
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class BackgroundTasks:
         outboxes: Outboxes,
         companion: HmaSync,
         write_lookups: Callable[[], None],
+        flood_guard: FloodGuard,
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -65,6 +67,7 @@ class BackgroundTasks:
         self._outboxes = outboxes
         self._companion = companion
         self._write_lookups = write_lookups
+        self._flood_guard = flood_guard
         self._on_settled = on_settled
 
     async def run(self) -> None:
@@ -87,6 +90,7 @@ class BackgroundTasks:
                 *(outbox.run for outbox in self._outboxes),
                 self._live.run,
                 self._companion.run,
+                self._flood_guard.run,
                 self._save,
                 self._publish_state,
                 self._check_file,

@@ -12,6 +12,7 @@ from stemtide.agent.hma.sync import HmaSync
 from stemtide.agent.hub.connection import HubConnection
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.store.database import Store
+from stemtide.agent.store.match_rates import COUNT_LOWERED
 from stemtide.agent.store.parties import NAMES
 from stemtide.agent.sync.feed import Sync
 from stemtide.fingerprints.sandbox.walls import Wall
@@ -61,12 +62,12 @@ class HealthCollector:
         notice = self._primary_state()
         connection = HubConnection(**notice["connection"]) if notice else HubConnection()
         view = self._store.view
-        is_ready = bool(view.origin)
-        is_reachable = connection.is_reachable and not connection.silence
+        is_ready, is_reachable = bool(view.origin), connection.is_heard
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
+        ((lowered,),) = self._store.read(COUNT_LOWERED)
+        own = _flood_trouble(lowered) | {"shadow": self._shadow_trouble()}
         statements = notice.get("statements", "") or owed.trouble
-        own = {"webhook": deliveries.trouble, "statements": statements}
-        own["shadow"] = self._shadow_trouble()
+        own |= {"webhook": deliveries.trouble, "statements": statements}
         troubles = _troubles(connection, notice) | own
         return {
             "name": self._config.name,
@@ -91,13 +92,20 @@ class HealthCollector:
             "statements_refused": owed.refused,
             "unrecorded": self._tally.total("unrecorded"),
             "skipped": self._tally.total("skipped"),
-            "http_workers": max(1, len(self._tally.running())),
             "live_streams": self._open_streams(),
+            "lowered": lowered,
             "walls": _walls(self._walls()),
             "companion": notice.get("companion") or None,
+            **self._processes(),
+            "troubles": {name: text for name, text in troubles.items() if text},
+        }
+
+    def _processes(self) -> dict[str, int | None]:
+        """Return how many processes there are, which one answers, and which one is primary."""
+        return {
+            "http_workers": max(1, len(self._tally.running())),
             "answered_by": self._tally.row + 1,
             "led_by": self._led_by(),
-            "troubles": {name: text for name, text in troubles.items() if text},
         }
 
     def _shadow_trouble(self) -> str:
@@ -131,6 +139,15 @@ class HealthCollector:
             "companion": self._companion.health(),
             "companion_trouble": _short(self._companion.trouble),
         }
+
+
+def _flood_trouble(lowered: int) -> dict[str, str]:
+    """Return what to do about signals that the flood guard lowered."""
+    text = (
+        f"{lowered} signals match far more uploads than is plausible and only hold: look at them"
+        " with `stemtide agent runaway list`"
+    )
+    return {"flood_guard": text if lowered else ""}
 
 
 def _walls(standing: frozenset[Wall] | None) -> dict[str, bool] | None:

@@ -31,6 +31,11 @@ class HubConnection:
     disk: str = ""
     is_loading: bool = False
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether the hub can be reached and has not been silent for too long."""
+        return self.is_reachable and not self.silence
+
 
 class StallDetector:
     """Detector of a position that stays behind the hub's without moving."""

@@ -120,9 +120,13 @@ def record(
     return True
 
 
-def refs_of(tx: Transaction, signal: str) -> list[str]:
-    """Return the pieces of content that were acted on because of a signal, with others or alone."""
-    rows = tx.execute("SELECT ref FROM acted WHERE signal = ?", (signal,))
+def refs_of(tx: Transaction, signal: str, *, since: int | None = None) -> list[str]:
+    """Return the pieces of content that were acted on because of a signal, with others or alone.
+
+    since: Unix time; None for all.
+    """
+    sql = "SELECT ref FROM acted WHERE signal = ? AND at >= ?"
+    rows = tx.execute(sql, (signal, since or 0))
     return [ref for (ref,) in rows]
 
 

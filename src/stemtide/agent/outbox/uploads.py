@@ -7,10 +7,12 @@ before. The row keeps the time at which the content was met.
 
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from stemtide.agent.store import match_rates
 from stemtide.agent.store.database import Transaction
+from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import OUTCOME_OF, Action, Outcome
 from stemtide.protocol.sync.agents import BUCKET
 
@@ -22,17 +24,27 @@ class PendingLookups:
     """Look-ups that counted no upload; they are written with the next upload that counts.
 
     So most look-ups write nothing. If no upload counts they are written after a minute, and at the
-    end. A crash loses some, but none that counted an upload.
+    end. A crash loses some, but none that counted an upload. Look-ups
+    are also counted by kind, for the flood guard.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
+        self._kinds: Counter[tuple[int, Kind]] = Counter()
 
-    def add(self, number: int) -> None:
-        """Count look-ups at the current time."""
+    def add(self, number: int, *, kinds: Iterable[Kind]) -> None:
+        """Count look-ups at the current time.
+
+        number: those that counted no upload. kinds: of every fingerprint looked up, each once for
+        a piece of content.
+        """
+        now = datetime.now(UTC)
+        minute = match_rates.minute_of(now)
         with self._lock:
-            self._counts[_bucket(datetime.now(UTC))] += number
+            self._counts[_bucket(now)] += number
+            for kind in kinds:
+                self._kinds[minute, kind] += 1
 
     def __bool__(self) -> bool:
         """Whether any look-up waits to be written."""
@@ -42,6 +54,8 @@ class PendingLookups:
         """Write the pending counts."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
+            kinds, self._kinds = self._kinds, Counter()
+        match_rates.add_lookups(tx, kinds)
         for bucket, number in counts.items():
             _add_lookups(tx, bucket, number)
 

@@ -37,10 +37,14 @@ class Backing:
         is_suspended = self.sharer.standing is Standing.SUSPENDED
         return self.sharer.name == self.known.own and not is_suspended
 
+    @property
+    def independent(self) -> int:
+        """Return how many independent parties stand behind the match."""
+        return independent([self.sharer, *self.others])
+
     def confirms(self, rule: Rule) -> bool:
         """Whether the conditions of a rule on the number and kinds of parties hold."""
-        count = independent([self.sharer, *self.others])
-        return count >= (rule.min_parties or 0) and (
+        return self.independent >= (rule.min_parties or 0) and (
             not rule.confirmed_by_kinds
             or any(
                 party.kind in rule.confirmed_by_kinds and _is_another(party, self.sharer)

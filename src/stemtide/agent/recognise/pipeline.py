@@ -31,7 +31,7 @@ from stemtide.agent.recognise.policy import (
     is_active,
     unread_remark,
 )
-from stemtide.agent.store import allowed
+from stemtide.agent.store import allowed, match_rates
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
 from stemtide.fingerprints.analysis import AnalysisOptions
@@ -172,9 +172,10 @@ class Recogniser:
         strict: bool,
     ) -> _RequestResult:
         """Decide and record. raises: BehindError when strict, and a matched signal is gone."""
+        kinds = [kind for content in prints for kind in {print_.kind for print_ in content.each}]
         if look_only or not any(matches):
             if not look_only:
-                self._pending.add(len(items))
+                self._pending.add(len(items), kinds=kinds)
             return _RequestResult(self._decide(prints, matches, tx=None, strict=strict))
         try:
             with self._store.write() as tx:
@@ -191,8 +192,9 @@ class Recogniser:
                     )
                     for item, fingerprints, decision in zip(items, prints, decisions, strict=True)
                 ]
-                self._pending.add(news.count(False))
+                self._pending.add(news.count(False), kinds=kinds)
                 self._pending.write(tx)
+                _count_matches(tx, decisions, news)
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says that it was not recorded.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
@@ -270,6 +272,21 @@ def record_decision(
             tx, ref=ref, signal=signal, outcome=outcome, now=now, language=language
         )
     return is_news
+
+
+def _count_matches(tx: Transaction, decisions: Sequence[Decision], news: Sequence[bool]) -> None:
+    """Count new uploads for each signal that would hold or block them, for the flood guard."""
+    acting = [
+        signal
+        for decision, is_new in zip(decisions, news, strict=True)
+        if is_new
+        for signal in {
+            str(verdict.hit.signal.id)
+            for verdict in decision.verdicts
+            if verdict.action is not Action.LOG and not verdict.hit.signal.exercise
+        }
+    ]
+    match_rates.count_matches(tx, acting, now=datetime.now(UTC))
 
 
 def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:

@@ -2,9 +2,10 @@
 """Decide about content by the signals that it matched, and explain the decision. Pure.
 
 1 For each matched signal, the first rule of the policy that applies names an action.
-2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most,
-  and one that the agent's own party disputes only logs, as does content on an allow-list and what
-  a party in shadow shares; a block needs more than one party's word (backing.py).
+2 Caps: an exercise only logs; the PAP label limits the action; a disputed signal holds at most, as
+  does one that the flood guard lowered (sync/flood_guard.py); one that the agent's own party
+  disputes only logs, as does content on an allow-list and what a party in shadow shares; a block
+  needs more than one party's word (backing.py).
 3 The signal with the strongest action decides; among equals a real one, then the nearest.
 4 Content that could not be read is held, unless a match asks for as much or the policy lets
   it pass. Such a hold names no signal and is never counted as a match.
@@ -37,6 +38,12 @@ from stemtide.protocol.trust.standing import PartyTrust
 
 SURE_PERCENT = 95
 """A match that is less sure goes to a person, whatever a rule says: 5 in 100 would be wrong."""
+
+LOWERED = (
+    "the signal matches far more uploads than usual, so it leads to hold at most until a second"
+    " independent party confirms it or an agency clears it"
+)
+"""Why a signal that the flood guard lowered does not lead to a block."""
 
 NO_RULE = "no rule"
 """Rule name of a match to which no rule applies: it is logged, never lost."""
@@ -214,6 +221,14 @@ def judge(
 
     is_earlier: the content was acted on before, and is judged again.
     """
+    return [
+        _judge_one(hit, policy, backing, is_earlier=is_earlier)
+        for hit, backing in zip(hits, backings(hits, policy, parties), strict=True)
+    ]
+
+
+def backings(hits: Sequence[Hit], policy: Policy, parties: Parties) -> list[Backing]:
+    """Return who stands behind each matched signal."""
     sharers = [parties.trust_of(hit.signal.shared_by) for hit in hits]
     requests = [
         _requested_action(hit, policy.rules, sharer).rank
@@ -222,7 +237,7 @@ def judge(
     alike: dict[object, list[int]] = defaultdict(list)
     for number, hit in enumerate(hits):
         alike[_likeness(hit, number)].append(number)
-    verdicts = []
+    behind = []
     for number, hit in enumerate(hits):
         others = [
             sharers[other]
@@ -232,9 +247,8 @@ def judge(
         others += [parties.trust_of(name) for name in hit.signal.confirmed_by]
         by_name = {party.name: party for party in others if not policy.is_in_shadow(party)}
         by_name.pop(sharers[number].name, None)
-        backing = Backing(sharers[number], tuple(by_name.values()), parties)
-        verdicts.append(_judge_one(hit, policy, backing, is_earlier=is_earlier))
-    return verdicts
+        behind.append(Backing(sharers[number], tuple(by_name.values()), parties))
+    return behind
 
 
 def _likeness(hit: Hit, number: int) -> object:
@@ -287,6 +301,9 @@ def _judge_one(hit: Hit, policy: Policy, backing: Backing, *, is_earlier: bool) 
     if limit and action.rank > limit[0].rank:
         action, missing = limit
         caps.append(missing)
+    is_lowered = hit.signal.lowered and (wanted_action is Action.BLOCK or hit.signal.disputed)
+    if is_lowered and action is Action.HOLD:
+        missing = missing or LOWERED
     name = rule.name if rule else NO_RULE
     return SignalVerdict(hit, action, name, wanted_action, tuple(caps), missing)
 
@@ -330,6 +347,8 @@ def _caps(hit: Hit) -> list[tuple[Action, str]]:
     caps = [(pap, f"PAP:{signal.pap.upper()} allows {pap} at most")]
     if signal.disputed_by_you:
         caps.append((Action.LOG, "your own party disputes this signal, which then only logs"))
+    elif signal.lowered:
+        caps.append((Action.HOLD, LOWERED))
     elif signal.disputed:
         caps.append((Action.HOLD, "a disputed signal leads to hold at most"))
     if hit.allowed:

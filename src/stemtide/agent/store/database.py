@@ -22,6 +22,7 @@ from uuid import uuid4
 from stemtide.agent.store import allowed, index, schema
 from stemtide.agent.store.allowed import AllowedParts, AllowRow
 from stemtide.agent.store.disk import Disk
+from stemtide.agent.store.match_rates import IS_LOWERED, LOWERED_IDS
 from stemtide.agent.store.parties import Parties, put_parties, read_parties, replace_parties
 from stemtide.agent.store.position import BehindError, Origin, SignalSummary, read_view, set_state
 from stemtide.agent.store.rows import INSERT_NUMBERED, SignalRow, change_rows
@@ -187,20 +188,29 @@ class Store(AbstractContextManager["Store"]):
         raises: BehindError when strict, and one of them is gone.
         """
         distinct = set(keys)
-        sql = f"SELECT seq, body FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
+        sql = f"SELECT seq, body, {IS_LOWERED} FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
         values = (json.dumps([*distinct]),)
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
         if strict and len(rows) < len(distinct):
             raise BehindError
-        return {seq: FeedSignal.model_validate_json(body) for seq, body in rows}
+        return {seq: _signal(body, is_lowered=lowered) for seq, body, lowered in rows}
 
     def find_ids(
         self, ids: Iterable[str], *, tx: Transaction | None = None
     ) -> dict[str, FeedSignal]:
         """Return the current signals by id; as a transaction sees them if one is given."""
-        sql, values = f"SELECT id, body FROM signals WHERE id {_IN_LIST}", (json.dumps([*ids]),)  # noqa: S608 - our own names
+        sql = f"SELECT id, body, {IS_LOWERED} FROM signals WHERE id {_IN_LIST}"  # noqa: S608 - our own names
+        values = (json.dumps([*ids]),)
         rows = tx.execute(sql, values).fetchall() if tx else self.read(sql, values)
-        return {uid: FeedSignal.model_validate_json(body) for uid, body in rows}
+        return {uid: _signal(body, is_lowered=lowered) for uid, body, lowered in rows}
+
+    def mark_lowered(self, signals: Sequence[FeedSignal], *, tx: Transaction) -> list[FeedSignal]:
+        """Return signals as the hub sent them, marked where this agent's flood guard lowered."""
+        lowered = {uid for (uid,) in tx.execute(LOWERED_IDS)}
+        return [
+            signal.model_copy(update={"lowered": True}) if str(signal.id) in lowered else signal
+            for signal in signals
+        ]
 
     def find_alike(
         self,
@@ -275,7 +285,10 @@ class Store(AbstractContextManager["Store"]):
         raises:  BehindError when strict, and one of them is gone.
         """
         distinct = set(keys)
-        sql = f"SELECT seq, id, exercise, disputed, expires_at FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
+        is_stopped = f"disputed OR {IS_LOWERED}"
+        sql = (
+            f"SELECT seq, id, exercise, {is_stopped}, expires_at FROM signals WHERE seq {_IN_LIST}"  # noqa: S608 - our own names
+        )
         values = (json.dumps([*distinct]),)
         rows = self._for_loop.execute(sql, values).fetchall() if on_loop else self.read(sql, values)
         if strict and len(rows) < len(distinct):
@@ -500,6 +513,12 @@ class Store(AbstractContextManager["Store"]):
         self._index.save()
         with self.write() as tx:
             set_state(tx, saved=uuid4().hex)
+
+
+def _signal(body: str, *, is_lowered: bool) -> FeedSignal:
+    """Return a stored signal, marked if this agent's own flood guard lowered it."""
+    signal = FeedSignal.model_validate_json(body)
+    return signal.model_copy(update={"lowered": True}) if is_lowered else signal
 
 
 @contextmanager

@@ -13,7 +13,10 @@ class BehindError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignalSummary:
-    """The fields of a signal for an answer without a decision."""
+    """The fields of a signal for an answer without a decision.
+
+    disputed: it is disputed, or was lowered by the flood guard.
+    """
 
     id: str
     exercise: bool

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from uuid import uuid4
 
 from stemtide import private_files
-from stemtide.agent.store import allowed, parties
+from stemtide.agent.store import allowed, match_rates, parties
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS
 
 APPLICATION = 0x53544D41  # "STMA" in SQLite's application_id: this file is an agent's
@@ -80,6 +80,7 @@ _LOCAL_TABLES = {
       refused TEXT NOT NULL DEFAULT '', UNIQUE (signal, bank, value)
     )""",
     **allowed.TABLES,
+    **match_rates.TABLES,
 }
 _BANKED_INDEXES = (
     "CREATE INDEX banked_leaving ON banked (tries, seq) WHERE wanted = 0",
@@ -111,6 +112,7 @@ _ADDED_TABLES = {
     # no known party takes a snapshot as soon as the hub is there.
     "parties": (parties.TABLE, "UPDATE state SET value = '' WHERE name = 'party'"),
     "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
+    "runaways": tuple(match_rates.TABLES.values()),
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (

@@ -256,7 +256,7 @@ class Sync:
 
         def undo_all(tx: Transaction) -> None:
             nonlocal undone
-            fresh = [signal for signal, _ in puts]
+            fresh = self._store.mark_lowered([signal for signal, _ in puts], tx=tx)
             changes = undo.changes_of_entries(entries, former)
             changes += undo.changes_of_parties(tx, weakened)
             undone = self._undo(tx, changes, library=self._store.library, now=now, fresh=fresh)

@@ -2,7 +2,8 @@
 """Judge earlier actions again when a signal, or who stands behind it, has changed.
 
 1 A withdrawn signal no longer counts. Content that nothing else stops is released.
-2 A disputed signal leads to what the policy says of disputed ones.
+2 A disputed signal leads to what the policy says of disputed ones. One that the flood guard
+  lowered leads to hold; of a signal that ran away here, only what it did since then.
 3 If fewer parties stand behind a signal, because one was suspended or took back its agreement, a
   block becomes a hold at most: content is never released because of that.
 4 All reasons of an action are judged together, so that signals which leaned on the changed one are
@@ -38,6 +39,7 @@ class SignalChange:
     signal:       as it was, if it is gone, else as it is; None if the agent did not have it.
     is_withdrawn: it no longer counts at all.
     may_release:  content may be released because of the change.
+    since:        Unix time; earlier actions stay as they are. None for all.
     """
 
     uid: str
@@ -45,6 +47,7 @@ class SignalChange:
     why: str
     is_withdrawn: bool = False
     may_release: bool = True
+    since: int | None = None
 
 
 def changes_of_entries(
@@ -62,6 +65,8 @@ def changes_of_entries(
             if entry.state is SignalState.WITHDRAWN:
                 why = f"signal {uid} was withdrawn"
                 changes.append(SignalChange(uid, before, why, is_withdrawn=True))
+        elif entry.lowered:
+            changes.append(_lowered(entry))
         elif entry.disputed:
             changes.append(SignalChange(uid, entry, f"signal {uid} is disputed"))
         elif before and set(before.confirmed_by) - set(entry.confirmed_by):
@@ -113,11 +118,18 @@ def changes_of_snapshot(tx: Transaction, *, now: datetime) -> list[SignalChange]
         "SELECT id, body FROM signals WHERE id IN (SELECT signal FROM acted)"
     ):
         signal = FeedSignal.model_validate_json(body)
-        if signal.disputed:
+        if signal.lowered:
+            changes.append(_lowered(signal))
+        elif signal.disputed:
             changes.append(SignalChange(uid, signal, f"signal {uid} is disputed"))
         elif knows_parties:
             changes.append(_less_confirmed(signal))
     return changes
+
+
+def _lowered(signal: FeedSignal) -> SignalChange:
+    why = f"signal {signal.id} matches far more than usual and was lowered everywhere"
+    return SignalChange(str(signal.id), signal, why, may_release=False)
 
 
 def _less_confirmed(signal: FeedSignal) -> SignalChange:
@@ -155,7 +167,7 @@ class Undoing:
         """Weaken all actions that leaned on the changed signals; return how many changed."""
         total = 0
         for change in self.changes:
-            refs = actions.refs_of(self.tx, change.uid)
+            refs = actions.refs_of(self.tx, change.uid, since=change.since)
             alike = self._alike(change.signal) if refs and change.signal else []
             number = sum([self._judge_again(ref, change, alike) for ref in refs])
             if number:

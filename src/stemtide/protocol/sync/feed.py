@@ -34,6 +34,9 @@ class FeedSignal(BaseModel):
               if the party that reads this feed disputes it.
     disputed_by_you: the party that reads this feed disputes the signal itself.
     confirmed_by: names of the parties that agree with the signal, without its sharer.
+    lowered: it matched far more uploads than is plausible, so it leads to hold at most. Such a
+             signal is also sent as disputed, which is what an older agent understands.
+    cleared: an agency decided that its many matches are right: agents do not lower it.
     """
 
     op: Literal["put"] = "put"
@@ -62,6 +65,8 @@ class FeedSignal(BaseModel):
     entity: str | None = None
     disputed_by_you: bool = False
     confirmed_by: list[str] = []
+    lowered: bool = False
+    cleared: bool = False
 
     @field_validator("within_bits")
     @classmethod

@@ -12,6 +12,7 @@ from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
 from stemtide.agent.http.match_requests import ItemsIn
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
 from stemtide.agent.http.own_list import OwnEntry, OwnList
+from stemtide.agent.http.runaways import RunawayList, RunawayOut
 from stemtide.agent.live.streams import LiveOut
 from stemtide.agent.recognise.answers import Answer, ShadowOut
 from stemtide.fingerprints.kinds import Kind
@@ -323,6 +324,22 @@ OWN = (
         None,
         parameters=(in_path("entry", text(least=1, most=100), "The entry's id."),),
         status=204,
+        errors=(404,),
+    ),
+    Operation(
+        "GET",
+        "/runaways",
+        "list_runaways",
+        "List the signals that match far more uploads than is plausible.",
+        RunawayList,
+    ),
+    Operation(
+        "POST",
+        "/runaways/{signal}/lift",
+        "lift_runaway",
+        "Follow the policy for a signal again.",
+        RunawayOut,
+        parameters=(in_path("signal", text(least=1, most=100), "The signal's id."),),
         errors=(404,),
     ),
     Operation(

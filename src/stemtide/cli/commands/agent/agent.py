@@ -13,6 +13,7 @@ from stemtide.cli.commands.agent.allow import allow
 from stemtide.cli.commands.agent.companion import companion
 from stemtide.cli.commands.agent.live import live
 from stemtide.cli.commands.agent.policy import policy
+from stemtide.cli.commands.agent.runaway import runaway
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
 agent = typer.Typer(no_args_is_help=True, help="A provider's agent.")
@@ -132,3 +133,4 @@ agent.command("live")(live)
 agent.add_typer(companion, name="companion")
 agent.add_typer(allow, name="allow")
 agent.add_typer(policy, name="policy")
+agent.add_typer(runaway, name="runaway")
