@@ -4,7 +4,8 @@
 `make test` runs on PostgreSQL, too, what the databases may answer differently: each test of a room
 that asks the database, each test that commits, and what is marked both_databases. Pages, papers
 and doors work on what rooms hand them. The cases of a test send the same statements with other
-values: so of those that do not commit only the first one runs there, except in EACH_CASE.
+values: so of those that do not commit only the first one runs there, except in EACH_CASE. Of these
+repeated_statements.txt leaves out those whose statements other tests send (statements.py).
 `make nightly` runs all of the hub on PostgreSQL.
 
 The guards of the ledger refuse what a test runner does between tests that really commit: empty
@@ -23,6 +24,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from stemtide.hub.platform import rate_windows
 from stemtide.hub.rooms.ledger.models import Numbering
+from tests.hub import statements
 from tests.world import World, make_world
 
 ONE_DATABASE = {"api", "desk", "outside", "papers", "running"}
@@ -53,6 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark both_databases what needs no mark of its own, and further_case what repeats another."""
     here = Path(__file__).parent
     first_cases: dict[str, str] = {}
+    repeating = statements.repeating()
     for item in items:
         if here not in item.path.parents:
             continue
@@ -63,7 +66,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.both_databases)
         function = item.nodeid.partition("[")[0]
         is_first = first_cases.setdefault(function, item.nodeid) == item.nodeid
-        if not is_first and EACH_CASE.isdisjoint({item.path.name, item.originalname}):
+        is_each_case = not EACH_CASE.isdisjoint({item.path.name, item.originalname})
+        if not is_each_case and (not is_first or statements.name_of(item) in repeating):
             item.add_marker(pytest.mark.further_case)
 
 
