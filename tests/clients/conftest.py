@@ -58,8 +58,7 @@ def demo_hub(env_file: Path, *, words: Sequence[str]) -> Iterator[dict[str, str]
 def _made(folder: Path) -> None:
     """Have the command make its hub, and keep what the hub knows and the variables."""
     env_file = folder / "stemtide.env"
-    words = ["throw-away-hub", "--folder", str(folder), "--env-file"]
-    with demo_hub(env_file, words=words) as variables:
+    with demo_hub(env_file, words=["throw-away-hub", str(folder)]) as variables:
         pass
     with contextlib.closing(sqlite3.connect(folder / "hub" / tables.NAME)) as database:
         database.execute("DELETE FROM ledger_hubkey")  # each hub records its own as it starts

@@ -17,8 +17,8 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def hub(tmp_path_factory):
-    """The command itself, on tables that are there: tests/flows/test_the_loop.py makes them."""
-    words = ["throw-away-hub", "--env-file"]
+    """The command itself, which makes its tables."""
+    words = ["stemtide", "demo", "--hub-only", "--env-file"]
     with demo_hub(tmp_path_factory.mktemp("hub") / "stemtide.env", words=words) as variables:
         yield variables
 

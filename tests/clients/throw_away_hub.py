@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`stemtide demo --hub-only` on tables that were made before: making them takes most of its time.
 
-The program `throw-away-hub` of `tests.forks`: it takes the other options of that command.
+The program `throw-away-hub` of `tests.forks`: its arguments are an empty folder for the hub's, and
+the path of the env file.
 """
 
 import sys
 from pathlib import Path
 
-from stemtide.cli import app
 from stemtide.exercises import hub_only
 from stemtide.exercises.stage import RunningExercise
 from tests import tables
@@ -26,5 +26,5 @@ class LaidStage(RunningExercise):
 def main() -> None:
     """Start the hub, write its variables, and stay up until SIGTERM."""
     hub_only.RunningExercise = LaidStage
-    sys.argv = ["stemtide", "demo", "--hub-only", *sys.argv[1:]]
-    app.main()
+    folder, env_file = map(Path, sys.argv[1:])
+    hub_only.run_hub(env_file=env_file, folder=folder, port=0)

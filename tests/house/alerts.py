@@ -26,6 +26,7 @@ TOLD = {
     Addressees.READERS: "those in the room who may see the signal",
     Addressees.COUNTERPARTS: "agencies; who opened the crisis",
     Addressees.OWNER: "the party itself; agencies",
+    Addressees.COLLEAGUES: "a second person of the party, or who else may confirm it",
     Addressees.SIDES: "both sides of the request",
     Addressees.AGENCIES: "agencies",
 }

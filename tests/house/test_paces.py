@@ -27,6 +27,7 @@ UNDOES = {
 """What was wrong must stop at any time."""
 FOLLOWS = {
     "order.copied": "an order that is counted",
+    "order.issued": "an order that was counted when it was submitted",
     "scrutiny.communicated": "a decision, of which there is one a scrutiny",
     "order.overlapped": "an order that is counted",
     "hold.ordered": "an order that is counted",

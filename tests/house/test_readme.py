@@ -13,7 +13,6 @@ from stemtide.exercises import pictures, processes
 from stemtide.exercises.pictures import photographs, reencoded
 from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.sandbox.pool import Sandbox
-from tests import forks, tables
 from tests.cli.conftest import run
 
 ROOT = Path(__file__).parents[2]
@@ -66,18 +65,15 @@ def share(hub, key, blob):
 
 def test_the_ten_lines_block_what_is_shared_and_let_the_rest_pass(tmp_path, shelf):
     folder = tmp_path / "hub"
-    tables.lay(folder)
-    hub = forks.ForkedRunning.of(processes.hub(folder, environment=OWN_SETTINGS))
+    hub = processes.hub(folder, environment=OWN_SETTINGS)
     shelf.append(hub)
     hub.start()
     keys = {}
     for name, kind in (("an-authority", "authority"), ("a-provider", "provider")):
         stemtide("party", "add", name, "--kind", kind, folder=folder)
         keys[name] = stemtide("key", "new", "--party", name, folder=folder)["key"]
-    agent = forks.ForkedRunning.of(
-        processes.agent(
-            "uploads-1", folder=tmp_path / "agent", hub_url=hub.address, key=keys["a-provider"]
-        )
+    agent = processes.agent(
+        "uploads-1", folder=tmp_path / "agent", hub_url=hub.address, key=keys["a-provider"]
     )
     shelf.append(agent)
     agent.start()

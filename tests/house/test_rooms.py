@@ -40,6 +40,7 @@ OTHER_FILES = {
     "reports/paper.py": "timelines and reports as PDF, for both doors; it knows no table",
     "approvals/acts.py": "what rooms above do once it was approved; they register it: 0113",
     "signals/approved_acts.py": "what shares do once they were approved: 0113",
+    "orders/approved_acts.py": "what becomes of orders once a second person decided: 0115",
     "signals/views.py": "what its reads hand to doors, where the protocol has no message for it",
     "signals/outlier_rules.py": "which counts of an agent are held back, over those views; pure",
     "signals/long_values.py": "values as long as their content, for its reads and writes alone",

@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Removal orders at the door for machines."""
 
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
 import pytest
 
+from stemtide.hub.rooms.orders.models import Information
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty
 from tests.hub.orders import cast
+from tests.orders import confirm_order
 
 NOTICE = "Orders come by webhook and mail; you have one hour from receipt."
 
@@ -32,8 +37,6 @@ def home(machine, named):
 
 
 def today(**annex):
-    from datetime import UTC, datetime
-
     day = datetime.now(UTC).date().isoformat()
     return cast.ANNEX_1 | {"signed_on": day} | annex
 
@@ -50,12 +53,11 @@ def issue(issuer, **facts):
     uid = draft(issuer, **facts)
     made = issuer("POST", f"/api/v1/orders/{uid}/issue")
     assert made.status_code == 200, made.content
+    confirm_order(UUID(uid), now=datetime.now(UTC))
     return uid
 
 
 def now_text():
-    from datetime import UTC, datetime
-
     return datetime.now(UTC).isoformat()
 
 
@@ -82,6 +84,20 @@ def test_a_draft_is_changed_and_discarded(issuer):
     gone = issuer("POST", f"/api/v1/orders/{uid}/discard")
     assert gone.json()["state"] == "discarded"
     assert issuer("GET", f"/api/v1/orders/{uid}").json()["moves"] == []
+
+
+def test_an_order_without_an_emergency_waits_and_no_key_confirms_it(issuer, provider, named):
+    cast.inform(named)
+    Information.objects.update(sent_at=datetime.now(UTC) - timedelta(days=1))
+    uid = draft(issuer, emergency="", emergency_ground=None)
+    waits = issuer("POST", f"/api/v1/orders/{uid}/issue").json()
+    assert (waits["state"], waits["moves"]) == ("submitted", ["recall"])
+    assert waits["second_look"]["expires_at"] == waits["confirm_due_at"]
+    assert provider("GET", f"/api/v1/orders/{uid}").status_code == 404
+    again = issuer("POST", f"/api/v1/orders/{uid}/issue")
+    assert again.status_code == 409
+    back = issuer("POST", f"/api/v1/orders/{uid}/withdraw", {"text": "A mistake."})
+    assert back.json()["state"] == "drafted"
 
 
 def test_a_list_is_no_receipt_and_reading_one_is(issuer, provider):
@@ -113,7 +129,8 @@ def test_an_order_goes_from_acknowledgement_to_annex_ii(issuer, provider):
     assert refused.status_code == 409
     kinds = [one["kind"] for one in issuer("GET", f"/api/v1/orders/{uid}/history").json()]
     assert kinds == [
-        *("order.drafted", "order.issued", "order.copied", "order.received"),
+        *("order.drafted", "order.issued", "order.copied", "order.submitted"),
+        *("order.confirmed", "order.received"),
         *("order.acknowledged", "order.executed", "preservation.started"),
     ]
     theirs = provider("GET", f"/api/v1/orders/{uid}/history").json()

@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from stemtide.hub.rooms.alerts.writes import alerts
+from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.complaints.writes import complaints
 from stemtide.hub.rooms.orders.models import (
     Copy,
@@ -18,12 +19,12 @@ from stemtide.hub.rooms.orders.models import (
     Receipt,
     Scrutiny,
 )
-from stemtide.hub.rooms.orders.writes import answers as writes_answers, orders as writes
+from stemtide.hub.rooms.orders.writes import answers as writes_answers, issue, orders as writes
 from stemtide.hub.rooms.parties.writes import competences
 from stemtide.protocol.enums import Duty, Role
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeIn, ComplaintTakeIn
-from stemtide.protocol.messages.orders import OrderIn
+from stemtide.protocol.messages.orders import InformIn, OrderIn
 from tests.orders import issue_order
 from tests.scene import ANNEX_1
 
@@ -139,10 +140,81 @@ def test_an_order_is_issued_only_by_somebody_who_says_that_they_read_it(stage, o
     unread = officer.post(f"/orders/{uid}/draft", sent, follow=True)
     assert "Saved, not issued" in said(unread)
     done = officer.post(f"/orders/{uid}/draft", sent | {"confirm": "1"}, follow=True)
-    assert "Issued. It is on its way" in said(done)
+    assert "Issued at once. It ends unless" in said(done)
     row = Order.objects.get(uid=uid)
     assert (row.state, row.reference[:3]) == ("issued", "RO-")
     assert officer.get(f"/orders/{uid}/draft").status_code == 302
+
+
+def informed(world):
+    """The provider was informed the day before, so that no order needs an emergency."""
+    body = InformIn(to="provider", text="Orders come by webhook; you have one hour.")
+    writes.inform(body, by=world.actor("authority"), now=world.now - timedelta(days=1))
+    return drafted(world, emergency="", emergency_ground=None)
+
+
+def test_an_order_waits_for_a_second_person_who_reads_all_of_it(stage, officer, moderator):
+    uid = informed(stage)
+    page = officer.get(f"/orders/{uid}/draft")
+    assert "A second person confirms it before it is sent." in said(page)
+    sent = as_sent(page, do="issue", confirm="1")
+    done = said(officer.post(f"/orders/{uid}/draft", sent, follow=True))
+    assert "It is sent once a second person confirms it" in done
+    assert f'action="/orders/{uid}/do/confirm"' not in done
+    assert "waits for a second person" in said(officer.get("/orders"))
+    assert moderator.get(f"/orders/{uid}").status_code == 404
+    second = stage.desk("authority", Role.COORDINATOR)
+    waits = said(second.get(f"/orders/{uid}"))
+    assert "Submitted by" in waits
+    assert ANNEX_1["reasons"] in waits
+    unread = second.post(f"/orders/{uid}/do/confirm", {})
+    assert unread.status_code == 422
+    confirmed = second.post(f"/orders/{uid}/do/confirm", {"confirm-confirm": "1"}, follow=True)
+    assert "Confirmed. The order is in effect." in said(confirmed)
+    assert Order.objects.get(uid=uid).state == "issued"
+
+
+def test_a_second_person_refuses_with_reasons_and_it_is_a_draft_again(stage, officer):
+    uid = informed(stage)
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
+    officer.post(f"/orders/{uid}/draft", sent)
+    second = stage.desk("authority", Role.COORDINATOR)
+    second.post(f"/orders/{uid}/do/refuse", {"refuse-text": "It is the evening news."})
+    page = said(officer.get(f"/orders/{uid}"))
+    assert "It is the evening news." in page
+    assert "A second person refused it" in page
+    assert "Go on with the draft" in page
+
+
+def test_an_order_that_waits_is_taken_back_at_the_desk(stage, officer):
+    uid = informed(stage)
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
+    officer.post(f"/orders/{uid}/draft", sent)
+    done = officer.post(f"/orders/{uid}/do/recall", {}, follow=True)
+    assert "Taken back. It is a draft again." in said(done)
+
+
+def test_a_lone_authority_has_its_order_confirmed_by_an_agency(stage, officer):
+    uid = informed(stage)
+    sent = as_sent(officer.get(f"/orders/{uid}/draft"), do="issue", confirm="1")
+    waits = said(officer.post(f"/orders/{uid}/draft", sent, follow=True))
+    assert "Your authority has nobody else who may confirm it." in waits
+    agency = stage.desk("agency", Role.COORDINATOR)
+    assert "Submitted by" not in said(agency.get(f"/orders/{uid}"))
+    done = agency.post(f"/orders/{uid}/do/confirm", {"confirm-confirm": "1"}, follow=True)
+    assert "Confirmed. The order is in effect." in said(done)
+    assert agency.get(f"/orders/{uid}").status_code == 404
+
+
+def test_the_provider_reads_why_an_order_that_nobody_confirmed_has_ended(stage, moderator):
+    uid = drafted(stage)
+    issue.issue(uid, by=stage.actor("authority"), now=stage.now)
+    arrived(stage, uid)
+    assert "waits to be confirmed" not in said(moderator.get(f"/orders/{uid}"))
+    approvals.expire_due(stage.now + timedelta(hours=2))
+    page = said(moderator.get(f"/orders/{uid}"))
+    assert "No second person confirmed it" in page
+    assert "Content that was removed may be restored." in page
 
 
 def test_the_emergency_of_recital_17_is_chosen_beside_the_form_and_stands_in_the_order(

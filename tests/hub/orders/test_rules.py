@@ -29,7 +29,8 @@ ISSUER, ADDRESSEE, HOME, STRANGER = "be", "forum", "fr", "stranger"
 
 OPEN_TO = {
     # state: moves of issuer, of addressee, of an authority with a copy
-    "drafted": ({"discard", "issue"}, set(), set()),
+    "drafted": ({"discard", "submit", "issue"}, set(), set()),
+    "submitted": ({"confirm", "recall"}, set(), set()),
     "discarded": (set(), set(), set()),
     "issued": ({"withdraw"}, {"receive"}, {"annul"}),
     "received": ({"withdraw"}, {"execute", "suspend"}, {"annul"}),
@@ -41,8 +42,14 @@ OPEN_TO = {
     "reinstated": (set(), set(), set()),
 }
 
-LEADS = {"issue", "withdraw", "revoke", "annul", "undo"}
+LEADS = {
+    *("submit", "confirm", "recall", "issue"),
+    *("withdraw", "revoke", "annul", "undo"),
+}
 """Moves that a person makes only as duty officer or coordinator."""
+
+UNSENT = {"drafted", "discarded", "submitted"}
+"""States of an order that its addressee does not see."""
 
 READS_ONLY = {Role.OBSERVER, Role.DATA_PROTECTION_OFFICER}
 LEADERS = {Role.DUTY_OFFICER, Role.COORDINATOR}
@@ -56,8 +63,8 @@ def facts(state="received", **more):
         "addressee": ADDRESSEE,
         "homes": ((HOME, NOON),),
         "is_cross_border": True,
-        "issued_at": None if state in {"drafted", "discarded"} else NOON,
-        "received_at": None if state in {"drafted", "discarded", "issued"} else NOON,
+        "issued_at": None if state in UNSENT else NOON,
+        "received_at": None if state in {*UNSENT, "issued"} else NOON,
     }
     return OrderFacts(**(plain | more))
 
@@ -78,7 +85,7 @@ def test_the_words_of_the_states_are_those_of_the_machines():
 @pytest.mark.parametrize(("side", "name"), list(enumerate([ISSUER, ADDRESSEE, HOME, STRANGER])))
 def test_a_party_makes_its_own_moves_in_their_states_alone(state, move, side, name):
     is_open = side < 3 and move in OPEN_TO[state][side]
-    if side < 3 and state in {"drafted", "discarded"} and name == ADDRESSEE:
+    if side < 3 and state in UNSENT and name == ADDRESSEE:
         is_open = False
     told = allows(rules.check_move, facts(state), move, name=name, role=None)
     assert told is is_open
@@ -112,6 +119,7 @@ def test_a_stranger_and_a_wrong_moment_are_told_apart_in_words():
         ("received", Side.ISSUER, "withdraw"),
         ("suspended", Side.ISSUER, "withdraw"),
         ("executed", Side.ISSUER, "revoke"),
+        ("submitted", Side.ISSUER, "recall"),
         ("issued", Side.HOME, "annul"),
         ("received", Side.HOME, "annul"),
         ("suspended", Side.HOME, "annul"),
@@ -427,6 +435,9 @@ ANNOUNCED = (scrutiny("announced", authority=HOME),)
     ("name", "told", "expected"),
     [
         (ISSUER, facts("drafted"), ["change", "discard", "issue"]),
+        (ISSUER, facts("submitted"), ["recall"]),
+        (ADDRESSEE, facts("submitted"), []),
+        (HOME, facts("submitted", homes=()), []),
         (ISSUER, facts("issued"), ["withdraw"]),
         (
             ISSUER,

@@ -12,6 +12,7 @@ from stemtide.hub.rooms.orders.writes import (
     answers as writes_answers,
     deadlines as writes_due,
     endings as writes_endings,
+    issue,
     orders as writes,
     preservation as writes_preserving,
 )
@@ -177,7 +178,10 @@ def test_an_order_that_is_issued_has_its_reference_and_its_copies(orders):
     assert order.annex["reference"] == "RO-BE-2026-00001"
     assert order.annex["issued_at"] == NOON.isoformat()
     assert order.due_at is None
-    assert orders.ledger_kinds() == ["order.drafted", "order.issued", "order.copied"]
+    assert orders.ledger_kinds() == [
+        *("order.drafted", "approval.asked", "order.submitted"),
+        *("order.issued", "order.copied", "approval.approved"),
+    ]
     assert cast.issue(orders).reference == "RO-BE-2026-00002"
 
 
@@ -199,7 +203,7 @@ def test_an_exercise_takes_no_number_from_the_real_series(orders):
 def test_an_order_with_flaws_is_not_issued_and_all_are_named(orders):
     uid = cast.draft(orders, annex={"grounds": [], "cross_border": False}).id
     with pytest.raises(FlawedError, match="4 things") as refused:
-        act(orders, writes.issue, uid, orders.authority)
+        act(orders, issue.issue, uid, orders.authority)
     assert {one.field for one in refused.value.findings} == {
         *("grounds", "cross_border"),
         *("copy_sent", "home_contact"),
@@ -211,10 +215,10 @@ def test_a_first_order_needs_twelve_hours_or_an_emergency(world):
     cast.name_competent(world)
     uid = cast.draft(world).id
     with pytest.raises(FlawedError):
-        act(world, writes.issue, uid, world.authority)
+        act(world, issue.issue, uid, world.authority)
     cast.inform(world, hours=11)
     with pytest.raises(FlawedError):
-        act(world, writes.issue, uid, world.authority)
+        act(world, issue.issue, uid, world.authority)
     act(
         world,
         writes.change,
@@ -222,7 +226,7 @@ def test_a_first_order_needs_twelve_hours_or_an_emergency(world):
         world.authority,
         body=DraftIn(emergency="Attack under way.", emergency_ground="ongoing_events"),
     )
-    assert act(world, writes.issue, uid, world.authority).emergency == "Attack under way."
+    assert act(world, issue.issue, uid, world.authority).emergency == "Attack under way."
     assert not cast.issue(world).is_first
 
 
@@ -251,7 +255,7 @@ def test_who_is_no_longer_named_does_not_issue_what_it_drafted(orders):
     uid = cast.draft(orders).id
     writes_competences.end_competence(orders.authority, Duty.ISSUE, actor="operator", now=NOON)
     with pytest.raises(NotAllowedError, match="no longer in the register"):
-        act(orders, writes.issue, uid, orders.authority)
+        act(orders, issue.issue, uid, orders.authority)
 
 
 def test_an_order_within_one_state_has_no_copy(world):

@@ -5,6 +5,7 @@ from datetime import timedelta
 from itertools import count
 from uuid import uuid4
 
+from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.orders.models import Order, OrderAddress, OrderAnswer, Scrutiny
 from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.referrals.models import Referral
@@ -64,6 +65,21 @@ def visited(row, *, came_back=False, settled="gone"):
     )
 
 
+def _expired(row):
+    """A second look at an order that was issued at once, which nobody gave in time."""
+    return Approval.objects.create(
+        uid=uuid4(),
+        act="order",
+        state="expired",
+        party=row.issued_by,
+        reasons=["binding_order"],
+        who="|person|",
+        is_done=True,
+        asked_at=NOON,
+        expires_at=after(120),
+    )
+
+
 def order(world, state="issued", *, addresses=1, pauses=(), scrutiny=(), **facts):
     """An order. Minutes after noon: issued, received, executed, missed; pauses: of Annex III."""
     number = next(_NUMBERS)
@@ -87,6 +103,9 @@ def order(world, state="issued", *, addresses=1, pauses=(), scrutiny=(), **facts
         missed_at=after(facts.get("missed")),
         reinstated_at=after(facts.get("reinstated")),
     )
+    if facts.get("is_unconfirmed"):
+        row.approval = _expired(row)
+        row.save(update_fields=["approval"])
     for place in range(addresses):
         OrderAddress.objects.create(order=row, place=place, url=f"https://example.org/{place}")
     if row.executed_at is not None:

@@ -241,6 +241,7 @@ def seven_orders(world):
     order(world, "annulled", **border)
     order(world, "withdrawn", issued_by=world.other_authority)
     order(world, "drafted", issued=None)
+    order(world, "submitted", issued=None)
     return world
 
 
@@ -261,6 +262,7 @@ def test_an_authority_reads_how_far_its_orders_came(seven_orders):
         "scrutinised": 3,
         "infringed": 2,
         "undone": 1,
+        "unconfirmed": 0,
         "reinstated": 1,
         "addresses": 6,
     }
@@ -270,6 +272,14 @@ def test_an_authority_reads_how_far_its_orders_came(seven_orders):
     ]
     # From receipt, without pauses, in minutes: 20 50 80 100.
     assert (found.to_execute.median_s, found.to_execute.p90_s) == (65 * 60, 100 * 60)
+
+
+def test_orders_that_nobody_confirmed_are_counted_apart(world):
+    order(world, "withdrawn", is_unconfirmed=True)
+    order(world, "undone", received=0, executed=9, is_unconfirmed=True)
+    order(world, "withdrawn")
+    found = orders(asked(), viewer=world.authority, now=NOON).total
+    assert (found.issued, found.executed, found.withdrawn, found.unconfirmed) == (3, 1, 2, 2)
 
 
 def test_a_provider_reads_the_orders_that_it_got(seven_orders):

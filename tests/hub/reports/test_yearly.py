@@ -54,11 +54,13 @@ def eight(world):
     border = {"received": 0, "is_cross_border": True}
     order(world, "reinstated", executed=50, reinstated=900, scrutiny=["infringed"], **border)
     order(world, "annulled", scrutiny=["closed", "infringed"], **border)
-    order(world, "withdrawn", received=0, pauses=[(5, None, error)], is_cross_border=True)
+    ended = {"is_cross_border": True, "is_unconfirmed": True}
+    order(world, "withdrawn", received=0, pauses=[(5, None, error)], **ended)
     order(world, "executed", received=3, executed=NEW_YEAR + 10, addresses=2)
     order(world, "executed", received=3, executed=9, issued_by=world.other_authority)
     order(world, "executed", received=3, executed=9, exercise=True)
     order(world, "drafted", issued=None)
+    order(world, "submitted", issued=None)
     return world
 
 
@@ -68,6 +70,7 @@ def test_an_authority_reports_what_became_of_the_orders_of_its_year(eight):
     assert counts(found) == {
         "orders_issued": 8,
         "orders_cross_border": 4,
+        "orders_unconfirmed": 1,
         "orders_scrutinised": 3,
         "orders_executed": 4,
         "orders_not_executed": 4,

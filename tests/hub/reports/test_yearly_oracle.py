@@ -251,6 +251,7 @@ def test_the_rows_of_orders_add_up_to_their_sum(orders_at_random, by):
         "in_time",
         "addresses",
         "scrutinised",
+        "unconfirmed",
     ):
         assert sum(getattr(one, name) for one in found.rows) == getattr(found.total, name)
     taken = found.total

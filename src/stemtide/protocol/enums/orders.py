@@ -9,6 +9,7 @@ class OrderState(StrEnum):
 
     DRAFTED = "drafted"
     DISCARDED = "discarded"
+    SUBMITTED = "submitted"
     ISSUED = "issued"
     RECEIVED = "received"
     SUSPENDED = "suspended"
@@ -84,3 +85,13 @@ class AccessPurpose(StrEnum):
     REVIEW = "review"
     COMPLAINT = "complaint"
     PROSECUTION = "prosecution"
+
+
+class AtOnce(StrEnum):
+    """Why an order was issued before a second person confirmed it.
+
+    source: Regulation (EU) 2021/784 Art. 3(2), for emergencies.
+    """
+
+    EMERGENCY = "emergency"
+    CRISIS = "crisis"

@@ -10,6 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
+    AtOnce,
     EmergencyGround,
     Measure,
     OrderState,
@@ -20,6 +21,7 @@ from stemtide.protocol.enums.orders import (
 from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
 from stemtide.protocol.labels import IdeologyName
 from stemtide.protocol.law.forms import MAX_LONG_TEXT
+from stemtide.protocol.trust.second_look import ApprovalState
 
 _STRICT = ConfigDict(extra="forbid")
 
@@ -292,10 +294,32 @@ class PreservationOut(BaseModel):
     accesses: list[AccessOut]
 
 
+class SecondLookOut(BaseModel):
+    """The second look at an order. Only its issuer, and parties that may give it, read this.
+
+    at_once: why the order was issued before anybody confirmed it; null if it waits, or waited.
+    asked_by: the person or key that asked; null for other parties.
+    expires_at: when the order becomes a draft again, or ends, if nobody confirms it.
+    note: reasons of a person who refused.
+    """
+
+    approval: UUID
+    state: ApprovalState
+    at_once: AtOnce | None
+    asked_by: str | None
+    asked_at: AwareDatetime
+    expires_at: AwareDatetime
+    decided_by: str | None
+    decided_at: AwareDatetime | None
+    note: str
+
+
 class OrderOut(BaseModel):
     """A removal order, as its issuer, its addressee, or an authority with a copy reads it.
 
     due_at:  deadline of execution; null while it is suspended or has not begun.
+    confirm_due_at: until when a second person may confirm it, for its issuer; null if none has to.
+    is_unconfirmed: it was issued at once and ended, because no second person confirmed it.
     moves:   moves that the reader's party may make now, by their names in the machine and the API.
     """
 
@@ -317,6 +341,7 @@ class OrderOut(BaseModel):
     crisis: UUID | None
     exercise: bool
     drafted_at: AwareDatetime
+    confirm_due_at: AwareDatetime | None
     issued_at: AwareDatetime | None
     received_at: AwareDatetime | None
     acknowledged_at: AwareDatetime | None
@@ -329,6 +354,8 @@ class OrderOut(BaseModel):
     secret_until: AwareDatetime | None
     ended_at: AwareDatetime | None
     end_reason: str
+    is_unconfirmed: bool
+    second_look: SecondLookOut | None
     reinstated_at: AwareDatetime | None
     receipts: list[ReceiptOut]
     answers: list[AnswerOut]
@@ -339,7 +366,10 @@ class OrderOut(BaseModel):
 
 
 class OrderHead(BaseModel):
-    """A removal order in a list, without its content."""
+    """A removal order in a list, without its content.
+
+    confirm_due_at: until when a second person may confirm it, for its issuer; null if none has to.
+    """
 
     id: UUID
     reference: str
@@ -348,6 +378,7 @@ class OrderHead(BaseModel):
     addressee: str
     exercise: bool
     is_cross_border: bool
+    confirm_due_at: AwareDatetime | None
     issued_at: AwareDatetime | None
     received_at: AwareDatetime | None
     due_at: AwareDatetime | None

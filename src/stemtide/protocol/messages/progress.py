@@ -86,6 +86,7 @@ class OrderFigures(BaseModel):
     in_time:      executed within the hour, without pauses.  overdue: no response within the hour.
     cross_border: to a provider of another Member State.  scrutinised: examined there.
     infringed:    scrutiny found an infringement.  undone: lost their effect after execution.
+    unconfirmed:  issued at once, and ended because no second person confirmed them.
     reinstated:   of those undone: the content is back.  addresses: in the orders executed.
     to_execute:   from receipt to execution, without the pauses of Annex III.
     grounds:      of Annex III; a response may name several.
@@ -105,6 +106,7 @@ class OrderFigures(BaseModel):
     scrutinised: int | None
     infringed: int | None
     undone: int | None
+    unconfirmed: int | None
     reinstated: int | None
     addresses: int | None
     to_execute: Times

@@ -41,6 +41,7 @@ class Who(StrEnum):
     PERSON = "person"
     PARTY = "party"
     AGENCY = "agency"
+    STATE = "state"
 
 
 class WaitReason(StrEnum):
@@ -53,15 +54,20 @@ class WaitReason(StrEnum):
     MASS_WITHDRAWAL = "mass_withdrawal"
     MASS_DISPUTE = "mass_dispute"
     BINDING_ORDER = "binding_order"
+    LONE_AUTHORITY = "lone_authority"
 
 
 class Rule(BaseModel):
-    """A rule of the table. why: the reason in words, for the party that asks."""
+    """A rule of the table. why: the reason in words, for the party that asks.
+
+    by_leaders: only a person in a role that decides may give the second look.
+    """
 
     model_config = _FROZEN
 
     act: Act
     who: frozenset[Who] = Field(min_length=1)
+    by_leaders: bool = False
     at_once_in_crisis: bool
     why: str
 
@@ -125,6 +131,10 @@ class SecondLook(BaseModel):
         rules = [self.rules[reason].who for reason in reasons]
         return frozenset.intersection(*rules) if rules else frozenset()
 
+    def is_by_leaders(self, reasons: Iterable[WaitReason]) -> bool:
+        """Whether only a person in a role that decides may give the second look."""
+        return any(self.rules[reason].by_leaders for reason in reasons)
+
     def is_at_once_in_crisis(self, reasons: Iterable[WaitReason]) -> bool:
         """Whether an act with these reasons is done at once in an active crisis."""
         return all(self.rules[reason].at_once_in_crisis for reason in reasons)
@@ -136,6 +146,7 @@ def roles_towards(*, asker: PartyTrust, looker: PartyTrust) -> frozenset[Who]:
     1 A suspended party looks at nothing. A new party looks at its own acts only.
     2 A second party is an authority or agency of another group.
     3 An agency may look at its own acts: another person of it does.
+    4 An authority looks at acts of other authorities of its Member State.
     """
     if looker.standing is Standing.SUSPENDED:
         return frozenset()
@@ -146,6 +157,8 @@ def roles_towards(*, asker: PartyTrust, looker: PartyTrust) -> frozenset[Who]:
     is_of_group = bool(asker.group) and asker.group == looker.group
     if looker.counts and looker.kind in SPEAKING_ALONE and not is_own and not is_of_group:
         roles.add(Who.PARTY)
+    if looker.counts and not is_own and looker.state and looker.state == asker.state:
+        roles.add(Who.STATE)
     return frozenset(roles)
 
 

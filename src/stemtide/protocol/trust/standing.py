@@ -35,6 +35,7 @@ class PartyTrust:
 
     group: parties of one group count once; "" if it belongs to none.
     speaks_for_digests: the agency lets it speak alone for exact digests.
+    state: the Member State of an authority, where that matters; "" otherwise.
     """
 
     name: str
@@ -42,6 +43,7 @@ class PartyTrust:
     standing: Standing
     group: str = ""
     speaks_for_digests: bool = False
+    state: str = ""
 
     @property
     def counts(self) -> bool:

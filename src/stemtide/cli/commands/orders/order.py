@@ -42,9 +42,11 @@ def order_line(row: dict[str, Any]) -> str:
     drill = " EXERCISE" if row["exercise"] else ""
     due = f" due {row['due_at']}" if row["due_at"] else ""
     late = " MISSED" if row["missed_at"] else ""
+    waits = row["confirm_due_at"]
+    second = f" waits for a second person until {waits}" if waits else ""
     name = row["reference"] or "draft"
     line = f"{row['id']}  {name:14} {row['state']:10} {row['issued_by']} -> {row['addressee']}"
-    return f"{line}{due}{late}{drill}"
+    return f"{line}{due}{late}{second}{drill}"
 
 
 def _informed_line(row: dict[str, Any]) -> str:
@@ -169,10 +171,14 @@ def lint(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
     order,
     "issue",
     line=order_line,
-    confirm="this issues order {order_id}, which binds its addressee",
+    confirm="this issues order {order_id}, or asks a second person to; it binds its addressee",
 )
 def issue(order_id: OrderId) -> Request:
-    """Issue a draft. It is sent at once, binds from receipt and can no longer change."""
+    """Issue a draft, or submit it to a second person, who confirms it at the desk.
+
+    It is sent at once in an emergency and in an active crisis, and ends after two hours unless a
+    second person confirms it. It binds from receipt.
+    """
     return lambda client: client.issue_order(uid=order_id)
 
 
@@ -213,6 +219,8 @@ def show(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
         if value not in (None, "", []):
             text = ", ".join(value) if isinstance(value, list) else str(value)
             print(f"  {field.title.en}: {text}")
+    if look := row["second_look"]:
+        print(f"  second look: {look['state']}, asked for at {look['asked_at']}")
     for receipt in row["receipts"]:
         print(f"  received by {receipt['via']} at {receipt['at']}")
     if row["moves"]:

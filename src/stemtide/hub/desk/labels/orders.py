@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
+    AtOnce,
     EmergencyGround,
     Measure,
     OrderState,
@@ -26,6 +27,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     "order": {
         OrderState.DRAFTED: _("draft"),
         OrderState.DISCARDED: _("draft thrown away"),
+        OrderState.SUBMITTED: _("waits for a second person"),
         OrderState.ISSUED: _("issued, not received yet"),
         OrderState.RECEIVED: _("received: the hour runs"),
         OrderState.SUSPENDED: _("the clock stands still"),
@@ -72,6 +74,10 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ),
         EmergencyGround.OTHER: _("another serious harm, as the justification says"),
     },
+    "at_once": {
+        AtOnce.EMERGENCY: _("an emergency"),
+        AtOnce.CRISIS: _("its crisis is active"),
+    },
     "review": {
         ReviewKind.ADMINISTRATIVE: _("administrative review proceedings"),
         ReviewKind.JUDICIAL: _("judicial review proceedings"),
@@ -86,6 +92,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
 
 TONES: dict[str, dict[str, str]] = {
     "order": {
+        OrderState.SUBMITTED: "warn",
         OrderState.ISSUED: "warn",
         OrderState.RECEIVED: "bad",
         OrderState.SUSPENDED: "warn",

@@ -53,6 +53,7 @@ ORDER_BESIDE: dict[str, Words] = {
     "scrutinised": _("examined there"),
     "infringed": _("found to infringe"),
     "undone": _("lost its effect after execution"),
+    "unconfirmed": _("ended, because no second person confirmed it"),
     "reinstated": _("content reinstated"),
     "addresses": _("web addresses in executed orders"),
 }

@@ -11,6 +11,7 @@ from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.protocol.enums.orders import OrderState, ScrutinyState
 from stemtide.protocol.law import deadlines as law_deadlines
 from stemtide.protocol.messages.orders import OrderOut
+from stemtide.protocol.trust.second_look import ApprovalState
 
 _OVER = frozenset({OrderState.WITHDRAWN, OrderState.ANNULLED, OrderState.REINSTATED})
 _UNDECIDED = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})
@@ -66,6 +67,7 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[TimelineEvent]:
     """Return the timeline of an order, sorted by time. titles: titles of parties by name."""
     events: list[tuple[str, datetime | None, str]] = [
         (_("drafted"), order.drafted_at, ""),
+        *_second_look(order),
         (_("issued"), order.issued_at, ""),
         *[
             (_("arrived"), receipt.at, str(LABELS["order_via"][receipt.via]))
@@ -98,3 +100,20 @@ def steps(order: OrderOut, *, titles: Mapping[str, str]) -> list[TimelineEvent]:
         )
     moments = [TimelineEvent(title, at, note) for title, at, note in events if at is not None]
     return sorted(moments, key=lambda moment: moment.at)
+
+
+def _second_look(order: OrderOut) -> list[tuple[str, datetime | None, str]]:
+    """Return what became of the second look at an order, for those who read it."""
+    look = order.second_look
+    if look is None:
+        return []
+    titles = {
+        ApprovalState.APPROVED: _("confirmed by a second person"),
+        ApprovalState.REFUSED: _("refused by a second person"),
+    }
+    events: list[tuple[str, datetime | None, str]] = []
+    if not look.at_once:
+        events.append((_("submitted"), look.asked_at, ""))
+    if look.state in titles:
+        events.append((titles[look.state], look.decided_at, ""))
+    return events

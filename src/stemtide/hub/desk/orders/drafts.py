@@ -17,22 +17,24 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.error_messages import error_text, fill_template
+from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MarkedForm, uuid_or_none
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, filled_in, language
 from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
+from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.orders.reads import drafts, orders as reads
+from stemtide.hub.rooms.orders.reads import drafts, orders as reads, second_looks
 from stemtide.hub.rooms.orders.rules import orders as rules
-from stemtide.hub.rooms.orders.rules.findings import DraftFinding
 from stemtide.hub.rooms.orders.rules.lint import FlawedError
-from stemtide.hub.rooms.orders.writes import orders as writes
+from stemtide.hub.rooms.orders.rules.second_look import at_once
+from stemtide.hub.rooms.orders.writes import issue, orders as writes
 from stemtide.hub.rooms.parties.reads import competences, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.referrals.reads import search as search_reads
 from stemtide.protocol.enums import Duty, PartyKind
+from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.orders import OrderOut
 from stemtide.protocol.messages.referrals import Finding as Interest, SearchIn
@@ -42,16 +44,6 @@ EXTRAS_CHECKED = ("emergency_ground", "language", "content_type", "ideology")
 
 SEARCHED = 10
 """URLs of a draft for which other parties' interests are searched when its page is shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class LintRemark:
-    """One finding of the lint, in the reader's language."""
-
-    field: str
-    text: str
-    is_error: bool
-    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +174,16 @@ def _after_save(request: SignedInRequest, uid: UUID, *, by: Actor) -> HttpRespon
         messages.error(request, _("Saved, not issued: tick the box that says that you read it."))
         return redirect(draft_url)
     try:
-        writes.issue(uid, by=by, now=datetime.now(UTC))
+        order = issue.issue(uid, by=by, now=datetime.now(UTC))
     except (FlawedError, ConflictError) as error:
         messages.error(request, error_text(error))
         return redirect(draft_url)
-    messages.success(request, _("Issued. It is on its way, and does not change any more."))
+    if order.state is OrderState.SUBMITTED:
+        messages.success(request, _("Submitted. It is sent once a second person confirms it."))
+    else:
+        messages.success(
+            request, _("Issued at once. It ends unless a second person confirms it in time.")
+        )
     return redirect("order", uid=uid)
 
 
@@ -202,7 +199,10 @@ def _page(
     by, now = actor_of(request), datetime.now(UTC)
     row = reads.find(order.id, viewer=by.party)
     findings = drafts.findings(row, viewer=by.party, now=now)
-    remarks = _remarks(findings, annex, extras)
+    labels = {
+        name: str(field.label) for form in (annex, extras) for name, field in form.fields.items()
+    }
+    remarks = lint_remarks(findings, labels=labels)
     is_looked_at = bool(request.GET.get("look")) or status != HTTPStatus.OK
     for shown_form in (annex, extras):
         shown_form.mark_errors()
@@ -217,6 +217,7 @@ def _page(
         "remarks": remarks,
         "flaws": sum(remark.is_error for remark in remarks),
         "doubts": sum(not remark.is_error for remark in remarks),
+        "at_once": at_once(second_looks.issue_facts(row, by=by)),
         "may_issue": "issue" in reads.moves(row, by=by, now=now),
         "may_discard": "discard" in reads.moves(row, by=by, now=now),
         "from_memory": annex.annex.from_memory,
@@ -244,22 +245,6 @@ def _version(order: OrderOut) -> str:
     """Return a digest of a draft, which shows on saving whether somebody else changed it since."""
     text = order.model_dump_json(include={"annex", "emergency", *EXTRAS_CHECKED, "signals"})
     return sha256(text.encode()).hexdigest()
-
-
-def _remarks(findings: Sequence[DraftFinding], *forms_of_page: MarkedForm) -> list[LintRemark]:
-    """Return the lint's findings, each with the title of its field."""
-    labels = {
-        name: str(field.label) for form in forms_of_page for name, field in form.fields.items()
-    }
-    return [
-        LintRemark(
-            finding.field,
-            fill_template(finding.template, finding.facts),
-            finding.is_error,
-            title=labels.get(finding.field, finding.field),
-        )
-        for finding in findings
-    ]
 
 
 def _parts(

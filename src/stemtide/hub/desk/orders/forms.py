@@ -50,6 +50,17 @@ class ConfirmForm(MessageForm):
     )
 
 
+class ConfirmOrderForm(MessageForm):
+    """Confirm another person's order: it must be read first."""
+
+    confirm = forms.BooleanField(
+        label=_(
+            "I read it as the provider will. It binds the provider within one hour of receipt."
+        ),
+        error_messages={"required": _("Tick this box to say that you read it.")},
+    )
+
+
 class ReasonsForm(MessageForm):
     """An action with its reasons."""
 

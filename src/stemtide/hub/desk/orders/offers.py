@@ -12,6 +12,7 @@ from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.orders.forms import (
     AccessForm,
     ConfirmForm,
+    ConfirmOrderForm,
     ConfirmWithReasonsForm,
     OwnScrutinyForm,
     PreserveForm,
@@ -23,6 +24,7 @@ from stemtide.hub.desk.orders.forms import (
 from stemtide.hub.rooms.orders.writes import (
     answers,
     endings,
+    issue,
     orders as writes,
     preservation,
 )
@@ -47,6 +49,41 @@ def _move(name: str, *, is_issuer: bool | None = None) -> Callable[[OpenMoves], 
 
 
 ORDER_ACTIONS = action_table(
+    Action(
+        "confirm",
+        ConfirmOrderForm,
+        issue.confirm,
+        _("Confirmed. The order is in effect."),
+        _move("confirm"),
+        title=_("Confirm the order"),
+        help=_(
+            "You are the second person. An order that waits is sent now, and the provider has one"
+            " hour from its receipt."
+        ),
+        is_primary=True,
+    ),
+    Action(
+        "refuse",
+        ReasonsForm,
+        issue.refuse,
+        _("Refused. Who asked for it reads your reasons."),
+        _move("refuse"),
+        title=_("Refuse to confirm it"),
+        help=_(
+            "An order that waits is a draft again. One that was issued at once loses its effect,"
+            " and the provider reads your reasons."
+        ),
+        is_destructive=True,
+    ),
+    Action(
+        "recall",
+        MessageForm,
+        endings.recall,
+        _("Taken back. It is a draft again."),
+        _move("recall"),
+        title=_("Take it back"),
+        help=_("Nobody can confirm it any more. Change the draft and submit it again."),
+    ),
     Action(
         "acknowledge",
         MessageForm,

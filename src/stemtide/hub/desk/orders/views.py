@@ -16,6 +16,7 @@ from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.orders.annex_forms import ShownSection, sections
 from stemtide.hub.desk.orders.deadlines import deadlines, steps
 from stemtide.hub.desk.orders.offers import ORDER_ACTIONS, OpenMoves
+from stemtide.hub.desk.orders.second_look import second_look
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.reads import redress
@@ -96,7 +97,9 @@ def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     offer = sent_offer(request, ORDER_ACTIONS, verb)
     if not perform(request, offer, uid):
         return _page(request, uid, refused=offer)
-    return redirect("orders") if verb == "discard" else redirect("order", uid=uid)
+    is_seen = allows(reads.find, uid, viewer=request.user.party)
+    is_gone = verb == "discard" or not is_seen
+    return redirect("orders") if is_gone else redirect("order", uid=uid)
 
 
 def note_arrival(order_out: OrderOut, *, by: Actor, now: datetime) -> None:
@@ -139,6 +142,7 @@ def _context(
         "side": side,
         "moves": moves,
         "is_draft": order_out.state is OrderState.DRAFTED,
+        "look": second_look(order_out, by=by, now=now),
         "is_over": order_out.due_at is not None and now > order_out.due_at,
         "from_memory": annex.from_memory,
         "sections": sections(annex, order_out.annex),

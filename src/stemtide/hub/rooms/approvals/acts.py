@@ -19,15 +19,17 @@ from stemtide.protocol.trust.second_look import Act
 
 @dataclass(frozen=True, slots=True)
 class ApprovedAct:
-    """The functions for one kind of act. They run in the transaction of the decision.
+    """The functions for one kind of act. They run in the transaction of the decision, after it.
 
     do:   do the act; return the rows that are refused by now. If all are, raise RefusalError
           instead: the act then keeps waiting.
     end:  drop what waits; undo what was done at once.
+    kept: note that what was done at once stays, because it was confirmed.
     """
 
     do: Callable[[Approval, datetime], list[RowError]]
     end: Callable[[Approval, datetime], None]
+    kept: Callable[[Approval, datetime], list[RowError]] = lambda _approval, _now: []
 
 
 _acts: dict[Act, ApprovedAct] = {}

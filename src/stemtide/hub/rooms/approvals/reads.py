@@ -22,7 +22,14 @@ from stemtide.protocol.approvals import (
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.handling import TLP_ALLOWS
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, Who, roles_towards
+from stemtide.protocol.trust.second_look import (
+    Act,
+    ApprovalState,
+    WaitReason,
+    Who,
+    roles_towards,
+    second_look,
+)
 
 MAX_PAGE = 200
 """Maximum acts of a page."""
@@ -87,6 +94,7 @@ def facts(row: Approval) -> rules.ApprovalFacts:
         state=ApprovalState(row.state),
         expires_at=row.expires_at,
         count=row.count,
+        is_by_leaders=second_look().is_by_leaders(map(WaitReason, row.reasons)),
     )
 
 
@@ -162,6 +170,9 @@ def visible(viewer: Party, prefix: str = "") -> Q:
         looks |= Q(**{f"{prefix}who__contains": f"|{Who.PARTY}|"})
     if viewer.kind == PartyKind.AGENCY:
         looks |= Q(**{f"{prefix}who__contains": f"|{Who.AGENCY}|"})
+    if viewer.kind == PartyKind.AUTHORITY and viewer.country:
+        of_state = {f"{prefix}party__country": viewer.country}
+        looks |= Q(**{f"{prefix}who__contains": f"|{Who.STATE}|"}, **of_state)
     return Q(**{f"{prefix}party": viewer}) | (handled & looks)
 
 

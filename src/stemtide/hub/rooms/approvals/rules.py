@@ -38,6 +38,7 @@ class ApprovalFacts:
     """The facts that the rules need of an act that waits.
 
     party, ref: who asked; ref is the person or key. who: who may give the second look.
+    is_by_leaders: only people in a role that decides may, or may take the act back.
     """
 
     party: PartyTrust
@@ -46,6 +47,7 @@ class ApprovalFacts:
     state: ApprovalState
     expires_at: datetime
     count: int = 1
+    is_by_leaders: bool = False
 
 
 def check_looks(facts: ApprovalFacts, *, by: Acting, trust: PartyTrust) -> None:
@@ -63,7 +65,7 @@ def check_looks(facts: ApprovalFacts, *, by: Acting, trust: PartyTrust) -> None:
         raise NotAllowedError(
             "your party cannot give the second look at this: see who may, and ask one of them"
         )
-    if trust.name == facts.party.name:
+    if trust.name == facts.party.name and not facts.is_by_leaders:
         check_person_may_write(by.role)
     else:
         check_person_may_lead(by.role)
@@ -97,7 +99,8 @@ def check_take_back(facts: ApprovalFacts, *, by: Acting, now: datetime) -> None:
         raise NotAllowedError(
             "only {party} can take this back: refuse it instead", party=facts.party.name
         )
-    check_person_may_write(by.role)
+    check = check_person_may_lead if facts.is_by_leaders else check_person_may_write
+    check(by.role)
     check_waiting(facts, now=now)
 
 

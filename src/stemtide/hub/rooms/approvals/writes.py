@@ -160,9 +160,11 @@ def approve(uid: UUID, *, body: ApproveIn, by: Actor, now: datetime) -> Approval
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     rules.check_approve(reads.facts(row), by=by, trust=by.party.trust, count=body.count, now=now)
-    errors = [] if row.is_done else acts.functions_of(Act(row.act)).do(row, now)
-    row.not_done = [error.model_dump() for error in errors[:MAX_NAMED]]
     _decide(row, ApprovalState.APPROVED, by=by, note=body.note, now=now)
+    functions = acts.functions_of(Act(row.act))
+    errors = functions.kept(row, now) if row.is_done else functions.do(row, now)
+    row.not_done = [error.model_dump() for error in errors[:MAX_NAMED]]
+    row.save(update_fields=["not_done"])
     _record("approval.approved", row, by=by, now=now, refused=len(errors))
     return reads.describe(row, viewer=by.party)
 
@@ -193,6 +195,17 @@ def take_back(uid: UUID, *, body: RefuseIn, by: Actor, now: datetime) -> Approva
     _end(row, ApprovalState.TAKEN_BACK, by=by, note=body.note, now=now)
     _record("approval.withdrawn", row, by=by, now=now)
     return reads.describe(row, viewer=by.party)
+
+
+def drop(row: Approval, *, by: Actor | None, now: datetime) -> None:
+    """Take back an act that has no object any more, if it waits. by: None for the clock."""
+    if row.state != ApprovalState.WAITING:
+        return
+    _decide(row, ApprovalState.TAKEN_BACK, by=by, note="", now=now)
+    if by is None:
+        _append("approval.withdrawn", row, actor=CLOCK, now=now, detail=_detail(row))
+    else:
+        _record("approval.withdrawn", row, by=by, now=now)
 
 
 def expire_due(now: datetime) -> int:
@@ -263,8 +276,8 @@ def _end(
     note: str = "",
 ) -> None:
     """End an act that is not approved: nothing of it is done, or it is undone."""
-    acts.functions_of(Act(row.act)).end(row, now)
     _decide(row, state, by=by, note=note, now=now)
+    acts.functions_of(Act(row.act)).end(row, now)
 
 
 def _decide(

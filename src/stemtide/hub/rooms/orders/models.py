@@ -3,6 +3,7 @@
 
 from django.db import models
 
+from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.competences import shown_reference
@@ -56,6 +57,7 @@ class Order(models.Model):
     executed_at: the moment of the measure, as the provider says it; answered_at: when it said so.
     secret_until: until when it is secret from the content provider; None if it is not secret.
     ended_at:   when it lost its effect: withdrawn or annulled.
+    approval:   the latest second look that was asked for; None in orders from before it was needed.
     """
 
     uid = models.UUIDField(unique=True)
@@ -81,6 +83,7 @@ class Order(models.Model):
     is_first = models.BooleanField(default=False)
     is_cross_border = models.BooleanField(default=False)
     crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="orders")
+    approval = models.ForeignKey(Approval, models.PROTECT, null=True, related_name="orders")
     signals = models.ManyToManyField(Signal, related_name="orders")
     exercise = models.BooleanField(default=False)
     drafted_at = models.DateTimeField()

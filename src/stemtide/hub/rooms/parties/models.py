@@ -61,6 +61,7 @@ class Party(models.Model):
             standing=Standing(self.standing),
             group=self.group,
             speaks_for_digests=self.speaks_for_digests,
+            state=self.country if self.kind == PartyKind.AUTHORITY else "",
         )
 
 

@@ -21,7 +21,7 @@ from stemtide.hub.rooms.orders.reads import (
     orders as reads,
 )
 from stemtide.hub.rooms.orders.rules.orders import Side
-from stemtide.hub.rooms.orders.writes import answers, orders as writes
+from stemtide.hub.rooms.orders.writes import answers, issue as issue_writes, orders as writes
 from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
@@ -186,7 +186,7 @@ def lint(request: HttpRequest, uid: UUID) -> HttpResponse:
 )
 def issue(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Issue a draft: it gets its reference, is sent, and cannot be changed any more."""
-    return answer(writes.issue(uid, by=caller_of(request).actor, now=now()))
+    return answer(issue_writes.issue(uid, by=caller_of(request).actor, now=now()))
 
 
 @router.post(

@@ -369,11 +369,12 @@ _WHO: Mapping[Addressees, Callable[[Matter], list[Party]]] = {
     Addressees.READERS: _readers,
     Addressees.COUNTERPARTS: _counterparts,
     Addressees.OWNER: _owner,
+    Addressees.COLLEAGUES: _invited,
     Addressees.SIDES: _invited,
     Addressees.AGENCIES: _other_agencies,
 }
 
-_WITH_COLLEAGUES = frozenset({Addressees.CONFIRMERS, Addressees.AGENCIES})
+_WITH_COLLEAGUES = frozenset({Addressees.CONFIRMERS, Addressees.AGENCIES, Addressees.COLLEAGUES})
 """Groups that the acting party belongs to as well: a colleague may be the second person."""
 
 _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {

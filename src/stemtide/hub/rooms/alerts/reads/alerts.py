@@ -144,10 +144,9 @@ def waiting(*, viewer: Party) -> UnacknowledgedAlerts:
 
 
 def _waiting(viewer: Party) -> UnacknowledgedAlerts:
-    """Return the counts from the table. Most often nothing waits: then that is all to ask."""
-    waiting = Alert.objects.filter(party=viewer, state__in=UNSETTLED)
-    counts = list(waiting.order_by().values_list("urgency", flat=True))
-    rows = _of(viewer).filter(state__in=UNSETTLED) if counts else Alert.objects.none()
+    """Return the counts from the table."""
+    rows = _of(viewer).filter(state__in=UNSETTLED)
+    counts = [row["urgency"] for row in rows.values("urgency")]
     latest = rows.order_by("-created_at", "-pk").first()
     return UnacknowledgedAlerts(
         number=len(counts),

@@ -312,6 +312,14 @@ RULES: Mapping[str, AlertRule] = {
         channels=AT_THE_DESK,
     ),
     **REQUESTS,
+    "order_waits": AlertRule(
+        who=Addressees.COLLEAGUES,
+        urgency=Urgency.NOW,
+        on=_kinds("order.submitted"),
+        escalates=True,
+        overtaken_by=_ENDED | {"order.issued", "order.recalled", "order.confirmed"},
+        sealed=True,
+    ),
     "suspension_waits": AlertRule(
         who=Addressees.AGENCIES,
         urgency=Urgency.NOW,

@@ -33,6 +33,8 @@ class Addressees(StrEnum):
     """Agencies, the crisis' opener and a request's sender: those who wanted the party to know."""
     OWNER = "owner"
     """The party whose contact point fails, and agencies."""
+    COLLEAGUES = "colleagues"
+    """The parties that the entry names, and colleagues of the person who acted."""
     SIDES = "sides"
     """The sender of a removal request, and the provider that reported the content as gone."""
     AGENCIES = "agencies"

@@ -45,6 +45,7 @@ TITLES: Mapping[str, Words] = {
     "came_back": gettext_lazy("It came back: %(reference)s"),
     "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
     **requests.TITLES,
+    "order_waits": gettext_lazy("A removal order needs a second person"),
     "suspension_waits": gettext_lazy("%(party)s: a proposal waits for a second person"),
     "suspended": gettext_lazy("Your party is suspended"),
     "restored": gettext_lazy("Your party is no longer suspended"),
@@ -140,6 +141,11 @@ TEXTS: Mapping[str, Words] = {
         " often on the page of the request."
     ),
     **requests.TEXTS,
+    "order_waits": gettext_lazy(
+        "%(by)s asks a second person to confirm a removal order. Open it, read all of it, and"
+        " confirm or refuse it. If it was issued at once, it ends after two hours unless a second"
+        " person confirms it."
+    ),
     "suspension_waits": gettext_lazy(
         "%(by)s proposes to %(act)s. Another person must confirm or decline within 24 hours: see"
         " the parties at the desk."

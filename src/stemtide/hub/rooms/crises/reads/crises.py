@@ -90,6 +90,12 @@ def is_in_room(uid: UUID, *, party: Party) -> bool:
     )
 
 
+def is_active(row: Crisis, *, party: Party) -> bool:
+    """Whether a crisis is active, and a party takes part in it."""
+    is_now = row.stage == framework(row.framework).active_stage
+    return is_now and is_in_room(row.uid, party=party)
+
+
 def visible_ids(*, viewer: Party) -> frozenset[UUID] | None:
     """Return the crises that a party may see; None for all, if it coordinates."""
     if viewer.kind in COORDINATING:

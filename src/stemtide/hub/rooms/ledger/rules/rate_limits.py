@@ -68,7 +68,7 @@ LIMIT_GROUPS: Mapping[str, LimitGroup] = {
     "lead.reported": LimitGroup.LEAD,
     "lead.forwarded": LimitGroup.LEAD,
     "information.given": LimitGroup.ORDER,
-    "order.issued": LimitGroup.ORDER,
+    "order.submitted": LimitGroup.ORDER,
     "order.prolonged": LimitGroup.ORDER,
     "order.suspended": LimitGroup.ORDER,
     "order.resumed": LimitGroup.ORDER,

@@ -48,20 +48,20 @@ def copies(*, viewer: Party, now: datetime, limit: int = MAX_LIST) -> list[CopyR
     latest_copies = Copy.objects.filter(sent_to=viewer).order_by("-sent_at", "-pk")[:limit]
     rows = Scrutiny.objects.order_by("opened_at", "pk")
     examined = reads.with_decisions(rows)
-    whole = latest_copies.select_related("order__issued_by", "order__addressee").prefetch_related(
-        Prefetch("order__scrutinies", queryset=examined)
-    )
-    return sorted((_row(copy, now=now) for copy in whole), key=_urgency)
+    whole = latest_copies.select_related(
+        "order__issued_by", "order__addressee", "order__approval"
+    ).prefetch_related(Prefetch("order__scrutinies", queryset=examined))
+    return sorted((_row(copy, viewer=viewer, now=now) for copy in whole), key=_urgency)
 
 
-def _row(copy: Copy, *, now: datetime) -> CopyRow:
+def _row(copy: Copy, *, viewer: Party, now: datetime) -> CopyRow:
     """Return a copy with the facts that its authority decides on."""
     order = copy.order
     latest = next(reversed(order.scrutinies.all()), None)
     until = deadlines.scrutiny_due(copy.received_at or now)
     is_open = order.state in IN_EFFECT and now <= until
     return CopyRow(
-        order=reads.head(order),
+        order=reads.head(order, viewer=viewer),
         sent_at=copy.sent_at,
         received_at=copy.received_at,
         until=until if is_open and latest is None and copy.received_at else None,

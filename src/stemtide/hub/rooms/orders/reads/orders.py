@@ -20,6 +20,7 @@ from stemtide.hub.rooms.orders.models import (
     Preservation,
     Scrutiny,
 )
+from stemtide.hub.rooms.orders.reads import second_looks
 from stemtide.hub.rooms.orders.rules import offers
 from stemtide.hub.rooms.orders.rules.lint import ANNEX_3
 from stemtide.hub.rooms.orders.rules.orders import (
@@ -63,6 +64,9 @@ from stemtide.protocol.messages.orders import (
 MAX_LIST = 200
 """Orders in one list."""
 
+_OF_ISSUER = frozenset({"order.overlapped", "order.submitted", "order.recalled", "order.confirmed"})
+"""Ledger entries of an order that its issuer alone reads."""
+
 _WAITING = (OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.UNDONE)
 
 
@@ -92,7 +96,7 @@ def orders(
     rows = visible.annotate(waits=waits).order_by(
         "waits", F("due_at").asc(nulls_last=True), "-drafted_at", "-pk"
     )
-    return [head(row) for row in rows[: max(1, min(limit, MAX_LIST))]]
+    return [head(row, viewer=viewer) for row in rows[: max(1, min(limit, MAX_LIST))]]
 
 
 def inbox(*, viewer: Party) -> list[OrderHead]:
@@ -171,7 +175,7 @@ def pauses(row: Order) -> list[Pause]:
 
 def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
     """Return the moves that an actor may make with an order now."""
-    return offers.offers(
+    of_sides = offers.offers(
         facts(row),
         name=by.name,
         role=by.role,
@@ -179,6 +183,7 @@ def moves(row: Order, *, by: Actor, now: datetime) -> list[str]:
         may_scrutinise=competences.is_competent(by.party, Duty.SCRUTINISE),
         now=now,
     )
+    return of_sides + second_looks.moves(row, by=by, now=now)
 
 
 def annex_1(row: Order) -> Values:
@@ -205,7 +210,7 @@ def answer_head(row: Order) -> Values:
     }
 
 
-def head(row: Order) -> OrderHead:
+def head(row: Order, *, viewer: Party) -> OrderHead:
     """Return an order as a row of a list."""
     return OrderHead(
         id=row.uid,
@@ -215,6 +220,7 @@ def head(row: Order) -> OrderHead:
         addressee=row.addressee.name,
         exercise=row.exercise,
         is_cross_border=row.is_cross_border,
+        confirm_due_at=second_looks.confirm_due(row, viewer=viewer),
         issued_at=row.issued_at,
         received_at=row.received_at,
         due_at=row.due_at,
@@ -233,7 +239,7 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
     linked = signals.visible_by_uid(row.signals.values_list("uid", flat=True), viewer=viewer)
     preservation = Preservation.objects.filter(order=row).select_related("extended_by").first()
     return OrderOut(
-        **head(row).model_dump(),
+        **head(row, viewer=viewer).model_dump(),
         language=row.language,
         annex=annex_1(row),
         urls=[address.url for address in row.addresses.all()],
@@ -251,6 +257,8 @@ def describe(row: Order, *, viewer: Party, now: datetime) -> OrderOut:
         secret_until=row.secret_until,
         ended_at=row.ended_at,
         end_reason=row.end_reason,
+        is_unconfirmed=second_looks.is_unconfirmed(row),
+        second_look=second_looks.of_order(row, viewer=viewer),
         reinstated_at=row.reinstated_at,
         receipts=[
             ReceiptOut(via=ReceiptVia(receipt.via), at=receipt.at, proof=receipt.proof)
@@ -321,19 +329,22 @@ def history(uid: UUID, *, viewer: Party) -> list[ledger.EntryRow]:
 def _concerns(entry: ledger.EntryRow, *, row: Order, viewer: Party) -> bool:
     """Whether an entry of an order is the viewer's to read.
 
-    Drafts, and whose order meets it, are their issuer's alone.
+    Drafts, whose order meets it, and the second look are their issuer's alone.
     """
-    if entry.kind == "order.overlapped":
+    if entry.kind in _OF_ISSUER:
         return row.issued_by_id == viewer.pk
     is_before = row.issued_at is None or entry.recorded_at < row.issued_at
     return row.issued_by_id == viewer.pk or not is_before
 
 
 def _visible(viewer: Party) -> QuerySet[Order]:
-    """Return the orders of which the viewer is on some side, as rules.side_of() decides it."""
-    rows = Order.objects.select_related("issued_by", "addressee", "crisis")
-    every = _of_side(Side.ISSUER, viewer)
-    for side in (Side.ADDRESSEE, Side.HOME):
+    """Return the orders of which the viewer is on some side, as rules.side_of() decides it.
+
+    Parties whose people may confirm an order see it until that is decided.
+    """
+    rows = Order.objects.select_related("issued_by", "addressee", "crisis", "approval__decided_by")
+    every = second_looks.waiting_for(viewer)
+    for side in Side:
         every |= _of_side(side, viewer)
     return rows.filter(every)
 

@@ -53,7 +53,7 @@ def _of_issuer(
         acts.append("resume")
     ending = rules.ending_move(facts.state, side=Side.ISSUER)
     if allows(rules.check_move, facts, ending, name=name, role=role):
-        acts.append("withdraw")
+        acts.append("recall" if ending == "recall" else "withdraw")
     if facts.secret_until and allows(
         rules.check_prolong,
         facts,

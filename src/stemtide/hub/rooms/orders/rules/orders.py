@@ -25,6 +25,8 @@ __all__ = [
     "allows",
     "check_acknowledge",
     "check_addressee",
+    "check_change",
+    "check_clock",
     "check_draft",
     "check_extend",
     "check_inform",
@@ -42,13 +44,21 @@ __all__ = [
     "side_of",
 ]
 
+CLOCK = "clock"
+"""The hub itself, as the machine names it."""
+
 IN_EFFECT = frozenset(
     {OrderState.ISSUED, OrderState.RECEIVED, OrderState.SUSPENDED, OrderState.EXECUTED}
 )
 """States of an order that is binding or was executed."""
 
-_LEADING = frozenset({"issue", "withdraw", "revoke", "annul", "undo"})
+_LEADING = frozenset(
+    {"submit", "issue", "confirm", "recall", "withdraw", "revoke", "annul", "undo"}
+)
 """Moves that a person makes only in a role that decides."""
+
+_ISSUING = frozenset({"submit", "issue", "confirm"})
+"""Moves that only an authority in the register makes."""
 
 _CLARIFIABLE = frozenset({"manifest_error", "insufficient_information"})
 """Grounds of Annex III that a word of the issuer can end."""
@@ -193,11 +203,32 @@ def check_move(
             "this order is {state}: this action is not possible now",
             state=machine("order").states[facts.state].title,
         ) from error
-    if move == "issue" and not is_competent:
+    if move in _ISSUING and not is_competent:
         raise NotAllowedError(
             "your authority is no longer in the register for issuing removal orders"
         )
     return OrderState(after)
+
+
+def check_clock(facts: OrderFacts, move: str) -> OrderState:
+    """Return the state that a move of the clock leads to. raises: ConflictError."""
+    try:
+        return OrderState(machine("order").to(facts.state, move, by=CLOCK))
+    except WrongMoveError as error:
+        raise ConflictError("this order is decided already") from error
+
+
+def check_change(facts: OrderFacts, *, name: str, role: Role | None) -> None:
+    """Check that the issuer may change a draft: a second person confirms what they read.
+
+    raises: NotAllowedError, ConflictError.
+    """
+    if facts.state is OrderState.SUBMITTED:
+        _check_side(facts, Side.ISSUER, name=name)
+        raise ConflictError(
+            "this order waits for a second person: take it back before you change it"
+        )
+    check_move(facts, "discard", name=name, role=role)
 
 
 def after_receipt(facts: OrderFacts, *, now: datetime) -> OrderFacts:
@@ -208,9 +239,14 @@ def after_receipt(facts: OrderFacts, *, now: datetime) -> OrderFacts:
 
 
 def ending_move(state: OrderState, *, side: Side) -> str:
-    """Return the move that ends an order's effect; executed orders are to be reinstated."""
+    """Return the move that ends an order's effect; executed orders are to be reinstated.
+
+    One that waits for a second person is a draft again.
+    """
     if side is Side.HOME:
         return "undo" if state is OrderState.EXECUTED else "annul"
+    if state is OrderState.SUBMITTED:
+        return "recall"
     return "revoke" if state is OrderState.EXECUTED else "withdraw"
 
 

@@ -8,9 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.exemptions import needs_no_entry
+from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.orders.models import DecisionCopy, Order, Scrutiny
-from stemtide.hub.rooms.orders.reads import decisions, orders as reads
+from stemtide.hub.rooms.orders.reads import decisions, orders as reads, second_looks
 from stemtide.hub.rooms.orders.rules import orders as rules, scrutiny as scrutiny_rules
 from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT, Side
 from stemtide.hub.rooms.parties.models import Party
@@ -18,6 +20,7 @@ from stemtide.hub.rooms.parties.reads import competences
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.hub.rooms.signals.writes import signals
+from stemtide.protocol.approvals import RefuseIn
 from stemtide.protocol.enums import Duty, SignalState, WithdrawReason
 from stemtide.protocol.enums.orders import OrderState, ScrutinyBasis, ScrutinyState
 from stemtide.protocol.law import deadlines
@@ -31,9 +34,15 @@ _KINDS = {
 }
 
 
+UNCONFIRMED = "No second person of the authority confirmed this order"
+"""Reason of the end of such an order, as its provider reads it."""
+
+
 @transaction.atomic
 def withdraw(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> OrderOut:
     """Withdraw an order and its signals. Content that was removed is to be reinstated.
+
+    An order that waits for a second person is a draft again.
 
     raises: NotFoundError, NotAllowedError, ConflictError.
     """
@@ -42,10 +51,43 @@ def withdraw(uid: UUID, *, body: OrderReasonIn, by: Actor, now: datetime) -> Ord
     facts = reads.facts(row)
     move = rules.ending_move(facts.state, side=Side.ISSUER)
     after = rules.check_move(facts, move, name=by.name, role=by.role)
+    if facts.state is OrderState.SUBMITTED:
+        return recall(uid, by=by, now=now)
     _end(row, after=after, reason=body.text, by=by, now=now)
     homes = [copy.sent_to for copy in row.copies.select_related("sent_to")]
     _record("order.withdrawn", row, by=by, now=now, to=[row.addressee, *homes])
     return reads.describe(row, viewer=by.party, now=now)
+
+
+@needs_no_entry("the room of approvals records it, and calls end_unapproved()")
+def recall(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
+    """Take back an order that waits for a second person: it is a draft again.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
+    """
+    look = second_looks.open_look(uid, viewer=by.party)
+    approvals.take_back(look.uid, body=RefuseIn(), by=by, now=now)
+    return reads.order(uid, viewer=by.party, now=now)
+
+
+@transaction.atomic
+def end_unconfirmed(row: Order, *, by: Actor | None, note: str, now: datetime) -> None:
+    """End an order that was issued at once, because no second person has confirmed it.
+
+    by: the person of the issuer who refused or took it back; None for the clock and other parties.
+    note: the reasons of that person.
+    """
+    facts = reads.facts(row)
+    if facts.state not in IN_EFFECT:
+        return
+    move = rules.ending_move(facts.state, side=Side.ISSUER)
+    after = rules.check_clock(facts, move)
+    reason = f"{UNCONFIRMED}: {note}" if note else f"{UNCONFIRMED}."
+    _end(row, after=after, reason=reason, by=by, now=now)
+    concerned = [row.addressee, *[copy.sent_to for copy in row.copies.select_related("sent_to")]]
+    concerned += [] if by else [row.issued_by]
+    detail: dict[str, object] = {"unconfirmed": True}
+    _record("order.withdrawn", row, by=by, now=now, to=concerned, detail=detail)
 
 
 @transaction.atomic
@@ -173,15 +215,17 @@ def _communicate(scrutiny: Scrutiny, *, by: Actor, now: datetime) -> None:
     )
 
 
-def _end(row: Order, *, after: OrderState, reason: str, by: Actor, now: datetime) -> None:
-    """End an order's effect, its open scrutiny and its signals."""
+def _end(row: Order, *, after: OrderState, reason: str, by: Actor | None, now: datetime) -> None:
+    """End an order's effect, its open scrutiny, its second look and its signals."""
     row.state, row.ended_at, row.end_reason, row.due_at = after, now, reason, None
     row.save(update_fields=["state", "ended_at", "end_reason", "due_at"])
     _close_scrutinies(row, by=by, now=now)
+    if row.approval is not None:
+        approvals.drop(row.approval, by=by, now=now)
     _withdraw_signals(row, now=now)
 
 
-def _close_scrutinies(row: Order, *, by: Actor, now: datetime) -> None:
+def _close_scrutinies(row: Order, *, by: Actor | None, now: datetime) -> None:
     """End the scrutinies of an order that are open, without a decision."""
     open_states = (ScrutinyState.OPENED, ScrutinyState.ANNOUNCED)
     for scrutiny in row.scrutinies.filter(state__in=open_states):
@@ -216,14 +260,29 @@ def _record(
     kind: str,
     row: Order,
     *,
-    by: Actor,
+    by: Actor | None,
     now: datetime,
     to: Iterable[Party] = (),
     detail: dict[str, object] | None = None,
 ) -> None:
-    """Append to the ledger. to: the parties it concerns, except the actor."""
-    concerned = [party for party in to if party.pk != by.party.pk]
+    """Append to the ledger. to: the parties it concerns, except the actor.
+
+    by: None for the clock.
+    """
+    concerned = [party for party in to if by is None or party.pk != by.party.pk]
     detail = detail or {}
     if concerned:
         detail |= {"party": concerned[0].ref, "parties": [party.name for party in concerned]}
-    ledger.append_by(kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise)
+    if by is None:
+        ledger.append(
+            kind,
+            actor=rules.CLOCK,
+            subject=row.ref,
+            now=now,
+            detail=detail,
+            exercise=row.exercise,
+        )
+    else:
+        ledger.append_by(
+            kind, by=by, subject=row.ref, now=now, detail=detail, exercise=row.exercise
+        )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write removal orders until they are issued: inform, draft, change, discard, issue."""
+"""Write removal orders until they are issued: inform, draft, change, discard."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,20 +11,17 @@ from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.orders.models import Copy, Information, Order, OrderAddress
+from stemtide.hub.rooms.orders.models import Information, Order, OrderAddress
 from stemtide.hub.rooms.orders.reads import drafts, orders as reads
 from stemtide.hub.rooms.orders.rules import lint, orders as rules
-from stemtide.hub.rooms.orders.writes import interests
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import competences, parties
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.writes import competences as competences_writes
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import OrderState
-from stemtide.protocol.law.forms import moment_of
 from stemtide.protocol.messages.orders import (
     DraftIn,
     InformationOut,
@@ -36,9 +33,6 @@ from stemtide.protocol.messages.orders import (
 
 _BESIDE = ("emergency", "emergency_ground", "language", "content_type", "ideology")
 """Fields of a draft that are not in its form."""
-
-SERIES, EXERCISE_SERIES = "RO", "XRO"
-"""Series of file references: an exercise leaves no gap in the real one."""
 
 
 @transaction.atomic
@@ -110,7 +104,7 @@ def change(uid: UUID, *, body: DraftIn, by: Actor, now: datetime) -> OrderOut:
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by.party)
     facts = reads.facts(row)
-    rules.check_move(facts, "discard", name=by.name, role=by.role)  # for whoever may discard it
+    rules.check_change(facts, name=by.name, role=by.role)
     if body.annex is not None:
         lint.check_values(body.annex, name=lint.ANNEX_1)
         row.annex = _merged(row.annex, body.annex)
@@ -142,41 +136,6 @@ def discard(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.addresses.all().delete()
     row.signals.clear()
     return _record("order.discarded", row, by=by, now=now)
-
-
-@transaction.atomic
-def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
-    """Issue an order: in numbered steps, all or nothing.
-
-    1. The issuer may do so.  2. The lint finds no flaw.  3. The order gets its reference; from
-    now on its form does not change.  4. Authorities of the provider's state get their copies.
-    5. Parties that order or hold the same content are notified, and so is the issuer.
-
-    raises: NotFoundError, NotAllowedError, ConflictError; FlawedError with all findings.
-    source: Regulation (EU) 2021/784 Art. 3(1) to (5), Art. 4(1).
-    """
-    ledger.lock_ledger()
-    row = reads.find(uid, viewer=by.party)
-    facts = reads.facts(row)
-    row.state = rules.check_move(  # 1
-        facts, "issue", name=by.name, role=by.role, is_competent=_may_issue(by)
-    )
-    findings = drafts.findings(row, viewer=by.party, now=now)
-    lint.check_lint(findings)  # 2
-    row.is_first = drafts.is_first(row, viewer=by.party)
-    row.is_cross_border = row.annex.get("cross_border") is True
-    series = EXERCISE_SERIES if row.exercise else SERIES
-    row.reference = competences_writes.next_state_reference(by.party, series, now=now)  # 3
-    row.issued_at = now
-    if row.annex.get("non_disclosure"):
-        row.secret_until = moment_of(row.annex.get("non_disclosure_until"))
-    row.save()
-    homes = _copy(row, by=by, now=now)  # 4
-    entry = _record("order.issued", row, by=by, now=now, to=[row.addressee])
-    for home in homes:
-        _record("order.copied", row, by=by, now=now, to=[home])
-    interests.tell_interested(row, by=by, now=now)  # 5
-    return entry
 
 
 def _may_issue(by: Actor) -> bool:
@@ -245,31 +204,14 @@ def _set_addresses(row: Order) -> None:
     )
 
 
-def _copy(row: Order, *, by: Actor, now: datetime) -> list[Party]:
-    """Send copies to the authorities of the provider's state that examine orders; return them."""
-    if not row.is_cross_border:
-        return []
-    state = str(row.annex.get("home_state"))
-    authorities = competences.competent(state, Duty.SCRUTINISE)
-    homes = [authority for authority in authorities if authority.pk != by.party.pk]
-    Copy.objects.bulk_create(Copy(order=row, sent_to=home, sent_at=now) for home in homes)
-    return homes
-
-
-def _record(
-    kind: str, row: Order, *, by: Actor, now: datetime, to: Iterable[Party] = ()
-) -> OrderOut:
-    """Append to the ledger and return the order. to: the parties it concerns."""
-    concerned = list(to)
-    detail: dict[str, object] = {"state": OrderState(row.state).value}
-    if concerned:
-        detail |= {"party": concerned[0].ref, "parties": [party.name for party in concerned]}
+def _record(kind: str, row: Order, *, by: Actor, now: datetime) -> OrderOut:
+    """Append to the ledger and return the order."""
     ledger.append_by(
         kind,
         by=by,
         subject=row.ref,
         now=now,
-        detail=detail,
+        detail={"state": OrderState(row.state).value},
         exercise=row.exercise,
     )
     return reads.describe(row, viewer=by.party, now=now)

@@ -14,6 +14,7 @@ from django.db.models import QuerySet, Sum
 from stemtide.hub.platform import networks, sessions
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
+from stemtide.hub.platform.permissions import LEADING_ROLES
 from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as people_rules
@@ -230,3 +231,24 @@ def _live(
             now=now,
         )
     ]
+
+
+def address_of(ref: str, *, viewer: Party) -> str:
+    """Return the mail address of a person of the viewer's own party, or the reference of a key.
+
+    ref: as the ledger names them.
+    """
+    number = ref.removeprefix("person:")
+    person = Person.objects.filter(party=viewer, pk=number).first() if number.isdigit() else None
+    return person.email if person else ref
+
+
+def has_other_leader(party: Party, *, ref: str) -> bool:
+    """Whether a party has somebody who may decide and signs in, other than this person.
+
+    ref: of the person, as the ledger names it.
+    """
+    people = Person.objects.filter(
+        party=party, is_active=True, role__in=LEADING_ROLES, invitation_sha256=""
+    )
+    return any(person.ref != ref for person in people)

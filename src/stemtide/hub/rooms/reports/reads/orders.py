@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.orders.reads.second_looks import is_unconfirmed
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.rules import progress as rules
 from stemtide.protocol.enums import PartyKind
@@ -40,7 +41,7 @@ _NAMED: dict[ProgressBy, Callable[[Order], str]] = {
 }
 _BESIDE = (
     *("received", "in_time", "overdue", "cross_border", "scrutinised"),
-    *("infringed", "undone", "reinstated"),
+    *("infringed", "undone", "unconfirmed", "reinstated"),
 )
 _UNDONE = frozenset({OrderState.UNDONE, OrderState.REINSTATED})
 
@@ -94,7 +95,7 @@ def _rows(query: ProgressQuery, *, viewer: Party) -> QuerySet[Order]:
     since, until = rules.bounds(query)
     rows = (
         Order.objects.filter(exercise=query.exercise, issued_at__gte=since, issued_at__lt=until)
-        .select_related("issued_by", "addressee")
+        .select_related("issued_by", "addressee", "approval")
         .prefetch_related("answers", "scrutinies", "addresses")
     )
     if query.of is ProgressOf.ALL:
@@ -120,6 +121,7 @@ def _figures(name: str, rows: Iterable[Order]) -> OrderFigures:
         scrutinised=sum(bool(state) for state in states),
         infringed=sum(ScrutinyState.INFRINGED in state for state in states),
         undone=sum(row.state in _UNDONE for row in rows),
+        unconfirmed=sum(is_unconfirmed(row) for row in rows),
         reinstated=sum(row.reinstated_at is not None for row in rows),
         addresses=sum(len(row.addresses.all()) for row in rows if row.executed_at is not None),
         to_execute=rules.times(times_taken),

@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 from stemtide.hub.rooms.complaints.models import Complaint
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.orders.models import Order, Scrutiny
+from stemtide.hub.rooms.orders.reads.second_looks import is_unconfirmed
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.reports.models import YearlyLine
 from stemtide.hub.rooms.reports.reads.orders import ANNEX_3
@@ -192,6 +193,7 @@ def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
     rows = list(
         _orders(year, by="issued_at")
         .filter(issued_by=viewer)
+        .select_related("approval")
         .prefetch_related("answers", "scrutinies", "addresses")
     )
     became = Counter(
@@ -209,6 +211,7 @@ def _authority_counts(viewer: Party, year: Year) -> dict[str, Counted]:
     return {
         "orders_issued": Counted(len(rows)),
         "orders_cross_border": Counted(sum(row.is_cross_border for row in rows)),
+        "orders_unconfirmed": Counted(sum(is_unconfirmed(row) for row in rows)),
         "orders_scrutinised": Counted.summed(
             finding for row in rows if (finding := _finding_of(row))
         ),

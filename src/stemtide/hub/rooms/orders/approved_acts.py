@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of orders once a second person has decided. Decision 0115."""
+
+from stemtide.hub.rooms.approvals.acts import ApprovedAct, register
+from stemtide.hub.rooms.orders.writes import issue
+from stemtide.protocol.trust.second_look import Act
+
+register(
+    Act.ORDER,
+    ApprovedAct(do=issue.issue_approved, end=issue.end_unapproved, kept=issue.keep_approved),
+)
