@@ -142,6 +142,8 @@ COVERS = [
     (Print(Kind.SHA256, "", "a.jpg"), MatchedPart(Kind.PDQ, "a.jpg"), True),
     (Print(Kind.SHA256, "", "a.jpg"), MatchedPart(Kind.PDQ, "b.jpg"), False),
     (Print(Kind.PDQ, "", ""), MatchedPart(Kind.SHA256, ""), True),
+    (Print(Kind.PDQ, "", ""), MatchedPart(Kind.SHA256, "", is_vouched=True), False),
+    (Print(Kind.SHA256, "", ""), MatchedPart(Kind.SHA256, "", is_vouched=True), True),
     (Print(Kind.PDQ, "", ""), MatchedPart(Kind.PDQ, "", "mirrored"), True),
     (Print(Kind.PDQ, "", "", "boxed"), MatchedPart(Kind.PDQ, ""), False),
     (Print(Kind.PDQ, "", "", "boxed"), MatchedPart(Kind.PDQ, "", "boxed"), True),
@@ -155,7 +157,48 @@ COVERS = [
 
 @pytest.mark.parametrize(("content", "match", "is_covered"), COVERS)
 def test_an_entry_covers_the_part_that_matched_or_the_whole_file(content, match, is_covered):
-    assert covers(content, match) is is_covered
+    assert covers(content, match, is_hub=True) is is_covered
+
+
+def test_the_providers_own_entry_of_a_picture_covers_every_digest():
+    match = MatchedPart(Kind.SHA256, "", is_vouched=True)
+    assert covers(Print(Kind.PDQ, "", ""), match, is_hub=False)
+
+
+@pytest.mark.parametrize(
+    ("behind", "action"),
+    [
+        (["europol"], "block"),
+        (["europol", "paste-corner"], "block"),
+        (["small-provider", "europol"], "block"),
+        (["small-provider", "paste-corner"], "log"),
+    ],
+)
+def test_a_listed_picture_yields_to_an_authoritys_digest_of_the_very_file(
+    hub, agent, listed, behind, action
+):
+    hub.confirm(hub.share(ONE, shared_by=behind[0]), *behind[1:])
+    listed(PDQ, kind="pdq", within_bits=8)
+    prints = [
+        {"kind": "sha256", "value": ONE},
+        {"kind": "pdq", "value": near(PDQ, 3), "quality": 100},
+    ]
+    assert decision(agent, fingerprints=prints)["action"] == action
+
+
+def test_a_picture_that_is_listed_later_releases_no_file_that_an_authority_named(
+    hub, agent, provider
+):
+    hub.share(ONE)
+    hub.confirm(hub.share(TWO, shared_by="small-provider"), "paste-corner")
+    agent.wait(position=hub.head)
+    picture = {"kind": "pdq", "value": near(PDQ, 3), "quality": 100}
+    for ref, value in (("named", ONE), ("other", TWO)):
+        agent.ask({"ref": ref, "fingerprints": [{"kind": "sha256", "value": value}, picture]})
+    until(lambda: len(provider.heard) == 2)
+    hub.allow("pdq", PDQ, within_bits=8)
+    until(lambda: told(provider, "other") == ["content.block", "content.release"])
+    assert told(provider, "named") == ["content.block"]
 
 
 def test_an_address_is_covered_by_the_folder_that_is_listed(hub, agent):

@@ -204,6 +204,17 @@ def test_an_address_meets_what_covers_it_and_what_lies_below(world, add, case):
         signals.share(other, by=world.authority, now=NOON)
 
 
+def test_many_folders_and_hosts_cover_what_each_alone_would(world):
+    addresses = ("www.news.example/x", "badnews.example/x", "a.host3.example/watch/1", "192.0.2.7/")
+    for address in addresses:
+        world.share(world.big_provider, kind="url", value=f"https://{address}")
+    hosts = ["news.example", "192.0.2.7", *(f"host{number}.example" for number in range(30))]
+    entries = [entry(kind="url", value=f"https://{host}/", reach="host") for host in hosts]
+    entries.append(entry(kind="url", value="https://badnews.example/y", reach="folder"))
+    by = world.actor(world.agency, role="coordinator")
+    assert allowlists.check(AllowlistIn(entries=entries), by=by, now=NOON).covered == 3
+
+
 @pytest.mark.parametrize(
     ("within", "distance", "meets"),
     [

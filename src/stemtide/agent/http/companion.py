@@ -280,7 +280,9 @@ class CompanionRoutes:
             for hit in hits
             if hit.distance_bits == 0 and hit.kind in SIZE_BYTES
         )
-        (hits,) = mark_allowed(self._store, [Fingerprints(exact)], [hits], now=now, tx=tx)
+        (hits,) = mark_allowed(
+            self._store, [Fingerprints(exact)], [hits], parties=parties, now=now, tx=tx
+        )
         return decide(hits, self._config.policies, parties), tuple(remarks)
 
 

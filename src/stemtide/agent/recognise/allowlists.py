@@ -8,6 +8,7 @@ from datetime import datetime
 from stemtide.agent.recognise.policy import Hit
 from stemtide.agent.store import allowed
 from stemtide.agent.store.database import Store, Transaction
+from stemtide.agent.store.parties import Parties
 from stemtide.fingerprints.kinds import Fingerprints
 
 
@@ -16,25 +17,28 @@ def mark_allowed(
     prints: Sequence[Fingerprints],
     all_hits: Sequence[Sequence[Hit]],
     *,
+    parties: Parties,
     now: datetime,
     tx: Transaction | None,
 ) -> list[list[Hit]]:
     """Return the hits of each piece of content, marked where an allow-list covers the content.
 
-    Content without hits is not looked up.
+    Content without hits is not looked up. parties: those behind the signals.
     """
     matched = [place for place, hits in enumerate(all_hits) if hits]
     marked = [list(hits) for hits in all_hits]
     covered = store.find_allowed([prints[place] for place in matched], now=now, tx=tx)
     for place, parts in zip(matched, covered, strict=True):
         if parts.parts:
-            marked[place] = [_marked(hit, parts) for hit in marked[place]]
+            marked[place] = [_marked(hit, parts, parties) for hit in marked[place]]
     return marked
 
 
-def _marked(hit: Hit, parts: allowed.AllowedParts) -> Hit:
+def _marked(hit: Hit, parts: allowed.AllowedParts, parties: Parties) -> Hit:
     """Return a hit, with the entry that covers it."""
-    entry = parts.entry_of(allowed.MatchedPart(hit.kind, hit.part, hit.transform))
+    is_vouched = allowed.is_vouched(hit.signal, parties)
+    match = allowed.MatchedPart(hit.kind, hit.part, hit.transform, is_vouched)
+    entry = parts.entry_of(match)
     if entry is None:
         return hit
     return replace(hit, allowed=entry.sentence, allowed_by=entry.hub_id)

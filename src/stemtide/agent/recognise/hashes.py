@@ -202,7 +202,7 @@ class HashLookup:
             Fingerprints((Fingerprint(kind, values[query * size : (query + 1) * size]),))
             for query, *_ in runs
         ]
-        marked = mark_allowed(self._store, prints, all_hits, now=now, tx=None)
+        marked = mark_allowed(self._store, prints, all_hits, parties=parties, now=now, tx=None)
         for (query, *_), matched in zip(runs, marked, strict=True):
             decision = decide(matched, self._config.policies, parties)
             if decision.action is not None:

@@ -225,7 +225,7 @@ class Recogniser:
         }
         parties = self._store.parties(active.values(), tx=tx)
         all_hits = [_hits(item_matches, active) for item_matches in all_matches]
-        all_hits = mark_allowed(self._store, prints, all_hits, now=now, tx=tx)
+        all_hits = mark_allowed(self._store, prints, all_hits, parties=parties, now=now, tx=tx)
         return [decide(hits, self._config.policies, parties) for hits in all_hits]
 
 

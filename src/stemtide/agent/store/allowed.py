@@ -5,7 +5,9 @@
   which each process builds anew once the list has another version.
 2 An entry covers a match only if it covers the same part of the content, or the whole file by its
   digest: a logo beside other content shields nothing.
-3 What was acted upon is kept as fingerprints, as long as the action: an entry that comes later
+3 A picture on the hub's list does not cover the SHA-256 of a file that an authority or the agency
+  stands behind: they name this very file, and the entry all that looks alike. Decision 0108.
+4 What was acted upon is kept as fingerprints, as long as the action: an entry that comes later
   weakens actions on what it covers.
 """
 
@@ -20,10 +22,13 @@ from uuid import uuid4
 
 import numpy as np
 
+from stemtide.agent.store.parties import Parties, read_parties
 from stemtide.agent.store.position import set_state
 from stemtide.fingerprints.kinds import Fingerprints, Kind
 from stemtide.matching.hamming import HammingIndex
 from stemtide.protocol.sync.allowlists import AllowedContent, AllowlistManifest
+from stemtide.protocol.sync.feed import FeedSignal
+from stemtide.protocol.trust.standing import SPEAKING_ALONE
 
 HUB, OWN = "hub", "own"
 """Which list an entry is of."""
@@ -104,11 +109,16 @@ class Print(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MatchedPart:
-    """How a signal matched, as far as coverage depends on it."""
+    """How a signal matched, as far as coverage depends on it.
+
+    is_vouched: the signal is the SHA-256 of the file, and an authority or an agency shares or
+                confirms it.
+    """
 
     kind: Kind
     part: str
     transform: str = ""
+    is_vouched: bool = False
 
 
 @dataclass(slots=True)
@@ -127,7 +137,10 @@ class AllowedParts:
 
     def entry_of(self, match: MatchedPart) -> AllowRow | None:
         """Return an entry that covers a match, or None."""
-        return next((row for content, row in self.parts if covers(content, match)), None)
+        return next(
+            (row for content, row in self.parts if covers(content, match, is_hub=row.list == HUB)),
+            None,
+        )
 
 
 class AllowedPictures:
@@ -195,14 +208,30 @@ def prints_of(fingerprints: Fingerprints) -> list[Print]:
     return prints + views
 
 
-def covers(content: Print, match: MatchedPart) -> bool:
-    """Whether an entry that covers a fingerprint covers a match of the same content."""
+def is_vouched(signal: FeedSignal, parties: Parties) -> bool:
+    """Whether a signal is the SHA-256 of a file that an authority or agency stands behind."""
+    behind = (parties.trust_of(name) for name in (signal.shared_by, *signal.confirmed_by))
+    return signal.kind is Kind.SHA256 and any(
+        party.counts and party.kind in SPEAKING_ALONE for party in behind
+    )
+
+
+def covers(content: Print, match: MatchedPart, *, is_hub: bool) -> bool:
+    """Whether an entry that covers a fingerprint covers a match of the same content.
+
+    is_hub: the entry is on the hub's list.
+    """
     if content.kind in _FILES and content.part == "":
         return True
     if content.part != match.part:
         return False
     if content.kind is Kind.PDQ:
-        return match.kind in _PICTURES and content.transform in ("", match.transform)
+        is_outweighed = match.is_vouched and is_hub
+        return (
+            match.kind in _PICTURES
+            and not is_outweighed
+            and content.transform in ("", match.transform)
+        )
     return content.kind in _FILES or match.kind is Kind.URL
 
 
@@ -350,11 +379,24 @@ def covered_actions(tx: sqlite3.Connection, entries: Sequence[AllowRow]) -> list
         signals = tuple(
             signal
             for signal, kind, part in acted
-            if signal and covers(content, MatchedPart(Kind(kind), part))
+            if signal
+            and covers(content, _acted_part(tx, signal, kind, part), is_hub=row.list == HUB)
         )
         if signals:
             actions.append(CoveredAction(ref, signals, row))
     return actions
+
+
+def _acted_part(tx: sqlite3.Connection, signal: str, kind: str, part: str) -> MatchedPart:
+    """Return the match that an action was taken for, with who stands behind its signal now."""
+    if kind != Kind.SHA256:
+        return MatchedPart(Kind(kind), part)
+    row = tx.execute("SELECT body FROM signals WHERE id = ?", (signal,)).fetchone()
+    if row is None:
+        return MatchedPart(Kind.SHA256, part)
+    stored = FeedSignal.model_validate_json(row[0])
+    parties = read_parties(tx, (stored.shared_by, *stored.confirmed_by), own="")
+    return MatchedPart(Kind.SHA256, part, is_vouched=is_vouched(stored, parties))
 
 
 def _covered_pictures(
