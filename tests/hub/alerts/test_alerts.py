@@ -30,7 +30,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.crises import CloseIn
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
-from tests.world import NOON, hex_value
+from tests.world import NOON, hex_value, lift, suspend
 
 HOME = Home(address="https://hub.example")
 
@@ -75,6 +75,25 @@ def test_an_early_warning_reaches_agencies_and_the_authorities_of_its_countries(
         ("early_warning", "be-crisis-centre"),
         ("early_warning", "eu-referral-unit"),
     ]
+
+
+def test_alerts_of_a_suspended_party_wait_until_the_suspension_is_lifted(quiet):
+    for party in (quiet.authority, quiet.agency):
+        contact(party)
+    quiet.warn(by=quiet.big_provider, countries=("BE", "NL"))
+    raise_all()
+    suspend(quiet.authority, agency=quiet.agency)
+    later = NOON + timedelta(days=1)
+    own = Alert.objects.get(kind="early_warning", party=quiet.authority)
+    sent = writes_deliveries.claim_due(later, limit=9, home=HOME)
+    assert writes.escalate_due(later) == 1  # that of the agency
+    assert quiet.authority.name not in {one.party for one in sent}
+    lift(quiet.authority, agency=quiet.agency)
+    sent = writes_deliveries.claim_due(later, limit=9, home=HOME)
+    assert quiet.authority.name in {one.party for one in sent}
+    assert writes.escalate_due(later) == 1
+    own.refresh_from_db()
+    assert own.state == "unanswered"  # it has one contact point
 
 
 def test_who_raises_a_warning_is_not_told_of_it(quiet):

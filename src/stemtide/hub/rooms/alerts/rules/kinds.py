@@ -386,6 +386,9 @@ DRILL_DUE = AlertRule(
 EVERY_KIND: Mapping[str, AlertRule] = {**RULES, "drill": DRILL, "drill_due": DRILL_DUE}
 """All kinds of alert."""
 
+REACHES_SUSPENDED = frozenset(name for name, rule in EVERY_KIND.items() if rule.reaches_suspended)
+"""The kinds of alert that a suspended party gets all the same."""
+
 RAISES: Mapping[str, tuple[str, ...]] = {
     on: tuple(name for name, rule in RULES.items() if on in rule.on)
     for on in {kind for rule in RULES.values() for kind in rule.on}

@@ -7,6 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from django.db import transaction
+from django.db.models import Q
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.alerts import links
@@ -20,7 +21,7 @@ from stemtide.hub.rooms.alerts.reads.addressees import EscalationStep, Matter
 from stemtide.hub.rooms.alerts.reads.alerts import AlertRow
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import AlertState, Channel, DeliveryState, Via
-from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND, RAISES
+from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND, RAISES, REACHES_SUSPENDED
 from stemtide.hub.rooms.alerts.rules.rows import AlertRule
 from stemtide.hub.rooms.alerts.writes import requests
 from stemtide.hub.rooms.alerts.writes.endings import end_alerts, stop_deliveries
@@ -31,6 +32,7 @@ from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.parties.models import ContactPoint, Party, Person
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import contacts
+from stemtide.protocol.enums import Standing
 
 FOLLOWER = LedgerFollower("alerts", batch=200)
 """Reads one batch per scheduler tick."""
@@ -111,8 +113,12 @@ def raise_from_ledger(now: datetime) -> int:
 
 
 def escalate_due(now: datetime) -> int:
-    """Take the next step of every ladder whose last step did not answer in time."""
+    """Take the next step of every ladder whose last step did not answer in time.
+
+    Alerts of a suspended party wait until the suspension is lifted, but for those it is owed.
+    """
     due = Alert.objects.filter(state=AlertState.OPEN, step_due__lte=now).select_related("party")
+    due = due.filter(Q(kind__in=REACHES_SUSPENDED) | ~Q(party__standing=Standing.SUSPENDED))
     return sum(_escalate(alert, now=now) for alert in due.order_by("step_due")[:ESCALATIONS])
 
 

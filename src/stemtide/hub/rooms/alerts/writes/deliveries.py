@@ -19,10 +19,11 @@ from stemtide.hub.rooms.alerts.reads import deliveries
 from stemtide.hub.rooms.alerts.reads.deliveries import Home
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.alerts import UNSETTLED, AlertState, Channel, DeliveryState
+from stemtide.hub.rooms.alerts.rules.kinds import REACHES_SUSPENDED
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ContactPoint
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums import PartyKind, Standing
 
 CLOCK = "clock"
 OPERATOR = "operator"
@@ -32,10 +33,13 @@ OPERATOR = "operator"
 def claim_due(now: datetime, *, limit: int, home: Home) -> list[OutgoingAlert]:
     """Claim due deliveries, the most urgent first, each for one scheduler only.
 
-    A party's webhooks are sent one after the other: a slow receiver delays only itself.
+    A party's webhooks are sent one after the other: a slow receiver delays only itself. What waits
+    for a suspended party is kept until the suspension is lifted, but for what it is owed.
     """
     due = Delivery.objects.filter(
-        Q(state__in=(*rules.WAITING, DeliveryState.SENDING)), next_at__lte=now
+        Q(alert__kind__in=REACHES_SUSPENDED) | ~Q(alert__party__standing=Standing.SUSPENDED),
+        state__in=(*rules.WAITING, DeliveryState.SENDING),
+        next_at__lte=now,
     )
     busy = Delivery.objects.filter(
         alert__party=OuterRef("alert__party"),
