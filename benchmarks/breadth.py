@@ -10,8 +10,11 @@ common set has, with other seeds, and of templates that it has not (`_broad_pict
 
 import argparse
 import json
+import os
+import tempfile
 import time
 import tomllib
+from datetime import UTC, datetime
 from importlib.resources import files
 from pydoc_data.topics import topics
 
@@ -200,9 +203,54 @@ def cost_cases():
     yield row("one picture", (time.process_time() - began) * 2, "CPU ms", bar="<= 3")
 
 
+def bulk_cases(count):
+    """A bulk into a hub of its own, in turn with and without the guard, in CPU seconds."""
+    from stemtide.hub import boot
+
+    with tempfile.TemporaryDirectory(prefix="stemtide-bench-") as folder:
+        os.environ["STEMTIDE_DATA_DIR"] = folder
+        boot.start()
+        boot.migrate()
+        yield from _bulks(count)
+
+
+def _bulks(count):
+    from benchmarks.bulk import make_parties
+    from stemtide.hub.rooms.signals.reads import breadth
+    from stemtide.hub.rooms.signals.rules import checks
+    from stemtide.hub.rooms.signals.writes import signals
+    from stemtide.protocol.messages.signals import SignalIn
+
+    sharer, other = make_parties()[0], make_parties()[0]
+    plain = {"kind": "pdq", "quality": 90, "labels": ("perpetrator-content",), "severity": "high"}
+    rng, real = np.random.default_rng(5), ordinary_pictures(3_000)
+    now, spent = datetime.now(UTC), {"share": [], "guard": []}
+    for by in (other, sharer, sharer):
+        flips = (rng.random((count, 32, 8)) < 0.12).astype(np.uint8)
+        rows = np.resize(real, (count, 4)).view(np.uint8) ^ np.packbits(flips, axis=2)[:, :, 0]
+        values = [row.tobytes().hex() for row in rows]
+        began = time.process_time()
+        bodies = [SignalIn.model_validate(plain | {"value": value}) for value in values]
+        ready = checks.read(bodies, now=now)
+        signals.share_parsed(ready, by=by, now=now)
+        middle = time.process_time()
+        breadth.estimate(ready.drafts, by=by)
+        spent["share"].append(middle - began)
+        spent["guard"].append(time.process_time() - middle)
+    share, guard = (min(each[1:]) for each in spent.values())
+    yield row(f"sharing {count:,} pictures", share, "CPU s")
+    yield row("the guard on top", guard / share, "share", seconds=guard, bar="<= 0.15")
+    singles = checks.read(bodies[:1], now=now).drafts
+    began = time.process_time()
+    for _ in range(300):
+        breadth.estimate(singles, by=sharer)
+    yield row("one picture, with the hub's sample", (time.process_time() - began) / 0.3, "CPU ms")
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rounds", type=int, default=1, help="times as many pictures")
+    arguments.add_argument("--bulk", type=int, default=100_000, help="signals of the bulk")
     chosen = arguments.parse_args()
     for cases in (
         picture_cases(chosen.rounds),

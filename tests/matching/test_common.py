@@ -18,7 +18,7 @@ from tests.rounds import rounds
 
 GREETING = (
     "Happy birthday and many happy returns from all of us! We wish you good health, a lot of luck"
-    " and love, and that all your dreams come true in the new year with your family and your friends."
+    " and love, and that all your dreams come true in the new year with your family and friends."
 )
 
 

@@ -28,6 +28,7 @@ class CommonSet:
     """All of the common set, ready to be searched.
 
     pictures:       their index; keys are places in picture_sorts.
+    picture_rows:   (n, 4) uint64, their hashes.
     picture_sorts:  (n,) int64, the sort of each picture, as a place in sorts.
     sorts:          names of the sorts of pictures.
     words:          of sounds, (n,) uint32, ascending.
@@ -37,6 +38,7 @@ class CommonSet:
     """
 
     pictures: HammingIndex
+    picture_rows: npt.NDArray[np.uint64]
     picture_sorts: npt.NDArray[np.int64]
     sorts: tuple[str, ...]
     words: Words
@@ -52,9 +54,11 @@ def common_set() -> CommonSet:
     table = tomllib.loads(_read("sorts.toml"))
     counts: dict[str, int] = table["pictures"]
     sounds: dict[str, int] = table["sounds"]
+    rows = _rows("pictures.bin", "<u8").reshape(sum(counts.values()), _WORDS).astype(np.uint64)
     words, first = np.unique(_rows("sounds.bin", "<u4"), return_index=True)
     return CommonSet(
-        pictures=_picture_index(sum(counts.values())),
+        pictures=_index_of(rows),
+        picture_rows=rows,
         picture_sorts=np.repeat(np.arange(len(counts)), list(counts.values())),
         sorts=tuple(counts),
         words=words.astype(np.uint32),
@@ -73,11 +77,10 @@ def _rows(name: str, dtype: str) -> npt.NDArray[Any]:
     return np.frombuffer(files(__package__).joinpath(name).read_bytes(), dtype)
 
 
-def _picture_index(count: int) -> HammingIndex:
+def _index_of(rows: npt.NDArray[np.uint64]) -> HammingIndex:
     """Return the index of all pictures."""
     index = HammingIndex()
-    rows = _rows("pictures.bin", "<u8").reshape(count, _WORDS)
-    index.put(np.arange(count, dtype=np.int64), rows.astype(np.uint64))
+    index.put(np.arange(len(rows), dtype=np.int64), rows)
     index.settle()
     return index
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from stemtide.fingerprints.text.fingerprint import TextPrint
 from stemtide.fingerprints.values.audio import Sound
 from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.matching.common.content import common_set
+from stemtide.matching.hamming import HammingIndex
 
 Hashes = npt.NDArray[np.uint64]
 """(n, 4) uint64: PDQ hashes, little-endian."""
@@ -26,6 +28,9 @@ _SIDE = 16
 
 _NAMED_SORTS = 3
 
+OTHERS = 1 << 40
+"""Keys from here on are of pictures that are not in the common set."""
+
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
@@ -34,12 +39,14 @@ class Nearness:
     matches: pictures that lie near, files that are equal, or words and passages that are shared.
     sorts:   names of their sorts, the most frequent first, at most three.
     share:   part of the value that is common, 0..1.  pattern: of a picture, as pattern_of.
+    pictures: how many a picture was compared with.
     """
 
     matches: int = 0
     sorts: tuple[str, ...] = ()
     share: float = 0.0
     pattern: float = 0.0
+    pictures: int = 0
 
 
 NOTHING = Nearness()
@@ -79,18 +86,47 @@ def pattern_of(hashes: Hashes) -> npt.NDArray[np.float64]:
     return total / (pairs * _SIDE)
 
 
+class Searched(NamedTuple):
+    """How near pictures are to common ones, and the keys of others that they match, by place."""
+
+    each: list[Nearness]
+    others: dict[int, list[int]]
+
+
+def with_common(index: HammingIndex) -> HammingIndex:
+    """Put all common pictures into an index, so that one search finds them and others."""
+    pictures = common_set().picture_rows
+    index.put(np.arange(len(pictures), dtype=np.int64), pictures)
+    return index
+
+
 def near_pictures(hashes: Hashes, *, limits: NearLimits) -> list[Nearness]:
     """Return how near each of these pictures is to the common ones."""
+    return search_pictures(hashes, limits=limits, index=common_set().pictures).each
+
+
+def search_pictures(hashes: Hashes, *, limits: NearLimits, index: HammingIndex) -> Searched:
+    """Return how near each picture is to the common ones, and the others in the index it matches.
+
+    index: made by with_common; keys of others are OTHERS or more.
+    """
     patterns = pattern_of(hashes)
-    counts, sorts = _near(hashes, patterns, limits=limits)
-    return [
-        Nearness(count, _most_frequent(sorts.get(place, Counter())), pattern=pattern)
+    counts, sorts, others = _near(hashes, patterns, limits=limits, index=index)
+    pictures = len(common_set().picture_rows)
+    each = [
+        Nearness(
+            count,
+            _most_frequent(sorts.get(place, Counter())),
+            pattern=pattern,
+            pictures=pictures,
+        )
         if count or pattern >= limits.wide_pattern
         else NOTHING
         for place, (count, pattern) in enumerate(
             zip(counts.tolist(), patterns.tolist(), strict=True)
         )
     ]
+    return Searched(each, others)
 
 
 def near_frames(
@@ -110,7 +146,7 @@ def near_frames(
         return NOTHING
     hashes = np.frombuffer(film.rows["pdq"][chosen].tobytes(), "<u8").reshape(len(chosen), -1)
     patterns = pattern_of(hashes)
-    counts, sorts = _near(hashes, patterns, limits=limits)
+    counts, sorts, _ = _near(hashes, patterns, limits=limits, index=common_set().pictures)
     is_common = (counts > 0) | (patterns >= plain_pattern)
     return Nearness(
         matches=int(np.count_nonzero(counts)),
@@ -147,9 +183,13 @@ def common_file(digest: str) -> Nearness:
 
 
 def _near(
-    hashes: Hashes, patterns: npt.NDArray[np.float64], *, limits: NearLimits
-) -> tuple[npt.NDArray[np.int64], dict[int, Counter[str]]]:
-    """Return how many common pictures are near each hash, and of which sorts they are, by place.
+    hashes: Hashes,
+    patterns: npt.NDArray[np.float64],
+    *,
+    limits: NearLimits,
+    index: HammingIndex,
+) -> tuple[npt.NDArray[np.int64], dict[int, Counter[str]], dict[int, list[int]]]:
+    """Return how many common pictures are near each hash, of which sorts, and others, by place.
 
     Most are searched within the distance of a match, which the index does in microseconds. Those
     with a pattern are searched further, which costs ten times as much.
@@ -157,6 +197,7 @@ def _near(
     common = common_set()
     counts = np.zeros(len(hashes), np.int64)
     sorts: dict[int, Counter[str]] = {}
+    others: dict[int, list[int]] = {}
     is_wide = patterns >= limits.wide_pattern
     searches = (
         (np.flatnonzero(~is_wide), limits.within_bits),
@@ -166,12 +207,18 @@ def _near(
         if not len(places):
             continue
         queries = np.ascontiguousarray(hashes[places])
-        hits = common.pictures.search(queries, count=len(places), within_bits=within_bits)
-        np.add.at(counts, places[hits["query"]], 1)
-        for query, key in zip(hits["query"].tolist(), hits["key"].tolist(), strict=True):
-            name = common.sorts[common.picture_sorts[key]]
-            sorts.setdefault(int(places[query]), Counter())[name] += 1
-    return counts, sorts
+        hits = index.search(queries, count=len(places), within_bits=within_bits)
+        is_common = hits["key"] < OTHERS
+        np.add.at(counts, places[hits["query"][is_common]], 1)
+        is_match = hits["distance_bits"] <= limits.within_bits
+        for query, key in hits[["query", "key"]][is_common | is_match].tolist():
+            place = int(places[query])
+            if key < OTHERS:
+                sort = common.sorts[common.picture_sorts[key]]
+                sorts.setdefault(place, Counter())[sort] += 1
+            else:
+                others.setdefault(place, []).append(key)
+    return counts, sorts, others
 
 
 def _most_frequent(sorts: Counter[str]) -> tuple[str, ...]:

@@ -22,7 +22,13 @@ from stemtide.hub.rooms.signals.rules.breadth import NARROW, Breadth, verdict
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
 from stemtide.matching.clusters import linked
 from stemtide.matching.common import nearness
-from stemtide.matching.common.nearness import NOTHING, Hashes, NearLimits, Nearness
+from stemtide.matching.common.nearness import (
+    NOTHING,
+    Hashes,
+    NearLimits,
+    Nearness,
+    with_common,
+)
 from stemtide.matching.hamming import HammingIndex
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.handling import Tlp
@@ -42,35 +48,29 @@ def estimate(drafts: Sequence[SignalDraft], *, by: Party) -> dict[int, Breadth]:
     Nothing is revealed: the sample has only signals that the sharer may see.
     """
     limits = breadth_limits()
-    near = _near_common(drafts)
+    near = {
+        place: _near_one(draft)
+        for place, draft in enumerate(drafts)
+        if draft.kind not in (Kind.PDQ, Kind.URL)
+    }
+    standing: dict[int, int] = {}
     pictures = [place for place, draft in enumerate(drafts) if draft.kind is Kind.PDQ]
-    standing = _standing_matches(drafts, pictures, by=by, limits=limits.standing)
+    if pictures:
+        values = [bytes.fromhex(drafts[place].value) for place in pictures]
+        each, unlike = _near_pictures(nearness.hashes_of(values), by=by, limits=limits.standing)
+        near |= dict(zip(pictures, each, strict=True))
+        standing = {pictures[place]: contents for place, contents in unlike.items()}
     breadths = {
         place: verdict(
             drafts[place].kind,
-            near.get(place, NOTHING),
+            near[place],
             limits=limits,
             matches_standing=standing.get(place, 0),
         )
-        for place in near.keys() | standing.keys()
+        for place in near
+        if near[place] is not NOTHING or place in standing
     }
     return {place: breadth for place, breadth in breadths.items() if breadth is not NARROW}
-
-
-def _near_common(drafts: Sequence[SignalDraft]) -> dict[int, Nearness]:
-    """Return how near drafts are to the common set, by place; those that are not are left out."""
-    measured: dict[int, Nearness] = {}
-    pictures: list[int] = []
-    for place, draft in enumerate(drafts):
-        if draft.kind is Kind.PDQ:
-            pictures.append(place)
-        elif draft.kind is not Kind.URL:
-            measured[place] = _near_one(draft)
-    if pictures:
-        hashes = nearness.hashes_of([bytes.fromhex(drafts[place].value) for place in pictures])
-        each = nearness.near_pictures(hashes, limits=_near_limits())
-        measured |= dict(zip(pictures, each, strict=True))
-    return {place: near for place, near in measured.items() if near is not NOTHING}
 
 
 def _near_one(draft: SignalDraft) -> Nearness:
@@ -114,6 +114,7 @@ class _Sample:
     """The newest pictures that others share, as one process has read them.
 
     position: of the feed, up to which it was read.
+    index:    the common pictures as well; keys of signals are their primary keys from OTHERS on.
     """
 
     hub: UUID | None = None
@@ -127,7 +128,7 @@ class _Sample:
         heads = ledger.heads()
         if heads.hub != self.hub or heads.positions < self.position:
             self.hub, self.position = heads.hub, 0
-            self.index, self.signals, self.hashes = HammingIndex(), {}, {}
+            self.index, self.signals, self.hashes = with_common(HammingIndex()), {}, {}
         if heads.positions == self.position:
             return
         most = limits.fresh if self.position else limits.signals
@@ -141,19 +142,20 @@ class _Sample:
         columns = ("pk", "value", "state", "tlp", "audience", "shared_by", "content", "crisis")
         ended, added = [], {}
         for pk, value, state, tlp, audience, *facts in rows.values_list(*columns):
+            key = nearness.OTHERS + pk
             if state != SignalState.LIVE or audience or tlp not in _FOR_ALL_SHARERS:
-                ended.append(pk)
-            elif pk not in self.signals:
-                self.signals[pk], added[pk] = _Standing(*facts), bytes.fromhex(value)
+                ended.append(key)
+            elif key not in self.signals:
+                self.signals[key], added[key] = _Standing(*facts), bytes.fromhex(value)
         self.hashes |= added
         if added:
             hashes = nearness.hashes_of(list(added.values()))
             self.index.put(np.array(list(added), np.int64), np.ascontiguousarray(hashes))
         ended += sorted(self.signals)[: max(0, len(self.signals) - at_most)]
         self.index.drop(ended)
-        for pk in ended:
-            self.signals.pop(pk, None)
-            self.hashes.pop(pk, None)
+        for key in ended:
+            self.signals.pop(key, None)
+            self.hashes.pop(key, None)
 
 
 _sample = _Sample()
@@ -161,34 +163,28 @@ _lock = threading.Lock()
 
 
 @needs_no_viewer("the sample has only signals that every sharer may see")
-def _standing_matches(
-    drafts: Sequence[SignalDraft], pictures: Sequence[int], *, by: Party, limits: StandingLimits
-) -> dict[int, int]:
-    """Return how many unlike contents of enough others each picture matches, by place.
+def _near_pictures(
+    hashes: Hashes, *, by: Party, limits: StandingLimits
+) -> tuple[list[Nearness], dict[int, int]]:
+    """Return how near pictures are to common ones, and how many unlike contents they match.
 
     Signals are of one content if they name it, belong to one crisis, or lie near each other. So the
     variants of an outbreak are one content, however many parties share them. If the sharer is an
     authority or an agency, only signals of such parties count: no other can make its own wait.
     """
-    if not pictures:
-        return {}
-    values = [bytes.fromhex(drafts[place].value) for place in pictures]
     with _lock:
         _sample.follow(limits=limits)
-        if len(_sample.index) < limits.contents:
-            return {}
-        hashes = np.ascontiguousarray(nearness.hashes_of(values))
-        hits = _sample.index.search(hashes, count=len(values))
-        found: dict[int, list[int]] = {}
-        for query, key in zip(hits["query"].tolist(), hits["key"].tolist(), strict=True):
-            if _sample.signals[key].sharer != by.pk:
-                found.setdefault(pictures[query], []).append(key)
+        searched = nearness.search_pictures(hashes, limits=_near_limits(), index=_sample.index)
         several = {
-            place: {key: (_sample.signals[key], _sample.hashes[key]) for key in keys}
-            for place, keys in found.items()
+            place: {
+                key: (_sample.signals[key], _sample.hashes[key])
+                for key in keys
+                if _sample.signals[key].sharer != by.pk
+            }
+            for place, keys in searched.others.items()
             if len(keys) >= limits.contents
         }
-    return _unlike(several, by=by, limits=limits) if several else {}
+    return searched.each, _unlike(several, by=by, limits=limits) if several else {}
 
 
 def _unlike(
@@ -202,7 +198,7 @@ def _unlike(
         counting = [
             (signal, value)
             for signal, value in near.values()
-            if _is_heard(parties[signal.sharer], by=by)
+            if signal.sharer in parties and _is_heard(parties[signal.sharer], by=by)
         ]
         behind = independent(parties[signal.sharer] for signal, _ in counting)
         contents = _contents_of(counting)

@@ -9,6 +9,7 @@ from stemtide.hub.rooms.allowlists.reads import met
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.reads.breadth import estimate
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, Wait
 from stemtide.protocol.trust.second_look import Act, WaitReason, second_look
 from stemtide.protocol.trust.standing import EXACT_DIGESTS, WHOLE_SITES
@@ -32,7 +33,7 @@ def waits(
     """
     noted: Noted = {}
     for look in LOOKS:
-        look(drafts, noted, now=now)
+        look(drafts, noted, by=by, now=now)
     if approved is None:
         _beyond_the_day(drafts, noted, by=by, now=now)
     waiting = {}
@@ -45,14 +46,23 @@ def waits(
     return waiting
 
 
-def _reaching(drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime) -> None:  # noqa: ARG001  # all looks are called alike
+def _reaching(drafts: Sequence[SignalDraft], noted: Noted, **_: object) -> None:
     """Find the signals that cover a folder or host of the web."""
     for place, draft in enumerate(drafts):
         if draft.body.reach in WHOLE_SITES:
             noted.setdefault(place, {})[WaitReason.REACH] = ""
 
 
-def _allow_listed(drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime) -> None:
+def _broad(drafts: Sequence[SignalDraft], noted: Noted, *, by: Party, **_: object) -> None:
+    """Find the signals that would match much other content."""
+    for place, breadth in estimate(drafts, by=by).items():
+        if breadth.is_broad:
+            noted.setdefault(place, {})[WaitReason.BROAD] = breadth.note
+
+
+def _allow_listed(
+    drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime, **_: object
+) -> None:
     """Find the signals that meet the hub's allow-list."""
     for place, entry in met(drafts, now=now).items():
         note = f"{entry.reason} (source: {entry.source}; added by {entry.added_by.title})"

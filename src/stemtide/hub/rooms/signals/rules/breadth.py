@@ -33,6 +33,7 @@ class Breadth:
     """The estimate for one value.
 
     matches_common:   what it matches in the common set; sorts: names of the most frequent sorts.
+    pictures:         how many common pictures there are.
     matches_standing: unlike contents that it matches among the hub's newest signals of others.
     share:            part of a film, a sound or a text that is common, 0..1.
     """
@@ -41,6 +42,7 @@ class Breadth:
     reasons: tuple[BreadthReason, ...] = ()
     matches_common: int = 0
     matches_standing: int = 0
+    pictures: int = 0
     sorts: tuple[str, ...] = ()
     share: float = 0.0
 
@@ -48,6 +50,36 @@ class Breadth:
     def is_broad(self) -> bool:
         """Whether the value needs a second look."""
         return self.level is BreadthLevel.BROAD
+
+    @property
+    def note(self) -> str:
+        """Return the reasons in words, for machines and the command line."""
+        return "; ".join(NOTES[reason].format(**self.facts) for reason in self.reasons)
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """Return what the texts of the reasons name."""
+        return {
+            "matches": self.matches_common,
+            "pictures": self.pictures,
+            "contents": self.matches_standing,
+            "share": round(100 * self.share),
+            "sorts": ", ".join(self.sorts),
+        }
+
+
+NOTES = {
+    BreadthReason.COMMON_PICTURE: (
+        "{matches:,} of {pictures:,} common pictures and screens lie near it ({sorts})"
+    ),
+    BreadthReason.PLAIN_PICTURE: "it is as simple as stripes, and many pictures lie near such",
+    BreadthReason.COMMON_FRAMES: "{share} % of its frames are common or plain pictures",
+    BreadthReason.COMMON_SOUND: "{share} % of what is heard is a common sound ({sorts})",
+    BreadthReason.COMMON_TEXT: "{share} % of its passages are in common texts",
+    BreadthReason.COMMON_FILE: "it is a file that programs write ({sorts})",
+    BreadthReason.UNLIKE_CONTENTS: "it matches {contents} unlike contents that others share",
+}
+"""The reasons in words. The desk has its own, in each language."""
 
 
 NARROW = Breadth()
@@ -70,6 +102,7 @@ def verdict(
         reasons=tuple(reasons),
         matches_common=nearness.matches,
         matches_standing=matches_standing,
+        pictures=nearness.pictures,
         sorts=nearness.sorts,
         share=nearness.share,
     )
