@@ -94,6 +94,7 @@ def orders(folder: Path, address: str) -> dict:
     )
     for party in ("be-crisis-centre", "ie-media-commission", "big-videos"):
         add_person(f"night@{party}.example", party, "duty_officer", made.password)
+    add_person(f"second@{cast.AUTHORITY}.example", cast.AUTHORITY, "coordinator", made.password)
     competences.name_competent(home, "scrutinise", now=now, **BY)
     provider = Party.objects.get(name="big-videos")
     point = contacts.add_contact_point(provider, channel="url", address=address, now=now, **BY)

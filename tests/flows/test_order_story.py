@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Three removal orders as people live them: obeyed, stopped by Annex III, examined and undone."""
+"""Removal orders as people live them: obeyed, stopped, examined and undone, and unconfirmed."""
 
 import re
+import sqlite3
+from contextlib import closing
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import expect
@@ -38,16 +41,19 @@ OF_THIS_ORDER = ("contact_point", "reasons", "file_number")
 
 
 class Stage:
-    """Hub, agent, the provider's webhook, and three people on duty, each in a browser."""
+    """Hub, agent, the provider's webhook, and four people on duty, each in a browser."""
 
     def __init__(self, chromium, folder, hub):
         self.webhook = provider.Receiver()
         beginning = beginnings.of_cast("orders", self.webhook.start())
         self.house = House(folder, beginning=beginning, hub=hub)
         self.webhook.secret = self.house.told["secret"]
-        self.issuer, self.moderator, self.examiner = self.people = [
-            Person(chromium, self.house, f"night@{party}.example").sign_in()
-            for party in (cast.AUTHORITY, PARTY, HOME)
+        self.issuer, self.moderator, self.examiner, self.second = self.people = [
+            Person(chromium, self.house, f"{name}@{party}.example").sign_in()
+            for name, party in (
+                *[("night", party) for party in (cast.AUTHORITY, PARTY, HOME)],
+                ("second", cast.AUTHORITY),
+            )
         ]
 
     def heard(self, kind):
@@ -68,21 +74,24 @@ def stage(chromium, tmp_path, running_hub):
     made.close()
 
 
-def test_three_orders_are_obeyed_stopped_and_undone(stage):
+def test_orders_are_obeyed_stopped_undone_and_end_where_nobody_confirms_them(stage):
     obeyed_within_the_hour(stage)
     stopped_by_annex_three(stage)
     examined_and_undone(stage)
+    ended_as_nobody_confirmed_it(stage)
     assert stage.house.ledger_has_no_gap()
     assert {one.email: one.complaints for one in stage.people if one.complaints} == {}
 
 
 def obeyed_within_the_hour(stage):
-    """Issued at the desk, delivered by webhook, acknowledged, answered by Annex II."""
+    """Issued at once, confirmed after, delivered by webhook, acknowledged, answered by Annex II."""
     for one in (stage.moderator, stage.examiner):
         one.goto("/orders")
     path = issue(stage, URL, emergency="An attack is under way.")
     (order,) = until(lambda: stage.heard("order"))
     assert order["request"]["annex"]["urls"] == [URL]
+    confirm(stage, path)
+    assert stage.house.rows("SELECT state FROM approvals_approval") == [("approved",)]
     stage.moderator.says("#block-orders", "received: the hour runs")
     stage.issuer.says("#block-order-hour", "Time left of the hour")
     stage.issuer.says("#block-order-times", "its webhook answered")
@@ -99,8 +108,15 @@ def obeyed_within_the_hour(stage):
 
 
 def stopped_by_annex_three(stage):
-    """The clock stands still, starts anew with the clarification, and the order is executed."""
+    """It waits for a second person. The clock stands still, starts anew, and it is executed."""
     path = issue(stage, f"{URL}?part=2")
+    assert len(stage.heard("order")) == 1
+    assert orders(stage)[-1] == ("submitted", 0, None)
+    assert stage.moderator.page.goto(path).status == 404
+    confirm(stage, path)
+    until(lambda: len(stage.heard("order")) == 2)
+    ((received, due),) = until(lambda: waiting(stage))
+    assert minutes_between(received, due) == 60
     stage.issuer.says("#block-order-hour", "Time left of the hour")
     page = stage.moderator.page
     stage.moderator.goto(path)
@@ -135,6 +151,7 @@ def examined_and_undone(stage):
     heard = stage.house.receivers[PARTY].heard
     until(lambda: heard)  # what was not heard of yet would be released without a word of it
     path = issue(stage, f"{URL}?part=3", signals=signal["id"])
+    confirm(stage, path)
     answer_by_annex_two(stage, path)
     stage.examiner.goto("/orders")
     stage.examiner.page.locator(f"main a[href='{path}']").click()
@@ -162,7 +179,42 @@ def examined_and_undone(stage):
     assert reasons == [("order_annulled",)]
 
 
-def issue(stage, url, *, emergency="", signals=""):
+def ended_as_nobody_confirmed_it(stage):
+    """Issued at once in an emergency, obeyed, confirmed by nobody: two hours later it ends."""
+    path = issue(stage, f"{URL}?part=4", emergency="Another attack.", is_first=False)
+    stage.issuer.says("#block-order-hour", "Issued at once: waits to be confirmed")
+    answer_by_annex_two(stage, path)
+    two_hours_later(stage)
+    until(lambda: stage.heard("order_ended"))
+    stage.moderator.says("#block-order-hour", "No second person confirmed it")
+    stage.issuer.says("#block-order-hour", "without effect: to be reinstated")
+    assert orders(stage)[-1][0] == "undone"
+    stage.moderator.fill_verb("reinstate").click()
+    stage.issuer.says("#block-order-hour", "content reinstated")
+
+
+def two_hours_later(stage):
+    """Let the time of the second look pass: the hub's own clock does the rest."""
+    with closing(sqlite3.connect(stage.house.running.database, timeout=30)) as database, database:
+        database.execute("UPDATE approvals_approval SET expires_at = asked_at WHERE is_done")
+
+
+def confirm(stage, path):
+    """The second person reads the order and confirms it."""
+    stage.second.goto(path)
+    button = stage.second.fill_verb("confirm")
+    stage.second.page.locator("[name=confirm-confirm]").check()
+    button.click()
+    stage.second.says("main", "Confirmed. The order is in effect.")
+
+
+def minutes_between(first, last):
+    """Minutes between two moments as the database writes them."""
+    begun, ended = (datetime.fromisoformat(moment) for moment in (first, last))
+    return (ended - begun).total_seconds() / 60
+
+
+def issue(stage, url, *, emergency="", signals="", is_first=None):
     """Draft at the desk and issue; returns the path of the order."""
     page = stage.issuer.page
     stage.issuer.goto("/orders/new")
@@ -170,12 +222,13 @@ def issue(stage, url, *, emergency="", signals=""):
     page.get_by_label("Exact web addresses").fill(url)
     page.get_by_label("Ids of your own signals").fill(signals)
     page.get_by_role("button", name="Begin the draft").click()
-    is_first = bool(emergency)
+    is_first = bool(emergency) if is_first is None else is_first
     known = page.locator("[name=annex-authority_mail]").input_value()
     assert known == ("" if is_first else ANNEX_1["authority_mail"])
     page.get_by_label("(a) it incites others").check()
     if is_first:
         page.get_by_label("law enforcement authority").check()
+    if emergency:
         page.locator("[name=emergency]").fill(emergency)
         page.locator("[name=emergency_ground]").select_option("ongoing_events")
     names = ANNEX_1 if is_first else OF_THIS_ORDER
@@ -183,8 +236,8 @@ def issue(stage, url, *, emergency="", signals=""):
     page.get_by_role("button", name="Save and check").first.click()
     expect(page.locator("[name=confirm]")).to_be_visible()
     page.locator("[name=confirm]").check()
-    page.get_by_role("button", name="Issue the order").click()
-    stage.issuer.says("main", "Issued. It is on its way")
+    page.get_by_role("button", name="Issue the order" if emergency else "Submit the order").click()
+    stage.issuer.says("main", "Issued at once." if emergency else "Submitted.")
     page.wait_for_url(re.compile("/orders/[0-9a-f-]{36}$"))
     path = page.url.removeprefix(stage.house.hub.address)
     stage.issuer.goto(path)

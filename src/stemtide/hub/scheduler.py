@@ -12,6 +12,7 @@ from django.db import connection
 
 from stemtide.hub.rooms.alerts.sender import AlertSender, home_of_settings, send_settings
 from stemtide.hub.rooms.alerts.writes import alerts, drills
+from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.complaints.writes import complaints, redress
 from stemtide.hub.rooms.crises.writes import moves
 from stemtide.hub.rooms.exchanges.runner import ExchangeRunner
@@ -66,6 +67,7 @@ def run_once(now: datetime) -> JobCounts:
     stix.forget_receipts(now)
     deliveries.forget_old(now)
     suspensions.expire_due(now)
+    approvals.expire_due(now)
     vetting.vet_due(now)
     return JobCounts(
         expired=signals.expire_due(now),
