@@ -93,6 +93,27 @@ def test_an_agent_killed_while_it_acts_writes_every_action_once(hub, agent, prov
     assert sorted(heard.values()) == sorted(refs)
 
 
+def test_an_agent_killed_while_it_undoes_a_suspension_holds_everything_once(hub, agent, tmp_path):
+    refs = [f"post {number}" for number in range(1200)]
+    hub.share(ONE)
+    agent.wait(ready=True, position=1)
+    for at in range(0, len(refs), 100):
+        agent.ask(*({"ref": ref, "sha256": ONE} for ref in refs[at : at + 100]))
+
+    def held():
+        lines = (tmp_path / "data/actions.jsonl").read_text().splitlines()
+        events = map(json.loads, lines)
+        return sorted(one["data"]["ref"] for one in events if one["type"] == "content.hold")
+
+    hub.set_party("europol", standing="suspended")
+    until(held)
+    agent.kill()
+    agent.start()
+    until(lambda: len(held()) >= len(refs))
+    agent.wait(position=2)
+    assert held() == sorted(refs)
+
+
 def test_requests_under_way_are_finished_before_the_agent_stops(hub, agent):
     hub.share(ONE)
     agent.wait(ready=True, position=1)

@@ -6,6 +6,7 @@ others, and what others stand behind stays as it is.
 """
 
 import asyncio
+import json
 import tempfile
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from stemtide.agent.outbox.actions import reasons_of
 from stemtide.agent.recognise.pipeline import Item, Recogniser
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import Origin
+from stemtide.agent.sync import weakening
 from stemtide.agent.sync.feed import Sync, _Page
 from stemtide.fingerprints.kinds import Fingerprint, Fingerprints, Kind
 from stemtide.protocol.enums import Action
@@ -39,6 +41,18 @@ class Played:
             self.hub.set_party(name, group="one owner")
         self.config = config_of(self.hub, folder)
         self.config.data_dir.mkdir()
+        self.open()
+        self.store.adopt_incoming(
+            self.store.begin_incoming(),
+            origin=Origin(str(self.hub.id), "own-provider", exercise=False),
+            position=0,
+            parties=[*self.hub.parties.values()],
+            now=datetime.now(UTC),
+            alongside=lambda _tx, _library: None,
+        )
+
+    def open(self):
+        """Start on the agent's file, as it was left."""
         self.store = Store(self.config.data_dir)
         counters = Counters()
         self._sync = Sync(
@@ -52,20 +66,18 @@ class Played:
         self._recogniser = Recogniser(
             config=self.config, store=self.store, counters=counters, sandbox=None, wake=lambda: None
         )
-        self.store.adopt_incoming(
-            self.store.begin_incoming(),
-            origin=Origin(str(self.hub.id), "own-provider", exercise=False),
-            position=0,
-            parties=[*self.hub.parties.values()],
-            now=datetime.now(UTC),
-            alongside=lambda _tx, _library: None,
-        )
 
     def close(self):
         self._recogniser.close()
         self.store.close()
 
     def follow(self):
+        """Apply what the hub has, as one page, with all that follows from it."""
+        self.apply()
+        while weakening.is_owed(self.store):
+            self._sync._weaken_step()
+
+    def apply(self):
         """Apply what the hub has, as one page."""
         after = self.store.position
         entries = [entry for entry in self.hub.entries.values() if entry.position > after]
@@ -80,11 +92,12 @@ class Played:
         }
         self._sync._apply(_Page.model_validate(page))
 
-    def upload(self, name, ref):
+    def upload(self, name, *refs):
+        """Upload the same content once for each ref; return the last action."""
         fingerprint = Fingerprint(Kind.SHA256, bytes.fromhex(CONTENT[name]))
-        item = Item(ref, fingerprints=Fingerprints((fingerprint,)))
-        (answer,) = asyncio.run(self._recogniser.recognise([item]))
-        return answer.decision.action
+        items = [Item(ref, fingerprints=Fingerprints((fingerprint,))) for ref in refs]
+        answers = asyncio.run(self._recogniser.recognise(items))
+        return answers[-1].decision.action
 
     def action(self, ref):
         """The action that an upload has now; None if it was released."""
@@ -101,6 +114,25 @@ def played():
             yield agent
         finally:
             agent.close()
+
+
+def test_a_suspension_is_undone_in_steps_and_goes_on_after_a_kill():
+    refs = [f"post {number}" for number in range(2 * weakening.STEP + 7)]
+    with played() as agent:
+        agent.hub.share(CONTENT["contested"], shared_by="be-crisis-centre")
+        agent.follow()
+        agent.upload("contested", *refs)
+        agent.hub.set_party("be-crisis-centre", standing="suspended")
+        agent.apply()
+        agent._sync._weaken_step()
+        held = [agent.action(ref) for ref in refs].count(Action.HOLD)
+        assert (held, agent.upload("contested", "a new post")) == (weakening.STEP, Action.LOG)
+        agent.close()
+        agent.open()
+        agent.follow()
+        assert {agent.action(ref) for ref in refs} == {Action.HOLD}
+        told = [json.loads(body) for (body,) in agent.store.read("SELECT body FROM deliveries")]
+    assert sum(event["type"] == "content.hold" for event in told) == len(refs)
 
 
 party = st.sampled_from(SISTERS)

@@ -6,6 +6,7 @@
 2 A snapshot is stored beside the signals that match meanwhile, and replaces them all at once.
   Actions because of signals that it lacks are undone.
 3 A page of the feed is applied in one transaction: rows, cursor, and the undoing of withdrawals.
+  What a suspension undoes follows in steps (weakening.py).
 4 While the hub is unreachable, the stored signals keep matching, and /health shows their age.
 """
 
@@ -29,7 +30,7 @@ from stemtide.agent.hub.connection import HubConnection, StallDetector
 from stemtide.agent.outbox import actions
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import ALL, read_parties
-from stemtide.agent.sync import signed_snapshot, undo
+from stemtide.agent.sync import signed_snapshot, undo, weakening
 from stemtide.agent.sync.snapshot import Position, Reader, take_snapshot
 from stemtide.agent.waits import Backoff, wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
@@ -114,6 +115,7 @@ class Sync:
     async def run(self) -> None:
         """Follow the feed, listen to the stream and report status until cancelled."""
         await self._start_from_file()
+        await self._weaken_owed()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._listen())
@@ -175,6 +177,7 @@ class Sync:
             before, self.connection.head = self._store.position, page.head
             if await asyncio.to_thread(self._apply, page):
                 self._on_undo()
+            await self._weaken_owed()
             await asyncio.to_thread(self._look_for_parties)
             if page.allowlist is not None and page.allowlist != self._store.view.allowlist:
                 await self._take_allowlist()
@@ -258,7 +261,7 @@ class Sync:
             nonlocal undone
             fresh = self._store.mark_lowered([signal for signal, _ in puts], tx=tx)
             changes = undo.changes_of_entries(entries, former)
-            changes += undo.changes_of_parties(tx, weakened)
+            weakening.owe(tx, weakened)
             undone = self._undo(tx, changes, library=self._store.library, now=now, fresh=fresh)
             rows.update_wanted(tx, fresh, drops, store=self._store, config=self._config)
 
@@ -273,6 +276,18 @@ class Sync:
             alongside=undo_all,
         )
         return undone > 0
+
+    async def _weaken_owed(self) -> None:
+        """Judge actions again that are owed, step by step: uploads are decided between them."""
+        while await asyncio.to_thread(weakening.is_owed, self._store):
+            if await asyncio.to_thread(self._weaken_step):
+                self._on_undo()
+
+    def _weaken_step(self) -> int:
+        """Judge the next actions that are owed again; return how many were weakened."""
+        with self._store.write() as tx:
+            changes = weakening.next_step(tx)
+            return self._undo(tx, changes, library=self._store.library, now=datetime.now(UTC))
 
     def _undo_lost(self, tx: Transaction, library: Library) -> None:
         """Undo actions because of signals that a snapshot lacks, or that lead to less in it."""

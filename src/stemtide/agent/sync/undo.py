@@ -11,7 +11,6 @@
 5 An action is only ever weakened. Content that is sent again is decided anew.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,6 +39,7 @@ class SignalChange:
     is_withdrawn: it no longer counts at all.
     may_release:  content may be released because of the change.
     since:        Unix time; earlier actions stay as they are. None for all.
+    refs:         the pieces of content to judge again; None for all.
     """
 
     uid: str
@@ -48,6 +48,7 @@ class SignalChange:
     is_withdrawn: bool = False
     may_release: bool = True
     since: int | None = None
+    refs: tuple[str, ...] | None = None
 
 
 def changes_of_entries(
@@ -71,25 +72,6 @@ def changes_of_entries(
             changes.append(SignalChange(uid, entry, f"signal {uid} is disputed"))
         elif before and set(before.confirmed_by) - set(entry.confirmed_by):
             changes.append(_less_confirmed(entry))
-    return changes
-
-
-def changes_of_parties(tx: Transaction, weakened: Mapping[str, str]) -> list[SignalChange]:
-    """Return the signals of actions that parties with another standing stand behind.
-
-    weakened: as weakened_parties returns it.
-    """
-    changes = []
-    for name, why in weakened.items():
-        rows = tx.execute(
-            "SELECT id, body FROM signals WHERE id IN (SELECT signal FROM acted)"
-            " AND instr(body, ?) > 0",
-            (json.dumps(name, ensure_ascii=False),),
-        )
-        for uid, body in rows:
-            signal = FeedSignal.model_validate_json(body)
-            if name in (signal.shared_by, *signal.confirmed_by):
-                changes.append(SignalChange(uid, signal, why, may_release=False))
     return changes
 
 
@@ -167,7 +149,9 @@ class Undoing:
         """Weaken all actions that leaned on the changed signals; return how many changed."""
         total = 0
         for change in self.changes:
-            refs = actions.refs_of(self.tx, change.uid, since=change.since)
+            refs = change.refs
+            if refs is None:
+                refs = tuple(actions.refs_of(self.tx, change.uid, since=change.since))
             alike = self._alike(change.signal) if refs and change.signal else []
             number = sum([self._judge_again(ref, change, alike) for ref in refs])
             if number:
