@@ -44,6 +44,7 @@ from stemtide.protocol.sync.feed import (
     Tombstone,
     Wake,
 )
+from stemtide.protocol.sync.runaways import RunawayReportIn
 from stemtide.protocol.sync.signatures import PublicKey, sign
 from stemtide.protocol.sync.snapshot_files import LineWriter, head_member
 from stemtide.protocol.sync.snapshots import SnapshotManifest, WholeHead
@@ -105,6 +106,7 @@ class FakeHub:
     allow_version: str | None = ""
     allowed: dict[UUID, AllowedContent] = field(default_factory=dict)
     allow_matches: dict[UUID, int] = field(default_factory=dict)
+    runaways: dict[str, RunawayReportIn] = field(default_factory=dict)
     allow_key: Ed25519PrivateKey | None = None
     head: int = 0
     marks: dict[int, str] = field(default_factory=dict)
@@ -179,6 +181,11 @@ class FakeHub:
         self._put(after)
         return after
 
+    def lower(self, signal):
+        """Lower a signal everywhere, which older agents read as disputed."""
+        marks = {"lowered": True, "disputed": True, "position": self.head + 1}
+        self._put(signal.model_copy(update=marks))
+
     def clear(self, signal):
         """Let an agency decide that the signal's many matches are right."""
         self._put(signal.model_copy(update={"cleared": True, "position": self.head + 1}))
@@ -243,6 +250,7 @@ class FakeHub:
             ("GET", "/allowlist/file"): self._allowlist_file,
             ("PUT", "/allowlist/matches/{agent}"): self._allow_matches,
             ("PUT", "/agents/{name}"): self._status,
+            ("PUT", "/agents/{name}/runaways/{uid}"): self._runaway,
             ("POST", "/outcomes"): self._outcomes,
         }
         return [
@@ -322,6 +330,11 @@ class FakeHub:
             entries=list(self.allowed.values()),
         )
         return _json(sign(manifest, keys=[self.allow_key or self.key]))
+
+    async def _runaway(self, request):
+        body = RunawayReportIn.model_validate_json(await request.body())
+        self.runaways[request.path_params["uid"]] = body
+        return JSONResponse({})
 
     async def _allow_matches(self, request):
         body = AllowMatchesIn.model_validate_json(await request.body())

@@ -117,6 +117,27 @@ def test_the_provider_lifts_it(agent, runaway):
     assert agent.http.post("/runaways/nothing/lift").status_code == 404
 
 
+def test_the_hub_is_told_with_the_curve_and_nothing_of_an_upload(hub, agent, runaway):
+    until(lambda: str(runaway.id) in hub.runaways)
+    report = hub.runaways[str(runaway.id)]
+    assert (report.state, report.matches, report.lookups) == ("lowered", 40, 40)
+    assert sum(bucket.matches for bucket in report.curve) == 40
+    agent.http.post(f"/runaways/{runaway.id}/lift")
+    until(lambda: hub.runaways[str(runaway.id)].state == "lifted")
+
+
+def test_a_signal_that_the_hub_lowered_holds_and_never_releases(hub, agent, config):
+    signal = hub.share(GOOGLE)
+    agent.wait(position=hub.head)
+    assert flood(agent, GOOGLE, 1) == ["block"]
+    hub.lower(signal)
+    agent.wait(position=hub.head)
+    until(lambda: [event["type"] for event in lines(config)] == ["content.block", "content.hold"])
+    answer = agent.ask({"ref": "later", "sha256": GOOGLE})[0]
+    assert answer["decision"]["action"] == "hold"
+    assert "an agency clears it" in answer["decision"]["missing"]
+
+
 def test_a_mark_survives_a_restart_and_a_new_version_of_the_signal(
     hub, agent, runaway, config, sandbox
 ):

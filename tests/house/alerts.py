@@ -23,6 +23,7 @@ TOLD = {
     Addressees.LEADERS: "authorities and agencies in the room",
     Addressees.ADDRESSED: "those it is addressed or passed on to",
     Addressees.SHARER: "who shared the signal",
+    Addressees.RESPONSIBLE: "its sharer, agencies, and those in its crisis who may see it",
     Addressees.READERS: "those in the room who may see the signal",
     Addressees.COUNTERPARTS: "agencies; who opened the crisis",
     Addressees.OWNER: "the party itself; agencies",

@@ -40,6 +40,8 @@ FOLLOWS = {
     "party.restored": "a proposal that two people made, of which one waits a party",
 }
 ONE_OPEN_ALERT = {
+    "runaway.reported": "one report an agent and signal counts, and one open alert adds them up",
+    "runaway.lowered": "takes reports of several independent parties; one open alert",
     "opinion.given": "disputes of a party are counted by the day",
     "dispute.dismissed": "an agency decides on a dispute that was counted",
     "dispute.answered": "once for each dispute that was set aside",

@@ -32,6 +32,7 @@ from stemtide.cli.commands.referrals.referral import referral
 from stemtide.cli.commands.signals import export, importer, opinion  # noqa: F401  # they add to signal
 from stemtide.cli.commands.signals.outlier import outlier
 from stemtide.cli.commands.signals.preview import previews
+from stemtide.cli.commands.signals.runaway import runaway
 from stemtide.cli.commands.signals.signal import feed, signal
 from stemtide.cli.commands.snapshots.snapshot import snapshot
 from stemtide.cli.commands.standing import standing
@@ -70,6 +71,7 @@ for _noun, _name in (
     (lead, "lead"),
     (order, "order"),
     (outlier, "outlier"),
+    (runaway, "runaway"),
     (complaint, "complaint"),
     (report, "report"),
     (progress, "progress"),

@@ -35,9 +35,13 @@ from stemtide.client.methods import events_method, lines_method, parts_method, r
 class Operations:
     """A method for each operation; docs/use/python.md says how they are used."""
 
+    clear_runaway = response_method(agents.clear_runaway)
     decide_outlier = response_method(agents.decide_outlier)
     list_outliers = response_method(agents.list_outliers)
+    list_runaways = response_method(agents.list_runaways)
+    lower_runaway = response_method(agents.lower_runaway)
     report_outcomes = response_method(agents.report_outcomes)
+    report_runaway = response_method(agents.report_runaway)
     report_status = response_method(agents.report_status)
     whoami = response_method(agents.whoami)
     acknowledge_alert = response_method(alerts.acknowledge_alert)

@@ -40,9 +40,13 @@ from stemtide.client.methods import (
 class Operations:
     """A method for each operation; docs/use/python.md says how they are used."""
 
+    clear_runaway = async_response_method(agents.clear_runaway)
     decide_outlier = async_response_method(agents.decide_outlier)
     list_outliers = async_response_method(agents.list_outliers)
+    list_runaways = async_response_method(agents.list_runaways)
+    lower_runaway = async_response_method(agents.lower_runaway)
     report_outcomes = async_response_method(agents.report_outcomes)
+    report_runaway = async_response_method(agents.report_runaway)
     report_status = async_response_method(agents.report_status)
     whoami = async_response_method(agents.whoami)
     acknowledge_alert = async_response_method(alerts.acknowledge_alert)

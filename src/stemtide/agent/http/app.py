@@ -40,6 +40,7 @@ from stemtide.agent.live.streams import Live
 from stemtide.agent.outbox.actions import Deliverer
 from stemtide.agent.outbox.engine import Outboxes
 from stemtide.agent.outbox.outcomes import Reporter
+from stemtide.agent.outbox.runaways import RunawayReporter
 from stemtide.agent.outbox.statements import Statements
 from stemtide.agent.recognise.hashes import HashLookup, HashQuery, HashResult, as_records
 from stemtide.agent.recognise.pipeline import Recogniser
@@ -79,7 +80,7 @@ class Agent:
             on_undo=self._outboxes.wake,
             on_change=self._companion.wake,
         )
-        self._create_content_parts(sandbox)
+        self._create_content_parts(sandbox, client)
         self._health = HealthCollector(
             config=config,
             store=store,
@@ -100,7 +101,7 @@ class Agent:
             outboxes=self._outboxes,
             companion=self._companion,
             write_lookups=self._recogniser.write_lookups,
-            flood_guard=self._flood_guard,
+            flood_guard=(self._flood_guard.run, self._runaways.run),
             on_settled=on_settled,
         )
 
@@ -108,8 +109,9 @@ class Agent:
         """Announce that actions and wanted banks changed."""
         self._outboxes.wake()
         self._companion.wake()
+        self._runaways.wake()
 
-    def _create_content_parts(self, sandbox: Sandbox) -> None:
+    def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
         """Create the components that process content."""
         self.lookup = HashLookup(config=self._config, store=self._store, counters=self._tally)
         self._recogniser = Recogniser(
@@ -119,6 +121,7 @@ class Agent:
             sandbox=sandbox,
             wake=self._outboxes.wake,
         )
+        self._runaways = RunawayReporter(config=self._config, store=self._store, client=client)
         self._flood_guard = FloodGuard(
             config=self._config, store=self._store, on_change=self._wake_all
         )

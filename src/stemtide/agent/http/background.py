@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from stemtide.agent.counters import Counters
 from stemtide.agent.hma.sync import HmaSync
@@ -24,7 +24,6 @@ from stemtide.agent.store.database import Store
 from stemtide.agent.store.disk import LOOK_EVERY_S
 from stemtide.agent.store.index import SAVE_AFTER
 from stemtide.agent.sync.feed import Sync
-from stemtide.agent.sync.flood_guard import FloodGuard
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ class BackgroundTasks:
         outboxes: Outboxes,
         companion: HmaSync,
         write_lookups: Callable[[], None],
-        flood_guard: FloodGuard,
+        flood_guard: Iterable[Callable[[], Awaitable[None]]],
         on_settled: Callable[[], None],
     ) -> None:
         self._client = client
@@ -90,7 +89,7 @@ class BackgroundTasks:
                 *(outbox.run for outbox in self._outboxes),
                 self._live.run,
                 self._companion.run,
-                self._flood_guard.run,
+                *self._flood_guard,
                 self._save,
                 self._publish_state,
                 self._check_file,

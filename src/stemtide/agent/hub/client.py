@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import aclosing, contextmanager
 from types import TracebackType
 from typing import Self
+from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
@@ -14,6 +15,7 @@ from stemtide.client import AnswerError, AsyncHub, Limits, NotFoundError, Refuse
 from stemtide.client.calls import agents, allowlist, feed, snapshots
 from stemtide.protocol.sync.agents import AgentStatusIn, OutcomeReportIn, OutcomeReportOut
 from stemtide.protocol.sync.allowlists import AllowlistManifest, AllowMatchesIn
+from stemtide.protocol.sync.runaways import RunawayReportIn
 from stemtide.protocol.sync.signatures import PublicKey, SignatureError, Signed, check
 from stemtide.protocol.sync.snapshot_files import SnapshotDownload
 
@@ -143,6 +145,11 @@ class Client:
         """Report how often this agent met content of the hub's allow-list."""
         with _with_remedy():
             await self._hub.ask_bytes(allowlist.report_allow_matches(report, agent=name))
+
+    async def report_runaway(self, name: str, signal: UUID, report: RunawayReportIn) -> None:
+        """Report that a signal matches too much at this agent."""
+        with _with_remedy():
+            await self._hub.ask_bytes(agents.report_runaway(report, name=name, uid=signal))
 
     async def put_status(self, name: str, status: AgentStatusIn) -> None:
         """Report this agent's status to the hub."""

@@ -61,7 +61,7 @@ class _History:
 class FloodGuard:
     """Worker that watches the counts of matches for as long as run() runs.
 
-    on_change: called on the event loop when a mark was set or has ended.
+    on_change: called on the event loop when a mark was set, was counted anew, or has ended.
     """
 
     def __init__(self, *, config: Config, store: Store, on_change: Callable[[], None]) -> None:
@@ -79,7 +79,7 @@ class FloodGuard:
             await asyncio.sleep(EVERY_S)
 
     def check(self, now: datetime) -> bool:
-        """Look at the counts once; return whether a mark was set or has ended."""
+        """Look at the counts once; return whether a mark or its counts changed."""
         if self._store.origin is None:
             return False
         earlier = {row.signal: row for row in match_rates.read_runaways(self._read)}
@@ -97,8 +97,7 @@ class FloodGuard:
         ended = earlier.keys() - runaways.keys()
         if changed or ended or is_minute:
             self._write(changed, ended, earlier, now=now, is_minute=is_minute)
-        marks = {uid: row.state for uid, row in earlier.items()}
-        return marks != {uid: row.state for uid, row in runaways.items()}
+        return bool(changed or ended)
 
     def _read(self, sql: str, values: Iterable[object] = ()) -> list[tuple[Any, ...]]:
         return self._store.read(sql, tuple(values))

@@ -22,6 +22,18 @@ if TYPE_CHECKING:
         OutlierOut,
         Whoami,
     )
+    from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayOut, RunawayReportIn
+
+
+def clear_runaway(body: RunawayDecisionIn, *, uid: UUID | str) -> Call[RunawayOut]:
+    """Decide, as an agency, that a signal's matches are right, so that no agent lowers it.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/signals/{uid}/runaway/clear
+    """
+    from stemtide.protocol.sync.runaways import RunawayOut
+
+    return Call((RunawayOut,), "POST", f"/api/v1/signals/{part(uid)}/runaway/clear", body=body)
 
 
 def decide_outlier(body: OutlierDecisionIn, *, uid: UUID | str) -> Call[OutlierOut]:
@@ -49,6 +61,27 @@ def list_outliers(
     )
 
 
+def list_runaways(*, signal: UUID | str | None = None) -> Call[list[RunawayOut]]:
+    """List signals that match far more uploads than is plausible, latest first; at most 200.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/runaways
+    """
+    from stemtide.protocol.sync.runaways import RunawayOut
+
+    return Call((list[RunawayOut],), "GET", "/api/v1/runaways", query={"signal": signal})
+
+
+def lower_runaway(body: RunawayDecisionIn, *, uid: UUID | str) -> Call[RunawayOut]:
+    """Lower a signal to hold everywhere, as an agency.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/signals/{uid}/runaway/lower
+    """
+    from stemtide.protocol.sync.runaways import RunawayOut
+
+    return Call((RunawayOut,), "POST", f"/api/v1/signals/{part(uid)}/runaway/lower", body=body)
+
+
 def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:
     """Report outcomes of matched content. A report counts once, however often it is sent.
 
@@ -57,6 +90,19 @@ def report_outcomes(body: OutcomeReportIn) -> Call[OutcomeReportOut]:
     from stemtide.protocol.sync.agents import OutcomeReportOut
 
     return Call((OutcomeReportOut,), "POST", "/api/v1/outcomes", body=body)
+
+
+def report_runaway(body: RunawayReportIn, *, name: str, uid: UUID | str) -> Call[RunawayOut]:
+    """Report that a signal matches too much at an agent. A later report replaces this one.
+
+    Needs a key with the scope feedback:write. raises: HubError. source: PUT
+    /api/v1/agents/{name}/runaways/{uid}
+    """
+    from stemtide.protocol.sync.runaways import RunawayOut
+
+    return Call(
+        (RunawayOut,), "PUT", f"/api/v1/agents/{part(name)}/runaways/{part(uid)}", body=body
+    )
 
 
 def report_status(body: AgentStatusIn, *, name: str) -> Call[Accepted]:

@@ -26,7 +26,15 @@ from stemtide.hub.api.v1 import (
 from stemtide.hub.api.v1.crises import crises, leads, participants, reports, situation
 from stemtide.hub.api.v1.orders import answers, orders
 from stemtide.hub.api.v1.referrals import batches, complaints, holds, rechecks, referrals
-from stemtide.hub.api.v1.signals import disputes, exports, outliers, previews, search, signals
+from stemtide.hub.api.v1.signals import (
+    disputes,
+    exports,
+    outliers,
+    previews,
+    runaways,
+    search,
+    signals,
+)
 
 api = machine()
 """The API with all its endpoints."""
@@ -34,7 +42,7 @@ api = machine()
 for _room in (
     exports,  # before signals: "export" is not a signal's id
     *(signals, disputes, previews, feed, snapshots, crises, participants),
-    *(situation, leads, reports, search, agents, outliers, alerts),
+    *(situation, leads, reports, search, agents, outliers, runaways, alerts),
     parties,
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),

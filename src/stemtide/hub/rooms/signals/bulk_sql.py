@@ -107,6 +107,7 @@ def _share_columns(*, by: Party, now: datetime) -> dict[str, object]:
     columns = {
         "state": SignalState.LIVE.value,
         "is_disputed": False,
+        "flood": "",
         "confirmations": 0,
         "disputes": 0,
         "shared_by_id": by.pk,

@@ -42,6 +42,8 @@ class Signal(models.Model):
               for kinds as long as their content the SHA-256 of the value, which is a LongValue.
     reach:    of a URL that covers a folder or a host; None: one address, or another kind.
     audience: names of the parties that may see it, as "|a|b|"; "" where none are named.
+    flood:    "lowered" if it matches too much and leads to hold at most, "cleared" if an agency
+              decided that its matches are right.
     confirmations: parties that agree with it, without its sharer.  disputes: parties that dispute
               it. Feeds ask for the opinions of signals only where one of them is not 0.
     via:      ids of the hubs that it came through, with spaces between; "" where it began here.
@@ -71,6 +73,7 @@ class Signal(models.Model):
     pap = models.CharField(max_length=10)
     audience = models.TextField(blank=True)
     is_disputed = models.BooleanField(default=False)
+    flood = models.CharField(max_length=10, blank=True, default="", db_default="")
     confirmations = models.PositiveIntegerField(default=0, db_default=0)
     disputes = models.PositiveIntegerField(default=0, db_default=0)
     crisis = models.ForeignKey(Crisis, models.PROTECT, null=True, related_name="signals")
@@ -291,3 +294,46 @@ class Outlier(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} x {self.count}, of {self.lookups} look-ups"
+
+
+class RunawayReport(models.Model):
+    """What one agent of a party saw of a signal that matches too much. A newer report replaces it.
+
+    curve: [begins_at, matches, look-ups] of spans of five minutes, oldest first.
+    counts: it counts towards lowering; not any more once an agency has decided.
+    """
+
+    signal = models.ForeignKey(Signal, models.CASCADE, related_name="runaway_reports")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    agent = models.CharField(max_length=63)
+    state = models.CharField(max_length=10)
+    since = models.DateTimeField()
+    matches = models.BigIntegerField()
+    lookups = models.BigIntegerField()
+    most = models.BigIntegerField()
+    curve = models.JSONField(default=list)
+    reported_at = models.DateTimeField()
+    counts = models.BooleanField(default=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["signal", "party", "agent"], name="one_runaway_report_an_agent_and_signal"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state} {self.matches} of {self.lookups}"
+
+
+class RunawayDecision(models.Model):
+    """An agency's decision about a signal that matches too much; a newer one replaces it."""
+
+    signal = models.OneToOneField(Signal, models.CASCADE, related_name="runaway_decision")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    is_lowered = models.BooleanField()
+    reason = models.CharField(max_length=500)
+    decided_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return "lowered" if self.is_lowered else "cleared"

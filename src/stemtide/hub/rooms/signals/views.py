@@ -32,6 +32,7 @@ _WIRE_NAMES = {
     "tlp": "tlp",
     "pap": "pap",
     "is_disputed": "disputed",
+    "flood": "flood",
     "crisis__uid": "crisis",
     "exercise": "exercise",
     "shared_by__name": "shared_by",

@@ -317,6 +317,14 @@ def _sharer(matter: Matter) -> list[Party]:
     return [] if is_out else [sharer]
 
 
+def _responsible(matter: Matter) -> list[Party]:
+    """Return the sharer, the agencies that may see the signal, and its readers in the crisis."""
+    if matter.signal is None:
+        return []
+    may_see = [party for party in agencies() if _may_see(matter.signal, viewer=party)]
+    return [matter.signal.shared_by, *may_see, *_readers(matter)]
+
+
 def _readers(matter: Matter) -> list[Party]:
     """Return the parties in the signal's crisis that may see the signal."""
     if matter.signal is None:
@@ -366,6 +374,7 @@ _WHO: Mapping[Addressees, Callable[[Matter], list[Party]]] = {
     Addressees.LEADERS: _leaders,
     Addressees.ADDRESSED: _invited,
     Addressees.SHARER: _sharer,
+    Addressees.RESPONSIBLE: _responsible,
     Addressees.READERS: _readers,
     Addressees.COUNTERPARTS: _counterparts,
     Addressees.OWNER: _owner,

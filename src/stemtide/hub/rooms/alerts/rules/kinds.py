@@ -239,6 +239,18 @@ RULES: Mapping[str, AlertRule] = {
         opinion="dispute",
         sums=True,
     ),
+    "signal_runs_away": AlertRule(
+        who=Addressees.RESPONSIBLE,
+        urgency=Urgency.SOON,
+        on=_kinds("runaway.reported"),
+        sums=True,
+    ),
+    "signal_lowered": AlertRule(
+        who=Addressees.RESPONSIBLE,
+        urgency=Urgency.NOW,
+        on=_kinds("runaway.lowered"),
+        sums=True,
+    ),
     "dispute_set_aside": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.SOON,

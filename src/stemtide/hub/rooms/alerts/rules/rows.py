@@ -27,6 +27,8 @@ class Addressees(StrEnum):
     """Parties that a lead is addressed, copied or forwarded to."""
     SHARER = "sharer"
     """The party that shared the signal."""
+    RESPONSIBLE = "responsible"
+    """The party that shared the signal, agencies, and parties in its crisis that may see it."""
     READERS = "readers"
     """Parties in the crisis that may see the signal."""
     COUNTERPARTS = "counterparts"

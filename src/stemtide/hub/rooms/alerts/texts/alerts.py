@@ -33,6 +33,8 @@ TITLES: Mapping[str, Words] = {
     "lead": gettext_lazy("Threat to life: a lead waits for you"),
     "line_proposed": gettext_lazy("Public line proposed: %(crisis)s"),
     "signal_disputed": gettext_lazy("Signals of yours are disputed: %(count)s"),
+    "signal_runs_away": gettext_lazy("Signals that match too much: %(count)s"),
+    "signal_lowered": gettext_lazy("Signals lowered to hold everywhere: %(count)s"),
     "dispute_set_aside": gettext_lazy("Disputes of yours were set aside: %(count)s"),
     "dispute_answered": gettext_lazy("Answers to disputes that you set aside: %(count)s"),
     "signal_withdrawn": gettext_lazy("A signal was withdrawn"),
@@ -100,6 +102,14 @@ TEXTS: Mapping[str, Words] = {
         "Disputed by: %(by)s. Their agents do not act on these signals. Other agents stop only if"
         " two independent parties or the agency dispute. Look at each signal again, and withdraw"
         " it or explain."
+    ),
+    "signal_runs_away": gettext_lazy(
+        "Reported by: %(by)s. These signals match far more uploads than is plausible there. Look at"
+        " each of them: confirm it if it is right, dispute or withdraw it if it is wrong."
+    ),
+    "signal_lowered": gettext_lazy(
+        "Agents of independent parties report that these signals match too much. They lead to hold"
+        " everywhere until another party confirms them or an agency clears them."
     ),
     "dispute_set_aside": gettext_lazy(
         "%(by)s decided that they do not count elsewhere. Your own agents still do not act on"

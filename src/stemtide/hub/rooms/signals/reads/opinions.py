@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read opinions: who confirms the signals of a feed, and which ones its reader disputes."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 
+from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import Row, batches
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
 from stemtide.hub.rooms.signals.rules.disputes import DisputeFacts
+from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED
 from stemtide.protocol.enums import Opinion, PartyKind, SignalState
 from stemtide.protocol.messages.signals import OpinionOut, SetAsideOut
 from stemtide.protocol.trust.standing import COUNTING
@@ -33,7 +35,9 @@ def add_opinions(feed_rows: Iterable[dict[str, Any]], viewer: Party) -> list[Row
         row["confirmed_by"] = confirmed_by.get(row["id"], [])
         row["disputed_by_you"] = row["id"] in own_disputes
         # Agents, older ones too, undo what they did because of a signal that is disputed.
-        row["disputed"] = row["disputed"] or row["disputed_by_you"]
+        flood = row.pop("flood")
+        row["lowered"], row["cleared"] = flood == LOWERED, flood == CLEARED
+        row["disputed"] = row["disputed"] or row["disputed_by_you"] or row["lowered"]
     return list(rows)
 
 
@@ -43,7 +47,9 @@ def disputed_for(viewer: Party) -> "ExpressionWrapper[Q]":
         signal=OuterRef("pk"), party=viewer, opinion=Opinion.DISPUTE.value
     )
     is_own = Q(disputes__gt=0) & Q(Exists(own))
-    return ExpressionWrapper(Q(is_disputed=True) | is_own, output_field=BooleanField())
+    return ExpressionWrapper(
+        Q(is_disputed=True) | Q(flood=LOWERED) | is_own, output_field=BooleanField()
+    )
 
 
 def describe(row: OpinionRow, *, viewer: Party) -> OpinionOut:
@@ -73,6 +79,13 @@ def _set_aside(row: OpinionRow, *, viewer: Party) -> SetAsideOut | None:
         answer=row.answer if may_read else "",
         answered_at=row.answered_at if may_read else None,
     )
+
+
+@needs_no_viewer("the scheduler reads for all parties")
+def opinions_about(signals: Collection[UUID]) -> list[OpinionRow]:
+    """Return all opinions about signals, the oldest first."""
+    rows = OpinionRow.objects.filter(signal__uid__in=signals)
+    return list(rows.select_related("party", "signal__shared_by", "signal__crisis"))
 
 
 def words(kind: str, *, signal: Signal, actor: str, party: str) -> str:

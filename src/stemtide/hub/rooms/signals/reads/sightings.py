@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read the outcomes of one crisis: by provider, by language, over time."""
+"""Read outcomes: of one crisis by provider, language and time; of each signal as a sum."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from uuid import UUID
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Min, QuerySet, Sum
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
@@ -22,6 +24,16 @@ from stemtide.hub.rooms.signals.views import (
     version_of,
 )
 from stemtide.protocol.enums import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class SightingSum:
+    """How often content that matches a signal was met, over all providers."""
+
+    signal: Signal
+    outcomes: dict[str, int]
+    first_at: datetime
+    last_at: datetime
 
 
 def table(crisis: UUID, *, viewer: Party) -> CountTable:
@@ -100,6 +112,29 @@ def match_counts(uids: Iterable[UUID]) -> dict[str, int]:
         for name, count in rows.order_by().values_list("party__name").annotate(Sum("count")):
             sums[name] = sums.get(name, 0) + count
     return sums
+
+
+@needs_no_viewer("the scheduler reads for all parties")
+def totals() -> dict[int, int]:
+    """Return for each signal ever met a number that changes whenever its counts change."""
+    sums: dict[int, dict[str, int]] = {}
+    rows = Sighting.objects.order_by().values_list("signal_id", "outcome")
+    for pk, outcome, count in rows.annotate(Sum("count")):
+        sums.setdefault(pk, {})[outcome] = count
+    return {pk: version_of(by_outcome) for pk, by_outcome in sums.items()}
+
+
+@needs_no_viewer("the scheduler reads for all parties")
+def sums(pks: Collection[int]) -> list[SightingSum]:
+    """Return the sums of signals, by primary key."""
+    sightings = Sighting.objects.filter(signal__in=pks).order_by()
+    outcomes: dict[int, dict[str, int]] = {}
+    for pk, outcome, count in sightings.values_list("signal_id", "outcome").annotate(Sum("count")):
+        outcomes.setdefault(pk, {})[outcome] = count
+    spans = sightings.values_list("signal_id").annotate(Min("first_at"), Max("last_at"))
+    ends = {pk: (first, last) for pk, first, last in spans}
+    rows = Signal.objects.select_related("shared_by", "crisis").in_bulk(list(outcomes))
+    return [SightingSum(rows[pk], sums, *ends[pk]) for pk, sums in sorted(outcomes.items())]
 
 
 def _by_provider(sightings: QuerySet[Sighting]) -> list[CountRow]:

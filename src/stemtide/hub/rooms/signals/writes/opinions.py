@@ -12,7 +12,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
-from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads import runaways, signals as reads
 from stemtide.hub.rooms.signals.rules import (
     disputes as dispute_rules,
     opinions as opinion_rules,
@@ -22,7 +22,7 @@ from stemtide.hub.rooms.signals.rules.disputes import Dispute
 from stemtide.protocol.enums import Opinion, PartyKind, Role
 from stemtide.protocol.messages.signals import OpinionIn, SignalOut
 
-WEIGHED = ("is_disputed", "confirmations", "disputes", "position", "stamp_s")
+WEIGHED = ("is_disputed", "flood", "confirmations", "disputes", "position", "stamp_s")
 """Columns of a signal that opinions change."""
 
 
@@ -92,14 +92,14 @@ def give_opinion(
 
 @needs_no_entry("its callers record what changed the opinions")
 def weigh(row: Signal) -> bool:
-    """Set the columns that depend on opinions; return whether is_disputed changed."""
+    """Set the columns that depend on opinions; return whether a mark changed."""
     opinions = list(row.opinions.select_related("party"))
     agreeing = [opinion for opinion in opinions if opinion.opinion == Opinion.AGREE]
     disputing = [opinion for opinion in opinions if opinion.opinion == Opinion.DISPUTE]
     # The sharer's own agreement confirms nothing.
     row.confirmations = sum(opinion.party_id != row.shared_by_id for opinion in agreeing)
     row.disputes = len(disputing)
-    before = row.is_disputed
+    before = row.is_disputed, row.flood
     row.is_disputed = dispute_rules.stops_everywhere(
         [
             Dispute(opinion.party.trust, is_set_aside=opinion.set_aside_at is not None)
@@ -107,7 +107,8 @@ def weigh(row: Signal) -> bool:
         ],
         sharer=row.shared_by.name,
     )
-    return row.is_disputed is not before
+    row.flood = runaways.mark_of(row)
+    return before != (row.is_disputed, row.flood)
 
 
 def _changed_today(given: OpinionRow | None, *, now: datetime) -> int:

@@ -24,8 +24,8 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.followers import LedgerFollower
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
-from stemtide.hub.rooms.signals.reads import announcements
-from stemtide.hub.rooms.signals.reads.announcements import SightingSum
+from stemtide.hub.rooms.signals.reads import opinions as opinion_reads, sightings as sighting_reads
+from stemtide.hub.rooms.signals.reads.sightings import SightingSum
 from stemtide.hub.rooms.stix.models import StixObject, SumPublication, ToldSum
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.interop.stix.context import grouping, incident, opinion, report, sighting
@@ -90,10 +90,10 @@ def _publish_sums(now: datetime) -> int:
     """Publish some changed sums; the last batch records the time."""
     ledger.lock_ledger()
     published = dict(ToldSum.objects.values_list("signal_id", "total"))
-    totals = announcements.totals()
+    totals = sighting_reads.totals()
     changed = sorted(pk for pk, total in totals.items() if published.get(pk) != total)
     making = _Builder(ledger_reads.heads().hub, now=now)
-    for sighting_sum in announcements.sums(changed[:_SUMS_AT_ONCE]):
+    for sighting_sum in sighting_reads.sums(changed[:_SUMS_AT_ONCE]):
         making.sighting(sighting_sum)
         pk = sighting_sum.signal.pk
         ToldSum.objects.update_or_create(signal_id=pk, defaults={"total": totals[pk]})
@@ -125,7 +125,7 @@ class _Builder:
     def opinions(self, judged: Collection[tuple[str, str]]) -> None:
         """Generate opinions that parties gave otherwise than by posting them."""
         uids = {UUID(signal) for signal, _ in judged}
-        for row in announcements.opinions(uids) if uids else []:
+        for row in opinion_reads.opinions_about(uids) if uids else []:
             if (str(row.signal.uid), row.party.name) in judged:
                 self._opinion(row)
 

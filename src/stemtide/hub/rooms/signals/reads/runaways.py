@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read signals that match far more uploads than is plausible, and what decides their mark."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.rules.parties import COORDINATING
+from stemtide.hub.rooms.signals import bulk_sql
+from stemtide.hub.rooms.signals.models import RunawayDecision, RunawayReport, Signal
+from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.hub.rooms.signals.rules import runaways as rules
+from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED, FloodFacts
+from stemtide.protocol.enums import Opinion, SignalState
+from stemtide.protocol.sync.runaways import RunawayBucket, RunawayOut, RunawayReportOut
+from stemtide.protocol.trust.runaway import RunawayState
+from stemtide.protocol.trust.standing import independent
+
+_MOST = 200
+
+
+def runaways(*, viewer: Party, signal: UUID | None = None) -> list[RunawayOut]:
+    """Return the signals with reports or decisions that a party may see, latest first; 200 at most.
+
+    Coordinating parties see all of those of signals that they may see. Others see those that they
+    shared, and those that their own agents reported.
+    """
+    rows = Signal.objects.filter(visible(viewer), state=SignalState.LIVE)
+    rows = rows.filter(Q(runaway_reports__isnull=False) | ~Q(flood=""))
+    if viewer.kind not in COORDINATING:
+        rows = rows.filter(Q(runaway_reports__party=viewer) | Q(shared_by=viewer))
+    if signal is not None:
+        rows = rows.filter(uid=signal)
+    latest = rows.select_related("shared_by").distinct().order_by("-position")[:_MOST]
+    return [describe(row, viewer=viewer) for row in latest]
+
+
+def describe(row: Signal, *, viewer: Party) -> RunawayOut:
+    """Return a signal that matches too much, with the reports that a party may see."""
+    reports: QuerySet[RunawayReport] = row.runaway_reports.select_related("party")
+    if viewer.kind not in COORDINATING and row.shared_by_id != viewer.pk:
+        reports = reports.filter(party=viewer)
+    facts = flood_facts(row)
+    decision = _decision(row)
+    return RunawayOut(
+        signal=row.uid,
+        shared_by=row.shared_by.name,
+        exercise=row.exercise,
+        lowered=row.flood == LOWERED,
+        cleared=row.flood == CLEARED,
+        needed=rules.needed(facts.behind),
+        reporting=independent(facts.reporting),
+        reports=[_report(report) for report in reports.order_by("reported_at", "pk")],
+        decided_by=decision.party.name if decision else None,
+        reason=decision.reason if decision else "",
+        decided_at=decision.decided_at if decision else None,
+    )
+
+
+def flood_facts(row: Signal) -> FloodFacts:
+    """Return what decides the flood mark of a signal."""
+    decision = _decision(row)
+    agreeing = row.opinions.filter(opinion=Opinion.AGREE).select_related("party")
+    same = Signal.objects.filter(
+        pk__in=bulk_sql.live_with(row.kind, [row.value]), exercise=row.exercise
+    ).select_related("shared_by")
+    behind = {row.shared_by.name: row.shared_by.trust}
+    behind |= {opinion.party.name: opinion.party.trust for opinion in agreeing}
+    behind |= {other.shared_by.name: other.shared_by.trust for other in same}
+    reports = row.runaway_reports.filter(counts=True, state=RunawayState.LOWERED)
+    return FloodFacts(
+        behind=tuple(behind.values()),
+        reporting=tuple(report.party.trust for report in reports.select_related("party")),
+        decision="" if decision is None else LOWERED if decision.is_lowered else CLEARED,
+    )
+
+
+def mark_of(row: Signal) -> str:
+    """Return the flood mark that a signal should have; without reports it keeps what it has."""
+    if not row.flood and not row.runaway_reports.exists():
+        return ""
+    return rules.flood_mark(flood_facts(row))
+
+
+def _decision(row: Signal) -> RunawayDecision | None:
+    return RunawayDecision.objects.filter(signal=row).select_related("party").first()
+
+
+def _report(row: RunawayReport) -> RunawayReportOut:
+    """Return a report in its wire format."""
+    return RunawayReportOut(
+        party=row.party.name,
+        agent=row.agent,
+        state=RunawayState(row.state),
+        since=row.since,
+        matches=row.matches,
+        lookups=row.lookups,
+        most=row.most,
+        curve=[
+            RunawayBucket(
+                begins_at=datetime.fromtimestamp(begins, UTC), matches=matches, count=lookups
+            )
+            for begins, matches, lookups in row.curve
+        ],
+        reported_at=row.reported_at,
+        counts=row.counts,
+    )
