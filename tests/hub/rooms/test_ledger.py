@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from stemtide.hub.rooms.ledger.models import Entry, Numbering
 from stemtide.hub.rooms.ledger.reads import ledger as reads
@@ -196,6 +196,19 @@ def test_a_write_waits_for_its_turn():
     assert order == [1, 2]
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a transaction of SQLite locks all")
+@pytest.mark.usefixtures("transactional_db")
+def test_nobody_else_gets_the_lock_before_the_transaction_ends():
+    other = connection.copy()
+    with transaction.atomic(), other.cursor() as cursor:
+        writes.lock_ledger()
+        with pytest.raises(OperationalError, match="could not obtain lock"):
+            cursor.execute("SELECT 1 FROM ledger_numbering FOR UPDATE NOWAIT")
+    with other.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM ledger_numbering FOR UPDATE NOWAIT")
+    other.close()
+
+
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite is watched, not told")
 @pytest.mark.usefixtures("transactional_db")
 def test_listeners_hear_of_an_entry_once_it_is_committed():
@@ -206,6 +219,8 @@ def test_listeners_hear_of_an_entry_once_it_is_committed():
     with transaction.atomic():
         number = append().number
         assert list(listener.connection.notifies(timeout=0.05)) == []
+    with connection.cursor() as cursor:
+        cursor.execute(f"NOTIFY {writes.CHANNEL}, 'the end'")  # so that nobody waits in vain
     heard = next(listener.connection.notifies(timeout=600))
     listener.close()
     assert heard.payload == str(number)
