@@ -93,6 +93,12 @@ def test_the_mildest_answer_over_all_that_hma_matches_counts():
     assert bank(signal(), by_rules(odd)) == "STEMTIDE_BLOCK"
 
 
+def test_what_a_party_in_shadow_shares_lies_in_no_bank():
+    shadowed = Policy(parties=frozenset({"europol"}))
+    assert bank(signal(), CONFIG) == "STEMTIDE_BLOCK"
+    assert bank(signal(), replace(CONFIG, policies=Policies(shadowed))) == ""
+
+
 def test_what_would_be_blocked_lies_in_the_bank_of_holds_where_there_is_no_other():
     given = replace(CONFIG.companion, actions=frozenset({Action.HOLD}))
     assert bank(signal(), replace(CONFIG, companion=given)) == "STEMTIDE_HOLD"

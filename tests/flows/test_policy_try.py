@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A provider tries a policy on what its running agent decided, and runs it in shadow meanwhile."""
 
+import httpx
 import pytest
 
 from stemtide.exercises import cast
@@ -44,6 +45,9 @@ def test_what_a_shadow_says_is_what_trying_it_says_and_nothing_was_done(house):
         *("post-1", "hold"),
         "block",
     )
+    counted = httpx.get(f"{agent.address}/metrics", timeout=60).text
+    differing = 'shadow_decisions_total{action="block",done="hold",shadow="policy"} 1.0'
+    assert f"stemtide_agent_{differing}" in counted
     heard = house.receivers[party].heard
     until(lambda: len(heard) == 2)
     assert {one["data"]["ref"]: one["type"] for one in heard} == {

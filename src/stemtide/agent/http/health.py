@@ -111,10 +111,14 @@ class HealthCollector:
     def _shadow_trouble(self) -> str:
         """Return which names in shadow the hub does not know; their signals would act."""
         policy = self._config.policy
-        rows = self._store.read(NAMES) if policy.parties or policy.groups else []
-        names, groups = {name for name, _ in rows}, {group for _, group in rows}
+        if self._store.origin is None or not (policy.parties or policy.groups):
+            return ""
+        rows = self._store.read(NAMES)
+        # An older hub names no parties: then names still fit signals, but groups fit none.
+        names = {name for name, _ in rows} or policy.parties
+        groups = {group for _, group in rows}
         unknown = sorted(policy.parties - names) + sorted(policy.groups - groups)
-        if not rows or not unknown:
+        if not unknown:
             return ""
         return (
             f"policy.shadow names {', '.join(unknown)}, which the hub does not know, so nothing of"
