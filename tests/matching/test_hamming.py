@@ -44,6 +44,10 @@ def within(apart, *, own, asked):
     return sorted(hits, key=lambda hit: (hit[1], hit[0]))
 
 
+OWN = [[None], [None, 0, 20, 31], [*[None] * 99, 64]]
+"""Thresholds of their own that values have: none, some, and a few that are wide."""
+
+
 @given(
     made=st.tuples(sets.shapes, sets.seeds, st.integers(0, 300)),
     asked=sets.thresholds,
@@ -61,9 +65,13 @@ def test_any_set_is_searched_exactly(made, asked, own, loose_rows):
     assert found == [expected(values, query, own=own, asked=asked) for query in queries]
 
 
-@pytest.mark.parametrize("own", [[None], [None, 0, 20, 31], [*[None] * 99, 64]])
 @pytest.mark.parametrize("shape", sets.SHAPES)
-def test_a_set_large_enough_for_its_tables_is_searched_exactly(shape, own):
+def test_a_set_large_enough_for_its_tables_is_searched_exactly(shape):
+    for own in rounds(OWN[1:], nightly=OWN):
+        check_large_set(shape, own=own)
+
+
+def check_large_set(shape, *, own):
     rng = sets.seeded(shape.__name__)
     values = shape(rng, 4_000)
     own = [rng.choice(own) for _ in values]
