@@ -25,7 +25,7 @@ PAGES = {
         *("board", "crises", "crisis-new", "crisis", "crisis-content", "cluster", "signal"),
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *("drill", "deliveries", "leads", "lead", "report", "reports", "contacts", "preferences"),
-        *("document-verify", "progress", "progress-orders"),
+        *("document-verify", "progress", "progress-orders", "share", "share-done"),
         "progress-yearly",
         "document-verify",
         *("referrals", "referral-new", "referral", "batches", "batch-new", "batch", "holds"),
@@ -91,6 +91,7 @@ PIECES = {
 
 ACTS = {
     *(
+        "share-undo",
         "signal-withdraw",
         "signal-act",
         "signal-outlier",

@@ -4,11 +4,13 @@
 import asyncio
 import os
 import warnings
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from typing import cast
+from typing import IO, Any, cast
 
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -22,6 +24,8 @@ from stemtide.hub.api.asgi import Application, Receive, Scope, Send, limit_bodie
 from stemtide.hub.api.metrics import count_abandoned  # noqa: E402
 from stemtide.hub.api.middleware import is_machines  # noqa: E402
 from stemtide.hub.api.stream import ADDRESS, stream  # noqa: E402
+from stemtide.hub.api.uploads import admit_uploads, is_upload  # noqa: E402
+from stemtide.hub.desk.sharing.uploads import sharing_party  # noqa: E402
 from stemtide.hub.platform.disconnects import CallerLeftError, WaitingClient, serving  # noqa: E402
 from stemtide.hub.platform.request_threads import (  # noqa: E402
     PagesFirst,
@@ -30,6 +34,7 @@ from stemtide.hub.platform.request_threads import (  # noqa: E402
     one_thread,
     stream_thread,
 )
+from stemtide.hub.platform.uploads import memory_file  # noqa: E402
 
 
 class _InOneThread(ASGIHandler):
@@ -71,8 +76,24 @@ class _InOneThread(ASGIHandler):
             raise
 
 
+class _InMemory(_InOneThread):
+    """The same with bodies in memory, for uploads of content."""
+
+    async def read_body(self, receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> IO[bytes]:
+        """Return the whole body, where Django would write it to disk."""
+        body = memory_file()
+        while (message := await receive())["type"] != "http.disconnect":
+            body.write(message.get("body", b""))
+            if not message.get("more_body", False):
+                body.seek(0)
+                return body
+        body.close()
+        raise RequestAborted
+
+
 _streams = limit_bodies(cast("Application", _people))
 _answers = limit_bodies(cast("Application", _InOneThread()))
+_uploads = admit_uploads(cast("Application", _InMemory()), party_of=sharing_party)
 _precedence, _threads = PagesFirst(), RequestThreads()
 _for_refreshes = one_thread("refreshes")
 
@@ -94,6 +115,9 @@ async def _application(scope: Scope, receive: Receive, send: Send) -> None:
     elif is_refresh(scope["path"]):
         async with ThreadSensitiveContext(executor=_for_refreshes):
             await _answers(scope, receive, send)
+    elif is_upload(scope):
+        async with _threads.acquire():
+            await _uploads(scope, receive, send)
     else:
         async with _threads.acquire():
             await _answers(scope, receive, send)

@@ -361,6 +361,11 @@ LOCALE_PATHS = [Path(__file__).parent / "locale"]
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "stemtide.hub.platform.uploads.MemoryUploadHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 _https = _is_on("STEMTIDE_HTTPS")
 TRUSTED_PROXIES = _proxies("STEMTIDE_TRUSTED_PROXIES")

@@ -18,7 +18,7 @@ from stemtide.hub import boot
 def obey() -> None:
     from stemtide.hub.rooms.parties.writes import parties as writes
     from stemtide.hub.rooms.signals.reads import signals as reads
-    from stemtide.hub.rooms.situation.reads.search import _one_scan
+    from stemtide.hub.rooms.signals.reads.similar import _one_scan
 
     for line in sys.stdin:
         verb, _, rest = line.strip().partition(" ")

@@ -212,6 +212,10 @@ POST report-publish               in  302 403 403 403 403 302 404 403 403 404 40
 POST report-sections              in  302 302 403 403 302 302 404 403 403 404 404 404
 GET  reports                      in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  search                       in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  share                        in  200 200 403 403 200 200 200 200 403 200 403 200
+POST share                        in  422 422 403 403 422 422 422 422 403 422 403 422
+GET  share-done                   in  200 200 200 200 200 200 200 200 200 200 200 200
+POST share-undo                   in  302 302 403 403 302 302 302 302 403 302 302 302
 GET  sign-in                      200 302 302 302 302 302 302 302 302 302 302 302 302
 POST sign-in                      200 302 302 302 302 302 302 302 302 302 302 302 302
 POST sign-out                     in  in  in  in  in  in  in  in  in  in  in  in  in

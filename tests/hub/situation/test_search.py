@@ -4,6 +4,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.platform.errors import InvalidError
+from stemtide.hub.rooms.signals.reads import similar
 from stemtide.hub.rooms.situation.reads import search as reads_search
 from stemtide.hub.rooms.situation.reads.search import search
 from tests.world import hex_value
@@ -59,7 +60,7 @@ def test_only_so_many_are_compared_and_it_is_said(room, monkeypatch):
     room.world.share(value=NEAR)
     for n in range(3):
         room.world.share(value=hex_value(n))
-    monkeypatch.setattr(reads_search, "MAX_SCAN", 3)
+    monkeypatch.setattr(similar, "MAX_SCAN", 3)
     answer = search(ASKED, viewer=room.world.agency)
     assert (answer.compared, answer.groups) == (3, [])
 
@@ -68,8 +69,8 @@ def test_distances_agree_with_the_oracle():
     values = [*(hex_value(n) for n in range(50)), "0" * 64, "f" * 64, ASKED, NEAR]
     for value in values[-4:]:
         slow = [oracle_distance(value, other) for other in values]
-        assert reads_search._distances(value, values) == slow
-    assert reads_search._distances(ASKED, []) == []
+        assert similar._distances(value, values) == slow
+    assert similar._distances(ASKED, []) == []
 
 
 def oracle_distance(one, other):

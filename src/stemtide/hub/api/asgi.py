@@ -67,14 +67,14 @@ async def send_problem(
     await send({"type": "http.response.body", "body": body})
 
 
-def limit_bodies(application: Application) -> Application:
+def limit_bodies(application: Application, *, most_bytes: int = MAX_BODY_BYTES) -> Application:
     """Wrap an application so that it never gets a body that is too large or too slow.
 
-    Django itself checks the limit only after writing the complete body to disk.
+    Django itself checks the limit only after reading the complete body.
     """
 
     async def weigh(scope: Scope, receive: Receive, send: Send) -> None:
-        announced = _content_length(scope) if scope["type"] == "http" else 0
+        announced = content_length(scope) if scope["type"] == "http" else 0
         weight = 0
 
         in_time = timed(receive)
@@ -83,14 +83,14 @@ def limit_bodies(application: Application) -> Application:
             nonlocal weight
             message = await in_time()
             weight += len(message.get("body", b""))
-            if max(weight, announced) > MAX_BODY_BYTES:
+            if max(weight, announced) > most_bytes:
                 raise _TooLargeError
             return message
 
         try:
             await application(scope, counted, send)
         except _TooLargeError:
-            await _drain(in_time)
+            await drain(in_time)
             await _refuse(problems.below(413), scope, send)
         except SlowBodyError as error:
             await _refuse(problem(ProblemType.TOO_SLOW, str(error)), scope, send)
@@ -138,13 +138,13 @@ def _refusal(scope: Scope) -> tuple[Problem, dict[str, str]] | None:
     return rate_limits.refusal(scope["method"], scope["path"], query, header=value_of)
 
 
-def _content_length(scope: Scope) -> int:
+def content_length(scope: Scope) -> int:
     """Return the announced size of the body, 0 if absent."""
     length = header(scope, b"content-length") or "0"
     return int(length) if length.isdigit() else 0
 
 
-async def _drain(receive: Receive) -> None:
+async def drain(receive: Receive) -> None:
     """Read and discard the body, up to a limit."""
     weight = 0
     while weight < _MAX_DRAINED_BYTES:
@@ -162,10 +162,10 @@ async def _refuse(document: Problem, scope: Scope, send: Send) -> None:
     if is_machines(scope["path"]):
         await send_problem(document, send, error_format=error_format_for(scope["path"]))
     else:
-        await _send_plain(document, send)
+        await send_plain(document, send)
 
 
-async def _send_plain(document: Problem, send: Send) -> None:
+async def send_plain(document: Problem, send: Send) -> None:
     """Send a problem as plain text, for people."""
     sent = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close"), NO_STORE]
     await send({"type": "http.response.start", "status": document.status, "headers": sent})

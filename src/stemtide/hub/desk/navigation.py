@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.platform.permissions import allows
+from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.media.rules import check_may_see_counts
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
@@ -17,6 +17,7 @@ from stemtide.protocol.enums import PartyKind, Role
 
 PAGES = (
     ("board", _("Board")),
+    ("share", _("Share")),
     ("crises", _("Crises")),
     ("inbox", _("Inbox")),
     ("leads", _("Leads")),
@@ -40,6 +41,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
     "colleagues": check_see_people,
     "complaints": check_read_complaints,
     "look-counts": check_may_see_counts,
+    "share": check_person_may_write,
     "webhooks": check_may_manage,
 }
 """Pages that some roles may not open: the same rule guards the page and its link."""
@@ -47,6 +49,7 @@ CHECKS: dict[str, Callable[[Role], None]] = {
 KINDS_OF_PARTY: dict[str, frozenset[PartyKind]] = {
     "inbox": frozenset({PartyKind.PROVIDER}),
     "exchanges": COORDINATING,
+    "share": frozenset(PartyKind) - {PartyKind.OBSERVER},
     "parties": frozenset({PartyKind.AGENCY}),
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
     "orders": frozenset(PartyKind) - {PartyKind.PROVIDER},

@@ -155,10 +155,19 @@ def basis_sentence(signal: SignalOut, *, sharer: PartyKind, others: int) -> str:
         return _("Holds: it is disputed by so many parties, or such ones, that all agents stop.")
     if signal.exercise:
         return _("Only logs: it belongs to an exercise.")
-    if not signal.basis.is_enough:
-        return str(_NOT_ENOUGH[signal.basis])
+    confirming = len(signal.confirmed_by)
+    return sentence_of(signal.basis, sharer=sharer, confirming=confirming, others=others)
+
+
+def sentence_of(basis: Basis, *, sharer: PartyKind, confirming: int = 0, others: int = 0) -> str:
+    """Return in one line what agents do by default, by who stands behind a signal.
+
+    confirming: parties that confirm it. others: parties that share the same value as well.
+    """
+    if not basis.is_enough:
+        return str(_NOT_ENOUGH[basis])
     reasons = [str(_SHARED_BY[sharer])]
-    if number := len(signal.confirmed_by):
+    if number := confirming:
         confirmed = ngettext(
             "confirmed by %(number)d party", "confirmed by %(number)d parties", number
         )

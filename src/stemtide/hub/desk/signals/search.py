@@ -1,20 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The search page, over everything that its reader may see."""
 
-import time
 from datetime import UTC, datetime
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.utils.translation import gettext_lazy as _, gettext_noop
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import field_error_text
+from stemtide.hub.desk.searches import count_heavy_search
 from stemtide.hub.desk.situation.leads import may_read_leads
-from stemtide.hub.platform.errors import InvalidError, RateLimitError
-from stemtide.hub.platform.rate_windows import Policy, windows
+from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.situation.reads import search as reads
 from stemtide.protocol.messages.search import Recognised, ResultKind, asks_for_similar
 
@@ -42,7 +40,7 @@ def search(request: SignedInRequest) -> HttpResponse:
     if not query.strip():
         return render(request, "desk/search.html", context)
     if asks_for_similar(query):
-        _count_similarity_search(request)
+        count_heavy_search(request)
     kind = request.GET.get("kind", "")
     page = request.GET.get("page", "1")
     try:
@@ -63,23 +61,3 @@ def search(request: SignedInRequest) -> HttpResponse:
         "groups": [(KINDS[group.kind], group) for group in search_out.groups],
     }
     return render(request, "desk/search.html", context)
-
-
-def _count_similarity_search(request: SignedInRequest) -> None:
-    """Count a similarity search against the rate limits of the person and the party.
-
-    raises: RateLimitError if either has used up its limit for this minute.
-    """
-    quota = settings.RATES.get("heavy")
-    if quota is None:
-        return
-    now = time.monotonic()
-    tightest, *_others = windows.take_with_party(
-        Policy("heavy", quota), who=request.user.ref, party=request.user.party.pk, now=now
-    )
-    if tightest.is_over:
-        raise RateLimitError(
-            gettext_noop("too many searches by fingerprint: try again in {wait_s} seconds"),
-            retry_after_s=tightest.reset_s(now),
-            wait_s=tightest.reset_s(now),
-        )

@@ -6,6 +6,7 @@ from django.urls import path
 from stemtide.hub.desk import board, stream
 from stemtide.hub.desk.auth import urls
 from stemtide.hub.desk.crises import content_page, room
+from stemtide.hub.desk.sharing import views as sharing
 from stemtide.hub.desk.signals import allowlist, views
 from stemtide.hub.desk.situation import previews
 from stemtide.hub.desk.urls import (
@@ -24,6 +25,9 @@ urlpatterns = [
     path("", board.board, name="board"),
     path("board/_blocks", board.blocks, name="board-blocks"),
     path("board/stream", stream.stream, name="board-stream"),
+    path("share", sharing.share, name="share"),
+    path("share/done", sharing.done, name="share-done"),
+    path("share/undo", sharing.undo, name="share-undo"),
     path("signals/<uuid:uid>", views.signal, name="signal"),
     path("signals/<uuid:uid>/withdraw", views.withdraw, name="signal-withdraw"),
     path("signals/<uuid:uid>/do/<slug:verb>", views.act, name="signal-act"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read opinions: who confirms the signals of a feed, and which ones its reader disputes."""
+"""Read opinions: who confirms signals, and which ones a reader disputes."""
 
 from collections.abc import Collection, Iterable
 from typing import Any

@@ -5,12 +5,15 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db.models import Q
+
 from stemtide.hub.rooms.allowlists.reads import met
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads.breadth import estimate
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, Wait
+from stemtide.protocol.messages.signals import SignalIn
 from stemtide.protocol.trust.second_look import Act, WaitReason, second_look
 from stemtide.protocol.trust.standing import EXACT_DIGESTS, WHOLE_SITES
 
@@ -102,3 +105,12 @@ def wait_of(row: WaitingSignal) -> Wait:
     """Return why a signal waits that was shared before."""
     reasons = tuple(WaitReason(reason) for reason in row.approval.reasons)
     return Wait(reasons, {WaitReason(reason): note for reason, note in row.notes.items()})
+
+
+def waiting_of(contents: Collection[UUID], *, by: Party) -> list[UUID]:
+    """Return the ids of a party's own waiting signals of these pieces of content."""
+    named = Q(pk__in=[])
+    for content in contents:
+        named |= Q(body__contains=str(content))
+    rows = WaitingSignal.objects.filter(named, party=by, is_open=True)
+    return [row.uid for row in rows if SignalIn.model_validate_json(row.body).content in contents]

@@ -248,6 +248,14 @@ def content_items(uids: Iterable[UUID], *, exercise: bool, by: Party) -> dict[UU
     return pks
 
 
+def live_of(contents: Iterable[UUID], *, by: Party) -> list[UUID]:
+    """Return the ids of a party's own live signals of these pieces of content."""
+    rows = Signal.objects.filter(
+        shared_by=by, content__uid__in=list(contents), state=SignalState.LIVE
+    )
+    return list(rows.order_by("position").values_list("uid", flat=True))
+
+
 def feed(
     after: int,
     *,

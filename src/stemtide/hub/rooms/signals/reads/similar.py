@@ -1,18 +1,64 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find signals of the same or near-identical content, for rooms that check before they act."""
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from django.db.models import Q
+import numpy as np
+from django.db.models import Q, QuerySet
 
-from stemtide.fingerprints.kinds import Kind
+from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
+from stemtide.hub.platform.disconnects import check_caller
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import clusters
 from stemtide.hub.rooms.signals.reads.signals import visible
+from stemtide.protocol.enums import SignalState
+
+MAX_SCAN = 200_000
+"""Live PDQ signals, newest first, that a search for near ones compares."""
+
+_one_scan = threading.Lock()
+"""One search by similarity at a time in a process: it uses a processor for seconds, and several at
+once would block other requests."""
+
+
+def live_pictures(*, viewer: Party) -> QuerySet[Signal]:
+    """Return the live PDQ signals that a party may see, newest first."""
+    rows = Signal.objects.filter(visible(viewer), kind=Kind.PDQ, state=SignalState.LIVE)
+    return rows.order_by("-position")
+
+
+def near_pictures(values: Iterable[str], *, viewer: Party) -> dict[str, list[tuple[int, int]]]:
+    """Return the live pictures near each PDQ value, without equal ones, that a party may see.
+
+    returns: for each value, in hex: the distance in bits and the primary key, nearest first.
+    """
+    queries = list(dict.fromkeys(values))
+    live = live_pictures(viewer=viewer).values_list("pk", "value")[:MAX_SCAN]
+    with _one_scan:
+        check_caller()  # stops if the client has disconnected while waiting
+        pks, others = zip(*live, strict=True) if live else ((), ())
+        distances = [_distances(value, others) for value in queries]
+    return {
+        value: sorted(
+            (bits, pk) for bits, pk in zip(row, pks, strict=True) if 0 < bits <= MATCH_WITHIN_BITS
+        )
+        for value, row in zip(queries, distances, strict=True)
+    }
+
+
+def _distances(value: str, others: Sequence[str]) -> list[int]:
+    """Return Hamming distances in bits from a value to each of many, all of 64 hex digits."""
+    if not others:
+        return []
+    words = np.frombuffer(bytes.fromhex(value), np.uint64)
+    many = np.frombuffer(bytes.fromhex("".join(others)), np.uint64).reshape(-1, words.size)
+    distances: list[int] = np.bitwise_count(many ^ words).sum(axis=1, dtype=np.int64).tolist()
+    return distances
 
 
 def same_content(uids: Iterable[UUID], *, viewer: Party, exercise: bool) -> frozenset[int]:

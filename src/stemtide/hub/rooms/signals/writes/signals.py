@@ -18,7 +18,7 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals import bulk_sql, long_values
 from stemtide.hub.rooms.signals.models import ContentItem, Signal
-from stemtide.hub.rooms.signals.reads import bulk, signals as reads
+from stemtide.hub.rooms.signals.reads import bulk, second_looks, signals as reads
 from stemtide.hub.rooms.signals.reads.bulk import BulkContext, BulkPlan
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
@@ -47,6 +47,7 @@ __all__ = [
     "share_many",
     "share_parsed",
     "withdraw",
+    "withdraw_shares",
 ]
 
 Turn = Callable[[], AbstractContextManager[None]]
@@ -269,6 +270,19 @@ def withdraw(
     raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
     """
     check_person_may_write(role)
+    return _withdraw(uid, body=body, by=by, now=now, actor_ref=actor_ref, role=role)
+
+
+def _withdraw(
+    uid: UUID,
+    *,
+    body: WithdrawIn,
+    by: Party,
+    now: datetime,
+    actor_ref: str | None,
+    role: Role | None,
+) -> SignalOut:
+    """Withdraw a signal in the open transaction, and append to the ledger."""
     ledger.lock_ledger()
     waits = approvals_reads.waiting_signal(uid, viewer=by)
     if waits is not None:
@@ -285,6 +299,27 @@ def withdraw(
     row.save()
     detail: dict[str, object] = {"reason": body.reason.value, "position": row.position}
     return _record("signal.withdrawn", row, by=by, now=now, detail=detail, through=actor_ref)
+
+
+@transaction.atomic
+def withdraw_shares(
+    contents: Collection[UUID],
+    *,
+    body: WithdrawIn,
+    by: Party,
+    now: datetime,
+    actor_ref: str | None = None,
+    role: Role | None = None,
+) -> int:
+    """Withdraw the party's signals of pieces of content that it shared, and count them.
+
+    Those that wait for a second look are taken back.
+    """
+    check_person_may_write(role)
+    uids = [*reads.live_of(contents, by=by), *second_looks.waiting_of(contents, by=by)]
+    for uid in uids:
+        _withdraw(uid, body=body, by=by, now=now, actor_ref=actor_ref, role=role)
+    return len(uids)
 
 
 def _record(

@@ -5,25 +5,22 @@ Each kind is searched with the filter of its own reads. So results that a party 
 change a count, another result or the time that the search takes.
 """
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-import numpy as np
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
+from stemtide.fingerprints.kinds import Kind
 from stemtide.fingerprints.url import canonical
-from stemtide.hub.platform.disconnects import check_caller
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
+from stemtide.hub.rooms.signals.reads import similar
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.situation.reads import leads as leads_reads, situation as reads
-from stemtide.protocol.enums import SignalState
 from stemtide.protocol.labels import labels
 from stemtide.protocol.messages.crises import CrisisOut
 from stemtide.protocol.messages.search import (
@@ -40,15 +37,8 @@ from stemtide.protocol.messages.search import (
 PAGE = 20
 """Results of one kind on one page."""
 
-MAX_SCAN = 200_000
-"""Live PDQ signals, newest first, that a search for near ones compares."""
-
 MAX_NEAR = 50 * PAGE
 """Maximum near results, the nearest first: databases limit the rows of one query."""
-
-_one_scan = threading.Lock()
-"""One search by similarity at a time in a process: it uses a processor for seconds, and several at
-once would block other requests."""
 
 _HASH_DIGITS = frozenset({32, 64})
 _HEX = frozenset("0123456789abcdef")
@@ -196,37 +186,14 @@ def _near(query: _Query, viewer: Party) -> list[SearchResult]:
     """
     exact = Signal.objects.filter(visible(viewer), value=query.digest).order_by("-position")
     matches = [_signal(row) for row in exact]
-    live = _pdq_rows(viewer).exclude(value=query.digest).values_list("pk", "value")[:MAX_SCAN]
-    with _one_scan:
-        check_caller()  # stops if the client has disconnected while waiting
-        pks, values = zip(*live, strict=True) if live else ((), ())
-        bits = _distances(query.digest, values)
-    within = sorted(
-        (bit, pk) for bit, pk in zip(bits, pks, strict=True) if bit <= MATCH_WITHIN_BITS
-    )
-    rows = Signal.objects.in_bulk([pk for _, pk in within[:MAX_NEAR]])
-    return matches + [_signal(rows[pk], bits=bit) for bit, pk in within[:MAX_NEAR] if pk in rows]
-
-
-def _distances(value: str, others: Sequence[str]) -> list[int]:
-    """Return Hamming distances in bits from a value to each of many, all of 64 hex digits."""
-    if not others:
-        return []
-    words = np.frombuffer(bytes.fromhex(value), np.uint64)
-    many = np.frombuffer(bytes.fromhex("".join(others)), np.uint64).reshape(-1, words.size)
-    distances: list[int] = np.bitwise_count(many ^ words).sum(axis=1, dtype=np.int64).tolist()
-    return distances
-
-
-def _pdq_rows(viewer: Party) -> QuerySet[Signal]:
-    """Return the live PDQ signals that a party may see, newest first."""
-    rows = Signal.objects.filter(visible(viewer), kind=Kind.PDQ, state=SignalState.LIVE)
-    return rows.order_by("-position")
+    near = similar.near_pictures([query.digest], viewer=viewer)[query.digest][:MAX_NEAR]
+    rows = Signal.objects.in_bulk([pk for _, pk in near])
+    return matches + [_signal(rows[pk], bits=bits) for bits, pk in near if pk in rows]
 
 
 def _compared(viewer: Party) -> int:
     """Return the number of signals that a search for similar ones compares."""
-    return min(_pdq_rows(viewer).count(), MAX_SCAN)
+    return min(similar.live_pictures(viewer=viewer).count(), similar.MAX_SCAN)
 
 
 def _is_pdq(query: _Query) -> bool:

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rate limit of what takes the hub long: searches by fingerprint, and reading content."""
+
+import time
+
+from django.conf import settings
+from django.utils.translation import gettext_noop
+
+from stemtide.hub.desk.auth.people import SignedInRequest
+from stemtide.hub.platform.errors import RateLimitError
+from stemtide.hub.platform.rate_windows import Policy, windows
+
+
+def count_heavy_search(request: SignedInRequest) -> None:
+    """Count a similarity search against the rate limits of the person and the party.
+
+    raises: RateLimitError if either has used up its limit for this minute.
+    """
+    quota = settings.RATES.get("heavy")
+    if quota is None:
+        return
+    now = time.monotonic()
+    tightest, *_others = windows.take_with_party(
+        Policy("heavy", quota), who=request.user.ref, party=request.user.party.pk, now=now
+    )
+    if tightest.is_over:
+        raise RateLimitError(
+            gettext_noop("too many searches by fingerprint: try again in {wait_s} seconds"),
+            retry_after_s=tightest.reset_s(now),
+            wait_s=tightest.reset_s(now),
+        )

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sharing content from the desk: hashes, addresses, texts and files."""
