@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python .ci/install.py
 
 setup: $(VENV)/ready-to-run  ## make .venv with stemtide in it
 
-$(VENV)/ready-to-run: requirements.lock pyproject.toml hatch_build.py $(wildcard src/stemtide/kernels/*.c) $(wildcard src/stemtide/hub/locale/*/LC_MESSAGES/*.po)
+$(VENV)/ready-to-run: requirements.lock pyproject.toml hatch_build.py $(wildcard src/stemtide/kernels/*.c src/stemtide/kernels/browser/*.c) $(wildcard src/stemtide/hub/locale/*/LC_MESSAGES/*.po)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Stemtide needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Setting up $(VENV): the first time takes some minutes" >&2

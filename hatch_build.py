@@ -4,7 +4,8 @@
 The machine needs no compiler of its own: `ziglang` brings clang, and Babel makes of each
 catalogue that people translate (.po) what gettext reads (.mo). Each C file of the kernels room
 goes into one shared library for each level of processor; the one to use is chosen when it is
-loaded (stemtide.kernels.native). docs/decide/0014 says why so and not otherwise.
+loaded (stemtide.kernels.native). docs/decide/0014 says why so and not otherwise. What browsers
+compute with goes into one WebAssembly file (docs/decide/0110).
 """
 
 import os
@@ -22,6 +23,12 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOM = Path("src/stemtide/kernels")
 LOCALE = Path("src/stemtide/hub/locale")
+BROWSER_KERNELS = Path("src/stemtide/hub/desk/static/desk/share/kernels.wasm")
+BROWSER_FLAGS = (
+    *("-std=c11", "-O3", "-fvisibility=hidden", "-fno-sanitize=undefined", "-Wall", "-Wextra"),
+    *("-Werror", "-g0", "-target", "wasm32-freestanding", "-msimd128", "-nostdlib"),
+    *("-Wl,--no-entry", "-Wl,--export-dynamic", "-Wl,-s", "-Wl,--export=__heap_base"),
+)
 LEVELS = {
     "x86_64": {
         "v2": "x86_64_v2",
@@ -52,12 +59,13 @@ class CompiledHook(BuildHookInterface):
                 f" {' and '.join(LEVELS)}"
             )
         compile_all(Path(self.root) / ROOM, machine)
+        compile_for_browsers(Path(self.root) / ROOM, Path(self.root) / BROWSER_KERNELS)
         compile_catalogues(Path(self.root) / LOCALE)
         build_data["pure_python"] = False
         build_data["tag"] = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(
             ".", "_"
         )
-        build_data["artifacts"] += [f"{ROOM}/_native_*", f"{LOCALE}/**/*.mo"]
+        build_data["artifacts"] += [f"{ROOM}/_native_*", f"{LOCALE}/**/*.mo", str(BROWSER_KERNELS)]
 
 
 def compile_all(room: Path, machine: str) -> None:
@@ -79,6 +87,20 @@ def compile_all(room: Path, machine: str) -> None:
             fresh = room / f"_native_{level}.new"
             fresh.write_bytes(made.read_bytes())
             fresh.replace(room / f"_native_{level}")
+
+
+def compile_for_browsers(room: Path, target: Path) -> None:
+    """Make the WebAssembly file of PDQ, and of what browsers lack; the old one stays on failure."""
+    sources = [str(room / "pdq.c"), *sorted(str(path) for path in room.glob("browser/*.c"))]
+    with tempfile.TemporaryDirectory() as cache:
+        environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": cache, "ZIG_LOCAL_CACHE_DIR": cache}
+        made = Path(cache) / target.name
+        command = [sys.executable, "-m", "ziglang", "cc", *BROWSER_FLAGS, "-o", str(made), *sources]
+        if subprocess.run(command, env=environment, check=False).returncode:  # noqa: S603 - our own words
+            raise SystemExit("the kernels for browsers did not compile: see above")
+        fresh = target.with_suffix(".new")
+        fresh.write_bytes(made.read_bytes())
+        fresh.replace(target)
 
 
 def compile_catalogues(locale: Path) -> None:

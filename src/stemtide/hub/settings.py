@@ -15,6 +15,7 @@ from stemtide import private_files
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.hub.platform import networks, secret_files
 from stemtide.hub.platform.rate_windows import DEFAULT_QUOTAS
+from stemtide.hub.platform.static_headers import add_static_headers
 from stemtide.hub.rooms.ledger.rules.rate_limits import HOURLY_LIMITS
 from stemtide.hub.rooms.parties.rules import people
 from stemtide.hub.rooms.parties.rules.openid import OpenIdError, Organisation, read_organisations
@@ -360,6 +361,7 @@ LANGUAGES = [("en", "English"), ("nl", "Nederlands"), ("fr", "Français"), ("de"
 LOCALE_PATHS = [Path(__file__).parent / "locale"]
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
+WHITENOISE_ADD_HEADERS_FUNCTION = add_static_headers
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
     "stemtide.hub.platform.uploads.MemoryUploadHandler",

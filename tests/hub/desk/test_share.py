@@ -72,6 +72,11 @@ def test_lines_are_recognised_for_what_they_are(world, typed, kinds):
     assert [row["prints"][0]["kind"] for row in items] == kinds
 
 
+def test_what_was_typed_is_not_typed_again(world):
+    page = preview(world.desk("authority"), value=SHA)
+    assert page.context["content"]["value"].value() is None
+
+
 def test_a_wrong_hash_is_named(world):
     page = preview(world.desk("authority"), value="pdq:abcd")
     assert page.status_code == 422
@@ -196,6 +201,30 @@ def test_a_measured_file_comes_back_as_fingerprints_alone(world, picture):
     answer = desk.post("/share", {"step": "measure", "file": file, "agree": "on"})
     assert [row["kind"] for row in answer.json()["items"][0]["prints"]] == ["sha256", "md5", "pdq"]
     assert live(world) == set()
+
+
+@pytest.mark.parametrize(
+    ("party", "role", "offered"),
+    [
+        ("authority", Role.ANALYST, True),
+        ("provider", Role.ANALYST, True),
+        ("observer", Role.ANALYST, False),
+        ("authority", Role.OBSERVER, False),
+    ],
+)
+def test_the_board_offers_to_share_to_those_who_may(world, party, role, offered):
+    page = world.desk(party, role).get("/").content.decode()
+    assert ('data-share="/share"' in page) is offered
+
+
+def test_a_room_offers_to_share_to_those_who_take_part(world):
+    crisis = world.crisis(active=True, joined=["provider"])
+    offers = {
+        party: f'data-share="/share?crisis={crisis}"'
+        in world.desk(party).get(f"/crises/{crisis}").content.decode()
+        for party in ("authority", "provider", "neighbour")
+    }
+    assert offers == {"authority": True, "provider": True, "neighbour": False}
 
 
 def test_an_exercise_is_shared_as_one(world):

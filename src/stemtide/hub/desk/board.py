@@ -11,7 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk import ledger_sentences
-from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.sharing.permissions import may_share
 from stemtide.hub.desk.signals import sightings
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
@@ -90,6 +91,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         "sightings": summary,
         "outliers": outliers.outliers(viewer=viewer, is_open=True),
         "entries": ledger_sentences.tail(viewer=viewer),
+        "may_share": may_share(actor_of(request)),
         "figures": _figures(
             totals_at(viewer, hub=heads.hub, position=heads.positions),
             agents=agents,

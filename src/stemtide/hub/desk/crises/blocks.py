@@ -82,7 +82,7 @@ block_cache = _BlockCache()
 
 def page_context(
     request: SignedInRequest, uid: UUID, *, by: Actor, refused: Offer | None = None
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return the template context of the whole page.
 
     raises: NotFoundError if the person's party may not see the crisis.

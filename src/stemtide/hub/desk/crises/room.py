@@ -12,6 +12,7 @@ from stemtide.hub.desk.actions import Offer, perform
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
+from stemtide.hub.desk.sharing.permissions import may_share
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
@@ -94,5 +95,8 @@ def warn(request: SignedInRequest) -> HttpResponse:
 
 def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
     """Render the page; refused: a form that was sent with errors."""
-    context = room_blocks.page_context(request, uid, by=actor_of(request), refused=refused)
+    by = actor_of(request)
+    context = room_blocks.page_context(request, uid, by=by, refused=refused)
+    life = context["life"]
+    context["may_share"] = life.accepts_signals and life.in_room and may_share(by)
     return render(request, "desk/room.html", context, status=422 if refused else 200)

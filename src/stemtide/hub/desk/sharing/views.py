@@ -48,12 +48,16 @@ from stemtide.protocol.messages.signals import WithdrawIn
 
 @dataclass(slots=True)
 class _Step:
-    """The state of the page in one request. is_bound: the marks were on the page that was sent."""
+    """The state of the page in one request.
+
+    is_refused: what was sent cannot be used. is_bound: the marks were on the page that was sent.
+    """
 
     content: ContentForm
     marks: MarksForm
     items: list[Item]
     crises: list[CrisisOut]
+    is_refused: bool
     is_bound: bool
 
 
@@ -72,7 +76,7 @@ def share(request: SignedInRequest) -> HttpResponse:
         return redirect(url)
     if step.items:
         count_heavy_search(request)
-    is_refused = bool(step.content.errors) or (step.is_bound and bool(step.marks.errors))
+    is_refused = step.is_refused or (step.is_bound and bool(step.marks.errors))
     step.content.mark_errors()
     step.marks.mark_errors()
     context = _context(step, request, now=now)
@@ -147,7 +151,10 @@ def _read_step(request: SignedInRequest) -> _Step:
     if posted is not None and not items and not content.errors:
         nothing = _("Write a hash, a web address or a text, or choose a file.")
         content.add_error("value", nothing)
-    return _Step(content, marks, items, crisis_rows, is_bound)
+    is_refused = posted is not None and bool(content.errors)
+    if posted is not None and not is_refused:  # what was typed is among the items now
+        content = ContentForm(initial={"agree": content.cleaned_data["agree"]})
+    return _Step(content, marks, items, crisis_rows, is_refused=is_refused, is_bound=is_bound)
 
 
 def _initial_marks(
@@ -209,7 +216,7 @@ def _uploaded(content: ContentForm, request: SignedInRequest) -> list[Item]:
 
 def _measured(step: _Step) -> HttpResponse:
     """Return the fingerprints of a file or text as JSON, for the page's script."""
-    if step.content.errors:
+    if step.is_refused:
         reasons = [str(reason) for reasons in step.content.errors.values() for reason in reasons]
         return JsonResponse({"error": " ".join(reasons)}, status=422)
     return JsonResponse({"items": [item.model_dump(mode="json") for item in step.items]})
@@ -218,7 +225,7 @@ def _measured(step: _Step) -> HttpResponse:
 def _is_ready(step: _Step, request: SignedInRequest) -> bool:
     """Whether there is something to share, all of which was on the page before."""
     is_new = bool(request.POST.get("value", "").strip()) or bool(request.FILES)
-    return bool(step.items) and not is_new and step.marks.is_valid() and step.content.is_valid()
+    return bool(step.items) and not is_new and not step.is_refused and step.marks.is_valid()
 
 
 def _share(step: _Step, request: SignedInRequest, *, now: datetime) -> str:
