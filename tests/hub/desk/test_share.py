@@ -7,7 +7,7 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads import second_looks, signals as reads
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
@@ -201,6 +201,20 @@ def test_a_measured_file_comes_back_as_fingerprints_alone(world, picture):
     answer = desk.post("/share", {"step": "measure", "file": file, "agree": "on"})
     assert [row["kind"] for row in answer.json()["items"][0]["prints"]] == ["sha256", "md5", "pdq"]
     assert live(world) == set()
+
+
+def test_what_waits_for_a_second_person_is_said_before_it_is_shared(world, monkeypatch):
+    monkeypatch.setattr(second_looks, "LOOKS", [second_looks._reaching])
+    desk = world.desk("authority")
+    page = preview(desk, value="https://host.example/a/b")
+    warned = share(desk, page, reach="host")
+    assert "A second person has to look at this" in text(warned)
+    done = share(desk, page, reach="host", waits="known")
+    assert live(world) == set()
+    assert "1 signal waits for a second person" in text(desk.get(done.url))
+    content = json.loads(items_of(page))[0]["content"]
+    undone = desk.post("/share/undo", {"content": content}, follow=True)
+    assert "Withdrawn: 1 signal" in text(undone)
 
 
 @pytest.mark.parametrize(

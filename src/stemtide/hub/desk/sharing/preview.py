@@ -20,6 +20,7 @@ from stemtide.protocol.labels import labels
 from stemtide.protocol.messages.signals import CheckedRow, SignalIn, is_long
 from stemtide.protocol.trust.standing import Basis, basis_of
 
+_NEW = frozenset({DryRunOutcome.CREATED, DryRunOutcome.WAITING})
 _SHOWN_ROWS = 12
 """Fingerprints of one item that are listed; an animation may have hundreds."""
 
@@ -28,7 +29,8 @@ _SHOWN_ROWS = 12
 class RowPreview:
     """One fingerprint. shown: its value or what it is of; why_not: why it is left out.
 
-    same, near: live signals that the party may see. own: a signal that the party shares already.
+    same, near: live signals that the party may see. is_own: the party shares it already.
+    waiting_for: why a second person has to look at it before it travels.
     """
 
     kind: Kind
@@ -39,6 +41,16 @@ class RowPreview:
     is_own: bool
     same: tuple[KnownSignal, ...]
     near: tuple[KnownSignal, ...]
+    waiting_for: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shareable:
+    """What would be shared. refused: rows that the hub would refuse; waits: why signals wait."""
+
+    signals: list[SignalIn]
+    refused: list[CheckedRow]
+    waits: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +102,22 @@ def preview(
 
 def shareable(
     rows: Iterable[ItemRow], facts: Mapping[str, object], *, by: Viewer, now: datetime
-) -> tuple[list[SignalIn], list[CheckedRow]]:
-    """Return the signals to share, and the rows that the hub would refuse.
+) -> Shareable:
+    """Return the signals to share, the rows that the hub would refuse, and why signals wait.
 
     Left out are fingerprints that cannot be shared, and those that the party shares already.
     raises: ValidationError.
     """
     bodies = [row.signal(facts) for row in rows if not row.why_not]
     checks = bulk.check_bulk(bodies, by=by, now=now, names_others=False)
-    new = [bodies[check.row] for check in checks.rows if check.would_be is DryRunOutcome.CREATED]
+    new = [check for check in checks.rows if check.would_be in _NEW]
     refused = [
         check
         for check in checks.rows
         if check.would_be is DryRunOutcome.REFUSED and not _is_own(check)
     ]
-    return new, refused
+    waits = dict.fromkeys(reason for check in new for reason in check.waiting_for)
+    return Shareable([bodies[check.row] for check in new], refused, tuple(waits))
 
 
 def _checked(
@@ -155,6 +168,7 @@ def _row_preview(
         is_own=is_own,
         same=tuple(same[uid] for uid in check.others if uid in same) if check else (),
         near=tuple(near.get(value, ())) if fingerprint.kind is Kind.PDQ else (),
+        waiting_for=tuple(check.waiting_for) if check and not is_own else (),
     )
 
 

@@ -30,14 +30,14 @@ from stemtide.hub.desk.searches import count_heavy_search
 from stemtide.hub.desk.sharing import items as item_texts
 from stemtide.hub.desk.sharing.forms import ContentForm, MarksForm, default_marks
 from stemtide.hub.desk.sharing.items import MAX_ITEMS, Item, check_amount, rows_of
-from stemtide.hub.desk.sharing.preview import preview, shareable
+from stemtide.hub.desk.sharing.preview import Shareable, preview, shareable
 from stemtide.hub.desk.sharing.sandbox import item_of_file, item_of_text
 from stemtide.hub.platform.errors import InvalidError, RefusalError
 from stemtide.hub.platform.uploads import MAX_UPLOAD_BYTES
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
-from stemtide.hub.rooms.signals.reads import shares
+from stemtide.hub.rooms.signals.reads import second_looks, shares
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.signals.writes import signals as writes
@@ -51,6 +51,7 @@ class _Step:
     """The state of the page in one request.
 
     is_refused: what was sent cannot be used. is_bound: the marks were on the page that was sent.
+    waits: why signals would wait for a second person, which the page says before they are shared.
     """
 
     content: ContentForm
@@ -59,6 +60,7 @@ class _Step:
     crises: list[CrisisOut]
     is_refused: bool
     is_bound: bool
+    waits: tuple[str, ...] = ()
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -97,8 +99,9 @@ def done(request: SignedInRequest) -> HttpResponse:
     context = {
         "groups": list(groups.values()),
         "live": len(live),
+        "waiting": len(second_looks.waiting_of(contents, by=viewer)),
         "total": len(rows),
-        "contents": [content.hex for content in groups],
+        "sent": [content.hex for content in contents],
         "reach": shares.reach(contents, viewer=viewer, now=now) if live else None,
         "again": _share_url(request.GET.get("crisis", "")),
         "crisis": uuid_or_none(request.GET.get("crisis")),
@@ -233,15 +236,9 @@ def _share(step: _Step, request: SignedInRequest, *, now: datetime) -> str:
     party = request.user.party
     facts = step.marks.facts(now=now)
     try:
-        bodies, refused = shareable(rows_of(step.items), facts, by=party, now=now)
-        if refused:
-            field = refused[0].field
-            step.marks.add_error(
-                field if field in step.marks.fields else None, refused[0].message or ""
-            )
-            return ""
-        if not bodies:
-            step.marks.add_error(None, _("Nothing here is new: your party shares it already."))
+        ready = shareable(rows_of(step.items), facts, by=party, now=now)
+        bodies = ready.signals
+        if not _may_go_on(step, ready, knows_waits=request.POST.get("waits") == "known"):
             return ""
         if len(bodies) == 1:
             writes.share(bodies[0], by=party, now=now, actor_ref=request.user.ref)
@@ -260,6 +257,21 @@ def _share(step: _Step, request: SignedInRequest, *, now: datetime) -> str:
     return _done_url(shared, str(facts["crisis"] or ""))
 
 
+def _may_go_on(step: _Step, ready: Shareable, *, knows_waits: bool) -> bool:
+    """Whether to share now; if not, the page says why."""
+    if ready.refused:
+        field, reason = ready.refused[0].field, ready.refused[0].message or ""
+        step.marks.add_error(field if field in step.marks.fields else None, reason)
+        return False
+    if not ready.signals:
+        step.marks.add_error(None, _("Nothing here is new: your party shares it already."))
+        return False
+    if ready.waits and not knows_waits:
+        step.waits = ready.waits
+        return False
+    return True
+
+
 def _context(step: _Step, request: SignedInRequest, *, now: datetime) -> dict[str, Any]:
     """Return the template context."""
     marks = step.marks
@@ -274,6 +286,7 @@ def _context(step: _Step, request: SignedInRequest, *, now: datetime) -> dict[st
         "marks": marks,
         "items": item_texts.write_items(step.items),
         "previews": previews,
+        "waits": step.waits,
         "can_share": any(item.is_shareable for item in previews),
         "titles": titles_of(),
         "has_addresses": any(item.url for item in step.items),
