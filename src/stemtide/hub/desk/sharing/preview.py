@@ -21,6 +21,9 @@ from stemtide.protocol.messages.signals import CheckedRow, SignalIn, is_long
 from stemtide.protocol.trust.standing import Basis, basis_of
 
 _NEW = frozenset({DryRunOutcome.CREATED, DryRunOutcome.WAITING})
+_MOST_NEAR = 200
+"""Pictures that are compared with all others; an animation may have hundreds."""
+
 _SHOWN_ROWS = 12
 """Fingerprints of one item that are listed; an animation may have hundreds."""
 
@@ -81,7 +84,7 @@ def preview(
     checks = _checked(rows, viewer=viewer, exercise=exercise, now=now)
     uids = {uid for check in checks.values() for uid in check.others}
     known_signals = shares.known_by_id(uids, viewer=viewer)
-    pictures = [row.fingerprint.value.lower() for row in rows if _is_picture(row)]
+    pictures = [row.fingerprint.value.lower() for row in rows if _is_picture(row)][:_MOST_NEAR]
     near = shares.near_signals(pictures, viewer=viewer, exercise=exercise) if pictures else {}
     previews = []
     for number, item in enumerate(listed):

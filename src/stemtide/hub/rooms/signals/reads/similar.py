@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 from django.db.models import Q, QuerySet
 
 from stemtide.fingerprints.kinds import MATCH_WITHIN_BITS, Kind
@@ -20,6 +21,8 @@ from stemtide.protocol.enums import SignalState
 
 MAX_SCAN = 200_000
 """Live PDQ signals, newest first, that a search for near ones compares."""
+
+Words = npt.NDArray[np.uint64]
 
 _one_scan = threading.Lock()
 """One search by similarity at a time in a process: it uses a processor for seconds, and several at
@@ -37,27 +40,31 @@ def near_pictures(values: Iterable[str], *, viewer: Party) -> dict[str, list[tup
 
     returns: for each value, in hex: the distance in bits and the primary key, nearest first.
     """
-    queries = list(dict.fromkeys(values))
     live = live_pictures(viewer=viewer).values_list("pk", "value")[:MAX_SCAN]
     with _one_scan:
         check_caller()  # stops if the client has disconnected while waiting
         pks, others = zip(*live, strict=True) if live else ((), ())
-        distances = [_distances(value, others) for value in queries]
-    return {
-        value: sorted(
-            (bits, pk) for bits, pk in zip(row, pks, strict=True) if 0 < bits <= MATCH_WITHIN_BITS
-        )
-        for value, row in zip(queries, distances, strict=True)
-    }
+        hashes = _words(others)
+        return {value: _near(value, hashes, pks) for value in dict.fromkeys(values)}
 
 
-def _distances(value: str, others: Sequence[str]) -> list[int]:
-    """Return Hamming distances in bits from a value to each of many, all of 64 hex digits."""
-    if not others:
-        return []
-    words = np.frombuffer(bytes.fromhex(value), np.uint64)
-    many = np.frombuffer(bytes.fromhex("".join(others)), np.uint64).reshape(-1, words.size)
-    distances: list[int] = np.bitwise_count(many ^ words).sum(axis=1, dtype=np.int64).tolist()
+def _near(value: str, hashes: Words, pks: Sequence[int]) -> list[tuple[int, int]]:
+    """Return distance and primary key of the hashes near a value, nearest first."""
+    bits = _distances(value, hashes)
+    places = np.flatnonzero((bits > 0) & (bits <= MATCH_WITHIN_BITS)).tolist()
+    return sorted((int(bits[place]), pks[place]) for place in places)
+
+
+def _words(values: Sequence[str]) -> Words:
+    """Return values of 64 hex digits as (n, 4) uint64."""
+    return np.frombuffer(bytes.fromhex("".join(values)), np.uint64).reshape(-1, 4)
+
+
+def _distances(value: str, hashes: Words) -> npt.NDArray[np.int64]:
+    """Return the (n,) Hamming distances in bits from a value to each of the hashes."""
+    distances: npt.NDArray[np.int64] = np.bitwise_count(hashes ^ _words([value])).sum(
+        axis=1, dtype=np.int64
+    )
     return distances
 
 
