@@ -20,6 +20,7 @@ from stemtide.hub.rooms.alerts.writes import (
     deliveries as writes_deliveries,
     drills as writes_drills,
 )
+from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.complaints.reads import complaints as complaint_reads
 from stemtide.hub.rooms.complaints.writes import complaints
 from stemtide.hub.rooms.exchanges.reads import pushes as reads_pushing
@@ -49,7 +50,7 @@ from stemtide.hub.rooms.referrals.writes import (
 )
 from stemtide.hub.rooms.reports.writes import reports
 from stemtide.hub.rooms.signals.reads import outliers as reads_outliers
-from stemtide.hub.rooms.signals.writes import allowlists
+from stemtide.hub.rooms.signals.writes import allowlists, signals
 from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
 from stemtide.hub.rooms.webhooks.models import Delivery as WebhookDelivery
 from stemtide.hub.rooms.webhooks.writes import webhooks
@@ -74,7 +75,7 @@ from stemtide.protocol.sync.allowlists import AllowlistIn
 from stemtide.protocol.trust.parties import SuspensionIn
 from tests.fingerprints.pictures import encoded, photo
 from tests.orders import issue_order
-from tests.world import add_member
+from tests.world import add_member, signal_in
 
 PDQ = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
 OFFICER, COORDINATOR = Role.DUTY_OFFICER, Role.COORDINATOR
@@ -125,6 +126,7 @@ def assemble(world) -> dict[str, str]:
         **_people(world),
         **_webhook(world),
         **_allow_entry(world),
+        "approval": _approval(world),
         "exchange": _exchange(world),
         "suspension": _suspension(world),
     }
@@ -321,6 +323,15 @@ def _allow_entry(world):
         now=world.now,
     )
     return {"allow_entry": str(added.ids[0])}
+
+
+def _approval(world):
+    """A folder that the authority shares, which waits for a second look."""
+    facts = {"kind": "url", "value": "https://bad.example/video/12/", "reach": "folder"}
+    body = signal_in(**facts, quality=None, tlp="amber")
+    signals.share(body, by=world.party["authority"], now=world.now, actor_ref="key:scene")
+    page = approvals.approvals(viewer=world.party["authority"])
+    return str(next(waiting.id for waiting in page.approvals if waiting.act == "share"))
 
 
 def _webhook(world):

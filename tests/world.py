@@ -114,13 +114,9 @@ class World:
         self.approve_all()
         return shared
 
-    def approve_all(self, *, now: datetime = NOON) -> None:
+    def approve_all(self) -> None:
         """Have a person of the agency approve all that waits."""
-        by = self.actor(self.agency, role="coordinator", ref="person:1003")
-        page = approvals_reads.approvals(viewer=self.agency, state="waiting")
-        for waiting in page.approvals:
-            body = ApproveIn(count=waiting.count)
-            approvals.approve(waiting.id, body=body, by=by, now=now)
+        approve_all(self.agency)
 
     def actor(self, party: Party | None = None, *, role: str | None = None, ref: str = "") -> Actor:
         """Who acts for a party: a key of its own, or with a role a person."""
@@ -177,6 +173,13 @@ class World:
     def close(self, crisis: CrisisLife, *, now: datetime = NOON) -> CrisisLife:
         """Close an active crisis, by four eyes."""
         return self.decide(crisis, "close", now=now)
+
+
+def approve_all(agency: Party, *, now: datetime = NOON) -> None:
+    """Have a person of an agency approve all that waits."""
+    by = Actor(agency, "person:1003", Role.COORDINATOR)
+    for waiting in approvals_reads.approvals(viewer=agency, state="waiting").approvals:
+        approvals.approve(waiting.id, body=ApproveIn(count=waiting.count), by=by, now=now)
 
 
 def add_member(

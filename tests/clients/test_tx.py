@@ -182,7 +182,7 @@ def test_every_kind_is_matched_and_what_is_withdrawn_is_gone(extended, authority
         for one in (*made, *text)
         if one.kind is not Kind.PDQ
     ]
-    shared.append(authority.share(kind="url", value="https://bad.example/tx/", reach="folder"))
+    shared.append(authority.share(kind="url", value="https://bad.example/tx/b?c=1"))
 
     extended("fetch")
     film = extended("match", "video", "film.mp4")

@@ -47,6 +47,7 @@ PAGES = {
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
         *("exchanges", "exchange", "parties", "party", "allowlist", "allow-entry"),
+        *("approvals", "approval"),
         *("drills", "report", "you", "mfa_activate_totp", "mfa_add_webauthn"),
     ),
     PROVIDER: (

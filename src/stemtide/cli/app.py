@@ -11,6 +11,7 @@ from stemtide.cli.commands.agent.agent import agent
 from stemtide.cli.commands.agent.media import hash_files, match_files
 from stemtide.cli.commands.alert import alert, delivery, drill
 from stemtide.cli.commands.allowlist import allowlist
+from stemtide.cli.commands.approval import approval
 from stemtide.cli.commands.crises import moves, participants  # noqa: F401  # they add to crisis
 from stemtide.cli.commands.crises.crisis import crisis
 from stemtide.cli.commands.crises.report import report
@@ -94,6 +95,7 @@ for _noun, _name in (
     (recheck, "recheck"),
     (webhook, "webhook"),
     (allowlist, "allowlist"),
+    (approval, "approval"),
 ):
     app.add_typer(_noun, name=_name)
 

@@ -8,6 +8,7 @@ from stemtide.client.calls import (
     agents,
     alerts,
     allowlist,
+    approvals,
     batches,
     complaints,
     crises,
@@ -53,6 +54,9 @@ class Operations:
     read_allowlist_file = response_method(allowlist.read_allowlist_file)
     remove_allow_entry = response_method(allowlist.remove_allow_entry)
     report_allow_matches = response_method(allowlist.report_allow_matches)
+    list_approvals = response_method(approvals.list_approvals)
+    read_approval = response_method(approvals.read_approval)
+    take_back_approval = response_method(approvals.take_back_approval)
     add_rows = response_method(batches.add_rows)
     check_rows = response_method(batches.check_rows)
     list_batches = response_method(batches.list_batches)

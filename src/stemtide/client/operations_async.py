@@ -8,6 +8,7 @@ from stemtide.client.calls import (
     agents,
     alerts,
     allowlist,
+    approvals,
     batches,
     complaints,
     crises,
@@ -58,6 +59,9 @@ class Operations:
     read_allowlist_file = async_response_method(allowlist.read_allowlist_file)
     remove_allow_entry = async_response_method(allowlist.remove_allow_entry)
     report_allow_matches = async_response_method(allowlist.report_allow_matches)
+    list_approvals = async_response_method(approvals.list_approvals)
+    read_approval = async_response_method(approvals.read_approval)
+    take_back_approval = async_response_method(approvals.take_back_approval)
     add_rows = async_response_method(batches.add_rows)
     check_rows = async_response_method(batches.check_rows)
     list_batches = async_response_method(batches.list_batches)

@@ -43,6 +43,7 @@ class RecordOutcome(StrEnum):
     """Outcome of a record from a source.
 
     shared:    a new signal of the source's party. changed: its fields have changed.
+    waiting:   a new signal that waits for a second look.
     ended:     the source withdrew it, and so was its party's signal.
     confirmed: another party already shares the value here; the record is only noted.
     echo:      it is our own signal, come back.
@@ -52,6 +53,7 @@ class RecordOutcome(StrEnum):
 
     SHARED = "shared"
     CHANGED = "changed"
+    WAITING = "waiting"
     ENDED = "ended"
     CONFIRMED = "confirmed"
     ECHO = "echo"

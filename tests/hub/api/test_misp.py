@@ -101,7 +101,7 @@ def test_every_door_has_the_same_audience(world, reader):
 
 def test_exercises_whole_hosts_and_bare_digests_are_not_told(world, reader):
     world.share(exercise=True)
-    world.share(kind="url", value="https://bad.example/", reach="host")
+    world.share_looked_at(kind="url", value="https://bad.example/", reach="host")
     world.share(kind="url", value=hex_value(7))
     assert reader(world.big_provider).manifest() == {}
 

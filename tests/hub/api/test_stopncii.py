@@ -292,7 +292,7 @@ def test_a_mark_that_forbids_action_keeps_a_signal_from_readers_who_act_on_all(w
 
 def test_exercises_and_whole_hosts_are_not_told(world, client):
     world.share(exercise=True)
-    world.share(kind="url", value="https://bad.example/", reach="host")
+    world.share_looked_at(kind="url", value="https://bad.example/", reach="host")
     world.share(kind="url", value=hex_value(7))
     assert real(client(world.big_provider).fetch()[0]) == {}
 

@@ -39,6 +39,9 @@ GET  allow-entry                  in  200 200 200 200 200 200 200 200 200 200 20
 POST allow-entry-act              in  403 403 403 403 403 302 403 403 403 403 403 403
 GET  allowlist                    in  200 200 200 200 200 200 200 200 200 200 200 200
 POST allowlist                    in  403 403 403 403 403 422 403 403 403 403 403 403
+GET  approval                     in  200 200 200 200 200 200 200 404 404 404 404 404
+POST approval-act                 in  302 302 403 403 302 302 302 404 403 404 404 404
+GET  approvals                    in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  batch                        in  200 200 200 200 200 200 404 404 404 404 404 404
 GET  batch-file                   in  200 200 200 200 200 200 404 404 404 404 404 404
 GET  batch-new                    in  200 403 403 403 403 200 200 403 403 403 403 403
@@ -301,6 +304,8 @@ PARTS = {
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
     "allow-entry": {"uid": "allow_entry"},
+    "approval": {"uid": "approval"},
+    "approval-act": {"uid": "approval"},
     "allow-entry-act": {"uid": "allow_entry"},
     "webhook": {"uid": "webhook"},
     "webhook-act": {"uid": "webhook"},
@@ -330,6 +335,7 @@ FIXED = {
     "colleague-act": {"verb": "deactivate"},
     "exchange-act": {"verb": "pause"},
     "allow-entry-act": {"verb": "remove"},
+    "approval-act": {"verb": "approve"},
     "webhook-act": {"verb": "test"},
     "mfa_remove_webauthn": {"pk": 1},
     "openid_connect_login": {"provider_id": "nobody"},
@@ -390,6 +396,7 @@ DATA = {
     "order-answer": ORDER_ANSWER,
     "order-draft": {"language": "en", "content_type": "video"},
     "allow-entry-act": {"reason": "It was wrong."},
+    "approval-act": {"target": "1"},
     "order-inform": {"to": "provider", "text": "Orders come by webhook and by mail."},
     "order-new": {"to": "provider"},
     "batch-new": {"name": "Another day", "rows": "url\nhttps://video.example/watch?v=5"},

@@ -7,6 +7,7 @@ from stemtide.hub.rooms.signals.reads import outliers as reads_outliers, signals
 from stemtide.protocol.enums import Opinion, Role, SignalState
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
+from tests.world import approve_all
 
 WITHDRAW = {"withdraw-reason": "mistake", "withdraw-note": "", "withdraw-confirm": "on"}
 OPINION = {"dispute-text": "It is the evening news."}
@@ -169,6 +170,7 @@ def test_the_page_and_the_board_say_what_an_address_covers_and_who_made_it(world
         kind="url", value="https://m.bad.example/video/12", reach="host",
         ideology="right-wing", entity="The Base",
     )  # fmt: skip
+    approve_all(world.party["agency"], now=world.now)
     desk = world.desk("agency")
     page, table = text(desk.get(f"/signals/{uid}")), text(desk.get("/"))
     for said in (page, table):

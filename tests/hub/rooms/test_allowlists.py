@@ -5,13 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.allowlists import reads, rules, writes
 from stemtide.hub.rooms.allowlists.models import AllowEntry, AllowMatches
 from stemtide.hub.rooms.allowlists.rules import AllowlistRefusedError
+from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.rules.ledger import OPEN_TO
+from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import allowed, bulk, signals as signal_reads
 from stemtide.hub.rooms.signals.writes import allowlists, signals
 from stemtide.hub.rooms.signals.writes.opinions import give_opinion
@@ -192,16 +194,13 @@ def test_an_address_meets_what_covers_it_and_what_lies_below(world, add, case):
     listed, wide, shared, reach, meets = case
     listed_entry = entry(kind="url", value=listed, reach=wide)
     facts = {"kind": "url", "value": shared, "reach": reach}
-    signal = world.share(world.big_provider, **facts)
+    signal = world.share_looked_at(world.big_provider, **facts)
     row = AllowEntry.objects.get(uid=add(listed_entry, accept=True).ids[0])
     covered = [uid for uid, *_ in allowed.covered_signals(row, viewer=world.authority)]
     assert covered == ([signal.id] if meets else [])
     other = signal_in(**facts)
-    if meets:
-        with pytest.raises(InvalidError, match="on the hub's allow-list: logo of Newsroom"):
-            signals.share(other, by=world.authority, now=NOON)
-    else:
-        signals.share(other, by=world.authority, now=NOON)
+    told = signals.share(other, by=world.authority, now=NOON).waiting_for
+    assert any("allow-list: logo of Newsroom" in why for why in told) is meets
 
 
 def test_many_folders_and_hosts_cover_what_each_alone_would(world):
@@ -233,30 +232,29 @@ def test_a_picture_meets_an_entry_within_its_distance(world, add, within, distan
     assert (checked.created, checked.covered) == (1, int(meets))
     add(entry(kind="pdq", value=PDQ, within_bits=within), accept=True)
     with_near = signal_in(value=near(PDQ, distance))
-    if meets:
-        with pytest.raises(InvalidError, match="allow-list"):
-            signals.share(with_near, by=world.authority, now=NOON)
-    else:
-        signals.share(with_near, by=world.authority, now=NOON)
+    shared = signals.share(with_near, by=world.authority, now=NOON)
+    assert shared.state == ("waiting" if meets else "live")
 
 
-def test_a_signal_that_meets_the_list_is_refused_with_the_reason_and_whom_to_ask(world, add):
+def test_a_signal_that_meets_the_list_waits_with_the_reason_until_an_agency_approves(world, add):
     add(entry())
     for party in (world.authority, world.agency, world.big_provider):
-        with pytest.raises(InvalidError) as refused:
-            world.share(party, kind="sha256", value=SHA)
-        told = str(refused.value)
-        assert "logo of Newsroom (source: Newsroom" in told
-        assert "ask EU Internet Referral Unit to remove the entry" in told
+        (why,) = world.share(party, kind="sha256", value=SHA).waiting_for
+        assert "logo of Newsroom (source: Newsroom" in why
+        assert "added by EU Internet Referral Unit" in why
+    assert approvals.approvals(viewer=world.other_authority).approvals == []
+    world.approve_all()
+    assert Signal.objects.count() == 3
 
 
-def test_a_partial_bulk_leaves_out_what_meets_the_list_and_names_each_row(world, add):
+def test_a_bulk_has_what_meets_the_list_wait_and_names_each_row(world, add):
     add(entry())
     listed, fine = signal_in(kind="sha256", value=SHA), signal_in()
-    out = signals.share_many([listed, fine, listed], by=world.authority, now=NOON, partial=True)
-    assert (out.created, [error.row for error in out.errors]) == (1, [0, 2])
-    dry = bulk.check_bulk([listed], by=world.authority, now=NOON)
-    assert "allow-list" in dry.rows[0].message
+    out = signals.share_many([listed, fine, listed], by=world.authority, now=NOON)
+    assert (out.created, out.waiting, out.existing) == (1, 1, 1)
+    assert [row.state for row in out.signals] == ["waiting", "live", "waiting"]
+    dry = bulk.check_bulk([signal_in(kind="sha256", value=SHA)], by=world.agency, now=NOON)
+    assert "allow-list" in dry.rows[0].waiting_for[0]
 
 
 def test_a_signal_that_is_live_already_is_shared_again_as_before(world, add):
@@ -265,15 +263,15 @@ def test_a_signal_that_is_live_already_is_shared_again_as_before(world, add):
     assert world.share(world.authority, kind="sha256", value=SHA).id == before.id
 
 
-def test_what_was_removed_or_has_expired_refuses_nothing(world, add, officer):
+def test_what_was_removed_or_has_expired_stops_nothing(world, add, officer):
     uid = add(entry()).ids[0]
     add(entry(value=hex_value(8), expires_at=world.at(hours=1)))
     writes.remove(uid, body=WHY, by=officer, now=NOON)
-    world.share(kind="sha256", value=SHA)
+    assert world.share(kind="sha256", value=SHA).state == "live"
     late = signal_in(kind="sha256", value=hex_value(8))
-    with pytest.raises(InvalidError):
-        signals.share(late, by=world.authority, now=NOON)
-    signals.share(late, by=world.authority, now=world.at(hours=2))
+    assert signals.share(late, by=world.authority, now=NOON).state == "waiting"
+    agency = signals.share(late, by=world.agency, now=world.at(hours=2))
+    assert agency.state == "live"
 
 
 def test_a_removed_entry_is_put_back_once_and_only_knowingly(world, add, officer):

@@ -11,18 +11,12 @@ from stemtide.hub.rooms.approvals import reads as approvals, writes
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import bulk, second_looks, signals as reads
+from stemtide.hub.rooms.signals.reads import bulk, signals as reads
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.second_look import SharesADay, second_look
 from tests.world import NOON, add_member, hex_value, signal_in, suspend
-
-
-@pytest.fixture(autouse=True)
-def _folders_wait(monkeypatch):
-    monkeypatch.setattr(second_looks, "LOOKS", [second_looks._reaching])
-
 
 FOLDER = {"kind": "url", "value": "https://bad.example/video/12/", "reach": "folder"}
 

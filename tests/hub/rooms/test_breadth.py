@@ -8,7 +8,7 @@ from benchmarks._common_pictures import login
 from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import bulk, second_looks
+from stemtide.hub.rooms.signals.reads import bulk
 from stemtide.hub.rooms.signals.reads.breadth import estimate
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.writes import signals
@@ -22,11 +22,6 @@ from tests.world import NOON, add_member, hex_value, signal_in
 pytestmark = pytest.mark.django_db
 FORM = _common_set.hashes(login, 1, seed=(70,))[0].hex()
 BASE = int(hex_value(5), 16)
-
-
-@pytest.fixture(autouse=True)
-def _broad_signals_wait(monkeypatch):
-    monkeypatch.setattr(second_looks, "LOOKS", [second_looks._broad])
 
 
 def picture(value, **facts):

@@ -20,7 +20,7 @@ WIDE = [("folder", "bad.example/video/12/", "folder"), ("host", "bad.example/", 
 
 
 def share(world, value=PAGE, **facts):
-    return world.share(kind="url", value=value, quality=None, **facts)
+    return world.share_looked_at(kind="url", value=value, quality=None, **facts)
 
 
 @pytest.mark.parametrize(("said", "covered", "told"), NARROW + WIDE)

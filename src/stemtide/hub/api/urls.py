@@ -14,6 +14,7 @@ from stemtide.hub.api.v1 import (
     agents,
     alerts,
     allowlists,
+    approvals,
     documents,
     exchanges,
     feed,
@@ -47,7 +48,7 @@ for _room in (
     *(documents, progress, yearly, rechecks, exchanges),
     *(referrals, batches, holds),
     *(orders, answers),
-    *(complaints, webhooks, allowlists),
+    *(complaints, webhooks, allowlists, approvals),
 ):
     api.add_router("", _room.router)
 

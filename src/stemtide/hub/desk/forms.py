@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.labels import LABELS
+from stemtide.protocol.enums import WithdrawReason
 from stemtide.protocol.messages.signals import WithdrawIn
 
 NOTE_LENGTH = 500
@@ -115,13 +116,16 @@ class WhenField(forms.DateTimeField):
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
+_REASONS = [(k, v) for k, v in LABELS["reason"].items() if k != WithdrawReason.UNCONFIRMED]
+
+
 class WithdrawForm(MessageForm):
     """Withdraw a signal, with a reason and a confirmation."""
 
     message_type = WithdrawIn
     reason = forms.ChoiceField(
         label=_("Why is it taken back?"),
-        choices=[("", _("Choose a reason")), *LABELS["reason"].items()],
+        choices=[("", _("Choose a reason")), *_REASONS],
     )
     note = forms.CharField(
         label=_("Note (may stay empty)"),

@@ -26,6 +26,7 @@ PAGES = (
     ("complaints", _("Complaints")),
     ("reports", _("Reports")),
     ("progress", _("Progress")),
+    ("approvals", _("Second looks")),
     ("allowlist", _("Allow-list")),
     ("exchanges", _("Exchanges")),
     ("webhooks", _("Webhooks")),

@@ -166,12 +166,14 @@ class FeedbacksIn(_ClientMessage):
 class SubmittedOut(BaseModel):
     """The result of submitted hashes.
 
+    waiting: new signals that wait for a second look, which created does not count.
     signals: ids in the order sent; None for a hash of an unsupported type (see errors).
     """
 
     count: int
     created: int
     existing: int
+    waiting: int
     refused: int
     signals: list[str | None]
     errors: list[RowError]

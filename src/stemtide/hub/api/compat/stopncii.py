@@ -135,6 +135,7 @@ def submit(request: HttpRequest) -> HttpResponse:
             count=len(bodies),
             created=shared.created,
             existing=shared.existing,
+            waiting=shared.waiting,
             refused=len(rows.untaken),
             signals=[signals.get(place) for place in range(len(rows.bodies))],
             errors=[*rows.untaken.values()],

@@ -8,6 +8,7 @@ from django.utils.translation import gettext, gettext_lazy as _
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk.labels import (
     alerts,
+    approvals,
     complaints,
     crises,
     inbox,
@@ -144,11 +145,11 @@ LABELS: dict[str, dict[str, Words]] = {
 """Labels by group, then by enum value."""
 LABELS |= situation.LABELS | alerts.LABELS | crises.LABELS
 LABELS |= referrals.LABELS | orders.LABELS | complaints.LABELS
-LABELS |= inbox.LABELS | machines.LABELS
+LABELS |= inbox.LABELS | machines.LABELS | approvals.LABELS
 
 TONES: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},
-    "state": {SignalState.LIVE: "good"},
+    "state": {SignalState.LIVE: "good", SignalState.WAITING: "warn"},
     "answer": {CheckAnswer.YES: "good", CheckAnswer.NO: "bad"},
     "standing": {
         Standing.NEW: "warn",
@@ -160,7 +161,7 @@ TONES: dict[str, dict[str, str]] = {
 """Colours by group, then by enum value; a value that is not listed is "calm"."""
 TONES |= situation.TONES | alerts.TONES | crises.TONES
 TONES |= referrals.TONES | orders.TONES | complaints.TONES
-TONES |= inbox.TONES | machines.TONES
+TONES |= inbox.TONES | machines.TONES | approvals.TONES
 
 KINDS_SHORT = {
     Kind.PDQ: "PDQ",

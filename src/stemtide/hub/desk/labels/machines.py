@@ -35,6 +35,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         RecordOutcome.ENDED: _("taken back by the source"),
         RecordOutcome.CONFIRMED: _("here already, confirmed"),
         RecordOutcome.ECHO: _("our own, come back"),
+        RecordOutcome.WAITING: _("waiting for a second look"),
         RecordOutcome.OVERRULED: _("withdrawn here before"),
         RecordOutcome.LEFT_OUT: _("left out by the terms"),
         RecordOutcome.REFUSED: _("wrong, and refused"),

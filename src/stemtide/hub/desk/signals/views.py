@@ -18,6 +18,7 @@ from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.signals import opinions, sightings
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads as media, rules as media_rules
 from stemtide.hub.rooms.parties.reads import parties
@@ -33,7 +34,10 @@ from stemtide.protocol.sync.agents import OutlierDecisionIn
 @require_safe
 @signed_in
 def signal(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Show the page."""
+    """Show the page. Of a signal that waits for a second look, show what waits."""
+    waiting = approvals.waiting_signal(uid, viewer=request.user.party)
+    if waiting is not None:
+        return redirect("approval", uid=waiting.approval.uid)
     return _page(request, uid)
 
 

@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import board, stream
+from stemtide.hub.desk import approvals, board, stream
 from stemtide.hub.desk.auth import urls
 from stemtide.hub.desk.crises import content_page, room
 from stemtide.hub.desk.sharing import views as sharing
@@ -35,6 +35,9 @@ urlpatterns = [
     path("allowlist", allowlist.allowlist, name="allowlist"),
     path("allowlist/<uuid:uid>", allowlist.entry, name="allow-entry"),
     path("allowlist/<uuid:uid>/<slug:verb>", allowlist.act, name="allow-entry-act"),
+    path("approvals", approvals.approvals, name="approvals"),
+    path("approvals/<uuid:uid>", approvals.approval, name="approval"),
+    path("approvals/<uuid:uid>/<slug:verb>", approvals.act, name="approval-act"),
     path("crises", room.crises_page, name="crises"),
     path("crises/new", room.warn, name="crisis-new"),
     path("crises/<uuid:uid>", room.room, name="crisis"),

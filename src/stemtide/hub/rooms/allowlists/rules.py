@@ -199,14 +199,6 @@ def digests_above(url: str) -> list[str]:
     return [canonical.digest(expression).hex() for expression in expressions_above(url)]
 
 
-def refusal(*, reason: str, source: str, added_by: str) -> str:
-    """Return why a signal cannot be shared, and the remedy."""
-    return (
-        f"is on the hub's allow-list: {reason} (source: {source}; added by {added_by}). If it is"
-        f" terrorist content all the same, ask {added_by} to remove the entry, and share it then"
-    )
-
-
 def wide_expressions(drafts: Iterable[AllowDraft]) -> list[str]:
     """Return the expressions of drafts that cover a folder or a host."""
     return [draft.url for draft in drafts if draft.reach is not None]

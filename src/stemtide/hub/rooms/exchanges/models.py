@@ -69,8 +69,10 @@ class Exchange(models.Model):
 class Record(models.Model):
     """A record of a source that represents a signal here, or a MISP event that was read.
 
-    signal:      None for an event. is_own: whether it is the source's party's signal; otherwise
-                 another party's, of the same value.
+    signal:      None for an event, and while its signal waits for a second look.
+    waiting:     the id that such a signal gets if it is approved.
+    is_own:      whether it is the source's party's signal; otherwise another party's, of the same
+                 value.
     is_disputed: as the source last reported. ended: the source withdrew it.
     part_of:     the source's record that it is one comparison of; "" if that has a single one.
     """
@@ -79,6 +81,7 @@ class Record(models.Model):
     key = models.CharField(max_length=300)
     version = models.CharField(max_length=80)
     signal = models.ForeignKey(Signal, models.PROTECT, null=True, related_name="records")
+    waiting = models.UUIDField(null=True)
     is_own = models.BooleanField(default=True)
     is_disputed = models.BooleanField(default=False)
     ended = models.BooleanField(default=False)

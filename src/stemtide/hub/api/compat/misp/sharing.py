@@ -28,8 +28,8 @@ from stemtide.hub.rooms.stix.reads import stix
 from stemtide.interop.misp import events, posted
 from stemtide.interop.misp.events import EventHead
 from stemtide.interop.misp.posted import PostedEventError, PostedSignals
-from stemtide.protocol.enums import Scope, WithdrawReason
-from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.enums import Scope, SignalState, WithdrawReason
+from stemtide.protocol.messages.signals import SharedSignal, SignalIn, WithdrawIn
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
 _MAX_NAMED = 500
@@ -64,7 +64,8 @@ def _take_event(
     ended = behind_each(sent.gone, caller=caller)  # before taking the lock that others wait for
     ready = checks.read(fresh.signals, now=now())  # likewise
     with turn() if turn else transaction.atomic():
-        ids = [*_share(fresh, ready, caller=caller), *own_signals.values()]
+        shared, waiting = _share(fresh, ready, caller=caller)
+        ids = [*shared, *own_signals.values()]
         for fromkey in dict.fromkeys(sent.gone):
             if uids := ended.get(fromkey, []):
                 _withdraw_all(uids, caller=caller)
@@ -73,7 +74,15 @@ def _take_event(
                 fresh.leave_out(
                     place=str(fromkey), kind="deleted", why="no longer matches, or never did"
                 )
+    _name_waiting(fresh, waiting)
     return _event_with(ids, caller=caller), fresh.left_out
+
+
+def _name_waiting(sent: PostedSignals, waiting: dict[int, SharedSignal]) -> None:
+    """Name the signals that wait among those that the event leaves out."""
+    for row, signal in waiting.items():
+        why = f"{signal.id} waits for a second look: {'; '.join(signal.waiting_for)}"
+        sent.leave_out(place=sent.places[row], kind="waiting", why=why)
 
 
 @door("POST")
@@ -87,10 +96,11 @@ def add_attributes(request: HttpRequest, uuid: UUID) -> HttpResponse:
     except PostedEventError as error:
         raise _problem_of(error) from error
     with bulk_slot(request, caller) as turn:
-        ids = _share_attributes(sent, caller=caller, turn=turn)
+        ids, waiting = _share_attributes(sent, caller=caller, turn=turn)
     event = _event_with(ids, caller=caller)["Event"]
     inner = [entry["Attribute"][0] for entry in event["Object"]]
-    attributes = [*event["Attribute"], *inner]
+    waits = [_waiting_attribute(sent.signals[row], signal) for row, signal in waiting.items()]
+    attributes = [*event["Attribute"], *inner, *waits]
     return answer({"Attribute": attributes if isinstance(body, list) else attributes[0]})
 
 
@@ -105,9 +115,10 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
     except PostedEventError as error:
         raise _problem_of(error) from error
     with bulk_slot(request, caller) as turn:
-        ids = _share_attributes(sent, caller=caller, turn=turn)
+        ids, waiting = _share_attributes(sent, caller=caller, turn=turn)
     event = _event_with(ids, caller=caller)["Event"]
-    entries = [*event["Object"], *event["Attribute"]]
+    waits = [_waiting_attribute(sent.signals[row], signal) for row, signal in waiting.items()]
+    entries = [*event["Object"], *event["Attribute"], *waits]
     return answer({"Object": entries[0]})
 
 
@@ -137,8 +148,8 @@ def _body(request: HttpRequest) -> object:
 
 def _share_attributes(
     sent: PostedSignals, *, caller: Caller, turn: writes.Turn | None
-) -> list[UUID]:
-    """Share the signals. raises: InvalidError if there are none, ProblemError."""
+) -> tuple[list[UUID], dict[int, SharedSignal]]:
+    """Share the signals as _share does. raises: InvalidError if there are none, ProblemError."""
     if not sent.signals:
         why = sent.left_out[0]["why"] if sent.left_out else "is marked as deleted: delete it"
         raise InvalidError("type", why)
@@ -152,10 +163,13 @@ def _share(
     *,
     caller: Caller,
     turn: writes.Turn | None = None,
-) -> list[UUID]:
-    """Share all signals or none; return their ids. raises: ProblemError."""
+) -> tuple[list[UUID], dict[int, SharedSignal]]:
+    """Share all signals or none; return the ids of those that travel, and those that wait, by row.
+
+    raises: ProblemError.
+    """
     if not sent.signals:
-        return []
+        return [], {}
     try:
         out = writes.share_parsed(
             ready, by=caller.party, now=now(), actor_ref=caller.ref, turn=turn
@@ -169,7 +183,25 @@ def _share(
         ]
         summary = f"{errors[0].field}: {errors[0].message}"
         raise ProblemError(ProblemType.INVALID, summary, errors=errors) from error
-    return [signal.id for signal in out.signals if signal]
+    signals = {row: signal for row, signal in enumerate(out.signals) if signal is not None}
+    waiting = {
+        row: signal for row, signal in signals.items() if signal.state is SignalState.WAITING
+    }
+    return [signal.id for row, signal in signals.items() if row not in waiting], waiting
+
+
+def _waiting_attribute(body: SignalIn, signal: SharedSignal) -> events.Json:
+    """Return a signal that waits as an attribute: MISP knows no such state, so its comment says it.
+
+    It is not published, and no event has it yet.
+    """
+    return {
+        "uuid": str(signal.id),
+        "type": body.kind.value,
+        "value": body.value,
+        "to_ids": False,
+        "comment": f"waits for a second look: {'; '.join(signal.waiting_for)}",
+    }
 
 
 def _withdraw(uuid: UUID, *, caller: Caller) -> list[UUID]:

@@ -307,7 +307,7 @@ class PageImport(RecordLinks):
             partial=True,
             actor_ref=self.row.ref,
         )
-        self.row.day_count += out.created
+        self.row.day_count += out.created + out.waiting
         why = {error.row: f"{error.field}: {error.message}" for error in out.errors}
         uids = {signal.id for signal in out.signals if signal}
         rows = collection.by_uid(uids, viewer=self.row.party)
@@ -317,6 +317,10 @@ class PageImport(RecordLinks):
                 self._drop(
                     candidate.source_record.key, fate=RecordOutcome.REFUSED, words=why[number]
                 )
+                continue
+            if placed.state is SignalState.WAITING:
+                self._note_waiting(candidate.source_record, placed.id)
+                self.counts[RecordOutcome.WAITING] += 1
                 continue
             self._link(candidate.source_record, signal=rows[placed.id].pk)
             is_changed = candidate.source_record.key in self._changed

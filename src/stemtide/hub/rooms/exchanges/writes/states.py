@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
+from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.exchanges.models import Exchange, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.writes.exchanges import write_records
@@ -45,6 +47,7 @@ class RecordLinks:
         self._records = reads.records(self.row.pk, keys | wholes)
         for record in reads.parts(self.row.pk, wholes):
             self._records.setdefault(record.key, record)
+        self._link_approved()
         self._left: dict[str, list[Record]] = {}
         for key, record in self._records.items():
             if key not in keys and not record.ended:
@@ -59,6 +62,27 @@ class RecordLinks:
         self._linked: dict[str, Record] = {}
         self._ended: list[int] = []
         self._given_up: set[int] = set()
+
+    def _link_approved(self) -> None:
+        """Let records represent their signals that were approved since."""
+        waiting = {record.waiting: record for record in self._records.values() if record.waiting}
+        for batch in batches(waiting):
+            for row in Signal.objects.filter(uid__in=batch).select_related("shared_by"):
+                record = waiting[row.uid]
+                record.signal, record.waiting = row, None
+                Record.objects.filter(pk=record.pk).update(signal=row, waiting=None)
+
+    def _note_waiting(self, source_record: SourceRecord, uid: UUID) -> None:
+        """Let a record represent a signal that waits for a second look."""
+        self._leave(source_record.key)
+        self._records[source_record.key] = self._linked[source_record.key] = Record(
+            exchange=self.row,
+            key=source_record.key,
+            version=source_record.version[:80],
+            waiting=uid,
+            part_of=source_record.part_of,
+            seen_at=self.now,
+        )
 
     def _link(self, source_record: SourceRecord, *, signal: int, is_own: bool = True) -> None:
         """Let a record represent a signal. signal: its primary key."""
@@ -161,6 +185,8 @@ class RecordLinks:
     def _give_up(self, record: Record, *, reason: WithdrawReason) -> None:
         """Withdraw a signal of the source once no record represents it."""
         row = record.signal
+        if record.waiting and approvals.waiting_signal(record.waiting, viewer=self.row.party):
+            _take_back(record.waiting, of=self.row, reason=reason, now=self.now)
         if row is None or not record.is_own or row.state != SignalState.LIVE:
             return
         if not self._told_by[row.pk] and row.pk not in self._given_up:
@@ -168,7 +194,7 @@ class RecordLinks:
 
     def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
         """Withdraw a signal on behalf of the source's party."""
-        _take_back(row, of=self.row, reason=reason, now=self.now)
+        _take_back(row.uid, of=self.row, reason=reason, now=self.now)
         row.state = SignalState.WITHDRAWN
         self._given_up.add(row.pk)
 
@@ -183,7 +209,7 @@ class RecordLinks:
         )
 
 
-def _take_back(row: Signal, *, of: Exchange, reason: WithdrawReason, now: datetime) -> None:
+def _take_back(uid: UUID, *, of: Exchange, reason: WithdrawReason, now: datetime) -> None:
     """Withdraw a signal that came through an exchange, named in the ledger entry."""
     body = WithdrawIn(reason=reason, note="as the source says")
-    signals.withdraw(row.uid, body=body, by=of.party, now=now, actor_ref=of.ref)
+    signals.withdraw(uid, body=body, by=of.party, now=now, actor_ref=of.ref)

@@ -7,8 +7,6 @@ from datetime import datetime
 from uuid import UUID
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
-from stemtide.hub.rooms.allowlists.reads import met
-from stemtide.hub.rooms.allowlists.rules import refusal
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.crises.reads import crises
@@ -147,35 +145,12 @@ def plan(
     context = BulkContext(by, now=now)
     fitting = [draft for draft in ready.drafts if context.accepts(draft, errors=errors)]
     new, placed = deduplicate(fitting, errors=errors, by=by)
-    new, placed = _without_allowed(new, placed, errors=errors, now=now)
     waits = second_looks.waits(new, by=by, active=context.active_crises, now=now, approved=approved)
     for place, wait in waits.items():
         new[place].wait = wait
     going = [draft for draft in new if not draft.is_waiting]
     waiting = [draft for draft in new if draft.is_waiting]
     return BulkPlan(going, waiting, placed, errors, context, entries)
-
-
-def _without_allowed(
-    new: list[SignalDraft],
-    placed: dict[int, SignalDraft],
-    *,
-    errors: list[RowError],
-    now: datetime,
-) -> tuple[list[SignalDraft], dict[int, SignalDraft]]:
-    """Return new and placed drafts without those that meet the hub's allow-list.
-
-    Their rows are appended to errors. Signals that the party shares already are not among them.
-    """
-    entries = {new[place].uid: entry for place, entry in met(new, now=now).items()}
-    for row, draft in placed.items() if entries else ():
-        if entry := entries.get(draft.uid):
-            why = refusal(reason=entry.reason, source=entry.source, added_by=entry.added_by.title)
-            errors.append(RowError(row=row, field="value", message=why))
-    return (
-        [draft for draft in new if draft.uid not in entries],
-        {row: draft for row, draft in placed.items() if draft.uid not in entries},
-    )
 
 
 class BulkContext:

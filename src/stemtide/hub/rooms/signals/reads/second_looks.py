@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which new signals need a second look before they travel, and why. Decision 0113."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -35,10 +35,11 @@ def waits(
     approved: reasons for which they had a second look; None: they had none.
     """
     noted: Noted = {}
-    for look in LOOKS:
-        look(drafts, noted, by=by, now=now)
+    _look_at_reach(drafts, noted)
+    _look_at_breadth(drafts, noted, by=by)
+    _look_at_allow_list(drafts, noted, now=now)
     if approved is None:
-        _beyond_the_day(drafts, noted, by=by, now=now)
+        _look_at_number(drafts, noted, by=by, now=now)
     waiting = {}
     for place, notes in noted.items():
         reasons = tuple(r for r in WaitReason if r in notes and r not in (approved or ()))
@@ -49,30 +50,28 @@ def waits(
     return waiting
 
 
-def _reaching(drafts: Sequence[SignalDraft], noted: Noted, **_: object) -> None:
+def _look_at_reach(drafts: Sequence[SignalDraft], noted: Noted) -> None:
     """Find the signals that cover a folder or host of the web."""
     for place, draft in enumerate(drafts):
         if draft.body.reach in WHOLE_SITES:
             noted.setdefault(place, {})[WaitReason.REACH] = ""
 
 
-def _broad(drafts: Sequence[SignalDraft], noted: Noted, *, by: Party, **_: object) -> None:
+def _look_at_breadth(drafts: Sequence[SignalDraft], noted: Noted, *, by: Party) -> None:
     """Find the signals that would match much other content."""
     for place, breadth in estimate(drafts, by=by).items():
         if breadth.is_broad:
             noted.setdefault(place, {})[WaitReason.BROAD] = breadth.note
 
 
-def _allow_listed(
-    drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime, **_: object
-) -> None:
+def _look_at_allow_list(drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime) -> None:
     """Find the signals that meet the hub's allow-list."""
     for place, entry in met(drafts, now=now).items():
         note = f"{entry.reason} (source: {entry.source}; added by {entry.added_by.title})"
         noted.setdefault(place, {})[WaitReason.ALLOW_LISTED] = note
 
 
-def _beyond_the_day(
+def _look_at_number(
     drafts: Sequence[SignalDraft], noted: Noted, *, by: Party, now: datetime
 ) -> None:
     """Find the signals beyond those that a party shares in a day without a second look."""
@@ -87,10 +86,6 @@ def _beyond_the_day(
         room[mark] -= 1
         if room[mark] < 0:
             noted[place] = {WaitReason.MANY_A_DAY: f"{most:,} are the most"}
-
-
-LOOKS: list[Callable[..., None]] = []
-"""The looks at each new signal. They are added once every interface shows what waits."""
 
 
 def is_counted(draft: SignalDraft, *, by: Party) -> bool:

@@ -246,6 +246,8 @@ class Indicators:
                 shared = signals.share(
                     draft.body, by=self._by.party, now=self._now, actor_ref=self._by.ref
                 )
+                if shared.state is SignalState.WAITING:
+                    raise ConflictError("it would wait for a second look")  # rolls back
                 new = collection.by_uid({shared.id}, viewer=self._by.party)[shared.id]
                 PatternPart.objects.filter(signal=row).update(signal=new)
                 own_part.filter(signal=new).update(is_made=True)

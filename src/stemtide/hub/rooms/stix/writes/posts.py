@@ -181,6 +181,8 @@ class Posting:
                 self._accept(posted, shared.message(indicator))
             elif shared.existing:
                 self._shared.discard(id(posted))  # it is applied by itself, in a later transaction
+            elif shared.waiting:
+                self._accept(posted, listed(shared.notes))
             else:
                 self._refuse(posted, listed(shared.notes))
         self._store.store_faces(faces)

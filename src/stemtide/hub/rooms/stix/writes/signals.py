@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from uuid import UUID
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.parties.reads.parties import Caller
@@ -16,6 +17,7 @@ from stemtide.hub.rooms.stix.parser import describe_result
 from stemtide.hub.rooms.stix.reads import stix as reads
 from stemtide.interop.stix.objects import indicator_id
 from stemtide.interop.stix.posted import IndicatorSignals, Posted
+from stemtide.protocol.enums import SignalState
 
 CONFLICT = "conflict"
 """Field of errors for values that are shared already, with other fields."""
@@ -26,11 +28,13 @@ class Shared:
     """The result of sharing an indicator.
 
     created: new signals. existing: live signals of its party with one of its values.
-    notes:   messages for the status, about existing and refused signals.
+    waiting: ids of signals that wait for a second look.
+    notes:   messages for the status, about existing, waiting and refused signals.
     """
 
     created: list[Signal] = field(default_factory=list)
     existing: list[Signal] = field(default_factory=list)
+    waiting: list[UUID] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def message(self, requested: IndicatorSignals) -> str:
@@ -60,7 +64,11 @@ def share_all(
     uids = {signal.id for signal in out.signals if signal} | set(shared_before.values())
     rows = collection.by_uid(uids, viewer=by.party)
     for number, (stix_id, placed) in enumerate(zip(ids, out.signals, strict=True)):
-        if placed is not None and placed.created:
+        if placed is not None and placed.state is SignalState.WAITING:
+            results[stix_id].waiting.append(placed.id)
+            why_it_waits = "; ".join(placed.waiting_for)
+            results[stix_id].notes.append(f"{placed.id} waits for a second look: {why_it_waits}")
+        elif placed is not None and placed.created:
             results[stix_id].created.append(rows[placed.id])
         elif number in shared_before:
             results[stix_id].existing.append(rows[shared_before[number]])

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acts that wait for a second pair of eyes, at the desk: the list, one act, the decision."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST, require_safe
+
+from stemtide.hub.desk.actions import Action, Offer, action_table, available, perform, sent_offer
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
+from stemtide.hub.desk.forms import MessageForm, uuid_or_none
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.approvals import reads, rules, writes
+from stemtide.hub.rooms.approvals.rules import ApprovalFacts
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.approvals import ApproveIn, RefuseIn
+from stemtide.protocol.trust.second_look import ApprovalState
+
+ROWS = 50
+"""Acts of a page."""
+
+
+class NoteForm(MessageForm):
+    """A decision with a note that may stay empty."""
+
+    message_type = RefuseIn
+
+    note = forms.CharField(
+        label=_("Note (may stay empty)"),
+        help_text=_("The party that asked reads this. Name no person."),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _PageFacts:
+    """What the rules need of the page of an act."""
+
+    facts: ApprovalFacts
+    by: Actor
+    now: datetime
+
+
+def _if_looks(page: _PageFacts) -> list[str]:
+    """Return the number of things that the act does, if the reader may decide it."""
+    trust = page.by.party.trust
+    may = allows(rules.check_refuse, page.facts, by=page.by, trust=trust, now=page.now)
+    return [str(page.facts.count)] if may else []
+
+
+def _if_own(page: _PageFacts) -> list[str]:
+    """Return the act if the reader may take it back."""
+    return [""] if allows(rules.check_take_back, page.facts, by=page.by, now=page.now) else []
+
+
+def _approve(uid: UUID, count: int, *, body: RefuseIn, by: Actor, now: datetime) -> object:
+    """Approve an act that does as many things as the page said."""
+    return writes.approve(uid, body=ApproveIn(count=count, note=body.note), by=by, now=now)
+
+
+def _refuse(uid: UUID, count: int, *, body: RefuseIn, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's target
+    """Refuse an act."""
+    return writes.refuse(uid, body=body, by=by, now=now)
+
+
+ACTIONS = action_table(
+    Action(
+        "approve",
+        NoteForm,
+        _approve,
+        _("Approved."),
+        _if_looks,
+        title=_("Approve"),
+        button=_("Approve"),
+        help=_("It is done now, under the name of the party that asked."),
+        target_id=int,
+        is_primary=True,
+    ),
+    Action(
+        "refuse",
+        NoteForm,
+        _refuse,
+        _("Refused."),
+        _if_looks,
+        title=_("Refuse"),
+        button=_("Refuse"),
+        help=_("It is not done. What was done at once in a crisis is undone."),
+        target_id=int,
+    ),
+    Action(
+        "take-back",
+        NoteForm,
+        writes.take_back,
+        _("Taken back."),
+        _if_own,
+        title=_("Take it back"),
+        button=_("Take it back"),
+    ),
+)
+
+
+@require_safe
+@signed_in
+def approvals(request: SignedInRequest) -> HttpResponse:
+    """List what waits for a second look, or what was decided."""
+    is_decided = "decided" in request.GET
+    page = reads.approvals(
+        viewer=request.user.party,
+        state=None if is_decided else ApprovalState.WAITING,
+        before=uuid_or_none(request.GET.get("before")),
+        limit=ROWS,
+    )
+    context = {
+        "now": datetime.now(UTC),
+        "page": page,
+        "is_decided": is_decided,
+        "titles": titles_of(),
+    }
+    return render(request, "desk/approvals/list.html", context)
+
+
+@require_safe
+@signed_in
+def approval(request: SignedInRequest, uid: UUID) -> HttpResponse:
+    """Show one act: what it does, who asked, why it waits, until when, and what you may do."""
+    return _page(request, uid)
+
+
+@require_POST
+@signed_in
+@writers_only
+def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
+    """Approve, refuse or take back an act."""
+    reads.find(uid, viewer=request.user.party)
+    offer = sent_offer(request, ACTIONS, verb)
+    if not perform(request, offer, uid):
+        return _page(request, uid, refused=offer)
+    return redirect("approval", uid=uid)
+
+
+def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) -> HttpResponse:
+    """Render the page of an act. refused: an action that was refused."""
+    viewer, now = request.user.party, datetime.now(UTC)
+    row = reads.find(uid, viewer=viewer)
+    facts = _PageFacts(reads.facts(row), by=actor_of(request), now=now)
+    shown = reads.describe(row, viewer=viewer)
+    context = {
+        "now": now,
+        "approval": shown,
+        "more": shown.count - len(shown.signals) if shown.signals else 0,
+        "titles": titles_of(),
+        "offers": available(ACTIONS.values(), facts, refused=refused),
+    }
+    status = 422 if refused else 200
+    return render(request, "desk/approvals/approval.html", context, status=status)
