@@ -4,7 +4,9 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.rooms.signals.reads import outliers as reads_outliers, signals as reads
+from stemtide.hub.rooms.signals.writes import runaways
 from stemtide.protocol.enums import Opinion, Role, SignalState
+from stemtide.protocol.sync.runaways import RunawayReportIn
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
 from tests.world import approve_all
@@ -254,3 +256,28 @@ def test_the_agency_sets_a_dispute_aside_and_the_party_answers_on_the_page(world
     restored = agency.post(f"/signals/{uid}/do/restore", {"target": "provider"}, follow=True)
     assert "This dispute counts again." in text(restored)
     assert agency.post(f"/signals/{uid}/do/restored", {}).status_code == 404
+
+
+def test_a_signal_that_matches_too_much_shows_who_says_so_and_an_agency_clears_it(world):
+    uid = world.share(tlp="green")
+    report = RunawayReportIn.model_validate(
+        {
+            "state": "lowered",
+            "since": world.now,
+            "matches": 60,
+            "lookups": 900,
+            "most": 29,
+            "curve": [{"begins_at": "2026-11-24T12:00:00Z", "matches": 60, "count": 900}],
+        }
+    )
+    runaways.report(uid, agent="uploads", body=report, by=world.party["provider"], now=world.now)
+    page = text(world.desk("provider", Role.DUTY_OFFICER).get(f"/signals/{uid}"))
+    assert "Agent uploads: 60 of 900 look-ups matched. Plausible are 29 in an hour." in page
+    assert "Clear it" not in page
+    desk = world.desk("agency", Role.DUTY_OFFICER)
+    assert "Clear it: its matches are right" in text(desk.get(f"/signals/{uid}"))
+    assert desk.post(f"/signals/{uid}/do/clear", {"clear-text": ""}).status_code == 422
+    desk.post(f"/signals/{uid}/do/clear", {"clear-text": "It is the attack."})
+    assert "Cleared: an agency decided" in text(desk.get(f"/signals/{uid}"))
+    desk.post(f"/signals/{uid}/do/lower", {"lower-text": "It is a logo."})
+    assert "Lowered: it leads to hold" in text(desk.get(f"/signals/{uid}"))

@@ -28,7 +28,7 @@ from stemtide.protocol.messages.signals import (
 from stemtide.protocol.trust.standing import Basis
 
 
-class _TextForm(MessageForm):
+class TextForm(MessageForm):
     """A form with one text in the reader's own words."""
 
     text = forms.CharField(
@@ -36,7 +36,7 @@ class _TextForm(MessageForm):
     )
 
 
-class ConfirmForm(_TextForm):
+class ConfirmForm(TextForm):
     """Confirm a signal; the note may stay empty."""
 
     message_type = OpinionIn
@@ -54,7 +54,7 @@ class ConfirmForm(_TextForm):
         return {"opinion": self.opinion, "note": self.cleaned_data["text"]}
 
 
-class DisputeForm(_TextForm):
+class DisputeForm(TextForm):
     """Dispute a signal, with a reason."""
 
     message_type = OpinionIn
@@ -74,7 +74,7 @@ class SeenForm(MessageForm):
         return {"opinion": Opinion.SEEN}
 
 
-class SetAsideForm(_TextForm):
+class SetAsideForm(TextForm):
     """Set a party's dispute aside, with a reason."""
 
     message_type = SetAsideIn
@@ -88,7 +88,7 @@ class RestoreForm(MessageForm):
     """Let a dispute count again."""
 
 
-class AnswerForm(_TextForm):
+class AnswerForm(TextForm):
     """Answer the agency that set the party's dispute aside."""
 
     message_type = DisputeAnswerIn

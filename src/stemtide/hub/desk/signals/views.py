@@ -15,7 +15,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, 
 from stemtide.hub.desk.forms import WithdrawForm
 from stemtide.hub.desk.orders.drafts import is_issuer
 from stemtide.hub.desk.party_titles import titles_of
-from stemtide.hub.desk.signals import opinions, sightings
+from stemtide.hub.desk.signals import opinions, runaways, sightings
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals
@@ -68,7 +68,7 @@ def withdraw(request: SignedInRequest, uid: UUID) -> HttpResponse:
 @signed_in
 def act(request: SignedInRequest, uid: UUID, verb: str) -> HttpResponse:
     """Give the opinion of the person's party, or decide on or answer about a dispute."""
-    offer = sent_offer(request, opinions.ACTIONS, verb)
+    offer = sent_offer(request, opinions.ACTIONS | runaways.ACTIONS, verb)
     if not perform(request, offer, uid):
         return _page(request, uid, refused_offer=offer)
     return redirect("signal", uid=uid)
@@ -146,6 +146,7 @@ def _opinions(
             sharer=kinds[signal_out.shared_by],
             others=reads.count_other_sharers(signal_out.id, viewer=by.party),
         ),
+        **runaways.context(signal_out.id, page, refused=refused),
         "is_disputed_by_own": own is not None and own.opinion is Opinion.DISPUTE,
     }
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A signal that matches too much, on its page: the curve, the reports, an agency's decision."""
+
+from collections import Counter
+from datetime import timedelta
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy
+
+from stemtide.hub.desk.actions import Action, Offer, action_table, available, itself_if
+from stemtide.hub.desk.signals import curves
+from stemtide.hub.desk.signals.opinions import PageFacts, TextForm
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.signals.reads import runaways as reads
+from stemtide.hub.rooms.signals.rules import runaways as rules
+from stemtide.hub.rooms.signals.views import CurvePoint
+from stemtide.hub.rooms.signals.writes import runaways
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.sync.agents import BUCKET
+from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayOut
+
+_LOWERED = gettext_lazy(
+    "Lowered: it leads to hold everywhere until a second independent party confirms it or an"
+    " agency clears it."
+)
+
+
+class DecisionForm(TextForm):
+    """Lower or clear a signal, with a reason."""
+
+    message_type = RunawayDecisionIn
+
+    def message_fields(self) -> dict[str, object]:
+        """Return the fields of the message."""
+        return {"reason": self.cleaned_data["text"]}
+
+
+def context(uid: UUID, page: PageFacts, *, refused: Offer | None) -> dict[str, object]:
+    """Return the facts about a signal that matches too much, and what an agency may do."""
+    row = next(iter(reads.runaways(viewer=page.by.party, signal=uid)), None)
+    lowered = {"basis_sentence": _LOWERED} if row and row.lowered else {}
+    return lowered | {
+        "runaway": row,
+        "runaway_curve": curves.draw(_points(row), marks=()) if row else None,
+        "runaway_offers": available(ACTIONS.values(), page, refused=refused),
+    }
+
+
+def _points(row: RunawayOut) -> list[CurvePoint]:
+    """Return the matches at all agents added up, beside what would have been plausible."""
+    matches: Counter[object] = Counter()
+    plausible = sum(report.most for report in row.reports) * (BUCKET / timedelta(hours=1))
+    for report in row.reports:
+        for bucket in report.curve:
+            matches[bucket.begins_at] += bucket.matches
+    points, total = [], 0
+    begins = sorted({bucket.begins_at for report in row.reports for bucket in report.curve})
+    for number, at in enumerate(begins, start=1):
+        total += matches[at]
+        points.append(
+            CurvePoint(at=at + BUCKET, seen=total, blocked=min(total, int(number * plausible)))
+        )
+    return points
+
+
+def _may_decide(page: PageFacts) -> bool:
+    """Whether the reader may lower the signal or clear it."""
+    is_live = page.signal.state is SignalState.LIVE
+    return is_live and allows(rules.check_decide, kind=page.by.kind, role=page.by.role)
+
+
+ACTIONS = action_table(
+    Action(
+        "lower",
+        DecisionForm,
+        runaways.lower,
+        gettext_lazy("Lowered. Agents everywhere hold what it matches."),
+        itself_if(_may_decide),
+        title=gettext_lazy("Lower it to hold everywhere"),
+        button=gettext_lazy("Lower it"),
+        help=gettext_lazy("What it blocked becomes a hold. Nothing is released."),
+        label=gettext_lazy("Why are its matches wrong?"),
+    ),
+    Action(
+        "clear",
+        DecisionForm,
+        runaways.clear,
+        gettext_lazy("Cleared. Agents follow their policies for it again."),
+        itself_if(_may_decide),
+        title=gettext_lazy("Clear it: its matches are right"),
+        button=gettext_lazy("Clear it"),
+        help=gettext_lazy("Reports made before no longer count, and no agent lowers it again."),
+        label=gettext_lazy("Why are its matches right?"),
+    ),
+)
+"""What an agency may decide."""
