@@ -99,9 +99,9 @@ def record(
     before = _reasons(tx, ref)
     # What was held or blocked before stays so until it is undone, whatever the policy says now.
     lasting = [
-        replace(
-            reason, action=max(before.get(reason.signal, reason.action), reason.action, key=_rank)
-        )
+        replace(reason, action=earlier)
+        if (earlier := before.get(reason.signal)) and earlier.rank > reason.action.rank
+        else reason
         for reason in reasons
     ]
     before.pop(UNREAD.signal, None)  # it was never sent as an action, so a match now is new
@@ -240,10 +240,6 @@ def _reasons(tx: Transaction, ref: str) -> dict[str, Action]:
 
 def _strongest(reasons: Mapping[str, Action]) -> Action | None:
     return max(reasons.values(), key=lambda action: action.rank, default=None)
-
-
-def _rank(action: Action) -> int:
-    return action.rank
 
 
 def _queue(
