@@ -339,6 +339,14 @@ def test_the_bar_counts_what_waits(world):
     assert reads.waiting(viewer=world.agency).number == 0
 
 
+def test_the_bar_shows_the_latest_of_those_that_wait(world):
+    first = warned_agency(world)
+    world.warn(by=world.big_provider, countries=("NL",), name="Another attack")
+    raise_all()
+    latest = Alert.objects.filter(party=world.agency).exclude(pk=first.pk).get()
+    assert reads.waiting(viewer=world.agency).latest.uid == latest.uid
+
+
 # Links
 
 
