@@ -164,6 +164,8 @@ def test_an_order_waits_for_a_second_person_who_reads_all_of_it(stage, officer, 
     assert "waits for a second person" in said(officer.get("/orders"))
     assert moderator.get(f"/orders/{uid}").status_code == 404
     second = stage.desk("authority", Role.COORDINATOR)
+    look = Order.objects.get(uid=uid).approval
+    assert second.get(f"/approvals/{look.uid}").url == f"/orders/{uid}"
     waits = said(second.get(f"/orders/{uid}"))
     assert "Submitted by" in waits
     assert ANNEX_1["reasons"] in waits

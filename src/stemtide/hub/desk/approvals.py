@@ -18,6 +18,7 @@ from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.approvals import reads, rules, writes
 from stemtide.hub.rooms.approvals.rules import ApprovalFacts
+from stemtide.hub.rooms.orders.reads import second_looks
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.trust.second_look import ApprovalState
@@ -130,8 +131,12 @@ def approvals(request: SignedInRequest) -> HttpResponse:
 @require_safe
 @signed_in
 def approval(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Show one act: what it does, who asked, why it waits, until when, and what you may do."""
-    return _page(request, uid)
+    """Show one act: what it does, who asked, why it waits, until when, and what you may do.
+
+    An order is read and decided on its own page.
+    """
+    order = second_looks.order_of(uid, viewer=request.user.party)
+    return redirect("order", uid=order) if order else _page(request, uid)
 
 
 @require_POST

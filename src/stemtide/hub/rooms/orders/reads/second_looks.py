@@ -91,6 +91,12 @@ def open_look(uid: UUID, *, viewer: Party) -> Approval:
     return row
 
 
+def order_of(approval: UUID, *, viewer: Party) -> UUID | None:
+    """Return the order that a second look is about, if the viewer may look at it or issued it."""
+    rows = Order.objects.filter(waiting_for(viewer) | Q(issued_by=viewer), approval__uid=approval)
+    return rows.values_list("uid", flat=True).first()
+
+
 def may_read(row: Order, *, viewer: Party) -> bool:
     """Whether a party reads what became of the second look at an order."""
     if viewer.pk == row.issued_by_id:
