@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import labels, navigation, times
 from stemtide.hub.desk.inbox import views
+from stemtide.hub.desk.labels import breadth
 from stemtide.hub.desk.signals import glyphs
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.exchanges.reads import trouble
@@ -24,6 +25,7 @@ from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.law.frameworks import Framework
 from stemtide.protocol.messages.crises import TriageOut
+from stemtide.protocol.trust.second_look import WaitReason
 
 register = template.Library()
 
@@ -48,6 +50,12 @@ def tone(value: str, of: str) -> str:
 def figure(word: str, of: str) -> str:
     """Return the label of a value among the figures of a report."""
     return labels.figure(word, of)
+
+
+@register.filter
+def found_words(note: str, reason: str) -> str:
+    """Translate what was found of a signal that waits, if it is the flood guard's."""
+    return breadth.translated_note(note) if reason == WaitReason.BROAD else note
 
 
 @register.filter

@@ -57,20 +57,20 @@ class Breadth:
         return "; ".join(NOTES[reason].format(**self.facts) for reason in self.reasons)
 
     @property
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> dict[str, str]:
         """Return what the texts of the reasons name."""
         return {
-            "matches": self.matches_common,
-            "pictures": self.pictures,
-            "contents": self.matches_standing,
-            "share": round(100 * self.share),
+            "matches": f"{self.matches_common:,}",
+            "pictures": f"{self.pictures:,}",
+            "contents": str(self.matches_standing),
+            "share": str(round(100 * self.share)),
             "sorts": ", ".join(self.sorts),
         }
 
 
 NOTES = {
     BreadthReason.COMMON_PICTURE: (
-        "{matches:,} of {pictures:,} common pictures and screens lie near it ({sorts})"
+        "{matches} of {pictures} common pictures and screens lie near it ({sorts})"
     ),
     BreadthReason.PLAIN_PICTURE: "it is as simple as stripes, and many pictures lie near such",
     BreadthReason.COMMON_FRAMES: "{share} % of its frames are common or plain pictures",
