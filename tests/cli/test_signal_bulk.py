@@ -15,6 +15,7 @@ from stemtide.cli.commands.signals.importer import import_signals
 from stemtide.cli.commands.signals.parquet_rows import ColumnError, _lines
 from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.fingerprints.video.vpdq import to_json
+from stemtide.matching.common.content import common_set
 from stemtide.protocol.files.columns import COLUMNS, BadRow, LeftOut, ParsedLine
 from tests.cli.conftest import run
 from tests.cli.test_room import say
@@ -108,8 +109,11 @@ def test_a_table_of_parquet_is_typed_and_says_what_it_is_of(sent):
 
 def test_a_dry_run_says_what_would_happen_and_does_nothing(hub, tmp_path):
     file = tmp_path / "a.csv"
-    file.write_text(f"kind,value\nmd5,{hex_value(50, digits=32)}\nmd5,zz\n", "utf-8")
+    pixel = next(key for key, name in common_set().file_names.items() if "one pixel" in name)
+    rows = [f"md5,{hex_value(50, digits=32)}", "md5,zz", f"sha256,{pixel}"]
+    file.write_text("\n".join(["kind,value", *rows, ""]), "utf-8")
     said = say(hub, "signal", "import", file, *WHAT, "--dry-run", code=1)
+    assert "line       4  would wait for a second look: it would match much other" in said.out
     assert "line       3  value: a md5 value is 32 hex digits" in said.out
     assert "would be shared" in said.out
     assert "Nothing was shared" in said.err

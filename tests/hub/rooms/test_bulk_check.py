@@ -63,6 +63,7 @@ def test_a_dry_run_says_what_the_act_then_does(world):
 
 def test_what_a_party_may_not_see_is_not_named_and_costs_no_more_queries(world):
     world.share(world.agency, value=hex_value(1), tlp="red", audience=("fr-referral-unit",))
+    check(world, signal_in(value=hex_value(9)))  # the first reads the feed's newest pictures
     with CaptureQueriesContext(
         connection,
     ) as of_hidden:

@@ -77,6 +77,7 @@ class BulkProgress:
     created: int = 0
     existing: int = 0
     refused: int = 0
+    waiting: int = 0
     by_others: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     reached: int = 0
@@ -161,6 +162,7 @@ def _send(
         if not isinstance(done, list) and (options.is_dry or not is_asked):
             counts.created += done.created
             counts.existing += done.existing
+            _print_waiting(done, bulk, counts, options)
             rows = done.rows if isinstance(done, BulkCheckOut) else []
             counts.by_others += sum(bool(checked.others) for checked in rows)
     counts.refused += len(refused)
@@ -174,6 +176,25 @@ def _send(
             )
     if refused and not (options.is_dry or options.goes_on):
         _stop(counts, options, bulk=bulk)
+
+
+def _print_waiting(
+    done: "BulkCheckOut | BulkOut", bulk: BulkRequest, counts: BulkProgress, options: ImportOptions
+) -> None:
+    """Print the rows that wait for a second look, with the reasons."""
+    if isinstance(done, BulkCheckOut):
+        reasons = {checked.row: checked.waiting_for for checked in done.rows}
+    else:
+        reasons = {
+            row: shared.waiting_for for row, shared in enumerate(done.signals) if shared is not None
+        }
+    word = "would wait" if options.is_dry else "waits"
+    for row, why in sorted(reasons.items()):
+        if why and (options.as_json or counts.waiting < _SHOWN):
+            line = bulk.lines[row]
+            text = f"line {line:>7}  {word} for a second look: {'; '.join(why)}"
+            print_result({"line": line, "waiting_for": why}, as_json=options.as_json, line=text)
+        counts.waiting += bool(why)
 
 
 def _refused(
@@ -260,6 +281,7 @@ def _sums(counts: BulkProgress, options: ImportOptions) -> dict[str, object]:
         "reached": counts.reached,
         "dry_run": options.is_dry,
     }
+    sums |= {"waiting": counts.waiting} if counts.waiting else {}
     return sums | ({"by_others": counts.by_others} if options.is_dry else {})
 
 
@@ -270,6 +292,7 @@ def _print_end(counts: BulkProgress, options: ImportOptions) -> None:
     why = ", ".join(f"{count:,} {word}" for word, count in left_out.items())
     lines = [
         f"{f'{prefix}shared':24}{counts.created:>12,}",
+        *([f"{f'{prefix}waiting':24}{counts.waiting:>12,}"] if counts.waiting else []),
         f"{'shared already':24}{counts.existing:>12,}",
         *([f"{'  by others as well':24}{counts.by_others:>12,}"] if options.is_dry else []),
         f"{f'{prefix}refused':24}{counts.refused:>12,}",
