@@ -104,8 +104,7 @@ def _play(stage: RunningExercise, people: cast.Cast) -> None:
     with stage.client(people, cast.AUTHORITY) as authority:
         crisis = _activate(stage, people, authority=authority)
         with Sandbox() as sandbox:
-            if missing := missing_walls(sandbox.walls()):
-                stage.say(f"This system lacks walls around decoders: {', '.join(missing)}")
+            _say_missing_walls(stage, sandbox)
             for name in (*pictures.SHARED, *SHARED_MEDIA):
                 _share(
                     stage, authority, sandbox=sandbox, crisis=crisis, name=name, blob=files[name]
@@ -118,6 +117,12 @@ def _play(stage: RunningExercise, people: cast.Cast) -> None:
     _upload_the_rest(stage, files)
     requests.play_requests(stage, people, crisis=crisis)
     _gather(stage)
+
+
+def _say_missing_walls(stage: RunningExercise, sandbox: Sandbox) -> None:
+    """Say in one line which walls around decoders this system lacks, if any."""
+    if missing := missing_walls(sandbox.walls()):
+        stage.say(f"This system lacks walls around decoders: {', '.join(missing)}")
 
 
 def _activate(stage: RunningExercise, people: cast.Cast, *, authority: httpx.Client) -> str:
