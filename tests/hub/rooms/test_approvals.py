@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Acts that wait for a second pair of eyes: who asks, who decides, what becomes of them."""
 
+import random
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
-from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError
+from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError, RefusalError
 from stemtide.hub.rooms.approvals import reads as approvals, writes
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.ledger.models import Entry
@@ -16,6 +18,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.second_look import SharesADay, second_look
+from tests.rounds import rounds
 from tests.world import NOON, add_member, hex_value, signal_in, suspend
 
 FOLDER = {"kind": "url", "value": "https://bad.example/video/12/", "reach": "folder"}
@@ -267,3 +270,31 @@ def test_a_new_party_looks_at_its_own_acts_only(world):
 def test_there_is_nothing_with_an_unknown_id(world):
     with pytest.raises(NotFoundError):
         approvals.approval(uuid4(), viewer=world.agency)
+
+
+def test_no_acts_of_one_party_alone_make_a_folder_travel(world):
+    """Whatever its keys, and the one person who asks, do."""
+    party, person = world.small_provider, "person:9"
+    draw = random.Random(1402)  # noqa: S311  # a test that can be repeated
+    for step in range(rounds(25, nightly=400)):
+        now = NOON + timedelta(minutes=20 * step)
+        ref = draw.choice(["key:a", "key:b", person])
+        role = "coordinator" if ref == person else None
+        own = approvals.approvals(viewer=party).approvals
+        waiting = draw.choice(own) if own else None
+        match draw.randrange(5):
+            case 0 | 1:
+                numbers = [draw.randrange(3) for _ in range(draw.randrange(1, 4))]
+                rows = [folder(number, tlp="amber") for number in numbers]
+                signals.share_many(rows, by=party, now=now, actor_ref=person)
+            case 2 if waiting is not None:
+                with suppress(RefusalError):
+                    count = waiting.count
+                    approve(world, waiting, by=party, role=role, ref=ref, count=count, now=now)
+            case 3 if waiting is not None:
+                with suppress(RefusalError):
+                    actor = world.actor(party, role=role, ref=ref)
+                    writes.take_back(waiting.id, body=RefuseIn(), by=actor, now=now)
+            case _:
+                writes.expire_due(now)
+        assert not Signal.objects.exists()

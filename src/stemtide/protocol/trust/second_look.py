@@ -20,8 +20,6 @@ class Act(StrEnum):
     """Kinds of act that can wait for a second pair of eyes."""
 
     SHARE = "share"
-    WITHDRAW = "withdraw"
-    DISPUTE = "dispute"
     ORDER = "order"
 
 
@@ -51,8 +49,6 @@ class WaitReason(StrEnum):
     BROAD = "broad"
     ALLOW_LISTED = "allow_listed"
     MANY_A_DAY = "many_a_day"
-    MASS_WITHDRAWAL = "mass_withdrawal"
-    MASS_DISPUTE = "mass_dispute"
     BINDING_ORDER = "binding_order"
     LONE_AUTHORITY = "lone_authority"
 
@@ -100,14 +96,6 @@ class SharesADay(BaseModel):
         return by_standing.get(party.standing, self.new)
 
 
-class Most(BaseModel):
-    """Acts of a party in a day before further ones wait."""
-
-    model_config = _FROZEN
-
-    most: int = Field(ge=1)
-
-
 class SecondLook(BaseModel):
     """The whole table of second_look.toml."""
 
@@ -116,8 +104,6 @@ class SecondLook(BaseModel):
     waiting: WaitingLimits
     rules: dict[WaitReason, Rule]
     shares_a_day: SharesADay
-    withdrawals_a_day: Most
-    disputes_a_day: Most
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -4,8 +4,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import stemtide.protocol.trust.second_look
-
 
 class Migration(migrations.Migration):
     initial = True
@@ -31,20 +29,12 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             (
-                                stemtide.protocol.trust.second_look.Act["SHARE"],
-                                stemtide.protocol.trust.second_look.Act["SHARE"],
+                                "share",
+                                "share",
                             ),
                             (
-                                stemtide.protocol.trust.second_look.Act["WITHDRAW"],
-                                stemtide.protocol.trust.second_look.Act["WITHDRAW"],
-                            ),
-                            (
-                                stemtide.protocol.trust.second_look.Act["DISPUTE"],
-                                stemtide.protocol.trust.second_look.Act["DISPUTE"],
-                            ),
-                            (
-                                stemtide.protocol.trust.second_look.Act["ORDER"],
-                                stemtide.protocol.trust.second_look.Act["ORDER"],
+                                "order",
+                                "order",
                             ),
                         ],
                         max_length=10,
@@ -55,27 +45,27 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             (
-                                stemtide.protocol.trust.second_look.ApprovalState["WAITING"],
-                                stemtide.protocol.trust.second_look.ApprovalState["WAITING"],
+                                "waiting",
+                                "waiting",
                             ),
                             (
-                                stemtide.protocol.trust.second_look.ApprovalState["APPROVED"],
-                                stemtide.protocol.trust.second_look.ApprovalState["APPROVED"],
+                                "approved",
+                                "approved",
                             ),
                             (
-                                stemtide.protocol.trust.second_look.ApprovalState["REFUSED"],
-                                stemtide.protocol.trust.second_look.ApprovalState["REFUSED"],
+                                "refused",
+                                "refused",
                             ),
                             (
-                                stemtide.protocol.trust.second_look.ApprovalState["TAKEN_BACK"],
-                                stemtide.protocol.trust.second_look.ApprovalState["TAKEN_BACK"],
+                                "taken_back",
+                                "taken_back",
                             ),
                             (
-                                stemtide.protocol.trust.second_look.ApprovalState["EXPIRED"],
-                                stemtide.protocol.trust.second_look.ApprovalState["EXPIRED"],
+                                "expired",
+                                "expired",
                             ),
                         ],
-                        default=stemtide.protocol.trust.second_look.ApprovalState["WAITING"],
+                        default="waiting",
                         max_length=10,
                     ),
                 ),
@@ -201,9 +191,7 @@ class Migration(migrations.Migration):
             model_name="approval",
             index=models.Index(
                 models.F("expires_at"),
-                condition=models.Q(
-                    ("state", stemtide.protocol.trust.second_look.ApprovalState["WAITING"])
-                ),
+                condition=models.Q(("state", "waiting")),
                 name="approvals_by_expiry",
             ),
         ),
