@@ -216,7 +216,7 @@ def bulk_cases(count):
 
 def _bulks(count):
     from benchmarks.bulk import make_parties
-    from stemtide.hub.rooms.signals.reads import breadth
+    from stemtide.hub.rooms.signals.reads.sharing import breadth
     from stemtide.hub.rooms.signals.rules import checks
     from stemtide.hub.rooms.signals.writes import signals
     from stemtide.protocol.messages.signals import SignalIn

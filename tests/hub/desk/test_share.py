@@ -7,7 +7,8 @@ import re
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from stemtide.hub.rooms.signals.reads import second_looks, signals as reads
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads.sharing import second_looks
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text

@@ -14,7 +14,8 @@ from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.ledger.rules.ledger import OPEN_TO
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import allowed, bulk, signals as signal_reads
+from stemtide.hub.rooms.signals.reads import allowed, signals as signal_reads
+from stemtide.hub.rooms.signals.reads.sharing import bulk
 from stemtide.hub.rooms.signals.writes import allowlists, signals
 from stemtide.hub.rooms.signals.writes.opinions import give_opinion
 from stemtide.protocol.enums import PartyKind, Role

@@ -13,7 +13,8 @@ from stemtide.hub.rooms.approvals import reads as approvals, writes
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import bulk, signals as reads
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads.sharing import bulk
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
 from stemtide.protocol.messages.signals import WithdrawIn
@@ -211,7 +212,9 @@ def test_what_nobody_decides_expires(world):
 def test_signals_beyond_the_day_wait_and_the_next_day_is_new(world, monkeypatch):
     few = SharesADay(new=1, member=2, trusted=3, authority=4)
     table = second_look().model_copy(update={"shares_a_day": few})
-    monkeypatch.setattr("stemtide.hub.rooms.signals.reads.second_looks.second_look", lambda: table)
+    monkeypatch.setattr(
+        "stemtide.hub.rooms.signals.reads.sharing.second_looks.second_look", lambda: table
+    )
     rows = [signal_in(value=hex_value(number)) for number in range(5)]
     out = signals.share_many(rows[:3], by=world.small_provider, now=NOON)
     assert (out.created, out.waiting) == (2, 1)

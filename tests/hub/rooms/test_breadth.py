@@ -8,8 +8,8 @@ from benchmarks._common_pictures import login
 from stemtide.fingerprints.text.fingerprint import sketch
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import bulk
-from stemtide.hub.rooms.signals.reads.breadth import estimate
+from stemtide.hub.rooms.signals.reads.sharing import bulk
+from stemtide.hub.rooms.signals.reads.sharing.breadth import estimate
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.matching.common.content import common_set

@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from stemtide.hub.platform.errors import NotAllowedError
 from stemtide.hub.rooms.signals.models import LongValue, Signal
-from stemtide.hub.rooms.signals.reads import bulk as reads_bulk
+from stemtide.hub.rooms.signals.reads.sharing import bulk as reads_bulk
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, RateLimitError
 from stemtide.hub.rooms.signals.writes import signals as writes
 from tests.prints import long_value

@@ -88,10 +88,10 @@ class Trial:
 
 def earlier_hit(signal: FeedSignal, reason: Reason) -> Hit:
     """Return a match as it was when the content was acted on, with the signal as it is now."""
-    found: tuple[Occurrence, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
     if reason.matched_s is not None:
         span = Span(0.0, reason.matched_s)
-        found = (Occurrence(0, 0.0, reason.match_percent / 100, query_span=span),)
+        occurrences = (Occurrence(0, 0.0, reason.match_percent / 100, query_span=span),)
     return Hit(
         signal,
         Kind(reason.kind),
@@ -99,7 +99,7 @@ def earlier_hit(signal: FeedSignal, reason: Reason) -> Hit:
         reason.part,
         match_percent=reason.match_percent,
         transform=reason.transform,
-        found=found,
+        found=occurrences,
         allowed=reason.allowed,
     )
 

@@ -88,7 +88,7 @@ def _index_of(rows: npt.NDArray[np.uint64]) -> HammingIndex:
 def _text_grams() -> Grams:
     """Return the grams of the texts, and of the boilerplate that never counts in a match."""
     texts: dict[str, Any] = tomllib.loads(_read("texts.toml"))
-    grams = [sketch(text).grams for each in texts.values() for text in each]
+    grams = [sketch(text).grams for group in texts.values() for text in group]
     return np.unique(np.concatenate([bundled_background(), *grams]))
 
 

@@ -113,7 +113,7 @@ def search_pictures(hashes: Hashes, *, limits: NearLimits, index: HammingIndex) 
     patterns = pattern_of(hashes)
     counts, sorts, others = _near(hashes, patterns, limits=limits, index=index)
     pictures = len(common_set().picture_rows)
-    each = [
+    nearness = [
         Nearness(
             count,
             _most_frequent(sorts.get(place, Counter())),
@@ -126,7 +126,7 @@ def search_pictures(hashes: Hashes, *, limits: NearLimits, index: HammingIndex) 
             zip(counts.tolist(), patterns.tolist(), strict=True)
         )
     ]
-    return Searched(each, others)
+    return Searched(nearness, others)
 
 
 def near_frames(

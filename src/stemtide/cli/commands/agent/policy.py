@@ -141,7 +141,9 @@ def _table(trial: "Trial", name: str, since: datetime) -> str:
             lines.append(f"{action or _NONE:8}{done:>10,}{trial.in_force[action]:>12,}{would}")
     if trial.gone:
         lines.append(f"{trial.gone:,} were not judged: their signals have expired")
-    moves = Counter(f"{each.done} -> {each.would or _NONE}" for each in trial.differences)
+    moves = Counter(
+        f"{difference.done} -> {difference.would or _NONE}" for difference in trial.differences
+    )
     counts = ", ".join(f"{number:,} {move}" for move, number in moves.most_common())
     lines.append(
         f"{len(trial.differences):,} of {trial.lookups:,} would differ"

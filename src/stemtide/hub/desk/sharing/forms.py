@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _now, gettext_lazy as _
 
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels import LABELS, label_title
-from stemtide.hub.rooms.signals.reads.shares import EarlierMarks
+from stemtide.hub.rooms.signals.reads.sharing.shares import EarlierMarks
 from stemtide.protocol.enums import Reach, Severity
 from stemtide.protocol.handling import TLP_ALLOWS, Pap, Tlp
 from stemtide.protocol.labels import labels

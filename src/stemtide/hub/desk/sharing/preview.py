@@ -13,8 +13,8 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk.sharing.items import Item, ItemRow, rows_of
 from stemtide.hub.desk.signals import opinions
 from stemtide.hub.rooms.parties.reads.parties import Viewer
-from stemtide.hub.rooms.signals.reads import bulk, shares
-from stemtide.hub.rooms.signals.reads.shares import KnownSignal
+from stemtide.hub.rooms.signals.reads.sharing import bulk, shares
+from stemtide.hub.rooms.signals.reads.sharing.shares import KnownSignal
 from stemtide.protocol.enums import DryRunOutcome, PartyKind, Severity
 from stemtide.protocol.labels import labels
 from stemtide.protocol.messages.signals import CheckedRow, SignalIn, is_long

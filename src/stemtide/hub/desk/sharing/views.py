@@ -37,7 +37,7 @@ from stemtide.hub.platform.uploads import MAX_UPLOAD_BYTES
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
-from stemtide.hub.rooms.signals.reads import second_looks, shares
+from stemtide.hub.rooms.signals.reads.sharing import second_looks, shares
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.signals.writes import signals as writes

@@ -3,9 +3,10 @@
 
 from django.urls import path
 
-from stemtide.hub.desk import approvals, board, stream
+from stemtide.hub.desk import board, stream
 from stemtide.hub.desk.auth import urls
 from stemtide.hub.desk.crises import content_page, room
+from stemtide.hub.desk.inbox import approvals
 from stemtide.hub.desk.sharing import views as sharing
 from stemtide.hub.desk.signals import allowlist, views
 from stemtide.hub.desk.situation import previews

@@ -11,7 +11,8 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import CSV, JSON, JSON_LINES, answer, read_bulk
 from stemtide.hub.api.bulks import reading_alone
 from stemtide.hub.api.problems import refused_bulk
-from stemtide.hub.rooms.signals.reads import bulk, signals as reads
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads.sharing import bulk
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError
 from stemtide.hub.rooms.signals.writes import bulks, signals as writes

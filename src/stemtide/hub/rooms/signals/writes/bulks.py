@@ -11,7 +11,7 @@ from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.writes.transactions import part, try_lock
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import long_values
-from stemtide.hub.rooms.signals.reads import bulk
+from stemtide.hub.rooms.signals.reads.sharing import bulk
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.writes import signals as writes

@@ -11,7 +11,7 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.rooms.signals.reads.bulk import BulkContext
+from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext
 from stemtide.hub.rooms.signals.rules import signals as rules
 
 

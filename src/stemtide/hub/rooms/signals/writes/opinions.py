@@ -51,24 +51,7 @@ def give_opinion(
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
     rules.check_opinion(reads.facts(row), kind=PartyKind(by.kind))
-    given = row.opinions.filter(party=by).first()
-    before = given.opinion if given else ""
-    is_weighty = _weight(before) != _weight(body.opinion)
-    changes = _changed_today(given, now=now)
-    if is_weighty:
-        opinion_rules.check_changes(changes, to=body.opinion, now=now)
-    if body.opinion is Opinion.DISPUTE and before != Opinion.DISPUTE:
-        _count_dispute(by, is_own=row.shared_by_id == by.pk, now=now)
-    OpinionRow.objects.update_or_create(
-        signal=row,
-        party=by,
-        defaults={
-            "opinion": body.opinion,
-            "note": body.note,
-            "given_at": now,
-            "changes": changes + is_weighty,
-        },
-    )
+    is_weighty = _store_opinion(row, body=body, by=by, now=now)
     weigh(row)
     row.stamp_s = bulk_sql.next_stamp(now)
     detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": row.is_disputed}
@@ -88,6 +71,32 @@ def give_opinion(
         crisis=row.crisis.uid if row.crisis else None,
     )
     return reads.describe(row, viewer=by)
+
+
+def _store_opinion(row: Signal, *, body: OpinionIn, by: Party, now: datetime) -> bool:
+    """Store a party's opinion within its limits; return whether agents must learn of it.
+
+    raises: RateLimitError.
+    """
+    earlier = row.opinions.filter(party=by).first()
+    before = earlier.opinion if earlier else ""
+    is_weighty = _weight(before) != _weight(body.opinion)
+    changes = _changed_today(earlier, now=now)
+    if is_weighty:
+        opinion_rules.check_changes(changes, to=body.opinion, now=now)
+    if body.opinion is Opinion.DISPUTE and before != Opinion.DISPUTE:
+        _count_dispute(by, is_own=row.shared_by_id == by.pk, now=now)
+    OpinionRow.objects.update_or_create(
+        signal=row,
+        party=by,
+        defaults={
+            "opinion": body.opinion,
+            "note": body.note,
+            "given_at": now,
+            "changes": changes + is_weighty,
+        },
+    )
+    return is_weighty
 
 
 @needs_no_entry("its callers record what changed the opinions")
@@ -111,11 +120,11 @@ def weigh(row: Signal) -> bool:
     return before != (row.is_disputed, row.flood)
 
 
-def _changed_today(given: OpinionRow | None, *, now: datetime) -> int:
+def _changed_today(earlier: OpinionRow | None, *, now: datetime) -> int:
     """Return how often a party has changed its opinion of a signal today (UTC)."""
-    if given is None or given.given_at.astimezone(UTC).date() != now.astimezone(UTC).date():
+    if earlier is None or earlier.given_at.astimezone(UTC).date() != now.astimezone(UTC).date():
         return 0
-    return given.changes
+    return earlier.changes
 
 
 def _weight(opinion: str) -> str:

@@ -18,8 +18,9 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals import bulk_sql, long_values
 from stemtide.hub.rooms.signals.models import ContentItem, Signal
-from stemtide.hub.rooms.signals.reads import bulk, second_looks, signals as reads
-from stemtide.hub.rooms.signals.reads.bulk import BulkContext, BulkPlan
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads.sharing import bulk, second_looks
+from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext, BulkPlan
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, SignalDraft

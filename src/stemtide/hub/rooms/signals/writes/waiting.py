@@ -11,7 +11,7 @@ from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.approvals import writes as approvals
 from stemtide.hub.rooms.approvals.writes import Asking, WaitingRow
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.reads.second_looks import is_counted
+from stemtide.hub.rooms.signals.reads.sharing.second_looks import is_counted
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
 from stemtide.protocol.trust.second_look import Act, WaitReason
 

@@ -57,8 +57,10 @@ def estimate(drafts: Sequence[SignalDraft], *, by: Party) -> dict[int, Breadth]:
     pictures = [place for place, draft in enumerate(drafts) if draft.kind is Kind.PDQ]
     if pictures:
         values = [bytes.fromhex(drafts[place].value) for place in pictures]
-        each, unlike = _near_pictures(nearness.hashes_of(values), by=by, limits=limits.standing)
-        near |= dict(zip(pictures, each, strict=True))
+        near_pictures, unlike = _near_pictures(
+            nearness.hashes_of(values), by=by, limits=limits.standing
+        )
+        near |= dict(zip(pictures, near_pictures, strict=True))
         standing = {pictures[place]: contents for place, contents in unlike.items()}
     breadths = {
         place: verdict(

@@ -11,7 +11,7 @@ from stemtide.hub.rooms.allowlists.reads import met
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.signals.reads.breadth import estimate
+from stemtide.hub.rooms.signals.reads.sharing.breadth import estimate
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, Wait
 from stemtide.protocol.messages.signals import SignalIn
 from stemtide.protocol.trust.second_look import Act, WaitReason, second_look

@@ -16,7 +16,8 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals import long_values
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import second_looks, signals as reads
+from stemtide.hub.rooms.signals.reads import signals as reads
+from stemtide.hub.rooms.signals.reads.sharing import second_looks
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
