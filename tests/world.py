@@ -240,8 +240,11 @@ def make_world() -> World:
 
 
 def hex_value(number: int = 1, *, digits: int = 64) -> str:
-    """A value of its own for each number, not near any other."""
-    return hashlib.sha256(str(number).encode()).hexdigest()[:digits]
+    """A value of its own for each number, not near any other.
+
+    Not the SHA-256 of the file "0": everybody has that one, and its signal would wait.
+    """
+    return hashlib.sha256(str(number or "none").encode()).hexdigest()[:digits]
 
 
 def signal_in(**facts: object) -> SignalIn:

@@ -29,8 +29,9 @@ def test_an_entry_reaches_the_agent_and_so_does_its_removal(house):
         added = agency.post("/api/v1/allowlist", json={"entries": [entry]})
         assert added.status_code == 201, added.text
         until(lambda: action() == "log")
-        refused = house.authority.post("/api/v1/signals", json=row(file))
-        assert "a logo (source: Newsroom" in refused.json()["errors"][0]["message"]
+        waits = house.authority.post("/api/v1/signals", json=row(file)).json()
+        assert waits["state"] == "waiting"
+        assert "allow-list" in str(waits["waiting_for"])
         (uid,) = added.json()["ids"]
         until(lambda: agency.get(f"/api/v1/allowlist/{uid}").json()["matches"])
         agency.post(f"/api/v1/allowlist/{uid}/remove", json={"reason": "it was wrong"})

@@ -96,6 +96,7 @@ ACTS = {
         "signal-withdraw",
         "signal-act",
         "signal-outlier",
+        "approval-act",
         "crisis-act",
         "preview-destroy",
         "look-reveal",

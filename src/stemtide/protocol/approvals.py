@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, Who
+from stemtide.protocol.trust.second_look import Act, WaitReason, Who
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 

@@ -17,6 +17,7 @@ from tests.hub.desk.conftest import World
 UID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
 PART_OF = {
+    "approvals": "approval",
     "crises": "crisis",
     "messages": "message",
     "lines": "line",
@@ -85,6 +86,9 @@ BODIES = {
     "give_opinion": {"opinion": "dispute", "note": "a news report"},
     "set_dispute_aside": {"reason": "The attacker filmed it."},
     "answer_set_aside": {"text": "It is news."},
+    "lower_runaway": {"reason": "A sign-in form."},
+    "clear_runaway": {"reason": "An attack."},
+    "take_back_approval": {"note": "A mistake."},
     "decide_outlier": {"is_counted": True},
     "send_referral": {},
     "drop_referral": {"reason": "gone"},

@@ -18,6 +18,7 @@ from stemtide.protocol.enums import Role
 from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintTakeIn
 from stemtide.protocol.messages.referrals import AnswerIn, AssessIn, SendIn
 from tests import scene
+from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
 WORDS = "This is my own report for the evening news."
@@ -111,7 +112,7 @@ def test_what_follows_is_said_before_it_is_decided(world, reviewer):
     page = said(reviewer.get(taken(world, reviewer)))
     assert "1 signal of others is disputed: your agent undoes what it did" in page
     assert "The authority is asked to look again" in page
-    own = world.share(by="provider", value="a" * 64)
+    own = world.share(by="provider", value=hex_value(2))
     page = said(reviewer.get(taken(world, reviewer, reference="case-2", ground=own)))
     assert "1 signal of yours is withdrawn" in page
     assert "is asked to look again" not in page

@@ -9,6 +9,7 @@ from stemtide.hub.rooms.media.models import Look, Preview
 from stemtide.protocol.enums import Role
 from tests.fingerprints.pictures import encoded, photo
 from tests.hub.desk.test_board import text
+from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
 PICTURE = encoded(photo("coffee.png"), "PNG")
@@ -189,7 +190,7 @@ def test_a_preview_is_destroyed_from_the_page_of_its_signal(world, signal):
 
 
 def test_where_no_preview_is_kept_any_more_a_page_says_so(world, signal):
-    other = world.share(value="0f" * 32)
+    other = world.share(value=hex_value(2))
     desk = world.desk("authority", Role.DUTY_OFFICER)
     homeless = desk.get(f"/signals/{other}/preview")
     assert homeless.status_code == 409

@@ -27,6 +27,7 @@ from stemtide.protocol.messages.complaints import ComplaintIn, ComplaintOutcomeI
 from stemtide.protocol.messages.orders import InformIn, OrderIn
 from tests.orders import issue_order
 from tests.scene import ANNEX_1
+from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
 EMERGENCY = "An attack is under way."
@@ -592,7 +593,7 @@ def test_an_address_of_an_order_is_never_a_link(stage, officer):
 
 
 def test_an_order_begins_from_a_signal_of_ones_own(stage, officer):
-    own, other = stage.share(), stage.share(by="neighbour", value="3" * 64)
+    own, other = stage.share(), stage.share(by="neighbour", value=hex_value(3))
     page = officer.get(f"/signals/{own}").content.decode()
     link = re.search(r'href="(/orders/new[^"]+)"', page).group(1).replace("&amp;", "&")
     form = officer.get(link).context["form"]

@@ -31,6 +31,7 @@ from stemtide.protocol.messages.crises import (
 )
 from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 from tests.rounds import rounds
+from tests.world import hex_value
 
 pytestmark = pytest.mark.django_db
 
@@ -266,7 +267,7 @@ def test_marks_say_how_far_the_ledger_came_for_each_room(world, uid):
     start = marks.of_room(uid)
     assert marks.of_room(other) == start
     world.share(crisis=other)
-    world.share(value="0f" * 32)
+    world.share(value=hex_value(2))
     marks.refresh()
     assert marks.of_room(uid) == start
     assert marks.of_room(other) == marks.of_room(other, ("signal",)) > start

@@ -8,7 +8,6 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from stemtide.hub.rooms.signals.reads import signals as reads
-from stemtide.hub.rooms.signals.reads.sharing import second_looks
 from stemtide.protocol.enums import Role
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
@@ -204,8 +203,7 @@ def test_a_measured_file_comes_back_as_fingerprints_alone(world, picture):
     assert live(world) == set()
 
 
-def test_what_waits_for_a_second_person_is_said_before_it_is_shared(world, monkeypatch):
-    monkeypatch.setattr(second_looks, "LOOKS", [second_looks._reaching])
+def test_what_waits_for_a_second_person_is_said_before_it_is_shared(world):
     desk = world.desk("authority")
     page = preview(desk, value="https://host.example/a/b")
     warned = share(desk, page, reach="host")

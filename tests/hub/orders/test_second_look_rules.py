@@ -10,9 +10,9 @@ from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.approvals.rules import ApprovalFacts, check_approve, check_take_back
 from stemtide.hub.rooms.orders.rules import orders as rules, second_look
 from stemtide.hub.rooms.orders.rules.second_look import IssueFacts
-from stemtide.protocol.enums import PartyKind, Role, Standing
+from stemtide.protocol.enums import ApprovalState, PartyKind, Role, Standing
 from stemtide.protocol.enums.orders import AtOnce, OrderState
-from stemtide.protocol.trust.second_look import ApprovalState, WaitReason, second_look as table
+from stemtide.protocol.trust.second_look import WaitReason, second_look as table
 from stemtide.protocol.trust.standing import PartyTrust
 from tests.hub.orders.cast import after
 from tests.hub.orders.test_rules import ISSUER, facts

@@ -30,7 +30,7 @@ from stemtide.protocol.messages.orders import (
 from tests.hub.orders import cast
 from tests.hub.orders.cast import ANNEX_3, after
 from tests.orders import issue_order
-from tests.world import NOON
+from tests.world import NOON, hex_value
 
 pytestmark = pytest.mark.django_db
 WORDS = OrderReasonIn(text="The message is number 417.")
@@ -112,8 +112,8 @@ def test_a_draft_is_real_or_an_exercise_as_its_crisis_is(orders):
 
 
 def test_an_order_names_signals_of_its_issuer_alone(orders):
-    own, other = orders.share(), orders.share(orders.other_authority, value="ab" * 32)
-    drill = orders.share(value="cd" * 32, exercise=True)
+    own, other = orders.share(), orders.share(orders.other_authority, value=hex_value(2))
+    drill = orders.share(value=hex_value(3), exercise=True)
     assert cast.draft(orders, signals=(own.id,)).signals == [own.id]
     with pytest.raises(InvalidError, match="you can name only your own signals"):
         cast.draft(orders, signals=(other.id,))

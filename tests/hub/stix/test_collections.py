@@ -8,7 +8,7 @@ from stemtide.hub.rooms.stix.models import StixObject
 from stemtide.hub.rooms.stix.writes import stix as writes
 from stemtide.protocol.enums import Scope
 from tests.hub.stix.conftest import indicator, said_of
-from tests.world import NOON
+from tests.world import NOON, hex_value
 
 # Who does what with the collection of a crisis: r reads, w writes, - sees it, . does not.
 IN_A_CRISIS = """
@@ -110,7 +110,7 @@ def test_signals_and_what_is_said_of_them_are_not_deleted(shelf):
     shelf.post(target)
     opinion = said_of(target["id"])
     shelf.post(opinion)
-    shared = shelf.world.share(value="ab" * 32)
+    shared = shelf.world.share(value=hex_value(2))
     ours = next(one["id"] for one in shelf.indicators() if one["id"] != target["id"])
     assert shared
     for stix_id in (target["id"], opinion["id"]):

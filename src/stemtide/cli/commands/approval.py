@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from stemtide.cli.hub_command import Request, hub_command
-from stemtide.protocol.trust.second_look import ApprovalState
+from stemtide.protocol.enums import ApprovalState
 
 approval = typer.Typer(
     no_args_is_help=True,
@@ -38,13 +38,13 @@ def list_all(
         ApprovalState | None, typer.Option(help="Only those in this state. Default: all.")
     ] = None,
 ) -> Request:
-    """List the acts of your party, and those that its people may decide, newest first."""
+    """List acts of your party, and those that its people may decide."""
     return lambda client: client.list_approvals(state=state, limit=200).approvals
 
 
 @hub_command(approval, "show", line=_lines)
 def show(approval_id: ApprovalId) -> Request:
-    """Show an act: why it waits, who may decide, until when, and its first signals."""
+    """Show why an act waits, who may decide, and its first signals."""
     return lambda client: client.read_approval(uid=approval_id)
 
 

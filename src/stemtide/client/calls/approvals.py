@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from stemtide.protocol.approvals import ApprovalOut, ApprovalPage, RefuseIn
-    from stemtide.protocol.trust.second_look import ApprovalState
+    from stemtide.protocol.enums import ApprovalState
 
 
 def list_approvals(

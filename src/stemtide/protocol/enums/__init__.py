@@ -97,6 +97,16 @@ class Reach(StrEnum):
     HOST = "host"
 
 
+class ApprovalState(StrEnum):
+    """State of an act that needs a second pair of eyes."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    TAKEN_BACK = "taken_back"
+    EXPIRED = "expired"
+
+
 class SignalState(StrEnum):
     """State of a signal. Only a live one matches.
 

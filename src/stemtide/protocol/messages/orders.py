@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, field_validator
 from pydantic.json_schema import SkipJsonSchema
 
+from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
     AtOnce,
@@ -21,7 +22,6 @@ from stemtide.protocol.enums.orders import (
 from stemtide.protocol.enums.referrals import ContentType, ReceiptVia
 from stemtide.protocol.labels import IdeologyName
 from stemtide.protocol.law.forms import MAX_LONG_TEXT
-from stemtide.protocol.trust.second_look import ApprovalState
 
 _STRICT = ConfigDict(extra="forbid")
 

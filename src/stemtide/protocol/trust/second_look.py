@@ -23,16 +23,6 @@ class Act(StrEnum):
     ORDER = "order"
 
 
-class ApprovalState(StrEnum):
-    """State of an act that needs a second pair of eyes."""
-
-    WAITING = "waiting"
-    APPROVED = "approved"
-    REFUSED = "refused"
-    TAKEN_BACK = "taken_back"
-    EXPIRED = "expired"
-
-
 class Who(StrEnum):
     """Who may give the second look."""
 

@@ -15,7 +15,7 @@ runaway = typer.Typer(
 
 @runaway.command("list")
 def list_all(agent: AgentAddress, token: AgentToken = "", as_json: AsJson = False) -> None:
-    """List the signals that the flood guard lowered, that raised an alarm, or that you lifted."""
+    """List signals that were lowered, raised an alarm, or were lifted."""
     rows = ask("GET", agent, "/runaways", token=token)["runaways"]
     for row in rows:
         print_result(row, as_json=as_json, line=_line(row))

@@ -174,7 +174,7 @@ def lint(order_id: OrderId, hub: Hub = DEFAULT_HUB, key: Key = "", as_json: AsJs
     confirm="this issues order {order_id}, or asks a second person to; it binds its addressee",
 )
 def issue(order_id: OrderId) -> Request:
-    """Issue a draft, or submit it to a second person, who confirms it at the desk.
+    """Issue a draft, or submit it to a second person at the desk.
 
     It is sent at once in an emergency and in an active crisis, and ends after two hours unless a
     second person confirms it. It binds from receipt.

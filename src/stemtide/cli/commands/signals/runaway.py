@@ -29,7 +29,7 @@ def _line(row: dict[str, Any]) -> str:
 def list_runaways(
     signal: Annotated[str, typer.Option(help="Only the signal with this id.")] = "",
 ) -> Request:
-    """List signals that agents report, or that were lowered or cleared, latest first."""
+    """List signals that agents report, or that were lowered or cleared."""
     return lambda client: client.list_runaways(signal=signal or None)
 
 

@@ -11,8 +11,7 @@ from stemtide.hub.api.auth import caller_of, now
 from stemtide.hub.api.bodies import answer
 from stemtide.hub.rooms.approvals import reads, writes
 from stemtide.protocol.approvals import ApprovalOut, ApprovalPage, RefuseIn
-from stemtide.protocol.enums import Scope
-from stemtide.protocol.trust.second_look import ApprovalState
+from stemtide.protocol.enums import ApprovalState, Scope
 
 router = Router(tags=["approvals"])
 

@@ -21,7 +21,7 @@ from stemtide.hub.rooms.approvals.rules import ApprovalFacts
 from stemtide.hub.rooms.orders.reads import second_looks
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
-from stemtide.protocol.trust.second_look import ApprovalState
+from stemtide.protocol.enums import ApprovalState
 
 ROWS = 50
 """Acts of a page."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, Who, second_look
+from stemtide.protocol.enums import ApprovalState
+from stemtide.protocol.trust.second_look import Act, WaitReason, Who, second_look
 
 if TYPE_CHECKING:
     from django.utils.functional import _StrPromise

@@ -8,10 +8,10 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from stemtide.hub.desk.labels.orders import LABELS
+from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.enums.orders import OrderState, ScrutinyState
 from stemtide.protocol.law import deadlines as law_deadlines
 from stemtide.protocol.messages.orders import OrderOut
-from stemtide.protocol.trust.second_look import ApprovalState
 
 _OVER = frozenset({OrderState.WITHDRAWN, OrderState.ANNULLED, OrderState.REINSTATED})
 _UNDECIDED = frozenset({ScrutinyState.OPENED, ScrutinyState.ANNOUNCED})

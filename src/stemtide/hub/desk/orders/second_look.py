@@ -9,9 +9,9 @@ from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
 from stemtide.hub.rooms.orders.reads import drafts, orders, second_looks
 from stemtide.hub.rooms.parties.reads import people
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.law.forms import form
 from stemtide.protocol.messages.orders import OrderOut, SecondLookOut
-from stemtide.protocol.trust.second_look import ApprovalState
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from django.db.models import Q
 
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.protocol.trust.second_look import Act, ApprovalState
+from stemtide.protocol.enums import ApprovalState
+from stemtide.protocol.trust.second_look import Act
 
 
 class Approval(models.Model):

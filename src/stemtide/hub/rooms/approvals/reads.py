@@ -19,17 +19,10 @@ from stemtide.protocol.approvals import (
     ApprovalPage,
     WaitingSignalOut,
 )
-from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums import ApprovalState, PartyKind
 from stemtide.protocol.handling import TLP_ALLOWS
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import (
-    Act,
-    ApprovalState,
-    WaitReason,
-    Who,
-    roles_towards,
-    second_look,
-)
+from stemtide.protocol.trust.second_look import Act, WaitReason, Who, roles_towards, second_look
 
 MAX_PAGE = 200
 """Maximum acts of a page."""

@@ -17,14 +17,8 @@ from stemtide.hub.platform.permissions import (
     check_person_may_write,
 )
 from stemtide.hub.rooms.parties.rules.standing import Acting
-from stemtide.protocol.enums import Standing
-from stemtide.protocol.trust.second_look import (
-    ApprovalState,
-    WaitReason,
-    Who,
-    roles_towards,
-    second_look,
-)
+from stemtide.protocol.enums import ApprovalState, Standing
+from stemtide.protocol.trust.second_look import WaitReason, Who, roles_towards, second_look
 from stemtide.protocol.trust.standing import PartyTrust
 
 __all__ = ["allows"]

@@ -16,8 +16,9 @@ from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.approvals import ApprovalOut, ApproveIn, RefuseIn
+from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.messages.signals import MAX_BULK
-from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, Who, second_look
+from stemtide.protocol.trust.second_look import Act, WaitReason, Who, second_look
 
 MAX_NAMED = 100
 """Rows that were refused when their share was approved, as the approval names them."""

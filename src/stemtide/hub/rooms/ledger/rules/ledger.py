@@ -48,6 +48,7 @@ IN_ITS_ROOM = frozenset(
         *(
             "signal",
             "signals",
+            "runaway",
             "objects",
             "opinion",
             "dispute",

@@ -19,9 +19,10 @@ from stemtide.hub.rooms.orders.rules.second_look import IssueFacts
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.reads.people import has_other_leader
+from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.enums.orders import AtOnce
 from stemtide.protocol.messages.orders import SecondLookOut
-from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason, roles_towards
+from stemtide.protocol.trust.second_look import Act, WaitReason, roles_towards
 from stemtide.protocol.trust.standing import SPEAKING_ALONE
 
 UNCONFIRMED = Q(

@@ -75,9 +75,9 @@ def _decide(
     uid: UUID, *, body: RunawayDecisionIn, is_lowered: bool, by: Actor, now: datetime
 ) -> RunawayOut:
     """Store an agency's decision and set the mark."""
-    rules.check_decide(kind=by.kind, role=by.role)
     ledger.lock_ledger()
     row = signals.find(uid, viewer=by.party)
+    rules.check_decide(kind=by.kind, role=by.role)
     signal_rules.check_live(signals.facts(row))
     RunawayDecision.objects.update_or_create(
         signal=row,
