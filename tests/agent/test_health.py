@@ -89,7 +89,8 @@ def test_an_agent_whose_disk_takes_nothing_says_so_and_recovers(hub, tmp_path):
         hub.share(sha256(KNOWN))
         agent.wait(healthy=False)
         until(lambda: "disk" in reasons(agent)[1])
-        assert agent.health()["position"] < agent.health()["hub_head"]
+        until(lambda: agent.health()["hub_head"] == 1)
+        assert agent.health()["position"] == 0
         resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, limits)
         agent.wait(healthy=True, position=1)
         assert blocks(agent)
