@@ -28,6 +28,7 @@ TOLD = {
     Addressees.COUNTERPARTS: "agencies; who opened the crisis",
     Addressees.OWNER: "the party itself; agencies",
     Addressees.COLLEAGUES: "a second person of the party, or who else may confirm it",
+    Addressees.LOOKERS: "the nearest parties that may give the second look",
     Addressees.SIDES: "both sides of the request",
     Addressees.AGENCIES: "agencies",
 }
@@ -38,7 +39,7 @@ def table() -> str:
     rows = []
     for kind, rule in EVERY_KIND.items():
         on = ", ".join(f"`{one}`" for one in sorted(rule.on))
-        held = rule.opinion or rule.answer
+        held = rule.opinion or rule.answer or rule.look
         on += f" ({held})" if held else ""
         ways = ", ".join(one for one in Channel if one in rule.channels)
         waits = "yes" if rule.escalates else "no"

@@ -181,3 +181,14 @@ def test_the_figures_follow_every_change(world):
     assert "0 disputed" in text(page)
     assert text(page).count("disputed") == 1
     assert "disputed" not in text(desk.get(f"/signals/{uid}"))
+
+
+def test_the_board_and_the_inbox_show_what_waits_for_a_second_look(world):
+    folder = "https://bad.example/video/12/"
+    world.share(by="provider", kind="url", value=folder, reach="folder", quality=None)
+    for viewer, path in (("agency", "/"), ("provider", "/inbox")):
+        page = text(world.desk(viewer).get(path))
+        assert re.search(r"Waiting for a second look 1 Share signals \(1\) · The provider", page)
+        assert "expires: 23:59" in page
+        assert "your party may decide" in page
+    assert "Waiting for a second look" not in text(world.desk("rival").get("/inbox"))

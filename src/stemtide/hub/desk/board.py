@@ -14,6 +14,7 @@ from stemtide.hub.desk import ledger_sentences
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.sharing.permissions import may_share
 from stemtide.hub.desk.signals import sightings
+from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.reads import ledger
 from stemtide.hub.rooms.parties.reads import parties
@@ -86,6 +87,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
             if not crisis.closed_at or now - crisis.closed_at < CLOSED_FOR
         ],
         "rows": signals.board(viewer=viewer, limit=ROWS),
+        "looks": approvals.waiting(viewer=viewer),
         "agents": agents,
         "troubles": {trouble.part for trouble in vitals.troubles()},
         "sightings": summary,

@@ -14,6 +14,7 @@ from stemtide.hub.desk.labels.inbox import LABELS
 from stemtide.hub.desk.navigation import address
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import participants
 from stemtide.hub.rooms.orders.reads import orders
 from stemtide.hub.rooms.referrals.reads import inbox as reads
@@ -118,6 +119,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
     )
     return {
         "now": datetime.now(UTC),
+        "looks": approvals.waiting(viewer=viewer),
         "titles": titles_of(),
         "asked": query,
         "query": request.GET.urlencode(),

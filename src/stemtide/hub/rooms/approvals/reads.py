@@ -3,6 +3,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from uuid import UUID
@@ -12,20 +13,25 @@ from django.db.models import Q, QuerySet
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.approvals import rules
 from stemtide.hub.rooms.approvals.models import ActCount, Approval, WaitingSignal
-from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.crises.reads import crises, participants
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.parties.reads import people
 from stemtide.protocol.approvals import (
     ApprovalOut,
     ApprovalPage,
     WaitingSignalOut,
 )
 from stemtide.protocol.enums import ApprovalState, PartyKind
-from stemtide.protocol.handling import TLP_ALLOWS
+from stemtide.protocol.handling import TLP_ALLOWS, Tlp
 from stemtide.protocol.messages.signals import RowError, SignalIn
 from stemtide.protocol.trust.second_look import Act, WaitReason, Who, roles_towards, second_look
+from stemtide.protocol.trust.standing import SPEAKING_ALONE
 
 MAX_PAGE = 200
 """Maximum acts of a page."""
+
+FIRST = 3
+"""Acts that the board and the inbox name."""
 
 SAMPLE = 20
 """Signals of a share that are shown."""
@@ -57,6 +63,27 @@ def approvals(
     return ApprovalPage(
         approvals=page, next=page[-1].id if len(chunk) > size else None, waiting=waiting
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits that a party may see. first: the acts that expire first."""
+
+    count: int
+    first: tuple[ApprovalOut, ...]
+
+    @property
+    def more(self) -> int:
+        """Return how many acts wait besides the first."""
+        return self.count - len(self.first)
+
+
+def waiting(*, viewer: Party) -> Waiting:
+    """Return how many acts wait that a party may see, and those that expire first."""
+    rows = _rows(viewer).filter(state=ApprovalState.WAITING)
+    first = list(rows.order_by("expires_at", "pk")[: FIRST + 1])
+    count = rows.count() if len(first) > FIRST else len(first)
+    return Waiting(count, tuple(_describe(row, viewer=viewer) for row in first[:FIRST]))
 
 
 def approval(uid: UUID, *, viewer: Party) -> ApprovalOut:
@@ -94,6 +121,51 @@ def facts(row: Approval) -> rules.ApprovalFacts:
 def who_of(row: Approval) -> frozenset[Who]:
     """Return who may give the second look."""
     return frozenset(Who(role) for role in row.who.strip("|").split("|"))
+
+
+def lookers(row: Approval) -> list[Party]:
+    """Return the parties whose people may give the second look; the one that asked comes first."""
+    who, asker = who_of(row), row.party.trust
+    others = Party.objects.filter(kind__in=SPEAKING_ALONE, joined_at__isnull=False)
+    parties = [row.party, *others.exclude(pk=row.party_id).order_by("name")]
+    return [
+        party
+        for party in parties
+        if who & roles_towards(asker=asker, looker=party.trust) and _is_shown(row, to=party)
+    ]
+
+
+def nearest_lookers(row: Approval) -> list[Party]:
+    """Return the parties to alert that an act waits, among those that may give the second look.
+
+    1 The party that asked, if it has another person who may look.
+    2 Agencies, authorities of the same Member State, and authorities in the act's crisis.
+    3 If these are none, everybody else who may: not all states, for each folder of a provider.
+    4 In an exercise with a crisis, only participants.
+    """
+    room = set(participants.room(row.crisis)) if row.crisis else set()
+    parties = lookers(row)
+    if row.exercise and row.crisis:
+        parties = [party for party in parties if party in room]
+    is_by_leaders = second_look().is_by_leaders(map(WaitReason, row.reasons))
+    is_alone = not people.has_other(row.party, ref=row.asked_ref, is_leader=is_by_leaders)
+    own = [party for party in parties if party == row.party and not is_alone]
+    others = [party for party in parties if party != row.party]
+    near = [
+        party
+        for party in others
+        if party.kind == PartyKind.AGENCY
+        or party in room
+        or (row.party.country and party.country == row.party.country)
+    ]
+    return [*own, *(near or others)]
+
+
+def _is_shown(row: Approval, *, to: Party) -> bool:
+    """Whether the handling marks of an act let another party than the one that asked see it."""
+    if to.pk == row.party_id or f"|{to.name}|" in row.audience:
+        return True
+    return not row.audience and (not row.tlp or to.kind in TLP_ALLOWS[Tlp(row.tlp)].to_kinds)
 
 
 def describe(row: Approval, *, viewer: Party) -> ApprovalOut:

@@ -305,6 +305,7 @@ def _detail(row: Approval) -> dict[str, object]:
         "act": row.act,
         "reasons": row.reasons,
         "count": row.count,
+        "look": "after" if row.is_done else "before",
         "party": row.party.name,
         "asked_by": row.asked_ref,
     }

@@ -13,6 +13,8 @@ from stemtide.hub.rooms.alerts.reads import requests
 from stemtide.hub.rooms.alerts.rules import alerts as rules
 from stemtide.hub.rooms.alerts.rules.kinds import EVERY_KIND
 from stemtide.hub.rooms.alerts.rules.rows import Addressees, AlertRule
+from stemtide.hub.rooms.approvals import reads as approvals
+from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.crises.reads import crises as crises_reads, participants
 from stemtide.hub.rooms.ledger.reads.ledger import EntryRow
@@ -23,8 +25,9 @@ from stemtide.hub.rooms.rechecks.models import Recheck
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import opinions, signals
 from stemtide.hub.rooms.situation.models import Lead
-from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.enums import ApprovalState, PartyKind
 from stemtide.protocol.law.frameworks import framework
+from stemtide.protocol.trust.second_look import Act
 
 CHANNEL_OF = {"mail": rules.Channel.MAIL, "url": rules.Channel.WEBHOOK}
 """The channel for each kind of contact point; people call telephones themselves."""
@@ -48,6 +51,7 @@ class Matter:
     addressed: the parties that the entry names, if any.
     about:     the alert that it is about, if any.
     person:    the person that it is about, if any.
+    approval:  the act that needs a second look, if any.
     """
 
     entry: EntryRow
@@ -58,6 +62,12 @@ class Matter:
     exercise: bool = False
     about: Alert | None = None
     person: Person | None = None
+    approval: Approval | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is an act that still waits for a second look."""
+        return self.approval is not None and self.approval.state == ApprovalState.WAITING
 
 
 def ladder(*, party: Party, now: datetime) -> list[EscalationStep]:
@@ -218,6 +228,22 @@ def _named(entry: EntryRow) -> tuple[Party, ...]:
     return tuple(party for ref in refs for party in _party(ref))
 
 
+def _approval(name: str, entry: EntryRow) -> Matter:
+    """Return the matter of an entry about an act that needs a second look.
+
+    Its party is addressed, unless it is an order that was issued at once: its end says so itself.
+    """
+    row = Approval.objects.select_related("party", "crisis__opened_by").get(uid=name)
+    is_sent_order = row.act == Act.ORDER and row.is_done
+    return Matter(
+        entry=entry,
+        crisis=row.crisis,
+        addressed=() if is_sent_order else (row.party,),
+        parameters={"reasons": row.note} if row.note else {},
+        approval=row,
+    )
+
+
 def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
     """Return the matter of an entry about a complaint, or redress because of one."""
     return Matter(entry=entry, addressed=_party(str(entry.detail.get("party", ""))))
@@ -352,6 +378,13 @@ def _onlookers(matter: Matter) -> list[Party]:
     return [] if is_sealed else agencies()
 
 
+def _lookers(matter: Matter) -> list[Party]:
+    """Return the nearest parties that may give the second look; orders have their own alert."""
+    if matter.approval is None or matter.approval.act == Act.ORDER or not matter.is_waiting:
+        return []
+    return approvals.nearest_lookers(matter.approval)
+
+
 def _other_agencies(matter: Matter) -> list[Party]:
     """Return the agencies, without the one that the entry is about."""
     return [agency for agency in agencies() if agency not in matter.addressed]
@@ -380,10 +413,13 @@ _WHO: Mapping[Addressees, Callable[[Matter], list[Party]]] = {
     Addressees.OWNER: _owner,
     Addressees.COLLEAGUES: _invited,
     Addressees.SIDES: _invited,
+    Addressees.LOOKERS: _lookers,
     Addressees.AGENCIES: _other_agencies,
 }
 
-_WITH_COLLEAGUES = frozenset({Addressees.CONFIRMERS, Addressees.AGENCIES, Addressees.COLLEAGUES})
+_WITH_COLLEAGUES = frozenset(
+    {Addressees.CONFIRMERS, Addressees.AGENCIES, Addressees.COLLEAGUES, Addressees.LOOKERS}
+)
 """Groups that the acting party belongs to as well: a colleague may be the second person."""
 
 _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
@@ -392,6 +428,7 @@ _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "delivery": _delivery,
     "person": _person,
     "lead": _lead,
+    "approval": _approval,
     "complaint": _complaint,
     "recheck": _recheck,
     **dict.fromkeys(requests.THINGS, _request),

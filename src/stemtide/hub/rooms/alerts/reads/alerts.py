@@ -103,6 +103,11 @@ class AlertRow:
         return self._about("information")
 
     @property
+    def is_second_look(self) -> bool:
+        """Whether it is about acts that need a second look."""
+        return bool(self._about("approval"))
+
+    @property
     def recheck(self) -> str:
         """Return the id of the re-check that it is about; "" for other subjects."""
         return self._about("recheck")

@@ -26,6 +26,7 @@ __all__ = [
     "check_settle",
     "check_start",
     "link_valid_for",
+    "remove_thing",
 ]
 
 
@@ -263,6 +264,16 @@ def add_thing(
         "things": " ".join(things),
         "actors": " ".join(actors),
     }
+
+
+def remove_thing(parameters: Mapping[str, str], *, thing: str) -> dict[str, str]:
+    """Return the parameters of an alert about several things, without one of them."""
+    things = parameters.get("things", "").split()
+    if thing not in things:
+        return dict(parameters)
+    things.remove(thing)
+    count = int(parameters.get("count", 0)) - 1
+    return {**parameters, "count": str(count), "things": " ".join(things)}
 
 
 def link_valid_for(subject: str) -> timedelta:

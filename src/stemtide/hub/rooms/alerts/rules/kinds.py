@@ -55,6 +55,12 @@ def _referral(*on: str, urgency: Urgency = Urgency.SOON, until: str = "", **more
     )
 
 
+_DECIDED = _kinds(
+    *("approval.approved", "approval.refused", "approval.withdrawn", "approval.expired")
+)
+"""Entries after which an act no longer waits for a second look."""
+
+
 REQUESTS: Mapping[str, AlertRule] = {
     "order_information": _order("information.given", urgency=Urgency.SOON, until=frozenset()),
     "order": _order(
@@ -331,6 +337,30 @@ RULES: Mapping[str, AlertRule] = {
         escalates=True,
         overtaken_by=_ENDED | {"order.issued", "order.recalled", "order.confirmed"},
         sealed=True,
+    ),
+    "second_look_waits": AlertRule(
+        who=Addressees.LOOKERS,
+        urgency=Urgency.SOON,
+        on=_kinds("approval.asked"),
+        overtaken_by=_DECIDED,
+        look="before",
+        sums=True,
+    ),
+    "second_look_due": AlertRule(
+        who=Addressees.LOOKERS,
+        urgency=Urgency.NOW,
+        on=_kinds("approval.asked"),
+        overtaken_by=_DECIDED,
+        look="after",
+        escalates=True,
+        sums=True,
+    ),
+    "second_look_ended": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("approval.refused", "approval.expired"),
+        sealed=True,
+        sums=True,
     ),
     "suspension_waits": AlertRule(
         who=Addressees.AGENCIES,

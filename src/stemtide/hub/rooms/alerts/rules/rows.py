@@ -39,6 +39,8 @@ class Addressees(StrEnum):
     """The parties that the entry names, and colleagues of the person who acted."""
     SIDES = "sides"
     """The sender of a removal request, and the provider that reported the content as gone."""
+    LOOKERS = "lookers"
+    """The parties nearest to an act among those whose people may give it a second look."""
     AGENCIES = "agencies"
     """Agencies; a colleague of the person who acted may be the second person."""
 
@@ -57,7 +59,7 @@ class AlertRule:
              parameters, so that nobody can flood another with alerts.
     sums:    adds to the open alert of its kind instead of raising another: it then says how many
              things it is about, and by whom.
-    opinion, answer: the value that the entry must have; "" for any.
+    opinion, answer, look: the value that the entry must have; "" for any.
     at_once: all steps of the ladder are contacted together, because time is short.
     sealed:  confidential to the two sides of a request: no agency learns of failures or silence.
     mails_person: the person in the entry gets a separate mail with its own text.
@@ -76,6 +78,7 @@ class AlertRule:
     sums: bool = False
     opinion: str = ""
     answer: str = ""
+    look: str = ""
     at_once: bool = False
     sealed: bool = False
     mails_person: bool = False
@@ -83,5 +86,5 @@ class AlertRule:
 
     def fits(self, detail: Mapping[str, object]) -> bool:
         """Whether an entry has the values that the row requires."""
-        required = {"opinion": self.opinion, "answer": self.answer}
+        required = {"opinion": self.opinion, "answer": self.answer, "look": self.look}
         return all(detail.get(name) == value for name, value in required.items() if value)

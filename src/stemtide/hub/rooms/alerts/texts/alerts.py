@@ -48,6 +48,9 @@ TITLES: Mapping[str, Words] = {
     "uploaded_again": gettext_lazy("Uploaded again: %(reference)s"),
     **requests.TITLES,
     "order_waits": gettext_lazy("A removal order needs a second person"),
+    "second_look_waits": gettext_lazy("Waiting for a second look: %(count)s"),
+    "second_look_due": gettext_lazy("Done at once, and not confirmed yet: %(count)s"),
+    "second_look_ended": gettext_lazy("Not approved in a second look: %(count)s"),
     "suspension_waits": gettext_lazy("%(party)s: a proposal waits for a second person"),
     "suspended": gettext_lazy("Your party is suspended"),
     "restored": gettext_lazy("Your party is no longer suspended"),
@@ -155,6 +158,18 @@ TEXTS: Mapping[str, Words] = {
         "%(by)s asks a second person to confirm a removal order. Open it, read all of it, and"
         " confirm or refuse it. If it was issued at once, it ends after two hours unless a second"
         " person confirms it."
+    ),
+    "second_look_waits": gettext_lazy(
+        "Asked by: %(by)s. Nothing of it happens until a second person approves it. Look at it, and"
+        " approve or refuse it. What nobody decides expires."
+    ),
+    "second_look_due": gettext_lazy(
+        "Done by: %(by)s, at once because of a crisis. It ends after two hours unless a second"
+        " person confirms it. Look at it now, and approve or refuse it."
+    ),
+    "second_look_ended": gettext_lazy(
+        "Ended by: %(by)s. What your party asked for was refused, or nobody decided it in time. It"
+        " does not happen; what was done at once was undone. You can ask again."
     ),
     "suspension_waits": gettext_lazy(
         "%(by)s proposes to %(act)s. Another person must confirm or decline within 24 hours: see"

@@ -62,12 +62,31 @@ def stop_deliveries(alerts: list[int], *, personal: bool = True) -> None:
 
 def _overtaken(kind: str, matter: Matter) -> list[Alert]:
     """Return open alerts that a matter ends, of everybody or of the party that it is about."""
+    if EVERY_KIND[kind].sums and matter.entry.kind not in LEAVES:
+        return [] if matter.is_waiting else _without(kind, matter)
     alerts = _open(kind, matter)
     if EVERY_KIND[kind].of_self or matter.entry.kind in LEAVES:
         own = {matter.entry.actor} if matter.entry.kind != "participant.uninvited" else set()
         own |= {party.ref for party in matter.addressed}
         return [alert for alert in alerts if alert.party.ref in own]
     return alerts
+
+
+def _without(kind: str, matter: Matter) -> list[Alert]:
+    """Take a thing out of open alerts about several; return the alerts with nothing left."""
+    thing = matter.entry.subject.partition(":")[2]
+    rows = Alert.objects.filter(kind=kind, state__in=rules.UNSETTLED, exercise=matter.exercise)
+    emptied = []
+    for alert in rows.select_related("party"):
+        parameters = rules.remove_thing(alert.parameters, thing=thing)
+        if parameters == alert.parameters:
+            continue
+        if parameters["things"]:
+            alert.parameters = parameters
+            alert.save(update_fields=["parameters"])
+        else:
+            emptied.append(alert)
+    return emptied
 
 
 def _own(kind: str, matter: Matter) -> list[Alert]:

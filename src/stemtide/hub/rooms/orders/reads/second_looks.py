@@ -18,12 +18,11 @@ from stemtide.hub.rooms.orders.rules.orders import IN_EFFECT
 from stemtide.hub.rooms.orders.rules.second_look import IssueFacts
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.reads.people import has_other_leader
+from stemtide.hub.rooms.parties.reads.people import has_other
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.enums.orders import AtOnce
 from stemtide.protocol.messages.orders import SecondLookOut
-from stemtide.protocol.trust.second_look import Act, WaitReason, roles_towards
-from stemtide.protocol.trust.standing import SPEAKING_ALONE
+from stemtide.protocol.trust.second_look import Act, WaitReason
 
 UNCONFIRMED = Q(
     approval__is_done=True,
@@ -40,23 +39,8 @@ def issue_facts(row: Order, *, by: Actor) -> IssueFacts:
         is_emergency=bool(row.emergency and row.emergency_ground),
         is_crisis_active=row.crisis is not None and crises.is_active(row.crisis, party=by.party),
         is_repeated=ended.filter(addresses__digest__in=digests).exists(),
-        is_alone=not has_other_leader(by.party, ref=by.ref),
+        is_alone=not has_other(by.party, ref=by.ref, is_leader=True),
     )
-
-
-def lookers(look: Approval) -> list[Party]:
-    """Return the parties whose people may confirm an order: its issuer first."""
-    who = approvals.who_of(look)
-    others = Party.objects.filter(kind__in=SPEAKING_ALONE, joined_at__isnull=False)
-    asker = look.party.trust
-    return [
-        look.party,
-        *[
-            party
-            for party in others.exclude(pk=look.party_id)
-            if who & roles_towards(asker=asker, looker=party.trust)
-        ],
-    ]
 
 
 def of_order(row: Order, *, viewer: Party) -> SecondLookOut | None:

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError
 from stemtide.hub.platform.exemptions import needs_no_entry
-from stemtide.hub.rooms.approvals import writes as approvals
+from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
 from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.approvals.writes import Asking
 from stemtide.hub.rooms.ledger.writes import ledger
@@ -69,7 +69,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     row.save(update_fields=["approval", "state"])
     if at_once is not None:
         _send(row, by=by, now=now)
-    lookers = second_looks.lookers(row.approval)
+    lookers = approvals_reads.lookers(row.approval)
     _record("order.submitted", row, by=by, now=now, to=lookers, detail={"at_once": at_once or ""})
     return reads.describe(row, viewer=by.party, now=now)
 

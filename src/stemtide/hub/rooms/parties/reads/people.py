@@ -14,7 +14,7 @@ from django.db.models import QuerySet, Sum
 from stemtide.hub.platform import networks, sessions
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.platform.permissions import LEADING_ROLES
+from stemtide.hub.platform.permissions import LEADING_ROLES, WRITING_ROLES
 from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import people as people_rules
@@ -243,12 +243,13 @@ def address_of(ref: str, *, viewer: Party) -> str:
     return person.email if person else ref
 
 
-def has_other_leader(party: Party, *, ref: str) -> bool:
-    """Whether a party has somebody who may decide and signs in, other than this person.
+def has_other(party: Party, *, ref: str, is_leader: bool) -> bool:
+    """Whether a party has somebody who acts for it and signs in, other than this person.
 
-    ref: of the person, as the ledger names it.
+    ref: of the person, as the ledger names it. is_leader: whether it must be somebody who decides.
     """
+    roles = LEADING_ROLES if is_leader else WRITING_ROLES
     people = Person.objects.filter(
-        party=party, is_active=True, role__in=LEADING_ROLES, invitation_sha256=""
+        party=party, is_active=True, role__in=roles, invitation_sha256=""
     )
     return any(person.ref != ref for person in people)
