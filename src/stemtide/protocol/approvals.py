@@ -43,6 +43,13 @@ class WaitingSignalOut(BaseModel):
     notes: dict[WaitReason, str]
 
 
+class AffectedSignalOut(BaseModel):
+    """A signal that a withdrawal or dispute is about. note: what the party said about it."""
+
+    id: UUID
+    note: str
+
+
 class ApprovalOut(BaseModel):
     """An act that waits for a second pair of eyes, or that waited.
 
@@ -50,7 +57,9 @@ class ApprovalOut(BaseModel):
     by, ref, is_machine: who asked; ref for that party's own people only.
     count: how many things the act does, for example how many signals it shares.
     is_done: the act was done at once in a crisis, and ends unless somebody confirms it in time.
-    signals: the first signals of a share. not_done: rows that were refused when it was approved.
+    signals: the first signals of a share. affected: the first that a withdrawal or dispute is
+    about; while it waits, they count as disputed by the party that asked.
+    not_done: rows that were refused when it was approved, or could not be undone.
     may_decide: whether a person of your party may approve or refuse it.
     """
 
@@ -73,6 +82,7 @@ class ApprovalOut(BaseModel):
     decided_at: AwareDatetime | None
     note: str
     signals: list[WaitingSignalOut] = []
+    affected: list[AffectedSignalOut] = []
     not_done: list[RowError] = []
     may_decide: bool = False
 

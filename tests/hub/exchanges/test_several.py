@@ -18,6 +18,7 @@ from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
 from stemtide.interop.stix.pulled import MAX_SIGNALS
 from stemtide.protocol.enums import WithdrawReason
 from stemtide.protocol.messages.signals import WithdrawIn
+from stemtide.protocol.trust.second_look import EndsADay, second_look
 from tests.hub.exchanges.test_taxii import Shelf, indicator, newer
 from tests.world import NOON, hex_value
 
@@ -321,9 +322,13 @@ def last_number():
     return Entry.objects.order_by("-number")[0].number
 
 
-def test_what_many_indicators_leave_is_ended_in_turns_and_the_place_goes_with_the_last(desk, shelf):
+def test_what_many_indicators_leave_is_ended_in_turns_and_the_place_goes_with_the_last(
+    desk, shelf, monkeypatch
+):
+    table = second_look().model_copy(update={"ends_a_day": EndsADay(number=1000)})
+    monkeypatch.setattr("stemtide.hub.rooms.signals.writes.mass_ends.second_look", lambda: table)
     half = ENDS_AT_ONCE // 2 + 10
-    sent = [several(*range(start, start + half)) for start in (0, 1000, 2000)]
+    sent = [several(*range(start, start + half)) for start in (1, 1001, 2001)]
     shelf.put(*sent)
     assert desk.run() == {"shared": 3 * half}
     since = last_number()
@@ -342,7 +347,7 @@ def test_what_many_indicators_leave_is_ended_in_turns_and_the_place_goes_with_th
 def test_a_page_of_many_new_ones_is_taken_in_turns_and_counted_once(desk, shelf):
     since = last_number() if Entry.objects.exists() else 0
     wrong = several(9000, 9001, beside=[f"file:hashes.PDQ = '{'0' * 64}'"])
-    shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(0, 2400, 200)))
+    shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(1, 2401, 200)))
     assert desk.run() == {"shared": 2402, "refused": 1}
     assert sum(one["shared"] for one in pulled(since)) == 2402
     assert len(pulled(since)) == 2
@@ -354,7 +359,7 @@ def test_a_page_of_more_signals_than_are_taken_at_once_is_asked_for_shorter(
 ):
     assert MAX_SIGNALS == 20_000
     monkeypatch.setattr("stemtide.interop.stix.pulled.MAX_SIGNALS", 100)
-    shelf.put(*(several(*range(at, at + 10)) for at in range(0, 400, 10)))
+    shelf.put(*(several(*range(at, at + 10)) for at in range(1, 401, 10)))
     assert desk.run() == {"shared": 400}
     assert [one[1].partition("limit=")[2][:3] for one in partner.asked[:3]] == ["500", "125", "31"]
     assert "limit" not in desk.row.checkpoint
@@ -366,7 +371,7 @@ def test_a_page_that_may_not_be_longer_and_is_of_one_time_is_an_error_and_no_loo
     monkeypatch.setattr("stemtide.interop.stix.pulled.MAX_SIGNALS", 100)
     desk.add(address=partner.address, account="us", secret="hush")
     shelf = Shelf(partner, tokens=False)
-    shelf.put(*(several(*range(at, at + 10)) for at in range(0, 400, 10)))
+    shelf.put(*(several(*range(at, at + 10)) for at in range(1, 401, 10)))
     desk.run()
     assert "no way on" in desk.row.trouble
     assert len(partner.asked) < 10
@@ -375,7 +380,7 @@ def test_a_page_that_may_not_be_longer_and_is_of_one_time_is_an_error_and_no_loo
 @pytest.mark.skipif("postgresql" in settings.DATABASES["default"]["ENGINE"], reason="never sleeps")
 def test_a_page_that_is_left_between_its_turns_is_taken_whole_later(desk, shelf, monkeypatch):
     wrong = several(9000, 9001, beside=[f"file:hashes.PDQ = '{'0' * 64}'"])
-    shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(0, 2200, 200)))
+    shelf.put(wrong, *(several(*range(at, at + 200)) for at in range(1, 2201, 200)))
 
     def pause(_):  # where others write in between
         if desk.live() and not desk.row.is_paused:

@@ -29,6 +29,7 @@ def _lines(row: dict[str, Any]) -> str:
         f"  {waiting['id']}  {waiting['signal']['kind']:6} {waiting['signal']['value'][:64]}"
         for waiting in row["signals"]
     ]
+    signals += [f"  {affected['id']}  {affected['note']}" for affected in row["affected"]]
     return "\n".join([_line(row), f"  who may decide: {', '.join(row['who'])}", *signals])
 
 

@@ -272,7 +272,8 @@ class SignalOut(BaseModel):
     reach: "folder" or "host" if it covers more than one address; via: the hubs that it came
     through, first origin first; confirmed_by: the parties that agree with it, without its sharer.
     disputed: by as many parties, or by such ones, that automatic action stops everywhere.
-    waiting_for: if its state is "waiting", why it needs a second look.
+    waiting_for: if its state is "waiting", why it needs a second look; if it is live, which
+    withdrawal or dispute of it waits for one.
     basis: why it may lead to a block under the default policy, or why not, as far as you may see
     who stands behind it; null once it has ended.
     """

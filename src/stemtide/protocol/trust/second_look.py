@@ -20,6 +20,8 @@ class Act(StrEnum):
     """Kinds of act that can wait for a second pair of eyes."""
 
     SHARE = "share"
+    WITHDRAW = "withdraw"
+    DISPUTE = "dispute"
     ORDER = "order"
 
 
@@ -41,6 +43,8 @@ class WaitReason(StrEnum):
     MANY_A_DAY = "many_a_day"
     BINDING_ORDER = "binding_order"
     LONE_AUTHORITY = "lone_authority"
+    MANY_WITHDRAWALS = "many_withdrawals"
+    MANY_DISPUTES = "many_disputes"
 
 
 class Rule(BaseModel):
@@ -68,6 +72,14 @@ class WaitingLimits(BaseModel):
     open_signals: int = Field(ge=1)
 
 
+class EndsADay(BaseModel):
+    """Signals that a party withdraws, or stops everywhere, in a day before further ones wait."""
+
+    model_config = _FROZEN
+
+    number: int = Field(ge=1)
+
+
 class SharesADay(BaseModel):
     """Signals that a party shares in a day before further ones wait."""
 
@@ -93,6 +105,7 @@ class SecondLook(BaseModel):
 
     waiting: WaitingLimits
     rules: dict[WaitReason, Rule]
+    ends_a_day: EndsADay
     shares_a_day: SharesADay
 
     @model_validator(mode="after")

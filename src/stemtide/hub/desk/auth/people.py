@@ -3,7 +3,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -29,6 +29,7 @@ from stemtide.hub.rooms.parties.rules.people import needs_second_factor
 from stemtide.protocol.enums import Role
 
 _Params = ParamSpec("_Params")
+_Out = TypeVar("_Out")
 
 
 class SignedInRequest(HttpRequest):
@@ -45,14 +46,19 @@ def actor_of(request: SignedInRequest) -> Actor:
     return parties.actor(request.user)
 
 
-def carry_out(request: SignedInRequest, act: Callable[[], object], *, done: str) -> None:
-    """Call a write and show on the next page whether it succeeded."""
+def carry_out(
+    request: SignedInRequest, act: Callable[[], _Out], *, done: str | Callable[[_Out], str]
+) -> None:
+    """Call a write and show on the next page whether it succeeded.
+
+    done: the message, or a function that returns it for what the write returned.
+    """
     try:
-        act()
+        out = act()
     except (ConflictError, InvalidError) as error:
         messages.error(request, error_text(error))
     else:
-        messages.success(request, done)
+        messages.success(request, done if isinstance(done, str) else done(out))
 
 
 def signed_in(

@@ -157,10 +157,11 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     row = reads.find(uid, viewer=viewer)
     facts = _PageFacts(reads.facts(row), by=actor_of(request), now=now)
     shown = reads.describe(row, viewer=viewer)
+    named = len(shown.signals) + len(shown.affected)
     context = {
         "now": now,
         "approval": shown,
-        "more": shown.count - len(shown.signals) if shown.signals else 0,
+        "more": shown.count - named if named else 0,
         "titles": titles_of(),
         "offers": available(ACTIONS.values(), facts, refused=refused),
     }

@@ -21,6 +21,8 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
     },
     "approval-act": {
         Act.SHARE: _("Share signals"),
+        Act.WITHDRAW: _("Withdraw signals"),
+        Act.DISPUTE: _("Dispute signals"),
         Act.ORDER: _("Issue a removal order"),
     },
     "approval-reason": {reason: _(second_look().rules[reason].why) for reason in WaitReason},

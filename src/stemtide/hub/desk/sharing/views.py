@@ -117,7 +117,7 @@ def undo(request: SignedInRequest) -> HttpResponse:
     viewer, now = request.user.party, datetime.now(UTC)
     contents = _contents(request.POST.getlist("content"))
     reached = shares.reach(contents, viewer=viewer, now=now)
-    count = writes.withdraw_shares(
+    count, waiting = writes.withdraw_shares(
         contents,
         body=WithdrawIn(reason=WithdrawReason.MISTAKE),
         by=viewer,
@@ -127,7 +127,9 @@ def undo(request: SignedInRequest) -> HttpResponse:
     )
     if count:
         messages.success(request, _undone_text(count, reached))
-    else:
+    if waiting:
+        messages.warning(request, _waiting_text(waiting))
+    if not count and not waiting:
         messages.error(request, _("Nothing was live any more: it had been taken back before."))
     return redirect(_done_url([content.hex for content in contents], request.POST.get("crisis")))
 
@@ -317,6 +319,15 @@ def _undone_text(count: int, reached: shares.ShareReach) -> str:
             + _("It had reached agents of: %(names)s. They undo what they did.") % {"names": names}
         )
     return text + " " + _("No agent that you can see had reported that it read it.")
+
+
+def _waiting_text(count: int) -> str:
+    """Return how many withdrawals wait for a second person."""
+    return ngettext(
+        "%(count)d withdrawal waits for a second person. Until then agents hold what it matches.",
+        "%(count)d withdrawals wait for a second person. Until then agents hold what they match.",
+        count,
+    ) % {"count": count}
 
 
 def _done_url(contents: Iterable[str], crisis: str | None) -> str:

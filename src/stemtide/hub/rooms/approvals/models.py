@@ -106,6 +106,37 @@ class WaitingSignal(models.Model):
         return f"{self.kind} {self.value[:12]}"
 
 
+class AffectedSignal(models.Model):
+    """A signal that a waiting act would end, or that an act done at once has ended.
+
+    uid:    of the signal; party: who withdraws or disputes it; act: of the approval.
+    body:   the message of the withdrawal or dispute, as JSON.
+    before: the opinion that the party had of it, with its note; null if it had none.
+    is_open: the act waits, and the signal counts as disputed by the party.
+    """
+
+    uid = models.UUIDField()
+    approval = models.ForeignKey(Approval, models.CASCADE, related_name="affected")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+", db_index=False)
+    act = models.CharField(max_length=10)
+    body = models.TextField()
+    before = models.JSONField(null=True)
+    is_open = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["uid", "party", "act"],
+                condition=Q(is_open=True),
+                name="one_waiting_end_a_signal",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.uid}"
+
+
 class ActCount(models.Model):
     """How many acts of a kind a party did on the last day on which it did any."""
 

@@ -12,11 +12,12 @@ from django.db.models import Q, QuerySet
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.approvals import rules
-from stemtide.hub.rooms.approvals.models import ActCount, Approval, WaitingSignal
+from stemtide.hub.rooms.approvals.models import ActCount, AffectedSignal, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.reads import crises, participants
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import people
 from stemtide.protocol.approvals import (
+    AffectedSignalOut,
     ApprovalOut,
     ApprovalPage,
     WaitingSignalOut,
@@ -171,7 +172,12 @@ def _is_shown(row: Approval, *, to: Party) -> bool:
 def describe(row: Approval, *, viewer: Party) -> ApprovalOut:
     """Return an act with the first of its signals."""
     signals = [_describe_signal(signal) for signal in row.signals.all()[:SAMPLE]]
-    return _describe(row, viewer=viewer).model_copy(update={"signals": signals})
+    affected = [
+        AffectedSignalOut(id=signal.uid, note=json.loads(signal.body)["note"])
+        for signal in row.affected.all()[:SAMPLE]
+    ]
+    updates = {"signals": signals, "affected": affected}
+    return _describe(row, viewer=viewer).model_copy(update=updates)
 
 
 def _describe(row: Approval, *, viewer: Party) -> ApprovalOut:
@@ -245,6 +251,16 @@ def waiting_signal(uid: UUID, *, viewer: Party) -> WaitingSignal | None:
     """Return a signal that waits, if a party may see it; None if there is none."""
     rows = WaitingSignal.objects.select_related("approval", "party", "approval__crisis")
     return rows.filter(visible(viewer, "approval__"), uid=uid, is_open=True).first()
+
+
+def waiting_end(uid: UUID, act: Act, *, viewer: Party) -> AffectedSignal | None:
+    """Return the withdrawal or dispute of a signal that waits, the party's own first.
+
+    None if there is none that the party may see.
+    """
+    rows = AffectedSignal.objects.filter(visible(viewer, "approval__"), uid=uid, act=act)
+    open_rows = list(rows.filter(is_open=True).select_related("approval", "party"))
+    return min(open_rows, key=lambda row: row.party_id != viewer.pk, default=None)
 
 
 def waiting_by_key(

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.approvals import acts, reads, rules
-from stemtide.hub.rooms.approvals.models import Approval, WaitingSignal
+from stemtide.hub.rooms.approvals.models import AffectedSignal, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -19,6 +19,12 @@ from stemtide.protocol.approvals import ApprovalOut, ApproveIn, RefuseIn
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.messages.signals import MAX_BULK
 from stemtide.protocol.trust.second_look import Act, WaitReason, Who, second_look
+
+MOST_ENDED = 1000
+"""Signals that one withdrawal or dispute ends: its decision is one transaction."""
+
+_MOST = {Act.SHARE: MAX_BULK, Act.WITHDRAW: MOST_ENDED, Act.DISPUTE: MOST_ENDED}
+"""Signals of one act that waits; further ones begin another. Orders never join."""
 
 MAX_NAMED = 100
 """Rows that were refused when their share was approved, as the approval names them."""
@@ -45,12 +51,24 @@ class WaitingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class AffectedRow:
+    """A signal that is to be withdrawn or disputed. body: the message as JSON.
+
+    before: the opinion that the party had of it, with its note.
+    """
+
+    uid: UUID
+    body: str
+    before: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """An act for which a second look is asked.
 
     ref:     the person or key that asks. payload: what the act needs to be done later.
     is_done: it was done at once, in a crisis.
-    signals: of a share.
+    signals: of a share. affected: of a withdrawal or dispute.
     """
 
     act: Act
@@ -64,13 +82,14 @@ class Asking:
     exercise: bool = False
     is_done: bool = False
     signals: Sequence[WaitingRow] = ()
+    affected: Sequence[AffectedRow] = ()
 
 
 def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
     """Ask for a second look at an act. Call it in the transaction of the act, with the ledger lock.
 
-    Signals join a share of the same kind that waits since less than an hour, so that many small
-    shares are one thing to look at.
+    Signals join an act of the same kind that waits since less than an hour, so that many small
+    acts are one thing to look at.
 
     raises: RateLimitError if too many signals of the party wait.
     """
@@ -78,7 +97,7 @@ def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
     if asking.signals and not asking.is_done:
         waiting = reads.count_own_signals(party=by)
         rules.check_room(waiting, more=len(asking.signals))
-    row = _open_share(asking, by=by, now=now) or _new(asking, by=by, now=now)
+    row = _open_act(asking, by=by, now=now) or _new(asking, by=by, now=now)
     WaitingSignal.objects.bulk_create(
         WaitingSignal(
             uid=signal.uid,
@@ -93,14 +112,26 @@ def ask(asking: Asking, *, by: Party, now: datetime) -> Approval:
         )
         for signal in asking.signals
     )
+    AffectedSignal.objects.bulk_create(
+        AffectedSignal(
+            uid=signal.uid,
+            approval=row,
+            party=by,
+            act=asking.act,
+            body=signal.body,
+            before=signal.before,
+            is_open=not asking.is_done,
+        )
+        for signal in asking.affected
+    )
     detail = _detail(row) | {"count": asking.count, "through": asking.ref}
     _append("approval.asked", row, actor=by.ref, now=now, detail=detail)
     return row
 
 
-def _open_share(asking: Asking, *, by: Party, now: datetime) -> Approval | None:
-    """Return a share that waits and that further signals may join, counting them in it."""
-    if asking.act is not Act.SHARE:
+def _open_act(asking: Asking, *, by: Party, now: datetime) -> Approval | None:
+    """Return an act that waits and that further signals may join, counting them in it."""
+    if asking.act not in _MOST:
         return None
     rows = Approval.objects.select_related("party", "crisis").filter(
         act=asking.act,
@@ -113,7 +144,7 @@ def _open_share(asking: Asking, *, by: Party, now: datetime) -> Approval | None:
         is_done=asking.is_done,
         asked_at__gt=now - rules.MERGES_FOR,
         expires_at__gt=now,
-        count__lte=MAX_BULK - asking.count,
+        count__lte=_MOST[asking.act] - asking.count,
     )
     row = next((row for row in rows if _is_alike(row, asking)), None)
     if row is not None:
@@ -123,7 +154,7 @@ def _open_share(asking: Asking, *, by: Party, now: datetime) -> Approval | None:
 
 
 def _is_alike(row: Approval, asking: Asking) -> bool:
-    """Whether a share that waits has the reasons and the crisis of another one."""
+    """Whether an act that waits has the reasons and the crisis of another one."""
     crisis = row.crisis.uid if row.crisis else None
     return row.reasons == list(asking.reasons) and crisis == asking.crisis
 
@@ -249,6 +280,14 @@ def take_back_signal(signal: WaitingSignal, *, by: Actor, now: datetime) -> None
 def close_signals(row: Approval) -> None:
     """Close the signals of a share: they will not travel."""
     row.signals.filter(is_open=True).update(is_open=False)
+
+
+@needs_no_entry("the decision records it")
+def close_affected(row: Approval) -> list[AffectedSignal]:
+    """Return the signals that a withdrawal or dispute would have ended: it is decided now."""
+    waiting = list(row.affected.filter(is_open=True))
+    row.affected.filter(is_open=True).update(is_open=False)
+    return waiting
 
 
 @needs_no_entry("the decision records it, and the signals that they become")

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of a share once somebody has given it a second look."""
+"""What becomes of shares, withdrawals and disputes once somebody has given them a second look."""
 
 from dataclasses import replace
 from datetime import datetime
 
-from stemtide.hub.platform.errors import ConflictError
+from stemtide.hub.platform.errors import ConflictError, RefusalError
 from stemtide.hub.rooms.approvals import acts, writes as approvals
 from stemtide.hub.rooms.approvals.models import Approval
+from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import checks
-from stemtide.hub.rooms.signals.writes import signals
-from stemtide.protocol.messages.signals import RowError, SignalIn
+from stemtide.hub.rooms.signals.writes import opinions, revivals, signals
+from stemtide.protocol.messages.signals import RowError, SignalIn, WithdrawIn
 from stemtide.protocol.trust.second_look import Act, WaitReason
 
 
@@ -47,4 +48,58 @@ def end_share(row: Approval, now: datetime) -> None:
         approvals.close_signals(row)
 
 
+def withdraw(row: Approval, now: datetime) -> list[RowError]:
+    """Withdraw the signals of a withdrawal that waited; return those that are refused by now.
+
+    raises: ConflictError if all of them are.
+    """
+    errors, affected = [], approvals.close_affected(row)
+    for number, signal in enumerate(affected):
+        body = WithdrawIn.model_validate_json(signal.body)
+        through = row.asked_ref or None
+        try:
+            signals.withdraw(
+                signal.uid, body=body, by=row.party, now=now, actor_ref=through, is_counted=False
+            )
+        except RefusalError as error:
+            errors.append(RowError(row=number, field="signal", message=str(error)))
+    if affected and len(errors) == len(affected):
+        raise ConflictError(
+            "none of it can be withdrawn any more: {why}. Refuse it, or let it expire",
+            why=errors[0].message,
+        )
+    return errors
+
+
+def end_withdrawal(row: Approval, now: datetime) -> None:
+    """Let the signals of a withdrawal act as before; share those again that it ended at once."""
+    if row.is_done:
+        revivals.share_again(row, now=now)
+    else:
+        _restore_opinions(row, now=now)
+
+
+def keep_dispute(row: Approval, now: datetime) -> list[RowError]:  # noqa: ARG001  # as ApprovedAct
+    """Let disputes that waited count for good."""
+    approvals.close_affected(row)
+    return []
+
+
+def end_dispute(row: Approval, now: datetime) -> None:
+    """Give back the opinions that the party had before its disputes."""
+    _restore_opinions(row, now=now)
+
+
+def _restore_opinions(row: Approval, *, now: datetime) -> None:
+    """Give back the opinions that the party had before an act that waited."""
+    for affected in approvals.close_affected(row):
+        signal = reads.live(affected.uid)
+        if signal is not None:
+            opinions.restore_opinion(
+                signal, affected.before, by=row.party, now=now, through=row.ref
+            )
+
+
 acts.register(Act.SHARE, acts.ApprovedAct(do=share, end=end_share))
+acts.register(Act.WITHDRAW, acts.ApprovedAct(do=withdraw, end=end_withdrawal))
+acts.register(Act.DISPUTE, acts.ApprovedAct(do=keep_dispute, end=end_dispute))

@@ -32,6 +32,8 @@ from stemtide.protocol.enums import Scope, SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import SharedSignal, SignalIn, WithdrawIn
 from stemtide.protocol.problems import FieldProblem, ProblemType
 
+_WAITS = "The deletion waits for a second person; until then agents hold what it matches."
+
 _MAX_NAMED = 500
 """Maximum signals that a query names; beyond it, the whole event is read."""
 
@@ -68,7 +70,8 @@ def _take_event(
         ids = [*shared, *own_signals.values()]
         for fromkey in dict.fromkeys(sent.gone):
             if uids := ended.get(fromkey, []):
-                _withdraw_all(uids, caller=caller)
+                if _withdraw_all(uids, caller=caller):
+                    fresh.leave_out(place=str(fromkey), kind="deleted", why=_WAITS)
                 ids.extend(uids)
             else:
                 fresh.leave_out(
@@ -126,9 +129,12 @@ def add_object(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def delete_attribute(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Withdraw the signal of an attribute, as its sharer or as an agency."""
     caller = called(request, Scope.SIGNALS_WRITE)
-    if not _withdraw(uuid, caller=caller):
+    uids = behind(str(uuid), caller=caller)
+    if not uids:
         raise NotFoundError("there is no live attribute with this id: search for it")
-    return answer({"saved": True, "success": True, "message": "Attribute deleted."})
+    is_waiting = _withdraw_all(uids, caller=caller)
+    message = _WAITS if is_waiting else "Attribute deleted."
+    return answer({"saved": True, "success": True, "message": message})
 
 
 urlpatterns = [
@@ -204,21 +210,14 @@ def _waiting_attribute(body: SignalIn, signal: SharedSignal) -> events.Json:
     }
 
 
-def _withdraw(uuid: UUID, *, caller: Caller) -> list[UUID]:
-    """Withdraw the signal of an attribute; return its id, or nothing if it is not live.
-
-    raises: NotAllowedError.
-    """
-    uids = behind(str(uuid), caller=caller)
-    _withdraw_all(uids, caller=caller)
-    return uids
-
-
-def _withdraw_all(uids: list[UUID], *, caller: Caller) -> None:
-    """Withdraw signals. raises: NotAllowedError."""
+def _withdraw_all(uids: list[UUID], *, caller: Caller) -> bool:
+    """Withdraw signals; return whether a withdrawal waits. raises: NotAllowedError."""
     body = WithdrawIn(reason=WithdrawReason.OTHER)
-    for uid in uids:
+    outs = [
         writes.withdraw(uid, body=body, by=caller.party, now=now(), actor_ref=caller.ref)
+        for uid in uids
+    ]
+    return any(out.state is SignalState.LIVE for out in outs)
 
 
 def _existing_signals(sent: PostedSignals, *, caller: Caller) -> dict[UUID, UUID]:

@@ -160,8 +160,8 @@ TEXTS: Mapping[str, Words] = {
         " person confirms it."
     ),
     "second_look_waits": gettext_lazy(
-        "Asked by: %(by)s. Nothing of it happens until a second person approves it. Look at it, and"
-        " approve or refuse it. What nobody decides expires."
+        "Asked by: %(by)s. Look at it, and approve or refuse it. Nothing is shared or withdrawn"
+        " before a second person approves it. What nobody decides expires."
     ),
     "second_look_due": gettext_lazy(
         "Done by: %(by)s, at once because of a crisis. It ends after two hours unless a second"

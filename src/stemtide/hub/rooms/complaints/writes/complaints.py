@@ -219,7 +219,13 @@ def withdraw_all(wrong: Sequence[Signal], *, note: str, by: Actor, now: datetime
     body = WithdrawIn(reason=WithdrawReason.COMPLAINT_UPHELD, note=note)
     for signal in wrong:
         signals.withdraw(
-            signal.uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role
+            signal.uid,
+            body=body,
+            by=by.party,
+            now=now,
+            actor_ref=by.ref,
+            role=by.role,
+            is_counted=False,
         )
 
 

@@ -163,7 +163,14 @@ def withdraw_all(name: str, *, now: datetime) -> int:
     while uids := list(brought.values_list("uid", flat=True)[:_AT_ONCE]):
         with part():
             for uid in uids:
-                signals.withdraw(uid, body=body, by=row.party, now=now, actor_ref=row.ref)
+                signals.withdraw(
+                    uid,
+                    body=body,
+                    by=row.party,
+                    now=now,
+                    actor_ref=row.ref,
+                    is_counted=False,
+                )
         count += len(uids)
     return count
 

@@ -249,10 +249,11 @@ class PageImport(RecordLinks):
                     candidate.source_record.key,
                     reason=WithdrawReason.SUPERSEDED,
                     fate=RecordOutcome.ENDED,
+                    is_counted=False,
                 )
             return False
         self._leave(candidate.source_record.key)
-        self._give_up(record, reason=WithdrawReason.SUPERSEDED)
+        self._give_up(record, reason=WithdrawReason.SUPERSEDED, is_counted=not is_same)
         self._changed.add(candidate.source_record.key)
         return True
 
@@ -271,7 +272,7 @@ class PageImport(RecordLinks):
         """
         candidate.tighten(row)
         self._leave(candidate.source_record.key)
-        self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+        self._withdraw(row, reason=WithdrawReason.SUPERSEDED, is_counted=False)
         self._heirs[row.pk] = candidate
         self._changed.add(candidate.source_record.key)
         return True

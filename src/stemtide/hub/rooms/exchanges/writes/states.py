@@ -147,7 +147,14 @@ class RecordLinks:
             self._end_one(left, reason=WithdrawReason.SUPERSEDED)
             return
 
-    def _end(self, key: str, *, reason: WithdrawReason, fate: RecordOutcome | None) -> None:
+    def _end(
+        self,
+        key: str,
+        *,
+        reason: WithdrawReason,
+        fate: RecordOutcome | None,
+        is_counted: bool = True,
+    ) -> None:
         """End a record and its parts, and withdraw the source's own signals.
 
         Signals that another record represents stay.
@@ -155,7 +162,7 @@ class RecordLinks:
         for record in (self._records.get(key), *self._left.pop(key, ())):
             if record is None or record.ended:
                 continue
-            self._end_one(record, reason=reason)
+            self._end_one(record, reason=reason, is_counted=is_counted)
             if fate is not None and record.is_own and record.signal_id is not None:
                 self.counts[fate] += 1
 
@@ -172,7 +179,7 @@ class RecordLinks:
             self._end_one(record, reason=WithdrawReason.SUPERSEDED)
             self.counts[RecordOutcome.ENDED] += len(self._given_up) - before
 
-    def _end_one(self, record: Record, *, reason: WithdrawReason) -> None:
+    def _end_one(self, record: Record, *, reason: WithdrawReason, is_counted: bool = True) -> None:
         """End one record."""
         if record.ended:
             return
@@ -180,9 +187,9 @@ class RecordLinks:
         if record.pk is not None:
             self._ended.append(record.pk)
         self._leave(record.key)
-        self._give_up(record, reason=reason)
+        self._give_up(record, reason=reason, is_counted=is_counted)
 
-    def _give_up(self, record: Record, *, reason: WithdrawReason) -> None:
+    def _give_up(self, record: Record, *, reason: WithdrawReason, is_counted: bool = True) -> None:
         """Withdraw a signal of the source once no record represents it."""
         row = record.signal
         if record.waiting and approvals.waiting_signal(record.waiting, viewer=self.row.party):
@@ -190,12 +197,17 @@ class RecordLinks:
         if row is None or not record.is_own or row.state != SignalState.LIVE:
             return
         if not self._told_by[row.pk] and row.pk not in self._given_up:
-            self._withdraw(row, reason=reason)
+            self._withdraw(row, reason=reason, is_counted=is_counted)
 
-    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
-        """Withdraw a signal on behalf of the source's party."""
-        _take_back(row.uid, of=self.row, reason=reason, now=self.now)
-        row.state = SignalState.WITHDRAWN
+    def _withdraw(self, row: Signal, *, reason: WithdrawReason, is_counted: bool = True) -> None:
+        """Withdraw a signal on behalf of the source's party; it may wait for a second look.
+
+        is_counted: False if it must not wait: another signal of the same value follows, or a mark
+                    gets stricter.
+        """
+        row.state = _take_back(
+            row.uid, of=self.row, reason=reason, now=self.now, is_counted=is_counted
+        )
         self._given_up.add(row.pk)
 
     def _opine(self, row: Signal, *, is_disputed: bool) -> None:
@@ -209,7 +221,20 @@ class RecordLinks:
         )
 
 
-def _take_back(uid: UUID, *, of: Exchange, reason: WithdrawReason, now: datetime) -> None:
-    """Withdraw a signal that came through an exchange, named in the ledger entry."""
+def _take_back(
+    uid: UUID,
+    *,
+    of: Exchange,
+    reason: WithdrawReason,
+    now: datetime,
+    is_counted: bool = True,
+) -> SignalState:
+    """Withdraw a signal that came through an exchange, named in the ledger entry.
+
+    Return the state of the signal: it stays live while the withdrawal waits.
+    """
     body = WithdrawIn(reason=reason, note="as the source says")
-    signals.withdraw(uid, body=body, by=of.party, now=now, actor_ref=of.ref)
+    out = signals.withdraw(
+        uid, body=body, by=of.party, now=now, actor_ref=of.ref, is_counted=is_counted
+    )
+    return out.state

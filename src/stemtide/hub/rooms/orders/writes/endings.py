@@ -248,6 +248,7 @@ def _withdraw_signals(row: Order, *, now: datetime) -> None:
             by=row.issued_by,
             now=now,
             actor_ref=row.ref,
+            is_counted=False,
         )
 
 

@@ -57,11 +57,16 @@ from stemtide.protocol.sync.feed import (
     SnapshotHead,
     Tombstone,
 )
-from stemtide.protocol.trust.second_look import WaitReason
+from stemtide.protocol.trust.second_look import Act, WaitReason
 from stemtide.protocol.trust.standing import Basis, basis_of
 
 Key = tuple[str, str, bool]
 """The key that a party shares once: kind, value, exercise."""
+
+_END_WORDS = {
+    Act.WITHDRAW: "its withdrawal by {party} waits for a second look, and it leads to hold at most",
+    Act.DISPUTE: "the dispute of {party} ends unless somebody approves it",
+}
 
 _CHUNK = 5000
 """Signals in one chunk of a snapshot."""
@@ -96,6 +101,13 @@ def find(uid: UUID, *, viewer: Party) -> Signal:
     if row is None:
         raise NotFoundError("there is no signal {uid} that your party may see", uid=uid)
     return row
+
+
+@needs_no_viewer("the clock acts for a party that may no longer see the signal")
+def live(uid: UUID) -> Signal | None:
+    """Return the row of a signal for writes; None if it has ended."""
+    rows = Signal.objects.select_related("shared_by", "content", "crisis")
+    return rows.filter(uid=uid, state=SignalState.LIVE).first()
 
 
 def facts(row: Signal) -> SignalFacts:
@@ -143,7 +155,18 @@ def describe(row: Signal, *, viewer: Party) -> SignalOut:
         withdraw_note=row.withdraw_note,
         via=[UUID(hub) for hub in row.via.split()],
         opinions=[opinions.describe(opinion, viewer=viewer) for opinion in opinion_rows],
+        waiting_for=_waiting_ends(row, viewer=viewer),
     )
+
+
+def _waiting_ends(row: Signal, *, viewer: Party) -> list[str]:
+    """Return which withdrawal or dispute of a live signal waits, for those who may know."""
+    if row.state != SignalState.LIVE or not row.disputes:
+        return []
+    waiting = (
+        approvals.waiting_end(row.uid, act, viewer=viewer) for act in (Act.WITHDRAW, Act.DISPUTE)
+    )
+    return [_END_WORDS[Act(end.act)].format(party=end.party.name) for end in waiting if end]
 
 
 def describe_waiting(row: WaitingSignal, *, viewer: Party) -> SignalOut:

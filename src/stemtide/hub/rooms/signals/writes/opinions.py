@@ -19,8 +19,10 @@ from stemtide.hub.rooms.signals.rules import (
     signals as rules,
 )
 from stemtide.hub.rooms.signals.rules.disputes import Dispute
+from stemtide.hub.rooms.signals.writes import mass_ends
 from stemtide.protocol.enums import Opinion, PartyKind, Role
 from stemtide.protocol.messages.signals import OpinionIn, SignalOut
+from stemtide.protocol.trust.second_look import Act
 
 WEIGHED = ("is_disputed", "flood", "confirmations", "disputes", "position", "stamp_s")
 """Columns of a signal that opinions change."""
@@ -51,16 +53,66 @@ def give_opinion(
     ledger.lock_ledger()
     row = reads.find(uid, viewer=by)
     rules.check_opinion(reads.facts(row), kind=PartyKind(by.kind))
+    before = row.opinions.filter(party=by).first()
     is_weighty = _store_opinion(row, body=body, by=by, now=now)
+    _record_opinion(row, body.opinion, by=by, now=now, through=actor_ref, is_weighty=is_weighty)
+    if body.opinion is Opinion.DISPUTE:
+        _ask_second_look(row, body=body, before=before, by=by, now=now, through=actor_ref)
+    return reads.describe(row, viewer=by)
+
+
+def dispute_until_decided(
+    row: Signal, *, note: str, by: Party, now: datetime, through: str | None
+) -> OpinionRow | None:
+    """Let a signal count as disputed by a party while its withdrawal waits.
+
+    Return the opinion that the party had of it before.
+    """
+    before = row.opinions.filter(party=by).first()
+    _put_opinion(row, Opinion.DISPUTE, note=note, by=by, now=now)
+    _record_opinion(row, Opinion.DISPUTE, by=by, now=now, through=through)
+    return before
+
+
+def restore_opinion(
+    row: Signal, before: dict[str, str] | None, *, by: Party, now: datetime, through: str
+) -> None:
+    """Give back to a party the opinion that it had before a dispute that nobody approved.
+
+    before: that opinion with its note; None for none. Nothing changes if the party has given
+    another opinion since.
+    """
+    present = row.opinions.filter(party=by).first()
+    if present is None or present.opinion != Opinion.DISPUTE:
+        return
+    earlier = before or {"opinion": Opinion.SEEN.value, "note": ""}
+    opinion = Opinion(earlier["opinion"])
+    _put_opinion(row, opinion, note=earlier["note"], by=by, now=now)
+    _record_opinion(row, opinion, by=by, now=now, through=through)
+
+
+def _record_opinion(
+    row: Signal,
+    opinion: Opinion,
+    *,
+    by: Party,
+    now: datetime,
+    through: str | None,
+    is_weighty: bool = True,
+) -> None:
+    """Weigh a signal whose opinions changed, and append to the ledger.
+
+    is_weighty: agents must learn of it, so that the signal gets a new feed position.
+    """
     weigh(row)
     row.stamp_s = bulk_sql.next_stamp(now)
-    detail: dict[str, object] = {"opinion": body.opinion.value, "disputed": row.is_disputed}
+    detail: dict[str, object] = {"opinion": opinion.value, "disputed": row.is_disputed}
     if is_weighty:
         row.position = ledger.take_positions(1, now=now)
         detail["position"] = row.position
     row.save(update_fields=WEIGHED)
-    if actor_ref:
-        detail["through"] = actor_ref
+    if through:
+        detail["through"] = through
     ledger.append(
         "opinion.given",
         actor=by.ref,
@@ -70,7 +122,30 @@ def give_opinion(
         exercise=row.exercise,
         crisis=row.crisis.uid if row.crisis else None,
     )
-    return reads.describe(row, viewer=by)
+
+
+def _ask_second_look(
+    row: Signal,
+    *,
+    body: OpinionIn,
+    before: OpinionRow | None,
+    by: Party,
+    now: datetime,
+    through: str | None,
+) -> None:
+    """Ask for a second look at a dispute that stops a signal everywhere, beyond those of a day."""
+    is_stopping = row.shared_by_id == by.pk or by.kind == PartyKind.AGENCY
+    is_new = before is None or before.opinion != Opinion.DISPUTE
+    if not (is_stopping and is_new):
+        return
+    if mass_ends.is_beyond(Act.DISPUTE, by=by, exercise=row.exercise, now=now):
+        mass_ends.ask(row, Act.DISPUTE, body=body, before=before, by=by, now=now, through=through)
+
+
+def _put_opinion(row: Signal, opinion: Opinion, *, note: str, by: Party, now: datetime) -> None:
+    """Store a party's opinion without asking the limits."""
+    values = {"opinion": opinion, "note": note, "given_at": now}
+    OpinionRow.objects.update_or_create(signal=row, party=by, defaults=values)
 
 
 def _store_opinion(row: Signal, *, body: OpinionIn, by: Party, now: datetime) -> bool:

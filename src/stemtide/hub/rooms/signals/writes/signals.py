@@ -10,8 +10,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
+from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
@@ -24,8 +26,8 @@ from stemtide.hub.rooms.signals.reads.sharing.bulk import BulkContext, BulkPlan
 from stemtide.hub.rooms.signals.rules import checks, signals as rules
 from stemtide.hub.rooms.signals.rules.checks import ParsedRows
 from stemtide.hub.rooms.signals.rules.signals import BulkRefusedError, SignalDraft
-from stemtide.hub.rooms.signals.writes import waiting
-from stemtide.hub.rooms.signals.writes.opinions import give_opinion
+from stemtide.hub.rooms.signals.writes import mass_ends, waiting
+from stemtide.hub.rooms.signals.writes.opinions import dispute_until_decided, give_opinion
 from stemtide.hub.rooms.signals.writes.outcomes import report_outcomes
 from stemtide.protocol.enums import PartyKind, Role, SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import (
@@ -36,7 +38,7 @@ from stemtide.protocol.messages.signals import (
     SignalOut,
     WithdrawIn,
 )
-from stemtide.protocol.trust.second_look import WaitReason
+from stemtide.protocol.trust.second_look import Act, WaitReason, second_look
 
 __all__ = [
     "BulkRefusedError",
@@ -261,29 +263,20 @@ def withdraw(
     now: datetime,
     actor_ref: str | None = None,
     role: Role | None = None,
+    is_counted: bool = True,
 ) -> SignalOut:
     """Withdraw a signal: it no longer matches, and the feed tells everyone who received it.
 
-    One that waits for a second look is taken back: nobody received it.
+    One that waits for a second look is taken back: nobody received it. Beyond those of a day, the
+    withdrawal itself waits for a second look: the signal is live, and disputed.
 
     role: of the person who acts for the party; None for a machine.
+    is_counted: False if it must not wait: it was looked at, the law or the operator ends it, or a
+                newer version of it follows in the same transaction.
 
     raises: NotFoundError, NotAllowedError, ConflictError saying when it was withdrawn or expired.
     """
     check_person_may_write(role)
-    return _withdraw(uid, body=body, by=by, now=now, actor_ref=actor_ref, role=role)
-
-
-def _withdraw(
-    uid: UUID,
-    *,
-    body: WithdrawIn,
-    by: Party,
-    now: datetime,
-    actor_ref: str | None,
-    role: Role | None,
-) -> SignalOut:
-    """Withdraw a signal in the open transaction, and append to the ledger."""
     ledger.lock_ledger()
     waits = approvals_reads.waiting_signal(uid, viewer=by)
     if waits is not None:
@@ -291,6 +284,40 @@ def _withdraw(
         return reads.describe_taken_back(waits, body=body, viewer=by, now=now)
     row = reads.find(uid, viewer=by)
     rules.check_withdraw(reads.facts(row), kind=PartyKind(by.kind), name=by.name)
+    if is_counted and mass_ends.is_beyond(Act.WITHDRAW, by=by, exercise=row.exercise, now=now):
+        return _withdraw_unseen(row, body=body, by=by, now=now, through=actor_ref)
+    return _withdraw(row, body=body, by=by, now=now, through=actor_ref)
+
+
+def _withdraw_unseen(
+    row: Signal, *, body: WithdrawIn, by: Party, now: datetime, through: str | None
+) -> SignalOut:
+    """Ask for a second look at a withdrawal; in an active crisis withdraw the signal at once."""
+    waits = approvals_reads.waiting_end(row.uid, Act.WITHDRAW, viewer=by)
+    if waits is not None and waits.party == by:
+        return reads.describe(row, viewer=by)
+    is_at_once = second_look().is_at_once_in_crisis([WaitReason.MANY_WITHDRAWALS])
+    if is_at_once and row.crisis is not None and crises.is_active(row.crisis, party=by):
+        mass_ends.ask(
+            *(row, Act.WITHDRAW),
+            body=body,
+            before=None,
+            by=by,
+            now=now,
+            through=through,
+            is_done=True,
+        )
+        return _withdraw(row, body=body, by=by, now=now, through=through)
+    note = "its withdrawal waits for a second look"
+    before = dispute_until_decided(row, note=note, by=by, now=now, through=through)
+    mass_ends.ask(row, Act.WITHDRAW, body=body, before=before, by=by, now=now, through=through)
+    return reads.describe(row, viewer=by)
+
+
+def _withdraw(
+    row: Signal, *, body: WithdrawIn, by: Party, now: datetime, through: str | None
+) -> SignalOut:
+    """Withdraw a signal in the open transaction, and append to the ledger."""
     row.state = SignalState.WITHDRAWN
     row.position = ledger.take_positions(1, now=now)
     row.stamp_s = bulk_sql.next_stamp(now)
@@ -299,9 +326,10 @@ def _withdraw(
     row.withdraw_note = body.note
     row.save()
     detail: dict[str, object] = {"reason": body.reason.value, "position": row.position}
-    return _record("signal.withdrawn", row, by=by, now=now, detail=detail, through=actor_ref)
+    return _record("signal.withdrawn", row, by=by, now=now, detail=detail, through=through)
 
 
+@needs_no_entry("withdraw records each")
 @transaction.atomic
 def withdraw_shares(
     contents: Collection[UUID],
@@ -311,16 +339,18 @@ def withdraw_shares(
     now: datetime,
     actor_ref: str | None = None,
     role: Role | None = None,
-) -> int:
-    """Withdraw the party's signals of pieces of content that it shared, and count them.
+) -> tuple[int, int]:
+    """Withdraw the party's signals of pieces of content that it shared.
 
-    Those that wait for a second look are taken back.
+    Return how many ended, and how many withdrawals wait for a second look. Signals that wait for
+    one themselves are taken back.
     """
-    check_person_may_write(role)
     uids = [*reads.live_of(contents, by=by), *second_looks.waiting_of(contents, by=by)]
-    for uid in uids:
-        _withdraw(uid, body=body, by=by, now=now, actor_ref=actor_ref, role=role)
-    return len(uids)
+    outs = [
+        withdraw(uid, body=body, by=by, now=now, actor_ref=actor_ref, role=role) for uid in uids
+    ]
+    waiting = sum(out.state is SignalState.LIVE for out in outs)
+    return len(outs) - waiting, waiting
 
 
 def _record(

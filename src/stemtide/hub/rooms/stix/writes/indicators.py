@@ -19,6 +19,7 @@ from uuid import UUID
 from django.db import transaction
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RefusalError
+from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import collection
@@ -42,8 +43,10 @@ from stemtide.interop.stix.posted import (
 )
 from stemtide.protocol.enums import SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import SignalIn, WithdrawIn
+from stemtide.protocol.trust.second_look import Act
 
 _STAYS_LIVE = "stays, as your party describes it elsewhere as well"
+_WAITS = "stays, disputed by your party, until somebody approves its withdrawal"
 _NOT_COMPARED = InvalidError("pattern", "cannot be compared with uploads: revoke it")
 
 
@@ -105,7 +108,7 @@ class Indicators:
             is_live = row.state == SignalState.LIVE
             at = None if is_live else self._position(row)
             self._store.store(posted, position=at, signal=row, is_beside=is_live)
-            return "" if is_gone else f"its signal: {_STAYS_LIVE}"
+            return "" if is_gone else f"its signal: {self._why_live(row)}"
         body, ready = self._one_signal(posted, row=row)
         if row.state == SignalState.LIVE:
             self.join_crisis(row)
@@ -113,7 +116,7 @@ class Indicators:
                 self._store.store(posted, position=self._move_to_end(row), signal=row)
                 return ""
         if (row.kind, row.value) == (body.kind, ready.drafts[0].value):
-            self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+            self._withdraw(row, reason=WithdrawReason.SUPERSEDED, is_replaced=True)
         else:
             self._end_unless_described(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
         return self._share_anew(posted, ready, of=row)
@@ -152,7 +155,8 @@ class Indicators:
                 for row in parts
             ]
             self._store.store(posted, is_private=True)
-            return "" if all(gone) else f"{gone.count(False)} of its signals: {_STAYS_LIVE}"
+            why = [self._why_live(row) for row in parts if row.state == SignalState.LIVE]
+            return f"{gone.count(False)} of its signals: {why[0]}" if why else ""
         requested, _ = self._readings.of(posted)
         if not requested.signals:
             raise _NOT_COMPARED
@@ -162,9 +166,15 @@ class Indicators:
         ready = self._prepare(requested, crisis=self._crisis_of(live))
         same = collection.equal_to_drafts(ready.drafts, errors=ready.errors, viewer=self._by.party)
         stay = {row.uid for row in live} & set(same.values())
+        values = {(draft.kind, draft.value) for draft in ready.drafts}
         for row in parts:
             if row.uid not in stay:
-                self._end_unless_described(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
+                self._end_unless_described(
+                    row,
+                    but=posted.id,
+                    reason=WithdrawReason.SUPERSEDED,
+                    is_replaced=(row.kind, row.value) in values,
+                )
                 PatternPart.objects.filter(stix_id=posted.id, signal=row).delete()
         new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
         self.acts += len(new)
@@ -174,9 +184,14 @@ class Indicators:
         ids = [row.uid for row in live if row.uid in stay] + [row.uid for row in shared.created]
         return describe_result(ids, requested, shared.notes)
 
-    def withdraw(self, posted: Posted, *, row: Signal) -> None:
-        """Withdraw the signal of a generated indicator. raises: NotAllowedError."""
+    def withdraw(self, posted: Posted, *, row: Signal) -> str:
+        """Withdraw the signal of a generated indicator; return why it stays, if it does.
+
+        raises: NotAllowedError.
+        """
         self._withdraw(row, reason=reason_of(posted))
+        is_live = row.state == SignalState.LIVE
+        return f"its signal: {self._why_live(row)}" if is_live else ""
 
     def _one_signal(self, posted: Posted, *, row: Signal) -> tuple[SignalIn, ParsedRows]:
         """Return the signal of a face's newer version, in the crisis of the current signal."""
@@ -206,7 +221,9 @@ class Indicators:
         is_taken = there and reads.takes_posts(there[0], viewer=self._by.party, now=self._now)
         return there[0].uid if is_taken else None
 
-    def _end_unless_described(self, row: Signal, *, but: str, reason: WithdrawReason) -> bool:
+    def _end_unless_described(
+        self, row: Signal, *, but: str, reason: WithdrawReason, is_replaced: bool = False
+    ) -> bool:
         """End a signal unless something else describes it; return whether it ended.
 
         but: the id of the indicator that no longer describes it. If another one has other fields
@@ -227,8 +244,13 @@ class Indicators:
                 return False
         if is_by_itself:
             return False
-        self._withdraw(row, reason=reason)
-        return True
+        self._withdraw(row, reason=reason, is_replaced=is_replaced)
+        return row.state != SignalState.LIVE
+
+    def _why_live(self, row: Signal) -> str:
+        """Return why a signal stays live whose indicator was revoked."""
+        waits = approvals.waiting_end(row.uid, Act.WITHDRAW, viewer=self._by.party)
+        return _STAYS_LIVE if waits is None else _WAITS
 
     def _update_from(self, row: Signal, stix: dict[str, object]) -> bool:
         """Update a signal to an indicator of its value; return whether the indicator is valid."""
@@ -242,7 +264,7 @@ class Indicators:
             return True
         try:
             with transaction.atomic():
-                self._withdraw(row, reason=WithdrawReason.SUPERSEDED)
+                self._withdraw(row, reason=WithdrawReason.SUPERSEDED, is_replaced=True)
                 shared = signals.share(
                     draft.body, by=self._by.party, now=self._now, actor_ref=self._by.ref
                 )
@@ -261,13 +283,20 @@ class Indicators:
         self.acts += 1
         return entries.republish(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
 
-    def _withdraw(self, row: Signal, *, reason: WithdrawReason) -> None:
-        """Withdraw a signal if it is live."""
+    def _withdraw(self, row: Signal, *, reason: WithdrawReason, is_replaced: bool = False) -> None:
+        """Withdraw a signal if it is live; it stays live while the withdrawal waits.
+
+        is_replaced: a signal of the same value follows, so that it must not wait.
+        """
         if row.state == SignalState.LIVE:
             self.acts += 1
-            body = WithdrawIn(reason=reason)
             signals.withdraw(
-                row.uid, body=body, by=self._by.party, now=self._now, actor_ref=self._by.ref
+                row.uid,
+                body=WithdrawIn(reason=reason),
+                by=self._by.party,
+                now=self._now,
+                actor_ref=self._by.ref,
+                is_counted=not is_replaced,
             )
             row.refresh_from_db()
 

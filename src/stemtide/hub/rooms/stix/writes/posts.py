@@ -288,8 +288,7 @@ class Posting:
         if row is None:
             self._apply_second_description(posted)
         elif posted.is_revoked:
-            self._indicators.withdraw(posted, row=row)
-            self._accept(posted)
+            self._accept(posted, self._indicators.withdraw(posted, row=row))
         elif row.shared_by_id != self._by.party.pk:
             self._apply_others_object(posted)
         else:
