@@ -68,6 +68,7 @@ def run_once(now: datetime) -> JobCounts:
     deliveries.forget_old(now)
     suspensions.expire_due(now)
     approvals.expire_due(now)
+    approvals.forget_old(now)
     vetting.vet_due(now)
     return JobCounts(
         expired=signals.expire_due(now),

@@ -10,7 +10,7 @@ import pytest
 
 from stemtide.hub.platform.errors import ConflictError, NotAllowedError, NotFoundError, RefusalError
 from stemtide.hub.rooms.approvals import reads as approvals, writes
-from stemtide.hub.rooms.approvals.models import WaitingSignal
+from stemtide.hub.rooms.approvals.models import Approval, WaitingSignal
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
@@ -182,8 +182,11 @@ def test_what_is_refused_does_not_travel_and_may_be_asked_again(world):
     actor = world.actor(world.agency, role="coordinator")
     out = writes.refuse(waiting.id, body=RefuseIn(note="a newspaper"), by=actor, now=NOON)
     assert (out.state, out.note) == ("refused", "a newspaper")
+    told = reads.signal(shared.id, viewer=world.small_provider)
+    assert (told.state, told.withdraw_note) == ("withdrawn", "a newspaper")
+    assert told.waiting_for == ["it was refused by eu-referral-unit, and did not travel"]
     with pytest.raises(NotFoundError):
-        reads.signal(shared.id, viewer=world.small_provider)
+        reads.signal(shared.id, viewer=world.agency)
     with pytest.raises(ConflictError, match="refused already"):
         approve(world, waiting)
     again = signals.share(folder(), by=world.small_provider, now=NOON)
@@ -207,6 +210,30 @@ def test_what_nobody_decides_expires(world):
     assert writes.expire_due(NOON + timedelta(hours=hours)) == 1
     assert approvals.approval(waiting.id, viewer=world.agency).state == "expired"
     assert world.ledger_kinds() == ["approval.asked", "approval.expired"]
+
+
+def test_what_was_not_approved_is_forgotten_after_a_month_and_orders_are_not(world):
+    shared, _waiting = ask(world)
+    expired_at = world.at(hours=24)
+    writes.expire_due(expired_at)
+    told = reads.signal(shared.id, viewer=world.small_provider)
+    assert (told.state, told.waiting_for[0][:26]) == ("expired", "nobody approved it in time")
+    Approval.objects.create(
+        uid=uuid4(),
+        act="order",
+        state="expired",
+        party=world.authority,
+        reasons=["binding_order"],
+        who="|person|",
+        asked_at=NOON,
+        expires_at=NOON,
+        decided_at=NOON,
+    )
+    assert writes.forget_old(expired_at + timedelta(days=30)) == 0
+    assert writes.forget_old(expired_at + timedelta(days=31)) == 1
+    with pytest.raises(NotFoundError):
+        reads.signal(shared.id, viewer=world.small_provider)
+    assert list(Approval.objects.values_list("act", flat=True)) == ["order"]
 
 
 def test_signals_beyond_the_day_wait_and_the_next_day_is_new(world, monkeypatch):

@@ -38,8 +38,10 @@ from stemtide.protocol.trust.second_look import Act
 @require_safe
 @signed_in
 def signal(request: SignedInRequest, uid: UUID) -> HttpResponse:
-    """Show the page. Of a signal that waits for a second look, show what waits."""
-    waiting = approvals.waiting_signal(uid, viewer=request.user.party)
+    """Show the page. Of a signal that waits, or waited, for a second look, show that."""
+    viewer = request.user.party
+    waiting = approvals.waiting_signal(uid, viewer=viewer)
+    waiting = waiting or approvals.ended_signal(uid, viewer=viewer)
     if waiting is not None:
         return redirect("approval", uid=waiting.approval.uid)
     return _page(request, uid)

@@ -11,6 +11,9 @@ from stemtide.hub.rooms.parties.models import Party
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.trust.second_look import Act
 
+ENDED = (ApprovalState.REFUSED, ApprovalState.TAKEN_BACK, ApprovalState.EXPIRED)
+"""States of acts that were not approved."""
+
 
 class Approval(models.Model):
     """An act that needs a second pair of eyes.
@@ -56,7 +59,12 @@ class Approval(models.Model):
                 "expires_at",
                 condition=Q(state=ApprovalState.WAITING),
                 name="approvals_by_expiry",
-            )
+            ),
+            models.Index(
+                "decided_at",
+                condition=Q(state__in=[*ENDED]) & ~Q(act=Act.ORDER),
+                name="approvals_to_forget",
+            ),
         ]
 
     def __str__(self) -> str:

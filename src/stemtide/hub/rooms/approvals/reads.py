@@ -263,6 +263,13 @@ def waiting_end(uid: UUID, act: Act, *, viewer: Party) -> AffectedSignal | None:
     return min(open_rows, key=lambda row: row.party_id != viewer.pk, default=None)
 
 
+def ended_signal(uid: UUID, *, viewer: Party) -> WaitingSignal | None:
+    """Return a party's own signal that waited and was not shared; None if there is none."""
+    rows = WaitingSignal.objects.select_related("approval__decided_by", "party", "approval__crisis")
+    row = rows.filter(party=viewer, uid=uid, is_open=False).first()
+    return None if row is None or row.approval.is_done else row
+
+
 def waiting_by_key(
     keys: Iterable[tuple[str, str, bool]], *, by: Party
 ) -> dict[tuple[str, str, bool], WaitingSignal]:

@@ -23,6 +23,10 @@ from stemtide.protocol.trust.standing import PartyTrust
 
 __all__ = ["allows"]
 
+KEPT_FOR = timedelta(days=30)
+"""How long an act is kept that was not approved: who shared it sees what became of it. Its values
+may be of lawful content, and are not kept longer."""
+
 MERGES_FOR = timedelta(hours=1)
 """How long further signals of the same kind join a share that waits."""
 

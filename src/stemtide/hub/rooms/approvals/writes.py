@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.approvals import acts, reads, rules
-from stemtide.hub.rooms.approvals.models import AffectedSignal, Approval, WaitingSignal
+from stemtide.hub.rooms.approvals.models import ENDED, AffectedSignal, Approval, WaitingSignal
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Party
@@ -244,6 +244,18 @@ def expire_due(now: datetime) -> int:
     """Expire the acts that nobody decided in time, each in a transaction; return how many."""
     due = Approval.objects.filter(state=ApprovalState.WAITING, expires_at__lte=now)
     return sum(_expire(pk, now=now) for pk in list(due.order_by().values_list("pk", flat=True)))
+
+
+@needs_no_entry("the ledger has kept what was asked for and decided")
+def forget_old(now: datetime) -> int:
+    """Delete acts that were not approved, with their signals, past their retention; how many.
+
+    Not orders, which refer to theirs.
+    """
+    rows = Approval.objects.filter(state__in=ENDED, decided_at__lt=now - rules.KEPT_FOR)
+    pks = list(rows.exclude(act=Act.ORDER).order_by().values_list("pk", flat=True))
+    Approval.objects.filter(pk__in=pks).delete()
+    return len(pks)
 
 
 @transaction.atomic

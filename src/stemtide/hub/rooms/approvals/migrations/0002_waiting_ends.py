@@ -17,6 +17,14 @@ class Migration(migrations.Migration):
             name="act",
             field=models.CharField(choices=[(act, act) for act in ACTS], max_length=10),
         ),
+        migrations.AddIndex(
+            model_name="approval",
+            index=models.Index(
+                models.F("decided_at"),
+                condition=Q(state__in=["refused", "taken_back", "expired"]) & ~Q(act="order"),
+                name="approvals_to_forget",
+            ),
+        ),
         migrations.CreateModel(
             name="AffectedSignal",
             fields=[

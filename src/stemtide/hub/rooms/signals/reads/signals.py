@@ -57,7 +57,7 @@ from stemtide.protocol.sync.feed import (
     SnapshotHead,
     Tombstone,
 )
-from stemtide.protocol.trust.second_look import Act, WaitReason
+from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason
 from stemtide.protocol.trust.standing import Basis, basis_of
 
 Key = tuple[str, str, bool]
@@ -67,6 +67,26 @@ _END_WORDS = {
     Act.WITHDRAW: "its withdrawal by {party} waits for a second look, and it leads to hold at most",
     Act.DISPUTE: "the dispute of {party} ends unless somebody approves it",
 }
+
+_TAKEN_BACK = (
+    "your party took it back before it was approved",
+    SignalState.WITHDRAWN,
+    WithdrawReason.OTHER,
+)
+
+_ENDINGS = {
+    ApprovalState.REFUSED: (
+        "it was refused by {party}, and did not travel",
+        SignalState.WITHDRAWN,
+        WithdrawReason.UNCONFIRMED,
+    ),
+    ApprovalState.EXPIRED: (
+        "nobody approved it in time, and it did not travel",
+        SignalState.EXPIRED,
+        None,
+    ),
+}
+"""What became of a signal that waited: in words, as a state, and as a reason."""
 
 _CHUNK = 5000
 """Signals in one chunk of a snapshot."""
@@ -81,13 +101,16 @@ class EarlierShare(NamedTuple):
 
 
 def signal(uid: UUID, *, viewer: Party) -> SignalOut:
-    """Return one signal, in any state.
+    """Return one signal, in any state; also an own one that waited and was not shared.
 
     raises: NotFoundError, also for a signal that the viewer may not see.
     """
     waiting = approvals.waiting_signal(uid, viewer=viewer)
     if waiting is not None:
         return describe_waiting(waiting, viewer=viewer)
+    ended = approvals.ended_signal(uid, viewer=viewer)
+    if ended is not None:
+        return describe_ended(ended, viewer=viewer)
     return describe(find(uid, viewer=viewer), viewer=viewer)
 
 
@@ -205,6 +228,21 @@ def describe_taken_back(
         "withdraw_reason": body.reason,
         "withdraw_note": body.note,
         "waiting_for": [],
+    }
+    return describe_waiting(row, viewer=viewer).model_copy(update=ended)
+
+
+def describe_ended(row: WaitingSignal, *, viewer: Party) -> SignalOut:
+    """Return a signal that waited and was not shared, and what became of it."""
+    approval = row.approval
+    words, state, reason = _ENDINGS.get(ApprovalState(approval.state), _TAKEN_BACK)
+    by = approval.decided_by.name if approval.decided_by else ""
+    ended = {
+        "state": state,
+        "withdrawn_at": approval.decided_at if state is SignalState.WITHDRAWN else None,
+        "withdraw_reason": reason,
+        "withdraw_note": approval.note,
+        "waiting_for": [words.format(party=by)],
     }
     return describe_waiting(row, viewer=viewer).model_copy(update=ended)
 
