@@ -9,7 +9,7 @@ from stemtide.hub.rooms.crises.reads import crises as reads, life as reads_life
 from stemtide.hub.rooms.crises.writes import crises as writes, moves as writes_moves
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.messages.crises import CheckIn, CloseIn, KeepIn, ProposalIn, ReasonIn
-from tests.world import NOON
+from tests.world import NOON, suspend
 
 ACTIVATE = ProposalIn(act="activate", reason="it spreads")
 CLOSE = ProposalIn(act="close", reason="it is over")
@@ -88,6 +88,16 @@ def test_one_party_alone_does_not_activate(world, ready, confirmer):
     with pytest.raises(NotAllowedError):
         confirm(ready, proposal, world.actor(**confirmer))
     assert reads_life.life(ready.id, viewer=world.agency).stage == "early_warning"
+
+
+def test_the_proposal_of_a_party_that_was_suspended_is_not_confirmed_and_makes_way(world, ready):
+    proposal = propose(ready, world.actor(**OFFICER))
+    suspend(world.authority, agency=world.agency)
+    agency = world.actor(world.agency)
+    with pytest.raises(ConflictError, match="suspended"):
+        confirm(ready, proposal, agency)
+    anew = propose(ready, world.actor(world.other_authority))
+    assert confirm(ready, anew, agency).stage == "active"
 
 
 def activate_now(crisis, by, *, now=NOON):

@@ -69,6 +69,7 @@ def emergency(room: Room) -> list[str]:
         and proposal.state is ProposalState.OPEN
         and not proposal.is_stale
         and proposal.expires_at > room.now
+        and not parties[proposal.by.party].is_suspended
     ]
     pending = waiting[0] if waiting else None
     return crisis_itself(moves.check_emergency, is_used=is_used, pending=pending)(room)
@@ -90,6 +91,7 @@ def proposal_facts(proposal: ProposalOut, *, party: Viewer) -> moves.ProposalFac
         expires_at=proposal.expires_at,
         is_stale=proposal.is_stale,
         is_emergency=proposal.is_emergency,
+        is_suspended=party.is_suspended,
     )
 
 

@@ -17,7 +17,7 @@ from stemtide.hub.rooms.crises.rules import crises as rules
 from stemtide.hub.rooms.crises.rules.moves import ProposalFacts
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.request_cache import cached
-from stemtide.protocol.enums import PartyKind, ProposalAct, ProposalState, TriageOutcome
+from stemtide.protocol.enums import PartyKind, ProposalAct, ProposalState, Standing, TriageOutcome
 from stemtide.protocol.messages.crises import CrisisLife, MeasureOut, ProposalOut, TriageOut
 
 
@@ -79,12 +79,17 @@ def proposal_facts(row: Proposal) -> ProposalFacts:
         expires_at=row.expires_at,
         is_stale=_is_stale(row, last=checked_to(row.crisis)),
         is_emergency=row.is_emergency,
+        is_suspended=row.by.is_suspended,
     )
 
 
 def pending_proposal(crisis: Crisis, *, act: ProposalAct, now: datetime) -> Proposal | None:
-    """Return the proposal of an act that can still be confirmed; None if there is none."""
+    """Return the proposal of an act that can still be confirmed; None if there is none.
+
+    One of a party that is suspended by now cannot, and makes way for others.
+    """
     rows = Proposal.objects.select_related("by", "crisis").filter(crisis=crisis, act=act)
+    rows = rows.exclude(by__standing=Standing.SUSPENDED)
     for row in rows.filter(state=ProposalState.OPEN, expires_at__gt=now):
         if not _is_stale(row, last=checked_to(crisis)):
             return row

@@ -26,6 +26,7 @@ class ProposalFacts:
 
     party, kind, country, ref, is_machine: who made it. is_stale: the checklist was answered again
     since. is_emergency: the crisis is active until the proposal is confirmed or ends.
+    is_suspended: the party that made it is, so its half of the four eyes does not count.
     """
 
     act: ProposalAct
@@ -38,6 +39,7 @@ class ProposalFacts:
     expires_at: datetime
     is_stale: bool = False
     is_emergency: bool = False
+    is_suspended: bool = False
 
 
 def stage_of(facts: CrisisFacts, act: ProposalAct) -> str:
@@ -120,6 +122,11 @@ def check_confirm(
     else:
         check_propose(facts, by=by, act=proposal.act)
     check_open(proposal, now=now)
+    if proposal.is_suspended:
+        raise ConflictError(
+            "{party} is suspended, and its proposals do not count: decline it, and propose anew",
+            party=proposal.party,
+        )
     if by.ref == proposal.ref and by.name == proposal.party:
         raise NotAllowedError("you cannot confirm your own proposal: ask another person")
     if by.name == proposal.party and (by.role is None or proposal.is_machine):
