@@ -49,8 +49,11 @@ from stemtide.hub.rooms.referrals.writes import (
     referrals,
 )
 from stemtide.hub.rooms.reports.writes import reports
-from stemtide.hub.rooms.signals.reads import outliers as reads_outliers
-from stemtide.hub.rooms.signals.writes import allowlists, signals
+from stemtide.hub.rooms.signals.reads import (
+    dismissals as reads_dismissals,
+    outliers as reads_outliers,
+)
+from stemtide.hub.rooms.signals.writes import allowlists, dismissals, signals
 from stemtide.hub.rooms.situation.writes import leads as writes_leads, situation
 from stemtide.hub.rooms.webhooks.models import Delivery as WebhookDelivery
 from stemtide.hub.rooms.webhooks.writes import webhooks
@@ -72,6 +75,7 @@ from stemtide.protocol.messages.reports import ActionIn
 from stemtide.protocol.messages.situation import LeadIn, MessageIn, PublicStatementIn
 from stemtide.protocol.messages.webhooks import WebhookIn
 from stemtide.protocol.sync.allowlists import AllowlistIn
+from stemtide.protocol.trust.disputes import DismissIn
 from stemtide.protocol.trust.parties import SuspensionIn
 from tests.fingerprints.pictures import encoded, photo
 from tests.orders import issue_order
@@ -129,7 +133,16 @@ def assemble(world) -> dict[str, str]:
         "approval": _approval(world),
         "exchange": _exchange(world),
         "suspension": _suspension(world),
+        "dismissal": _dismissal(world),
     }
+
+
+def _dismissal(world):
+    """A decision of the agency that sets all open disputes of the provider aside."""
+    name, agency = world.party["provider"].name, world.actor("agency")
+    count = reads_dismissals.counted_disputes(name, viewer=agency.party).count
+    body = DismissIn(count=count, reason="It is not.")
+    return str(dismissals.dismiss(name, body=body, by=agency, now=world.now).id)
 
 
 def _suspension(world):

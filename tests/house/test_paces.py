@@ -44,6 +44,8 @@ ONE_OPEN_ALERT = {
     "runaway.lowered": "takes reports of several independent parties; one open alert",
     "opinion.given": "disputes of a party are counted by the day",
     "dispute.dismissed": "an agency decides on a dispute that was counted",
+    "disputes.dismissed": "an agency decides, once, on disputes that were counted",
+    "disputes.answered": "once for each decision on many disputes",
     "dispute.answered": "once for each dispute that was set aside",
     "complaint.filed": "by an uploader, with codes of a provider",
     "suspension.proposed": "by an agency, to agencies; one proposal waits a party",

@@ -40,6 +40,7 @@ PAGE = Path(__file__).parents[2] / "docs/understand/permissions.md"
 LATER = NOON + timedelta(hours=1)
 PROVIDER, AUTHORITY, AGENCY = PartyKind.PROVIDER, PartyKind.AUTHORITY, PartyKind.AGENCY
 ONE = PartyTrust("one", PROVIDER, Standing.MEMBER)
+DOES_NOT_ARISE = "\N{EN DASH}"
 ALWAYS = ("new", "member", "trusted", "suspended")
 
 
@@ -105,6 +106,23 @@ def sets_aside(who):
     )
 
 
+def dismisses(who):
+    facts = disputes.OpenDisputes("one", PROVIDER, count=3)
+    return passes(
+        disputes.check_dismiss, facts, shown=3, kind=who.kind, name=who.name, role=who.role
+    )
+
+
+def restores_many(who):
+    facts = disputes.DismissalFacts(is_restored=False, answered={"one": False})
+    return passes(disputes.check_restore_many, facts, kind=who.kind, role=who.role)
+
+
+def answers_many(who):
+    facts = disputes.DismissalFacts(is_restored=False, answered={who.name: False})
+    return passes(disputes.check_answer_many, facts, name=who.name, role=who.role)
+
+
 def restores(who):
     aside = dispute_of("one", is_set_aside=True)
     return passes(disputes.check_restore, aside, kind=who.kind, role=who.role)
@@ -137,6 +155,9 @@ SIGNALS = {
     "set a dispute of another party aside": sets_aside,
     "let a dispute count again": restores,
     "answer that its own dispute was set aside": answers,
+    "set all disputes of another party aside": dismisses,
+    "let all of them count again": restores_many,
+    "answer that its own disputes were set aside": answers_many,
     "report that a signal matches too much": lambda who: passes(
         runaways.check_report, kind=who.kind
     ),
@@ -326,6 +347,9 @@ ROLES = {
     "set a dispute aside": lambda who: sets_aside(official(who)),
     "let a dispute count again": lambda who: restores(official(who)),
     "answer that a dispute was set aside": lambda who: answers(official(who, kind=PROVIDER)),
+    "set all disputes of a party aside": lambda who: dismisses(official(who)),
+    "let all of them count again": lambda who: restores_many(official(who)),
+    "answer that all were set aside": lambda who: answers_many(official(who, kind=PROVIDER)),
     "lower a signal, or clear it": lambda who: SIGNALS["lower a signal, or clear it"](
         official(who)
     ),
@@ -390,7 +414,7 @@ def wrong_cells(heading, found):
         for act, of, *cells in rows
         for standing in standings_of(of)
         for column, cell in zip(columns, cells, strict=True)
-        if cell != "–" and cell != found(act, Standing(standing), column)
+        if cell != DOES_NOT_ARISE and cell != found(act, Standing(standing), column)
     ]
 
 

@@ -31,6 +31,7 @@ from stemtide.cli.commands.referrals.hold import hold
 from stemtide.cli.commands.referrals.recheck import recheck
 from stemtide.cli.commands.referrals.referral import referral
 from stemtide.cli.commands.signals import export, importer, opinion  # noqa: F401  # they add to signal
+from stemtide.cli.commands.signals.dispute import dispute
 from stemtide.cli.commands.signals.outlier import outlier
 from stemtide.cli.commands.signals.preview import previews
 from stemtide.cli.commands.signals.runaway import runaway
@@ -73,6 +74,7 @@ for _noun, _name in (
     (order, "order"),
     (outlier, "outlier"),
     (runaway, "runaway"),
+    (dispute, "dispute"),
     (complaint, "complaint"),
     (report, "report"),
     (progress, "progress"),

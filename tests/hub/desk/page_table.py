@@ -98,6 +98,8 @@ POST crisis-timeline-export       in  200 403 200 403 403 200 403 200 403 404 40
 GET  deliveries                   in  200 200 200 200 200 200 200 200 200 200 200 200
 POST delivery-drop                in  302 302 403 403 302 302 404 404 404 404 404 404
 POST delivery-retry               in  302 302 403 403 302 302 404 404 404 404 404 404
+GET  dismissal                    in  404 404 404 404 404 200 404 200 200 404 404 404
+POST dismissal-act                in  404 404 403 403 404 302 404 302 403 404 404 404
 GET  document-verify              in  200 200 200 200 200 200 200 200 200 200 200 200
 POST document-verify              in  422 422 422 422 422 422 422 422 422 422 422 422
 GET  drill                        in  200 200 200 200 200 200 404 404 404 404 404 404
@@ -304,6 +306,8 @@ PARTS = {
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
     "allow-entry": {"uid": "allow_entry"},
+    "dismissal": {"uid": "dismissal"},
+    "dismissal-act": {"uid": "dismissal"},
     "approval": {"uid": "approval"},
     "approval-act": {"uid": "approval"},
     "allow-entry-act": {"uid": "allow_entry"},
@@ -335,6 +339,7 @@ FIXED = {
     "colleague-act": {"verb": "deactivate"},
     "exchange-act": {"verb": "pause"},
     "allow-entry-act": {"verb": "remove"},
+    "dismissal-act": {"verb": "answer"},
     "approval-act": {"verb": "approve"},
     "webhook-act": {"verb": "test"},
     "mfa_remove_webauthn": {"pk": 1},
@@ -396,6 +401,7 @@ DATA = {
     "order-answer": ORDER_ANSWER,
     "order-draft": {"language": "en", "content_type": "video"},
     "allow-entry-act": {"reason": "It was wrong."},
+    "dismissal-act": {"answer-text": "It was right."},
     "approval-act": {"target": "1"},
     "order-inform": {"to": "provider", "text": "Orders come by webhook and by mail."},
     "order-new": {"to": "provider"},

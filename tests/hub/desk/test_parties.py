@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages on which a coordinator of an agency decides on the standing of parties."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -104,3 +106,25 @@ def test_other_parties_do_not_get_the_pages(world):
         assert client.get("/parties").status_code == 403
         assert client.get("/parties/provider").status_code == 403
         assert 'href="/parties"' not in client.get("/").content.decode()
+
+
+def test_all_disputes_of_a_party_are_set_aside_answered_and_restored(coordinator, world):
+    uid = world.share()
+    world.dispute(uid)
+    page = coordinator.get("/parties/provider").content.decode()
+    assert "Open, with those of its group: 1" in page
+    stale = {"target": "2", "set-aside-2-reason": "It is art."}
+    assert "you saw 2" in send(coordinator, "set-aside", **stale)
+    page = send(coordinator, "set-aside", target="1", **{"set-aside-1-reason": "It is not."})
+    assert "Each party is told once" in page
+    address = re.search(r"/disputes/[0-9a-f-]{36}", page).group()
+    officer = world.desk("provider", Role.DUTY_OFFICER)
+    assert address in officer.get(f"/signals/{uid}").content.decode()
+    assert "It is not." in officer.get(address).content.decode()
+    page = officer.post(f"{address}/answer", {"answer-text": "It is ours."}, follow=True)
+    assert "Answered." in page.content.decode()
+    assert f"{address}/answer" not in page.content.decode()
+    page = coordinator.post(f"{address}/restore", follow=True).content.decode()
+    assert "It is ours." in page
+    assert "took this back" in page
+    assert f"{address}/restore" not in page

@@ -27,6 +27,23 @@ if TYPE_CHECKING:
         SignalOut,
         WithdrawIn,
     )
+    from stemtide.protocol.trust.disputes import (
+        DismissalAnswerIn,
+        DismissalOut,
+        DismissIn,
+        OpenDisputesOut,
+    )
+
+
+def answer_dismissal(body: DismissalAnswerIn, *, uid: UUID | str) -> Call[DismissalOut]:
+    """Answer the agency that set your party's disputes aside, once for all of them.
+
+    Needs a key with the scope feedback:write. raises: HubError. source: POST
+    /api/v1/dismissals/{uid}/answer
+    """
+    from stemtide.protocol.trust.disputes import DismissalOut
+
+    return Call((DismissalOut,), "POST", f"/api/v1/dismissals/{part(uid)}/answer", body=body)
 
 
 def answer_set_aside(body: DisputeAnswerIn, *, uid: UUID | str) -> Call[SignalOut]:
@@ -38,6 +55,19 @@ def answer_set_aside(body: DisputeAnswerIn, *, uid: UUID | str) -> Call[SignalOu
     from stemtide.protocol.messages.signals import SignalOut
 
     return Call((SignalOut,), "POST", f"/api/v1/signals/{part(uid)}/dispute/answer", body=body)
+
+
+def count_disputes(*, name: str) -> Call[OpenDisputesOut]:
+    """Count the open disputes of a party and of its group, for agencies and the party itself.
+
+    Counted are disputes of live, real signals that you may see, without those that were set aside.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET
+    /api/v1/parties/{name}/disputes
+    """
+    from stemtide.protocol.trust.disputes import OpenDisputesOut
+
+    return Call((OpenDisputesOut,), "GET", f"/api/v1/parties/{part(name)}/disputes")
 
 
 def export_signals(
@@ -86,6 +116,16 @@ def give_opinion(body: OpinionIn, *, uid: UUID | str) -> Call[SignalOut]:
     return Call((SignalOut,), "PUT", f"/api/v1/signals/{part(uid)}/opinion", body=body)
 
 
+def list_dismissals(*, party: str | None = None) -> Call[list[DismissalOut]]:
+    """List decisions that set many disputes aside, latest first: agencies all, others their own.
+
+    Needs a key with the scope feed:read. raises: HubError. source: GET /api/v1/dismissals
+    """
+    from stemtide.protocol.trust.disputes import DismissalOut
+
+    return Call((list[DismissalOut],), "GET", "/api/v1/dismissals", query={"party": party})
+
+
 def read_signal(*, uid: UUID | str) -> Call[SignalOut]:
     """Retrieve a signal with its opinions, in any state.
 
@@ -107,6 +147,17 @@ def restore_dispute(*, uid: UUID | str, party: str) -> Call[SignalOut]:
     return Call((SignalOut,), "POST", f"/api/v1/signals/{part(uid)}/disputes/{part(party)}/restore")
 
 
+def restore_disputes(*, uid: UUID | str) -> Call[DismissalOut]:
+    """Take such a decision back, as an agency. The disputes count again.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/dismissals/{uid}/restore
+    """
+    from stemtide.protocol.trust.disputes import DismissalOut
+
+    return Call((DismissalOut,), "POST", f"/api/v1/dismissals/{part(uid)}/restore")
+
+
 def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[SignalOut]:
     """Decide, as an agency, that a party's dispute does not count elsewhere.
 
@@ -122,6 +173,21 @@ def set_dispute_aside(body: SetAsideIn, *, uid: UUID | str, party: str) -> Call[
         "POST",
         f"/api/v1/signals/{part(uid)}/disputes/{part(party)}/set-aside",
         body=body,
+    )
+
+
+def set_disputes_aside(body: DismissIn, *, name: str) -> Call[DismissalOut]:
+    """Decide, as an agency, that all open disputes of a party and its group do not count elsewhere.
+
+    Send the count that you were shown. Each party is told once, and may answer once.
+
+    Needs a key with the scope signals:write. raises: HubError. source: POST
+    /api/v1/parties/{name}/disputes/set-aside
+    """
+    from stemtide.protocol.trust.disputes import DismissalOut
+
+    return Call(
+        (DismissalOut,), "POST", f"/api/v1/parties/{part(name)}/disputes/set-aside", body=body
     )
 
 

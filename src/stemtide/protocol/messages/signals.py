@@ -246,11 +246,13 @@ class SetAsideOut(BaseModel):
     """The decision of an agency that a dispute does not count elsewhere.
 
     answer: of the disputing party, for that party and agencies only; "" for others, or if none.
+    dismissal: the decision on many disputes of which it is a part, for the same readers.
     """
 
     by: str
     reason: str
     at: AwareDatetime
+    dismissal: UUID | None = None
     answer: str = ""
     answered_at: AwareDatetime | None = None
 

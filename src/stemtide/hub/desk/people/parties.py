@@ -18,6 +18,7 @@ from stemtide.hub.rooms.parties.reads import (
     suspensions as suspension_reads,
 )
 from stemtide.hub.rooms.parties.rules import standing as rules
+from stemtide.hub.rooms.signals.reads import dismissals as dismissal_reads
 from stemtide.protocol.enums import PartyKind, ProposalState
 from stemtide.protocol.trust.parties import PartyOut, SuspensionOut
 
@@ -77,12 +78,14 @@ def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) 
     row = party_reads.party(name)
     proposals = suspension_reads.proposals(viewer=viewer, party=row)
     waiting = _waiting(proposals)
+    disputes = dismissal_reads.counted_disputes(name, viewer=viewer)
     facts = PartyFacts(
         trust=row.trust,
         by=actor_of(request),
         now=now,
         to_suspend=suspension_reads.suspension_facts(row, lifts=False),
         to_lift=suspension_reads.suspension_facts(row, lifts=True),
+        disputes=dismissal_reads.facts(row, count=disputes.count),
         waiting=suspension_reads.facts_of(waiting.id, viewer=viewer) if waiting else None,
         waiting_id=str(waiting.id) if waiting else "",
     )
@@ -91,6 +94,8 @@ def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) 
         "party": reads.describe(name, viewer=viewer),
         "proposals": proposals,
         "waiting": waiting,
+        "disputes": disputes,
+        "dismissals": dismissal_reads.dismissals(viewer=viewer, party=name),
         "titles": titles_of(),
         "offers": available(PARTY_ACTIONS.values(), facts, refused=refused),
     }

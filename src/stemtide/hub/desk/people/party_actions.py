@@ -17,7 +17,11 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import standing as rules, suspensions as suspension_rules
 from stemtide.hub.rooms.parties.rules.suspensions import SuspensionFacts
 from stemtide.hub.rooms.parties.writes import standing as writes, suspensions
+from stemtide.hub.rooms.signals.rules import disputes as dispute_rules
+from stemtide.hub.rooms.signals.rules.disputes import OpenDisputes
+from stemtide.hub.rooms.signals.writes import dismissals
 from stemtide.protocol.enums import Standing
+from stemtide.protocol.trust.disputes import DismissIn
 from stemtide.protocol.trust.parties import (
     DigestsIn,
     GroupIn,
@@ -64,13 +68,17 @@ class GroupForm(ReasonForm):
 
 @dataclass(frozen=True, slots=True)
 class PartyFacts:
-    """What the rules need of a party's page. waiting: the proposal that waits, and its id."""
+    """What the rules need of a party's page. waiting: the proposal that waits, and its id.
+
+    disputes: its open ones, and those of its group.
+    """
 
     trust: PartyTrust
     by: Actor
     now: datetime
     to_suspend: SuspensionFacts
     to_lift: SuspensionFacts
+    disputes: OpenDisputes
     waiting: SuspensionFacts | None = None
     waiting_id: str = ""
 
@@ -155,6 +163,28 @@ def _if_waiting(check: Callable[..., object]) -> _Targets:
         return [facts.waiting_id]
 
     return targets
+
+
+def _if_disputing(facts: PartyFacts) -> list[str]:
+    """Return the number of the party's open disputes if the reader may set them aside."""
+    by, count = facts.by, facts.disputes.count
+    is_allowed = allows(
+        dispute_rules.check_dismiss,
+        facts.disputes,
+        shown=count,
+        kind=by.kind,
+        name=by.name,
+        role=by.role,
+    )
+    return [str(count)] if is_allowed else []
+
+
+def _dismiss(
+    name: str, count: int, *, body: SuspensionReasonIn, by: Actor, now: datetime
+) -> object:
+    """Set as many disputes aside as the page said."""
+    message = DismissIn(count=count, reason=body.reason)
+    return dismissals.dismiss(name, body=message, by=by, now=now)
 
 
 def _confirm(name: str, uid: UUID, *, by: Actor, now: datetime) -> object:  # noqa: ARG001  # the page's
@@ -262,6 +292,21 @@ PARTY_ACTIONS = action_table(
         title=_("Change its group"),
         button=_("Change the group"),
         help=_("Parties of one owner, or that one exchange brings, count once."),
+    ),
+    Action(
+        "set-aside",
+        ReasonForm,
+        _dismiss,
+        _("Set aside. Each party is told once, and may answer once."),
+        _if_disputing,
+        title=_("Set all its open disputes aside"),
+        button=_("Set them all aside"),
+        help=_(
+            "They then count only at the agents of the disputing parties. Those of its group are"
+            " among them. You can take this back."
+        ),
+        target_id=int,
+        is_destructive=True,
     ),
     Action(
         "suspend",

@@ -116,6 +116,7 @@ class PageFacts:
             is_open=opinion.opinion is Opinion.DISPUTE,
             is_set_aside=opinion.set_aside is not None,
             is_answered=bool(opinion.set_aside and opinion.set_aside.answered_at),
+            is_of_many=bool(opinion.set_aside and opinion.set_aside.dismissal),
         )
 
 

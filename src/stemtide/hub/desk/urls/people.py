@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""URLs of colleagues and contact points."""
+"""URLs of colleagues, parties and contact points."""
 
 from django.urls import path
 
-from stemtide.hub.desk.people import colleagues, contacts, parties
+from stemtide.hub.desk.people import colleagues, contacts, dismissals, parties
 
 urlpatterns = [
     path("people", colleagues.colleagues, name="colleagues"),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("parties", parties.parties, name="parties"),
     path("parties/<slug:name>", parties.party, name="party"),
     path("parties/<slug:name>/<slug:verb>", parties.act, name="party-act"),
+    path("disputes/<uuid:uid>", dismissals.dismissal, name="dismissal"),
+    path("disputes/<uuid:uid>/<slug:verb>", dismissals.act, name="dismissal-act"),
     path("contacts", contacts.contacts, name="contacts"),
     path("contacts/own", contacts.own_contacts, name="own-contacts"),
     path("contacts/own/new", contacts.contact, name="contact-new"),

@@ -149,12 +149,59 @@ class LongValueSpending(models.Model):
         return f"{self.party_id} {self.day} {self.spent_bytes}"
 
 
+class Dismissal(models.Model):
+    """An agency's decision to set all open disputes of a party, and of its group, aside at once.
+
+    party: the one that was named. restored_at: when an agency took the decision back.
+    """
+
+    uid = models.UUIDField(unique=True)
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=500)
+    count = models.PositiveIntegerField()
+    decided_at = models.DateTimeField()
+    restored_at = models.DateTimeField(null=True)
+    restored_by = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.party_id} {self.count}"
+
+    @property
+    def ref(self) -> str:
+        """Return the name of this row in the ledger."""
+        return f"dismissal:{self.uid}"
+
+
+class DismissedParty(models.Model):
+    """A party whose disputes a dismissal set aside. answer: what it said to that, once."""
+
+    dismissal = models.ForeignKey(Dismissal, models.CASCADE, related_name="parties")
+    party = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    count = models.PositiveIntegerField()
+    answer = models.CharField(max_length=500, blank=True, default="")
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["party__name"]
+        constraints = [
+            models.UniqueConstraint("dismissal", "party", name="one_row_a_dismissal_and_party")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dismissal_id} {self.party_id}"
+
+
 class OpinionRow(models.Model):
     """The opinion of one party about one signal. A newer opinion replaces it.
 
     set_aside_at: when an agency decided that this party's dispute does not count elsewhere. The
                   decision stays if the party takes its dispute back and repeats it.
     set_aside_by: that agency.  answer: what the party said to that, once.
+    dismissal: the decision that set it aside with others; it is answered there.
     changes: how often the party changed its opinion on the day (UTC) of given_at.
     """
 
@@ -168,6 +215,7 @@ class OpinionRow(models.Model):
     set_aside_reason = models.CharField(max_length=500, blank=True, default="", db_default="")
     answer = models.CharField(max_length=500, blank=True, default="", db_default="")
     answered_at = models.DateTimeField(null=True)
+    dismissal = models.ForeignKey(Dismissal, models.PROTECT, null=True, related_name="disputes")
     changes = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:

@@ -244,6 +244,12 @@ def _approval(name: str, entry: EntryRow) -> Matter:
     )
 
 
+def _dismissal(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
+    """Return the matter of a decision on many disputes of the party that the entry names."""
+    parameters = {"count": str(entry.detail.get("count", ""))}
+    return Matter(entry=entry, addressed=_named(entry), parameters=parameters)
+
+
 def _complaint(name: str, entry: EntryRow) -> Matter:  # noqa: ARG001  # the entry says it itself
     """Return the matter of an entry about a complaint, or redress because of one."""
     return Matter(entry=entry, addressed=_party(str(entry.detail.get("party", ""))))
@@ -430,6 +436,7 @@ _READERS: Mapping[str, Callable[[str, EntryRow], Matter]] = {
     "lead": _lead,
     "approval": _approval,
     "complaint": _complaint,
+    "dismissal": _dismissal,
     "recheck": _recheck,
     **dict.fromkeys(requests.THINGS, _request),
 }

@@ -63,6 +63,11 @@ class AlertRow:
         return self._about("signal")
 
     @property
+    def dismissal(self) -> str:
+        """Return the id of the decision on many disputes that it is about; "" for others."""
+        return self._about("dismissal")
+
+    @property
     def lead(self) -> str:
         """Return the id of the lead that it is about; "" for other subjects."""
         return self._about("lead")

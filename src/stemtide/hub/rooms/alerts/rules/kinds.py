@@ -270,6 +270,17 @@ RULES: Mapping[str, AlertRule] = {
         channels=AT_THE_DESK,
         sums=True,
     ),
+    "disputes_set_aside": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.SOON,
+        on=_kinds("disputes.dismissed"),
+    ),
+    "disputes_answered": AlertRule(
+        who=Addressees.INVITED,
+        urgency=Urgency.ROUTINE,
+        on=_kinds("disputes.answered"),
+        channels=AT_THE_DESK,
+    ),
     "signal_withdrawn": AlertRule(
         who=Addressees.READERS,
         urgency=Urgency.ROUTINE,

@@ -37,6 +37,8 @@ TITLES: Mapping[str, Words] = {
     "signal_lowered": gettext_lazy("Signals lowered to hold everywhere: %(count)s"),
     "dispute_set_aside": gettext_lazy("Disputes of yours were set aside: %(count)s"),
     "dispute_answered": gettext_lazy("Answers to disputes that you set aside: %(count)s"),
+    "disputes_set_aside": gettext_lazy("All your open disputes were set aside: %(count)s"),
+    "disputes_answered": gettext_lazy("%(by)s answers that you set its disputes aside"),
     "signal_withdrawn": gettext_lazy("A signal was withdrawn"),
     "complaint": gettext_lazy("Somebody complains of a decision of yours"),
     "complaint_overdue": gettext_lazy("A complaint has waited for two weeks"),
@@ -121,6 +123,13 @@ TEXTS: Mapping[str, Words] = {
     "dispute_answered": gettext_lazy(
         "Answered by: %(by)s. Read the answers on the pages of the signals. If they convince you,"
         " let the disputes count again."
+    ),
+    "disputes_set_aside": gettext_lazy(
+        "%(by)s decided that they do not count elsewhere. Your own agents still do not act on"
+        " these signals. Read the reason at the desk. You can answer once, for all of them."
+    ),
+    "disputes_answered": gettext_lazy(
+        "Read the answer at the desk. If it convinces you, let the disputes count again."
     ),
     "signal_withdrawn": gettext_lazy(
         "%(by)s took it back. Agents forget it and undo what they did because of it."

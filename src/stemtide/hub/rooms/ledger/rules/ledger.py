@@ -24,6 +24,7 @@ OPEN_TO: dict[str, frozenset[PartyKind]] = {
     "exchange": _COORDINATING,
     "allow_entry": frozenset(PartyKind),
     "approval": frozenset({PartyKind.AGENCY}),
+    "dismissal": frozenset({PartyKind.AGENCY}),
 }
 """The kinds of party that may read entries about each thing; all other things: their actor only.
 

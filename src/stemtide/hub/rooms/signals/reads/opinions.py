@@ -67,7 +67,8 @@ def describe(row: OpinionRow, *, viewer: Party) -> OpinionOut:
 def _set_aside(row: OpinionRow, *, viewer: Party) -> SetAsideOut | None:
     """Return the decision that a dispute does not count, if there is one.
 
-    Agencies and the disputing party read the answer, which is between them.
+    Agencies and the disputing party read the answer, which is between them, and whether it was set
+    aside with others.
     """
     if row.set_aside_at is None or row.set_aside_by is None:
         return None
@@ -76,6 +77,7 @@ def _set_aside(row: OpinionRow, *, viewer: Party) -> SetAsideOut | None:
         by=row.set_aside_by.name,
         reason=row.set_aside_reason,
         at=row.set_aside_at,
+        dismissal=row.dismissal.uid if row.dismissal and may_read else None,
         answer=row.answer if may_read else "",
         answered_at=row.answered_at if may_read else None,
     )
@@ -111,6 +113,7 @@ def dispute_facts(row: OpinionRow) -> DisputeFacts:
         is_open=row.opinion == Opinion.DISPUTE,
         is_set_aside=row.set_aside_at is not None,
         is_answered=row.answered_at is not None,
+        is_of_many=row.dismissal_id is not None,
     )
 
 

@@ -142,7 +142,7 @@ def facts(row: Signal) -> SignalFacts:
 
 def describe(row: Signal, *, viewer: Party) -> SignalOut:
     """Return a signal in its wire format."""
-    opinion_rows = list(row.opinions.select_related("party", "set_aside_by"))
+    opinion_rows = list(row.opinions.select_related("party", "set_aside_by", "dismissal"))
     agreeing = [row.party for row in opinion_rows if row.opinion == Opinion.AGREE]
     confirming = [party for party in agreeing if party != row.shared_by]
     return SignalOut(

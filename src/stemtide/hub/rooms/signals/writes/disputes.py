@@ -34,7 +34,7 @@ def set_aside(uid: UUID, party: str, *, body: SetAsideIn, by: Actor, now: dateti
     facts = opinions.dispute_facts(opinion)
     rules.check_set_aside(facts, kind=by.kind, name=by.name, role=by.role)
     opinion.set_aside_at, opinion.set_aside_by = now, by.party
-    opinion.set_aside_reason = body.reason
+    opinion.set_aside_reason, opinion.dismissal = body.reason, None
     opinion.answer, opinion.answered_at = "", None
     opinion.save()
     return _record("dispute.dismissed", row, party=party, by=by, now=now)
@@ -49,6 +49,7 @@ def restore(uid: UUID, party: str, *, by: Actor, now: datetime) -> SignalOut:
     row, opinion = _find(uid, party, by=by)
     rules.check_restore(opinions.dispute_facts(opinion), kind=by.kind, role=by.role)
     opinion.set_aside_at, opinion.set_aside_by, opinion.set_aside_reason = None, None, ""
+    opinion.dismissal = None
     opinion.answer, opinion.answered_at = "", None
     opinion.save()
     return _record("dispute.restored", row, party=party, by=by, now=now)
