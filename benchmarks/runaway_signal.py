@@ -4,7 +4,8 @@
 A hub and five agents of five providers, and made-up traffic by digests at each. A wrong signal is
 the digest of a file that 12 of 100 uploads are; an outbreak is 2 of 100. For each it is counted
 what became of the uploads that it matches: how many were blocked before the signal was lowered,
-and how many of the outbreak were stopped, blocked or held.
+and how many of the outbreak were stopped, blocked or held. Each case is played twice: with the
+flood guard, and without it, because every agent lifted the signal before the traffic began.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from benchmarks.hostile_member import AGENCY, AUTHORITY, HOSTILE, PROVIDERS, Sta
 ROUNDS, UPLOADS = 20, 200
 COMMON, OUTBREAK = 24, 4
 """Uploads of a round that are the common file, or the outbreak's."""
+EARLIER = 20
+"""Rounds of other uploads before each case, so that no agent is too small to judge a share."""
 
 ROUND_S = 0.5
 
@@ -41,25 +44,46 @@ def traffic(agent: httpx.Client, value: str, matching: int) -> list[str]:
     return [item["decision"]["action"] or "" for item in answer[:matching]]
 
 
-def play(stage: Stage, name: str, sharers: list[str], matching: int, confirmed: str = "") -> dict:
-    """Share a digest, send the traffic and count; confirm it half-way if somebody does."""
-    value = digest(name)
+def everywhere(stage: Stage, value: str, matching: int) -> list[str]:
+    """Upload one round at every agent; return the actions on the uploads that are the file."""
+    with ThreadPoolExecutor(len(stage.agents)) as pool:
+        sent = pool.map(lambda agent: traffic(agent, value, matching), stage.agents)
+        return [action for actions in sent for action in actions]
+
+
+def begin(stage: Stage, value: str, sharers: list[str], *, is_guarded: bool) -> list[str]:
+    """Send other uploads, then share a digest; without the guard lift it before it matches."""
+    for _ in range(EARLIER):
+        everywhere(stage, value, 0)
     row = {"kind": "sha256", "value": value}
     uids = [stage.share(stage.hub[sharer][0], [row])[0] for sharer in sharers]
     stage.settle()
-    counts = {"case": name, "uploads": 0, "block": 0, "hold": 0, "blocked in the last round": 0}
+    for agent in () if is_guarded else stage.agents:
+        for uid in uids:
+            agent.post(f"/runaways/{uid}/lift").raise_for_status()
+    return uids
+
+
+def play(
+    stage: Stage,
+    name: str,
+    sharers: list[str],
+    matching: int,
+    confirmed: str = "",
+    *,
+    is_guarded: bool,
+) -> dict[str, object]:
+    """Share a digest, send the traffic and count; confirm it half-way if somebody does."""
+    value = digest(f"{name}, {is_guarded}")
+    uids = begin(stage, value, sharers, is_guarded=is_guarded)
+    counts = {"case": name, "guard": is_guarded, "uploads": 0, "block": 0, "hold": 0}
     for number in range(ROUNDS):
         if confirmed and number == ROUNDS // 2:
             path = f"/api/v1/signals/{uids[0]}/opinion"
             stage.hub[confirmed][0].put(path, json={"opinion": "agree"}).raise_for_status()
             stage.settle()
             time.sleep(2.5)
-        with ThreadPoolExecutor(len(stage.agents)) as pool:
-            actions = [
-                action
-                for sent in pool.map(lambda agent: traffic(agent, value, matching), stage.agents)
-                for action in sent
-            ]
+        actions = everywhere(stage, value, matching)
         counts["uploads"] += len(actions)
         for action in ("block", "hold"):
             counts[action] += actions.count(action)
@@ -83,7 +107,8 @@ def main() -> None:
             ("outbreak, shared by two providers", list(PROVIDERS[:2]), OUTBREAK),
             ("outbreak, one provider, confirmed late", [PROVIDERS[0]], OUTBREAK, PROVIDERS[1]),
         ):
-            print(json.dumps(play(stage, *case)), flush=True)
+            for is_guarded in (False, True):
+                print(json.dumps(play(stage, *case, is_guarded=is_guarded)), flush=True)
 
 
 if __name__ == "__main__":

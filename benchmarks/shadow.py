@@ -108,7 +108,12 @@ def look_up(folder: Path, policies: Policies, *, lookups: int) -> float:
     ]
     with open_store(config.data_dir, values) as store:
         recogniser = Recogniser(
-            config=config, store=store, counters=Counters(), sandbox=None, wake=lambda: None
+            config=config,
+            store=store,
+            counters=Counters(),
+            sandbox=None,
+            wake=lambda: None,
+            on_matches=lambda _: None,
         )
 
         async def send() -> None:

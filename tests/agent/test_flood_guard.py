@@ -10,6 +10,7 @@ import pytest
 from stemtide.agent.config.settings import DEFAULT_RULES, Rule
 from stemtide.agent.store import match_rates
 from stemtide.agent.store.match_rates import TABLES
+from stemtide.agent.sync import flood_guard
 from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.enums import Action
 from tests.agent.test_actions import lines
@@ -91,7 +92,7 @@ def test_the_same_upload_counts_once(hub, agent, config):
     for _ in range(4):
         flood(agent, GOOGLE, 10)
     with closing(sqlite3.connect(config.data_dir / "agent.db")) as connection:
-        counted = connection.execute("SELECT sum(count) FROM match_counts").fetchall()
+        counted = connection.execute("SELECT sum(count) FROM signal_matches").fetchall()
     assert counted == [(10,)]
 
 
@@ -149,7 +150,7 @@ def test_a_mark_survives_a_restart_and_a_new_version_of_the_signal(
 
 
 def test_an_authoritys_outbreak_is_lowered_only_if_it_is_implausibly_much_of_all(hub, agent):
-    """An outbreak of 5 % is plausible, a picture that every tenth upload has is not."""
+    """An outbreak of 4 % is plausible, a picture that every tenth upload has is not."""
     outbreak, common = sha256(b"attack"), GOOGLE
     confirmed = hub.share(sha256(b"both"), shared_by="be-crisis-centre")
     hub.confirm(confirmed, "another-provider")
@@ -157,42 +158,81 @@ def test_an_authoritys_outbreak_is_lowered_only_if_it_is_implausibly_much_of_all
     picture = hub.share(common, shared_by="be-crisis-centre")
     agent.wait(position=hub.head)
     flood(agent, sha256(b"both"), 200, first=1000, others=700)
-    flood(agent, outbreak, 50, first=2000)
+    flood(agent, outbreak, 40, first=2000)
     flood(agent, common, 120, first=3000)
     wait_mark(agent, picture, "lowered")
+    wait_mark(agent, confirmed, "alarmed")
     assert marks(agent) == {str(picture.id): "lowered", str(confirmed.id): "alarmed"}
     assert flood(agent, outbreak, 1, first=4000) == ["block"]
     assert flood(agent, sha256(b"both"), 1, first=5000) == ["block"]
     assert str(attack.id) not in marks(agent)
 
 
-def test_minutes_become_hours_and_hours_end():
+def test_the_upload_that_is_one_too_many_lowers_it_without_waiting_for_the_next_round(
+    hub, config, sandbox, monkeypatch
+):
+    monkeypatch.setattr(flood_guard, "EVERY_S", 3600.0)
+    common, outbreak = hub.share(GOOGLE), hub.share(sha256(b"attack"))
+    with agent_of(config, sandbox) as agent:
+        agent.wait(position=hub.head)
+        flood(agent, sha256(b"attack"), 50, others=1000)
+        for first in range(0, 51, 17):
+            flood(agent, GOOGLE, 17, first=first + 100)
+        wait_mark(agent, common, "lowered")
+        assert marks(agent) == {str(common.id): "lowered"}
+        assert flood(agent, sha256(b"attack"), 1, first=1000) == ["block"]
+        wait_mark(agent, outbreak, "lowered")
+
+
+@pytest.fixture
+def counts():
+    """The tables of counts, in memory."""
     connection = sqlite3.connect(":memory:")
     for table in TABLES.values():
         connection.execute(table)
     connection.execute("CREATE TABLE signals (id TEXT, kind TEXT)")
+    return connection
+
+
+def test_look_ups_before_the_first_match_do_not_dilute_its_share(counts):
+    """A thousand in the same minute, of which none could have matched."""
+    now = datetime(2026, 11, 28, 12, 30, 59, tzinfo=UTC)
+    minute = match_rates.minute_of(now)
+    counts.execute("INSERT INTO signals VALUES ('a', 'pdq')")
+    for number in (1000, 20, 30):
+        match_rates.add_lookups(counts, {(minute, Kind.PDQ): number, (minute, Kind.URL): 7})
+        match_rates.count_matches(counts, ["a", "a"], now=now)
+
+    def read(sql, values):
+        return counts.execute(sql, values).fetchall()
+
+    rate = match_rates.rate_since(read, "a", kind=Kind.PDQ, begins_at=minute)
+    assert (rate.matches, rate.lookups) == (6, 50)
+    earlier = match_rates.rate_since(read, "a", kind=Kind.PDQ, begins_at=minute - 60)
+    assert (earlier.matches, earlier.lookups) == (6, 1050)
+
+
+def test_minutes_become_hours_and_hours_end(counts):
     now = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
     for minutes in (1, 100, 200, 201, 3000):
         at = now - timedelta(minutes=minutes)
-        match_rates.count_matches(connection, ["a"], now=at)
-        match_rates.add_lookups(connection, {(match_rates.minute_of(at), Kind.PDQ): 5})
+        match_rates.count_matches(counts, ["a"], now=at)
+        match_rates.add_lookups(counts, {(match_rates.minute_of(at), Kind.PDQ): 5})
     for _ in range(2):
-        match_rates.tidy(connection, now=now)
-    rows = connection.execute(
-        "SELECT (? - begins_at) / 60, count FROM match_counts", (now.timestamp(),)
+        match_rates.tidy(counts, now=now)
+    rows = counts.execute(
+        "SELECT (? - begins_at) / 60, count FROM signal_matches", (now.timestamp(),)
     )
     assert rows.fetchall() == [(210.0, 2), (100.0, 1), (1.0, 1)]
-    counts = connection.execute("SELECT count FROM kind_lookups").fetchall()
+    counts = counts.execute("SELECT count FROM kind_lookups").fetchall()
     assert counts == [(10,), (5,), (5,)]
 
 
-def test_too_many_rows_cost_the_signals_that_matched_least():
-    connection = sqlite3.connect(":memory:")
-    for table in TABLES.values():
-        connection.execute(table)
+def test_too_many_rows_cost_the_signals_that_matched_least(counts):
     now = datetime(2026, 11, 28, 12, 30, tzinfo=UTC)
     match_rates.count_matches(
-        connection, ["often", "often", "often", "once", "twice", "twice"], now=now
+        counts, ["often", "often", "often", "once", "twice", "twice"], now=now
     )
-    match_rates._evict(connection, most=1)
-    assert connection.execute("SELECT signal, count FROM match_counts").fetchall() == [("often", 3)]
+    match_rates._evict(counts, most=1)
+    rows = counts.execute("SELECT signal, count FROM signal_matches")
+    assert rows.fetchall() == [("often", 3)]

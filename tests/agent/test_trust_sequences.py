@@ -64,7 +64,12 @@ class Played:
             on_change=lambda: None,
         )
         self._recogniser = Recogniser(
-            config=self.config, store=self.store, counters=counters, sandbox=None, wake=lambda: None
+            config=self.config,
+            store=self.store,
+            counters=counters,
+            sandbox=None,
+            wake=lambda: None,
+            on_matches=lambda _: None,
         )
 
     def close(self):

@@ -114,16 +114,17 @@ class Agent:
     def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
         """Create the components that process content."""
         self.lookup = HashLookup(config=self._config, store=self._store, counters=self._tally)
+        self._runaways = RunawayReporter(config=self._config, store=self._store, client=client)
+        self._flood_guard = FloodGuard(
+            config=self._config, store=self._store, on_change=self._wake_all
+        )
         self._recogniser = Recogniser(
             config=self._config,
             store=self._store,
             counters=self._tally,
             sandbox=sandbox,
             wake=self._outboxes.wake,
-        )
-        self._runaways = RunawayReporter(config=self._config, store=self._store, client=client)
-        self._flood_guard = FloodGuard(
-            config=self._config, store=self._store, on_change=self._wake_all
+            on_matches=self._flood_guard.count,
         )
         self._live = Live(
             config=self._config,

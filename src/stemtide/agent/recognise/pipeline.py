@@ -70,15 +70,23 @@ def new_ref() -> str:
 
 @dataclass(slots=True)
 class _RequestResult:
-    """Decisions of one request. is_news: something was queued; trouble: why not recorded, or ""."""
+    """Decisions of one request.
+
+    is_news: something was queued. matched: what count_matches() counted. trouble: why it was not
+    recorded, or "".
+    """
 
     decisions: list[Decision] = field(default_factory=list)
     is_news: bool = False
+    matched: Sequence[str] = ()
     trouble: str = ""
 
 
 class Recogniser:
-    """Recognition of content: fingerprints it, looks it up and records decisions."""
+    """Recognition of content: fingerprints it, looks it up and records decisions.
+
+    on_matches: called on the event loop with the signals that new uploads matched.
+    """
 
     def __init__(
         self,
@@ -88,7 +96,9 @@ class Recogniser:
         counters: Counters,
         sandbox: Sandbox,
         wake: Callable[[], None],
+        on_matches: Callable[[Sequence[str]], None],
     ) -> None:
+        self._on_matches = on_matches
         self._tally = counters
         self._config = config
         self._store = store
@@ -127,6 +137,7 @@ class Recogniser:
         outcome = await loop.run_in_executor(self._lookup_threads, job)
         if outcome.is_news:
             self._wake()
+            self._on_matches(outcome.matched)
         trouble, policies = outcome.trouble, self._config.policies
         return [
             build_answer(item.ref, fingerprints, decision, trouble=trouble, policies=policies)
@@ -192,9 +203,10 @@ class Recogniser:
                     )
                     for item, fingerprints, decision in zip(items, prints, decisions, strict=True)
                 ]
+                self._pending.write(tx)
+                matched = count_matches(tx, decisions, news)
                 self._pending.add(news.count(False), kinds=kinds)
                 self._pending.write(tx)
-                _count_matches(tx, decisions, news)
         except sqlite3.Error as error:
             # The content must still be stopped: the answer says that it was not recorded.
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
@@ -204,7 +216,7 @@ class Recogniser:
                 "unrecorded", sum(item_decision.action is not None for item_decision in decisions)
             )
             return _RequestResult(decisions, trouble=trouble)
-        return _RequestResult(decisions, any(news))
+        return _RequestResult(decisions, any(news), matched)
 
     def _decide(
         self,
@@ -274,8 +286,13 @@ def record_decision(
     return is_news
 
 
-def _count_matches(tx: Transaction, decisions: Sequence[Decision], news: Sequence[bool]) -> None:
-    """Count new uploads for each signal that would hold or block them, for the flood guard."""
+def count_matches(
+    tx: Transaction, decisions: Sequence[Decision], news: Sequence[bool]
+) -> list[str]:
+    """Count new uploads for each signal that would hold or block them, for the flood guard.
+
+    returns: these signals, once for each of the uploads.
+    """
     acting = [
         signal
         for decision, is_new in zip(decisions, news, strict=True)
@@ -287,6 +304,7 @@ def _count_matches(tx: Transaction, decisions: Sequence[Decision], news: Sequenc
         }
     ]
     match_rates.count_matches(tx, acting, now=datetime.now(UTC))
+    return acting
 
 
 def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[Hit]:

@@ -2,7 +2,9 @@
 """Counts of matches and look-ups by time, and the signals that the flood guard watches.
 
 Minutes are kept for two hours and hours for two days (runaway.toml). Only signals that matched and
-asked for more than a log have rows. Look-ups are counted by kind, matched or not.
+asked for more than a log have rows. Look-ups are counted by kind, matched or not. The row of a
+minute also has the look-ups of that minute before the signal's first match in it, so that no
+look-up from before the signal dilutes its share.
 """
 
 import json
@@ -17,9 +19,9 @@ from stemtide.fingerprints.kinds import Kind
 from stemtide.protocol.trust.runaway import Rate, RunawayState, runaway_limits
 
 TABLES = {
-    "match_counts": """CREATE TABLE match_counts (
+    "signal_matches": """CREATE TABLE signal_matches (
       begins_at INTEGER NOT NULL, signal TEXT NOT NULL, count INTEGER NOT NULL,
-      PRIMARY KEY (begins_at, signal)
+      lookups_before INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (begins_at, signal)
     ) WITHOUT ROWID""",
     "kind_lookups": """CREATE TABLE kind_lookups (
       begins_at INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
@@ -50,7 +52,12 @@ MINUTE_S, HOUR_S = 60, 3600
 Read = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 """Store.read(), or the same within a transaction."""
 
-_ADD_MATCH = "INSERT INTO match_counts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + 1"
+_ADD_MATCH = (
+    "INSERT INTO signal_matches SELECT :minute, :signal, 1, coalesce(sum(count), 0)"
+    " FROM kind_lookups WHERE begins_at = :minute"
+    " AND kind = (SELECT kind FROM signals WHERE id = :signal)"
+    " ON CONFLICT DO UPDATE SET count = count + 1"
+)
 _ADD_LOOKUPS = (
     "INSERT INTO kind_lookups VALUES (?, ?, ?)"
     " ON CONFLICT DO UPDATE SET count = count + excluded.count"
@@ -82,9 +89,12 @@ def minute_of(now: datetime) -> int:
 
 
 def count_matches(tx: sqlite3.Connection, signals: Iterable[str], *, now: datetime) -> None:
-    """Count an upload for each of the signals that it matched."""
+    """Count an upload for each of the signals that it matched.
+
+    Look-ups made earlier must be written before.
+    """
     minute = minute_of(now)
-    tx.executemany(_ADD_MATCH, [(minute, signal, 1) for signal in signals])
+    tx.executemany(_ADD_MATCH, [{"minute": minute, "signal": signal} for signal in signals])
 
 
 def add_lookups(tx: sqlite3.Connection, counts: Mapping[tuple[int, Kind], int]) -> None:
@@ -98,7 +108,7 @@ def matched_since(read: Read, begins_at: int, *, least: int) -> dict[str, tuple[
     returns: for each its matches, and the beginning of the first minute or hour that has some.
     """
     rows = read(
-        "SELECT signal, sum(count), min(begins_at) FROM match_counts WHERE begins_at >= ?"
+        "SELECT signal, sum(count), min(begins_at) FROM signal_matches WHERE begins_at >= ?"
         " GROUP BY signal HAVING sum(count) >= ?",
         (begins_at, least),
     )
@@ -106,12 +116,17 @@ def matched_since(read: Read, begins_at: int, *, least: int) -> dict[str, tuple[
 
 
 def rate_since(read: Read, signal: str, *, kind: Kind, begins_at: int) -> Rate:
-    """Return a signal's matches and the look-ups of its kind since a time."""
-    ((matches,),) = read(
-        "SELECT coalesce(sum(count), 0) FROM match_counts WHERE begins_at >= ? AND signal = ?",
+    """Return a signal's matches and the look-ups of its kind since a time.
+
+    If the time is the minute of a match, look-ups before that match do not count.
+    """
+    ((matches, before),) = read(
+        "SELECT coalesce(sum(count), 0),"
+        " coalesce(sum(CASE begins_at WHEN ?1 THEN lookups_before END), 0)"
+        " FROM signal_matches WHERE begins_at >= ?1 AND signal = ?2",
         (begins_at, signal),
     )
-    return Rate(matches, lookups_since(read, kind, begins_at=begins_at))
+    return Rate(matches, lookups_since(read, kind, begins_at=begins_at) - before)
 
 
 def lookups_since(read: Read, kind: Kind, *, begins_at: int) -> int:
@@ -138,7 +153,7 @@ def hourly_shares(read: Read, *, kind: Kind, before: int) -> dict[str, list[floa
     )
     matches: dict[str, Counter[int]] = defaultdict(Counter)
     for signal, begins, count in read(
-        f"SELECT signal, {hour}, sum(count) FROM match_counts WHERE begins_at < ?"  # noqa: S608 - our own names
+        f"SELECT signal, {hour}, sum(count) FROM signal_matches WHERE begins_at < ?"  # noqa: S608 - our own names
         " AND signal IN (SELECT id FROM signals WHERE kind = ?) GROUP BY 1, 2",
         (before, kind),
     ):
@@ -155,7 +170,7 @@ def curve(read: Read, signal: str, *, kind: Kind, begins_at: int, span_s: int) -
     span = f"begins_at / {span_s} * {span_s}, sum(count)"
     rest = "AND begins_at >= ? GROUP BY 1"
     matches: dict[int, int] = dict(
-        read(f"SELECT {span} FROM match_counts WHERE signal = ? {rest}", (signal, begins_at))  # noqa: S608 - our own names
+        read(f"SELECT {span} FROM signal_matches WHERE signal = ? {rest}", (signal, begins_at))  # noqa: S608 - our own names
     )
     lookups: dict[int, int] = dict(
         read(f"SELECT {span} FROM kind_lookups WHERE kind = ? {rest}", (kind, begins_at))  # noqa: S608 - our own names
@@ -171,7 +186,7 @@ def tidy(tx: sqlite3.Connection, *, now: datetime) -> None:
     counts = runaway_limits().counts
     until = _hour_of(now - timedelta(hours=counts.minutes_for_hours))
     oldest = _hour_of(now - timedelta(days=counts.hours_for_days))
-    for table, column in (("match_counts", "signal"), ("kind_lookups", "kind")):
+    for table, column in (("signal_matches", "signal"), ("kind_lookups", "kind")):
         tx.execute(f"DELETE FROM {table} WHERE begins_at < ?", (oldest,))  # noqa: S608 - our own names
         hours = tx.execute(
             f"SELECT begins_at / {HOUR_S} * {HOUR_S}, {column}, sum(count) FROM {table}"  # noqa: S608 - our own names
@@ -184,27 +199,28 @@ def tidy(tx: sqlite3.Connection, *, now: datetime) -> None:
             f"DELETE FROM {table} WHERE begins_at >= ? AND begins_at < ?",  # noqa: S608 - our own names
             [(begins, begins + HOUR_S) for begins in {row[0] for row in hours}],
         )
-        tx.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", hours)  # noqa: S608 - our own names
+        columns = f"begins_at, {column}, count"
+        tx.executemany(f"INSERT INTO {table} ({columns}) VALUES (?, ?, ?)", hours)  # noqa: S608 - our own names
     _evict(tx, most=counts.rows)
     tx.execute("DELETE FROM runaways WHERE signal NOT IN (SELECT id FROM signals)")
 
 
 def _evict(tx: sqlite3.Connection, *, most: int) -> None:
     """Delete the counts of the signals that matched least, while there are too many rows."""
-    (rows,) = tx.execute("SELECT count(*) FROM match_counts").fetchone()
+    (rows,) = tx.execute("SELECT count(*) FROM signal_matches").fetchone()
     excess = rows - most
     if excess <= 0:
         return
     going = []
     for signal, size in tx.execute(
-        "SELECT signal, count(*) FROM match_counts GROUP BY signal ORDER BY sum(count)"
+        "SELECT signal, count(*) FROM signal_matches GROUP BY signal ORDER BY sum(count)"
     ):
         going.append(signal)
         excess -= size
         if excess <= 0:
             break
     tx.execute(
-        "DELETE FROM match_counts WHERE signal IN (SELECT value FROM json_each(?))",
+        "DELETE FROM signal_matches WHERE signal IN (SELECT value FROM json_each(?))",
         (json.dumps(going),),
     )
 

@@ -112,7 +112,7 @@ _ADDED_TABLES = {
     # no known party takes a snapshot as soon as the hub is there.
     "parties": (parties.TABLE, "UPDATE state SET value = '' WHERE name = 'party'"),
     "allowed": (*allowed.TABLES.values(), *allowed.INDEXES),
-    "runaways": tuple(match_rates.TABLES.values()),
+    **{name: (table,) for name, table in match_rates.TABLES.items()},
 }
 """Tables that an older file lacks; an older agent ignores them."""
 _OTHER_STATEMENTS = (

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lower signals that match far more uploads than is plausible to hold, at this agent.
 
-1 Every second, look at signals with many matches in the last hour or day. What is plausible,
-  and for whose signals, is decided in protocol/trust/runaway.py.
+1 Look at a signal when an upload of this process takes it beyond what was plausible at the last
+  look, and every second at all with many matches in the last hour or day. What is plausible, and
+  for whose signals, is decided in protocol/trust/runaway.py.
 2 In one transaction: mark the signal, and turn into holds what it blocked since it ran away.
 3 A mark ends when a second independent party confirms the signal, when an agency clears it, when
   the provider lifts it, or with the signal. Nothing is strengthened because of that.
@@ -10,7 +11,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +37,9 @@ from stemtide.protocol.trust.runaway import (
     Rate,
     RunawayState,
     Support,
+    Traffic,
     assess,
+    matches_left,
     most_matches,
     runaway_limits,
     usual_share,
@@ -70,21 +77,67 @@ class FloodGuard:
         self._on_change = on_change
         self._tidied_at = 0
         self._history: dict[Kind, _History] = {}
+        self._is_running = False
+        self._woken = asyncio.Event()
+        self._fresh: Counter[str] = Counter()
+        self._left: dict[str, int] = {}
+
+    def count(self, signals: Sequence[str]) -> None:
+        """Note new uploads, once for each signal that one matched. Call it on the event loop."""
+        if not self._is_running:  # another process is primary, and sees them within a second
+            return
+        self._fresh.update(signals)
+        if any(self._is_due(uid) for uid in signals):
+            self._woken.set()
+
+    def _is_due(self, uid: str) -> bool:
+        """Whether a signal matched more uploads since the last look than were left to it."""
+        return self._fresh[uid] > self._left.get(uid, runaway_limits().growth.matches - 1)
 
     async def run(self) -> None:
-        """Look at the counts every second until cancelled."""
-        while True:
-            if await asyncio.to_thread(self.check, datetime.now(UTC)):
-                self._on_change()
-            await asyncio.sleep(EVERY_S)
+        """Look at the counts every second, and at a signal when it is due, until cancelled."""
+        self._is_running = True
+        swept_at = -EVERY_S
+        try:
+            while True:
+                due = self._take_due()
+                if time.monotonic() - swept_at >= EVERY_S:
+                    swept_at = time.monotonic()
+                    self._fresh.clear()
+                    await self._look()
+                elif due:
+                    await self._look(due)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(EVERY_S):
+                        await self._woken.wait()
+                self._woken.clear()
+        finally:
+            self._is_running = False
 
-    def check(self, now: datetime) -> bool:
-        """Look at the counts once; return whether a mark or its counts changed."""
+    def _take_due(self) -> frozenset[str]:
+        """Return the signals that are to be looked at before the next round."""
+        due = frozenset(filter(self._is_due, self._fresh))
+        for uid in due:
+            del self._fresh[uid]
+        return due
+
+    async def _look(self, due: frozenset[str] = frozenset()) -> None:
+        """Look at these signals, or at all that matched often; announce what changed."""
+        if await asyncio.to_thread(self.check, datetime.now(UTC), due=due):
+            self._on_change()
+
+    def check(self, now: datetime, *, due: frozenset[str] = frozenset()) -> bool:
+        """Look at the counts once; return whether a mark or its counts changed.
+
+        due: look at these signals only; at all that matched often if there are none.
+        """
         if self._store.origin is None:
             return False
         earlier = {row.signal: row for row in match_rates.read_runaways(self._read)}
-        is_minute = now.timestamp() - self._tidied_at >= MINUTE_S
-        named = self._suspects(now, with_day=is_minute) | earlier.keys()
+        is_minute = not due and now.timestamp() - self._tidied_at >= MINUTE_S
+        if due:
+            earlier = {uid: row for uid, row in earlier.items() if uid in due}
+        named = due or self._suspects(now, with_day=is_minute) | earlier.keys()
         signals = self._store.find_ids(named) if named else {}
         runaways = {
             uid: runaway
@@ -95,6 +148,8 @@ class FloodGuard:
         }
         changed = {uid: row for uid, row in runaways.items() if row != earlier.get(uid)}
         ended = earlier.keys() - runaways.keys()
+        if not due:
+            self._left = {uid: left for uid, left in self._left.items() if uid in named}
         if changed or ended or is_minute:
             self._write(changed, ended, earlier, now=now, is_minute=is_minute)
         return bool(changed or ended)
@@ -126,8 +181,11 @@ class FloodGuard:
         hour = match_rates.rate_since(self._read, uid, kind=signal.kind, begins_at=second - HOUR_S)
         usual = self._usual(signal, behind, second=second)
         rates = [self._since_first(signal, second - span_s) for span_s in (HOUR_S, DAY_S)]
-        verdict = assess(hour, [rate for _, rate in rates], usual=usual, support=support)
         first = min(begins for begins, _ in rates)
+        day = match_rates.lookups_since(self._read, signal.kind, begins_at=second - DAY_S)
+        traffic = Traffic(hour, [rate for _, rate in rates], day, usual)
+        verdict = assess(traffic, support=support)
+        self._left[uid] = sys.maxsize if verdict else matches_left(traffic, support=support)
         if verdict is None:
             return before and self._lasting(before, support)
         state, why = verdict
@@ -158,7 +216,7 @@ class FloodGuard:
     def _since_first(self, signal: FeedSignal, begins_at: int) -> tuple[int, Rate]:
         """Return when a signal first matched since a time, and its rate since then."""
         ((first,),) = self._read(
-            "SELECT min(begins_at) FROM match_counts WHERE begins_at >= ? AND signal = ?",
+            "SELECT min(begins_at) FROM signal_matches WHERE begins_at >= ? AND signal = ?",
             (begins_at, str(signal.id)),
         )
         begins = begins_at if first is None else int(first)

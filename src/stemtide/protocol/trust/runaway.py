@@ -4,7 +4,8 @@
 1 A signal that two independent parties stand behind is never lowered; an implausible share of the
   look-ups only raises an alarm.
 2 Of an authority, an agency, a trusted party or the agent's own party, growth is not suspicious: a
-  real outbreak grows. Only an implausible share of all look-ups lowers such a signal.
+  real outbreak grows. Only an implausible share of all look-ups lowers such a signal. Matches that
+  are too many for 1,000 look-ups need not wait for the last of them (decision 0118).
 3 Any other signal is lowered as well if it matches many times as often as is usual.
 """
 
@@ -36,7 +37,10 @@ class GrowthLimits(BaseModel):
 
 
 class ShareLimits(BaseModel):
-    """The share of all look-ups of a kind that no real content has."""
+    """The share of all look-ups of a kind that no real content has.
+
+    lookups: fewer count as so many, and an agent with fewer within a day says nothing.
+    """
 
     model_config = _FROZEN
 
@@ -141,30 +145,59 @@ def most_matches(lookups: int, *, usual: float | None) -> int:
     return max(growth.matches - 1, int(share * lookups))
 
 
-def is_implausible(rate: Rate) -> bool:
-    """Whether a signal matches a share of the look-ups that no real content has."""
+def most_of_share(lookups: int) -> int:
+    """Return how many matches are a plausible share of so many look-ups."""
     share = runaway_limits().share
-    return rate.lookups >= share.lookups and 100 * rate.share > share.percent
+    return int(share.percent * max(lookups, share.lookups) / 100)
 
 
-def assess(
-    hour: Rate, since_first: Sequence[Rate], *, usual: float | None, support: Support
-) -> tuple[RunawayState, str] | None:
-    """Return what to do about a signal and why; None if its matches are plausible.
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What an agent counted of a signal.
 
-    hour: its matches within the last hour. since_first: its rates since it first matched within an
-    hour and within a day. usual: as usual_share returns it.
+    hour:        its rate within the last hour.
+    since_first: its rates since it first matched within an hour and within a day.
+    day_lookups: look-ups of its kind within a day, also before its first match.
+    usual:       as usual_share returns it.
     """
+
+    hour: Rate
+    since_first: Sequence[Rate]
+    day_lookups: int
+    usual: float | None
+
+
+def assess(traffic: Traffic, *, support: Support) -> tuple[RunawayState, str] | None:
+    """Return what to do about a signal and why; None if its matches are plausible."""
     state = RunawayState.LOWERED
-    if support.parties >= limits().confirmation.parties:
+    if _is_confirmed(support):
         state = RunawayState.ALARMED
-    for rate in since_first:
-        if is_implausible(rate):
-            percent = round(100 * rate.share)
-            return state, f"{rate.matches} of {rate.lookups} look-ups matched it ({percent} %)"
+    if traffic.day_lookups >= runaway_limits().share.lookups:
+        for rate in traffic.since_first:
+            if rate.matches > most_of_share(rate.lookups):
+                percent = round(100 * rate.share)
+                return state, f"{rate.matches} of {rate.lookups} look-ups matched it ({percent} %)"
     if support.is_vouched or state is RunawayState.ALARMED:
         return None
-    most = most_matches(hour.lookups, usual=usual)
+    hour = traffic.hour
+    most = most_matches(hour.lookups, usual=traffic.usual)
     if hour.matches <= most:
         return None
     return state, f"{hour.matches} uploads matched it within an hour, where {most} are the most"
+
+
+def matches_left(traffic: Traffic, *, support: Support) -> int:
+    """Return how many more uploads a plausible signal can match before it is to be assessed again.
+
+    Look-ups raise the limits, so until then it stays plausible, but for what a day or an hour ends.
+    """
+    left = [most_of_share(rate.lookups) - rate.matches for rate in traffic.since_first]
+    if not (support.is_vouched or _is_confirmed(support)):
+        hour = traffic.hour
+        left.append(most_matches(hour.lookups, usual=traffic.usual) - hour.matches)
+    return max(0, min(left))
+
+
+def _is_confirmed(support: Support) -> bool:
+    """Whether so many independent parties stand behind a signal that counts lower nothing."""
+    return support.parties >= limits().confirmation.parties
