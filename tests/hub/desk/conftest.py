@@ -15,12 +15,13 @@ from stemtide.hub.rooms.crises.writes import (
 )
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.writes import parties
-from stemtide.hub.rooms.signals.writes import signals
+from stemtide.hub.rooms.signals.writes import runaways, signals
 from stemtide.protocol.enums import CheckAnswer, Outcome, Role
 from stemtide.protocol.law.frameworks import framework
 from stemtide.protocol.messages.crises import CheckIn, InviteIn, MeasureIn, ProposalIn, WarningIn
 from stemtide.protocol.messages.signals import OpinionIn, SignalIn, WithdrawIn
 from stemtide.protocol.sync.agents import AgentStatusIn, Lookups, OutcomeReportIn, OutcomeRow
+from stemtide.protocol.sync.runaways import RunawayReportIn
 from tests.world import add_member
 
 PASSWORD = "tide and stem 4711"
@@ -95,6 +96,20 @@ class World:
         spans = () if lookups is None else (Lookups(begins_at=begins_at, count=lookups),)
         body = OutcomeReportIn(report=uuid4(), agent="uploads", rows=(row,), lookups=spans)
         signals.report_outcomes(body, by=self.party[by], now=self.now)
+
+    def report_runaway(self, uid, *, by):
+        """Have a provider's agent report that a signal matched 60 of 900 look-ups."""
+        report = RunawayReportIn.model_validate(
+            {
+                "state": "lowered",
+                "since": self.now,
+                "matches": 60,
+                "lookups": 900,
+                "most": 29,
+                "curve": [{"begins_at": "2026-11-24T12:00:00Z", "matches": 60, "count": 900}],
+            }
+        )
+        runaways.report(uid, agent="uploads", body=report, by=self.party[by], now=self.now)
 
     def someone(self, person):
         """A person as writes know who acts."""

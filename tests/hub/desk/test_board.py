@@ -192,3 +192,26 @@ def test_the_board_and_the_inbox_show_what_waits_for_a_second_look(world):
         assert "expires: 23:59" in page
         assert "your party may decide" in page
     assert "Waiting for a second look" not in text(world.desk("rival").get("/inbox"))
+
+
+@pytest.mark.parametrize(
+    ("viewer", "sees"),
+    [("authority", 2), ("agency", 2), ("provider", 2), ("rival", 1), ("observer", 0)],
+)
+def test_each_viewer_sees_the_signals_that_match_too_much_and_concern_it(world, viewer, sees):
+    """The rival reported a signal of the provider, which reported one of the authority."""
+    for by, reporter in (("authority", "provider"), ("provider", "rival")):
+        uid = world.share(by=by, kind="sha256", value=f"{len(by)}" * 64, tlp="green")
+        world.report_runaway(uid, by=reporter)
+    page = world.desk(viewer).get("/").content.decode()
+    assert page.count('mark--calm">reported by agents</span>') == sees
+
+
+def test_a_signal_that_matches_too_much_leaves_the_board_once_an_agency_clears_it(world):
+    uid = world.share(tlp="green")
+    world.report_runaway(uid, by="provider")
+    desk = world.desk("agency", Role.DUTY_OFFICER)
+    desk.post(f"/signals/{uid}/do/lower", {"lower-text": "It is a logo."})
+    assert "holds everywhere" in text(desk.get("/"))
+    desk.post(f"/signals/{uid}/do/clear", {"clear-text": "It is the attack."})
+    assert "match too much" not in text(desk.get("/board/_blocks"))

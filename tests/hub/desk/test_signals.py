@@ -4,9 +4,7 @@ from uuid import uuid4
 import pytest
 
 from stemtide.hub.rooms.signals.reads import outliers as reads_outliers, signals as reads
-from stemtide.hub.rooms.signals.writes import runaways
 from stemtide.protocol.enums import Opinion, Role, SignalState
-from stemtide.protocol.sync.runaways import RunawayReportIn
 from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
 from tests.world import approve_all
@@ -260,18 +258,9 @@ def test_the_agency_sets_a_dispute_aside_and_the_party_answers_on_the_page(world
 
 def test_a_signal_that_matches_too_much_shows_who_says_so_and_an_agency_clears_it(world):
     uid = world.share(tlp="green")
-    report = RunawayReportIn.model_validate(
-        {
-            "state": "lowered",
-            "since": world.now,
-            "matches": 60,
-            "lookups": 900,
-            "most": 29,
-            "curve": [{"begins_at": "2026-11-24T12:00:00Z", "matches": 60, "count": 900}],
-        }
-    )
-    runaways.report(uid, agent="uploads", body=report, by=world.party["provider"], now=world.now)
+    world.report_runaway(uid, by="provider")
     page = text(world.desk("provider", Role.DUTY_OFFICER).get(f"/signals/{uid}"))
+    assert "Until Matches Plausible 24 Nov 2026, 12:05:00 UTC 60 2" in page
     assert "Agent uploads: 60 of 900 look-ups matched. Plausible are 29 in an hour." in page
     assert "Clear it" not in page
     desk = world.desk("agency", Role.DUTY_OFFICER)

@@ -21,6 +21,7 @@ from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.hub.rooms.signals.reads import (
     outliers,
+    runaways,
     signals,
     times,
 )
@@ -34,6 +35,9 @@ RELOAD_S = "15"
 
 ROWS = 50
 """Pieces of content on the board."""
+
+RUNAWAYS = 10
+"""Signals that match too much on the board."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def _context(request: SignedInRequest) -> dict[str, object]:
         "rows": signals.board(viewer=viewer, limit=ROWS),
         "looks": approvals.waiting(viewer=viewer),
         "agents": agents,
+        "runaways": runaways.board(viewer=viewer, limit=RUNAWAYS),
         "troubles": {trouble.part for trouble in vitals.troubles()},
         "sightings": summary,
         "outliers": outliers.outliers(viewer=viewer, is_open=True),

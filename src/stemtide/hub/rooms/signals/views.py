@@ -290,6 +290,17 @@ class CurvePoint:
 
 
 @dataclass(frozen=True, slots=True)
+class RunawayRow:
+    """A signal that matches too much, on the board. is_lowered: agents everywhere hold at most."""
+
+    uid: UUID
+    kind: str
+    shared_by: str
+    is_lowered: bool
+    exercise: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CountRow:
     """Outcomes at one provider, or in one language. name: a party's, or a language tag."""
 

@@ -13,6 +13,7 @@ from stemtide.hub.rooms.signals.models import RunawayDecision, RunawayReport, Si
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules import runaways as rules
 from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED, FloodFacts
+from stemtide.hub.rooms.signals.views import RunawayRow
 from stemtide.protocol.enums import Opinion, SignalState
 from stemtide.protocol.sync.runaways import RunawayBucket, RunawayOut, RunawayReportOut
 from stemtide.protocol.trust.runaway import RunawayState
@@ -27,14 +28,29 @@ def runaways(*, viewer: Party, signal: UUID | None = None) -> list[RunawayOut]:
     Coordinating parties see all of those of signals that they may see. Others see those that they
     shared, and those that their own agents reported.
     """
-    rows = Signal.objects.filter(visible(viewer), state=SignalState.LIVE)
-    rows = rows.filter(Q(runaway_reports__isnull=False) | ~Q(flood=""))
-    if viewer.kind not in COORDINATING:
-        rows = rows.filter(Q(runaway_reports__party=viewer) | Q(shared_by=viewer))
-    if signal is not None:
-        rows = rows.filter(uid=signal)
-    latest = rows.select_related("shared_by").distinct().order_by("-position")[:_MOST]
+    rows = _rows(viewer).filter(uid=signal) if signal else _rows(viewer)
+    latest = rows.select_related("shared_by").order_by("-position")[:_MOST]
     return [describe(row, viewer=viewer) for row in latest]
+
+
+def board(*, viewer: Party, limit: int) -> list[RunawayRow]:
+    """Return the latest of these signals that no agency cleared, without their reports."""
+    rows = _rows(viewer).exclude(flood=CLEARED).order_by("-position")
+    columns = ("uid", "kind", "shared_by__name", "flood", "exercise")
+    return [
+        RunawayRow(uid, kind, sharer, flood == LOWERED, exercise)
+        for uid, kind, sharer, flood, exercise in rows.values_list(*columns)[:limit]
+    ]
+
+
+def _rows(viewer: Party) -> QuerySet[Signal]:
+    """Return the live signals with reports or decisions that a party may see."""
+    reports = RunawayReport.objects.values("signal")
+    named = reports.union(RunawayDecision.objects.values("signal"))
+    rows = Signal.objects.filter(visible(viewer), state=SignalState.LIVE, pk__in=named)
+    if viewer.kind in COORDINATING:
+        return rows
+    return rows.filter(Q(pk__in=reports.filter(party=viewer)) | Q(shared_by=viewer))
 
 
 def describe(row: Signal, *, viewer: Party) -> RunawayOut:
