@@ -15,11 +15,12 @@ from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import runaways as reads, signals as signal_reads
 from stemtide.hub.rooms.signals.rules import runaways as rules
 from stemtide.hub.rooms.signals.rules.runaways import FloodFacts
-from stemtide.hub.rooms.signals.writes import runaways, signals
+from stemtide.hub.rooms.signals.writes import disputes, runaways, signals
 from stemtide.protocol.enums import PartyKind, Role, Standing
 from stemtide.protocol.messages.signals import OpinionIn
 from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayReportIn
 from stemtide.protocol.trust.standing import PartyTrust
+from tests.hub.rooms.test_disputes import change
 from tests.world import NOON
 
 PROVIDER, AUTHORITY, AGENCY = PartyKind.PROVIDER, PartyKind.AUTHORITY, PartyKind.AGENCY
@@ -132,6 +133,39 @@ def test_two_lower_it_everywhere_and_older_agents_read_it_as_disputed(world, sha
     assert (entry.lowered, entry.disputed, entry.cleared) == (True, True, False)
     assert entry.position > shared.position
     assert world.ledger_kinds()[-3:] == ["runaway.reported"] * 2 + ["runaway.lowered"]
+
+
+def test_a_suspended_reporter_ceases_to_count_and_counts_again_once_it_is_lifted(world, shared):
+    for by in (world.big_provider, world.small_provider):
+        tell(shared.id, by=by)
+    change(world.small_provider, standing="suspended")
+    assert disputes.reweigh_due(NOON) == 1
+    assert not feed_entry(shared.id, viewer=world.agency).lowered
+    assert world.ledger_kinds()[-2:] == ["disputes.weighed", "runaway.ended"]
+    change(world.small_provider, standing="member")
+    assert disputes.reweigh_due(NOON) == 1
+    assert feed_entry(shared.id, viewer=world.agency).lowered
+    assert world.ledger_kinds()[-1] == "runaway.lowered"
+
+
+def test_a_sharers_standing_is_weighed_again_as_well(world):
+    """Two reports lower a signal only while no authority stands behind it."""
+    shared = world.share(tlp="green")
+    for by in (world.big_provider, world.small_provider):
+        tell(shared.id, by=by)
+    assert not feed_entry(shared.id, viewer=world.agency).lowered
+    change(world.authority, standing="suspended")
+    assert disputes.reweigh_due(NOON) == 1
+    assert feed_entry(shared.id, viewer=world.agency).lowered
+
+
+def test_a_confirmers_standing_is_weighed_again_as_well(world, shared):
+    signals.give_opinion(shared.id, body=OpinionIn(opinion="agree"), by=world.authority, now=NOON)
+    for by in (world.big_provider, world.small_provider):
+        tell(shared.id, by=by)
+    change(world.authority, standing="suspended")
+    assert disputes.reweigh_due(NOON) == 1
+    assert feed_entry(shared.id, viewer=world.agency).lowered
 
 
 def test_a_report_that_is_sent_again_changes_nothing_but_its_counts(world, shared):

@@ -231,8 +231,8 @@ class OpinionRow(models.Model):
 class DisputeTally(models.Model):
     """The number of disputes that a party opened on the last day (UTC) on which it opened any.
 
-    weighed: the feed position of the party's standing when its disputes were last weighed; below 0
-             if they must be weighed anew.
+    weighed: the feed position of the party's standing when what it said about signals was last
+             weighed; below 0 if it must be weighed anew.
     """
 
     party = models.OneToOneField(Party, models.CASCADE, primary_key=True, related_name="+")

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
-from stemtide.hub.rooms.signals.models import RunawayDecision, RunawayReport, Signal
+from stemtide.hub.rooms.signals.models import OpinionRow, RunawayDecision, RunawayReport, Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules import runaways as rules
 from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED, FloodFacts
@@ -98,6 +98,20 @@ def mark_of(row: Signal) -> str:
     if not row.flood and not row.runaway_reports.exists():
         return ""
     return rules.flood_mark(flood_facts(row))
+
+
+def concerning(party: Party) -> list[int]:
+    """Return the keys of reported signals on which a party's standing bears.
+
+    It reported, shared or confirmed them.
+    """
+    reported = Signal.objects.filter(
+        state=SignalState.LIVE, pk__in=RunawayReport.objects.values("signal")
+    )
+    agreed = OpinionRow.objects.filter(party=party, opinion=Opinion.AGREE).values("signal")
+    own_reports = RunawayReport.objects.filter(party=party).values("signal")
+    concerned = Q(pk__in=own_reports) | Q(shared_by=party) | Q(pk__in=agreed)
+    return list(reported.filter(concerned).values_list("pk", flat=True))
 
 
 def _decision(row: Signal) -> RunawayDecision | None:

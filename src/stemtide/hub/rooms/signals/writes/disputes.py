@@ -17,8 +17,13 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals import bulk_sql
 from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import DisputeTally, OpinionRow, Signal
-from stemtide.hub.rooms.signals.reads import opinions, signals as reads
+from stemtide.hub.rooms.signals.reads import (
+    opinions,
+    runaways as runaway_reads,
+    signals as reads,
+)
 from stemtide.hub.rooms.signals.rules import disputes as rules, signals as signal_rules
+from stemtide.hub.rooms.signals.writes import runaways
 from stemtide.hub.rooms.signals.writes.opinions import WEIGHED, weigh
 from stemtide.protocol.enums import Opinion, SignalState
 from stemtide.protocol.messages.signals import DisputeAnswerIn, SetAsideIn, SignalOut
@@ -70,28 +75,31 @@ def answer(uid: UUID, *, body: DisputeAnswerIn, by: Actor, now: datetime) -> Sig
     return _record("dispute.answered", row, party=agency.name, by=by, now=now)
 
 
-@needs_no_entry("reweigh_disputes records each change")
+@needs_no_entry("reweigh_party records each change")
 def reweigh_due(now: datetime) -> int:
-    """Weigh the disputes of parties whose standing changed anew; return how many marks changed."""
+    """Weigh what parties said whose standing changed; return how many signals' marks changed."""
     due = DisputeTally.objects.filter(weighed__lt=F("party__position")).select_related("party")
     return sum(_reweigh_one(tally, now=now) for tally in due)
 
 
-def reweigh_disputes(party: Party, *, now: datetime) -> int:
-    """Weigh a party's disputes anew; return how many signals began or ceased to be disputed.
+def reweigh_party(party: Party, *, now: datetime) -> int:
+    """Weigh a party's disputes anew, and its part in signals that match too much.
+
+    returns: how many signals began or ceased to be disputed, or to be lowered.
 
     Each batch is its own transaction with its ledger entries, so that other writers are not
     blocked. Signals whose mark changes get new feed positions.
     """
     disputes = OpinionRow.objects.filter(party=party, opinion=Opinion.DISPUTE)
-    pks = disputes.filter(signal__state=SignalState.LIVE).values_list("signal", flat=True)
-    return sum(_reweigh_some(batch, party=party, now=now) for batch in batches(list(pks)))
+    disputed = disputes.filter(signal__state=SignalState.LIVE).values_list("signal", flat=True)
+    pks = sorted({*disputed, *runaway_reads.concerning(party)})
+    return sum(_reweigh_some(batch, party=party, now=now) for batch in batches(pks))
 
 
 def _reweigh_one(tally: DisputeTally, *, now: datetime) -> int:
     """Weigh one party's disputes, as of a position that was read before them."""
     position = tally.party.position
-    count = reweigh_disputes(tally.party, now=now)
+    count = reweigh_party(tally.party, now=now)
     DisputeTally.objects.filter(pk=tally.pk, weighed__lt=position).update(weighed=position)
     return count
 
@@ -101,6 +109,7 @@ def _reweigh_some(pks: Iterable[int], *, party: Party, now: datetime) -> int:
     """Weigh one batch of signals."""
     rows = Signal.objects.filter(pk__in=pks, state=SignalState.LIVE)
     rows = rows.select_related("shared_by", "crisis").order_by("exercise", "crisis", "position")
+    floods = {row.pk: row.flood for row in rows}
     changed = [row for row in rows if weigh(row)]
     groups: dict[tuple[bool, UUID | None], list[Signal]] = {}
     for row in changed:
@@ -121,6 +130,9 @@ def _reweigh_some(pks: Iterable[int], *, party: Party, now: datetime) -> int:
             exercise=exercise,
             crisis=crisis,
         )
+    for row in changed:
+        if row.flood != floods[row.pk]:
+            runaways.record_mark(row, now=now)
     return len(changed)
 
 

@@ -104,6 +104,8 @@ def _record_opinion(
 
     is_weighty: agents must learn of it, so that the signal gets a new feed position.
     """
+    if is_weighty:
+        follow_standing(by)
     weigh(row)
     row.stamp_s = bulk_sql.next_stamp(now)
     detail: dict[str, object] = {"opinion": opinion.value, "disputed": row.is_disputed}
@@ -193,6 +195,12 @@ def weigh(row: Signal) -> bool:
     )
     row.flood = runaways.mark_of(row)
     return before != (row.is_disputed, row.flood)
+
+
+@needs_no_entry("it only remembers as of which standing the party's word was weighed")
+def follow_standing(party: Party) -> None:
+    """Have what a party said about signals weighed anew whenever its standing changes."""
+    DisputeTally.objects.get_or_create(party=party, defaults={"weighed": party.position})
 
 
 def _changed_today(earlier: OpinionRow | None, *, now: datetime) -> int:

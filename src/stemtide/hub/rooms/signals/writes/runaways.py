@@ -14,6 +14,7 @@ from stemtide.hub.rooms.signals.models import RunawayDecision, RunawayReport, Si
 from stemtide.hub.rooms.signals.reads import runaways as reads, signals
 from stemtide.hub.rooms.signals.rules import runaways as rules, signals as signal_rules
 from stemtide.hub.rooms.signals.rules.runaways import LOWERED
+from stemtide.hub.rooms.signals.writes.opinions import follow_standing
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.sync.runaways import RunawayDecisionIn, RunawayOut, RunawayReportIn
 from stemtide.protocol.trust.runaway import RunawayState
@@ -52,6 +53,8 @@ def report(
         is_lifted = body.state is RunawayState.LIFTED
         kind = "runaway.lifted" if is_lifted else "runaway.reported"
         _append(kind, row, actor=by.ref, now=now, detail=detail)
+        for party in (by, row.shared_by):
+            follow_standing(party)
         _weigh(row, now=now)
     return reads.describe(row, viewer=by)
 
@@ -89,13 +92,13 @@ def _decide(
         },
     )
     row.runaway_reports.update(counts=False)
-    detail = _move(row, now=now)
+    _move(row, now=now)
     ledger.append_by(
         "runaway.decided",
         by=by,
         subject=row.ref,
         now=now,
-        detail=detail,
+        detail=_detail(row),
         exercise=row.exercise,
         crisis=row.crisis.uid if row.crisis else None,
     )
@@ -105,17 +108,26 @@ def _decide(
 def _weigh(row: Signal, *, now: datetime) -> None:
     """Set the mark that the reports lead to."""
     if reads.mark_of(row) != row.flood:
-        detail = _move(row, now=now)
-        kind = "runaway.lowered" if row.flood == LOWERED else "runaway.ended"
-        _append(kind, row, actor="clock", now=now, detail=detail)
+        _move(row, now=now)
+        record_mark(row, now=now)
 
 
-def _move(row: Signal, *, now: datetime) -> dict[str, object]:
-    """Set a signal's mark, give it a new feed position, and return the ledger's detail."""
+def record_mark(row: Signal, *, now: datetime) -> None:
+    """Record in the ledger that reports lowered a signal everywhere, or no longer do."""
+    kind = "runaway.lowered" if row.flood == LOWERED else "runaway.ended"
+    _append(kind, row, actor="clock", now=now, detail=_detail(row))
+
+
+def _move(row: Signal, *, now: datetime) -> None:
+    """Set a signal's mark and give it a new feed position."""
     row.flood = reads.mark_of(row)
     row.position = ledger.take_positions(1, now=now)
     row.stamp_s = bulk_sql.next_stamp(now)
     row.save(update_fields=["flood", "position", "stamp_s"])
+
+
+def _detail(row: Signal) -> dict[str, object]:
+    """Return what the ledger says about a signal's mark."""
     reporting = sorted({party.name for party in reads.flood_facts(row).reporting})
     return {"mark": row.flood, "position": row.position, "reported_by": reporting}
 
