@@ -21,6 +21,7 @@ from stemtide.protocol.enums import Action, PartyKind, Severity
 from tests.agent.test_decide import PARTIES, hit
 from tests.agent.test_trust_policy import facts, known
 from tests.agent.world import agent_of, config_of, sha256
+from tests.cli.conftest import run
 from tests.rounds import rounds
 
 NAMES = ["be-crisis-centre", "another-provider", "paste-corner", "sister"]
@@ -159,7 +160,9 @@ def test_a_wrong_shadow_policy_is_named_with_the_remedy(tmp_path, text, said):
 def shadowed(hub, tmp_path, sandbox):
     """An agent with rules, a party and a whole policy in shadow."""
     (tmp_path / "next.toml").write_text(
-        '[policy]\nundecodable = "pass"\n[[policy.rules]]\nname = "all"\naction = "log"\n'
+        '[policy]\nundecodable = "pass"\n'
+        '[[policy.rules]]\nname = "named"\naction = "log"\nsharers = ["paste-corner", "misspelt"]\n'
+        '[[policy.rules]]\nname = "all"\naction = "log"\n'
     )
     table = table_of(
         [Rule("one is enough", Action.BLOCK, min_parties=1, shadow=True), *DEFAULT_RULES[1:]],
@@ -209,3 +212,19 @@ def test_unread_content_is_judged_by_the_shadows_own_words(shadowed):
 def test_a_name_in_shadow_that_the_hub_does_not_know_is_a_trouble(shadowed):
     trouble = shadowed.health()["troubles"]["shadow"]
     assert trouble.startswith("policy.shadow names unknown, which the hub does not know")
+
+
+def test_a_sharer_in_a_rule_that_the_hub_does_not_know_is_a_trouble(shadowed):
+    trouble = shadowed.health()["troubles"]["policy"]
+    assert trouble.startswith("sharers of policy.rules name misspelt, which the hub")
+
+
+def test_the_match_command_prints_what_each_shadow_would_decide(hub, shadowed, tmp_path):
+    hub.share(sha256(b"x"), shared_by="another-provider")
+    shadowed.wait(position=hub.head)
+    (tmp_path / "x.txt").write_bytes(b"x")
+    address = str(shadowed.http.base_url).rstrip("/")
+    said = run("match", tmp_path / "x.txt", "--against", address).out.splitlines()
+    assert said[0].endswith("x.txt: hold")
+    assert "  shadow (rules): block by rule 'one is enough'" in said
+    assert "  shadow (policy): log by rule 'all'" in said

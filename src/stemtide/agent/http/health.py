@@ -66,6 +66,7 @@ class HealthCollector:
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
         ((lowered,),) = self._store.read(COUNT_LOWERED)
         own = _flood_trouble(lowered) | {"shadow": self._shadow_trouble()}
+        own["policy"] = self._sharers_trouble()
         statements = notice.get("statements", "") or owed.trouble
         own |= {"webhook": deliveries.trouble, "statements": statements}
         troubles = _troubles(connection, notice) | own
@@ -123,6 +124,26 @@ class HealthCollector:
         return (
             f"policy.shadow names {', '.join(unknown)}, which the hub does not know, so nothing of"
             " it is in shadow: correct the name"
+        )
+
+    def _sharers_trouble(self) -> str:
+        """Return which sharers in rules the hub does not know; their rules never apply."""
+        policies = self._config.policies
+        rules = [
+            rule
+            for policy in (policies.acting, *policies.shadows.values())
+            for rule in policy.rules
+        ]
+        named = {name for rule in rules for name in rule.sharers}
+        origin = self._store.origin
+        known = {name for name, _ in self._store.read(NAMES)} if named and origin else set()
+        # An older hub names no parties, so that nothing can be said.
+        unknown = sorted(named - known - {origin.party}) if known and origin else []
+        if not unknown:
+            return ""
+        return (
+            f"sharers of policy.rules name {', '.join(unknown)}, which the hub does not know, so"
+            " the rule does not apply to them: correct the name"
         )
 
     def _led_by(self) -> int | None:

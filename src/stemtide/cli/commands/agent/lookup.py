@@ -77,8 +77,16 @@ def _row_and_text(named: "NamedContent", answer: dict[str, Any]) -> tuple[dict[s
     """Return an agent's response for one piece of content, as a row and as text."""
     matches, action = answer["matches"], answer["decision"]["action"]
     remarks = [*named.fingerprints.remarks, *answer["remarks"]]
-    row = {"file": named.name, "action": action, "matches": matches, "remarks": remarks}
-    lines = [f"{named.name}: {action or no_match(named.fingerprints)}", *map(_line, matches)]
+    shadows = answer["decision"].get("shadow", [])  # an older agent has none
+    row = {
+        "file": named.name,
+        "action": action,
+        "shadow": shadows,
+        "matches": matches,
+        "remarks": remarks,
+    }
+    lines = [f"{named.name}: {action or no_match(named.fingerprints)}"]
+    lines += [*map(_shadow_line, shadows), *map(_line, matches)]
     return row, "\n".join([*lines, *(f"  {remark}" for remark in remarks)])
 
 
@@ -104,6 +112,12 @@ def _line(match: dict[str, Any]) -> str:
     if match["transform"] and match["kind"] != "url":
         words.append(match["transform"])
     return ", ".join(words + about(match["labels"], match["shared_by"]))
+
+
+def _shadow_line(shadow: dict[str, Any]) -> str:
+    """Describe what a shadow of the agent's policy would decide."""
+    rule = f" by rule {shadow['rule']!r}" if shadow["rule"] else ""
+    return f"  shadow ({shadow['shadow']}): {shadow['action'] or 'no match'}{rule}"
 
 
 def _nearness(match: dict[str, Any]) -> str:
