@@ -118,6 +118,15 @@ def test_the_provider_lifts_it(agent, runaway):
     assert agent.http.post("/runaways/nothing/lift").status_code == 404
 
 
+def test_what_the_provider_lifted_is_lowered_again_once_it_is_watched_again(agent, runaway):
+    path = f"/runaways/{runaway.id}/lift"
+    assert agent.http.delete(path).status_code == 404
+    agent.http.post(path)
+    assert agent.http.delete(path).status_code == 204
+    wait_mark(agent, runaway, "lowered")
+    assert flood(agent, GOOGLE, 1, first=100) == ["hold"]
+
+
 def test_the_hub_is_told_with_the_curve_and_nothing_of_an_upload(hub, agent, runaway):
     until(lambda: str(runaway.id) in hub.runaways)
     report = hub.runaways[str(runaway.id)]

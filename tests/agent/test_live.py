@@ -3,6 +3,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
@@ -83,6 +84,18 @@ def test_pictures_without_sound_are_enough(agent, film):
     assert first_alarm(answers)["until_s"] <= 12 + 10
     assert answers[-1]["matches"][0]["signal"] == str(film.id)
     assert answers[0]["decision"]["undecodable"] is False
+
+
+@pytest.mark.usefixtures("film")
+def test_a_stream_counts_once_for_the_flood_guard(agent, config):
+    play(agent, "tv", chunks(KNOWN, OTHER))
+    with closing(sqlite3.connect(config.data_dir / "agent.db")) as connection:
+        counted = connection.execute("SELECT sum(count) FROM signal_matches").fetchall()
+    assert counted == [(1,)]
+    agent.stop()
+    with closing(sqlite3.connect(config.data_dir / "agent.db")) as connection:
+        lookups = connection.execute("SELECT kind, count FROM kind_lookups").fetchall()
+    assert ("video", 1) in lookups
 
 
 def test_an_initialisation_segment_is_sent_once(agent, film):

@@ -132,6 +132,7 @@ class Agent:
             counters=self._tally,
             sandbox=sandbox,
             decoders=self._recogniser.decoders,
+            lookups=self._recogniser.pending,
         )
 
     def routes(self) -> list[Route]:

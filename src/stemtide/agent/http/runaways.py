@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Signals that match far more than is plausible, over HTTP: the list, and a way to lift a mark."""
+"""Signals that match far more than is plausible, over HTTP: list, lift, and watch again."""
 
 import asyncio
 from collections.abc import Callable
@@ -52,6 +52,7 @@ class RunawayRoutes:
         return [
             Route("/runaways", self.read_all, methods=["GET"]),
             Route("/runaways/{signal}/lift", self.lift, methods=["POST"]),
+            Route("/runaways/{signal}/lift", self.watch, methods=["DELETE"]),
         ]
 
     async def read_all(self, _request: Request) -> Response:
@@ -71,6 +72,16 @@ class RunawayRoutes:
             )
         self._wake()
         return JSONResponse(_out(runaway))
+
+    async def watch(self, request: Request) -> Response:
+        """DELETE /runaways/{signal}/lift: watch a signal again that was lifted."""
+        signal: str = request.path_params["signal"]
+        if not await asyncio.to_thread(flood_guard.watch, self._store, signal.lower()):
+            raise BadRequestError(
+                ProblemType.NOT_FOUND,
+                f"the signal {signal[:100]!r} is not lifted: see GET /runaways",
+            )
+        return Response(status_code=204)
 
     def _lift(self, signal: str, now: datetime) -> Runaway | None:
         return flood_guard.lift(self._store, signal, config=self._config, now=now)

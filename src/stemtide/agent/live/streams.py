@@ -33,6 +33,7 @@ from stemtide.agent.live.state import (
     matches_of,
 )
 from stemtide.agent.live.store import LiveStore, StreamRow
+from stemtide.agent.outbox.uploads import PendingLookups
 from stemtide.agent.recognise.answers import (
     MAX_REASONS,
     DecisionOut,
@@ -40,7 +41,7 @@ from stemtide.agent.recognise.answers import (
     decision_out,
     match_out,
 )
-from stemtide.agent.recognise.pipeline import record_decision
+from stemtide.agent.recognise.pipeline import count_matches, record_decision
 from stemtide.agent.recognise.policy import Decision, Hit, decide, is_active
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.fingerprints.analysis import LIVE, Analysis, AnalysisOptions
@@ -123,7 +124,11 @@ class _ChunkMatch:
 
 
 class Live:
-    """Live streams of this process. decoders: the thread pool that decodes uploads as well."""
+    """Live streams of this process.
+
+    decoders: the thread pool that decodes uploads as well. lookups: where a stream counts once, as
+    an upload does.
+    """
 
     def __init__(
         self,
@@ -133,7 +138,9 @@ class Live:
         counters: Counters,
         sandbox: Sandbox,
         decoders: ThreadPoolExecutor,
+        lookups: PendingLookups,
     ) -> None:
+        self._lookups = lookups
         self._config = config
         self._store = store
         self._tally = counters
@@ -214,6 +221,7 @@ class Live:
     def _process(self, work: _PendingChunk, look: Analysis) -> tuple[LiveOut, bool] | None:
         """Search, decide, record and store; None if another chunk was faster."""
         row, state, position = work.row, work.state, work.position
+        is_first = not state.recent
         lasts_s = _length_s(look, usual_s=state.lasts_s)
         remarks = list(look.fingerprints.remarks)
         if lasts_s > LONGEST_CHUNK_S:
@@ -233,6 +241,9 @@ class Live:
         decision, is_news, trouble = self._record_decision(row, state, look_only=work.look_only)
         if not self.streams.save(row, now=time.time(), state=state):
             return None
+        if is_first and not work.look_only:
+            kinds = {fingerprint.kind for fingerprint in look.fingerprints.each}
+            self._lookups.add(0, kinds=kinds)
         self._tally.add("live_chunks")
         self._tally.add("live_alarms", sum(alarm.is_new for alarm in alarms))
         remarks += [trouble] if trouble else []
@@ -314,6 +325,7 @@ class Live:
                 is_news = record_decision(
                     tx, row.ref, decision, config=self._config, stream=row.name
                 )
+                count_matches(tx, [decision], [is_news])
         except sqlite3.Error as error:
             trouble = f"not recorded: {self._store.path} cannot be written ({error})"
             logger.exception("%s", trouble)

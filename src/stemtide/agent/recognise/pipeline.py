@@ -109,6 +109,11 @@ class Recogniser:
         self._lookup_threads = ThreadPoolExecutor(_LOOKUP_THREADS, "look")
 
     @property
+    def pending(self) -> uploads.PendingLookups:
+        """Return the look-ups that are not written yet."""
+        return self._pending
+
+    @property
     def decoders(self) -> ThreadPoolExecutor:
         """Return the thread pool for decoding, with one thread for each sandbox worker."""
         return self._decoders

@@ -339,7 +339,7 @@ def _group_of(party: PartyTrust) -> str:
 def lift(store: Store, uid: str, *, config: Config, now: datetime) -> Runaway | None:
     """Let a signal lead again to what the policy says; None if the agent does not have it.
 
-    The flood guard leaves the signal alone from then on.
+    The flood guard leaves the signal alone until watch() is called.
     """
     second = int(now.timestamp())
     with store.write() as tx:
@@ -355,6 +355,15 @@ def lift(store: Store, uid: str, *, config: Config, now: datetime) -> Runaway | 
         present = store.find_ids([uid], tx=tx)
         rows.update_wanted(tx, present.values(), {}, store=store, config=config)
     return row
+
+
+def watch(store: Store, uid: str) -> bool:
+    """Let the flood guard watch a signal again that was lifted; return whether it was lifted."""
+    with store.write() as tx:
+        deleted = tx.execute(
+            "DELETE FROM runaways WHERE signal = ? AND state = ?", (uid, RunawayState.LIFTED)
+        )
+        return deleted.rowcount > 0
 
 
 def _reader(tx: Transaction) -> match_rates.Read:

@@ -343,6 +343,16 @@ OWN = (
         errors=(404,),
     ),
     Operation(
+        "DELETE",
+        "/runaways/{signal}/lift",
+        "watch_runaway",
+        "Watch a signal again that was lifted: it may be lowered from now on.",
+        None,
+        parameters=(in_path("signal", text(least=1, most=100), "The signal's id."),),
+        status=204,
+        errors=(404,),
+    ),
+    Operation(
         "GET",
         "/health",
         "read_health",

@@ -35,6 +35,17 @@ def lift(
     print_result(row, as_json=as_json, line=_line(row))
 
 
+@runaway.command("watch")
+def watch(
+    signal: Annotated[str, typer.Argument(help="The id, from: stemtide agent runaway list.")],
+    agent: AgentAddress,
+    token: AgentToken = "",
+) -> None:
+    """Watch a signal again that you lifted. It is lowered again if it still matches too much."""
+    ask("DELETE", agent, f"/runaways/{signal}/lift", token=token)
+    print_note(f"{signal} is watched again")
+
+
 def _line(row: dict[str, Any]) -> str:
     """Describe a signal that ran away on one line."""
     return (
