@@ -39,6 +39,7 @@ from stemtide.hub.rooms.signals.views import (
     board_row,
 )
 from stemtide.protocol.enums import (
+    ApprovalState,
     Opinion,
     Outcome,
     Provenance,
@@ -57,7 +58,7 @@ from stemtide.protocol.sync.feed import (
     SnapshotHead,
     Tombstone,
 )
-from stemtide.protocol.trust.second_look import Act, ApprovalState, WaitReason
+from stemtide.protocol.trust.second_look import Act, WaitReason
 from stemtide.protocol.trust.standing import Basis, basis_of
 
 Key = tuple[str, str, bool]
