@@ -11,7 +11,13 @@ from stemtide.hub.rooms.ledger.rules.rate_limits import (
 
 BY_THE_CLOCK = {
     "crisis.lapsed",
-    *("crisis.ended", "review.prompted", "review.required", "complaint.prompted"),
+    *(
+        "approval.expired",
+        "crisis.ended",
+        "review.prompted",
+        "review.required",
+        "complaint.prompted",
+    ),
     *("order.missed", "scrutiny.missed", "alert.exhausted", "delivery.exhausted"),
     *("recheck.contradicted", "recheck.returned", "recheck.met", "webhook.disabled"),
 }
@@ -40,6 +46,8 @@ FOLLOWS = {
     "party.restored": "a proposal that two people made, of which one waits a party",
 }
 ONE_OPEN_ALERT = {
+    "approval.asked": "one open alert a party counts the acts that wait",
+    "approval.refused": "once for each act that waited, to the party that asked",
     "runaway.reported": "one report an agent and signal counts, and one open alert adds them up",
     "runaway.lowered": "takes reports of several independent parties; one open alert",
     "opinion.given": "disputes of a party are counted by the day",

@@ -66,9 +66,8 @@ class HealthCollector:
         deliveries, outcomes, owed = (outbox.counts() for outbox in self._outboxes)
         ((lowered,),) = self._store.read(COUNT_LOWERED)
         own = _flood_trouble(lowered) | {"shadow": self._shadow_trouble()}
-        own["policy"] = self._sharers_trouble()
-        statements = notice.get("statements", "") or owed.trouble
-        own |= {"webhook": deliveries.trouble, "statements": statements}
+        own |= {"policy": self._sharers_trouble(), "webhook": deliveries.trouble}
+        own["statements"] = notice.get("statements", "") or owed.trouble
         troubles = _troubles(connection, notice) | own
         return {
             "name": self._config.name,
@@ -136,9 +135,9 @@ class HealthCollector:
         ]
         named = {name for rule in rules for name in rule.sharers}
         origin = self._store.origin
-        known = {name for name, _ in self._store.read(NAMES)} if named and origin else set()
+        parties = {name for name, _ in self._store.read(NAMES)} if named and origin else set()
         # An older hub names no parties, so that nothing can be said.
-        unknown = sorted(named - known - {origin.party}) if known and origin else []
+        unknown = sorted(named - parties - {origin.party}) if parties and origin else []
         if not unknown:
             return ""
         return (

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of a signal, and the actions on it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -20,10 +19,8 @@ from stemtide.hub.desk.signals import opinions, runaways, sightings
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals
-from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads as media, rules as media_rules
-from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals import outlier_rules
 from stemtide.hub.rooms.signals.reads import outliers, signals as reads
@@ -32,7 +29,6 @@ from stemtide.hub.rooms.signals.writes import outliers as outliers_writes, signa
 from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
 from stemtide.protocol.messages.signals import SignalOut
 from stemtide.protocol.sync.agents import OutlierDecisionIn
-from stemtide.protocol.trust.second_look import Act
 
 
 @require_safe
@@ -133,7 +129,7 @@ def _page(
         "signal": signal_out,
         "print": summary,
         "titles": titles_of(),
-        "waiting_end": next(filter(None, _waiting_ends(uid, viewer=viewer)), None),
+        "waiting_end": next(iter(approvals.waiting_ends(uid, viewer=viewer)), None),
         "crisis": _crisis(signal_out, request=request),
         "sightings": sightings.summary(viewer=viewer, signal=uid),
         "outliers": outliers.outliers(viewer=viewer, signal=uid),
@@ -145,13 +141,6 @@ def _page(
     }
     status = 422 if withdraw_form or refused_offer else 200
     return render(request, "desk/signal.html", context, status=status)
-
-
-def _waiting_ends(uid: UUID, *, viewer: Party) -> Iterator[Approval | None]:
-    """Yield the acts by which a withdrawal or dispute of a signal waits, for those who may know."""
-    for act in (Act.WITHDRAW, Act.DISPUTE):
-        end = approvals.waiting_end(uid, act, viewer=viewer)
-        yield end.approval if end else None
 
 
 def _opinions(

@@ -263,6 +263,12 @@ def waiting_end(uid: UUID, act: Act, *, viewer: Party) -> AffectedSignal | None:
     return min(open_rows, key=lambda row: row.party_id != viewer.pk, default=None)
 
 
+def waiting_ends(uid: UUID, *, viewer: Party) -> list[AffectedSignal]:
+    """Return the withdrawal and the dispute of a signal that wait, as far as a party sees them."""
+    ends = (waiting_end(uid, act, viewer=viewer) for act in (Act.WITHDRAW, Act.DISPUTE))
+    return [end for end in ends if end is not None]
+
+
 def ended_signal(uid: UUID, *, viewer: Party) -> WaitingSignal | None:
     """Return a party's own signal that waited and was not shared; None if there is none."""
     rows = WaitingSignal.objects.select_related("approval__decided_by", "party", "approval__crisis")

@@ -187,10 +187,8 @@ def _waiting_ends(row: Signal, *, viewer: Party) -> list[str]:
     """Return which withdrawal or dispute of a live signal waits, for those who may know."""
     if row.state != SignalState.LIVE or not row.disputes:
         return []
-    waiting = (
-        approvals.waiting_end(row.uid, act, viewer=viewer) for act in (Act.WITHDRAW, Act.DISPUTE)
-    )
-    return [_END_WORDS[Act(end.act)].format(party=end.party.name) for end in waiting if end]
+    ends = approvals.waiting_ends(row.uid, viewer=viewer)
+    return [_END_WORDS[Act(end.act)].format(party=end.party.name) for end in ends]
 
 
 def describe_waiting(row: WaitingSignal, *, viewer: Party) -> SignalOut:
