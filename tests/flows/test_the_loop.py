@@ -60,9 +60,8 @@ def test_a_withdrawal_reaches_the_agent_and_undoes_what_it_did(house):
         ("content.block", "upload-7"),
         ("content.release", "upload-7"),
     ]
-    until(lambda: house.rows("SELECT outcome FROM signals_sighting ORDER BY 1")[1:])
-    outcomes = house.rows("SELECT outcome, count FROM signals_sighting ORDER BY outcome")
-    assert outcomes == [("blocked", 0), ("reversed", 1)]
+    counted = "SELECT outcome, count FROM signals_sighting ORDER BY outcome"
+    until(lambda: house.rows(counted) == [("blocked", 0), ("reversed", 1)])
 
 
 def test_two_disputes_stop_automatic_blocking(house):
