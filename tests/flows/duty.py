@@ -56,7 +56,7 @@ class Person:
         self.page.get_by_label("Mail address").fill(self.email)
         self.page.get_by_label("Password", exact=True).fill(self.house.password)
         self.page.get_by_role("button", name="Sign in").click()
-        expect(self.page.get_by_role("button", name="Sign out")).to_be_visible()
+        expect(self.page.locator("#menu")).to_be_attached()
         return self
 
     def goto(self, path):

@@ -251,7 +251,7 @@ def officer(chromium, address, password, **how):
     page.get_by_label("Mail address").fill(OFFICER)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.get_by_role("button", name="Sign out").wait_for()
+    page.locator("#menu").wait_for(state="attached")
     return page
 
 

@@ -85,6 +85,7 @@ def type_password(page):
 
 
 def sign_out(page):
+    page.locator("#menu > summary").click()
     page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", name="Sign in to the crisis desk")).to_be_visible()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages in the navigation bar."""
+"""The menu: at most seven entries, each with the pages of one subject."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.hub.desk.labels import Words
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.media.rules import check_may_see_counts
@@ -15,28 +16,46 @@ from stemtide.hub.rooms.parties.rules.people import check_see_people
 from stemtide.hub.rooms.webhooks.rules import check_may_manage
 from stemtide.protocol.enums import PartyKind, Role
 
-PAGES = (
-    ("board", _("Board")),
-    ("share", _("Share")),
-    ("crises", _("Crises")),
-    ("inbox", _("Inbox")),
-    ("leads", _("Leads")),
-    ("referrals", _("Referrals")),
-    ("orders", _("Orders")),
-    ("complaints", _("Complaints")),
-    ("reports", _("Reports")),
-    ("progress", _("Progress")),
-    ("approvals", _("Second looks")),
-    ("allowlist", _("Allow-list")),
-    ("exchanges", _("Exchanges")),
-    ("webhooks", _("Webhooks")),
-    ("parties", _("Parties")),
-    ("contacts", _("Contacts")),
-    ("colleagues", _("People")),
-    ("look-counts", _("Previews opened")),
-    ("search", _("Search")),
-)
-"""URL names and titles, in the order of the bar. Names without a URL are left out."""
+PAGES: dict[str, Words] = {
+    "board": _("Board"),
+    "to-do": _("To do"),
+    "alerts": _("Alerts"),
+    "approvals": _("Second looks"),
+    "share": _("Share"),
+    "crises": _("Crises"),
+    "leads": _("Leads"),
+    "reports": _("Reports"),
+    "inbox": _("Inbox"),
+    "referrals": _("Referrals"),
+    "orders": _("Orders"),
+    "complaints": _("Complaints"),
+    "rechecks": _("Re-checks"),
+    "progress": _("Progress"),
+    "contacts": _("Contacts"),
+    "parties": _("Parties"),
+    "exchanges": _("Exchanges"),
+    "allowlist": _("Allow-list"),
+    "you": _("Your account"),
+    "preferences": _("Language and time"),
+    "colleagues": _("People"),
+    "webhooks": _("Webhooks"),
+    "look-counts": _("Previews opened"),
+}
+"""Titles of pages by URL name. Names without a URL are left out of the menu."""
+
+GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
+    "board": (_("Board"), ("board",)),
+    "to-do": (_("To do"), ("to-do", "alerts", "approvals")),
+    "share": (_("Share"), ("share",)),
+    "crises": (_("Crises"), ("crises", "leads", "reports")),
+    "requests": (
+        _("Requests"),
+        ("inbox", "referrals", "orders", "complaints", "rechecks", "progress"),
+    ),
+    "network": (_("Network"), ("contacts", "parties", "exchanges", "allowlist")),
+    "settings": (_("Settings"), ("you", "preferences", "colleagues", "webhooks", "look-counts")),
+}
+"""Entries of the menu, with their pages. An entry leads to the first page that its reader has."""
 
 CHECKS: dict[str, Callable[[Role], None]] = {
     "colleagues": check_see_people,
@@ -55,12 +74,19 @@ KINDS_OF_PARTY: dict[str, frozenset[PartyKind]] = {
     "referrals": frozenset(PartyKind) - {PartyKind.PROVIDER},
     "orders": frozenset(PartyKind) - {PartyKind.PROVIDER},
 }
-"""Pages that only some kinds of party see in the bar: a provider has its inbox instead."""
+"""Pages that only some kinds of party see in the menu: a provider has its inbox instead."""
+
+BELOW: dict[str, tuple[str, ...]] = {
+    "alerts": ("/deliveries", "/drills"),
+    "crises": ("/signals",),
+    "parties": ("/disputes",),
+}
+"""Other paths that belong to a page of the menu."""
 
 
 @dataclass(frozen=True, slots=True)
 class NavigationLink:
-    """One page in the bar. is_here: the current page is this one, or is below it."""
+    """A page in the menu. is_here: the current page is this page, or is below it."""
 
     name: str
     title: str
@@ -68,20 +94,38 @@ class NavigationLink:
     is_here: bool
 
 
-def navigation_links(path: str, *, role: Role, kind: PartyKind) -> list[NavigationLink]:
-    """Return the pages for a role and a kind of party; path: of the current page."""
-    links = []
-    for name, title in PAGES:
-        if name in CHECKS and not allows(CHECKS[name], role):
-            continue
-        if name in KINDS_OF_PARTY and kind not in KINDS_OF_PARTY[name]:
-            continue
-        url = address(name)
-        if not url:
-            continue
-        is_here = path == url or (url != "/" and path.startswith(f"{url}/"))
-        links.append(NavigationLink(name, str(title), url, is_here))
-    return links
+@dataclass(frozen=True, slots=True)
+class MenuGroup:
+    """An entry of the menu, with the pages that its reader may open."""
+
+    name: str
+    title: str
+    pages: list[NavigationLink]
+
+    @property
+    def address(self) -> str:
+        """Return the address of the entry: that of its first page."""
+        return self.pages[0].address
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the current page is one of the group."""
+        return any(page.is_here for page in self.pages)
+
+
+def menu(path: str, *, role: Role, kind: PartyKind) -> list[MenuGroup]:
+    """Return the entries for a role and a kind of party; path: of the current page."""
+    groups = []
+    for group, (title, names) in GROUPS.items():
+        open_names = [name for name in names if _may_open(name, role=role, kind=kind)]
+        here = _longest_match(path, open_names)
+        pages = [
+            NavigationLink(name, str(PAGES[name]), address(name), is_here=name == here)
+            for name in open_names
+        ]
+        if pages:
+            groups.append(MenuGroup(group, str(title), pages))
+    return groups
 
 
 def address(name: str, *parts: object) -> str:
@@ -90,3 +134,21 @@ def address(name: str, *parts: object) -> str:
         return reverse(name, args=parts)
     except NoReverseMatch:
         return ""
+
+
+def _may_open(name: str, *, role: Role, kind: PartyKind) -> bool:
+    """Whether the menu shows a page to a role in a kind of party."""
+    if name in CHECKS and not allows(CHECKS[name], role):
+        return False
+    return kind in KINDS_OF_PARTY.get(name, PartyKind) and bool(address(name))
+
+
+def _longest_match(path: str, names: list[str]) -> str:
+    """Return the page that a path belongs to; "" if it belongs to none of them."""
+    matches = [
+        (len(prefix), name)
+        for name in names
+        for prefix in (address(name), *BELOW.get(name, ()))
+        if path == prefix or (prefix != "/" and path.startswith(f"{prefix.rstrip('/')}/"))
+    ]
+    return max(matches, default=(0, ""))[1]

@@ -326,11 +326,11 @@ def is_many(field: BoundField) -> bool:
 
 
 @register.simple_tag(takes_context=True)
-def places(context: Mapping[str, Any]) -> list[navigation.NavigationLink]:
-    """Return the pages of the navigation bar."""
+def menu(context: Mapping[str, Any]) -> list[navigation.MenuGroup]:
+    """Return the entries of the menu with their pages."""
     user = context["user"]
     kind = PartyKind(user.party.kind)
-    return navigation.navigation_links(context["request"].path, role=Role(user.role), kind=kind)
+    return navigation.menu(context["request"].path, role=Role(user.role), kind=kind)
 
 
 @register.simple_tag(takes_context=True)
