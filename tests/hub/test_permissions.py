@@ -21,6 +21,7 @@ from stemtide.hub.rooms.signals.rules.disputes import Dispute, DisputeFacts
 from stemtide.hub.rooms.signals.rules.runaways import FloodFacts
 from stemtide.hub.rooms.signals.rules.signals import SignalFacts
 from stemtide.protocol.enums import (
+    ApprovalState,
     CheckAnswer,
     JoinState,
     PartyKind,
@@ -32,7 +33,7 @@ from stemtide.protocol.enums import (
 )
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.law.frameworks import framework
-from stemtide.protocol.trust.second_look import ApprovalState, WaitReason, second_look
+from stemtide.protocol.trust.second_look import WaitReason, second_look
 from stemtide.protocol.trust.standing import PartyTrust, independent
 from tests.world import NOON
 

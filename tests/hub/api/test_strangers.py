@@ -36,6 +36,7 @@ PART_OF = {
     "orders": "order",
     "webhooks": "webhook",
     "suspensions": "suspension",
+    "dismissals": "dismissal",
 }
 """What stands behind the first word of an address."""
 
@@ -86,6 +87,7 @@ BODIES = {
     "give_opinion": {"opinion": "dispute", "note": "a news report"},
     "set_dispute_aside": {"reason": "The attacker filmed it."},
     "answer_set_aside": {"text": "It is news."},
+    "answer_dismissal": {"text": "It is news."},
     "lower_runaway": {"reason": "A sign-in form."},
     "clear_runaway": {"reason": "An attack."},
     "take_back_approval": {"note": "A mistake."},

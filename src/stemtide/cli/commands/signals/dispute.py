@@ -42,7 +42,7 @@ def set_aside(
     count: Annotated[int, typer.Option(help="The count that you saw. Another one is refused.")],
     reason: Annotated[str, typer.Option(help="Reason in your own words; no personal data.")],
 ) -> Request:
-    """Decide as an agency that all these disputes do not count elsewhere."""
+    """Decide as an agency that none of them counts at others."""
     from stemtide.protocol.trust.disputes import DismissIn
 
     body = DismissIn.model_validate({"count": count, "reason": reason})
@@ -53,7 +53,7 @@ def set_aside(
 def list_dismissals(
     party: Annotated[str, typer.Option(help="Only decisions on this party's disputes.")] = "",
 ) -> Request:
-    """List these decisions, latest first: agencies see all, others their own."""
+    """List the decisions: agencies see all, others their own."""
     return lambda client: client.list_dismissals(party=party or None)
 
 
