@@ -70,8 +70,12 @@ ELSEWHERE = {
     *("mfa_login_webauthn", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"),
     *("mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login"),
     "openid_connect_callback",
+    *("set-up", "set-up-link"),
 }
-"""Pages that need a second factor: test_sign_in_in_browser.py looks at them on the way."""
+"""Pages that need a second factor, or a hub without a party.
+
+test_sign_in_in_browser.py and test_desk_first_run.py look at them on the way.
+"""
 
 PIECES = {
     *("board-blocks", "board-stream", "crisis-stream", "crisis-blocks", "crisis-log-block"),

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stemtide.cli.output import fail
+from stemtide.cli.output import fail, print_note
 
 OPERATOR = "operator"
 """How the ledger names the person at the hub's own terminal."""
@@ -19,6 +19,16 @@ DataDir = Annotated[
     typer.Option(
         "--data-dir",
         help="Where the hub keeps its files (default: var/hub, or STEMTIDE_DATA_DIR).",
+        show_default=False,
+    ),
+]
+
+Address = Annotated[
+    str,
+    typer.Option(
+        envvar="STEMTIDE_ADDRESS",
+        help="The hub's public address, for the link. Default: that of the hub which runs on this"
+        " folder.",
         show_default=False,
     ),
 ]
@@ -110,6 +120,17 @@ def running_address() -> str:
             os.kill(int(number), 0)
         return address
     return ""
+
+
+def page_link(address: str, path: str) -> str:
+    """Return the link to a page of the hub, or only its path if the hub's address is not known."""
+    address = address or running_address()
+    if not address:
+        print_note(
+            "No hub runs on this folder, and STEMTIDE_ADDRESS is not set: put your hub's address"
+            " before this path."
+        )
+    return f"{address.rstrip('/')}/{path}"
 
 
 def _address_file() -> Path:

@@ -217,6 +217,9 @@ POST report-publish               in  302 403 403 403 403 302 404 403 403 404 40
 POST report-sections              in  302 302 403 403 302 302 404 403 403 404 404 404
 GET  reports                      in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  search                       in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  set-up                       404 404 404 404 404 404 404 404 404 404 404 404 404
+POST set-up                       404 404 404 404 404 404 404 404 404 404 404 404 404
+GET  set-up-link                  404 404 404 404 404 404 404 404 404 404 404 404 404
 GET  share                        in  200 200 403 403 200 200 200 200 403 200 403 200
 POST share                        in  422 422 403 403 422 422 422 422 403 422 403 422
 GET  share-done                   in  200 200 200 200 200 200 200 200 200 200 200 200
@@ -305,6 +308,7 @@ PARTS = {
     "contact": {"number": "contact"},
     "contact-remove": {"number": "contact"},
     "invited": {"secret": "secret"},
+    "set-up-link": {"secret": "secret"},
     "allow-entry": {"uid": "allow_entry"},
     "dismissal": {"uid": "dismissal"},
     "dismissal-act": {"uid": "dismissal"},
@@ -441,5 +445,5 @@ DATA = {
         "address": "duty@desk.example",
         "time_zone": "UTC",
     },
-    "colleagues": {"email": "another@desk.example", "role": "analyst"},
+    "colleagues": {"name": "Ada", "email": "another@desk.example", "role": "analyst"},
 }

@@ -6,6 +6,7 @@ import re
 import pytest
 from django.test import Client
 
+from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import ContactPoint, Person
 from stemtide.protocol.enums import Role
 
@@ -44,11 +45,13 @@ def test_nobody_sees_the_pages_without_signing_in():
 
 def test_a_colleague_is_added_and_the_link_is_shown_once(world):
     client = world.desk("provider", Role.ADMINISTRATOR)
-    page = client.post("/people", {"email": "New@provider.example", "role": "analyst"})
+    facts = {"name": "Ada  Example", "email": "New@provider.example", "role": "analyst"}
+    page = client.post("/people", facts)
     link = re.search(r"http://testserver(/invited/[\w-]+)", page.content.decode())[1]
     assert Client().get(link).status_code == 200
     html = client.get("/people").content.decode()
     assert "new@provider.example" in html
+    assert "Ada Example" in html
     assert link not in html
 
 
@@ -58,12 +61,24 @@ def test_a_colleague_is_added_and_the_link_is_shown_once(world):
         ({"email": "nobody", "role": "analyst"}, "email"),
         ({"email": "a@b.example", "role": ""}, "role"),
         ({"email": "administrator@provider.example", "role": "analyst"}, "email"),
+        ({"name": "", "email": "a@b.example", "role": "analyst"}, "name"),
     ],
 )
 def test_a_colleague_that_cannot_be_is_refused_beside_the_field(world, facts, field):
-    page = world.desk("provider", Role.ADMINISTRATOR).post("/people", facts)
+    page = world.desk("provider", Role.ADMINISTRATOR).post("/people", {"name": "Ada"} | facts)
     assert page.status_code == 422
     assert f'id="id_{field}-error"' in page.content.decode()
+
+
+def test_a_name_is_changed_and_stands_nowhere_in_the_ledger(world):
+    other = world.person("provider")
+    client = world.desk("provider", Role.ADMINISTRATOR)
+    client.post(f"/people/{other.pk}/name", {"name": " Ada\tExample "})
+    assert "Ada Example" in client.get("/people").content.decode()
+    assert "Ada" not in str(list(Entry.objects.values()))
+    for wrong in ("x" * 81, "a\u202eb"):
+        client.post(f"/people/{other.pk}/name", {"name": wrong})
+        assert Person.objects.get(pk=other.pk).name == "Ada Example"
 
 
 def test_a_role_is_changed_and_somebody_is_shut_out(world):

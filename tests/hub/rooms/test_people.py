@@ -44,12 +44,23 @@ ACTS = {
     "invite": lambda by, number: writes_people.invite_again(number, by=by, now=NOON),
     "role": lambda by, number: writes_people.change_role(number, role="observer", by=by, now=NOON),
     "deactivate": lambda by, number: writes_people.deactivate_person(number, by=by, now=NOON),
+    "name": lambda by, number: writes_people.change_name(number, name="Ada", by=by),
     "end_sittings": lambda by, number: writes_people.end_sessions(number, by=by, now=NOON),
     "unlock": lambda by, number: writes_locks.unlock_person(locked(number), by=by, now=NOON),
     "factors": lambda by, number: writes_people.remove_factors(number, by=by, now=NOON),
     "list": lambda by, _number: reads_people.people(by=by, idle=IDLE, now=NOON),
 }
-MANAGE = {"add", "invite", "role", "deactivate", "end_sittings", "unlock", "factors", "list"}
+MANAGE = {
+    "add",
+    "invite",
+    "role",
+    "name",
+    "deactivate",
+    "end_sittings",
+    "unlock",
+    "factors",
+    "list",
+}
 
 
 def locked(number):
@@ -227,6 +238,7 @@ def test_which_roles_erase_somebody(world, role, may):
 def test_erasing_leaves_a_number_and_nothing_else(world, boss):
     other = colleague(world)
     writes_people.set_preferences(other, language="nl", time_zone="Europe/Brussels")
+    writes_people.change_name(other.pk, name="Ada", by=boss)
     writes_sittings.start_session(other, door="password", browser="Firefox", now=NOON)
     with pytest.raises(ConflictError, match="deactivate them first"):
         writes_people.erase_person(other.pk, by=boss, now=NOON)
@@ -234,6 +246,9 @@ def test_erasing_leaves_a_number_and_nothing_else(world, boss):
     writes_people.erase_person(other.pk, by=boss, now=NOON)
     row = Person.objects.filter(pk=other.pk).values().get()
     assert "agency" not in str(row["email"])
+    assert row["name"] == ""
+    with pytest.raises(ConflictError, match="erased"):
+        writes_people.change_name(other.pk, name="Ada", by=boss)
     assert (row["language"], row["time_zone"], row["last_login"]) == ("", "", None)
     assert not PersonSession.objects.filter(person=other).exists()
     for act in (writes_people.erase_person, writes_people.reactivate_person):

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """stemtide hub: run the coordinator's hub and manage its keys."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from stemtide.cli.local_hub import (
     OPERATOR,
+    Address,
     DataDir,
     check_keys,
     database_trouble,
@@ -14,9 +16,11 @@ from stemtide.cli.local_hub import (
     note_address,
     now,
     open_hub,
+    page_link,
     record_keys,
 )
-from stemtide.cli.output import fail, fail_on, print_note, print_result
+from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
+from stemtide.hub.platform.errors import ConflictError
 
 hub = typer.Typer(no_args_is_help=True, help="The coordinator's hub.")
 
@@ -50,9 +54,11 @@ def start(
         print_result(row, as_json=as_json, line=f"The hub listens at {address}")
         if not as_json:
             print_note(f"It signs snapshots with the key {own.fingerprint}")
-            print_note("Add a party: stemtide party add NAME --kind authority. Stop with Ctrl-C.")
+            _note_set_up(secret, address=address)
+            print_note("Stop with Ctrl-C.")
 
     try:
+        secret = _set_up_secret()
         with fail_on(SealFileError, SigningKeyError, KeyFileError, SandboxError):
             boot.serve(host, port, ready=ready)
     except OtherKeyError as error:
@@ -61,6 +67,46 @@ def start(
         fail(database_trouble(error))
     finally:
         forget_address()
+
+
+@hub.command("set-up")
+def set_up(address: Address = "", data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Print a link to set up a new hub in a browser. A link printed before it ends.
+
+    The link adds the first party and its coordinator. It works once, within one hour.
+    """
+    open_hub(data_dir)
+    from stemtide.hub.rooms.parties.writes import set_up as writes
+
+    with fail_on(ConflictError):
+        secret = writes.renew_link(now=now())
+    link = page_link(address, f"set-up/{secret}")
+    print_result({"link": link}, as_json=as_json, line=link)
+    print_note("Open it within one hour. Whoever opens it first sets up this hub: show it nobody.")
+
+
+def _set_up_secret() -> str | None:
+    """Return the secret of a new link that sets up this hub; None for a hub that has a party.
+
+    "" where the link must not be printed: others may read the journal to which a service writes.
+    """
+    from stemtide.hub.rooms.parties.reads import set_up as reads
+    from stemtide.hub.rooms.parties.writes import set_up as writes
+
+    if not reads.has_no_party():
+        return None
+    return writes.renew_link(now=now()) if sys.stderr.isatty() else ""
+
+
+def _note_set_up(secret: str | None, *, address: str) -> None:
+    """Tell how to set up a hub that has no party."""
+    from django.conf import settings
+
+    if secret:
+        link = page_link(settings.HUB_ADDRESS or address, f"set-up/{secret}")
+        print_note(f"Set it up in a browser, once, within one hour: {link}")
+    elif secret is not None:
+        print_note("It has no party yet. Print a link to set it up: stemtide hub set-up")
 
 
 @hub.command("keys")

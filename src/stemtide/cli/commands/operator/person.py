@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stemtide.cli.local_hub import OPERATOR, DataDir, now, open_hub, running_address
+from stemtide.cli.local_hub import OPERATOR, Address, DataDir, now, open_hub, page_link
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.protocol.enums import Role
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 person = typer.Typer(no_args_is_help=True, help="People who sign in at the desk.")
 
 Email = Annotated[str, typer.Argument(help="Address that the person signs in with.")]
-Address = Annotated[
-    str,
-    typer.Option(
-        envvar="STEMTIDE_ADDRESS",
-        help="The hub's public address, for the link of an invitation. Default: that of the hub"
-        " which runs on this folder.",
-        show_default=False,
-    ),
-]
 
 
 @person.command("add")
@@ -36,6 +27,7 @@ def add_person(
     email: Email,
     party_name: Annotated[str, typer.Option("--party", help="Name of their party.")],
     role: Annotated[Role, typer.Option(help="Role of the person.")],
+    name: Annotated[str, typer.Option(help="Name of the person, for colleagues.")] = "",
     password_file: Annotated[
         Path | None,
         typer.Option(help="File with a password, for scripts. Default: print a link."),
@@ -58,13 +50,19 @@ def add_person(
         party = reads.party(party_name)
         if password_file:
             account = writes.add_person(
-                email, party=party, role=role, password=password, actor=OPERATOR, now=now()
+                email,
+                party=party,
+                role=role,
+                password=password,
+                actor=OPERATOR,
+                now=now(),
+                name=name,
             )
         else:
             account, secret = writes_people.invite_person(
-                email, party=party, role=role, actor=OPERATOR, now=now()
+                email, party=party, role=role, actor=OPERATOR, now=now(), name=name
             )
-            link = _link(address, secret)
+            link = page_link(address, f"invited/{secret}")
     row: dict[str, object] = {"email": account.email, "party": party.name, "role": account.role}
     print_result(
         row | ({"link": link} if link else {}),
@@ -88,7 +86,7 @@ def invite_person(
     with fail_on(ConflictError, NotFoundError):
         account, by = _account_and_actor(email)
         _, secret = writes_people.invite_again(account.pk, by=by, now=now())
-    link = _link(address, secret)
+    link = page_link(address, f"invited/{secret}")
     print_result({"email": account.email, "link": link}, as_json=as_json, line=link)
     print_note(f"Give this link to {account.email}: it sets a password once, within three days.")
 
@@ -241,14 +239,3 @@ def _as_administrator(party: "Viewer") -> "Actor":
     from stemtide.hub.rooms.parties.reads.parties import Actor
 
     return Actor(party=party, ref=OPERATOR, role=Role.ADMINISTRATOR)
-
-
-def _link(address: str, secret: str) -> str:
-    """Return an invitation link, or only its path if the hub's address is not known."""
-    address = address or running_address()
-    if not address:
-        print_note(
-            "No hub runs on this folder, and STEMTIDE_ADDRESS is not set: put your hub's address"
-            " before this path."
-        )
-    return f"{address.rstrip('/')}/invited/{secret}"

@@ -12,7 +12,7 @@ from allauth.socialaccount.providers.openid_connect import views as openid
 from django.contrib.auth.decorators import login_required
 from django.urls import path
 
-from stemtide.hub.desk.auth import account, factors, preferences, sign_in
+from stemtide.hub.desk.auth import account, factors, preferences, set_up, sign_in
 
 urlpatterns = [
     path("sign-in", sign_in.SignIn.as_view(), name="sign-in"),
@@ -23,6 +23,8 @@ urlpatterns = [
     path("sign-in/with/<slug:provider_id>/back", openid.callback, name="openid_connect_callback"),
     path("sign-out", sign_in.SignOut.as_view(), name="sign-out"),
     path("invited/<str:secret>", sign_in.invited, name="invited"),
+    path("set-up", set_up.set_up, name="set-up"),
+    path("set-up/<str:secret>", set_up.link, name="set-up-link"),
     path("you", account.you, name="you"),
     path("you", account.you, name="mfa_index"),
     path("you", account.you, name="mfa_list_webauthn"),

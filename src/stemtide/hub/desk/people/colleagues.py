@@ -32,6 +32,7 @@ _ROLES = [(role, LABELS["role"][role]) for role in Role]
 class ColleagueForm(MarkedForm):
     """Add a person."""
 
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=people_rules.MAX_NAME)
     email = forms.EmailField(label=gettext_lazy("Mail address"), max_length=254)
     role = forms.ChoiceField(
         label=gettext_lazy("Role"), choices=[("", gettext_lazy("Choose a role")), *_ROLES]
@@ -79,7 +80,9 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
         if verb == "invite":
             person, secret = people_writes.invite_again(number, by=by, now=now)
             return _invitation(request, email=person.email, secret=secret)
-        if verb == "role":
+        if verb == "name":
+            people_writes.change_name(number, name=request.POST.get("name", ""), by=by)
+        elif verb == "role":
             people_writes.change_role(number, role=request.POST.get("role", ""), by=by, now=now)
         elif verb == "erase" and not request.POST.get("confirm"):
             messages.error(request, _("Tick the box beside it to say that you mean it."))
@@ -104,6 +107,7 @@ _VERBS: dict[str, Callable[..., object]] = {
 
 _DONE = {
     "invite": "",
+    "name": gettext_lazy("The name is changed."),
     "role": gettext_lazy("The role is changed. They sign in again to act in it."),
     "deactivate": gettext_lazy("They are shut out, from this moment."),
     "reactivate": gettext_lazy("They may sign in again."),
@@ -126,6 +130,7 @@ def _allowed(row: people.PersonRow, *, by: Actor) -> dict[str, bool]:
     may_erase = allows(people_rules.check_erase, is_active=row.is_active, erased_at=row.erased_at)
     return {
         "invite": may_manage and allows(people_rules.check_invite, is_active=row.is_active),
+        "name": may_manage and allows(people_rules.check_rename, erased_at=row.erased_at),
         "role": may_manage and is_other and row.is_active,
         "deactivate": may_manage
         and is_other

@@ -142,14 +142,15 @@ class People(BaseUserManager["Person"]):
 class Person(AbstractBaseUser):
     """Somebody who signs in for a party, in one role.
 
-    language: "" for the browser's preference; time_zone: "" for UTC. Of an invitation only a digest
-    is
-    stored. erased_at: when all personal data was removed from this row.
+    name: for other people to read; "" if nobody has entered one. Never in the ledger.
+    language: "" for the browser's preference; time_zone: "" for UTC. Of an invitation only a
+    digest is stored. erased_at: when all personal data was removed from this row.
 
     locked_at: when wrong passwords and codes last locked the account, and a mail was sent.
     """
 
     email = models.EmailField(unique=True)
+    name = models.CharField(max_length=80, blank=True, default="", db_default="")
     party = models.ForeignKey(Party, models.PROTECT, related_name="people")
     role = models.CharField(max_length=30, choices=[(r, r) for r in Role])
     is_active = models.BooleanField(default=True)
@@ -172,6 +173,16 @@ class Person(AbstractBaseUser):
     def ref(self) -> str:
         """Return the name of this row in the ledger: a number, because a name is personal data."""
         return f"person:{self.pk}"
+
+
+class SetUpLink(models.Model):
+    """The link that sets up a hub without a party. Only a digest of its secret is stored."""
+
+    secret_sha256 = models.CharField(max_length=64)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"link until {self.expires_at:%Y-%m-%d %H:%M}"
 
 
 class PersonSession(models.Model):

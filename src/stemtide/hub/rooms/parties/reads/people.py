@@ -31,6 +31,7 @@ class PersonRow:
 
     number: int
     email: str
+    name: str
     role: Role
     is_active: bool
     added_at: datetime
@@ -94,6 +95,7 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
         PersonRow(
             number=person.pk,
             email=person.email,
+            name=person.name,
             role=Role(person.role),
             is_active=person.is_active,
             added_at=person.added_at,

@@ -4,7 +4,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from stemtide.hub.platform.errors import ConflictError, NotAllowedError
+from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import MAY, Verb
 from stemtide.protocol.enums import Role
 
@@ -13,6 +13,12 @@ SESSION_MAX_AGE = timedelta(hours=12)
 
 INVITED_FOR = timedelta(hours=72)
 """How long an invitation is valid."""
+
+SET_UP_FOR = timedelta(hours=1)
+"""How long a link to set up a hub is valid."""
+
+MAX_NAME = 80
+"""The longest name of a person, in characters."""
 
 SEEN_EVERY = timedelta(minutes=1)
 """The resolution of a session's time of last activity."""
@@ -39,6 +45,17 @@ DOORS = frozenset({"password", "passkey", "organisation"})
 def digest(secret: str) -> str:
     """Return the digest that is stored of an invitation's secret."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def clean_name(name: str) -> str:
+    """Return the name of a person as it is stored; "" for none.
+
+    raises: InvalidError.
+    """
+    cleaned = " ".join(name.split())
+    if len(cleaned) > MAX_NAME or not cleaned.isprintable():
+        raise InvalidError("name", "enter a name of at most {most} characters", most=MAX_NAME)
+    return cleaned
 
 
 def needs_second_factor(role: Role) -> bool:
@@ -99,6 +116,12 @@ def check_erase(*, is_active: bool, erased_at: datetime | None) -> None:
         raise ConflictError("this person is already erased")
     if is_active:
         raise ConflictError("this person can still sign in: deactivate them first")
+
+
+def check_rename(*, erased_at: datetime | None) -> None:
+    """Refuse to give a name to a person whose data was erased."""
+    if erased_at is not None:
+        raise ConflictError("this person was erased: add them again")
 
 
 def check_unlock(*, is_locked: bool) -> None:

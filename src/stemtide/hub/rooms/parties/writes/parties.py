@@ -15,7 +15,7 @@ from django.db import transaction
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
-from stemtide.hub.rooms.parties.rules import parties as rules
+from stemtide.hub.rooms.parties.rules import parties as rules, people
 from stemtide.hub.rooms.parties.rules.standing import first_standing
 from stemtide.hub.rooms.parties.writes.standing import record_change
 from stemtide.protocol.enums import PartyKind, Role
@@ -62,14 +62,22 @@ def add_party(
 
 @transaction.atomic
 def add_person(
-    email: str, *, party: Party, role: str, password: str, actor: str, now: datetime
+    email: str,
+    *,
+    party: Party,
+    role: str,
+    password: str,
+    actor: str,
+    now: datetime,
+    name: str = "",
 ) -> Person:
-    """Add a person who signs in for a party.
+    """Add a person who signs in for a party. name: for other people to read.
 
     raises: InvalidError (also with the messages of the password rules), ConflictError.
     """
     person = Person(
         email=email.strip().lower(),
+        name=people.clean_name(name),
         party=party,
         role=_enum_member(Role, role, field="role"),
         added_at=now,

@@ -40,7 +40,7 @@ def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
 
 @transaction.atomic
 def invite_person(
-    email: str, *, party: Party, role: str, actor: str, now: datetime
+    email: str, *, party: Party, role: str, actor: str, now: datetime, name: str = ""
 ) -> tuple[Person, str]:
     """Add a person who sets their own password, as the operator.
 
@@ -49,14 +49,22 @@ def invite_person(
     raises: InvalidError, ConflictError.
     """
     person = writes.add_person(
-        email, party=party, role=role, password=secrets.token_urlsafe(32), actor=actor, now=now
+        email,
+        party=party,
+        role=role,
+        password=secrets.token_urlsafe(32),
+        actor=actor,
+        now=now,
+        name=name,
     )
     person.set_unusable_password()
     return person, _invite(person, actor=actor, now=now)
 
 
 @transaction.atomic
-def add_colleague(email: str, *, role: str, by: Actor, now: datetime) -> tuple[Person, str]:
+def add_colleague(
+    email: str, *, role: str, by: Actor, now: datetime, name: str = ""
+) -> tuple[Person, str]:
     """Add a person of one's own party, like invite_person.
 
     raises: NotAllowedError, InvalidError, ConflictError.
@@ -69,6 +77,7 @@ def add_colleague(email: str, *, role: str, by: Actor, now: datetime) -> tuple[P
         password=secrets.token_urlsafe(32),
         actor=by.ref,
         now=now,
+        name=name,
     )
     person.set_unusable_password()
     return person, _invite(person, actor=by.ref, now=now)
@@ -109,6 +118,20 @@ def accept_invitation(secret: str, *, password: str, now: datetime) -> Person:
     person.invitation_sha256, person.invited_until = "", None
     person.save(update_fields=["password", "invitation_sha256", "invited_until"])
     ledger.append("person.joined", actor=person.ref, subject=person.ref, now=now)
+    return person
+
+
+@needs_no_entry("a name is personal data, and changes nothing but how a row is shown")
+@transaction.atomic
+def change_name(number: int, *, name: str, by: Actor) -> Person:
+    """Change the name of a person of one's own party. "" for none.
+
+    raises: NotAllowedError, NotFoundError, InvalidError, ConflictError for an erased person.
+    """
+    person = _colleague(number, by=by)
+    people.check_rename(erased_at=person.erased_at)
+    person.name = people.clean_name(name)
+    person.save(update_fields=["name"])
     return person
 
 
@@ -274,7 +297,7 @@ def erase_person(number: int, *, by: Actor, now: datetime) -> Person:
     PersonSession.objects.filter(person=person).delete()
     CodeTry.objects.filter(person=person).delete()
     person.email = f"erased-{person.pk}@erased.invalid"
-    person.language = person.time_zone = ""
+    person.name = person.language = person.time_zone = ""
     person.last_login, person.locked_at, person.erased_at = None, None, now
     person.set_unusable_password()
     person.save()
