@@ -3,13 +3,14 @@ import csv
 import io
 import zipfile
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import openpyxl
 import pytest
 from openpyxl.utils import column_index_from_string
 from pydantic import ValidationError
 
-from stemtide.protocol.files.dsa_report import csv_files, to_xlsx, to_zip
+from stemtide.protocol.files.dsa_report import csv_files, read_form, to_xlsx, to_zip
 from stemtide.protocol.law.dsa.figures import (
     BlockFacts,
     ComplaintFacts,
@@ -322,6 +323,14 @@ def test_the_same_report_is_the_same_file():
     assert to_zip(tables) == to_zip(tables)
     with zipfile.ZipFile(io.BytesIO(to_zip(tables))) as archive:
         assert archive.read("4_notices.csv") == csv_files(tables)["4_notices.csv"]
+
+
+def test_the_form_on_the_page_is_sound():
+    page = Path(__file__).parents[2] / "docs/use/dsa-report.md"
+    text = page.read_text("utf-8").partition("```toml\n")[2].partition("```")[0]
+    form = read_form(text, suffix=".toml")
+    assert len(form.cells) == 3
+    assert fill(FACTS, form, period=PERIOD, today=NEXT_YEAR).faults == []
 
 
 def test_each_category_sheet_has_the_rows_of_annex_2():

@@ -7,11 +7,14 @@ It has a random number (puid), so that the public statement leads back to nothin
 id of the content is kept for the undoing and is in no statement.
 
 Only blocks count: an exercise and a log restrict nothing, and a hold waits for a person.
+
+Blocks are also counted by the day on which they began. These counts name nothing and stay, for the
+transparency report of the year.
 """
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -19,6 +22,7 @@ from uuid import uuid4
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.schema import read_only
 from stemtide.protocol.law.dsa.answers import Remark
+from stemtide.protocol.law.dsa.figures import BlockFacts
 
 OWED, SENDING, POSTED, REFUSED = "owed", "sending", "posted", "refused"
 """States of a statement. sending: an attempt was made, and its result is not known."""
@@ -46,10 +50,20 @@ def begin(tx: Transaction, *, ref: str, kinds: Collection[str], now: datetime) -
         "INSERT INTO restrictions (puid, ref, kinds, began_at) VALUES (?, ?, ?, ?)",
         (uuid4().hex, ref, json.dumps(sorted(kinds)), now.timestamp()),
     )
+    tx.execute(
+        "INSERT INTO restriction_days VALUES (date(?, 'unixepoch'), 1, 0)"
+        " ON CONFLICT DO UPDATE SET begun = begun + 1",
+        (now.timestamp(),),
+    )
 
 
 def end(tx: Transaction, *, ref: str, now: datetime) -> None:
     """Record that content is no longer blocked."""
+    tx.execute(
+        "UPDATE restriction_days SET undone = undone + 1 WHERE day IN (SELECT"
+        " date(began_at, 'unixepoch') FROM restrictions WHERE ref = ? AND ended_at IS NULL)",
+        (ref,),
+    )
     tx.execute(
         "UPDATE restrictions SET ended_at = ? WHERE ref = ? AND ended_at IS NULL",
         (now.timestamp(), ref),
@@ -110,6 +124,20 @@ class Restrictions:
                 " WHERE puid = ? AND state != ?",
                 ((*value, unless_state) for value in values),
             )
+
+
+def count_days(data_dir: Path, *, begins: date, ends: date) -> BlockFacts:
+    """Count the blocks that began on some days (UTC), and those of them that were undone.
+
+    begins, ends: the first and the last day. raises: StoreError.
+    """
+    sql = (
+        "SELECT coalesce(sum(begun), 0), coalesce(sum(undone), 0) FROM restriction_days"
+        " WHERE day BETWEEN ? AND ?"
+    )
+    with read_only(data_dir) as reader:
+        blocked, undone = reader.execute(sql, (begins.isoformat(), ends.isoformat())).fetchone()
+    return BlockFacts(blocked=blocked, undone=undone)
 
 
 def read_all(data_dir: Path, *, since: datetime | None) -> list[Restriction]:

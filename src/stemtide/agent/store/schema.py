@@ -70,6 +70,10 @@ _LOCAL_TABLES = {
       ended_at REAL, state TEXT NOT NULL DEFAULT 'owed', uuid TEXT NOT NULL DEFAULT '',
       why TEXT NOT NULL DEFAULT ''
     ) WITHOUT ROWID""",
+    # Blocks by the day (UTC) on which they began; kept when the restrictions are forgotten.
+    "restriction_days": """CREATE TABLE restriction_days (
+      day TEXT PRIMARY KEY, begun INTEGER NOT NULL, undone INTEGER NOT NULL
+    ) WITHOUT ROWID""",
     # Contents of a provider's own HMA, which cannot be listed: see hma/rows.py.
     "banks": "CREATE TABLE banks (name TEXT PRIMARY KEY, hma TEXT NOT NULL) WITHOUT ROWID",
     "banked": """CREATE TABLE banked (
@@ -107,6 +111,12 @@ _ADDED_TABLES = {
           WHERE bucket != '' GROUP BY bucket""",
     ),
     "restrictions": (_LOCAL_TABLES["restrictions"], *_RESTRICTIONS_INDEXES),
+    "restriction_days": (
+        _LOCAL_TABLES["restriction_days"],
+        """INSERT INTO restriction_days
+          SELECT date(began_at, 'unixepoch'), count(*), count(ended_at)
+          FROM restrictions GROUP BY 1""",
+    ),
     "banked": (_LOCAL_TABLES["banks"], _LOCAL_TABLES["banked"], *_BANKED_INDEXES),
     # An older agent did not store who confirms a signal. Its signals go on matching; a store of
     # no known party takes a snapshot as soon as the hub is there.

@@ -1,16 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write DSA transparency reports as CSV files and as a spreadsheet.
+"""Write DSA transparency reports as CSV files and as a spreadsheet, and read what people add.
 
 source: RFC 4180, and Commission Implementing Regulation (EU) 2024/2835 Annex II, Part I, point 4.
 """
 
 import csv
 import io
+import json
+import tomllib
 import zipfile
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from stemtide.protocol.files.csv_cells import guard
+from stemtide.protocol.law.dsa.figures import ReportForm
 from stemtide.protocol.law.dsa.report import Table
+
+
+class FormFileError(ValueError):
+    """A file cannot be read as a form. The message names the field and the remedy."""
+
 
 _ZIP_BEGINS = (1980, 1, 1, 0, 0, 0)
 """The same report is the same file, whenever it is written."""
@@ -72,3 +82,19 @@ def _csv_cell(cell: float | str | None) -> float | str:
     if cell is None:
         return ""
     return guard(cell) if isinstance(cell, str) else cell
+
+
+def read_form(text: str, *, suffix: str) -> ReportForm:
+    """Return the form in a .toml or .json file.
+
+    raises: FormFileError.
+    """
+    try:
+        body = json.loads(text) if suffix == ".json" else tomllib.loads(text)
+        return ReportForm.model_validate(body)
+    except ValidationError as error:
+        first, *_ = error.errors(include_url=False)
+        place = ".".join(str(part) for part in first["loc"])
+        raise FormFileError(f"{place}: {first['msg']}") from error
+    except (ValueError, RecursionError) as error:
+        raise FormFileError(f"is not {suffix.removeprefix('.').upper()}: {error}") from error

@@ -13,6 +13,7 @@ from stemtide.cli.commands.agent.allow import allow
 from stemtide.cli.commands.agent.companion import companion
 from stemtide.cli.commands.agent.live import live
 from stemtide.cli.commands.agent.policy import policy
+from stemtide.cli.commands.agent.report import report
 from stemtide.cli.commands.agent.runaway import runaway
 from stemtide.cli.output import AsJson, fail, fail_on, print_note, print_result
 
@@ -133,4 +134,5 @@ agent.command("live")(live)
 agent.add_typer(companion, name="companion")
 agent.add_typer(allow, name="allow")
 agent.add_typer(policy, name="policy")
+agent.add_typer(report, name="report")
 agent.add_typer(runaway, name="runaway")
