@@ -43,7 +43,7 @@ class RecordOutcome(StrEnum):
     """Outcome of a record from a source.
 
     shared:    a new signal of the source's party. changed: its fields have changed.
-    waiting:   a new signal that waits for a second look.
+    waiting:   a new signal, or its withdrawal, waits for a second look.
     ended:     the source withdrew it, and so was its party's signal.
     confirmed: another party already shares the value here; the record is only noted.
     echo:      it is our own signal, come back.

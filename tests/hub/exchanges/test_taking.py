@@ -18,6 +18,7 @@ from stemtide.hub.rooms.signals.writes import signals
 from stemtide.interop.exchanges import RecordError, Terms
 from stemtide.protocol.messages.signals import WithdrawIn
 from stemtide.protocol.trust.limits import limits
+from stemtide.protocol.trust.second_look import EndsADay, second_look
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_taxii import Shelf, indicator
 from tests.world import NOON, hex_value
@@ -76,6 +77,15 @@ def test_what_the_source_takes_back_ends_its_own_signal_and_nobody_elses(desk):
     assert Signal.objects.get(uid=other.id).state == "live"
 
 
+@pytest.fixture
+def many_ends_a_day(monkeypatch):
+    """A table by which a party withdraws many signals a day before further ones wait."""
+    table = second_look().model_copy(update={"ends_a_day": EndsADay(number=5 * ENDS_AT_ONCE)})
+    place = "stemtide.hub.rooms.signals.writes.mass_ends.second_look"
+    monkeypatch.setattr(place, lambda: table)
+
+
+@pytest.mark.usefixtures("many_ends_a_day")
 def test_many_ends_are_written_in_turns_so_that_others_can_write_between(desk):
     many = range(1, ENDS_AT_ONCE + 2)
     desk.take(*(told(number) for number in many), told(999))
@@ -93,6 +103,7 @@ def test_many_ends_are_written_in_turns_so_that_others_can_write_between(desk):
     assert len(desk.live()) == 2
 
 
+@pytest.mark.usefixtures("many_ends_a_day")
 def test_of_two_words_about_a_record_on_a_page_of_many_ends_the_last_counts(desk):
     many = range(1, ENDS_AT_ONCE + 3)
     desk.take(*(told(number) for number in many))
@@ -361,6 +372,7 @@ def test_what_its_party_shares_by_itself_is_not_replaced_by_a_record(desk):
     assert desk.signal().uid == placed.id
 
 
+@pytest.mark.usefixtures("many_ends_a_day")
 def test_others_get_their_turn_between_many_ends_and_between_pages(desk, partner, monkeypatch):
     Exchange.objects.update(address=f"{partner.address}/root/collections/c1/")
     written = []

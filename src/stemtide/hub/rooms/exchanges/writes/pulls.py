@@ -27,7 +27,7 @@ MAX_NAMED = 5
 """Records of a page that the log names individually; the others are only counted."""
 
 _CHANGES = (RecordOutcome.SHARED, RecordOutcome.CHANGED, RecordOutcome.ENDED)
-_KNOWN_FATES = (*_CHANGES, RecordOutcome.CONFIRMED)
+_KNOWN_FATES = (*_CHANGES, RecordOutcome.WAITING, RecordOutcome.CONFIRMED)
 """Fates after which a record is known when it comes again."""
 
 

@@ -62,6 +62,7 @@ class RecordLinks:
         self._linked: dict[str, Record] = {}
         self._ended: list[int] = []
         self._given_up: set[int] = set()
+        self._waiting: set[int] = set()  # signals whose withdrawal waits for a second look
 
     def _link_approved(self) -> None:
         """Let records represent their signals that were approved since."""
@@ -164,7 +165,7 @@ class RecordLinks:
                 continue
             self._end_one(record, reason=reason, is_counted=is_counted)
             if fate is not None and record.is_own and record.signal_id is not None:
-                self.counts[fate] += 1
+                self.counts[self._fate_of(record, ended=fate)] += 1
 
     def _end_left(self) -> None:
         """End parts that newer versions of records no longer have.
@@ -177,7 +178,12 @@ class RecordLinks:
             if is_over and record.is_own and record.signal_id not in self._given_up:
                 continue
             self._end_one(record, reason=WithdrawReason.SUPERSEDED)
-            self.counts[RecordOutcome.ENDED] += len(self._given_up) - before
+            fate = self._fate_of(record, ended=RecordOutcome.ENDED)
+            self.counts[fate] += len(self._given_up) - before
+
+    def _fate_of(self, record: Record, *, ended: RecordOutcome) -> RecordOutcome:
+        """Return the fate of an ended record: the withdrawal of its signal may wait."""
+        return RecordOutcome.WAITING if record.signal_id in self._waiting else ended
 
     def _end_one(self, record: Record, *, reason: WithdrawReason, is_counted: bool = True) -> None:
         """End one record."""
@@ -209,6 +215,8 @@ class RecordLinks:
             row.uid, of=self.row, reason=reason, now=self.now, is_counted=is_counted
         )
         self._given_up.add(row.pk)
+        if row.state == SignalState.LIVE:
+            self._waiting.add(row.pk)
 
     def _opine(self, row: Signal, *, is_disputed: bool) -> None:
         """Record on behalf of the party whether the source disputes a signal."""
