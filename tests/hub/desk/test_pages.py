@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import gzip
 import re
 from pathlib import Path
 
@@ -21,6 +22,18 @@ def test_every_page_lets_nothing_in_but_what_is_ours(world, path):
     assert answer.headers["Content-Security-Policy"] == POLICY
     assert answer.headers["X-Frame-Options"] == "DENY"
     assert "no-store" in answer.headers["Cache-Control"]
+
+
+def test_only_pages_are_compressed_and_only_for_browsers_that_accept_it(world):
+    desk_client = world.desk("authority")
+    plain = desk_client.get("/")
+    packed = desk_client.get("/", headers={"accept-encoding": "gzip"})
+    machines = desk_client.get("/health", headers={"accept-encoding": "gzip"})
+    assert "Content-Encoding" not in {**plain.headers, **machines.headers}
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "<main " in gzip.decompress(packed.content).decode()
+    assert len(packed.content) * 2 < len(plain.content)
+    assert "Accept-Encoding" in plain.headers["Vary"]
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda one: one.name)
