@@ -3,7 +3,7 @@
 
 Every database of the tests begins as a copy, with a hub id of its own. The original is kept beside
 pytest's cache (SQLite) or on the test server (PostgreSQL), under a name that changes with the
-migrations and with what they import: so the migrations run from nothing after each such change.
+migrations and with what they import, so that they are made anew after each such change.
 """
 
 import ast
@@ -65,7 +65,7 @@ def new_hub(database: Path, *, positions: int = 0) -> None:
 
 @cache
 def made() -> Path:
-    """Return a hub's folder with nothing in its tables, as the migrations make it.
+    """Return a hub's folder with nothing in its tables, as a hub's first start makes it.
 
     The first process that wants it makes it, and the others wait for it.
     """
@@ -134,8 +134,9 @@ def _migrate(folder: Path, **settings: str) -> None:
 
 @cache
 def _fingerprint() -> str:
-    """Return a hash of the migrations, of what they import, and of the lock file."""
+    """Return a hash of the migrations, of what makes tables, of their imports, and of the lock."""
     sources = set((SRC / "stemtide/hub").rglob("migrations/*.py"))
+    sources.add(SRC / "stemtide/hub/first_tables.py")
     waiting = list(sources)
     while waiting:
         found = _imported(waiting.pop()) - sources

@@ -47,9 +47,12 @@ def migrate() -> None:
     from django.core.management import call_command  # noqa: PLC0415  # needs start() first
     from django.db import connection  # noqa: PLC0415
 
+    from stemtide.hub import first_tables  # noqa: PLC0415
     from stemtide.hub.migration_lock import migration_lock  # noqa: PLC0415
 
     with migration_lock():
+        if first_tables.is_empty(connection):
+            first_tables.create_tables(connection)
         call_command("migrate", interactive=False, verbosity=0)
         if connection.vendor == "sqlite":
             # The write-ahead log still has in clear what a migration has encrypted.

@@ -17,6 +17,6 @@ REMOVE = "DELETE FROM ledger_follower WHERE name = 'alerts'"
 class Migration(migrations.Migration):
     dependencies = [("alerts", "0004_deliveries_to_a_person"), ("ledger", "0009_followers")]
     operations = [
-        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE]),
+        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE], elidable=True),
         migrations.DeleteModel("Cursor"),
     ]

@@ -34,4 +34,4 @@ def empty(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [("crises", "0002_life_of_a_crisis")]
-    operations = [migrations.RunPython(fill, empty)]
+    operations = [migrations.RunPython(fill, empty, elidable=True)]

@@ -33,5 +33,5 @@ class Migration(migrations.Migration):
                 ("at", models.DateTimeField(db_index=True)),
             ],
         ),
-        migrations.RunPython(place_old, migrations.RunPython.noop),
+        migrations.RunPython(place_old, migrations.RunPython.noop, elidable=True),
     ]

@@ -56,4 +56,4 @@ def _take_positions(apps: StateApps, count: int, *, now: datetime) -> int:
 
 class Migration(migrations.Migration):
     dependencies = [("parties", "0009_standing"), ("ledger", "0009_followers")]
-    operations = [migrations.RunPython(make_members, forget_members)]
+    operations = [migrations.RunPython(make_members, forget_members, elidable=True)]

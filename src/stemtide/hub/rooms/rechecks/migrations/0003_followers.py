@@ -17,6 +17,6 @@ REMOVE = "DELETE FROM ledger_follower WHERE name = 'rechecks'"
 class Migration(migrations.Migration):
     dependencies = [("rechecks", "0002_met_again"), ("ledger", "0009_followers")]
     operations = [
-        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE]),
+        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE], elidable=True),
         migrations.DeleteModel("Cursor"),
     ]

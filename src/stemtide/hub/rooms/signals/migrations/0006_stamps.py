@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             name="stamp_s",
             field=models.BigIntegerField(db_default=0, default=0),
         ),
-        migrations.RunPython(fill, migrations.RunPython.noop),
+        migrations.RunPython(fill, migrations.RunPython.noop, elidable=True),
         migrations.AddIndex(
             model_name="signal",
             index=models.Index(fields=["stamp_s", "id"], name="signals_by_stamp"),

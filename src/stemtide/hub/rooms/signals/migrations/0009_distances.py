@@ -19,4 +19,4 @@ def limit(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [("signals", "0008_via")]
-    operations = [migrations.RunPython(limit, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(limit, migrations.RunPython.noop, elidable=True)]

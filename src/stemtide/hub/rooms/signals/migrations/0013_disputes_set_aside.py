@@ -64,5 +64,5 @@ class Migration(migrations.Migration):
                 ("weighed", models.BigIntegerField(default=-1)),
             ],
         ),
-        migrations.RunPython(weigh_anew, migrations.RunPython.noop),
+        migrations.RunPython(weigh_anew, migrations.RunPython.noop, elidable=True),
     ]

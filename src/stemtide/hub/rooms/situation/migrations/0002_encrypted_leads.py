@@ -32,5 +32,5 @@ class Migration(migrations.Migration):
     dependencies = [("situation", "0001_first_tables")]
     operations = [
         migrations.AlterField("lead", "callback", models.TextField(blank=True)),
-        migrations.RunPython(encrypt, decrypt),
+        migrations.RunPython(encrypt, decrypt, elidable=True),
     ]

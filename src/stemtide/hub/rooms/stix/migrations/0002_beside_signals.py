@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
     dependencies = [("stix", "0001_first_tables")]
     operations = [
         migrations.AddField("stixobject", "is_beside", models.BooleanField(default=True)),
-        migrations.RunPython(mark_faces, migrations.RunPython.noop),
+        migrations.RunPython(mark_faces, migrations.RunPython.noop, elidable=True),
         migrations.RemoveIndex("stixobject", "stix_objects_of_a_crisis"),
         migrations.AddIndex(
             "stixobject",

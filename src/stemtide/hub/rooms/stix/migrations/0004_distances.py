@@ -28,4 +28,4 @@ def limit(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 class Migration(migrations.Migration):
     dependencies = [("stix", "0003_parts_of_patterns"), ("signals", "0009_distances")]
-    operations = [migrations.RunPython(limit, migrations.RunPython.noop)]
+    operations = [migrations.RunPython(limit, migrations.RunPython.noop, elidable=True)]

@@ -18,7 +18,7 @@ REMOVE = "DELETE FROM ledger_follower WHERE name = 'stix'"
 class Migration(migrations.Migration):
     dependencies = [("stix", "0005_second_descriptions"), ("ledger", "0009_followers")]
     operations = [
-        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE]),
+        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE], elidable=True),
         migrations.RemoveField("cursor", "number"),
         migrations.RenameModel("Cursor", "SumPublication"),
     ]

@@ -17,6 +17,6 @@ REMOVE = "DELETE FROM ledger_follower WHERE name = 'webhooks'"
 class Migration(migrations.Migration):
     dependencies = [("webhooks", "0002_oldest_secret"), ("ledger", "0009_followers")]
     operations = [
-        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE]),
+        migrations.RunSQL([LOCK, CARRY], [CARRY_BACK, REMOVE], elidable=True),
         migrations.DeleteModel("Cursor"),
     ]
