@@ -91,6 +91,7 @@ PIECES = {
     *("orders-blocks", "order-blocks", "order-paper"),
     *("inbox-blocks", "inbox-batch-blocks"),
     *("inbox-referral-blocks", "referral-blocks", "rechecks-blocks"),
+    "search-quick",
 }
 """What is no page: blocks, which stand on pages above, streams, a picture, paper."""
 

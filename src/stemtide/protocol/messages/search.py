@@ -12,6 +12,8 @@ MIN_TEXT = 2
 MAX_QUERY = 4096
 """Characters of the longest: an address."""
 
+MIN_PREFIX = 6
+"""Hexadecimal digits from which a query may be the beginning of a fingerprint or of an id."""
 
 _PDQ_DIGITS = 64
 _HEX = frozenset("0123456789abcdef")
@@ -24,10 +26,12 @@ def asks_for_similar(query: str) -> bool:
 
 
 class Recognised(StrEnum):
-    """How a query was understood."""
+    """How a query was understood. prefix: how a fingerprint or an id begins."""
 
     ID = "id"
     HASH = "hash"
+    PREFIX = "prefix"
+    HOST = "host"
     ADDRESS = "address"
     LABEL = "label"
     TEXT = "text"

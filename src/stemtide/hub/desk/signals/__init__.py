@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of signals and the search."""
+"""Pages of signals."""

@@ -5,7 +5,7 @@ from django.urls import path
 
 from stemtide.hub.desk import documents
 from stemtide.hub.desk.reports import page, views
-from stemtide.hub.desk.signals import search
+from stemtide.hub.desk.search import views as search
 from stemtide.hub.desk.situation import leads, views as situation
 
 urlpatterns = [
@@ -42,6 +42,7 @@ urlpatterns = [
     path("reports/<uuid:uid>/publish", page.publish, name="report-publish"),
     path("documents/verify", documents.verify, name="document-verify"),
     path("search", search.search, name="search"),
+    path("search/_results", search.quick, name="search-quick"),
     path("leads", leads.leads, name="leads"),
     path("leads/_list", leads.all_block, name="leads-block"),
     path("leads/new", leads.report, name="lead-new"),

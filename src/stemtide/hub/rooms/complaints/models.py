@@ -95,6 +95,7 @@ class Complaint(models.Model):
                 ),
                 name="complaints_by_due",
             ),
+            models.Index("party", "number", name="complaints_by_number"),
         ]
 
     def __str__(self) -> str:

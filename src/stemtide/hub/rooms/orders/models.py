@@ -113,6 +113,7 @@ class Order(models.Model):
         indexes = [
             models.Index("due_at", condition=models.Q(due_at__isnull=False), name="orders_by_due"),
             models.Index(fields=["addressee", "state"], name="orders_by_addressee"),
+            models.Index(fields=["reference"], name="orders_by_reference"),
         ]
 
     def __str__(self) -> str:

@@ -125,6 +125,7 @@ class Referral(models.Model):
         indexes = [
             models.Index("provider", "state", name="referrals_of_a_provider"),
             models.Index("sender", "state", name="referrals_of_a_sender"),
+            models.Index("reference", name="referrals_by_reference"),
         ]
 
     def __str__(self) -> str:
@@ -211,6 +212,7 @@ class Hold(models.Model):
         ]
         indexes = [
             models.Index("until", condition=Q(state=HoldState.PLACED), name="holds_by_end"),
+            models.Index("reference", name="holds_by_reference"),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from django.db import models
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.address_index import AddressHead
 from stemtide.protocol.enums import Opinion, Outcome, SignalState
 
 
@@ -110,6 +111,14 @@ class Signal(models.Model):
                 "value",
                 condition=models.Q(state=SignalState.WITHDRAWN),
                 name="withdrawn_signals_by_value",
+            ),
+            models.Index(
+                "value",
+                condition=models.Q(state=SignalState.EXPIRED),
+                name="expired_signals_by_value",
+            ),
+            models.Index(
+                AddressHead("url"), condition=models.Q(kind=Kind.URL), name="signals_by_address"
             ),
         ]
 

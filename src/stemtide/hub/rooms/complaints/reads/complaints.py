@@ -92,6 +92,13 @@ def find(uid: UUID, *, viewer: Party) -> Complaint:
     return row
 
 
+def by_number(number: str, *, viewer: Party) -> list[ComplaintOut]:
+    """Return a party's complaints with a number, or about the decision with this reference."""
+    rows = _own(viewer)
+    numbered = [*rows.filter(number=number), *rows.filter(reference=number)[:AT_ONCE]]
+    return [describe(row) for row in numbered]
+
+
 def of_ground(uid: UUID, *, viewer: Party) -> list[ComplaintOut]:
     """Return a party's complaints about one signal, referral or order, oldest first."""
     about = Q(signal__uid=uid) | Q(referral__uid=uid) | Q(order__uid=uid)

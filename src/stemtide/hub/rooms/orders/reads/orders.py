@@ -16,6 +16,7 @@ from stemtide.hub.rooms.orders.models import (
     DecisionCopy,
     Information,
     Order,
+    OrderAddress,
     OrderAnswer,
     Preservation,
     Scrutiny,
@@ -130,6 +131,18 @@ def find(uid: UUID, *, viewer: Party) -> Order:
     if row is None:
         raise NotFoundError("there is no removal order {uid} that your party may see", uid=uid)
     return row
+
+
+def by_reference(reference: str, *, viewer: Party) -> list[OrderHead]:
+    """Return the orders with a file reference that a party sees; old references may repeat."""
+    rows = _visible(viewer).filter(reference=reference).exclude(reference="")
+    return [head(row, viewer=viewer) for row in rows[:MAX_LIST]]
+
+
+def by_address(digest: str, *, viewer: Party) -> list[OrderHead]:
+    """Return the orders that a party sees about an address, by its digest."""
+    about = OrderAddress.objects.filter(digest=digest).values("order")
+    return [head(row, viewer=viewer) for row in _visible(viewer).filter(pk__in=about)[:MAX_LIST]]
 
 
 def facts(row: Order) -> OrderFacts:

@@ -49,6 +49,16 @@ class PersonRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ColleagueRow:
+    """A person of one's own party, as the search finds them."""
+
+    number: int
+    email: str
+    role: Role
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRow:
     """A session of a person on one browser."""
 
@@ -107,6 +117,19 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
             is_locked=person.email in are_locked,
         )
         for person in rows
+    ]
+
+
+def by_words(words: str, *, by: Actor, limit: int) -> list[ColleagueRow]:
+    """Return the people of the actor's own party whose mail address contains some words.
+
+    raises: NotAllowedError for a role that may not see them.
+    """
+    people_rules.check_see_people(by.role)
+    rows = Person.objects.filter(party=by.party, email__icontains=words, erased_at=None)
+    return [
+        ColleagueRow(person.pk, person.email, Role(person.role), person.is_active)
+        for person in rows.order_by("email")[:limit]
     ]
 
 

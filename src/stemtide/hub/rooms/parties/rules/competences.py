@@ -11,6 +11,8 @@ from stemtide.protocol.enums import Duty, PartyKind
 
 _SERIES = re.compile(r"[A-Z]{2,4}")
 
+_REFERENCE = re.compile(r"([A-Z]{2,4})-(?:([A-Z]{2})-)?([0-9]{4})-([0-9]{1,9})(?: \([A-Z]{2}\))?")
+
 _STATES = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 MEMBER_STATES = frozenset(_STATES.split())
 """source: Member States of the European Union, by ISO 3166-1 alpha-2."""
@@ -60,6 +62,19 @@ def reference(series: str, *, year: int, number: int, state: str = "") -> str:
         raise ValueError(f"a series is named by two to four capital letters, not {series!r}")
     middle = f"{state}-" if state else ""
     return f"{series}-{middle}{year}-{number:05d}"
+
+
+def read_reference(text: str) -> str:
+    """Return a file reference as it is stored, however it was typed; "" if a text is none.
+
+    Its letters may be small and the noughts of its number left out: "ro-be-2026-1". What
+    shown_reference() adds in brackets is ignored.
+    """
+    match = _REFERENCE.fullmatch(text.strip().upper())
+    if match is None:
+        return ""
+    series, state, year, number = match.groups(default="")
+    return reference(series, year=int(year), number=int(number), state=state)
 
 
 def shown_reference(reference: str, *, state: str) -> str:

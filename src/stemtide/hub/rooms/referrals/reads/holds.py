@@ -33,6 +33,12 @@ def find_hold(uid: UUID, *, viewer: Party) -> Hold:
     return row
 
 
+def by_reference(reference: str, *, viewer: Party) -> list[HoldOut]:
+    """Return the holds with a file reference that a party may see."""
+    rows = _visible(viewer).filter(reference=reference)
+    return [describe_hold(row, viewer=viewer) for row in rows]
+
+
 def holds(*, viewer: Party, is_open: bool | None = None, limit: int = 200) -> list[HoldOut]:
     """Return the holds that a party may see.
 

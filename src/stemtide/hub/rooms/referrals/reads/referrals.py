@@ -293,7 +293,7 @@ def _narrowed(rows: QuerySet[Referral], filters: Filters, *, viewer: Party) -> Q
         "crisis__uid": filters.crisis,
         "batch__uid": filters.batch,
         "digest": filters.digest,
-        "reference__iexact": "".join(filters.reference.split()),
+        "reference": "".join(filters.reference.split()).upper(),
     }
     rows = rows.filter(**{name: value for name, value in conditions.items() if value})
     return rows if filters.exercise is None else rows.filter(exercise=filters.exercise)

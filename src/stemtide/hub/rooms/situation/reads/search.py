@@ -2,11 +2,13 @@
 """Search the crises, signals, messages and leads that a party may see.
 
 Each kind is searched with the filter of its own reads. So results that a party may not see do not
-change a count, another result or the time that the search takes.
+change a count or another result. Signals are looked up through indexes (signals.reads.lookups),
+except by label: that looks through the signals that changed last.
 """
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db.models import Q, TextField
@@ -18,13 +20,14 @@ from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import Signal
-from stemtide.hub.rooms.signals.reads import similar
+from stemtide.hub.rooms.signals.reads import lookups, similar
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.situation.reads import leads as leads_reads, situation as reads
 from stemtide.protocol.labels import labels
 from stemtide.protocol.messages.crises import CrisisOut
 from stemtide.protocol.messages.search import (
     MAX_QUERY,
+    MIN_PREFIX,
     MIN_TEXT,
     Recognised,
     ResultGroup,
@@ -40,18 +43,27 @@ PAGE = 20
 MAX_NEAR = 50 * PAGE
 """Maximum near results, the nearest first: databases limit the rows of one query."""
 
+MAX_LABELLED = 20_000
+"""Changes of the feed, the newest, that a search for a label looks through."""
+
 _HASH_DIGITS = frozenset({32, 64})
+_HOST = re.compile(r"[^\s/:?#]+\.[^\s/:?#.]{2,}(?::\d+)?\.?")
 _HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A query and what it was recognised as. uid, digest: where it is an id or an address."""
+    """A query and what it was recognised as.
+
+    digest: the hash, its beginning, or that of an address. spelled: the canonical host or address.
+    """
 
     text: str
     is_a: Recognised
     uid: UUID | None = None
     digest: str = ""
+    spelled: str = ""
+    is_quick: bool = False
     labels: tuple[str, ...] = ()
 
 
@@ -62,15 +74,19 @@ def search(
     kind: ResultKind | None = None,
     page: int = 1,
     leads: bool = True,
+    is_quick: bool = False,
 ) -> SearchOut:
     """Return everything that matches a query and that a party may see, by kind.
 
     kind, page: only one kind, from a page on; otherwise the first page of each.
     leads: False for a key that opens no leads.
+    is_quick: what somebody is still typing: without similar pictures, labels and words of logs.
 
     raises: InvalidError for a query that is too short or too long.
     """
     recognised = _recognise(query)
+    if is_quick:
+        recognised = replace(recognised, is_quick=True)
     groups = [
         _group(found_kind, recognised, viewer=viewer, page=page)
         for found_kind in ResultKind
@@ -107,8 +123,11 @@ def _no_id(text: str) -> _Query:
     bare = text.lower()
     if len(bare) in _HASH_DIGITS and set(bare) <= _HEX:
         return _Query(text, Recognised.HASH, digest=bare)
-    if digest := _address(text):
-        return _Query(text, Recognised.ADDRESS, digest=digest)
+    if set(bare) <= _HEX and MIN_PREFIX <= len(bare) < max(_HASH_DIGITS):
+        return _Query(text, Recognised.PREFIX, digest=bare)
+    if spelled := _spelled(text):
+        is_a = Recognised.ADDRESS if "/" in text else Recognised.HOST
+        return _Query(text, is_a, digest=canonical.digest(spelled).hex(), spelled=spelled)
     named = tuple(
         label.name for label in labels().values() if bare in {label.name, label.title.lower()}
     )
@@ -117,15 +136,14 @@ def _no_id(text: str) -> _Query:
     return _Query(text, Recognised.TEXT)
 
 
-def _address(text: str) -> str:
-    """Return the digest of an address in any spelling; "" if it is not an address."""
+def _spelled(text: str) -> str:
+    """Return the canonical spelling of an address or a host; "" if a text is neither."""
     if any(letter.isspace() for letter in text) or "." not in text:
         return ""
-    spelled = text if "://" in text else f"https://{text}"
-    if "://" not in text and "/" not in text:
+    if "/" not in text and not _HOST.fullmatch(text):
         return ""
     try:
-        return canonical.digest(canonical.canonical(spelled)).hex()
+        return canonical.canonical(text if "://" in text else f"https://{text}")
     except canonical.UrlError:
         return ""
 
@@ -160,22 +178,37 @@ def _crises(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
 
 
 def _signals(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
-    """Return signals by id, by value, by distance from a PDQ value, by address or by label."""
-    rows = Signal.objects.filter(visible(viewer)).order_by("-position")
+    """Return signals by id, value, beginning of a value, distance, address, host or label."""
+    end = start + PAGE + 1
     if _is_pdq(query):
-        return _near(query, viewer)[start : start + PAGE + 1]
+        return _near(query, viewer)[start:end]
+    return [_signal(row) for row in _rows(query, viewer, end)[start:end]]
+
+
+def _rows(query: _Query, viewer: Party, limit: int) -> list[Signal]:
+    """Return the first signals that match a query that asks for no similar ones."""
     if query.uid:
-        rows = rows.filter(Q(uid=query.uid) | Q(content__uid=query.uid))
-    elif query.labels:
-        named = Q()
-        for name in query.labels:
-            named |= Q(words__contains=f'"{name}"')
-        rows = rows.annotate(words=Cast("labels", TextField())).filter(named)
-    elif query.is_a is Recognised.ADDRESS:
-        rows = rows.filter(kind=Kind.URL, value=query.digest)
-    else:
-        rows = rows.filter(value=query.digest)
-    return [_signal(row) for row in rows[start : start + PAGE + 1]]
+        return lookups.by_id(query.uid, viewer=viewer, limit=limit)
+    if query.is_a is Recognised.LABEL:
+        return [] if query.is_quick else _labelled(query.labels, viewer, limit)
+    if query.is_a is Recognised.PREFIX:
+        return lookups.by_prefix(query.digest, viewer=viewer, limit=limit)
+    if not query.spelled:
+        return lookups.by_value(query.digest, viewer=viewer, limit=limit)
+    exact = lookups.by_value(query.digest, viewer=viewer, limit=limit, kind=Kind.URL)
+    known = {row.pk for row in exact}
+    below = lookups.by_address(query.spelled, viewer=viewer, limit=limit + len(known))
+    return exact + [row for row in below if row.pk not in known]
+
+
+def _labelled(names: tuple[str, ...], viewer: Party, limit: int) -> list[Signal]:
+    """Return signals with one of these labels, of those that changed last."""
+    since = lookups.newest_position() - MAX_LABELLED
+    named = Q()
+    for name in names:
+        named |= Q(words__contains=f'"{name}"')
+    rows = Signal.objects.filter(visible(viewer), position__gt=since).order_by("-position")
+    return list(rows.annotate(words=Cast("labels", TextField())).filter(named)[:limit])
 
 
 def _near(query: _Query, viewer: Party) -> list[SearchResult]:
@@ -184,7 +217,7 @@ def _near(query: _Query, viewer: Party) -> list[SearchResult]:
     First those of exactly this value in any state, then live PDQ signals near it, the nearest
     first.
     """
-    exact = Signal.objects.filter(visible(viewer), value=query.digest).order_by("-position")
+    exact = lookups.by_value(query.digest, viewer=viewer, limit=MAX_NEAR)
     matches = [_signal(row) for row in exact]
     near = similar.near_pictures([query.digest], viewer=viewer)[query.digest][:MAX_NEAR]
     rows = Signal.objects.in_bulk([pk for _, pk in near])
@@ -198,7 +231,7 @@ def _compared(viewer: Party) -> int:
 
 def _is_pdq(query: _Query) -> bool:
     """Whether a query could be a PDQ value: a SHA-256 has as many digits, and then is near none."""
-    return query.is_a is Recognised.HASH and asks_for_similar(query.digest)
+    return query.is_a is Recognised.HASH and not query.is_quick and asks_for_similar(query.digest)
 
 
 def _signal(row: Signal, *, bits: int | None = None) -> SearchResult:
@@ -221,6 +254,8 @@ def _messages(query: _Query, viewer: Party, start: int) -> list[SearchResult]:
             rows = [reads.find_message(query.uid, viewer=viewer)][start:]
         except NotFoundError:
             rows = []
+    elif query.is_quick:
+        rows = []
     else:
         rooms = reads.rooms(viewer=viewer)
         rows = list(
@@ -259,10 +294,13 @@ _FINDERS: dict[ResultKind, Callable[[_Query, Party, int], list[SearchResult]]] =
     ResultKind.LEADS: _leads,
 }
 
+_IN_WORDS = {Recognised.LABEL, Recognised.TEXT, Recognised.PREFIX, Recognised.HOST}
+"""Queries that may be words, too: hexadecimal digits spell "facade"."""
+
 _ASKED_OF = {
-    ResultKind.CRISES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL},
-    ResultKind.SIGNALS: {Recognised.ID, Recognised.HASH, Recognised.ADDRESS, Recognised.LABEL},
-    ResultKind.MESSAGES: {Recognised.ID, Recognised.TEXT, Recognised.LABEL, Recognised.ADDRESS},
+    ResultKind.CRISES: _IN_WORDS | {Recognised.ID},
+    ResultKind.SIGNALS: set(Recognised) - {Recognised.TEXT},
+    ResultKind.MESSAGES: _IN_WORDS | {Recognised.ID, Recognised.ADDRESS},
     ResultKind.LEADS: {Recognised.ID},
 }
-"""The search function of each kind."""
+"""What each kind is searched for."""

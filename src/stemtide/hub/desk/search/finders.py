@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find what a query names, kind by kind, by the reads of each room: each takes the viewer."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _, gettext_lazy
+
+from stemtide.fingerprints.url import canonical
+from stemtide.hub.desk.labels import LABELS, Words, label, label_title
+from stemtide.hub.desk.party_titles import titles_of
+from stemtide.hub.desk.search import pages
+from stemtide.hub.desk.search.results import Group, Kind, Result
+from stemtide.hub.desk.situation.leads import may_read_leads
+from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.complaints.reads import complaints
+from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
+from stemtide.hub.rooms.orders.reads import orders
+from stemtide.hub.rooms.parties.reads import parties, people
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.hub.rooms.parties.rules.competences import read_reference
+from stemtide.hub.rooms.parties.rules.people import check_see_people
+from stemtide.hub.rooms.referrals.reads import holds, referrals
+from stemtide.hub.rooms.situation.reads import search as reads
+from stemtide.protocol.enums import PartyKind
+from stemtide.protocol.messages.complaints import ComplaintOut
+from stemtide.protocol.messages.holds import HoldOut
+from stemtide.protocol.messages.orders import OrderHead
+from stemtide.protocol.messages.referrals import ReferralOut
+from stemtide.protocol.messages.search import (
+    Recognised,
+    ResultGroup,
+    ResultKind,
+    SearchOut,
+    SearchResult,
+)
+
+_Row = TypeVar("_Row")
+
+AT_ONCE = 20
+"""Results of one kind, where there are no pages of them."""
+
+_BY_REFERENCE = gettext_lazy("File reference")
+_BY_ID = gettext_lazy("ID")
+_BY_ADDRESS = gettext_lazy("About this address")
+_REASONS: dict[Recognised, Words] = {
+    Recognised.ID: _BY_ID,
+    Recognised.HASH: gettext_lazy("Same fingerprint"),
+    Recognised.PREFIX: gettext_lazy("Begins with these characters"),
+    Recognised.HOST: gettext_lazy("Address at this host"),
+    Recognised.ADDRESS: gettext_lazy("This address, or one that begins with it"),
+    Recognised.LABEL: gettext_lazy("Has this label"),
+    Recognised.TEXT: gettext_lazy("Contains these words"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What somebody asks. reference: a file reference; uid: an id; digest: of an address."""
+
+    text: str
+    by: Actor
+    reference: str = ""
+    uid: UUID | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """The answer to a query: groups that have results, in the order of Kind.
+
+    found: what the search of crises, signals, leads and messages says of the query.
+    """
+
+    found: SearchOut
+    is_reference: bool
+    groups: list[Group]
+
+
+def find(
+    text: str, *, by: Actor, kind: ResultKind | None = None, page: int = 1, is_quick: bool = False
+) -> Findings:
+    """Return everything that matches a query and that a person may see.
+
+    kind, page: only results of this kind, from a page on. is_quick: see reads.search.search.
+
+    raises: InvalidError for a query that is too short or too long.
+    """
+    found = reads.search(
+        text,
+        viewer=by.party,
+        kind=kind,
+        page=page,
+        leads=may_read_leads(by),
+        is_quick=is_quick,
+    )
+    query = _read(found, by=by)
+    groups = [_searched(group, _REASONS[found.recognised]) for group in found.groups]
+    if kind is None:
+        groups += [
+            Group(each, results[:AT_ONCE])
+            for each, finder in _FINDERS.items()
+            if (results := finder(query))
+        ]
+    order = list(Kind)
+    return Findings(
+        found=found,
+        is_reference=bool(query.reference),
+        groups=sorted(groups, key=lambda group: order.index(group.kind)),
+    )
+
+
+def _read(found: SearchOut, *, by: Actor) -> Query:
+    """Return what a query names in rooms that are asked by reference, id or address."""
+    is_id, is_address = (found.recognised is word for word in (Recognised.ID, Recognised.ADDRESS))
+    return Query(
+        text=found.query,
+        by=by,
+        reference=read_reference(found.query),
+        uid=UUID(found.query) if is_id else None,
+        digest=canonical.digest(canonical.canonical(found.query)).hex() if is_address else "",
+    )
+
+
+def _pages(query: Query) -> list[Result]:
+    """Return pages and actions by the words of their titles."""
+    return pages.by_words(query.text, by=query.by)
+
+
+def _orders(query: Query) -> list[Result]:
+    """Return orders by file reference, id or address. Finding one records no receipt."""
+    viewer, titles = query.by.party, titles_of()
+    rows: list[tuple[OrderHead, Words]] = []
+    if query.reference:
+        by_reference = orders.by_reference(query.reference, viewer=viewer)
+        rows += [(row, _BY_REFERENCE) for row in by_reference]
+    if query.uid:
+        rows += [
+            (orders.head(row, viewer=viewer), _BY_ID)
+            for row in _one(lambda uid: orders.find(uid, viewer=viewer), query.uid)
+        ]
+    if query.digest:
+        rows += [(row, _BY_ADDRESS) for row in orders.by_address(query.digest, viewer=viewer)]
+    return [
+        Result(
+            title=row.reference or _("Draft"),
+            url=reverse("order", args=[row.id]),
+            reason=reason,
+            detail=f"{titles[row.issued_by]} → {titles[row.addressee]}",
+            at=row.issued_at,
+            state=row.state,
+            state_of="order",
+            exercise=row.exercise,
+        )
+        for row, reason in rows
+    ]
+
+
+def _referrals(query: Query) -> list[Result]:
+    """Return referrals by file reference, id or address."""
+    viewer, titles = query.by.party, titles_of()
+    rows: list[tuple[ReferralOut, Words]] = []
+    for filters, reason in (
+        (referrals.Filters(reference=query.reference), _BY_REFERENCE),
+        (referrals.Filters(digest=query.digest), _BY_ADDRESS),
+    ):
+        if filters != referrals.Filters():
+            listed, _more = referrals.latest(viewer=viewer, filters=filters, limit=AT_ONCE)
+            rows += [(row, reason) for row in listed]
+    if query.uid:
+        ids = _one(lambda uid: referrals.referral(uid, viewer=viewer), query.uid)
+        rows += [(row, _BY_ID) for row in ids]
+    return [
+        Result(
+            title=row.reference,
+            url=reverse("referral", args=[row.id]),
+            reason=reason,
+            detail=f"{titles[row.sender]} → {titles[row.provider]}",
+            at=row.sent_at or row.assessed_at,
+            state=row.state,
+            state_of="referral",
+            exercise=row.exercise,
+        )
+        for row, reason in rows
+    ]
+
+
+def _holds(query: Query) -> list[Result]:
+    """Return holds by file reference or id."""
+    viewer, titles = query.by.party, titles_of()
+    rows: list[tuple[HoldOut, Words]] = []
+    if query.reference:
+        by_reference = holds.by_reference(query.reference, viewer=viewer)
+        rows += [(row, _BY_REFERENCE) for row in by_reference]
+    if query.uid:
+        ids = _one(lambda uid: holds.hold(uid, viewer=viewer), query.uid)
+        rows += [(row, _BY_ID) for row in ids]
+    return [
+        Result(
+            title=row.reference,
+            url=f"{reverse('holds')}#hold-{row.id}",
+            reason=reason,
+            detail=titles[row.holder],
+            at=row.placed_at,
+            state=row.state,
+            state_of="hold",
+            exercise=row.exercise,
+        )
+        for row, reason in rows
+    ]
+
+
+def _complaints(query: Query) -> list[Result]:
+    """Return the party's complaints by number, id, or the reference of the decision."""
+    if not allows(check_read_complaints, query.by.role):
+        return []
+    viewer = query.by.party
+    rows: list[tuple[ComplaintOut, Words]] = []
+    for number in dict.fromkeys((query.reference, query.text)):
+        if number:
+            by_number = complaints.by_number(number, viewer=viewer)
+            rows += [(row, _("Number, or decision")) for row in by_number]
+    if query.uid:
+        ids = _one(lambda uid: complaints.complaint(uid, viewer=viewer), query.uid)
+        rows += [(row, _BY_ID) for row in ids]
+    return [
+        Result(
+            title=row.number,
+            url=reverse("complaint", args=[row.id]),
+            reason=reason,
+            detail=row.reference,
+            at=row.filed_at,
+            state=row.state,
+            state_of="complaint",
+            exercise=row.exercise,
+        )
+        for row, reason in rows
+    ]
+
+
+def _parties(query: Query) -> list[Result]:
+    """Return parties by name, title or country: every party may see every other."""
+    words = query.text.casefold()
+    is_agency = query.by.kind is PartyKind.AGENCY
+    return [
+        Result(
+            title=party.title,
+            url=reverse("party", args=[party.name])
+            if is_agency
+            else f"{reverse('contacts')}#party-{party.name}",
+            reason=_("Name of the party"),
+            detail=" · ".join(filter(None, (label(party.kind, "party"), party.country))),
+        )
+        for party in parties.parties()
+        if words in f"{party.name}\n{party.title}".casefold()
+    ]
+
+
+def _people(query: Query) -> list[Result]:
+    """Return people of the reader's own party by mail address, for those who may see them."""
+    if not allows(check_see_people, query.by.role):
+        return []
+    return [
+        Result(
+            title=person.email,
+            url=f"{reverse('colleagues')}#person-{person.number}",
+            reason=_("Mail address"),
+            detail=label(person.role, "role"),
+        )
+        for person in people.by_words(query.text, by=query.by, limit=AT_ONCE)
+    ]
+
+
+_FINDERS: dict[Kind, Callable[[Query], list[Result]]] = {
+    Kind.PAGES: _pages,
+    Kind.ORDERS: _orders,
+    Kind.REFERRALS: _referrals,
+    Kind.HOLDS: _holds,
+    Kind.COMPLAINTS: _complaints,
+    Kind.PARTIES: _parties,
+    Kind.PEOPLE: _people,
+}
+"""Kinds that are found by reads of their own; reads.search finds the others."""
+
+
+def _one(read: Callable[[UUID], _Row], uid: UUID) -> Iterable[_Row]:
+    """Yield the row of an id, if there is one that the viewer may see."""
+    try:
+        yield read(uid)
+    except NotFoundError:
+        return
+
+
+def _searched(group: ResultGroup, reason: Words) -> Group:
+    """Return a group of reads.search for the page."""
+    kind = Kind(group.kind)
+    results = [_RESULTS[kind](result, reason) for result in group.found]
+    return Group(kind=kind, results=results, page=group.page, more=group.more)
+
+
+def _signal(result: SearchResult, reason: Words) -> Result:
+    """Return a signal for the page: its address, or its kind and how its value begins."""
+    kind, _space, value = result.title.partition(" ")
+    is_address = kind not in LABELS["kind"]
+    if result.within_bits is not None:
+        reason = _("{bits} of 256 bits away").format(bits=result.within_bits)
+    return Result(
+        title=result.title if is_address else f"{label(kind, 'kind')} {value[:16]}",
+        url=reverse("signal", args=[result.id]),
+        reason=reason,
+        detail=", ".join(label_title(name) for name in result.detail.split(", ") if name),
+        at=result.at,
+        state=result.state,
+        state_of="state",
+        exercise=result.exercise,
+    )
+
+
+def _crisis(result: SearchResult, reason: Words) -> Result:
+    """Return a crisis for the page."""
+    return Result(
+        title=result.title,
+        url=reverse("crisis", args=[result.id]),
+        reason=reason,
+        detail=result.detail,
+        at=result.at,
+        exercise=result.exercise,
+    )
+
+
+def _lead(result: SearchResult, reason: Words) -> Result:
+    """Return a lead for the page."""
+    return Result(
+        title=label(result.title, "level"),
+        url=reverse("lead", args=[result.id]),
+        reason=reason,
+        at=result.at,
+        exercise=result.exercise,
+    )
+
+
+def _message(result: SearchResult, reason: Words) -> Result:
+    """Return a message of a situation log for the page: it leads to the log."""
+    return Result(
+        title=result.title,
+        url=reverse("crisis-log", args=[result.crisis]),
+        reason=reason,
+        at=result.at,
+        exercise=result.exercise,
+    )
+
+
+_RESULTS: dict[Kind, Callable[[SearchResult, Words], Result]] = {
+    Kind.SIGNALS: _signal,
+    Kind.CRISES: _crisis,
+    Kind.LEADS: _lead,
+    Kind.MESSAGES: _message,
+}
+"""How each kind that reads.search finds becomes a result of the page."""
