@@ -97,8 +97,11 @@ class World:
         body = OutcomeReportIn(report=uuid4(), agent="uploads", rows=(row,), lookups=spans)
         signals.report_outcomes(body, by=self.party[by], now=self.now)
 
-    def report_runaway(self, uid, *, by):
-        """Have a provider's agent report that a signal matched 60 of 900 look-ups."""
+    def report_runaway(self, uid, *, by, matches=60):
+        """Have a provider's agent report that a signal matched 60 of 900 look-ups.
+
+        matches: those since it was shared; the others were uploaded before.
+        """
         report = RunawayReportIn.model_validate(
             {
                 "state": "lowered",
@@ -106,7 +109,7 @@ class World:
                 "matches": 60,
                 "lookups": 900,
                 "most": 29,
-                "curve": [{"begins_at": "2026-11-24T12:00:00Z", "matches": 60, "count": 900}],
+                "curve": [{"begins_at": "2026-11-24T12:00:00Z", "matches": matches, "count": 900}],
             }
         )
         runaways.report(uid, agent="uploads", body=report, by=self.party[by], now=self.now)

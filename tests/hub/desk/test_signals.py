@@ -256,11 +256,20 @@ def test_the_agency_sets_a_dispute_aside_and_the_party_answers_on_the_page(world
     assert agency.post(f"/signals/{uid}/do/restored", {}).status_code == 404
 
 
+def test_what_was_lowered_before_it_matched_anything_has_no_curve(world):
+    uid = world.share(tlp="green")
+    world.report_runaway(uid, by="provider", matches=0)
+    page = text(world.desk("agency", Role.DUTY_OFFICER).get(f"/signals/{uid}"))
+    assert "Agent uploads: 60 of 900 look-ups matched." in page
+    assert "Until Matches Plausible" not in page
+
+
 def test_a_signal_that_matches_too_much_shows_who_says_so_and_an_agency_clears_it(world):
     uid = world.share(tlp="green")
     world.report_runaway(uid, by="provider")
     page = text(world.desk("provider", Role.DUTY_OFFICER).get(f"/signals/{uid}"))
-    assert "Until Matches Plausible 24 Nov 2026, 12:05:00 UTC 60 2" in page
+    rows = "24 Nov 2026, 12:00:00 UTC 0 0 24 Nov 2026, 12:05:00 UTC 60 2"
+    assert f"Until Matches Plausible {rows}" in page
     assert "Agent uploads: 60 of 900 look-ups matched. Plausible are 29 in an hour." in page
     assert "Clear it" not in page
     desk = world.desk("agency", Role.DUTY_OFFICER)

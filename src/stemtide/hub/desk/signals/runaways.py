@@ -47,14 +47,19 @@ def context(uid: UUID, page: PageFacts, *, refused: Offer | None) -> dict[str, o
 
 
 def _points(row: RunawayOut) -> list[CurvePoint]:
-    """Return the matches at all agents added up, beside what would have been plausible."""
+    """Return the matches at all agents added up, beside what would have been plausible.
+
+    None while nothing matched: agents also report what would have matched before it was shared.
+    """
     matches: Counter[object] = Counter()
     plausible = sum(report.most for report in row.reports) * (BUCKET / timedelta(hours=1))
     for report in row.reports:
         for bucket in report.curve:
             matches[bucket.begins_at] += bucket.matches
-    points, total = [], 0
+    if not matches.total():
+        return []
     begins = sorted({bucket.begins_at for report in row.reports for bucket in report.curve})
+    points, total = [CurvePoint(at=begins[0], seen=0, blocked=0)], 0
     for number, at in enumerate(begins, start=1):
         total += matches[at]
         points.append(
