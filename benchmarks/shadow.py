@@ -23,6 +23,7 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.recognise.decisions import try_policy
 from stemtide.agent.recognise.pipeline import Item, Recogniser
+from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import Origin
 from stemtide.agent.store.rows import signal_row
@@ -113,6 +114,7 @@ def look_up(folder: Path, policies: Policies, *, lookups: int) -> float:
             counters=Counters(),
             sandbox=None,
             wake=lambda: None,
+            recent=RecentUploads(),
             on_matches=lambda _: None,
         )
 

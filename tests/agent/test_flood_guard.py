@@ -193,6 +193,21 @@ def test_the_upload_that_is_one_too_many_lowers_it_without_waiting_for_the_next_
         wait_mark(agent, outbreak, "lowered")
 
 
+def test_a_new_signal_of_what_everybody_uploads_is_lowered_before_it_stops_any(hub, agent):
+    attack = sha256(b"attack")
+    agent.wait(position=hub.head)
+    flood(agent, GOOGLE, 60, others=960)
+    flood(agent, attack, 20, first=1000)
+    common = hub.share(GOOGLE, shared_by="be-crisis-centre")
+    hub.share(attack, shared_by="be-crisis-centre")
+    agent.wait(position=hub.head)
+    assert marks(agent) == {str(common.id): "lowered"}
+    assert flood(agent, GOOGLE, 1, first=2000) == ["hold"]
+    assert flood(agent, attack, 1, first=2100) == ["block"]
+    until(lambda: str(common.id) in hub.runaways)
+    assert hub.runaways[str(common.id)].matches == 60
+
+
 @pytest.fixture
 def counts():
     """The tables of counts, in memory."""

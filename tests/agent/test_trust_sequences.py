@@ -18,6 +18,7 @@ from stemtide.agent.counters import Counters
 from stemtide.agent.hub.client import Client
 from stemtide.agent.outbox.actions import reasons_of
 from stemtide.agent.recognise.pipeline import Item, Recogniser
+from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import Origin
 from stemtide.agent.sync import weakening
@@ -54,12 +55,13 @@ class Played:
     def open(self):
         """Start on the agent's file, as it was left."""
         self.store = Store(self.config.data_dir)
-        counters = Counters()
+        counters, recent = Counters(), RecentUploads()
         self._sync = Sync(
             config=self.config,
             store=self.store,
             client=Client(self.config),
             counters=counters,
+            recent=recent,
             on_undo=lambda: None,
             on_change=lambda: None,
         )
@@ -69,6 +71,7 @@ class Played:
             counters=counters,
             sandbox=None,
             wake=lambda: None,
+            recent=recent,
             on_matches=lambda _: None,
         )
 

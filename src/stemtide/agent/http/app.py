@@ -44,6 +44,7 @@ from stemtide.agent.outbox.runaways import RunawayReporter
 from stemtide.agent.outbox.statements import Statements
 from stemtide.agent.recognise.hashes import HashLookup, HashQuery, HashResult, as_records
 from stemtide.agent.recognise.pipeline import Recogniser
+from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.sync.feed import Sync
 from stemtide.agent.sync.flood_guard import FloodGuard
@@ -72,13 +73,15 @@ class Agent:
         client = Client(config)
         self._outboxes = _outboxes(config, store=store, client=client)
         self._companion = HmaSync(config=config, store=store)
+        self._recent = RecentUploads()
         self._sync = Sync(
             config=config,
             store=store,
             client=client,
             counters=counters,
+            recent=self._recent,
             on_undo=self._outboxes.wake,
-            on_change=self._companion.wake,
+            on_change=self._wake_after_page,
         )
         self._create_content_parts(sandbox, client)
         self._health = HealthCollector(
@@ -111,6 +114,11 @@ class Agent:
         self._companion.wake()
         self._runaways.wake()
 
+    def _wake_after_page(self) -> None:
+        """Announce that signals changed: wanted banks, and marks of new signals."""
+        self._companion.wake()
+        self._runaways.wake()
+
     def _create_content_parts(self, sandbox: Sandbox, client: Client) -> None:
         """Create the components that process content."""
         self.lookup = HashLookup(config=self._config, store=self._store, counters=self._tally)
@@ -124,6 +132,7 @@ class Agent:
             counters=self._tally,
             sandbox=sandbox,
             wake=self._outboxes.wake,
+            recent=self._recent,
             on_matches=self._flood_guard.count,
         )
         self._live = Live(

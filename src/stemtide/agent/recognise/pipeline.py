@@ -31,6 +31,7 @@ from stemtide.agent.recognise.policy import (
     is_active,
     unread_remark,
 )
+from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store import allowed, match_rates
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.position import BehindError
@@ -85,6 +86,7 @@ class _RequestResult:
 class Recogniser:
     """Recognition of content: fingerprints it, looks it up and records decisions.
 
+    recent:     takes the fingerprints of uploads.
     on_matches: called on the event loop with the signals that new uploads matched.
     """
 
@@ -96,8 +98,10 @@ class Recogniser:
         counters: Counters,
         sandbox: Sandbox,
         wake: Callable[[], None],
+        recent: RecentUploads,
         on_matches: Callable[[Sequence[str]], None],
     ) -> None:
+        self._recent = recent
         self._on_matches = on_matches
         self._tally = counters
         self._config = config
@@ -169,6 +173,8 @@ class Recogniser:
         self, items: Sequence[Item], prints: Sequence[Fingerprints], *, look_only: bool
     ) -> _RequestResult:
         """Match, decide and record a whole request."""
+        if not look_only:
+            self._recent.add(prints)
         try:
             matches = self._store.library.match_many(prints)
             return self._record_decisions(items, prints, matches, look_only=look_only, strict=True)

@@ -28,9 +28,10 @@ from stemtide.agent.hma import rows
 from stemtide.agent.hub.client import SILENT_S, Client
 from stemtide.agent.hub.connection import HubConnection, StallDetector
 from stemtide.agent.outbox import actions
+from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.parties import ALL, read_parties
-from stemtide.agent.sync import signed_snapshot, undo, weakening
+from stemtide.agent.sync import new_signals, signed_snapshot, undo, weakening
 from stemtide.agent.sync.snapshot import Position, Reader, take_snapshot
 from stemtide.agent.waits import Backoff, wait_woken
 from stemtide.client import AnswerError, DeclinedError, HubError, UnreachableError
@@ -73,6 +74,7 @@ class _Page(BaseModel):
 class Sync:
     """Worker that keeps the store in step with the hub for as long as run() runs.
 
+    recent:    uploads that new signals are compared with (new_signals.py).
     on_undo:   called on the event loop when a withdrawal undid something.
     on_change: called on the event loop when a page was applied.
     """
@@ -84,6 +86,7 @@ class Sync:
         store: Store,
         client: Client,
         counters: Counters,
+        recent: RecentUploads,
         on_undo: Callable[[], None],
         on_change: Callable[[], None],
     ) -> None:
@@ -95,6 +98,7 @@ class Sync:
         self._config = config
         self._store = store
         self._client = client
+        self._recent = recent
         self._lag = StallDetector()
         self._started_at = datetime.now(UTC)
         self._party = ""
@@ -255,10 +259,15 @@ class Sync:
         }
         weakened = undo.weakened_parties(self._store.read(ALL), parties)
         now = datetime.now(UTC)
+        new = [signal for signal, _ in puts if str(signal.id) not in former]
+        rates = new_signals.frequent(new, self._recent, now=now)
         undone = 0
 
         def undo_all(tx: Transaction) -> None:
             nonlocal undone
+            new_signals.mark_frequent(
+                tx, new, rates, store=self._store, config=self._config, now=now
+            )
             fresh = self._store.mark_lowered([signal for signal, _ in puts], tx=tx)
             changes = undo.changes_of_entries(entries, former)
             weakening.owe(tx, weakened)

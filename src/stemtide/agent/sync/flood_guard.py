@@ -177,7 +177,7 @@ class FloodGuard:
         second, uid = int(now.timestamp()), str(signal.id)
         if before and before.state is RunawayState.LIFTED:
             return before
-        behind, support = self._support(signal, now=now)
+        behind, support = support_for(signal, store=self._store, config=self._config, now=now)
         hour = match_rates.rate_since(self._read, uid, kind=signal.kind, begins_at=second - HOUR_S)
         usual = self._usual(signal, behind, second=second)
         rates = [self._since_first(signal, second - span_s) for span_s in (HOUR_S, DAY_S)]
@@ -224,20 +224,6 @@ class FloodGuard:
             self._read, str(signal.id), kind=signal.kind, begins_at=begins
         )
         return begins, rate
-
-    def _support(self, signal: FeedSignal, *, now: datetime) -> tuple[Backing, Support]:
-        """Return who stands behind a signal."""
-        alike = [
-            other
-            for other in self._store.find_alike([signal])
-            if other.id != signal.id and is_active(other, now=now, exercise=False)
-        ]
-        hits = [
-            Hit(match, match.kind, 0, "", transform=match.reach or "") for match in (signal, *alike)
-        ]
-        parties = self._store.parties([signal, *alike])
-        behind = backings(hits, self._config.policy, parties)[0]
-        return behind, support_of(behind)
 
     def _usual(self, signal: FeedSignal, behind: Backing, *, second: int) -> float | None:
         """Return the usual share of the look-ups, of the signal or of its kind."""
@@ -319,6 +305,28 @@ class FloodGuard:
             changes=changes,
             library=self._store.library,
         ).run()
+
+
+def support_for(
+    signal: FeedSignal,
+    *,
+    store: Store,
+    config: Config,
+    now: datetime,
+    tx: Transaction | None = None,
+) -> tuple[Backing, Support]:
+    """Return who stands behind a signal, and what the flood guard asks about them."""
+    alike = [
+        other
+        for other in store.find_alike([signal], tx=tx)
+        if other.id != signal.id and is_active(other, now=now, exercise=False)
+    ]
+    hits = [
+        Hit(match, match.kind, 0, "", transform=match.reach or "") for match in (signal, *alike)
+    ]
+    parties = store.parties([signal, *alike], tx=tx)
+    behind = backings(hits, config.policy, parties)[0]
+    return behind, support_of(behind)
 
 
 def support_of(behind: Backing) -> Support:
