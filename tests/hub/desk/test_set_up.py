@@ -75,6 +75,15 @@ def test_who_has_no_link_gets_nothing(link):
     assert not Party.objects.exists()
 
 
+def test_a_hub_that_printed_no_link_is_set_up_by_nobody(link):
+    """A service prints none, and a link ends after an hour."""
+    SetUpLink.objects.all().delete()
+    stranger = Client()
+    assert stranger.get("/set-up").status_code == 404
+    assert stranger.post("/set-up", FORM).status_code == 404
+    assert not Party.objects.exists()
+
+
 def test_whoever_was_slower_with_the_same_link_changes_nothing(link):
     first, second = opened(link), opened(link)
     assert first.post("/set-up", FORM).status_code == 302
@@ -97,7 +106,7 @@ def test_a_link_ends_after_an_hour_and_with_the_next(link):
     client = opened(link)
     SetUpLink.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
     assert client.post("/set-up", FORM).status_code == 404
-    assert client.get(link).status_code == 404
+    assert client.get(link).status_code == Client().get("/set-up").status_code == 404
     newer = f"/set-up/{writes.renew_link(now=datetime.now(UTC))}"
     assert client.get(link).status_code == 404
     assert client.post("/set-up", FORM).status_code == 404

@@ -16,10 +16,11 @@ def has_no_party() -> bool:
 
 @needs_no_viewer("everybody who has the secret may read it")
 def may_set_up(secret_sha256: str, *, now: datetime) -> bool:
-    """Whether the digest is that of a link which sets up this hub now.
+    """Whether the digest is that of a link which sets up this hub now. Without a link none is.
 
     The digests are compared in constant time.
     """
     link = SetUpLink.objects.filter(expires_at__gt=now).first()
-    is_right = hmac.compare_digest(secret_sha256, link.secret_sha256 if link else "")
-    return is_right and has_no_party()
+    if link is None or not hmac.compare_digest(secret_sha256, link.secret_sha256):
+        return False
+    return has_no_party()
