@@ -75,9 +75,8 @@ def test_who_has_no_link_gets_nothing(link):
     assert not Party.objects.exists()
 
 
-def test_a_hub_that_printed_no_link_is_set_up_by_nobody(link):
-    """A service prints none, and a link ends after an hour."""
-    SetUpLink.objects.all().delete()
+def test_a_hub_that_printed_no_link_is_set_up_by_nobody():
+    """A service prints none."""
     stranger = Client()
     assert stranger.get("/set-up").status_code == 404
     assert stranger.post("/set-up", FORM).status_code == 404
