@@ -212,6 +212,6 @@ def test_a_signal_that_matches_too_much_leaves_the_board_once_an_agency_clears_i
     world.report_runaway(uid, by="provider")
     desk = world.desk("agency", Role.DUTY_OFFICER)
     desk.post(f"/signals/{uid}/do/lower", {"lower-text": "It is a logo."})
-    assert "holds everywhere" in text(desk.get("/"))
+    assert "PDQ holds everywhere" in text(desk.get("/"))
     desk.post(f"/signals/{uid}/do/clear", {"clear-text": "It is the attack."})
     assert "match too much" not in text(desk.get("/board/_blocks"))
