@@ -4,7 +4,7 @@
 import pytest
 
 from stemtide.hub.rooms.signals.models import OpinionRow, Sighting, Signal
-from stemtide.hub.rooms.stix.models import StixObject
+from stemtide.hub.rooms.stix.models import PatternPart, StixObject
 from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
 from stemtide.protocol.enums import Scope
 from tests.hub.stix.conftest import indicator, said_of
@@ -393,6 +393,13 @@ def test_one_of_them_is_disputed_and_withdrawn_by_itself(shelf):
     )
     shelf.post(other | {"revoked": True})
     assert sorted(state for _, state in values()) == ["live", "withdrawn"]
+
+
+def test_two_spellings_of_an_address_are_one_signal_of_an_indicator(shelf):
+    spellings = ("https://video.example/a", "HTTPS://VIDEO.example:443/a")
+    sent = several(*(f"url:value = '{address}'" for address in spellings))
+    (told,) = shelf.post(sent)["successes"]
+    assert PatternPart.objects.filter(stix_id=sent["id"]).count() == 1, told
 
 
 def test_one_comparison_does_not_become_several_under_its_id(shelf):
