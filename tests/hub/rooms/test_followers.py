@@ -112,6 +112,7 @@ def old_tables():
     return {room: apps.get_model(room, "Cursor").objects for room in BEFORE}
 
 
+@pytest.mark.nightly
 @pytest.mark.usefixtures("transactional_db")
 def test_positions_from_before_are_carried_over_and_back():
     followers = (ALERTS, RECHECKS, STIX, WEBHOOKS)

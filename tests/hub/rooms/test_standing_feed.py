@@ -96,6 +96,7 @@ def tables(name):
     return state.apps
 
 
+@pytest.mark.nightly
 def test_parties_that_exist_become_members_whom_every_agent_learns_of(committed_world):
     world = committed_world
     head = reads.feed(0, viewer=world.agency).head

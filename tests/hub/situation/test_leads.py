@@ -322,6 +322,7 @@ def test_the_database_holds_no_word_of_a_lead(room):
     assert lead.facts == reads.lead(lead.id, viewer=room.world.authority).facts == LEAD["facts"]
 
 
+@pytest.mark.nightly
 @pytest.mark.django_db(transaction=True)
 def test_leads_from_before_are_encrypted_and_the_step_can_be_taken_back(committed_world):
     provider = committed_world.actor(committed_world.big_provider, role="analyst")
