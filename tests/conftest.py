@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.accepted_walls import ACCEPTED
+from tests.compiled import compile_once
 from tests.once import open_for_all
 from tests.rounds import rounds
 
@@ -28,6 +29,15 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )  # a limit of time fails where the machine has other work
 settings.load_profile("house")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection():
+    """Have one worker of a run compile the tests where nobody did before."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return (yield)
+    with compile_once():
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)
