@@ -28,6 +28,7 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from tests import postgres
+from tests.chromium import installed_chromium
 from tests.rounds import NIGHTLY
 
 ROOT = Path(__file__).parents[1]
@@ -89,7 +90,7 @@ def _run(chosen: list[str], *, nightly: bool) -> int:
 def _missing() -> list[str]:
     """Return what cannot run on this machine, each with the remedy."""
     missing = []
-    if not any(Path(path).exists() for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser")):
+    if installed_chromium() is None:
         missing.append("the stories in a browser (apt install chromium)")
     if postgres.binaries() is None:
         missing.append("the hub on PostgreSQL (apt install postgresql)")

@@ -11,7 +11,6 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -20,13 +19,11 @@ from playwright.sync_api import expect, sync_playwright
 
 from stemtide.exercises import cast, processes, provider
 from tests import forks
+from tests.chromium import installed_chromium
 from tests.flows import beginnings
 from tests.tables import NAME, new_hub
 
-CHROMIUM = next(
-    (path for path in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(path).exists()),
-    None,
-)
+CHROMIUM = installed_chromium()
 SWITCHES = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),

@@ -37,6 +37,7 @@ def shoot(to: Path, *, everything: bool) -> None:
     from playwright.sync_api import sync_playwright
 
     from stemtide.exercises import processes
+    from tests.chromium import installed_chromium
 
     with tempfile.TemporaryDirectory(prefix="stemtide-pictures-") as folder:
         told = subprocess.run(
@@ -51,12 +52,9 @@ def shoot(to: Path, *, everything: bool) -> None:
         hub = processes.hub(Path(folder)).start()
         try:
             with sync_playwright() as playwright:
-                chromium = next(
-                    one
-                    for one in ("/usr/bin/chromium", "/usr/bin/chromium-browser")
-                    if Path(one).exists()
+                browser = playwright.chromium.launch(
+                    executable_path=installed_chromium(), args=SWITCHES
                 )
-                browser = playwright.chromium.launch(executable_path=chromium, args=SWITCHES)
                 for name, wanted in pictures(facts, everything=everything).items():
                     _shoot_one(browser, hub.address, to / f"{name}.png", **wanted)
                 browser.close()

@@ -8,6 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from tests.chromium import installed_chromium
 from tests.flows import beginnings
 from tests.flows.conftest import Furnished, RunningHub
 from tests.flows.screenshots import SWITCHES, WIDE
@@ -28,7 +29,7 @@ def shoot(to: Path, *, only: str, viewport: dict[str, int], scheme: str, paper: 
         try:
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(
-                    executable_path="/usr/bin/chromium", args=SWITCHES
+                    executable_path=installed_chromium(), args=SWITCHES
                 )
                 for email, names in access.PAGES.items():
                     how = {"viewport": viewport, "color_scheme": scheme}
