@@ -47,7 +47,7 @@ PAGES = {
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
         *("exchanges", "exchange", "parties", "party", "allowlist", "allow-entry"),
-        *("approvals", "approval"),
+        *("approvals", "approval", "dismissal"),
         *("drills", "report", "you", "mfa_activate_totp", "mfa_add_webauthn"),
     ),
     PROVIDER: (
@@ -102,6 +102,7 @@ ACTS = {
         "signal-act",
         "signal-outlier",
         "approval-act",
+        "dismissal-act",
         "crisis-act",
         "preview-destroy",
         "look-reveal",
