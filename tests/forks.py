@@ -321,6 +321,7 @@ def _load_hub() -> None:
         import_module("stemtide.hub.boot").start()
         _load_package("stemtide.hub")
         sys.modules["stemtide.hub.notifier"].POLL_S = HUB_POLL_S
+        import_module("tests.idle_clock").let_idle_schedulers_rest()
         urls = import_module("django.urls")
         with suppress(urls.NoReverseMatch):
             urls.reverse("no page")  # which fills the table of addresses
