@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 import httpx
 
 from benchmarks.hub import running
-from stemtide.hub.platform.rate_windows import Limit, Policy, Windows
+from stemtide.hub.platform.rate_windows import Limit, RatePolicy, Windows
 
 ASK = "/api/v1/feed?after=0"
 PLENTY = "reading=1000000000"
@@ -140,7 +140,10 @@ def floods(*, seconds: int) -> None:
 def count() -> None:
     """One count by itself."""
     windows, many = Windows(), 200_000
-    bounds = (Limit(Policy("reading", 10**9), "a"), Limit(Policy("reading-party", 10**9), 1))
+    bounds = (
+        Limit(RatePolicy("reading", 10**9), "a"),
+        Limit(RatePolicy("reading-party", 10**9), 1),
+    )
     began = time.perf_counter()
     for _ in range(many):
         windows.take(bounds, now=1.0)

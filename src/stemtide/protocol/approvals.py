@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages about acts that wait for a second pair of eyes."""
+"""Messages about approvals: acts that wait for a second look by another person."""
 
 from typing import Annotated
 from uuid import UUID
@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import Act, WaitReason, Who
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, Who
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -51,7 +51,7 @@ class AffectedSignalOut(BaseModel):
 
 
 class ApprovalOut(BaseModel):
-    """An act that waits for a second pair of eyes, or that waited.
+    """An approval: an act that waits for a second look by another person, or that waited.
 
     reasons, why: why it waits, as names and in words. who: who may give the second look.
     by, ref, is_machine: who asked; ref for that party's own people only.
@@ -64,7 +64,7 @@ class ApprovalOut(BaseModel):
     """
 
     id: UUID
-    act: Act
+    act: WaitingAct
     state: ApprovalState
     reasons: list[WaitReason]
     why: list[str]

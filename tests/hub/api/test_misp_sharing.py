@@ -11,6 +11,7 @@ from stemtide.hub.rooms.signals.rules import checks as rules_ready
 from stemtide.interop.misp import events as misp
 from stemtide.protocol.enums import Scope
 from tests.hub.api.conftest import Machine
+from tests.hub.waiting import decide, let_one_a_day_travel
 from tests.world import hex_value
 
 pytestmark = pytest.mark.usefixtures("numbered_from_1")
@@ -236,3 +237,17 @@ def test_whatever_an_event_says_of_its_maker_its_signals_are_the_posters(world, 
     assert answer.status_code == 200, answer.content
     assert Signal.objects.get().shared_by == world.big_provider
     assert "be-crisis-centre" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_what_waits_for_a_second_look_is_left_out_and_travels_once_approved(
+    world, authority, monkeypatch, is_approved
+):
+    let_one_a_day_travel(monkeypatch)
+    answer = authority("POST", ADD, event(attribute(), attribute(MD5, "md5")))
+    assert answer.status_code == 200, answer.content
+    assert values() == [("sha256", SHA256, "live")]
+    assert "waits for a second look" in answer.content.decode()
+    decide(world, is_approved=is_approved)
+    travels = [("md5", MD5, "live")] if is_approved else []
+    assert values() == [*travels, ("sha256", SHA256, "live")]

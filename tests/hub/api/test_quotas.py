@@ -8,10 +8,10 @@ import pytest
 
 from stemtide.hub.api.rate_limits import policy_name
 from stemtide.hub.platform import rate_windows as quotas
-from stemtide.hub.platform.rate_windows import Limit, Policy, Windows, headers
+from stemtide.hub.platform.rate_windows import Limit, RatePolicy, Windows, headers
 
-FIVE = Policy("reading", 5)
-TEN = Policy("reading-party", 10)
+FIVE = RatePolicy("reading", 5)
+TEN = RatePolicy("reading-party", 10)
 
 
 def key(name):
@@ -78,7 +78,7 @@ def test_the_count_is_that_of_a_slow_obvious_twin():
 
 def test_threads_that_ask_at_once_get_no_more_than_there_is():
     windows, let_in = Windows(), []
-    policy = Policy("reading", 500)
+    policy = RatePolicy("reading", 500)
 
     def ask():
         let_in.extend(

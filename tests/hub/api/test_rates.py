@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from stemtide.hub.api import rate_limits as rates
-from stemtide.hub.platform.rate_windows import LimitState, Policy
+from stemtide.hub.platform.rate_windows import LimitState, RatePolicy
 from tests.hub.api.conftest import serving, signal, wait_until
 
 RATES = "reading=8 writing=6 bulk=2 heavy=2 stranger=20"
@@ -224,7 +224,7 @@ def test_whoever_uses_something_up_is_kept_while_others_come_and_go(monkeypatch)
             boxed[str(len(boxed)), "", ""] = (self,)
             return 0.0
 
-    policy = Policy("writing", 1)
+    policy = RatePolicy("writing", 1)
     boxed = {("a", "", ""): (Coming.__new__(Coming),)}
     monkeypatch.setattr(rates, "_blocked", boxed)
     monkeypatch.setattr(rates, "_MAX_BLOCKED", 1)

@@ -20,6 +20,7 @@ from stemtide.interop.stopncii import canary
 from stemtide.protocol.enums import Opinion, Scope, WithdrawReason
 from stemtide.protocol.messages.signals import OpinionIn, WithdrawIn
 from tests.hub.api.conftest import Machine
+from tests.hub.waiting import decide, let_one_a_day_travel
 from tests.world import NOON, hex_value, signal_in
 
 BASE = "/stopncii/v1"
@@ -582,3 +583,18 @@ def test_methods_and_addresses_that_are_none_say_so(world, client):
     answer = one("GET", f"{BASE}/Nothing")
     assert answer.status_code == 404
     assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_what_waits_for_a_second_look_is_counted_and_fetched_once_approved(
+    world, client, monkeypatch, is_approved
+):
+    let_one_a_day_travel(monkeypatch)
+    authority = client(world.authority)
+    answer = authority.submit(record(PDQ[1]), record())
+    assert answer.status_code == 200, answer.content
+    assert (answer.json()["created"], answer.json()["waiting"]) == (1, 1)
+    assert set(real(authority.fetch()[0])) == {PDQ}
+    decide(world, is_approved=is_approved)
+    travels = {("ImagePDQ", NINE)} if is_approved else set()
+    assert set(real(authority.fetch()[0])) == {PDQ} | travels

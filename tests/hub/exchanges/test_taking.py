@@ -21,6 +21,7 @@ from stemtide.protocol.trust.limits import limits
 from stemtide.protocol.trust.second_look import EndsADay, second_look
 from tests.hub.exchanges.conftest import gone, told
 from tests.hub.exchanges.test_taxii import Shelf, indicator
+from tests.hub.waiting import decide
 from tests.world import NOON, hex_value
 
 
@@ -401,3 +402,25 @@ def test_a_page_takes_no_more_queries_for_more_records(desk):
             assert desk.take(*(gone(n) for n in range(begin, end))) == {}
         asked.append(len(queries))
     assert asked[1] - asked[0] < 5  # one for each record would be 35 more
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_a_folder_of_a_source_waits_and_is_its_record_once_approved(desk, is_approved):
+    facts = {"kind": "url", "value": "https://bad.example/video/1/", "reach": "folder"}
+    assert desk.take(told(facts=facts)) == {"waiting": 1}
+    assert desk.live() == []
+    decide(desk.world, is_approved=is_approved)
+    assert len(desk.live()) == is_approved
+    assert desk.take(gone()) == ({"ended": 1} if is_approved else {})
+    assert desk.live() == []
+
+
+def test_what_a_source_takes_back_beyond_a_day_waits_and_is_counted_so(desk, monkeypatch):
+    table = second_look().model_copy(update={"ends_a_day": EndsADay(number=1)})
+    place = "stemtide.hub.rooms.signals.writes.mass_ends.second_look"
+    monkeypatch.setattr(place, lambda: table)
+    desk.take(told(1), told(2))
+    assert desk.take(gone(1), gone(2)) == {"ended": 1, "waiting": 1}
+    assert len(desk.live()) == 1
+    decide(desk.world, is_approved=True)
+    assert desk.live() == []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that wait for a second pair of eyes: who asks, who decides, what becomes of them."""
+"""Acts that wait for a second look: who asks, who decides, what becomes of them."""
 
 import random
 from contextlib import suppress

@@ -8,6 +8,7 @@ from stemtide.hub.rooms.stix.models import PatternPart, StixObject
 from stemtide.interop.stix.objects import EXTENSION, MARKING_OF
 from stemtide.protocol.enums import Scope
 from tests.hub.stix.conftest import indicator, said_of
+from tests.hub.waiting import decide
 from tests.world import NOON, hex_value
 
 RED, GREEN = MARKING_OF["red"], MARKING_OF["green"]
@@ -440,3 +441,31 @@ def test_more_comparisons_than_are_taken_are_refused(shelf):
     many = several(*(pdq(hex_value(f"n{number}")) for number in range(201)))
     assert "more than 200 comparisons" in refusals(shelf.post(many))[0]
     assert not Signal.objects.exists()
+
+
+FOLDER = {
+    "pattern": "[url:value LIKE 'https://bad.example/video/1/%']",
+    "extensions": {EXTENSION: {"extension_type": "property-extension", "reach": "folder"}},
+}
+
+
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_a_folder_waits_and_travels_under_the_id_that_the_status_names(shelf, is_approved):
+    sent = indicator(**FOLDER)
+    status = shelf.post(sent)
+    (success,) = status["successes"]
+    assert "waits for a second look" in success["message"]
+    assert shelf.indicators() == []
+    decide(shelf.world, is_approved=is_approved)
+    ids = [each["id"] for each in shelf.indicators()]
+    assert len(ids) == is_approved
+    assert all(each != sent["id"] and each in success["message"] for each in ids)
+
+
+def test_what_was_approved_is_revoked_under_the_id_that_the_status_names(shelf):
+    shelf.post(indicator(**FOLDER))
+    decide(shelf.world, is_approved=True)
+    (made,) = shelf.indicators()
+    later = indicator(minutes=1)["modified"]
+    assert shelf.post(made | {"revoked": True, "modified": later})["success_count"] == 1
+    assert Signal.objects.get().state == "withdrawn"

@@ -18,7 +18,7 @@ from stemtide.agent.sync import flood_guard
 from stemtide.protocol.problems import ProblemType
 
 
-class RunawayOut(TypedDict):
+class LocalRunawayOut(TypedDict):
     """A signal that ran away. state: lowered, alarmed or lifted.
 
     since: its first match of the flood. matches, lookups: since then, as of counted_at.
@@ -36,7 +36,7 @@ class RunawayOut(TypedDict):
 class RunawayList(TypedDict):
     """The signals that ran away, latest first."""
 
-    runaways: list[RunawayOut]
+    runaways: list[LocalRunawayOut]
 
 
 class RunawayRoutes:
@@ -87,8 +87,8 @@ class RunawayRoutes:
         return flood_guard.lift(self._store, signal, config=self._config, now=now)
 
 
-def _out(runaway: Runaway) -> RunawayOut:
-    return RunawayOut(
+def _out(runaway: Runaway) -> LocalRunawayOut:
+    return LocalRunawayOut(
         signal=runaway.signal,
         state=runaway.state,
         why=runaway.why,

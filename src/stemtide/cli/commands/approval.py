@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide approval: acts that wait for a second pair of eyes."""
+"""stemtide approval: acts that wait for a second look."""
 
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ from stemtide.protocol.enums import ApprovalState
 
 approval = typer.Typer(
     no_args_is_help=True,
-    help="Acts that wait for a second pair of eyes. People approve and refuse them at the desk.",
+    help="Second looks: acts that wait for approval. People approve and refuse them at the desk.",
 )
 
 ApprovalId = Annotated[str, typer.Argument(help="Its id, from: stemtide approval list.")]
@@ -39,7 +39,7 @@ def list_all(
         ApprovalState | None, typer.Option(help="Only those in this state. Default: all.")
     ] = None,
 ) -> Request:
-    """List acts of your party, and those that its people may decide."""
+    """List acts that need a second look, of your party or by its people."""
     return lambda client: client.list_approvals(state=state, limit=200).approvals
 
 

@@ -23,7 +23,7 @@ def list_approvals(
     before: UUID | str | None = None,
     limit: int | None = None,
 ) -> Call[ApprovalPage]:
-    """List the acts of your party, and those that its people may decide, newest first.
+    """List acts that need a second look: your party's, and those that its people may decide.
 
     limit: If left out: 50.
 

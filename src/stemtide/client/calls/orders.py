@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from stemtide.protocol.enums.orders import OrderState, Side
     from stemtide.protocol.messages.orders import (
         AccessIn,
-        DecisionOut,
         DraftIn,
         EntryOut,
         FormOut,
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
         OrderReasonIn,
         OrdersInEffectOut,
         PreserveIn,
+        ScrutinyDecisionOut,
         ScrutinyIn,
         SecrecyIn,
     )
@@ -209,7 +209,7 @@ def list_orders(
     )
 
 
-def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[DecisionOut]]:
+def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[ScrutinyDecisionOut]]:
     """List decisions of scrutiny that were sent to your agency, latest first: Art. 4(6).
 
     limit: If left out: 100.
@@ -217,9 +217,11 @@ def list_scrutiny_decisions(*, limit: int | None = None) -> Call[list[DecisionOu
     Needs a key with the scope requests:read. raises: HubError. source: GET
     /api/v1/scrutiny-decisions
     """
-    from stemtide.protocol.messages.orders import DecisionOut
+    from stemtide.protocol.messages.orders import ScrutinyDecisionOut
 
-    return Call((list[DecisionOut],), "GET", "/api/v1/scrutiny-decisions", query={"limit": limit})
+    return Call(
+        (list[ScrutinyDecisionOut],), "GET", "/api/v1/scrutiny-decisions", query={"limit": limit}
+    )
 
 
 def note_access(body: AccessIn, *, uid: UUID | str) -> Call[OrderOut]:

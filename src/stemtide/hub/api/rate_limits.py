@@ -19,7 +19,7 @@ from django.http import HttpRequest, QueryDict
 
 from stemtide.hub.api.problems import ProblemError
 from stemtide.hub.platform.networks import network_of
-from stemtide.hub.platform.rate_windows import Limit, LimitState, Policy, headers, windows
+from stemtide.hub.platform.rate_windows import Limit, LimitState, RatePolicy, headers, windows
 from stemtide.hub.rooms.parties.reads.parties import Caller
 from stemtide.protocol.messages.search import asks_for_similar
 from stemtide.protocol.problems import Problem, ProblemType, problem
@@ -68,7 +68,7 @@ def count(request: HttpRequest, caller: Caller) -> None:
     now = time.monotonic()
     query = request.META.get("QUERY_STRING", "")
     name = policy_name(request.method or "", request.path, query, header=request.headers.get)
-    policy = Policy(name, settings.RATES[name])
+    policy = RatePolicy(name, settings.RATES[name])
     states = windows.take_with_party(policy, who=caller.key, party=caller.party.pk, now=now)
     request.stemtide_rates = states  # type: ignore[attr-defined]  # read by headers_of
     if states[0].is_over:
@@ -81,7 +81,7 @@ def count_stranger(address: str, request: HttpRequest) -> Problem | None:
     if not settings.RATES:
         return None
     now = time.monotonic()
-    policy = Policy("stranger", settings.RATES["stranger"])
+    policy = RatePolicy("stranger", settings.RATES["stranger"])
     states = windows.take((Limit(policy, network_of(address) or address[:60]),), now=now)
     request.stemtide_rates = states  # type: ignore[attr-defined]  # read by headers_of
     return _too_many_problem(states[0], now=now) if states[0].is_over else None

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_noop
 
 from stemtide.hub.desk.auth.people import SignedInRequest
 from stemtide.hub.platform.errors import RateLimitError
-from stemtide.hub.platform.rate_windows import Policy, windows
+from stemtide.hub.platform.rate_windows import RatePolicy, windows
 
 
 def count_heavy_search(request: SignedInRequest) -> None:
@@ -21,7 +21,7 @@ def count_heavy_search(request: SignedInRequest) -> None:
         return
     now = time.monotonic()
     tightest, *_others = windows.take_with_party(
-        Policy("heavy", quota), who=request.user.ref, party=request.user.party.pk, now=now
+        RatePolicy("heavy", quota), who=request.user.ref, party=request.user.party.pk, now=now
     )
     if tightest.is_over:
         raise RateLimitError(

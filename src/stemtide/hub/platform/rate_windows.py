@@ -31,7 +31,7 @@ MAX_COUNTED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RatePolicy:
     """A rate limit: so many requests in so many seconds."""
 
     name: str
@@ -43,7 +43,7 @@ class Policy:
 class LimitState:
     """The state of one limit. left: requests; ends_at: end of the window, in monotonic seconds."""
 
-    policy: Policy
+    policy: RatePolicy
     left: int
     ends_at: float
     is_over: bool = False
@@ -56,7 +56,7 @@ class LimitState:
 class Limit(NamedTuple):
     """A policy and its subject: a key, a person, a party or an address."""
 
-    policy: Policy
+    policy: RatePolicy
     who: Hashable
 
 
@@ -81,10 +81,10 @@ class Windows:
         return len(self._windows)
 
     def take_with_party(
-        self, policy: Policy, *, who: Hashable, party: Hashable, now: float
+        self, policy: RatePolicy, *, who: Hashable, party: Hashable, now: float
     ) -> tuple[LimitState, ...]:
         """Count one request of a party's key or person, and of the party: see take."""
-        of_party = Policy(f"{policy.name}-party", PARTY_TIMES * policy.quota, policy.window_s)
+        of_party = RatePolicy(f"{policy.name}-party", PARTY_TIMES * policy.quota, policy.window_s)
         return self.take((Limit(policy, who), Limit(of_party, party)), now=now)
 
     def take(self, bounds: Sequence[Limit], *, now: float) -> tuple[LimitState, ...]:

@@ -98,7 +98,7 @@ class Reach(StrEnum):
 
 
 class ApprovalState(StrEnum):
-    """State of an act that needs a second pair of eyes."""
+    """State of an approval: of an act that needs a second look by another person."""
 
     WAITING = "waiting"
     APPROVED = "approved"

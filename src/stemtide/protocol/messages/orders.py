@@ -227,7 +227,7 @@ class DecisionSentOut(BaseModel):
     sent_at: AwareDatetime
 
 
-class DecisionOut(BaseModel):
+class ScrutinyDecisionOut(BaseModel):
     """A reasoned decision of scrutiny, as it is sent to agencies, without the order itself.
 
     state: upheld or infringed. by: the authority that decided.

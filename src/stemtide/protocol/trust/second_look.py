@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that wait for a second pair of eyes, read from second_look.toml. Decision 0113."""
+"""Acts that wait for a second look, read from second_look.toml. Decision 0113."""
 
 import tomllib
 from collections.abc import Iterable
@@ -16,8 +16,8 @@ from stemtide.protocol.trust.standing import SPEAKING_ALONE, PartyTrust
 _FROZEN = ConfigDict(frozen=True, extra="forbid")
 
 
-class Act(StrEnum):
-    """Kinds of act that can wait for a second pair of eyes."""
+class WaitingAct(StrEnum):
+    """Kinds of act that can wait for a second look."""
 
     SHARE = "share"
     WITHDRAW = "withdraw"
@@ -55,7 +55,7 @@ class Rule(BaseModel):
 
     model_config = _FROZEN
 
-    act: Act
+    act: WaitingAct
     who: frozenset[Who] = Field(min_length=1)
     by_leaders: bool = False
     at_once_in_crisis: bool

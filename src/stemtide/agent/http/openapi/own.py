@@ -12,7 +12,7 @@ from stemtide.agent.http.hash_requests import BINARY, BINARY_ANSWER
 from stemtide.agent.http.match_requests import ItemsIn
 from stemtide.agent.http.openapi.operation import BYTES, Operation, Parameter, in_path, one_of, text
 from stemtide.agent.http.own_list import OwnEntry, OwnList
-from stemtide.agent.http.runaways import RunawayList, RunawayOut
+from stemtide.agent.http.runaways import LocalRunawayOut, RunawayList
 from stemtide.agent.live.streams import LiveOut
 from stemtide.agent.recognise.answers import Answer, ShadowOut
 from stemtide.fingerprints.kinds import Kind
@@ -338,7 +338,7 @@ OWN = (
         "/runaways/{signal}/lift",
         "lift_runaway",
         "Follow the policy for a signal again.",
-        RunawayOut,
+        LocalRunawayOut,
         parameters=(in_path("signal", text(least=1, most=100), "The signal's id."),),
         errors=(404,),
     ),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Endpoints for acts that wait for a second pair of eyes. People decide at the desk, never keys."""
+"""Endpoints for approvals: acts that wait for a second look. People decide at the desk."""
 
 from uuid import UUID
 
@@ -29,7 +29,7 @@ def approvals(
     before: UUID | None = None,
     limit: int = 50,
 ) -> HttpResponse:
-    """List the acts of your party, and those that its people may decide, newest first."""
+    """List acts that need a second look: your party's, and those that its people may decide."""
     viewer = caller_of(request).party
     return answer(reads.approvals(viewer=viewer, state=state, before=before, limit=limit))
 

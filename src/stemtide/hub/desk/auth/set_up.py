@@ -20,7 +20,7 @@ from stemtide.hub.desk.auth.sign_in import InvitedForm
 from stemtide.hub.desk.member_states import member_states
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.networks import network_of
-from stemtide.hub.platform.rate_windows import Limit, Policy, windows
+from stemtide.hub.platform.rate_windows import Limit, RatePolicy, windows
 from stemtide.hub.rooms.parties.reads import set_up as reads
 from stemtide.hub.rooms.parties.rules import people as rules
 from stemtide.hub.rooms.parties.writes import set_up as writes
@@ -28,7 +28,7 @@ from stemtide.hub.rooms.parties.writes import set_up as writes
 KEY = "set-up"
 """Key of the link's digest in the Django session."""
 
-TRIES = Policy("set-up", 30)
+TRIES = RatePolicy("set-up", 30)
 """Wrong links a minute per network address, in each process: a link has 256 bits."""
 
 

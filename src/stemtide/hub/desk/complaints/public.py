@@ -29,7 +29,7 @@ from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.networks import network_of
-from stemtide.hub.platform.rate_windows import Limit, Policy, windows
+from stemtide.hub.platform.rate_windows import Limit, RatePolicy, windows
 from stemtide.hub.rooms.complaints.reads import complaints as reads
 from stemtide.hub.rooms.complaints.rules import complaints as rules
 from stemtide.hub.rooms.complaints.writes import complaints as writes
@@ -39,7 +39,7 @@ from stemtide.protocol.messages.complaints import ComplaintStatusOut
 
 _Params = ParamSpec("_Params")
 
-TRIES = Policy("complaint-code", 30)
+TRIES = RatePolicy("complaint-code", 30)
 """Attempts with a code a minute per network address, in each process of the hub.
 
 A code has 80 bits and cannot be guessed; the limit protects the database. The address is kept for

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that wait for a second pair of eyes, at the desk: the list, one act, the decision."""
+"""Acts that wait for a second look, at the desk: the list, one act, the decision."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ ROWS = 50
 """Acts of a page."""
 
 
-class NoteForm(MessageForm):
+class ApprovalNoteForm(MessageForm):
     """A decision with a note that may stay empty."""
 
     message_type = RefuseIn
@@ -75,7 +75,7 @@ def _refuse(uid: UUID, count: int, *, body: RefuseIn, by: Actor, now: datetime) 
 ACTIONS = action_table(
     Action(
         "approve",
-        NoteForm,
+        ApprovalNoteForm,
         _approve,
         _("Approved."),
         _if_looks,
@@ -87,7 +87,7 @@ ACTIONS = action_table(
     ),
     Action(
         "refuse",
-        NoteForm,
+        ApprovalNoteForm,
         _refuse,
         _("Refused."),
         _if_looks,
@@ -98,7 +98,7 @@ ACTIONS = action_table(
     ),
     Action(
         "take-back",
-        NoteForm,
+        ApprovalNoteForm,
         writes.take_back,
         _("Taken back."),
         _if_own,

@@ -32,7 +32,7 @@ from stemtide.protocol.trust.parties import (
 from stemtide.protocol.trust.standing import PartyTrust
 
 
-class ReasonForm(MessageForm):
+class PartyReasonForm(MessageForm):
     """An action with its reason."""
 
     message_type: type[BaseModel] = SuspensionReasonIn
@@ -44,7 +44,7 @@ class ReasonForm(MessageForm):
     )
 
 
-class ConfirmedReasonForm(ReasonForm):
+class ConfirmedReasonForm(PartyReasonForm):
     """An action with its reason and a confirmation."""
 
     confirm = forms.BooleanField(
@@ -53,7 +53,7 @@ class ConfirmedReasonForm(ReasonForm):
     )
 
 
-class GroupForm(ReasonForm):
+class GroupForm(PartyReasonForm):
     """The group of a party."""
 
     message_type = GroupIn
@@ -216,7 +216,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "decline",
-        ReasonForm,
+        PartyReasonForm,
         _decline,
         _("The proposal is declined."),
         _if_waiting(suspension_rules.check_decline),
@@ -236,7 +236,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "make-member",
-        ReasonForm,
+        PartyReasonForm,
         _grant_of(Standing.MEMBER),
         _("It is a member now."),
         _if_grantable(Standing.MEMBER),
@@ -246,7 +246,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "make-trusted",
-        ReasonForm,
+        PartyReasonForm,
         _grant_of(Standing.TRUSTED),
         _("It is trusted now."),
         _if_grantable(Standing.TRUSTED),
@@ -256,7 +256,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "make-new",
-        ReasonForm,
+        PartyReasonForm,
         _grant_of(Standing.NEW),
         _("It is new again."),
         _if_grantable(Standing.NEW),
@@ -266,7 +266,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "grant-digests",
-        ReasonForm,
+        PartyReasonForm,
         _digests_of(speaks=True),
         _("Its word alone is enough for exact digests now."),
         _if_digests(speaks=True),
@@ -276,7 +276,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "end-digests",
-        ReasonForm,
+        PartyReasonForm,
         _digests_of(speaks=False),
         _("Its word alone is no longer enough for exact digests."),
         _if_digests(speaks=False),
@@ -295,7 +295,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "set-aside",
-        ReasonForm,
+        PartyReasonForm,
         _dismiss,
         _("Set aside. Each party is told once, and may answer once."),
         _if_disputing,
@@ -324,7 +324,7 @@ PARTY_ACTIONS = action_table(
     ),
     Action(
         "lift",
-        ReasonForm,
+        PartyReasonForm,
         _proposal_of(lifts=True),
         _("Proposed. Another person must confirm within 24 hours."),
         _if_proposable(lifts=True),

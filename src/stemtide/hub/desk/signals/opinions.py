@@ -36,7 +36,7 @@ class TextForm(MessageForm):
     )
 
 
-class ConfirmForm(TextForm):
+class ConfirmSignalForm(TextForm):
     """Confirm a signal; the note may stay empty."""
 
     message_type = OpinionIn
@@ -274,7 +274,7 @@ def _answer(
 ACTIONS = action_table(
     Action(
         "confirm",
-        ConfirmForm,
+        ConfirmSignalForm,
         _give_opinion,
         gettext_lazy("Confirmed. Every reader sees that your party agrees."),
         _own(Opinion.AGREE),

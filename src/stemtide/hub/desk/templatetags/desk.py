@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import labels, navigation, times
 from stemtide.hub.desk.inbox import views
-from stemtide.hub.desk.labels import breadth
+from stemtide.hub.desk.labels import approvals
 from stemtide.hub.desk.signals import glyphs
 from stemtide.hub.rooms.alerts.reads import alerts
 from stemtide.hub.rooms.exchanges.reads import trouble
@@ -25,7 +25,6 @@ from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
 from stemtide.protocol.handling import Pap, Tlp
 from stemtide.protocol.law.frameworks import Framework
 from stemtide.protocol.messages.crises import TriageOut
-from stemtide.protocol.trust.second_look import WaitReason
 
 register = template.Library()
 
@@ -54,8 +53,14 @@ def figure(word: str, of: str) -> str:
 
 @register.filter
 def found_words(note: str, reason: str) -> str:
-    """Translate what was found of a signal that waits, if it is the flood guard's."""
-    return breadth.translated_note(note) if reason == WaitReason.BROAD else note
+    """Translate what was found of a signal that waits."""
+    return approvals.translated_note(note, reason)
+
+
+@register.filter
+def wait_words(words: str) -> str:
+    """Translate why a signal waits."""
+    return approvals.translated_reason(words)
 
 
 @register.filter

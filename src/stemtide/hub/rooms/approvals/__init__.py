@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that wait for a second pair of eyes: who asks, why they wait, who decides."""
+"""Second looks at acts, as approvals: who asks, why an act waits, who decides."""

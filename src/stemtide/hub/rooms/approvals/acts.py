@@ -14,7 +14,7 @@ from django.utils.module_loading import autodiscover_modules
 
 from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.protocol.messages.signals import RowError
-from stemtide.protocol.trust.second_look import Act
+from stemtide.protocol.trust.second_look import WaitingAct
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +32,15 @@ class ApprovedAct:
     kept: Callable[[Approval, datetime], list[RowError]] = lambda _approval, _now: []
 
 
-_acts: dict[Act, ApprovedAct] = {}
+_acts: dict[WaitingAct, ApprovedAct] = {}
 
 
-def register(act: Act, functions: ApprovedAct) -> None:
+def register(act: WaitingAct, functions: ApprovedAct) -> None:
     """Register the functions for a kind of act."""
     _acts[act] = functions
 
 
-def functions_of(act: Act) -> ApprovedAct:
+def functions_of(act: WaitingAct) -> ApprovedAct:
     """Return the functions for a kind of act."""
     _discover()
     return _acts[act]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts that wait for a second pair of eyes, the signals among them, and daily counts of acts."""
+"""Acts that wait for a second look, the signals among them, and daily counts of acts."""
 
 from typing import ClassVar
 
@@ -9,14 +9,14 @@ from django.db.models import Q
 from stemtide.hub.rooms.crises.models import Crisis
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.protocol.enums import ApprovalState
-from stemtide.protocol.trust.second_look import Act
+from stemtide.protocol.trust.second_look import WaitingAct
 
 ENDED = (ApprovalState.REFUSED, ApprovalState.TAKEN_BACK, ApprovalState.EXPIRED)
 """States of acts that were not approved."""
 
 
 class Approval(models.Model):
-    """An act that needs a second pair of eyes.
+    """An act that needs a second look by another person.
 
     asked_ref: the person or key that asks, as the ledger names it.
     reasons:   names of rules of protocol/trust/second_look.toml.
@@ -29,7 +29,7 @@ class Approval(models.Model):
     """
 
     uid = models.UUIDField(unique=True)
-    act = models.CharField(max_length=10, choices=[(a, a) for a in Act])
+    act = models.CharField(max_length=10, choices=[(a, a) for a in WaitingAct])
     state = models.CharField(
         max_length=10, choices=[(s, s) for s in ApprovalState], default=ApprovalState.WAITING
     )
@@ -62,7 +62,7 @@ class Approval(models.Model):
             ),
             models.Index(
                 "decided_at",
-                condition=Q(state__in=[*ENDED]) & ~Q(act=Act.ORDER),
+                condition=Q(state__in=[*ENDED]) & ~Q(act=WaitingAct.ORDER),
                 name="approvals_to_forget",
             ),
         ]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read acts that wait for a second pair of eyes, and the signals among them."""
+"""Read acts that wait for a second look, and the signals among them."""
 
 import json
 from collections.abc import Iterable
@@ -25,7 +25,13 @@ from stemtide.protocol.approvals import (
 from stemtide.protocol.enums import ApprovalState, PartyKind
 from stemtide.protocol.handling import TLP_ALLOWS, Tlp
 from stemtide.protocol.messages.signals import RowError, SignalIn
-from stemtide.protocol.trust.second_look import Act, WaitReason, Who, roles_towards, second_look
+from stemtide.protocol.trust.second_look import (
+    WaitingAct,
+    WaitReason,
+    Who,
+    roles_towards,
+    second_look,
+)
 from stemtide.protocol.trust.standing import SPEAKING_ALONE
 
 MAX_PAGE = 200
@@ -187,7 +193,7 @@ def _describe(row: Approval, *, viewer: Party) -> ApprovalOut:
     is_waiting = row.state == ApprovalState.WAITING
     return ApprovalOut(
         id=row.uid,
-        act=Act(row.act),
+        act=WaitingAct(row.act),
         state=ApprovalState(row.state),
         reasons=reasons,
         why=rules.waiting_words(reasons),
@@ -253,7 +259,7 @@ def waiting_signal(uid: UUID, *, viewer: Party) -> WaitingSignal | None:
     return rows.filter(visible(viewer, "approval__"), uid=uid, is_open=True).first()
 
 
-def waiting_end(uid: UUID, act: Act, *, viewer: Party) -> AffectedSignal | None:
+def waiting_end(uid: UUID, act: WaitingAct, *, viewer: Party) -> AffectedSignal | None:
     """Return the withdrawal or dispute of a signal that waits, the party's own first.
 
     None if there is none that the party may see.
@@ -265,7 +271,9 @@ def waiting_end(uid: UUID, act: Act, *, viewer: Party) -> AffectedSignal | None:
 
 def waiting_ends(uid: UUID, *, viewer: Party) -> list[AffectedSignal]:
     """Return the withdrawal and the dispute of a signal that wait, as far as a party sees them."""
-    ends = (waiting_end(uid, act, viewer=viewer) for act in (Act.WITHDRAW, Act.DISPUTE))
+    ends = (
+        waiting_end(uid, act, viewer=viewer) for act in (WaitingAct.WITHDRAW, WaitingAct.DISPUTE)
+    )
     return [end for end in ends if end is not None]
 
 
@@ -302,7 +310,7 @@ def count_own_signals(*, party: Party) -> int:
     return WaitingSignal.objects.filter(party=party, is_open=True).count()
 
 
-def count_today(act: Act, *, by: Party, exercise: bool, now: datetime) -> int:
+def count_today(act: WaitingAct, *, by: Party, exercise: bool, now: datetime) -> int:
     """Return how many acts of a kind a party did today (UTC)."""
     rows = ActCount.objects.filter(party=by, act=act, exercise=exercise)
     day = now.astimezone(UTC).date()

@@ -27,6 +27,15 @@ KEPT_FOR = timedelta(days=30)
 """How long an act is kept that was not approved: who shared it sees what became of it. Its values
 may be of lawful content, and are not kept longer."""
 
+NOTES = {
+    WaitReason.ALLOW_LISTED: "{reason} (source: {source}; added by {by})",
+    WaitReason.MANY_A_DAY: "{most} are the most",
+}
+"""What was found of a signal, by reason. The flood guard has its own notes."""
+
+AT_ONCE = "it travels now, and ends in {hours} hours unless somebody confirms it"
+"""What is added for a signal that travels at once, in a crisis."""
+
 MERGES_FOR = timedelta(hours=1)
 """How long further signals of the same kind join a share that waits."""
 

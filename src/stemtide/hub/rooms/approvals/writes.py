@@ -18,12 +18,16 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.protocol.approvals import ApprovalOut, ApproveIn, RefuseIn
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.messages.signals import MAX_BULK
-from stemtide.protocol.trust.second_look import Act, WaitReason, Who, second_look
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, Who, second_look
 
 MOST_ENDED = 1000
 """Signals that one withdrawal or dispute ends: its decision is one transaction."""
 
-_MOST = {Act.SHARE: MAX_BULK, Act.WITHDRAW: MOST_ENDED, Act.DISPUTE: MOST_ENDED}
+_MOST = {
+    WaitingAct.SHARE: MAX_BULK,
+    WaitingAct.WITHDRAW: MOST_ENDED,
+    WaitingAct.DISPUTE: MOST_ENDED,
+}
 """Signals of one act that waits; further ones begin another. Orders never join."""
 
 MAX_NAMED = 100
@@ -71,7 +75,7 @@ class Asking:
     signals: of a share. affected: of a withdrawal or dispute.
     """
 
-    act: Act
+    act: WaitingAct
     ref: str
     reasons: tuple[WaitReason, ...]
     payload: dict[str, object] = field(default_factory=dict)
@@ -193,7 +197,7 @@ def approve(uid: UUID, *, body: ApproveIn, by: Actor, now: datetime) -> Approval
     row = reads.find(uid, viewer=by.party)
     rules.check_approve(reads.facts(row), by=by, trust=by.party.trust, count=body.count, now=now)
     _decide(row, ApprovalState.APPROVED, by=by, note=body.note, now=now)
-    functions = acts.functions_of(Act(row.act))
+    functions = acts.functions_of(WaitingAct(row.act))
     errors = functions.kept(row, now) if row.is_done else functions.do(row, now)
     row.not_done = [error.model_dump() for error in errors[:MAX_NAMED]]
     row.save(update_fields=["not_done"])
@@ -253,7 +257,7 @@ def forget_old(now: datetime) -> int:
     Not orders, which refer to theirs.
     """
     rows = Approval.objects.filter(state__in=ENDED, decided_at__lt=now - rules.KEPT_FOR)
-    pks = list(rows.exclude(act=Act.ORDER).order_by().values_list("pk", flat=True))
+    pks = list(rows.exclude(act=WaitingAct.ORDER).order_by().values_list("pk", flat=True))
     Approval.objects.filter(pk__in=pks).delete()
     return len(pks)
 
@@ -311,7 +315,7 @@ def take_signals(row: Approval) -> list[WaitingSignal]:
 
 
 @needs_no_entry("it counts acts that record themselves")
-def count_acts(act: Act, number: int, *, by: Party, exercise: bool, now: datetime) -> None:
+def count_acts(act: WaitingAct, number: int, *, by: Party, exercise: bool, now: datetime) -> None:
     """Add to the number of acts that a party did today (UTC)."""
     if number:
         day = now.astimezone(UTC).date()
@@ -329,7 +333,7 @@ def _end(
 ) -> None:
     """End an act that is not approved: nothing of it is done, or it is undone."""
     _decide(row, state, by=by, note=note, now=now)
-    acts.functions_of(Act(row.act)).end(row, now)
+    acts.functions_of(WaitingAct(row.act)).end(row, now)
 
 
 def _decide(

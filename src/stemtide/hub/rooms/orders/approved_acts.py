@@ -3,9 +3,9 @@
 
 from stemtide.hub.rooms.approvals.acts import ApprovedAct, register
 from stemtide.hub.rooms.orders.writes import issue
-from stemtide.protocol.trust.second_look import Act
+from stemtide.protocol.trust.second_look import WaitingAct
 
 register(
-    Act.ORDER,
+    WaitingAct.ORDER,
     ApprovedAct(do=issue.issue_approved, end=issue.end_unapproved, kept=issue.keep_approved),
 )

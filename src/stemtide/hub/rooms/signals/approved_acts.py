@@ -11,7 +11,7 @@ from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import checks
 from stemtide.hub.rooms.signals.writes import opinions, revivals, signals
 from stemtide.protocol.messages.signals import RowError, SignalIn, WithdrawIn
-from stemtide.protocol.trust.second_look import Act, WaitReason
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
 
 
 def share(row: Approval, now: datetime) -> list[RowError]:
@@ -100,6 +100,6 @@ def _restore_opinions(row: Approval, *, now: datetime) -> None:
             )
 
 
-acts.register(Act.SHARE, acts.ApprovedAct(do=share, end=end_share))
-acts.register(Act.WITHDRAW, acts.ApprovedAct(do=withdraw, end=end_withdrawal))
-acts.register(Act.DISPUTE, acts.ApprovedAct(do=keep_dispute, end=end_dispute))
+acts.register(WaitingAct.SHARE, acts.ApprovedAct(do=share, end=end_share))
+acts.register(WaitingAct.WITHDRAW, acts.ApprovedAct(do=withdraw, end=end_withdrawal))
+acts.register(WaitingAct.DISPUTE, acts.ApprovedAct(do=keep_dispute, end=end_dispute))

@@ -26,7 +26,6 @@ from stemtide.protocol.enums import Scope
 from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.enums.referrals import ReceiptVia
 from stemtide.protocol.messages.orders import (
-    DecisionOut,
     DraftIn,
     EntryOut,
     FormOut,
@@ -37,6 +36,7 @@ from stemtide.protocol.messages.orders import (
     OrderIn,
     OrderOut,
     OrdersInEffectOut,
+    ScrutinyDecisionOut,
 )
 
 router = Router(tags=["orders"])
@@ -44,7 +44,7 @@ router = Router(tags=["orders"])
 _Heads = RootModel[list[OrderHead]]
 _Findings = RootModel[list[LintFinding]]
 _Entries = RootModel[list[EntryOut]]
-_Decisions = RootModel[list[DecisionOut]]
+_Decisions = RootModel[list[ScrutinyDecisionOut]]
 _Informations = RootModel[list[InformationOut]]
 
 
@@ -91,7 +91,7 @@ def standing(
 @router.get(
     "/scrutiny-decisions",
     **requires(Scope.REQUESTS_READ),
-    response=list[DecisionOut],
+    response=list[ScrutinyDecisionOut],
     operation_id="list_scrutiny_decisions",
 )
 def decisions(

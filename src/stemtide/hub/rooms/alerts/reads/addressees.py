@@ -27,7 +27,7 @@ from stemtide.hub.rooms.signals.reads import opinions, signals
 from stemtide.hub.rooms.situation.models import Lead
 from stemtide.protocol.enums import ApprovalState, PartyKind
 from stemtide.protocol.law.frameworks import framework
-from stemtide.protocol.trust.second_look import Act
+from stemtide.protocol.trust.second_look import WaitingAct
 
 CHANNEL_OF = {"mail": rules.Channel.MAIL, "url": rules.Channel.WEBHOOK}
 """The channel for each kind of contact point; people call telephones themselves."""
@@ -234,7 +234,7 @@ def _approval(name: str, entry: EntryRow) -> Matter:
     Its party is addressed, unless it is an order that was issued at once: its end says so itself.
     """
     row = Approval.objects.select_related("party", "crisis__opened_by").get(uid=name)
-    is_sent_order = row.act == Act.ORDER and row.is_done
+    is_sent_order = row.act == WaitingAct.ORDER and row.is_done
     return Matter(
         entry=entry,
         crisis=row.crisis,
@@ -386,7 +386,7 @@ def _onlookers(matter: Matter) -> list[Party]:
 
 def _lookers(matter: Matter) -> list[Party]:
     """Return the nearest parties that may give the second look; orders have their own alert."""
-    if matter.approval is None or matter.approval.act == Act.ORDER or not matter.is_waiting:
+    if matter.approval is None or matter.approval.act == WaitingAct.ORDER or not matter.is_waiting:
         return []
     return approvals.nearest_lookers(matter.approval)
 

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.orders.models import DecisionCopy
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.orders import ScrutinyBasis, ScrutinyState
-from stemtide.protocol.messages.orders import DecisionOut
+from stemtide.protocol.messages.orders import ScrutinyDecisionOut
 
 MAX_LIST = 200
 """Decisions in one list."""
@@ -24,7 +24,7 @@ def agencies(*, by: Party) -> list[Party]:
     return list(Party.objects.filter(kind=PartyKind.AGENCY).exclude(pk=by.pk).order_by("name"))
 
 
-def decisions(*, viewer: Party, limit: int = MAX_LIST) -> list[DecisionOut]:
+def decisions(*, viewer: Party, limit: int = MAX_LIST) -> list[ScrutinyDecisionOut]:
     """Return the decisions that were sent to a party, the latest first."""
     copies = DecisionCopy.objects.filter(sent_to=viewer).select_related(
         "scrutiny__authority", "scrutiny__order__issued_by", "scrutiny__order__addressee"
@@ -38,10 +38,10 @@ def was_sent(uid: UUID, *, viewer: Party) -> bool:
     return DecisionCopy.objects.filter(scrutiny__uid=uid, sent_to=viewer).exists()
 
 
-def _describe(copy: DecisionCopy) -> DecisionOut:
+def _describe(copy: DecisionCopy) -> ScrutinyDecisionOut:
     """Return a decision as the message that an agency receives."""
     scrutiny, order = copy.scrutiny, copy.scrutiny.order
-    return DecisionOut(
+    return ScrutinyDecisionOut(
         id=scrutiny.uid,
         reference=order.shown_reference,
         issued_by=order.issued_by.name,

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.parties.reads.people import has_other
 from stemtide.protocol.enums import ApprovalState
 from stemtide.protocol.enums.orders import AtOnce
 from stemtide.protocol.messages.orders import SecondLookOut
-from stemtide.protocol.trust.second_look import Act, WaitReason
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
 
 UNCONFIRMED = Q(
     approval__is_done=True,
@@ -67,7 +67,9 @@ def open_look(uid: UUID, *, viewer: Party) -> Approval:
 
     raises: NotFoundError, also for an order at which the viewer may not look; ConflictError.
     """
-    waiting = Approval.objects.filter(approvals.visible(viewer), act=Act.ORDER, orders__uid=uid)
+    waiting = Approval.objects.filter(
+        approvals.visible(viewer), act=WaitingAct.ORDER, orders__uid=uid
+    )
     row = waiting.first()
     if row is None:
         raise NotFoundError("no order {uid} waits for a second look of your party", uid=uid)
@@ -92,7 +94,7 @@ def may_read(row: Order, *, viewer: Party) -> bool:
 def waiting_for(viewer: Party) -> Q:
     """Return the filter for orders at which people of a party may look now."""
     waiting = Approval.objects.filter(
-        approvals.visible(viewer), act=Act.ORDER, state=ApprovalState.WAITING
+        approvals.visible(viewer), act=WaitingAct.ORDER, state=ApprovalState.WAITING
     )
     return Q(approval__in=waiting.order_by().values("pk"))
 

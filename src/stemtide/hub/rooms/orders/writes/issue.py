@@ -30,7 +30,7 @@ from stemtide.protocol.enums.orders import OrderState
 from stemtide.protocol.law.forms import moment_of
 from stemtide.protocol.messages.orders import OrderOut, OrderReasonIn
 from stemtide.protocol.messages.signals import RowError
-from stemtide.protocol.trust.second_look import Act
+from stemtide.protocol.trust.second_look import WaitingAct
 
 SERIES, EXERCISE_SERIES = "RO", "XRO"
 """Series of file references: an exercise leaves no gap in the real one."""
@@ -57,7 +57,7 @@ def issue(uid: UUID, *, by: Actor, now: datetime) -> OrderOut:
     )
     lint.check_lint(drafts.findings(row, viewer=by.party, now=now))  # 2
     asking = Asking(
-        act=Act.ORDER,
+        act=WaitingAct.ORDER,
         ref=by.ref,
         reasons=tuple(second_look.reasons(facts)),
         payload={"order": str(row.uid), "at_once": at_once or ""},

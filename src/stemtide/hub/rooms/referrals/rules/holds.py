@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead
-from stemtide.hub.rooms.referrals.rules.referrals import REFERRING, Acting
+from stemtide.hub.rooms.parties.rules.standing import Acting
+from stemtide.hub.rooms.referrals.rules.referrals import REFERRING
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import HoldState
 from stemtide.protocol.law.machines import WrongMoveError, machine

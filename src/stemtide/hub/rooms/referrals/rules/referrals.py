@@ -10,7 +10,6 @@ source: Regulation (EU) 2021/784 Art. 14(1) for what is searched before sending:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from stemtide.fingerprints.url import canonical
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError
@@ -20,6 +19,7 @@ from stemtide.hub.platform.permissions import (
     check_person_may_lead,
     check_person_may_write,
 )
+from stemtide.hub.rooms.parties.rules.standing import Acting
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.enums.referrals import Answer, ReferralState, RowOutcome
 from stemtide.protocol.law.machines import WrongMoveError, machine
@@ -83,22 +83,6 @@ _LEADING = frozenset({"send", "override", "drop", "withdraw"})
 
 BACK = frozenset({ReferralState.NOT_REFERRED, ReferralState.WITHDRAWN})
 """States of a referral that no longer counts: the same address may be referred again."""
-
-
-class Acting(Protocol):
-    """Who acts; parties.reads.Actor is one. role: None where a machine acts with a key."""
-
-    @property
-    def name(self) -> str:
-        """Return the party's name."""
-
-    @property
-    def kind(self) -> PartyKind:
-        """Return the kind of the party."""
-
-    @property
-    def role(self) -> Role | None:
-        """Return the person's role in their party."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,15 +58,17 @@ from stemtide.protocol.sync.feed import (
     SnapshotHead,
     Tombstone,
 )
-from stemtide.protocol.trust.second_look import Act, WaitReason
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
 from stemtide.protocol.trust.standing import Basis, basis_of
 
 Key = tuple[str, str, bool]
 """The key that a party shares once: kind, value, exercise."""
 
 _END_WORDS = {
-    Act.WITHDRAW: "its withdrawal by {party} waits for a second look, and it leads to hold at most",
-    Act.DISPUTE: "the dispute of {party} ends unless somebody approves it",
+    WaitingAct.WITHDRAW: (
+        "its withdrawal by {party} waits for a second look, and it leads to hold at most"
+    ),
+    WaitingAct.DISPUTE: "the dispute of {party} ends unless somebody approves it",
 }
 
 _TAKEN_BACK = (
@@ -188,7 +190,7 @@ def _waiting_ends(row: Signal, *, viewer: Party) -> list[str]:
     if row.state != SignalState.LIVE or not row.disputes:
         return []
     ends = approvals.waiting_ends(row.uid, viewer=viewer)
-    return [_END_WORDS[Act(end.act)].format(party=end.party.name) for end in ends]
+    return [_END_WORDS[WaitingAct(end.act)].format(party=end.party.name) for end in ends]
 
 
 def describe_waiting(row: WaitingSignal, *, viewer: Party) -> SignalOut:

@@ -22,7 +22,7 @@ from stemtide.hub.platform.errors import (
     RefusalError,
 )
 from stemtide.hub.platform.permissions import allows
-from stemtide.hub.rooms.approvals.rules import waiting_words
+from stemtide.hub.rooms.approvals.rules import AT_ONCE, waiting_words
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
 from stemtide.protocol.enums import PartyKind, SignalState
 from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
@@ -133,8 +133,7 @@ class Wait:
     def words(self) -> list[str]:
         """Return the reasons in words."""
         words = waiting_words(self.reasons, notes=self.notes)
-        hours = second_look().waiting.crisis_hours
-        end = f"it travels now, and ends in {hours} hours unless somebody confirms it"
+        end = AT_ONCE.format(hours=second_look().waiting.crisis_hours)
         return [*words, end] if self.at_once else words
 
 

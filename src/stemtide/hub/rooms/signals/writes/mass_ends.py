@@ -14,16 +14,16 @@ from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as app
 from stemtide.hub.rooms.approvals.writes import AffectedRow, Asking
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.models import OpinionRow, Signal
-from stemtide.protocol.trust.second_look import Act, WaitReason, second_look
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, second_look
 
 REASONS = {
-    Act.WITHDRAW: WaitReason.MANY_WITHDRAWALS,
-    Act.DISPUTE: WaitReason.MANY_DISPUTES,
+    WaitingAct.WITHDRAW: WaitReason.MANY_WITHDRAWALS,
+    WaitingAct.DISPUTE: WaitReason.MANY_DISPUTES,
 }
 
 
 @needs_no_entry("the withdrawal or dispute records itself")
-def is_beyond(act: Act, *, by: Party, exercise: bool, now: datetime) -> bool:
+def is_beyond(act: WaitingAct, *, by: Party, exercise: bool, now: datetime) -> bool:
     """Count a withdrawal or dispute, or return that the party has no more of them today (UTC).
 
     Call it with the ledger lock.
@@ -38,7 +38,7 @@ def is_beyond(act: Act, *, by: Party, exercise: bool, now: datetime) -> bool:
 @needs_no_entry("approvals record that somebody asks")
 def ask(
     row: Signal,
-    act: Act,
+    act: WaitingAct,
     *,
     body: BaseModel,
     before: OpinionRow | None,

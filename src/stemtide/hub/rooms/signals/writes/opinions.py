@@ -22,7 +22,7 @@ from stemtide.hub.rooms.signals.rules.disputes import Dispute
 from stemtide.hub.rooms.signals.writes import mass_ends
 from stemtide.protocol.enums import Opinion, PartyKind, Role
 from stemtide.protocol.messages.signals import OpinionIn, SignalOut
-from stemtide.protocol.trust.second_look import Act
+from stemtide.protocol.trust.second_look import WaitingAct
 
 WEIGHED = ("is_disputed", "flood", "confirmations", "disputes", "position", "stamp_s")
 """Columns of a signal that opinions change."""
@@ -140,8 +140,10 @@ def _ask_second_look(
     is_new = before is None or before.opinion != Opinion.DISPUTE
     if not (is_stopping and is_new):
         return
-    if mass_ends.is_beyond(Act.DISPUTE, by=by, exercise=row.exercise, now=now):
-        mass_ends.ask(row, Act.DISPUTE, body=body, before=before, by=by, now=now, through=through)
+    if mass_ends.is_beyond(WaitingAct.DISPUTE, by=by, exercise=row.exercise, now=now):
+        mass_ends.ask(
+            row, WaitingAct.DISPUTE, body=body, before=before, by=by, now=now, through=through
+        )
 
 
 def _put_opinion(row: Signal, opinion: Opinion, *, note: str, by: Party, now: datetime) -> None:

@@ -38,7 +38,7 @@ from stemtide.protocol.messages.signals import (
     SignalOut,
     WithdrawIn,
 )
-from stemtide.protocol.trust.second_look import Act, WaitReason, second_look
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, second_look
 
 __all__ = [
     "BulkRefusedError",
@@ -284,7 +284,9 @@ def withdraw(
         return reads.describe_taken_back(waits, body=body, viewer=by, now=now)
     row = reads.find(uid, viewer=by)
     rules.check_withdraw(reads.facts(row), kind=PartyKind(by.kind), name=by.name)
-    if is_counted and mass_ends.is_beyond(Act.WITHDRAW, by=by, exercise=row.exercise, now=now):
+    if is_counted and mass_ends.is_beyond(
+        WaitingAct.WITHDRAW, by=by, exercise=row.exercise, now=now
+    ):
         return _withdraw_unseen(row, body=body, by=by, now=now, through=actor_ref)
     return _withdraw(row, body=body, by=by, now=now, through=actor_ref)
 
@@ -293,13 +295,13 @@ def _withdraw_unseen(
     row: Signal, *, body: WithdrawIn, by: Party, now: datetime, through: str | None
 ) -> SignalOut:
     """Ask for a second look at a withdrawal; in an active crisis withdraw the signal at once."""
-    waits = approvals_reads.waiting_end(row.uid, Act.WITHDRAW, viewer=by)
+    waits = approvals_reads.waiting_end(row.uid, WaitingAct.WITHDRAW, viewer=by)
     if waits is not None and waits.party == by:
         return reads.describe(row, viewer=by)
     is_at_once = second_look().is_at_once_in_crisis([WaitReason.MANY_WITHDRAWALS])
     if is_at_once and row.crisis is not None and crises.is_active(row.crisis, party=by):
         mass_ends.ask(
-            *(row, Act.WITHDRAW),
+            *(row, WaitingAct.WITHDRAW),
             body=body,
             before=None,
             by=by,
@@ -310,7 +312,9 @@ def _withdraw_unseen(
         return _withdraw(row, body=body, by=by, now=now, through=through)
     note = "its withdrawal waits for a second look"
     before = dispute_until_decided(row, note=note, by=by, now=now, through=through)
-    mass_ends.ask(row, Act.WITHDRAW, body=body, before=before, by=by, now=now, through=through)
+    mass_ends.ask(
+        row, WaitingAct.WITHDRAW, body=body, before=before, by=by, now=now, through=through
+    )
     return reads.describe(row, viewer=by)
 
 

@@ -13,7 +13,7 @@ from stemtide.hub.rooms.approvals.writes import Asking, WaitingRow
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads.sharing.second_looks import is_counted
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft
-from stemtide.protocol.trust.second_look import Act, WaitReason
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
 
 
 class _Share(NamedTuple):
@@ -39,7 +39,7 @@ def ask(drafts: Iterable[SignalDraft], *, by: Party, now: datetime, through: str
             shares.setdefault(_share_of(draft), []).append(draft)
     for share, of_share in shares.items():
         asking = Asking(
-            act=Act.SHARE,
+            act=WaitingAct.SHARE,
             ref=through or "",
             reasons=share.reasons,
             count=len(of_share),
@@ -58,7 +58,7 @@ def count(drafts: Sequence[SignalDraft], *, by: Party, now: datetime) -> None:
     """Count the signals that travel among those that the party shares today."""
     counts = Counter(draft.body.exercise for draft in drafts if is_counted(draft, by=by))
     for exercise, number in counts.items():
-        approvals.count_acts(Act.SHARE, number, by=by, exercise=exercise, now=now)
+        approvals.count_acts(WaitingAct.SHARE, number, by=by, exercise=exercise, now=now)
 
 
 def _share_of(draft: SignalDraft) -> _Share:

@@ -43,7 +43,7 @@ from stemtide.interop.stix.posted import (
 )
 from stemtide.protocol.enums import SignalState, WithdrawReason
 from stemtide.protocol.messages.signals import SignalIn, WithdrawIn
-from stemtide.protocol.trust.second_look import Act
+from stemtide.protocol.trust.second_look import WaitingAct
 
 _STAYS_LIVE = "stays, as your party describes it elsewhere as well"
 _WAITS = "stays, disputed by your party, until somebody approves its withdrawal"
@@ -249,7 +249,7 @@ class Indicators:
 
     def _why_live(self, row: Signal) -> str:
         """Return why a signal stays live whose indicator was revoked."""
-        waits = approvals.waiting_end(row.uid, Act.WITHDRAW, viewer=self._by.party)
+        waits = approvals.waiting_end(row.uid, WaitingAct.WITHDRAW, viewer=self._by.party)
         return _STAYS_LIVE if waits is None else _WAITS
 
     def _update_from(self, row: Signal, stix: dict[str, object]) -> bool:

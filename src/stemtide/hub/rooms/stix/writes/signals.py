@@ -67,7 +67,10 @@ def share_all(
         if placed is not None and placed.state is SignalState.WAITING:
             results[stix_id].waiting.append(placed.id)
             why_it_waits = "; ".join(placed.waiting_for)
-            results[stix_id].notes.append(f"{placed.id} waits for a second look: {why_it_waits}")
+            made = indicator_id(placed.id)  # the posted object is not kept
+            results[stix_id].notes.append(
+                f"waits for a second look, and becomes {made} once approved: {why_it_waits}"
+            )
         elif placed is not None and placed.created:
             results[stix_id].created.append(rows[placed.id])
         elif number in shared_before:

@@ -10,11 +10,12 @@ from django.db.models import Q
 from stemtide.hub.rooms.allowlists.reads import met
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
+from stemtide.hub.rooms.approvals.rules import NOTES
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.signals.reads.sharing.breadth import estimate
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, Wait
 from stemtide.protocol.messages.signals import SignalIn
-from stemtide.protocol.trust.second_look import Act, WaitReason, second_look
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, second_look
 from stemtide.protocol.trust.standing import EXACT_DIGESTS, WHOLE_SITES
 
 Noted = dict[int, dict[WaitReason, str]]
@@ -67,7 +68,9 @@ def _look_at_breadth(drafts: Sequence[SignalDraft], noted: Noted, *, by: Party) 
 def _look_at_allow_list(drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime) -> None:
     """Find the signals that meet the hub's allow-list."""
     for place, entry in met(drafts, now=now).items():
-        note = f"{entry.reason} (source: {entry.source}; added by {entry.added_by.title})"
+        note = NOTES[WaitReason.ALLOW_LISTED].format(
+            reason=entry.reason, source=entry.source, by=entry.added_by.title
+        )
         noted.setdefault(place, {})[WaitReason.ALLOW_LISTED] = note
 
 
@@ -82,10 +85,13 @@ def _look_at_number(
             continue
         mark = draft.body.exercise
         if mark not in room:
-            room[mark] = most - approvals.count_today(Act.SHARE, by=by, exercise=mark, now=now)
+            room[mark] = most - approvals.count_today(
+                WaitingAct.SHARE, by=by, exercise=mark, now=now
+            )
         room[mark] -= 1
         if room[mark] < 0:
-            noted[place] = {WaitReason.MANY_A_DAY: f"{most:,} are the most"}
+            note = NOTES[WaitReason.MANY_A_DAY].format(most=f"{most:,}")
+            noted[place] = {WaitReason.MANY_A_DAY: note}
 
 
 def is_counted(draft: SignalDraft, *, by: Party) -> bool:
