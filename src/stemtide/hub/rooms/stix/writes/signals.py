@@ -67,9 +67,9 @@ def share_all(
         if placed is not None and placed.state is SignalState.WAITING:
             results[stix_id].waiting.append(placed.id)
             why_it_waits = "; ".join(placed.waiting_for)
-            made = indicator_id(placed.id)  # the posted object is not kept
+            stix_id_then = indicator_id(placed.id)  # the posted object is not kept
             results[stix_id].notes.append(
-                f"waits for a second look, and becomes {made} once approved: {why_it_waits}"
+                f"waits for a second look, and becomes {stix_id_then} once approved: {why_it_waits}"
             )
         elif placed is not None and placed.created:
             results[stix_id].created.append(rows[placed.id])
