@@ -26,7 +26,9 @@ EXCEPTED = {
     "answer_referral": TOGETHER,
     "change_webhook": "a change must change something",
     "check_rows": KNOWN,
+    "download_dsa_report": "a year is over or runs, and a version exists",
     "draft_order": KNOWN,
+    "finish_dsa_report": "a version is finished after its period",
     "inform_provider": KNOWN,
     "invite_parties": TOGETHER,
     "mirror_neighbour": CLOCK,
@@ -36,6 +38,7 @@ EXCEPTED = {
     "place_hold": TOGETHER,
     "post_message": KNOWN,
     "print_yearly_report": CLOCK,
+    "read_dsa_report": CLOCK,
     "read_order_progress": "from must not lie after to",
     "read_referral_progress": "from must not lie after to",
     "read_yearly_report": CLOCK,
@@ -50,6 +53,7 @@ EXCEPTED = {
     "triage_crisis": "how many levels there are depends on the framework of the crisis",
     "update_neighbour": CLOCK,
     "warn_of_crisis": KNOWN,
+    "write_dsa_form": "a cell has a place in the template, and a value of its kind",
 }
 """Operations that refuse some requests that fit the schema, and the rule that no schema can say."""
 

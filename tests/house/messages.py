@@ -57,6 +57,7 @@ DATA = {
     "protocol/privacy/personal.toml": {"title"},
     "protocol/messages/reports.toml": {"title", "asks"},
     "protocol/law/forms/*.toml": {"source"},
+    "protocol/law/dsa/report.toml": {"text"},
     "protocol/law/yearly/*.toml": {"title", "note", "remark", "caution", "nothing"},
 }
 """Which keys of which data files hold texts for people."""

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read forms of DSA transparency reports, and write, print and check reports for commands."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -66,24 +68,35 @@ def hand_over(report: "DsaReport", out: Path | None, *, as_json: bool) -> None:
 
 
 def _write(report: "DsaReport", out: Path) -> None:
-    """Write the files of a report; never over a version that is there."""
-    from stemtide.protocol.files.dsa_report import csv_files, to_xlsx, to_zip
+    """Write the files of a report."""
+    from stemtide.protocol.files.dsa_report import csv_files, to_file
 
     if out.suffix not in {".xlsx", ".zip", ""}:
         fail(f"--out {out}: name a .xlsx file, a .zip file or a folder", code=2)
+    if out.suffix:
+        form = out.suffix.removeprefix(".")
+        write_new(out, to_file(report.tables, form, made_at=datetime.now(UTC)))
+        return
+    with _new_only(out):
+        out.mkdir()
+        for name, content in csv_files(report.tables).items():
+            (out / name).write_bytes(content)
+    print_note(f"{out}: written.")
+
+
+def write_new(out: Path, content: bytes) -> None:
+    """Write a file; never over a version that is there."""
+    with _new_only(out), out.open("xb") as file:
+        file.write(content)
+    print_note(f"{out}: written.")
+
+
+@contextmanager
+def _new_only(out: Path) -> Iterator[None]:
+    """End the command if a file is there already, or cannot be written."""
     try:
-        if out.suffix:
-            is_sheet = out.suffix == ".xlsx"
-            made_at = datetime.now(UTC)
-            content = to_xlsx(report.tables, made_at=made_at) if is_sheet else to_zip(report.tables)
-            with out.open("xb") as file:
-                file.write(content)
-        else:
-            out.mkdir()
-            for name, content in csv_files(report.tables).items():
-                (out / name).write_bytes(content)
+        yield
     except FileExistsError:
         fail(f"{out} is there already: a published version stays as it is; name another", code=2)
     except OSError as error:
         fail(f"{out} cannot be written: {error}")
-    print_note(f"{out}: written.")

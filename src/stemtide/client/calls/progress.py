@@ -6,7 +6,7 @@ Made from docs/use/openapi.json by python -m tests.house.client; a test holds it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from stemtide.client.call import Call, File
 
@@ -14,8 +14,56 @@ if TYPE_CHECKING:
     from datetime import date
 
     from stemtide.protocol.enums.progress import ProgressBy, ProgressOf
+    from stemtide.protocol.law.dsa.figures import ReportForm
+    from stemtide.protocol.law.dsa.versions import DsaReportOut, DsaVersionIn
     from stemtide.protocol.law.yearly import YearlyReport
     from stemtide.protocol.messages.progress import OrderProgress, ReferralProgress
+
+
+def download_dsa_report(
+    *,
+    year: int,
+    half: int | None = None,
+    form: Literal["xlsx", "zip"] | None = None,
+    version: int | None = None,
+) -> Call[File]:
+    """Download a version of your transparency report as XLSX, or as CSV files in a ZIP archive.
+
+    year: The year of the report.
+    half: Half of the year, for very large services; 0: all of it.
+    form: If left out: "xlsx".
+    version: 0: as it stands.
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/yearly/dsa/file
+    """
+    return Call(
+        (File,),
+        "GET",
+        "/api/v1/yearly/dsa/file",
+        query={"year": year, "half": half, "form": form, "version": version},
+    )
+
+
+def finish_dsa_report(
+    body: DsaVersionIn, *, year: int, half: int | None = None
+) -> Call[DsaReportOut]:
+    """Finish your transparency report as a version that never changes.
+
+    year: The year of the report.
+    half: Half of the year, for very large services; 0: all of it.
+
+    Needs a key with the scope answers:write. raises: HubError. source: POST
+    /api/v1/yearly/dsa/versions
+    """
+    from stemtide.protocol.law.dsa.versions import DsaReportOut
+
+    return Call(
+        (DsaReportOut,),
+        "POST",
+        "/api/v1/yearly/dsa/versions",
+        query={"year": year, "half": half},
+        body=body,
+    )
 
 
 def print_yearly_report(
@@ -34,6 +82,19 @@ def print_yearly_report(
         "/api/v1/yearly/tco/pdf",
         query={"year": year, "zone": zone, "exercise": exercise},
     )
+
+
+def read_dsa_report(*, year: int, half: int | None = None) -> Call[DsaReportOut]:
+    """Retrieve your transparency report as it stands, with what is missing and its versions.
+
+    year: The year of the report.
+    half: Half of the year, for very large services; 0: all of it.
+
+    Needs a key with the scope requests:read. raises: HubError. source: GET /api/v1/yearly/dsa
+    """
+    from stemtide.protocol.law.dsa.versions import DsaReportOut
+
+    return Call((DsaReportOut,), "GET", "/api/v1/yearly/dsa", query={"year": year, "half": half})
 
 
 def read_order_progress(
@@ -112,4 +173,19 @@ def read_yearly_report(
         "GET",
         "/api/v1/yearly/tco",
         query={"year": year, "zone": zone, "exercise": exercise},
+    )
+
+
+def write_dsa_form(body: ReportForm, *, year: int, half: int | None = None) -> Call[DsaReportOut]:
+    """Replace what your party adds to its transparency report.
+
+    year: The year of the report.
+    half: Half of the year, for very large services; 0: all of it.
+
+    Needs a key with the scope answers:write. raises: HubError. source: PUT /api/v1/yearly/dsa
+    """
+    from stemtide.protocol.law.dsa.versions import DsaReportOut
+
+    return Call(
+        (DsaReportOut,), "PUT", "/api/v1/yearly/dsa", query={"year": year, "half": half}, body=body
     )

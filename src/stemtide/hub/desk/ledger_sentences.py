@@ -137,6 +137,8 @@ ENTRY_PHRASES = {
     "report.agreed": gettext_lazy("agreed to a post-crisis report"),
     "report.published": gettext_lazy("published a post-crisis report"),
     "yearly.written": gettext_lazy("wrote into its yearly report"),
+    "dsa.written": gettext_lazy("wrote into its transparency report"),
+    "dsa.finished": gettext_lazy("finished a version of its transparency report"),
     "lead.reported": gettext_lazy("reported a lead to a threat to life"),
     "lead.received": gettext_lazy("received a lead to a threat to life"),
     "lead.forwarded": gettext_lazy("passed on a lead to a threat to life"),

@@ -77,6 +77,18 @@ def to_xlsx(tables: list[Table], *, made_at: datetime) -> bytes:
     return out.getvalue()
 
 
+MEDIA_TYPES = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "zip": "application/zip",
+}
+"""Forms of a report's file, and their media types."""
+
+
+def to_file(tables: list[Table], form: str, *, made_at: datetime) -> bytes:
+    """Return a report as a file. form: a key of MEDIA_TYPES."""
+    return to_xlsx(tables, made_at=made_at) if form == "xlsx" else to_zip(tables)
+
+
 def _csv_cell(cell: float | str | None) -> float | str:
     """Return a cell of a CSV file."""
     if cell is None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemtide report: the timeline and report of a crisis, and the yearly report by law."""
+"""stemtide report: the timeline and report of a crisis, and the yearly reports by law."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from stemtide.cli.dsa_files import Half, Out as DsaOut, Year, hand_over, read_form_file, write_new
 from stemtide.cli.hub_client import DEFAULT_HUB, Hub, Key, open_client, to_json
 from stemtide.cli.hub_command import Request, hub_command, read_pages
 from stemtide.cli.output import AsJson, fail, print_note, print_result
@@ -196,6 +197,55 @@ def tco(
         _save_csv(yearly, out)
     else:
         _print_yearly(yearly, as_json=as_json)
+
+
+@report.command("dsa")
+def dsa(
+    year: Year,
+    half: Half = 0,
+    form: Annotated[
+        Path | None,
+        typer.Option(help="A .toml or .json file with what you add; it replaces what is there."),
+    ] = None,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Finish a version, which nothing changes later.")
+    ] = False,
+    change: Annotated[
+        str, typer.Option(help="With --finish: what changed since the version before, why and how.")
+    ] = "",
+    version: Annotated[
+        int, typer.Option(min=0, help="With --out: this finished version; 0: as it stands.")
+    ] = 0,
+    out: DsaOut = None,
+    hub: Hub = DEFAULT_HUB,
+    key: Key = "",
+    as_json: AsJson = False,
+) -> None:
+    """Fill in the template of DSA transparency reports, for your own party.
+
+    The hub counts removal orders, blocks and complaints. Everything else is in --form. Without
+    --out, lists the cells that are missing. docs/use/dsa-report.md explains the form.
+    """
+    from stemtide.protocol.law.dsa.versions import DsaVersionIn
+
+    period = {"year": year, "half": half}
+    entries = read_form_file(form) if form else None
+    with open_client(hub, key) as client:
+        if entries is not None:
+            client.write_dsa_form(entries, **period)
+        if finish:
+            client.finish_dsa_report(DsaVersionIn(change=change), **period)
+        if version and out is not None:
+            if out.suffix not in {".xlsx", ".zip"}:
+                fail(f"--out {out}: name a .xlsx or a .zip file", code=2)
+            as_: Literal["xlsx", "zip"] = "xlsx" if out.suffix == ".xlsx" else "zip"
+            file = client.download_dsa_report(**period, form=as_, version=version)
+            write_new(out, file.content)
+            return
+        answer = client.read_dsa_report(**period)
+    for row in answer.versions:
+        print_note(f"Version {row.number}, finished {row.finished_at:%Y-%m-%d}. {row.change}")
+    hand_over(answer.report, out, as_json=as_json)
 
 
 def _save_csv(yearly: dict[str, Any], out: Path) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Post-crisis reports with their sections, debrief notes and actions."""
+"""Post-crisis reports with their parts, and what people add to reports that the law asks for."""
 
 from django.db import models
 
@@ -123,6 +123,54 @@ class DebriefAction(models.Model):
 
     def __str__(self) -> str:
         return f"{self.text[:40]} {self.due_on}"
+
+
+class DsaForm(models.Model):
+    """What a provider adds to its DSA transparency report. ref: whose hand wrote it last."""
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="dsa_forms")
+    year = models.PositiveSmallIntegerField()
+    half = models.PositiveSmallIntegerField(default=0)
+    form = models.JSONField()
+    ref = models.CharField(max_length=80)
+    written_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["party", "year", "half"], name="one_form_a_period")
+        ]
+
+    def __str__(self) -> str:
+        return f"form of {self.year}/{self.half}"
+
+
+class DsaVersion(models.Model):
+    """A finished version of a DSA transparency report. Nothing changes it; the next one follows it.
+
+    tables: all sheets as they were. head: the ledger's highest number then.
+    change: what it changes in the version before.
+    """
+
+    party = models.ForeignKey(Party, models.PROTECT, related_name="dsa_versions")
+    year = models.PositiveSmallIntegerField()
+    half = models.PositiveSmallIntegerField(default=0)
+    number = models.PositiveSmallIntegerField()
+    change = models.TextField(blank=True)
+    tables = models.JSONField()
+    head = models.BigIntegerField()
+    ref = models.CharField(max_length=80)
+    finished_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["year", "half", "number"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["party", "year", "half", "number"], name="one_version_a_period_and_number"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.year}/{self.half} v{self.number}"
 
 
 class YearlyLine(models.Model):

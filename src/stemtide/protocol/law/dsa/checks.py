@@ -6,7 +6,6 @@ source: Commission Implementing Regulation (EU) 2024/2835 Annex II: whole number
 """
 
 from collections.abc import Iterator, Mapping
-from math import isfinite
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -28,7 +27,6 @@ from stemtide.protocol.law.dsa.template import (
 from stemtide.protocol.privacy.personal import describe_spans, find_personal
 
 _FROZEN = ConfigDict(frozen=True)
-_MAX_COUNT = 10**15
 
 _HAS_NOTHING = {"hours": "total", "implemented": "reversed", "accuracy": "automated"}
 _HAS_NOTHING |= {"precision": "automated", "recall": "automated"}
@@ -58,7 +56,7 @@ class Fault(BaseModel):
         """Return the message in English, with the place."""
         parts = [self.sheet, f"row {self.row}", f"column {self.column}"]
         parts += [part for part in (self.scope, self.other) if part not in ("", TOTAL)]
-        return f"{', '.join(parts)}: {template().says[self.says].format(**self.facts)}"
+        return f"{', '.join(parts)}: {template().sentence(self.says).format(**self.facts)}"
 
 
 class Missing(BaseModel):
@@ -100,7 +98,7 @@ def check_form(form: ReportForm, *, period: Period) -> Iterator[Fault]:
     """Yield the faults of what people added, each with its place."""
     if form.published and form.published <= period.ends:
         yield fault(Place("1_report_identification", "published", VALUE), "before_end")
-    for name in ("provider", "service", "change"):
+    for name in ("provider", "service"):
         if spans := find_personal(str(getattr(form, name))):
             place = Place("1_report_identification", name, VALUE)
             yield fault(place, "personal", places=describe_spans(spans))
@@ -185,9 +183,9 @@ def _wrong_value(cell: CellIn) -> tuple[str, dict[str, Any]] | None:
         return "personal", {"places": describe_spans(spans)}
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if kind is CellKind.COUNT:
-        is_sound = isinstance(value, int) and is_number and 0 <= value <= _MAX_COUNT
+        is_sound = isinstance(value, int) and is_number and value >= 0
         return None if is_sound else ("not_count", {})
-    if not is_number or not isfinite(float(value)) or float(value) < 0:
+    if not is_number or float(value) < 0:
         return ("not_hours" if kind is CellKind.HOURS else "not_share"), {}
     return ("not_share", {}) if kind is CellKind.SHARE and float(value) > 1 else None
 

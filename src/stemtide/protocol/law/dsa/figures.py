@@ -38,6 +38,8 @@ _STRICT = ConfigDict(frozen=True, extra="forbid")
 _EUROSTAT = {"GR": "EL"}
 """Codes of Eurostat that differ from ISO 3166-1."""
 
+_MAX_VALUE = 10**15
+
 MAX_CELLS = 5_000
 """Cells that a form may hold."""
 
@@ -79,6 +81,11 @@ RestrictionName = Annotated[
     AfterValidator(_check_restriction),
     WithJsonSchema({"type": "string", "enum": _RESTRICTIONS}),
 ]
+
+
+def _sort(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return names in one order, each once."""
+    return tuple(sorted(set(names)))
 
 
 class OrderFact(BaseModel):
@@ -144,12 +151,21 @@ class CellIn(BaseModel):
     column: str = Field(VALUE, max_length=60)
     scope: str = Field(TOTAL, max_length=5)
     other: str = Field("", max_length=200)
-    value: StrictInt | StrictFloat | Annotated[StrictStr, Field(max_length=20_000)]
+    value: (
+        Annotated[StrictInt, Field(ge=-_MAX_VALUE, le=_MAX_VALUE)]
+        | Annotated[StrictFloat, Field(allow_inf_nan=False)]
+        | Annotated[StrictStr, Field(max_length=20_000)]
+    )
 
     @property
     def place(self) -> Place:
         """Return where it belongs."""
         return Place(self.sheet, self.row, self.column, self.scope, self.other)
+
+    @property
+    def address(self) -> str:
+        """Return where it belongs as one text."""
+        return self.place.address
 
 
 class ReportForm(BaseModel):
@@ -159,7 +175,6 @@ class ReportForm(BaseModel):
     complete:     groups in which nothing happened beside what is counted or entered.
     restrictions: kinds of restriction that the service can impose (columns of own initiative).
     impossible:   rows that can never happen in the service: they stay blank.
-    change:       for a later version: what changed, why, and by which method.
     """
 
     model_config = _STRICT
@@ -171,10 +186,12 @@ class ReportForm(BaseModel):
     previous: date | None = None
     ground: Literal["", "law", "terms"] = ""
     measure: Literal["", "removal", "disable"] = ""
-    complete: frozenset[GroupName] = frozenset()
-    restrictions: frozenset[RestrictionName] = frozenset({"removal", "disable"})
-    impossible: frozenset[RowName] = frozenset()
-    change: str = Field("", max_length=5_000)
+    complete: Annotated[tuple[GroupName, ...], AfterValidator(_sort)] = ()
+    restrictions: Annotated[tuple[RestrictionName, ...], AfterValidator(_sort)] = (
+        "disable",
+        "removal",
+    )
+    impossible: Annotated[tuple[RowName, ...], AfterValidator(_sort)] = ()
     cells: tuple[CellIn, ...] = Field((), max_length=MAX_CELLS)
 
 

@@ -70,6 +70,12 @@ class Place(NamedTuple):
     scope: str = TOTAL
     other: str = ""
 
+    @property
+    def address(self) -> str:
+        """Return it as one text, such as 4_notices/10d/received."""
+        more = [part for part in (self.scope, self.other) if part not in ("", TOTAL)]
+        return "/".join([self.sheet, self.row, self.column, *more])
+
 
 class Category(BaseModel):
     """A category of content, such as 10, or a sub-category, such as 10d."""
@@ -155,6 +161,15 @@ class Sheet(BaseModel):
         return next((row for row in self.rows if row.name == name), None)
 
 
+class Sentence(BaseModel):
+    """What is wrong with a cell, with placeholders."""
+
+    model_config = _STRICT
+
+    name: str
+    text: str
+
+
 class Template(BaseModel):
     """The whole template. says: sentences of problems."""
 
@@ -171,7 +186,7 @@ class Template(BaseModel):
     categories: tuple[Category, ...]
     applies: Mapping[str, str]
     kinds: Mapping[ServiceKind, frozenset[str]]
-    says: Mapping[str, str]
+    says: tuple[Sentence, ...]
     sheets: tuple[Sheet, ...]
 
     def sheet(self, name: str) -> Sheet | None:
@@ -181,6 +196,10 @@ class Template(BaseModel):
     def named(self, name: str) -> Sheet:
         """Return a sheet that is there. raises: KeyError."""
         return {sheet.name: sheet for sheet in self.sheets}[name]
+
+    def sentence(self, name: str) -> str:
+        """Return a sentence by its name. raises: KeyError."""
+        return {sentence.name: sentence.text for sentence in self.says}[name]
 
     def of_shape(self, shape: Shape) -> Iterator[Sheet]:
         """Yield the sheets that are built in one way, in order."""
@@ -236,6 +255,12 @@ class Period:
     def text(self) -> str:
         """Return it as the template writes periods."""
         return f"{self.begins.isoformat()}/{self.ends.isoformat()}"
+
+
+def file_name(period: Period, version: int) -> str:
+    """Return the name of a report's file, without its ending. version: 0 for a draft."""
+    part = f"-h{period.half}" if period.half else ""
+    return f"dsa-report-{period.year}{part}-{f'v{version}' if version else 'draft'}"
 
 
 def due_year(today: date) -> int:

@@ -61,7 +61,7 @@ IN_ITS_ROOM = frozenset(
             "timeline",
         ),
         *("complaint", "redress"),
-        "yearly",
+        *("yearly", "dsa"),
         # Requests to providers are not shown in a crisis.
         *("competence", "information", "order", "copy", "scrutiny", "preservation"),
         # Acts that crisis pages never show.

@@ -35,7 +35,8 @@ def report_outcomes(
     Rows on a signal that the party may not see, or with impossibly many uploads, are left out and
     their signal is named in the reply (rules_counts). Rows with more uploads than look-ups are kept
     as outliers, which count once a person decides so (writes_outliers). All other rows count. The
-    ledger gets an entry for each crisis whose signals were seen, for its timeline.
+    ledger gets an entry for each crisis whose signals were seen, for its timeline; exercises get
+    one of their own.
 
     raises: NotAllowedError for everyone but providers.
     """
@@ -50,8 +51,8 @@ def report_outcomes(
     plausible, outliers = outlier_rules.split_outliers(believed, lookups=body.lookups)
     curves = sightings.curve_facts(signals, viewer=by)
     groups = {
-        crisis: (rows, *count_rows(rows, signals=signals, curves=curves, by=by, now=now))
-        for crisis, rows in _by_crisis(plausible, signals=signals).items()
+        group: (rows, *count_rows(rows, signals=signals, curves=curves, by=by, now=now))
+        for group, rows in _by_crisis(plausible, signals=signals).items()
     }
     counted = sum(number for _, number, _ in groups.values())
     report = CountedReport.objects.create(
@@ -59,7 +60,7 @@ def report_outcomes(
     )
     set_aside = _set_aside(outliers, signals=signals, report=report)
     report_detail = {"rejected": len(refused)} | ({"set_aside": set_aside} if outliers else {})
-    for crisis, (rows, _, sums) in groups.items():
+    for (crisis, is_exercise), (rows, _, sums) in groups.items():
         reported = [signals[row.signal] for row in rows]
         detail = {**sums, "signals": len({signal.pk for signal in reported}), **report_detail}
         report_detail = {"rejected": 0}  # only on the first entry of the report
@@ -69,7 +70,7 @@ def report_outcomes(
             subject=f"report:{report.uid}",
             now=now,
             detail=detail | ({"through": actor_ref} if actor_ref else {}),
-            exercise=bool(reported) and all(signal.exercise for signal in reported),
+            exercise=is_exercise,
             crisis=crisis,
         )
     return OutcomeReportOut(
@@ -109,9 +110,13 @@ def _set_aside(
 
 def _by_crisis(
     rows: Iterable[OutcomeRow], *, signals: Mapping[UUID, VisibleSignal]
-) -> dict[UUID | None, list[OutcomeRow]]:
-    """Group rows by the crisis of their signals; without rows there is one group of no crisis."""
-    groups: dict[UUID | None, list[OutcomeRow]] = {}
+) -> dict[tuple[UUID | None, bool], list[OutcomeRow]]:
+    """Group rows by the crisis of their signals, and exercises apart from the rest.
+
+    Without rows there is one group of no crisis.
+    """
+    groups: dict[tuple[UUID | None, bool], list[OutcomeRow]] = {}
     for row in rows:
-        groups.setdefault(signals[row.signal].crisis, []).append(row)
-    return groups or {None: []}
+        signal = signals[row.signal]
+        groups.setdefault((signal.crisis, signal.exercise), []).append(row)
+    return groups or {(None, False): []}
