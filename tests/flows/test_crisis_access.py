@@ -22,7 +22,16 @@ PROVIDER = "duty_officer@provider.example"
 PAGES = {
     NOBODY: ("sign-in", "invited", "receipt", "receipt-answer", "complain", "complain-code"),
     OFFICER: (
-        *("board", "crises", "crisis-new", "crisis", "crisis-content", "cluster", "signal"),
+        *(
+            "to-do",
+            "board",
+            "crises",
+            "crisis-new",
+            "crisis",
+            "crisis-content",
+            "cluster",
+            "signal",
+        ),
         *("crisis-log", "crisis-lines", "crisis-timeline", "preview-send", "alerts", "drills"),
         *("drill", "deliveries", "leads", "lead", "report", "reports", "contacts", "preferences"),
         *("document-verify", "progress", "progress-orders", "share", "share-done"),
@@ -54,12 +63,12 @@ PAGES = {
         *("board", "crisis", "lead-new", "leads", "crisis-log", "crisis-lines"),
         *("complaints", "complaint", "complaint-new", "complaint-link-new"),
         *("orders", "order", "order-answer", "order-inform"),
-        *("inbox", "inbox-referral", "inbox-batch", "rechecks"),
+        *("inbox", "inbox-referral", "inbox-batch", "rechecks", "to-do"),
     ),
 }
 """Whose eyes see which page, by the names of addresses."""
 
-DIFFERENT = {"board", "crisis", "order"}
+DIFFERENT = {"board", "crisis", "order", "to-do"}
 """Pages of which each kind of reader sees another side: `make test` looks at all of them."""
 
 MORE = ("/nowhere", "/search?q=livestream", "/deliveries?state=dead", "/people")
@@ -86,6 +95,7 @@ PIECES = {
         "alerts-blocks",
         "alerts-bar",
         "drill-block",
+        "to-do-blocks",
     ),
     *("look-still", "report-pdf", "batch-file", "receipt-file"),
     *("orders-blocks", "order-blocks", "order-paper"),

@@ -58,7 +58,7 @@ def acknowledge(request: SignedInRequest, uid: UUID) -> HttpResponse:
         messages.info(request, error_text(error))
     else:
         messages.success(request, _("Acknowledged. Nobody else of your party is asked."))
-    return redirect("alerts")
+    return redirect("to-do" if request.POST.get("next") == "to-do" else "alerts")
 
 
 def _context(request: SignedInRequest) -> dict[str, object]:

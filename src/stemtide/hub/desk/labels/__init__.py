@@ -16,6 +16,7 @@ from stemtide.hub.desk.labels import (
     orders,
     referrals,
     situation,
+    todo,
 )
 from stemtide.protocol.enums import (
     Action,
@@ -145,7 +146,7 @@ LABELS: dict[str, dict[str, Words]] = {
 """Labels by group, then by enum value."""
 LABELS |= situation.LABELS | alerts.LABELS | crises.LABELS
 LABELS |= referrals.LABELS | orders.LABELS | complaints.LABELS
-LABELS |= inbox.LABELS | machines.LABELS | approvals.LABELS
+LABELS |= inbox.LABELS | machines.LABELS | approvals.LABELS | todo.LABELS
 
 TONES: dict[str, dict[str, str]] = {
     "severity": {Severity.HIGH: "warn", Severity.CRITICAL: "bad"},

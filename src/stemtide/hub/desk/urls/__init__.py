@@ -10,6 +10,7 @@ from stemtide.hub.desk.inbox import approvals
 from stemtide.hub.desk.sharing import views as sharing
 from stemtide.hub.desk.signals import allowlist, views
 from stemtide.hub.desk.situation import previews
+from stemtide.hub.desk.todo import views as todo
 from stemtide.hub.desk.urls import (
     alerts,
     complaints,
@@ -26,6 +27,8 @@ urlpatterns = [
     path("", board.board, name="board"),
     path("board/_blocks", board.blocks, name="board-blocks"),
     path("board/stream", stream.stream, name="board-stream"),
+    path("to-do", todo.todo, name="to-do"),
+    path("to-do/_blocks", todo.blocks, name="to-do-blocks"),
     path("share", sharing.share, name="share"),
     path("share/done", sharing.done, name="share-done"),
     path("share/undo", sharing.undo, name="share-undo"),

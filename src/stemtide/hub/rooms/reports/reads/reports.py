@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read post-crisis reports."""
 
+from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.parties.models import Party
-from stemtide.hub.rooms.reports.models import Report
+from stemtide.hub.rooms.reports.models import DebriefAction, Report
 from stemtide.hub.rooms.reports.reads.figures import figures
 from stemtide.hub.rooms.reports.rules import reports as rules
 from stemtide.hub.rooms.situation.reads import situation
@@ -46,6 +48,26 @@ def reports(*, viewer: Party, limit: int = 100) -> list[ReportOut]:
     rows = Report.objects.select_related(*_WITH).filter(state=ReportState.PUBLISHED)
     published = rows.order_by("-published_at")[:limit]
     return [describe(row, viewer=viewer) for row in published if _may_read(row, viewer=viewer)]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAction:
+    """An action after a crisis that is not done. report: the id of its report."""
+
+    report: UUID
+    text: str
+    due: date
+    exercise: bool
+
+
+def open_actions(*, viewer: Party) -> list[OpenAction]:
+    """Return the actions that a party owns and has not done, soonest due first."""
+    rows = DebriefAction.objects.filter(owner=viewer, done_at=None)
+    return [
+        OpenAction(row.report.uid, row.text, row.due_on, row.report.crisis.exercise)
+        for row in rows.select_related("report__crisis__opened_by")
+        if _may_read(row.report, viewer=viewer)
+    ]
 
 
 def find(uid: UUID, *, viewer: Party) -> Report:
