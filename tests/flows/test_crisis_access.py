@@ -23,7 +23,7 @@ PAGES = {
     NOBODY: ("sign-in", "invited", "receipt", "receipt-answer", "complain", "complain-code"),
     OFFICER: (
         *(
-            "to-do",
+            *("to-do", "alert"),
             "board",
             "crises",
             "crisis-new",
@@ -121,7 +121,14 @@ ACTS = {
     *("crisis-log-post", "crisis-log-pin", "crisis-lines-propose", "crisis-line-vote"),
     *("crisis-line-withdraw", "crisis-timeline-export", "crisis-report-open", "report-sections"),
     *("report-note", "report-action", "report-action-done", "report-agree", "report-publish"),
-    *("lead-receive", "lead-pass-on", "lead-close", "alert-acknowledge", "delivery-retry"),
+    *(
+        "lead-receive",
+        "lead-pass-on",
+        "lead-close",
+        "alert-act",
+        "alert-acknowledge",
+        "delivery-retry",
+    ),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
     *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
     *("exchange-act", "webhook-act", "webhook-again", "party-act", "allow-entry-act"),

@@ -31,7 +31,9 @@ GET  account_change_password      in  200 200 200 200 200 200 200 200 200 200 20
 POST account_change_password      in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  account_reauthenticate       in  200 200 200 200 200 200 200 200 200 200 200 200
 POST account_reauthenticate       in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  alert                        in  200 200 200 200 200 404 404 404 404 404 404 404
 POST alert-acknowledge            in  302 302 403 403 302 404 404 404 403 404 404 404
+POST alert-act                    in  302 302 403 403 302 404 404 404 403 404 404 404
 GET  alerts                       in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  alerts-bar                   in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  alerts-blocks                in  200 200 200 200 200 200 200 200 200 200 200 200
@@ -295,7 +297,9 @@ PARTS = {
     "report-agree": {"uid": "report"},
     "report-publish": {"uid": "report"},
     "report-action-done": {"uid": "report", "action": "action"},
+    "alert": {"uid": "alert"},
     "alert-acknowledge": {"uid": "alert"},
+    "alert-act": {"uid": "alert"},
     "receipt": {"token": "order_token"},
     "receipt-answer": {"token": "order_token"},
     "receipt-file": {"token": "order_token"},
@@ -328,6 +332,7 @@ PARTS = {
     "redress-act": {"uid": "redress"},
 }
 FIXED = {
+    "alert-act": {"verb": "acknowledge"},
     "receipt-answer": {"verb": "execute"},
     "receipt-file": {"name": "paper"},
     "complaint-act": {"verb": "take"},

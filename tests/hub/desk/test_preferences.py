@@ -53,6 +53,24 @@ def test_a_person_chooses_a_language_and_a_clock(world):
     assert "Europe/Brussels" in page.content.decode().split("<footer", 1)[1]
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [("brussels", "Europe/Brussels"), ("sao paulo", "America/Sao_Paulo"), ("", ""), ("utc", "UTC")],
+)
+def test_a_time_zone_is_found_by_a_part_of_its_name(world, typed, kept):
+    from stemtide.hub.rooms.parties.models import Person
+
+    client = world.desk("provider")
+    assert client.post("/you/preferences", {"time_zone": typed}).status_code == 302
+    assert Person.objects.get(party=world.party["provider"]).time_zone == kept
+
+
+def test_a_time_zone_that_several_names_fit_is_not_guessed(world):
+    page = world.desk("provider").post("/you/preferences", {"time_zone": "america/argentina"})
+    assert page.status_code == 422
+    assert "Several time zones fit: America/Argentina/" in page.content.decode()
+
+
 def test_a_language_is_chosen_before_anybody_is_known(client):
     answer = client.get("/sign-in?language=fr&next=/crises")
     assert answer.headers["Location"] == "/sign-in?next=%2Fcrises"

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Actions that pages offer: each with its rule, its form, its write and its texts. Decision 0096.
 
-An action is on a page exactly if the rules would allow its write.
+An action is on a page if the rules would allow its write. One that only the state of its thing
+forbids is on the page too, disabled, with the reason and what to do first.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.labels import Words
-from stemtide.hub.platform.errors import ConflictError, InvalidError
+from stemtide.hub.platform.errors import ConflictError, InvalidError, RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Actor
 
 
@@ -35,6 +36,7 @@ class Action:
     label:   of the form's text field, instead of the form's own.
     block:   the part of the page that it belongs to.
     is_primary: it is the next step, and shown open.
+    blocked: returns why it cannot be done now, of a page's facts; "" if the page does not offer it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Action:
     target_id: Callable[[str], object] | None = None
     is_destructive: bool = False
     is_primary: bool = False
+    blocked: Callable[[Any], str] = lambda _facts: ""
 
     def bound_form(self, target: str, data: Any, **options: Any) -> MessageForm:  # noqa: ANN401  # as Django's forms
         """Return the form, empty or with the data that was sent."""
@@ -63,6 +66,7 @@ class Action:
 class Offer:
     """An action that is on a page, with its target and form. is_open: it was sent and refused.
 
+    reason: why it cannot be done now; "" if it can.
     html: returns the form as HTML shared by readers who get the same; None on a page, where the
           form has a CSRF token of its own.
     """
@@ -71,6 +75,7 @@ class Offer:
     target: str
     form: MessageForm = field(compare=False)
     is_open: bool = False
+    reason: str = ""
     html: Callable[[], str] | None = field(default=None, compare=False)
 
     @property
@@ -128,18 +133,33 @@ def available(
     refused: Offer | None = None,
     **options: Any,  # noqa: ANN401  # of the page's forms
 ) -> list[Offer]:
-    """Return the actions that the rules allow now.
+    """Return the actions that the rules allow now, and those that only wait for something else.
 
     facts:   what the actions' targets are of.
     refused: one that was sent with errors, in its place.
     """
-    return [
-        refused
-        if refused and (refused.action, refused.target) == (action, target)
-        else Offer(action, target, _lazy_form(action, target, **options))
-        for action in actions
-        for target in action.targets(facts)
-    ]
+    offers = []
+    for action in actions:
+        targets = action.targets(facts)
+        offers += [
+            refused
+            if refused and (refused.action, refused.target) == (action, target)
+            else Offer(action, target, _lazy_form(action, target, **options))
+            for target in targets
+        ]
+        if not targets and (reason := action.blocked(facts)):
+            form = _lazy_form(action, "", **options)
+            offers.append(Offer(action, "", form, reason=reason))
+    return offers
+
+
+def why_not(check: Callable[..., None], /, *facts: object, **arguments: object) -> str:
+    """Return why a rule refuses an act, in the reader's language; "" if it allows it."""
+    try:
+        check(*facts, **arguments)
+    except RefusalError as error:
+        return error_text(error)
+    return ""
 
 
 def perform(request: SignedInRequest, offer: Offer, uid: UUID | str) -> bool:

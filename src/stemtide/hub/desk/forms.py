@@ -10,8 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from pydantic import BaseModel, ValidationError
 
 from stemtide.hub.desk.error_messages import field_error_text
-from stemtide.hub.desk.labels import LABELS
+from stemtide.hub.desk.labels import LABELS, Words
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.parties.reads.parties import Viewer
 from stemtide.protocol.enums import WithdrawReason
+from stemtide.protocol.messages.crises import CrisisOut
 from stemtide.protocol.messages.signals import WithdrawIn
 
 NOTE_LENGTH = 500
@@ -114,6 +117,30 @@ class WhenField(forms.DateTimeField):
     """A date and time, in the reader's time zone."""
 
     widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
+class CrisisField(forms.TypedChoiceField):
+    """The crisis that something belongs to, or none; cleaned as an id."""
+
+    def __init__(self, **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(label=_("Crisis"), required=False, coerce=UUID, empty_value=None, **named)
+
+
+def crisis_choices(*, viewer: Viewer) -> list[tuple[str, Words]]:
+    """Return the crises to which a party may tie a referral or an order, and none."""
+    return [("", _("none")), *((str(row.id), row.name) for row in open_crises(viewer=viewer))]
+
+
+def open_crises(*, viewer: Viewer) -> list[CrisisOut]:
+    """Return the open crises that a party takes part in."""
+    rows = crises.crises(viewer=viewer)
+    return [crisis for crisis in rows if crisis.in_room and not crisis.closed_at]
+
+
+def initial_crisis(uid: UUID | None, *, viewer: Viewer) -> dict[str, object]:
+    """Return the initial crisis of a form, and whether it is an exercise."""
+    crisis = next((row for row in open_crises(viewer=viewer) if row.id == uid), None)
+    return {"crisis": str(crisis.id), "exercise": crisis.exercise} if crisis else {}
 
 
 _REASONS = [(k, v) for k, v in LABELS["reason"].items() if k != WithdrawReason.UNCONFIRMED]

@@ -219,6 +219,8 @@ ENTRY_PHRASES = {
     "alerts.raised": gettext_lazy("alerted parties"),
     "alerts.settled": gettext_lazy("closed alerts that are no longer needed"),
     "alert.acknowledged": gettext_lazy("acknowledged an alert"),
+    "alert.assigned": gettext_lazy("assigned an alert to a person"),
+    "alert.snoozed": gettext_lazy("set an alert aside for some hours"),
     "alert.escalated": gettext_lazy("asked the next step of a ladder"),
     "link.renewed": gettext_lazy("asked for a new link in place of one that had expired"),
     "alert.exhausted": gettext_lazy("came to the end of a ladder without an answer"),

@@ -3,7 +3,7 @@
 
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from stemtide.protocol.enums import Urgency
 
@@ -34,3 +34,27 @@ class AlertOut(BaseModel):
     created_at: AwareDatetime
     next_step_due: AwareDatetime | None
     receipt: AlertReceiptOut | None
+
+
+class AssignIn(BaseModel):
+    """Assign an alert. person: the mail address of a colleague; "" for nobody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(default="", max_length=254)
+
+
+class SnoozeIn(BaseModel):
+    """Set an alert aside for its party."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    hours: int = Field(ge=1, le=24)
+
+
+class MuteIn(BaseModel):
+    """Mute a kind of alert for oneself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: int = Field(ge=1, le=30)

@@ -22,6 +22,7 @@ from django.views.decorators.http import require_http_methods
 from stemtide.hub.desk.auth.people import SignedInRequest, signed_in
 from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.rooms.parties.writes import people
+from stemtide.protocol.places import time_zones
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AnonymousUser
@@ -100,12 +101,30 @@ class PreferencesForm(MarkedForm):
         choices=[("", gettext_lazy("As my browser asks for")), *settings.LANGUAGES],
         required=False,
     )
-    time_zone = forms.ChoiceField(
+    time_zone = forms.CharField(
         label=gettext_lazy("Time zone"),
-        help_text=gettext_lazy("Times are shown on this clock, with its zone."),
-        choices=lambda: [("", "UTC"), *((zone, zone) for zone in sorted(available_timezones()))],
+        help_text=gettext_lazy(
+            "Type a part of its name, such as Brussels. Leave it empty for UTC. Times are shown on"
+            " this clock, with its zone."
+        ),
+        max_length=60,
         required=False,
+        widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off"}),
     )
+
+    def clean_time_zone(self) -> str:
+        """Return the time zone that was typed: its name, or the only name that it is a part of."""
+        typed = self.cleaned_data["time_zone"].strip().replace(" ", "_")
+        zones = {zone.casefold(): zone for zone in time_zones()}
+        if not typed or typed.casefold() in zones:
+            return zones.get(typed.casefold(), "")
+        matches = sorted(zone for name, zone in zones.items() if typed.casefold() in name)
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            names = ", ".join(matches[:5])
+            raise forms.ValidationError(_("Several time zones fit: %s") % names)
+        raise forms.ValidationError(_("There is no time zone of this name."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -124,4 +143,5 @@ def preferences(request: SignedInRequest) -> HttpResponse:
         return redirect("preferences")
     form.mark_errors()
     status = 422 if form.errors else 200
-    return render(request, "desk/preferences.html", {"form": form}, status=status)
+    context = {"form": form, "zones": sorted(time_zones())}
+    return render(request, "desk/preferences.html", context, status=status)

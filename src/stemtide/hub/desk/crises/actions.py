@@ -118,6 +118,7 @@ ROOM_ACTIONS = action_table(
             "Two parties activate together: the authorities of two Member States, or an authority "
             "and an agency. Your party proposes, the other confirms."
         ),
+        blocked=targets.why_no_activation,
     ),
     Action(
         "activate-now",

@@ -348,7 +348,7 @@ def _offers(
 def _with_cached_html(offer: Offer, *, uid: UUID, key: Hashable) -> Offer:
     """Return an offer whose form is rendered once for all readers with the same key."""
     context = {"offer": offer, "address": reverse("crisis-act", args=[uid, offer.action.name])}
-    cache_key = ("offer", uid, offer.action.name, offer.target, key, *_locale())
+    cache_key = ("offer", uid, offer.action.name, offer.target, offer.reason, key, *_locale())
 
     def html() -> str:
         rendered: str = block_cache.get(

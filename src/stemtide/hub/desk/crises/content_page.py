@@ -11,10 +11,15 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import content as room_content
+from stemtide.hub.desk.signals.content_acts import Content, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads
 from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.signals.views import Cluster
+from stemtide.protocol.enums import SignalState
+from stemtide.protocol.messages.crises import CrisisOut
 
 CLUSTERS_A_PAGE = 60
 VARIANTS_A_PAGE = 100
@@ -57,6 +62,7 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
             "there is no cluster {key} in this crisis that your party may see", key=key
         )
     pages = Paginator(row.cluster.variants, VARIANTS_A_PAGE)
+    acts = content_acts(_content(row.cluster, life, viewer=viewer), by=actor_of(request))
     context = {
         "life": life,
         "now": datetime.now(UTC),
@@ -64,5 +70,20 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         "page": pages.get_page(request.GET.get("page")),
         "titles": {party.name: party.title for party in parties.parties()},
         "seen": reads.opened_signals(uid, by=actor_of(request)),
+        "content_acts": acts,
     }
     return render(request, "desk/cluster.html", context)
+
+
+def _content(cluster: Cluster, life: CrisisOut, *, viewer: Viewer) -> Content:
+    """Return what the forms for acts on a cluster are filled in with."""
+    live = [variant for variant in cluster.variants if variant.state is SignalState.LIVE]
+    own = [variant.id for variant in live if variant.shared_by == viewer.name]
+    return Content(
+        signals=tuple(variant.id for variant in live),
+        own=tuple(own),
+        crisis=life.id,
+        exercise=life.exercise,
+        url=next((variant.url for variant in live if variant.url), ""),
+        labels=tuple(cluster.labels),
+    )

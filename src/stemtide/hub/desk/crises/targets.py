@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from stemtide.hub.desk.actions import why_not
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
@@ -32,6 +33,13 @@ class Room:
 def crisis_itself(check: Callable[..., None], **arguments: object) -> Callable[[Room], list[str]]:
     """Return a function that gives the crisis itself as target if a rule allows it."""
     return lambda room: [""] if allows(check, room.facts, by=room.by, **arguments) else []
+
+
+def why_no_activation(room: Room) -> str:
+    """Return what is missing before activation, to a reader who could propose it."""
+    may_lead = allows(moves.check_may_activate, room.facts, by=room.by)
+    arguments = {"by": room.by, "act": ProposalAct.ACTIVATE}
+    return why_not(moves.check_propose, room.facts, **arguments) if may_lead else ""
 
 
 def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.error_messages import error_text
-from stemtide.hub.desk.forms import MarkedForm, uuid_or_none
+from stemtide.hub.desk.forms import MarkedForm, crisis_choices, initial_crisis, uuid_or_none
 from stemtide.hub.desk.orders.annex_forms import AnnexForm, Shown, filled_in, language
 from stemtide.hub.desk.orders.forms import DraftExtrasForm, InformForm, NewDraftForm
 from stemtide.hub.desk.orders.remarks import LintRemark, lint_remarks
@@ -71,13 +71,16 @@ class FormSection:
 def new(request: SignedInRequest) -> HttpResponse:
     """Begin a draft from its addressee and content; known values are filled in."""
     by = actor_of(request)
-    _check_issuer(by)
+    check_issuer(by)
+    choices = crisis_choices(viewer=by.party)
     if request.method != "POST":
-        initial = {name: request.GET.get(name, "")[:8000] for name in ("urls", "to", "signals")}
-        initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
-        form = NewDraftForm(providers=_providers(), initial=initial)
+        names = ("urls", "to", "signals")
+        initial: dict[str, object] = {name: request.GET.get(name, "")[:8000] for name in names}
+        crisis = uuid_or_none(request.GET.get("crisis"))
+        initial |= initial_crisis(crisis, viewer=by.party)
+        form = NewDraftForm(providers=_providers(), crises=choices, initial=initial)
         return render(request, "desk/orders/new.html", {"form": form})
-    form_sent = NewDraftForm(request.POST, providers=_providers())
+    form_sent = NewDraftForm(request.POST, providers=_providers(), crises=choices)
     body = form_sent.message()
     if body is not None:
         try:
@@ -132,7 +135,7 @@ def inform(request: SignedInRequest) -> HttpResponse:
     by, now = actor_of(request), datetime.now(UTC)
     status, form = 200, None
     if request.method == "POST":
-        _check_issuer(by)
+        check_issuer(by)
         form = InformForm(request.POST, providers=_providers())
         if _inform(request, form, by=by, now=now):
             return redirect("order-inform")
@@ -322,7 +325,7 @@ def is_issuer(by: Actor) -> bool:
     return allows(rules.check_draft, **actor_facts)
 
 
-def _check_issuer(by: Actor) -> None:
+def check_issuer(by: Actor) -> None:
     """Refuse actors who may not draft orders."""
     rules.check_draft(kind=by.kind, is_competent=_may_issue(by), role=by.role)
 

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MessageForm, SignalsField
-from stemtide.hub.desk.labels import ideology_title
+from stemtide.hub.desk.forms import CrisisField, MessageForm, SignalsField
+from stemtide.hub.desk.labels import Words, ideology_title
 from stemtide.hub.desk.labels.orders import LABELS
 from stemtide.hub.desk.labels.referrals import LABELS as CONTENT
 from stemtide.hub.desk.orders.annex_forms import MomentField
@@ -198,8 +198,12 @@ class NewDraftForm(_ProviderForm):
         widget=_area(3),
     )
     signals = SignalsField(label=_SIGNALS, help_text=_FALL, required=False, max_length=8000)
+    crisis = CrisisField()
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
-    crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, crises: Iterable[tuple[str, Words]], **named: Any) -> None:  # noqa: ANN401  # Django's
+        super().__init__(*args, **named)
+        self.fields["crisis"].choices = list(crises)  # type: ignore[attr-defined]  # a choice field
 
     def message_fields(self) -> dict[str, object]:
         """Return the fields of the message."""

@@ -8,8 +8,8 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.forms import MessageForm, SignalsField
-from stemtide.hub.desk.labels import ideology_title, label_title
+from stemtide.hub.desk.forms import CrisisField, MessageForm, SignalsField
+from stemtide.hub.desk.labels import Words, ideology_title, label_title
 from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.protocol.labels import ideologies, labels
 from stemtide.protocol.messages.holds import ExtendIn, HoldIn
@@ -85,6 +85,7 @@ class AssessForm(MessageForm):
     again = forms.BooleanField(
         label=_("It was referred and answered before, and came back"), required=False
     )
+    crisis = CrisisField()
     exercise = forms.BooleanField(label=_("This is an exercise"), required=False)
     despite = forms.CharField(
         label=_("Why send it, although another authority refers the same?"),
@@ -92,10 +93,15 @@ class AssessForm(MessageForm):
         max_length=500,
         widget=_area(2),
     )
-    crisis = forms.UUIDField(required=False, widget=forms.HiddenInput)
     searched = forms.CharField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, providers: Iterable[tuple[str, str]] = (), **named: Any) -> None:  # noqa: ANN401  # Django's
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # Django's
+        providers: Iterable[tuple[str, str]] = (),
+        crises: Iterable[tuple[str, Words]] = (),
+        **named: Any,  # noqa: ANN401  # Django's
+    ) -> None:
         super().__init__(*args, **named)
         label_choices = [
             (label.name, label_title(label.name))
@@ -107,6 +113,7 @@ class AssessForm(MessageForm):
             "provider": [("", _("Choose a provider")), *providers],
             "labels": label_choices,
             "ideology": [("", _("not known")), *ideology_choices],
+            "crisis": list(crises),
         }
         for name, choices in choices_of.items():
             self.fields[name].choices = choices  # type: ignore[attr-defined]  # a choice field

@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from django.contrib import messages
@@ -23,7 +24,7 @@ from stemtide.hub.desk.actions import (
     sent_offer,
 )
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
-from stemtide.hub.desk.forms import uuid_or_none
+from stemtide.hub.desk.forms import crisis_choices, initial_crisis, uuid_or_none
 from stemtide.hub.desk.labels.referrals import LABELS
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.referrals.forms import (
@@ -100,12 +101,10 @@ def new(request: SignedInRequest) -> HttpResponse:
     """Assess content and refer it. Nothing is sent before a search for earlier referrals."""
     by = actor_of(request)
     rules.check_assess(kind=by.kind, role=by.role)
-    providers = _providers()
+    build = partial(AssessForm, providers=_providers(), crises=crisis_choices(viewer=by.party))
     if request.method != "POST":
-        initial = {name: request.GET.get(name, "") for name in ("url", "provider", "signals")}
-        initial["crisis"] = str(uuid_or_none(request.GET.get("crisis")) or "")
-        return _show_form(request, AssessForm(providers=providers, initial=initial), by=by)
-    form = AssessForm(request.POST, providers=providers)
+        return _show_form(request, build(initial=_initial(request, by=by)), by=by)
+    form = build(request.POST)
     body = form.message()
     search_in = form.search() if body is not None else None
     search_out = _search(form, search_in, by=by) if search_in is not None else None
@@ -246,6 +245,16 @@ def _search(form: AssessForm, search_in: SearchIn, *, by: Actor) -> ReferralSear
     except InvalidError as error:
         form.add_refusal(error)
         return None
+
+
+def _initial(request: SignedInRequest, *, by: Actor) -> dict[str, object]:
+    """Return the fields that the address of the form fills in."""
+    names = ("url", "provider", "signals")
+    initial: dict[str, object] = {name: request.GET.get(name, "") for name in names}
+    initial["labels"] = request.GET.getlist("labels")
+    initial["exercise"] = request.GET.get("exercise") == "1"
+    crisis = uuid_or_none(request.GET.get("crisis"))
+    return initial | initial_crisis(crisis, viewer=by.party)
 
 
 def _show_form(

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_safe
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.search import finders, pages
+from stemtide.hub.desk.search.rates import count_heavy_search
 from stemtide.hub.desk.search.results import Group, Kind
-from stemtide.hub.desk.searches import count_heavy_search
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.messages.search import (
     MAX_QUERY,

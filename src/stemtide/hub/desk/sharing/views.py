@@ -26,7 +26,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, 
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.forms import uuid_or_none
 from stemtide.hub.desk.party_titles import titles_of
-from stemtide.hub.desk.searches import count_heavy_search
+from stemtide.hub.desk.search.rates import count_heavy_search
 from stemtide.hub.desk.sharing import items as item_texts
 from stemtide.hub.desk.sharing.forms import ContentForm, MarksForm, default_marks
 from stemtide.hub.desk.sharing.items import MAX_ITEMS, Item, check_amount, rows_of

@@ -9,13 +9,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import ledger_sentences, long_fingerprints
 from stemtide.hub.desk.actions import Offer, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import WithdrawForm
-from stemtide.hub.desk.orders.drafts import is_issuer
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.signals import opinions, runaways, sightings
+from stemtide.hub.desk.signals.content_acts import Content, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals
@@ -27,6 +28,7 @@ from stemtide.hub.rooms.signals.reads import outliers, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.writes import outliers as outliers_writes, signals as writes
 from stemtide.protocol.enums import Opinion, PartyKind, Role, SignalState
+from stemtide.protocol.messages.crises import CrisisOut
 from stemtide.protocol.messages.signals import SignalOut
 from stemtide.protocol.sync.agents import OutlierDecisionIn
 
@@ -138,9 +140,25 @@ def _page(
         "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
         **_opinions(signal_out, request=request, refused=refused_offer),
         **_allowed(signal_out, request=request),
+        "content_acts": content_acts(_content(signal_out, request=request), by=actor_of(request)),
     }
     status = 422 if withdraw_form or refused_offer else 200
     return render(request, "desk/signal.html", context, status=status)
+
+
+def _content(signal_out: SignalOut, *, request: SignedInRequest) -> Content:
+    """Return what the forms for acts on a signal are filled in with."""
+    crisis = _crisis(signal_out, request=request)
+    is_live = signal_out.state is SignalState.LIVE
+    is_own = is_live and signal_out.shared_by == request.user.party.name
+    return Content(
+        signals=(signal_out.id,) if is_live else (),
+        own=(signal_out.id,) if is_own else (),
+        crisis=crisis.id if crisis else None,
+        exercise=signal_out.exercise,
+        url=signal_out.value if signal_out.kind is Kind.URL and "://" in signal_out.value else "",
+        labels=tuple(signal_out.labels),
+    )
 
 
 def _opinions(
@@ -181,9 +199,6 @@ def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bo
             name=party.name,
             shared_by=signal_out.shared_by,
         ),
-        "may_order": signal_out.shared_by == party.name
-        and signal_out.state is SignalState.LIVE
-        and is_issuer(actor_of(request)),
     }
 
 
@@ -204,7 +219,7 @@ def _previews(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, o
     }
 
 
-def _crisis(signal_out: SignalOut, *, request: SignedInRequest) -> object:
+def _crisis(signal_out: SignalOut, *, request: SignedInRequest) -> CrisisOut | None:
     """Return the signal's crisis, if the viewer may see it."""
     if signal_out.crisis is None:
         return None

@@ -18,7 +18,7 @@ from stemtide.hub.desk import labels, navigation, times
 from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.labels import approvals
 from stemtide.hub.desk.signals import glyphs
-from stemtide.hub.rooms.alerts.reads import alerts
+from stemtide.hub.rooms.alerts.reads import alerts, muted
 from stemtide.hub.rooms.exchanges.reads import trouble
 from stemtide.hub.rooms.signals.views import BoardSignal, Outcomes
 from stemtide.protocol.enums import Outcome, PartyKind, Role, SignalState
@@ -255,7 +255,9 @@ def lasted(seconds: float) -> str:
 @register.simple_tag(takes_context=True)
 def alerts_waiting(context: Context) -> alerts.UnacknowledgedAlerts:
     """Return the alerts that wait for somebody of the signed-in person's party."""
-    return alerts.waiting(viewer=context["request"].user.party)
+    person, now = context["request"].user, datetime.now(UTC)
+    muted_kinds = muted.muted_kinds(viewer=person, now=now)
+    return alerts.waiting(viewer=person.party, muted=muted_kinds, now=now)
 
 
 @register.inclusion_tag("desk/_glyph.html")

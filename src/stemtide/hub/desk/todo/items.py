@@ -78,7 +78,7 @@ def merge(items: Iterable[TodoItem], alerts: Iterable[AlertRow]) -> list[TodoIte
         places = [at for at, item in enumerate(merged) if item.is_about(alert)]
         for at in places:
             if merged[at].alert is None:
-                urgency = max(merged[at].urgency, alert.urgency, key=lambda each: -rank(each))
+                urgency = max(merged[at].urgency, alert.urgency, key=lambda urgency: -rank(urgency))
                 merged[at] = replace(merged[at], alert=alert, urgency=urgency)
         if not places:
             merged.append(_of_alert(alert))

@@ -3,13 +3,15 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.alerts import deliveries, drills, views
+from stemtide.hub.desk.alerts import deliveries, drills, page, views
 from stemtide.hub.desk.receipts import answers, views as receipts
 
 urlpatterns = [
     path("alerts", views.alerts, name="alerts"),
     path("alerts/_blocks", views.blocks, name="alerts-blocks"),
     path("alerts/_bar", views.bar, name="alerts-bar"),
+    path("alerts/<uuid:uid>", page.alert, name="alert"),
+    path("alerts/<uuid:uid>/do/<slug:verb>", page.act, name="alert-act"),
     path("alerts/<uuid:uid>/acknowledge", views.acknowledge, name="alert-acknowledge"),
     path("acknowledge/<str:token>", receipts.receipt, name="receipt"),
     path("acknowledge/<str:token>/renew", receipts.renew, name="receipt-renew"),

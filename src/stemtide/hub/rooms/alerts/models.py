@@ -34,6 +34,8 @@ class Alert(models.Model):
     parameters: the values in its text, so that every reader sees it in their own language.
     step: the step of the party's escalation ladder that was reached, from 0.
     step_due: when the next step is due; None if no answer is expected.
+    assigned_to: the person of the party who looks after it. snoozed_until: until when the party's
+    pages do not count it.
     """
 
     uid = models.UUIDField(unique=True)
@@ -50,6 +52,10 @@ class Alert(models.Model):
     step = models.PositiveSmallIntegerField(default=0)
     step_due = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
+    assigned_to = models.ForeignKey(
+        Person, models.SET_NULL, null=True, related_name="assigned_alerts"
+    )
+    snoozed_until = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-created_at", "-pk"]
@@ -70,6 +76,22 @@ class Alert(models.Model):
     def ref(self) -> str:
         """Return the name of this row in the ledger."""
         return f"alert:{self.uid}"
+
+
+class MutedKind(models.Model):
+    """A kind of alert that a person's own pages do not count until a time."""
+
+    person = models.ForeignKey(Person, models.CASCADE, related_name="muted_kinds")
+    kind = models.CharField(max_length=40)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["person", "kind"], name="one_mute_a_person_and_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for person {self.person_id}"
 
 
 class Delivery(models.Model):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a party's alerts, and their counts."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -36,7 +37,7 @@ class ReceiptRow:
 
 @dataclass(frozen=True, slots=True)
 class AlertRow:
-    """One alert, in the active language."""
+    """One alert, in the active language. assigned_to: a person's mail address; "" for nobody."""
 
     uid: UUID
     kind: str
@@ -51,6 +52,13 @@ class AlertRow:
     step: int
     step_due: datetime | None
     receipt: ReceiptRow | None
+    assigned_to: str = ""
+    snoozed_until: datetime | None = None
+
+    def is_aside(self, *, muted: Collection[str], now: datetime) -> bool:
+        """Whether it is snoozed for the party, or of a kind that its reader has muted."""
+        is_snoozed = self.snoozed_until is not None and self.snoozed_until > now
+        return is_snoozed or self.kind in muted
 
     @property
     def is_waiting(self) -> bool:
@@ -148,21 +156,28 @@ def alert(uid: UUID, *, viewer: Party) -> AlertRow:
     return _row(find(uid, viewer=viewer))
 
 
-def waiting(*, viewer: Party) -> UnacknowledgedAlerts:
-    """Return the counts for the desk's header, cached for the request."""
-    return cached(("waiting", viewer), lambda: _waiting(viewer))
-
-
-def _waiting(viewer: Party) -> UnacknowledgedAlerts:
-    """Return the counts from the table."""
-    rows = _of(viewer).filter(state__in=UNSETTLED)
-    counts = [row["urgency"] for row in rows.values("urgency")]
-    latest = rows.order_by("-created_at", "-pk").first()
+def waiting(*, viewer: Party, muted: Collection[str] = (), now: datetime) -> UnacknowledgedAlerts:
+    """Return the counts for the desk's header, without snoozed alerts and muted kinds."""
+    alerts = [
+        (pk, urgency)
+        for pk, kind, urgency, snoozed_until in cached(
+            ("waiting", viewer), lambda: _waiting(viewer)
+        )
+        if kind not in muted and not (snoozed_until and snoozed_until > now)
+    ]
+    latest = _ranked().filter(pk=alerts[0][0]).first() if alerts else None
     return UnacknowledgedAlerts(
-        number=len(counts),
-        urgent=counts.count(Urgency.NOW),
+        number=len(alerts),
+        urgent=sum(urgency == Urgency.NOW for _pk, urgency in alerts),
         latest=_row(latest) if latest else None,
     )
+
+
+def _waiting(viewer: Party) -> list[tuple[int, str, str, datetime | None]]:
+    """Return key, kind, urgency and snooze of unacknowledged alerts, the latest first."""
+    rows = Alert.objects.filter(party=viewer, state__in=UNSETTLED)
+    columns = rows.values_list("pk", "kind", "urgency", "snoozed_until")
+    return list(columns.order_by("-created_at", "-pk"))
 
 
 def find(uid: UUID, *, viewer: Party) -> Alert:
@@ -187,7 +202,9 @@ def counts(*, viewer: Party) -> dict[str, int]:
 def _ranked() -> QuerySet[Any]:
     """Return all alerts, annotated with their sort keys."""
     ranks = [When(urgency=urgency, then=Value(rank(urgency))) for urgency in Urgency]
-    return Alert.objects.select_related("crisis", "receipt__person", "party").annotate(
+    return Alert.objects.select_related(
+        "crisis", "receipt__person", "party", "assigned_to"
+    ).annotate(
         rank=Case(*ranks, default=Value(9), output_field=IntegerField()),
         is_settled=Case(
             When(state__in=UNSETTLED, then=Value(0)),
@@ -218,6 +235,8 @@ def _row(alert: Alert) -> AlertRow:
         step=alert.step,
         step_due=alert.step_due,
         receipt=_receipt(alert),
+        assigned_to=alert.assigned_to.email if alert.assigned_to else "",
+        snoozed_until=alert.snoozed_until,
     )
 
 

@@ -60,6 +60,14 @@ def check_propose(facts: CrisisFacts, *, by: Acting, act: ProposalAct) -> None:
         _check_activation(facts)
 
 
+def check_may_activate(facts: CrisisFacts, *, by: Acting) -> None:
+    """Check that a person could propose activation, whatever the checklist still lacks."""
+    act = ProposalAct.ACTIVATE
+    check_leads(facts, by=by, act=WHAT[act])
+    check_person_may_lead(by.role)
+    _check_move(facts, to=stage_of(facts, act))
+
+
 def check_none_pending(pending: ProposalFacts | None, *, by: Acting) -> None:
     """Check that no proposal of the same act waits.
 

@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import QuerySet, Sum
 
 from stemtide.hub.platform import networks, sessions
-from stemtide.hub.platform.errors import NotFoundError
+from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.platform.permissions import LEADING_ROLES, WRITING_ROLES
 from stemtide.hub.rooms.parties.models import Party, Person, PersonSession
@@ -266,6 +266,21 @@ def address_of(ref: str, *, viewer: Party) -> str:
     number = ref.removeprefix("person:")
     person = Person.objects.filter(party=viewer, pk=number).first() if number.isdigit() else None
     return person.email if person else ref
+
+
+def own_row(by: Actor) -> Person:
+    """Return the row of the person who acts. raises: NotAllowedError for a key."""
+    number = by.ref.removeprefix("person:")
+    person = Person.objects.filter(party=by.party, pk=number).first() if number.isdigit() else None
+    if person is None:
+        raise NotAllowedError("only a person can do this, signed in at the desk")
+    return person
+
+
+def colleagues(*, viewer: Party) -> list[str]:
+    """Return the mail addresses of a party's active people, in order."""
+    rows = Person.objects.filter(party=viewer, is_active=True).order_by("email")
+    return list(rows.values_list("email", flat=True))
 
 
 def has_other(party: Party, *, ref: str, is_leader: bool) -> bool:

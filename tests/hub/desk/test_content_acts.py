@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Acts on content from a signal, a cluster and a room, with their forms filled in."""
+
+import re
+
+import pytest
+from django.utils.html import escape
+
+from stemtide.hub.rooms.orders.models import Order
+from stemtide.hub.rooms.parties.writes import competences
+from stemtide.hub.rooms.referrals.models import Referral
+from stemtide.protocol.enums import Duty, Role
+from tests.hub.desk.page_table import REFERRAL
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def officer(world):
+    return world.desk("authority", Role.DUTY_OFFICER)
+
+
+@pytest.fixture
+def crisis(world):
+    return world.crisis(active=True)
+
+
+def acts(client, path):
+    return {act.name: act for act in client.get(path).context["content_acts"]}
+
+
+def values(client, address):
+    html = client.get(address).content.decode()
+    form = client.get(address).context["form"]
+    return {field.name: field.value() for field in form}, html
+
+
+@pytest.mark.parametrize("page", ["/signals/{signal}", "/crises/{crisis}/content/{signal}"])
+def test_a_referral_from_a_page_names_signal_labels_and_crisis(world, officer, crisis, page):
+    signal = world.share(crisis=crisis, labels=["livestream"])
+    address = acts(officer, page.format(signal=signal, crisis=crisis))["refer"].address
+    fields, _ = values(officer, address)
+    assert (fields["signals"], fields["crisis"]) == (str(signal), str(crisis))
+    assert fields["labels"] == ["livestream"]
+
+
+def test_an_order_from_a_room_keeps_the_crisis(world, officer, crisis):
+    for duty in Duty:
+        party = world.party["authority"]
+        competences.name_competent(party, duty, actor="operator", now=world.now)
+    address = acts(officer, f"/crises/{crisis}")["order"].address
+    fields, _ = values(officer, address)
+    assert fields["crisis"] == str(crisis)
+    sent = {"to": "provider", "crisis": fields["crisis"]}
+    assert officer.post("/orders/new", sent).status_code == 302
+    assert Order.objects.get().crisis.uid == crisis
+
+
+def test_a_referral_keeps_the_crisis(officer, crisis):
+    sent = {**REFERRAL, "crisis": str(crisis), "do": "search"}
+    html = officer.post("/referrals/new", sent).content.decode()
+    searched = re.search(r'name="searched" value="([^"]+)"', html)[1]
+    officer.post("/referrals/new", {**sent, "do": "record", "searched": searched})
+    assert Referral.objects.get().crisis.uid == crisis
+
+
+def test_an_order_names_only_signals_of_the_own_party(world, officer):
+    signal = world.share(by="neighbour")
+    assert "signals" not in acts(officer, f"/signals/{signal}")["order"].address
+
+
+def test_an_act_that_the_role_forbids_is_shown_with_the_reason(world, crisis):
+    analyst = world.desk("authority", Role.ANALYST)
+    offered = acts(analyst, f"/crises/{crisis}")
+    assert not offered["refer"].reason
+    html = " ".join(analyst.get(f"/crises/{crisis}").content.decode().split())
+    assert "not in the register for issuing removal orders" in offered["order"].reason
+    assert f"Not possible now: {escape(offered['order'].reason)}" in html
+
+
+def test_a_crisis_that_the_party_has_not_joined_is_not_filled_in(world, crisis):
+    neighbour = world.desk("neighbour", Role.DUTY_OFFICER)
+    fields, html = values(neighbour, f"/referrals/new?crisis={crisis}")
+    assert not fields["crisis"]
+    assert str(crisis) not in html
+
+
+def test_activation_says_what_is_missing_first(world):
+    crisis = world.crisis()
+    html = " ".join(
+        world.desk("authority", Role.DUTY_OFFICER).get(f"/crises/{crisis}").content.decode().split()
+    )
+    assert 'id="verb-propose-activate"' in html
+    assert "Not possible now: not every test of the checklist is answered yes" in html
