@@ -39,7 +39,7 @@ def list_all(
         ApprovalState | None, typer.Option(help="Only those in this state. Default: all.")
     ] = None,
 ) -> Request:
-    """List acts that need a second look, of your party or by its people."""
+    """List acts that need a second look, of or by your party."""
     return lambda client: client.list_approvals(state=state, limit=200).approvals
 
 
