@@ -52,10 +52,12 @@ PAGES = {
         "search",
         "webhooks",
         "webhook",
+        "keys",
+        "key-new",
     ),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
-        *("exchanges", "exchange", "parties", "party", "allowlist", "allow-entry"),
+        *("exchanges", "exchange", "parties", "party", "party-new", "allowlist", "allow-entry"),
         *("approvals", "approval", "dismissal"),
         *("drills", "report", "you", "mfa_activate_totp", "mfa_add_webauthn"),
     ),
@@ -79,9 +81,9 @@ ELSEWHERE = {
     *("mfa_login_webauthn", "mfa_reauthenticate", "mfa_reauthenticate_webauthn"),
     *("mfa_remove_webauthn", "mfa_view_recovery_codes", "openid_connect_login"),
     "openid_connect_callback",
-    *("set-up", "set-up-link"),
+    *("set-up", "set-up-link", "first-person"),
 }
-"""Pages that need a second factor, or a hub without a party.
+"""Pages that need a second factor, or a hub or party without people.
 
 test_sign_in_in_browser.py and test_desk_first_run.py look at them on the way.
 """
@@ -131,7 +133,7 @@ ACTS = {
     ),
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
     *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
-    *("exchange-act", "webhook-act", "webhook-again", "party-act", "allow-entry-act"),
+    *("exchange-act", "webhook-act", "webhook-again", "key-revoke", "party-act", "allow-entry-act"),
     *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),
 }
 """What only takes a form, and leads back to a page."""

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Setting up an empty hub in a browser, from the link that its operator printed."""
+"""From an empty hub to a party with a person and a key, in a browser, without a shell."""
 
 import re
 import time
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from axe_playwright_python.sync_playwright import Axe
@@ -65,9 +66,9 @@ def set_up(page):
     page.get_by_role("button", name="Set up the hub").click()
 
 
-def sign_in(page):
+def sign_in(page, email):
     """Sign in with the password, and set up codes from an app."""
-    page.get_by_label("Mail address").fill("ada@agency.example")
+    page.get_by_label("Mail address").fill(email)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_role("link", name="Set up codes").click()
@@ -79,13 +80,62 @@ def sign_in(page):
     page.get_by_role("link", name="To the board").click()
 
 
-def test_an_empty_hub_is_set_up_in_a_browser(page, empty_hub):
+def add_party(page):
+    """Add a provider and invite its first person; return the link of the invitation."""
+    page.goto("/parties")
+    page.get_by_role("link", name="Add a party").click()
+    page.get_by_label("Name of the organisation").fill("Small pictures")
+    page.get_by_label("Short name").fill("small-pictures")
+    page.get_by_label("Kind").select_option("provider")
+    page.get_by_label("How do you know").fill("Called back on the number of the register.")
+    check_access(page)
+    page.get_by_role("button", name="Add the party").click()
+    page.get_by_label("Name", exact=True).fill("Bo Example")
+    page.get_by_label("Mail address").fill("bo@small.example")
+    check_access(page)
+    page.get_by_role("button", name="Add, and make a link").click()
+    return page.get_by_label("Give them this link").input_value()
+
+
+def join(page, link):
+    """Accept an invitation, sign in and set up codes."""
+    page.goto(link)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Repeat the password").fill(PASSWORD)
+    page.get_by_role("button", name="Save").click()
+    sign_in(page, "bo@small.example")
+
+
+def create_key(page):
+    """Create a key for an agent and return its text."""
+    page.goto("/keys")
+    page.get_by_role("link", name="Create a key").click()
+    page.get_by_label("What is it for?").fill("agent-1")
+    page.get_by_label("read signals and crises").check()
+    check_access(page)
+    page.get_by_role("button", name="Create the key").click()
+    check_access(page)
+    return page.get_by_label("Copy it into a file").input_value()
+
+
+def test_an_empty_hub_is_set_up_in_a_browser(page, empty_hub, chromium):
     link = printed_link(empty_hub)
     page.goto(link)
     expect(page).to_have_url(re.compile("/set-up$"))
     set_up(page)
     expect(page.get_by_text("Your hub is set up")).to_be_visible()
-    sign_in(page)
+    sign_in(page, "ada@agency.example")
     expect(page.locator("#board")).to_be_attached()
     assert page.goto(link).status == 404
-    page.goto("about:blank")
+    address = page.url.partition("/set-up")[0]
+    context = chromium.new_context(viewport=NARROW, locale="en", base_url=address)
+    context.add_cookies(page.context.cookies())
+    invited = add_party(context.new_page())
+    context.close()
+    provider = chromium.new_context(viewport=NARROW, locale="en", base_url=address)
+    page = provider.new_page()
+    join(page, invited)
+    key = create_key(page)
+    answer = httpx.get(f"{address}/api/v1/whoami", headers={"Authorization": f"Bearer {key}"})
+    assert answer.json()["party"] == "small-pictures"
+    provider.close()

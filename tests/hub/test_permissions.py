@@ -15,7 +15,13 @@ from stemtide.hub.rooms.allowlists import rules as allowlists
 from stemtide.hub.rooms.approvals import rules as approvals
 from stemtide.hub.rooms.crises.rules import crises, moves, participants
 from stemtide.hub.rooms.orders.rules import orders
-from stemtide.hub.rooms.parties.rules import standing as standings, suspensions
+from stemtide.hub.rooms.parties.rules import (
+    competences,
+    joining,
+    keys,
+    standing as standings,
+    suspensions,
+)
 from stemtide.hub.rooms.signals.rules import disputes, runaways, signals
 from stemtide.hub.rooms.signals.rules.disputes import Dispute, DisputeFacts
 from stemtide.hub.rooms.signals.rules.runaways import FloodFacts
@@ -28,6 +34,7 @@ from stemtide.protocol.enums import (
     ProposalAct,
     ProposalState,
     Role,
+    Scope,
     SignalState,
     Standing,
 )
@@ -288,6 +295,10 @@ OTHERS = {
     ),
     "grant standing, group or digests to another party": decides_on_standing,
     "propose, confirm or decline the suspension of another party": suspends,
+    "propose or confirm the duty of an authority": lambda who: passes(
+        competences.check_confirm, author="person:7", by=who
+    ),
+    "take a party in": lambda who: passes(joining.check_take_in, by=who),
     "draft a removal order, named for it by its state": lambda who: passes(
         orders.check_draft, kind=who.kind, is_competent=True, role=who.role
     ),
@@ -383,6 +394,18 @@ ROLES = {
     ),
     "close a warning": lambda who: passes(moves.check_close, crisis(), by=official(who)),
     "decide on standings and suspensions": lambda who: decides_on_standing(official(who)),
+    "take a party in, and invite its first person": lambda who: passes(
+        joining.check_invite_first, has_people=False, has_keys=False, by=official(who)
+    ),
+    "propose or confirm the duty of an authority": lambda who: passes(
+        competences.check_confirm, author="person:7", by=official(who)
+    ),
+    "create a key that only reads, and revoke a key": lambda who: passes(
+        keys.check_grant, keys.READING, role=who.role, kind=who.kind
+    ),
+    "create a key that shares, decides or answers": lambda who: passes(
+        keys.check_grant, [Scope.ORDERS_WRITE], role=who.role, kind=who.kind
+    ),
     "draft a removal order": lambda who: OTHERS["draft a removal order, named for it by its state"](
         official(who, kind=AUTHORITY)
     ),

@@ -126,6 +126,12 @@ GET  inbox-referral-blocks        in  403 403 403 403 403 403 404 200 200 404 40
 POST inbox-several                in  403 403 403 403 403 403 403 302 403 302 403 403
 GET  invited                      200 200 200 200 200 200 200 200 200 200 200 200 200
 POST invited                      422 422 422 422 422 422 422 422 422 422 422 422 422
+GET  first-person                  in  403 403 403 403 403 200 403 403 403 403 403 403
+POST first-person                  in  403 403 403 403 403 200 403 403 403 403 403 403
+GET  key-new                       in  403 403 403 403 200 200 403 403 403 403 403 403
+POST key-new                       in  403 403 403 403 200 200 403 403 403 403 403 403
+POST key-revoke                    in  403 403 403 403 404 404 403 403 403 403 403 403
+GET  keys                          in  403 403 403 403 200 200 403 403 403 403 403 403
 POST ladder                       in  403 403 403 403 302 302 403 403 403 403 403 403
 GET  lead                         in  200 200 200 403 200 200 404 200 403 404 404 404
 POST lead-close                   in  302 403 403 403 403 302 404 403 403 404 404 404
@@ -181,6 +187,8 @@ GET  orders-blocks                 in  200 200 200 200 200 200 200 200 200 200 2
 GET  own-contacts                 in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  parties                      in  403 403 403 403 403 200 403 403 403 403 403 403
 GET  party                        in  403 403 403 403 403 200 403 403 403 403 403 403
+GET  party-new                     in  403 403 403 403 403 200 403 403 403 403 403 403
+POST party-new                     in  403 403 403 403 403 302 403 403 403 403 403 403
 POST party-act                    in  403 403 403 403 403 302 403 403 403 403 403 403
 GET  preferences                  in  200 200 200 200 200 200 200 200 200 200 200 200
 POST preferences                  in  302 302 302 302 302 302 302 302 302 302 302 302
@@ -341,6 +349,8 @@ FIXED = {
     "redress-act": {"verb": "keep"},
     "referral-act": {"verb": "withdraw"},
     "order-act": {"verb": "withdraw"},
+    "first-person": {"name": "forum"},
+    "key-revoke": {"prefix": "abcd2345"},
     "party": {"name": "provider"},
     "party-act": {"name": "provider", "verb": "make-trusted"},
     "order-answer": {"name": "annex-2"},
@@ -453,5 +463,9 @@ DATA = {
         "address": "duty@desk.example",
         "time_zone": "UTC",
     },
+    "first-person": {"name": "Ada", "email": "first@desk.example", "role": "coordinator"},
+    "key-new": {"name": "agent-1", "scopes": ["feed:read"], "days": "90"},
+    "key-revoke": {"confirm": "yes"},
+    "party-new": {"title": "X", "name": "x", "kind": "provider", "reason": "Known."},
     "colleagues": {"name": "Ada", "email": "another@desk.example", "role": "analyst"},
 }

@@ -11,6 +11,7 @@ from stemtide.hub.desk.labels import Words
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.complaints.rules.complaints import check_read as check_read_complaints
 from stemtide.hub.rooms.media.rules import check_may_see_counts
+from stemtide.hub.rooms.parties.rules.keys import check_manage_keys
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.parties.rules.people import check_see_people
 from stemtide.hub.rooms.webhooks.rules import check_may_manage
@@ -38,6 +39,7 @@ PAGES: dict[str, Words] = {
     "you": _("Your account"),
     "preferences": _("Language and time"),
     "colleagues": _("People"),
+    "keys": _("Keys"),
     "webhooks": _("Webhooks"),
     "look-counts": _("Previews opened"),
 }
@@ -53,13 +55,17 @@ GROUPS: dict[str, tuple[Words, tuple[str, ...]]] = {
         ("inbox", "referrals", "orders", "complaints", "rechecks", "progress"),
     ),
     "network": (_("Network"), ("contacts", "parties", "exchanges", "allowlist")),
-    "settings": (_("Settings"), ("you", "preferences", "colleagues", "webhooks", "look-counts")),
+    "settings": (
+        _("Settings"),
+        ("you", "preferences", "colleagues", "keys", "webhooks", "look-counts"),
+    ),
 }
 """Entries of the menu, with their pages. An entry leads to the first page that its reader has."""
 
 CHECKS: dict[str, Callable[[Role], None]] = {
     "colleagues": check_see_people,
     "complaints": check_read_complaints,
+    "keys": check_manage_keys,
     "look-counts": check_may_see_counts,
     "share": check_person_may_write,
     "webhooks": check_may_manage,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from stemtide.protocol.enums import PartyKind, ProposalState, Standing
+from stemtide.protocol.enums import Duty, PartyKind, ProposalState, Standing
 from stemtide.protocol.texts import THREE_CHARACTERS
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -31,6 +31,23 @@ class GroupIn(BaseModel):
     model_config = _STRICT
 
     group: GroupName
+    reason: Why
+
+
+class TitleIn(BaseModel):
+    """The full name of a party."""
+
+    model_config = _STRICT
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+class DutyIn(BaseModel):
+    """A duty of an authority, with the reason to name or end it."""
+
+    model_config = _STRICT
+
+    duty: Duty = Field(strict=False)
     reason: Why
 
 

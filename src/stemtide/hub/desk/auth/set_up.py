@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _, gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods, require_safe
 
+from stemtide.hub.desk.auth.member_states import member_states
 from stemtide.hub.desk.auth.sign_in import InvitedForm
-from stemtide.hub.desk.member_states import member_states
 from stemtide.hub.platform.errors import InvalidError, NotFoundError
 from stemtide.hub.platform.networks import network_of
 from stemtide.hub.platform.rate_windows import Limit, RatePolicy, windows

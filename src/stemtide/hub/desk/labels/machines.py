@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext_lazy as _, gettext_noop
 
 from stemtide.interop.exchanges import ExchangeState, OutgoingState, RecordOutcome
-from stemtide.protocol.enums import Direction, ExchangeKind
+from stemtide.protocol.enums import Direction, ExchangeKind, Scope
 from stemtide.protocol.messages.webhooks import WebhookDeliveryState, WebhookState
 
 if TYPE_CHECKING:
@@ -47,6 +47,21 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         OutgoingState.TAKING_BACK: _("to be taken back there"),
         OutgoingState.ENDED: _("over: it is not to be there any more"),
         OutgoingState.REFUSED: _("refused there"),
+    },
+    "scope": {
+        Scope.FEED_READ: _("read signals and crises (feed:read)"),
+        Scope.FEEDBACK_WRITE: _("report as an agent, and give opinions (feedback:write)"),
+        Scope.REQUESTS_READ: _("read referrals and orders (requests:read)"),
+        Scope.METRICS_READ: _("read the hub's metrics (metrics:read)"),
+        Scope.SIGNALS_WRITE: _("share and withdraw signals (signals:write)"),
+        Scope.CRISES_WRITE: _("raise, join and move crises (crises:write)"),
+        Scope.LEADS_WRITE: _("report and read leads (leads:write)"),
+        Scope.REFERRALS_WRITE: _("send referrals and holds (referrals:write)"),
+        Scope.ORDERS_WRITE: _("issue removal orders (orders:write)"),
+        Scope.ANSWERS_WRITE: _("answer referrals and orders (answers:write)"),
+        Scope.COMPLAINTS_WRITE: _("handle complaints (complaints:write)"),
+        Scope.WEBHOOKS_MANAGE: _("manage webhooks (webhooks:manage)"),
+        Scope.PARTIES_WRITE: _("decide on standings and suspensions (parties:write)"),
     },
     "webhook": {
         WebhookState.ACTIVE: _("active"),

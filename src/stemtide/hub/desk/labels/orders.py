@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from django.utils.translation import gettext_lazy as _
 
+from stemtide.protocol.enums import Duty
 from stemtide.protocol.enums.orders import (
     AccessPurpose,
     AtOnce,
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from django.utils.functional import _StrPromise
 
 LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
+    "duty": {
+        Duty.ISSUE: _("issue removal orders"),
+        Duty.SCRUTINISE: _("scrutinise removal orders of other states"),
+        Duty.MEASURES: _("oversee specific measures of providers"),
+        Duty.PENALTIES: _("impose penalties"),
+    },
     "order": {
         OrderState.DRAFTED: _("draft"),
         OrderState.DISCARDED: _("draft thrown away"),

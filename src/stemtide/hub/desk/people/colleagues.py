@@ -54,7 +54,7 @@ def colleagues(request: SignedInRequest) -> HttpResponse:
         except ConflictError as error:
             form.add_error("email", error_text(error))
         else:
-            return _invitation(request, email=person.email, secret=secret)
+            return invitation_page(request, email=person.email, secret=secret)
     form.mark_errors()
     context = {
         "now": now,
@@ -79,7 +79,7 @@ def act(request: SignedInRequest, number: int, verb: str) -> HttpResponse:
     try:
         if verb == "invite":
             person, secret = people_writes.invite_again(number, by=by, now=now)
-            return _invitation(request, email=person.email, secret=secret)
+            return invitation_page(request, email=person.email, secret=secret)
         if verb == "name":
             people_writes.change_name(number, name=request.POST.get("name", ""), by=by)
         elif verb == "role":
@@ -144,7 +144,7 @@ def _allowed(row: people.PersonRow, *, by: Actor) -> dict[str, bool]:
 
 
 @sensitive_variables("secret", "link")
-def _invitation(request: SignedInRequest, *, email: str, secret: str) -> HttpResponse:
+def invitation_page(request: SignedInRequest, *, email: str, secret: str) -> HttpResponse:
     """Show the link of an invitation. It is not stored, so it is shown only once."""
     link = request.build_absolute_uri(reverse("invited", kwargs={"secret": secret}))
     hours = int(people_rules.INVITED_FOR.total_seconds() // 3600)

@@ -12,12 +12,15 @@ from stemtide.hub.desk.actions import Offer, available, perform, sent_offer
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in, writers_only
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.people.party_actions import PARTY_ACTIONS, PartyFacts
+from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.parties.reads import (
+    competences,
+    joining,
     parties as party_reads,
     standing as reads,
     suspensions as suspension_reads,
 )
-from stemtide.hub.rooms.parties.rules import standing as rules
+from stemtide.hub.rooms.parties.rules import joining as joining_rules, standing as rules
 from stemtide.hub.rooms.signals.reads import dismissals as dismissal_reads
 from stemtide.protocol.enums import PartyKind, ProposalState
 from stemtide.protocol.trust.parties import PartyOut, SuspensionOut
@@ -47,6 +50,7 @@ def parties(request: SignedInRequest) -> HttpResponse:
         "now": datetime.now(UTC),
         "rows": sorted(rows, key=lambda row: (row.waiting is None, row.party.title.casefold())),
         "titles": titles_of(),
+        "may_add": allows(joining_rules.check_take_in, by=actor_of(request)),
     }
     return render(request, "desk/parties/parties.html", context)
 
@@ -88,12 +92,25 @@ def _page(request: SignedInRequest, name: str, *, refused: Offer | None = None) 
         disputes=dismissal_reads.facts(row, count=disputes.count),
         waiting=suspension_reads.facts_of(waiting.id, viewer=viewer) if waiting else None,
         waiting_id=str(waiting.id) if waiting else "",
+        duties=tuple(competences.duties(row)),
+        proposed_duty=competences.proposed(row, now=now),
     )
+    party_out = reads.describe(name, viewer=viewer)
     context = {
         "now": now,
-        "party": reads.describe(name, viewer=viewer),
+        "party": party_out,
+        "is_joining": row.is_suspended and len(party_out.history) == 1,
+        "is_authority": facts.trust.kind is PartyKind.AUTHORITY,
+        "duties": facts.duties,
+        "proposed_duty": facts.proposed_duty,
         "proposals": proposals,
         "waiting": waiting,
+        "may_invite": allows(
+            joining_rules.check_invite_first,
+            has_people=joining.has_people(row),
+            has_keys=joining.has_keys(row),
+            by=facts.by,
+        ),
         "disputes": disputes,
         "dismissals": dismissal_reads.dismissals(viewer=viewer, party=name),
         "titles": titles_of(),

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django import forms
@@ -12,22 +13,30 @@ from pydantic import BaseModel
 
 from stemtide.hub.desk.actions import Action, action_table
 from stemtide.hub.desk.forms import MessageForm
+from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.parties.reads.competences import ProposedCompetence
 from stemtide.hub.rooms.parties.reads.parties import Actor
-from stemtide.hub.rooms.parties.rules import standing as rules, suspensions as suspension_rules
+from stemtide.hub.rooms.parties.rules import (
+    competences as competence_rules,
+    standing as rules,
+    suspensions as suspension_rules,
+)
 from stemtide.hub.rooms.parties.rules.suspensions import SuspensionFacts
-from stemtide.hub.rooms.parties.writes import standing as writes, suspensions
+from stemtide.hub.rooms.parties.writes import competences, joining, standing as writes, suspensions
 from stemtide.hub.rooms.signals.rules import disputes as dispute_rules
 from stemtide.hub.rooms.signals.rules.disputes import OpenDisputes
 from stemtide.hub.rooms.signals.writes import dismissals
-from stemtide.protocol.enums import Standing
+from stemtide.protocol.enums import Duty, PartyKind, Standing
 from stemtide.protocol.trust.disputes import DismissIn
 from stemtide.protocol.trust.parties import (
     DigestsIn,
+    DutyIn,
     GroupIn,
     StandingIn,
     SuspensionIn,
     SuspensionReasonIn,
+    TitleIn,
 )
 from stemtide.protocol.trust.standing import PartyTrust
 
@@ -66,11 +75,30 @@ class GroupForm(PartyReasonForm):
     field_order = ("group", "reason")
 
 
+class TitleForm(MessageForm):
+    """The full name of a party."""
+
+    message_type = TitleIn
+    title = forms.CharField(
+        label=_("Name of the organisation"),
+        help_text=_("Its full name. Every other party reads it."),
+        max_length=200,
+    )
+
+
+class DutyForm(PartyReasonForm):
+    """A duty of an authority."""
+
+    message_type = DutyIn
+    duty = forms.ChoiceField(label=_("Duty"), choices=list(LABELS["duty"].items()))
+    field_order = ("duty", "reason")
+
+
 @dataclass(frozen=True, slots=True)
 class PartyFacts:
     """What the rules need of a party's page. waiting: the proposal that waits, and its id.
 
-    disputes: its open ones, and those of its group.
+    disputes: its open ones, and those of its group. duties: those that its state named it for.
     """
 
     trust: PartyTrust
@@ -81,6 +109,8 @@ class PartyFacts:
     disputes: OpenDisputes
     waiting: SuspensionFacts | None = None
     waiting_id: str = ""
+    duties: tuple[Duty, ...] = ()
+    proposed_duty: ProposedCompetence | None = None
 
 
 _Targets = Callable[[PartyFacts], list[str]]
@@ -111,6 +141,11 @@ def _if_regroupable(facts: PartyFacts) -> list[str]:
     another = f"{facts.trust.group}-another"
     is_allowed = allows(rules.check_set_group, facts.trust, group=another, by=facts.by)
     return [""] if is_allowed else []
+
+
+def _if_overseen(facts: PartyFacts) -> list[str]:
+    """Return the party if the reader may change its name."""
+    return [""] if allows(rules.check_oversees, facts.by) else []
 
 
 def _if_digests(*, speaks: bool) -> _Targets:
@@ -163,6 +198,39 @@ def _if_waiting(check: Callable[..., object]) -> _Targets:
         return [facts.waiting_id]
 
     return targets
+
+
+def _if_nameable(facts: PartyFacts) -> list[str]:
+    """Return the party if it may be proposed for another duty."""
+    is_open = facts.trust.kind is PartyKind.AUTHORITY and len(facts.duties) < len(Duty)
+    return _if_duties(facts, is_open=is_open)
+
+
+def _if_named(facts: PartyFacts) -> list[str]:
+    """Return the party if the end of one of its duties may be proposed."""
+    return _if_duties(facts, is_open=bool(facts.duties))
+
+
+def _if_duties(facts: PartyFacts, *, is_open: bool) -> list[str]:
+    """Return the party if the reader may propose something about its duties."""
+    is_allowed = is_open and allows(competence_rules.check_propose, by=facts.by)
+    return [""] if is_allowed and facts.proposed_duty is None else []
+
+
+def _if_duty_confirmable(facts: PartyFacts) -> list[str]:
+    """Return the proposal about a duty if the reader may confirm it."""
+    row = facts.proposed_duty
+    if row is None or not allows(competence_rules.check_confirm, author=row.author, by=facts.by):
+        return []
+    return [str(row.number)]
+
+
+def _if_duty_droppable(facts: PartyFacts) -> list[str]:
+    """Return the proposal about a duty if the reader may decline or withdraw it."""
+    row = facts.proposed_duty
+    if row is None or not allows(competence_rules.check_propose, by=facts.by):
+        return []
+    return [str(row.number)]
 
 
 def _if_disputing(facts: PartyFacts) -> list[str]:
@@ -292,6 +360,56 @@ PARTY_ACTIONS = action_table(
         title=_("Change its group"),
         button=_("Change the group"),
         help=_("Parties of one owner, or that one exchange brings, count once."),
+    ),
+    Action(
+        "confirm-duty",
+        MessageForm,
+        competences.confirm_duty,
+        _("Confirmed. It took effect at once."),
+        _if_duty_confirmable,
+        title=_("Confirm the proposal about its duty"),
+        button=_("Confirm as the second person"),
+        target_id=int,
+        is_primary=True,
+    ),
+    Action(
+        "drop-duty",
+        MessageForm,
+        competences.drop_duty,
+        _("The proposal is dropped."),
+        _if_duty_droppable,
+        title=_("Drop the proposal about its duty"),
+        button=_("Drop the proposal"),
+        target_id=int,
+    ),
+    Action(
+        "name-duty",
+        DutyForm,
+        competences.propose_duty,
+        _("Proposed. Another person must confirm within 24 hours."),
+        _if_nameable,
+        title=_("Propose a duty that its Member State gave it"),
+        button=_("Propose the duty"),
+        help=_("Under Article 12 of Regulation (EU) 2021/784. Write where the state published it."),
+    ),
+    Action(
+        "end-duty",
+        DutyForm,
+        partial(competences.propose_duty, ends=True),
+        _("Proposed. Another person must confirm within 24 hours."),
+        _if_named,
+        title=_("Propose to end a duty"),
+        button=_("Propose the end"),
+        help=_("What it did under the duty stays valid."),
+    ),
+    Action(
+        "rename",
+        TitleForm,
+        joining.rename_party,
+        _("Its name is changed."),
+        _if_overseen,
+        title=_("Change its name"),
+        button=_("Change the name"),
     ),
     Action(
         "set-aside",

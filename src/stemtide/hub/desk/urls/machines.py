@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""URLs of exchanges with other hubs, and of webhooks."""
+"""URLs of exchanges with other hubs, of keys and of webhooks."""
 
 from django.urls import path
 
-from stemtide.hub.desk.machines import exchanges, webhooks
+from stemtide.hub.desk.machines import exchanges, keys, webhooks
 
 urlpatterns = [
     path("exchanges", exchanges.exchanges, name="exchanges"),
     path("exchanges/<slug:name>", exchanges.exchange, name="exchange"),
     path("exchanges/<slug:name>/<slug:verb>", exchanges.act, name="exchange-act"),
+    path("keys", keys.keys, name="keys"),
+    path("keys/new", keys.new, name="key-new"),
+    path("keys/<slug:prefix>/revoke", keys.revoke, name="key-revoke"),
     path("webhooks", webhooks.webhooks, name="webhooks"),
     path("webhooks/<uuid:uid>", webhooks.webhook, name="webhook"),
     path("webhooks/<uuid:uid>/<slug:verb>", webhooks.act, name="webhook-act"),

@@ -3,12 +3,14 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.people import colleagues, contacts, dismissals, parties
+from stemtide.hub.desk.people import colleagues, contacts, dismissals, joining, parties
 
 urlpatterns = [
     path("people", colleagues.colleagues, name="colleagues"),
     path("people/<int:number>/<slug:verb>", colleagues.act, name="colleague-act"),
     path("parties", parties.parties, name="parties"),
+    path("parties/new/party", joining.new_party, name="party-new"),
+    path("parties/<slug:name>/first-person", joining.first_person, name="first-person"),
     path("parties/<slug:name>", parties.party, name="party"),
     path("parties/<slug:name>/<slug:verb>", parties.act, name="party-act"),
     path("disputes/<uuid:uid>", dismissals.dismissal, name="dismissal"),

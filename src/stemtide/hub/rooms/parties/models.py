@@ -285,6 +285,25 @@ class Competence(models.Model):
         return f"{self.party_id} may {self.duty}"
 
 
+class CompetenceProposal(models.Model):
+    """A proposal to name an authority for a duty, or to end that, until a second person decides.
+
+    by_ref: the person, as the ledger names them. The row is deleted once it is decided.
+    """
+
+    party = models.OneToOneField(Party, models.CASCADE, related_name="competence_proposal")
+    duty = models.CharField(max_length=20, choices=[(d, d) for d in Duty])
+    ends = models.BooleanField()
+    reason = models.CharField(max_length=500)
+    by = models.ForeignKey(Party, models.PROTECT, related_name="+")
+    by_ref = models.CharField(max_length=80)
+    at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{'end' if self.ends else 'name'} {self.party_id} for {self.duty}"
+
+
 class Series(models.Model):
     """The counter of one party's file references of one kind in one year."""
 

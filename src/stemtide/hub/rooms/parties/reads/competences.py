@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from stemtide.hub.platform.exemptions import needs_no_viewer
-from stemtide.hub.rooms.parties.models import Competence, Party
+from stemtide.hub.rooms.parties.models import Competence, CompetenceProposal, Party
 from stemtide.protocol.enums import Duty
 
 
@@ -21,6 +21,44 @@ class CompetenceRow:
     country: str
     duty: Duty
     named_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedCompetence:
+    """A proposal about a competence that waits. author: the person, as the ledger names them."""
+
+    number: int
+    duty: Duty
+    ends: bool
+    reason: str
+    by: str
+    author: str
+    at: datetime
+    expires_at: datetime
+
+
+def duties(party: Party) -> list[Duty]:
+    """Return the duties for which a party is appointed at present."""
+    rows = Competence.objects.filter(party=party, ended_at=None)
+    return [Duty(duty) for duty in rows.values_list("duty", flat=True)]
+
+
+def proposed(party: Party, *, now: datetime) -> ProposedCompetence | None:
+    """Return the proposal about a competence of a party that waits, if there is one."""
+    rows = CompetenceProposal.objects.filter(party=party, expires_at__gt=now)
+    row = rows.select_related("by").first()
+    if row is None:
+        return None
+    return ProposedCompetence(
+        number=row.pk,
+        duty=Duty(row.duty),
+        ends=row.ends,
+        reason=row.reason,
+        by=row.by.name,
+        author=row.by_ref,
+        at=row.at,
+        expires_at=row.expires_at,
+    )
 
 
 def is_competent(party: Party, duty: Duty) -> bool:

@@ -5,8 +5,16 @@ source: Regulation (EU) 2021/784 Art. 12(1), Art. 2(8) (a competent authority is
 """
 
 import re
+from datetime import timedelta
 
-from stemtide.hub.platform.errors import ConflictError, InvalidError, NotFoundError
+from stemtide.hub.platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    NotFoundError,
+)
+from stemtide.hub.platform.permissions import check_person_may_manage
+from stemtide.hub.rooms.parties.rules.standing import Acting, check_oversees
 from stemtide.protocol.enums import Duty, PartyKind
 
 _SERIES = re.compile(r"[A-Z]{2,4}")
@@ -16,6 +24,26 @@ _REFERENCE = re.compile(r"([A-Z]{2,4})-(?:([A-Z]{2})-)?([0-9]{4})-([0-9]{1,9})(?
 _STATES = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
 MEMBER_STATES = frozenset(_STATES.split())
 """source: Member States of the European Union, by ISO 3166-1 alpha-2."""
+
+
+PROPOSED_FOR = timedelta(hours=24)
+"""How long a proposal about a competence waits for the second person."""
+
+
+def check_propose(*, by: Acting) -> None:
+    """Refuse proposals about competences to all but coordinators of an agency, also to keys."""
+    check_oversees(by)
+    check_person_may_manage(by.role)
+
+
+def check_confirm(*, author: str, by: Acting) -> None:
+    """Refuse to confirm one's own proposal. author: its reference in the ledger.
+
+    A competence lets an authority issue removal orders, so it takes two people.
+    """
+    check_propose(by=by)
+    if by.ref == author:
+        raise NotAllowedError("you cannot confirm your own proposal: ask another person")
 
 
 def check_name_competent(duty: Duty, *, kind: PartyKind, country: str, is_competent: bool) -> None:

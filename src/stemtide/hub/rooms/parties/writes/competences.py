@@ -6,11 +6,15 @@ from datetime import UTC, datetime
 from django.db import transaction
 from django.db.models import F, Max
 
+from stemtide.hub.platform.errors import ConflictError, NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.rooms.ledger.writes import ledger
-from stemtide.hub.rooms.parties.models import Competence, Party, Series
+from stemtide.hub.rooms.parties.models import Competence, CompetenceProposal, Party, Series
+from stemtide.hub.rooms.parties.reads import competences as reads, parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import competences as rules
 from stemtide.protocol.enums import Duty, PartyKind
+from stemtide.protocol.trust.parties import DutyIn
 
 
 @transaction.atomic
@@ -42,6 +46,95 @@ def end_competence(party: Party, duty: Duty, *, actor: str, now: datetime) -> Co
     competence.save(update_fields=["ended_at"])
     _record("competence.ended", competence, actor=actor, now=now)
     return competence
+
+
+@transaction.atomic
+def propose_duty(
+    name: str, *, body: DutyIn, by: Actor, now: datetime, ends: bool = False
+) -> CompetenceProposal:
+    """Propose to name an authority for a duty, or to end that. A second person confirms.
+
+    raises: NotFoundError, NotAllowedError, InvalidError, ConflictError if a proposal waits.
+    """
+    ledger.lock_ledger()
+    party = parties.party(name)
+    rules.check_propose(by=by)
+    _check_change(party, body.duty, ends=ends)
+    if reads.proposed(party, now=now) is not None:
+        raise ConflictError("a proposal about {party} waits already: decide it first", party=name)
+    CompetenceProposal.objects.filter(party=party).delete()
+    row = CompetenceProposal.objects.create(
+        party=party,
+        duty=body.duty,
+        ends=ends,
+        reason=body.reason,
+        by=by.party,
+        by_ref=by.ref,
+        at=now,
+        expires_at=now + rules.PROPOSED_FOR,
+    )
+    _record_proposal("competence.proposed", row, by=by, now=now)
+    return row
+
+
+@needs_no_entry("name_competent() and end_competence() record it")
+@transaction.atomic
+def confirm_duty(name: str, number: int, *, by: Actor, now: datetime) -> Competence:
+    """Confirm the proposal of another person: the authority is named for the duty, or no longer.
+
+    raises: NotFoundError, NotAllowedError, InvalidError, ConflictError.
+    """
+    ledger.lock_ledger()
+    row = _waiting(name, number, now=now)
+    rules.check_confirm(author=row.by_ref, by=by)
+    change = end_competence if row.ends else name_competent
+    competence = change(row.party, Duty(row.duty), actor=by.ref, now=now)
+    row.delete()
+    return competence
+
+
+@transaction.atomic
+def drop_duty(name: str, number: int, *, by: Actor, now: datetime) -> None:
+    """Decline the proposal of another person, or withdraw one's own.
+
+    raises: NotFoundError, NotAllowedError.
+    """
+    ledger.lock_ledger()
+    row = _waiting(name, number, now=now)
+    rules.check_propose(by=by)
+    _record_proposal("competence.declined", row, by=by, now=now)
+    row.delete()
+
+
+def _waiting(name: str, number: int, *, now: datetime) -> CompetenceProposal:
+    """Return a proposal that waits.
+
+    raises: NotFoundError.
+    """
+    rows = CompetenceProposal.objects.filter(pk=number, party__name=name, expires_at__gt=now)
+    row = rows.select_related("party").first()
+    if row is None:
+        raise NotFoundError("this proposal was decided or has expired: propose it again")
+    return row
+
+
+def _check_change(party: Party, duty: Duty, *, ends: bool) -> None:
+    """Refuse a change of a competence that the rules do not allow.
+
+    raises: NotFoundError, InvalidError, ConflictError.
+    """
+    is_competent = reads.is_competent(party, duty)
+    if ends:
+        rules.check_end_competence(duty, is_competent=is_competent)
+        return
+    kind = PartyKind(party.kind)
+    rules.check_name_competent(duty, kind=kind, country=party.country, is_competent=is_competent)
+
+
+def _record_proposal(kind: str, row: CompetenceProposal, *, by: Actor, now: datetime) -> None:
+    """Append an act on a proposal to the ledger."""
+    detail: dict[str, object] = {"duty": row.duty, "ends": row.ends}
+    ledger.append_by(kind, by=by, subject=row.party.ref, now=now, detail=detail)
 
 
 @needs_no_entry("the caller records the row that gets the number")

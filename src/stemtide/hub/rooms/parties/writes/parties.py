@@ -18,7 +18,7 @@ from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.rooms.parties.rules import parties as rules, people
 from stemtide.hub.rooms.parties.rules.standing import first_standing
 from stemtide.hub.rooms.parties.writes.standing import record_change
-from stemtide.protocol.enums import PartyKind, Role
+from stemtide.protocol.enums import PartyKind, Role, Standing
 from stemtide.protocol.sync.agents import AgentStatusIn
 
 _PREFIX_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
@@ -27,11 +27,19 @@ _Enum = TypeVar("_Enum", PartyKind, Role)
 
 @transaction.atomic
 def add_party(
-    name: str, *, title: str, kind: str, country: str = "", actor: str, now: datetime
+    name: str,
+    *,
+    title: str,
+    kind: str,
+    country: str = "",
+    actor: str,
+    now: datetime,
+    is_shut_out: bool = False,
 ) -> Party:
     """Add an organisation to the protocol. country: alpha-2, "" for international bodies.
 
-    Its standing is that of first_standing().
+    Its standing is that of first_standing(). is_shut_out: it is suspended until two people of
+    agencies lift this, and gets that standing then.
 
     raises: InvalidError, ConflictError for a name that is taken.
     """
@@ -50,10 +58,11 @@ def add_party(
         kind=party_kind,
         country=country,
         joined_at=now,
-        standing=first_standing(party_kind),
+        standing=Standing.SUSPENDED if is_shut_out else first_standing(party_kind),
         position=ledger.take_positions(1, now=now),
     )
-    record_change(party, before=party.standing, reason="", by=None, by_ref=actor, now=now)
+    before = first_standing(party_kind)
+    record_change(party, before=before, reason="", by=None, by_ref=actor, now=now)
     ledger.append(
         "party.added", actor=actor, subject=party.ref, now=now, detail={"kind": str(party_kind)}
     )

@@ -97,6 +97,13 @@ def invite_again(number: int, *, by: Actor, now: datetime) -> tuple[Person, str]
 
 
 @transaction.atomic
+def renew_invitation(person: Person, *, actor: str, now: datetime) -> str:
+    """Return the secret of a new invitation for somebody who has not joined; the old one ends."""
+    ledger.lock_ledger()
+    return _invite(person, actor=actor, now=now)
+
+
+@transaction.atomic
 def accept_invitation(secret: str, *, password: str, now: datetime) -> Person:
     """Set the password of the invited person. The secret works once.
 

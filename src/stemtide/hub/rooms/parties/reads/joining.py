@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Read whether somebody speaks for a party already."""
+
+from stemtide.hub.rooms.parties.models import ApiKey, Party, Person
+
+
+def has_people(party: Party) -> bool:
+    """Whether a person of a party has ever joined.
+
+    People who were invited and have set no password have not.
+    """
+    people = Person.objects.filter(party=party)
+    return any(
+        person.has_usable_password() or person.last_login or person.erased_at for person in people
+    )
+
+
+def has_keys(party: Party) -> bool:
+    """Whether a party has ever had an API key."""
+    return ApiKey.objects.filter(party=party).exists()
