@@ -221,7 +221,7 @@ def dsa(
     key: Key = "",
     as_json: AsJson = False,
 ) -> None:
-    """Fill in the template of DSA transparency reports, for your own party.
+    """Fill in the template of DSA transparency reports, as a party.
 
     The hub counts removal orders, blocks and complaints. Everything else is in --form. Without
     --out, lists the cells that are missing. docs/use/dsa-report.md explains the form.
