@@ -51,6 +51,7 @@ def test_a_person_chooses_a_language_and_a_clock(world):
     assert page.headers["Content-Language"] == "nl"
     assert b'lang="nl"' in page.content
     assert "Europe/Brussels" in page.content.decode().split("<footer", 1)[1]
+    assert 'data-letters="off"' in page.content.decode()  # its box was not ticked
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,24 @@ from stemtide.hub.desk.labels import Words
 from stemtide.hub.platform.errors import ConflictError, InvalidError, RefusalError
 from stemtide.hub.rooms.parties.reads.parties import Actor
 
+KEYS = {
+    "answer": "a",
+    "approve": "a",
+    "confirm": "c",
+    "decline": "r",
+    "deescalate": "e",
+    "dispute": "d",
+    "invite": "i",
+    "join": "a",
+    "propose-activate": "p",
+    "refuse": "r",
+    "set-aside": "s",
+    "take-back": "w",
+    "triage": "t",
+    "withdraw": "w",
+}
+"""Keys that open the forms of actions, by their names (static/desk/keys.js)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -77,6 +95,11 @@ class Offer:
     is_open: bool = False
     reason: str = ""
     html: Callable[[], str] | None = field(default=None, compare=False)
+
+    @property
+    def key(self) -> str:
+        """Return the key that opens the form; "" if it has none."""
+        return KEYS.get(self.action.name, "")
 
     @property
     def id(self) -> str:

@@ -94,7 +94,7 @@ def _with_language_headers(response: HttpResponseBase) -> HttpResponseBase:
 
 
 class PreferencesForm(MarkedForm):
-    """Language and time zone."""
+    """Language, time zone and keys."""
 
     language = forms.ChoiceField(
         label=gettext_lazy("Language"),
@@ -110,6 +110,11 @@ class PreferencesForm(MarkedForm):
         max_length=60,
         required=False,
         widget=forms.TextInput(attrs={"list": "time-zones", "autocomplete": "off"}),
+    )
+    letter_keys = forms.BooleanField(
+        label=gettext_lazy("Use single letters as keyboard shortcuts"),
+        help_text=gettext_lazy("Press ? on a page to see them. Ctrl+K always opens the search."),
+        required=False,
     )
 
     def clean_time_zone(self) -> str:
@@ -130,16 +135,20 @@ class PreferencesForm(MarkedForm):
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def preferences(request: SignedInRequest) -> HttpResponse:
-    """Show and save the person's language and time zone."""
+    """Show and save the person's language, time zone and keys."""
     user = request.user
     form = PreferencesForm(
         request.POST if request.method == "POST" else None,
-        initial={"language": user.language, "time_zone": user.time_zone},
+        initial={
+            "language": user.language,
+            "time_zone": user.time_zone,
+            "letter_keys": user.letter_keys,
+        },
     )
     if request.method == "POST" and form.is_valid():
         people.set_preferences(user, **form.cleaned_data)
         with translation.override(form.cleaned_data["language"] or translation.get_language()):
-            messages.success(request, _("Kept. Every page is shown so from now on."))
+            messages.success(request, _("Saved."))
         return redirect("preferences")
     form.mark_errors()
     status = 422 if form.errors else 200

@@ -13,7 +13,7 @@ from stemtide.fingerprints.url import canonical
 from stemtide.hub.desk.labels import LABELS, Words, label, label_title
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.search import pages
-from stemtide.hub.desk.search.results import Group, Kind, Result
+from stemtide.hub.desk.search.results import Kind, KindGroup, Result
 from stemtide.hub.desk.situation.leads import may_read_leads
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows
@@ -78,7 +78,7 @@ class Findings:
 
     found: SearchOut
     is_reference: bool
-    groups: list[Group]
+    groups: list[KindGroup]
 
 
 def find(
@@ -90,7 +90,7 @@ def find(
 
     raises: InvalidError for a query that is too short or too long.
     """
-    found = reads.search(
+    search_out = reads.search(
         text,
         viewer=by.party,
         kind=kind,
@@ -98,31 +98,33 @@ def find(
         leads=may_read_leads(by),
         is_quick=is_quick,
     )
-    query = _read(found, by=by)
-    groups = [_searched(group, _REASONS[found.recognised]) for group in found.groups]
+    query = _read(search_out, by=by)
+    groups = [_searched(group, _REASONS[search_out.recognised]) for group in search_out.groups]
     if kind is None:
         groups += [
-            Group(each, results[:AT_ONCE])
-            for each, finder in _FINDERS.items()
+            KindGroup(name, results[:AT_ONCE])
+            for name, finder in _FINDERS.items()
             if (results := finder(query))
         ]
     order = list(Kind)
     return Findings(
-        found=found,
+        found=search_out,
         is_reference=bool(query.reference),
         groups=sorted(groups, key=lambda group: order.index(group.kind)),
     )
 
 
-def _read(found: SearchOut, *, by: Actor) -> Query:
+def _read(search_out: SearchOut, *, by: Actor) -> Query:
     """Return what a query names in rooms that are asked by reference, id or address."""
-    is_id, is_address = (found.recognised is word for word in (Recognised.ID, Recognised.ADDRESS))
+    is_id, is_address = (
+        search_out.recognised is word for word in (Recognised.ID, Recognised.ADDRESS)
+    )
     return Query(
-        text=found.query,
+        text=search_out.query,
         by=by,
-        reference=read_reference(found.query),
-        uid=UUID(found.query) if is_id else None,
-        digest=canonical.digest(canonical.canonical(found.query)).hex() if is_address else "",
+        reference=read_reference(search_out.query),
+        uid=UUID(search_out.query) if is_id else None,
+        digest=canonical.digest(canonical.canonical(search_out.query)).hex() if is_address else "",
     )
 
 
@@ -141,7 +143,7 @@ def _orders(query: Query) -> list[Result]:
     if query.uid:
         rows += [
             (orders.head(row, viewer=viewer), _BY_ID)
-            for row in _one(lambda uid: orders.find(uid, viewer=viewer), query.uid)
+            for row in _existing(lambda uid: orders.find(uid, viewer=viewer), query.uid)
         ]
     if query.digest:
         rows += [(row, _BY_ADDRESS) for row in orders.by_address(query.digest, viewer=viewer)]
@@ -172,7 +174,7 @@ def _referrals(query: Query) -> list[Result]:
             listed, _more = referrals.latest(viewer=viewer, filters=filters, limit=AT_ONCE)
             rows += [(row, reason) for row in listed]
     if query.uid:
-        ids = _one(lambda uid: referrals.referral(uid, viewer=viewer), query.uid)
+        ids = _existing(lambda uid: referrals.referral(uid, viewer=viewer), query.uid)
         rows += [(row, _BY_ID) for row in ids]
     return [
         Result(
@@ -197,7 +199,7 @@ def _holds(query: Query) -> list[Result]:
         by_reference = holds.by_reference(query.reference, viewer=viewer)
         rows += [(row, _BY_REFERENCE) for row in by_reference]
     if query.uid:
-        ids = _one(lambda uid: holds.hold(uid, viewer=viewer), query.uid)
+        ids = _existing(lambda uid: holds.hold(uid, viewer=viewer), query.uid)
         rows += [(row, _BY_ID) for row in ids]
     return [
         Result(
@@ -225,7 +227,7 @@ def _complaints(query: Query) -> list[Result]:
             by_number = complaints.by_number(number, viewer=viewer)
             rows += [(row, _("Number, or decision")) for row in by_number]
     if query.uid:
-        ids = _one(lambda uid: complaints.complaint(uid, viewer=viewer), query.uid)
+        ids = _existing(lambda uid: complaints.complaint(uid, viewer=viewer), query.uid)
         rows += [(row, _BY_ID) for row in ids]
     return [
         Result(
@@ -261,15 +263,15 @@ def _parties(query: Query) -> list[Result]:
 
 
 def _people(query: Query) -> list[Result]:
-    """Return people of the reader's own party by mail address, for those who may see them."""
+    """Return people of the reader's own party by name or mail address, if they may see them."""
     if not allows(check_see_people, query.by.role):
         return []
     return [
         Result(
-            title=person.email,
+            title=person.name or person.email,
             url=f"{reverse('colleagues')}#person-{person.number}",
-            reason=_("Mail address"),
-            detail=label(person.role, "role"),
+            reason=_("Name or mail address"),
+            detail=f"{person.email} · {label(person.role, 'role')}",
         )
         for person in people.by_words(query.text, by=query.by, limit=AT_ONCE)
     ]
@@ -287,7 +289,7 @@ _FINDERS: dict[Kind, Callable[[Query], list[Result]]] = {
 """Kinds that are found by reads of their own; reads.search finds the others."""
 
 
-def _one(read: Callable[[UUID], _Row], uid: UUID) -> Iterable[_Row]:
+def _existing(read: Callable[[UUID], _Row], uid: UUID) -> Iterable[_Row]:
     """Yield the row of an id, if there is one that the viewer may see."""
     try:
         yield read(uid)
@@ -295,11 +297,11 @@ def _one(read: Callable[[UUID], _Row], uid: UUID) -> Iterable[_Row]:
         return
 
 
-def _searched(group: ResultGroup, reason: Words) -> Group:
+def _searched(group: ResultGroup, reason: Words) -> KindGroup:
     """Return a group of reads.search for the page."""
     kind = Kind(group.kind)
     results = [_RESULTS[kind](result, reason) for result in group.found]
-    return Group(kind=kind, results=results, page=group.page, more=group.more)
+    return KindGroup(kind=kind, results=results, page=group.page, more=group.more)
 
 
 def _signal(result: SearchResult, reason: Words) -> Result:

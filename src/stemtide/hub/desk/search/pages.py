@@ -59,11 +59,11 @@ ACTIONS: dict[str, tuple[Words, Callable[[Actor], bool]]] = {
 
 def by_words(words: str, *, by: Actor) -> list[Result]:
     """Return the pages in whose titles each word begins a word; all of them for no words."""
-    asked = words.casefold().split()
+    starts = words.casefold().split()
     return [
         Result(title=title, url=url, reason=_("Page"))
         for title, url in _pages(by).items()
-        if all(any(word.startswith(start) for word in title.casefold().split()) for start in asked)
+        if all(any(word.startswith(start) for word in title.casefold().split()) for start in starts)
     ]
 
 

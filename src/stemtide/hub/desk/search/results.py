@@ -59,7 +59,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class KindGroup:
     """Results of one kind. page: of those that come page by page; more: whether there is another.
 
     A group without pages has page 1 and no more.

@@ -143,7 +143,8 @@ class Person(AbstractBaseUser):
     """Somebody who signs in for a party, in one role.
 
     name: for other people to read; "" if nobody has entered one. Never in the ledger.
-    language: "" for the browser's preference; time_zone: "" for UTC. Of an invitation only a
+    language: "" for the browser's preference; time_zone: "" for UTC. letter_keys: whether single
+    letters are keyboard shortcuts (WCAG 2.2, 2.1.4). Of an invitation only a
     digest is stored. erased_at: when all personal data was removed from this row.
 
     locked_at: when wrong passwords and codes last locked the account, and a mail was sent.
@@ -157,6 +158,7 @@ class Person(AbstractBaseUser):
     added_at = models.DateTimeField()
     language = models.CharField(max_length=10, blank=True, db_default="")
     time_zone = models.CharField(max_length=60, blank=True, db_default="")
+    letter_keys = models.BooleanField(default=True, db_default=True)
     invitation_sha256 = models.CharField(max_length=64, blank=True, db_default="")
     invited_until = models.DateTimeField(null=True)
     erased_at = models.DateTimeField(null=True)

@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from axes.models import AccessAttempt
 from django.contrib.sessions.models import Session
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from stemtide.hub.platform import networks, sessions
 from stemtide.hub.platform.errors import NotAllowedError, NotFoundError
@@ -53,9 +53,9 @@ class ColleagueRow:
     """A person of one's own party, as the search finds them."""
 
     number: int
+    name: str
     email: str
     role: Role
-    is_active: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +121,15 @@ def people(*, by: Actor, idle: timedelta, now: datetime) -> list[PersonRow]:
 
 
 def by_words(words: str, *, by: Actor, limit: int) -> list[ColleagueRow]:
-    """Return the people of the actor's own party whose mail address contains some words.
+    """Return the people of the actor's own party whose name or mail address has some words in it.
 
     raises: NotAllowedError for a role that may not see them.
     """
     people_rules.check_see_people(by.role)
-    rows = Person.objects.filter(party=by.party, email__icontains=words, erased_at=None)
+    named = Q(email__icontains=words) | Q(name__icontains=words)
+    rows = Person.objects.filter(named, party=by.party, erased_at=None)
     return [
-        ColleagueRow(person.pk, person.email, Role(person.role), person.is_active)
+        ColleagueRow(person.pk, person.name, person.email, Role(person.role))
         for person in rows.order_by("email")[:limit]
     ]
 

@@ -25,8 +25,10 @@ from stemtide.protocol.enums import Role
 
 @needs_no_entry("it changes how one person reads, and nothing for others")
 @transaction.atomic
-def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
-    """Set a person's language and time zone. "": the browser's language, UTC.
+def set_preferences(
+    person: Person, *, language: str, time_zone: str, letter_keys: bool = True
+) -> None:
+    """Set a person's language, time zone and keys. "": the browser's language, UTC.
 
     raises: InvalidError.
     """
@@ -34,8 +36,8 @@ def set_preferences(person: Person, *, language: str, time_zone: str) -> None:
         language = contacts.language_tag(language, field="language").lower()
     if time_zone:
         contacts.check_time_zone(time_zone)
-    person.language, person.time_zone = language, time_zone
-    person.save(update_fields=["language", "time_zone"])
+    person.language, person.time_zone, person.letter_keys = language, time_zone, letter_keys
+    person.save(update_fields=["language", "time_zone", "letter_keys"])
 
 
 @transaction.atomic

@@ -196,9 +196,9 @@ def _rows(query: _Query, viewer: Party, limit: int) -> list[Signal]:
     if not query.spelled:
         return lookups.by_value(query.digest, viewer=viewer, limit=limit)
     exact = lookups.by_value(query.digest, viewer=viewer, limit=limit, kind=Kind.URL)
-    known = {row.pk for row in exact}
-    below = lookups.by_address(query.spelled, viewer=viewer, limit=limit + len(known))
-    return exact + [row for row in below if row.pk not in known]
+    exact_pks = {row.pk for row in exact}
+    below = lookups.by_address(query.spelled, viewer=viewer, limit=limit + len(exact_pks))
+    return exact + [row for row in below if row.pk not in exact_pks]
 
 
 def _labelled(names: tuple[str, ...], viewer: Party, limit: int) -> list[Signal]:

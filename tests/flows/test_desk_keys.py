@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The desk by keyboard: the search over the page, rows, letters that open forms, and undo."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from tests.flows.test_crisis_access import NARROW, RULES, WIDE
+from tests.flows.test_desk_sharing import officer
+from tests.world import hex_value
+
+pytestmark = [pytest.mark.flow, pytest.mark.browser]
+
+
+def faults(page):
+    """What axe finds wrong, with the elements."""
+    found = Axe().run(page, options={"runOnly": RULES}).response["violations"]
+    return [(fault["id"], [node["html"][:120] for node in fault["nodes"]]) for fault in found]
+
+
+def test_desk_a_referral_is_found_and_opened_by_keys_alone(chromium, furnished):
+    page = officer(chromium, furnished.address, furnished.password, viewport=WIDE)
+    page.goto("/referrals")
+    reference = page.locator("tbody th a").first.inner_text().split()[0]
+    page.goto("/crises")
+    page.get_by_role("link", name="Raise an early warning").focus()
+    page.keyboard.press("Control+k")
+    field = page.locator("#palette [role=combobox]")
+    expect(field).to_be_focused()
+    page.keyboard.type(reference.lower())
+    option = page.locator("#palette-referrals-1")
+    expect(option).to_have_attribute("aria-selected", "true")
+    assert field.get_attribute("aria-activedescendant") == option.get_attribute("id")
+    assert faults(page) == []
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("option", name="Search everywhere")).to_have_attribute(
+        "aria-selected", "true"
+    )
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Raise an early warning")).to_be_focused()
+    page.keyboard.press("/")
+    expect(field).to_have_value(reference.lower())
+    page.keyboard.type(reference)
+    expect(option).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(reference)
+
+
+def test_desk_rows_and_forms_are_reached_by_letters(chromium, furnished):
+    page = officer(chromium, furnished.address, furnished.password, viewport=WIDE)
+    page.goto("/referrals")
+    links = page.locator("tbody > tr").filter(has=page.locator("a")).locator("a")
+    for key, row in (("j", 0), ("j", 1), ("k", 0)):
+        page.keyboard.press(key)
+        expect(page.locator("tbody > tr").nth(row).locator("a").first).to_be_focused()
+    assert links.count() > 1
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Refer content")
+    assert faults(page) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("n")
+    expect(page).to_have_url(f"{furnished.address}/referrals/new")
+    page.locator("main textarea").first.focus()
+    page.keyboard.type("/?jn")
+    assert page.locator("main textarea").first.input_value() == "/?jn"
+
+
+def test_desk_what_was_shared_is_undone_by_a_letter(chromium, furnished):
+    page = officer(chromium, furnished.address, furnished.password, viewport=NARROW)
+    page.goto(f"/share?crisis={furnished.parts['crisis']}")
+    page.get_by_label("Hashes, web addresses or a text").fill(hex_value(4711))
+    page.get_by_role("button", name="Check content").click()
+    page.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_role("heading", name="1 signal is live")).to_be_visible()
+    page.keyboard.press("u")
+    expect(page.get_by_text("Withdrawn: 1 signal.")).to_be_visible()
+
+
+def test_desk_letters_are_switched_off_in_the_profile_and_the_search_key_stays(chromium, furnished):
+    page = officer(chromium, furnished.address, furnished.password, viewport=NARROW)
+    page.goto("/you/preferences")
+    box = page.get_by_label("Use single letters as keyboard shortcuts")
+    box.uncheck()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.locator("h1").click()
+    page.keyboard.press("/")
+    page.keyboard.press("?")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette [role=combobox]")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
+    page.keyboard.press("Escape")
+    box.check()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
