@@ -65,6 +65,14 @@ def test_desk_rows_and_forms_are_reached_by_letters(chromium, furnished):
     assert page.locator("main textarea").first.input_value() == "/?jn"
 
 
+def test_desk_the_first_act_of_a_room_is_within_five_tabs(chromium, furnished):
+    page = officer(chromium, furnished.address, furnished.password, viewport=WIDE)
+    page.goto(f"/crises/{furnished.parts['crisis']}")
+    for key in ("Tab", "Enter", "Tab"):  # the link to the content comes first
+        page.keyboard.press(key)
+    expect(page.locator("main").get_by_role("link", name="Share", exact=True)).to_be_focused()
+
+
 def test_desk_what_was_shared_is_undone_by_a_letter(chromium, furnished):
     page = officer(chromium, furnished.address, furnished.password, viewport=NARROW)
     page.goto(f"/share?crisis={furnished.parts['crisis']}")

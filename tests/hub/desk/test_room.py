@@ -12,6 +12,7 @@ from stemtide.hub.desk.crises import blocks as room_blocks
 from stemtide.hub.rooms.crises.reads import life as reads_life
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.protocol.enums import JoinState, Role
+from tests.hub.desk.conftest import PDQ
 from tests.hub.desk.test_board import text
 
 pytestmark = pytest.mark.django_db
@@ -362,6 +363,23 @@ def test_all_clusters_and_one_have_pages(world):
     assert "1 cluster" in text(desk.get(f"/crises/{uid}/content"))
     assert "Livestream" in text(desk.get(f"/crises/{uid}/content/{signal}"))
     assert desk.get(f"/crises/{uid}/content/{uuid4()}").status_code == 404
+
+
+def test_a_cluster_shows_distances_and_where_it_was_seen(world):
+    uid = world.crisis(active=True, joined=("provider", "rival"))
+    first = world.share(crisis=uid, tlp="green")
+    near = f"{int(PDQ, 16) ^ 0b111:064x}"
+    second = world.share(crisis=uid, tlp="green", value=near)
+    world.outcome(first, by="provider", count=40)
+    world.outcome(second, by="rival", count=2)
+    where = f"/crises/{uid}/content/{first}"
+    page = world.desk("authority", Role.DUTY_OFFICER).get(where)
+    assert "3 of 256 bits" in text(page)
+    assert "The provider last" in text(page)
+    assert "All providers 42" in text(page)
+    own = text(world.desk("provider", Role.DUTY_OFFICER).get(where))
+    assert "The rival last" not in own
+    assert "All providers 42" in own
 
 
 def test_the_curve_stands_beside_its_figures(world):

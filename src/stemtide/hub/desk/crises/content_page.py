@@ -10,13 +10,14 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
-from stemtide.hub.desk.crises import content as room_content
+from stemtide.hub.desk.crises import content as room_content, variants
 from stemtide.hub.desk.signals.content_acts import Content, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Viewer
+from stemtide.hub.rooms.signals.reads import sightings
 from stemtide.hub.rooms.signals.views import Cluster
 from stemtide.protocol.enums import SignalState
 from stemtide.protocol.messages.crises import CrisisOut
@@ -63,11 +64,14 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
         )
     pages = Paginator(row.cluster.variants, VARIANTS_A_PAGE)
     acts = content_acts(_content(row.cluster, life, viewer=viewer), by=actor_of(request))
+    page = pages.get_page(request.GET.get("page"))
     context = {
         "life": life,
         "now": datetime.now(UTC),
         "row": row,
-        "page": pages.get_page(request.GET.get("page")),
+        "page": page,
+        "variants": variants.rows(page, drawing=row.cluster.drawing),
+        "table": sightings.cluster_table(row.cluster.members, viewer=viewer),
         "titles": {party.name: party.title for party in parties.parties()},
         "seen": reads.opened_signals(uid, by=actor_of(request)),
         "content_acts": acts,

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _, gettext_lazy
 
 from stemtide.fingerprints.url import canonical
-from stemtide.hub.desk.labels import LABELS, Words, label, label_title
+from stemtide.hub.desk.labels import LABELS, Words, label, label_title, translated
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.search import pages
 from stemtide.hub.desk.search.results import Kind, KindGroup, Result
@@ -328,7 +328,7 @@ def _crisis(result: SearchResult, reason: Words) -> Result:
         title=result.title,
         url=reverse("crisis", args=[result.id]),
         reason=reason,
-        detail=result.detail,
+        detail=translated(result.detail),
         at=result.at,
         exercise=result.exercise,
     )

@@ -52,6 +52,23 @@ def table(crisis: UUID, *, viewer: Party) -> CountTable:
     )
 
 
+def cluster_table(members: Iterable[UUID], *, viewer: Party) -> CountTable:
+    """Return the outcomes of the signals of one cluster that a party may see, as table() does.
+
+    Languages are counted for a whole crisis, and missing here.
+    """
+    providers: dict[str, CountRow] = {}
+    total = Outcomes()
+    for batch in batches(members):
+        sightings = Sighting.objects.filter(visible(viewer, "signal__"), signal__uid__in=batch)
+        own = sightings if viewer.kind in COORDINATING else sightings.filter(party=viewer)
+        total = _added(total, Outcomes(**_sums(sightings)))
+        for row in _by_provider(own):
+            providers[row.name] = _joined(providers.get(row.name), row)
+    rows = sorted(providers.values(), key=lambda row: (-row.outcomes.total, row.name))
+    return CountTable(providers=rows, languages=[], total=total)
+
+
 def curve(crisis: UUID, *, viewer: Party) -> list[CurvePoint]:
     """Return the cumulative counts of matched and blocked content of a crisis, earliest first.
 
@@ -149,6 +166,19 @@ def _by_provider(sightings: QuerySet[Sighting]) -> list[CountRow]:
         for (name, title), counts in sums.items()
     ]
     return sorted(table_rows, key=lambda row: (-row.outcomes.total, row.name))
+
+
+def _joined(earlier: CountRow | None, row: CountRow) -> CountRow:
+    """Return the sum of two rows of one provider."""
+    if earlier is None:
+        return row
+    last = max(filter(None, (earlier.last_at, row.last_at)), default=None)
+    return CountRow(row.name, row.title, _added(earlier.outcomes, row.outcomes), last)
+
+
+def _added(left: Outcomes, right: Outcomes) -> Outcomes:
+    """Return the sum of two counts."""
+    return Outcomes(**{word: getattr(left, word) + getattr(right, word) for word in Outcome})
 
 
 def _by_language(spans: QuerySet[SightingSpan]) -> list[CountRow]:
