@@ -7,11 +7,14 @@ others, and what others stand behind stays as it is.
 
 import asyncio
 import json
+import random
 import tempfile
+from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from stemtide.agent.counters import Counters
@@ -216,3 +219,98 @@ def test_another_owner_who_asks_for_the_same_makes_the_difference():
             agent.hub.set_party(name, standing="suspended")
         agent.follow()
         assert agent.action("2") is Action.HOLD
+
+
+AUTHORITIES = ("be-crisis-centre", "fr-referral-unit")
+ACTING = (*AUTHORITIES, "another-provider", "sister-1", "sister-2")
+STANDINGS = ("member", "member", "trusted", "new", "suspended")
+
+
+class Acts:
+    """Acts of many parties, and by plain counting what an agent should make of them."""
+
+    def __init__(self, agent, draw):
+        self.agent, self.hub, self.draw = agent, agent.hub, draw
+        self.stopped = {}  # uploads that are blocked or on hold: the action of each
+        self.seen = Counter()
+
+    def live(self, name):
+        """The signals of a content that were not withdrawn."""
+        entries = [entry for entry in self.hub.entries.values() if hasattr(entry, "shared_by")]
+        return [entry for entry in entries if entry.value == CONTENT[name]]
+
+    def is_enough(self, name):
+        """Whether an authority, or two owners, stand behind one of a content's signals."""
+        live = self.live(name)
+        sharers = {signal.shared_by for signal in live}
+        return any(self._counts({*sharers, *signal.confirmed_by}) for signal in live)
+
+    def _counts(self, names):
+        parties = [self.hub.parties[name] for name in names]
+        counting = [party for party in parties if party.standing in ("member", "trusted")]
+        owners = {party.group or party.name for party in counting}
+        return len(owners) > 1 or any(party.name in AUTHORITIES for party in counting)
+
+    def act(self):
+        """Have some party share, confirm, take back or withdraw, or be given a standing."""
+        name = self.draw.choice([*CONTENT])
+        party = self.draw.choice(SISTERS[1:] if name == "free" else ACTING)
+        live = self.live(name)
+        own = [signal for signal in live if signal.shared_by == party]
+        others = [signal for signal in live if signal.shared_by != party]
+        if self.draw.random() < 0.25:
+            self.hub.set_party(party, standing=self.draw.choice(STANDINGS))
+        elif own and self.draw.random() < 0.7:
+            self.hub.withdraw(own[0])
+        elif others and self.draw.random() < 0.5:
+            signal = self.draw.choice(others)
+            self.hub.confirm(signal, *sorted({*signal.confirmed_by} ^ {party}))
+        elif not own:
+            self.hub.share(CONTENT[name], shared_by=party)
+
+    def expect(self, ref, name):
+        """The actions that an earlier upload may have: only ever weaker than before."""
+        if not self.live(name):
+            return {None}
+        if self.stopped[ref] is Action.BLOCK and self.is_enough(name):
+            return {Action.BLOCK}
+        standings = {self.hub.parties[signal.shared_by].standing for signal in self.live(name)}
+        # A suspension releases nothing; but if others withdraw, suspended parties hold nothing.
+        return {Action.HOLD, *((Action.LOG, None) if standings == {"suspended"} else ())}
+
+    def check(self, step):
+        """Compare earlier uploads and new ones with what they should be."""
+        for ref, was in list(self.stopped.items()):
+            found = self.agent.action(ref)
+            assert found in self.expect(ref, ref.split(":")[0]), (step, ref)
+            self.seen[was, found] += 1
+            self.stopped[ref] = found
+            if found not in (Action.BLOCK, Action.HOLD):
+                del self.stopped[ref]
+        free = self.live("free")
+        behind = {name for signal in free for name in (signal.shared_by, *signal.confirmed_by)}
+        self.seen["one owner twice"] += len(behind) == len(SISTERS[1:])
+        for name in CONTENT:
+            action = self.agent.upload(name, f"{name}:{step}")
+            assert action is not Action.BLOCK or self.is_enough(name), (step, name)
+            sharers = {signal.shared_by for signal in self.live(name)}
+            if self._counts(sharers & {*AUTHORITIES}):
+                assert action is Action.BLOCK, (step, name)
+            if action in (Action.BLOCK, Action.HOLD):
+                self.stopped[f"{name}:{step}"] = action
+
+
+@pytest.mark.parametrize("seed", range(1, rounds(2, nightly=60)))
+def test_content_is_blocked_while_enough_stand_behind_it_and_released_when_nobody_does(seed):
+    with played() as agent:
+        for name in ("sister-1", "sister-2"):
+            agent.hub.set_party(name, standing="member")
+        acts = Acts(agent, random.Random(seed))  # noqa: S311  # a test that can be repeated
+        for step in range(60):
+            acts.act()
+            agent.follow()
+            acts.check(step)
+    if seed == 1:  # the sequence reaches every change of an action
+        weaker = {(Action.BLOCK, Action.HOLD), (Action.BLOCK, None), (Action.HOLD, None)}
+        assert {*acts.seen} >= {(Action.BLOCK, Action.BLOCK), *weaker}
+        assert acts.seen["one owner twice"] > 0

@@ -2,7 +2,7 @@
 """The tables of docs/understand/permissions.md, cell by cell, against the rules themselves."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -62,6 +62,7 @@ class Who:
     role: Role | None = Role.COORDINATOR
     ref: str = "person:us"
     country: str = "BE"
+    group: str = ""
 
     @property
     def trust(self):
@@ -273,6 +274,9 @@ OTHERS = {
     ),
     "confirm what the authority of another state proposed": lambda who: confirms(who, proposal()),
     "confirm what an agency proposed": lambda who: confirms(who, proposal(AGENCY)),
+    "confirm what the authority of another state and one's own group proposed": lambda who: (
+        confirms(replace(who, group="owner"), proposal(group="owner"))
+    ),
     "confirm what a suspended authority proposed": lambda who: confirms(
         who, proposal(is_suspended=True)
     ),

@@ -132,6 +132,16 @@ def test_an_emergency_activation_that_nobody_confirms_ends_by_itself(world, read
     assert confirm(ready, proposal, by, now=world.at(hours=7)).stage == "active"
 
 
+def test_one_owner_of_two_authorities_activates_as_an_emergency_once(world, ready):
+    for party in (world.authority, world.other_authority):
+        party.group = "one owner"
+        party.save()
+    activate_now(ready, world.actor(**OFFICER))
+    writes_moves.note_due(world.at(hours=6))
+    with pytest.raises(ConflictError, match="its group"):
+        activate_now(ready, world.actor(world.other_authority, **SECOND), now=world.at(hours=7))
+
+
 @pytest.mark.parametrize("end", ["withdraw", "refuse"])
 def test_an_emergency_activation_is_taken_back_by_its_party_or_an_agency(world, ready, end):
     (proposal,) = activate_now(ready, world.actor(**OFFICER)).proposals

@@ -41,8 +41,8 @@ def facts(stage="early_warning", **known):
     return rules.CrisisFacts(framework=framework("eucp-2023"), stage=stage, **(plain | known))
 
 
-def actor(kind, *, name="somebody", role="duty_officer", country="BE", ref="person:1"):
-    party = Party(name=name, kind=kind, country=country)
+def actor(kind, *, name="somebody", role="duty_officer", country="BE", ref="person:1", group=""):
+    party = Party(name=name, kind=kind, country=country, group=group)
     return Actor(party=party, ref=ref, role=Role(role) if role else None)
 
 
@@ -439,6 +439,14 @@ def test_two_states_or_one_and_the_agency_activate(proposer, framework_name, is_
         for by in confirmers
     ]
     assert "".join("ny"[is_allowed] for is_allowed in allowed) == QUORUM[proposer]
+
+
+@pytest.mark.parametrize(("group", "may"), [("owner", False), ("other", True), ("", True)])
+def test_parties_of_one_group_count_once_for_an_activation(group, may):
+    pending = proposal("activate", party="proposer", country="FR", group="owner")
+    here = facts(states={"somebody": JoinState.JOINED})
+    by = actor("authority", country="BE", group=group)
+    assert allows(rules_moves.check_confirm, here, by=by, proposal=pending, now=NOON) is may
 
 
 def test_the_party_that_proposed_does_not_confirm_whatever_person_it_sends():

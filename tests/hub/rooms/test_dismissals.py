@@ -16,7 +16,7 @@ from stemtide.hub.rooms.signals.writes import dismissals as writes, disputes, si
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.messages.signals import DisputeAnswerIn, OpinionIn, SetAsideIn
 from stemtide.protocol.trust.disputes import DismissalAnswerIn, DismissIn
-from tests.world import NOON, hex_value
+from tests.world import NOON, add_member, hex_value
 
 WHY = "All of it is the attacker's own footage."
 AGENCY = PartyKind.AGENCY
@@ -99,6 +99,20 @@ def test_all_disputes_of_a_group_are_set_aside_once_the_clock_has_weighed_them(w
     assert Signal.objects.get(uid=disputed[0].id).position == before + 1
     assert reads.counted_disputes("big-video", viewer=world.agency).count == 0
     assert OpinionRow.objects.filter(party=world.consortium, set_aside_at=None).count() == 1
+
+
+@pytest.mark.usefixtures("disputed")
+def test_what_a_suspended_agency_set_aside_counts_and_another_agency_decides(world):
+    dismiss(world)
+    disputes.reweigh_due(NOON)
+    suspended_at = Party.objects.order_by("-position").first().position + 1000
+    Party.objects.filter(pk=world.agency.pk).update(standing="suspended", position=suspended_at)
+    assert (disputes.reweigh_due(NOON), stopped()) == (1, 1)
+    other = add_member("second-agency", title="Second", kind="agency", country="")
+    assert reads.counted_disputes("big-video", viewer=other).count == 4
+    body = DismissIn(count=4, reason=WHY)
+    writes.dismiss("big-video", body=body, by=world.actor(other), now=NOON)
+    assert (disputes.reweigh_due(NOON), stopped()) == (1, 0)
 
 
 def test_a_number_that_changed_meanwhile_is_refused(world, disputed):

@@ -351,6 +351,22 @@ def test_disputes_of_a_suspended_party_cease_to_count_and_count_again_once_it_is
     assert disputes.reweigh_due(NOON) == 0
 
 
+def test_what_an_agency_set_aside_counts_again_while_the_agency_is_suspended(world):
+    shared = world.share()
+    for by in (world.big_provider, world.small_provider):
+        opine(shared.id, "dispute", by=by)
+    by = world.actor(world.agency, role="coordinator")
+    disputes.set_aside(shared.id, "big-video", body=NEWS, by=by, now=NOON)
+    change(world.agency, standing=SUSPENDED)
+    assert disputes.reweigh_due(NOON) == 1
+    assert feed_of(world.authority)[shared.id].disputed
+    opinions = reads.signal(shared.id, viewer=world.authority).opinions
+    assert [opinion.set_aside for opinion in opinions] == [None, None]
+    change(world.agency, standing=MEMBER)
+    assert disputes.reweigh_due(NOON) == 1
+    assert not feed_of(world.authority)[shared.id].disputed
+
+
 def test_two_disputing_parties_that_turn_out_to_have_one_owner_count_once(world):
     shared = world.share()
     by = world.actor(world.agency, role="coordinator")

@@ -196,6 +196,15 @@ def test_what_an_agency_cleared_is_not_lowered_by_reports(world, shared):
     assert runaways.lower(shared.id, body=WHY, by=by, now=NOON).lowered
 
 
+@pytest.mark.parametrize(("decide", "mark"), [("lower", "lowered"), ("clear", "cleared")])
+def test_what_an_agency_decided_does_not_count_while_it_is_suspended(world, shared, decide, mark):
+    getattr(runaways, decide)(shared.id, body=WHY, by=world.actor(world.agency), now=NOON)
+    for standing, expected in (("suspended", ""), ("member", mark)):
+        change(world.agency, standing=standing)
+        assert disputes.reweigh_due(NOON) == 1
+        assert Signal.objects.get(uid=shared.id).flood == expected
+
+
 @pytest.mark.parametrize(
     "counts",
     [

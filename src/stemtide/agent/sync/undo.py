@@ -180,11 +180,21 @@ class Undoing:
     def _weaken(
         self, reasons: Sequence[Reason], change: SignalChange, alike: Sequence[FeedSignal]
     ) -> list[Reason]:
-        """Return what is left of the reasons, with later signals of the same value."""
-        left = [reason for reason in reasons if reason.signal not in self._gone]
-        signals = {reason.signal for reason in left}
+        """Return what is left of the reasons, with all other signals of the same value.
+
+        They ask for no more than the changed signal did: an action is only weakened. Of a party
+        whose suspension was lifted, this may be more than when the upload was decided.
+        """
         changed = next(reason for reason in reasons if reason.signal == change.uid)
-        # They ask for no more than the changed signal did: an action is only weakened.
+        same = {str(signal.id) for signal in alike}
+        left = [
+            replace(reason, action=max(reason.action, changed.action, key=_rank))
+            if reason.signal in same
+            else reason
+            for reason in reasons
+            if reason.signal not in self._gone
+        ]
+        signals = {reason.signal for reason in left}
         later = [
             replace(changed, signal=str(signal.id))
             for signal in alike

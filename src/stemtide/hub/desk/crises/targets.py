@@ -66,10 +66,11 @@ def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:
 def emergency(room: Room) -> list[str]:
     """Return the crisis itself if the party may activate it as an emergency."""
     proposals = room.life.proposals
-    is_used = any(
-        proposal.is_emergency and proposal.by.party == room.by.name for proposal in proposals
-    )
     parties = {party.name: party for party in reads.parties()}
+    is_used = any(
+        proposal.is_emergency and _is_same_owner(parties[proposal.by.party], room.by)
+        for proposal in proposals
+    )
     waiting = [
         proposal_facts(proposal, party=parties[proposal.by.party])
         for proposal in proposals
@@ -81,6 +82,11 @@ def emergency(room: Room) -> list[str]:
     ]
     pending = waiting[0] if waiting else None
     return crisis_itself(moves.check_emergency, is_used=is_used, pending=pending)(room)
+
+
+def _is_same_owner(party: Viewer, by: Actor) -> bool:
+    """Whether a party is the actor's own, or of its group."""
+    return party.name == by.name or (bool(by.group) and party.group == by.group)
 
 
 def proposal_facts(proposal: ProposalOut, *, party: Viewer) -> moves.ProposalFacts:
@@ -100,6 +106,7 @@ def proposal_facts(proposal: ProposalOut, *, party: Viewer) -> moves.ProposalFac
         is_stale=proposal.is_stale,
         is_emergency=proposal.is_emergency,
         is_suspended=party.is_suspended,
+        group=party.group,
     )
 
 

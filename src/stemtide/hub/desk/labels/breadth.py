@@ -21,6 +21,9 @@ TEXTS: "dict[BreadthReason, str | _StrPromise]" = {
     BreadthReason.COMMON_TEXT: _("{share} % of its passages are in common texts"),
     BreadthReason.COMMON_FILE: _("it is a file that programs write ({sorts})"),
     BreadthReason.UNLIKE_CONTENTS: _("it matches {contents} unlike contents that others share"),
+    BreadthReason.LOWERED_BEFORE: _(
+        "a signal of this value matched too much and was lowered to hold"
+    ),
 }
 """The reasons, as in NOTES."""
 

@@ -236,6 +236,11 @@ class OpinionRow(models.Model):
     def __str__(self) -> str:
         return f"{self.party_id} {self.opinion}"
 
+    @property
+    def is_set_aside(self) -> bool:
+        """Whether an agency set it aside that is not suspended: its decisions then do not count."""
+        return self.set_aside_by is not None and not self.set_aside_by.is_suspended
+
 
 class DisputeTally(models.Model):
     """The number of disputes that a party opened on the last day (UTC) on which it opened any.

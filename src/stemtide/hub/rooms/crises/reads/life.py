@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.crises.models import Crisis, Proposal, Review
@@ -80,6 +82,7 @@ def proposal_facts(row: Proposal) -> ProposalFacts:
         is_stale=_is_stale(row, last=checked_to(row.crisis)),
         is_emergency=row.is_emergency,
         is_suspended=row.by.is_suspended,
+        group=row.by.group,
     )
 
 
@@ -97,8 +100,9 @@ def pending_proposal(crisis: Crisis, *, act: ProposalAct, now: datetime) -> Prop
 
 
 def has_used_emergency(crisis: Crisis, *, by: Party) -> bool:
-    """Whether a party has activated a crisis as an emergency before."""
-    return crisis.proposals.filter(is_emergency=True, by=by).exists()
+    """Whether a party, or another of its group, has activated a crisis as an emergency before."""
+    of_group = Q(by__group=by.group) if by.group else Q(by=by)
+    return crisis.proposals.filter(of_group, is_emergency=True).exists()
 
 
 def proposal_facts_of(uid: UUID, proposal: UUID, *, viewer: Party) -> ProposalFacts:

@@ -24,8 +24,8 @@ PROPOSING: dict[str, ProposalState] = {
 class ProposalFacts:
     """The facts that the rules need of a proposal.
 
-    party, kind, country, ref, is_machine: who made it. is_stale: the checklist was answered again
-    since. is_emergency: the crisis is active until the proposal is confirmed or ends.
+    party, kind, country, group, ref, is_machine: who made it. is_stale: the checklist was answered
+    again since. is_emergency: the crisis is active until the proposal is confirmed or ends.
     is_suspended: the party that made it is, so its half of the four eyes does not count.
     """
 
@@ -40,6 +40,7 @@ class ProposalFacts:
     is_stale: bool = False
     is_emergency: bool = False
     is_suspended: bool = False
+    group: str = ""
 
 
 def stage_of(facts: CrisisFacts, act: ProposalAct) -> str:
@@ -89,8 +90,8 @@ def check_emergency(
 ) -> None:
     """Check that a person of an authority or agency activates a crisis before a second agrees.
 
-    is_used: whether the party did so in this crisis before. One party cannot prolong by itself
-             what it may start by itself.
+    is_used: whether the party, or another of its group, did so in this crisis before. One owner
+             cannot prolong alone what it may start alone.
     pending: an activation that waits for confirmation. One's own makes way.
     """
     check_propose(facts, by=by, act=ProposalAct.ACTIVATE)
@@ -101,8 +102,8 @@ def check_emergency(
         )
     if is_used:
         raise ConflictError(
-            "your party has activated this crisis as an emergency before: propose activation, "
-            "and another party confirms it"
+            "your party or its group has activated this crisis as an emergency before: propose "
+            "activation, and another party confirms it"
         )
     if pending is not None and pending.party != by.name:
         check_quorum(facts, by=by, proposal=pending)
@@ -151,6 +152,7 @@ def check_quorum(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts) -> 
     """Check that two parties activate which the framework lets activate together.
 
     By default these are the authorities of two Member States, or an authority and an agency.
+    Parties of one group count once, as in every confirmation: see protocol/trust/standing.py.
     """
     partners = facts.framework.activation.partners(proposal.kind)
     if by.kind not in partners:
@@ -165,6 +167,12 @@ def check_quorum(facts: CrisisFacts, *, by: Acting, proposal: ProposalFacts) -> 
         raise NotAllowedError(
             "activation needs the authority of another Member State, or an agency: ask one in "
             "the room to confirm"
+        )
+    if by.group and by.group == proposal.group:
+        raise NotAllowedError(
+            "{party} belongs to your group, and a group counts once: another party must confirm "
+            "this",
+            party=proposal.party,
         )
 
 

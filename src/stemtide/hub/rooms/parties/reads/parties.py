@@ -52,6 +52,11 @@ class Actor:
         return self.party.country
 
     @property
+    def group(self) -> str:
+        """Return the party's group; "" if it belongs to none."""
+        return self.party.group
+
+    @property
     def is_person(self) -> bool:
         """Whether a person acts, not a machine."""
         return self.role is not None

@@ -41,6 +41,10 @@ class Acting(Protocol):
         """Return the party's country; "" if it has none."""
 
     @property
+    def group(self) -> str:
+        """Return the party's group; "" if it belongs to none."""
+
+    @property
     def ref(self) -> str:
         """Return the reference of the person or key."""
 

@@ -11,7 +11,7 @@ from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.signals.models import Dismissal, DismissedParty, OpinionRow, Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules.disputes import OpenDisputes, check_counts
-from stemtide.protocol.enums import Opinion, PartyKind, SignalState
+from stemtide.protocol.enums import Opinion, PartyKind, SignalState, Standing
 from stemtide.protocol.trust.disputes import (
     DismissalOut,
     DismissedPartyOut,
@@ -44,10 +44,12 @@ def open_rows(party: Party, *, viewer: Party) -> QuerySet[OpinionRow]:
     """Return the disputes of a party and its group that a viewer may see and that count.
 
     Disputes of agencies, which nobody sets aside, and of signals of exercises are left out.
+    Those that an agency set aside count while it is suspended.
     """
     of_group = Q(party__group=party.group) if party.group else Q(party=party)
     signals = Signal.objects.filter(visible(viewer), state=SignalState.LIVE, exercise=False)
-    rows = OpinionRow.objects.filter(of_group, opinion=Opinion.DISPUTE, set_aside_at=None)
+    counting = Q(set_aside_by=None) | Q(set_aside_by__standing=Standing.SUSPENDED)
+    rows = OpinionRow.objects.filter(of_group, counting, opinion=Opinion.DISPUTE)
     rows = rows.exclude(party__kind=PartyKind.AGENCY)
     return rows.filter(signal__in=signals.order_by())
 

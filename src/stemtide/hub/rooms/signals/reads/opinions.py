@@ -70,7 +70,7 @@ def _set_aside(row: OpinionRow, *, viewer: Party) -> SetAsideOut | None:
     Agencies and the disputing party read the answer, which is between them, and whether it was set
     aside with others.
     """
-    if row.set_aside_at is None or row.set_aside_by is None:
+    if row.set_aside_at is None or row.set_aside_by is None or not row.is_set_aside:
         return None
     may_read = viewer.kind == PartyKind.AGENCY or viewer.pk == row.party_id
     return SetAsideOut(
@@ -111,7 +111,7 @@ def dispute_facts(row: OpinionRow) -> DisputeFacts:
         party=row.party.name,
         kind=PartyKind(row.party.kind),
         is_open=row.opinion == Opinion.DISPUTE,
-        is_set_aside=row.set_aside_at is not None,
+        is_set_aside=row.is_set_aside,
         is_answered=row.answered_at is not None,
         is_of_many=row.dismissal_id is not None,
     )

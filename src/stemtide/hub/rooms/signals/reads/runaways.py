@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read signals that match far more uploads than is plausible, and what decides their mark."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
@@ -9,12 +11,13 @@ from django.db.models import Q, QuerySet
 from stemtide.hub.rooms.parties.models import Party
 from stemtide.hub.rooms.parties.rules.parties import COORDINATING
 from stemtide.hub.rooms.signals import bulk_sql
+from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import OpinionRow, RunawayDecision, RunawayReport, Signal
 from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.hub.rooms.signals.rules import runaways as rules
 from stemtide.hub.rooms.signals.rules.runaways import CLEARED, LOWERED, FloodFacts
 from stemtide.hub.rooms.signals.views import RunawayRow
-from stemtide.protocol.enums import Opinion, SignalState
+from stemtide.protocol.enums import Opinion, SignalState, Standing
 from stemtide.protocol.sync.runaways import RunawayBucket, RunawayOut, RunawayReportOut
 from stemtide.protocol.trust.runaway import RunawayState
 from stemtide.protocol.trust.standing import independent
@@ -45,12 +48,17 @@ def board(*, viewer: Party, limit: int) -> list[RunawayRow]:
 
 def _rows(viewer: Party) -> QuerySet[Signal]:
     """Return the live signals with reports or decisions that a party may see."""
-    reports = RunawayReport.objects.values("signal")
-    named = reports.union(RunawayDecision.objects.values("signal"))
-    rows = Signal.objects.filter(visible(viewer), state=SignalState.LIVE, pk__in=named)
+    rows = Signal.objects.filter(visible(viewer), state=SignalState.LIVE, pk__in=_named())
     if viewer.kind in COORDINATING:
         return rows
-    return rows.filter(Q(pk__in=reports.filter(party=viewer)) | Q(shared_by=viewer))
+    own_reports = RunawayReport.objects.filter(party=viewer).values("signal")
+    return rows.filter(Q(pk__in=own_reports) | Q(shared_by=viewer))
+
+
+def _named() -> "QuerySet[Any, Any]":
+    """Return the keys of signals with reports or decisions."""
+    reports = RunawayReport.objects.values("signal")
+    return reports.union(RunawayDecision.objects.values("signal"))
 
 
 def describe(row: Signal, *, viewer: Party) -> RunawayOut:
@@ -94,28 +102,47 @@ def flood_facts(row: Signal) -> FloodFacts:
 
 
 def mark_of(row: Signal) -> str:
-    """Return the flood mark that a signal should have; without reports it keeps what it has."""
-    if not row.flood and not row.runaway_reports.exists():
+    """Return the flood mark that a signal should have."""
+    if not row.flood and not Signal.objects.filter(pk__in=_named(), pk=row.pk).exists():
         return ""
     return rules.flood_mark(flood_facts(row))
 
 
-def concerning(party: Party) -> list[int]:
-    """Return the keys of reported signals on which a party's standing bears.
+def lowered_before(values: Iterable[str], *, by: Party) -> set[tuple[str, str, bool]]:
+    """Return those of these values, as kind, value and exercise, of which a signal was lowered.
 
-    It reported, shared or confirmed them.
+    These are ended signals, which the sharing party must be able to see, and live ones of its own
+    group. Whoever shares the value of another group's live signal confirms that signal.
     """
-    reported = Signal.objects.filter(
-        state=SignalState.LIVE, pk__in=RunawayReport.objects.values("signal")
-    )
+    of_group = Q(shared_by__group=by.group) if by.group else Q(shared_by=by)
+    ended = ~Q(state=SignalState.LIVE) & (visible(by) | of_group)
+    rows = Signal.objects.filter(ended | of_group, pk__in=_named(), flood=LOWERED).order_by()
+    return {
+        key
+        for batch in batches(values)
+        for key in rows.filter(value__in=batch).values_list("kind", "value", "exercise")
+    }
+
+
+def concerning(party: Party) -> list[int]:
+    """Return the keys of reported or decided signals on which a party's standing bears.
+
+    It reported, shared, confirmed or decided about them.
+    """
+    reported = Signal.objects.filter(pk__in=_named(), state=SignalState.LIVE)
     agreed = OpinionRow.objects.filter(party=party, opinion=Opinion.AGREE).values("signal")
     own_reports = RunawayReport.objects.filter(party=party).values("signal")
-    concerned = Q(pk__in=own_reports) | Q(shared_by=party) | Q(pk__in=agreed)
+    decided = RunawayDecision.objects.filter(party=party).values("signal")
+    concerned = Q(shared_by=party)
+    for signals in (own_reports, agreed, decided):
+        concerned |= Q(pk__in=signals)
     return list(reported.filter(concerned).values_list("pk", flat=True))
 
 
 def _decision(row: Signal) -> RunawayDecision | None:
-    return RunawayDecision.objects.filter(signal=row).select_related("party").first()
+    """Return an agency's decision about a signal; None while that agency is suspended."""
+    decisions = RunawayDecision.objects.filter(signal=row).select_related("party")
+    return decisions.exclude(party__standing=Standing.SUSPENDED).first()
 
 
 def _report(row: RunawayReport) -> RunawayReportOut:

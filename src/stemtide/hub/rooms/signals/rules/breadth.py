@@ -26,6 +26,7 @@ class BreadthReason(StrEnum):
     COMMON_TEXT = "common_text"
     COMMON_FILE = "common_file"
     UNLIKE_CONTENTS = "unlike_contents"
+    LOWERED_BEFORE = "lowered_before"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ NOTES = {
     BreadthReason.COMMON_TEXT: "{share} % of its passages are in common texts",
     BreadthReason.COMMON_FILE: "it is a file that programs write ({sorts})",
     BreadthReason.UNLIKE_CONTENTS: "it matches {contents} unlike contents that others share",
+    BreadthReason.LOWERED_BEFORE: "a signal of this value matched too much and was lowered to hold",
 }
 """The reasons in words. The desk has its own, in each language."""
 

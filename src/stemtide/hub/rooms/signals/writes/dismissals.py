@@ -18,6 +18,7 @@ from stemtide.hub.rooms.signals.long_values import batches
 from stemtide.hub.rooms.signals.models import Dismissal, DismissedParty, DisputeTally, OpinionRow
 from stemtide.hub.rooms.signals.reads import dismissals as reads
 from stemtide.hub.rooms.signals.rules import disputes as rules
+from stemtide.hub.rooms.signals.writes.opinions import follow_standing
 from stemtide.protocol.trust.disputes import DismissalAnswerIn, DismissalOut, DismissIn
 
 
@@ -49,6 +50,7 @@ def dismiss(name: str, *, body: DismissIn, by: Actor, now: datetime) -> Dismissa
             set_aside_at=now, set_aside_by=by.party, set_aside_reason=body.reason,
             answer="", answered_at=None, dismissal=row,
         )  # fmt: skip
+    follow_standing(by.party)
     return _record("disputes.dismissed", row, by=by, now=now)
 
 

@@ -24,7 +24,7 @@ from stemtide.hub.rooms.signals.reads import (
 )
 from stemtide.hub.rooms.signals.rules import disputes as rules, signals as signal_rules
 from stemtide.hub.rooms.signals.writes import runaways
-from stemtide.hub.rooms.signals.writes.opinions import WEIGHED, weigh
+from stemtide.hub.rooms.signals.writes.opinions import WEIGHED, follow_standing, weigh
 from stemtide.protocol.enums import Opinion, SignalState
 from stemtide.protocol.messages.signals import DisputeAnswerIn, SetAsideIn, SignalOut
 
@@ -42,6 +42,7 @@ def set_aside(uid: UUID, party: str, *, body: SetAsideIn, by: Actor, now: dateti
     opinion.set_aside_reason, opinion.dismissal = body.reason, None
     opinion.answer, opinion.answered_at = "", None
     opinion.save()
+    follow_standing(by.party)
     return _record("dispute.dismissed", row, party=party, by=by, now=now)
 
 
@@ -83,7 +84,7 @@ def reweigh_due(now: datetime) -> int:
 
 
 def reweigh_party(party: Party, *, now: datetime) -> int:
-    """Weigh a party's disputes anew, and its part in signals that match too much.
+    """Weigh anew what a party disputes, which disputes it set aside, and what matches too much.
 
     returns: how many signals began or ceased to be disputed, or to be lowered.
 
@@ -91,8 +92,9 @@ def reweigh_party(party: Party, *, now: datetime) -> int:
     blocked. Signals whose mark changes get new feed positions.
     """
     disputes = OpinionRow.objects.filter(party=party, opinion=Opinion.DISPUTE)
-    disputed = disputes.filter(signal__state=SignalState.LIVE).values_list("signal", flat=True)
-    pks = sorted({*disputed, *runaway_reads.concerning(party)})
+    decided = OpinionRow.objects.filter(set_aside_by=party, opinion=Opinion.DISPUTE)
+    judged = (disputes | decided).filter(signal__state=SignalState.LIVE)
+    pks = sorted({*judged.values_list("signal", flat=True), *runaway_reads.concerning(party)})
     return sum(_reweigh_some(batch, party=party, now=now) for batch in batches(pks))
 
 

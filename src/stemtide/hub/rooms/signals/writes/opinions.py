@@ -181,7 +181,7 @@ def _store_opinion(row: Signal, *, body: OpinionIn, by: Party, now: datetime) ->
 @needs_no_entry("its callers record what changed the opinions")
 def weigh(row: Signal) -> bool:
     """Set the columns that depend on opinions; return whether a mark changed."""
-    opinions = list(row.opinions.select_related("party"))
+    opinions = list(row.opinions.select_related("party", "set_aside_by"))
     agreeing = [opinion for opinion in opinions if opinion.opinion == Opinion.AGREE]
     disputing = [opinion for opinion in opinions if opinion.opinion == Opinion.DISPUTE]
     # The sharer's own agreement confirms nothing.
@@ -189,10 +189,7 @@ def weigh(row: Signal) -> bool:
     row.disputes = len(disputing)
     before = row.is_disputed, row.flood
     row.is_disputed = dispute_rules.stops_everywhere(
-        [
-            Dispute(opinion.party.trust, is_set_aside=opinion.set_aside_at is not None)
-            for opinion in disputing
-        ],
+        [Dispute(opinion.party.trust, is_set_aside=opinion.is_set_aside) for opinion in disputing],
         sharer=row.shared_by.name,
     )
     row.flood = runaways.mark_of(row)
@@ -201,7 +198,7 @@ def weigh(row: Signal) -> bool:
 
 @needs_no_entry("it only remembers as of which standing the party's word was weighed")
 def follow_standing(party: Party) -> None:
-    """Have what a party said about signals weighed anew whenever its standing changes."""
+    """Have what a party said or decided about signals weighed anew when its standing changes."""
     DisputeTally.objects.get_or_create(party=party, defaults={"weighed": party.position})
 
 

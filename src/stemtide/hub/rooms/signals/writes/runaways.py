@@ -92,6 +92,7 @@ def _decide(
         },
     )
     row.runaway_reports.update(counts=False)
+    follow_standing(by.party)
     _move(row, now=now)
     ledger.append_by(
         "runaway.decided",

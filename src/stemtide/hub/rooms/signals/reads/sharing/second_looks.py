@@ -12,7 +12,9 @@ from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.approvals.models import WaitingSignal
 from stemtide.hub.rooms.approvals.rules import NOTES
 from stemtide.hub.rooms.parties.models import Party
+from stemtide.hub.rooms.signals.reads.runaways import lowered_before
 from stemtide.hub.rooms.signals.reads.sharing.breadth import estimate
+from stemtide.hub.rooms.signals.rules import breadth as breadth_rules
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, Wait
 from stemtide.protocol.messages.signals import SignalIn
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, second_look
@@ -59,10 +61,20 @@ def _look_at_reach(drafts: Sequence[SignalDraft], noted: Noted) -> None:
 
 
 def _look_at_breadth(drafts: Sequence[SignalDraft], noted: Noted, *, by: Party) -> None:
-    """Find the signals that would match much other content."""
-    for place, breadth in estimate(drafts, by=by).items():
-        if breadth.is_broad:
-            noted.setdefault(place, {})[WaitReason.BROAD] = breadth.note
+    """Find the signals that would match much other content, or whose value did before."""
+    notes = {
+        place: [breadth.note]
+        for place, breadth in estimate(drafts, by=by).items()
+        if breadth.is_broad
+    }
+    lowered = lowered_before({draft.value for draft in drafts}, by=by)
+    for place, draft in enumerate(drafts):
+        if (draft.kind.value, draft.value, draft.body.exercise) in lowered:
+            notes.setdefault(place, []).append(
+                breadth_rules.NOTES[breadth_rules.BreadthReason.LOWERED_BEFORE]
+            )
+    for place, of_place in notes.items():
+        noted.setdefault(place, {})[WaitReason.BROAD] = "; ".join(of_place)
 
 
 def _look_at_allow_list(drafts: Sequence[SignalDraft], noted: Noted, *, now: datetime) -> None:
