@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import content as room_content, variants
-from stemtide.hub.desk.signals.content_acts import Content, content_acts
+from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads
@@ -79,11 +79,11 @@ def cluster(request: SignedInRequest, uid: UUID, key: UUID) -> HttpResponse:
     return render(request, "desk/cluster.html", context)
 
 
-def _content(cluster: Cluster, life: CrisisOut, *, viewer: Viewer) -> Content:
+def _content(cluster: Cluster, life: CrisisOut, *, viewer: Viewer) -> ActedContent:
     """Return what the forms for acts on a cluster are filled in with."""
     live = [variant for variant in cluster.variants if variant.state is SignalState.LIVE]
     own = [variant.id for variant in live if variant.shared_by == viewer.name]
-    return Content(
+    return ActedContent(
         signals=tuple(variant.id for variant in live),
         own=tuple(own),
         crisis=life.id,

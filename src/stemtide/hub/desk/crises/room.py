@@ -13,7 +13,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.crises import blocks as room_blocks, offers
 from stemtide.hub.desk.crises.forms import FormChoices, WarningForm
 from stemtide.hub.desk.sharing.permissions import may_share
-from stemtide.hub.desk.signals.content_acts import Content, content_acts
+from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import InvalidError, RateLimitError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
@@ -99,7 +99,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     by = actor_of(request)
     context = room_blocks.page_context(request, uid, by=by, refused=refused)
     life = context["life"]
-    content = Content(crisis=life.id, exercise=life.exercise)
+    content = ActedContent(crisis=life.id, exercise=life.exercise)
     is_at_work = life.in_room and not life.closed_at
     context["content_acts"] = content_acts(content, by=by) if is_at_work else []
     context["may_share"] = life.accepts_signals and life.in_room and may_share(by)

@@ -68,9 +68,9 @@ def translated_note(note: str, reason: str) -> str:
     """Translate what was found of a signal that waits. What is not in NOTES stays as it is."""
     if reason == WaitReason.BROAD:
         return breadth.translated_note(note)
-    for known, pattern in _PATTERNS.items():
-        if known == reason and (match := pattern.fullmatch(note)):
-            return str(NOTE_TEXTS[known]).format(**match.groupdict())
+    for noted, pattern in _PATTERNS.items():
+        if noted == reason and (match := pattern.fullmatch(note)):
+            return str(NOTE_TEXTS[noted]).format(**match.groupdict())
     return note
 
 

@@ -22,7 +22,7 @@ from stemtide.hub.rooms.referrals.rules.referrals import REFERRING
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class ActedContent:
     """What the forms are filled in with. own: those of the signals that the reader's party shared.
 
     signals: the live ones. crisis: its id; None for none.
@@ -50,7 +50,7 @@ MAX_SIGNALS = 50
 """Signals that an address names: more would be longer than a browser sends."""
 
 
-def content_acts(content: Content, *, by: Actor) -> list[ContentAct]:
+def content_acts(content: ActedContent, *, by: Actor) -> list[ContentAct]:
     """Return what authorities and agencies may do about content, with a reason where not."""
     if by.kind not in REFERRING:
         return []
@@ -77,7 +77,7 @@ def content_acts(content: Content, *, by: Actor) -> list[ContentAct]:
     ]
 
 
-def _address(name: str, content: Content, **fields: str | UUID | Iterable[UUID]) -> str:
+def _address(name: str, content: ActedContent, **fields: str | UUID | Iterable[UUID]) -> str:
     """Return the address of a form with its fields filled in."""
     query: list[tuple[str, str]] = []
     for field, value in fields.items():

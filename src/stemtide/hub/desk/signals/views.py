@@ -16,7 +16,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, 
 from stemtide.hub.desk.forms import WithdrawForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.signals import opinions, runaways, sightings
-from stemtide.hub.desk.signals.content_acts import Content, content_acts
+from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals
@@ -146,12 +146,12 @@ def _page(
     return render(request, "desk/signal.html", context, status=status)
 
 
-def _content(signal_out: SignalOut, *, request: SignedInRequest) -> Content:
+def _content(signal_out: SignalOut, *, request: SignedInRequest) -> ActedContent:
     """Return what the forms for acts on a signal are filled in with."""
     crisis = _crisis(signal_out, request=request)
     is_live = signal_out.state is SignalState.LIVE
     is_own = is_live and signal_out.shared_by == request.user.party.name
-    return Content(
+    return ActedContent(
         signals=(signal_out.id,) if is_live else (),
         own=(signal_out.id,) if is_own else (),
         crisis=crisis.id if crisis else None,
