@@ -65,7 +65,7 @@ PAGES = {
         *("board", "crisis", "lead-new", "leads", "crisis-log", "crisis-lines"),
         *("complaints", "complaint", "complaint-new", "complaint-link-new"),
         *("orders", "order", "order-answer", "order-inform"),
-        *("inbox", "inbox-referral", "inbox-batch", "rechecks", "to-do"),
+        *("inbox", "inbox-referral", "inbox-batch", "rechecks", "to-do", "progress-dsa"),
     ),
 }
 """Whose eyes see which page, by the names of addresses."""
@@ -134,6 +134,7 @@ ACTS = {
     *("delivery-drop", "drill-start", "referral-act", "hold-act", "receipt-renew"),
     *("complaint-act", "redress-act", "order-act", "progress-yearly-write"),
     *("exchange-act", "webhook-act", "webhook-again", "key-revoke", "party-act", "allow-entry-act"),
+    *("progress-dsa-write", "progress-dsa-finish"),
     *("recheck-visit", "inbox-referral-act", "inbox-batch-act", "inbox-several"),
 }
 """What only takes a form, and leads back to a page."""

@@ -197,6 +197,9 @@ GET  preview-send                 in  200 200 403 403 200 403 403 403 403 403 40
 POST preview-send                 in  302 302 403 403 302 403 403 403 403 403 404 403
 GET  progress                     in  200 200 200 200 200 200 200 200 200 200 200 200
 GET  progress-orders              in  200 200 200 200 200 200 200 200 200 200 200 200
+GET  progress-dsa                 in  403 403 403 403 403 403 403 200 200 200 403 403
+POST progress-dsa-finish          in  403 403 403 403 403 403 403 302 403 302 403 403
+POST progress-dsa-write           in  403 403 403 403 403 403 403 302 403 302 403 403
 GET  progress-yearly              in  200 200 200 200 200 403 200 200 200 200 403 403
 POST progress-yearly-write        in  302 302 403 403 302 403 302 302 403 302 403 403
 GET  receipt                      200 200 200 200 200 200 200 200 200 200 200 200 200
@@ -414,6 +417,8 @@ ORDER_ANSWER = {
     "annex-signed_on": "2026-01-01",
 }
 DATA = {
+    "progress-dsa-finish": {"year": "2025", "half": "0"},
+    "progress-dsa-write": {"year": "2025", "half": "0", "kind": "platform"},
     "complain": {"text": "This is my report for the evening news.", "language": "en"},
     "complain-code": {"code": "ABCD-EFGH-JKMN-PQRS"},
     "complaint-link-new": DECISION,

@@ -19,7 +19,7 @@ from stemtide.hub.desk.progress.forms import ProgressForm, default_query
 from stemtide.hub.platform.errors import RefusalError
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.reports.reads import orders as orders_reads, referrals as referrals_reads
-from stemtide.hub.rooms.reports.rules import progress as rules, yearly
+from stemtide.hub.rooms.reports.rules import dsa, progress as rules, yearly
 from stemtide.protocol.enums import PartyKind
 from stemtide.protocol.enums.progress import ProgressBy
 from stemtide.protocol.files.progress import progress_csv
@@ -82,6 +82,7 @@ def _page(
         return _csv(progress, subject_name)
     context: dict[str, object] = {"form": form, "what": subject_name, "now": now, "found": progress}
     context["has_yearly"] = allows(yearly.form_for, kind)
+    context["has_dsa"] = allows(dsa.check_party, kind)
     if progress is not None:
         context |= _figures_context(progress, titles=titles_of()) | {
             "query": request.GET.urlencode()

@@ -110,6 +110,7 @@ def _page(
         "files": FILES,
         "query": urlencode({"year": report.year} | ({"exercise": "on"} if report.exercise else {})),
         "has_yearly": True,
+        "has_dsa": request.user.party.kind == PartyKind.PROVIDER,
         "what": "yearly",
         "may_write": allows(
             rules.check_write,

@@ -252,6 +252,13 @@ class Period:
         return date(year, month, min(self.ends.day, calendar.monthrange(year, month)[1]))
 
     @property
+    def earlier(self) -> "Period":
+        """Return the period before it: the year before, or the half before."""
+        if self.half == 2:  # noqa: PLR2004 - the second half
+            return Period(self.year, 1)
+        return Period(self.year - 1, self.half * 2)
+
+    @property
     def text(self) -> str:
         """Return it as the template writes periods."""
         return f"{self.begins.isoformat()}/{self.ends.isoformat()}"

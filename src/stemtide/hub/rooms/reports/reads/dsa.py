@@ -47,12 +47,17 @@ def dsa_report(year: int, half: int = 0, *, viewer: Party, now: datetime) -> Dsa
 
 def filled(period: Period, form: ReportForm, *, viewer: Party, now: datetime) -> DsaReport:
     """Return a report filled in from the provider's own rows."""
-    facts = Facts(
+    facts = facts_of(period, viewer=viewer)
+    return fill(facts, form, period=period, today=now.astimezone(UTC).date())
+
+
+def facts_of(period: Period, *, viewer: Party) -> Facts:
+    """Return what the hub counted for a provider in a period."""
+    return Facts(
         orders=_orders(period, viewer),
         complaints=_complaints(period, viewer),
         blocks=_blocks(period, viewer),
     )
-    return fill(facts, form, period=period, today=now.astimezone(UTC).date())
 
 
 def form_of(period: Period, *, viewer: Party) -> ReportForm:
