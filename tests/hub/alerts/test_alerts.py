@@ -333,10 +333,10 @@ def test_the_alert_of_another_party_does_not_exist(world):
 
 def test_the_bar_counts_what_waits(world):
     alert = warned_agency(world)
-    waiting = reads.waiting(viewer=world.agency)
+    waiting = reads.waiting(viewer=world.agency, now=NOON)
     assert (waiting.number, waiting.urgent, waiting.latest.uid) == (1, 1, alert.uid)
     writes.acknowledge(alert.uid, by=actor(world.agency), now=NOON)
-    assert reads.waiting(viewer=world.agency).number == 0
+    assert reads.waiting(viewer=world.agency, now=NOON).number == 0
 
 
 def test_the_bar_shows_the_latest_of_those_that_wait(world):
@@ -344,7 +344,7 @@ def test_the_bar_shows_the_latest_of_those_that_wait(world):
     world.warn(by=world.big_provider, countries=("NL",), name="Another attack")
     raise_all()
     latest = Alert.objects.filter(party=world.agency).exclude(pk=first.pk).get()
-    assert reads.waiting(viewer=world.agency).latest.uid == latest.uid
+    assert reads.waiting(viewer=world.agency, now=NOON).latest.uid == latest.uid
 
 
 # Links

@@ -186,16 +186,18 @@ def test_the_search_finds_what_its_reader_may_see(world, crisis):
     desk = world.desk("authority")
     uid = world.share(crisis=crisis)
     empty = text(desk.get("/search"))
-    assert "Id, fingerprint, web address" in empty
-    assert "Nothing was found" not in empty
+    assert "A file reference, an ID, a fingerprint" in empty
+    assert "Nothing that your party may see matches" not in empty
     assert "Attack at the harbour" in text(desk.get("/search?q=harbour"))
     page = desk.get("/search?q=livestream").content.decode()
     assert f"/signals/{uid}" in page
     near = text(desk.get(f"/search?q={'f0e1d2c3b4a5968778695a4b3c2d1e0f' * 2}"))
     assert "Compared with 1 live picture." in near
-    assert "Nothing was found" in text(desk.get("/search?q=unheard"))
+    assert "Nothing that your party may see matches" in text(desk.get("/search?q=unheard"))
     assert desk.get("/search?q=x").status_code == 422
-    assert "Nothing was found" in text(world.desk("observer").get("/search?q=livestream"))
+    assert "Nothing that your party may see matches" in text(
+        world.desk("observer").get("/search?q=livestream")
+    )
 
 
 def test_the_search_goes_on_page_by_page(world, crisis, monkeypatch):

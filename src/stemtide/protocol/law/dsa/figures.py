@@ -153,7 +153,7 @@ class CellIn(BaseModel):
     other: str = Field("", max_length=200)
     value: (
         Annotated[StrictInt, Field(ge=-_MAX_VALUE, le=_MAX_VALUE)]
-        | Annotated[StrictFloat, Field(allow_inf_nan=False)]
+        | Annotated[StrictFloat, Field(ge=-_MAX_VALUE, le=_MAX_VALUE, allow_inf_nan=False)]
         | Annotated[StrictStr, Field(max_length=20_000)]
     )
 
