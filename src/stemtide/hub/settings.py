@@ -184,8 +184,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "stemtide.hub.api.middleware.problem_responses",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "stemtide.hub.platform.compression.CompressedPages",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -24,16 +24,34 @@ def test_every_page_lets_nothing_in_but_what_is_ours(world, path):
     assert "no-store" in answer.headers["Cache-Control"]
 
 
-def test_only_pages_are_compressed_and_only_for_browsers_that_accept_it(world):
+def test_what_browsers_read_is_compressed_for_those_that_accept_it(world):
     desk_client = world.desk("authority")
     plain = desk_client.get("/")
     packed = desk_client.get("/", headers={"accept-encoding": "gzip"})
     machines = desk_client.get("/health", headers={"accept-encoding": "gzip"})
     assert "Content-Encoding" not in {**plain.headers, **machines.headers}
+    assert "Accept-Encoding" in plain.headers["Vary"]
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "<main " in gzip.decompress(packed.content).decode()
     assert len(packed.content) * 2 < len(plain.content)
-    assert "Accept-Encoding" in plain.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted", "encoding"),
+    [
+        ("/static/desk/desk.js", {}, "gzip"),
+        ("/static/desk/desk.js", {"range": "bytes=0-9"}, None),
+        ("/static/desk/mark.svg", {}, None),
+    ],
+)
+def test_scripts_and_styles_are_compressed_and_nothing_else(client, path, wanted, encoding):
+    answer = client.get(path, headers={"accept-encoding": "gzip", **wanted})
+    content = answer.getvalue()
+    answer.close()
+    assert answer.headers.get("Content-Encoding") == encoding
+    if encoding:
+        file = Path(desk.__file__).parent / path.removeprefix("/")
+        assert gzip.decompress(content) == file.read_bytes()
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda one: one.name)
