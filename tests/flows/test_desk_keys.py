@@ -41,6 +41,7 @@ def test_desk_a_referral_is_found_and_opened_by_keys_alone(chromium, furnished):
     page.keyboard.press("/")
     expect(field).to_have_value(reference.lower())
     page.keyboard.type(reference)
+    expect(page.locator("#palette [role=listbox]")).to_have_attribute("aria-busy", "false")
     expect(option).to_have_attribute("aria-selected", "true")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(reference)

@@ -15,10 +15,13 @@
   const status = palette.querySelector("[role=status]");
   let request = null;
   let timer = 0;
-  let isFresh = false; // whether the list answers what is in the field
 
   function options() {
     return [...list.querySelectorAll("[role=option]")];
+  }
+
+  function isFresh() {
+    return list.getAttribute("aria-busy") === "false"; // the list answers what is in the field
   }
 
   function active() {
@@ -45,7 +48,7 @@
 
   function show(html) {
     list.innerHTML = html;
-    isFresh = true;
+    list.setAttribute("aria-busy", "false");
     select(options()[0]);
     query.setAttribute("aria-expanded", String(options().length > 0));
     status.textContent = status.dataset.found.replace("%s", String(options().length));
@@ -79,7 +82,7 @@
   }
 
   query.addEventListener("input", () => {
-    isFresh = false;
+    list.setAttribute("aria-busy", "true");
     window.clearTimeout(timer);
     timer = window.setTimeout(load, WAIT_MS);
   });
@@ -89,7 +92,7 @@
     if (step && options().length) {
       event.preventDefault();
       move(step);
-    } else if (event.key === "Enter" && isFresh && active() && !event.isComposing) {
+    } else if (event.key === "Enter" && isFresh() && active() && !event.isComposing) {
       event.preventDefault(); // otherwise the form leads to the search page
       active().click();
     }
