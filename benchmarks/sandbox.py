@@ -83,11 +83,11 @@ def fresh(_: Path):
         reserve = sandbox._reserve  # noqa: SLF001 - without digests, which the other side lacks
 
         def analyse(blob):
-            from stemtide.fingerprints.sandbox.decoders import Group
+            from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 
-            worker = reserve.take(Group.PICTURES)
+            worker = reserve.take(DecoderGroup.PICTURES)
             worker.ask(blob, options=OPTIONS)
-            reserve.fill(Group.PICTURES)
+            reserve.fill(DecoderGroup.PICTURES)
             worker.answer()
             worker.end()
 

@@ -22,7 +22,7 @@ from stemtide.agent.config.policy import DEFAULT_RULES, Policies, Policy, Rule, 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.counters import Counters
 from stemtide.agent.recognise.decisions import try_policy
-from stemtide.agent.recognise.pipeline import Item, Recogniser
+from stemtide.agent.recognise.pipeline import Recogniser, SubmittedContent
 from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import Origin
@@ -104,7 +104,9 @@ def look_up(folder: Path, policies: Policies, *, lookups: int) -> float:
         for number in range(lookups)
     ]
     items = [
-        Item(f"upload-{number}", fingerprints=Fingerprints((Fingerprint(Kind.SHA256, value),)))
+        SubmittedContent(
+            f"upload-{number}", fingerprints=Fingerprints((Fingerprint(Kind.SHA256, value),))
+        )
         for number, value in enumerate(uploads)
     ]
     with open_store(config.data_dir, values) as store:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from stemtide.agent.config.settings import Webhook
-from stemtide.agent.outbox.actions import Deliverer, Reason, record
+from stemtide.agent.config.settings import WebhookSettings
+from stemtide.agent.outbox.actions import Deliverer, MatchReason, record
 from stemtide.agent.store.database import Store
 from stemtide.protocol.enums import Action, SignalState
 from tests.agent.world import (
@@ -26,7 +26,7 @@ ONE, TWO = sha256(b"one"), sha256(b"two")
 
 
 def webhook(provider, **other):
-    return Webhook(url=provider.url, secret=SECRET, backoff_s=0.02, **other)
+    return WebhookSettings(url=provider.url, secret=SECRET, backoff_s=0.02, **other)
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_webhook_is_a_cloud_event_as_well(hub, agent, provider):
 def test_while_a_secret_is_renewed_receivers_of_both_take_what_comes(
     hub, provider, tmp_path, sandbox
 ):
-    both = Webhook(url=provider.url, secret=NEW_SECRET, old_secret=SECRET)
+    both = WebhookSettings(url=provider.url, secret=NEW_SECRET, old_secret=SECRET)
     with agent_of(config_of(hub, tmp_path / "renewed", webhook=both), sandbox) as agent:
         share(hub, agent)
         agent.ask({"ref": "post-1", "sha256": ONE})
@@ -268,7 +268,7 @@ async def deliver_until(holds, *, config, store, now):
 
 def queue_blocks(store, config, number):
     """Queue a block of each of some posts, in their order."""
-    reason = Reason("signal", Action.BLOCK, "sha256", 0, "")
+    reason = MatchReason("signal", Action.BLOCK, "sha256", 0, "")
     with store.write() as tx:
         extra, at = {"exercise": False}, datetime.now(UTC)
         for post in range(number):
@@ -278,7 +278,7 @@ def queue_blocks(store, config, number):
 def test_each_failure_doubles_a_webhooks_wait_and_what_is_asked_for_outlives_a_restart(
     hub, tmp_path, provider
 ):
-    hook = Webhook(url=provider.url, secret=SECRET, backoff_s=1.0)
+    hook = WebhookSettings(url=provider.url, secret=SECRET, backoff_s=1.0)
     config, now, waits = config_of(hub, tmp_path, webhook=hook), time.time(), []
     provider.failures = 4
     with Store(config.data_dir) as store:

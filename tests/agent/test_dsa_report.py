@@ -11,7 +11,7 @@ import pytest
 
 from stemtide.agent.outbox import restrictions
 from stemtide.agent.store.database import Store
-from stemtide.protocol.law.dsa.figures import BlockFacts
+from stemtide.protocol.law.dsa.figures import BlockCounts
 from tests.cli.conftest import run
 
 MARCH = datetime(2026, 3, 1, 23, 30, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_counts_stay_when_what_they_count_is_forgotten(folder):
     with Store(folder) as store, store.write() as tx:
         restrictions.forget(tx, before=MARCH + timedelta(days=30), keep_owed=False)
         assert tx.execute("SELECT count(*) FROM restrictions").fetchone() == (0,)
-    assert restrictions.count_days(folder, **WHOLE_YEAR) == BlockFacts(blocked=3, undone=1)
+    assert restrictions.count_days(folder, **WHOLE_YEAR) == BlockCounts(blocked=3, undone=1)
 
 
 def test_a_block_counts_on_the_day_it_began_also_when_it_is_undone_later(folder):
@@ -69,7 +69,7 @@ def test_a_block_counts_on_the_day_it_began_also_when_it_is_undone_later(folder)
     first, second = (
         restrictions.count_days(folder, begins=begins, ends=ends) for begins, ends in days
     )
-    assert (first.undone, second) == (1, BlockFacts(blocked=0, undone=0))
+    assert (first.undone, second) == (1, BlockCounts(blocked=0, undone=0))
 
 
 def test_content_that_is_released_twice_is_undone_once(folder):
@@ -84,7 +84,7 @@ def test_a_file_of_an_older_agent_counts_what_it_remembers(folder):
     old.close()
     with Store(folder):
         pass
-    assert restrictions.count_days(folder, **WHOLE_YEAR) == BlockFacts(blocked=3, undone=1)
+    assert restrictions.count_days(folder, **WHOLE_YEAR) == BlockCounts(blocked=3, undone=1)
 
 
 def test_the_command_writes_the_template_with_counts_and_what_people_added(folder):

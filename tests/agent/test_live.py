@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from stemtide.agent.config.settings import Rule, Webhook
+from stemtide.agent.config.settings import Rule, WebhookSettings
 from stemtide.protocol.enums import Action
 from tests.agent.fake_hub import FakeHub
 from tests.agent.streams import (
@@ -200,7 +200,7 @@ def _kept_bytes(config):
 def test_a_withdrawn_signal_stops_matching_in_an_open_stream_and_is_undone(
     hub, provider, sandbox, tmp_path, values
 ):
-    config = config_of(hub, tmp_path, webhook=Webhook(url=provider.url, secret=SECRET))
+    config = config_of(hub, tmp_path, webhook=WebhookSettings(url=provider.url, secret=SECRET))
     signal = hub.share(values["video"], kind="video")
     with agent_of(config, sandbox) as agent:
         agent.wait(position=1)

@@ -7,7 +7,7 @@ from stemtide.agent.live import state as live_state
 from stemtide.agent.live.state import OutOfStepError, StreamState, matches_of
 from stemtide.agent.live.store import FullError, LiveStore
 from stemtide.fingerprints.analysis import LiveChunk
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 
 
 def digest(seq):
@@ -85,7 +85,7 @@ def test_only_so_many_gaps_and_numbers_are_remembered():
 
 
 def found(key=1, *, at=10.0, of=0.0, seconds=5.0, confidence=0.99, score=20.0):
-    spans = Span(at, at + seconds), Span(of, of + seconds)
+    spans = TimeRange(at, at + seconds), TimeRange(of, of + seconds)
     return Occurrence(key, score, confidence, *spans, 1.0, "")
 
 

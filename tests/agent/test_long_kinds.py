@@ -10,7 +10,7 @@ import pytest
 
 from stemtide.agent.config.settings import Rule
 from stemtide.fingerprints.text.fingerprint import sketch
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 from stemtide.protocol.enums import Action
 from tests.agent.test_decide import decide_now, hit
 
@@ -70,8 +70,8 @@ def test_a_withdrawn_text_matches_no_more(hub, agent, shared):
 
 
 def found(seconds, confidence=0.99):
-    span = Span(10.0, 10.0 + seconds)
-    return Occurrence(1, 50.0, confidence, span, Span(0.0, seconds), 1.0, "mirrored")
+    span = TimeRange(10.0, 10.0 + seconds)
+    return Occurrence(1, 50.0, confidence, span, TimeRange(0.0, seconds), 1.0, "mirrored")
 
 
 def test_a_match_that_is_not_sure_goes_to_a_person_whatever_the_rule_says():

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from stemtide.agent.config.policy import Policy
-from stemtide.agent.outbox.actions import Reason
+from stemtide.agent.outbox.actions import MatchReason
 from stemtide.agent.recognise.decisions import earlier_hit, try_policy
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 from stemtide.protocol.enums import Action, SignalState
 from tests.agent.test_decide import hit
 from tests.agent.world import agent_of, config_of, sha256
@@ -156,13 +156,13 @@ def test_the_policy_in_force_is_shown_in_its_order(tmp_path):
     st.sampled_from(["", "on this agent's own allow-list: ours"]),
 )
 def test_a_match_is_judged_again_as_it_was(percent, lasts_s, transform, allowed):
-    span = None if lasts_s is None else Span(7.0, 7.0 + lasts_s)
+    span = None if lasts_s is None else TimeRange(7.0, 7.0 + lasts_s)
     found = (Occurrence(1, 5.0, percent / 100, query_span=span),)
     first = hit(kind="video", distance_bits=0)
     met = type(first)(
         *(first.signal, first.kind, 0, "film.mp4", percent, transform, found, allowed)
     )
-    reason = Reason(
+    reason = MatchReason(
         str(met.signal.id), Action.LOG, met.kind, 0, met.part, percent, transform, met.matched_s,
         allowed,
     )  # fmt: skip

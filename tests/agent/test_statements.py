@@ -13,7 +13,7 @@ import pytest
 from stemtide.agent.config.settings import ConfigError, load
 from stemtide.agent.config.transparency import Ground, Transparency, database_address
 from stemtide.agent.outbox import restrictions
-from stemtide.agent.outbox.restrictions import Restriction
+from stemtide.agent.outbox.restrictions import BlockedContent
 from stemtide.agent.outbox.statements import Statements, statement
 from stemtide.agent.store.database import Store
 from stemtide.protocol.law.dsa.answers import Remark
@@ -57,7 +57,7 @@ def config(hub, database, tmp_path):
 
 
 def blocked(kinds=("sha256",), ended_at=None):
-    return Restriction("a1", kinds, NOON.timestamp(), ended_at, "owed")
+    return BlockedContent("a1", kinds, NOON.timestamp(), ended_at, "owed")
 
 
 def share(hub, agent, value=ONE, **other):

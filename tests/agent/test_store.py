@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from stemtide.agent.outbox.actions import Reason, forget, record, refs_of
+from stemtide.agent.outbox.actions import MatchReason, forget, record, refs_of
 from stemtide.agent.outbox.uploads import count
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.schema import StoreError
@@ -108,7 +108,7 @@ def tear_pages_of(path, table):
 
 
 def test_what_was_acted_upon_is_forgotten_after_its_time(tmp_path, config):
-    reasons = [Reason(SIGNAL, Action.BLOCK, "md5", 0, "")]
+    reasons = [MatchReason(SIGNAL, Action.BLOCK, "md5", 0, "")]
     facts = {"exercise": False}
     with Store(tmp_path) as store, store.write() as tx:
         record(tx, ref="old", reasons=reasons, extra=facts, config=config, now=NOON)

@@ -3,7 +3,7 @@
 
 import pytest
 
-from stemtide.agent.config.settings import Rule, Webhook
+from stemtide.agent.config.settings import Rule, WebhookSettings
 from stemtide.fingerprints.url.canonical import digest
 from stemtide.protocol.enums import Action, Standing
 from tests.agent.world import SECRET, agent_of, config_of, sha256, until
@@ -20,7 +20,7 @@ def decision(agent, ref="upload-1"):
 @pytest.fixture
 def followed(hub, provider, tmp_path, sandbox):
     """An agent whose provider hears of its actions."""
-    webhook = Webhook(url=provider.url, secret=SECRET)
+    webhook = WebhookSettings(url=provider.url, secret=SECRET)
     with agent_of(config_of(hub, tmp_path, webhook=webhook), sandbox) as agent:
         agent.wait(ready=True, hub_reachable=True)
         yield agent
@@ -112,7 +112,7 @@ def test_a_rule_that_no_longer_fits_a_partys_standing_leaves_a_hold(
     hub, provider, tmp_path, sandbox
 ):
     members = Rule("members", Action.BLOCK, sharer_standing=frozenset({Standing.MEMBER}))
-    webhook = Webhook(url=provider.url, secret=SECRET)
+    webhook = WebhookSettings(url=provider.url, secret=SECRET)
     hub.share(sha256(KNOWN), shared_by="paste-corner")
     with agent_of(config_of(hub, tmp_path, webhook=webhook, rules=(members,)), sandbox) as agent:
         agent.wait(ready=True, position=1)

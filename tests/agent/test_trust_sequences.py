@@ -20,7 +20,7 @@ from hypothesis import given, settings, strategies as st
 from stemtide.agent.counters import Counters
 from stemtide.agent.hub.client import Client
 from stemtide.agent.outbox.actions import reasons_of
-from stemtide.agent.recognise.pipeline import Item, Recogniser
+from stemtide.agent.recognise.pipeline import Recogniser, SubmittedContent
 from stemtide.agent.recognise.recent import RecentUploads
 from stemtide.agent.store.database import Store
 from stemtide.agent.store.position import Origin
@@ -106,7 +106,7 @@ class Played:
     def upload(self, name, *refs):
         """Upload the same content once for each ref; return the last action."""
         fingerprint = Fingerprint(Kind.SHA256, bytes.fromhex(CONTENT[name]))
-        items = [Item(ref, fingerprints=Fingerprints((fingerprint,))) for ref in refs]
+        items = [SubmittedContent(ref, fingerprints=Fingerprints((fingerprint,))) for ref in refs]
         answers = asyncio.run(self._recogniser.recognise(items))
         return answers[-1].decision.action
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from stemtide.agent.config.settings import Config
 from stemtide.agent.hub.client import Client
 from stemtide.protocol.problems import MEDIA_TYPE, ProblemType, problem
-from stemtide.tx.exchange import HubConfig, HubKey, StemtideExchangeAPI
+from stemtide.tx.exchange import HubApiKey, HubConfig, StemtideExchangeAPI
 from tests.agent.fake_hub import Server
 from tests.cli.conftest import run
 
@@ -79,7 +79,7 @@ def test_a_command_waits_and_then_does_it(busy):
 
 def test_a_fetch_of_tx_waits_and_then_goes_on(busy):
     collab = HubConfig(busy.url, name="a hub")
-    exchange = StemtideExchangeAPI.for_collab(collab, HubKey("st_a_b"))
+    exchange = StemtideExchangeAPI.for_collab(collab, HubApiKey("st_a_b"))
     (delta,) = exchange.fetch_iter([], None)
     assert delta.checkpoint.position == 7
     assert busy.pauses[0] >= 1

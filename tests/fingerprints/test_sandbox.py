@@ -19,7 +19,7 @@ from stemtide.fingerprints.limits import (
     DecodingLimits,
     SandboxError,
 )
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from tests.fingerprints.pictures import animation, encoded, lying_jpeg, photo, png_bomb
 from tests.rounds import rounds
@@ -159,7 +159,7 @@ def wait_busy(sandbox):
 
 def ready(sandbox):
     """Return the workers that wait for pictures."""
-    return list(sandbox._reserve._ready[Group.PICTURES])
+    return list(sandbox._reserve._ready[DecoderGroup.PICTURES])
 
 
 def kill_once_busy(sandbox, how):
@@ -222,12 +222,12 @@ def test_a_few_hundred_mutated_files_never_hurt_the_caller():
 def test_a_server_that_was_killed_is_replaced_unseen():
     with Sandbox().warm() as sandbox:
         unread = sandbox.fingerprint(b"\x01 bytes").remarks
-        server = sandbox._reserve._servers[Group.PICTURES]
+        server = sandbox._reserve._servers[DecoderGroup.PICTURES]
         server._process.kill()
         server._process.wait()
         assert sandbox.fingerprint(GOOD).remarks == ()
         assert sandbox.fingerprint(b"\x01 bytes").remarks == unread
-        assert sandbox._reserve._servers[Group.PICTURES] is not server
+        assert sandbox._reserve._servers[DecoderGroup.PICTURES] is not server
 
 
 def test_the_next_worker_is_ready_before_it_is_needed():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stemtide.fingerprints.kinds import Kind
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.shared_memory import BUFFER_BYTES, SharedBuffer
 from tests.fingerprints.pictures import encoded, photo
@@ -55,7 +55,7 @@ def test_where_there_is_no_such_memory_the_socket_takes_its_place(monkeypatch):
     monkeypatch.delattr(os, "memfd_create", raising=False)
     with Sandbox() as sandbox:
         found = sandbox.fingerprint(GOOD)
-        assert sandbox._reserve._ready[Group.PICTURES][0]._buffer.file == -1
+        assert sandbox._reserve._ready[DecoderGroup.PICTURES][0]._buffer.file == -1
     with Sandbox() as sandbox:
         assert sandbox.fingerprint(GOOD) == found
         assert found.of(Kind.PDQ)

@@ -9,7 +9,7 @@ import pytest
 from stemtide.fingerprints.analysis import QueryView
 from stemtide.fingerprints.kinds import Fingerprint, FingerprintError, Kind
 from stemtide.fingerprints.limits import SandboxError
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.fork_server import _environment
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.sandbox.walls import Wall
@@ -28,7 +28,7 @@ def test_a_worker_is_given_none_of_our_secrets(monkeypatch):
 @pytest.mark.skipif(not IS_LINUX, reason="what a system lets a process give up differs")
 def test_a_worker_gives_up_what_it_does_not_need():
     with Sandbox().warm() as sandbox:
-        (worker,) = sandbox._reserve._ready[Group.PICTURES]
+        (worker,) = sandbox._reserve._ready[DecoderGroup.PICTURES]
         limits = Path(f"/proc/{worker.pid}/limits").read_text().splitlines()
         soft = {line[:26].strip(): line[26:].split()[0] for line in limits}
         status = Path(f"/proc/{worker.pid}/status").read_text()
@@ -46,14 +46,14 @@ import os, sys, threading
 from pathlib import Path
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.analysis import QueryView
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.pool import Sandbox
 limits = DecodingLimits(max_pixels=10**10, memory_bytes=1 << 40, wall_s=500, cpu_s=500)
 sandbox = Sandbox(workers=2, limits=limits).warm()
 threading.Thread(target=sandbox.fingerprint, args=(Path(sys.argv[1]),)).start()
 while not any(worker.is_used for worker in list(sandbox._at_work)):
     pass
-servers, ready = sandbox._reserve._servers.values(), sandbox._reserve._ready[Group.PICTURES]
+servers, ready = sandbox._reserve._servers.values(), sandbox._reserve._ready[DecoderGroup.PICTURES]
 for worker in ready:
     worker.wait_ready()
 workers = [*sandbox._at_work, *ready]

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from stemtide.agent.config.settings import Config, Rule, Transparency, Unread, Webhook
+from stemtide.agent.config.settings import Config, Rule, Transparency, Unread, WebhookSettings
 from stemtide.hub.rooms.ledger.rules.ledger import OPEN_TO
 from stemtide.protocol.enums import PartyKind, Scope
 from stemtide.protocol.handling import PAP_ALLOWS, TLP_ALLOWS
@@ -96,7 +96,7 @@ def test_secrets_of_the_hub_may_lie_in_files_and_the_page_says_so():
 def test_every_setting_of_the_agent_is_documented():
     told = read("docs/run/agent.md") + read("docs/use/agent.md")
     inner = {"policies", "webhook", "transparency"}
-    kinds = (Config, Rule, Webhook, Transparency, Unread)
+    kinds = (Config, Rule, WebhookSettings, Transparency, Unread)
     names = {one.name for kind in kinds for one in fields(kind)} - inner
     assert {one for one in names if f"`{one}`" not in told and f"{one} =" not in told} == set()
 

@@ -12,10 +12,10 @@ from pydantic import ValidationError
 
 from stemtide.protocol.files.dsa_report import csv_files, read_form, to_xlsx, to_zip
 from stemtide.protocol.law.dsa.figures import (
-    BlockFacts,
-    ComplaintFacts,
-    Facts,
+    BlockCounts,
+    ComplaintCounts,
     OrderFact,
+    ReportCounts,
     ReportForm,
 )
 from stemtide.protocol.law.dsa.report import fill
@@ -23,14 +23,14 @@ from stemtide.protocol.law.dsa.template import Period, Shape, due_year, template
 
 PERIOD = Period(2026)
 NEXT_YEAR = date(2027, 1, 20)
-FACTS = Facts(
+FACTS = ReportCounts(
     orders=(
         OrderFact(country="DE", items=3, receipt_hours=0.0, effect_hours=0.4),
         OrderFact(country="DE", items=1, receipt_hours=0.5, effect_hours=0.8),
         OrderFact(country="GR", items=2, receipt_hours=0.1, effect_hours=None),
     ),
-    complaints=ComplaintFacts(filed=9, kept=5, reversed=2, omitted=1, hours=(2.0, 10.0, 30.0)),
-    blocks=BlockFacts(blocked=400, undone=3),
+    complaints=ComplaintCounts(filed=9, kept=5, reversed=2, omitted=1, hours=(2.0, 10.0, 30.0)),
+    blocks=BlockCounts(blocked=400, undone=3),
 )
 CODE = {row.label: row.code for row in template().categories}
 
@@ -85,7 +85,7 @@ def test_greece_is_el_and_states_without_an_order_have_no_rows():
 
 
 def test_what_nobody_knows_is_blank_and_no_order_is_zero():
-    known, unknown = filled(Facts(orders=())), filled(Facts())
+    known, unknown = filled(ReportCounts(orders=())), filled(ReportCounts())
     sheet = "3_member_states_orders"
     assert category_row(known, sheet, "10d")("G") == 0
     assert category_row(unknown, sheet, "10d")("G") is None
@@ -141,7 +141,7 @@ def test_an_upheld_complaint_is_a_decision_reversed():
 def test_precision_is_the_share_of_blocks_that_were_not_undone():
     title = "Accuracy of the automated means - Precision"
     assert indicator(filled(), "8_automated_means", title, "Own-initiative") == 0.9925
-    none = filled(Facts(blocks=BlockFacts(blocked=0, undone=0)))
+    none = filled(ReportCounts(blocks=BlockCounts(blocked=0, undone=0)))
     assert indicator(none, "8_automated_means", title, "Own-initiative") is None
     assert not [m for m in none.missing if m.row.startswith("own_") and "precision" in m.row]
 

@@ -5,7 +5,7 @@ from importlib.resources import files
 import pytest
 
 from stemtide.protocol.law import forms
-from stemtide.protocol.law.forms import Fault, FaultKind, form
+from stemtide.protocol.law.forms import FaultKind, FieldFault, form
 
 MOMENT = "2026-11-24T12:00:00+01:00"
 ANSWER = {
@@ -41,22 +41,25 @@ def test_a_form_that_is_filled_in_rightly_has_no_faults():
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
-        ({"measure": ""}, Fault("measure", FaultKind.MISSING)),
-        ({"measure": "ignored"}, Fault("measure", FaultKind.NOT_OPTION)),
-        ({"measure": ["removed"]}, Fault("measure", FaultKind.NOT_OPTION)),
-        ({"measure_at": None}, Fault("measure_at", FaultKind.MISSING)),
-        ({"measure_at": "2026-11-24T12:00:00"}, Fault("measure_at", FaultKind.NOT_MOMENT)),
-        ({"measure_at": "at noon"}, Fault("measure_at", FaultKind.NOT_MOMENT)),
-        ({"measure_at": date(2026, 11, 24)}, Fault("measure_at", FaultKind.NOT_MOMENT)),
-        ({"signed_on": "24/11/2026"}, Fault("signed_on", FaultKind.NOT_DATE)),
-        ({"signed_on": datetime(2026, 11, 24, tzinfo=UTC)}, Fault("signed_on", FaultKind.NOT_DATE)),
-        ({"provider_state": "France"}, Fault("provider_state", FaultKind.NOT_COUNTRY)),
-        ({"contact_mail": "write us"}, Fault("contact_mail", FaultKind.NOT_MAIL)),
-        ({"contact_mail": 5}, Fault("contact_mail", FaultKind.NOT_TEXT)),
-        ({"provider_name": " \t "}, Fault("provider_name", FaultKind.MISSING)),
-        ({"provider_name": "x" * 501}, Fault("provider_name", FaultKind.TOO_LONG)),
-        ({"provider_name": "a\u202eb"}, Fault("provider_name", FaultKind.NO_CONTROLS)),
-        ({"fine": "4 %"}, Fault("fine", FaultKind.UNKNOWN)),
+        ({"measure": ""}, FieldFault("measure", FaultKind.MISSING)),
+        ({"measure": "ignored"}, FieldFault("measure", FaultKind.NOT_OPTION)),
+        ({"measure": ["removed"]}, FieldFault("measure", FaultKind.NOT_OPTION)),
+        ({"measure_at": None}, FieldFault("measure_at", FaultKind.MISSING)),
+        ({"measure_at": "2026-11-24T12:00:00"}, FieldFault("measure_at", FaultKind.NOT_MOMENT)),
+        ({"measure_at": "at noon"}, FieldFault("measure_at", FaultKind.NOT_MOMENT)),
+        ({"measure_at": date(2026, 11, 24)}, FieldFault("measure_at", FaultKind.NOT_MOMENT)),
+        ({"signed_on": "24/11/2026"}, FieldFault("signed_on", FaultKind.NOT_DATE)),
+        (
+            {"signed_on": datetime(2026, 11, 24, tzinfo=UTC)},
+            FieldFault("signed_on", FaultKind.NOT_DATE),
+        ),
+        ({"provider_state": "France"}, FieldFault("provider_state", FaultKind.NOT_COUNTRY)),
+        ({"contact_mail": "write us"}, FieldFault("contact_mail", FaultKind.NOT_MAIL)),
+        ({"contact_mail": 5}, FieldFault("contact_mail", FaultKind.NOT_TEXT)),
+        ({"provider_name": " \t "}, FieldFault("provider_name", FaultKind.MISSING)),
+        ({"provider_name": "x" * 501}, FieldFault("provider_name", FaultKind.TOO_LONG)),
+        ({"provider_name": "a\u202eb"}, FieldFault("provider_name", FaultKind.NO_CONTROLS)),
+        ({"fine": "4 %"}, FieldFault("fine", FaultKind.UNKNOWN)),
     ],
 )
 def test_what_is_wrong_with_a_field_is_told(change, expected):
@@ -121,10 +124,10 @@ def test_under_article_3_4_f_an_order_names_redress_also_where_it_is_secret(valu
 
 def test_annex_3_asks_for_the_errors_where_there_are_errors():
     found = form("tco-annex-3").faults({"grounds": ["manifest_error"]})
-    assert Fault("errors", FaultKind.MISSING, "grounds") in found
+    assert FieldFault("errors", FaultKind.MISSING, "grounds") in found
     assert "missing" not in {one.field for one in found}
     found = form("tco-annex-3").faults({"grounds": ["impossibility"], "missing": "the URL"})
-    assert Fault("missing", FaultKind.CONTRADICTS, "grounds") in found
+    assert FieldFault("missing", FaultKind.CONTRADICTS, "grounds") in found
 
 
 def test_a_form_and_a_field_that_there_are_not_are_named():

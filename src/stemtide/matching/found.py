@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeRange:
     """A stretch of time in content, in seconds from its beginning; start_s <= end_s."""
 
     start_s: float
@@ -33,8 +33,8 @@ class Occurrence:
     key: int
     score: float
     confidence: float
-    query_span: Span | None = None
-    signal_span: Span | None = None
+    query_span: TimeRange | None = None
+    signal_span: TimeRange | None = None
     speed: float | None = None
     transform: str = ""
 

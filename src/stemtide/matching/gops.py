@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtide.fingerprints.values.gop import GopPrint
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 
 LEAST_GROUPS = 2
 """One equal group may be a black screen or credits; two in their order are the same encode."""
@@ -176,8 +176,8 @@ def _result(key: int, pairs: list[tuple[float, float]], query: GopPrint) -> Occu
         key=key,
         score=float(len(which)),
         confidence=CONFIDENCE,
-        query_span=Span(min(mine), max(mine) + length_s),
-        signal_span=Span(min(theirs), max(theirs) + length_s),
+        query_span=TimeRange(min(mine), max(mine) + length_s),
+        signal_span=TimeRange(min(theirs), max(theirs) + length_s),
         speed=1.0,
         transform=TRANSFORM,
     )

@@ -23,7 +23,7 @@ from stemtide.fingerprints.values.video import (
     VideoPrint,
     View,
 )
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 
 EVERY_S = 0.25
 """Recommended sampling of chunks (`fingerprint_video(..., every_s=EVERY_S)`)."""
@@ -211,5 +211,5 @@ def _renumbered(views: dict[int, View], chunk: VideoPrint) -> NDArray[np.uint8]:
 def _moved(result: Occurrence, base_s: float) -> Occurrence:
     if result.query_span is None:
         return result
-    span = Span(result.query_span.start_s + base_s, result.query_span.end_s + base_s)
+    span = TimeRange(result.query_span.start_s + base_s, result.query_span.end_s + base_s)
     return replace(result, query_span=span)

@@ -54,7 +54,7 @@ class HubConfig(CollaborationConfigWithDefaults, _Required):
 
 
 @dataclass
-class HubKey(auth.CredentialHelper):
+class HubApiKey(auth.CredentialHelper):
     """A party's API key: feed:read to fetch, feedback:write and signals:write to label."""
 
     ENV_VARIABLE: ClassVar[str] = "TX_STEMTIDE_KEY"
@@ -125,12 +125,12 @@ class Said(state.FetchedSignalMetadata):
 
 
 class StemtideExchangeAPI(
-    auth.SignalExchangeWithAuth[HubConfig, HubKey],
+    auth.SignalExchangeWithAuth[HubConfig, HubApiKey],
     SignalExchangeAPI[HubConfig, Checkpoint, Said, str, SignalRecord],
 ):
     """A hub, accessed with one party's key."""
 
-    def __init__(self, collab: HubConfig, credentials: HubKey) -> None:
+    def __init__(self, collab: HubConfig, credentials: HubApiKey) -> None:
         super().__init__()
         self._hub = collab.hub_url.rstrip("/")
         self._key = credentials.key
@@ -156,14 +156,14 @@ class StemtideExchangeAPI(
         return Said
 
     @staticmethod
-    def get_credential_cls() -> type[HubKey]:
+    def get_credential_cls() -> type[HubApiKey]:
         """Return the class of the key."""
-        return HubKey
+        return HubApiKey
 
     @classmethod
-    def for_collab(cls, collab: HubConfig, credentials: HubKey | None = None) -> Self:
+    def for_collab(cls, collab: HubConfig, credentials: HubApiKey | None = None) -> Self:
         """Return a hub with the given key, or else the configured one."""
-        return cls(collab, credentials or HubKey.get(cls))
+        return cls(collab, credentials or HubApiKey.get(cls))
 
     def fetch_iter(
         self,

@@ -66,7 +66,7 @@ def test_a_video_stands_for_its_files_on_the_board(world):
 @pytest.mark.parametrize("kind", LONG)
 def test_what_this_version_cannot_read_still_has_a_page(kind):
     told = prints.describe(Kind(kind), "00ff")
-    assert told == prints.Print(hashlib.sha256(b"\0\xff").hexdigest(), "0.0 KB", ())
+    assert told == prints.FingerprintSummary(hashlib.sha256(b"\0\xff").hexdigest(), "0.0 KB", ())
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -7,7 +7,7 @@ import pytest
 
 from stemtide.hub.platform.egress.probe import Probe, ProbeFailure
 from stemtide.hub.rooms.rechecks import rules
-from stemtide.hub.rooms.rechecks.rules import News, Standing, VisitResult
+from stemtide.hub.rooms.rechecks.rules import AddressState, News, VisitResult
 from stemtide.protocol.enums.rechecks import Reason, Verdict
 from tests.world import NOON
 
@@ -186,7 +186,7 @@ def test_hostile_pages_are_looked_through_once():
     ],
 )
 def test_visits_follow_the_schedule_whatever_was_in_between(after, next_after):
-    standing = Standing(since=NOON, settled=None, repeats=0)
+    standing = AddressState(since=NOON, settled=None, repeats=0)
     due = rules.next_visit(
         standing, finding=VisitResult(Verdict.GONE, Reason.SAYS_GONE), now=NOON + after
     )
@@ -207,7 +207,7 @@ def test_visits_follow_the_schedule_whatever_was_in_between(after, next_after):
     ],
 )
 def test_what_may_pass_is_tried_again_in_an_hour(reason, repeats, after, next_after):
-    standing = Standing(since=NOON, settled=None, repeats=repeats)
+    standing = AddressState(since=NOON, settled=None, repeats=repeats)
     found = VisitResult(Verdict.UNCLEAR, Reason(reason))
     due = rules.next_visit(standing, finding=found, now=NOON + after)
     assert due == (NOON + next_after if next_after else None)
@@ -228,5 +228,5 @@ def test_what_may_pass_is_tried_again_in_an_hour(reason, repeats, after, next_af
     ],
 )
 def test_only_news_are_recorded(settled, verdict, news):
-    standing = Standing(since=NOON, settled=settled and Verdict(settled), repeats=0)
+    standing = AddressState(since=NOON, settled=settled and Verdict(settled), repeats=0)
     assert rules.news_of(standing, finding=VisitResult(Verdict(verdict), Reason.ANSWERS)) is news

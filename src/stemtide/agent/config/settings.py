@@ -47,7 +47,7 @@ __all__ = [
     "Shadow",
     "Transparency",
     "Unread",
-    "Webhook",
+    "WebhookSettings",
     "load",
 ]
 
@@ -60,7 +60,7 @@ _BOTH = "a webhook needs a url and a secret"
 
 
 @dataclass(frozen=True, slots=True)
-class Webhook:
+class WebhookSettings:
     """The provider's endpoint that receives actions.
 
     secret:  Standard Webhooks: "whsec_" and base64 of 24 bytes or more.
@@ -130,7 +130,7 @@ class Config:
     heartbeat_s: Annotated[float, values.seconds(0.1, 3600)] = 5.0
     keep_days: Annotated[int, values.number(1, 3650)] = 30
     actions_file: Path | None = None
-    webhook: Webhook | None = None
+    webhook: WebhookSettings | None = None
     transparency: Transparency | None = None
     companion: HmaSettings | None = None
     policies: Policies = field(default_factory=Policies)

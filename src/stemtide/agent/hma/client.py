@@ -62,18 +62,18 @@ class _Message(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
-class Bank(_Message):
+class HmaBank(_Message):
     """A bank. matching_enabled_ratio: 0..1, the share of look-ups that it answers."""
 
     name: str
     matching_enabled_ratio: float = 1.0
 
 
-class Content(_Message):
+class HmaContent(_Message):
     """A content in a bank."""
 
     id: int
-    bank: Bank
+    bank: HmaBank
     note: str | None = None
 
 
@@ -156,12 +156,12 @@ class HmaClient:
         }
         return frozenset(kind for kind, name in TYPE_OF.items() if name in names)
 
-    async def bank(self, name: str) -> Bank | None:
+    async def bank(self, name: str) -> HmaBank | None:
         """Return a bank; None if it does not exist."""
         response = await self._send("GET", f"/c/bank/{name}", expected=frozenset({_NOT_FOUND}))
         if response.status == _NOT_FOUND:
             return None
-        return self._read(TypeAdapter(Bank), response)
+        return self._read(TypeAdapter(HmaBank), response)
 
     async def make_bank(self, name: str) -> None:
         """Create a bank; an existing one stays as it is."""
@@ -190,13 +190,13 @@ class HmaClient:
             raise HmaRefusedError(self.hma, trouble, may_be_done=False)
         return self._read(TypeAdapter(_CreatedContent), response).id
 
-    async def content(self, bank: str, content: int) -> Content | None:
+    async def content(self, bank: str, content: int) -> HmaContent | None:
         """Return a content; None if the id or the bank does not exist."""
         path = f"/c/bank/{bank}/content/{content}"
         response = await self._send("GET", path, expected=frozenset({_NOT_FOUND}))
         if response.status == _NOT_FOUND:
             return None
-        return self._read(TypeAdapter(Content), response)
+        return self._read(TypeAdapter(HmaContent), response)
 
     async def remove(self, bank: str, content: int) -> None:
         """Delete a content. HMA deletes by id alone, so check first whose it is."""

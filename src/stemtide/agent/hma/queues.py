@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from stemtide.agent.hma.client import Content
+from stemtide.agent.hma.client import HmaContent
 from stemtide.agent.hma.policy import note_of
 from stemtide.agent.hma.rows import CANARY
 from stemtide.agent.store.database import Store, Transaction
@@ -103,7 +103,7 @@ def unknown(store: Store, contents: Iterable[int]) -> set[int]:
     return candidates - {content for (content,) in rows}
 
 
-def belongs_to(row: BankedRow, content: Content | None, *, agent: str) -> bool:
+def belongs_to(row: BankedRow, content: HmaContent | None, *, agent: str) -> bool:
     """Whether a content belongs to an agent and to a row."""
     return (
         content is not None

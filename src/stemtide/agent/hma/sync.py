@@ -23,10 +23,10 @@ from stemtide.agent.config.settings import Config
 from stemtide.agent.hma import queues, rows
 from stemtide.agent.hma.client import (
     BankGoneError,
-    Content,
     HmaAnswerError,
     HmaAwayError,
     HmaClient,
+    HmaContent,
     HmaError,
     HmaRefusedError,
 )
@@ -334,10 +334,10 @@ class HmaSync(Engine):
             return Attempt(row, trouble=str(error))
         return Attempt(row)
 
-    async def _content(self, client: HmaClient, row: BankedRow) -> Content | None:
+    async def _content(self, client: HmaClient, row: BankedRow) -> HmaContent | None:
         return await client.content(row.bank, row.content or 0)
 
-    def _is_of(self, row: BankedRow, content: Content | None) -> bool:
+    def _is_of(self, row: BankedRow, content: HmaContent | None) -> bool:
         """Whether a content is the one that a row put there."""
         return queues.belongs_to(row, content, agent=self._config.name)
 

@@ -28,7 +28,7 @@ from stemtide.agent.http.banks import (
 from stemtide.agent.http.match_requests import BadRequestError, invalid, read_files
 from stemtide.agent.recognise.answers import Answer, MatchOut
 from stemtide.agent.recognise.downloads import FetchError, HostError, fetch
-from stemtide.agent.recognise.pipeline import Item, Recogniser, new_ref
+from stemtide.agent.recognise.pipeline import Recogniser, SubmittedContent, new_ref
 from stemtide.agent.store.database import Store
 from stemtide.fingerprints.kinds import (
     MATCH_WITHIN_BITS,
@@ -200,7 +200,9 @@ class HmaRoutes:
     async def _hash_content(self, request: Request, content: tuple[str, bytes]) -> dict[str, str]:
         """Return the hashes of content by signal type."""
         kind_of_content, blob = content
-        (answer,) = await self._recogniser.recognise([Item(new_ref(), blob)], look_only=True)
+        (answer,) = await self._recogniser.recognise(
+            [SubmittedContent(new_ref(), blob)], look_only=True
+        )
         content_type = kind_of_content or _type_of(answer)
         plain = _DEFAULT_TYPES[content_type]
         kinds = {
@@ -221,7 +223,9 @@ class HmaRoutes:
         """Return the banks that match content, by signal type."""
         kind_of_content, blob = content
         self._check_ready()
-        (answer,) = await self._recogniser.recognise([Item(new_ref(), blob)], look_only=True)
+        (answer,) = await self._recogniser.recognise(
+            [SubmittedContent(new_ref(), blob)], look_only=True
+        )
         if answer.decision.undecodable and not answer.matches:
             raise invalid("content", f"cannot be looked at: {'; '.join(answer.remarks)}"[:1000])
         kinds = TYPES_OF[kind_of_content or _type_of(answer)]
@@ -239,7 +243,7 @@ class HmaRoutes:
         self._check_ready()
         if not name or not signal:
             raise invalid("signal", "and signal_type, or url, are required")
-        item = Item(new_ref(), None, _read_signal(name, signal))
+        item = SubmittedContent(new_ref(), None, _read_signal(name, signal))
         (answer,) = await self._recogniser.recognise([item], look_only=True)
         return answer.matches
 

@@ -20,7 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from stemtide.agent.config.settings import Config
-from stemtide.agent.recognise.pipeline import Item, new_ref
+from stemtide.agent.recognise.pipeline import SubmittedContent, new_ref
 from stemtide.fingerprints.kinds import (
     MAX_VALUE_BYTES,
     MIN_QUALITY,
@@ -165,8 +165,8 @@ class ItemIn(BaseModel):
             raise ValueError("quality belongs to pdq: give both, or leave it out")
         return self
 
-    def item(self) -> Item:
-        """Return it as an Item to recognise."""
+    def item(self) -> SubmittedContent:
+        """Return it as content to recognise."""
         values = [(kind, getattr(self, kind)) for kind in SIZE_BYTES if kind is not Kind.URL]
         exact = tuple(
             Fingerprint(kind, value, self.quality if kind is Kind.PDQ else None)
@@ -184,7 +184,7 @@ class ItemIn(BaseModel):
             remarks=tuple(remarks),
             views=(*url.views, *(view.view() for view in self.views)),
         )
-        return Item(self.ref or new_ref(), None, fingerprints, language=self.language)
+        return SubmittedContent(self.ref or new_ref(), None, fingerprints, language=self.language)
 
 
 class ItemsIn(BaseModel):
@@ -195,7 +195,7 @@ class ItemsIn(BaseModel):
     items: tuple[ItemIn, ...] = Field(min_length=1)
 
 
-async def read_items(request: Request, config: Config) -> list[Item]:
+async def read_items(request: Request, config: Config) -> list[SubmittedContent]:
     """Parse a request into items. raises: BadRequestError naming the field and the remedy."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
@@ -207,7 +207,7 @@ async def read_items(request: Request, config: Config) -> list[Item]:
         blob = await read_body(request, config.max_upload_bytes)
         parameters = request.query_params
         language = _check_language(parameters.get("language"))
-        items = [Item(check_ref(parameters.get("ref")), blob, language=language)]
+        items = [SubmittedContent(check_ref(parameters.get("ref")), blob, language=language)]
     else:
         raise BadRequestError(
             ProblemType.WRONG_MEDIA_TYPE,
@@ -287,7 +287,7 @@ async def read_files(request: Request, config: Config) -> list[tuple[str, bytes]
     return [(name, value) for name, value in parts if isinstance(value, bytes)]
 
 
-async def _read_form(request: Request, config: Config) -> list[Item]:
+async def _read_form(request: Request, config: Config) -> list[SubmittedContent]:
     """Read the files of a form; the nth ref belongs to the nth file."""
     parts = await _parse_form(request, config)
     blobs = [part for _, part in parts if isinstance(part, bytes)]
@@ -303,7 +303,7 @@ async def _read_form(request: Request, config: Config) -> list[Item]:
             "ref", f"there are {len(refs)} for {len(blobs)} files; send one for each, or none"
         )
     pairs = zip(blobs, refs or [None] * len(blobs), strict=True)
-    return [Item(check_ref(ref), blob) for blob, ref in pairs]
+    return [SubmittedContent(check_ref(ref), blob) for blob, ref in pairs]
 
 
 class _Form(MultiPartParser):

@@ -16,7 +16,7 @@ from stemtide.fingerprints.analysis import LiveChunk
 from stemtide.fingerprints.values.audio import Track
 from stemtide.fingerprints.values.video import ROW, View, ViewKind
 from stemtide.matching.audio.live import AudioState
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 from stemtide.matching.live import LiveFrames
 
 MOST_SIGNALS = 100
@@ -253,7 +253,9 @@ class StreamState(msgspec.Struct):
             np.frombuffer(saved.heard, np.bool_),
             np.frombuffer(saved.between, np.uint32),
         )
-        return AudioState(tail, saved.before, {key: Span(a, b) for key, a, b in saved.sounding})
+        return AudioState(
+            tail, saved.before, {key: TimeRange(a, b) for key, a, b in saved.sounding}
+        )
 
     def store_sound(self, audio: AudioState) -> None:
         """Store the audio."""
@@ -339,8 +341,8 @@ def matches_of(met: StreamMatch) -> tuple[Occurrence, ...]:
             key=0,
             score=stretch.score,
             confidence=stretch.confidence,
-            query_span=Span(*stretch.query),
-            signal_span=Span(*stretch.signal),
+            query_span=TimeRange(*stretch.query),
+            signal_span=TimeRange(*stretch.signal),
             speed=stretch.speed,
             transform=stretch.transform,
         )

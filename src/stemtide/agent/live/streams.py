@@ -50,7 +50,7 @@ from stemtide.fingerprints.limits import ContentError, SandboxError
 from stemtide.fingerprints.sandbox.pool import Sandbox
 from stemtide.fingerprints.values.video import VideoPrint
 from stemtide.matching.audio.live import LiveAudio
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 from stemtide.matching.live import WINDOW_S
 from stemtide.protocol.sync.feed import FeedSignal
 
@@ -371,7 +371,7 @@ def _length_s(look: Analysis, *, usual_s: float) -> float:
 def _shifted(stretch: Occurrence, at_s: float) -> Occurrence:
     span = stretch.query_span
     return (
-        replace(stretch, query_span=Span(span.start_s + at_s, span.end_s + at_s))
+        replace(stretch, query_span=TimeRange(span.start_s + at_s, span.end_s + at_s))
         if span
         else stretch
     )

@@ -26,7 +26,7 @@ from uuid import uuid4
 import httpx
 
 from stemtide import __version__
-from stemtide.agent.config.settings import Config, Webhook
+from stemtide.agent.config.settings import Config, WebhookSettings
 from stemtide.agent.outbox import restrictions, uploads
 from stemtide.agent.outbox.actions_file import ActionsFile
 from stemtide.agent.outbox.engine import LONGEST_WAIT_S, Outbox
@@ -48,7 +48,7 @@ _MAX_DRAIN_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
+class MatchReason:
     """A signal that content matched, how it matched, and the action that it alone leads to.
 
     The other fields are as in a Hit: with them the match can be judged again.
@@ -65,17 +65,17 @@ class Reason:
     allowed: str = ""
 
 
-_REASON_FIELDS = [field.name for field in fields(Reason)]
+_REASON_FIELDS = [field.name for field in fields(MatchReason)]
 _reason_values = attrgetter(*_REASON_FIELDS)
 REASON_COLUMNS = ", ".join(_REASON_FIELDS)
-"""Columns of a stored action that make a Reason, in its order."""
+"""Columns of a stored action that make a MatchReason, in its order."""
 _PUT_REASON = (
     f"INSERT OR REPLACE INTO acted (ref, at, {REASON_COLUMNS})"  # noqa: S608 - our own names
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
-UNREAD = Reason("", Action.HOLD, "", 0, "")
+UNREAD = MatchReason("", Action.HOLD, "", 0, "")
 """Added to the reasons if part of the content could not be read: when the last signal is withdrawn,
 the content is then held, not released."""
 
@@ -84,7 +84,7 @@ def record(
     tx: Transaction,
     *,
     ref: str,
-    reasons: Sequence[Reason],
+    reasons: Sequence[MatchReason],
     extra: Mapping[str, Any],
     config: Config,
     now: datetime,
@@ -130,16 +130,16 @@ def refs_of(tx: Transaction, signal: str, *, since: int | None = None) -> list[s
     return [ref for (ref,) in rows]
 
 
-def reasons_of(tx: Transaction, ref: str) -> list[Reason]:
+def reasons_of(tx: Transaction, ref: str) -> list[MatchReason]:
     """Return the reasons of the action on a piece of content."""
     rows = tx.execute(f"SELECT {REASON_COLUMNS} FROM acted WHERE ref = ?", (ref,))  # noqa: S608 - our own names
     return [read_reason(row) for row in rows]
 
 
-def read_reason(row: Sequence[Any]) -> Reason:
+def read_reason(row: Sequence[Any]) -> MatchReason:
     """Return a row of REASON_COLUMNS as a reason."""
     signal, action, *others = row
-    return Reason(signal, Action(action), *others)
+    return MatchReason(signal, Action(action), *others)
 
 
 def weaken_action(
@@ -147,8 +147,8 @@ def weaken_action(
     *,
     ref: str,
     signal: str,
-    before: Sequence[Reason],
-    after: Sequence[Reason],
+    before: Sequence[MatchReason],
+    after: Sequence[MatchReason],
     why: str,
     config: Config,
     now: datetime,
@@ -208,7 +208,7 @@ def weaken_allowed(
 
 
 def _change_reasons(
-    tx: Transaction, ref: str, *, before: Sequence[Reason], after: Sequence[Reason]
+    tx: Transaction, ref: str, *, before: Sequence[MatchReason], after: Sequence[MatchReason]
 ) -> None:
     """Store the reasons that are left. New ones are as old as the action."""
     (at,) = tx.execute("SELECT max(at) FROM acted WHERE ref = ?", (ref,)).fetchone()
@@ -349,7 +349,7 @@ SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coa
         """Return the refs that have a delivery in flight, as a JSON list."""
         return json.dumps(list(self._in_flight))
 
-    async def _deliver(self, row: _Row, webhook: Webhook) -> None:
+    async def _deliver(self, row: _Row, webhook: WebhookSettings) -> None:
         """Attempt one webhook delivery once."""
         try:
             trouble = await self._post(row, webhook)
@@ -358,7 +358,7 @@ SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coa
             del self._in_flight[row.ref]
             self._wake.set()
 
-    async def _post(self, row: _Row, webhook: Webhook) -> _Failure | None:
+    async def _post(self, row: _Row, webhook: WebhookSettings) -> _Failure | None:
         """Send one webhook and return the failure, or None on success."""
         at = datetime.fromtimestamp(int(self._clock()), UTC)
         headers = {
@@ -385,7 +385,7 @@ SELECT count(*) FILTER (WHERE NOT is_dead), count(*) FILTER (WHERE is_dead), coa
             row.id, event["type"], source=self._source, happened_at=happened_at
         )
 
-    def _settle(self, row: _Row, webhook: Webhook, trouble: _Failure | None) -> None:
+    def _settle(self, row: _Row, webhook: WebhookSettings, trouble: _Failure | None) -> None:
         """Delete a delivered row; otherwise set its next attempt, or mark it dead."""
         now = self._clock()
         with self._store.write() as tx:
@@ -436,7 +436,7 @@ async def _drain(response: httpx.Response) -> None:
             return
 
 
-def _http_client(webhook: Webhook | None) -> httpx.AsyncClient:
+def _http_client(webhook: WebhookSettings | None) -> httpx.AsyncClient:
     """Return an HTTP client for the provider's webhook; it follows no redirects."""
     host = urlsplit(webhook.url).hostname if webhook else None
     return httpx.AsyncClient(

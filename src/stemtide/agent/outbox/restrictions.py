@@ -22,13 +22,13 @@ from uuid import uuid4
 from stemtide.agent.store.database import Store, Transaction
 from stemtide.agent.store.schema import read_only
 from stemtide.protocol.law.dsa.answers import Remark
-from stemtide.protocol.law.dsa.figures import BlockFacts
+from stemtide.protocol.law.dsa.figures import BlockCounts
 
 OWED, SENDING, POSTED, REFUSED = "owed", "sending", "posted", "refused"
 """States of a statement. sending: an attempt was made, and its result is not known."""
 
 
-class Restriction(NamedTuple):
+class BlockedContent(NamedTuple):
     """A piece of content that was blocked. began_at, ended_at: Unix time; None: still blocked.
 
     kinds: the kinds of fingerprint that matched. state: the state of its statement.
@@ -91,7 +91,7 @@ class Restrictions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def due(self, *, before: float, limit: int) -> list[Restriction]:
+    def due(self, *, before: float, limit: int) -> list[BlockedContent]:
         """Return restrictions whose statement is due, the oldest first. before: Unix time."""
         rows = self._store.read(
             f"SELECT {_COLUMNS} FROM restrictions"  # noqa: S608 - our own names
@@ -126,7 +126,7 @@ class Restrictions:
             )
 
 
-def count_days(data_dir: Path, *, begins: date, ends: date) -> BlockFacts:
+def count_days(data_dir: Path, *, begins: date, ends: date) -> BlockCounts:
     """Count the blocks that began on some days (UTC), and those of them that were undone.
 
     begins, ends: the first and the last day. raises: StoreError.
@@ -137,10 +137,10 @@ def count_days(data_dir: Path, *, begins: date, ends: date) -> BlockFacts:
     )
     with read_only(data_dir) as reader:
         blocked, undone = reader.execute(sql, (begins.isoformat(), ends.isoformat())).fetchone()
-    return BlockFacts(blocked=blocked, undone=undone)
+    return BlockCounts(blocked=blocked, undone=undone)
 
 
-def read_all(data_dir: Path, *, since: datetime | None) -> list[Restriction]:
+def read_all(data_dir: Path, *, since: datetime | None) -> list[BlockedContent]:
     """Return all rows of an agent's file, the oldest first, even while that agent runs.
 
     raises: StoreError.
@@ -151,6 +151,6 @@ def read_all(data_dir: Path, *, since: datetime | None) -> list[Restriction]:
     return [_read(row) for row in rows]
 
 
-def _read(row: tuple[str, str, float, float | None, str]) -> Restriction:
+def _read(row: tuple[str, str, float, float | None, str]) -> BlockedContent:
     puid, kinds, began_at, ended_at, state = row
-    return Restriction(puid, tuple(json.loads(kinds)), began_at, ended_at, state)
+    return BlockedContent(puid, tuple(json.loads(kinds)), began_at, ended_at, state)

@@ -15,7 +15,7 @@ from typing import Any
 
 from stemtide.agent.config.transparency import Transparency, common_fields
 from stemtide.agent.outbox.engine import Outbox, QueueCounts
-from stemtide.agent.outbox.restrictions import SENDING, Restriction, Restrictions
+from stemtide.agent.outbox.restrictions import SENDING, BlockedContent, Restrictions
 from stemtide.agent.outbox.transparency import (
     FIRST_WAIT_S,
     DatabaseError,
@@ -46,7 +46,7 @@ _FACTS = (
 )
 
 
-def statement(restriction: Restriction, settings: Transparency) -> dict[str, Any]:
+def statement(restriction: BlockedContent, settings: Transparency) -> dict[str, Any]:
     """Build the statement of reasons about one block, in the database's format.
 
     The agent sees content when it is posted: that day is the content's date and the decision's.
@@ -126,7 +126,7 @@ SELECT count(*) FILTER (WHERE state IN ('owed', 'sending')),
         return True
 
     def _valid_statements(
-        self, due: Sequence[Restriction], settings: Transparency
+        self, due: Sequence[BlockedContent], settings: Transparency
     ) -> list[dict[str, Any]]:
         """Return the statements that pass the lint; set the others aside."""
         drafts = [statement(restriction, settings) for restriction in due]
@@ -138,5 +138,5 @@ SELECT count(*) FILTER (WHERE state IN ('owed', 'sending')),
         self._rows.refuse(bad)
         return [draft for draft in drafts if draft["puid"] not in bad]
 
-    def _due(self, settings: Transparency) -> list[Restriction]:
+    def _due(self, settings: Transparency) -> list[BlockedContent]:
         return self._rows.due(before=self._clock() - settings.wait_s, limit=_BATCH)

@@ -8,7 +8,7 @@ from uuid import UUID
 from stemtide.agent.config.policy import Policies, Shadow
 from stemtide.agent.recognise.policy import Decision, SignalVerdict, hold_unread
 from stemtide.fingerprints.kinds import SIZE_BYTES, Fingerprint, Fingerprints, Kind
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 from stemtide.protocol.enums import Action, Provenance, Severity
 from stemtide.protocol.handling import Pap, Tlp
 
@@ -153,7 +153,7 @@ def _stretch(stretch: Occurrence) -> StretchOut:
     )
 
 
-def _span(span: Span | None) -> tuple[float, float] | None:
+def _span(span: TimeRange | None) -> tuple[float, float] | None:
     return None if span is None else (round(span.start_s, 2), round(span.end_s, 2))
 
 

@@ -18,7 +18,7 @@ from itertools import groupby
 from pathlib import Path
 
 from stemtide.agent.config.policy import OnUnread, Policies, Policy
-from stemtide.agent.outbox.actions import REASON_COLUMNS, UNREAD, Reason, read_reason
+from stemtide.agent.outbox.actions import REASON_COLUMNS, UNREAD, MatchReason, read_reason
 from stemtide.agent.outbox.uploads import count_lookups
 from stemtide.agent.recognise.policy import Decision, Hit, decide
 from stemtide.agent.store.database import Transaction
@@ -26,7 +26,7 @@ from stemtide.agent.store.parties import Parties, read_parties
 from stemtide.agent.store.position import read_view
 from stemtide.agent.store.schema import read_only
 from stemtide.fingerprints.kinds import Kind
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 from stemtide.protocol.enums import Action
 from stemtide.protocol.sync.feed import FeedSignal
 
@@ -37,7 +37,7 @@ class PastDecision:
 
     ref: str
     at: datetime
-    reasons: tuple[Reason, ...]
+    reasons: tuple[MatchReason, ...]
 
     @property
     def done(self) -> Action:
@@ -86,11 +86,11 @@ class Trial:
         return self.done.total()
 
 
-def earlier_hit(signal: FeedSignal, reason: Reason) -> Hit:
+def earlier_hit(signal: FeedSignal, reason: MatchReason) -> Hit:
     """Return a match as it was when the content was acted on, with the signal as it is now."""
     occurrences: tuple[Occurrence, ...] = ()
     if reason.matched_s is not None:
-        span = Span(0.0, reason.matched_s)
+        span = TimeRange(0.0, reason.matched_s)
         occurrences = (Occurrence(0, 0.0, reason.match_percent / 100, query_span=span),)
     return Hit(
         signal,

@@ -51,7 +51,7 @@ _OPTIONS = AnalysisOptions(views=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SubmittedContent:
     """A piece of content to recognise: its bytes, or fingerprints that the caller made.
 
     ref:      the provider's own id of it; generated if the caller gives none.
@@ -135,7 +135,9 @@ class Recogniser:
             with self._store.write() as tx:
                 self._pending.write(tx)
 
-    async def recognise(self, items: Sequence[Item], *, look_only: bool = False) -> list[Answer]:
+    async def recognise(
+        self, items: Sequence[SubmittedContent], *, look_only: bool = False
+    ) -> list[Answer]:
         """Recognise content, decide about it and act on the decision.
 
         look_only: decide, but do nothing because of it: no delivery, no count.
@@ -153,7 +155,7 @@ class Recogniser:
             for item, fingerprints, decision in zip(items, prints, outcome.decisions, strict=True)
         ]
 
-    async def _fingerprint(self, item: Item) -> Fingerprints:
+    async def _fingerprint(self, item: SubmittedContent) -> Fingerprints:
         """Fingerprint one piece of content; a failure becomes a remark, never a "no match"."""
         if item.fingerprints is not None:
             return item.fingerprints
@@ -170,7 +172,7 @@ class Recogniser:
             return Fingerprints(digests, size_bytes=len(blob), remarks=(f"{UNDECODABLE}{error}",))
 
     def _look_up(
-        self, items: Sequence[Item], prints: Sequence[Fingerprints], *, look_only: bool
+        self, items: Sequence[SubmittedContent], prints: Sequence[Fingerprints], *, look_only: bool
     ) -> _RequestResult:
         """Match, decide and record a whole request."""
         if not look_only:
@@ -186,7 +188,7 @@ class Recogniser:
 
     def _record_decisions(
         self,
-        items: Sequence[Item],
+        items: Sequence[SubmittedContent],
         prints: Sequence[Fingerprints],
         matches: Sequence[Sequence[Match]],
         *,
@@ -335,9 +337,9 @@ def _hits(matches: Sequence[Match], signals: Mapping[int, FeedSignal]) -> list[H
     ]
 
 
-def _reason(verdict: SignalVerdict) -> actions.Reason:
+def _reason(verdict: SignalVerdict) -> actions.MatchReason:
     hit = verdict.hit
-    return actions.Reason(
+    return actions.MatchReason(
         signal=str(hit.signal.id),
         action=verdict.action,
         kind=hit.kind,

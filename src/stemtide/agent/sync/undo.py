@@ -18,7 +18,7 @@ from datetime import datetime
 
 from stemtide.agent.config.settings import Config
 from stemtide.agent.outbox import actions
-from stemtide.agent.outbox.actions import Reason
+from stemtide.agent.outbox.actions import MatchReason
 from stemtide.agent.recognise.decisions import earlier_hit
 from stemtide.agent.recognise.policy import is_active, judge, within_bits
 from stemtide.agent.store.database import Store, Transaction
@@ -139,7 +139,7 @@ class Undoing:
     _gone: set[str] = field(init=False)
     _may_release: set[str] = field(init=False)
     _signals: dict[str, FeedSignal | None] = field(default_factory=dict)
-    _judged: dict[object, list[Reason]] = field(default_factory=dict)
+    _judged: dict[object, list[MatchReason]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._gone = {change.uid for change in self.changes if change.is_withdrawn}
@@ -178,8 +178,8 @@ class Undoing:
         )
 
     def _weaken(
-        self, reasons: Sequence[Reason], change: SignalChange, alike: Sequence[FeedSignal]
-    ) -> list[Reason]:
+        self, reasons: Sequence[MatchReason], change: SignalChange, alike: Sequence[FeedSignal]
+    ) -> list[MatchReason]:
         """Return what is left of the reasons, with all other signals of the same value.
 
         They ask for no more than the changed signal did: an action is only weakened. Of a party
@@ -202,7 +202,7 @@ class Undoing:
         ]
         return self._judge([*left, *later])
 
-    def _judge(self, reasons: Sequence[Reason]) -> list[Reason]:
+    def _judge(self, reasons: Sequence[MatchReason]) -> list[MatchReason]:
         """Return the reasons with the action that each leads to now, if that is less."""
         self._load(reason.signal for reason in reasons)
         hits = {

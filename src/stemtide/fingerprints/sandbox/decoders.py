@@ -14,7 +14,7 @@ from typing import cast
 from stemtide.fingerprints.analysis import FALLBACK, MODALITIES, Modality
 
 
-class Group(StrEnum):
+class DecoderGroup(StrEnum):
     """Decoders that are loaded together, in one server.
 
     LOCAL: all, and OpenCV for local features.
@@ -41,15 +41,15 @@ class Decoders:
 _LOCAL = "stemtide.fingerprints.image.local"
 
 
-def load(group: Group) -> Decoders:
+def load(group: DecoderGroup) -> Decoders:
     """Import the modules of a group, and run their decoders once.
 
     raises: ImportError if pictures cannot be decoded; other modalities may be missing.
     """
-    if group is Group.PICTURES:
+    if group is DecoderGroup.PICTURES:
         _warm_up((FALLBACK,))
         return Decoders((FALLBACK,))
-    if group is Group.LOCAL:
+    if group is DecoderGroup.LOCAL:
         with suppress(ImportError):  # a remark says that OpenCV is missing
             importlib.import_module(_LOCAL).warm_up()
     _load_encodings()

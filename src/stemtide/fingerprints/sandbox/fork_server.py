@@ -18,7 +18,7 @@ from typing import Self
 import stemtide
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
 from stemtide.fingerprints.sandbox import messages
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.fork_server_process import ENDED, FORK
 
 _END_S = 10.0
@@ -76,7 +76,7 @@ class ForkServer:
                 raise SandboxError(f"no worker can be started: {error}") from error
         return cls(control, limits, process=process)
 
-    def grow(self, group: Group) -> "ForkServer":
+    def grow(self, group: DecoderGroup) -> "ForkServer":
         """Have a server with more decoders forked from this one.
 
         raises: OSError if this one has ended.

@@ -7,9 +7,9 @@ It never sees content. Over the socket FD it is asked, in one byte each:
 - FORK, with two sockets: fork a worker that serves the first. The second, its *tether*, gets the
   way in which the worker ended (a number, as of subprocess); as soon as the other side closes it,
   the worker is killed.
-- a Group, with a socket: fork another server, which loads the decoders of that group and is then
-  asked over that socket. Pictures, by far the most frequent content, thus keep a small process
-  that is quick to fork.
+- a DecoderGroup, with a socket: fork another server, which loads the decoders of that group and
+  is then asked over that socket. Pictures, by far the most frequent content, thus keep a small
+  process that is quick to fork.
 
 It ends, and its workers with it, when the other side closes the socket.
 """
@@ -27,7 +27,7 @@ from contextlib import suppress
 
 from stemtide.fingerprints.limits import DecodingLimits
 from stemtide.fingerprints.sandbox import messages
-from stemtide.fingerprints.sandbox.decoders import Decoders, Group, load
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup, Decoders, load
 from stemtide.fingerprints.sandbox.lockdown import (
     address_space_bytes,
     die_with_parent,
@@ -58,7 +58,7 @@ class _Server:
         self._poll = select.poll()
         self._woken, self._waker = socket.socketpair()
 
-    def start(self, group: Group) -> None:
+    def start(self, group: DecoderGroup) -> None:
         """Load decoders, isolate this process, report, and serve until the other side closes."""
         try:
             self._decoders = load(group)
@@ -103,7 +103,7 @@ class _Server:
         if request == FORK and len(sockets) == 2:  # noqa: PLR2004 - the channel and the tether
             self._fork_worker(*sockets)
         elif len(sockets) == 1:
-            self._fork_server(sockets[0], Group(request.decode()))
+            self._fork_server(sockets[0], DecoderGroup(request.decode()))
         return bool(request)
 
     def _fork_worker(self, channel: socket.socket, tether: socket.socket) -> None:
@@ -130,7 +130,7 @@ class _Server:
         serve(connection, limits=self._limits, walls=walls, decoders=self._decoders)
         os._exit(0)
 
-    def _fork_server(self, control: socket.socket, group: Group) -> None:
+    def _fork_server(self, control: socket.socket, group: DecoderGroup) -> None:
         """Fork a server of more decoders, which begins with what is loaded here."""
         parent = os.getpid()
         if os.fork() != 0:
@@ -181,7 +181,7 @@ def main(control: int, limits: DecodingLimits) -> None:
     number = os.dup(control)  # below that limit, whatever its number was in the parent
     os.close(control)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
-    _Server(socket.socket(fileno=number), limits, set()).start(Group.PICTURES)
+    _Server(socket.socket(fileno=number), limits, set()).start(DecoderGroup.PICTURES)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from stemtide.fingerprints.limits import (
     DecodingLimits,
     SandboxError,
 )
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.reserve import Reserve
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.sandbox.worker import NeedsDecodersError, Worker, WorkerFailedError
@@ -136,14 +136,14 @@ class Sandbox:
         self, source: "_Source", options: AnalysisOptions, modality: str, progress: Progress
     ) -> Analysis:
         """Ask a worker that has the decoders for pictures; if they do not do, one that has all."""
-        group = Group.LOCAL if options.local else Group.PICTURES
+        group = DecoderGroup.LOCAL if options.local else DecoderGroup.PICTURES
         if modality not in {"", FALLBACK}:
-            group = Group.ALL
+            group = DecoderGroup.ALL
         with self._working():
             try:
                 return self._ask_one(source, options, modality, progress, group=group)
             except NeedsDecodersError:
-                return self._ask_one(source, options, modality, progress, group=Group.ALL)
+                return self._ask_one(source, options, modality, progress, group=DecoderGroup.ALL)
 
     def _ask_one(
         self,
@@ -152,7 +152,7 @@ class Sandbox:
         modality: str,
         progress: Progress,
         *,
-        group: Group,
+        group: DecoderGroup,
     ) -> Analysis:
         worker = self._reserve.take(group)
         try:

@@ -5,7 +5,7 @@ import threading
 from contextlib import suppress
 
 from stemtide.fingerprints.limits import DecodingLimits, SandboxError
-from stemtide.fingerprints.sandbox.decoders import Group
+from stemtide.fingerprints.sandbox.decoders import DecoderGroup
 from stemtide.fingerprints.sandbox.fork_server import ForkServer
 from stemtide.fingerprints.sandbox.walls import Wall
 from stemtide.fingerprints.sandbox.worker import Worker
@@ -23,14 +23,14 @@ class Reserve:
     def __init__(self, limits: DecodingLimits, *, size: int) -> None:
         self._limits = limits
         self._size = size
-        self._servers: dict[Group, ForkServer] = {}
-        self._ready: dict[Group, list[Worker]] = {group: [] for group in Group}
-        self._started: set[Group] = set()
+        self._servers: dict[DecoderGroup, ForkServer] = {}
+        self._ready: dict[DecoderGroup, list[Worker]] = {group: [] for group in DecoderGroup}
+        self._started: set[DecoderGroup] = set()
         self.standing: frozenset[Wall] | None = None
         self._turn = threading.Lock()
         self._is_closed = False
 
-    def take(self, group: Group) -> Worker:
+    def take(self, group: DecoderGroup) -> Worker:
         """Return a worker that is ready for one piece of content; the caller ends it.
 
         raises: SandboxError if no worker can be started.
@@ -45,7 +45,7 @@ class Reserve:
                 raise
         return self._take(group)  # its server was killed just now: a new one is started
 
-    def _take(self, group: Group) -> Worker:
+    def _take(self, group: DecoderGroup) -> Worker:
         with self._turn:
             self._drop_dead(group)
             ready = self._ready[group]
@@ -60,7 +60,7 @@ class Reserve:
             self._started.add(group)
         return worker
 
-    def fill(self, group: Group) -> None:
+    def fill(self, group: DecoderGroup) -> None:
         """Have workers forked until enough are ready; this does not wait for them."""
         with self._turn, suppress(SandboxError):  # the next caller tries again, and gets the error
             while len(self._ready[group]) < self._size and not self._is_closed:
@@ -72,12 +72,12 @@ class Reserve:
         raises: SandboxError if one does not start.
         """
         with self._turn:
-            self._drop_dead(Group.PICTURES)
-            if not self._ready[Group.PICTURES]:
-                self._ready[Group.PICTURES].append(self._fork(Group.PICTURES))
-        self.fill(Group.PICTURES)
+            self._drop_dead(DecoderGroup.PICTURES)
+            if not self._ready[DecoderGroup.PICTURES]:
+                self._ready[DecoderGroup.PICTURES].append(self._fork(DecoderGroup.PICTURES))
+        self.fill(DecoderGroup.PICTURES)
         with self._turn:
-            ready = list(self._ready[Group.PICTURES])
+            ready = list(self._ready[DecoderGroup.PICTURES])
         for worker in ready:
             worker.wait_ready()
         self.standing = frozenset.intersection(*(worker.walls for worker in ready))
@@ -89,7 +89,7 @@ class Reserve:
             self._is_closed = True
             workers = [worker for ready in self._ready.values() for worker in ready]
             servers, self._servers = list(self._servers.values()), {}
-            self._ready = {group: [] for group in Group}
+            self._ready = {group: [] for group in DecoderGroup}
         for worker in workers:
             worker.end()
         for server in reversed(servers):
@@ -103,7 +103,7 @@ class Reserve:
         for server in self._servers.values():
             server.disown()
 
-    def _fork(self, group: Group) -> Worker:
+    def _fork(self, group: DecoderGroup) -> Worker:
         if self._is_closed:
             raise SandboxError("the sandbox is closed: make a new one")
         try:
@@ -113,19 +113,19 @@ class Reserve:
                 server.wait_ready()  # raises why it ended, if it never became ready
             raise SandboxError(f"no worker can be started: {error}") from error
 
-    def _server(self, group: Group) -> ForkServer:
+    def _server(self, group: DecoderGroup) -> ForkServer:
         """Return the running server of a group."""
         if (server := self._servers.get(group)) and server.is_dead():
             self._servers.pop(group).end()
         if group not in self._servers:
             self._servers[group] = (
                 ForkServer.start(self._limits)
-                if group is Group.PICTURES
-                else self._server(Group.PICTURES).grow(group)
+                if group is DecoderGroup.PICTURES
+                else self._server(DecoderGroup.PICTURES).grow(group)
             )
         return self._servers[group]
 
-    def _drop_dead(self, group: Group) -> None:
+    def _drop_dead(self, group: DecoderGroup) -> None:
         """Forget ready workers that were ended from outside."""
         for worker in [ready for ready in self._ready[group] if ready.is_dead()]:
             worker.end()

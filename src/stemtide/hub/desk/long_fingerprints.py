@@ -18,7 +18,7 @@ from stemtide.protocol.messages.signals import is_long
 
 
 @dataclass(frozen=True, slots=True)
-class Print:
+class FingerprintSummary:
     """The summary of a long fingerprint.
 
     digest: its SHA-256 in hex.
@@ -31,7 +31,7 @@ class Print:
     holds: tuple[str, ...]
 
 
-def describe(kind: Kind, text: str) -> Print | None:
+def describe(kind: Kind, text: str) -> FingerprintSummary | None:
     """Summarise a signal's value, given as in messages; None for values short enough to show."""
     if not is_long(kind):
         return None
@@ -42,7 +42,7 @@ def describe(kind: Kind, text: str) -> Print | None:
         # An earlier version accepted it; its page must still open, if only to withdraw it.
         holds = ()
     digest = hashlib.sha256(value).hexdigest()
-    return Print(digest, _("%.1f KB") % (len(value) / 1000), holds)
+    return FingerprintSummary(digest, _("%.1f KB") % (len(value) / 1000), holds)
 
 
 def _video(value: bytes) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from stemtide.matching.audio.tables import (
     make_shelf,
     shelf_of,
 )
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 
 __all__ = ["MATCH_SCORE", "PROBABLE_SCORE", "AudioFinder"]
 
@@ -129,7 +129,7 @@ def _deduplicated(results: list[Occurrence]) -> list[Occurrence]:
     )
 
 
-def _is_inside(span: Span | None, other: Span | None) -> bool:
+def _is_inside(span: TimeRange | None, other: TimeRange | None) -> bool:
     """Whether the middle of a span is in another."""
     if span is None or other is None:
         return False

@@ -8,7 +8,7 @@ import numpy as np
 
 from stemtide.fingerprints.values.audio import WORDS_PER_S, Sound, Track
 from stemtide.matching.audio.finder import AudioFinder
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 
 KEEP_S = 15.0
 """Audio before the chunk that is searched with it, so that signals are not cut at its edge."""
@@ -27,7 +27,7 @@ class AudioState:
 
     tail: Track = field(default_factory=lambda: _silence(0))
     before: int = 0
-    sounding: dict[int, Span] = field(default_factory=dict)
+    sounding: dict[int, TimeRange] = field(default_factory=dict)
 
 
 class LiveAudio:
@@ -128,7 +128,9 @@ class LiveAudio:
         best: dict[int, Occurrence] = {}
         for result in results:
             if result.query_span is not None:
-                span = Span(result.query_span.start_s + start_s, result.query_span.end_s + start_s)
+                span = TimeRange(
+                    result.query_span.start_s + start_s, result.query_span.end_s + start_s
+                )
                 best.setdefault(result.key, replace(result, query_span=span))
         return list(best.values())
 
@@ -136,10 +138,10 @@ class LiveAudio:
         """Store since when each signal occurs; forget those that have ended."""
         spans = {}
         for result in sounding:
-            span = result.query_span or Span(0.0, 0.0)
+            span = result.query_span or TimeRange(0.0, 0.0)
             before = self.kept.sounding.get(result.key)
             if before is not None and span.start_s <= before.end_s + _GOES_ON_S:
-                span = Span(min(before.start_s, span.start_s), max(before.end_s, span.end_s))
+                span = TimeRange(min(before.start_s, span.start_s), max(before.end_s, span.end_s))
             spans[result.key] = span
         self.kept.sounding = spans
 
@@ -151,8 +153,8 @@ def _meets(result: Occurrence, start_s: float, end_s: float) -> bool:
 
 def _at(result: Occurrence, at_s: float) -> Occurrence:
     """Return a result in a chunk with stream time."""
-    span = result.query_span or Span(0.0, 0.0)
-    return replace(result, query_span=Span(span.start_s + at_s, span.end_s + at_s))
+    span = result.query_span or TimeRange(0.0, 0.0)
+    return replace(result, query_span=TimeRange(span.start_s + at_s, span.end_s + at_s))
 
 
 def _end_s(result: Occurrence) -> float:

@@ -9,7 +9,7 @@ from stemtide.fingerprints.values.audio import WORDS_PER_S, Heard
 from stemtide.matching.audio import alignment
 from stemtide.matching.audio.alignment import Query, SameAudio, TrackAlignment
 from stemtide.matching.audio.tables import Candidates, Rows, Shelf, candidates, joined
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 
 MATCH_SCORE = 45.0
 """Score of the same audio: that of 5 s with 30 % of their bits wrong, unaltered."""
@@ -167,8 +167,8 @@ def _result(shelf: Shelf, stretch: SameAudio, *, score: float) -> Occurrence:
         key=int(shelf.keys[line.row]),
         score=round(score, 1),
         confidence=confidence(score),
-        query_span=Span(max(0.0, float(first)), float(last) + ends),
-        signal_span=Span(
+        query_span=TimeRange(max(0.0, float(first)), float(last) + ends),
+        signal_span=TimeRange(
             (stretch.first - low) / WORDS_PER_S, (stretch.last - low) / WORDS_PER_S + ends
         ),
         speed=round(line.speed, 3),

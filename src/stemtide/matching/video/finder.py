@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stemtide.fingerprints.values.video import VideoPrint, View, ViewKind
-from stemtide.matching.found import Occurrence, Span
+from stemtide.matching.found import Occurrence, TimeRange
 from stemtide.matching.video import score, turns
 from stemtide.matching.video.candidates import WITHIN_BITS, near
 from stemtide.matching.video.store import FORM, FrameStore, Snapshot
@@ -197,14 +197,14 @@ class _Stretch:
         return self.line.score - self.unlikely
 
     @property
-    def span(self) -> Span:
-        return Span(float(self.at_s[self.line.first]), float(self.at_s[self.line.last]))
+    def span(self) -> TimeRange:
+        return TimeRange(float(self.at_s[self.line.first]), float(self.at_s[self.line.last]))
 
     @property
-    def signal_span(self) -> Span:
+    def signal_span(self) -> TimeRange:
         line, span = self.line, self.span
         low, high = (line.speed * t + line.offset_s for t in (span.start_s, span.end_s))
-        return Span(max(0.0, low), max(0.0, high))
+        return TimeRange(max(0.0, low), max(0.0, high))
 
     @property
     def rank(self) -> float:
@@ -389,7 +389,7 @@ def _results(stretches: list[tuple[int, _Stretch]], *, signals: int) -> list[Occ
     return sorted(results, key=lambda result: -result.score)
 
 
-def _overlap(span: Span, other: Span) -> bool:
+def _overlap(span: TimeRange, other: TimeRange) -> bool:
     shared = min(span.end_s, other.end_s) - max(span.start_s, other.start_s)
     shorter = min(span.end_s - span.start_s, other.end_s - other.start_s)
     return shared >= _OVERLAP * shorter

@@ -17,7 +17,7 @@ class TriageError(ValueError):
     """A matrix is inconsistent, or there is no such matrix."""
 
 
-class Triage(BaseModel):
+class TriageMatrix(BaseModel):
     """A triage matrix. matrix: a row for each level of harm, a column for each level of virality.
 
     because: an explanation of each outcome, in a sentence.
@@ -76,12 +76,12 @@ class Triage(BaseModel):
 
 
 @cache
-def triages() -> dict[str, Triage]:
+def triages() -> dict[str, TriageMatrix]:
     """Return all matrices by name."""
     return _read(files("stemtide.protocol.law").joinpath("triage.toml").read_text("utf-8"))
 
 
-def _read(text: str) -> dict[str, Triage]:
+def _read(text: str) -> dict[str, TriageMatrix]:
     """Parse the matrices.
 
     raises: TriageError naming the file, the matrix and the error.
@@ -89,7 +89,7 @@ def _read(text: str) -> dict[str, Triage]:
     by_name = {}
     for name, row in tomllib.loads(text).items():
         try:
-            by_name[name] = Triage.model_validate(row | {"name": name})
+            by_name[name] = TriageMatrix.model_validate(row | {"name": name})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])

@@ -47,7 +47,7 @@ class WaitReason(StrEnum):
     MANY_DISPUTES = "many_disputes"
 
 
-class Rule(BaseModel):
+class SecondLookRule(BaseModel):
     """A rule of the table. why: the reason in words, for the party that asks.
 
     by_leaders: only a person in a role that decides may give the second look.
@@ -104,7 +104,7 @@ class SecondLook(BaseModel):
     model_config = _FROZEN
 
     waiting: WaitingLimits
-    rules: dict[WaitReason, Rule]
+    rules: dict[WaitReason, SecondLookRule]
     ends_a_day: EndsADay
     shares_a_day: SharesADay
 

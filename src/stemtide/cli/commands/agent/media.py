@@ -14,7 +14,7 @@ from stemtide.cli.references import ADDRESSES
 if TYPE_CHECKING:  # at run time they are imported where used, so that --help stays fast
     from stemtide.cli.content import NamedContent
     from stemtide.fingerprints.kinds import Fingerprints
-    from stemtide.matching.found import Span
+    from stemtide.matching.found import TimeRange
     from stemtide.matching.library import Match
 
 _LOCAL = "local"
@@ -179,7 +179,7 @@ def _match_rows(match: "Match", against: str) -> Iterator[dict[str, Any]]:
         }
 
 
-def _span(span: "Span | None") -> list[float] | None:
+def _span(span: "TimeRange | None") -> list[float] | None:
     return None if span is None else [round(span.start_s, 2), round(span.end_s, 2)]
 
 

@@ -39,7 +39,7 @@ def dsa(
     from stemtide.agent.config.settings import ConfigError, load
     from stemtide.agent.outbox.restrictions import count_days
     from stemtide.agent.store.schema import StoreError
-    from stemtide.protocol.law.dsa.figures import Facts
+    from stemtide.protocol.law.dsa.figures import ReportCounts
     from stemtide.protocol.law.dsa.report import fill
     from stemtide.protocol.law.dsa.template import Period
 
@@ -50,7 +50,9 @@ def dsa(
         blocks = count_days(settings.data_dir, begins=period.begins, ends=period.ends)
     entries = _with_grounds(entries, settings.transparency)
     today = datetime.now(UTC).date()
-    hand_over(fill(Facts(blocks=blocks), entries, period=period, today=today), out, as_json=as_json)
+    hand_over(
+        fill(ReportCounts(blocks=blocks), entries, period=period, today=today), out, as_json=as_json
+    )
 
 
 def _with_grounds(form: "ReportForm", settings: "Transparency | None") -> "ReportForm":

@@ -13,7 +13,7 @@ from stemtide.hub.desk.forms import CountriesField, MessageForm, WhenField, Word
 from stemtide.hub.desk.labels import LABELS, Words, translated
 from stemtide.protocol.enums import CheckAnswer, NeighbourStatus, PartyKind
 from stemtide.protocol.law.frameworks import frameworks, newest
-from stemtide.protocol.law.triage import Triage
+from stemtide.protocol.law.triage import TriageMatrix
 from stemtide.protocol.messages.crises import (
     CheckIn,
     CountriesIn,
@@ -64,7 +64,7 @@ class FormChoices:
     def __init__(
         self,
         *,
-        triage: Triage | None = None,
+        triage: TriageMatrix | None = None,
         parties: Sequence[tuple[str, str]] = (),
         countries: Sequence[str] = (),
         review_h: int | None = None,

@@ -28,7 +28,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartColumn:
     """A stretch of time: requests begun in it, and how many are gone. y: of the tops, downwards."""
 
     x: float
@@ -44,7 +44,7 @@ class Column:
 class ColumnChart:
     """The column chart of a period."""
 
-    columns: list[Column]
+    columns: list[ChartColumn]
     ticks_y: list[tuple[float, int]]
     ticks_x: list[tuple[float, str, str]]
     begun: int
@@ -103,7 +103,7 @@ def columns(spans: Sequence[Span]) -> ColumnChart | None:
 
     floor = HEIGHT - _BOTTOM
     drawn = [
-        Column(
+        ChartColumn(
             x=round(_LEFT + step * index + (step - width) / 2, 1),
             width=round(width, 1),
             y=y(span.begun),

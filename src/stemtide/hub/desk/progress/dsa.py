@@ -23,7 +23,7 @@ from stemtide.hub.rooms.reports.rules import dsa as rules
 from stemtide.hub.rooms.reports.writes import dsa as writes
 from stemtide.protocol.enums import PartyKind, Role
 from stemtide.protocol.files.dsa_report import MEDIA_TYPES, to_file
-from stemtide.protocol.law.dsa.figures import Facts, middle
+from stemtide.protocol.law.dsa.figures import ReportCounts, middle
 from stemtide.protocol.law.dsa.template import Period, file_name, template
 from stemtide.protocol.law.dsa.versions import DsaReportOut
 
@@ -109,7 +109,7 @@ def _counted(request: SignedInRequest, period: Period) -> list[tuple[str, str, s
     return [(title, value, earlier[title]) for title, value in this.items()]
 
 
-def _figures(facts: Facts) -> dict[str, str]:
+def _figures(facts: ReportCounts) -> dict[str, str]:
     """Return counted facts by their title."""
     orders, complaints, blocks = facts.orders or (), facts.complaints, facts.blocks
     hours = middle(order.effect_hours for order in orders)

@@ -13,7 +13,7 @@ from stemtide.fingerprints.url import canonical
 from stemtide.hub.desk.labels import LABELS, Words, label, label_title, translated
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.search import pages
-from stemtide.hub.desk.search.results import Kind, KindGroup, Result
+from stemtide.hub.desk.search.results import HitKind, KindGroup, SearchHit
 from stemtide.hub.desk.situation.leads import may_read_leads
 from stemtide.hub.platform.errors import NotFoundError
 from stemtide.hub.platform.permissions import allows
@@ -59,7 +59,7 @@ _REASONS: dict[Recognised, Words] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class SearchQuery:
     """What somebody asks. reference: a file reference; uid: an id; digest: of an address."""
 
     text: str
@@ -71,7 +71,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """The answer to a query: groups that have results, in the order of Kind.
+    """The answer to a query: groups that have results, in the order of HitKind.
 
     found: what the search of crises, signals, leads and messages says of the query.
     """
@@ -106,7 +106,7 @@ def find(
             for name, finder in _FINDERS.items()
             if (results := finder(query))
         ]
-    order = list(Kind)
+    order = list(HitKind)
     return Findings(
         found=search_out,
         is_reference=bool(query.reference),
@@ -114,12 +114,12 @@ def find(
     )
 
 
-def _read(search_out: SearchOut, *, by: Actor) -> Query:
+def _read(search_out: SearchOut, *, by: Actor) -> SearchQuery:
     """Return what a query names in rooms that are asked by reference, id or address."""
     is_id, is_address = (
         search_out.recognised is word for word in (Recognised.ID, Recognised.ADDRESS)
     )
-    return Query(
+    return SearchQuery(
         text=search_out.query,
         by=by,
         reference=read_reference(search_out.query),
@@ -128,12 +128,12 @@ def _read(search_out: SearchOut, *, by: Actor) -> Query:
     )
 
 
-def _pages(query: Query) -> list[Result]:
+def _pages(query: SearchQuery) -> list[SearchHit]:
     """Return pages and actions by the words of their titles."""
     return pages.by_words(query.text, by=query.by)
 
 
-def _orders(query: Query) -> list[Result]:
+def _orders(query: SearchQuery) -> list[SearchHit]:
     """Return orders by file reference, id or address. Finding one records no receipt."""
     viewer, titles = query.by.party, titles_of()
     rows: list[tuple[OrderHead, Words]] = []
@@ -148,7 +148,7 @@ def _orders(query: Query) -> list[Result]:
     if query.digest:
         rows += [(row, _BY_ADDRESS) for row in orders.by_address(query.digest, viewer=viewer)]
     return [
-        Result(
+        SearchHit(
             title=row.reference or _("Draft"),
             url=reverse("order", args=[row.id]),
             reason=reason,
@@ -162,7 +162,7 @@ def _orders(query: Query) -> list[Result]:
     ]
 
 
-def _referrals(query: Query) -> list[Result]:
+def _referrals(query: SearchQuery) -> list[SearchHit]:
     """Return referrals by file reference, id or address."""
     viewer, titles = query.by.party, titles_of()
     rows: list[tuple[ReferralOut, Words]] = []
@@ -177,7 +177,7 @@ def _referrals(query: Query) -> list[Result]:
         ids = _existing(lambda uid: referrals.referral(uid, viewer=viewer), query.uid)
         rows += [(row, _BY_ID) for row in ids]
     return [
-        Result(
+        SearchHit(
             title=row.reference,
             url=reverse("referral", args=[row.id]),
             reason=reason,
@@ -191,7 +191,7 @@ def _referrals(query: Query) -> list[Result]:
     ]
 
 
-def _holds(query: Query) -> list[Result]:
+def _holds(query: SearchQuery) -> list[SearchHit]:
     """Return holds by file reference or id."""
     viewer, titles = query.by.party, titles_of()
     rows: list[tuple[HoldOut, Words]] = []
@@ -202,7 +202,7 @@ def _holds(query: Query) -> list[Result]:
         ids = _existing(lambda uid: holds.hold(uid, viewer=viewer), query.uid)
         rows += [(row, _BY_ID) for row in ids]
     return [
-        Result(
+        SearchHit(
             title=row.reference,
             url=f"{reverse('holds')}#hold-{row.id}",
             reason=reason,
@@ -216,7 +216,7 @@ def _holds(query: Query) -> list[Result]:
     ]
 
 
-def _complaints(query: Query) -> list[Result]:
+def _complaints(query: SearchQuery) -> list[SearchHit]:
     """Return the party's complaints by number, id, or the reference of the decision."""
     if not allows(check_read_complaints, query.by.role):
         return []
@@ -230,7 +230,7 @@ def _complaints(query: Query) -> list[Result]:
         ids = _existing(lambda uid: complaints.complaint(uid, viewer=viewer), query.uid)
         rows += [(row, _BY_ID) for row in ids]
     return [
-        Result(
+        SearchHit(
             title=row.number,
             url=reverse("complaint", args=[row.id]),
             reason=reason,
@@ -244,12 +244,12 @@ def _complaints(query: Query) -> list[Result]:
     ]
 
 
-def _parties(query: Query) -> list[Result]:
+def _parties(query: SearchQuery) -> list[SearchHit]:
     """Return parties by name, title or country: every party may see every other."""
     words = query.text.casefold()
     is_agency = query.by.kind is PartyKind.AGENCY
     return [
-        Result(
+        SearchHit(
             title=party.title,
             url=reverse("party", args=[party.name])
             if is_agency
@@ -262,12 +262,12 @@ def _parties(query: Query) -> list[Result]:
     ]
 
 
-def _people(query: Query) -> list[Result]:
+def _people(query: SearchQuery) -> list[SearchHit]:
     """Return people of the reader's own party by name or mail address, if they may see them."""
     if not allows(check_see_people, query.by.role):
         return []
     return [
-        Result(
+        SearchHit(
             title=person.name or person.email,
             url=f"{reverse('colleagues')}#person-{person.number}",
             reason=_("Name or mail address"),
@@ -277,14 +277,14 @@ def _people(query: Query) -> list[Result]:
     ]
 
 
-_FINDERS: dict[Kind, Callable[[Query], list[Result]]] = {
-    Kind.PAGES: _pages,
-    Kind.ORDERS: _orders,
-    Kind.REFERRALS: _referrals,
-    Kind.HOLDS: _holds,
-    Kind.COMPLAINTS: _complaints,
-    Kind.PARTIES: _parties,
-    Kind.PEOPLE: _people,
+_FINDERS: dict[HitKind, Callable[[SearchQuery], list[SearchHit]]] = {
+    HitKind.PAGES: _pages,
+    HitKind.ORDERS: _orders,
+    HitKind.REFERRALS: _referrals,
+    HitKind.HOLDS: _holds,
+    HitKind.COMPLAINTS: _complaints,
+    HitKind.PARTIES: _parties,
+    HitKind.PEOPLE: _people,
 }
 """Kinds that are found by reads of their own; reads.search finds the others."""
 
@@ -299,18 +299,18 @@ def _existing(read: Callable[[UUID], _Row], uid: UUID) -> Iterable[_Row]:
 
 def _searched(group: ResultGroup, reason: Words) -> KindGroup:
     """Return a group of reads.search for the page."""
-    kind = Kind(group.kind)
+    kind = HitKind(group.kind)
     results = [_RESULTS[kind](result, reason) for result in group.found]
     return KindGroup(kind=kind, results=results, page=group.page, more=group.more)
 
 
-def _signal(result: SearchResult, reason: Words) -> Result:
+def _signal(result: SearchResult, reason: Words) -> SearchHit:
     """Return a signal for the page: its address, or its kind and how its value begins."""
     kind, _space, value = result.title.partition(" ")
     is_address = kind not in LABELS["kind"]
     if result.within_bits is not None:
         reason = _("{bits} of 256 bits away").format(bits=result.within_bits)
-    return Result(
+    return SearchHit(
         title=result.title if is_address else f"{label(kind, 'kind')} {value[:16]}",
         url=reverse("signal", args=[result.id]),
         reason=reason,
@@ -322,9 +322,9 @@ def _signal(result: SearchResult, reason: Words) -> Result:
     )
 
 
-def _crisis(result: SearchResult, reason: Words) -> Result:
+def _crisis(result: SearchResult, reason: Words) -> SearchHit:
     """Return a crisis for the page."""
-    return Result(
+    return SearchHit(
         title=result.title,
         url=reverse("crisis", args=[result.id]),
         reason=reason,
@@ -334,9 +334,9 @@ def _crisis(result: SearchResult, reason: Words) -> Result:
     )
 
 
-def _lead(result: SearchResult, reason: Words) -> Result:
+def _lead(result: SearchResult, reason: Words) -> SearchHit:
     """Return a lead for the page."""
-    return Result(
+    return SearchHit(
         title=label(result.title, "level"),
         url=reverse("lead", args=[result.id]),
         reason=reason,
@@ -345,9 +345,9 @@ def _lead(result: SearchResult, reason: Words) -> Result:
     )
 
 
-def _message(result: SearchResult, reason: Words) -> Result:
+def _message(result: SearchResult, reason: Words) -> SearchHit:
     """Return a message of a situation log for the page: it leads to the log."""
-    return Result(
+    return SearchHit(
         title=result.title,
         url=reverse("crisis-log", args=[result.crisis]),
         reason=reason,
@@ -356,10 +356,10 @@ def _message(result: SearchResult, reason: Words) -> Result:
     )
 
 
-_RESULTS: dict[Kind, Callable[[SearchResult, Words], Result]] = {
-    Kind.SIGNALS: _signal,
-    Kind.CRISES: _crisis,
-    Kind.LEADS: _lead,
-    Kind.MESSAGES: _message,
+_RESULTS: dict[HitKind, Callable[[SearchResult, Words], SearchHit]] = {
+    HitKind.SIGNALS: _signal,
+    HitKind.CRISES: _crisis,
+    HitKind.LEADS: _lead,
+    HitKind.MESSAGES: _message,
 }
 """How each kind that reads.search finds becomes a result of the page."""

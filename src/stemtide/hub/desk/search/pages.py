@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.hub.desk import navigation
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.desk.orders.drafts import is_issuer
-from stemtide.hub.desk.search.results import Result
+from stemtide.hub.desk.search.results import SearchHit
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.complaints.rules import complaints as complaint_rules
 from stemtide.hub.rooms.crises.rules import crises as crisis_rules
@@ -57,11 +57,11 @@ ACTIONS: dict[str, tuple[Words, Callable[[Actor], bool]]] = {
 """Pages that are not in the menu, by URL name: their titles, and who may open them."""
 
 
-def by_words(words: str, *, by: Actor) -> list[Result]:
+def by_words(words: str, *, by: Actor) -> list[SearchHit]:
     """Return the pages in whose titles each word begins a word; all of them for no words."""
     starts = words.casefold().split()
     return [
-        Result(title=title, url=url, reason=_("Page"))
+        SearchHit(title=title, url=url, reason=_("Page"))
         for title, url in _pages(by).items()
         if all(any(word.startswith(start) for word in title.casefold().split()) for start in starts)
     ]

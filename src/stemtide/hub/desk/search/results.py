@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from stemtide.hub.desk.labels import Words
 
 
-class Kind(StrEnum):
+class HitKind(StrEnum):
     """Kinds of results, in the order of the page."""
 
     PAGES = "pages"
@@ -26,23 +26,23 @@ class Kind(StrEnum):
     MESSAGES = "messages"
 
 
-TITLES: dict[Kind, Words] = {
-    Kind.PAGES: _("Pages and actions"),
-    Kind.ORDERS: _("Removal orders"),
-    Kind.REFERRALS: _("Referrals"),
-    Kind.HOLDS: _("Holds on referrals"),
-    Kind.COMPLAINTS: _("Complaints"),
-    Kind.CRISES: _("Crises"),
-    Kind.SIGNALS: _("Signals"),
-    Kind.LEADS: _("Leads to a threat to life"),
-    Kind.PARTIES: _("Parties"),
-    Kind.PEOPLE: _("People"),
-    Kind.MESSAGES: _("Messages of situation logs"),
+TITLES: dict[HitKind, Words] = {
+    HitKind.PAGES: _("Pages and actions"),
+    HitKind.ORDERS: _("Removal orders"),
+    HitKind.REFERRALS: _("Referrals"),
+    HitKind.HOLDS: _("Holds on referrals"),
+    HitKind.COMPLAINTS: _("Complaints"),
+    HitKind.CRISES: _("Crises"),
+    HitKind.SIGNALS: _("Signals"),
+    HitKind.LEADS: _("Leads to a threat to life"),
+    HitKind.PARTIES: _("Parties"),
+    HitKind.PEOPLE: _("People"),
+    HitKind.MESSAGES: _("Messages of situation logs"),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SearchHit:
     """One result. reason: why it matches.
 
     state, state_of: a value and the table of labels that names it (desk.labels).
@@ -65,8 +65,8 @@ class KindGroup:
     A group without pages has page 1 and no more.
     """
 
-    kind: Kind
-    results: list[Result] = field(default_factory=list)
+    kind: HitKind
+    results: list[SearchHit] = field(default_factory=list)
     page: int = 1
     more: bool = False
 

@@ -12,7 +12,7 @@ from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
 from stemtide.hub.desk.error_messages import field_error_text
 from stemtide.hub.desk.search import finders, pages
 from stemtide.hub.desk.search.rates import count_heavy_search
-from stemtide.hub.desk.search.results import Kind, KindGroup
+from stemtide.hub.desk.search.results import HitKind, KindGroup
 from stemtide.hub.platform.errors import InvalidError
 from stemtide.protocol.messages.search import (
     MAX_QUERY,
@@ -75,7 +75,7 @@ def quick(request: SignedInRequest) -> HttpResponse:
     query = request.GET.get("q", "").strip()[:MAX_QUERY]
     by = actor_of(request)
     if len(query) < MIN_TEXT:
-        groups = [KindGroup(Kind.PAGES, pages.by_words(query, by=by))]
+        groups = [KindGroup(HitKind.PAGES, pages.by_words(query, by=by))]
     else:
         groups = finders.find(query, by=by, is_quick=True).groups
     shown = [KindGroup(group.kind, group.results[:QUICK]) for group in groups if group.results]

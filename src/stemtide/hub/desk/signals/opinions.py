@@ -88,7 +88,7 @@ class RestoreForm(MessageForm):
     """Let a dispute count again."""
 
 
-class AnswerForm(TextForm):
+class DisputeAnswerForm(TextForm):
     """Answer the agency that set the party's dispute aside."""
 
     message_type = DisputeAnswerIn
@@ -121,20 +121,20 @@ class PageFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class OpinionRow:
+class ListedOpinion:
     """An opinion on the page, with the actions on it."""
 
     opinion: OpinionOut
     offers: list[Offer]
 
 
-def rows(page: PageFacts, *, refused: Offer | None) -> list[OpinionRow]:
+def rows(page: PageFacts, *, refused: Offer | None) -> list[ListedOpinion]:
     """Return all opinions, the earliest first, with what the reader's party may do about each."""
     offers = available(
         [action for action in ACTIONS.values() if action.block == "dispute"], page, refused=refused
     )
     return [
-        OpinionRow(opinion, [offer for offer in offers if offer.target == opinion.party])
+        ListedOpinion(opinion, [offer for offer in offers if offer.target == opinion.party])
         for opinion in page.signal.opinions
     ]
 
@@ -339,7 +339,7 @@ ACTIONS = action_table(
     ),
     Action(
         "answer",
-        AnswerForm,
+        DisputeAnswerForm,
         _answer,
         gettext_lazy("Answered. Only agencies and your party read it."),
         _disputes(_may_answer),

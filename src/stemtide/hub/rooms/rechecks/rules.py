@@ -68,7 +68,7 @@ class VisitResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AddressState:
     """The state of an address before a visit. settled: None before a clear verdict."""
 
     since: datetime
@@ -139,7 +139,7 @@ def says_removed(body: bytes) -> str:
     return next((words for words in plan().words["removed"] if words in text), "")
 
 
-def next_visit(standing: Standing, *, finding: VisitResult, now: datetime) -> datetime | None:
+def next_visit(standing: AddressState, *, finding: VisitResult, now: datetime) -> datetime | None:
     """Return when an address is visited next; None if the schedule has ended."""
     ours: Plan = plan()
     due = next(
@@ -151,7 +151,7 @@ def next_visit(standing: Standing, *, finding: VisitResult, now: datetime) -> da
     return due
 
 
-def news_of(standing: Standing, *, finding: VisitResult) -> News | None:
+def news_of(standing: AddressState, *, finding: VisitResult) -> News | None:
     """Return the news in a verdict; None if it repeats the last one."""
     if finding.verdict is Verdict.UNCLEAR or finding.verdict is standing.settled:
         return None

@@ -23,7 +23,7 @@ from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.rechecks import reads, rules
 from stemtide.hub.rooms.rechecks.models import Recheck, Visit
 from stemtide.hub.rooms.rechecks.reads import Errand
-from stemtide.hub.rooms.rechecks.rules import News, Standing, VisitResult
+from stemtide.hub.rooms.rechecks.rules import AddressState, News, VisitResult
 from stemtide.hub.rooms.referrals.models import Referral
 from stemtide.hub.rooms.signals.rules.signals import uuid_at
 from stemtide.protocol.enums.rechecks import Verdict
@@ -173,7 +173,7 @@ def note(errand: Errand, *, response: Probe, finding: VisitResult, now: datetime
         asked_by=row.asked_by,
     )
     settled = Verdict(row.settled) if row.settled else None
-    standing = Standing(since=row.since, settled=settled, repeats=row.repeats)
+    standing = AddressState(since=row.since, settled=settled, repeats=row.repeats)
     news = rules.news_of(standing, finding=finding)
     row.next_at = rules.next_visit(standing, finding=finding, now=now)
     _apply(row, finding=finding, now=now)

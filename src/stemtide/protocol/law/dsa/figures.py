@@ -99,7 +99,7 @@ class OrderFact(BaseModel):
     effect_hours: float | None = None
 
 
-class ComplaintFacts(BaseModel):
+class ComplaintCounts(BaseModel):
     """Complaints about restrictions: filed in the period, and those that ended in it.
 
     kept: the provider's decision stood; reversed: it did not; omitted: taken back.
@@ -115,7 +115,7 @@ class ComplaintFacts(BaseModel):
     hours: tuple[float, ...] = ()
 
 
-class BlockFacts(BaseModel):
+class BlockCounts(BaseModel):
     """Uploads that were blocked because they matched a signal.
 
     undone: those that were given back, because the match or the signal was wrong.
@@ -127,14 +127,14 @@ class BlockFacts(BaseModel):
     undone: int
 
 
-class Facts(BaseModel):
+class ReportCounts(BaseModel):
     """What the program counted. None: it cannot know, which is not the same as zero."""
 
     model_config = _STRICT
 
     orders: tuple[OrderFact, ...] | None = None
-    complaints: ComplaintFacts | None = None
-    blocks: BlockFacts | None = None
+    complaints: ComplaintCounts | None = None
+    blocks: BlockCounts | None = None
 
 
 class CellIn(BaseModel):
@@ -195,7 +195,7 @@ class ReportForm(BaseModel):
     cells: tuple[CellIn, ...] = Field((), max_length=MAX_CELLS)
 
 
-def count(facts: Facts, form: ReportForm) -> dict[Place, Value]:
+def count(facts: ReportCounts, form: ReportForm) -> dict[Place, Value]:
     """Return the cells that the program knows."""
     cells: dict[Place, Value] = {}
     if facts.orders is not None:
@@ -239,7 +239,7 @@ def _count_orders(orders: tuple[OrderFact, ...]) -> dict[Place, Value]:
     return cells
 
 
-def _count_complaints(complaints: ComplaintFacts) -> dict[Place, Value]:
+def _count_complaints(complaints: ComplaintCounts) -> dict[Place, Value]:
     """Count complaints. All are about restricted content, and none is decided in part.
 
     A complaint that is upheld is a decision of the provider that is reversed.
@@ -260,7 +260,7 @@ def _count_complaints(complaints: ComplaintFacts) -> dict[Place, Value]:
     return cells | {Place(APPEALS, "complaints_omitted", VALUE): complaints.omitted}
 
 
-def _count_blocks(blocks: BlockFacts, form: ReportForm) -> dict[Place, Value]:
+def _count_blocks(blocks: BlockCounts, form: ReportForm) -> dict[Place, Value]:
     """Count blocks as measures of own initiative that were detected and taken by a machine."""
     cells: dict[Place, Value] = {}
     if form.ground:

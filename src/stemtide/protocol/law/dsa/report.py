@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from stemtide.protocol.law.dsa import checks
 from stemtide.protocol.law.dsa.cells import Cells, Value
 from stemtide.protocol.law.dsa.checks import Fault, Missing
-from stemtide.protocol.law.dsa.figures import Facts, ReportForm, count
+from stemtide.protocol.law.dsa.figures import ReportCounts, ReportForm, count
 from stemtide.protocol.law.dsa.template import (
     CONTEXT,
     OWN_ILLEGAL,
@@ -67,7 +67,7 @@ class DsaReport(BaseModel):
     tables: list[Table]
 
 
-def fill(facts: Facts, form: ReportForm, *, period: Period, today: date) -> DsaReport:
+def fill(facts: ReportCounts, form: ReportForm, *, period: Period, today: date) -> DsaReport:
     """Return the report of a period."""
     faults = list(checks.check_form(form, period=period))
     refused = {fault.place for fault in faults}

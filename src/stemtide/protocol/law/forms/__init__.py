@@ -85,7 +85,7 @@ _PATTERNS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class FieldFault:
     """An error in a field. other: the field that it contradicts or depends on, or ""."""
 
     field: str
@@ -163,17 +163,17 @@ class FormField(BaseModel):
         """Whether the field is asked for, given the values of the others."""
         return self.when is None or self.when.holds(values)
 
-    def fault(self, values: Mapping[str, object]) -> Fault | None:
+    def fault(self, values: Mapping[str, object]) -> FieldFault | None:
         """Return the error in the field's value, or None."""
         value = values.get(self.name)
         other = self.when.field if self.when else ""
         if is_empty(value):
             is_missing = self.is_required and self.is_asked(values)
-            return Fault(self.name, FaultKind.MISSING, other) if is_missing else None
+            return FieldFault(self.name, FaultKind.MISSING, other) if is_missing else None
         if not self.is_asked(values):
-            return Fault(self.name, FaultKind.CONTRADICTS, other)
+            return FieldFault(self.name, FaultKind.CONTRADICTS, other)
         kind = _fault_kind(self, value)
-        return Fault(self.name, kind) if kind else None
+        return FieldFault(self.name, kind) if kind else None
 
 
 class Section(BaseModel):
@@ -230,10 +230,12 @@ class Form(BaseModel):
             raise FormError(f"form {self.name} has no field {name[:60]!r}")
         return match
 
-    def faults(self, values: Mapping[str, object]) -> list[Fault]:
+    def faults(self, values: Mapping[str, object]) -> list[FieldFault]:
         """Return the errors in the values of a completed form, in the order of its fields."""
         names = {field.name for field in self.fields}
-        unknown = [Fault(name[:60], FaultKind.UNKNOWN) for name in sorted(values.keys() - names)]
+        unknown = [
+            FieldFault(name[:60], FaultKind.UNKNOWN) for name in sorted(values.keys() - names)
+        ]
         faults_of_fields = [fault for field in self.fields if (fault := field.fault(values))]
         return faults_of_fields + unknown
 

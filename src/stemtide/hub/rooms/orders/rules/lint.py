@@ -21,8 +21,8 @@ from stemtide.protocol.law.forms import (
     MAX_TEXT,
     MAX_URL,
     MAX_URLS,
-    Fault,
     FaultKind,
+    FieldFault,
     FieldKind,
     Form,
     date_of,
@@ -302,7 +302,7 @@ def _doubts(values: Values, facts: LintFacts) -> Iterator[DraftFinding]:
         )
 
 
-def _worded(fault: Fault, within: Form) -> Flaw:
+def _worded(fault: FieldFault, within: Form) -> Flaw:
     """Return a fault of the form as a finding in words."""
     name = fault.field
     if fault.kind is FaultKind.CONTRADICTS:

@@ -13,10 +13,10 @@ from stemtide.hub.rooms.reports.rules import dsa as rules
 from stemtide.protocol.enums import Outcome, PartyKind
 from stemtide.protocol.enums.complaints import ComplaintBasis, ComplaintState
 from stemtide.protocol.law.dsa.figures import (
-    BlockFacts,
-    ComplaintFacts,
-    Facts,
+    BlockCounts,
+    ComplaintCounts,
     OrderFact,
+    ReportCounts,
     ReportForm,
 )
 from stemtide.protocol.law.dsa.report import DsaReport, Table, fill
@@ -51,9 +51,9 @@ def filled(period: Period, form: ReportForm, *, viewer: Party, now: datetime) ->
     return fill(facts, form, period=period, today=now.astimezone(UTC).date())
 
 
-def facts_of(period: Period, *, viewer: Party) -> Facts:
+def facts_of(period: Period, *, viewer: Party) -> ReportCounts:
     """Return what the hub counted for a provider in a period."""
-    return Facts(
+    return ReportCounts(
         orders=_orders(period, viewer),
         complaints=_complaints(period, viewer),
         blocks=_blocks(period, viewer),
@@ -117,7 +117,7 @@ def _orders(period: Period, viewer: Party) -> tuple[OrderFact, ...]:
     )
 
 
-def _complaints(period: Period, viewer: Party) -> ComplaintFacts:
+def _complaints(period: Period, viewer: Party) -> ComplaintCounts:
     """Return a provider's complaints; those because of orders were not its own decisions."""
     since, until = _span(period)
     rows = Complaint.objects.filter(party=viewer, exercise=False)
@@ -125,7 +125,7 @@ def _complaints(period: Period, viewer: Party) -> ComplaintFacts:
     ended = list(rows.filter(decided_at__gte=since, decided_at__lt=until))
     decided = [row for row in ended if row.state != ComplaintState.WITHDRAWN]
     hours = [_hours(row.filed_at, row.decided_at) for row in decided]
-    return ComplaintFacts(
+    return ComplaintCounts(
         filed=rows.filter(filed_at__gte=since, filed_at__lt=until).count(),
         kept=sum(row.state == ComplaintState.REJECTED for row in ended),
         reversed=sum(row.state == ComplaintState.UPHELD for row in ended),
@@ -134,7 +134,7 @@ def _complaints(period: Period, viewer: Party) -> ComplaintFacts:
     )
 
 
-def _blocks(period: Period, viewer: Party) -> BlockFacts:
+def _blocks(period: Period, viewer: Party) -> BlockCounts:
     """Return the uploads that a provider's agents blocked and undid, as they reported them.
 
     Sums per report are in the ledger, with its time; rows of outcomes have no year.
@@ -155,4 +155,4 @@ def _blocks(period: Period, viewer: Party) -> BlockFacts:
                 blocked += number
             elif becomes and was == Outcome.BLOCKED:
                 undone += number
-    return BlockFacts(blocked=blocked, undone=undone)
+    return BlockCounts(blocked=blocked, undone=undone)
