@@ -59,7 +59,7 @@ class ApprovalOut(BaseModel):
     is_done: the act was done at once in a crisis, and ends unless somebody confirms it in time.
     signals: the first signals of a share. affected: the first that a withdrawal or dispute is
     about; while it waits, they count as disputed by the party that asked.
-    not_done: rows that were refused when it was approved, or could not be undone.
+    not_done: rows that were refused when it was approved.
     may_decide: whether a person of your party may approve or refuse it.
     """
 

@@ -5,7 +5,6 @@ import pytest
 
 from stemtide.hub.platform.errors import NotAllowedError
 from stemtide.hub.rooms.approvals import reads as approvals, writes
-from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.writes import signals
 from stemtide.protocol.approvals import ApproveIn, RefuseIn
@@ -148,38 +147,15 @@ def test_the_next_day_is_new_and_exercises_are_counted_apart(world):
     assert out.state == "withdrawn"
 
 
-def test_in_an_active_crisis_they_end_at_once_and_live_again_unconfirmed(world):
+def test_they_wait_in_an_active_crisis_too(world):
     crisis = world.activate()
-    uids = share(world, 2, crisis=crisis.id)
-    agree = OpinionIn(opinion="agree", note="seen")
-    signals.give_opinion(uids[1], body=agree, by=world.other_authority, now=NOON)
+    uids = share(world, crisis=crisis.id)
     withdraw(world, uids)
-    assert states(world, uids) == [GONE, GONE]
-    assert waiting(world).is_done
-    assert writes.expire_due(world.at(hours=2)) == 1
-    (row,) = Signal.objects.filter(state="live")
-    again = reads.signal(row.uid, viewer=world.agency)
-    assert (again.value, again.crisis) == (hex_value(1), crisis.id)
-    assert (again.shared_by, again.confirmed_by) == ("be-crisis-centre", ["fr-referral-unit"])
-
-
-def test_what_was_confirmed_in_a_crisis_stays_withdrawn(world):
-    crisis = world.activate()
-    uids = share(world, 2, crisis=crisis.id)
-    withdraw(world, uids)
-    approve(world, 1)
+    assert states(world, uids) == [GONE, STOPPED, STOPPED]
+    assert not waiting(world).is_done
     assert writes.expire_due(world.at(hours=2)) == 0
-    assert states(world, uids) == [GONE, GONE]
-
-
-def test_what_cannot_live_again_is_named(world):
-    crisis = world.activate()
-    uids = share(world, 2, crisis=crisis.id, expires_at=world.at(hours=1))
-    withdraw(world, uids)
-    act = waiting(world)
-    writes.expire_due(world.at(hours=2))
-    shown = approvals.approval(act.id, viewer=world.agency)
-    assert [(error.row, error.field) for error in shown.not_done] == [(0, "expires_at")]
+    assert writes.expire_due(world.at(hours=24)) == 1
+    assert states(world, uids) == [GONE, LIVE, LIVE]
 
 
 @pytest.mark.parametrize("who", ["authority", "agency"])

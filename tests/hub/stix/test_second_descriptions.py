@@ -179,3 +179,31 @@ def test_an_opinion_of_the_second_is_one_of_the_signal(shelf, second):
 def test_another_party_shares_the_same_value_as_its_own(shelf):
     assert shelf.post(indicator(A), by=shelf.world.big_provider)["failure_count"] == 0
     assert values() == [(A, "live"), (A, "live")]
+
+
+@pytest.fixture
+def no_withdrawal_today(monkeypatch):
+    """Every further withdrawal of the party waits for a second look."""
+    place = "stemtide.hub.rooms.signals.writes.mass_ends.is_beyond"
+    monkeypatch.setattr(place, lambda *_act, **_by: True)
+
+
+WEAKER = {
+    "fewer readers": {"object_marking_refs": [MARKING_OF["amber+strict"]]},
+    "an earlier end": {"valid_until": "2026-11-24T12:30:00.000Z"},
+    "less confidence": {"confidence": 10},
+}
+
+
+@pytest.mark.usefixtures("no_withdrawal_today")
+@pytest.mark.parametrize("weaker", WEAKER.values(), ids=WEAKER)
+def test_a_newer_version_that_asks_for_less_is_a_withdrawal(shelf, first, weaker):
+    (told,) = shelf.post(newer(first, **weaker))["failures"]
+    assert "counts as a withdrawal" in told["message"]
+    assert [(row.state, row.is_disputed) for row in Signal.objects.all()] == [("live", False)]
+
+
+@pytest.mark.usefixtures("no_withdrawal_today")
+def test_a_newer_version_that_asks_for_more_replaces_the_signal_at_once(shelf, first):
+    assert shelf.post(newer(first, confidence=99))["failure_count"] == 0
+    assert [row.state for row in Signal.objects.order_by("pk")] == ["withdrawn", "live"]

@@ -9,7 +9,7 @@ from stemtide.hub.rooms.approvals import acts, writes as approvals
 from stemtide.hub.rooms.approvals.models import Approval
 from stemtide.hub.rooms.signals.reads import signals as reads
 from stemtide.hub.rooms.signals.rules import checks
-from stemtide.hub.rooms.signals.writes import opinions, revivals, signals
+from stemtide.hub.rooms.signals.writes import opinions, signals
 from stemtide.protocol.messages.signals import RowError, SignalIn, WithdrawIn
 from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
 
@@ -71,27 +71,14 @@ def withdraw(row: Approval, now: datetime) -> list[RowError]:
     return errors
 
 
-def end_withdrawal(row: Approval, now: datetime) -> None:
-    """Let the signals of a withdrawal act as before; share those again that it ended at once."""
-    if row.is_done:
-        revivals.share_again(row, now=now)
-    else:
-        _restore_opinions(row, now=now)
-
-
 def keep_dispute(row: Approval, now: datetime) -> list[RowError]:  # noqa: ARG001  # as ApprovedAct
     """Let disputes that waited count for good."""
     approvals.close_affected(row)
     return []
 
 
-def end_dispute(row: Approval, now: datetime) -> None:
-    """Give back the opinions that the party had before its disputes."""
-    _restore_opinions(row, now=now)
-
-
-def _restore_opinions(row: Approval, *, now: datetime) -> None:
-    """Give back the opinions that the party had before an act that waited."""
+def restore_opinions(row: Approval, now: datetime) -> None:
+    """Give back the opinions that the party had before its withdrawals or disputes waited."""
     for affected in approvals.close_affected(row):
         signal = reads.live(affected.uid)
         if signal is not None:
@@ -101,5 +88,5 @@ def _restore_opinions(row: Approval, *, now: datetime) -> None:
 
 
 acts.register(WaitingAct.SHARE, acts.ApprovedAct(do=share, end=end_share))
-acts.register(WaitingAct.WITHDRAW, acts.ApprovedAct(do=withdraw, end=end_withdrawal))
-acts.register(WaitingAct.DISPUTE, acts.ApprovedAct(do=keep_dispute, end=end_dispute))
+acts.register(WaitingAct.WITHDRAW, acts.ApprovedAct(do=withdraw, end=restore_opinions))
+acts.register(WaitingAct.DISPUTE, acts.ApprovedAct(do=keep_dispute, end=restore_opinions))

@@ -15,6 +15,7 @@ from stemtide.hub.rooms.signals.long_values import batches, filled_parts
 from stemtide.hub.rooms.signals.models import Signal
 from stemtide.hub.rooms.signals.reads.opinions import disputed_for
 from stemtide.hub.rooms.signals.reads.signals import live_by_key, visible
+from stemtide.hub.rooms.signals.rules import signals as rules
 from stemtide.hub.rooms.signals.rules.signals import SignalDraft, read_rows, unpack_audience
 from stemtide.protocol.messages.signals import RowError, SignalIn
 
@@ -136,6 +137,12 @@ def equals(row: Signal, body: SignalIn, *, viewer: Party, now: datetime) -> bool
     raises: InvalidError if the body could not be shared.
     """
     return equal_signals([body], viewer=viewer, now=now).get(0) == row.uid
+
+
+def asks_less(row: Signal, draft: SignalDraft, *, viewer: Party) -> bool:
+    """Whether a draft may lead to less than the live signal of its party that it replaces."""
+    before = live_by_key({row.value}, by=viewer)[row.kind, row.value, row.exercise]
+    return rules.asks_less(draft.facts, before=before.facts)
 
 
 def _row(columns: Iterable[Any]) -> Row:

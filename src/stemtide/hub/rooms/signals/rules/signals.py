@@ -24,7 +24,7 @@ from stemtide.hub.platform.errors import (
 from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.approvals.rules import AT_ONCE, waiting_words
 from stemtide.hub.rooms.parties.rules.parties import check_expiry
-from stemtide.protocol.enums import PartyKind, SignalState
+from stemtide.protocol.enums import PartyKind, Severity, SignalState
 from stemtide.protocol.messages.signals import MAX_URL_CHARS, RowError, SignalIn, is_long
 from stemtide.protocol.trust.second_look import WaitReason, second_look
 
@@ -116,6 +116,26 @@ def facts_of(body: SignalIn) -> Facts:
         expires_at=body.expires_at,
         crisis=body.crisis,
     )
+
+
+def asks_less(facts: Facts, *, before: Facts) -> bool:
+    """Whether a newer version of a signal may lead to less than the one that it replaces.
+
+    It does not if it is as grave and as sure, lasts as long, and reaches and names the same. Who
+    narrows the audience releases the signal elsewhere, as who withdraws it. Decision 0119.
+    """
+    is_as_grave = (
+        Severity(facts.severity).rank >= Severity(before.severity).rank
+        and facts.confidence >= before.confidence
+        and set(facts.labels) >= set(before.labels)
+    )
+    last, last_before = facts.expires_at, before.expires_at
+    lasts = last is None or (last_before is not None and last >= last_before)
+    return not (is_as_grave and lasts and _reaching(facts) == _reaching(before))
+
+
+_reaching = attrgetter("quality", "within_bits", "reach", "provenance", "tlp", "pap", "audience")
+"""Reads the facts that decide whom a signal reaches, and what it matches there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,10 @@ def ask(
     by: Party,
     now: datetime,
     through: str | None,
-    is_done: bool = False,
 ) -> None:
     """Ask for a second look at the withdrawal or dispute of a signal.
 
-    before: the opinion that the party had of the signal. is_done: it was done at once.
+    before: the opinion that the party had of the signal.
     """
     earlier = {"opinion": before.opinion, "note": before.note} if before else None
     asking = Asking(
@@ -60,7 +59,6 @@ def ask(
         audience=row.audience,
         crisis=row.crisis.uid if row.crisis else None,
         exercise=row.exercise,
-        is_done=is_done,
         affected=[AffectedRow(uid=row.uid, body=body.model_dump_json(), before=earlier)],
     )
     approvals.ask(asking, by=by, now=now)

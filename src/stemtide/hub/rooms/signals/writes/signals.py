@@ -13,7 +13,6 @@ from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.platform.exemptions import needs_no_entry
 from stemtide.hub.platform.permissions import check_person_may_write
 from stemtide.hub.rooms.approvals import reads as approvals_reads, writes as approvals
-from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
@@ -38,7 +37,7 @@ from stemtide.protocol.messages.signals import (
     SignalOut,
     WithdrawIn,
 )
-from stemtide.protocol.trust.second_look import WaitingAct, WaitReason, second_look
+from stemtide.protocol.trust.second_look import WaitingAct, WaitReason
 
 __all__ = [
     "BulkRefusedError",
@@ -294,22 +293,10 @@ def withdraw(
 def _withdraw_unseen(
     row: Signal, *, body: WithdrawIn, by: Party, now: datetime, through: str | None
 ) -> SignalOut:
-    """Ask for a second look at a withdrawal; in an active crisis withdraw the signal at once."""
+    """Ask for a second look at a withdrawal; until it is decided, agents hold at most."""
     waits = approvals_reads.waiting_end(row.uid, WaitingAct.WITHDRAW, viewer=by)
     if waits is not None and waits.party == by:
         return reads.describe(row, viewer=by)
-    is_at_once = second_look().is_at_once_in_crisis([WaitReason.MANY_WITHDRAWALS])
-    if is_at_once and row.crisis is not None and crises.is_active(row.crisis, party=by):
-        mass_ends.ask(
-            *(row, WaitingAct.WITHDRAW),
-            body=body,
-            before=None,
-            by=by,
-            now=now,
-            through=through,
-            is_done=True,
-        )
-        return _withdraw(row, body=body, by=by, now=now, through=through)
     note = "its withdrawal waits for a second look"
     before = dispute_until_decided(row, note=note, by=by, now=now, through=through)
     mass_ends.ask(

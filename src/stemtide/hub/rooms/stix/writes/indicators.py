@@ -47,6 +47,11 @@ from stemtide.protocol.trust.second_look import WaitingAct
 
 _STAYS_LIVE = "stays, as your party describes it elsewhere as well"
 _WAITS = "stays, disputed by your party, until somebody approves its withdrawal"
+_ASKS_LESS = (
+    "this version asks for less than the one before, which counts as a withdrawal, and your party"
+    " has withdrawn as many signals today as it may alone: revoke it, which waits for a second"
+    " look, or send this version tomorrow (UTC)"
+)
 _NOT_COMPARED = InvalidError("pattern", "cannot be compared with uploads: revoke it")
 
 
@@ -116,7 +121,7 @@ class Indicators:
                 self._store.store(posted, position=self._move_to_end(row), signal=row)
                 return ""
         if (row.kind, row.value) == (body.kind, ready.drafts[0].value):
-            self._withdraw(row, reason=WithdrawReason.SUPERSEDED, is_replaced=True)
+            self._withdraw(row, reason=WithdrawReason.SUPERSEDED, replaced_by=ready.drafts[0])
         else:
             self._end_unless_described(row, but=posted.id, reason=WithdrawReason.SUPERSEDED)
         return self._share_anew(posted, ready, of=row)
@@ -166,14 +171,14 @@ class Indicators:
         ready = self._prepare(requested, crisis=self._crisis_of(live))
         same = collection.equal_to_drafts(ready.drafts, errors=ready.errors, viewer=self._by.party)
         stay = {row.uid for row in live} & set(same.values())
-        values = {(draft.kind, draft.value) for draft in ready.drafts}
+        by_value = {(draft.kind.value, draft.value): draft for draft in ready.drafts}
         for row in parts:
             if row.uid not in stay:
                 self._end_unless_described(
                     row,
                     but=posted.id,
                     reason=WithdrawReason.SUPERSEDED,
-                    is_replaced=(row.kind, row.value) in values,
+                    replaced_by=by_value.get((row.kind, row.value)),
                 )
                 PatternPart.objects.filter(stix_id=posted.id, signal=row).delete()
         new = [draft for draft in ready.drafts if same.get(draft.row) not in stay]
@@ -222,7 +227,12 @@ class Indicators:
         return there[0].uid if is_taken else None
 
     def _end_unless_described(
-        self, row: Signal, *, but: str, reason: WithdrawReason, is_replaced: bool = False
+        self,
+        row: Signal,
+        *,
+        but: str,
+        reason: WithdrawReason,
+        replaced_by: SignalDraft | None = None,
     ) -> bool:
         """End a signal unless something else describes it; return whether it ended.
 
@@ -244,7 +254,7 @@ class Indicators:
                 return False
         if is_by_itself:
             return False
-        self._withdraw(row, reason=reason, is_replaced=is_replaced)
+        self._withdraw(row, reason=reason, replaced_by=replaced_by)
         return row.state != SignalState.LIVE
 
     def _why_live(self, row: Signal) -> str:
@@ -264,7 +274,7 @@ class Indicators:
             return True
         try:
             with transaction.atomic():
-                self._withdraw(row, reason=WithdrawReason.SUPERSEDED, is_replaced=True)
+                self._withdraw(row, reason=WithdrawReason.SUPERSEDED, replaced_by=draft)
                 shared = signals.share(
                     draft.body, by=self._by.party, now=self._now, actor_ref=self._by.ref
                 )
@@ -283,22 +293,31 @@ class Indicators:
         self.acts += 1
         return entries.republish(row.uid, by=self._by.party, now=self._now, through=self._by.ref)
 
-    def _withdraw(self, row: Signal, *, reason: WithdrawReason, is_replaced: bool = False) -> None:
+    def _withdraw(
+        self, row: Signal, *, reason: WithdrawReason, replaced_by: SignalDraft | None = None
+    ) -> None:
         """Withdraw a signal if it is live; it stays live while the withdrawal waits.
 
-        is_replaced: a signal of the same value follows, so that it must not wait.
+        replaced_by: the signal of the same value that follows. Unless it asks for less, this is no
+                     withdrawal that may wait.
+
+        raises: ConflictError if it asks for less, and withdrawals of the party wait by now.
         """
-        if row.state == SignalState.LIVE:
-            self.acts += 1
-            signals.withdraw(
-                row.uid,
-                body=WithdrawIn(reason=reason),
-                by=self._by.party,
-                now=self._now,
-                actor_ref=self._by.ref,
-                is_counted=not is_replaced,
-            )
-            row.refresh_from_db()
+        if row.state != SignalState.LIVE:
+            return
+        self.acts += 1
+        party = self._by.party
+        signals.withdraw(
+            row.uid,
+            body=WithdrawIn(reason=reason),
+            by=party,
+            now=self._now,
+            actor_ref=self._by.ref,
+            is_counted=replaced_by is None or collection.asks_less(row, replaced_by, viewer=party),
+        )
+        row.refresh_from_db()
+        if replaced_by is not None and row.state == SignalState.LIVE:
+            raise ConflictError(_ASKS_LESS)
 
     def _position(self, row: Signal) -> int | None:
         """Return the position of a signal, None if an object has that position already."""
