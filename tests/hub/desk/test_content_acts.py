@@ -92,3 +92,55 @@ def test_activation_says_what_is_missing_first(world):
     )
     assert 'id="verb-propose-activate"' in html
     assert "Not possible now: not every test of the checklist is answered yes" in html
+
+
+def test_content_is_acted_upon_beside_the_clusters(officer, crisis):
+    html = officer.get(f"/crises/{crisis}").content.decode()
+    places = [html.index(f'id="{place}"') for place in ("content-acts-title", "block-clusters")]
+    assert places == sorted(places)
+    assert html.index('id="block-curve"') < places[0] < html.index('id="block-sightings"')
+
+
+def test_a_provider_asks_about_a_signal_in_the_log_of_its_crisis(world):
+    crisis = world.crisis(active=True, joined=("provider",))
+    signal = world.share(crisis=crisis)
+    provider = world.desk("provider", Role.ANALYST)
+    offered = acts(provider, f"/signals/{signal}")
+    assert not {"refer", "order", "hold", "invite"} & set(offered)
+    fields, _ = values(provider, offered["ask"].address)
+    assert (fields["signal"], fields["kind"]) == (str(signal), "question")
+
+
+def test_an_ended_signal_shows_what_its_end_forbids(world, officer):
+    signal = world.share(by="authority")
+    world.withdraw(signal, by="authority")
+    offered = acts(officer, f"/signals/{signal}")
+    reasons = {offered[name].reason for name in ("confirm", "dispute", "withdraw")}
+    assert len(reasons) == 1
+    assert "it no longer matches" in reasons.pop()
+    assert "withdraw" not in acts(world.desk("authority", Role.OBSERVER), f"/signals/{signal}")
+
+
+def test_a_room_lists_what_a_later_stage_allows(world, officer):
+    path = f"/crises/{world.crisis()}"
+    html = " ".join(officer.get(path).content.decode().split())
+    assert "Not possible now (4)" in html
+    assert "only a de-escalated crisis can resume. Possible at the stage: De-escalation." in html
+    analyst = world.desk("authority", Role.ANALYST)
+    assert "Not possible now (" not in analyst.get(path).content.decode()
+
+
+def test_whoever_proposed_reads_why_they_cannot_confirm(world, officer):
+    path = f"/crises/{world.crisis(ready=True)}"
+    sent = {"target": "", "propose-activate-reason": "it spreads"}
+    officer.post(f"{path}/do/propose-activate", sent)
+    html = " ".join(officer.get(path).content.decode().split())
+    assert "Not possible now: you cannot confirm your own proposal: ask another person" in html
+
+
+def test_a_referral_names_the_states_of_its_later_acts(officer):
+    search = officer.post("/referrals/new", {**REFERRAL, "do": "search"}).content.decode()
+    searched = re.search(r'name="searched" value="([^"]+)"', search)[1]
+    sent = {**REFERRAL, "do": "record", "searched": searched}
+    html = officer.post("/referrals/new", sent, follow=True).content.decode()
+    assert "Possible once the state is: needs context" in html

@@ -15,13 +15,20 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of
 from stemtide.hub.desk.error_messages import error_text
 from stemtide.hub.desk.forms import MessageForm
-from stemtide.hub.desk.labels import Words
-from stemtide.hub.platform.errors import ConflictError, InvalidError, RefusalError
+from stemtide.hub.desk.labels import Words, label
+from stemtide.hub.platform.errors import (
+    ConflictError,
+    InvalidError,
+    NotAllowedError,
+    RefusalError,
+)
 from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.law.machines import machine
 
 KEYS = {
     "answer": "a",
@@ -54,7 +61,8 @@ class Action:
     label:   of the form's text field, instead of the form's own.
     block:   the part of the page that it belongs to.
     is_primary: it is the next step, and shown open.
-    blocked: returns why it cannot be done now, of a page's facts; "" if the page does not offer it.
+    blocked: returns why it cannot be done now, by target, of a page's facts.
+    is_step: one that is blocked stands in its place; the others are folded at the end.
     """
 
     name: str
@@ -70,7 +78,8 @@ class Action:
     target_id: Callable[[str], object] | None = None
     is_destructive: bool = False
     is_primary: bool = False
-    blocked: Callable[[Any], str] = lambda _facts: ""
+    blocked: Callable[[Any], Mapping[str, str]] = lambda _facts: {}
+    is_step: bool = False
 
     def bound_form(self, target: str, data: Any, **options: Any) -> MessageForm:  # noqa: ANN401  # as Django's forms
         """Return the form, empty or with the data that was sent."""
@@ -95,6 +104,16 @@ class Offer:
     is_open: bool = False
     reason: str = ""
     html: Callable[[], str] | None = field(default=None, compare=False)
+
+    @property
+    def title(self) -> Words:
+        """Return the title of the action."""
+        return self.action.title
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether it is listed at the end, with what is not possible now either."""
+        return bool(self.reason) and not self.action.is_step
 
     @property
     def key(self) -> str:
@@ -127,9 +146,19 @@ def itself_if(is_allowed: Callable[[Any], bool]) -> Callable[[Any], list[str]]:
     return lambda facts: [""] if is_allowed(facts) else []
 
 
+def itself_blocked(why: Callable[[Any], str]) -> Callable[[Any], dict[str, str]]:
+    """Return a function that gives the thing itself as blocked if there is a reason."""
+
+    def blocked(facts: Any) -> dict[str, str]:  # noqa: ANN401  # each page has its own
+        reason = why(facts)
+        return {"": reason} if reason else {}
+
+    return blocked
+
+
 def by_name(offers: Iterable[Offer]) -> dict[str, Offer]:
-    """Return offers by the names of their actions, for a page that places each by hand."""
-    return {offer.action.name: offer for offer in offers}
+    """Return possible offers by the names of their actions, for a page that places each by hand."""
+    return {offer.action.name: offer for offer in offers if not offer.reason}
 
 
 def sent_offer(
@@ -170,9 +199,11 @@ def available(
             else Offer(action, target, _lazy_form(action, target, **options))
             for target in targets
         ]
-        if not targets and (reason := action.blocked(facts)):
-            form = _lazy_form(action, "", **options)
-            offers.append(Offer(action, "", form, reason=reason))
+        offers += [
+            Offer(action, target, _lazy_form(action, target, **options), reason=reason)
+            for target, reason in action.blocked(facts).items()
+            if target not in targets
+        ]
     return offers
 
 
@@ -183,6 +214,30 @@ def why_not(check: Callable[..., None], /, *facts: object, **arguments: object) 
     except RefusalError as error:
         return error_text(error)
     return ""
+
+
+def why_not_yet(check: Callable[..., None], /, *facts: object, **arguments: object) -> str:
+    """Return why the state of a thing forbids an act; "" if it allows it, or the reader may not."""
+    try:
+        check(*facts, **arguments)
+    except NotAllowedError:
+        return ""
+    except ConflictError as error:
+        return error_text(error)
+    return ""
+
+
+def only_later(name: str, state: str, move: str) -> str:
+    """Return in which states a move is possible; "" if it is now, or never after this state.
+
+    name: of the state machine, whose states have labels by the same name.
+    """
+    states, sources = machine(name), machine(name).moves[move].source
+    ahead = [source for source in sources if source in states.reachable(state)]
+    if state in sources or not ahead:
+        return ""
+    named = ", ".join(str(label(source, name)) for source in ahead)
+    return _("Possible once the state is: %(states)s.") % {"states": named}
 
 
 def perform(request: SignedInRequest, offer: Offer, uid: UUID | str) -> bool:

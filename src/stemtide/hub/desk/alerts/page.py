@@ -17,6 +17,7 @@ from stemtide.hub.desk.actions import (
     Offer,
     action_table,
     available,
+    itself_blocked,
     itself_if,
     perform,
     sent_offer,
@@ -142,7 +143,8 @@ ACTIONS = action_table(
         itself_if(lambda page: page.may_act and not _why_no_snooze(page)),
         title=_("Snooze"),
         help=_("Until then no page of your party counts it. Messages already under way go on."),
-        blocked=_why_no_snooze,
+        blocked=itself_blocked(_why_no_snooze),
+        is_step=True,
     ),
     Action(
         "mute",
@@ -153,7 +155,8 @@ ACTIONS = action_table(
         title=_("Mute alerts of this kind"),
         button=_("Mute"),
         help=_("Your pages do not count them. Your party still gets them."),
-        blocked=_why_no_mute,
+        blocked=itself_blocked(_why_no_mute),
+        is_step=True,
     ),
     Action(
         "unmute",

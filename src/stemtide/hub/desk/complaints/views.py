@@ -24,6 +24,7 @@ from stemtide.hub.desk.actions import (
     action_table,
     available,
     by_name,
+    itself_blocked,
     itself_if,
     perform,
     sent_offer,
@@ -119,6 +120,13 @@ def _may_reject(page: ActorFacts) -> bool:
     return _may_decide(page) and not rules.own_hand(page.facts, page.by.ref)
 
 
+def _not_taken(page: ActorFacts) -> str:
+    """Return that a reviewer takes up a complaint before deciding it."""
+    is_ahead = allows(rules.check_take, page.facts, name=page.by.name, role=page.by.role)
+    is_filed = page.facts.state is ComplaintState.FILED
+    return _("Take up the complaint first.") if is_filed and is_ahead else ""
+
+
 _DECIDED = gettext_lazy("Decided. The person who complained can now read your answer.")
 _ACTIONS = action_table(
     Action(
@@ -136,8 +144,18 @@ _ACTIONS = action_table(
         writes.decide,
         _DECIDED,
         itself_if(lambda page: _may_decide(page) and not page.facts.binds),
+        title=gettext_lazy("Uphold the complaint"),
+        blocked=itself_blocked(lambda page: "" if page.facts.binds else _not_taken(page)),
     ),
-    Action("reject", RejectForm, writes.decide, _DECIDED, itself_if(_may_reject)),
+    Action(
+        "reject",
+        RejectForm,
+        writes.decide,
+        _DECIDED,
+        itself_if(_may_reject),
+        title=gettext_lazy("Reject the complaint"),
+        blocked=itself_blocked(_not_taken),
+    ),
     Action(
         "accept",
         ReviewForm,
@@ -202,7 +220,8 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
     complaint_out = reads.describe(row)
     complaint_facts = reads.facts(row, viewer=by.party)
     page = _PageFacts(complaint_facts, by, complaint_out.redress)
-    offers = by_name(available(_ACTIONS.values(), page, refused=refused, basis=complaint_out.basis))
+    all_offers = available(_ACTIONS.values(), page, refused=refused, basis=complaint_out.basis)
+    offers = by_name(all_offers)
     now = datetime.now(UTC)
     is_open = complaint_out.state in machine("complaint").open_states
     context = {
@@ -216,6 +235,7 @@ def _page(request: SignedInRequest, uid: UUID, *, refused: Offer | None = None) 
         "is_colleague": (complaint_out.reviewer or "").startswith("person:"),
         "follows": grounds.effects_of(row, viewer=by.party) if is_open else None,
         "offers": offers,
+        "all_offers": all_offers,
         "may_only_uphold": _may_decide(page) and "reject" not in offers,
         "binds": complaint_facts.binds,
         "entries": ledger_sentences.about(row.ref, viewer=by.party),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.actions import Action, action_table
+from stemtide.hub.desk.actions import Action, action_table, itself_blocked
 from stemtide.hub.desk.crises import forms, targets
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
@@ -67,6 +67,8 @@ ROOM_ACTIONS = action_table(
         _("Confirmed: it is done."),
         targets.proposals(moves.check_confirm),
         block="next",
+        blocked=targets.why_no_confirmation,
+        is_step=True,
         title=_("Confirm what was proposed"),
         button=_("Confirm as the second person"),
         target_id=UUID,
@@ -118,7 +120,8 @@ ROOM_ACTIONS = action_table(
             "Two parties activate together: the authorities of two Member States, or an authority "
             "and an agency. Your party proposes, the other confirms."
         ),
-        blocked=targets.why_no_activation,
+        blocked=itself_blocked(targets.why_no_activation),
+        is_step=True,
     ),
     Action(
         "activate-now",
@@ -141,6 +144,7 @@ ROOM_ACTIONS = action_table(
         _("Reviewed: it stays live."),
         targets.crisis_itself(moves.check_keep),
         block="next",
+        blocked=targets.at_later_stage(moves.check_keep),
         title=_("Review: keep it live"),
         button=_("Keep it live"),
     ),
@@ -151,6 +155,7 @@ ROOM_ACTIONS = action_table(
         _("The crisis is de-escalated."),
         targets.crisis_itself(moves.check_deescalate),
         block="next",
+        blocked=targets.at_later_stage(moves.check_deescalate),
         title=_("De-escalate"),
         button=_("De-escalate"),
     ),
@@ -161,6 +166,7 @@ ROOM_ACTIONS = action_table(
         _("It is live again."),
         targets.crisis_itself(moves.check_resume),
         block="next",
+        blocked=targets.at_later_stage(moves.check_resume),
         title=_("Make it live again"),
         button=_("Make it live again"),
     ),
@@ -171,6 +177,7 @@ ROOM_ACTIONS = action_table(
         _("Proposed. Another person confirms it."),
         targets.crisis_itself(moves.check_propose, act=ProposalAct.CLOSE),
         block="next",
+        blocked=targets.at_later_stage(moves.check_propose, act=ProposalAct.CLOSE),
         title=_("Propose closure"),
         button=_("Propose closure"),
         is_destructive=True,

@@ -150,7 +150,7 @@ def _block(name: str, *parts: Mapping[str, Any]) -> str:
 
 
 _NAMES = {
-    "next": ("proposals", "next_offers"),
+    "next": ("proposals", "next_offers", "later_offers"),
     "people": ("uninvites", "people_offers"),
     "checks": ("checks", "check_offers"),
     "neighbours": ("news", "neighbour_offers"),
@@ -162,7 +162,7 @@ def _offers_of_block(place: str, offers_context: dict[str, Any]) -> dict[str, An
     """Return the forms of one block, with their key: a form depends on the party alone."""
     offers_here = offers_context["offers"].get(place, ())
     forms = {name: offers_context[name] for name in _NAMES[place]}
-    return {**forms, "key": tuple((offer.action.name, offer.target) for offer in offers_here)}
+    return {**forms, "key": tuple((offer.id, offer.reason) for offer in offers_here)}
 
 
 def _bar(request: SignedInRequest, *, by: Actor, now: datetime, heads: Heads) -> str:
@@ -334,7 +334,8 @@ def _offers(
     return {
         "offers": offers,
         "proposals": proposals,
-        "next_offers": [offer for offer in offers.get("next", ()) if not offer.target],
+        "next_offers": [o for o in offers.get("next", ()) if not o.target and not o.is_folded],
+        "later_offers": [offer for offer in offers.get("next", ()) if offer.is_folded],
         "checks": [(check, answers.get(check.test)) for check in room.life.checks],
         "uninvites": {o.target: o for o in offers.get("people", ()) if o.action.name == "uninvite"},
         "people_offers": [o for o in offers.get("people", ()) if not o.target],

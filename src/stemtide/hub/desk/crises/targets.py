@@ -2,11 +2,14 @@
 """Targets of the actions in a crisis' room, by the rules that their writes enforce."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from stemtide.hub.desk.actions import why_not
-from stemtide.hub.platform.permissions import allows
+from django.utils.translation import gettext as _
+
+from stemtide.hub.desk.actions import why_not, why_not_yet
+from stemtide.hub.desk.labels import translated
+from stemtide.hub.platform.permissions import allows, check_person_may_lead
 from stemtide.hub.rooms.crises.rules import (
     crises as rules,
     events,
@@ -40,6 +43,44 @@ def why_no_activation(room: Room) -> str:
     may_lead = allows(moves.check_may_activate, room.facts, by=room.by)
     arguments = {"by": room.by, "act": ProposalAct.ACTIVATE}
     return why_not(moves.check_propose, room.facts, **arguments) if may_lead else ""
+
+
+def at_later_stage(
+    check: Callable[..., None], **arguments: object
+) -> Callable[[Room], dict[str, str]]:
+    """Return a function that says why the stage forbids an act that a later stage allows."""
+
+    def blocked(room: Room) -> dict[str, str]:
+        reason = why_not_yet(check, room.facts, by=room.by, **arguments)
+        if not reason:
+            return {}
+        framework = room.facts.framework
+        stages = [
+            translated(stage.title)
+            for name, stage in framework.stages.items()
+            if name in framework.reachable(room.facts.stage)
+            and allows(check, replace(room.facts, stage=name), by=room.by, **arguments)
+        ]
+        where = _("Possible at the stage: %(stages)s.") % {"stages": ", ".join(stages)}
+        return {"": f"{reason}. {where}"} if stages else {}
+
+    return blocked
+
+
+def why_no_confirmation(room: Room) -> dict[str, str]:
+    """Return why open proposals wait for somebody else than this reader, who decides such ones."""
+    parties = {party.name: party for party in reads.parties()}
+    reasons = {}
+    for proposal in room.life.proposals:
+        can_lead = allows(rules.check_leads, room.facts, by=room.by, act="") and allows(
+            check_person_may_lead, room.by.role
+        )
+        if proposal.state is ProposalState.OPEN and can_lead:
+            facts = proposal_facts(proposal, party=parties[proposal.by.party])
+            reasons[str(proposal.id)] = why_not(
+                moves.check_confirm, room.facts, by=room.by, proposal=facts, now=room.now
+            )
+    return {target: reason for target, reason in reasons.items() if reason}
 
 
 def proposals(check: Callable[..., None]) -> Callable[[Room], list[str]]:

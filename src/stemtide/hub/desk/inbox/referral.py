@@ -20,7 +20,9 @@ from stemtide.hub.desk.actions import (
     action_table,
     available,
     by_name,
+    itself_blocked,
     itself_if,
+    only_later,
     perform,
     sent_offer,
 )
@@ -96,6 +98,12 @@ def _may_move(move: str) -> Callable[[ActorFacts], list[str]]:
     return itself_if(lambda page: allows(rules.check_move, page.facts, move, by=page.by))
 
 
+def _reinstated_later(page: ActorFacts) -> str:
+    """Return in which later state the actor may say that the content is online again."""
+    may = allows(rules.check_hand, page.facts, "reinstate", by=page.by)
+    return only_later("referral", page.facts.state, "reinstate") if may else ""
+
+
 _ACTIONS = action_table(
     Action(
         "acknowledge",
@@ -110,6 +118,8 @@ _ACTIONS = action_table(
         writes.reinstate,
         _("Recorded. The sender is notified."),
         _may_move("reinstate"),
+        title=_("We reinstated the content"),
+        blocked=itself_blocked(_reinstated_later),
     ),
     Action(
         "answer",
@@ -159,6 +169,7 @@ def _context(
         "is_blocked": related.met.counts.get(Outcome.BLOCKED, 0) > 0,
         "steps": steps_of(referral_out),
         "offers": by_name(offers),
+        "all_offers": offers,
         "rechecks": rechecks.of_request(request, referral=uid),
         "entries": ledger_sentences.as_sentences(reads.history(uid, viewer=by.party)),
     }

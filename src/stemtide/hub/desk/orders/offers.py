@@ -2,12 +2,19 @@
 """Actions on an order's page: each with its form, its texts, its write and its move."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.actions import Action, action_table
+from stemtide.hub.desk.actions import (
+    Action,
+    action_table,
+    itself_blocked,
+    only_later,
+    why_not_yet,
+)
 from stemtide.hub.desk.forms import MessageForm
 from stemtide.hub.desk.orders.forms import (
     AccessForm,
@@ -21,6 +28,14 @@ from stemtide.hub.desk.orders.forms import (
     ScrutinyForm,
     SecrecyForm,
 )
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.orders.rules.orders import (
+    OrderFacts,
+    Side,
+    check_move,
+    check_note_destroyed,
+    side_of,
+)
 from stemtide.hub.rooms.orders.writes import (
     answers,
     endings,
@@ -28,14 +43,24 @@ from stemtide.hub.rooms.orders.writes import (
     orders as writes,
     preservation,
 )
+from stemtide.hub.rooms.parties.reads.parties import Actor
+from stemtide.protocol.enums.orders import OrderState
+from stemtide.protocol.law.machines import machine
 
 
 @dataclass(frozen=True, slots=True)
 class OpenMoves:
-    """The moves that the rules allow a party with an order now."""
+    """The moves that the rules allow an actor with an order now."""
 
     moves: Collection[str]
-    is_issuer: bool
+    facts: OrderFacts
+    by: Actor
+    now: datetime
+
+    @property
+    def is_issuer(self) -> bool:
+        """Whether the actor's party issues the order."""
+        return side_of(self.facts, name=self.by.name) is Side.ISSUER
 
 
 def _move(name: str, *, is_issuer: bool | None = None) -> Callable[[OpenMoves], list[str]]:
@@ -46,6 +71,25 @@ def _move(name: str, *, is_issuer: bool | None = None) -> Callable[[OpenMoves], 
         return [""] if is_open else []
 
     return targets
+
+
+def _later(move: str, *, is_issuer: bool) -> Callable[[OpenMoves], dict[str, str]]:
+    """Return a function that says in which later state a side may make a move."""
+
+    def why(page: OpenMoves) -> str:
+        facts = replace(page.facts, state=OrderState(machine("order").moves[move].source[0]))
+        may = allows(check_move, facts, move, name=page.by.name, role=page.by.role)
+        may = may and page.is_issuer is is_issuer
+        return only_later("order", page.facts.state, move) if may else ""
+
+    return itself_blocked(why)
+
+
+def _kept_until(page: OpenMoves) -> str:
+    """Return until when what is preserved must be kept."""
+    arguments = {"name": page.by.name, "role": page.by.role, "now": page.now}
+    is_kept = page.facts.preservation is not None
+    return why_not_yet(check_note_destroyed, page.facts, **arguments) if is_kept else ""
 
 
 ORDER_ACTIONS = action_table(
@@ -100,6 +144,7 @@ ORDER_ACTIONS = action_table(
         answers.resume,
         _("Sent. The hour has begun anew."),
         _move("resume", is_issuer=True),
+        blocked=_later("resume", is_issuer=True),
         title=_("Clear up what Annex III asks"),
         help=_("The provider's hour starts anew, whole, when you send it."),
         label=_("Your clarification; the provider reads it"),
@@ -111,6 +156,7 @@ ORDER_ACTIONS = action_table(
         answers.resume,
         _("Said. Your hour has begun anew."),
         _move("resume", is_issuer=False),
+        blocked=_later("resume", is_issuer=False),
         title=_("The ground is over"),
         help=_("Your hour starts anew, whole."),
         label=_("What has changed; the authority reads it"),
@@ -121,6 +167,7 @@ ORDER_ACTIONS = action_table(
         answers.reinstate,
         _("Said. The authorities see it."),
         _move("reinstate"),
+        blocked=_later("reinstate", is_issuer=False),
         title=_("The content is there again"),
         help=_(
             "The order has no effect any more: put back at once what you removed, then say so. You"
@@ -226,6 +273,7 @@ ORDER_ACTIONS = action_table(
         preservation.note_destroyed,
         _("Noted."),
         _move("note_destroyed"),
+        blocked=itself_blocked(_kept_until),
         title=_("It is destroyed"),
         help=_("The time of preservation is over."),
     ),
@@ -235,6 +283,7 @@ ORDER_ACTIONS = action_table(
         endings.withdraw,
         _("Taken back. The provider and all with a copy are told."),
         _move("withdraw"),
+        blocked=_later("withdraw", is_issuer=True),
         title=_("Take the order back"),
         help=_(
             "What was executed is to be reinstated, and your signals that the order names are"

@@ -158,7 +158,7 @@ def _context(
         "steps": steps(order_out, titles=titles_of()),
         "offers": available(
             ORDER_ACTIONS.values(),
-            OpenMoves(moves, is_issuer=side is Side.ISSUER),
+            OpenMoves(moves, reads.facts(row), by=by, now=now),
             refused=refused,
         ),
         "asked": redress.of_order(uid, viewer=by.party) if allows(check_read, by.role) else [],

@@ -19,7 +19,9 @@ from stemtide.hub.desk.actions import (
     action_table,
     available,
     by_name,
+    itself_blocked,
     itself_if,
+    only_later,
     perform,
     sent_offer,
 )
@@ -175,6 +177,16 @@ def _may_move(move: str) -> Callable[[ActorFacts], list[str]]:
     return itself_if(lambda page: allows(rules.check_move, page.facts, move, by=page.by))
 
 
+def _move_later(move: str) -> Callable[[ActorFacts], dict[str, str]]:
+    """Return a function that says in which later state the actor may make a move."""
+
+    def why(page: ActorFacts) -> str:
+        may = allows(rules.check_hand, page.facts, move, by=page.by)
+        return only_later("referral", page.facts.state, move) if may else ""
+
+    return itself_blocked(why)
+
+
 _ACTIONS = action_table(
     Action(
         "send",
@@ -190,6 +202,8 @@ _ACTIONS = action_table(
         writes.take_back,
         gettext_lazy("Withdrawn. The provider is notified."),
         _may_move("withdraw"),
+        title=gettext_lazy("Withdraw the referral"),
+        blocked=_move_later("withdraw"),
     ),
     Action(
         "explain",
@@ -197,6 +211,8 @@ _ACTIONS = action_table(
         writes.explain,
         gettext_lazy("Sent again, with the context."),
         _may_move("explain"),
+        title=gettext_lazy("Give the context"),
+        blocked=_move_later("explain"),
     ),
 )
 
@@ -211,7 +227,8 @@ def _context(
         provider=referral_out.provider,
         is_sent=referral_out.sent_at is not None,
     )
-    offers = by_name(available(_ACTIONS.values(), ActorFacts(facts, by)))
+    all_offers = available(_ACTIONS.values(), ActorFacts(facts, by))
+    offers = by_name(all_offers)
     search_in = SearchIn(
         url=referral_out.url,
         provider=referral_out.provider,
@@ -227,6 +244,7 @@ def _context(
         if "send" in offers
         else None,
         "offers": offers,
+        "all_offers": all_offers,
         "rechecks": rechecks.of_request(request, referral=referral_out.id),
         "entries": ledger_sentences.as_sentences(reads.history(referral_out.id, viewer=by.party)),
     }

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Acts on content that have a form of their own, with that form filled in: refer, order, hold.
+"""Acts on content, each a way to a form that is filled in: refer, order, hold, invite, ask.
 
 The page of a signal, of a cluster and of a crisis shows them. An act that a rule forbids is shown
 with the reason.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 from uuid import UUID
@@ -13,12 +13,17 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from stemtide.hub.desk.actions import why_not
+from stemtide.hub.desk.actions import why_not, why_not_yet
 from stemtide.hub.desk.labels import Words
 from stemtide.hub.desk.orders.drafts import check_issuer
+from stemtide.hub.platform.permissions import allows
+from stemtide.hub.rooms.crises.reads import crises
+from stemtide.hub.rooms.crises.rules import crises as crisis_rules, participants
 from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.referrals.rules import holds, referrals
 from stemtide.hub.rooms.referrals.rules.referrals import REFERRING
+from stemtide.hub.rooms.situation.rules import situation
+from stemtide.protocol.enums import MessageKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,28 @@ class ContentAct:
     address: str
     reason: str
 
+    @property
+    def key(self) -> str:
+        """Return the key that follows the link; "" if the form on the page has one itself."""
+        return _KEYS.get(self.name, "")
+
+
+_KEYS = {"refer": "f", "order": "o", "hold": "h", "ask": "q"}
+"""Keys that follow the links, by the names of the acts."""
+
 
 MAX_SIGNALS = 50
 """Signals that an address names: more would be longer than a browser sends."""
 
 
 def content_acts(content: ActedContent, *, by: Actor) -> list[ContentAct]:
-    """Return what authorities and agencies may do about content, with a reason where not."""
-    if by.kind not in REFERRING:
-        return []
+    """Return what the reader may do about content, with a reason where not."""
+    requests = _requests(content, by=by) if by.kind in REFERRING else []
+    return requests + (_in_room(content.crisis, content, by=by) if content.crisis else [])
+
+
+def _requests(content: ActedContent, *, by: Actor) -> list[ContentAct]:
+    """Return what authorities and agencies may request of providers."""
     first = next(iter(content.signals), "")
     return [
         ContentAct(
@@ -75,6 +93,41 @@ def content_acts(content: ActedContent, *, by: Actor) -> list[ContentAct]:
             why_not(holds.check_place, kind=by.kind, role=by.role),
         ),
     ]
+
+
+def _in_room(uid: UUID, content: ActedContent, *, by: Actor) -> list[ContentAct]:
+    """Return what the reader may do in the crisis that the content belongs to."""
+    facts = crises.facts_of(uid, viewer=by.party)
+    if not crisis_rules.is_in_room(facts, by):
+        return []
+    log = situation.RoomFacts(is_open=facts.at.is_open, opened_by=facts.opened_by)
+    question = {"kind": by.kind, "role": by.role, "message": MessageKind.QUESTION}
+    query = {"kind": MessageKind.QUESTION.value}
+    query |= {"signal": str(content.signals[0])} if content.signals else {}
+    ways = [
+        ContentAct(
+            "ask",
+            _("Ask about it in the log"),
+            f"{reverse('crisis-log', args=[uid])}?{urlencode(query)}#write",
+            why_not_yet(situation.check_post, log, **question),
+        )
+        if _is_for(situation.check_post, log, **question)
+        else None,
+        ContentAct(
+            "invite",
+            _("Invite parties"),
+            f"{reverse('crisis', args=[uid])}#verb-invite-form",
+            why_not_yet(participants.check_invite, facts, by=by),
+        )
+        if _is_for(participants.check_invite, facts, by=by)
+        else None,
+    ]
+    return [way for way in ways if way]
+
+
+def _is_for(check: Callable[..., None], /, *facts: object, **arguments: object) -> bool:
+    """Whether the reader may do something, now or in another state of the thing."""
+    return allows(check, *facts, **arguments) or bool(why_not_yet(check, *facts, **arguments))
 
 
 def _address(name: str, content: ActedContent, **fields: str | UUID | Iterable[UUID]) -> str:

@@ -10,7 +10,15 @@ from django import forms
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _, gettext_lazy, ngettext
 
-from stemtide.hub.desk.actions import Action, Offer, action_table, available, itself_if
+from stemtide.hub.desk.actions import (
+    Action,
+    Offer,
+    action_table,
+    available,
+    itself_blocked,
+    itself_if,
+    why_not_yet,
+)
 from stemtide.hub.desk.forms import NO_NAMES, NOTE_LENGTH, MessageForm
 from stemtide.hub.platform.permissions import allows, check_person_may_write
 from stemtide.hub.rooms.parties.reads.parties import Actor
@@ -101,6 +109,15 @@ class PageFacts:
     signal: SignalOut
     by: Actor
     kinds: Mapping[str, PartyKind]
+
+    @property
+    def facts(self) -> rules.SignalFacts:
+        """Return the facts of the signal itself."""
+        return rules.SignalFacts(
+            state=self.signal.state,
+            shared_by=self.signal.shared_by,
+            ended_at=self.signal.withdrawn_at or self.signal.expires_at,
+        )
 
     @property
     def own_opinion(self) -> OpinionOut | None:
@@ -214,17 +231,18 @@ def _give_opinion(uid: UUID, *, body: OpinionIn, by: Actor, now: datetime) -> Si
     return writes.give_opinion(uid, body=body, by=by.party, now=now, actor_ref=by.ref, role=by.role)
 
 
+def _has_ended(page: PageFacts) -> str:
+    """Return when the signal ended, to a reader who could give an opinion before."""
+    may = allows(check_person_may_write, page.by.role)
+    return why_not_yet(rules.check_opinion, page.facts, kind=page.by.kind) if may else ""
+
+
 def _may_say(page: PageFacts, opinion: Opinion) -> bool:
     """Whether the reader's party may give an opinion that it has not given."""
-    facts = rules.SignalFacts(
-        state=page.signal.state,
-        shared_by=page.signal.shared_by,
-        ended_at=page.signal.withdrawn_at,
-    )
     own = page.own_opinion
     return (
         allows(check_person_may_write, page.by.role)
-        and allows(rules.check_opinion, facts, kind=page.by.kind)
+        and allows(rules.check_opinion, page.facts, kind=page.by.kind)
         and (own is None or own.opinion is not opinion)
         and not (opinion is Opinion.AGREE and page.signal.shared_by == page.by.name)
     )
@@ -278,6 +296,7 @@ ACTIONS = action_table(
         _give_opinion,
         gettext_lazy("Confirmed. Every reader sees that your party agrees."),
         _own(Opinion.AGREE),
+        blocked=itself_blocked(_has_ended),
         title=gettext_lazy("Confirm it"),
         button=gettext_lazy("Confirm"),
         help=gettext_lazy(
@@ -291,6 +310,7 @@ ACTIONS = action_table(
         _give_opinion,
         gettext_lazy("Disputed. Your agents stop acting on it, and its sharer is told."),
         _own(Opinion.DISPUTE),
+        blocked=itself_blocked(_has_ended),
         title=gettext_lazy("Dispute it"),
         button=gettext_lazy("Dispute"),
         help=gettext_lazy(

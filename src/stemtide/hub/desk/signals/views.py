@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of a signal, and the actions on it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -11,18 +13,24 @@ from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import ledger_sentences, long_fingerprints
-from stemtide.hub.desk.actions import Offer, perform, sent_offer
+from stemtide.hub.desk.actions import Offer, perform, sent_offer, why_not_yet
 from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, carry_out, signed_in
 from stemtide.hub.desk.forms import WithdrawForm
 from stemtide.hub.desk.party_titles import titles_of
 from stemtide.hub.desk.signals import opinions, runaways, sightings
-from stemtide.hub.desk.signals.content_acts import ActedContent, content_acts
+from stemtide.hub.desk.signals.content_acts import ActedContent, ContentAct, content_acts
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.platform.permissions import allows, check_person_may_lead, check_person_may_write
+from stemtide.hub.platform.permissions import (
+    WRITING_ROLES,
+    allows,
+    check_person_may_lead,
+    check_person_may_write,
+)
 from stemtide.hub.rooms.approvals import reads as approvals
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.media import reads as media, rules as media_rules
 from stemtide.hub.rooms.parties.reads import parties
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.signals import outlier_rules
 from stemtide.hub.rooms.signals.reads import outliers, signals as reads
 from stemtide.hub.rooms.signals.rules import signals as rules
@@ -140,10 +148,37 @@ def _page(
         "withdraw_form": withdraw_form or WithdrawForm(prefix="withdraw"),
         **_opinions(signal_out, request=request, refused=refused_offer),
         **_allowed(signal_out, request=request),
-        "content_acts": content_acts(_content(signal_out, request=request), by=actor_of(request)),
     }
+    context["content_acts"] = [
+        *_own_acts(signal_out, context, by=actor_of(request)),
+        *content_acts(_content(signal_out, request=request), by=actor_of(request)),
+    ]
     status = 422 if withdraw_form or refused_offer else 200
     return render(request, "desk/signal.html", context, status=status)
+
+
+def _own_acts(signal_out: SignalOut, context: Mapping[str, Any], *, by: Actor) -> list[ContentAct]:
+    """Return ways to the forms on the page itself: what the party says, and the withdrawal."""
+    acts = [
+        ContentAct(
+            offer.action.name, offer.action.title, f"#verb-{offer.id}-form", reason=offer.reason
+        )
+        for offer in context["opinion_offers"]
+        if offer.action.name != "seen"
+    ]
+    facts = _facts(signal_out)
+    ended = why_not_yet(rules.check_withdraw, facts, kind=by.kind, name=by.name)
+    if context["may_withdraw"] or (ended and by.role in WRITING_ROLES):
+        acts.append(ContentAct("withdraw", _("Withdraw it"), "#withdraw-title", reason=ended))
+    return acts
+
+
+def _facts(signal_out: SignalOut) -> rules.SignalFacts:
+    """Return the rules' input about a signal."""
+    ended_at = signal_out.withdrawn_at or signal_out.expires_at
+    return rules.SignalFacts(
+        state=signal_out.state, shared_by=signal_out.shared_by, ended_at=ended_at
+    )
 
 
 def _content(signal_out: SignalOut, *, request: SignedInRequest) -> ActedContent:
@@ -184,9 +219,7 @@ def _opinions(
 
 def _allowed(signal_out: SignalOut, *, request: SignedInRequest) -> dict[str, bool]:
     """Return which forms to show, by the rules that the writes enforce."""
-    facts = rules.SignalFacts(
-        state=signal_out.state, shared_by=signal_out.shared_by, ended_at=signal_out.withdrawn_at
-    )
+    facts = _facts(signal_out)
     party, may_write = request.user.party, allows(check_person_may_write, Role(request.user.role))
     kind = PartyKind(party.kind)
     return {

@@ -146,7 +146,9 @@ def _log_page(
     empty_form = LogMessageForm(
         prefix="message",
         parties=_choices(),
-        initial={name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects")}
+        initial={
+            name: uuid_or_none(request.GET.get(name)) for name in ("answers", "corrects", "signal")
+        }
         | {"kind": request.GET.get("kind", MessageKind.OBSERVATION)},
     )
     context = log_context(request, uid)

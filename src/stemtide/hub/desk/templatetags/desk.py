@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 
 from stemtide.fingerprints.kinds import Kind
 from stemtide.hub.desk import labels, navigation, times
+from stemtide.hub.desk.actions import Offer
 from stemtide.hub.desk.inbox import views
 from stemtide.hub.desk.labels import approvals
 from stemtide.hub.desk.signals import glyphs
@@ -49,6 +50,28 @@ def tone(value: str, of: str) -> str:
 def figure(word: str, of: str) -> str:
     """Return the label of a value among the figures of a report."""
     return labels.figure(word, of)
+
+
+@register.filter
+def shown(offers: Sequence[Offer]) -> list[Offer]:
+    """Return the offers that a page shows one by one."""
+    return [offer for offer in offers if not offer.is_folded]
+
+
+@register.filter
+def folded(offers: Sequence[Offer]) -> list[Offer]:
+    """Return the offers that a page lists as not possible now."""
+    return [offer for offer in offers if offer.is_folded]
+
+
+@register.filter
+def by_reason(acts: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    """Return acts that are not possible now, by the reason that they share."""
+    reasons: dict[str, list[Any]] = {}
+    for act in acts:
+        if act.reason:
+            reasons.setdefault(act.reason, []).append(act)
+    return list(reasons.items())
 
 
 @register.filter

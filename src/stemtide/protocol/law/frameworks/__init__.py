@@ -135,7 +135,7 @@ class Framework(BaseModel):
         if self.stages[self.closed_stage].tail_days is None:
             raise ValueError(f"closed_stage: {self.closed_stage} says no tail_days")
         for name in self.stages:
-            if self.ended_stage not in self._reachable(name):
+            if self.ended_stage not in self.reachable(name):
                 raise ValueError(f"stage {name}: nothing leads from it to {self.ended_stage}")
         if odd := {kind for pair in self.activation.pairs for kind in pair} - set(self.leads):
             raise ValueError(f"activation: {', '.join(sorted(odd))} is not among those who lead")
@@ -143,7 +143,7 @@ class Framework(BaseModel):
             raise ValueError(f"triage: there is none named {self.triage}")
         return self
 
-    def _reachable(self, name: str) -> set[str]:
+    def reachable(self, name: str) -> set[str]:
         """Return the stages that can be reached from a stage, including itself."""
         reached: set[str] = set()
         waiting = [name]

@@ -65,7 +65,7 @@ class Machine(BaseModel):
             named |= {move.target, *move.source}
         if unknown := named - self.states.keys():
             raise ValueError(f"there is no state {', '.join(sorted(unknown))}")
-        if lost := self.states.keys() - self._reachable(self.first):
+        if lost := self.states.keys() - self.reachable(self.first):
             raise ValueError(f"nothing leads to {', '.join(sorted(lost))}")
         for state in self.states.values():
             leads_on = any(state.name in move.source for move in self.moves.values())
@@ -73,11 +73,11 @@ class Machine(BaseModel):
                 problem = "is an end, and a move leads on" if leads_on else "leads nowhere"
                 raise ValueError(f"state {state.name}: {problem}")
         for state in self.states.values():
-            if not any(self.states[reached].is_end for reached in self._reachable(state.name)):
+            if not any(self.states[reached].is_end for reached in self.reachable(state.name)):
                 raise ValueError(f"state {state.name}: no end can be reached")
         return self
 
-    def _reachable(self, name: str) -> set[str]:
+    def reachable(self, name: str) -> set[str]:
         """Return the states that can be reached from a state, including itself."""
         reached: set[str] = set()
         waiting = [name]
