@@ -52,6 +52,7 @@ PAGES = {
         "search",
         "webhooks",
         "webhook",
+        "webhook-new",
         "keys",
         "key-new",
     ),

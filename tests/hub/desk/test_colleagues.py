@@ -184,3 +184,16 @@ def test_the_directory_shows_what_the_party_may_see(world):
     assert "+3225550100" in world.desk("agency").get("/contacts").content.decode()
     assert "+3225550100" not in world.desk("rival").get("/contacts").content.decode()
     assert "No contact point" in world.desk("observer").get("/contacts").content.decode()
+
+
+def test_everybody_changes_their_own_name_alone_and_the_ledger_does_not_say_it(world):
+    other = world.person("provider", Role.COORDINATOR)
+    desk = world.desk("provider", Role.OBSERVER)
+    desk.post("/you/name", {"name": " Ada  Byron ", "number": other.pk})
+    assert Person.objects.get(role=Role.OBSERVER).name == "Ada Byron"
+    assert 'value="Ada Byron"' in desk.get("/you").content.decode()
+    other.refresh_from_db()
+    assert other.name == ""
+    assert "Ada" not in str(list(Entry.objects.values()))
+    desk.post("/you/name", {"name": "a" * 81})
+    assert Person.objects.get(role=Role.OBSERVER).name == "Ada Byron"

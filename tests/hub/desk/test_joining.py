@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from stemtide.hub import scheduler
 from stemtide.hub.platform.errors import ConflictError, InvalidError, NotAllowedError, NotFoundError
+from stemtide.hub.rooms.alerts.models import Alert
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import (
     CompetenceProposal,
@@ -16,6 +18,7 @@ from stemtide.hub.rooms.parties.models import (
     SuspensionProposal,
 )
 from stemtide.hub.rooms.parties.reads import competences as competence_reads
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import joining as rules
 from stemtide.hub.rooms.parties.writes import (
     competences,
@@ -204,6 +207,20 @@ def world_kinds():
     """The kinds of the ledger's entries, but for people."""
     kinds = Entry.objects.order_by("number").values_list("kind", flat=True)
     return [kind for kind in kinds if not kind.startswith("person.")]
+
+
+def test_the_other_coordinators_get_an_alert_about_a_proposed_duty(desk, world):
+    by = Actor(party=world.party["agency"], ref="person:0", role=Role.COORDINATOR)
+    body = DutyIn(duty=Duty.ISSUE, reason="In the State's list.")
+    row = competences.propose_duty("authority", body=body, by=by, now=world.now)
+    scheduler.run_once(world.now)
+    alert = Alert.objects.get(kind="proposal_waits")
+    assert (alert.party.name, alert.parameters["act"]) == ("agency", "name_duty")
+    assert "To confirm: name an authority for a duty" in desk.get("/alerts").content.decode()
+    competences.drop_duty("authority", row.pk, by=by, now=world.now)
+    scheduler.run_once(world.now)
+    alert.refresh_from_db()
+    assert alert.state == "overtaken"
 
 
 def test_a_proposal_about_a_duty_expires_and_can_be_dropped(desk, world):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from stemtide.hub.platform.errors import NotAllowedError
+from stemtide.hub.platform.errors import InvalidError, NotAllowedError
 from stemtide.hub.rooms.ledger.models import Entry
 from stemtide.hub.rooms.parties.models import ApiKey
 from stemtide.hub.rooms.parties.reads import parties
@@ -118,4 +118,62 @@ def test_another_partys_administrator_finds_no_such_webhook(world, hook):
     for verb in ("test", "pause", "resume", "secret", "remove"):
         answer = rival.post(f"/webhooks/{hook.id}/{verb}", {"confirm": "on"})
         assert answer.status_code == 404
-    assert "stemtide webhook add" in said(rival.get("/webhooks"))
+    assert "Your party has no webhook" in said(rival.get("/webhooks"))
+
+
+@pytest.fixture
+def key(world):
+    """A key of the provider that reads signals."""
+    return party_writes.new_key(
+        "ears", party=world.party["provider"], scopes=["feed:read"], actor="operator", now=world.now
+    )[0]
+
+
+def new_webhook(own_key, **more):
+    facts = {"url": "http://127.0.0.1:9/hook", "key": own_key.prefix, "event_types": ["signal.*"]}
+    return facts | more
+
+
+def test_a_person_adds_a_webhook_for_a_key_and_reads_its_secret_once(world, key, manager, settings):
+    settings.WEBHOOK_LOOPBACK = True
+    page = manager.post("/webhooks/new", new_webhook(key)).content.decode()
+    row = Webhook.objects.get()
+    assert (row.key, row.event_types, row.party.name) == (key, ["signal.*"], "provider")
+    (secret,) = set(SECRET.findall(page))
+    assert secret in reads.secrets(row, now=world.now)
+    assert secret not in manager.get(f"/webhooks/{row.uid}").content.decode()
+    entry = Entry.objects.get(kind="webhook.added")
+    assert entry.detail["through"].startswith("person:")
+    assert "127.0.0.1" not in str(entry.detail)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"url": "http://127.0.0.1:9/hook"}, id="this machine"),
+        pytest.param({"url": "https://10.0.0.1/hook"}, id="a private network"),
+        pytest.param({"event_types": []}, id="no events"),
+        pytest.param({"key": "of-another"}, id="no key of the party"),
+    ],
+)
+def test_a_webhook_that_may_not_be_is_refused_at_the_form(key, manager, more):
+    assert manager.post("/webhooks/new", new_webhook(key, **more)).status_code == 422
+    assert not Webhook.objects.exists()
+
+
+def test_a_person_names_only_valid_keys_of_their_own_party(world, key):
+    by = world.someone(world.person("rival", Role.ADMINISTRATOR))
+    body = WebhookIn(url="http://127.0.0.1:9/hook")
+    with pytest.raises(InvalidError, match="no valid key"):
+        writes.add(body, by=by, now=world.now, loopback=True, prefix=key.prefix)
+    own = world.someone(world.person("provider", Role.ADMINISTRATOR))
+    ApiKey.objects.update(revoked_at=world.now)
+    with pytest.raises(InvalidError, match="no valid key"):
+        writes.add(body, by=own, now=world.now, loopback=True, prefix=key.prefix)
+
+
+def test_a_person_asks_for_no_event_that_the_key_may_not_read(world, key):
+    by = world.someone(world.person("provider", Role.ADMINISTRATOR))
+    body = WebhookIn(url="http://127.0.0.1:9/hook", event_types=["order.issued"])
+    with pytest.raises(NotAllowedError, match="requests:read"):
+        writes.add(body, by=by, now=world.now, loopback=True, prefix=key.prefix)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One's own account: second factors, sessions, password, language and time zone."""
+"""One's own account: name, second factors, sessions, password, language and time zone."""
 
 from datetime import UTC, datetime
 
@@ -12,9 +12,15 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from stemtide.hub.desk.auth import sessions
-from stemtide.hub.desk.auth.people import SignedInRequest, lacks_factor, signed_in_without_factor
+from stemtide.hub.desk.auth.people import (
+    SignedInRequest,
+    carry_out,
+    lacks_factor,
+    signed_in_without_factor,
+)
 from stemtide.hub.rooms.parties.reads import people
-from stemtide.hub.rooms.parties.writes import sessions as sessions_writes
+from stemtide.hub.rooms.parties.rules.people import MAX_NAME
+from stemtide.hub.rooms.parties.writes import people as people_writes, sessions as sessions_writes
 
 
 @require_safe
@@ -48,9 +54,23 @@ def you(request: SignedInRequest) -> HttpResponse:
             viewer=person, idle=settings.SESSION_IDLE_TIMEOUT, now=now
         ),
         "here": sessions.number(request),
+        "max_name": MAX_NAME,
         "idle_minutes": int(settings.SESSION_IDLE_TIMEOUT.total_seconds() // 60),
     }
     return render(request, "desk/you.html", context)
+
+
+@require_POST
+@signed_in_without_factor
+def change_name(request: SignedInRequest) -> HttpResponse:
+    """Change one's own name."""
+    name = request.POST.get("name", "")
+    carry_out(
+        request,
+        lambda: people_writes.change_own_name(request.user, name=name),
+        done=_("Your name is changed."),
+    )
+    return redirect("you")
 
 
 @require_POST

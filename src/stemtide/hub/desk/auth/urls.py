@@ -27,6 +27,7 @@ urlpatterns = [
     path("set-up/<str:secret>", set_up.link, name="set-up-link"),
     path("you", account.you, name="you"),
     path("you", account.you, name="mfa_index"),
+    path("you/name", account.change_name, name="own-name"),
     path("you", account.you, name="mfa_list_webauthn"),
     path("you/preferences", preferences.preferences, name="preferences"),
     path("you/password", factors.change_password, name="account_change_password"),

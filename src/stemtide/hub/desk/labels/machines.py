@@ -63,6 +63,17 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         Scope.WEBHOOKS_MANAGE: _("manage webhooks (webhooks:manage)"),
         Scope.PARTIES_WRITE: _("decide on standings and suspensions (parties:write)"),
     },
+    "event-group": {
+        "*": _("all that the key may read"),
+        "signal.*": _("signals: shared, changed, withdrawn, expired"),
+        "crisis.*": _("steps of crises"),
+        "participant.*": _("invitations to crises"),
+        "order.*": _("removal orders"),
+        "scrutiny.*": _("scrutiny of removal orders"),
+        "referral.*": _("referrals"),
+        "referrals.*": _("batches of referrals"),
+        "hold.*": _("holds"),
+    },
     "webhook": {
         WebhookState.ACTIVE: _("active"),
         WebhookState.PAUSED: _("paused"),

@@ -18,7 +18,7 @@ from stemtide.hub.desk.forms import MarkedForm
 from stemtide.hub.desk.labels import LABELS
 from stemtide.hub.platform.errors import ConflictError, InvalidError
 from stemtide.hub.rooms.parties.reads import parties as reads
-from stemtide.hub.rooms.parties.reads.parties import Actor, KeyRow
+from stemtide.hub.rooms.parties.reads.parties import Actor
 from stemtide.hub.rooms.parties.rules import keys as rules
 from stemtide.hub.rooms.parties.writes import keys as writes
 from stemtide.protocol.enums import Scope
@@ -62,7 +62,7 @@ def keys(request: SignedInRequest) -> HttpResponse:
     """List the keys of the party, without their secrets: valid ones first."""
     rules.check_manage_keys(actor_of(request).role)
     now = datetime.now(UTC)
-    rows = [(key, _is_valid(key, now=now)) for key in reads.keys(viewer=request.user.party)]
+    rows = [(key, key.is_valid(now)) for key in reads.keys(viewer=request.user.party)]
     rows.sort(key=lambda row: not row[1])
     return render(request, "desk/machines/keys.html", {"now": now, "rows": rows})
 
@@ -111,8 +111,3 @@ def revoke(request: SignedInRequest, prefix: str) -> HttpResponse:
         done=_("The key is revoked. Programs that use it are refused from now on."),
     )
     return redirect("keys")
-
-
-def _is_valid(key: KeyRow, *, now: datetime) -> bool:
-    """Whether a key is neither revoked nor expired."""
-    return key.revoked_at is None and (key.expires_at is None or key.expires_at > now)

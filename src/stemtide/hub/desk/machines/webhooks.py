@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Webhooks of one's own party at the desk: deliveries, failures and actions.
 
-A machine registers webhooks with its key: decision 0067. People manage them, and the key stays.
+Machines and people register them (webhook_form.py). Each belongs to a key: decision 0126.
 """
 
 from collections.abc import Callable

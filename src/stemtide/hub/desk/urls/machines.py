@@ -3,7 +3,7 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.machines import exchanges, keys, webhooks
+from stemtide.hub.desk.machines import exchanges, keys, webhook_form, webhooks
 
 urlpatterns = [
     path("exchanges", exchanges.exchanges, name="exchanges"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("keys/new", keys.new, name="key-new"),
     path("keys/<slug:prefix>/revoke", keys.revoke, name="key-revoke"),
     path("webhooks", webhooks.webhooks, name="webhooks"),
+    path("webhooks/new", webhook_form.new, name="webhook-new"),
     path("webhooks/<uuid:uid>", webhooks.webhook, name="webhook"),
     path("webhooks/<uuid:uid>/<slug:verb>", webhooks.act, name="webhook-act"),
     path("webhooks/<uuid:uid>/again/<uuid:delivery>", webhooks.again, name="webhook-again"),

@@ -383,6 +383,12 @@ RULES: Mapping[str, AlertRule] = {
             *("party.suspended", "party.restored"),
         ),
     ),
+    "proposal_waits": AlertRule(
+        who=Addressees.AGENCIES,
+        urgency=Urgency.SOON,
+        on=_kinds("competence.proposed"),
+        overtaken_by=_kinds("competence.declined", "competence.named", "competence.ended"),
+    ),
     "suspended": AlertRule(
         who=Addressees.INVITED,
         urgency=Urgency.NOW,

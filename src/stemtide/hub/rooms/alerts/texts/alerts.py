@@ -54,6 +54,7 @@ TITLES: Mapping[str, Words] = {
     "second_look_due": gettext_lazy("Done at once, and not confirmed yet: %(count)s"),
     "second_look_ended": gettext_lazy("Not approved in a second look: %(count)s"),
     "suspension_waits": gettext_lazy("%(party)s: a proposal waits for a second person"),
+    "proposal_waits": gettext_lazy("To confirm: %(act)s"),
     "suspended": gettext_lazy("Your party is suspended"),
     "restored": gettext_lazy("Your party is no longer suspended"),
     "unanswered": gettext_lazy("%(party)s does not answer"),
@@ -184,6 +185,9 @@ TEXTS: Mapping[str, Words] = {
         "%(by)s proposes to %(act)s. Another person must confirm or decline within 24 hours: see"
         " the parties at the desk."
     ),
+    "proposal_waits": gettext_lazy(
+        "%(by)s proposes: %(act)s. Another coordinator must confirm or decline within 24 hours."
+    ),
     "suspended": gettext_lazy(
         "Your API keys, webhooks and exchanges stop, and nobody can sign in. Your signals no longer"
         " block anything. Nothing was deleted. Removal orders and referrals still arrive by mail:"
@@ -254,6 +258,8 @@ ACTS: Mapping[str, Words] = {
     "close": gettext_lazy("close the crisis"),
     "suspend": gettext_lazy("suspend this party"),
     "lift": gettext_lazy("lift its suspension"),
+    "name_duty": gettext_lazy("name an authority for a duty"),
+    "end_duty": gettext_lazy("end the duty of an authority"),
 }
 """Texts of proposals."""
 

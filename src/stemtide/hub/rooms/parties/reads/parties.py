@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from stemtide.hub.platform.errors import NotFoundError, UnknownKeyError
+from stemtide.hub.platform.errors import InvalidError, NotFoundError, UnknownKeyError
 from stemtide.hub.platform.exemptions import needs_no_viewer
 from stemtide.hub.rooms.parties.models import Agent, ApiKey, Party, Person
 from stemtide.hub.rooms.parties.request_cache import cached
@@ -110,6 +110,10 @@ class KeyRow:
     expires_at: datetime | None
     revoked_at: datetime | None
 
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
 
 @needs_no_viewer("it finds out who is calling")
 def caller(token: str, *, now: datetime) -> Caller:
@@ -187,6 +191,17 @@ def keys(*, viewer: Party) -> list[KeyRow]:
         )
         for key in rows
     ]
+
+
+def valid_key(prefix: str, *, viewer: Party, now: datetime) -> ApiKey:
+    """Return a key of the viewer that is neither revoked nor expired.
+
+    raises: InvalidError, also for keys of others.
+    """
+    row = ApiKey.objects.filter(party=viewer, prefix=prefix, revoked_at=None).first()
+    if row is None or (row.expires_at is not None and row.expires_at <= now):
+        raise InvalidError("key", "your party has no valid key {prefix!r}", prefix=prefix[:20])
+    return row
 
 
 def agents(*, viewer: Party, now: datetime, head: int) -> list[AgentRow]:

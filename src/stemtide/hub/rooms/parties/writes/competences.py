@@ -133,7 +133,8 @@ def _check_change(party: Party, duty: Duty, *, ends: bool) -> None:
 
 def _record_proposal(kind: str, row: CompetenceProposal, *, by: Actor, now: datetime) -> None:
     """Append an act on a proposal to the ledger."""
-    detail: dict[str, object] = {"duty": row.duty, "ends": row.ends}
+    act = "end_duty" if row.ends else "name_duty"
+    detail: dict[str, object] = {"duty": row.duty, "ends": row.ends, "act": act}
     ledger.append_by(kind, by=by, subject=row.party.ref, now=now, detail=detail)
 
 

@@ -144,6 +144,20 @@ def change_name(number: int, *, name: str, by: Actor) -> Person:
     return person
 
 
+@needs_no_entry("a name is personal data, and changes nothing but how a row is shown")
+@transaction.atomic
+def change_own_name(person: Person, *, name: str) -> Person:
+    """Change one's own name, which colleagues read. "" for none.
+
+    raises: InvalidError.
+    """
+    ledger.lock_ledger()
+    row = Person.objects.get(pk=person.pk)
+    row.name = people.clean_name(name)
+    row.save(update_fields=["name"])
+    return row
+
+
 @transaction.atomic
 def record_password(person: Person, *, now: datetime) -> None:
     """Record that a person changed their own password."""

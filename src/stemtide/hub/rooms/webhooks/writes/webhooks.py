@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write webhooks: register, change, renew the secret, test, retry, remove.
 
-Machines register webhooks. People of the party manage them too, and leave them with their key.
+Machines register webhooks with their key; people name a key of their party: decision 0126.
 """
 
 import threading
@@ -23,6 +23,7 @@ from stemtide.hub.platform.errors import InvalidError
 from stemtide.hub.rooms.ledger.reads import ledger as ledger_reads
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.parties.models import ApiKey, Party
+from stemtide.hub.rooms.parties.reads import parties
 from stemtide.hub.rooms.parties.reads.parties import Actor, Caller
 from stemtide.hub.rooms.signals.rules.signals import RateLimitError
 from stemtide.hub.rooms.webhooks import rules
@@ -51,26 +52,31 @@ CallerOrActor: TypeAlias = Caller | Actor
 """Manages a webhook: a machine with its key, or a person who signed in."""
 
 
-def add(body: WebhookIn, *, by: Caller, now: datetime, loopback: bool) -> WebhookMadeOut:
+def add(
+    body: WebhookIn, *, by: CallerOrActor, now: datetime, loopback: bool, prefix: str = ""
+) -> WebhookMadeOut:
     """Register an address. loopback: whether it may be on this machine: demos and tests.
+
+    prefix: of the key that manages it; a machine's own key always does.
 
     raises: InvalidError naming the field; NotAllowedError; ConflictError; RateLimitError.
     """
-    rules.check_types(body.event_types, scopes=by.scopes)
+    _check_may_manage(by)
+    _managing_key(body, by=by, prefix=prefix, now=now)
     rules.check_quota(_count(by.party))  # before the DNS look-up, and again under the lock
     _check_target(body.url, loopback=loopback)
-    return _add(body, by=by, now=now)
+    return _add(body, by=by, prefix=prefix, now=now)
 
 
 @transaction.atomic
-def _add(body: WebhookIn, *, by: Caller, now: datetime) -> WebhookMadeOut:
+def _add(body: WebhookIn, *, by: CallerOrActor, prefix: str, now: datetime) -> WebhookMadeOut:
     """Register an address that was checked."""
     ledger.lock_ledger()
     rules.check_quota(_count(by.party))
     row = Webhook.objects.create(
         uid=uuid4(),
         party=by.party,
-        key=_key(by),
+        key=_managing_key(body, by=by, prefix=prefix, now=now),
         url=body.url,
         event_types=list(dict.fromkeys(body.event_types)),
         exercise=body.exercise,
@@ -244,6 +250,18 @@ def _count(party: Party) -> int:
 def _key(by: Caller) -> ApiKey:
     """Return the row of the calling key."""
     return ApiKey.objects.get(prefix=by.key)
+
+
+def _managing_key(body: WebhookIn, *, by: CallerOrActor, prefix: str, now: datetime) -> ApiKey:
+    """Return the key for a new webhook, which may read all that the webhook asks for.
+
+    raises: InvalidError for a key that is not the party's, or has ended; NotAllowedError.
+    """
+    key = (
+        _key(by) if isinstance(by, Caller) else parties.valid_key(prefix, viewer=by.party, now=now)
+    )
+    rules.check_types(body.event_types, scopes=frozenset(Scope(scope) for scope in key.scopes))
+    return key
 
 
 def _check_may_manage(by: CallerOrActor) -> None:
