@@ -58,7 +58,16 @@ PAGES = {
     ),
     COORDINATOR: (
         *("board", "crisis", "crises", "look-new", "look", "lead-new", "lead", "deliveries"),
-        *("exchanges", "exchange", "parties", "party", "party-new", "allowlist", "allow-entry"),
+        *(
+            "exchanges",
+            "exchange",
+            "exchange-new",
+            "parties",
+            "party",
+            "party-new",
+            "allowlist",
+            "allow-entry",
+        ),
         *("approvals", "approval", "dismissal"),
         *("drills", "report", "you", "mfa_activate_totp", "mfa_add_webauthn"),
     ),

@@ -50,6 +50,7 @@ OTHER_FILES = {
     "media/keys.py": "the file of keys that previews are encrypted with, beside the database",
     "media/thumbnails.py": "the sandbox that makes pictures anew, for its writes alone",
     "complaints/encryption.py": "what only the hub opens: links, codes, words",
+    "exchanges/connection.py": "tests a connection, outside every transaction: 0127",
     "exchanges/runner.py": "runs what is due, outside every transaction: 0073",
     "exchanges/encryption.py": "secrets of other hubs, for its writes and its runner alone",
     "rechecks/visits.py": "makes the visits that are due, outside every transaction: 0050",

@@ -21,8 +21,12 @@ from stemtide.protocol.labels import LabelName
 
 
 class ExchangeState(StrEnum):
-    """State of an exchange. failing: it runs, but its last attempts failed."""
+    """State of an exchange. failing: it runs, but its last attempts failed.
 
+    proposed: it waits for a second person, and does not run before.
+    """
+
+    PROPOSED = "proposed"
     RUNNING = "running"
     FAILING = "failing"
     PAUSED = "paused"
@@ -157,6 +161,7 @@ class ExchangeOut(BaseModel):
 
     why: the error, and since when, if it is failing. counts: records by their outcome.
     hub: the other side's id, if it sent one. waiting: signals still to be pushed.
+    inside: whether TLP:AMBER signals may go there. push_address: "" if it is the address.
     """
 
     name: str
@@ -176,6 +181,8 @@ class ExchangeOut(BaseModel):
     counts: dict[str, int]
     waiting: int
     hub: str
+    inside: bool = False
+    push_address: str = ""
 
 
 class ExchangeLineOut(BaseModel):

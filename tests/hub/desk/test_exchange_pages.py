@@ -75,7 +75,7 @@ def test_an_exchange_that_no_clock_runs_is_called_late(world, coordinator):
 
 
 def test_without_exchanges_the_page_says_how_one_is_added(coordinator):
-    assert "stemtide exchange add" in said(coordinator.get("/exchanges"))
+    assert "/exchanges/new/exchange" in said(coordinator.get("/exchanges"))
 
 
 def test_what_a_partner_refused_is_named_only_to_those_who_may_see_the_signal(world, coordinator):

@@ -19,6 +19,7 @@ LABELS: "dict[str, dict[str, str | _StrPromise]]" = {
         ExchangeKind.MISP_FEED: "MISP",
     },
     "exchange": {
+        ExchangeState.PROPOSED: _("waits for a second person"),
         ExchangeState.RUNNING: _("running"),
         ExchangeState.FAILING: _("failing"),
         ExchangeState.PAUSED: _("paused"),
@@ -95,6 +96,7 @@ TONES: dict[str, dict[str, str]] = {
         ExchangeState.RUNNING: "good",
         ExchangeState.FAILING: "bad",
         ExchangeState.PAUSED: "warn",
+        ExchangeState.PROPOSED: "warn",
     },
     "webhook": {
         WebhookState.ACTIVE: "good",

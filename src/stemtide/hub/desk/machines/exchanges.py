@@ -1,40 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Exchanges at the desk: the state of each connection, its records and errors; pause and resume.
+"""Exchanges at the desk: the state of each connection, its records and errors.
 
-Adding, running by hand and removing are commands on the hub's own machine: decision 0073.
+Two coordinators of agencies add one (exchange_form.py, exchange_acts.py): decision 0127.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from django import forms
-from django.contrib import messages
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _, gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
 
-from stemtide.hub.desk.auth.people import (
-    SignedInRequest,
-    actor_of,
-    carry_out,
-    signed_in,
-    writers_only,
-)
+from stemtide.hub.desk.auth.people import SignedInRequest, actor_of, signed_in
+from stemtide.hub.desk.machines.exchange_acts import acts_on
 from stemtide.hub.platform.errors import NotFoundError
-from stemtide.hub.platform.permissions import allows, check_person_may_write
+from stemtide.hub.platform.permissions import allows
 from stemtide.hub.rooms.crises.reads import crises
 from stemtide.hub.rooms.exchanges.reads import (
     exchanges as reads,
     outgoing as outgoing_reads,
+    proposals as reads_proposals,
     trouble,
 )
-from stemtide.hub.rooms.exchanges.rules import exchanges as rules
-from stemtide.hub.rooms.exchanges.writes import exchanges as writes
+from stemtide.hub.rooms.exchanges.rules.proposals import PROPOSED_FOR, check_propose
 from stemtide.hub.rooms.parties.reads import parties
 from stemtide.interop.exchanges import ExchangeOut, ExchangeState, OutgoingState
-from stemtide.protocol.enums import Direction, PartyKind, Role
+from stemtide.protocol.enums import Direction
 
 LINES = 100
 """Lines of the log on the page; the API has twice as many."""
@@ -60,12 +51,6 @@ class ExchangeRow:
         )
 
 
-class ConfirmExchangeForm(forms.Form):
-    """The confirmation checkbox."""
-
-    confirm = forms.BooleanField(label="")
-
-
 @require_safe
 @signed_in
 def exchanges(request: SignedInRequest) -> HttpResponse:
@@ -81,6 +66,7 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
         "now": now,
         "rows": sorted(rows, key=lambda row: (not _needs_attention(row), row.exchange.name)),
         "titles": {party.name: party.title for party in parties.parties()},
+        "may_add": allows(check_propose, by=actor_of(request)),
     }
     return render(request, "desk/machines/exchanges.html", context)
 
@@ -89,7 +75,8 @@ def exchanges(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def exchange(request: SignedInRequest, name: str) -> HttpResponse:
     """Show one exchange: its state, terms, counts of records and log."""
-    viewer, now = request.user.party, datetime.now(UTC)
+    by, now = actor_of(request), datetime.now(UTC)
+    viewer = by.party
     exchange_out = reads.exchange(name, viewer=viewer)
     outgoing = outgoing_reads.counts_by_state(viewer=viewer).get(name, {})
     context = {
@@ -100,35 +87,11 @@ def exchange(request: SignedInRequest, name: str) -> HttpResponse:
         "lines": reads.log(name, viewer=viewer)[:LINES],
         "titles": {party.name: party.title for party in parties.parties()},
         "crisis": _crisis(exchange_out, request=request),
-        "verb": _verb(exchange_out, request=request),
+        "acts": acts_on(exchange_out, by=by, now=now),
+        "is_own": reads_proposals.author_of(name, viewer=viewer) == by.ref,
+        "expires_at": exchange_out.added_at + PROPOSED_FOR,
     }
     return render(request, "desk/machines/exchange.html", context)
-
-
-@require_POST
-@signed_in
-@writers_only
-def act(request: SignedInRequest, name: str, verb: str) -> HttpResponse:
-    """Pause or resume an exchange."""
-    if verb not in _VERBS:
-        raise Http404
-    by, now = actor_of(request), datetime.now(UTC)
-    rules.check_manage(kind=by.kind)
-    if not ConfirmExchangeForm(request.POST).is_valid():
-        messages.error(request, _("Tick the box beside it to say that you mean it."))
-        return redirect("exchange", name=name)
-    write, done = _VERBS[verb]
-    carry_out(request, lambda: write(name, actor=by.ref, by=by, now=now), done=str(done))
-    return redirect("exchange", name=name)
-
-
-_VERBS: dict[str, tuple[Callable[..., object], object]] = {
-    "pause": (
-        writes.pause,
-        gettext_lazy("Paused. What it brought stays; nothing comes or goes until it is resumed."),
-    ),
-    "resume": (writes.resume, gettext_lazy("It goes on from where it stood, at once.")),
-}
 
 
 def _row(
@@ -148,19 +111,8 @@ def _row(
 
 
 def _needs_attention(row: ExchangeRow) -> bool:
-    """Whether the exchange is late or failing."""
-    return row.is_late or row.exchange.state is ExchangeState.FAILING
-
-
-def _verb(exchange_out: ExchangeOut, *, request: SignedInRequest) -> str:
-    """Return the action that the signed-in person may take: "pause", "resume" or "" for none."""
-    user = request.user
-    is_allowed = allows(check_person_may_write, Role(user.role)) and allows(
-        rules.check_manage, kind=PartyKind(user.party.kind)
-    )
-    if not is_allowed:
-        return ""
-    return "resume" if exchange_out.state is ExchangeState.PAUSED else "pause"
+    """Whether the exchange is late or failing, or waits for a second person."""
+    return row.is_late or row.exchange.state in {ExchangeState.FAILING, ExchangeState.PROPOSED}
 
 
 def _crisis(exchange_out: ExchangeOut, *, request: SignedInRequest) -> object:

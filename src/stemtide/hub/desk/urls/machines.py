@@ -3,12 +3,20 @@
 
 from django.urls import path
 
-from stemtide.hub.desk.machines import exchanges, keys, webhook_form, webhooks
+from stemtide.hub.desk.machines import (
+    exchange_acts,
+    exchange_form,
+    exchanges,
+    keys,
+    webhook_form,
+    webhooks,
+)
 
 urlpatterns = [
     path("exchanges", exchanges.exchanges, name="exchanges"),
+    path("exchanges/new/exchange", exchange_form.new, name="exchange-new"),
     path("exchanges/<slug:name>", exchanges.exchange, name="exchange"),
-    path("exchanges/<slug:name>/<slug:verb>", exchanges.act, name="exchange-act"),
+    path("exchanges/<slug:name>/<slug:verb>", exchange_acts.act, name="exchange-act"),
     path("keys", keys.keys, name="keys"),
     path("keys/new", keys.new, name="key-new"),
     path("keys/<slug:prefix>/revoke", keys.revoke, name="key-revoke"),

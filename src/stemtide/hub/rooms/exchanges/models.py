@@ -23,6 +23,8 @@ class Exchange(models.Model):
     pushed_to:  the feed position up to which signals were checked for pushing.
     counts: records by fate; not_taken_back: withdrawals that the other side refused for good.
     inside:     whether the other side belongs to the community that TLP:AMBER may reach.
+    proposed_by: who proposed it at the desk, as the ledger names them, until a second person
+                confirms; "" afterwards, and if the operator added it.
     """
 
     uid = models.UUIDField(unique=True)
@@ -53,6 +55,7 @@ class Exchange(models.Model):
     pushed_to = models.BigIntegerField(default=0)
     added_at = models.DateTimeField()
     removed_at = models.DateTimeField(null=True)
+    proposed_by = models.CharField(max_length=80, blank=True, db_default="")
 
     class Meta:
         ordering = ["name"]

@@ -31,6 +31,7 @@ from stemtide.hub.rooms.exchanges.sources.source import (
 )
 from stemtide.hub.rooms.exchanges.writes import (
     exchanges as writes,
+    proposals,
     pulls,
     pushes as pushes_writes,
 )
@@ -78,7 +79,8 @@ class ExchangeRunner(JobRunner[ClaimedRun]):
     jitter: Callable[[], float]
 
     def claim_due(self, now: datetime, *, limit: int) -> list[ClaimedRun]:
-        """Claim due runs."""
+        """Claim due runs, and end proposals that nobody confirmed in time."""
+        proposals.expire(now=now)
         return writes.claim_due(now, limit=limit)
 
     def run(self, job: ClaimedRun) -> dict[str, int]:

@@ -386,8 +386,11 @@ RULES: Mapping[str, AlertRule] = {
     "proposal_waits": AlertRule(
         who=Addressees.AGENCIES,
         urgency=Urgency.SOON,
-        on=_kinds("competence.proposed"),
-        overtaken_by=_kinds("competence.declined", "competence.named", "competence.ended"),
+        on=_kinds("competence.proposed", "exchange.proposed"),
+        overtaken_by=_kinds(
+            *("competence.declined", "competence.named", "competence.ended"),
+            *("exchange.declined", "exchange.expired", "exchange.added"),
+        ),
     ),
     "suspended": AlertRule(
         who=Addressees.INVITED,

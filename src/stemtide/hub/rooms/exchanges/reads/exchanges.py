@@ -21,7 +21,7 @@ from stemtide.hub.rooms.signals.reads.signals import visible
 from stemtide.interop.exchanges import ExchangeLineOut, ExchangeOut, ExchangeState, Terms
 from stemtide.interop.misp.events import organisation_uuid
 from stemtide.interop.stix.objects import named_id
-from stemtide.protocol.enums import ExchangeKind, SignalState, Standing
+from stemtide.protocol.enums import Direction, ExchangeKind, SignalState, Standing
 
 MAX_LINES = 200
 
@@ -106,6 +106,7 @@ def describe(row: Exchange) -> ExchangeOut:
         is_paused=row.is_paused or row.party.is_suspended,
         removed_at=row.removed_at,
         failing_since=row.failing_since,
+        proposed_by=row.proposed_by,
     )
     return ExchangeOut(
         name=row.name,
@@ -125,7 +126,17 @@ def describe(row: Exchange) -> ExchangeOut:
         counts=row.counts,
         waiting=row.outgoing.exclude(next_at=None).count(),
         hub=row.hub,
+        inside=row.inside,
+        push_address=row.push_address if row.push_address != row.address else "",
     )
+
+
+def entry_detail(row: Exchange) -> dict[str, object]:
+    """Return what the ledger says of a new exchange: never its address."""
+    direction = Direction.BOTH
+    if not (row.pulls and row.pushes):
+        direction = Direction.PULL if row.pulls else Direction.PUSH
+    return {"kind": str(row.kind), "party": row.party.ref, "direction": direction.value}
 
 
 def run_of(row: Exchange) -> ClaimedRun:

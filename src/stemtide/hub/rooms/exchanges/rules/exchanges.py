@@ -281,11 +281,17 @@ def next_try(
 
 
 def state_of(
-    *, is_paused: bool, removed_at: datetime | None, failing_since: datetime | None
+    *,
+    is_paused: bool,
+    removed_at: datetime | None,
+    failing_since: datetime | None,
+    proposed_by: str = "",
 ) -> ExchangeState:
     """Return the state of an exchange."""
     if removed_at is not None:
         return ExchangeState.REMOVED
+    if proposed_by:
+        return ExchangeState.PROPOSED
     if is_paused:
         return ExchangeState.PAUSED
     return ExchangeState.FAILING if failing_since else ExchangeState.RUNNING

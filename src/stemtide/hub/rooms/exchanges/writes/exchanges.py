@@ -18,7 +18,7 @@ from stemtide.hub.rooms.exchanges import encryption
 from stemtide.hub.rooms.exchanges.models import Exchange, Line, Record
 from stemtide.hub.rooms.exchanges.reads import exchanges as reads
 from stemtide.hub.rooms.exchanges.reads.exchanges import ClaimedRun
-from stemtide.hub.rooms.exchanges.rules import exchanges as rules
+from stemtide.hub.rooms.exchanges.rules import exchanges as rules, proposals
 from stemtide.hub.rooms.ledger.writes import ledger
 from stemtide.hub.rooms.ledger.writes.transactions import part
 from stemtide.hub.rooms.parties.models import Party
@@ -67,6 +67,19 @@ def add(
 
     raises: InvalidError, ConflictError.
     """
+    row = create(draft, terms=terms, party=party, now=now)
+    _record_added(row, actor=actor, now=now)
+    return reads.describe(row)
+
+
+@needs_no_entry("the caller records it as added or as proposed")
+def create(
+    draft: NewExchange, *, terms: Terms, party: Party, now: datetime, proposed_by: str = ""
+) -> Exchange:
+    """Create the row of an exchange; one that is proposed is paused until it is confirmed.
+
+    raises: InvalidError, ConflictError.
+    """
     rules.check_name(draft.name)
     rules.check_schedule(draft.every_s)
     rules.check_secret(draft.secret, account=draft.account)
@@ -81,7 +94,7 @@ def add(
         )
     others = Exchange.objects.filter(party=party, removed_at=None).count()
     rules.check_sharer(kind=PartyKind(party.kind), exchanges=others)
-    row = Exchange.objects.create(
+    return Exchange.objects.create(
         uid=uuid_at(now),
         name=draft.name,
         kind=draft.kind,
@@ -95,13 +108,11 @@ def add(
         party=party,
         terms=terms.model_dump(mode="json"),
         every_s=draft.every_s,
-        next_at=now,
+        next_at=None if proposed_by else now,
+        is_paused=bool(proposed_by),
         added_at=now,
+        proposed_by=proposed_by,
     )
-    detail: dict[str, object] = {"kind": draft.kind.value, "party": party.ref}
-    detail["direction"] = draft.direction.value
-    ledger.append("exchange.added", actor=actor, subject=row.ref, now=now, detail=detail)
-    return reads.describe(row)
 
 
 @transaction.atomic
@@ -129,6 +140,8 @@ def resume(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> 
     row = _turn(name, by=by)
     if not row.is_paused:
         raise ConflictError("this exchange is not paused")
+    if row.proposed_by:
+        raise ConflictError("this exchange waits for a second person: confirm it")
     row.is_paused, row.next_at, row.failures = False, now, 0
     row.save(update_fields=["is_paused", "next_at", "failures"])
     _record("exchange.resumed", row, actor=actor, by=by, now=now)
@@ -136,16 +149,20 @@ def resume(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> 
 
 
 @transaction.atomic
-def remove(name: str, *, actor: str, now: datetime) -> None:
+def remove(name: str, *, actor: str, now: datetime, by: Actor | None = None) -> None:
     """Remove an exchange and delete its secret. Its signals stay the party's.
 
-    raises: NotFoundError.
+    by: None for the operator.
+
+    raises: NotFoundError, NotAllowedError, ConflictError.
     """
-    row = _turn(name, by=None)
+    row = _turn(name, by=by)
+    if by is not None:
+        proposals.check_remove(author=row.proposed_by, by=by)
     row.removed_at, row.next_at, row.secret = now, None, ""
     row.taken += 1
     row.save(update_fields=["removed_at", "next_at", "secret", "taken"])
-    _record("exchange.removed", row, actor=actor, by=None, now=now)
+    _record("exchange.removed", row, actor=actor, by=by, now=now)
 
 
 @needs_no_entry("signals record each withdrawal")
@@ -268,6 +285,13 @@ def write_records(records: Iterable[Record]) -> None:
         update_conflicts=True,
         unique_fields=["exchange", "key"],
         update_fields=["version", "signal", "waiting", "is_own", "is_disputed", "ended", "seen_at"],
+    )
+
+
+def _record_added(row: Exchange, *, actor: str, now: datetime) -> None:
+    """Append to the ledger that an exchange was added."""
+    ledger.append(
+        "exchange.added", actor=actor, subject=row.ref, now=now, detail=reads.entry_detail(row)
     )
 
 

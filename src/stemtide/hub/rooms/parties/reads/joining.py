@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read whether somebody speaks for a party already."""
 
+from django.db.models import QuerySet
+
 from stemtide.hub.rooms.parties.models import ApiKey, Party, Person
 
 
@@ -13,6 +15,12 @@ def has_people(party: Party) -> bool:
     return any(
         person.has_usable_password() or person.last_login or person.erased_at for person in people
     )
+
+
+def unclaimed(*, viewer: Party) -> QuerySet[Party]:
+    """Return the parties that never had a person or a key, but for the viewer, by title."""
+    rows = Party.objects.filter(people=None, keys=None)
+    return rows.exclude(pk=viewer.pk).order_by("title")
 
 
 def has_keys(party: Party) -> bool:
